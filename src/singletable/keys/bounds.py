@@ -1,0 +1,276 @@
+"""Range bounds: which sort keys a condition on an attribute means.
+
+A condition speaks of an attribute: `placed_at <= day 31` includes day 31 whatever follows in the key.
+The stored key goes on behind the attribute (`2026-01-31#o-17`), so the bound that is sent is worked out
+here, exactly: no key of the range is missed and none outside it is read.
+
+The argument, for escaped text: every character of an encoded value is greater than `#`, and `$` is the
+character between. So all keys whose field is exactly `v` lie in [`v`, `v#...`] and below `v$`, and
+every greater value lies above `v$`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from singletable.errors import InvalidConditionError, UnexpectedAttributesError
+from singletable.keys.composite import SORT_KEY_BYTES, CompositeKey
+from singletable.keys.encoding import SEPARATOR, Choice, RawText, Refusal, Text
+from singletable.keys.template import Field
+
+__all__ = ["Condition", "KeyRange", "Position", "locate", "sort_range"]
+
+OPERATORS = ("=", "<", "<=", ">", ">=", "between", "startswith")
+
+_AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
+
+
+@attrs.frozen
+class Condition:
+    """One condition on one attribute.
+
+    Args:
+        attribute: The attribute's Python name.
+        operator: One of `=`, `<`, `<=`, `>`, `>=`, `between`, `startswith`.
+        values: One value, or two for `between`.
+    """
+
+    attribute: str
+    operator: str
+    values: tuple[Any, ...]
+
+
+@attrs.frozen
+class KeyRange:
+    """A set of sort keys, as DynamoDB can be asked for it.
+
+    Args:
+        operator: `all`, `=`, `<=`, `>=`, `between` (both ends included) or `begins_with`.
+        operands: The key texts that the operator takes.
+    """
+
+    operator: str
+    operands: tuple[str, ...] = ()
+
+    def __contains__(self, key: object) -> bool:
+        if not isinstance(key, str):
+            return False
+        # Code points compare as UTF-8 bytes do, which is DynamoDB's order.
+        return {
+            "all": lambda: True,
+            "=": lambda: key == self.operands[0],
+            "<=": lambda: key <= self.operands[0],
+            ">=": lambda: key >= self.operands[0],
+            "between": lambda: self.operands[0] <= key <= self.operands[-1],
+            "begins_with": lambda: key.startswith(self.operands[0]),
+        }[self.operator]()
+
+
+@attrs.frozen
+class Position:
+    """How far equalities on leading attributes determine a sort key.
+
+    Args:
+        prefix: The text that every matching key begins with; the whole key where `field` is None.
+        field: The first field that is not determined.
+        tail: Whether more of the template follows behind that field.
+        used: The attributes that the prefix was made of.
+    """
+
+    prefix: str
+    field: Field | None
+    tail: bool
+    used: tuple[str, ...]
+
+
+def locate(key: CompositeKey, equals: Mapping[str, Any]) -> Position:
+    """Fill a sort key's template from the left with the attributes that are given."""
+    assert key.sort is not None
+    parts: list[str] = []
+    used: list[str] = []
+    segments = key.sort.segments
+    for position, segment in enumerate(segments):
+        field = segment.field
+        if field is None:
+            parts.append(segment.literal)
+        elif equals.get(field.attribute) is None:
+            parts.append(segment.literal)
+            return Position(SEPARATOR.join(parts), field, position + 1 < len(segments), tuple(used))
+        else:
+            parts.append(segment.literal + field.encode(equals[field.attribute], key.sort.text))
+            used.append(field.attribute)
+    return Position(SEPARATOR.join(parts), None, False, tuple(used))
+
+
+def sort_range(key: CompositeKey, equals: Mapping[str, Any], condition: Condition | None = None) -> KeyRange:
+    """The sort keys of items whose attributes equal `equals` and meet `condition`.
+
+    Args:
+        key: The composite key; it must have a sort key.
+        equals: Leading attributes of the sort key, by name. Attributes of the partition key may be
+            there as well; they fill the sort key where it names them too.
+        condition: A condition on the next attribute behind those.
+
+    Raises:
+        UnexpectedAttributesError: An attribute was given although one before it was not.
+        InvalidConditionError: The condition is not on the next attribute, or its bounds are reversed.
+        InvalidKeyValueError: A value cannot stand in a key.
+    """
+    if condition is not None and condition.operator == "=":
+        equals = {**equals, condition.attribute: condition.values[0]}
+        condition = None
+    position = locate(key, equals)
+    _refuse_gaps(key, equals, position)
+    if condition is None:
+        return _whole_prefix(key, position)
+    return _bounded(key, position, condition)
+
+
+def _refuse_gaps(key: CompositeKey, equals: Mapping[str, Any], position: Position) -> None:
+    assert key.sort is not None
+    inside_partition = key.partition.attributes
+    stranded = tuple(
+        name for name in key.sort.attributes if name in equals and name not in (*position.used, *inside_partition)
+    )
+    if stranded and position.field is not None:
+        raise UnexpectedAttributesError(
+            f"{key.label} was given {', '.join(stranded)}, but not {position.field.attribute}, which comes before.",
+            remedy="A query takes the sort key's attributes from the left, without a gap; use filter= for others.",
+            entity=key.owner,
+            index=key.index,
+            unexpected=stranded,
+        )
+
+
+def _whole_prefix(key: CompositeKey, position: Position) -> KeyRange:
+    if position.field is None:
+        key.check_sort_size(position.prefix)
+        return KeyRange("=", (position.prefix,))
+    return _begins_with(key, position.prefix)
+
+
+def _begins_with(key: CompositeKey, prefix: str) -> KeyRange:
+    key.check_sort_size(prefix)
+    return KeyRange("begins_with", (prefix,)) if prefix else KeyRange("all")
+
+
+def _bounded(key: CompositeKey, position: Position, condition: Condition) -> KeyRange:
+    assert key.sort is not None
+    field = position.field
+    if field is None or field.attribute != condition.attribute or field.encoding.projection:
+        raise _not_next(key, condition, field)
+    if condition.operator == "startswith":
+        return _begins_with(key, position.prefix + _encode_prefix(key, field, condition))
+    raw = isinstance(field.encoding, RawText) or getattr(field.encoding, "inner", None) == RawText()
+    if not field.encoding.ordered and (position.tail or not raw):
+        raise InvalidConditionError(
+            f"{key.label}: {condition.attribute} {condition.operator} ... cannot be asked, since the key's texts do"
+            " not sort as the values do.",
+            remedy='Values written as they are (key_encoding = "raw") or without a width allow == and startswith.',
+            entity=key.owner,
+            index=key.index,
+            attribute=condition.attribute,
+        )
+    texts = [field.encode(value, key.sort.text) for value in condition.values]
+    for text in texts:
+        key.check_sort_size(position.prefix + text)
+    return _interval(position, field, condition, texts, raw=raw)
+
+
+def _interval(
+    position: Position, field: Field, condition: Condition, texts: list[str], *, raw: bool
+) -> KeyRange:
+    operator, prefix = condition.operator, position.prefix
+    lower: str | None = prefix or None
+    upper: str | None = _last_behind(prefix, field) if prefix else None
+    if operator == "between":
+        if texts[0] > texts[1]:
+            shown = " and ".join(field.show(value) for value in condition.values)
+            raise InvalidConditionError(
+                f"{condition.attribute} between {shown}: the bounds are reversed.",
+                remedy="Give the lower bound first; DynamoDB refuses such a query too.",
+                attribute=condition.attribute,
+            )
+        lower, upper = prefix + texts[0], _last_equal(prefix + texts[1], position)
+    elif operator == ">=":
+        lower = prefix + texts[0]
+    elif operator == ">":
+        lower = prefix + texts[0] + ("\0" if raw else _AFTER_SEPARATOR)
+    elif operator == "<=":
+        upper = _last_equal(prefix + texts[0], position)
+    else:
+        # With a tail every key of the value itself is longer than the bound, so the bound excludes it.
+        upper = prefix + texts[0] if position.tail else _last_before(prefix + texts[0], field)
+    if lower is None:
+        return KeyRange("<=", (str(upper),))
+    if upper is None:
+        return KeyRange(">=", (lower,))
+    return KeyRange("between", (lower, upper))
+
+
+def _last_equal(text: str, position: Position) -> str:
+    """The upper bound of all keys whose field ends at `text`, included."""
+    return text + _AFTER_SEPARATOR if position.tail else text
+
+
+def _last_behind(prefix: str, field: Field) -> str:
+    """The upper bound of all keys that begin with `prefix` and go on with the field."""
+    return prefix + field.encoding.ceiling if field.encoding.ceiling else _filled(prefix)
+
+
+def _last_before(text: str, field: Field) -> str:
+    """The upper bound of all keys before `text`, where nothing follows the field."""
+    code = ord(text[-1]) - 1
+    if code < 0:
+        return text[:-1]
+    if 0xD800 <= code <= 0xDFFF:
+        code = 0xD7FF
+    before = text[:-1] + chr(code)
+    return before + field.encoding.ceiling if field.encoding.ceiling else _filled(before)
+
+
+def _filled(prefix: str) -> str:
+    """The last sort key that begins with `prefix`: the greatest characters up to the size limit."""
+    room = SORT_KEY_BYTES - len(prefix.encode())
+    if room < 0:
+        return prefix
+    return prefix + "\U0010ffff" * (room // 4) + ("", "\x7f", "\u07ff", "\uffff")[room % 4]
+
+
+def _encode_prefix(key: CompositeKey, field: Field, condition: Condition) -> str:
+    encoding = field.encoding
+    if not isinstance(encoding, (Text, RawText, Choice)):
+        raise InvalidConditionError(
+            f"{key.label}: startswith is for text, and {condition.attribute} is written as {encoding.describe}.",
+            remedy="Use between for an interval of times or numbers.",
+            entity=key.owner,
+            index=key.index,
+            attribute=condition.attribute,
+        )
+    try:
+        return encoding.encode_prefix(condition.values[0])
+    except Refusal as refusal:
+        raise InvalidConditionError(
+            f"{key.label}: {condition.attribute} startswith {field.show(condition.values[0])}: {refusal.reason}.",
+            remedy=refusal.remedy,
+            attribute=condition.attribute,
+        ) from None
+
+
+def _not_next(key: CompositeKey, condition: Condition, field: Field | None) -> InvalidConditionError:
+    if field is None:
+        reason = "the sort key is already determined"
+    elif field.encoding.projection:
+        reason = f"the sort key goes on with {field}, which holds a projection"
+    else:
+        reason = f"the sort key goes on with {field.attribute}"
+    return InvalidConditionError(
+        f"{key.label} cannot be asked for {condition.attribute} {condition.operator} ...: {reason}.",
+        remedy="Conditions go on the attribute behind those that are given; use filter= for any other.",
+        entity=key.owner,
+        index=key.index,
+        attribute=condition.attribute,
+    )

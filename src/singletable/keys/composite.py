@@ -1,0 +1,157 @@
+"""A composite key: the partition key and the sort key of a table or an index, together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from singletable.errors import (
+    KeyParseError,
+    KeyTooLongError,
+    MissingAttributesError,
+    UnexpectedAttributesError,
+)
+from singletable.keys.template import Template
+
+__all__ = ["PARTITION_KEY_BYTES", "SORT_KEY_BYTES", "CompositeKey"]
+
+PARTITION_KEY_BYTES = 2048
+"""The longest partition key, in UTF-8 bytes (DynamoDB, "Service, account, and table quotas")."""
+
+SORT_KEY_BYTES = 1024
+"""The longest sort key, in UTF-8 bytes (the same page)."""
+
+
+@attrs.frozen
+class CompositeKey:
+    """How an entity's key in the table or in one index is made.
+
+    Args:
+        name: What the entity calls it: `key` for the primary key, any other name for an index key.
+        index: The index's name; None for the table itself.
+        partition: The partition key's template.
+        sort: The sort key's template; None where the index has no sort key.
+        when: The attributes and the values that they must have for an index key to be present.
+        owner: The entity's name, for messages.
+    """
+
+    name: str
+    index: str | None
+    partition: Template
+    sort: Template | None
+    when: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    owner: str = attrs.field(default="", eq=False)
+
+    @property
+    def label(self) -> str:
+        """How messages call this key: `Order.by_date`."""
+        return f"{self.owner}.{self.name}" if self.owner else self.name
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """The partition key's template, then the sort key's where there is one."""
+        return (self.partition, self.sort) if self.sort else (self.partition,)
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that the key is made of, each once, in the order in which they appear."""
+        return tuple(dict.fromkeys(name for template in self.templates for name in template.attributes))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Every attribute that decides what the key is, or whether there is one."""
+        return tuple(dict.fromkeys((*self.attributes, *(name for name, _ in self.when))))
+
+    def build(self, values: Mapping[str, Any]) -> tuple[str, str | None]:
+        """The key of these values: partition key text and sort key text.
+
+        Raises:
+            MissingAttributesError: An attribute is missing or None.
+            UnexpectedAttributesError: An attribute was given that the key does not use.
+            InvalidKeyValueError: A value cannot stand in a key, or the key would be too long.
+        """
+        self.refuse_unexpected(values, self.attributes)
+        missing = tuple(name for name in self.attributes if values.get(name) is None)
+        if missing:
+            raise MissingAttributesError(
+                f"{self.label} needs {', '.join(missing)}.",
+                remedy=f"It is made of {', '.join(self.attributes)}.",
+                entity=self.owner,
+                index=self.index,
+                missing=missing,
+            )
+        partition = self.partition.build(values)
+        self.check_partition_size(partition)
+        sort = self.sort.build(values) if self.sort else None
+        if sort is not None:
+            self.check_sort_size(sort)
+        return partition, sort
+
+    def derive(self, values: Mapping[str, Any]) -> tuple[str, str | None] | None:
+        """The key of an item with these attributes, or None where the item is absent from the index.
+
+        It is absent while an attribute of the key is not set, or a condition of `when` does not hold.
+        """
+        if any(values.get(name) not in allowed for name, allowed in self.when):
+            return None
+        mine = {name: values.get(name) for name in self.attributes}
+        if any(value is None for value in mine.values()):
+            return None
+        return self.build(mine)
+
+    def parse(self, partition: str, sort: str | None = None) -> dict[str, Any]:
+        """The attributes that a key was built from, projections left out.
+
+        Raises:
+            KeyParseError: The key is not one of this entity's.
+        """
+        if not isinstance(partition, str) or (self.sort is None) != (sort is None):
+            shape = "a partition key and a sort key" if self.sort else "a partition key alone"
+            raise KeyParseError(f"{self.label} is {shape}.", entity=self.owner, index=self.index)
+        try:
+            values = self.partition.parse(partition)
+            if self.sort is not None and sort is not None:
+                for name, value in self.sort.parse(sort).items():
+                    if values.setdefault(name, value) != value:
+                        raise KeyParseError(f"The two halves of the key disagree about {name}.")
+            if set(self.attributes) <= set(values) and self.build(values) != (partition, sort):
+                raise KeyParseError("The two halves of the key disagree.")
+        except KeyParseError as error:
+            raise KeyParseError(
+                f"Not a key of {self.label}. {error.what}", remedy=error.remedy, entity=self.owner, index=self.index
+            ) from None
+        return values
+
+    def refuse_unexpected(self, given: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+        """Raise `UnexpectedAttributesError` if `given` names an attribute outside `allowed`."""
+        unexpected = tuple(name for name in given if name not in allowed)
+        if unexpected:
+            raise UnexpectedAttributesError(
+                f"{self.label} does not use {', '.join(unexpected)}.",
+                remedy=f"It is made of {', '.join(self.attributes)}." if self.attributes else "It is constant.",
+                entity=self.owner,
+                index=self.index,
+                unexpected=unexpected,
+            )
+
+    def check_partition_size(self, text: str) -> None:
+        """Raise `KeyTooLongError` above 2048 bytes."""
+        self._check_size(text, PARTITION_KEY_BYTES, "partition")
+
+    def check_sort_size(self, text: str) -> None:
+        """Raise `KeyTooLongError` above 1024 bytes."""
+        self._check_size(text, SORT_KEY_BYTES, "sort")
+
+    def _check_size(self, text: str, limit: int, which: str) -> None:
+        size = len(text.encode())
+        if size > limit:
+            raise KeyTooLongError(
+                f"The {which} key of {self.label} would be {size:,} bytes of UTF-8; DynamoDB takes {limit:,}.",
+                remedy="Shorten the values, or put a hash of the long one into the template.",
+                entity=self.owner,
+                index=self.index,
+                size=size,
+                limit=limit,
+            )

@@ -1,0 +1,269 @@
+"""How one value becomes key text: an `Encoding` per kind of value.
+
+An encoding is a frozen value that knows four things: how to write a value (`encode`), how to read it
+back (`decode`), which texts it can produce (`language`, for the proofs), and a character above all
+that it uses (`ceiling`, for the upper end of a range).
+
+The promises: two values never give one text (injective), and texts sort by their UTF-8 bytes as the
+values sort (order). The separator `#` (U+0023) never appears in an encoded value, and every character
+that does appear is greater, so both promises carry over to whole keys.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Any, ClassVar
+from uuid import UUID
+
+import attrs
+
+from singletable.keys.language import Alt, Chars, Language, Seq, Star, chars, literal, repeat
+
+__all__ = ["SEPARATOR", "Boolean", "Choice", "Encoding", "Hex", "RawText", "Refusal", "Text", "Uuid", "check_text"]
+
+SEPARATOR = "#"
+
+DIGIT = chars("09")
+_HEX_DIGIT = chars("09", "af")
+_LAST_ESCAPED = 0x25
+_ESCAPES = {code: f"%{code:02X}" for code in range(_LAST_ESCAPED + 1)}
+_NEEDS_ESCAPE = re.compile(r"[\x00-%]")
+_ESCAPED_TEXT = re.compile(r"(?:[^\x00-%]|%[01][0-9A-F]|%2[0-5])+")
+_ESCAPE = re.compile(r"%(..)")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class Refusal(Exception):
+    """A value cannot be encoded, or a text not decoded: the reason, and the remedy.
+
+    Raised inside `keys` only. Whoever knows the attribute and the key turns it into the error that
+    the user sees, since only they know whether the value may be shown.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(reason)
+
+
+@attrs.frozen
+class Encoding:
+    """How values of one kind are written in a key."""
+
+    projection: ClassVar[bool] = False
+    """Whether the value cannot be read back from the text (a bucket, a shard)."""
+
+    ceiling: ClassVar[str | None] = None
+    """A character greater than every one that a text of this encoding holds; None where there is none."""
+
+    ordered: ClassVar[bool] = True
+    """Whether texts sort as the values do, also when more of the key follows."""
+
+    @property
+    def describe(self) -> str:
+        """The encoding in a word or two, for people."""
+        return type(self).__name__.lower()
+
+    @abstractmethod
+    def encode(self, value: Any) -> str:
+        """The key text of `value`; `Refusal` where it has none."""
+
+    @abstractmethod
+    def decode(self, text: str) -> Any:
+        """The value that `text` was made from; `Refusal` where no value gives this text."""
+
+    @abstractmethod
+    def language(self) -> Language:
+        """Every text that `encode` can return, and nothing else."""
+
+
+def check_text(value: Any) -> str:
+    """`value` as a plain, non-empty string that UTF-8 can hold."""
+    if not isinstance(value, str):
+        raise Refusal(f"expected text, got {type(value).__name__}")
+    text = str.__str__(value)
+    if not text:
+        raise Refusal(
+            "it is empty, and an empty key value would make two keys alike",
+            "Set the attribute, or leave it None to keep the item out of the index.",
+        )
+    if _SURROGATE.search(text):
+        raise Refusal("it holds half a surrogate pair, which UTF-8 cannot store", "Decode the text properly first.")
+    return text
+
+
+@attrs.frozen
+class Text(Encoding):
+    """Text, with every character from U+0000 to U+0025 written as `%XX`.
+
+    A raw character is then greater than `%`, an escape starts with `%`, and the separator is less
+    than both: a value that is a prefix of another sorts before it, whatever follows in the key.
+    """
+
+    def encode(self, value: Any) -> str:
+        text = check_text(value)
+        return text.translate(_ESCAPES) if _NEEDS_ESCAPE.search(text) else text
+
+    def encode_prefix(self, prefix: str) -> str:
+        """The text that every encoded value beginning with `prefix` begins with; empty for an empty one."""
+        return self.encode(prefix) if prefix else ""
+
+    def decode(self, text: str) -> str:
+        if not _ESCAPED_TEXT.fullmatch(text):
+            raise Refusal("it is not escaped text")
+        return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+
+    def language(self) -> Language:
+        return _TEXT_LANGUAGE
+
+
+_plain = Chars(((_LAST_ESCAPED + 1, 0xD7FF), (0xE000, 0x10FFFF)))
+_escape = Seq(
+    (
+        literal("%"),
+        Alt((Seq((chars("01"), chars("09", "AF"))), Seq((literal("2"), chars("05"))))),
+    )
+)
+_one = Alt((_plain, _escape))
+_TEXT_LANGUAGE = Seq((_one, Star(_one)))
+_not_separator = Chars(((0, 0x22), (0x24, 0xD7FF), (0xE000, 0x10FFFF)))
+_RAW_LANGUAGE = Seq((_not_separator, Star(_not_separator)))
+
+
+@attrs.frozen
+class RawText(Encoding):
+    """Text as it is, for tables whose keys other code wrote; a value with the separator is refused.
+
+    Characters below the separator (a space, `!`, `"`) sort before it, so a range over such a field
+    has no meaning once more of the key follows.
+    """
+
+    ordered = False
+
+    def encode(self, value: Any) -> str:
+        text = check_text(value)
+        if SEPARATOR in text:
+            raise Refusal(
+                f"it holds the separator {SEPARATOR!r}, and this table writes values as they are",
+                'Choose another value, or drop Meta.key_encoding = "raw" so that it is escaped.',
+            )
+        return text
+
+    def encode_prefix(self, prefix: str) -> str:
+        """The text that every value beginning with `prefix` begins with; empty for an empty one."""
+        return self.encode(prefix) if prefix else ""
+
+    def decode(self, text: str) -> str:
+        try:
+            return self.encode(text)
+        except Refusal as refusal:
+            raise Refusal(refusal.reason) from None
+
+    def language(self) -> Language:
+        return _RAW_LANGUAGE
+
+
+@attrs.frozen
+class Choice(Encoding):
+    """One of a known set of texts, as an enumeration has; written as `inner` writes text."""
+
+    choices: tuple[str, ...]
+    inner: Text | RawText = attrs.field(factory=Text)
+
+    @property
+    def describe(self) -> str:
+        return f"choice of {len(self.choices)}"
+
+    @property
+    def ordered(self) -> bool:  # type: ignore[override]  # a class-level constant elsewhere, inherited here
+        return self.inner.ordered
+
+    def encode(self, value: Any) -> str:
+        text = self.inner.encode(value)
+        if value not in self.choices:
+            raise Refusal(f"it is none of {', '.join(map(repr, self.choices))}")
+        return text
+
+    def encode_prefix(self, prefix: str) -> str:
+        """The text that every choice beginning with `prefix` begins with; empty for an empty one."""
+        return self.inner.encode_prefix(prefix)
+
+    def decode(self, text: str) -> str:
+        value = self.inner.decode(text)
+        if value not in self.choices:
+            raise Refusal(f"it is none of {', '.join(map(repr, self.choices))}")
+        return value
+
+    def language(self) -> Language:
+        return Alt(tuple(literal(self.inner.encode(each)) for each in self.choices))
+
+
+@attrs.frozen
+class Boolean(Encoding):
+    """`0` for False, `1` for True."""
+
+    ceiling = ":"
+
+    def encode(self, value: Any) -> str:
+        if not isinstance(value, bool):
+            raise Refusal(f"expected True or False, got {type(value).__name__}")
+        return "1" if value else "0"
+
+    def decode(self, text: str) -> bool:
+        if text not in ("0", "1"):
+            raise Refusal("it is neither '0' nor '1'")
+        return text == "1"
+
+    def language(self) -> Language:
+        return chars("01")
+
+
+@attrs.frozen
+class Uuid(Encoding):
+    """A UUID in its canonical lower-case form, 36 characters (RFC 9562)."""
+
+    ceiling = "g"
+
+    def encode(self, value: Any) -> str:
+        if not isinstance(value, UUID):
+            raise Refusal(f"expected a UUID, got {type(value).__name__}", "Wrap the text in uuid.UUID(...).")
+        return str(value)
+
+    def decode(self, text: str) -> UUID:
+        try:
+            value = UUID(text)
+        except ValueError:
+            raise Refusal("it is not a UUID") from None
+        if str(value) != text:
+            raise Refusal("it is not a UUID in lower-case form")
+        return value
+
+    def language(self) -> Language:
+        parts: list[Language] = [repeat(_HEX_DIGIT, 8)]
+        for length in (4, 4, 4, 12):
+            parts += [literal("-"), repeat(_HEX_DIGIT, length)]
+        return Seq(tuple(parts))
+
+
+@attrs.frozen
+class Hex(Encoding):
+    """Bytes as lower-case hexadecimal digits, two a byte."""
+
+    ceiling = "g"
+
+    def encode(self, value: Any) -> str:
+        if not isinstance(value, (bytes, bytearray)):
+            raise Refusal(f"expected bytes, got {type(value).__name__}")
+        if not value:
+            raise Refusal("it is empty, and an empty key value would make two keys alike")
+        return value.hex()
+
+    def decode(self, text: str) -> bytes:
+        if not re.fullmatch(r"(?:[0-9a-f]{2})+", text):
+            raise Refusal("it is not lower-case hexadecimal")
+        return bytes.fromhex(text)
+
+    def language(self) -> Language:
+        byte = repeat(_HEX_DIGIT, 2)
+        return Seq((byte, Star(byte)))

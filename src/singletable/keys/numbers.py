@@ -1,0 +1,201 @@
+"""Numbers in keys: padded so that text order is number order, or plain where order does not matter.
+
+A negative number is written as `-` and the nines' complement of its digits: the further below zero,
+the smaller the text, and `-` sorts before every digit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Context, Decimal
+from typing import Any
+
+import attrs
+
+from singletable.keys.encoding import DIGIT, Encoding, Refusal
+from singletable.keys.language import EMPTY, Alt, Language, Seq, Star, chars, literal, repeat
+
+__all__ = ["FixedPoint", "Integer", "PlainInteger", "PlainNumber"]
+
+# Python's default context rounds to 28 digits; DynamoDB's numbers have 38 and a user's may have more.
+_WIDE = Context(prec=2000, Emin=-999999, Emax=999999)
+_MOST_DIGITS = 130
+_COMPLEMENT = str.maketrans("0123456789", "9876543210")
+
+
+@attrs.frozen
+class Integer(Encoding):
+    """A whole number, zero-padded to `width` digits; the sign of a negative one comes on top."""
+
+    width: int
+    ceiling = ":"
+
+    @property
+    def describe(self) -> str:
+        return f"integer of {self.width} digits"
+
+    def encode(self, value: Any) -> str:
+        return _pad(whole(value), self.width, f"0{self.width + 1}d")
+
+    def decode(self, text: str) -> int:
+        if not re.fullmatch(rf"-?[0-9]{{{self.width}}}", text):
+            raise Refusal(f"it is not a number of {self.width} digits")
+        return _unpad(text)
+
+    def language(self) -> Language:
+        return _padded(self.width)
+
+
+@attrs.frozen
+class FixedPoint(Encoding):
+    """A number with exactly `places` decimals, `width` characters in all, the point included.
+
+    The same text as Python's own format specification gives a positive number: `012.2f`. `binary`
+    says whether the value is read back as a float (a PynamoDB number) or as a Decimal.
+    """
+
+    width: int
+    places: int
+    binary: bool = False
+    ceiling = ":"
+
+    @property
+    def describe(self) -> str:
+        return f"decimal of {self.width} characters, {self.places} places"
+
+    @property
+    def _digits(self) -> int:
+        return self.width - 1 if self.places else self.width
+
+    def encode(self, value: Any) -> str:
+        number = exact(value)
+        scaled = number.scaleb(self.places, _WIDE)
+        if scaled != scaled.to_integral_value(context=_WIDE):
+            raise Refusal(
+                f"it has more than {self.places} decimals, and rounding it would make two keys alike",
+                "Round the value, or give the field more decimals.",
+            )
+        text = _pad(int(scaled), self._digits, f"0{self.width + 1}.{self.places}f")
+        return f"{text[: -self.places]}.{text[-self.places :]}" if self.places else text
+
+    def decode(self, text: str) -> Decimal | float:
+        whole_digits = self._digits - self.places
+        point = rf"\.[0-9]{{{self.places}}}" if self.places else ""
+        if not re.fullmatch(rf"-?[0-9]{{{whole_digits}}}{point}", text):
+            raise Refusal(f"it is not a decimal of {self.width} characters with {self.places} places")
+        scaled = _unpad(text.replace(".", ""))
+        value = Decimal(scaled).scaleb(-self.places, _WIDE)
+        return float(value) if self.binary else value
+
+    def language(self) -> Language:
+        if not self.places:
+            return _padded(self.width)
+        return _padded(self._digits, point_before=self.places)
+
+
+@attrs.frozen
+class PlainInteger(Encoding):
+    """A whole number as it is; only where order does not matter, which is in a partition key."""
+
+    ordered = False
+
+    def encode(self, value: Any) -> str:
+        return str(whole(value))
+
+    def decode(self, text: str) -> int:
+        if not re.fullmatch(r"0|-?[1-9][0-9]*", text):
+            raise Refusal("it is not a plain whole number")
+        return int(text)
+
+    def language(self) -> Language:
+        return _plain_whole(EMPTY, zero=True)
+
+
+@attrs.frozen
+class PlainNumber(Encoding):
+    """A number in its shortest fixed-point form, `1` and `1.0` alike; only in a partition key."""
+
+    binary: bool = False
+    ordered = False
+
+    def encode(self, value: Any) -> str:
+        text = format(exact(value), "f")
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+        return "0" if text in ("-0", "0") else text
+
+    def decode(self, text: str) -> int | float | Decimal:
+        if not re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", text) or text == "-0":
+            raise Refusal("it is not a plain number")
+        if not self.binary:
+            return Decimal(text)
+        return float(text) if "." in text else int(text)
+
+    def language(self) -> Language:
+        fraction = Seq((literal("."), Star(DIGIT), chars("19")))
+        zero = Seq((Alt((EMPTY, literal("-"))), literal("0"), fraction))
+        return Alt((_plain_whole(Alt((EMPTY, fraction)), zero=True), zero))
+
+
+def whole(value: Any) -> int:
+    """`value` as an int; `1.0` is 1, `1.5`, True and NaN are refused."""
+    number = exact(value)
+    integral = int(number)
+    if integral != number:
+        raise Refusal("it is not a whole number", "Round the value, or give the field decimals ({price:012.2f}).")
+    return integral
+
+
+def exact(value: Any) -> Decimal:
+    """`value` as a finite Decimal; a float as the decimal that it is written as."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise Refusal(f"expected a number, got {type(value).__name__}")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Refusal("it is not a finite number")
+        value = repr(value)
+    number = Decimal(value)
+    if not number.is_finite():
+        raise Refusal("it is not a finite number")
+    if number and not -_MOST_DIGITS <= number.adjusted() < _MOST_DIGITS:
+        raise Refusal("it is too wide: DynamoDB's numbers reach from 1E-130 to 9.9E+125")
+    return number
+
+
+def _pad(value: int, width: int, wider: str) -> str:
+    digits = str(abs(value)).zfill(width)
+    if len(digits) > width:
+        raise Refusal(
+            f"it is too wide: {len(digits)} digits in a field of {width}",
+            f"Make the field wider ({wider}), which is a change of keys and needs a migration.",
+        )
+    return "-" + digits.translate(_COMPLEMENT) if value < 0 else digits
+
+
+def _unpad(text: str) -> int:
+    if not text.startswith("-"):
+        return int(text)
+    value = -int(text[1:].translate(_COMPLEMENT))
+    if value == 0:
+        raise Refusal("it is a negative zero, which is never written")
+    return value
+
+
+def _padded(width: int, point_before: int = 0) -> Language:
+    """`width` digits, or a minus and `width` digits that are not all nines (that would be -0)."""
+    head = width - point_before
+    point = literal(".") if point_before else EMPTY
+    positive = Seq((repeat(DIGIT, head), point, repeat(DIGIT, point_before)))
+    negative = []
+    for position in range(width):
+        places: list[Language] = [DIGIT] * width
+        places[position] = chars("08")
+        places[:position] = [literal("9")] * position
+        negative.append(Seq((literal("-"), *places[:head], point, *places[head:])))
+    return Alt((positive, *negative))
+
+
+def _plain_whole(tail: Language, *, zero: bool) -> Language:
+    nonzero = Seq((Alt((EMPTY, literal("-"))), chars("19"), Star(DIGIT), tail))
+    return Alt((literal("0"), nonzero)) if zero else nonzero

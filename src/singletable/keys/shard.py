@@ -1,0 +1,56 @@
+"""Shards: a partition that would be too hot, cut into n by a hash of a value."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import attrs
+
+from singletable.keys.encoding import Encoding, Refusal
+from singletable.keys.language import Alt, Language, literal
+
+__all__ = ["Shard"]
+
+_MOST_SHARDS = 1000
+
+
+@attrs.frozen
+class Shard(Encoding):
+    """Which of `count` shards a value falls in: SHA-256 of its key text, modulo `count`, zero-padded.
+
+    A projection. The hash is the first eight bytes of the digest, big-endian, so that any language
+    can compute it; it never changes, since stored keys depend on it.
+    """
+
+    count: int
+    of: Encoding
+    projection = True
+
+    def __attrs_post_init__(self) -> None:
+        if not 2 <= self.count <= _MOST_SHARDS:
+            raise Refusal(
+                f"shard({self.count}) is not between 2 and {_MOST_SHARDS}",
+                "A query asks every shard: take as many as the write rate needs (1,000 writes/s each), no more.",
+            )
+
+    @property
+    def describe(self) -> str:
+        return f"shard of {self.count}"
+
+    def encode(self, value: Any) -> str:
+        digest = sha256(self.of.encode(value).encode()).digest()
+        return self._label(int.from_bytes(digest[:8], "big") % self.count)
+
+    def decode(self, text: str) -> Any:
+        raise Refusal("a shard cannot be read back")
+
+    def all(self) -> tuple[str, ...]:
+        """The texts of all shards, in order."""
+        return tuple(self._label(number) for number in range(self.count))
+
+    def _label(self, number: int) -> str:
+        return f"{number:0{len(str(self.count - 1))}d}"
+
+    def language(self) -> Language:
+        return Alt(tuple(literal(label) for label in self.all()))

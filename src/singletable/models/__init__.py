@@ -1,0 +1,36 @@
+"""Models: the table, its entities and their keys, declared on PynamoDB's own classes."""
+
+from singletable.models.attributes import (
+    DateAttribute,
+    DecimalAttribute,
+    EnumAttribute,
+    IntegerAttribute,
+    UUIDAttribute,
+)
+from singletable.models.binding import Binding
+from singletable.models.description import (
+    AttributeDescription,
+    EntityDescription,
+    ExpiryDescription,
+    TableDescription,
+)
+from singletable.models.expiry import Expiry
+from singletable.models.key import BoundKey, Key
+from singletable.models.table import Table
+
+__all__ = [
+    "AttributeDescription",
+    "Binding",
+    "BoundKey",
+    "DateAttribute",
+    "DecimalAttribute",
+    "EntityDescription",
+    "EnumAttribute",
+    "Expiry",
+    "ExpiryDescription",
+    "IntegerAttribute",
+    "Key",
+    "Table",
+    "TableDescription",
+    "UUIDAttribute",
+]

@@ -1,0 +1,261 @@
+"""Attribute classes that PynamoDB lacks, and strict twins of two that it has.
+
+An attribute can stand in a key if its class says which kind of values it holds, as `key_kind`. A
+class of your own takes part by setting it; `to_key` and `from_key` convert where the Python value is
+not what the key's encoding expects.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, ClassVar, Generic, TypeVar, cast
+from uuid import UUID
+
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+    VersionAttribute,
+)
+from pynamodb.constants import NUMBER, STRING
+
+from singletable.errors import InvalidValueError
+from singletable.keys import ValueKind
+
+__all__ = [
+    "DateAttribute",
+    "DecimalAttribute",
+    "EnumAttribute",
+    "IntegerAttribute",
+    "StrictNumberAttribute",
+    "StrictUTCDateTimeAttribute",
+    "UUIDAttribute",
+    "from_key",
+    "key_kind",
+    "strict",
+    "to_key",
+]
+
+EnumT = TypeVar("EnumT", bound=Enum)
+
+_DYNAMODB_DIGITS = 38
+"""Significant digits of a DynamoDB number (Developer Guide, "Data types")."""
+
+
+class IntegerAttribute(Attribute[int]):
+    """A whole number; a bool, a float or text is refused."""
+
+    attr_type = NUMBER
+    key_kind: ClassVar[ValueKind] = ValueKind.INTEGER
+
+    def serialize(self, value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _refused(self, value, "expected int, got " + type(value).__name__)
+        return _number_text(self, Decimal(value))
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
+
+
+class DecimalAttribute(Attribute[Decimal]):
+    """An exact decimal number, for prices and amounts; a float is refused, since it is not exact."""
+
+    attr_type = NUMBER
+    key_kind: ClassVar[ValueKind] = ValueKind.DECIMAL
+
+    def serialize(self, value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            raise _refused(self, value, "expected Decimal, got " + type(value).__name__)
+        return _number_text(self, Decimal(value))
+
+    def deserialize(self, value: str) -> Decimal:
+        return Decimal(value)
+
+
+class DateAttribute(Attribute[date]):
+    """A calendar day, stored as `2026-11-23`."""
+
+    attr_type = STRING
+    key_kind: ClassVar[ValueKind] = ValueKind.DATE
+
+    def serialize(self, value: Any) -> str:
+        if isinstance(value, datetime) or not isinstance(value, date):
+            raise _refused(self, value, "expected date, got " + type(value).__name__)
+        return value.isoformat()
+
+    def deserialize(self, value: str) -> date:
+        return date.fromisoformat(value)
+
+
+class UUIDAttribute(Attribute[UUID]):
+    """A UUID, stored in its canonical lower-case form."""
+
+    attr_type = STRING
+    key_kind: ClassVar[ValueKind] = ValueKind.UUID
+
+    def serialize(self, value: Any) -> str:
+        if not isinstance(value, UUID):
+            raise _refused(self, value, "expected UUID, got " + type(value).__name__)
+        return str(value)
+
+    def deserialize(self, value: str) -> UUID:
+        return UUID(value)
+
+
+class EnumAttribute(Attribute[EnumT], Generic[EnumT]):
+    """A member of an enumeration with text values, stored as the value.
+
+    Args:
+        enum: The enumeration. The value of each member must be a non-empty str.
+    """
+
+    attr_type = STRING
+    key_kind: ClassVar[ValueKind] = ValueKind.CHOICE
+
+    def __init__(self, enum: type[EnumT], **options: Any) -> None:
+        bad = [member.name for member in enum if not isinstance(member.value, str) or not member.value]
+        if bad:
+            raise TypeError(f"{enum.__name__}: the value of {', '.join(bad)} is not a non-empty str")
+        super().__init__(**options)
+        self.enum = enum
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of all members, in the order of their definition."""
+        return tuple(member.value for member in self.enum)
+
+    def serialize(self, value: Any) -> str:
+        return cast(str, self.to_key(value))
+
+    def deserialize(self, value: str) -> EnumT:
+        return self.enum(value)
+
+    def to_key(self, value: Any) -> Any:
+        """The member's text; the text of a member stands for it."""
+        return self.enum(value).value
+
+    def from_key(self, value: Any) -> EnumT:
+        """The member with this text."""
+        return self.enum(value)
+
+
+class StrictNumberAttribute(NumberAttribute):
+    """PynamoDB's number, without its traps: no bool, no NaN, Decimals accepted, no digit lost.
+
+    A number with more digits than a float holds is read as a Decimal instead of being rounded.
+    """
+
+    def serialize(self, value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+            raise _refused(self, value, "expected a number, got " + type(value).__name__)
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                raise _refused(self, value, "it is not a finite number")
+            return repr(value)
+        return _number_text(self, Decimal(value))
+
+    def deserialize(self, value: str) -> Any:
+        exact = Decimal(value)
+        if exact == exact.to_integral_value() and "e" not in value.lower() and "." not in value:
+            return int(exact)
+        near = float(value)
+        return near if Decimal(repr(near)) == exact else exact
+
+
+class StrictUTCDateTimeAttribute(UTCDateTimeAttribute):
+    """PynamoDB's UTC datetime, without its traps: naive times are refused, `Z` is read."""
+
+    def serialize(self, value: Any) -> str:
+        if not isinstance(value, datetime):
+            raise _refused(self, value, "expected datetime, got " + type(value).__name__)
+        if value.tzinfo is None or value.utcoffset() is None:
+            raise _refused(
+                self,
+                value,
+                "it has no time zone",
+                "Use datetime.now(timezone.utc), or value.replace(tzinfo=...).",
+            )
+        return cast(str, super().serialize(value))
+
+    def deserialize(self, value: str) -> datetime:
+        if value.endswith("Z"):
+            value = value[:-1] + "+0000"
+        if len(value) == len("2026-11-23T12:00:00+0000"):
+            value = f"{value[:19]}.000000{value[19:]}"
+        return super().deserialize(value)
+
+
+_TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
+    NumberAttribute: StrictNumberAttribute,
+    UTCDateTimeAttribute: StrictUTCDateTimeAttribute,
+}
+
+_KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
+    (NumberAttribute, ValueKind.NUMBER),
+    (UTCDateTimeAttribute, ValueKind.DATETIME),
+    (BooleanAttribute, ValueKind.BOOLEAN),
+    (BinaryAttribute, ValueKind.BYTES),
+    (UnicodeAttribute, ValueKind.TEXT),
+)
+
+
+def strict(attribute: Attribute[Any]) -> None:
+    """Make a plain PynamoDB number or datetime strict, in place.
+
+    Only the two exact classes change; a subclass keeps what its author wrote.
+    """
+    twin = _TWINS.get(type(attribute))
+    if twin is not None:
+        attribute.__class__ = twin
+
+
+def key_kind(attribute: Attribute[Any]) -> ValueKind | None:
+    """What kind of values an attribute holds, or None where it cannot stand in a key."""
+    declared = getattr(attribute, "key_kind", None)
+    if declared is not None:
+        return ValueKind(declared)
+    if isinstance(attribute, (JSONAttribute, TTLAttribute)):
+        return None
+    if isinstance(attribute, VersionAttribute):
+        return ValueKind.INTEGER
+    return next((kind for known, kind in _KINDS if isinstance(attribute, known)), None)
+
+
+def to_key(attribute: Attribute[Any], value: Any) -> Any:
+    """The value as the key's encoding expects it."""
+    convert = getattr(attribute, "to_key", None)
+    return value if value is None or convert is None else convert(value)
+
+
+def from_key(attribute: Attribute[Any], value: Any) -> Any:
+    """The attribute's value, from what the key's encoding read."""
+    convert = getattr(attribute, "from_key", None)
+    return value if convert is None else convert(value)
+
+
+def _number_text(attribute: Attribute[Any], value: Decimal) -> str:
+    if not value.is_finite():
+        raise _refused(attribute, value, "it is not a finite number")
+    digits = "".join(map(str, value.as_tuple().digits)).strip("0")
+    if len(digits) > _DYNAMODB_DIGITS:
+        raise _refused(attribute, value, f"it has more than {_DYNAMODB_DIGITS} significant digits")
+    return format(value, "f") if abs(value.adjusted()) < _DYNAMODB_DIGITS else str(value)
+
+
+def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "") -> InvalidValueError:
+    personal = getattr(attribute, "personal", False)
+    shown = "‹personal›" if personal else repr(value)
+    return InvalidValueError(
+        f"{attribute.attr_name}={shown if len(shown) <= 80 else shown[:77] + '...'} cannot be stored: {reason}.",
+        remedy=remedy,
+        attribute=attribute.attr_name,
+        value=None if personal else value,
+    )

@@ -1,0 +1,118 @@
+"""Binding: which server a table and all its entities are on, for the process or for a block."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from botocore.session import get_session
+from pynamodb import constants
+from pynamodb.connection.base import MetaTable
+
+from singletable.requests.connection import Settings, TableConnection
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["Binding", "bind", "connection_of"]
+
+_lock = RLock()
+
+
+class Binding:
+    """A table bound to a server. Leave the `with` block, or call `undo()`, to be where it was before."""
+
+    def __init__(self, table: type[Table], before: tuple[Settings | None, str], settings: Settings) -> None:
+        self.table = table
+        self.settings = settings
+        self._before = before
+
+    def undo(self) -> None:
+        """Bind the table to where it was before."""
+        _switch(self.table, *self._before)
+
+    def __enter__(self) -> Binding:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.undo()
+
+    def __repr__(self) -> str:
+        return f"<{self.table.__name__} bound to {self.settings.table_name!r}>"
+
+
+def bind(
+    table: type[Table],
+    *,
+    table_name: str | None = None,
+    region: str | None = None,
+    endpoint_url: str | None = None,
+    **settings: Any,
+) -> Binding:
+    """Bind a table; see `Table.bind`."""
+    name = table_name or str(table.Meta.table_name)
+    if region is None:
+        region = getattr(table.Meta, "region", None)
+    if endpoint_url is not None and region is None and get_session().get_config_variable("region") is None:
+        # A server of one's own has no regions, but requests are signed for one.
+        region = "us-east-1"
+    before = (table._settings, str(table.Meta.table_name))
+    bound = Settings(name, region, endpoint_url, **settings)
+    _switch(table, bound, name)
+    return Binding(table, before, bound)
+
+
+def _switch(table: type[Table], settings: Settings | None, table_name: str) -> None:
+    with _lock:
+        table._settings = settings
+        table._table_connection = None
+        table.Meta.table_name = table_name
+
+
+def connection_of(table: type[Table]) -> TableConnection:
+    """The table's one connection, made when it is first used; shared by its entities and by threads."""
+    with _lock:
+        if table._table_connection is None:
+            settings = table._settings or _from_meta(table)
+            table._table_connection = TableConnection(settings, _meta_table(table, settings.table_name))
+        return table._table_connection
+
+
+def _from_meta(table: type[Table]) -> Settings:
+    meta: Any = table.Meta
+    credentials = None
+    if meta.aws_access_key_id and meta.aws_secret_access_key:
+        credentials = (meta.aws_access_key_id, meta.aws_secret_access_key, meta.aws_session_token)
+    return Settings(
+        table_name=meta.table_name,
+        region=meta.region,
+        endpoint_url=meta.host,
+        connect_timeout=meta.connect_timeout_seconds,
+        read_timeout=meta.read_timeout_seconds,
+        max_attempts=1 + meta.max_retry_attempts,
+        max_connections=meta.max_pool_connections,
+        extra_headers=meta.extra_headers,
+        credentials=credentials,
+    )
+
+
+def _meta_table(table: type[Table], table_name: str) -> MetaTable:
+    schema = table._get_schema()
+    indexes = {
+        place: [
+            {constants.INDEX_NAME: index["index_name"], constants.KEY_SCHEMA: index["key_schema"]}
+            for index in schema[where]  # type: ignore[literal-required]  # a TypedDict, read by two names
+        ]
+        for place, where in (
+            (constants.GLOBAL_SECONDARY_INDEXES, "global_secondary_indexes"),
+            (constants.LOCAL_SECONDARY_INDEXES, "local_secondary_indexes"),
+        )
+    }
+    return MetaTable(
+        {
+            constants.TABLE_NAME: table_name,
+            constants.KEY_SCHEMA: schema["key_schema"],
+            constants.ATTR_DEFINITIONS: schema["attribute_definitions"],
+            **indexes,
+        }
+    )

@@ -1,0 +1,147 @@
+"""PynamoDB conditions, read as what they say about an entity's attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.expressions.condition import (
+    And,
+    BeginsWith,
+    Between,
+    Comparison,
+    Or,
+)
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.operand import Path, Value
+
+from singletable.errors import InvalidConditionError, NotProjectedError
+from singletable.keys import CompositeKey, Condition
+from singletable.models.attributes import to_key
+from singletable.models.schema import EntitySchema
+from singletable.requests.expressions import paths_of
+from singletable.requests.types import Target
+
+__all__ = ["check_filter", "read_conditions"]
+
+_ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
+
+
+def read_conditions(
+    schema: EntitySchema, key: CompositeKey, conditions: tuple[PynamoCondition, ...]
+) -> Condition | None:
+    """The one condition on an attribute of the key, or None.
+
+    Raises:
+        InvalidConditionError: There are several, or it is not one that a sort key can answer.
+    """
+    for condition in conditions:
+        if not isinstance(condition, PynamoCondition):
+            raise InvalidConditionError(
+                f"{key.label}: {condition!r} is no condition.",
+                remedy=f"Attributes go by name ({schema.name}.query(user_id=...)), conditions as"
+                f" {schema.name}.placed_at.between(a, b).",
+                entity=schema.name,
+                index=key.index,
+            )
+    if len(conditions) > 1 or any(isinstance(condition, (And, Or)) for condition in conditions):
+        raise InvalidConditionError(
+            f"{key.label} was given several conditions; DynamoDB takes one on the sort key.",
+            remedy=f"Use between for an interval. {_ASK_BY_FILTER}",
+            entity=schema.name,
+            index=key.index,
+        )
+    return _read(schema, key, conditions[0]) if conditions else None
+
+
+def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -> Condition:
+    if not isinstance(condition, (Comparison, Between, BeginsWith)) or condition.operator == "<>":
+        raise InvalidConditionError(
+            f"{key.label}: a key cannot answer {condition.operator!r}.",
+            remedy=f"Keys answer ==, <, <=, >, >=, between and startswith. {_ASK_BY_FILTER}",
+            entity=schema.name,
+            index=key.index,
+        )
+    path, *operands = condition.values
+    if not isinstance(path, Path) or not all(isinstance(operand, Value) for operand in operands):
+        raise InvalidConditionError(
+            f"{key.label}: the condition does not compare an attribute with a value.",
+            remedy=_ASK_BY_FILTER,
+            entity=schema.name,
+            index=key.index,
+        )
+    name = attribute_of(schema, path)
+    if len(path.path) > 1 or name is None or name not in schema.sources:
+        raise InvalidConditionError(
+            f"{key.label}: the condition is on {'.'.join(path.path)!r}, which is not in the key.",
+            remedy=f"The key is made of {', '.join(key.attributes)}. {_ASK_BY_FILTER}",
+            entity=schema.name,
+            index=key.index,
+            attribute=name,
+        )
+    operator = {"BETWEEN": "between", "begins_with": "startswith"}.get(condition.operator, condition.operator)
+    return Condition(name, operator, tuple(_value(schema, name, operand, operator) for operand in operands))
+
+
+def _value(schema: EntitySchema, name: str, operand: Value, operator: str) -> Any:
+    attribute = schema.attributes[name]
+    ((_, serialized),) = operand.value.items()
+    if operator == "startswith":
+        return serialized
+    try:
+        return to_key(attribute, attribute.deserialize(serialized))
+    except (TypeError, ValueError, KeyError):
+        raise InvalidConditionError(
+            f"{schema.name}.{name}: the value is none of {type(attribute).__name__}.",
+            entity=schema.name,
+            attribute=name,
+        ) from None
+
+
+def attribute_of(schema: EntitySchema, path: Path) -> str | None:
+    """The Python name of the attribute that a path begins with; None for one that the model does not know.
+
+    Raises:
+        InvalidConditionError: The path was made from another entity's attribute.
+    """
+    stored = path.path[0].partition("[")[0]
+    name = schema.stored_names.get(stored)
+    given = path.attribute
+    # Only a whole attribute can be told apart; a nested path does not say whose it is.
+    if given is not None and len(path.path) == 1 and (name is None or schema.attributes[name] is not given):
+        raise InvalidConditionError(
+            f"The condition is on an attribute {stored!r} that is not {schema.name}'s.",
+            remedy=f"Use {schema.name}.{name or '...'}.",
+            entity=schema.name,
+            attribute=name,
+        )
+    return name
+
+
+def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondition) -> None:
+    """Refuse a filter that DynamoDB would reject, or would silently answer with nothing.
+
+    Raises:
+        InvalidConditionError: It is no condition, names another entity's attribute, or a key.
+        NotProjectedError: It names an attribute that the index does not hold, which matches nothing.
+    """
+    if not isinstance(filter, PynamoCondition):
+        raise InvalidConditionError(f"filter={filter!r} is no condition.", remedy="Use filter=Order.total > 10.")
+    for path in paths_of(filter):
+        stored = path.path[0].partition("[")[0]
+        if stored in (target.partition_name, target.sort_name):
+            raise InvalidConditionError(
+                f"The filter names {stored!r}, a key that the query is on; DynamoDB refuses that.",
+                remedy="Give the attributes that the key is made of instead.",
+                entity=schema.name,
+                index=target.key.index,
+            )
+        if stored not in schema.layout.key_names:
+            attribute_of(schema, path)
+        if target.projected is not None and stored not in target.projected:
+            raise NotProjectedError(
+                f"The filter reads {stored!r}, which the index {target.key.index} does not hold: nothing would match.",
+                remedy=f"Project {stored!r} into the index, or filter after reading.",
+                entity=schema.name,
+                index=target.key.index,
+                attribute=schema.stored_names.get(stored),
+            )

@@ -1,0 +1,44 @@
+"""Expiry: when DynamoDB may delete an item, derived from another attribute as keys are."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["Expiry"]
+
+
+@attrs.frozen(kw_only=True)
+class Expiry:
+    """Declares that an item expires some time after a point in time that it holds.
+
+    The stored value is a top-level Number of epoch seconds, as DynamoDB's time to live wants it. DynamoDB
+    deletes within about 48 hours of that time, and never where it lies more than five years back.
+    Reading the attribute on an instance gives the point in time, or None where the item never expires.
+
+    Args:
+        after: The attribute that holds the point in time. While it is None, the item does not expire.
+        days: How many days later; a fraction is allowed.
+        attr_name: The stored attribute; one for all entities of a table, since DynamoDB has only one.
+    """
+
+    after: str
+    days: float = 0
+    attr_name: str = "ttl"
+
+    def __get__(self, instance: Table | None, owner: type) -> Any:
+        if instance is None:
+            return self
+        seconds = self.derive(getattr(instance, self.after))
+        return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.utc)
+
+    def derive(self, start: datetime | None) -> int | None:
+        """The epoch seconds at which an item expires, or None."""
+        if start is None:
+            return None
+        return int((start + timedelta(days=self.days)).timestamp())

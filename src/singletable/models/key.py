@@ -1,0 +1,168 @@
+"""Keys: the declaration on an entity, and the same key bound to the entity, to build, parse and ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import attrs
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.indexes import Index
+
+from singletable.keys import CompositeKey
+from singletable.requests import Get, Query, make_query
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["BoundKey", "Key", "Unknown"]
+
+T = TypeVar("T", bound="Table")
+Unknown = Literal["raise", "yield", "skip"]
+
+
+@attrs.frozen(kw_only=True)
+class Key:
+    """Declares one of an entity's keys: `key = Key(pk="USER#{user_id}", sk="PROFILE")`.
+
+    The primary key has the name `key`; any other name is an index key's and says what it answers.
+
+    Args:
+        pk: The partition key's template.
+        sk: The sort key's template; None only on an index that has no sort key.
+        index: The index class (or its name) of the table; None for the primary key.
+        when: Attributes and the value, or the values, that they must have for the item to be in the
+            index: `when={"status": ("PENDING", "PAID")}`.
+    """
+
+    pk: str | None = None
+    sk: str | None = None
+    index: type[Index] | Index | str | None = None  # type: ignore[type-arg]  # of any model
+    when: Mapping[str, Any] = attrs.field(factory=dict)
+    _name: list[str] = attrs.field(factory=list, init=False, repr=False, eq=False)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name.append(name)
+
+    def __get__(self, instance: object, owner: type[T]) -> BoundKey[T]:
+        return BoundKey(owner, self._name[0])
+
+
+@attrs.frozen
+class BoundKey(Generic[T]):
+    """A key of an entity: `Order.by_date`.
+
+    Args:
+        entity: The entity class.
+        name: The key's name.
+    """
+
+    entity: type[T]
+    name: str
+
+    @property
+    def composite(self) -> CompositeKey:
+        """The key's templates, as a pure value."""
+        return self.entity._schema_of().keys[self.name]
+
+    def build(self, **attributes: Any) -> tuple[str, str | None]:
+        """The key of these attributes: partition key text and sort key text.
+
+        Raises:
+            MissingAttributesError: An attribute is missing.
+            UnexpectedAttributesError: An attribute was given that the key does not use.
+            InvalidKeyValueError: A value cannot stand in a key, or the key would be too long.
+        """
+        schema = self.entity._schema_of()
+        composite = schema.keys[self.name]
+        composite.refuse_unexpected(attributes, composite.attributes)
+        return composite.build(schema.to_keys(attributes))
+
+    def parse(self, pk: str, sk: str | None = None) -> dict[str, Any]:
+        """The attributes that a key was built from, projections (buckets, shards) left out.
+
+        Raises:
+            KeyParseError: The key is not one of this entity's.
+        """
+        schema = self.entity._schema_of()
+        return schema.from_keys(schema.keys[self.name].parse(pk, sk))
+
+    def query(
+        self,
+        *conditions: PynamoCondition,
+        descending: bool = False,
+        limit: int | None = None,
+        filter: PynamoCondition | None = None,
+        consistent: bool = False,
+        unknown: Unknown = "raise",
+        **attributes: Any,
+    ) -> Query[T]:
+        """A query on this key, as a value; see `Query`.
+
+        Args:
+            conditions: At most one PynamoDB condition, on the attribute behind those that are given.
+            descending: Whether the last sort key comes first.
+            limit: How many items to return at most.
+            filter: A PynamoDB condition on other attributes, applied by DynamoDB after reading.
+            consistent: Whether to read what was last written, at twice the cost; not on an index.
+            unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
+            attributes: The attributes of the partition key, then leading ones of the sort key.
+
+        Raises:
+            MissingAttributesError: The partition is not determined; DynamoDB would have to scan.
+            UnexpectedAttributesError: An attribute is not the key's, or one before it is missing.
+            InvalidConditionError: The condition cannot be asked of this key.
+            InvalidKeyValueError: A value cannot stand in a key.
+        """
+        from singletable.models.conditions import check_filter, read_conditions
+        from singletable.models.targets import target_of
+
+        schema = self.entity._schema_of()
+        target = target_of(self.entity, self.name)
+        target.key.refuse_unexpected(attributes, target.key.attributes)
+        condition = read_conditions(schema, target.key, conditions)
+        if filter is not None:
+            check_filter(schema, target, filter)
+        return make_query(
+            target,
+            schema.to_keys(attributes),
+            condition,
+            descending=descending,
+            limit=limit,
+            filter=filter,
+            consistent=consistent,
+            unknown=unknown,
+        )
+
+    def item(self, *, consistent: bool = False, **attributes: Any) -> Get[T] | Query[T]:
+        """The request for one item, as a value; `one()` sends it.
+
+        By the primary key it is a `Get`. Through an index it is a `Query` that must find one item,
+        since DynamoDB does not keep index keys unique.
+
+        Raises: as `query` does.
+        """
+        from singletable.models.targets import target_of
+
+        schema = self.entity._schema_of()
+        target = target_of(self.entity, self.name)
+        if target.key.index is not None:
+            return self.query(consistent=consistent, **attributes)
+        target.key.refuse_unexpected(attributes, target.key.attributes)
+        values = schema.to_keys(attributes)
+        target.key.build(values)
+        return Get(target, values, consistent)
+
+    def get(self, *, consistent: bool = False, **attributes: Any) -> T:
+        """One item.
+
+        Raises:
+            ItemDoesNotExist: There is none (`Order.DoesNotExist`).
+            MultipleItemsFound: An index holds several; `count` says how many.
+        """
+        return self.item(consistent=consistent, **attributes).one()
+
+    def __repr__(self) -> str:
+        return f"<key {self.entity.__name__}.{self.name}>"
+
+

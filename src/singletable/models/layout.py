@@ -1,0 +1,108 @@
+"""Where a table keeps its keys: the stored names of its own and of every index's key attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+from pynamodb.indexes import Index, LocalSecondaryIndex
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["IndexLayout", "TableLayout", "index_attribute", "index_layout", "layout_of"]
+
+
+@attrs.frozen
+class IndexLayout:
+    """One index.
+
+    Args:
+        name: The index's name in DynamoDB.
+        attribute: The name under which the table class holds it.
+        partition_name: The stored attribute of its partition key.
+        sort_name: The stored attribute of its sort key; None where it has none.
+        projection: `ALL`, `KEYS_ONLY` or `INCLUDE`.
+        included: The stored attributes that an `INCLUDE` projection adds.
+        local: Whether it is a local index.
+    """
+
+    name: str
+    attribute: str
+    partition_name: str
+    sort_name: str | None
+    projection: str
+    included: tuple[str, ...] = ()
+    local: bool = False
+
+
+@attrs.frozen
+class TableLayout:
+    """The stored names of a table's key attributes.
+
+    Args:
+        partition_name: The partition key.
+        sort_name: The sort key.
+        type_name: The discriminator.
+        indexes: The indexes, by name.
+        raw: Whether keys hold values as they are.
+    """
+
+    partition_name: str
+    sort_name: str
+    type_name: str
+    indexes: Mapping[str, IndexLayout]
+    raw: bool = False
+
+    def names_at(self, index: str | None) -> tuple[str, str | None]:
+        """The stored names of the partition and the sort key of the table, or of one index."""
+        if index is None:
+            return self.partition_name, self.sort_name
+        return self.indexes[index].partition_name, self.indexes[index].sort_name
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Every stored attribute that is a key somewhere."""
+        names = [self.partition_name, self.sort_name]
+        for index in self.indexes.values():
+            names += [index.partition_name, *([index.sort_name] if index.sort_name else [])]
+        return tuple(dict.fromkeys(names))
+
+
+def index_layout(attribute: str, index: Index) -> IndexLayout:  # type: ignore[type-arg]  # any model's
+    """The layout of one index, read from its PynamoDB class."""
+    keys = index.Meta.attributes.values()
+    sort = next((each.attr_name for each in keys if each.is_range_key), None)
+    return IndexLayout(
+        name=index.Meta.index_name,
+        attribute=attribute,
+        partition_name=next(each.attr_name for each in keys if each.is_hash_key),
+        sort_name=sort,
+        projection=index.Meta.projection.projection_type,
+        included=tuple(index.Meta.projection.non_key_attributes or ()),
+        local=isinstance(index, LocalSecondaryIndex),
+    )
+
+
+def index_attribute(index: str, name: str) -> str:
+    """The name on the model of an index's key attribute: `gsi1_pk`."""
+    return f"{index}_{name}"
+
+
+def layout_of(table: type[Table]) -> TableLayout:
+    """The layout of a table class, read from its PynamoDB attributes and indexes."""
+    attributes = table.get_attributes()
+    indexes = [index_layout(name, index) for name, index in declared_indexes(table)]
+    return TableLayout(
+        partition_name=attributes[str(table._hash_keyname)].attr_name,
+        sort_name=attributes[str(table._range_keyname)].attr_name,
+        type_name=attributes[str(table._discriminator)].attr_name,
+        indexes={index.name: index for index in sorted(indexes, key=lambda each: each.name)},
+        raw=getattr(table.Meta, "key_encoding", "escaped") == "raw",
+    )
+
+
+def declared_indexes(table: type[Table]) -> list[tuple[str, Index]]:  # type: ignore[type-arg]
+    """The indexes of a table class, by the name that it gives them."""
+    return [(name, value) for name, value in vars(table).items() if isinstance(value, Index)]

@@ -1,0 +1,271 @@
+"""The metaclass: what happens when a table or an entity class is made.
+
+It does three things to PynamoDB's own: it adds the stored attributes of every index to the table class,
+it lets a nested `Meta` inherit its base's, and it checks an entity's declarations, so that a class that
+could not work is never made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pynamodb.attributes import Attribute, DiscriminatorAttribute, UnicodeAttribute
+from pynamodb.indexes import Index, LocalSecondaryIndex
+from pynamodb.models import MetaModel
+
+from singletable.errors import DeclarationError, ItemDoesNotExist
+from singletable.models.attributes import strict
+from singletable.models.layout import index_attribute, layout_of
+from singletable.models.schema import PRIMARY, EntitySchema, entity_schema
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["TableMeta"]
+
+_ENCODINGS = ("escaped", "raw")
+
+
+class TableMeta(MetaModel):
+    """Makes `Table`, table classes (they have a table name), and entities (they have a discriminator)."""
+
+    def __new__(
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        discriminator: str | None = None,
+        abstract: bool = False,
+    ) -> TableMeta:
+        tables = [base for base in bases if isinstance(base, TableMeta)]
+        if tables:
+            _inherit_meta(name, tables[0], namespace)
+            _add_error_class(name, tables[0], namespace)
+            if _is_table_class(tables[0], namespace):
+                _prepare_table(name, namespace)
+            else:
+                _prepare_entity(name, tables[0], namespace, discriminator, abstract)
+        for value in namespace.values():
+            if isinstance(value, Attribute):
+                strict(value)
+        return cast(TableMeta, super().__new__(mcs, name, bases, namespace, discriminator))
+
+    def __init__(
+        cls,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        discriminator: str | None = None,
+        abstract: bool = False,
+    ) -> None:
+        try:
+            super().__init__(name, bases, namespace, discriminator)
+        except ValueError as error:
+            raise DeclarationError(f"{name}: {error}", remedy=_remedy(error), rule=_rule(error), entity=name) from None
+        table = cast("type[Table]", cls)
+        if namespace.get("_owns_table"):
+            layout = layout_of(table)
+            table._layout = layout
+            table._entities = {}
+        elif discriminator is not None:
+            schema = entity_schema(table, _stored_discriminator(table, name), table._layout_of())
+            _refuse_second_expiry(table, schema)
+            table._schema = schema
+            table._entities[schema.discriminator] = schema
+
+
+def _rule(error: ValueError) -> str:
+    return "ST108" if "discriminator" in str(error) else "ST107"
+
+
+def _remedy(error: ValueError) -> str:
+    return "Give each entity a discriminator of its own." if "discriminator" in str(error) else ""
+
+
+def _inherit_meta(name: str, base: TableMeta, namespace: dict[str, Any]) -> None:
+    """Let a nested Meta inherit the base's: PynamoDB's own loses region and billing mode without that."""
+    meta = namespace.get("Meta")
+    inherited = getattr(base, "Meta", None)
+    if meta is None or inherited is None or issubclass(meta, inherited):
+        return
+    namespace["Meta"] = type("Meta", (meta, inherited), {"__module__": meta.__module__, "__qualname__": meta.__qualname__})
+
+
+def _add_error_class(name: str, base: TableMeta, namespace: dict[str, Any]) -> None:
+    """`Order.DoesNotExist`, so that an except clause catches only this entity's."""
+    parent = getattr(base, "DoesNotExist", ItemDoesNotExist)
+    if not issubclass(parent, ItemDoesNotExist):
+        parent = ItemDoesNotExist
+    qualname = f"{namespace.get('__qualname__', name)}.DoesNotExist"
+    namespace.setdefault(
+        "DoesNotExist",
+        type("DoesNotExist", (parent,), {"__module__": namespace.get("__module__"), "__qualname__": qualname}),
+    )
+
+
+def _is_table_class(base: TableMeta, namespace: Mapping[str, Any]) -> bool:
+    """A table class is the first one down from `Table` that has a table name."""
+    below = getattr(base, "_owns_table", False)
+    return not below and bool(getattr(namespace.get("Meta"), "table_name", None))
+
+
+def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
+    """Add what every item has: the keys, the discriminator, and the stored attributes of the indexes."""
+    namespace["_owns_table"] = True
+    declared = [value for value in namespace.values() if isinstance(value, Attribute)]
+    # Fresh for each table: a discriminator attribute keeps the classes that it knows.
+    if not any(attribute.is_hash_key for attribute in declared):
+        namespace["pk"] = UnicodeAttribute(hash_key=True, attr_name="PK")
+    if not any(attribute.is_range_key for attribute in declared):
+        namespace["sk"] = UnicodeAttribute(range_key=True, attr_name="SK")
+    if not any(isinstance(attribute, DiscriminatorAttribute) for attribute in declared):
+        namespace["entity_type"] = DiscriminatorAttribute(attr_name="entityType")
+    encoding = getattr(namespace["Meta"], "key_encoding", "escaped")
+    if encoding not in _ENCODINGS:
+        raise DeclarationError(
+            f"{name}: Meta.key_encoding is {encoding!r}.", remedy='Use "escaped" or "raw".', rule="ST107", entity=name
+        )
+    namespace["_derived"] = _add_index_attributes(name, namespace)
+
+
+def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[str]:
+    hash_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_hash_key)
+    range_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_range_key)
+    derived = {hash_key, range_key}
+    stored = {namespace[name].attr_name or name for name in derived}
+    names: dict[str, str] = {}
+    for attribute, index in [(key, value) for key, value in namespace.items() if isinstance(value, Index)]:
+        _check_index(table, attribute, index, names, str(namespace[hash_key].attr_name or hash_key))
+        for name, key in index.Meta.attributes.items():
+            if not (key.is_hash_key or key.is_range_key) or key.attr_name in stored:
+                continue
+            mine = index_attribute(attribute, name)
+            if mine in namespace:
+                raise DeclarationError(
+                    f"{table}.{mine} is declared, and is also the name of a key attribute of {attribute}.",
+                    remedy="Call it something else.",
+                    rule="ST110",
+                    entity=table,
+                )
+            namespace[mine] = UnicodeAttribute(null=True, attr_name=key.attr_name)
+            derived.add(mine)
+            stored.add(key.attr_name)
+    return frozenset(derived)
+
+
+def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], hash_name: str) -> None:
+    where = f"{table}.{attribute}"
+    if "index_name" not in vars(index.Meta):
+        raise DeclarationError(
+            f"{where}: the index class {type(index).__name__} has no Meta.index_name; PynamoDB would name it after"
+            " the first attribute that it is assigned to, for ever.",
+            remedy=f'Add index_name = "{attribute}" to its Meta.',
+            rule="ST107",
+            entity=table,
+        )
+    name = index.Meta.index_name
+    if name in names:
+        raise DeclarationError(
+            f"{where}: the index {name!r} is declared twice, as {names[name]} too.",
+            remedy="Give each index class an index_name of its own.",
+            rule="ST107",
+            entity=table,
+            index=name,
+        )
+    names[name] = attribute
+    keys = list(index.Meta.attributes.values())
+    if sum(key.is_hash_key for key in keys) != 1 or sum(key.is_range_key for key in keys) > 1:
+        raise DeclarationError(
+            f"{where}: the index {name!r} needs one hash_key and at most one range_key.", rule="ST107", entity=table
+        )
+    partition = next(key for key in keys if key.is_hash_key)
+    if isinstance(index, LocalSecondaryIndex) and partition.attr_name != hash_name:
+        raise DeclarationError(
+            f"{where}: a local index has the table's partition key, {hash_name!r}, not {partition.attr_name!r}.",
+            rule="ST107",
+            entity=table,
+            index=name,
+        )
+    wrong = [key.attr_name for key in keys if (key.is_hash_key or key.is_range_key) and key.attr_type != "S"]
+    if wrong:
+        raise DeclarationError(
+            f"{where}: {', '.join(wrong)} of the index {name!r} is not text; derived keys are text.",
+            remedy="Use UnicodeAttribute; a number in a key is padded by its template ({line:03d}).",
+            rule="ST107",
+            entity=table,
+            index=name,
+        )
+
+
+def _prepare_entity(
+    name: str, base: TableMeta, namespace: dict[str, Any], discriminator: str | None, abstract: bool
+) -> None:
+    if not getattr(base, "_owns_table", False):
+        if discriminator is not None:
+            raise DeclarationError(
+                f"{name}: {base.__name__} is no table, since its Meta has no table_name.",
+                remedy='Add `class Meta: table_name = "..."` to the table class.',
+                rule="ST107",
+                entity=name,
+            )
+        return
+    for attribute, value in namespace.items():
+        if isinstance(value, Index):
+            raise DeclarationError(
+                f"{name}.{attribute}: an index is declared on an entity; a connection made before would not know it.",
+                remedy="Declare it on the table class; entities use it with Key(index=...).",
+                rule="ST107",
+                entity=name,
+                index=attribute,
+            )
+    table_name = vars(namespace["Meta"]).get("table_name") if "Meta" in namespace else None
+    own = namespace["Meta"].table_name if "Meta" in namespace else None
+    if own is not None and own != base.Meta.table_name:  # type: ignore[attr-defined]  # set by PynamoDB
+        raise DeclarationError(
+            f"{name}: Meta.table_name is {own!r}, and the entity's table is {base.Meta.table_name!r}.",  # type: ignore[attr-defined]
+            remedy="Leave table_name out; an entity lives in its table.",
+            rule="ST107",
+            entity=name,
+            value=table_name,
+        )
+    if abstract == (discriminator is not None):
+        raise DeclarationError(
+            f"{name}: " + ("an abstract class has a discriminator." if abstract else "the entity has no discriminator."),
+            remedy=f'Write `class {name}({base.__name__}, discriminator="{name.upper()}")`, or abstract=True for a'
+            " base that is no entity.",
+            rule="ST108",
+            entity=name,
+        )
+    if discriminator is not None and (not isinstance(discriminator, str) or not discriminator):
+        raise DeclarationError(
+            f"{name}: the discriminator is {discriminator!r}.", remedy="Use a text.", rule="ST108", entity=name
+        )
+    clash = set(namespace) & set(getattr(base, "_derived", ()))
+    if clash:
+        raise DeclarationError(
+            f"{name}: {', '.join(sorted(clash))} is derived and cannot be declared.",
+            remedy=f"Declare what it is made of: {PRIMARY} = Key(pk=..., sk=...).",
+            rule="ST110",
+            entity=name,
+        )
+
+
+def _stored_discriminator(table: type[Table], name: str) -> str:
+    attribute = table._get_discriminator_attribute()
+    assert attribute is not None
+    return str(attribute.get_discriminator(table))
+
+
+def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:
+    for other in table._entities.values():
+        if schema.expiry and other.expiry and other.expiry.attr_name != schema.expiry.attr_name:
+            raise DeclarationError(
+                f"{schema.name} expires by {schema.expiry.attr_name!r} and {other.name} by {other.expiry.attr_name!r};"
+                " a DynamoDB table has one such attribute.",
+                remedy="Use the same attr_name for both.",
+                rule="ST109",
+                entity=schema.name,
+            )
+
+

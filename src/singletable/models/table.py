@@ -1,0 +1,505 @@
+"""`Table`: the PynamoDB model that a single table's class, and every entity in it, derives from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pynamodb.constants import NULL, PAY_PER_REQUEST_BILLING_MODE
+from pynamodb.exceptions import AttributeDeserializationError
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.models import Model
+
+from singletable.errors import (
+    DeclarationError,
+    InvalidConditionError,
+
+    KeyChangeError,
+    MalformedItemError,
+    MissingAttributesError,
+    UnexpectedAttributesError,
+)
+from singletable.models import writing
+from singletable.models.binding import Binding, bind, connection_of
+from singletable.models.conditions import check_filter
+from singletable.models.description import TableDescription, describe
+from singletable.models.key import BoundKey, Unknown
+from singletable.models.layout import TableLayout
+from singletable.models.meta import TableMeta
+from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.targets import TableSender, collection_target, load, target_of, whole_table
+from singletable.requests import Get, Query, Scan, Settings, TableConnection, UnknownItem, make_query
+from singletable.requests.batch import fetch_items, put_items
+from singletable.requests.results import unknown_item
+from singletable.requests.types import Item
+
+__all__ = ["Table"]
+
+T = TypeVar("T", bound="Table")
+
+
+class Table(Model, metaclass=TableMeta):
+    """The base of a table class; its subclasses are the entities of that table.
+
+    A table class has `class Meta: table_name = "..."` and the indexes; it gets `pk` ("PK"), `sk` ("SK")
+    and `entity_type` ("entityType"), or redeclares them under other stored names. An entity is a
+    subclass with a discriminator and a primary key::
+
+        class User(ShopTable, discriminator="USER"):
+            user_id = UnicodeAttribute(attr_name="userId")
+            key = Key(pk="USER#{user_id}", sk="PROFILE")
+
+    `Meta` may also say `key_encoding = "raw"` (on the table), for keys that other code wrote, and
+    `personal = ("email",)` (on an entity), for attributes whose values must never be shown.
+    """
+
+    class Meta:
+        billing_mode = PAY_PER_REQUEST_BILLING_MODE
+
+    _owns_table: ClassVar[bool] = False
+    _derived: ClassVar[frozenset[str]] = frozenset()
+    _layout: ClassVar[TableLayout | None] = None
+    _entities: ClassVar[dict[str, EntitySchema]] = {}
+    _schema: ClassVar[EntitySchema | None] = None
+    _settings: ClassVar[Settings | None] = None
+    _table_connection: ClassVar[TableConnection | None] = None
+
+    extra_attributes: Item
+    """What a stored item holds beyond its model; kept, and written back by `save()`."""
+
+    _stored: dict[str, str] | None
+    """The primary key under which the instance was read or written last."""
+
+    def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
+        derived = [name for name in attributes if name in self._derived]
+        if keys or derived:
+            raise UnexpectedAttributesError(
+                f"{type(self).__name__}: {', '.join(derived) or 'the key'} is derived, and cannot be given.",
+                remedy="Give the attributes that it is made of, by name.",
+                entity=type(self).__name__,
+                unexpected=tuple(derived),
+            )
+        if _user_instantiated:
+            self._schema_of()
+            unknown = tuple(name for name in attributes if name not in self.get_attributes())
+            if unknown:
+                raise UnexpectedAttributesError(
+                    f"{type(self).__name__} has no attribute {', '.join(unknown)}.",
+                    remedy=f"It has: {', '.join(self._schema_of().attributes)}.",
+                    entity=type(self).__name__,
+                    unexpected=unknown,
+                )
+        self.extra_attributes = {}
+        self._stored = None
+        super().__init__(_user_instantiated=_user_instantiated, **attributes)
+
+    # --- reading ------------------------------------------------------------------
+
+    @classmethod
+    def item(cls: type[T], *, consistent: bool = False, **attributes: Any) -> Get[T]:
+        """The request for one item by its primary key, as a value; `one()` sends it."""
+        found = cls._primary_key().item(consistent=consistent, **attributes)
+        assert isinstance(found, Get)
+        return found
+
+    @classmethod
+    def get(cls: type[T], *keys: Any, consistent: bool = False, **attributes: Any) -> T:  # type: ignore[override]  # by attributes
+        """One item by its primary key: `Order.get(user_id="u1", order_id="o1")`.
+
+        Raises:
+            ItemDoesNotExist: There is none; each entity has its own, `Order.DoesNotExist`.
+            UnknownItemError: What is there is of no type that the table knows.
+        """
+        cls._refuse_keys(keys)
+        return cls.item(consistent=consistent, **attributes).one()
+
+    @classmethod
+    def query(  # type: ignore[override]  # PynamoDB's takes key text, this one attributes
+        cls: type[T],
+        *conditions: PynamoCondition,
+        descending: bool = False,
+        limit: int | None = None,
+        filter: PynamoCondition | None = None,
+        consistent: bool = False,
+        unknown: Unknown = "raise",
+        **attributes: Any,
+    ) -> Query[T]:
+        """A query on the primary key's partition, as a value; see `BoundKey.query`."""
+        return cls._primary_key().query(
+            *conditions,
+            descending=descending,
+            limit=limit,
+            filter=filter,
+            consistent=consistent,
+            unknown=unknown,
+            **attributes,
+        )
+
+    @classmethod
+    def collection(
+        cls,
+        *entities: type[T],
+        index: Any = None,
+        descending: bool = False,
+        limit: int | None = None,
+        consistent: bool = False,
+        unknown: Unknown = "raise",
+        **attributes: Any,
+    ) -> Query[T]:
+        """Several entity types of one partition in one request, in the order of their sort keys.
+
+        Args:
+            entities: The entity classes; items of other known types are left out.
+            index: The index class or name; None for the table itself.
+            descending: Whether the last sort key comes first.
+            limit: How many items to return at most.
+            consistent: Whether to read what was last written, at twice the cost; not on an index.
+            unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
+            attributes: The attributes of the partition key.
+        """
+        name = index if index is None or isinstance(index, str) else index.Meta.index_name
+        target = collection_target(cls._table_class(), entities, name)
+        target.key.refuse_unexpected(attributes, target.key.attributes)
+        return make_query(
+            target,
+            entities[0]._schema_of().to_keys(attributes),
+            None,
+            descending=descending,
+            limit=limit,
+            consistent=consistent,
+            unknown=unknown,
+        )
+
+    @classmethod
+    def scan(  # type: ignore[override]  # PynamoDB's leaves out items of unknown types
+        cls: type[T],
+        *,
+        filter: PynamoCondition | None = None,
+        limit: int | None = None,
+        segment: int = 0,
+        segments: int = 1,
+        consistent: bool = False,
+        unknown: Unknown = "raise",
+    ) -> Scan[T]:
+        """Every item of this entity, or of all on the table class; it reads the whole table."""
+        mine = [schema.entity for schema in cls._schemas().values() if issubclass(schema.entity, cls)]
+        if not mine:
+            raise DeclarationError(f"{cls.__name__} has no entities to scan for.", rule="ST108", entity=cls.__name__)
+        target: Any = whole_table(cls._table_class(), mine)
+        if filter is not None and cls._schema is not None:
+            check_filter(cls._schema, target, filter)
+        return Scan(target, filter, limit, segment, segments, consistent, unknown)
+
+    @classmethod
+    def batch_get(  # type: ignore[override]  # PynamoDB's loses the order and retries without end
+        cls: type[T], items: Iterable[Mapping[str, Any]], *, consistent: bool = False
+    ) -> list[T | None]:
+        """Many items by primary key, in the order asked; None for one that does not exist.
+
+        Args:
+            items: The attributes of each primary key, as mappings.
+            consistent: Whether to read what was last written, at twice the cost.
+
+        Raises:
+            BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+        """
+        gets = [cls.item(**attributes) for attributes in items]
+        if not gets:
+            return []
+        target = gets[0].target
+        found = fetch_items(target.sender, [get.params()["Key"] for get in gets], target.primary, consistent=consistent)
+        loaded = [None if item is None else target.load(item) for item in found]
+        for entity in loaded:
+            if isinstance(entity, UnknownItem):
+                raise unknown_item(entity)
+        return [entity if isinstance(entity, cls) else None for entity in loaded]
+
+    @classmethod
+    def count(cls, *conditions: Any, **attributes: Any) -> int:  # type: ignore[override]  # see below
+        """How many items a query has. PynamoDB's count without a key is the whole table's, hours old."""
+        return cls.query(*conditions, **attributes).count()
+
+    @classmethod
+    def from_raw_data(cls: type[T], data: Item) -> T:
+        """An instance from an item as DynamoDB sends it.
+
+        Raises:
+            ItemDoesNotExist: It is another entity of the table.
+            UnknownItemError: It is of no type that the table knows.
+        """
+        entity = load(cls._table_class(), data)
+        if isinstance(entity, UnknownItem):
+            raise unknown_item(entity)
+        if not isinstance(entity, cls):
+            raise target_of(cls, PRIMARY).absent(f"The item is a {type(entity).__name__}, not a {cls.__name__}.")
+        return entity
+
+    def refresh(self, consistent_read: bool = False) -> None:
+        """Read the item again, into this instance.
+
+        Raises:
+            ItemDoesNotExist: It is gone.
+        """
+        names = self._schema_of().primary.attributes
+        fresh = self.get(consistent=consistent_read, **{name: getattr(self, name) for name in names})
+        vars(self).update(vars(fresh))
+
+    # --- writing ------------------------------------------------------------------
+
+    def create(self) -> None:
+        """Write the item, which must not be there yet.
+
+        Raises:
+            AlreadyExists: An item has the same primary key; nothing was written.
+        """
+        writing.create(self)
+
+    def save(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> dict[str, Any]:
+        """Write the item, replacing what is there. Keys and expiry are derived from its attributes.
+
+        Raises:
+            KeyChangeError: The primary key is another than the one it was read under.
+            PutError: The condition does not hold (PynamoDB's).
+        """
+        answer = super().save(condition, add_version_condition=add_version_condition)
+        self._remember_key()
+        return answer
+
+    def update(  # type: ignore[override]  # named values besides PynamoDB's actions
+        self,
+        actions: list[Any] | None = None,
+        condition: PynamoCondition | None = None,
+        **values: Any,
+    ) -> None:
+        """Change attributes of the stored item, and what is derived from them: `order.update(status="PAID")`.
+
+        None removes an attribute. The instance is then what is stored. It never creates an item.
+
+        Args:
+            actions: PynamoDB's update actions, instead of values, on attributes that no key depends on.
+            condition: A PynamoDB condition on what is stored now.
+            values: The new values, by attribute.
+
+        Raises:
+            ItemDoesNotExist: The item is gone.
+            KeyChangeError: An attribute of the primary key would change.
+            StaleKeyError: An action touches what a key depends on.
+            ConcurrentUpdateError: Another writer changed what a key also depends on, or the condition fails.
+        """
+        if bool(actions) == bool(values):
+            raise InvalidConditionError(
+                f"{type(self).__name__}.update() takes either actions or values.",
+                remedy='Write update(status="PAID") or update(actions=[...]).',
+                entity=type(self).__name__,
+            )
+        if actions:
+            writing.apply(self, actions, condition)
+        else:
+            writing.update(self, values, condition)
+
+    @classmethod
+    def load_all(cls, entities: Iterable[Table]) -> Any:
+        """Put many entities, 25 in a request; yields how many each request wrote."""
+        return put_items(TableSender(cls._table_class()), (entity.serialize() for entity in entities))
+
+    # --- the table ----------------------------------------------------------------
+
+    @classmethod
+    def describe(cls) -> TableDescription:
+        """The table with its indexes, entities, keys and expiries, as one frozen value."""
+        return describe(cls._table_class())
+
+    @classmethod
+    def bind(
+        cls,
+        *,
+        table_name: str | None = None,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        **settings: Any,
+    ) -> Binding:
+        """Say where the table is, for it and all its entities: for the process, or for a `with` block.
+
+        Args:
+            table_name: The table's name there; None for `Meta.table_name`.
+            region: The AWS region; None for the SDK's own configuration.
+            endpoint_url: A server that speaks DynamoDB; None for AWS, or AWS_ENDPOINT_URL_DYNAMODB.
+            settings: Any other field of `singletable.requests.Settings`.
+        """
+        return bind(
+            cls._table_class(), table_name=table_name, region=region, endpoint_url=endpoint_url, **settings
+        )
+
+    @classmethod
+    def create_table(cls, *args: Any, ignore_update_ttl_errors: bool = False, **kwargs: Any) -> Any:
+        """Create the table with its indexes, and switch on its time to live where an entity expires.
+
+        Args: as PynamoDB's `Model.create_table`: `wait`, `billing_mode`, ...
+        """
+        table = cls._table_class()
+        if cls is not table:
+            return table.create_table(*args, ignore_update_ttl_errors=ignore_update_ttl_errors, **kwargs)
+        answer = super().create_table(*args, **kwargs)
+        ttl = cls.describe().ttl
+        if ttl is not None:
+            try:
+                cls._get_connection().update_time_to_live(ttl)
+            except Exception:  # PynamoDB raises TableError; a server without TTL answers in its own way
+                if not ignore_update_ttl_errors:
+                    raise
+        return answer
+
+    # --- inside -------------------------------------------------------------------
+
+    @classmethod
+    def _table_class(cls) -> type[Table]:
+        for base in cls.__mro__:
+            if vars(base).get("_owns_table"):
+                return base  # type: ignore[return-value]  # only table classes have it
+        raise DeclarationError(
+            f"{cls.__name__} is no table, since its Meta has no table_name.",
+            remedy='Add `class Meta: table_name = "..."`.',
+            rule="ST107",
+            entity=cls.__name__,
+        )
+
+    @classmethod
+    def _layout_of(cls) -> TableLayout:
+        layout = cls._table_class()._layout
+        assert layout is not None
+        return layout
+
+    @classmethod
+    def _schemas(cls) -> Mapping[str, EntitySchema]:
+        return cls._table_class()._entities
+
+    @classmethod
+    def _schema_of(cls) -> EntitySchema:
+        schema = cls._schema
+        if schema is None or schema.entity is not cls:
+            raise DeclarationError(
+                f"{cls.__name__} is no entity, but a table or an abstract base.",
+                remedy="Use one of its entities: " + (", ".join(each.name for each in cls._entities.values()) or "none"),
+                rule="ST108",
+                entity=cls.__name__,
+            )
+        return schema
+
+    @classmethod
+    def _derived_names(cls) -> frozenset[str]:
+        return cls._table_class()._derived
+
+    @classmethod
+    def _primary_key(cls: type[T]) -> BoundKey[T]:
+        cls._schema_of()
+        return BoundKey(cls, PRIMARY)
+
+    @classmethod
+    def _refuse_keys(cls, keys: tuple[Any, ...]) -> None:
+        if keys:
+            schema = cls._schema_of()
+            raise MissingAttributesError(
+                f"{cls.__name__}.get() takes attributes by name, not key text.",
+                remedy=f"Give {', '.join(schema.primary.attributes)}.",
+                entity=cls.__name__,
+                missing=schema.primary.attributes,
+            )
+
+    @classmethod
+    def _get_connection(cls) -> Any:
+        return connection_of(cls._table_class())
+
+    @classmethod
+    def _from_item(cls: type[T], item: Item) -> T:
+        instance = cls(_user_instantiated=False)
+        instance.deserialize(item)
+        return instance
+
+    def deserialize(self, attribute_values: Item) -> None:
+        """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
+        self.attribute_values = {}
+        self._set_discriminator()
+        self._set_defaults(_user_instantiated=False)
+        known: set[str] = set()
+        for name, attribute in self.get_attributes().items():
+            known.add(attribute.attr_name)
+            value = attribute_values.get(attribute.attr_name)
+            if not value or NULL in value or name == self._discriminator:
+                continue
+            try:
+                setattr(self, name, attribute.deserialize(attribute.get_value(value)))
+            except (AttributeDeserializationError, ArithmeticError, TypeError, ValueError) as error:
+                raise MalformedItemError(
+                    f"A {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"
+                    f" {type(attribute).__name__} cannot read ({type(error).__name__}).",
+                    remedy="Other code wrote it; mend the item, or the attribute's class.",
+                    entity=type(self).__name__,
+                    attribute=name,
+                    key=tuple(self.attribute_values.get(each) for each in ("pk", "sk")),
+                ) from None
+        expiry = self._schema_of().expiry
+        if expiry is not None:
+            known.add(expiry.attr_name)
+        self.extra_attributes = {name: value for name, value in attribute_values.items() if name not in known}
+        self._stored = self._key_texts()
+
+    def _container_serialize(self, null_check: bool = True) -> Item:
+        """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
+        schema = self._schema_of()
+        values = schema.key_values(self)
+        complete = all(values.get(name) is not None for name in schema.primary.attributes)
+        if null_check or complete:
+            self._derive(writing.derived_values(schema, values))
+        item: Item = super()._container_serialize(null_check=null_check)
+        seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
+        if schema.expiry and seconds is not None:
+            item[schema.expiry.attr_name] = {"N": str(seconds)}
+        return {**self.extra_attributes, **item}
+
+    def _derive(self, derived: Mapping[str, str | None]) -> None:
+        layout = self._layout_of()
+        key = {name: derived[name] for name in (layout.partition_name, layout.sort_name)}
+        if self._stored is not None and self._stored != key:
+            raise KeyChangeError(
+                f"{self!r}: its primary key is not the one under which it was read; saving it would leave the old item"
+                " behind.",
+                remedy="Create a new item and delete the old one.",
+                entity=type(self).__name__,
+            )
+        for name, attribute in self.get_attributes().items():
+            if attribute.attr_name in derived:
+                self.attribute_values[name] = derived[attribute.attr_name]
+
+    def _key_texts(self) -> dict[str, str] | None:
+        names = {str(self._hash_keyname), str(self._range_keyname)}
+        texts = {self.get_attributes()[name].attr_name: self.attribute_values.get(name) for name in names}
+        return None if None in texts.values() else {name: str(text) for name, text in texts.items()}
+
+    def _remember_key(self) -> None:
+        self._stored = self._key_texts()
+
+    def _stored_key(self) -> dict[str, str]:
+        """The item's primary key, derived afresh and held against the one it was read under."""
+        schema = self._schema_of()
+        self._derive(writing.derived_values(schema, schema.key_values(self)))
+        texts = self._key_texts()
+        assert texts is not None
+        return texts
+
+    def _get_hash_range_key_serialized_values(self) -> tuple[Any, Any | None]:
+        key, layout = self._stored_key(), self._layout_of()
+        return key[layout.partition_name], key[layout.sort_name]
+
+    def _get_serialized_keys(self) -> tuple[Any, Any]:
+        return self._get_hash_range_key_serialized_values()
+
+    def __repr__(self) -> str:
+        # Identifiers only: values stay out of logs, and personal ones out of everything.
+        schema = self._schema_of()
+        shown = (
+            f"{name}={'‹personal›' if schema.is_personal(name) else repr(getattr(self, name))}"
+            for name in schema.primary.attributes
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+

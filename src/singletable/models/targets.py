@@ -1,0 +1,202 @@
+"""Targets: for a key of an entity, where a request goes and how rows become entities again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from singletable.errors import (
+    InvalidConditionError,
+    ItemDoesNotExist,
+    KeyParseError,
+    UnknownItemError,
+)
+from singletable.keys import CompositeKey
+from singletable.models.layout import TableLayout
+from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.requests.sending import send
+from singletable.requests.types import Item, Params, Target, UnknownItem
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["TableSender", "collection_target", "load", "target_of", "whole_table"]
+
+T = TypeVar("T", bound="Table")
+
+
+@attrs.frozen
+class TableSender:
+    """Sends through whatever connection the table is bound to at that moment."""
+
+    table: type[Table]
+
+    @property
+    def table_name(self) -> str:
+        """The table's name where it is bound now."""
+        return str(self.table.Meta.table_name)
+
+    def send(self, operation: str, params: Params) -> dict[str, Any]:
+        """Send one operation."""
+        return send(self.table._get_connection(), operation, params)
+
+
+def target_of(entity: type[T], name: str) -> Target[T]:
+    """The target of one of an entity's keys."""
+    schema = entity._schema_of()
+    return _target(entity._table_class(), (entity,), schema.keys[name])
+
+
+def whole_table(table: type[Table], entities: Sequence[type[T]]) -> Target[T]:
+    """The target of a scan for some entities."""
+    return _target(table, entities, entities[0]._schema_of().primary)
+
+
+def collection_target(table: type[Table], entities: Sequence[type[T]], index: str | None) -> Target[T]:
+    """The target of a query for several entities that share a partition key.
+
+    Raises:
+        InvalidConditionError: An entity has no key there, or their partition keys differ.
+    """
+    keys: list[CompositeKey] = []
+    for entity in entities:
+        schema = entity._schema_of()
+        found = [key for key in schema.keys.values() if key.index == index]
+        if not found:
+            raise InvalidConditionError(
+                f"{schema.name} has no key on {index or 'the table'}.", entity=schema.name, index=index
+            )
+        keys.append(found[0])
+    if not keys:
+        raise InvalidConditionError("A collection of no entities cannot be asked for.", remedy="Name two or more.")
+    first = keys[0].partition
+    for key in keys[1:]:
+        if key.partition.segments != first.segments:
+            raise InvalidConditionError(
+                f"{keys[0].label} and {key.label} have different partition keys, {first.text!r} and {key.partition.text!r}.",
+                remedy="Only entities of one partition can be read in one request.",
+                entity=key.owner,
+                index=index,
+            )
+    owner = " + ".join(entity.__name__ for entity in entities)
+    return _target(table, entities, CompositeKey("collection", index, first, None, owner=owner))
+
+
+def _target(table: type[Table], entities: Sequence[type[T]], key: CompositeKey) -> Target[T]:
+    layout = table._layout_of()
+    partition_name, sort_name = layout.names_at(key.index)
+    projected = _projected(layout, key.index)
+    keys_here = (partition_name, sort_name)
+    visible = projected is None or layout.type_name in projected
+    types = tuple(
+        schema.discriminator
+        for schema in table._schemas().values()
+        if any(issubclass(schema.entity, entity) for entity in entities)
+    )
+    return Target(
+        key=key,
+        sender=TableSender(table),
+        partition_name=partition_name,
+        sort_name=sort_name,
+        primary=(layout.partition_name, layout.sort_name),
+        whole=projected is None or all(_holds(projected, table._schemas()[each]) for each in types),
+        projected=projected,
+        type_name=layout.type_name if visible and layout.type_name not in keys_here else None,
+        types=types,
+        load=_loader(table, tuple(entities)),
+        read_keys=_key_reader(table, entities[0], key, layout),
+        absent=_absence(entities[0]),
+    )
+
+
+def _projected(layout: TableLayout, index: str | None) -> frozenset[str] | None:
+    if index is None or layout.indexes[index].projection == "ALL":
+        return None
+    held = layout.indexes[index]
+    names = (layout.partition_name, layout.sort_name, held.partition_name, held.sort_name, *held.included)
+    return frozenset(name for name in names if name)
+
+
+def _holds(projected: frozenset[str], schema: EntitySchema) -> bool:
+    stored = set(schema.stored_names) | {schema.layout.type_name}
+    if schema.expiry:
+        stored.add(schema.expiry.attr_name)
+    return stored <= projected
+
+
+def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item], T | UnknownItem | None]:
+    def load_wanted(item: Item) -> T | UnknownItem | None:
+        entity = load(table, item)
+        return entity if isinstance(entity, (UnknownItem, *wanted)) else None
+
+    return load_wanted
+
+
+def load(table: type[Table], item: Item) -> Table | UnknownItem:
+    """An item as the entity that it says it is.
+
+    Raises:
+        MalformedItemError: An attribute does not hold what its model says.
+    """
+    layout = table._layout_of()
+    says = item.get(layout.type_name, {}).get("S")
+    schema = table._schemas().get(str(says)) if says is not None else None
+    if schema is None:
+        key = tuple(next(iter(item.get(name, {"S": None}).values())) for name in (layout.partition_name, layout.sort_name))
+        return UnknownItem(says, (key[0], key[1]), item)
+    return schema.entity._from_item(item)
+
+
+def _key_reader(
+    table: type[Table], entity: type[Table], key: CompositeKey, layout: TableLayout
+) -> Callable[[Item], dict[str, Any] | None]:
+    def read(row: Item) -> dict[str, Any] | None:
+        schema = entity._schema_of()
+        says = row.get(layout.type_name, {}).get("S")
+        if says is None or says == schema.discriminator:
+            try:
+                values = _parse(schema.primary, row, layout)
+                if key.index is not None and key.name != "collection":
+                    values |= _parse(key, row, layout)
+                return schema.from_keys(values)
+            except KeyParseError:
+                if says is not None:
+                    raise
+        if _is_known(table, says, row, layout):
+            return None
+        raise UnknownItemError(
+            "A row's keys are of no entity of this table.",
+            remedy="Deploy the models that know it; other code may have written it.",
+            entity_type=says,
+        )
+
+    return read
+
+
+def _parse(key: CompositeKey, row: Item, layout: TableLayout) -> dict[str, Any]:
+    partition_name, sort_name = layout.names_at(key.index)
+    return key.parse(row[partition_name]["S"], row[sort_name]["S"] if sort_name else None)
+
+
+def _is_known(table: type[Table], says: str | None, row: Item, layout: TableLayout) -> bool:
+    if says is not None:
+        return says in table._schemas()
+    for schema in table._schemas().values():
+        try:
+            _parse(schema.keys[PRIMARY], row, layout)
+        except KeyParseError:
+            continue
+        return True
+    return False
+
+
+def _absence(entity: type[Table]) -> Callable[[str], ItemDoesNotExist]:
+    def absent(message: str) -> ItemDoesNotExist:
+        error: ItemDoesNotExist = entity.DoesNotExist(message, entity=entity.__name__)  # type: ignore[assignment,call-arg]
+        return error
+
+    return absent
+
+

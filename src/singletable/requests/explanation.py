@@ -1,0 +1,78 @@
+"""A request in words, for people: the demo, the checks and error messages. Personal values are hidden."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from singletable.keys import KeyRange, Template
+
+if TYPE_CHECKING:
+    from singletable.requests.query import Query
+
+__all__ = ["Explanation", "explain"]
+
+_SHOWN = {
+    "=": "{name} = {0}",
+    "<=": "{name} <= {0}",
+    ">=": "{name} >= {0}",
+    "between": "{name} BETWEEN {0} AND {1}",
+    "begins_with": "begins_with({name}, {0})",
+}
+_HIDDEN = "‹personal›"
+_COUNTED = 1000
+
+
+@attrs.frozen
+class Explanation:
+    """What a request asks.
+
+    Args:
+        place: The index's name, or `table`.
+        key_condition: The key condition, as DynamoDB would be told it.
+        partitions: How many partitions are visited; more than a thousand are not counted on.
+    """
+
+    place: str
+    key_condition: str
+    partitions: int
+
+
+def explain(query: Query[Any]) -> Explanation:
+    """Put a query into words."""
+    target, key = query.target, query.key
+    groups = list(islice(query.groups(), _COUNTED))
+    texts = [partition for group in groups for partition in group]
+    hidden = any(field.personal for field in key.partition.fields)
+    shown = [repr(_mask(key.partition, text)) if hidden else repr(text) for text in (texts[0], texts[-1])]
+    partition = f"{target.partition_name} = {shown[0]}"
+    if len(texts) > 1:
+        way = "shards, merged" if len(groups) == 1 else "buckets, in order"
+        partition = f"{target.partition_name} = {shown[0]} … {shown[1]} ({len(texts)} {way})"
+    return Explanation(target.place, partition + _sort(query, query.sort_range()), len(texts))
+
+
+def _sort(query: Query[Any], keys: KeyRange) -> str:
+    name, template = query.target.sort_name, query.key.sort
+    if name is None or template is None or keys.operator == "all":
+        return ""
+    asked = {*query.equals, *((query.condition.attribute,) if query.condition else ())}
+    personal = any(field.personal and field.attribute in asked for field in template.fields)
+    operands = [repr(_HIDDEN) if personal else repr(_shorten(text)) for text in keys.operands]
+    return " AND " + _SHOWN[keys.operator].format(*operands, name=name)
+
+
+def _mask(template: Template, text: str) -> str:
+    parts = []
+    for part, segment in zip(text.split("#"), template.segments, strict=True):
+        hide = segment.field is not None and segment.field.personal
+        parts.append(segment.literal + _HIDDEN if hide else part)
+    return "#".join(parts)
+
+
+def _shorten(text: str) -> str:
+    """Upper bounds are filled with the greatest characters; nobody wants to read 250 of them."""
+    return re.sub("\U0010ffff{2,}[\x7f\u07ff\uffff]?", "\U0010ffff…", text)

@@ -1,0 +1,76 @@
+"""Expressions: key conditions and filters, with their placeholders for names and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.operand import Path
+
+from singletable.keys import KeyRange
+from singletable.requests.types import Params
+
+__all__ = ["Placeholders", "key_condition", "paths_of"]
+
+_SORT = {
+    "=": "{name} = {0}",
+    "<=": "{name} <= {0}",
+    ">=": "{name} >= {0}",
+    "between": "{name} BETWEEN {0} AND {1}",
+    "begins_with": "begins_with({name}, {0})",
+}
+
+
+@attrs.define
+class Placeholders:
+    """The names and values of one request, in the form in which PynamoDB's expressions collect them too."""
+
+    names: dict[str, str] = attrs.field(factory=dict)
+    values: dict[str, Any] = attrs.field(factory=dict)
+
+    def name(self, stored: str) -> str:
+        """The placeholder of a stored attribute's name."""
+        return self.names.setdefault(stored, f"#{len(self.names)}")
+
+    def value(self, value: dict[str, Any]) -> str:
+        """The placeholder of a value such as `{"S": "x"}`."""
+        placeholder = f":{len(self.values)}"
+        self.values[placeholder] = value
+        return placeholder
+
+    def condition(self, condition: PynamoCondition) -> str:
+        """A PynamoDB condition as expression text."""
+        return condition.serialize(self.names, self.values)
+
+    def arguments(self) -> Params:
+        """The request's arguments that hold names and values."""
+        arguments: Params = {}
+        if self.names:
+            arguments["ExpressionAttributeNames"] = {
+                placeholder: name for name, placeholder in self.names.items()
+            }
+        if self.values:
+            arguments["ExpressionAttributeValues"] = dict(self.values)
+        return arguments
+
+
+def key_condition(
+    placeholders: Placeholders, partition_name: str, partition: str, sort_name: str | None, sort: KeyRange
+) -> str:
+    """The KeyConditionExpression for one partition and a range of sort keys."""
+    text = f"{placeholders.name(partition_name)} = {placeholders.value({'S': partition})}"
+    if sort_name is None or sort.operator == "all":
+        return text
+    operands = [placeholders.value({"S": operand}) for operand in sort.operands]
+    return f"{text} AND {_SORT[sort.operator].format(*operands, name=placeholders.name(sort_name))}"
+
+
+def paths_of(operand: Any) -> Iterator[Path]:
+    """Every attribute path that a PynamoDB condition names."""
+    if isinstance(operand, Path):
+        yield operand
+        return
+    for value in getattr(operand, "values", ()):
+        yield from paths_of(value)

@@ -1,0 +1,81 @@
+"""One item, as a value: by primary key (GetItem), or through an index (a Query that must find one)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic
+
+import attrs
+
+from singletable.keys import KeyRange
+from singletable.requests.explanation import Explanation
+from singletable.requests.query import Query
+from singletable.requests.results import unknown_item
+from singletable.requests.types import E, Params, Target, UnknownItem
+
+__all__ = ["Get"]
+
+
+@attrs.frozen
+class Get(Generic[E]):
+    """The item with a primary key. `one()` sends it and raises if there is none.
+
+    Args:
+        target: Where it goes.
+        equals: The attributes that the key is made of.
+        consistent: Whether to read what was last written, at twice the cost.
+    """
+
+    target: Target[E]
+    equals: Mapping[str, Any]
+    consistent: bool = False
+
+    def params(self) -> Params:
+        """The request, as the arguments of DynamoDB's GetItem; nothing is sent."""
+        partition, sort = self.target.key.build(self.equals)
+        names = (self.target.partition_name, self.target.sort_name)
+        params: Params = {
+            "TableName": self.target.sender.table_name,
+            "Key": {name: {"S": text} for name, text in zip(names, (partition, sort), strict=True) if name},
+        }
+        if self.consistent:
+            params["ConsistentRead"] = True
+        return params
+
+    def explain(self) -> Explanation:
+        """The request in words: the key, with personal values hidden."""
+        return Query(self.target, self.equals).explain()
+
+    def sort_range(self) -> KeyRange:
+        """The one sort key that is asked for."""
+        return Query(self.target, self.equals).sort_range()
+
+    def one(self) -> E:
+        """The item.
+
+        Raises:
+            ItemDoesNotExist: There is none, or what is there is another entity.
+            UnknownItemError: What is there is of no type that the table knows.
+        """
+        item = self.one_or_none()
+        if item is None:
+            raise self.target.absent(f"No {self.target.key.owner} at {self.explain().key_condition}.")
+        return item
+
+    def one_or_none(self) -> E | None:
+        """The item, or None where there is none."""
+        answer = self.target.sender.send("GetItem", self.params())
+        if not answer.get("Item"):
+            return None
+        entity = self.target.load(answer["Item"])
+        if isinstance(entity, UnknownItem):
+            raise unknown_item(entity)
+        return entity
+
+    def all(self) -> list[E]:
+        """The item as a list of one, or an empty list; as queries have it."""
+        return list(self)
+
+    def __iter__(self) -> Iterator[E]:
+        item = self.one_or_none()
+        return iter(() if item is None else (item,))

@@ -1,0 +1,283 @@
+"""Queries as values: what would be asked, then asking it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, Literal
+
+import attrs
+from pynamodb.expressions.condition import Condition as PynamoCondition
+
+from singletable.errors import CursorError, InvalidConditionError, MultipleItemsFound
+from singletable.keys import CompositeKey, Condition, KeyRange, sort_range
+from singletable.requests.cursor import fingerprint, open_cursor, write_cursor
+from singletable.requests.explanation import Explanation, explain
+from singletable.requests.expressions import Placeholders, key_condition
+from singletable.requests.partitions import partition_groups
+from singletable.requests.results import Page, Results, Row, fetched, rows
+from singletable.requests.types import E, Item, Params, Target
+
+__all__ = ["Query", "make_query"]
+
+_MOST_TYPES_IN_FILTER = 100
+
+
+@attrs.frozen
+class Query(Generic[E]):
+    """Items of one partition (or of a series of buckets, or of all shards), as a value.
+
+    Iterate it, or take `all()`, `first()`, `one()`, `one_or_none()`, `count()`, `page()`, `keys()`.
+    `params()` is the exact request and sends nothing.
+
+    Args:
+        target: Where it goes.
+        equals: The attributes whose values are given.
+        condition: The condition on the next attribute of the sort key, if any.
+        filter: A PynamoDB condition on other attributes; DynamoDB applies it after reading.
+        descending: Whether the last sort key comes first.
+        limit: How many items to return at most.
+        consistent: Whether to read what was last written, at twice the cost; never on an index.
+        unknown: What to do with an item of an unknown type: `raise`, `yield` it as `UnknownItem`, `skip`.
+    """
+
+    target: Target[E]
+    equals: Mapping[str, Any]
+    condition: Condition | None = None
+    filter: PynamoCondition | None = None
+    descending: bool = False
+    limit: int | None = None
+    consistent: bool = False
+    unknown: Literal["raise", "yield", "skip"] = "raise"
+
+    @property
+    def operation(self) -> str:
+        """The DynamoDB operation."""
+        return "Query"
+
+    @property
+    def key(self) -> CompositeKey:
+        """The key that is asked."""
+        return self.target.key
+
+    # --- the plan -----------------------------------------------------------------
+
+    def params(self) -> Params:
+        """The first request, as the arguments of DynamoDB's Query; nothing is sent."""
+        return next(self.all_params())
+
+    def all_params(self) -> Iterator[Params]:
+        """The first request to each partition that the query may visit, in order; nothing is sent."""
+        for group in self.groups():
+            for partition in group:
+                params = self.params_for(partition)
+                if self.limit is not None:
+                    params["Limit"] = self.limit
+                yield params
+
+    def params_for(self, partition: str) -> Params:
+        """The request to one partition, without `Limit` and `ExclusiveStartKey`."""
+        target, placeholders = self.target, Placeholders()
+        condition = key_condition(
+            placeholders, target.partition_name, partition, target.sort_name, self.sort_range()
+        )
+        params: Params = {"TableName": target.sender.table_name, "KeyConditionExpression": condition}
+        if target.key.index is not None:
+            params["IndexName"] = target.key.index
+        if self.filter is not None:
+            params["FilterExpression"] = placeholders.condition(self.filter)
+        if self.descending:
+            params["ScanIndexForward"] = False
+        if self.consistent:
+            params["ConsistentRead"] = True
+        return {**params, **placeholders.arguments()}
+
+    def groups(self) -> Iterator[tuple[str, ...]]:
+        """The partition keys to visit; those of one group are merged by sort key."""
+        return partition_groups(self.key, self.equals, self.condition, descending=self.descending)
+
+    def sort_range(self) -> KeyRange:
+        """The range of sort keys that the attributes and the condition mean."""
+        return sort_range(self.key, self.equals, self.condition) if self.key.sort else KeyRange("all")
+
+    def explain(self) -> Explanation:
+        """The request in words: index and key condition, with personal values hidden."""
+        return explain(self)
+
+    # --- sending it ---------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[E]:
+        return self._results(self.limit)
+
+    def all(self) -> list[E]:
+        """All items, as a list."""
+        return list(self)
+
+    def first(self) -> E | None:
+        """The first item, or None."""
+        return next(self._results(1), None)
+
+    def one(self) -> E:
+        """The only item.
+
+        Raises:
+            ItemDoesNotExist: There is none.
+            MultipleItemsFound: There are several; its `count` says how many.
+        """
+        item = self.one_or_none()
+        if item is None:
+            raise self.target.absent(f"No item at {self.explain().key_condition} ({self.target.place}).")
+        return item
+
+    def one_or_none(self) -> E | None:
+        """The only item, or None where there is none.
+
+        Raises:
+            MultipleItemsFound: There are several; its `count` says how many.
+        """
+        found = list(self._results(2))
+        if len(found) > 1:
+            count = attrs.evolve(self, limit=None).count()
+            raise MultipleItemsFound(
+                f"{self.key.label} has {count} items at {self.explain().key_condition}, where one was asked for.",
+                remedy="Give more attributes, or use first() or all().",
+                entity=self.key.owner,
+                index=self.key.index,
+                count=count,
+            )
+        return found[0] if found else None
+
+    def count(self) -> int:
+        """How many items there are, at most `limit`. DynamoDB reads them all to count them."""
+        target = self.target
+        if target.type_name is None or len(target.types) > _MOST_TYPES_IN_FILTER:
+            return sum(1 for _ in (self if target.whole else self.keys()))
+        count = 0
+        for partition in (each for group in self.groups() for each in group):
+            params = self.params_for(partition)
+            start: Item | None = None
+            while self.limit is None or count < self.limit:
+                answer = target.sender.send("Query", self._counting(params, start))
+                count += answer.get("Count", 0)
+                start = answer.get("LastEvaluatedKey")
+                if not start:
+                    break
+        return count if self.limit is None else min(count, self.limit)
+
+    def page(self, size: int, cursor: str | None = None) -> Page[E]:
+        """One page.
+
+        Args:
+            size: How many items it holds at most.
+            cursor: The cursor of the page before; None for the first page.
+
+        Raises:
+            CursorError: The cursor is malformed, or of another query.
+        """
+        if size < 1:
+            raise InvalidConditionError(f"A page of {size} items cannot be asked for.", value=size)
+        bound = fingerprint(attrs.evolve(self, limit=None).params())
+        last = {} if cursor is None else open_cursor(bound, cursor)
+        # One more than the page holds is asked for, to know whether there is a next page.
+        results = self._results(None, want=size + 1, last=last)
+        items: list[E] = []
+        ended: dict[str, Item] = {}
+        for item in results:
+            if len(items) == size:
+                return Page(items, write_cursor(bound, ended))
+            items.append(item)
+            ended = dict(results.last)
+        return Page(items, None)
+
+    def keys(self) -> Iterator[dict[str, Any]]:
+        """The attributes that the rows' keys hold, without fetching items; projections are left out."""
+        left = self.limit
+        for row in rows(self, self.limit, 0, {}):
+            if left == 0:
+                return
+            values = self.target.read_keys(row.item)
+            if values is not None:
+                left = None if left is None else left - 1
+                yield values
+
+    # --- inside -------------------------------------------------------------------
+
+    def sort_key_of(self, row: Row) -> str:
+        """The row's sort key, by which shards are merged."""
+        name = self.target.sort_name
+        return str(row.item[name]["S"]) if name else ""
+
+    def _results(
+        self, limit: int | None, *, want: int | None = None, last: Mapping[str, Item] | None = None
+    ) -> Results[E]:
+        if self.limit is not None and limit is not None:
+            limit = min(limit, self.limit)
+        want = limit if want is None else want
+        last = last or {}
+        first = self._group_of(last) if last else 0
+        found = rows(self, want, first, last)
+        if not self.target.whole:
+            found = fetched(self.target, found, want, consistent=self.consistent)
+        return Results(self.target, found, limit, self.unknown, first, last)
+
+    def _group_of(self, last: Mapping[str, Item]) -> int:
+        """The group of partitions in which an earlier page ended."""
+        for number, group in enumerate(self.groups()):
+            if any(partition in last for partition in group):
+                return number
+        raise CursorError(
+            "The cursor ends in a partition that the query does not visit.",
+            remedy="Ask for the first page again, without a cursor.",
+        )
+
+    def _counting(self, params: Params, start: Item | None) -> Params:
+        placeholders = Placeholders(
+            {name: placeholder for placeholder, name in params["ExpressionAttributeNames"].items()},
+            dict(params["ExpressionAttributeValues"]),
+        )
+        assert self.target.type_name is not None
+        values = ", ".join(placeholders.value({"S": each}) for each in self.target.types)
+        types = f"{placeholders.name(self.target.type_name)} IN ({values})"
+        given = params.get("FilterExpression")
+        counting = {**params, **({"ExclusiveStartKey": start} if start else {}), "Select": "COUNT"}
+        counting["FilterExpression"] = f"({given}) AND {types}" if given else types
+        return {**counting, **placeholders.arguments()}
+
+
+def make_query(
+    target: Target[E],
+    equals: Mapping[str, Any],
+    condition: Condition | None,
+    **options: Any,
+) -> Query[E]:
+    """A query whose every part was checked, so that whatever is wrong is said before anything is sent."""
+    key = target.key
+    key.refuse_unexpected(equals, key.attributes)
+    empty = tuple(name for name, value in equals.items() if value is None)
+    if empty:
+        raise InvalidConditionError(
+            f"{key.label} was asked for {', '.join(empty)}=None; an item without it has no such key.",
+            remedy="Leave the attribute out, or give a value.",
+            entity=key.owner,
+            index=key.index,
+            attribute=empty[0],
+        )
+    if condition is not None and condition.operator == "=":
+        if condition.attribute in equals:
+            raise InvalidConditionError(f"{key.label}: {condition.attribute} is given twice.")
+        equals, condition = {**equals, condition.attribute: condition.values[0]}, None
+    limit = options.get("limit")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise InvalidConditionError(f"A limit of {limit!r} items cannot be asked for.", remedy="Give 1 or more.")
+    if options.get("unknown", "raise") not in ("raise", "yield", "skip"):
+        raise InvalidConditionError(f"unknown={options['unknown']!r} is none of 'raise', 'yield', 'skip'.")
+    if options.get("consistent") and key.index is not None:
+        raise InvalidConditionError(
+            f"{key.label} is on a global index, which DynamoDB cannot read consistently.",
+            remedy="Leave consistent out, or read by the primary key.",
+            entity=key.owner,
+            index=key.index,
+        )
+    query = Query(target, dict(equals), condition, **options)
+    query.sort_range()
+    query.groups()
+    return query

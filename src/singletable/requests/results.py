@@ -1,0 +1,181 @@
+"""Results: the rows of a request, read page by page and turned into entities one at a time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import attrs
+
+from singletable.errors import UnknownItemError
+from singletable.requests.batch import GET_LIMIT, chunked, fetch_items
+from singletable.requests.types import E, Item, Target, UnknownItem
+
+if TYPE_CHECKING:
+    from singletable.requests.query import Query
+    from singletable.requests.scan import Scan
+
+__all__ = ["Page", "Results", "Row", "fetched", "pages", "rows"]
+
+_FILTERED_FIRST = 100
+_MOST_ASKED = 1000
+_T = TypeVar("_T")
+
+
+@attrs.frozen
+class Row:
+    """One row that DynamoDB returned.
+
+    Args:
+        partition: The partition key that was asked.
+        group: Which of the groups of partitions it belongs to.
+        item: What the row holds.
+    """
+
+    partition: str
+    group: int
+    item: Item
+
+
+@attrs.frozen
+class Page(Generic[_T]):
+    """One page of a query.
+
+    Args:
+        items: The entities.
+        cursor: What to give `page()` for the next page; None where there is no more.
+    """
+
+    items: list[_T]
+    cursor: str | None
+
+    def __iter__(self) -> Iterator[_T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def pages(
+    request: Query[Any] | Scan[Any], params: dict[str, Any], want: int | None, start: Item | None = None
+) -> Iterator[list[Item]]:
+    """The pages of one partition (or segment), each of them one request.
+
+    Args:
+        request: The request, for its filter and its sender.
+        params: Its arguments.
+        want: How many rows the caller will take; DynamoDB is asked for as many, so that a limit of 20
+            costs what 20 items cost. With a filter, or when rows turn out to be of other entities,
+            more are asked for, twice as many at each request.
+        start: The key behind which to begin.
+    """
+    asked = max(want, _FILTERED_FIRST) if want is not None and request.filter is not None else want
+    while True:
+        arguments = {**params}
+        if asked is not None:
+            arguments["Limit"] = asked
+            asked = min(asked * 2, max(_MOST_ASKED, asked))
+        if start is not None:
+            arguments["ExclusiveStartKey"] = start
+        answer = request.target.sender.send(request.operation, arguments)
+        yield answer.get("Items", [])
+        start = answer.get("LastEvaluatedKey")
+        # An empty page with a LastEvaluatedKey is not the end: the filter dropped all of it.
+        if not start:
+            return
+
+
+def rows(query: Query[Any], want: int | None, first: int, last: Mapping[str, Item]) -> Iterator[Row]:
+    """The rows of a query: group by group in order, the partitions of a group merged by sort key.
+
+    Args:
+        query: The query.
+        want: How many rows the caller will take; None for all.
+        first: The group to begin with.
+        last: Where an earlier page ended in that group: the key of the last row read, by partition.
+    """
+    for number, group in enumerate(query.groups()):
+        if number < first:
+            continue
+        streams = [_stream(query, partition, number, want, last.get(partition)) for partition in group]
+        if len(streams) == 1:
+            yield from streams[0]
+        else:
+            # Code points sort as UTF-8 bytes do, so this is DynamoDB's order.
+            yield from heapq.merge(*streams, key=query.sort_key_of, reverse=query.descending)
+
+
+def _stream(
+    query: Query[Any], partition: str, group: int, want: int | None, start: Item | None
+) -> Iterator[Row]:
+    for page in pages(query, query.params_for(partition), want, start):
+        for item in page:
+            yield Row(partition, group, item)
+
+
+def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, consistent: bool) -> Iterator[Row]:
+    """The same rows with their whole items, fetched a hundred at a time by primary key.
+
+    A row whose item is gone, or has moved to another place in the index since, is left out: an index
+    is behind its table for a moment, and the item no longer answers the question.
+    """
+    size = GET_LIMIT if want is None else max(1, min(GET_LIMIT, want))
+    for chunk in chunked(found, size):
+        keys = [target.primary_of(row.item) for row in chunk]
+        items = fetch_items(target.sender, keys, target.primary, consistent=consistent)
+        for row, item in zip(chunk, items, strict=True):
+            if item is not None and target.key_of(item) == target.key_of(row.item):
+                yield attrs.evolve(row, item=item)
+
+
+class Results(Generic[E]):
+    """An iterator of entities that goes on after an error: one bad item does not hide those behind it."""
+
+    def __init__(
+        self,
+        target: Target[E],
+        found: Iterator[Row],
+        limit: int | None,
+        unknown: str,
+        group: int = 0,
+        last: Mapping[str, Item] | None = None,
+    ) -> None:
+        self._target = target
+        self._found = found
+        self._left = limit
+        self._unknown = unknown
+        self._group = group
+        self.last: dict[str, Item] = dict(last or {})
+
+    def __iter__(self) -> Results[E]:
+        return self
+
+    def __next__(self) -> E:
+        while self._left is None or self._left > 0:
+            row = next(self._found)
+            if row.group != self._group:
+                self._group, self.last = row.group, {}
+            self.last[row.partition] = self._target.key_of(row.item)
+            entity = self._target.load(row.item)
+            if entity is None or (isinstance(entity, UnknownItem) and self._unknown == "skip"):
+                continue
+            if isinstance(entity, UnknownItem) and self._unknown != "yield":
+                raise unknown_item(entity)
+            if self._left is not None:
+                self._left -= 1
+            # With unknown="yield" the caller has asked for UnknownItem among the entities.
+            return entity  # type: ignore[return-value]
+        raise StopIteration
+
+
+def unknown_item(item: UnknownItem) -> UnknownItemError:
+    """The error for an item that no entity claims. Its key may hold personal values and is not shown."""
+    says = f"says that it is a {item.entity_type!r}" if item.entity_type else "does not say what it is"
+    return UnknownItemError(
+        f"An item {says}, which is no entity of this table.",
+        remedy='Deploy the models that know it, or ask with unknown="yield" (UnknownItem among the results)'
+        ' or unknown="skip". The error\'s key field names the item.',
+        entity_type=item.entity_type,
+        key=item.key,
+    )

@@ -1,0 +1,126 @@
+"""Sending: one operation through the connection, with every foreseeable fault put into words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+)
+
+from singletable.errors import (
+    AccessDenied,
+    CredentialsMissing,
+    EndpointUnreachable,
+    RequestFailed,
+    SingletableError,
+    TableMissing,
+)
+from singletable.requests.connection import TableConnection
+from singletable.requests.types import Params
+
+__all__ = ["error_code", "send", "standing_item", "translate"]
+
+_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+)
+_DENIED = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "InvalidSignatureException",
+    "UnrecognizedClientException",
+}
+
+
+def send(connection: TableConnection, operation: str, params: Params) -> dict[str, Any]:
+    """Send one operation.
+
+    Raises:
+        SingletableError: A subclass that says what stands in the way. A failed condition is passed
+            on as botocore's ClientError, since only the caller knows what it meant.
+    """
+    try:
+        return connection.connection.dispatch(operation, params)
+    except ClientError as error:
+        if error_code(error) in ("ConditionalCheckFailedException", "TransactionCanceledException"):
+            raise
+        raise translate(error, operation, connection) from error
+    except BotoCoreError as error:
+        raise translate(error, operation, connection) from error
+
+
+def error_code(error: BaseException | None) -> str | None:
+    """DynamoDB's code for a failed request, or None."""
+    response = getattr(error, "response", None)
+    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+
+
+def standing_item(error: BaseException) -> dict[str, Any] | None:
+    """The item that made a condition fail, where the request asked for it and there is one."""
+    # PynamoDB's error keeps only the code; botocore's, which caused it, has the item.
+    for each in (error, error.__cause__):
+        item: dict[str, Any] | None = getattr(each, "response", {}).get("Item")
+        if item:
+            return item
+    return None
+
+
+def translate(error: Exception, operation: str, connection: TableConnection) -> SingletableError:
+    """What botocore raised, as the error that tells a person what to do."""
+    name = connection.table_name
+    if isinstance(error, _CREDENTIALS):
+        return CredentialsMissing(
+            f"No usable AWS credentials: {error}.".replace("..", "."),
+            remedy="Run `aws configure`, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            " (any value for a local server).",
+        )
+    if isinstance(error, NoRegionError):
+        return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        return EndpointUnreachable(
+            f"Nothing answers at {_endpoint(error, connection)} ({type(error).__name__}).",
+            remedy="Check that the server runs, and the URL (--endpoint-url, AWS_ENDPOINT_URL_DYNAMODB, Meta.host).",
+            value=_endpoint(error, connection),
+        )
+    code = error_code(error)
+    if code == "ResourceNotFoundException":
+        return TableMissing(
+            f"The table {name!r} (or an index of it) does not exist at {_where(connection)}.",
+            remedy="Create it with ShopTable.create_table(wait=True) in place of ShopTable your table class, "
+            "or check the table name, the region and the account.",
+            operation=operation,
+            code=code,
+        )
+    if code in _DENIED:
+        return AccessDenied(
+            f"{operation} on {name!r} is not allowed ({code}).",
+            remedy="Check which credentials are in use (`aws sts get-caller-identity`) and their policy.",
+            operation=operation,
+            code=code,
+        )
+    message = getattr(error, "response", {}).get("Error", {}).get("Message") or str(error)
+    return RequestFailed(
+        f"{operation} on {name!r} failed ({code or type(error).__name__}): {message}", operation=operation, code=code
+    )
+
+
+def _endpoint(error: Exception, connection: TableConnection) -> str:
+    kwargs = getattr(error, "kwargs", {})
+    return str(kwargs.get("endpoint_url") or connection.connection.host or "DynamoDB")
+
+
+def _where(connection: TableConnection) -> str:
+    return connection.connection.host or f"AWS {connection.connection.region or ''}".strip()

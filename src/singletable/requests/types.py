@@ -1,0 +1,99 @@
+"""The shapes that requests are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from singletable.errors import ItemDoesNotExist
+from singletable.keys import CompositeKey
+
+__all__ = ["E", "Item", "Params", "Sender", "Target", "UnknownItem"]
+
+Item: TypeAlias = dict[str, dict[str, Any]]
+"""An item as DynamoDB sends it: stored attribute name to `{type: value}`."""
+
+Params: TypeAlias = dict[str, Any]
+"""The arguments of one DynamoDB operation."""
+
+E = TypeVar("E")
+
+
+class Sender(Protocol):
+    """What requests are sent through."""
+
+    @property
+    def table_name(self) -> str:
+        """The table's name where it is bound now."""
+
+    def send(self, operation: str, params: Params) -> dict[str, Any]:
+        """Send one operation and return DynamoDB's answer."""
+
+
+@attrs.frozen
+class UnknownItem:
+    """An item of a type that the table does not know, or that says no type.
+
+    Args:
+        entity_type: What the item says it is; None where it says nothing.
+        key: Its partition key and sort key.
+        item: All of it, as DynamoDB sent it.
+    """
+
+    entity_type: str | None
+    key: tuple[Any, Any]
+    item: Item = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Target(Generic[E]):
+    """Where a request goes, and how what comes back becomes entities.
+
+    Args:
+        key: The composite key that is asked.
+        sender: What it is sent through.
+        partition_name: The stored attribute that holds the partition key.
+        sort_name: The stored attribute that holds the sort key; None where there is none.
+        primary: The stored attributes of the table's own key.
+        whole: Whether a row holds the whole item, so that nothing needs to be fetched.
+        projected: The stored attributes that a row holds; None for all.
+        type_name: The stored discriminator, where a filter on it is possible.
+        types: The discriminators of the entities that are asked for.
+        load: An item as an entity, or as `UnknownItem`; None where it is of another known entity.
+        read_keys: The attributes that a row's keys hold; None where they are another entity's.
+        absent: The error for an item that is not there, from a message.
+    """
+
+    key: CompositeKey
+    sender: Sender = attrs.field(eq=False)
+    partition_name: str
+    sort_name: str | None
+    primary: tuple[str, str]
+    whole: bool
+    projected: frozenset[str] | None
+    type_name: str | None
+    types: tuple[str, ...]
+    load: Callable[[Item], E | UnknownItem | None] = attrs.field(eq=False, repr=False)
+    read_keys: Callable[[Item], dict[str, Any] | None] = attrs.field(eq=False, repr=False)
+    absent: Callable[[str], ItemDoesNotExist] = attrs.field(eq=False, repr=False)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The stored attributes of the queried key and of the primary key, each once."""
+        own = (self.partition_name,) if self.sort_name is None else (self.partition_name, self.sort_name)
+        return tuple(dict.fromkeys((*self.primary, *own)))
+
+    @property
+    def place(self) -> str:
+        """The index's name, or `table`."""
+        return self.key.index or "table"
+
+    def key_of(self, row: Item) -> Item:
+        """The part of a row that DynamoDB needs to go on behind it."""
+        return {name: row[name] for name in self.key_names if name in row}
+
+    def primary_of(self, row: Item) -> Item:
+        """The row's primary key."""
+        return {name: row[name] for name in self.primary if name in row}

@@ -1,0 +1,58 @@
+"""How much a piece of code asks of DynamoDB: requests and capacity units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+
+__all__ = ["Usage", "measure", "record"]
+
+_READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"})
+_measured: ContextVar[tuple[Usage, ...]] = ContextVar("singletable_usage", default=())
+
+
+@attrs.define
+class Usage:
+    """What was sent.
+
+    Args:
+        requests: How many requests.
+        read_units: Read capacity units, as DynamoDB reported them.
+        write_units: Write capacity units, as DynamoDB reported them.
+    """
+
+    requests: int = 0
+    read_units: float = 0.0
+    write_units: float = 0.0
+
+
+@contextmanager
+def measure() -> Iterator[Usage]:
+    """Count what is sent within the block, in this thread or task."""
+    usage = Usage()
+    token = _measured.set((*_measured.get(), usage))
+    try:
+        yield usage
+    finally:
+        _measured.reset(token)
+
+
+def record(operation: str, answer: dict[str, Any]) -> None:
+    """Add one answered request to every measurement under way."""
+    measured = _measured.get()
+    if not measured:
+        return
+    consumed = answer.get("ConsumedCapacity") or []
+    if isinstance(consumed, dict):
+        consumed = [consumed]
+    units = sum(each.get("CapacityUnits") or 0.0 for each in consumed)
+    for usage in measured:
+        usage.requests += 1
+        if operation in _READS:
+            usage.read_units += units
+        else:
+            usage.write_units += units
