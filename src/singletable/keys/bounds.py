@@ -58,15 +58,13 @@ class KeyRange:
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
             return False
+        first, last = (self.operands[0], self.operands[-1]) if self.operands else ("", "")
+        if self.operator == "begins_with":
+            return key.startswith(first)
         # Code points compare as UTF-8 bytes do, which is DynamoDB's order.
-        return {
-            "all": lambda: True,
-            "=": lambda: key == self.operands[0],
-            "<=": lambda: key <= self.operands[0],
-            ">=": lambda: key >= self.operands[0],
-            "between": lambda: self.operands[0] <= key <= self.operands[-1],
-            "begins_with": lambda: key.startswith(self.operands[0]),
-        }[self.operator]()
+        above = self.operator in ("all", "<=") or first <= key
+        below = self.operator in ("all", ">=") or key <= last
+        return above and below
 
 
 @attrs.frozen
@@ -180,9 +178,7 @@ def _bounded(key: CompositeKey, position: Position, condition: Condition) -> Key
     return _interval(position, field, condition, texts, raw=raw)
 
 
-def _interval(
-    position: Position, field: Field, condition: Condition, texts: list[str], *, raw: bool
-) -> KeyRange:
+def _interval(position: Position, field: Field, condition: Condition, texts: list[str], *, raw: bool) -> KeyRange:
     operator, prefix = condition.operator, position.prefix
     lower: str | None = prefix or None
     upper: str | None = _last_behind(prefix, field) if prefix else None

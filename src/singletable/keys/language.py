@@ -102,9 +102,7 @@ def common(a: Language, b: Language) -> str | None:
     return None
 
 
-def _spell(
-    came_from: dict[tuple[int, int], tuple[tuple[int, int], str] | None], pair: tuple[int, int]
-) -> str:
+def _spell(came_from: dict[tuple[int, int], tuple[tuple[int, int], str] | None], pair: tuple[int, int]) -> str:
     text: list[str] = []
     step = came_from[pair]
     while step is not None:

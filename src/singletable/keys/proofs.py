@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from singletable.keys.composite import CompositeKey
 from singletable.keys.language import ANYTHING, Language, Seq, common, literal
-from singletable.keys.template import SEPARATOR, Template, joined
+from singletable.keys.template import SEPARATOR, Segment, Template, joined
 
 __all__ = ["keys_collide", "overlap", "prefix_overlap", "reads_foreign"]
 
@@ -64,7 +64,7 @@ def reads_foreign(a: CompositeKey, given: Collection[str], b: CompositeKey) -> t
 
 
 def _prefix(template: Template, given: Collection[str]) -> Language:
-    known = []
+    known: list[Segment] = []
     for segment in template.segments:
         if segment.field and segment.field.attribute not in given:
             head = joined(tuple(known))

@@ -79,9 +79,15 @@ def encoding_for(source: Source, spec: str, *, raw: bool = False, sort_key: bool
     return _without_spec(source, raw=raw)
 
 
-_SPECS = (
-    "Numbers take 08d or 012.2f, points in time a bucket such as %Y-%m, anything shard(n), the rest nothing."
-)
+_PLAIN: dict[ValueKind, Encoding] = {
+    ValueKind.DATETIME: Timestamp(),
+    ValueKind.DATE: Date(),
+    ValueKind.UUID: Uuid(),
+    ValueKind.BOOLEAN: Boolean(),
+    ValueKind.BYTES: Hex(),
+}
+
+_SPECS = "Numbers take 08d or 012.2f, points in time a bucket such as %Y-%m, anything shard(n), the rest nothing."
 
 
 def _without_spec(source: Source, *, raw: bool) -> Encoding:
@@ -90,13 +96,7 @@ def _without_spec(source: Source, *, raw: bool) -> Encoding:
         return text
     if source.kind is ValueKind.CHOICE:
         return Choice(source.choices, text)
-    return {
-        ValueKind.DATETIME: Timestamp,
-        ValueKind.DATE: Date,
-        ValueKind.UUID: Uuid,
-        ValueKind.BOOLEAN: Boolean,
-        ValueKind.BYTES: Hex,
-    }[source.kind]()
+    return _PLAIN[source.kind]
 
 
 def _number(kind: ValueKind, spec: str, *, plain: bool) -> Encoding:
@@ -106,7 +106,9 @@ def _number(kind: ValueKind, spec: str, *, plain: bool) -> Encoding:
     if fixed := _FIXED.fullmatch(spec):
         width, places = int(fixed[1]), int(fixed[2])
         if kind is ValueKind.INTEGER or width - places - (places > 0) < 1:
-            raise Refusal(f"{spec!r} leaves no digits before the point" if places else f"{spec!r} is for decimals", _SPECS)
+            raise Refusal(
+                f"{spec!r} leaves no digits before the point" if places else f"{spec!r} is for decimals", _SPECS
+            )
         return FixedPoint(width, places, binary)
     if spec:
         raise Refusal(f"{spec!r} is no specification for a number", _SPECS)

@@ -115,9 +115,7 @@ class Template:
                 remedy="Give every attribute that the template names.",
                 missing=missing,
             )
-        return self.fill(
-            field.encode(values[field.attribute], self.text) for field in self.fields
-        )
+        return self.fill(field.encode(values[field.attribute], self.text) for field in self.fields)
 
     def fill(self, texts: Iterator[str]) -> str:
         """The key text, from the already encoded texts of the fields."""
@@ -202,9 +200,7 @@ def joined(segments: tuple[Segment, ...]) -> Language:
     return Seq(tuple(parts))
 
 
-def parse_template(
-    text: str, sources: Mapping[str, Source], *, raw: bool = False, sort_key: bool = False
-) -> Template:
+def parse_template(text: str, sources: Mapping[str, Source], *, raw: bool = False, sort_key: bool = False) -> Template:
     """Read a template.
 
     Args:

@@ -177,11 +177,7 @@ def _moment(value: Any) -> datetime:
     return in_utc(value)
 
 
-_YEAR = Alt(
-    tuple(
-        Seq((*([literal("0")] * zeros), chars("19"), repeat(DIGIT, 3 - zeros))) for zeros in range(4)
-    )
-)
+_YEAR = Alt(tuple(Seq((*([literal("0")] * zeros), chars("19"), repeat(DIGIT, 3 - zeros))) for zeros in range(4)))
 _MONTH = Alt((Seq((literal("0"), chars("19"))), Seq((literal("1"), chars("02")))))
 _HOUR = Alt((Seq((chars("01"), DIGIT)), Seq((literal("2"), chars("03")))))
 

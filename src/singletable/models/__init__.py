@@ -11,10 +11,9 @@ from singletable.models.binding import Binding
 from singletable.models.description import (
     AttributeDescription,
     EntityDescription,
-    ExpiryDescription,
     TableDescription,
 )
-from singletable.models.expiry import Expiry
+from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import BoundKey, Key
 from singletable.models.table import Table
 
@@ -27,7 +26,7 @@ __all__ = [
     "EntityDescription",
     "EnumAttribute",
     "Expiry",
-    "ExpiryDescription",
+    "ExpiryRule",
     "IntegerAttribute",
     "Key",
     "Table",

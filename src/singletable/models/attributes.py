@@ -183,14 +183,14 @@ class StrictUTCDateTimeAttribute(UTCDateTimeAttribute):
                 "it has no time zone",
                 "Use datetime.now(timezone.utc), or value.replace(tzinfo=...).",
             )
-        return cast(str, super().serialize(value))
+        return cast(str, super().serialize(value))  # type: ignore[no-untyped-call]
 
     def deserialize(self, value: str) -> datetime:
         if value.endswith("Z"):
             value = value[:-1] + "+0000"
         if len(value) == len("2026-11-23T12:00:00+0000"):
             value = f"{value[:19]}.000000{value[19:]}"
-        return super().deserialize(value)
+        return cast(datetime, super().deserialize(value))  # type: ignore[no-untyped-call]
 
 
 _TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from singletable.keys import CompositeKey, Source, Template, ValueKind, parse_template
+from singletable.models.expiry import ExpiryRule
 from singletable.models.layout import IndexLayout, TableLayout
 from singletable.models.schema import EntitySchema
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AttributeDescription",
     "EntityDescription",
-    "ExpiryDescription",
     "TableDescription",
     "describe",
 ]
@@ -57,15 +57,6 @@ class AttributeDescription:
 
 
 @attrs.frozen
-class ExpiryDescription:
-    """When items of an entity expire: `days` after the attribute `after`, stored as `stored_name`."""
-
-    after: str
-    days: float
-    stored_name: str
-
-
-@attrs.frozen
 class EntityDescription:
     """One entity.
 
@@ -82,7 +73,7 @@ class EntityDescription:
     discriminator: str
     attributes: tuple[AttributeDescription, ...]
     keys: tuple[CompositeKey, ...]
-    expiry: ExpiryDescription | None = None
+    expiry: ExpiryRule | None = None
     shares_keys_with: tuple[str, ...] = ()
 
     @property
@@ -153,7 +144,7 @@ def describe(table: type[Table]) -> TableDescription:
         key_encoding="raw" if layout.raw else "escaped",
         indexes=tuple(layout.indexes.values()),
         entities=tuple(_entity(schemas[each], schemas) for each in sorted(schemas)),
-        ttl=expiries[0].attr_name if expiries else None,
+        ttl=expiries[0].stored_name if expiries else None,
     )
 
 
@@ -180,13 +171,12 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
             if other is not schema and other.declared_by["key"] is schema.declared_by["key"]
         )
     )
-    expiry = schema.expiry
     return EntityDescription(
         name=schema.name,
         discriminator=schema.discriminator,
         attributes=tuple(attributes),
         keys=(schema.primary, *(schema.keys[name] for name in others)),
-        expiry=ExpiryDescription(expiry.after, expiry.days, expiry.attr_name) if expiry else None,
+        expiry=schema.expiry,
         shares_keys_with=family,
     )
 
@@ -227,7 +217,7 @@ def _entity_from_dict(data: Mapping[str, Any], *, raw: bool) -> EntityDescriptio
         discriminator=data["discriminator"],
         attributes=attributes,
         keys=tuple(_key_from_dict(each, sources, data["name"], raw=raw) for each in data["keys"]),
-        expiry=ExpiryDescription(**data["expiry"]) if data["expiry"] else None,
+        expiry=ExpiryRule(**data["expiry"]) if data["expiry"] else None,
         shares_keys_with=tuple(data["shares_keys_with"]),
     )
 
@@ -237,6 +227,4 @@ def _key_from_dict(data: Mapping[str, Any], sources: Mapping[str, Any], owner: s
     if data["sk"] is not None:
         sort = parse_template(data["sk"], sources, raw=raw, sort_key=True)
     when = tuple((name, tuple(values)) for name, values in data["when"].items())
-    return CompositeKey(
-        data["name"], data["index"], parse_template(data["pk"], sources, raw=raw), sort, when, owner
-    )
+    return CompositeKey(data["name"], data["index"], parse_template(data["pk"], sources, raw=raw), sort, when, owner)

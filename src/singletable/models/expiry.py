@@ -10,7 +10,20 @@ import attrs
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["Expiry"]
+__all__ = ["Expiry", "ExpiryRule"]
+
+
+@attrs.frozen
+class ExpiryRule:
+    """When items expire: `days` after the attribute `after`, stored as `stored_name`."""
+
+    after: str
+    days: float
+    stored_name: str
+
+    def derive(self, start: datetime | None) -> int | None:
+        """The epoch seconds at which an item expires; None where it never does."""
+        return None if start is None else int((start + timedelta(days=self.days)).timestamp())
 
 
 @attrs.frozen(kw_only=True)
@@ -34,11 +47,10 @@ class Expiry:
     def __get__(self, instance: Table | None, owner: type) -> Any:
         if instance is None:
             return self
-        seconds = self.derive(getattr(instance, self.after))
+        seconds = self.rule.derive(getattr(instance, self.after))
         return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.utc)
 
-    def derive(self, start: datetime | None) -> int | None:
-        """The epoch seconds at which an item expires, or None."""
-        if start is None:
-            return None
-        return int((start + timedelta(days=self.days)).timestamp())
+    @property
+    def rule(self) -> ExpiryRule:
+        """The declaration as a plain value."""
+        return ExpiryRule(self.after, self.days, self.attr_name)

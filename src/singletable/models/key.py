@@ -164,5 +164,3 @@ class BoundKey(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<key {self.entity.__name__}.{self.name}>"
-
-

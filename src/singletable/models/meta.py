@@ -40,7 +40,7 @@ class TableMeta(MetaModel):
     ) -> TableMeta:
         tables = [base for base in bases if isinstance(base, TableMeta)]
         if tables:
-            _inherit_meta(name, tables[0], namespace)
+            _inherit_meta(tables[0], namespace)
             _add_error_class(name, tables[0], namespace)
             if _is_table_class(tables[0], namespace):
                 _prepare_table(name, namespace)
@@ -49,7 +49,8 @@ class TableMeta(MetaModel):
         for value in namespace.values():
             if isinstance(value, Attribute):
                 strict(value)
-        return cast(TableMeta, super().__new__(mcs, name, bases, namespace, discriminator))
+        made = super().__new__(mcs, name, bases, namespace, discriminator)  # type: ignore[no-untyped-call]
+        return cast(TableMeta, made)
 
     def __init__(
         cls,
@@ -69,7 +70,7 @@ class TableMeta(MetaModel):
             table._layout = layout
             table._entities = {}
         elif discriminator is not None:
-            schema = entity_schema(table, _stored_discriminator(table, name), table._layout_of())
+            schema = entity_schema(table, _stored_discriminator(table), table._layout_of())
             _refuse_second_expiry(table, schema)
             table._schema = schema
             table._entities[schema.discriminator] = schema
@@ -83,13 +84,15 @@ def _remedy(error: ValueError) -> str:
     return "Give each entity a discriminator of its own." if "discriminator" in str(error) else ""
 
 
-def _inherit_meta(name: str, base: TableMeta, namespace: dict[str, Any]) -> None:
+def _inherit_meta(base: TableMeta, namespace: dict[str, Any]) -> None:
     """Let a nested Meta inherit the base's: PynamoDB's own loses region and billing mode without that."""
     meta = namespace.get("Meta")
     inherited = getattr(base, "Meta", None)
     if meta is None or inherited is None or issubclass(meta, inherited):
         return
-    namespace["Meta"] = type("Meta", (meta, inherited), {"__module__": meta.__module__, "__qualname__": meta.__qualname__})
+    namespace["Meta"] = type(
+        "Meta", (meta, inherited), {"__module__": meta.__module__, "__qualname__": meta.__qualname__}
+    )
 
 
 def _add_error_class(name: str, base: TableMeta, namespace: dict[str, Any]) -> None:
@@ -231,7 +234,8 @@ def _prepare_entity(
         )
     if abstract == (discriminator is not None):
         raise DeclarationError(
-            f"{name}: " + ("an abstract class has a discriminator." if abstract else "the entity has no discriminator."),
+            f"{name}: "
+            + ("an abstract class has a discriminator." if abstract else "the entity has no discriminator."),
             remedy=f'Write `class {name}({base.__name__}, discriminator="{name.upper()}")`, or abstract=True for a'
             " base that is no entity.",
             rule="ST108",
@@ -251,7 +255,7 @@ def _prepare_entity(
         )
 
 
-def _stored_discriminator(table: type[Table], name: str) -> str:
+def _stored_discriminator(table: type[Table]) -> str:
     attribute = table._get_discriminator_attribute()
     assert attribute is not None
     return str(attribute.get_discriminator(table))
@@ -259,13 +263,12 @@ def _stored_discriminator(table: type[Table], name: str) -> str:
 
 def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:
     for other in table._entities.values():
-        if schema.expiry and other.expiry and other.expiry.attr_name != schema.expiry.attr_name:
+        mine, theirs = schema.expiry, other.expiry
+        if mine and theirs and mine.stored_name != theirs.stored_name:
             raise DeclarationError(
-                f"{schema.name} expires by {schema.expiry.attr_name!r} and {other.name} by {other.expiry.attr_name!r};"
+                f"{schema.name} expires by {mine.stored_name!r} and {other.name} by {theirs.stored_name!r};"
                 " a DynamoDB table has one such attribute.",
                 remedy="Use the same attr_name for both.",
                 rule="ST109",
                 entity=schema.name,
             )
-
-

@@ -17,7 +17,7 @@ from pynamodb.attributes import Attribute, DiscriminatorAttribute
 from singletable.errors import DeclarationError, InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source, ValueKind, parse_template
 from singletable.models.attributes import from_key, key_kind, to_key
-from singletable.models.expiry import Expiry
+from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import Key
 from singletable.models.layout import TableLayout
 
@@ -55,7 +55,7 @@ class EntitySchema:
     sources: Mapping[str, Source]
     keys: Mapping[str, CompositeKey]
     declared_by: Mapping[str, type]
-    expiry: Expiry | None
+    expiry: ExpiryRule | None
     layout: TableLayout
 
     @property
@@ -116,13 +116,17 @@ def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout) 
     """
     with _naming(entity):
         attributes = _declared(entity, layout)
-        sources = {name: source for name, attribute in attributes.items() if (source := _source(entity, name, attribute))}
+        sources = {
+            name: source for name, attribute in attributes.items() if (source := _source(entity, name, attribute))
+        }
         declarations = dict(_declarations(entity))
+        if PRIMARY not in declarations:
+            raise _no_primary_key(entity)
         keys = {
             name: _composite(entity, name, key, sources, attributes, layout, declarations)
             for name, (key, _) in declarations.items()
         }
-        _check_primary(entity, keys, sources)
+        _refuse_nullable_key(keys[PRIMARY], sources)
         _check_one_key_per_index(keys)
         return EntitySchema(
             entity=entity,
@@ -174,7 +178,7 @@ def _declared(entity: type[Table], layout: TableLayout) -> dict[str, Attribute[A
                 attribute=name,
             )
         # Read by the attribute's own messages, which must not show a personal value.
-        attribute.personal = name in _personal(entity)  # type: ignore[attr-defined]
+        attribute.personal = getattr(attribute, "personal", False) or name in _personal(entity)  # type: ignore[attr-defined]
         attributes[name] = attribute
     stored = [attribute.attr_name for attribute in attributes.values()]
     for name, attribute in attributes.items():
@@ -235,7 +239,7 @@ def _composite(
     if wants_sort != (key.sk is not None):
         where = f"the index {index}" if index else "the table"
         raise DeclarationError(
-            f"{name}: {where} has {'a' if wants_sort else 'no'} sort key, and the key gives {'none' if wants_sort else 'one'}.",
+            f"{name}: {where} has {'a' if wants_sort else 'no'} sort key, and the key says otherwise.",
             remedy="Give sk a template." if wants_sort else "Leave sk out.",
             rule="ST106",
             index=index,
@@ -277,7 +281,7 @@ def _refuse_unusable(key: Key, sources: Mapping[str, Source], attributes: Mappin
     for text in (key.pk, key.sk):
         with contextlib.suppress(ValueError):
             for _, name, _, _ in Formatter().parse(text or ""):
-                if name in attributes and name not in sources:
+                if name is not None and name in attributes and name not in sources:
                     raise DeclarationError(
                         f"{{{name}}}: a {type(attributes[name]).__name__} cannot stand in a key.",
                         remedy="Keys take text, numbers, times, dates, UUIDs, bools, bytes and enumerations; a class"
@@ -319,14 +323,16 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
     return tuple(conditions)
 
 
-def _check_primary(entity: type[Table], keys: Mapping[str, CompositeKey], sources: Mapping[str, Source]) -> None:
-    if PRIMARY not in keys:
-        raise DeclarationError(
-            "The entity has no primary key.",
-            remedy=f'Declare one: {PRIMARY} = Key(pk="{entity.__name__.upper()}#{{...}}", sk="...").',
-            rule="ST106",
-        )
-    for name in keys[PRIMARY].attributes:
+def _no_primary_key(entity: type[Table]) -> DeclarationError:
+    return DeclarationError(
+        "The entity has no primary key.",
+        remedy=f'Declare one: {PRIMARY} = Key(pk="{entity.__name__.upper()}#{{...}}", sk="...").',
+        rule="ST106",
+    )
+
+
+def _refuse_nullable_key(primary: CompositeKey, sources: Mapping[str, Source]) -> None:
+    for name in primary.attributes:
         if sources[name].nullable:
             raise DeclarationError(
                 f"The primary key uses {name}, which may be None.",
@@ -354,7 +360,7 @@ def _expiry(
     sources: Mapping[str, Source],
     layout: TableLayout,
     attributes: Mapping[str, Attribute[Any]],
-) -> Expiry | None:
+) -> ExpiryRule | None:
     found = {
         name: value
         for owner in reversed(entity.__mro__)
@@ -383,5 +389,4 @@ def _expiry(
             remedy="Give it another attr_name.",
             rule="ST109",
         )
-    return expiry
-
+    return expiry.rule

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pynamodb.constants import NULL, PAY_PER_REQUEST_BILLING_MODE
 from pynamodb.exceptions import AttributeDeserializationError
@@ -13,7 +13,6 @@ from pynamodb.models import Model
 from singletable.errors import (
     DeclarationError,
     InvalidConditionError,
-
     KeyChangeError,
     MalformedItemError,
     MissingAttributesError,
@@ -53,8 +52,13 @@ class Table(Model, metaclass=TableMeta):
     `personal = ("email",)` (on an entity), for attributes whose values must never be shown.
     """
 
-    class Meta:
-        billing_mode = PAY_PER_REQUEST_BILLING_MODE
+    if TYPE_CHECKING:
+        Meta: Any
+        _discriminator: str
+    else:
+
+        class Meta:
+            billing_mode = PAY_PER_REQUEST_BILLING_MODE
 
     _owns_table: ClassVar[bool] = False
     _derived: ClassVar[frozenset[str]] = frozenset()
@@ -103,7 +107,7 @@ class Table(Model, metaclass=TableMeta):
         return found
 
     @classmethod
-    def get(cls: type[T], *keys: Any, consistent: bool = False, **attributes: Any) -> T:  # type: ignore[override]  # by attributes
+    def get(cls: type[T], *keys: Any, consistent: bool = False, **attributes: Any) -> T:
         """One item by its primary key: `Order.get(user_id="u1", order_id="o1")`.
 
         Raises:
@@ -215,7 +219,7 @@ class Table(Model, metaclass=TableMeta):
         return [entity if isinstance(entity, cls) else None for entity in loaded]
 
     @classmethod
-    def count(cls, *conditions: Any, **attributes: Any) -> int:  # type: ignore[override]  # see below
+    def count(cls, *conditions: Any, **attributes: Any) -> int:
         """How many items a query has. PynamoDB's count without a key is the whole table's, hours old."""
         return cls.query(*conditions, **attributes).count()
 
@@ -265,7 +269,7 @@ class Table(Model, metaclass=TableMeta):
         self._remember_key()
         return answer
 
-    def update(  # type: ignore[override]  # named values besides PynamoDB's actions
+    def update(
         self,
         actions: list[Any] | None = None,
         condition: PynamoCondition | None = None,
@@ -326,9 +330,7 @@ class Table(Model, metaclass=TableMeta):
             endpoint_url: A server that speaks DynamoDB; None for AWS, or AWS_ENDPOINT_URL_DYNAMODB.
             settings: Any other field of `singletable.requests.Settings`.
         """
-        return bind(
-            cls._table_class(), table_name=table_name, region=region, endpoint_url=endpoint_url, **settings
-        )
+        return bind(cls._table_class(), table_name=table_name, region=region, endpoint_url=endpoint_url, **settings)
 
     @classmethod
     def create_table(cls, *args: Any, ignore_update_ttl_errors: bool = False, **kwargs: Any) -> Any:
@@ -355,7 +357,7 @@ class Table(Model, metaclass=TableMeta):
     def _table_class(cls) -> type[Table]:
         for base in cls.__mro__:
             if vars(base).get("_owns_table"):
-                return base  # type: ignore[return-value]  # only table classes have it
+                return base
         raise DeclarationError(
             f"{cls.__name__} is no table, since its Meta has no table_name.",
             remedy='Add `class Meta: table_name = "..."`.',
@@ -379,7 +381,8 @@ class Table(Model, metaclass=TableMeta):
         if schema is None or schema.entity is not cls:
             raise DeclarationError(
                 f"{cls.__name__} is no entity, but a table or an abstract base.",
-                remedy="Use one of its entities: " + (", ".join(each.name for each in cls._entities.values()) or "none"),
+                remedy="Use one of its entities: "
+                + (", ".join(each.name for each in cls._entities.values()) or "none"),
                 rule="ST108",
                 entity=cls.__name__,
             )
@@ -439,7 +442,7 @@ class Table(Model, metaclass=TableMeta):
                 ) from None
         expiry = self._schema_of().expiry
         if expiry is not None:
-            known.add(expiry.attr_name)
+            known.add(expiry.stored_name)
         self.extra_attributes = {name: value for name, value in attribute_values.items() if name not in known}
         self._stored = self._key_texts()
 
@@ -453,7 +456,7 @@ class Table(Model, metaclass=TableMeta):
         item: Item = super()._container_serialize(null_check=null_check)
         seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
         if schema.expiry and seconds is not None:
-            item[schema.expiry.attr_name] = {"N": str(seconds)}
+            item[schema.expiry.stored_name] = {"N": str(seconds)}
         return {**self.extra_attributes, **item}
 
     def _derive(self, derived: Mapping[str, str | None]) -> None:
@@ -501,5 +504,3 @@ class Table(Model, metaclass=TableMeta):
             for name in schema.primary.attributes
         )
         return f"{type(self).__name__}({', '.join(shown)})"
-
-

@@ -75,7 +75,8 @@ def collection_target(table: type[Table], entities: Sequence[type[T]], index: st
     for key in keys[1:]:
         if key.partition.segments != first.segments:
             raise InvalidConditionError(
-                f"{keys[0].label} and {key.label} have different partition keys, {first.text!r} and {key.partition.text!r}.",
+                f"{keys[0].label} and {key.label} have different partition keys,"
+                f" {first.text!r} and {key.partition.text!r}.",
                 remedy="Only entities of one partition can be read in one request.",
                 entity=key.owner,
                 index=index,
@@ -122,14 +123,15 @@ def _projected(layout: TableLayout, index: str | None) -> frozenset[str] | None:
 def _holds(projected: frozenset[str], schema: EntitySchema) -> bool:
     stored = set(schema.stored_names) | {schema.layout.type_name}
     if schema.expiry:
-        stored.add(schema.expiry.attr_name)
+        stored.add(schema.expiry.stored_name)
     return stored <= projected
 
 
 def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item], T | UnknownItem | None]:
     def load_wanted(item: Item) -> T | UnknownItem | None:
         entity = load(table, item)
-        return entity if isinstance(entity, (UnknownItem, *wanted)) else None
+        # isinstance with a tuple of classes tells mypy nothing about T.
+        return entity if isinstance(entity, (UnknownItem, *wanted)) else None  # type: ignore[return-value]
 
     return load_wanted
 
@@ -144,7 +146,9 @@ def load(table: type[Table], item: Item) -> Table | UnknownItem:
     says = item.get(layout.type_name, {}).get("S")
     schema = table._schemas().get(str(says)) if says is not None else None
     if schema is None:
-        key = tuple(next(iter(item.get(name, {"S": None}).values())) for name in (layout.partition_name, layout.sort_name))
+        key = tuple(
+            next(iter(item.get(name, {"S": None}).values())) for name in (layout.partition_name, layout.sort_name)
+        )
         return UnknownItem(says, (key[0], key[1]), item)
     return schema.entity._from_item(item)
 
@@ -198,5 +202,3 @@ def _absence(entity: type[Table]) -> Callable[[str], ItemDoesNotExist]:
         return error
 
     return absent
-
-

@@ -44,7 +44,9 @@ def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str,
             derived[index.sort_name] = None
     for key in schema.keys.values():
         partition_name, sort_name = schema.layout.names_at(key.index)
-        built = key.build({name: values.get(name) for name in key.attributes}) if key.index is None else key.derive(values)
+        built = (
+            key.build({name: values.get(name) for name in key.attributes}) if key.index is None else key.derive(values)
+        )
         if built is None:
             continue
         derived[partition_name] = built[0]
@@ -72,7 +74,7 @@ def create(instance: Table) -> None:
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=type(instance).__name__,
         ) from None
-    instance.update_local_version_attribute()
+    instance.update_local_version_attribute()  # type: ignore[no-untyped-call]
     instance._remember_key()
 
 
@@ -154,7 +156,7 @@ def _follow(
     expiry = schema.expiry
     if expiry and expiry.after in values:
         seconds = expiry.derive(values[expiry.after])
-        path = Path([expiry.attr_name])
+        path = Path([expiry.stored_name])
         actions.append(path.remove() if seconds is None else path.set(seconds))
     untouched -= set(schema.primary.sources)
     guards = []

@@ -66,9 +66,7 @@ def put_items(sender: Sender, items: Iterable[Item]) -> Iterator[int]:
         yield len(chunk)
 
 
-def _rounds(
-    sender: Sender, operation: str, pending: list[Any], *, consistent: bool = False
-) -> Iterator[list[Item]]:
+def _rounds(sender: Sender, operation: str, pending: list[Any], *, consistent: bool = False) -> Iterator[list[Item]]:
     """Send one batch until nothing is left undone; yields the items that each answer brought."""
     reading = operation == "BatchGetItem"
     for attempt in range(_ATTEMPTS):

@@ -22,9 +22,7 @@ from singletable.requests.usage import record
 
 __all__ = ["Settings", "TableConnection"]
 
-_CONTROL = frozenset(
-    {"DescribeTable", "ListTables", "UpdateTable", "UpdateTimeToLive", "DeleteTable", "CreateTable"}
-)
+_CONTROL = frozenset({"DescribeTable", "ListTables", "UpdateTable", "UpdateTimeToLive", "DeleteTable", "CreateTable"})
 
 
 @attrs.frozen
@@ -42,6 +40,7 @@ class Settings:
         extra_headers: HTTP headers to add to each request.
         credentials: Access key, secret key and session token, where the SDK is not to look for them.
         prepare: Called with the botocore client once it is made.
+        metered: Whether the engine reports the capacity that it consumed.
         guard: A lock held during each call, for engines that are not safe under threads.
     """
 
@@ -55,6 +54,7 @@ class Settings:
     extra_headers: Mapping[str, str] | None = None
     credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False)
     prepare: Callable[[Any], None] | None = None
+    metered: bool = True
     guard: AbstractContextManager[Any] = attrs.field(factory=nullcontext, eq=False)
 
 
@@ -92,11 +92,11 @@ class _Connection(PynamoConnection):
             operation_kwargs.setdefault("ReturnConsumedCapacity", "TOTAL")
         table_name = operation_kwargs.get("TableName")
         request = uuid4()
-        self.send_pre_boto_callback(operation_name, request, table_name)
+        self.send_pre_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
         with self._settings.guard:
             answer = self._make_api_call(operation_name, operation_kwargs)
-        self.send_post_boto_callback(operation_name, request, table_name)
-        record(operation_name, answer)
+        self.send_post_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
+        record(operation_name, operation_kwargs, answer, metered=self._settings.metered)
         return answer
 
 

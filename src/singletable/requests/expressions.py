@@ -48,9 +48,7 @@ class Placeholders:
         """The request's arguments that hold names and values."""
         arguments: Params = {}
         if self.names:
-            arguments["ExpressionAttributeNames"] = {
-                placeholder: name for name, placeholder in self.names.items()
-            }
+            arguments["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in self.names.items()}
         if self.values:
             arguments["ExpressionAttributeValues"] = dict(self.values)
         return arguments

@@ -77,9 +77,7 @@ class Query(Generic[E]):
     def params_for(self, partition: str) -> Params:
         """The request to one partition, without `Limit` and `ExclusiveStartKey`."""
         target, placeholders = self.target, Placeholders()
-        condition = key_condition(
-            placeholders, target.partition_name, partition, target.sort_name, self.sort_range()
-        )
+        condition = key_condition(placeholders, target.partition_name, partition, target.sort_name, self.sort_range())
         params: Params = {"TableName": target.sender.table_name, "KeyConditionExpression": condition}
         if target.key.index is not None:
             params["IndexName"] = target.key.index

@@ -106,9 +106,7 @@ def rows(query: Query[Any], want: int | None, first: int, last: Mapping[str, Ite
             yield from heapq.merge(*streams, key=query.sort_key_of, reverse=query.descending)
 
 
-def _stream(
-    query: Query[Any], partition: str, group: int, want: int | None, start: Item | None
-) -> Iterator[Row]:
+def _stream(query: Query[Any], partition: str, group: int, want: int | None, start: Item | None) -> Iterator[Row]:
     for page in pages(query, query.params_for(partition), want, start):
         for item in page:
             yield Row(partition, group, item)

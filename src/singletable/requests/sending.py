@@ -28,7 +28,7 @@ from singletable.errors import (
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Params
 
-__all__ = ["error_code", "send", "standing_item", "translate"]
+__all__ = ["error_code", "send", "standing_item", "translate", "translate_any"]
 
 _CREDENTIALS = (
     CredentialRetrievalError,
@@ -78,9 +78,15 @@ def standing_item(error: BaseException) -> dict[str, Any] | None:
     return None
 
 
-def translate(error: Exception, operation: str, connection: TableConnection) -> SingletableError:
+def translate_any(error: BaseException) -> SingletableError:
+    """What PynamoDB or botocore raised outside of `send`, as the error that tells a person what to do."""
+    cause = getattr(error, "cause", None) or error.__cause__ or error
+    return translate(cause if isinstance(cause, Exception) else RuntimeError(str(error)), "A request", None)
+
+
+def translate(error: Exception, operation: str, connection: TableConnection | None) -> SingletableError:
     """What botocore raised, as the error that tells a person what to do."""
-    name = connection.table_name
+    name = connection.table_name if connection else "the table"
     if isinstance(error, _CREDENTIALS):
         return CredentialsMissing(
             f"No usable AWS credentials: {error}.".replace("..", "."),
@@ -99,8 +105,8 @@ def translate(error: Exception, operation: str, connection: TableConnection) -> 
     if code == "ResourceNotFoundException":
         return TableMissing(
             f"The table {name!r} (or an index of it) does not exist at {_where(connection)}.",
-            remedy="Create it with ShopTable.create_table(wait=True) in place of ShopTable your table class, "
-            "or check the table name, the region and the account.",
+            remedy="Create it (create_table(wait=True) on the table class), or check the table's name, the region"
+            " and the account.",
             operation=operation,
             code=code,
         )
@@ -117,10 +123,12 @@ def translate(error: Exception, operation: str, connection: TableConnection) -> 
     )
 
 
-def _endpoint(error: Exception, connection: TableConnection) -> str:
+def _endpoint(error: Exception, connection: TableConnection | None) -> str:
     kwargs = getattr(error, "kwargs", {})
-    return str(kwargs.get("endpoint_url") or connection.connection.host or "DynamoDB")
+    return str(kwargs.get("endpoint_url") or (connection and connection.connection.host) or "DynamoDB")
 
 
-def _where(connection: TableConnection) -> str:
+def _where(connection: TableConnection | None) -> str:
+    if connection is None:
+        return "DynamoDB"
     return connection.connection.host or f"AWS {connection.connection.region or ''}".strip()

@@ -9,9 +9,12 @@ from typing import Any
 
 import attrs
 
+from singletable.requests.capacity import estimate_units
+
 __all__ = ["Usage", "measure", "record"]
 
 _READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"})
+_UNCOUNTED = frozenset({"CreateTable", "DescribeTable", "DeleteTable", "UpdateTable", "UpdateTimeToLive"})
 _measured: ContextVar[tuple[Usage, ...]] = ContextVar("singletable_usage", default=())
 
 
@@ -21,8 +24,9 @@ class Usage:
 
     Args:
         requests: How many requests.
-        read_units: Read capacity units, as DynamoDB reported them.
-        write_units: Write capacity units, as DynamoDB reported them.
+        read_units: Read capacity units: as DynamoDB reported them, or estimated from the items' sizes where
+            the engine does not meter (the embedded one).
+        write_units: Write capacity units, likewise.
     """
 
     requests: int = 0
@@ -41,7 +45,7 @@ def measure() -> Iterator[Usage]:
         _measured.reset(token)
 
 
-def record(operation: str, answer: dict[str, Any]) -> None:
+def record(operation: str, params: dict[str, Any], answer: dict[str, Any], *, metered: bool) -> None:
     """Add one answered request to every measurement under way."""
     measured = _measured.get()
     if not measured:
@@ -50,6 +54,8 @@ def record(operation: str, answer: dict[str, Any]) -> None:
     if isinstance(consumed, dict):
         consumed = [consumed]
     units = sum(each.get("CapacityUnits") or 0.0 for each in consumed)
+    if not metered and operation not in _UNCOUNTED:
+        units = estimate_units(operation, params, answer)
     for usage in measured:
         usage.requests += 1
         if operation in _READS:

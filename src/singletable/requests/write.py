@@ -65,9 +65,7 @@ class Update:
         return {
             "TableName": self.sender.table_name,
             "Key": self.key,
-            "UpdateExpression": UpdateExpression(*self.actions).serialize(
-                placeholders.names, placeholders.values
-            ),
+            "UpdateExpression": UpdateExpression(*self.actions).serialize(placeholders.names, placeholders.values),
             "ConditionExpression": placeholders.condition(self.condition),
             "ReturnValues": "ALL_NEW",
             # The item that stood in the way tells a missing item from a changed one.

@@ -1,0 +1,54 @@
+"""Orders and their lines."""
+
+from enum import Enum
+
+from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+
+from models.ids import new_id
+from models.table import GSI1, GSI2, GSI3, ShopTable, utcnow
+from singletable import DecimalAttribute, EnumAttribute, Expiry, IntegerAttribute, Key
+
+KEPT_DAYS = 7 * 365
+"""How long orders are kept: the seven years for which tax law asks."""
+
+
+class OrderStatus(str, Enum):
+    """How far an order is."""
+
+    PENDING = "PENDING"
+    PAID = "PAID"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"
+
+
+class Order(ShopTable, discriminator="ORDER"):
+    """An order that a user placed; its lines are OrderItem."""
+
+    order_id = UnicodeAttribute(attr_name="orderId", default_for_new=new_id)
+    user_id = UnicodeAttribute(attr_name="userId")
+    status = EnumAttribute(OrderStatus, default_for_new=OrderStatus.PENDING)
+    placed_at = UTCDateTimeAttribute(attr_name="placedAt", default_for_new=utcnow)
+    total = DecimalAttribute()
+
+    key = Key(pk="USER#{user_id}", sk="ORDER#{order_id}")
+    by_id = Key(index=GSI1, pk="ORDER#{order_id}", sk="ORDER")
+    by_status = Key(index=GSI2, pk="STATUS#{status}#{order_id:shard(4)}", sk="ORDER#{placed_at}")
+    by_date = Key(index=GSI3, pk="ORDER_BY_DATE#{placed_at:%Y-%m}", sk="{placed_at}#{order_id}")
+
+    expires_at = Expiry(after="placed_at", days=KEPT_DAYS, attr_name="ttl")
+
+
+class OrderItem(ShopTable, discriminator="ORDER_ITEM"):
+    """One line of an order; it expires with its order, whose time it carries."""
+
+    order_id = UnicodeAttribute(attr_name="orderId")
+    line = IntegerAttribute()
+    product_id = UnicodeAttribute(attr_name="productId")
+    quantity = IntegerAttribute()
+    unit_price = DecimalAttribute(attr_name="unitPrice")
+    placed_at = UTCDateTimeAttribute(attr_name="placedAt", default_for_new=utcnow)
+
+    key = Key(pk="ORDER#{order_id}", sk="ITEM#{line:03d}")
+
+    expires_at = Expiry(after="placed_at", days=KEPT_DAYS, attr_name="ttl")

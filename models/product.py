@@ -1,0 +1,32 @@
+"""Products."""
+
+from enum import Enum
+
+from pynamodb.attributes import UnicodeAttribute
+
+from models.ids import new_id
+from models.table import GSI1, GSI2, ShopTable
+from singletable import DecimalAttribute, EnumAttribute, IntegerAttribute, Key
+
+
+class ProductStatus(str, Enum):
+    """Whether a product can be bought."""
+
+    ACTIVE = "ACTIVE"
+    DISCONTINUED = "DISCONTINUED"
+
+
+class Product(ShopTable, discriminator="PRODUCT"):
+    """Something to buy."""
+
+    product_id = UnicodeAttribute(attr_name="productId", default_for_new=new_id)
+    name = UnicodeAttribute()
+    category_id = UnicodeAttribute(attr_name="categoryId")
+    price = DecimalAttribute()
+    stock = IntegerAttribute(default_for_new=0)
+    status = EnumAttribute(ProductStatus, default_for_new=ProductStatus.ACTIVE)
+    description = UnicodeAttribute(null=True)
+
+    key = Key(pk="PRODUCT#{product_id}", sk="METADATA")
+    by_category = Key(index=GSI1, pk="CATEGORY#{category_id}", sk="PRODUCT#{created_at}")
+    by_status = Key(index=GSI2, pk="STATUS#{status}", sk="PRODUCT#{product_id}")

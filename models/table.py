@@ -1,0 +1,60 @@
+"""The shop's one table and its three indexes; every entity decides for itself what it keeps in which."""
+
+from datetime import datetime, timezone
+
+from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+
+from singletable import Table
+
+
+def utcnow() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+class GSI1(GlobalSecondaryIndex):
+    """E-mail look-up, category listing, order by id."""
+
+    class Meta:
+        index_name = "GSI1"
+        projection = AllProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="GSI1PK")
+    sk = UnicodeAttribute(range_key=True, attr_name="GSI1SK")
+
+
+class GSI2(GlobalSecondaryIndex):
+    """By status; a user's reviews."""
+
+    class Meta:
+        index_name = "GSI2"
+        projection = AllProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="GSI2PK")
+    sk = UnicodeAttribute(range_key=True, attr_name="GSI2SK")
+
+
+class GSI3(GlobalSecondaryIndex):
+    """By time; keys only, since a timeline is read for what is on it."""
+
+    class Meta:
+        index_name = "GSI3"
+        projection = KeysOnlyProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="GSI3PK")
+    sk = UnicodeAttribute(range_key=True, attr_name="GSI3SK")
+
+
+class ShopTable(Table):
+    """The shop's one table."""
+
+    class Meta:
+        table_name = "shop"
+
+    gsi1 = GSI1()
+    gsi2 = GSI2()
+    gsi3 = GSI3()
+
+    created_at = UTCDateTimeAttribute(attr_name="createdAt", default_for_new=utcnow)
+    updated_at = UTCDateTimeAttribute(attr_name="updatedAt", default_for_new=utcnow)

@@ -1,0 +1,35 @@
+"""Users."""
+
+from enum import Enum
+
+from pynamodb.attributes import UnicodeAttribute
+
+from models.ids import new_id
+from models.table import GSI1, GSI2, ShopTable
+from singletable import EnumAttribute, Key
+
+
+class UserStatus(str, Enum):
+    """What a user may do."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    SUSPENDED = "SUSPENDED"
+
+
+class User(ShopTable, discriminator="USER"):
+    """Someone who buys. Users never expire: the tutorial's one-year TTL would delete customers."""
+
+    class Meta:
+        personal = ("email", "phone", "address")
+
+    user_id = UnicodeAttribute(attr_name="userId", default_for_new=new_id)
+    name = UnicodeAttribute()
+    email = UnicodeAttribute()
+    status = EnumAttribute(UserStatus, default_for_new=UserStatus.ACTIVE)
+    phone = UnicodeAttribute(null=True)
+    address = UnicodeAttribute(null=True)
+
+    key = Key(pk="USER#{user_id}", sk="PROFILE")
+    by_email = Key(index=GSI1, pk="EMAIL#{email}", sk="USER#{user_id}")
+    by_status = Key(index=GSI2, pk="STATUS#{status}", sk="USER#{created_at}")

@@ -1,0 +1,68 @@
+"""Users: look-ups, registering, changing what may be changed."""
+
+from typing import Any
+
+from models import User, UserStatus
+from models.table import utcnow
+from singletable import Get, Query
+from singletable.patterns import access_pattern
+
+CHANGEABLE = ("name", "email", "phone", "address", "status")
+"""The attributes that `update_user` takes; an id or a date of creation never changes."""
+
+
+class EmailTaken(ValueError):
+    """Another user has the e-mail address. It is personal, and not in the message."""
+
+
+@access_pattern("1. A user", permanent=True)
+def user(user_id: str) -> Get[User]:
+    """One user by id."""
+    return User.item(user_id=user_id)
+
+
+@access_pattern("9. A user by e-mail", permanent=True)
+def user_by_email(email: str) -> Query[User]:
+    """The user with an e-mail address; it is compared as it is, in capitals and all."""
+    return User.by_email.query(email=email)
+
+
+@access_pattern("10. Users by status, newest first")
+def users_by_status(status: UserStatus) -> Query[User]:
+    """Users in a status. Products share the index; the sort key's prefix keeps them apart."""
+    return User.by_status.query(status=status, descending=True)
+
+
+def create_user(name: str, email: str, **attributes: Any) -> User:
+    """Register a user under a new random id.
+
+    The e-mail is looked up first, since a random id never exists already. Two registrations at the
+    same moment can both pass the look-up.
+
+    Raises:
+        EmailTaken: A user has the address.
+    """
+    if user_by_email(email).first() is not None:
+        raise EmailTaken("Another user has this e-mail address.")
+    new = User(name=name, email=email, **attributes)
+    new.create()
+    return new
+
+
+def update_user(user_id: str, **changes: Any) -> User:
+    """Change a user, in the allowed attributes only; the keys that depend on them follow.
+
+    Raises:
+        TypeError: An attribute may not be changed.
+        User.DoesNotExist: There is no such user.
+        EmailTaken: Another user has the new address.
+    """
+    forbidden = sorted(set(changes) - set(CHANGEABLE))
+    if forbidden:
+        raise TypeError(f"{', '.join(forbidden)} cannot be changed; only {', '.join(CHANGEABLE)}.")
+    found = user(user_id).one()
+    if changes.get("email", found.email) != found.email and user_by_email(changes["email"]).first() is not None:
+        raise EmailTaken("Another user has this e-mail address.")
+    if changes:
+        found.update(**changes, updated_at=utcnow())
+    return found

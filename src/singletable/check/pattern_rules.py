@@ -1,0 +1,96 @@
+"""Rules about access patterns; they look at the requests that the patterns make, and send none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from singletable.check.finding import Finding
+from singletable.check.rules import RULES
+from singletable.errors import MissingAttributesError, NotProjectedError, PatternError, SingletableError
+from singletable.keys import reads_foreign
+from singletable.models import TableDescription
+from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
+from singletable.requests import Get, Query
+
+__all__ = ["pattern_findings"]
+
+
+def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[..., Any]]) -> Iterator[Finding]:
+    """Every breach of a rule about access patterns."""
+    used: set[str] = set()
+    failed = False
+    for pattern in patterns:
+        yield from _permanent(table, pattern)
+        try:
+            requests = requests_of(pattern, pattern(**placeholder_arguments(pattern)))
+        except Exception as error:  # whatever a user's pattern raises is a finding, and the next one is checked
+            failed = True
+            yield _failure(pattern, error)
+            continue
+        for request in requests:
+            if request.target.key.index is not None:
+                used.add(request.target.key.index)
+            yield from _foreign_rows(table, pattern, request)
+    if not failed:
+        yield from _unused(table, used)
+
+
+def _failure(pattern: AccessPattern[..., Any], error: Exception) -> Finding:
+    rule = "ST305"
+    if isinstance(error, MissingAttributesError):
+        rule = "ST302"
+    elif isinstance(error, NotProjectedError):
+        rule = "ST303"
+    if isinstance(error, SingletableError):
+        return Finding(RULES[rule], pattern.name, error.what, remedy=error.remedy)
+    # The text of a foreign error may hold values; the values here are placeholders.
+    return Finding(RULES[rule], pattern.name, f"It raises {type(error).__name__}: {error}")
+
+
+def _permanent(table: TableDescription, pattern: AccessPattern[..., Any]) -> Iterator[Finding]:
+    if not pattern.permanent:
+        return
+    try:
+        names = {entity.__name__ for entity in pattern.entities}
+    except PatternError:
+        return
+    for entity in table.entities:
+        if entity.name in names and entity.expiry is not None:
+            yield Finding(
+                RULES["ST304"],
+                pattern.name,
+                f"{entity.name} expires {entity.expiry.days:g} days after {entity.expiry.after}.",
+            )
+
+
+def _foreign_rows(
+    table: TableDescription, pattern: AccessPattern[..., Any], request: Query[Any] | Get[Any]
+) -> Iterator[Finding]:
+    if isinstance(request, Get):
+        return
+    mine = request.target.key
+    for entity in table.entities:
+        if entity.discriminator in request.target.types:
+            continue
+        for key in entity.keys:
+            if key.index != mine.index or _is_family(table, mine.owner, entity.name):
+                continue
+            witness = reads_foreign(mine, set(request.equals), key)
+            if witness is not None:
+                yield Finding(
+                    RULES["ST202"],
+                    pattern.name,
+                    f"It would read the {entity.name} at {witness[0]!r} / {witness[1]!r}"
+                    f" ({mine.index or 'table'}, {key.label}).",
+                )
+
+
+def _is_family(table: TableDescription, name: str, other: str) -> bool:
+    return any(entity.name == name and other in entity.shares_keys_with for entity in table.entities)
+
+
+def _unused(table: TableDescription, used: set[str]) -> Iterator[Finding]:
+    for index in table.indexes:
+        if index.name not in used:
+            yield Finding(RULES["ST301"], index.name, f"No registered access pattern asks {index.name}.")

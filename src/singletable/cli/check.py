@@ -1,0 +1,86 @@
+"""`singletable check`: what is wrong with the project's table and access patterns."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from singletable.check import Finding, Severity, check, declaration_finding
+from singletable.cli.project import find_project
+from singletable.errors import DeclarationError
+from singletable.patterns import patterns_of
+
+__all__ = ["check_command"]
+
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+@click.command("check")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print findings.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings, too.")
+def check_command(form: str, strict: bool) -> None:
+    """Check the table and its access patterns.
+
+    Exit code 0 if there is no error, 1 if there is. Findings that the project lives with are listed in
+    setup.cfg, each with the reason:
+
+    \b
+    [singletable:check]
+    accept =
+        ST203 User.by_status: a few hundred users, all of them staff
+    """
+    project = find_project()
+    summary = ""
+    try:
+        table = project.load_table()
+        findings = check(table, project.accept)
+        description = table.describe()
+        summary = (
+            f"{description.name}: {len(description.entities)} entities, {len(description.indexes)} indexes,"
+            f" {len(patterns_of(table))} access patterns"
+        )
+    except DeclarationError as error:
+        findings = [declaration_finding(error)]
+    if form == "json":
+        click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        _print(findings, summary)
+    open_findings = [finding for finding in findings if finding.accepted is None]
+    errors = [finding for finding in open_findings if finding.severity is Severity.ERROR]
+    sys.exit(1 if errors or (strict and open_findings) else 0)
+
+
+def _print(findings: list[Finding], summary: str) -> None:
+    console = Console(highlight=False)
+    for finding in findings:
+        if finding.accepted is not None:
+            continue
+        colour = _COLOURS[finding.severity]
+        console.print(
+            f"[bold {colour}]{finding.severity.value} {finding.rule.id}[/] {finding.rule.title}:"
+            f" [bold]{escape(finding.where)}[/]"
+        )
+        for label, text in (
+            ("", finding.message),
+            ("why: ", finding.rule.reason),
+            ("do:  ", finding.remedy or finding.rule.remedy),
+        ):
+            console.print(Padding(f"[dim]{label}[/]{escape(text)}", (0, 0, 0, 4)))
+        console.print()
+    accepted = [finding for finding in findings if finding.accepted is not None]
+    for finding in accepted:
+        console.print(
+            f"[dim]accepted {finding.rule.id} {finding.rule.title}: {escape(finding.where)}"
+            f" ({escape(finding.accepted or '')})[/]"
+        )
+    errors = sum(finding.severity is Severity.ERROR for finding in findings if finding.accepted is None)
+    warnings = len(findings) - len(accepted) - errors
+    if summary:
+        console.print(summary)
+    verdict = "[bold green]No problems.[/]" if not errors + warnings else f"{errors} errors, {warnings} warnings."
+    console.print(verdict + (f" {len(accepted)} accepted." if accepted else ""))

@@ -1,0 +1,133 @@
+"""`singletable demo`: every access pattern of a project, asked and answered before one's eyes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from singletable.cli.engines import Place, fresh_table, place_options
+from singletable.cli.project import find_project
+from singletable.cli.report import Answer, Outcome, print_outcome, print_summary
+from singletable.errors import ProjectError
+from singletable.models import Table
+from singletable.patterns import AccessPattern, draw_arguments, patterns_of, requests_of
+from singletable.requests import measure
+from singletable.testing.oracle import agrees
+
+__all__ = ["demo_command"]
+
+_PLAIN_WIDTH = 120
+
+
+@click.command("demo")
+@click.option("--sample", metavar="NAME", help="Which sample of the project to load.  [the first]")
+@click.option(
+    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The folder of the sample's files."
+)
+@click.option(
+    "--rows", type=click.IntRange(0), default=3, show_default=True, help="How many rows of an answer to show."
+)
+@click.option("--keep", is_flag=True, help="Do not delete the table in the end.")
+@place_options
+def demo_command(place: Place, sample: str | None, data: Path | None, rows: int, keep: bool) -> None:
+    """Load a sample into a fresh table, and ask every access pattern.
+
+    Each answer is compared with the one worked out from the sample's entities alone, without keys. Exit
+    code 0 only if all of them agree.
+    """
+    project = find_project()
+    table = project.load_table()
+    name, function = project.load_sample(sample)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PLAIN_WIDTH)
+    patterns = patterns_of(table)
+    if not patterns:
+        raise ProjectError(
+            "The project has no access patterns.", remedy="Decorate functions with @access_pattern in patterns/."
+        )
+    entities = _sample_entities(name, function, data)
+    console.print(f"[bold]{table.__name__}[/]: one table on {place.words}.")
+    with fresh_table(table, place, keep=keep):
+        _load(console, table, name, entities)
+        outcomes = []
+        for pattern in patterns:
+            outcome = _ask(pattern, entities)
+            print_outcome(console, outcome, rows)
+            outcomes.append(outcome)
+        print_summary(console, outcomes, estimated=place.engine == "embedded")
+    sys.exit(0 if all(outcome.right for outcome in outcomes) else 1)
+
+
+def _sample_entities(name: str, function: Callable[..., Any], data: Path | None) -> list[Table]:
+    parameters = inspect.signature(function).parameters
+    wants_data = "data" in parameters
+    if data is not None and not wants_data:
+        raise ProjectError(f"The sample {name!r} takes no --data.", value=name)
+    if data is None and wants_data and parameters["data"].default is inspect.Parameter.empty:
+        raise ProjectError(
+            f"The sample {name!r} is read from files.", remedy="Say where they are: --data DIR.", value=name
+        )
+    try:
+        entities = list(function(data=data) if wants_data and data is not None else function())
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise ProjectError(
+            f"The sample {name!r} cannot be read: {type(error).__name__}: {error}.", value=name
+        ) from None
+    foreign = next((entity for entity in entities if not isinstance(entity, Table)), None)
+    if foreign is not None or not entities:
+        yields = f"a {type(foreign).__name__}" if entities else "nothing"
+        raise ProjectError(f"The sample {name!r} yields {yields}.", remedy="Yield entities of the table.", value=name)
+    _refuse_twins(name, entities)
+    return entities
+
+
+def _refuse_twins(name: str, entities: list[Table]) -> None:
+    """Two entities under one key would leave one item, and every answer would seem wrong."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    for entity in entities:
+        key = tuple(entity._stored_key().values())
+        seen[key] += 1
+        if seen[key] > 1:
+            raise ProjectError(f"The sample {name!r} yields {entity!r} twice.", value=name)
+
+
+def _load(console: Console, table: type[Table], name: str, entities: list[Table]) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("items"),
+        TimeElapsedColumn(),
+    )
+    with measure() as usage, Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"Loading {name}", total=len(entities))
+        for written in table.load_all(entities):
+            progress.advance(task, written)
+    kinds = Counter(type(entity).__name__ for entity in entities)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    console.print(
+        f"Loaded [bold]{len(entities):,}[/] items of the sample [bold]{name}[/]"
+        f" in {usage.requests} requests: {counts}.\n"
+    )
+
+
+def _ask(pattern: AccessPattern[..., Any], entities: list[Table]) -> Outcome:
+    arguments = draw_arguments(pattern, entities)
+    if arguments is None:
+        return Outcome(pattern, None, ())
+    answers = []
+    for request in requests_of(pattern, pattern(**arguments)):
+        with measure() as usage:
+            items = request.all()
+        answers.append(Answer(request, items, attrs.evolve(usage), agrees(request, items, entities)))
+    return Outcome(pattern, arguments, tuple(answers))

@@ -1,0 +1,112 @@
+"""Where a command runs: the options that every command shares, and the table bound as they say."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import attrs
+import click
+
+from singletable.engine import embedded
+from singletable.errors import ProjectError
+from singletable.models import Table
+
+__all__ = ["Place", "fresh_table", "place_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@attrs.frozen
+class Place:
+    """Where a command runs.
+
+    Args:
+        engine: `embedded`, or `dynamodb` for anything that is reached over HTTP.
+        endpoint_url: The server's URL; None for AWS.
+        table_name: The table's name; None for the one in Meta.
+        region: The AWS region.
+        profile: The AWS profile.
+    """
+
+    engine: str
+    endpoint_url: str | None = None
+    table_name: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The place, for people."""
+        if self.engine == "embedded":
+            return "the embedded engine: moto, in this process; nothing leaves this machine"
+        return self.endpoint_url or f"DynamoDB{f' in {self.region}' if self.region else ''}"
+
+
+def place_options(command: F) -> F:
+    """Give a command the options that say where it runs; it gets a `Place` as `place`."""
+
+    @click.option("--engine", type=click.Choice(["embedded", "dynamodb"]), help="Where the table is.  [embedded]")
+    @click.option("--endpoint-url", metavar="URL", help="A server that speaks DynamoDB.")
+    @click.option("--table", "table_name", metavar="NAME", help="The table's name there.")
+    @click.option("--region", metavar="REGION", help="The AWS region.")
+    @click.option("--profile", metavar="PROFILE", help="The AWS profile.")
+    @functools.wraps(command)
+    def with_place(
+        engine: str | None,
+        endpoint_url: str | None,
+        table_name: str | None,
+        region: str | None,
+        profile: str | None,
+        **options: Any,
+    ) -> Any:
+        if engine == "embedded" and endpoint_url:
+            raise click.UsageError("--engine embedded and --endpoint-url name two places.")
+        engine = engine or ("dynamodb" if endpoint_url or profile else "embedded")
+        return command(place=Place(engine, endpoint_url, table_name, region, profile), **options)
+
+    return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
+
+
+@contextmanager
+def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iterator[None]:
+    """A new table at a place, for the block; deleted behind it, unless it is to be kept.
+
+    Raises:
+        ProjectError: The table is there already: its items are someone's.
+    """
+    if place.engine == "embedded":
+        with embedded(table):
+            yield
+        return
+    if place.profile:
+        os.environ["AWS_PROFILE"] = place.profile
+    with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url) as bound:
+        if _exists(table):
+            raise ProjectError(
+                f"The table {bound.settings.table_name!r} exists already at {place.words}.",
+                remedy="The demo wants one of its own, which it deletes in the end: name another with --table.",
+                value=bound.settings.table_name,
+            )
+        # A server without TTL (dynalite) still answers every access pattern.
+        table.create_table(wait=True, ignore_update_ttl_errors=place.endpoint_url is not None)
+        try:
+            yield
+        finally:
+            if not keep:
+                table.delete_table()
+
+
+def _exists(table: type[Table]) -> bool:
+    from singletable.errors import TableMissing
+    from singletable.models.targets import TableSender
+
+    sender = TableSender(table)
+    try:
+        sender.send("DescribeTable", {"TableName": sender.table_name})
+    except TableMissing:
+        return False
+    return True

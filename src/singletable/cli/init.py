@@ -1,0 +1,54 @@
+"""`singletable init`: a new project with one entity, one access pattern, one sample, tests and a Makefile."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from singletable.errors import ProjectError
+
+__all__ = ["init_command"]
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+@click.command("init")
+@click.argument("name")
+def init_command(name: str) -> None:
+    """Lay out a new project in the folder NAME; its `make demo` and `make test` pass."""
+    folder = Path(name)
+    if not _NAME.fullmatch(folder.name):
+        raise ProjectError(
+            f"{folder.name!r} is no name for a project.",
+            remedy="Begin with a letter, then letters, digits, - and _.",
+            value=name,
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ProjectError(f"{folder} exists already, and is not empty.", remedy="Choose another name.", value=name)
+    written = []
+    for source in _skeleton():
+        # "dot-gitignore" becomes ".gitignore"; ".txt" hides the skeleton's modules from tools that read source.
+        target = folder / source[0].removesuffix(".txt").replace("dot-", ".")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(source[1].replace("@NAME@", folder.name), encoding="utf-8")
+        written.append(target)
+    for path in sorted(written):
+        click.echo(f"  {path}")
+    click.echo(f"\nNext:  cd {folder}  &&  make demo  &&  make test")
+
+
+def _skeleton() -> list[tuple[str, str]]:
+    root = files("singletable.cli") / "skeleton"
+    found: list[tuple[str, str]] = []
+    pending = [(root, "")]
+    while pending:
+        folder, prefix = pending.pop()
+        for each in folder.iterdir():
+            if each.is_dir():
+                pending.append((each, f"{prefix}{each.name}/"))
+            elif each.name.endswith(".txt"):
+                found.append((prefix + each.name, each.read_text(encoding="utf-8")))
+    return found

@@ -1,0 +1,175 @@
+"""The project that a command is run in: what its setup.cfg says, and its modules, imported."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from singletable.errors import ProjectError, SingletableError
+from singletable.models import Table
+
+__all__ = ["Project", "find_project"]
+
+_SECTION = "singletable"
+
+
+@attrs.frozen
+class Project:
+    """A singletable project.
+
+    Args:
+        root: Its folder.
+        table: Where its table class is: `models:ShopTable`.
+        patterns: The package of its access patterns.
+        samples: Where its samples are, by name, the default first.
+        accept: The findings that it lives with, and why.
+    """
+
+    root: Path
+    table: str
+    patterns: str | None
+    samples: Mapping[str, str]
+    accept: Mapping[tuple[str, str], str]
+
+    def load_table(self) -> type[Table]:
+        """Import the table class, with all entities and access patterns."""
+        table = self._load(self.table, "table")
+        if not (isinstance(table, type) and issubclass(table, Table)):
+            raise ProjectError(f"{self.table} in setup.cfg is no table class.", remedy="Name a subclass of Table.")
+        if self.patterns:
+            self._import_all(self.patterns)
+        return table._table_class()
+
+    def load_sample(self, name: str | None) -> tuple[str, Callable[..., Any]]:
+        """The sample with this name, or the default one, as the function that yields its entities."""
+        if not self.samples:
+            raise ProjectError(
+                "The project has no samples.",
+                remedy="Name functions that yield entities in setup.cfg, under [singletable:samples]:"
+                " small = tests.samples:small",
+            )
+        chosen = name or next(iter(self.samples))
+        if chosen not in self.samples:
+            raise ProjectError(
+                f"There is no sample {chosen!r}.", remedy=f"The project has: {', '.join(self.samples)}.", value=chosen
+            )
+        sample = self._load(self.samples[chosen], f"sample {chosen}")
+        if not callable(sample):
+            raise ProjectError(f"{self.samples[chosen]} in setup.cfg is no function.", value=chosen)
+        return chosen, sample
+
+    def _load(self, path: str, what: str) -> Any:
+        module_name, _, attribute = path.partition(":")
+        module = self._import(module_name)
+        try:
+            return getattr(module, attribute)
+        except AttributeError:
+            raise ProjectError(
+                f"The {what} {path!r} in setup.cfg does not exist: {module_name} has no {attribute!r}.",
+                remedy="Write module:name.",
+                value=path,
+            ) from None
+
+    def _import(self, name: str) -> Any:
+        if str(self.root) not in sys.path:
+            sys.path.insert(0, str(self.root))
+        try:
+            return importlib.import_module(name)
+        except SingletableError:
+            raise
+        except Exception as error:
+            raise ProjectError(
+                f"Importing {name} failed{_place(error, self.root)}: {type(error).__name__}: {error}",
+                remedy=f"`python -c 'import {name}'` in {self.root} shows the traceback.",
+                value=name,
+            ) from error
+
+    def _import_all(self, package: str) -> None:
+        module = self._import(package)
+        for each in pkgutil.walk_packages(getattr(module, "__path__", []), prefix=f"{package}."):
+            self._import(each.name)
+
+
+def find_project(start: Path | None = None) -> Project:
+    """The project of a folder, or of the nearest one above it.
+
+    Raises:
+        ProjectError: There is none, or its setup.cfg cannot be read.
+    """
+    start = (start or Path(os.getcwd())).resolve()
+    for folder in (start, *start.parents):
+        config = _read(folder / "setup.cfg")
+        if config is not None and config.has_section(_SECTION):
+            return _project(folder, config)
+    raise ProjectError(
+        f"{start} is no singletable project: there is no setup.cfg with a [{_SECTION}] section here or above.",
+        remedy="Go to a project's folder, or lay out a new one with `singletable init NAME`.",
+        value=str(start),
+    )
+
+
+def _read(path: Path) -> ConfigParser | None:
+    if not path.is_file():
+        return None
+    config = ConfigParser(interpolation=None)
+    # A sample's name is a name, not an option to be lower-cased.
+    config.optionxform = str  # type: ignore[assignment,method-assign]  # documented way to keep case
+    try:
+        config.read(path, encoding="utf-8")
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} cannot be read: {error}.".replace("\n", " "), value=str(path)) from None
+    return config
+
+
+def _project(root: Path, config: ConfigParser) -> Project:
+    section = config[_SECTION]
+    if not section.get("table"):
+        raise ProjectError(
+            f"{root / 'setup.cfg'}: [{_SECTION}] does not name the table.",
+            remedy="Add table = models:ShopTable.",
+        )
+    samples = f"{_SECTION}:samples"
+    return Project(
+        root=root,
+        table=section["table"],
+        patterns=section.get("patterns"),
+        samples=dict(config[samples]) if config.has_section(samples) else {},
+        accept=_accepted(root, config.get(f"{_SECTION}:check", "accept", fallback="")),
+    )
+
+
+def _accepted(root: Path, text: str) -> dict[tuple[str, str], str]:
+    """Lines of `ST203 User.by_status: the reason why`."""
+    accepted = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        head, _, reason = line.partition(":")
+        rule, _, where = head.partition(" ")
+        if not where.strip() or not reason.strip():
+            raise ProjectError(
+                f"{root / 'setup.cfg'}: the accepted finding {line!r} cannot be read.",
+                remedy="Write `ST203 User.by_status: why it is all right`.",
+                value=line,
+            )
+        accepted[rule, where.strip()] = reason.strip()
+    return accepted
+
+
+def _place(error: BaseException, root: Path) -> str:
+    """The last line of the project's own code that an error went through."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if root in path.parents and ".venv" not in path.parts:
+            place = f" at {path.relative_to(root)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

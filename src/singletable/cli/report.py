@@ -1,0 +1,173 @@
+"""How the demo shows what was asked and what came back. Personal values are never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table as RichTable
+
+from singletable.models import Table
+from singletable.patterns import AccessPattern
+from singletable.requests import Get, Query, Usage
+
+__all__ = ["Answer", "Outcome", "print_outcome", "print_summary"]
+
+_HIDDEN = "‹personal›"
+_COLUMNS = 6
+_COLUMN_WIDTH = 26
+
+
+@attrs.frozen
+class Answer:
+    """One request, and what came back.
+
+    Args:
+        request: The request.
+        items: The entities.
+        usage: What it cost.
+        fault: What is wrong with it; None where it is right.
+    """
+
+    request: Query[Any] | Get[Any]
+    items: list[Table]
+    usage: Usage
+    fault: str | None
+
+
+@attrs.frozen
+class Outcome:
+    """One access pattern, asked.
+
+    Args:
+        pattern: The pattern.
+        arguments: What it was asked with; None where the sample has nothing to ask with.
+        answers: What came back, request by request.
+    """
+
+    pattern: AccessPattern[..., Any]
+    arguments: Mapping[str, Any] | None
+    answers: tuple[Answer, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether every answer is the expected one."""
+        return all(answer.fault is None for answer in self.answers)
+
+
+def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
+    """Show one access pattern: what was asked, how, at which cost, and the first rows."""
+    pattern = outcome.pattern
+    console.print(f"[bold cyan]{escape(pattern.title)}[/]")
+    if outcome.arguments is None:
+        console.print("  [yellow]The sample has nothing to ask with.[/]\n")
+        return
+    shown = ", ".join(f"{name}={_argument(pattern, name, value)}" for name, value in outcome.arguments.items())
+    console.print(f"  [dim]call[/]  {escape(f'{pattern.name}({shown})')}")
+    for answer in outcome.answers:
+        explanation = answer.request.explain()
+        order = ", last first" if isinstance(answer.request, Query) and answer.request.descending else ""
+        console.print(f"  [dim]asks[/]  [magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}")
+        verdict = "[green]✓ as expected[/]" if answer.fault is None else f"[bold red]✗ {escape(answer.fault)}[/]"
+        console.print(f"  [dim]got[/]   {_cost(answer)}  {verdict}")
+        if answer.items and rows:
+            console.print(Padding(_rows(answer.items, rows), (0, 0, 0, 8)))
+    console.print()
+
+
+def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool) -> None:
+    """Show all access patterns in one table, and the verdict."""
+    table = RichTable(box=box.SIMPLE_HEAD, title="Every access pattern", title_justify="left", title_style="bold")
+    table.add_column("")
+    table.add_column("access pattern")
+    table.add_column("asks")
+    for heading in ("items", "requests", "read units"):
+        table.add_column(heading, justify="right")
+    table.add_column("answer")
+    for outcome in outcomes:
+        answers = outcome.answers
+        verdict = "[green]✓[/]" if outcome.right else "[bold red]✗[/]"
+        table.add_row(
+            outcome.pattern.number or "",
+            escape(outcome.pattern.sentence),
+            ", ".join(dict.fromkeys(answer.request.target.place for answer in answers)),
+            f"{sum(len(answer.items) for answer in answers):,}",
+            f"{sum(answer.usage.requests for answer in answers):,}",
+            f"{sum(answer.usage.read_units for answer in answers):,.1f}",
+            verdict if answers else "[yellow]not asked[/]",
+        )
+    console.print(table)
+    if estimated:
+        console.print("[dim]Read units are estimated from item sizes; the embedded engine does not meter.[/]")
+    wrong = sum(not outcome.right for outcome in outcomes)
+    asked = sum(outcome.arguments is not None for outcome in outcomes)
+    if wrong:
+        console.print(
+            f"[bold red]{wrong} of {asked} access patterns gave another answer than the sample's entities.[/]"
+        )
+    else:
+        console.print(
+            f"[bold green]{asked} of {len(outcomes)} access patterns asked, and every answer equals the one worked out"
+            " from the sample's entities without keys.[/]"
+        )
+
+
+def _cost(answer: Answer) -> str:
+    items, requests = len(answer.items), answer.usage.requests
+    return (
+        f"{items:,} item{'' if items == 1 else 's'} in {requests:,} request{'' if requests == 1 else 's'},"
+        f" {answer.usage.read_units:,.1f} read units"
+    )
+
+
+def _argument(pattern: AccessPattern[..., Any], parameter: str, value: Any) -> str:
+    name = pattern.attribute_for(parameter)
+    if any(schema.is_personal(name) for schema in pattern.table._schemas().values()):
+        return _HIDDEN
+    return repr(_text(value)) if isinstance(value, datetime) else repr(value)
+
+
+def _rows(items: list[Table], rows: int) -> RichTable:
+    mixed = len({type(item) for item in items}) > 1
+    columns = _columns(items)
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+    for column in (["entity"] if mixed else []) + columns:
+        table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=_COLUMN_WIDTH)
+    for item in items[:rows]:
+        cells = [_cell(item, column) for column in columns]
+        table.add_row(*([type(item).__name__] if mixed else []), *cells)
+    if len(items) > rows:
+        table.add_row(f"[dim]… {len(items) - rows:,} more[/]")
+    return table
+
+
+def _columns(items: list[Table]) -> list[str]:
+    """The first attributes that are set somewhere: those of the key, then in the order of declaration."""
+    schemas = dict.fromkeys(item._schema_of() for item in items)
+    names = [name for schema in schemas for name in schema.primary.attributes]
+    for schema in schemas:
+        names += [name for base in type.mro(schema.entity) for name in vars(base) if name in schema.attributes]
+    set_somewhere = [
+        name for name in dict.fromkeys(names) if any(getattr(item, name, None) is not None for item in items)
+    ]
+    return set_somewhere[:_COLUMNS]
+
+
+def _cell(item: Table, name: str) -> str:
+    schema = item._schema_of()
+    value = getattr(item, name, None) if name in schema.attributes else None
+    if value is None:
+        return ""
+    return _HIDDEN if schema.is_personal(name) else escape(_text(value))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
+    return str(getattr(value, "value", value))

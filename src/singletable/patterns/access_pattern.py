@@ -1,0 +1,151 @@
+"""The decorator that makes a function an access pattern, and the register of all of them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_type_hints
+
+from singletable.errors import PatternError
+from singletable.models import Table
+from singletable.requests import Get, Query
+
+__all__ = ["AccessPattern", "access_pattern", "patterns_of", "requests_of"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_registered: dict[tuple[str, str], AccessPattern[..., Any]] = {}
+_SENTENCE = re.compile(r"\s*(?:(\d+)\.\s*)?(.+)", re.DOTALL)
+
+
+class AccessPattern(Generic[P, R]):
+    """A question that the application asks. Calling it returns the request, and sends nothing.
+
+    Args:
+        function: The function that returns a `Query`, a `Get`, or a tuple of them.
+        sentence: What it answers, in words, with its number in front if it has one.
+        draws: For parameters that are not called after an attribute: the attribute whose values they take.
+        permanent: Whether the answer must not vanish by expiry.
+    """
+
+    def __init__(self, function: Callable[P, R], sentence: str, draws: Mapping[str, str], permanent: bool) -> None:
+        match = _SENTENCE.fullmatch(sentence)
+        if match is None:
+            raise PatternError(f"The access pattern {function.__name__} has no sentence.", value=sentence)
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.number = match[1]
+        self.sentence = match[2].strip()
+        self.draws = dict(draws)
+        self.permanent = permanent
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.function.__name__
+
+    @property
+    def title(self) -> str:
+        """The number, where there is one, and the sentence."""
+        return f"{self.number}. {self.sentence}" if self.number else self.sentence
+
+    @functools.cached_property
+    def hints(self) -> Mapping[str, Any]:
+        """The annotations of its parameters and of what it returns, resolved."""
+        try:
+            return get_type_hints(self.function)
+        except NameError as error:
+            raise PatternError(
+                f"The annotations of {self.name} cannot be resolved: {error}.",
+                remedy="Import the names outside of TYPE_CHECKING blocks.",
+            ) from None
+
+    @functools.cached_property
+    def entities(self) -> tuple[type[Table], ...]:
+        """The entity classes that it returns, as its annotation says."""
+        found = tuple(dict.fromkeys(_tables_in(self.hints.get("return"))))
+        if not found:
+            raise PatternError(
+                f"The access pattern {self.name} does not say what it returns.",
+                remedy="Annotate it: -> Query[Order], -> Get[User], or a tuple of them.",
+            )
+        return found
+
+    @property
+    def table(self) -> type[Table]:
+        """The table that it asks."""
+        return self.entities[0]._table_class()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that have no default."""
+        signature = inspect.signature(self.function)
+        return tuple(name for name, each in signature.parameters.items() if each.default is inspect.Parameter.empty)
+
+    def attribute_for(self, parameter: str) -> str:
+        """The attribute whose values a parameter takes."""
+        return self.draws.get(parameter, parameter)
+
+    def __repr__(self) -> str:
+        return f"<access pattern {self.title!r}>"
+
+
+def access_pattern(
+    sentence: str, *, draws: Mapping[str, str] | None = None, permanent: bool = False
+) -> Callable[[Callable[P, R]], AccessPattern[P, R]]:
+    """Make a function an access pattern of its table.
+
+    The function says what it returns in its annotation, and its parameters are called after the
+    attributes that they take, so that the demo, the checks and the tests can ask it by themselves::
+
+        @access_pattern("2. A user's orders, newest first")
+        def orders_of_user(user_id: str) -> Query[Order]:
+            return Order.query(user_id=user_id, descending=True)
+
+    Args:
+        sentence: What it answers; a number in front gives its place.
+        draws: For parameters with another name: the attribute whose values they take. Two parameters
+            for one attribute are the ends of an interval, the lower first.
+        permanent: Whether the answer must not vanish by expiry; `singletable check` holds it to that.
+    """
+
+    def decorate(function: Callable[P, R]) -> AccessPattern[P, R]:
+        pattern = AccessPattern(function, sentence, draws or {}, permanent)
+        _registered[function.__module__, function.__qualname__] = pattern
+        return pattern
+
+    return decorate
+
+
+def patterns_of(table: type[Table]) -> list[AccessPattern[..., Any]]:
+    """The access patterns of a table: by number, then those without one in the order of their definition."""
+    mine = [pattern for pattern in _registered.values() if pattern.table is table._table_class()]
+    return sorted(mine, key=lambda pattern: (pattern.number is None, int(pattern.number or 0)))
+
+
+def requests_of(pattern: AccessPattern[..., Any], answer: Any) -> tuple[Query[Any] | Get[Any], ...]:
+    """The requests that a call of a pattern returned.
+
+    Raises:
+        PatternError: It returned something else.
+    """
+    requests = answer if isinstance(answer, tuple) else (answer,)
+    if not requests or not all(isinstance(each, (Query, Get)) for each in requests):
+        raise PatternError(
+            f"The access pattern {pattern.name} returned {type(answer).__name__}.",
+            remedy="Return the request itself (Order.query(...), User.item(...)), not what it answers.",
+        )
+    return requests
+
+
+def _tables_in(hint: Any) -> list[type[Table]]:
+    if isinstance(hint, type) and issubclass(hint, Table):
+        return [hint]
+    fields = get_type_hints(hint).values() if isinstance(hint, type) and hasattr(hint, "_fields") else ()
+    return [table for part in (*get_args(hint), *fields) for table in _tables_in(part)]

@@ -1,0 +1,145 @@
+"""Arguments for access patterns: drawn from entities that are there, or placeholders of the right type."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from singletable.errors import PatternError
+from singletable.keys import ValueKind
+from singletable.models import Table
+from singletable.models.attributes import key_kind
+from singletable.patterns.access_pattern import AccessPattern
+
+__all__ = ["draw_arguments", "placeholder_arguments"]
+
+_MOMENT = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
+_PLACEHOLDERS: dict[ValueKind, Any] = {
+    ValueKind.TEXT: "x",
+    ValueKind.INTEGER: 1,
+    ValueKind.NUMBER: 1,
+    ValueKind.DECIMAL: Decimal(1),
+    ValueKind.DATETIME: _MOMENT,
+    ValueKind.DATE: _MOMENT.date(),
+    ValueKind.UUID: UUID(int=1),
+    ValueKind.BOOLEAN: True,
+    ValueKind.BYTES: b"x",
+}
+_BY_TYPE = {str: "x", int: 1, float: 1.0, bool: True, bytes: b"x", Decimal: Decimal(1), UUID: UUID(int=1)}
+
+
+def draw_arguments(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> dict[str, Any] | None:
+    """Arguments with which a pattern has much to answer, from these entities; None where they have none.
+
+    Values that belong together come from one entity: the combination that most entities share. Two
+    parameters for one attribute get the quartiles of what is there, as an interval.
+
+    Raises:
+        PatternError: A parameter is called after no attribute.
+    """
+    names = {parameter: pattern.attribute_for(parameter) for parameter in pattern.parameters}
+    _refuse_unknown(pattern, names)
+    ends = {name for name, times in Counter(names.values()).items() if times > 1}
+    singles = {parameter: name for parameter, name in names.items() if name not in ends}
+    drawn = _most_common(pattern, singles, entities)
+    if drawn is None:
+        return None
+    fitting = [
+        entity
+        for entity in entities
+        if all(getattr(entity, names[parameter], value) == value for parameter, value in drawn.items())
+    ]
+    for name in sorted(ends):
+        values = sorted(_values(pattern, name, fitting))
+        if not values:
+            return None
+        first, last = values[len(values) // 4], values[(3 * len(values)) // 4]
+        lower, upper = [parameter for parameter, each in names.items() if each == name][:2]
+        drawn |= {lower: first, upper: last}
+    return drawn
+
+
+def placeholder_arguments(pattern: AccessPattern[..., Any]) -> dict[str, Any]:
+    """Arguments of the right types, to see which request a pattern makes; they need not exist.
+
+    Raises:
+        PatternError: A parameter is called after no attribute and annotated with no plain type.
+    """
+    arguments: dict[str, Any] = {}
+    used: Counter[str] = Counter()
+    for parameter in pattern.parameters:
+        name = pattern.attribute_for(parameter)
+        value = _placeholder(pattern, parameter, name)
+        # The second parameter for an attribute is the end of an interval.
+        if used[name] and isinstance(value, date):
+            value += timedelta(days=used[name])
+        used[name] += 1
+        arguments[parameter] = value
+    return arguments
+
+
+def _placeholder(pattern: AccessPattern[..., Any], parameter: str, name: str) -> Any:
+    for entity in _holders(pattern, name):
+        attribute = entity.get_attributes()[name]
+        kind = key_kind(attribute)
+        if kind is ValueKind.CHOICE:
+            return attribute.deserialize(attribute.choices[0])  # type: ignore[attr-defined]  # an EnumAttribute
+        if kind is not None:
+            return _PLACEHOLDERS[kind]
+    hint = pattern.hints.get(parameter)
+    if hint is datetime:
+        return _MOMENT
+    if hint in _BY_TYPE:
+        return _BY_TYPE[hint]
+    raise _unknown_parameter(pattern, parameter)
+
+
+def _refuse_unknown(pattern: AccessPattern[..., Any], names: dict[str, str]) -> None:
+    for parameter, name in names.items():
+        if not _holders(pattern, name):
+            raise _unknown_parameter(pattern, parameter)
+
+
+def _unknown_parameter(pattern: AccessPattern[..., Any], parameter: str) -> PatternError:
+    return PatternError(
+        f"{pattern.name}: the parameter {parameter!r} is called after no attribute of its table.",
+        remedy=f'Rename it, or say whose values it takes: draws={{"{parameter}": "attribute"}}.',
+    )
+
+
+def _holders(pattern: AccessPattern[..., Any], name: str) -> list[type[Table]]:
+    """The entity classes with an attribute of this name, those that the pattern returns first."""
+    classes = (*pattern.entities, *(schema.entity for schema in pattern.table._schemas().values()))
+    return [entity for entity in dict.fromkeys(classes) if name in entity._schema_of().attributes]
+
+
+def _most_common(
+    pattern: AccessPattern[..., Any], singles: dict[str, str], entities: Iterable[Table]
+) -> dict[str, Any] | None:
+    if not singles:
+        return {}
+    combinations: Counter[tuple[Any, ...]] = Counter()
+    others: Counter[tuple[Any, ...]] = Counter()
+    for entity in entities:
+        attributes = entity._schema_of().attributes
+        if not all(name in attributes for name in singles.values()):
+            continue
+        values = tuple(getattr(entity, name) for name in singles.values())
+        if all(value is not None for value in values):
+            (combinations if isinstance(entity, pattern.entities) else others)[values] += 1
+    # Counter keeps the order of first appearance among equals, so the choice is stable.
+    best = (combinations or others).most_common(1)
+    return dict(zip(singles, best[0][0], strict=True)) if best else None
+
+
+def _values(pattern: AccessPattern[..., Any], name: str, entities: Iterable[Table]) -> list[Any]:
+    found = (
+        getattr(entity, name)
+        for entity in entities
+        if isinstance(entity, pattern.entities) and name in entity._schema_of().attributes
+    )
+    return [value for value in found if value is not None]

@@ -1,0 +1,70 @@
+"""Sizes and capacity units, after DynamoDB's own rules, for engines that do not meter.
+
+Sources: Developer Guide, "DynamoDB item sizes and formats" and "DynamoDB read and write operations".
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any
+
+from singletable.requests.types import Item
+
+__all__ = ["estimate_units", "item_size"]
+
+_READ_UNIT = 4096
+_WRITE_UNIT = 1024
+_CONTAINER = 3
+
+
+def item_size(item: Item) -> int:
+    """The size of an item in bytes, names included; that of numbers is DynamoDB's approximation."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: dict[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        digits = content.lstrip("-").split("E")[0].split("e")[0].replace(".", "").strip("0")
+        return ceil(len(digits) / 2) + 1 + int(content.startswith("-"))
+    if kind == "B":
+        return len(content)
+    if kind in ("BOOL", "NULL"):
+        return 1
+    if kind == "M":
+        return _CONTAINER + sum(1 + len(name.encode()) + _value_size(each) for name, each in content.items())
+    if kind == "L":
+        return _CONTAINER + sum(1 + _value_size(each) for each in content)
+    return sum(_value_size({kind[0]: each}) for each in content)
+
+
+def estimate_units(operation: str, params: dict[str, Any], answer: dict[str, Any]) -> float:
+    """The capacity units that DynamoDB would have charged the table or the index that was asked.
+
+    A write's share in other indexes is left out, and a filter's dropped items are not seen.
+    """
+    if operation == "GetItem":
+        return _read(item_size(answer.get("Item") or {}), bool(params.get("ConsistentRead")))
+    if operation in ("Query", "Scan"):
+        # One request's items are added up before they are rounded.
+        return _read(sum(map(item_size, answer.get("Items", []))), bool(params.get("ConsistentRead")))
+    if operation == "BatchGetItem":
+        consistent = any(each.get("ConsistentRead") for each in params["RequestItems"].values())
+        found = [item for items in answer.get("Responses", {}).values() for item in items]
+        return sum(_read(item_size(item), consistent) for item in found)
+    if operation == "PutItem":
+        return float(_write(params["Item"]))
+    if operation == "BatchWriteItem":
+        puts = [each for requests in params["RequestItems"].values() for each in requests]
+        return float(sum(_write(each["PutRequest"]["Item"]) if "PutRequest" in each else 1 for each in puts))
+    return float(_write(answer.get("Attributes") or {}))
+
+
+def _read(size: int, consistent: bool) -> float:
+    return max(1, ceil(size / _READ_UNIT)) * (1.0 if consistent else 0.5)
+
+
+def _write(item: Item) -> int:
+    return max(1, ceil(item_size(item) / _WRITE_UNIT))

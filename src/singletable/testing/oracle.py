@@ -1,0 +1,134 @@
+"""The oracle: what a request must answer, worked out from entities alone, without looking at a key."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from singletable.keys import CompositeKey, Condition
+from singletable.models import Table
+from singletable.models.schema import EntitySchema
+from singletable.requests import Get, Query
+from singletable.testing.filters import matches
+
+__all__ = ["agrees", "expected", "fingerprint", "stored_attributes"]
+
+
+def expected(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> list[Table]:
+    """Every entity that a request asks for, in its order, its limit left aside.
+
+    Args:
+        request: The request.
+        entities: Everything that the table holds.
+    """
+    found = [entity for entity in entities if _is_asked_for(request, entity)]
+    descending = isinstance(request, Query) and request.descending
+    return sorted(found, key=lambda entity: _order(request, entity), reverse=descending)
+
+
+def agrees(request: Query[Any] | Get[Any], answer: Sequence[Table], entities: Iterable[Table]) -> str | None:
+    """Whether an answer is right; None, or what is wrong with it.
+
+    Items whose order the sort key does not decide may come in any order, and where a limit cuts
+    through them, any of them will do.
+    """
+    wanted = expected(request, entities)
+    limit = request.limit if isinstance(request, Query) else None
+    count = len(wanted) if limit is None else min(limit, len(wanted))
+    if len(answer) != count:
+        return f"{len(answer)} items, where {count} were expected"
+    known = Counter(fingerprint(entity) for entity in wanted)
+    for entity in answer:
+        known[fingerprint(entity)] -= 1
+        if known[fingerprint(entity)] < 0:
+            return f"{entity!r} was not expected, or not with these attributes"
+    for position, (given, right) in enumerate(zip(answer, wanted, strict=False)):
+        if request.target.key.name != "collection" and _order(request, given) != _order(request, right):
+            return f"item {position + 1} is {given!r}, out of order"
+    return _collection_order(request, answer) if request.target.key.name == "collection" else None
+
+
+def fingerprint(entity: Table) -> str:
+    """An entity's type and declared attributes as text; two entities are alike if this is."""
+    item = stored_attributes(entity)
+    return json.dumps([type(entity).__name__, item], sort_keys=True, default=_plain)
+
+
+def stored_attributes(entity: Table) -> dict[str, dict[str, Any]]:
+    """An entity's declared attributes as they are stored, without anything that is derived."""
+    item = {}
+    for name, attribute in entity._schema_of().attributes.items():
+        value = getattr(entity, name)
+        if value is not None:
+            serialized = attribute.serialize(value)
+            if serialized is not None:
+                item[attribute.attr_name] = {attribute.attr_type: _canonical(serialized)}
+    return item
+
+
+def _canonical(value: Any) -> Any:
+    """Sets are stored as lists in no order."""
+    if isinstance(value, list) and all(isinstance(each, (str, bytes)) for each in value):
+        return sorted(value)
+    return value
+
+
+def _plain(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
+    schema = entity._schema_of()
+    if schema.discriminator not in request.target.types:
+        return False
+    key = _key_of(request, schema)
+    values = schema.to_keys({name: getattr(entity, name) for name in key.sources})
+    if any(values[name] not in allowed for name, allowed in key.when):
+        return False
+    if any(values[name] is None for name in key.attributes):
+        return False
+    if any(values[name] != value for name, value in request.equals.items()):
+        return False
+    if isinstance(request, Get):
+        return True
+    if request.condition is not None and not _holds(request.condition, values):
+        return False
+    return request.filter is None or matches(request.filter, stored_attributes(entity))
+
+
+def _key_of(request: Query[Any] | Get[Any], schema: EntitySchema) -> CompositeKey:
+    """The key of this entity in the place that the request asks."""
+    return next(key for key in schema.keys.values() if key.index == request.target.key.index)
+
+
+_COMPARE: dict[str, Callable[..., bool]] = {
+    "=": lambda value, other: bool(value == other),
+    "<": lambda value, other: bool(value < other),
+    "<=": lambda value, other: bool(value <= other),
+    ">": lambda value, other: bool(value > other),
+    ">=": lambda value, other: bool(value >= other),
+    "between": lambda value, lower, upper: bool(lower <= value <= upper),
+    "startswith": lambda value, prefix: bool(value.startswith(prefix)),
+}
+
+
+def _holds(condition: Condition, values: dict[str, Any]) -> bool:
+    return _COMPARE[condition.operator](values[condition.attribute], *condition.values)
+
+
+def _order(request: Query[Any] | Get[Any], entity: Table) -> tuple[Any, ...]:
+    schema = entity._schema_of()
+    key = _key_of(request, schema)
+    names = key.sort.recoverable if key.sort else ()
+    return tuple(schema.to_keys({name: getattr(entity, name) for name in names}).values())
+
+
+def _collection_order(request: Query[Any] | Get[Any], answer: Sequence[Table]) -> str | None:
+    """Within each type the order is that of its own sort key; between types only keys could tell."""
+    for kind in dict.fromkeys(type(entity) for entity in answer):
+        orders = [_order(request, entity) for entity in answer if type(entity) is kind]
+        if orders != sorted(orders, reverse=isinstance(request, Query) and request.descending):
+            return f"the {kind.__name__} items are out of order"
+    return None
