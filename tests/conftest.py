@@ -1,0 +1,12 @@
+"""Hypothesis profiles. Derandomised by default, so that a run fails for a change and not for a roll of dice."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+
+settings.register_profile("fast", max_examples=250, derandomize=True, **_COMMON)
+settings.register_profile("deep", max_examples=10_000, derandomize=True, **_COMMON)
+settings.register_profile("random", max_examples=10_000, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
