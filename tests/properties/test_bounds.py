@@ -68,9 +68,13 @@ def questions(draw, raw=False):
         near += [value[:1] for value in near] + [value + tail for value in near for tail in ("a", " ", "\U0010ffff")]
         if raw:
             near = [value for value in near if "#" not in value]
-    rows = draw(st.lists(st.one_of(values, *([st.sampled_from(near)] if near and name != "status" else [])), max_size=8))
+    rows = draw(
+        st.lists(st.one_of(values, *([st.sampled_from(near)] if near and name != "status" else [])), max_size=8)
+    )
     equals = {each: draw(values_for(encoding)) for each, encoding in encodings.items() if each == "name"}
-    extra = {each: draw(values_for(encoding)) for each, encoding in encodings.items() if each == "price" and each != name}
+    extra = {
+        each: draw(values_for(encoding)) for each, encoding in encodings.items() if each == "price" and each != name
+    }
     return key, equals, Condition(name, operator, given_values), rows, extra
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -69,13 +70,13 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
         console.print("  [yellow]The sample has nothing to ask with.[/]\n")
         return
     shown = ", ".join(f"{name}={_argument(pattern, name, value)}" for name, value in outcome.arguments.items())
-    console.print(f"  [dim]call[/]  {escape(f'{pattern.name}({shown})')}")
+    _line(console, "call", escape(f"{pattern.name}({shown})"))
     for answer in outcome.answers:
         explanation = answer.request.explain()
         order = ", last first" if isinstance(answer.request, Query) and answer.request.descending else ""
-        console.print(f"  [dim]asks[/]  [magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}")
+        _line(console, "asks", f"[magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}")
         verdict = "[green]✓ as expected[/]" if answer.fault is None else f"[bold red]✗ {escape(answer.fault)}[/]"
-        console.print(f"  [dim]got[/]   {_cost(answer)}  {verdict}")
+        _line(console, "got", f"{_cost(answer)}  {verdict}")
         if answer.items and rows:
             console.print(Padding(_rows(answer.items, rows), (0, 0, 0, 8)))
     console.print()
@@ -118,6 +119,15 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
         )
 
 
+def _line(console: Console, label: str, text: str) -> None:
+    """A labelled line; where it wraps, it stays behind its label."""
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=4)
+    grid.add_column(overflow="fold")
+    grid.add_row(f"[dim]{label}[/]", text)
+    console.print(Padding(grid, (0, 0, 0, 2)))
+
+
 def _cost(answer: Answer) -> str:
     items, requests = len(answer.items), answer.usage.requests
     return (
@@ -130,7 +140,9 @@ def _argument(pattern: AccessPattern[..., Any], parameter: str, value: Any) -> s
     name = pattern.attribute_for(parameter)
     if any(schema.is_personal(name) for schema in pattern.table._schemas().values()):
         return _HIDDEN
-    return repr(_text(value)) if isinstance(value, datetime) else repr(value)
+    if isinstance(value, datetime):
+        return repr(value.isoformat())
+    return str(value) if isinstance(value, Enum) else repr(value)
 
 
 def _rows(items: list[Table], rows: int) -> RichTable:

@@ -136,12 +136,17 @@ def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[st
     hash_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_hash_key)
     range_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_range_key)
     derived = {hash_key, range_key}
-    stored = {namespace[name].attr_name or name for name in derived}
+    own = {hash_key, next(key for key, value in namespace.items() if isinstance(value, DiscriminatorAttribute))}
+    declared = {value.attr_name or key: key for key, value in namespace.items() if isinstance(value, Attribute)}
+    stored: set[str] = set()
     names: dict[str, str] = {}
     for attribute, index in [(key, value) for key, value in namespace.items() if isinstance(value, Index)]:
         _check_index(table, attribute, index, names, str(namespace[hash_key].attr_name or hash_key))
         for name, key in index.Meta.attributes.items():
             if not (key.is_hash_key or key.is_range_key) or key.attr_name in stored:
+                continue
+            if key.attr_name in declared:
+                _refuse_declared(table, attribute, index, declared[key.attr_name], own)
                 continue
             mine = index_attribute(attribute, name)
             if mine in namespace:
@@ -155,6 +160,18 @@ def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[st
             derived.add(mine)
             stored.add(key.attr_name)
     return frozenset(derived)
+
+
+def _refuse_declared(table: str, attribute: str, index: Any, declared: str, own: set[str]) -> None:
+    """Of what is declared, an index can be on the partition key (a local one) and on the discriminator."""
+    if declared not in own:
+        raise DeclarationError(
+            f"{table}.{attribute}: the index {index.Meta.index_name!r} is on {declared}, a declared attribute.",
+            remedy="Give the index a key attribute of its own; a template derives it from the attribute.",
+            rule="ST107",
+            entity=table,
+            index=index.Meta.index_name,
+        )
 
 
 def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], hash_name: str) -> None:

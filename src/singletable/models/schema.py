@@ -123,7 +123,7 @@ def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout) 
         if PRIMARY not in declarations:
             raise _no_primary_key(entity)
         keys = {
-            name: _composite(entity, name, key, sources, attributes, layout, declarations)
+            name: _composite(entity, name, key, sources, attributes, layout, declarations, discriminator)
             for name, (key, _) in declarations.items()
         }
         _refuse_nullable_key(keys[PRIMARY], sources)
@@ -224,15 +224,17 @@ def _composite(
     attributes: Mapping[str, Attribute[Any]],
     layout: TableLayout,
     declarations: Mapping[str, tuple[Key, type]],
+    discriminator: str,
 ) -> CompositeKey:
     index = _index_name(name, key, layout, entity)
     partition_text = key.pk
-    if index is not None and layout.indexes[index].local:
-        if key.pk is not None and key.pk != declarations[PRIMARY][0].pk:
-            raise DeclarationError(
-                f"{name}: a local index shares the table's partition key.", remedy="Leave pk out.", rule="ST106"
-            )
-        partition_text = declarations[PRIMARY][0].pk
+    if index is not None and layout.indexes[index].partition_name in (layout.partition_name, layout.type_name):
+        by_type = layout.indexes[index].partition_name == layout.type_name
+        shared = discriminator.replace("{", "{{").replace("}", "}}") if by_type else declarations[PRIMARY][0].pk
+        if key.pk not in (None, shared):
+            owner = "is on the discriminator" if by_type else "shares the table's partition key"
+            raise DeclarationError(f"{name}: the index {index} {owner}.", remedy="Leave pk out.", rule="ST106")
+        partition_text = shared
     if partition_text is None:
         raise DeclarationError(f"{name}: the key has no pk.", remedy="Give pk a template.", rule="ST106")
     wants_sort = layout.names_at(index)[1] is not None
@@ -278,17 +280,20 @@ def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -
 
 def _refuse_unusable(key: Key, sources: Mapping[str, Source], attributes: Mapping[str, Attribute[Any]]) -> None:
     """A field whose attribute exists but cannot stand in a key deserves a better word than "unknown"."""
+    named: list[str | None] = []
     for text in (key.pk, key.sk):
+        # A malformed template is for parse_template to tell.
         with contextlib.suppress(ValueError):
-            for _, name, _, _ in Formatter().parse(text or ""):
-                if name is not None and name in attributes and name not in sources:
-                    raise DeclarationError(
-                        f"{{{name}}}: a {type(attributes[name]).__name__} cannot stand in a key.",
-                        remedy="Keys take text, numbers, times, dates, UUIDs, bools, bytes and enumerations; a class"
-                        " of your own says which with key_kind.",
-                        rule="ST105",
-                        attribute=name,
-                    )
+            named += [name for _, name, _, _ in Formatter().parse(text or "")]
+    for name in named:
+        if name is not None and name in attributes and name not in sources:
+            raise DeclarationError(
+                f"{{{name}}}: a {type(attributes[name]).__name__} cannot stand in a key.",
+                remedy="Keys take text, numbers, times, dates, UUIDs, bools, bytes and enumerations; a class"
+                " of your own says which with key_kind.",
+                rule="ST105",
+                attribute=name,
+            )
 
 
 def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tuple[tuple[str, tuple[Any, ...]], ...]:

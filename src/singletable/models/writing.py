@@ -52,6 +52,8 @@ def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str,
         derived[partition_name] = built[0]
         if sort_name:
             derived[sort_name] = built[1]
+    # An index may be on the discriminator, which every item has by itself.
+    derived.pop(schema.layout.type_name, None)
     return derived
 
 
@@ -147,7 +149,7 @@ def _follow(
         if name == PRIMARY or not set(key.sources) & set(values):
             continue
         for stored in filter(None, schema.layout.names_at(key.index)):
-            if stored in (schema.layout.partition_name, schema.layout.sort_name):
+            if stored in (schema.layout.partition_name, schema.layout.sort_name, schema.layout.type_name):
                 continue
             text = after[stored]
             path = Path([stored])

@@ -109,9 +109,7 @@ _LITERALS = ("", "USER", "ORDER", "O", "ORDER ", "%23", "0", "-", "a", "2026-01"
 
 
 @st.composite
-def templates(
-    draw: st.DrawFn, *, projections: bool = False, sort_key: bool = True, max_fields: int = 3
-) -> Template:
+def templates(draw: st.DrawFn, *, projections: bool = False, sort_key: bool = True, max_fields: int = 3) -> Template:
     """Templates over `SOURCES`, each attribute at most once.
 
     Args:

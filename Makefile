@@ -1,0 +1,46 @@
+# One command a job. Each makes its own virtual environment; Python >= 3.10, make and a package index are all it needs.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check test test-deep test-random lint bench clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/ready  ## load a sample and ask every access pattern (ARGS="--sample northwind --data DIR")
+	@$(RUN)/singletable demo $(ARGS)
+
+check: $(VENV)/ready  ## what is wrong with the shop's keys and access patterns
+	@$(RUN)/singletable check $(ARGS)
+
+test: $(VENV)/ready  ## the tests, within five minutes
+	@$(RUN)/python -m pytest -q -n auto $(ARGS)
+
+test-deep: $(VENV)/ready  ## the property tests with 10,000 examples each
+	@HYPOTHESIS_PROFILE=deep $(RUN)/python -m pytest -q -n auto tests/properties $(ARGS)
+
+test-random: $(VENV)/ready  ## the same with other examples every time
+	@HYPOTHESIS_PROFILE=random $(RUN)/python -m pytest -q -n auto tests/properties $(ARGS)
+
+lint: $(VENV)/ready  ## style, types, import rules, and what the wheel holds
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports
+	@$(RUN)/python -m tests.wheel
+
+bench: $(VENV)/ready  ## ratios against plain Python and plain PynamoDB
+	@$(RUN)/python -m benchmarks $(ARGS)
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache src/*.egg-info
+
+$(VENV)/ready: setup.cfg pyproject.toml
+	@echo "Making a virtual environment in $(VENV) (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "singletable needs Python 3.10 or later.")'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

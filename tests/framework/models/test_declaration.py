@@ -1,0 +1,283 @@
+"""Declaring tables and entities: what is refused when the class is made, under which rule, with which remedy."""
+
+from datetime import datetime, timezone
+
+import pytest
+from pynamodb.attributes import (
+    JSONAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
+
+from singletable import Expiry, Key, Table
+from singletable.engine import embedded
+from singletable.errors import DeclarationError, InvalidKeyValueError, UnexpectedAttributesError
+
+
+class ByName(GlobalSecondaryIndex):
+    class Meta:
+        index_name = "ByName"
+        projection = AllProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="NamePK")
+    sk = UnicodeAttribute(range_key=True, attr_name="NameSK")
+
+
+class Bare(GlobalSecondaryIndex):
+    """An index without a sort key."""
+
+    class Meta:
+        index_name = "Bare"
+        projection = KeysOnlyProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="BarePK")
+
+
+class Local(LocalSecondaryIndex):
+    class Meta:
+        index_name = "Local"
+        projection = AllProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="PK")
+    sk = UnicodeAttribute(range_key=True, attr_name="LocalSK")
+
+
+def new_table(**body):
+    """A table class of its own, so that the entities of one test do not meet those of another."""
+    meta = type("Meta", (), {"table_name": "t", **body.pop("meta", {})})
+    return type(Table)("T", (Table,), {"Meta": meta, "by_name": ByName(), "bare": Bare(), "local": Local(), **body})
+
+
+def entity(table=None, discriminator="E", **body):
+    """An entity with a usable primary key, and whatever else the test declares."""
+    body.setdefault("key", Key(pk="E#{ident}", sk="E"))
+    body.setdefault("ident", UnicodeAttribute())
+    return type(Table)("E", (table or new_table(),), body, discriminator=discriminator)
+
+
+def test_an_index_key_is_declared_once():
+    """The stored attributes of every index are added to the model."""
+    table = new_table()
+    assert "NamePK" == table.by_name_pk.attr_name
+    assert "BarePK" == table.bare_pk.attr_name
+    assert not hasattr(table, "local_pk"), "a local index shares the table's partition key"
+
+
+def test_stored_names_can_be_redeclared():
+    """PK, SK and entityType are only the defaults."""
+    table = new_table(
+        pk=UnicodeAttribute(hash_key=True, attr_name="p"),
+        sk=UnicodeAttribute(range_key=True, attr_name="s"),
+        local=None,
+    )
+    made = entity(table)
+    with embedded(table):
+        made(ident="1").create()
+        assert {"p", "s", "entityType", "ident"} == set(made(ident="1").serialize())
+        assert "1" == made.get(ident="1").ident
+
+
+def test_tables_do_not_share_discriminators():
+    """PynamoDB's discriminator attribute keeps the classes it knows; each table has its own."""
+    one, other = entity(discriminator="SAME"), entity(discriminator="SAME")
+    assert one._table_class() is not other._table_class()
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "message"),
+    [
+        ({"key": Key(pk="E#{idnt}", sk="E")}, "ST101", "there is no attribute 'idnt'"),
+        ({"ident": UnicodeAttribute(null=True)}, "ST102", "uses ident, which may be None. Take null=True away"),
+        ({"key": Key(pk="E#{ident}{ident}", sk="E")}, "ST103", "another field follows it"),
+        ({"n": NumberAttribute(), "key": Key(pk="E#{ident}", sk="{n}")}, "ST104", "Give it a width"),
+        ({"key": Key(pk="E#{ident", sk="E")}, "ST105", "expected '}'"),
+        (
+            {"tags": ListAttribute(), "key": Key(pk="E#{tags}", sk="E")},
+            "ST105",
+            "a ListAttribute cannot stand in a key",
+        ),
+        ({"data": JSONAttribute(), "key": Key(pk="E#{data}", sk="E")}, "ST105", "a JSONAttribute cannot stand"),
+        ({"key": None}, "ST106", "has no primary key. Declare one: key = Key"),
+        ({"key": Key(pk="E#{ident}")}, "ST106", "the table has a sort key"),
+        ({"key": Key(sk="E")}, "ST106", "the key has no pk"),
+        ({"key": Key(pk="E", sk="E", index=ByName)}, "ST106", "names an index"),
+        ({"other": Key(pk="E", sk="E")}, "ST106", "names no index"),
+        (
+            {"a": Key(index=ByName, pk="A", sk="A"), "b": Key(index=ByName, pk="B", sk="B")},
+            "ST106",
+            "has only one there",
+        ),
+        ({"a": Key(index=Bare, pk="A", sk="A")}, "ST106", "the index Bare has no sort key"),
+        ({"a": Key(index=ByName, pk="A")}, "ST106", "the index ByName has a sort key"),
+        ({"a": Key(index="Nope", pk="A", sk="A")}, "ST107", "'Nope' is no index of T.* It has: Bare, ByName, Local"),
+        ({"mine": ByName()}, "ST107", "an index is declared on an entity.* Declare it on the table"),
+        ({"Meta": type("Meta", (), {"table_name": "other"})}, "ST107", "an entity lives in its table"),
+        ({"a": Key(index=ByName, pk="A", sk="A", when={"nope": 1})}, "ST101", "when= names 'nope'"),
+        ({"a": Key(index=ByName, pk="A", sk="A", when={"ident": ()})}, "ST109", "allows 'ident' no value"),
+        ({"key": Key(pk="E#{ident}", sk="E", when={"ident": "1"})}, "ST109", "cannot depend on a condition"),
+        ({"gone": Expiry(after="nope")}, "ST109", "no datetime attribute of this name"),
+        ({"gone": Expiry(after="ident")}, "ST109", "no datetime attribute of this name"),
+        ({"at": UTCDateTimeAttribute(), "gone": Expiry(after="at", attr_name="ident")}, "ST109", "which is taken"),
+        ({"at": UTCDateTimeAttribute(), "a": Expiry(after="at"), "b": Expiry(after="at")}, "ST109", "has 2 expiries"),
+        ({"pk": UnicodeAttribute()}, "ST110", "pk is derived and cannot be declared"),
+        ({"x": UnicodeAttribute(attr_name="NamePK")}, "ST110", "stored as 'NamePK', which the table derives"),
+        ({"x": UnicodeAttribute(attr_name="ident")}, "ST110", "Two attributes are stored as 'ident'"),
+        ({"limit": UnicodeAttribute()}, "ST110", "is an option of query"),
+    ],
+)
+def test_entities_that_could_not_work(body, rule, message):
+    """Every message names the entity, says what is wrong, and what to do."""
+    with pytest.raises(DeclarationError, match=message) as caught:
+        entity(**body)
+    assert (rule, "E") == (caught.value.rule, caught.value.entity)
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "message"),
+    [
+        ({"again": ByName()}, "ST107", "'ByName' is declared twice"),
+        ({"meta": {"key_encoding": "none"}}, "ST107", 'Use "escaped" or "raw"'),
+        ({"by_name_pk": UnicodeAttribute()}, "ST110", "is also the name of a key attribute of by_name"),
+    ],
+)
+def test_tables_that_could_not_work(body, rule, message):
+    """As for entities."""
+    with pytest.raises(DeclarationError, match=message) as caught:
+        new_table(**body)
+    assert rule == caught.value.rule
+
+
+def test_an_index_without_a_name_is_refused():
+    """PynamoDB names it after the first attribute it is assigned to, also when it is used a second time."""
+
+    class Nameless(GlobalSecondaryIndex):
+        class Meta:
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True)
+
+    with pytest.raises(DeclarationError, match="no Meta.index_name.* Add index_name"):
+        new_table(some=Nameless())
+
+
+def test_an_index_key_that_is_no_text_is_refused():
+    """A wrong-type index key is accepted by some engines, and later reads fail."""
+
+    class Numbered(GlobalSecondaryIndex):
+        class Meta:
+            index_name = "Numbered"
+            projection = AllProjection()
+
+        n = NumberAttribute(hash_key=True)
+
+    with pytest.raises(DeclarationError, match="n of the index 'Numbered' is not text"):
+        new_table(some=Numbered())
+
+
+def test_discriminators_are_unique_and_not_forgotten():
+    """Otherwise an item would be taken for another entity, or for none."""
+    table = new_table()
+    entity(table)
+    with pytest.raises(DeclarationError, match="already assigned") as caught:
+        entity(table)
+    assert "ST108" == caught.value.rule
+    with pytest.raises(DeclarationError, match='has no discriminator.* discriminator="E".*abstract=True'):
+        entity(table, discriminator=None)
+    with pytest.raises(DeclarationError, match="the discriminator is ''"):
+        entity(table, discriminator="")
+
+
+def test_an_abstract_base_shares_attributes_and_keys():
+    """A mixin between the table and its entities."""
+    table = new_table()
+
+    class Base(table, abstract=True):
+        ident = UnicodeAttribute()
+        key = Key(pk="E#{ident}", sk="E")
+
+    class One(Base, discriminator="ONE"):
+        pass
+
+    class Two(Base, discriminator="TWO"):
+        extra = UnicodeAttribute()
+
+    assert ("E#1", "E") == One.key.build(ident="1") == Two.key.build(ident="1")
+    assert ("Two",) == table.describe().entity("One").shares_keys_with
+    with pytest.raises(DeclarationError, match="Base is no entity"):
+        Base.query(ident="1")
+    with pytest.raises(DeclarationError, match="T is no entity"):
+        table.query()
+
+
+def test_one_ttl_attribute_for_a_table():
+    """DynamoDB has only one."""
+    table = new_table()
+    at = {"at": UTCDateTimeAttribute()}
+    entity(table, "A", **at, gone=Expiry(after="at"))
+    with pytest.raises(DeclarationError, match="a DynamoDB table has one such attribute"):
+        entity(table, "B", at=UTCDateTimeAttribute(), gone=Expiry(after="at", attr_name="expires"))
+
+
+def test_a_local_index_shares_the_partition_key():
+    """It takes the primary key's template by itself."""
+    made = entity(name=UnicodeAttribute(), by_name=Key(index=Local, sk="N#{name}"))
+    assert ("E#1", "N#x") == made.by_name.build(ident="1", name="x")
+    with pytest.raises(DeclarationError, match="shares the table's partition key. Leave pk out"):
+        entity(by_name=Key(index=Local, pk="X#{ident}", sk="N"))
+
+
+def test_an_index_without_a_sort_key():
+    """A partition key alone."""
+    made = entity(by_it=Key(index=Bare, pk="B#{ident}"))
+    assert ("B#1", None) == made.by_it.build(ident="1")
+    assert {"ident": "1"} == made.by_it.parse("B#1")
+
+
+def test_a_key_can_be_taken_away_from_a_subclass():
+    """None in place of an inherited key."""
+    table = new_table()
+
+    class Parent(table, discriminator="P"):
+        ident = UnicodeAttribute()
+        key = Key(pk="P#{ident}", sk="P")
+        by_name = Key(index=ByName, pk="N#{ident}", sk="P")
+
+    class Child(Parent, discriminator="C"):
+        by_name = None
+
+    assert ["key", "by_name"] == list(Parent._schema_of().keys)
+    assert ["key"] == list(Child._schema_of().keys)
+
+
+def test_derived_attributes_cannot_be_given():
+    """Keys are never written by hand."""
+    made = entity()
+    for arguments in ({"pk": "X"}, {"by_name_pk": "X"}):
+        with pytest.raises(UnexpectedAttributesError, match="is derived, and cannot be given"):
+            made(ident="1", **arguments)
+    with pytest.raises(UnexpectedAttributesError, match="is derived"):
+        made("E#1", "E")
+    with pytest.raises(UnexpectedAttributesError, match="has no attribute idnt. It has: ident"):
+        made(idnt="1")
+
+
+def test_raw_tables_hold_what_other_code_wrote():
+    """Meta.key_encoding = "raw": values as they are, the separator refused, numbers without a width allowed."""
+    table = new_table(meta={"key_encoding": "raw"})
+    made = entity(table, n=NumberAttribute(), key=Key(pk="E#{ident}", sk="N#{n}"))
+    assert ("E#a b", "N#7") == made.key.build(ident="a b", n=7)
+    with pytest.raises(InvalidKeyValueError, match="holds the separator"):
+        made.key.build(ident="a#b", n=7)
+
+
+def test_expiry_is_epoch_seconds_at_the_top_level():
+    """And is derived on reading, too."""
+    at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    made = entity(at=UTCDateTimeAttribute(null=True), gone=Expiry(after="at", days=1.5))
+    assert {"N": str(int(at.timestamp()) + 129_600)} == made(ident="1", at=at).serialize()["ttl"]
+    assert datetime(2026, 1, 2, 12, tzinfo=timezone.utc) == made(ident="1", at=at).gone
+    assert "ttl" not in made(ident="1").serialize()
+    assert made(ident="1").gone is None
