@@ -98,6 +98,16 @@ class Setting(AppTable, discriminator="SETTING"):
     key = Key(pk="ACCOUNT#{account_id}", sk="SETTING#{name}")
 
 
+class Sharded(AppTable, discriminator="SHARDED"):
+    """A key whose partition only holds a projection, on an index that holds nothing else."""
+
+    seq = IntegerAttribute()
+    name = UnicodeAttribute()
+
+    key = Key(pk="SHARDED#{seq:06d}", sk="SHARDED")
+    sharded = Key(index=KeysOnly, pk="SHARDED#{seq:shard(3)}", sk="{name}")
+
+
 START = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 

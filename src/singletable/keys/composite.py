@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import attrs
@@ -88,6 +88,20 @@ class CompositeKey:
         if sort is not None:
             self.check_sort_size(sort)
         return partition, sort
+
+    def fixed_by(self, given: Collection[str]) -> tuple[str, ...]:
+        """The given attributes that the key of a query holds as they are.
+
+        An attribute that only chooses a bucket or a shard is not among them, nor one that stands in
+        the sort key behind another that is not given: the rows that are read may have other values.
+        """
+        fixed = list(self.partition.recoverable)
+        for segment in self.sort.segments if self.sort else ():
+            if segment.field is not None and segment.field.attribute not in given:
+                break
+            if segment.field is not None and not segment.field.encoding.projection:
+                fixed.append(segment.field.attribute)
+        return tuple(name for name in given if name in fixed)
 
     def derive(self, values: Mapping[str, Any]) -> tuple[str, str | None] | None:
         """The key of an item with these attributes, or None where the item is absent from the index.

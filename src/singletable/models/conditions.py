@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pynamodb.expressions.condition import (
@@ -21,7 +22,7 @@ from singletable.models.schema import EntitySchema
 from singletable.requests.expressions import paths_of
 from singletable.requests.types import Target
 
-__all__ = ["check_filter", "read_conditions"]
+__all__ = ["check_filter", "read_conditions", "with_loose_ends"]
 
 _ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
 
@@ -145,3 +146,31 @@ def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondit
                 index=target.key.index,
                 attribute=schema.stored_names.get(stored),
             )
+
+
+def with_loose_ends(
+    schema: EntitySchema, target: Target[Any], given: Mapping[str, Any], filter: PynamoCondition | None
+) -> PynamoCondition | None:
+    """The filter, and with it an equality for every given attribute that the key does not fix.
+
+    Raises:
+        InvalidConditionError: The index does not hold such an attribute.
+    """
+    fixed = target.key.fixed_by(given)
+    for name, value in given.items():
+        # None is told by make_query, and an attribute behind a gap by sort_range.
+        if name in fixed or value is None or name not in target.key.partition.attributes:
+            continue
+        attribute = schema.attributes[name]
+        if target.projected is not None and attribute.attr_name not in target.projected:
+            raise InvalidConditionError(
+                f"{target.key.label}: {name} only chooses the partition, and {target.key.index} does not hold it to"
+                " compare.",
+                remedy=f"Put {name} into the sort key's template, or project it into the index.",
+                entity=schema.name,
+                index=target.key.index,
+                attribute=name,
+            )
+        equality = attribute == value
+        filter = equality if filter is None else filter & equality
+    return filter

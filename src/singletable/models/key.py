@@ -114,7 +114,7 @@ class BoundKey(Generic[T]):
             InvalidConditionError: The condition cannot be asked of this key.
             InvalidKeyValueError: A value cannot stand in a key.
         """
-        from singletable.models.conditions import check_filter, read_conditions
+        from singletable.models.conditions import check_filter, read_conditions, with_loose_ends
         from singletable.models.targets import target_of
 
         schema = self.entity._schema_of()
@@ -123,6 +123,7 @@ class BoundKey(Generic[T]):
         condition = read_conditions(schema, target.key, conditions)
         if filter is not None:
             check_filter(schema, target, filter)
+        filter = with_loose_ends(schema, target, attributes, filter)
         return make_query(
             target,
             schema.to_keys(attributes),

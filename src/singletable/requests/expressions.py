@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.expressions.operand import Path
+from pynamodb.expressions.operand import Path, _Operand
 
 from singletable.keys import KeyRange
 from singletable.requests.types import Params
@@ -70,5 +70,6 @@ def paths_of(operand: Any) -> Iterator[Path]:
     if isinstance(operand, Path):
         yield operand
         return
-    for value in getattr(operand, "values", ()):
-        yield from paths_of(value)
+    if isinstance(operand, (PynamoCondition, _Operand)):
+        for value in operand.values:
+            yield from paths_of(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Generic, Literal
 
 import attrs
@@ -188,14 +189,9 @@ class Query(Generic[E]):
 
     def keys(self) -> Iterator[dict[str, Any]]:
         """The attributes that the rows' keys hold, without fetching items; projections are left out."""
-        left = self.limit
-        for row in rows(self, self.limit, 0, {}):
-            if left == 0:
-                return
-            values = self.target.read_keys(row.item)
-            if values is not None:
-                left = None if left is None else left - 1
-                yield values
+        found = (self.target.read_keys(row.item) for row in rows(self, self.limit, 0, {}))
+        # islice stops at the limit without looking for one row more, which might be another request.
+        yield from islice((values for values in found if values is not None), self.limit)
 
     # --- inside -------------------------------------------------------------------
 
@@ -259,6 +255,14 @@ def make_query(
             index=key.index,
             attribute=empty[0],
         )
+    if condition is not None and condition.attribute not in key.attributes:
+        raise InvalidConditionError(
+            f"{key.label}: the condition is on {condition.attribute}, which is not in the key.",
+            remedy=f"The key is made of {', '.join(key.attributes) or 'nothing'}; use filter= for other attributes.",
+            entity=key.owner,
+            index=key.index,
+            attribute=condition.attribute,
+        )
     if condition is not None and condition.operator == "=":
         if condition.attribute in equals:
             raise InvalidConditionError(f"{key.label}: {condition.attribute} is given twice.")
@@ -276,6 +280,7 @@ def make_query(
             index=key.index,
         )
     query = Query(target, dict(equals), condition, **options)
+    # Building the first partition key and the range of sort keys checks every value.
+    next(query.groups())
     query.sort_range()
-    query.groups()
     return query

@@ -1,0 +1,419 @@
+"""Queries: what is asked, what it costs, what comes back."""
+
+from datetime import timedelta
+
+import attrs
+import pytest
+
+from singletable import UnknownItem, measure
+from singletable.errors import (
+    BatchIncomplete,
+    CursorError,
+    InvalidConditionError,
+    InvalidKeyValueError,
+    MissingAttributesError,
+    MultipleItemsFound,
+    NotProjectedError,
+    UnexpectedAttributesError,
+)
+from singletable.models.targets import TableSender
+from singletable.requests import batch
+from tests.framework.app import START, Account, AppTable, Event, Everything, Level, Setting, Sharded, event, seqs
+
+pytestmark = pytest.mark.usefixtures("table")
+
+
+@pytest.fixture
+def thirty():
+    """Thirty events of one account, one every six hours, every third a warning; and one of another."""
+    made = [event(seq) for seq in range(30)]
+    for each in [*made, event(7, account_id="a10"), Account(account_id="a1", email="x@example.com")]:
+        each.create()
+    return made
+
+
+class Faulty:
+    """A sender that lets a function change what the engine answers."""
+
+    def __init__(self, change):
+        self.change = change
+        self.sender = TableSender(AppTable)
+        self.table_name = self.sender.table_name
+
+    def send(self, operation, params):
+        return self.change(operation, params, self.sender.send)
+
+
+def through(request, change):
+    """The same request, sent through a faulty sender."""
+    return attrs.evolve(request, target=attrs.evolve(request.target, sender=Faulty(change)))
+
+
+# --- the plan -------------------------------------------------------------------------
+
+
+def test_params_are_the_exact_request():
+    """And nothing is sent for them."""
+    with measure() as usage:
+        params = Event.query(Event.seq.between(1, 5), account_id="a1", descending=True, limit=20).params()
+    assert usage.requests == 0
+    assert params == {
+        "TableName": "app",
+        "KeyConditionExpression": "#0 = :0 AND #1 BETWEEN :1 AND :2",
+        "ExpressionAttributeNames": {"#0": "PK", "#1": "SK"},
+        "ExpressionAttributeValues": {
+            ":0": {"S": "ACCOUNT#a1"},
+            ":1": {"S": "EVENT#000001"},
+            ":2": {"S": "EVENT#000005"},
+        },
+        "ScanIndexForward": False,
+        "Limit": 20,
+    }
+
+
+def test_params_of_a_filter_and_an_index():
+    """The filter's placeholders go on behind the key's; seq only chooses the shard, and is filtered for."""
+    query = Event.urgent.query(level=Level.WARN, seq=3, filter=(Event.note == "n") & Event.detail.exists())
+    params = query.params()
+    assert params["IndexName"] == "GSI1"
+    assert params["FilterExpression"] == "((#1 = :1 AND attribute_exists (#2)) AND #3 = :2)"
+    assert params["ExpressionAttributeNames"] == {"#0": "GSI1PK", "#1": "note", "#2": "detail", "#3": "seq"}
+
+
+def test_params_of_a_get():
+    """GetItem by primary key; through an index it is a query."""
+    assert Account.item(account_id="a1", consistent=True).params() == {
+        "TableName": "app",
+        "Key": {"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "ACCOUNT"}},
+        "ConsistentRead": True,
+    }
+    assert Account.by_email.item(email="x").params()["IndexName"] == "GSI1"
+
+
+def test_all_params_visit_every_partition_in_order():
+    """One request a bucket and shard."""
+    query = Event.by_day.query(Event.at.between(START, START + timedelta(days=2)))
+    days = [params["ExpressionAttributeValues"][":0"]["S"] for params in query.all_params()]
+    assert days == ["EVENT#2026-01-01", "EVENT#2026-01-02", "EVENT#2026-01-03"]
+    assert len(list(Event.urgent.query(level=Level.WARN).all_params())) == 3
+
+
+def test_explanations_hide_personal_values():
+    """In the partition key as in the sort key."""
+    assert "‹personal›" in Account.by_email.query(email="x@example.com").explain().key_condition
+    assert "x@example.com" not in repr(Account.by_email.query(email="x@example.com").explain())
+
+
+# --- what comes back ------------------------------------------------------------------
+
+
+def test_leading_attributes_and_the_whole_partition(thirty):
+    """User 1 never reads user 10, and other entities of the partition are not read at all."""
+    with measure() as usage:
+        assert seqs(Event.query(account_id="a1")) == list(range(30))
+    assert usage.requests == 1
+    assert seqs(Event.query(account_id="a10")) == [7]
+    assert seqs(Event.query(account_id="a1", seq=3)) == [3]
+
+
+def test_conditions_on_attributes(thirty):
+    """They mean what they say, at both ends."""
+    ask = lambda condition: seqs(Event.query(condition, account_id="a1"))  # noqa: E731 - seven one-liners
+    assert ask(Event.seq < 3) == [0, 1, 2]
+    assert ask(Event.seq <= 3) == [0, 1, 2, 3]
+    assert ask(Event.seq > 27) == [28, 29]
+    assert ask(Event.seq >= 27) == [27, 28, 29]
+    assert ask(Event.seq.between(9, 10)) == [9, 10]
+    assert ask(Event.seq == 9) == [9]
+
+
+def test_buckets_are_visited_in_order_and_completed(thirty):
+    """Keys-only rows, fetched in batches: one query a day, and one request for up to a hundred items."""
+    between = Event.at.between(START + timedelta(hours=6), START + timedelta(days=3))
+    with measure() as usage:
+        assert seqs(Event.by_day.query(between, limit=100)) == [*range(1, 8), *range(7, 13)]
+    assert usage.requests == 4 + 1
+    assert seqs(Event.by_day.query(between, descending=True, limit=3)) == [12, 11, 10]
+
+
+def test_a_limit_stops_at_the_bucket_that_fills_it(thirty):
+    """Later buckets are not asked."""
+    with measure() as usage:
+        found = Event.by_day.query(Event.at.between(START, START + timedelta(days=7)), limit=2).all()
+    assert seqs(found) == [0, 1]
+    assert usage.requests == 1 + 1
+
+
+def test_shards_are_merged_by_sort_key(thirty):
+    """All shards are asked, and their rows come in one order, in both directions."""
+    with measure() as usage:
+        assert seqs(Event.urgent.query(level=Level.WARN)) == list(range(0, 30, 3))
+    assert usage.requests == 3
+    assert seqs(Event.urgent.query(level=Level.WARN, descending=True, limit=2)) == [27, 24]
+    with measure() as usage:
+        assert seqs(Event.urgent.query(level=Level.WARN, seq=3)) == [3]
+    assert usage.requests == 1, "the shard of a known value is one partition"
+    assert Event.urgent.query(level=Level.WARN, seq=3).count() == 1
+
+
+def test_what_only_a_projection_holds_is_filtered_for(thirty):
+    """A value that only chooses the shard or the bucket still means itself, or the question is refused."""
+    with pytest.raises(InvalidConditionError, match="seq only chooses the partition.* does not hold"):
+        Sharded.sharded.query(seq=3)
+
+
+def test_sparse_keys(thirty):
+    """Only warnings and errors are in the index, only noted events in the other."""
+    assert Event.urgent.query(level=Level.INFO).all() == []
+    assert Event.by_note.query(note="n").all() == []
+
+
+def test_collections(thirty):
+    """Several entity types of one partition, in one request, in the order of their keys."""
+    Setting(account_id="a1", name="theme").create()
+    with measure() as usage:
+        found = AppTable.collection(Account, Event, account_id="a1", limit=3).all()
+    assert [type(each) for each in found] == [Account, Event, Event]
+    assert usage.requests == 1
+    assert AppTable.collection(Account, Event, account_id="a1").count() == 31
+    assert len(AppTable.collection(Account, Setting, account_id="a1").all()) == 2
+    assert AppTable.collection(Account, index=Everything, email="x@example.com").one().account_id == "a1"
+
+
+def test_filters(thirty):
+    """Applied by DynamoDB behind the key; a limit counts what is left."""
+    assert seqs(Event.query(account_id="a1", filter=Event.level == Level.WARN, limit=3)) == [0, 3, 6]
+    assert seqs(Event.by_note.query(note="n", filter=Event.level == Level.WARN)) == []
+
+
+def test_a_selective_filter_does_not_cost_a_request_a_row(thirty):
+    """PynamoDB asks for as many rows as the limit, again and again."""
+    with measure() as usage:
+        assert seqs(Event.query(account_id="a1", filter=Event.at > START + timedelta(hours=6 * 28), limit=1)) == [29]
+    assert usage.requests == 1
+
+
+def test_an_empty_page_is_not_the_end(thirty):
+    """A filter may drop a whole page; LastEvaluatedKey says that there is more."""
+
+    def two_rows_a_page(operation, params, send):
+        return send(operation, {**params, "Limit": 2})
+
+    query = Event.query(account_id="a1", filter=Event.seq >= 28)
+    assert seqs(through(query, two_rows_a_page)) == [28, 29]
+    assert through(query, two_rows_a_page).count() == 2
+
+
+def test_one(thirty):
+    """Says how many there were."""
+    with pytest.raises(
+        MultipleItemsFound, match="Event.key has 30 items at PK = 'ACCOUNT#a1'.* where one was"
+    ) as caught:
+        Event.query(account_id="a1").one()
+    assert caught.value.count == 30
+    with pytest.raises(Event.DoesNotExist, match="No item at PK = 'ACCOUNT#nobody'"):
+        Event.query(account_id="nobody").one()
+    assert Event.query(account_id="nobody").one_or_none() is None
+    assert Event.query(account_id="nobody").first() is None
+    assert Event.query(account_id="a1").first().seq == 0
+    assert Account.by_email.get(email="x@example.com").account_id == "a1"
+    with pytest.raises(MultipleItemsFound):
+        Event.urgent.get(level=Level.WARN)
+
+
+def test_count(thirty):
+    """Of this entity only, at most the limit, with every kind of index."""
+    assert Event.query(account_id="a1").count() == 30
+    assert Event.query(account_id="a1", limit=7).count() == 7
+    assert Event.query(account_id="a1", filter=Event.level == Level.WARN).count() == 10
+    assert Event.urgent.query(level=Level.WARN).count() == 10
+    assert Event.by_day.query(Event.at.between(START, START + timedelta(days=1))).count() == 5
+
+
+def test_keys(thirty):
+    """The attributes that the keys hold, without fetching anything; projections are left out."""
+    with measure() as usage:
+        found = list(Event.by_day.query(Event.at.between(START, START), limit=1).keys())
+    assert found == [{"account_id": "a1", "seq": 0, "at": START}]
+    assert usage.requests == 1
+    (first,) = Event.urgent.query(level=Level.WARN, limit=1).keys()
+    assert first == {"account_id": "a1", "seq": 0, "level": Level.WARN, "at": START}
+
+
+def test_a_row_that_moved_since_is_left_out(thirty):
+    """An index is behind its table: an item that no longer answers the question is not returned."""
+
+    def stale_index(operation, params, send):
+        answer = send(operation, params)
+        if operation == "Query":
+            thirty[1].update(at=START + timedelta(days=90))
+            thirty[2].delete()
+        return answer
+
+    query = Event.by_day.query(Event.at.between(START, START + timedelta(hours=12)))
+    assert seqs(through(query, stale_index)) == [0]
+
+
+def test_unknown_items_among_rows(thirty):
+    """Surfaced, never dropped; `yield` gives them as they are."""
+    TableSender(AppTable).send(
+        "PutItem", {"TableName": "app", "Item": {"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "EVENT#000000x"}}}
+    )
+    kinds = [type(each) for each in Event.query(account_id="a1", limit=3, unknown="yield")]
+    assert kinds == [Event, UnknownItem, Event]
+    assert repr(Event.query(account_id="a1", unknown="yield").all()[1]) == (
+        "UnknownItem(entity_type=None, key=('ACCOUNT#a1', 'EVENT#000000x'))"
+    )
+
+
+# --- pages ----------------------------------------------------------------------------
+
+
+def pages_of(query, size):
+    """The pages of a query, as lists of numbers."""
+    found, cursor = [], None
+    while True:
+        page = query.page(size, cursor)
+        found.append(seqs(page))
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("size", [1, 3, 4, 10, 11])
+def test_pages_cover_everything_once(thirty, size, descending):
+    """Of a partition, of buckets in order, of merged shards; and the last page says that it is the last."""
+    queries = (
+        Event.query(account_id="a1", descending=descending),
+        Event.by_day.query(Event.at.between(START, START + timedelta(days=5)), descending=descending),
+        Event.urgent.query(level=Level.WARN, descending=descending),
+    )
+    for query in queries:
+        pages = pages_of(query, size)
+        assert [each for page in pages for each in page] == seqs(query)
+        assert all(len(page) == size for page in pages[:-1])
+        assert pages[-1]
+
+
+def test_a_page_costs_one_request(thirty):
+    """One row more than the page holds is asked for, to know whether there is a next page."""
+    with measure() as usage:
+        page = Event.query(account_id="a1").page(10)
+    assert (usage.requests, len(page)) == (1, 10)
+    with measure() as usage:
+        assert Event.query(account_id="a1").page(30).cursor is None
+    assert usage.requests == 1
+
+
+def test_cursors_belong_to_their_query(thirty):
+    """Other values, another direction, another index: refused."""
+    cursor = Event.query(account_id="a1").page(3).cursor
+    for other in (
+        Event.query(account_id="a10"),
+        Event.query(account_id="a1", descending=True),
+        Event.query(account_id="a1", filter=Event.seq > 3),
+        Event.urgent.query(level=Level.WARN),
+    ):
+        with pytest.raises(CursorError, match="belongs to another query"):
+            other.page(3, cursor)
+    for broken in ("", "x", cursor[:-2], cursor + "AA", "é", "e30", "W10"):
+        with pytest.raises(CursorError):
+            Event.query(account_id="a1").page(3, broken)
+    with pytest.raises(InvalidConditionError, match="A page of 0 items"):
+        Event.query(account_id="a1").page(0)
+
+
+# --- bad input ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (lambda: Event.query(), MissingAttributesError, "cannot be queried without account_id: DynamoDB would have to"),
+        (lambda: Event.query(account_id="a1", sq=1), UnexpectedAttributesError, "does not use sq. It is made of account_id"),
+        (lambda: Event.query(account_id=""), InvalidKeyValueError, "account_id='' cannot stand in the key.*empty"),
+        (lambda: Event.query(account_id=None), InvalidConditionError, "account_id=None"),
+        (lambda: Event.query(account_id="a" * 2100), InvalidKeyValueError, "2,108 bytes of UTF-8; DynamoDB takes 2,048"),
+        (lambda: Event.query(Event.seq > 10**6, account_id="a"), InvalidKeyValueError, "seq=1000000.*too wide"),
+        (lambda: Event.query(Event.level == Level.WARN, account_id="a"), InvalidConditionError, "goes on with seq|does not use level|not in the key"),
+        (lambda: Event.query(Account.email == "x", account_id="a"), InvalidConditionError, "is not Event's"),
+        (lambda: Event.query(Event.seq > 1, Event.seq < 3, account_id="a"), InvalidConditionError, "several conditions.*Use between"),
+        (lambda: Event.query((Event.seq > 1) & (Event.seq < 3), account_id="a"), InvalidConditionError, "several conditions"),
+        (lambda: Event.query(Event.seq != 1, account_id="a"), InvalidConditionError, "cannot answer '<>'"),
+        (lambda: Event.query(Event.seq.is_in(1, 2), account_id="a"), InvalidConditionError, "cannot answer 'IN'"),
+        (lambda: Event.query(Event.seq == Event.at, account_id="a"), InvalidConditionError, "does not compare an attribute"),
+        (lambda: Event.query("a1"), InvalidConditionError, "'a1' is no condition. Attributes go by name"),
+        (lambda: Event.query(Event.seq.between(3, 1), account_id="a"), InvalidConditionError, "between 3 and 1: the bounds are"),
+        (lambda: Event.by_day.query(Event.at >= START), InvalidConditionError, "has no end.*Use at.between"),
+        (lambda: Event.by_day.query(Event.at.between(START, START.replace(year=2025))), InvalidConditionError, "reversed"),
+        (lambda: Event.by_day.query(), MissingAttributesError, "cannot be queried without at"),
+        (lambda: Event.query(account_id="a", limit=0), InvalidConditionError, "A limit of 0"),
+        (lambda: Event.query(account_id="a", unknown="drop"), InvalidConditionError, "is none of 'raise'"),
+        (lambda: Event.urgent.query(level=Level.WARN, consistent=True), InvalidConditionError, "cannot read consistently"),
+        (lambda: Event.urgent.query(level="LOUD"), InvalidKeyValueError, "level='LOUD' cannot stand.*INFO, WARN, ERROR"),
+        (lambda: Event.by_day.query(Event.at.between(START, START), filter=Event.level == Level.WARN), NotProjectedError, "the index GSI2 does not hold"),
+        (lambda: Event.query(account_id="a", filter=Event.sk == "x"), InvalidConditionError, "a key that the query is on"),
+        (lambda: Event.query(account_id="a", filter=Account.email == "x"), InvalidConditionError, "not Event's"),
+        (lambda: Event.query(account_id="a", filter="x"), InvalidConditionError, "is no condition"),
+        (lambda: Event.get(account_id="a"), MissingAttributesError, "Event.key needs seq. It is made of account_id, seq"),
+        (lambda: Event.get(account_id="a", seq=1, at=START), UnexpectedAttributesError, "does not use at"),
+        (lambda: Event.get("a", 1), MissingAttributesError, "takes attributes by name"),
+        (lambda: Event.key.build(account_id="a"), MissingAttributesError, "needs seq"),
+        (lambda: Event.key.build(account_id="a", seq=1, x=1), UnexpectedAttributesError, "does not use x"),
+        (lambda: AppTable.collection(Account, Setting, name="x"), UnexpectedAttributesError, "does not use name"),
+        (lambda: AppTable.collection(Account, Event, index=Everything, email="x"), InvalidConditionError, "different partition keys"),
+        (lambda: AppTable.collection(Setting, index=Everything), InvalidConditionError, "Setting has no key on GSI1"),
+        (lambda: AppTable.collection(account_id="a"), InvalidConditionError, "no entities"),
+    ],
+)  # fmt: skip
+def test_bad_questions_are_refused_before_anything_is_sent(ask, error, message):
+    """With the value and the remedy."""
+    with measure() as usage, pytest.raises(error, match=message):
+        ask()
+    assert usage.requests == 0
+
+
+# --- batches --------------------------------------------------------------------------
+
+
+def test_unprocessed_keys_are_asked_again(thirty, monkeypatch):
+    """With a pause, until there are none, and in the order that was asked for."""
+    pauses = []
+    monkeypatch.setattr(batch.time, "sleep", pauses.append)
+
+    def half(operation, params, send):
+        if operation != "BatchGetItem":
+            return send(operation, params)
+        keys = params["RequestItems"]["app"]["Keys"]
+        done, left = keys[: len(keys) // 2 + 1], keys[len(keys) // 2 + 1 :]
+        answer = send(operation, {"RequestItems": {"app": {**params["RequestItems"]["app"], "Keys": done}}})
+        return {**answer, "UnprocessedKeys": {"app": {"Keys": left}} if left else {}}
+
+    query = Event.by_day.query(Event.at.between(START, START + timedelta(days=2)))
+    assert seqs(through(query, half)) == [*range(8), *range(7, 9)]
+    assert len(pauses) > 1
+
+
+def test_a_batch_gives_up_and_says_what_is_left(thirty, monkeypatch):
+    """After ten attempts, with the keys that were not read."""
+    monkeypatch.setattr(batch.time, "sleep", lambda seconds: None)
+
+    def nothing(operation, params, send):
+        if operation != "BatchGetItem":
+            return send(operation, params)
+        return {"Responses": {}, "UnprocessedKeys": {"app": params["RequestItems"]["app"]}}
+
+    query = Event.by_day.query(Event.at.between(START, START))
+    with pytest.raises(BatchIncomplete, match="left 1 items unprocessed after 10 attempts") as caught:
+        through(query, nothing).all()
+    assert caught.value.unprocessed == ({"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "EVENT#000000"}},)
+
+
+def test_scans(thirty):
+    """Of one entity or of all, in segments; the whole table is read."""
+    assert len(Event.scan().all()) == 31
+    assert len(AppTable.scan().all()) == 32
+    assert sum(len(Event.scan(segment=n, segments=3).all()) for n in range(3)) == 31
+    assert len(Event.scan(filter=Event.level == Level.WARN).all()) == 10
+    assert len(Event.scan(limit=4).all()) == 4
