@@ -73,8 +73,9 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
     _line(console, "call", escape(f"{pattern.name}({shown})"))
     for answer in outcome.answers:
         explanation = answer.request.explain()
+        filtered = f", then filters by {', '.join(explanation.filtered)}" if explanation.filtered else ""
         order = ", last first" if isinstance(answer.request, Query) and answer.request.descending else ""
-        _line(console, "asks", f"[magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}")
+        _line(console, "asks", f"[magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}{filtered}")
         verdict = "[green]✓ as expected[/]" if answer.fault is None else f"[bold red]✗ {escape(answer.fault)}[/]"
         _line(console, "got", f"{_cost(answer)}  {verdict}")
         if answer.items and rows:

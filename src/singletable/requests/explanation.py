@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from singletable.keys import KeyRange, Template
+from singletable.requests.expressions import paths_of
 
 if TYPE_CHECKING:
     from singletable.requests.query import Query
@@ -34,11 +35,13 @@ class Explanation:
         place: The index's name, or `table`.
         key_condition: The key condition, as DynamoDB would be told it.
         partitions: How many partitions are visited; more than a thousand are not counted on.
+        filtered: The stored attributes that a filter looks at behind the key.
     """
 
     place: str
     key_condition: str
     partitions: int
+    filtered: tuple[str, ...] = ()
 
 
 def explain(query: Query[Any]) -> Explanation:
@@ -52,7 +55,8 @@ def explain(query: Query[Any]) -> Explanation:
     if len(texts) > 1:
         way = "shards, merged" if len(groups) == 1 else "buckets, in order"
         partition = f"{target.partition_name} = {shown[0]} … {shown[1]} ({len(texts)} {way})"
-    return Explanation(target.place, partition + _sort(query, query.sort_range()), len(texts))
+    filtered = tuple(dict.fromkeys(path.path[0] for path in paths_of(query.filter)))
+    return Explanation(target.place, partition + _sort(query, query.sort_range()), len(texts), filtered)
 
 
 def _sort(query: Query[Any], keys: KeyRange) -> str:

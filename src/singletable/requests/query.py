@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal
 
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.operand import Path
 
 from singletable.errors import CursorError, InvalidConditionError, MultipleItemsFound
 from singletable.keys import CompositeKey, Condition, KeyRange, sort_range
@@ -151,11 +152,13 @@ class Query(Generic[E]):
         if target.type_name is None or len(target.types) > _MOST_TYPES_IN_FILTER:
             return sum(1 for _ in (self if target.whole else self.keys()))
         count = 0
+        types = Path([target.type_name]).is_in(*target.types)
+        counting = attrs.evolve(self, filter=types if self.filter is None else self.filter & types)
         for partition in (each for group in self.groups() for each in group):
-            params = self.params_for(partition)
+            params = {**counting.params_for(partition), "Select": "COUNT"}
             start: Item | None = None
             while self.limit is None or count < self.limit:
-                answer = target.sender.send("Query", self._counting(params, start))
+                answer = target.sender.send("Query", params | ({"ExclusiveStartKey": start} if start else {}))
                 count += answer.get("Count", 0)
                 start = answer.get("LastEvaluatedKey")
                 if not start:
@@ -222,19 +225,6 @@ class Query(Generic[E]):
             "The cursor ends in a partition that the query does not visit.",
             remedy="Ask for the first page again, without a cursor.",
         )
-
-    def _counting(self, params: Params, start: Item | None) -> Params:
-        placeholders = Placeholders(
-            {name: placeholder for placeholder, name in params["ExpressionAttributeNames"].items()},
-            dict(params["ExpressionAttributeValues"]),
-        )
-        assert self.target.type_name is not None
-        values = ", ".join(placeholders.value({"S": each}) for each in self.target.types)
-        types = f"{placeholders.name(self.target.type_name)} IN ({values})"
-        given = params.get("FilterExpression")
-        counting = {**params, **({"ExclusiveStartKey": start} if start else {}), "Select": "COUNT"}
-        counting["FilterExpression"] = f"({given}) AND {types}" if given else types
-        return {**counting, **placeholders.arguments()}
 
 
 def make_query(

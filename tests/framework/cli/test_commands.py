@@ -1,0 +1,229 @@
+"""The command line: what it prints, its exit codes, and that a foreseeable fault is one line and the remedy."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+EXECUTABLE = [sys.executable, "-c", "from singletable.cli import main; main()"]
+
+
+def run(*arguments, cwd=ROOT, **environment):
+    """Run `singletable` as a user would, in a process of its own."""
+    return subprocess.run(
+        [*EXECUTABLE, *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A new project, as `singletable init` lays it out."""
+    done = run("init", "notes", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "notes"
+
+
+def assert_one_line(done, *words, code=2):
+    """No traceback; what failed and the remedy."""
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_demo_answers_every_pattern():
+    """With its number and sentence, the index and the key condition, items, requests, capacity and rows."""
+    done = run("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (
+        "2. A user's orders, newest first",
+        "GSI3: GSI3PK = 'ORDER_BY_DATE#",
+        "田中 太郎",
+        "ノートパソコン",
+        "1 request, 0.5 read units",
+        "11 of 11 access patterns asked",
+    ):
+        assert words in done.stdout
+    assert "@example.com" not in done.stdout, "personal values are never shown"
+
+
+def test_demo_fails_where_an_answer_is_wrong(project):
+    """A planted fault: the pattern asks in another order than it says."""
+    code = "import singletable.testing.oracle as o; e = o.expected; o.expected = lambda *a: e(*a)[::-1]\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code + "from singletable.cli import main; main()", "demo"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "out of order" in done.stdout
+    assert "2 of 2 access patterns gave another answer" in done.stdout
+
+
+def test_a_new_project_works(project):
+    """Its demo, its tests and its checks pass as they are laid out."""
+    assert run("demo", cwd=project).returncode == 0
+    checked = run("check", cwd=project)
+    assert (checked.returncode, "No problems." in checked.stdout) == (0, True)
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert tests.returncode == 0, tests.stdout
+    assert "4 passed" in tests.stdout
+    assert not list(project.rglob("*.txt.txt"))
+    assert (project / ".gitignore").is_file()
+
+
+def test_commands_work_below_the_projects_root(project):
+    """As git and make users expect."""
+    assert run("check", cwd=project / "models").returncode == 0
+
+
+def test_check_of_a_planted_collision(project):
+    """Exit code 1, the rule's id, the reason and the remedy; the same as JSON."""
+    models = project / "models" / "note.py"
+    models.write_text(
+        models.read_text()
+        + '\n\nclass Memo(AppTable, discriminator="MEMO"):\n    author = UnicodeAttribute()\n'
+        + "    written_at = UTCDateTimeAttribute()\n"
+        + '    key = Key(pk="AUTHOR#{author}", sk="NOTE#{written_at}")\n'
+    )
+    done = run("check", cwd=project)
+    assert done.returncode == 1
+    for words in ("error ST201 colliding entities: Memo, Note", "why:", "do:"):
+        assert words in done.stdout
+    data = json.loads(run("check", "--format", "json", cwd=project).stdout)
+    assert ("ST201", "error") in [(finding["rule"], finding["severity"]) for finding in data]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("author = UnicodeAttribute()", "author = UnicodeAttribute(null=True)", "ST102"),
+        ("AUTHOR#{author}", "AUTHOR#{auther}", "ST101"),
+        ("NOTE#{written_at}#{author}", "NOTE#{written_at}{author}", "ST103"),
+        ("NOTE#{written_at}#{author}", "NOTE#{length}", "ST101"),
+        ('discriminator="NOTE"', "abstract=False", "ST108"),
+    ],
+)
+def test_check_of_a_class_that_cannot_be_made(project, old, new, rule):
+    """The refusal is shown as the finding that it is."""
+    models = project / "models" / "note.py"
+    assert old in models.read_text()
+    models.write_text(models.read_text().replace(old, new))
+    done = run("check", cwd=project)
+    assert done.returncode == 1
+    assert f"error {rule}" in done.stdout
+    assert_one_line(run("demo", cwd=project), "Error: ")
+
+
+def test_check_strict_counts_warnings(project):
+    """An index that no pattern uses is a warning."""
+    (project / "patterns" / "__init__.py").write_text("")
+    (project / "patterns" / "notes.py").write_text("")
+    assert run("check", cwd=project).returncode == 0
+    assert run("check", "--strict", cwd=project).returncode == 1
+
+
+def test_no_project(tmp_path):
+    """The remedy is to go to one or to make one."""
+    assert_one_line(run("demo", cwd=tmp_path), "is no singletable project", "singletable init NAME")
+
+
+@pytest.mark.parametrize(
+    ("setup", "words"),
+    [
+        ("[singletable]\n", "does not name the table"),
+        ("[singletable]\ntable = nowhere:Table\n", "Importing nowhere failed"),
+        ("[singletable]\ntable = json:dumps\n", "is no table class"),
+        ("[singletable]\ntable = json:nothing\n", "json has no 'nothing'"),
+        ("[singletable\n", "cannot be read"),
+        ("[singletable]\ntable = x:y\n[singletable:check]\naccept = ST203\n", "cannot be read"),
+    ],
+)
+def test_broken_setup(tmp_path, setup, words):
+    """Named with the line that is wrong."""
+    (tmp_path / "setup.cfg").write_text(setup)
+    assert_one_line(run("check", cwd=tmp_path), words)
+
+
+def test_a_fault_in_the_users_module_is_placed(project):
+    """File and line, without a traceback."""
+    (project / "models" / "note.py").write_text("1 / 0\n")
+    assert_one_line(run("demo", cwd=project), "ZeroDivisionError", "models/note.py:1")
+
+
+def test_samples(project, tmp_path):
+    """Unknown, without data, with data that it does not take, twins."""
+    assert_one_line(run("demo", "--sample", "large", cwd=project), "no sample 'large'", "small")
+    assert_one_line(run("demo", "--data", str(tmp_path), cwd=project), "takes no --data")
+    assert_one_line(run("demo", "--sample", "northwind"), "is read from files", "--data DIR")
+    assert_one_line(run("demo", "--sample", "northwind", "--data", str(tmp_path)), "categories.csv")
+    samples = project / "tests" / "samples.py"
+    samples.write_text(samples.read_text().replace("days=day", "days=0"))
+    assert_one_line(run("demo", cwd=project), "twice")
+
+
+def test_endpoint_down(project):
+    """One line and the remedy."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_MAX_ATTEMPTS": "1"}
+    assert_one_line(run("demo", "--endpoint-url", url, cwd=project, **keys), f"Nothing answers at {url}")
+
+
+def test_no_credentials(project):
+    """One line and the remedy."""
+    nothing = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+    }
+    done = run("demo", "--engine", "dynamodb", "--region", "us-east-1", cwd=project, **nothing)
+    assert_one_line(done, "No usable AWS credentials", "aws configure")
+    done = run("demo", "--profile", "nobody", "--region", "us-east-1", cwd=project, **nothing)
+    assert_one_line(done, "nobody")
+
+
+def test_init_refuses_what_is_there(project):
+    """Nothing is overwritten."""
+    assert_one_line(run("init", "notes", cwd=project.parent), "exists already")
+    assert_one_line(run("init", "1two", cwd=project.parent), "is no name")
+
+
+def test_the_library_does_not_load_the_command_line():
+    """Nor moto or Hypothesis: they are loaded when they are used."""
+    code = "import sys, singletable; print(sorted({'moto', 'rich', 'click', 'hypothesis'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,145 @@
+"""The embedded engine, binding, and what is said when a table cannot be reached."""
+
+import socket
+import threading
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from singletable.engine import embedded
+from singletable.errors import CredentialsMissing, EndpointUnreachable, EngineUnavailable, TableMissing
+from tests.framework.app import Account, AppTable, event
+
+
+def test_every_block_has_a_table_of_its_own():
+    """Also one inside another."""
+    with embedded(AppTable):
+        Account(account_id="outer").create()
+        with embedded(AppTable):
+            assert AppTable.scan().all() == []
+            Account(account_id="inner").create()
+        assert [each.account_id for each in AppTable.scan()] == ["outer"]
+
+
+def test_the_table_has_its_indexes_and_ttl():
+    """As the models describe it."""
+    with embedded(AppTable):
+        table = AppTable.describe_table()
+        assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"GSI1", "GSI2", "GSI3"}
+        assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        client = AppTable._get_connection().connection.client
+        ttl = client.describe_time_to_live(TableName="app")["TimeToLiveDescription"]
+        assert ttl == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
+
+
+def test_other_clients_of_the_process_are_left_alone():
+    """Neither their requests, nor the environment, nor moto's own patches."""
+    with mock_aws():
+        mine = boto3.client("dynamodb", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+        with embedded(AppTable):
+            Account(account_id="a1").create()
+            assert mine.list_tables()["TableNames"] == []
+
+
+def test_eight_threads_lose_no_acknowledged_write():
+    """moto alone loses up to 17 % of compare-and-set writes; behind the lock, none."""
+    with embedded(AppTable):
+        Account(account_id="a1", visits=0).create()
+        done = []
+
+        def count_up():
+            for _ in range(25):
+                while True:
+                    account = Account.get(account_id="a1", consistent=True)
+                    try:
+                        account.update(condition=Account.visits == account.visits, visits=account.visits + 1)
+                    except Exception:
+                        continue
+                    done.append(1)
+                    break
+
+        threads = [threading.Thread(target=count_up) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert Account.get(account_id="a1").visits == len(done) == 200
+
+
+def test_the_binding_ends_with_the_block():
+    """And an unbound table is where Meta says."""
+    before = AppTable.Meta.table_name
+    with AppTable.bind(table_name="elsewhere", region="eu-west-1", endpoint_url="http://127.0.0.1:9") as binding:
+        assert AppTable.Meta.table_name == "elsewhere"
+        assert event(1)._get_connection().table_name == "elsewhere"
+        assert repr(binding) == "<AppTable bound to 'elsewhere'>"
+    assert AppTable.Meta.table_name == before
+    process_wide = AppTable.bind(table_name="other")
+    assert AppTable.Meta.table_name == "other"
+    process_wide.undo()
+    assert AppTable.Meta.table_name == before
+
+
+def test_table_missing():
+    """One sentence and the remedy."""
+    with (
+        embedded(AppTable, create=False),
+        pytest.raises(TableMissing, match="The table 'app' .*does not exist at .*Create it"),
+    ):
+        Account.get(account_id="a1")
+
+
+def test_endpoint_down():
+    """The address is named."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    with (
+        AppTable.bind(
+            endpoint_url=url, region="us-east-1", credentials=("x", "x", None), max_attempts=1, connect_timeout=1
+        ),
+        pytest.raises(EndpointUnreachable, match=f"Nothing answers at {url}.*Check that the server runs"),
+    ):
+        Account.get(account_id="a1")
+
+
+def test_no_credentials(monkeypatch):
+    """No traceback through the SDK."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with (
+        AppTable.bind(endpoint_url="http://127.0.0.1:9", region="us-east-1"),
+        pytest.raises(CredentialsMissing, match="No usable AWS credentials.*aws configure"),
+    ):
+        Account.get(account_id="a1")
+
+
+def test_no_region(monkeypatch):
+    """An endpoint of one's own needs none; AWS does."""
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with AppTable.bind(), pytest.raises(CredentialsMissing, match="No AWS region is set"):
+        Account.get(account_id="a1")
+    with AppTable.bind(endpoint_url="http://127.0.0.1:9") as binding:
+        assert binding.settings.region == "us-east-1"
+
+
+def test_the_sdks_own_endpoint_setting_works(monkeypatch):
+    """AWS_ENDPOINT_URL_DYNAMODB, as in every AWS tool."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+    with AppTable.bind(region="us-east-1", credentials=("x", "x", None)):
+        assert AppTable._get_connection().connection.client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_moto_missing(monkeypatch):
+    """The extra is named."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "moto.core.botocore_stubber", None)
+    with pytest.raises(EngineUnavailable, match=r'pip install "singletable\[embedded\]"'), embedded(AppTable):
+        pass
