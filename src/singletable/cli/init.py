@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 
 import click
 
+import singletable
 from singletable.errors import ProjectError
 
 __all__ = ["init_command"]
@@ -29,15 +32,32 @@ def init_command(name: str) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ProjectError(f"{folder} exists already, and is not empty.", remedy="Choose another name.", value=name)
     written = []
+    requirement = _requirement()
     for source in _skeleton():
         # "dot-gitignore" becomes ".gitignore"; ".txt" hides the skeleton's modules from tools that read source.
         target = folder / source[0].removesuffix(".txt").replace("dot-", ".")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(source[1].replace("@NAME@", folder.name), encoding="utf-8")
+        text = source[1].replace("@NAME@", folder.name).replace("@REQUIREMENT@", requirement)
+        target.write_text(text, encoding="utf-8")
         written.append(target)
     for path in sorted(written):
         click.echo(f"  {path}")
     click.echo(f"\nNext:  cd {folder}  &&  make demo  &&  make test")
+
+
+def _requirement() -> str:
+    """What a new project installs: the singletable that laid it out, from where that one was installed.
+
+    A version from a package index by its number; one from a folder by its path (PEP 610 records it).
+    """
+    try:
+        origin = distribution("singletable").read_text("direct_url.json")
+    except PackageNotFoundError:
+        origin = None
+    url = json.loads(origin)["url"] if origin else ""
+    if url.startswith("file:"):
+        return f"singletable[testing] @ {url}"
+    return f"singletable[testing]=={singletable.__version__}"
 
 
 def _skeleton() -> list[tuple[str, str]]:

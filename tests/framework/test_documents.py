@@ -1,0 +1,52 @@
+"""The README and the docs: their examples run, their links lead somewhere, their lists are complete."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from singletable.check import RULES
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "tests" / "README.md"])
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
+def test_examples_run(path):
+    """Every Python block of a page, one after the other."""
+    namespace = {"__name__": "example"}
+    for block in EXAMPLE.findall(path.read_text(encoding="utf-8")):
+        exec(compile(block, str(path), "exec"), namespace)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
+def test_links_lead_somewhere(path):
+    """Relative ones, to files and folders of the repository."""
+    missing = [link for link in LINK.findall(path.read_text(encoding="utf-8")) if not (path.parent / link).exists()]
+    assert [] == missing
+
+
+def test_every_rule_is_documented():
+    """With its id and title, in the reference."""
+    text = (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
+    assert [] == [rule.id for rule in RULES.values() if f"| {rule.id} | {rule.title} |" not in text]
+
+
+def test_every_error_is_documented():
+    """By name, in the reference."""
+    from singletable import errors
+
+    text = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    assert [] == [name for name in errors.__all__ if f"`{name}`" not in text]
+
+
+def test_the_tests_that_the_failures_name_exist():
+    """A row without its test would be a promise without a proof."""
+    text = (ROOT / "docs" / "explanation" / "key-failures.md").read_text(encoding="utf-8")
+    path = ""
+    for file, name in re.findall(r"`([\w/]*(?:\.py)?)::(\w+)`", text):
+        path = file or path
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{name}"
