@@ -40,6 +40,7 @@ __all__ = [
     "UUIDAttribute",
     "from_key",
     "key_kind",
+    "number_text",
     "strict",
     "to_key",
 ]
@@ -62,7 +63,10 @@ class IntegerAttribute(Attribute[int]):
         return _number_text(self, Decimal(value))
 
     def deserialize(self, value: str) -> int:
-        return int(value)
+        number = Decimal(value)
+        if number != number.to_integral_value():
+            raise ValueError("not a whole number")
+        return int(number)
 
 
 class DecimalAttribute(Attribute[Decimal]):
@@ -133,7 +137,10 @@ class EnumAttribute(Attribute[EnumT], Generic[EnumT]):
         return tuple(member.value for member in self.enum)
 
     def serialize(self, value: Any) -> str:
-        return cast(str, self.to_key(value))
+        try:
+            return cast(str, self.to_key(value))
+        except ValueError:
+            raise _refused(self, value, "it is none of " + ", ".join(map(repr, self.choices))) from None
 
     def deserialize(self, value: str) -> EnumT:
         return self.enum(value)
@@ -159,7 +166,7 @@ class StrictNumberAttribute(NumberAttribute):
         if isinstance(value, float):
             if not math.isfinite(value):
                 raise _refused(self, value, "it is not a finite number")
-            return repr(value)
+            return number_text(repr(value))
         return _number_text(self, Decimal(value))
 
     def deserialize(self, value: str) -> Any:
@@ -247,7 +254,17 @@ def _number_text(attribute: Attribute[Any], value: Decimal) -> str:
     digits = "".join(map(str, value.as_tuple().digits)).strip("0")
     if len(digits) > _DYNAMODB_DIGITS:
         raise _refused(attribute, value, f"it has more than {_DYNAMODB_DIGITS} significant digits")
-    return format(value, "f") if abs(value.adjusted()) < _DYNAMODB_DIGITS else str(value)
+    return number_text(value)
+
+
+def number_text(value: Decimal | str) -> str:
+    """A number as DynamoDB gives it back: without trailing zeros, so that it is the same on every engine."""
+    number = Decimal(value)
+    if abs(number.adjusted()) >= _DYNAMODB_DIGITS:
+        return str(number)
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "") -> InvalidValueError:
