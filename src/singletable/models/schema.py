@@ -98,7 +98,7 @@ class EntitySchema:
         """Attribute values, from what the keys' encodings read."""
         return {name: from_key(self.attributes[name], value) for name, value in values.items()}
 
-    def key_values(self, instance: Table) -> dict[str, Any]:
+    def key_values(self, instance: object) -> dict[str, Any]:
         """The values that decide an instance's keys."""
         names = {name for key in self.keys.values() for name in key.sources}
         return self.to_keys({name: getattr(instance, name) for name in names})

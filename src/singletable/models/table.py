@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from pynamodb.constants import NULL, PAY_PER_REQUEST_BILLING_MODE
-from pynamodb.exceptions import AttributeDeserializationError
+from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
 from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.models import Model
 
-from singletable.errors import (
-    DeclarationError,
-    InvalidConditionError,
-    KeyChangeError,
-    MalformedItemError,
-    MissingAttributesError,
-    UnexpectedAttributesError,
-)
+from singletable.errors import DeclarationError, InvalidConditionError, MissingAttributesError
 from singletable.models import writing
 from singletable.models.binding import Binding, bind, connection_of
 from singletable.models.conditions import check_filter
 from singletable.models.description import TableDescription, describe
 from singletable.models.key import BoundKey, Unknown
-from singletable.models.layout import TableLayout
-from singletable.models.meta import TableMeta
-from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.schema import PRIMARY
+from singletable.models.stored import StoredItem
 from singletable.models.targets import TableSender, collection_target, load, target_of, whole_table
 from singletable.requests import Get, Query, Scan, Settings, TableConnection, UnknownItem, make_query
 from singletable.requests.batch import fetch_items, put_items
@@ -37,7 +27,7 @@ __all__ = ["Table"]
 T = TypeVar("T", bound="Table")
 
 
-class Table(Model, metaclass=TableMeta):
+class Table(StoredItem):
     """The base of a table class; its subclasses are the entities of that table.
 
     A table class has `class Meta: table_name = "..."` and the indexes; it gets `pk` ("PK"), `sk` ("SK")
@@ -54,48 +44,13 @@ class Table(Model, metaclass=TableMeta):
 
     if TYPE_CHECKING:
         Meta: Any
-        _discriminator: str
     else:
 
         class Meta:
             billing_mode = PAY_PER_REQUEST_BILLING_MODE
 
-    _owns_table: ClassVar[bool] = False
-    _derived: ClassVar[frozenset[str]] = frozenset()
-    _layout: ClassVar[TableLayout | None] = None
-    _entities: ClassVar[dict[str, EntitySchema]] = {}
-    _schema: ClassVar[EntitySchema | None] = None
     _settings: ClassVar[Settings | None] = None
     _table_connection: ClassVar[TableConnection | None] = None
-
-    extra_attributes: Item
-    """What a stored item holds beyond its model; kept, and written back by `save()`."""
-
-    _stored: dict[str, str] | None
-    """The primary key under which the instance was read or written last."""
-
-    def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
-        derived = [name for name in attributes if name in self._derived]
-        if keys or derived:
-            raise UnexpectedAttributesError(
-                f"{type(self).__name__}: {', '.join(derived) or 'the key'} is derived, and cannot be given.",
-                remedy="Give the attributes that it is made of, by name.",
-                entity=type(self).__name__,
-                unexpected=tuple(derived),
-            )
-        if _user_instantiated:
-            self._schema_of()
-            unknown = tuple(name for name in attributes if name not in self.get_attributes())
-            if unknown:
-                raise UnexpectedAttributesError(
-                    f"{type(self).__name__} has no attribute {', '.join(unknown)}.",
-                    remedy=f"It has: {', '.join(self._schema_of().attributes)}.",
-                    entity=type(self).__name__,
-                    unexpected=unknown,
-                )
-        self.extra_attributes = {}
-        self._stored = None
-        super().__init__(_user_instantiated=_user_instantiated, **attributes)
 
     # --- reading ------------------------------------------------------------------
 
@@ -354,45 +309,6 @@ class Table(Model, metaclass=TableMeta):
     # --- inside -------------------------------------------------------------------
 
     @classmethod
-    def _table_class(cls) -> type[Table]:
-        for base in cls.__mro__:
-            if vars(base).get("_owns_table"):
-                return base
-        raise DeclarationError(
-            f"{cls.__name__} is no table, since its Meta has no table_name.",
-            remedy='Add `class Meta: table_name = "..."`.',
-            rule="ST107",
-            entity=cls.__name__,
-        )
-
-    @classmethod
-    def _layout_of(cls) -> TableLayout:
-        layout = cls._table_class()._layout
-        assert layout is not None
-        return layout
-
-    @classmethod
-    def _schemas(cls) -> Mapping[str, EntitySchema]:
-        return cls._table_class()._entities
-
-    @classmethod
-    def _schema_of(cls) -> EntitySchema:
-        schema = cls._schema
-        if schema is None or schema.entity is not cls:
-            raise DeclarationError(
-                f"{cls.__name__} is no entity, but a table or an abstract base.",
-                remedy="Use one of its entities: "
-                + (", ".join(each.name for each in cls._entities.values()) or "none"),
-                rule="ST108",
-                entity=cls.__name__,
-            )
-        return schema
-
-    @classmethod
-    def _derived_names(cls) -> frozenset[str]:
-        return cls._table_class()._derived
-
-    @classmethod
     def _primary_key(cls: type[T]) -> BoundKey[T]:
         cls._schema_of()
         return BoundKey(cls, PRIMARY)
@@ -411,96 +327,3 @@ class Table(Model, metaclass=TableMeta):
     @classmethod
     def _get_connection(cls) -> Any:
         return connection_of(cls._table_class())
-
-    @classmethod
-    def _from_item(cls: type[T], item: Item) -> T:
-        instance = cls(_user_instantiated=False)
-        instance.deserialize(item)
-        return instance
-
-    def deserialize(self, attribute_values: Item) -> None:
-        """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
-        self.attribute_values = {}
-        self._set_discriminator()
-        self._set_defaults(_user_instantiated=False)
-        known: set[str] = set()
-        for name, attribute in self.get_attributes().items():
-            known.add(attribute.attr_name)
-            value = attribute_values.get(attribute.attr_name)
-            if not value or NULL in value or name == self._discriminator:
-                continue
-            try:
-                setattr(self, name, attribute.deserialize(attribute.get_value(value)))
-            except (AttributeDeserializationError, ArithmeticError, TypeError, ValueError) as error:
-                raise MalformedItemError(
-                    f"A {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"
-                    f" {type(attribute).__name__} cannot read ({type(error).__name__}).",
-                    remedy="Other code wrote it; mend the item, or the attribute's class.",
-                    entity=type(self).__name__,
-                    attribute=name,
-                    key=tuple(self.attribute_values.get(each) for each in ("pk", "sk")),
-                ) from None
-        expiry = self._schema_of().expiry
-        if expiry is not None:
-            known.add(expiry.stored_name)
-        self.extra_attributes = {name: value for name, value in attribute_values.items() if name not in known}
-        self._stored = self._key_texts()
-
-    def _container_serialize(self, null_check: bool = True) -> Item:
-        """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
-        schema = self._schema_of()
-        values = schema.key_values(self)
-        complete = all(values.get(name) is not None for name in schema.primary.attributes)
-        if null_check or complete:
-            self._derive(writing.derived_values(schema, values))
-        item: Item = super()._container_serialize(null_check=null_check)
-        seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
-        if schema.expiry and seconds is not None:
-            item[schema.expiry.stored_name] = {"N": str(seconds)}
-        return {**self.extra_attributes, **item}
-
-    def _derive(self, derived: Mapping[str, str | None]) -> None:
-        layout = self._layout_of()
-        key = {name: derived[name] for name in (layout.partition_name, layout.sort_name)}
-        if self._stored is not None and self._stored != key:
-            raise KeyChangeError(
-                f"{self!r}: its primary key is not the one under which it was read; saving it would leave the old item"
-                " behind.",
-                remedy="Create a new item and delete the old one.",
-                entity=type(self).__name__,
-            )
-        for name, attribute in self.get_attributes().items():
-            if attribute.attr_name in derived:
-                self.attribute_values[name] = derived[attribute.attr_name]
-
-    def _key_texts(self) -> dict[str, str] | None:
-        names = {str(self._hash_keyname), str(self._range_keyname)}
-        texts = {self.get_attributes()[name].attr_name: self.attribute_values.get(name) for name in names}
-        return None if None in texts.values() else {name: str(text) for name, text in texts.items()}
-
-    def _remember_key(self) -> None:
-        self._stored = self._key_texts()
-
-    def _stored_key(self) -> dict[str, str]:
-        """The item's primary key, derived afresh and held against the one it was read under."""
-        schema = self._schema_of()
-        self._derive(writing.derived_values(schema, schema.key_values(self)))
-        texts = self._key_texts()
-        assert texts is not None
-        return texts
-
-    def _get_hash_range_key_serialized_values(self) -> tuple[Any, Any | None]:
-        key, layout = self._stored_key(), self._layout_of()
-        return key[layout.partition_name], key[layout.sort_name]
-
-    def _get_serialized_keys(self) -> tuple[Any, Any]:
-        return self._get_hash_range_key_serialized_values()
-
-    def __repr__(self) -> str:
-        # Identifiers only: values stay out of logs, and personal ones out of everything.
-        schema = self._schema_of()
-        shown = (
-            f"{name}={'‹personal›' if schema.is_personal(name) else repr(getattr(self, name))}"
-            for name in schema.primary.attributes
-        )
-        return f"{type(self).__name__}({', '.join(shown)})"
