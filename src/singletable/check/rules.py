@@ -90,6 +90,14 @@ _ALL = (
         "Choose another name; attr_name keeps what is stored.",
         declared=True,
     ),
+    Rule(
+        "ST111",
+        "primary key with a lone projection",
+        _E,
+        "A bucket or a shard stands for many values, so that two items could get one key.",
+        "Put the attribute itself into the key as well.",
+        declared=True,
+    ),
     # 2xx: the keys
     Rule(
         "ST201",

@@ -175,10 +175,12 @@ def _bounded(key: CompositeKey, position: Position, condition: Condition) -> Key
     texts = [field.encode(value, key.sort.text) for value in condition.values]
     for text in texts:
         key.check_sort_size(position.prefix + text)
-    return _interval(position, field, condition, texts, raw=raw)
+    return _interval(key, position, field, condition, texts, raw=raw)
 
 
-def _interval(position: Position, field: Field, condition: Condition, texts: list[str], *, raw: bool) -> KeyRange:
+def _interval(
+    key: CompositeKey, position: Position, field: Field, condition: Condition, texts: list[str], *, raw: bool
+) -> KeyRange:
     operator, prefix = condition.operator, position.prefix
     lower: str | None = prefix or None
     upper: str | None = _last_behind(prefix, field) if prefix else None
@@ -200,11 +202,26 @@ def _interval(position: Position, field: Field, condition: Condition, texts: lis
     else:
         # With a tail every key of the value itself is longer than the bound, so the bound excludes it.
         upper = prefix + texts[0] if position.tail else _last_before(prefix + texts[0], field)
+    return _checked(key, lower, upper)
+
+
+def _checked(key: CompositeKey, lower: str | None, upper: str | None) -> KeyRange:
+    """The range, with bounds that DynamoDB takes: not longer than a key, not empty, not reversed."""
+    if upper is not None and len(upper.encode()) > SORT_KEY_BYTES:
+        # The character that was added stands for keys that would be too long to exist.
+        upper = upper[:-1]
+    if lower is not None:
+        key.check_sort_size(lower)
+    if upper == "" or (lower is not None and upper is not None and lower > upper):
+        raise InvalidConditionError(
+            f"{key.label}: no key can meet the condition.",
+            remedy="Its value is the first or the last that there is.",
+            entity=key.owner,
+            index=key.index,
+        )
     if lower is None:
         return KeyRange("<=", (str(upper),))
-    if upper is None:
-        return KeyRange(">=", (lower,))
-    return KeyRange("between", (lower, upper))
+    return KeyRange(">=", (lower,)) if upper is None else KeyRange("between", (lower, upper))
 
 
 def _last_equal(text: str, position: Position) -> str:

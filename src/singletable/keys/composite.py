@@ -103,6 +103,15 @@ class CompositeKey:
                 fixed.append(segment.field.attribute)
         return tuple(name for name in given if name in fixed)
 
+    @property
+    def recoverable(self) -> tuple[str, ...]:
+        """The attributes that the key holds as they are, not only as a bucket or a shard."""
+        return tuple(dict.fromkeys(name for template in self.templates for name in template.recoverable))
+
+    def pick(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The key's own attributes out of many."""
+        return {name: values.get(name) for name in self.attributes}
+
     def derive(self, values: Mapping[str, Any]) -> tuple[str, str | None] | None:
         """The key of an item with these attributes, or None where the item is absent from the index.
 
@@ -110,7 +119,7 @@ class CompositeKey:
         """
         if any(values.get(name) not in allowed for name, allowed in self.when):
             return None
-        mine = {name: values.get(name) for name in self.attributes}
+        mine = self.pick(values)
         if any(value is None for value in mine.values()):
             return None
         return self.build(mine)

@@ -79,14 +79,14 @@ class FixedPoint(Encoding):
         text = _pad(int(scaled), self._digits, f"0{self.width + 1}.{self.places}f")
         return f"{text[: -self.places]}.{text[-self.places :]}" if self.places else text
 
-    def decode(self, text: str) -> Decimal | float:
+    def decode(self, text: str) -> int | float | Decimal:
         whole_digits = self._digits - self.places
         point = rf"\.[0-9]{{{self.places}}}" if self.places else ""
         if not re.fullmatch(rf"-?[0-9]{{{whole_digits}}}{point}", text):
             raise Refusal(f"it is not a decimal of {self.width} characters with {self.places} places")
         scaled = _unpad(text.replace(".", ""))
         value = Decimal(scaled).scaleb(-self.places, _WIDE)
-        return float(value) if self.binary else value
+        return as_number(value) if self.binary else value
 
     def language(self) -> Language:
         if not self.places:
@@ -128,14 +128,20 @@ class PlainNumber(Encoding):
     def decode(self, text: str) -> int | float | Decimal:
         if not re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", text) or text == "-0":
             raise Refusal("it is not a plain number")
-        if not self.binary:
-            return Decimal(text)
-        return float(text) if "." in text else int(text)
+        return as_number(Decimal(text)) if self.binary else Decimal(text)
 
     def language(self) -> Language:
         fraction = Seq((literal("."), Star(DIGIT), chars("19")))
         zero = Seq((Alt((EMPTY, literal("-"))), literal("0"), fraction))
         return Alt((_plain_whole(Alt((EMPTY, fraction)), zero=True), zero))
+
+
+def as_number(value: Decimal) -> int | float | Decimal:
+    """A number as Python would write it: an int where it is whole, a float where that is exact, else a Decimal."""
+    if value == value.to_integral_value(context=_WIDE):
+        return int(value)
+    near = float(value)
+    return near if Decimal(repr(near)) == value else value
 
 
 def whole(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""Attribute classes that PynamoDB lacks, and strict twins of two that it has.
+"""Attribute classes that PynamoDB lacks, and strict twins of three that it has.
 
 An attribute can stand in a key if its class says which kind of values it holds, as `key_kind`. A
 class of your own takes part by setting it; `to_key` and `from_key` convert where the Python value is
@@ -37,6 +37,7 @@ __all__ = [
     "IntegerAttribute",
     "StrictNumberAttribute",
     "StrictUTCDateTimeAttribute",
+    "StrictUnicodeAttribute",
     "UUIDAttribute",
     "from_key",
     "key_kind",
@@ -200,9 +201,29 @@ class StrictUTCDateTimeAttribute(UTCDateTimeAttribute):
         return cast(datetime, super().deserialize(value))  # type: ignore[no-untyped-call]
 
 
+class StrictUnicodeAttribute(UnicodeAttribute):
+    """PynamoDB's text, without its trap: what is no text is refused here, and not by DynamoDB later."""
+
+    def serialize(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise _refused(self, value, "expected str, got " + type(value).__name__)
+        return str.__str__(value)
+
+
 _TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
     NumberAttribute: StrictNumberAttribute,
+    UnicodeAttribute: StrictUnicodeAttribute,
     UTCDateTimeAttribute: StrictUTCDateTimeAttribute,
+}
+
+_STORED_AS_GIVEN = {
+    *_TWINS.values(),
+    BinaryAttribute,
+    BooleanAttribute,
+    DateAttribute,
+    DecimalAttribute,
+    IntegerAttribute,
+    UUIDAttribute,
 }
 
 _KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
@@ -215,9 +236,9 @@ _KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
 
 
 def strict(attribute: Attribute[Any]) -> None:
-    """Make a plain PynamoDB number or datetime strict, in place.
+    """Make a plain PynamoDB text, number or datetime strict, in place.
 
-    Only the two exact classes change; a subclass keeps what its author wrote.
+    Only the three exact classes change; a subclass keeps what its author wrote.
     """
     twin = _TWINS.get(type(attribute))
     if twin is not None:
@@ -229,17 +250,21 @@ def key_kind(attribute: Attribute[Any]) -> ValueKind | None:
     declared = getattr(attribute, "key_kind", None)
     if declared is not None:
         return ValueKind(declared)
-    if isinstance(attribute, (JSONAttribute, TTLAttribute)):
+    # PynamoDB raises a version behind the back of whoever derives keys from it.
+    if isinstance(attribute, (JSONAttribute, TTLAttribute, VersionAttribute)):
         return None
-    if isinstance(attribute, VersionAttribute):
-        return ValueKind.INTEGER
     return next((kind for known, kind in _KINDS if isinstance(attribute, known)), None)
 
 
 def to_key(attribute: Attribute[Any], value: Any) -> Any:
-    """The value as the key's encoding expects it."""
+    """The value as the key's encoding expects it.
+
+    A class of a user's own may store another value than it is given; the key is made of what is stored.
+    """
     convert = getattr(attribute, "to_key", None)
-    return value if value is None or convert is None else convert(value)
+    if value is None or (convert is None and type(attribute) in _STORED_AS_GIVEN):
+        return value
+    return convert(value) if convert else attribute.deserialize(attribute.serialize(value))
 
 
 def from_key(attribute: Attribute[Any], value: Any) -> Any:

@@ -22,14 +22,15 @@ _lock = RLock()
 class Binding:
     """A table bound to a server. Leave the `with` block, or call `undo()`, to be where it was before."""
 
-    def __init__(self, table: type[Table], before: tuple[Settings | None, str], settings: Settings) -> None:
+    def __init__(self, table: type[Table], settings: Settings) -> None:
         self.table = table
         self.settings = settings
-        self._before = before
 
     def undo(self) -> None:
-        """Bind the table to where it was before."""
-        _switch(self.table, *self._before)
+        """Take this binding away: the table is where the latest of the others, or Meta, says."""
+        with _lock:
+            self.table._bindings = tuple(each for each in self.table._bindings if each is not self)
+            _switch(self.table)
 
     def __enter__(self) -> Binding:
         return self
@@ -56,24 +57,26 @@ def bind(
     if endpoint_url is not None and region is None and get_session().get_config_variable("region") is None:
         # A server of one's own has no regions, but requests are signed for one.
         region = "us-east-1"
-    before = (table._settings, str(table.Meta.table_name))
-    bound = Settings(name, region, endpoint_url, **settings)
-    _switch(table, bound, name)
-    return Binding(table, before, bound)
-
-
-def _switch(table: type[Table], settings: Settings | None, table_name: str) -> None:
+    binding = Binding(table, Settings(name, region, endpoint_url, **settings))
     with _lock:
-        table._settings = settings
-        table._table_connection = None
-        table.Meta.table_name = table_name
+        if not table._bindings:
+            table._unbound_name = str(table.Meta.table_name)
+        table._bindings = (*table._bindings, binding)
+        _switch(table)
+    return binding
+
+
+def _switch(table: type[Table]) -> None:
+    """Let the latest binding hold; PynamoDB reads the table's name from Meta."""
+    table._table_connection = None
+    table.Meta.table_name = table._bindings[-1].settings.table_name if table._bindings else table._unbound_name
 
 
 def connection_of(table: type[Table]) -> TableConnection:
     """The table's one connection, made when it is first used; shared by its entities and by threads."""
     with _lock:
         if table._table_connection is None:
-            settings = table._settings or _from_meta(table)
+            settings = table._bindings[-1].settings if table._bindings else _from_meta(table)
             table._table_connection = TableConnection(settings, _meta_table(table, settings.table_name))
         return table._table_connection
 

@@ -17,19 +17,45 @@ from pynamodb.expressions.operand import Path, Value
 
 from singletable.errors import InvalidConditionError, NotProjectedError
 from singletable.keys import CompositeKey, Condition
-from singletable.models.attributes import to_key
+from singletable.models.attributes import from_key, to_key
 from singletable.models.schema import EntitySchema
 from singletable.requests.expressions import paths_of
 from singletable.requests.types import Target
 
-__all__ = ["check_filter", "read_conditions", "with_loose_ends"]
+__all__ = ["check_filter", "read_question"]
 
 _ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
 
 
-def read_conditions(
-    schema: EntitySchema, key: CompositeKey, conditions: tuple[PynamoCondition, ...]
-) -> Condition | None:
+def read_question(
+    schema: EntitySchema,
+    target: Target[Any],
+    conditions: tuple[PynamoCondition, ...],
+    attributes: Mapping[str, Any],
+    filter: PynamoCondition | None,
+) -> tuple[dict[str, Any], Condition | None, PynamoCondition | None]:
+    """What a query asks: equalities, the condition on the next attribute, and the filter behind the key.
+
+    Raises:
+        UnexpectedAttributesError: An attribute is not the key's.
+        InvalidConditionError: A condition or the filter cannot be asked.
+    """
+    key = target.key
+    key.refuse_unexpected(attributes, key.attributes)
+    if filter is not None:
+        check_filter(schema, target, filter)
+    equals = schema.to_keys(attributes)
+    condition = _read_one(schema, key, conditions)
+    if condition is not None and condition.operator == "=" and condition.attribute in key.attributes:
+        if condition.attribute in equals:
+            raise InvalidConditionError(
+                f"{key.label}: {condition.attribute} is given twice.", attribute=condition.attribute
+            )
+        equals, condition = {**equals, condition.attribute: condition.values[0]}, None
+    return equals, condition, with_loose_ends(schema, target, equals, filter)
+
+
+def _read_one(schema: EntitySchema, key: CompositeKey, conditions: tuple[PynamoCondition, ...]) -> Condition | None:
     """The one condition on an attribute of the key, or None.
 
     Raises:
@@ -38,7 +64,7 @@ def read_conditions(
     for condition in conditions:
         if not isinstance(condition, PynamoCondition):
             raise InvalidConditionError(
-                f"{key.label}: {condition!r} is no condition.",
+                f"{key.label}: a {type(condition).__name__} is no condition.",
                 remedy=f"Attributes go by name ({schema.name}.query(user_id=...)), conditions as"
                 f" {schema.name}.placed_at.between(a, b).",
                 entity=schema.name,
@@ -90,7 +116,7 @@ def _value(schema: EntitySchema, name: str, operand: Value, operator: str) -> An
         return serialized
     try:
         return to_key(attribute, attribute.deserialize(serialized))
-    except (TypeError, ValueError, KeyError):
+    except (ArithmeticError, TypeError, ValueError, KeyError):
         raise InvalidConditionError(
             f"{schema.name}.{name}: the value is none of {type(attribute).__name__}.",
             entity=schema.name,
@@ -118,18 +144,27 @@ def attribute_of(schema: EntitySchema, path: Path) -> str | None:
     return name
 
 
-def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondition) -> None:
+def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondition, *, scanning: bool = False) -> None:
     """Refuse a filter that DynamoDB would reject, or would silently answer with nothing.
+
+    Args:
+        schema: The entity whose attributes it may name.
+        target: What is asked.
+        filter: The filter.
+        scanning: Whether it is for a scan, which may filter by keys, too.
 
     Raises:
         InvalidConditionError: It is no condition, names another entity's attribute, or a key.
         NotProjectedError: It names an attribute that the index does not hold, which matches nothing.
     """
     if not isinstance(filter, PynamoCondition):
-        raise InvalidConditionError(f"filter={filter!r} is no condition.", remedy="Use filter=Order.total > 10.")
+        raise InvalidConditionError(
+            f"filter= was given a {type(filter).__name__}, which is no condition.",
+            remedy="Use for example filter=Order.total > 10.",
+        )
     for path in paths_of(filter):
         stored = path.path[0].partition("[")[0]
-        if stored in (target.partition_name, target.sort_name):
+        if not scanning and stored in (target.partition_name, target.sort_name):
             raise InvalidConditionError(
                 f"The filter names {stored!r}, a key that the query is on; DynamoDB refuses that.",
                 remedy="Give the attributes that the key is made of instead.",
@@ -153,13 +188,18 @@ def with_loose_ends(
 ) -> PynamoCondition | None:
     """The filter, and with it an equality for every given attribute that the key does not fix.
 
+    Args:
+        schema: The entity.
+        target: The key that is asked.
+        given: The given attributes, as the key's encodings expect them.
+        filter: The caller's own filter.
+
     Raises:
         InvalidConditionError: The index does not hold such an attribute.
     """
-    fixed = target.key.fixed_by(given)
     for name, value in given.items():
-        # None is told by make_query, and an attribute behind a gap by sort_range.
-        if name in fixed or value is None or name not in target.key.partition.attributes:
+        # None is told by make_query.
+        if value is None or name in target.key.fixed_by(given):
             continue
         attribute = schema.attributes[name]
         if target.projected is not None and attribute.attr_name not in target.projected:
@@ -171,6 +211,6 @@ def with_loose_ends(
                 index=target.key.index,
                 attribute=name,
             )
-        equality = attribute == value
+        equality = attribute == from_key(attribute, value)
         filter = equality if filter is None else filter & equality
     return filter

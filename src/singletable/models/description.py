@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from singletable.keys import CompositeKey, Source, Template, ValueKind, parse_template
+from singletable.keys import CompositeKey, Encoding, Source, Template, ValueKind, encoding_for, parse_template
 from singletable.models.expiry import ExpiryRule
 from singletable.models.layout import IndexLayout, TableLayout
 from singletable.models.schema import EntitySchema
@@ -164,11 +164,13 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
             )
         )
     others = sorted(name for name in schema.keys if name != "key")
+    # An abstract base only saves writing a template twice; an entity shares its key space with its subclasses.
+    owner, everyone = schema.declared_by["key"], schemas.values()
     family = tuple(
         sorted(
             other.name
-            for other in schemas.values()
-            if other is not schema and other.declared_by["key"] is schema.declared_by["key"]
+            for other in everyone
+            if other is not schema and other.declared_by["key"] is owner and any(owner is e.entity for e in everyone)
         )
     )
     return EntityDescription(
@@ -192,7 +194,7 @@ def _entity_to_dict(entity: EntityDescription) -> dict[str, Any]:
                 "index": key.index,
                 "pk": key.partition.text,
                 "sk": key.sort.text if key.sort else None,
-                "when": {name: list(values) for name, values in key.when},
+                "when": {name: [_plain(entity, name).encode(each) for each in values] for name, values in key.when},
                 "fields": _fields(key),
             }
             for key in entity.keys
@@ -200,6 +202,13 @@ def _entity_to_dict(entity: EntityDescription) -> dict[str, Any]:
         "expiry": attrs.asdict(entity.expiry) if entity.expiry else None,
         "shares_keys_with": list(entity.shares_keys_with),
     }
+
+
+def _plain(entity: EntityDescription, name: str) -> Encoding:
+    """How a value of `when` is written in JSON: as key text without a width."""
+    source = entity.attribute(name).source
+    assert source is not None
+    return encoding_for(source, "")
 
 
 def _fields(key: CompositeKey) -> dict[str, str]:
@@ -226,5 +235,8 @@ def _key_from_dict(data: Mapping[str, Any], sources: Mapping[str, Any], owner: s
     sort: Template | None = None
     if data["sk"] is not None:
         sort = parse_template(data["sk"], sources, raw=raw, sort_key=True)
-    when = tuple((name, tuple(values)) for name, values in data["when"].items())
+    when = tuple(
+        (name, tuple(encoding_for(sources[name], "").decode(each) for each in values))
+        for name, values in data["when"].items()
+    )
     return CompositeKey(data["name"], data["index"], parse_template(data["pk"], sources, raw=raw), sort, when, owner)

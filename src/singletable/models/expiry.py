@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from singletable.errors import DeclarationError, InvalidValueError
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -23,7 +26,16 @@ class ExpiryRule:
 
     def derive(self, start: datetime | None) -> int | None:
         """The epoch seconds at which an item expires; None where it never does."""
-        return None if start is None else int((start + timedelta(days=self.days)).timestamp())
+        if start is None:
+            return None
+        try:
+            return int((start + timedelta(days=self.days)).timestamp())
+        except OverflowError:
+            raise InvalidValueError(
+                f"The expiry {self.days:g} days after {self.after} lies beyond the year 9999.",
+                remedy="Leave the attribute None for an item that never expires.",
+                attribute=self.after,
+            ) from None
 
 
 @attrs.frozen(kw_only=True)
@@ -41,8 +53,15 @@ class Expiry:
     """
 
     after: str
-    days: float = 0
+    days: float = attrs.field(default=0)
     attr_name: str = "ttl"
+
+    @days.validator
+    def _is_a_span(self, field: object, days: Any) -> None:
+        if isinstance(days, bool) or not isinstance(days, (int, float)) or not math.isfinite(days):
+            raise DeclarationError(
+                f"Expiry(days={days!r}): that is no number of days.", remedy="Give an int or a float.", rule="ST109"
+            )
 
     def __get__(self, instance: Table | None, owner: type) -> Any:
         if instance is None:

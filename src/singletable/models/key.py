@@ -114,19 +114,15 @@ class BoundKey(Generic[T]):
             InvalidConditionError: The condition cannot be asked of this key.
             InvalidKeyValueError: A value cannot stand in a key.
         """
-        from singletable.models.conditions import check_filter, read_conditions, with_loose_ends
+        from singletable.models.conditions import read_question
         from singletable.models.targets import target_of
 
         schema = self.entity._schema_of()
         target = target_of(self.entity, self.name)
-        target.key.refuse_unexpected(attributes, target.key.attributes)
-        condition = read_conditions(schema, target.key, conditions)
-        if filter is not None:
-            check_filter(schema, target, filter)
-        filter = with_loose_ends(schema, target, attributes, filter)
+        equals, condition, filter = read_question(schema, target, conditions, attributes, filter)
         return make_query(
             target,
-            schema.to_keys(attributes),
+            equals,
             condition,
             descending=descending,
             limit=limit,

@@ -46,9 +46,6 @@ class TableMeta(MetaModel):
                 _prepare_table(name, namespace)
             else:
                 _prepare_entity(name, tables[0], namespace, discriminator, abstract)
-        for value in namespace.values():
-            if isinstance(value, Attribute):
-                strict(value)
         made = super().__new__(mcs, name, bases, namespace, discriminator)  # type: ignore[no-untyped-call]
         return cast(TableMeta, made)
 
@@ -65,15 +62,25 @@ class TableMeta(MetaModel):
         except ValueError as error:
             raise DeclarationError(f"{name}: {error}", remedy=_remedy(error), rule=_rule(error), entity=name) from None
         table = cast("type[Table]", cls)
+        for attribute in table.get_attributes().values():
+            # Those of plain mixins, too.
+            strict(attribute)
         if namespace.get("_owns_table"):
             layout = layout_of(table)
             table._layout = layout
             table._entities = {}
         elif discriminator is not None:
-            schema = entity_schema(table, _stored_discriminator(table), table._layout_of())
+            public = frozenset(name for name in dir(_root(cls)) if not name.startswith("_"))
+            schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
             _refuse_second_expiry(table, schema)
             table._schema = schema
             table._entities[schema.discriminator] = schema
+
+
+def _root(cls: TableMeta) -> TableMeta:
+    """`Table` itself: the class above the table class."""
+    owner = next(base for base in cls.__mro__ if vars(base).get("_owns_table"))
+    return next(base for base in owner.__mro__[1:] if isinstance(base, TableMeta))
 
 
 def _rule(error: ValueError) -> str:
@@ -124,6 +131,16 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
         namespace["sk"] = UnicodeAttribute(range_key=True, attr_name="SK")
     if not any(isinstance(attribute, DiscriminatorAttribute) for attribute in declared):
         namespace["entity_type"] = DiscriminatorAttribute(attr_name="entityType")
+    keys = [
+        each for each in namespace.values() if isinstance(each, Attribute) and (each.is_hash_key or each.is_range_key)
+    ]
+    if any(key.attr_type != "S" for key in keys):
+        raise DeclarationError(
+            f"{name}: a key of the table is not text; derived keys are text.",
+            remedy="Use UnicodeAttribute; a number in a key is padded by its template ({line:03d}).",
+            rule="ST107",
+            entity=name,
+        )
     encoding = getattr(namespace["Meta"], "key_encoding", "escaped")
     if encoding not in _ENCODINGS:
         raise DeclarationError(
@@ -136,7 +153,7 @@ def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[st
     hash_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_hash_key)
     range_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_range_key)
     derived = {hash_key, range_key}
-    own = {hash_key, next(key for key, value in namespace.items() if isinstance(value, DiscriminatorAttribute))}
+    own = {key for key, value in namespace.items() if isinstance(value, DiscriminatorAttribute)} | derived
     declared = {value.attr_name or key: key for key, value in namespace.items() if isinstance(value, Attribute)}
     stored: set[str] = set()
     names: dict[str, str] = {}
@@ -163,7 +180,7 @@ def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[st
 
 
 def _refuse_declared(table: str, attribute: str, index: Any, declared: str, own: set[str]) -> None:
-    """Of what is declared, an index can be on the partition key (a local one) and on the discriminator."""
+    """Of what is declared, an index can be on the table's own keys and on the discriminator."""
     if declared not in own:
         raise DeclarationError(
             f"{table}.{attribute}: the index {index.Meta.index_name!r} is on {declared}, a declared attribute.",
@@ -287,5 +304,17 @@ def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:
                 " a DynamoDB table has one such attribute.",
                 remedy="Use the same attr_name for both.",
                 rule="ST109",
+                entity=schema.name,
+            )
+    everyone = [*table._entities.values(), schema]
+    expiring = {each.expiry.stored_name for each in everyone if each.expiry}
+    for each in everyone:
+        taken = sorted(expiring & set(each.stored_names))
+        if taken:
+            raise DeclarationError(
+                f"{each.name} stores an attribute as {taken[0]!r}, which is the table's time to live: DynamoDB would"
+                " expire its items by it.",
+                remedy="Give it another attr_name.",
+                rule="ST110",
                 entity=schema.name,
             )

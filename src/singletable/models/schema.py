@@ -29,7 +29,7 @@ __all__ = ["PRIMARY", "EntitySchema", "entity_schema"]
 PRIMARY = "key"
 """The name under which every entity declares its primary key."""
 
-_OPTIONS = ("consistent", "descending", "filter", "limit", "unknown")
+_OPTIONS = ("actions", "condition", "consistent", "descending", "filter", "index", "limit", "unknown")
 
 
 @attrs.frozen(eq=False)
@@ -108,14 +108,22 @@ class EntitySchema:
         return name in _personal(self.entity)
 
 
-def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout) -> EntitySchema:
+def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout, public: frozenset[str]) -> EntitySchema:
     """Check an entity class and work out its schema.
+
+    Args:
+        entity: The class.
+        discriminator: What its items say they are.
+        layout: Its table's layout.
+        public: The names that `Table` itself needs.
 
     Raises:
         DeclarationError: It could not work; `rule` says which rule it breaks.
     """
     with _naming(entity):
+        _refuse_shadows(entity, public)
         attributes = _declared(entity, layout)
+        _refuse_unknown_marks(entity, attributes)
         sources = {
             name: source for name, attribute in attributes.items() if (source := _source(entity, name, attribute))
         }
@@ -127,7 +135,9 @@ def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout) 
             for name, (key, _) in declarations.items()
         }
         _refuse_nullable_key(keys[PRIMARY], sources)
+        _refuse_lone_projection(keys[PRIMARY])
         _check_one_key_per_index(keys)
+        _check_shared_attributes(keys, layout)
         return EntitySchema(
             entity=entity,
             name=entity.__name__,
@@ -172,7 +182,7 @@ def _declared(entity: type[Table], layout: TableLayout) -> dict[str, Attribute[A
             )
         if name in _OPTIONS:
             raise DeclarationError(
-                f"The attribute name {name!r} is an option of query().",
+                f"The attribute name {name!r} is an option of query() or update().",
                 remedy=f"Call it something else, and keep the stored name with attr_name={name!r}.",
                 rule="ST110",
                 attribute=name,
@@ -200,8 +210,40 @@ def _source(entity: type[Table], name: str, attribute: Attribute[Any]) -> Source
     return Source(kind, choices, nullable=bool(attribute.null), personal=name in _personal(entity))
 
 
-def _personal(entity: type[Table]) -> tuple[str, ...]:
-    return tuple(getattr(entity.Meta, "personal", ()))
+def _personal(entity: type[Table]) -> frozenset[str]:
+    """What any Meta in the line of inheritance marks: nobody can take a mark away by adding another."""
+    marked: set[str] = set()
+    for meta in entity.Meta.__mro__:
+        names = vars(meta).get("personal", ())
+        if isinstance(names, str):
+            raise DeclarationError(
+                f"Meta.personal is the text {names!r}.", remedy=f'Write personal = ("{names}",).', rule="ST110"
+            )
+        marked |= set(names)
+    return frozenset(marked)
+
+
+def _refuse_unknown_marks(entity: type[Table], attributes: Mapping[str, Attribute[Any]]) -> None:
+    unknown = sorted(_personal(entity) - set(attributes))
+    if unknown:
+        raise DeclarationError(
+            f"Meta.personal marks {', '.join(unknown)}, which is no attribute.",
+            remedy=f"Use the Python names: {', '.join(attributes)}.",
+            rule="ST101",
+            attribute=unknown[0],
+        )
+
+
+def _refuse_shadows(entity: type[Table], public: frozenset[str]) -> None:
+    """An attribute or a key called like a method would take its place."""
+    for name in vars(entity):
+        if name in public and isinstance(vars(entity)[name], (Attribute, Key, Expiry)):
+            raise DeclarationError(
+                f"{name!r} is the name of a method of Table.",
+                remedy="Call it something else; an attribute keeps its stored name with attr_name.",
+                rule="ST110",
+                attribute=name,
+            )
 
 
 def _declarations(entity: type[Table]) -> Iterator[tuple[str, tuple[Key, type]]]:
@@ -227,18 +269,20 @@ def _composite(
     discriminator: str,
 ) -> CompositeKey:
     index = _index_name(name, key, layout, entity)
-    partition_text = key.pk
-    if index is not None and layout.indexes[index].partition_name in (layout.partition_name, layout.type_name):
-        by_type = layout.indexes[index].partition_name == layout.type_name
-        shared = discriminator.replace("{", "{{").replace("}", "}}") if by_type else declarations[PRIMARY][0].pk
-        if key.pk not in (None, shared):
-            owner = "is on the discriminator" if by_type else "shares the table's partition key"
-            raise DeclarationError(f"{name}: the index {index} {owner}.", remedy="Leave pk out.", rule="ST106")
-        partition_text = shared
+    primary = declarations[PRIMARY][0]
+    fixed: dict[str | None, str | None] = {
+        layout.partition_name: primary.pk,
+        layout.sort_name: primary.sk,
+        layout.type_name: discriminator.replace("{", "{{").replace("}", "}}"),
+    }
+    partition_text, sort_text = key.pk, key.sk
+    if index is not None:
+        partition_text = _fixed(name, "pk", key.pk, layout.names_at(index)[0], fixed)
+        sort_text = _fixed(name, "sk", key.sk, layout.names_at(index)[1], fixed)
     if partition_text is None:
         raise DeclarationError(f"{name}: the key has no pk.", remedy="Give pk a template.", rule="ST106")
     wants_sort = layout.names_at(index)[1] is not None
-    if wants_sort != (key.sk is not None):
+    if wants_sort != (sort_text is not None):
         where = f"the index {index}" if index else "the table"
         raise DeclarationError(
             f"{name}: {where} has {'a' if wants_sort else 'no'} sort key, and the key says otherwise.",
@@ -248,8 +292,19 @@ def _composite(
         )
     _refuse_unusable(key, sources, attributes)
     partition = parse_template(partition_text, sources, raw=layout.raw)
-    sort = None if key.sk is None else parse_template(key.sk, sources, raw=layout.raw, sort_key=True)
+    sort = None if sort_text is None else parse_template(sort_text, sources, raw=layout.raw, sort_key=True)
     return CompositeKey(name, index, partition, sort, _when(name, key, attributes), entity.__name__)
+
+
+def _fixed(name: str, half: str, given: str | None, stored: str | None, fixed: Mapping[str, str | None]) -> str | None:
+    """The template of an index's key that the table has already: its own keys, or the discriminator."""
+    if stored not in fixed:
+        return given
+    if given not in (None, fixed[stored]):
+        raise DeclarationError(
+            f"{name}: the index shares {stored!r} with the table.", remedy=f"Leave {half} out.", rule="ST106"
+        )
+    return fixed[stored]
 
 
 def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -> str | None:
@@ -299,10 +354,10 @@ def _refuse_unusable(key: Key, sources: Mapping[str, Source], attributes: Mappin
 def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     conditions = []
     for attribute, allowed in key.when.items():
-        if attribute not in attributes:
+        if attribute not in attributes or key_kind(attributes[attribute]) is None:
             raise DeclarationError(
-                f"{name}: when= names {attribute!r}, which is no attribute.",
-                remedy=f"Use one of: {', '.join(attributes)}.",
+                f"{name}: when= names {attribute!r}, which is no attribute that a key can depend on.",
+                remedy=f"Use one of: {', '.join(each for each in attributes if key_kind(attributes[each]))}.",
                 rule="ST101",
                 attribute=attribute,
             )
@@ -312,13 +367,18 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
                 f"{name}: when= allows {attribute!r} no value.", remedy="Give at least one.", rule="ST109"
             )
         try:
-            conditions.append((attribute, tuple(to_key(attributes[attribute], value) for value in values)))
-        except ValueError as error:
+            texts = [attributes[attribute].serialize(value) for value in values]
+            allowed_values = tuple(to_key(attributes[attribute], value) for value in values)
+        except (ArithmeticError, AttributeError, TypeError, ValueError):
+            texts = [None]
+        if None in texts:
             raise DeclarationError(
-                f"{name}: when= gives {attribute!r} a value that it cannot have: {error}.",
+                f"{name}: when= gives {attribute!r} a value that it cannot have.",
+                remedy=f"Give values that a {type(attributes[attribute]).__name__} holds.",
                 rule="ST109",
                 attribute=attribute,
-            ) from None
+            )
+        conditions.append((attribute, allowed_values))
     if conditions and key.index is None:
         raise DeclarationError(
             f"{name}: the primary key cannot depend on a condition.",
@@ -345,6 +405,36 @@ def _refuse_nullable_key(primary: CompositeKey, sources: Mapping[str, Source]) -
                 rule="ST102",
                 attribute=name,
             )
+
+
+def _refuse_lone_projection(primary: CompositeKey) -> None:
+    for name in primary.attributes:
+        if name not in primary.recoverable:
+            raise DeclarationError(
+                f"The primary key holds {name} only as a bucket or a shard: two values could give one key.",
+                remedy=f"Put {{{name}}} itself into the key as well, or leave it out.",
+                rule="ST111",
+                attribute=name,
+            )
+
+
+def _check_shared_attributes(keys: Mapping[str, CompositeKey], layout: TableLayout) -> None:
+    """Two indexes may be on one stored attribute; then both keys must derive the same text for it."""
+    written: dict[str, tuple[str, Any]] = {}
+    for name, key in keys.items():
+        for stored, template in zip(layout.names_at(key.index), (key.partition, key.sort), strict=True):
+            if stored is None or template is None or stored in (layout.partition_name, layout.sort_name):
+                continue
+            mine = (template.segments, key.when, frozenset(key.sources))
+            other, theirs = written.setdefault(stored, (name, mine))
+            if theirs != mine:
+                raise DeclarationError(
+                    f"{other} and {name} are on indexes that share the stored attribute {stored!r}, and derive"
+                    " different texts for it.",
+                    remedy="Give one of the indexes another attr_name, or both keys the same template and condition.",
+                    rule="ST106",
+                    index=key.index,
+                )
 
 
 def _check_one_key_per_index(keys: Mapping[str, CompositeKey]) -> None:

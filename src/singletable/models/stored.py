@@ -9,11 +9,19 @@ from pynamodb.constants import NULL
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
 
-from singletable.errors import DeclarationError, KeyChangeError, MalformedItemError, UnexpectedAttributesError
+from singletable.errors import (
+    DeclarationError,
+    InvalidValueError,
+    KeyChangeError,
+    MalformedItemError,
+    SingletableError,
+    UnexpectedAttributesError,
+)
 from singletable.models.layout import TableLayout
 from singletable.models.meta import TableMeta
+from singletable.models.rows import unknown_of
 from singletable.models.schema import EntitySchema
-from singletable.models.writing import derived_values
+from singletable.models.writing import derived_values, serialize
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -42,6 +50,12 @@ class StoredItem(Model, metaclass=TableMeta):
     _stored: dict[str, str] | None
     """The primary key under which the instance was read or written last."""
 
+    _outgoing: Item
+    """What was serialised last, on its way to be written."""
+
+    _raw: Item | None
+    """What was read or written last, for the attributes that anything is derived from."""
+
     def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
         derived = [name for name in attributes if name in self._derived]
         if keys or derived:
@@ -63,6 +77,8 @@ class StoredItem(Model, metaclass=TableMeta):
                 )
         self.extra_attributes = {}
         self._stored = None
+        self._raw = None
+        self._outgoing = {}
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
 
     @classmethod
@@ -110,7 +126,7 @@ class StoredItem(Model, metaclass=TableMeta):
         instance.deserialize(item)
         return instance
 
-    def deserialize(self, attribute_values: Item) -> None:
+    def _container_deserialize(self, attribute_values: Item) -> None:
         """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
         self.attribute_values = {}
         self._set_discriminator()
@@ -130,13 +146,13 @@ class StoredItem(Model, metaclass=TableMeta):
                     remedy="Other code wrote it; mend the item, or the attribute's class.",
                     entity=type(self).__name__,
                     attribute=name,
-                    key=tuple(self.attribute_values.get(each) for each in ("pk", "sk")),
+                    key=unknown_of(self._layout_of(), attribute_values).key,
                 ) from None
         expiry = self._schema_of().expiry
         if expiry is not None:
             known.add(expiry.stored_name)
         self.extra_attributes = {name: value for name, value in attribute_values.items() if name not in known}
-        self._stored = self._key_texts()
+        self._remember(attribute_values)
 
     def _container_serialize(self, null_check: bool = True) -> Item:
         """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
@@ -145,15 +161,49 @@ class StoredItem(Model, metaclass=TableMeta):
         complete = all(values.get(name) is not None for name in schema.primary.attributes)
         if null_check or complete:
             self._derive(derived_values(schema, values))
-        item: Item = super()._container_serialize(null_check=null_check)
+        try:
+            item: Item = super()._container_serialize(null_check=null_check)
+        except SingletableError:
+            raise
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._diagnose(error) from error
         seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
         if schema.expiry and seconds is not None:
             item[schema.expiry.stored_name] = {"N": str(seconds)}
-        return {**self.extra_attributes, **item}
+        self._outgoing = {**self.extra_attributes, **item}
+        return dict(self._outgoing)
+
+    def _diagnose(self, error: Exception) -> SingletableError:
+        """What PynamoDB could not serialise, in words that say which attribute and why."""
+        schema = self._schema_of()
+        for name, attribute in schema.attributes.items():
+            value = getattr(self, name)
+            if value is None and not attribute.null:
+                return InvalidValueError(
+                    f"{schema.name}.{name} is None.",
+                    remedy="Give a value, or declare the attribute with null=True.",
+                    entity=schema.name,
+                    attribute=name,
+                )
+            try:
+                if value is not None:
+                    serialize(schema, name, value)
+            except InvalidValueError as invalid:
+                return invalid
+        return InvalidValueError(
+            f"A {schema.name} cannot be stored ({type(error).__name__}): a nested attribute is missing, or of the wrong"
+            " type.",
+            entity=schema.name,
+        )
 
     def _derive(self, derived: Mapping[str, str | None]) -> None:
         layout = self._layout_of()
-        key = {name: derived[name] for name in (layout.partition_name, layout.sort_name)}
+        self._refuse_other_key({name: derived[name] for name in (layout.partition_name, layout.sort_name)})
+        for name, attribute in self.get_attributes().items():
+            if attribute.attr_name in derived:
+                self.attribute_values[name] = derived[attribute.attr_name]
+
+    def _refuse_other_key(self, key: Mapping[str, str | None]) -> None:
         if self._stored is not None and self._stored != key:
             raise KeyChangeError(
                 f"{self!r}: its primary key is not the one under which it was read; saving it would leave the old item"
@@ -161,25 +211,40 @@ class StoredItem(Model, metaclass=TableMeta):
                 remedy="Create a new item and delete the old one.",
                 entity=type(self).__name__,
             )
-        for name, attribute in self.get_attributes().items():
-            if attribute.attr_name in derived:
-                self.attribute_values[name] = derived[attribute.attr_name]
 
-    def _key_texts(self) -> dict[str, str] | None:
-        names = {str(self._hash_keyname), str(self._range_keyname)}
-        texts = {self.get_attributes()[name].attr_name: self.attribute_values.get(name) for name in names}
-        return None if None in texts.values() else {name: str(text) for name, text in texts.items()}
+    def _remember(self, item: Item) -> None:
+        """Keep what is stored now: the primary key, and the sources of everything derived."""
+        layout, schema = self._layout_of(), self._schema_of()
+        key = {name: item.get(name, {}).get("S") for name in (layout.partition_name, layout.sort_name)}
+        self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
+        names = {schema.attributes[name].attr_name for each in schema.keys.values() for name in each.sources}
+        self._raw = {name: item[name] for name in names if name in item}
 
-    def _remember_key(self) -> None:
-        self._stored = self._key_texts()
+    def _read_raw(self, name: str) -> dict[str, Any] | None:
+        """An attribute as it was stored when the instance was read; as it is held where it never was."""
+        schema = self._schema_of()
+        attribute, value = schema.attributes[name], getattr(self, name)
+        if self._raw is not None:
+            return self._raw.get(attribute.attr_name)
+        return None if value is None else {attribute.attr_type: serialize(schema, name, value)}
+
+    def _read_value(self, name: str) -> Any:
+        """The same, as the attribute's value; its default where nothing is stored."""
+        raw = self._read_raw(name)
+        attribute = self._schema_of().attributes[name]
+        if raw is None:
+            return attribute.default() if callable(attribute.default) else attribute.default
+        return None if NULL in raw else attribute.deserialize(attribute.get_value(raw))
 
     def _stored_key(self) -> dict[str, str]:
         """The item's primary key, derived afresh and held against the one it was read under."""
-        schema = self._schema_of()
-        self._derive(derived_values(schema, schema.key_values(self)))
-        texts = self._key_texts()
-        assert texts is not None
-        return texts
+        schema, layout = self._schema_of(), self._layout_of()
+        # Only the primary key: an index key that cannot be built must not stand in the way of mending it.
+        values = schema.to_keys({name: getattr(self, name) for name in schema.primary.attributes})
+        partition, sort = schema.primary.build(values)
+        key = {layout.partition_name: partition, layout.sort_name: str(sort)}
+        self._refuse_other_key(key)
+        return key
 
     def _get_hash_range_key_serialized_values(self) -> tuple[Any, Any | None]:
         key, layout = self._stored_key(), self._layout_of()

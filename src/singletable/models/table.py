@@ -6,20 +6,23 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
+from pynamodb.exceptions import DeleteError, PutError
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import DeclarationError, InvalidConditionError, MissingAttributesError
 from singletable.models import writing
 from singletable.models.binding import Binding, bind, connection_of
-from singletable.models.conditions import check_filter
+from singletable.models.conditions import check_filter, read_question
 from singletable.models.description import TableDescription, describe
 from singletable.models.key import BoundKey, Unknown
 from singletable.models.schema import PRIMARY
 from singletable.models.stored import StoredItem
 from singletable.models.targets import TableSender, collection_target, load, target_of, whole_table
-from singletable.requests import Get, Query, Scan, Settings, TableConnection, UnknownItem, make_query
+from singletable.requests import Get, Query, Scan, TableConnection, UnknownItem, make_query
 from singletable.requests.batch import fetch_items, put_items
+from singletable.requests.query import check_options
 from singletable.requests.results import unknown_item
+from singletable.requests.sending import translate_any
 from singletable.requests.types import Item
 
 __all__ = ["Table"]
@@ -49,7 +52,8 @@ class Table(StoredItem):
         class Meta:
             billing_mode = PAY_PER_REQUEST_BILLING_MODE
 
-    _settings: ClassVar[Settings | None] = None
+    _bindings: ClassVar[tuple[Binding, ...]] = ()
+    _unbound_name: ClassVar[str] = ""
     _table_connection: ClassVar[TableConnection | None] = None
 
     # --- reading ------------------------------------------------------------------
@@ -118,10 +122,17 @@ class Table(StoredItem):
         """
         name = index if index is None or isinstance(index, str) else index.Meta.index_name
         target = collection_target(cls._table_class(), entities, name)
-        target.key.refuse_unexpected(attributes, target.key.attributes)
+        equals, _, loose = read_question(entities[0]._schema_of(), target, (), attributes, None)
+        if loose is not None:
+            raise InvalidConditionError(
+                f"{target.key.label}: the partition key {target.key.partition.text!r} only holds a bucket or a shard"
+                " of what was given, and rows of other values share it.",
+                remedy="Ask each entity for itself.",
+                index=name,
+            )
         return make_query(
             target,
-            entities[0]._schema_of().to_keys(attributes),
+            equals,
             None,
             descending=descending,
             limit=limit,
@@ -146,7 +157,8 @@ class Table(StoredItem):
             raise DeclarationError(f"{cls.__name__} has no entities to scan for.", rule="ST108", entity=cls.__name__)
         target: Any = whole_table(cls._table_class(), mine)
         if filter is not None and cls._schema is not None:
-            check_filter(cls._schema, target, filter)
+            check_filter(cls._schema, target, filter, scanning=True)
+        check_options(limit, unknown)
         return Scan(target, filter, limit, segment, segments, consistent, unknown)
 
     @classmethod
@@ -201,6 +213,8 @@ class Table(StoredItem):
         """
         names = self._schema_of().primary.attributes
         fresh = self.get(consistent=consistent_read, **{name: getattr(self, name) for name in names})
+        if type(fresh) is not type(self):
+            raise target_of(type(self), PRIMARY).absent(f"{self!r} is a {type(fresh).__name__} by now.")
         vars(self).update(vars(fresh))
 
     # --- writing ------------------------------------------------------------------
@@ -220,9 +234,41 @@ class Table(StoredItem):
             KeyChangeError: The primary key is another than the one it was read under.
             PutError: The condition does not hold (PynamoDB's).
         """
-        answer = super().save(condition, add_version_condition=add_version_condition)
-        self._remember_key()
+        try:
+            answer = super().save(condition, add_version_condition=add_version_condition)
+        except PutError as error:
+            if error.cause_response_code == "ConditionalCheckFailedException":
+                raise
+            raise translate_any(error) from error
+        self._remember(self._outgoing)
         return answer
+
+    def delete(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> Any:
+        """Delete the item.
+
+        Raises:
+            KeyChangeError: The primary key is another than the one it was read under.
+            DeleteError: The condition does not hold (PynamoDB's).
+        """
+        try:
+            return super().delete(condition, add_version_condition=add_version_condition)
+        except DeleteError as error:
+            if error.cause_response_code == "ConditionalCheckFailedException":
+                raise
+            raise translate_any(error) from error
+
+    def get_update_kwargs_from_instance(
+        self, actions: list[Any], condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """What PynamoDB's TransactWrite sends for an update; it holds to what `update(actions=...)` does.
+
+        Raises:
+            StaleKeyError: An action touches what a key depends on.
+        """
+        writing.refuse_derived(self, actions)
+        required = writing.must_exist(self)
+        condition = required if condition is None else required & condition
+        return super().get_update_kwargs_from_instance(list(actions), condition, *args, **kwargs)
 
     def update(
         self,
@@ -259,7 +305,9 @@ class Table(StoredItem):
     @classmethod
     def load_all(cls, entities: Iterable[Table]) -> Any:
         """Put many entities, 25 in a request; yields how many each request wrote."""
-        return put_items(TableSender(cls._table_class()), (entity.serialize() for entity in entities))
+        layout = cls._layout_of()
+        primary = (layout.partition_name, layout.sort_name)
+        return put_items(TableSender(cls._table_class()), (entity.serialize() for entity in entities), primary)
 
     # --- the table ----------------------------------------------------------------
 

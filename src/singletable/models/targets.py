@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from singletable.errors import (
-    InvalidConditionError,
-    ItemDoesNotExist,
-    KeyParseError,
-    UnknownItemError,
-)
+from singletable.errors import InvalidConditionError, ItemDoesNotExist
 from singletable.keys import CompositeKey
 from singletable.models.layout import TableLayout
-from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
 from singletable.requests.sending import send
 from singletable.requests.types import Item, Params, Target, UnknownItem
 
@@ -102,12 +97,15 @@ def _target(table: type[Table], entities: Sequence[type[T]], key: CompositeKey) 
         partition_name=partition_name,
         sort_name=sort_name,
         primary=(layout.partition_name, layout.sort_name),
-        whole=projected is None or all(_holds(projected, table._schemas()[each]) for each in types),
+        # Only a projection of everything also holds what no model knows.
+        whole=projected is None,
         projected=projected,
         type_name=layout.type_name if visible and layout.type_name not in keys_here else None,
         types=types,
         load=_loader(table, tuple(entities)),
-        read_keys=_key_reader(table, entities[0], key, layout),
+        read_keys=key_reader(table, types, key.index),
+        keys_tell=visible or keys_tell_apart(table, types),
+        local=key.index is not None and layout.indexes[key.index].local,
         absent=_absence(entities[0]),
     )
 
@@ -118,13 +116,6 @@ def _projected(layout: TableLayout, index: str | None) -> frozenset[str] | None:
     held = layout.indexes[index]
     names = (layout.partition_name, layout.sort_name, held.partition_name, held.sort_name, *held.included)
     return frozenset(name for name in names if name)
-
-
-def _holds(projected: frozenset[str], schema: EntitySchema) -> bool:
-    stored = set(schema.stored_names) | {schema.layout.type_name}
-    if schema.expiry:
-        stored.add(schema.expiry.stored_name)
-    return stored <= projected
 
 
 def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item], T | UnknownItem | None]:
@@ -146,54 +137,8 @@ def load(table: type[Table], item: Item) -> Table | UnknownItem:
     says = item.get(layout.type_name, {}).get("S")
     schema = table._schemas().get(str(says)) if says is not None else None
     if schema is None:
-        key = tuple(
-            next(iter(item.get(name, {"S": None}).values())) for name in (layout.partition_name, layout.sort_name)
-        )
-        return UnknownItem(says, (key[0], key[1]), item)
+        return unknown_of(layout, item)
     return schema.entity._from_item(item)
-
-
-def _key_reader(
-    table: type[Table], entity: type[Table], key: CompositeKey, layout: TableLayout
-) -> Callable[[Item], dict[str, Any] | None]:
-    def read(row: Item) -> dict[str, Any] | None:
-        schema = entity._schema_of()
-        says = row.get(layout.type_name, {}).get("S")
-        if says is None or says == schema.discriminator:
-            try:
-                values = _parse(schema.primary, row, layout)
-                if key.index is not None and key.name != "collection":
-                    values |= _parse(key, row, layout)
-                return schema.from_keys(values)
-            except KeyParseError:
-                if says is not None:
-                    raise
-        if _is_known(table, says, row, layout):
-            return None
-        raise UnknownItemError(
-            "A row's keys are of no entity of this table.",
-            remedy="Deploy the models that know it; other code may have written it.",
-            entity_type=says,
-        )
-
-    return read
-
-
-def _parse(key: CompositeKey, row: Item, layout: TableLayout) -> dict[str, Any]:
-    partition_name, sort_name = layout.names_at(key.index)
-    return key.parse(row[partition_name]["S"], row[sort_name]["S"] if sort_name else None)
-
-
-def _is_known(table: type[Table], says: str | None, row: Item, layout: TableLayout) -> bool:
-    if says is not None:
-        return says in table._schemas()
-    for schema in table._schemas().values():
-        try:
-            _parse(schema.keys[PRIMARY], row, layout)
-        except KeyParseError:
-            continue
-        return True
-    return False
 
 
 def _absence(entity: type[Table]) -> Callable[[str], ItemDoesNotExist]:

@@ -17,7 +17,10 @@ from pynamodb.expressions.update import Action
 from singletable.errors import (
     AlreadyExists,
     ConcurrentUpdateError,
+    InvalidConditionError,
+    InvalidValueError,
     KeyChangeError,
+    SingletableError,
     StaleKeyError,
     UnexpectedAttributesError,
 )
@@ -30,7 +33,7 @@ from singletable.requests.write import Put, Update
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["apply", "create", "derived_values", "update"]
+__all__ = ["apply", "create", "derived_values", "must_exist", "refuse_derived", "serialize", "update"]
 
 T = TypeVar("T", bound="Table")
 
@@ -43,15 +46,10 @@ def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str,
         if index.sort_name:
             derived[index.sort_name] = None
     for key in schema.keys.values():
-        partition_name, sort_name = schema.layout.names_at(key.index)
-        built = (
-            key.build({name: values.get(name) for name in key.attributes}) if key.index is None else key.derive(values)
-        )
-        if built is None:
-            continue
-        derived[partition_name] = built[0]
-        if sort_name:
-            derived[sort_name] = built[1]
+        built = key.build(key.pick(values)) if key.index is None else key.derive(values)
+        for stored, text in zip(schema.layout.names_at(key.index), built or (), strict=False):
+            if stored is not None:
+                derived[stored] = text
     # An index may be on the discriminator, which every item has by itself.
     derived.pop(schema.layout.type_name, None)
     return derived
@@ -77,14 +75,14 @@ def create(instance: Table) -> None:
             entity=type(instance).__name__,
         ) from None
     instance.update_local_version_attribute()  # type: ignore[no-untyped-call]
-    instance._remember_key()
+    instance._remember(item)
 
 
 def update(instance: Table, values: Mapping[str, Any], condition: PynamoCondition | None) -> None:
     """Set attributes of a stored item, and the derived ones with them.
 
-    Where a derived value also depends on attributes that are not set here, the request is conditional
-    on those being what the instance holds.
+    Where a derived value also depends on attributes that are not set here, it is derived from what the
+    instance was read with, and the request is conditional on those still being stored.
     """
     schema = instance._schema_of()
     unknown = tuple(name for name in values if name not in schema.attributes)
@@ -95,18 +93,29 @@ def update(instance: Table, values: Mapping[str, Any], condition: PynamoConditio
             entity=schema.name,
             unexpected=unknown,
         )
+    _refuse_version(instance, schema, values)
     _refuse_key_change(instance, schema, values)
-    actions = [_assign(schema, name, value) for name, value in values.items()]
-    derived_actions, guards = _follow(instance, schema, values)
-    _write(instance, [*actions, *derived_actions], guards, condition)
+    actions = {schema.attributes[name].attr_name: _assign(schema, name, value) for name, value in values.items()}
+    derived, guards = _follow(instance, schema, values)
+    _write(instance, [*(actions | derived).values()], guards, condition)
 
 
 def apply(instance: Table, actions: Sequence[Action], condition: PynamoCondition | None) -> None:
     """PynamoDB's update actions, where they touch nothing that a derived attribute depends on."""
+    refuse_derived(instance, actions)
+    _write(instance, list(actions), [], condition)
+
+
+def refuse_derived(instance: Table, actions: Sequence[Action]) -> None:
+    """Refuse update actions on derived attributes and on what they are derived from.
+
+    Raises:
+        StaleKeyError: An action touches one.
+    """
     schema = instance._schema_of()
     watched = {schema.attributes[name].attr_name for key in schema.keys.values() for name in key.sources}
     if schema.expiry:
-        watched.add(schema.attributes[schema.expiry.after].attr_name)
+        watched |= {schema.attributes[schema.expiry.after].attr_name, schema.expiry.stored_name}
     watched |= set(schema.layout.key_names) | {schema.layout.type_name}
     for action in actions:
         stored = action.values[0].path[0].partition("[")[0]  # type: ignore[attr-defined]  # a Path
@@ -117,11 +126,30 @@ def apply(instance: Table, actions: Sequence[Action], condition: PynamoCondition
                 entity=schema.name,
                 attribute=schema.stored_names.get(stored),
             )
-    _write(instance, list(actions), [], condition)
+
+
+def must_exist(instance: Table) -> PynamoCondition:
+    """The condition that an item is stored, and still of the instance's type: an update never creates one."""
+    schema = instance._schema_of()
+    of_type: PynamoCondition = Path([schema.layout.type_name]) == schema.discriminator
+    return Path([schema.layout.partition_name]).exists() & of_type  # type: ignore[no-any-return]
+
+
+def _refuse_version(instance: Table, schema: EntitySchema, values: Mapping[str, Any]) -> None:
+    version = instance._version_attribute_name
+    if version is not None and version in values:
+        raise UnexpectedAttributesError(
+            f"{schema.name}.{version} is a version, and counts by itself.",
+            remedy="Leave it out.",
+            entity=schema.name,
+            unexpected=(version,),
+        )
 
 
 def _refuse_key_change(instance: Table, schema: EntitySchema, values: Mapping[str, Any]) -> None:
-    changed = [name for name in schema.primary.sources if name in values and values[name] != getattr(instance, name)]
+    given = schema.to_keys({name: values[name] for name in schema.primary.attributes if name in values})
+    held = schema.to_keys({name: getattr(instance, name) for name in given})
+    changed = [name for name, value in given.items() if value != held[name]]
     if changed:
         raise KeyChangeError(
             f"{schema.name}: {', '.join(changed)} is part of the primary key and cannot be updated.",
@@ -133,38 +161,73 @@ def _refuse_key_change(instance: Table, schema: EntitySchema, values: Mapping[st
 
 def _assign(schema: EntitySchema, name: str, value: Any) -> Action:
     attribute = schema.attributes[name]
+    path = Path([attribute.attr_name])
+    serialized = None if value is None else serialize(schema, name, value)
+    if serialized is not None:
+        # Given with its type, since PynamoDB takes a dict such as {"S": "x"} for already serialised.
+        return path.set({attribute.attr_type: serialized})
+    if not attribute.null:
+        raise InvalidValueError(
+            f"{schema.name}.{name} cannot be None.",
+            remedy="Give a value, or declare the attribute with null=True.",
+            entity=schema.name,
+            attribute=name,
+        )
     # PynamoDB's attr.set(None) would write NULL, which is not "absent" to an index or a condition.
-    return attribute.remove() if value is None else attribute.set(value)
+    return path.remove()
+
+
+def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
+    """An attribute's value as it is stored.
+
+    Raises:
+        InvalidValueError: The attribute cannot hold it.
+    """
+    attribute = schema.attributes[name]
+    try:
+        return attribute.serialize(value)
+    except SingletableError:
+        raise
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidValueError(
+            f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
+            f" ({type(error).__name__}).",
+            entity=schema.name,
+            attribute=name,
+        ) from error
 
 
 def _follow(
     instance: Table, schema: EntitySchema, values: Mapping[str, Any]
-) -> tuple[list[Action], list[PynamoCondition]]:
-    """The actions on derived attributes, and the conditions on sources that the update does not set."""
-    held = schema.key_values(instance)
-    after = derived_values(schema, {**held, **schema.to_keys({n: v for n, v in values.items() if n in held})})
-    actions: list[Action] = []
-    untouched: set[str] = set()
+) -> tuple[dict[str, Action], list[PynamoCondition]]:
+    """The actions on derived attributes, by stored name, and the conditions on sources that are not set."""
+    actions: dict[str, Action] = {}
+    untouched: dict[str, None] = {}
+    own = (schema.layout.partition_name, schema.layout.sort_name, schema.layout.type_name)
     for name, key in schema.keys.items():
         if name == PRIMARY or not set(key.sources) & set(values):
             continue
-        for stored in filter(None, schema.layout.names_at(key.index)):
-            if stored in (schema.layout.partition_name, schema.layout.sort_name, schema.layout.type_name):
-                continue
-            text = after[stored]
-            path = Path([stored])
-            actions.append(path.remove() if text is None else path.set(text))
-        untouched |= set(key.sources) - set(values)
+        sources = {source: values.get(source, instance._read_value(source)) for source in key.sources}
+        derived = key.derive(schema.to_keys(sources)) or (None, None)
+        for stored, text in zip(schema.layout.names_at(key.index), derived, strict=True):
+            if stored is not None and stored not in own:
+                actions[stored] = Path([stored]).remove() if text is None else Path([stored]).set(text)
+        untouched |= dict.fromkeys(source for source in key.sources if source not in values)
     expiry = schema.expiry
     if expiry and expiry.after in values:
         seconds = expiry.derive(values[expiry.after])
         path = Path([expiry.stored_name])
-        actions.append(path.remove() if seconds is None else path.set(seconds))
-    untouched -= set(schema.primary.sources)
-    guards = []
-    for name in sorted(untouched):
-        attribute, value = schema.attributes[name], getattr(instance, name)
-        guards.append(attribute.does_not_exist() if value is None else attribute == value)
+        actions[expiry.stored_name] = path.remove() if seconds is None else path.set(seconds)
+    # The primary key, under which the item is found, fixes what it is made of.
+    untouched = {source: None for source in untouched if source not in schema.primary.recoverable}
+    guards: list[PynamoCondition] = []
+    for source in untouched:
+        attribute = schema.attributes[source]
+        path, stored_value = Path([attribute.attr_name]), instance._read_raw(source)
+        guards.append(path.does_not_exist() if stored_value is None else path == stored_value)
+        if stored_value is None and instance._read_value(source) is not None:
+            # A default that is not stored: the key is made of it, so it must be.
+            actions[attribute.attr_name] = _assign(schema, source, instance._read_value(source))
     return actions, guards
 
 
@@ -175,8 +238,12 @@ def _write(
     condition: PynamoCondition | None,
 ) -> None:
     table = instance._table_class()
-    layout = table._layout_of()
-    required = Path([layout.partition_name]).exists()
+    if condition is not None and not isinstance(condition, PynamoCondition):
+        raise InvalidConditionError(
+            f"condition= was given a {type(condition).__name__}, which is no condition.",
+            remedy="Use for example condition=Order.total > 10.",
+        )
+    required = must_exist(instance)
     version = instance._handle_version_attribute(actions=actions)
     for guard in (*guards, version, condition):
         if guard is not None:
@@ -187,15 +254,21 @@ def _write(
     except ClientError as error:
         if error_code(error) != "ConditionalCheckFailedException":
             raise
-        if standing_item(error) is None:
-            raise instance.DoesNotExist(  # type: ignore[call-arg]  # the class that the metaclass made
-                f"{instance!r} does not exist; nothing was written.",
-                remedy="Use create() to write it first.",
-                entity=type(instance).__name__,
-            ) from None
-        raise ConcurrentUpdateError(
-            f"{instance!r} was changed by another writer, or does not meet the condition; nothing was written.",
-            remedy="refresh() it and try again.",
-            entity=type(instance).__name__,
-        ) from None
+        raise _refused(instance, standing_item(error)) from None
     instance.deserialize(item)
+
+
+def _refused(instance: Table, standing: Item | None) -> SingletableError:
+    schema = instance._schema_of()
+    if standing is None or standing.get(schema.layout.type_name) != {"S": schema.discriminator}:
+        what = "does not exist" if standing is None else "is another entity by now"
+        return instance.DoesNotExist(  # type: ignore[call-arg,return-value]  # the class that the metaclass made
+            f"{instance!r} {what}; nothing was written.",
+            remedy="Use create() to write it first.",
+            entity=schema.name,
+        )
+    return ConcurrentUpdateError(
+        f"{instance!r} was changed by another writer, or does not meet the condition; nothing was written.",
+        remedy="refresh() it and try again.",
+        entity=schema.name,
+    )

@@ -54,16 +54,31 @@ def fetch_items(
     return [found.get(_identity(key, primary)) for key in keys]
 
 
-def put_items(sender: Sender, items: Iterable[Item]) -> Iterator[int]:
+def put_items(sender: Sender, items: Iterable[Item], primary: tuple[str, ...]) -> Iterator[int]:
     """Write items, 25 in a request; yields how many each request wrote.
+
+    Two items with one key never go into one request, which DynamoDB would refuse; the later one wins.
 
     Raises:
         BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
     """
-    for chunk in chunked(items, WRITE_LIMIT):
+    for chunk in _distinct_chunks(items, primary):
         for _ in _rounds(sender, "BatchWriteItem", [{"PutRequest": {"Item": item}} for item in chunk]):
             pass
         yield len(chunk)
+
+
+def _distinct_chunks(items: Iterable[Item], primary: tuple[str, ...]) -> Iterator[list[Item]]:
+    chunk: list[Item] = []
+    seen: set[tuple[Any, ...]] = set()
+    for item in items:
+        if len(chunk) == WRITE_LIMIT or _identity(item, primary) in seen:
+            yield chunk
+            chunk, seen = [], set()
+        chunk.append(item)
+        seen.add(_identity(item, primary))
+    if chunk:
+        yield chunk
 
 
 def _rounds(sender: Sender, operation: str, pending: list[Any], *, consistent: bool = False) -> Iterator[list[Item]]:

@@ -16,7 +16,7 @@ from singletable.requests.types import E, Params, Target, UnknownItem
 __all__ = ["Get"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Get(Generic[E]):
     """The item with a primary key. `one()` sends it and raises if there is none.
 
@@ -29,6 +29,10 @@ class Get(Generic[E]):
     target: Target[E]
     equals: Mapping[str, Any]
     consistent: bool = False
+
+    def __repr__(self) -> str:
+        # Values may be personal; the explanation hides those.
+        return f"<Get {self.target.key.label}: {self.explain().key_condition}>"
 
     def params(self) -> Params:
         """The request, as the arguments of DynamoDB's GetItem; nothing is sent."""

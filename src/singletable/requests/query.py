@@ -16,15 +16,15 @@ from singletable.requests.cursor import fingerprint, open_cursor, write_cursor
 from singletable.requests.explanation import Explanation, explain
 from singletable.requests.expressions import Placeholders, key_condition
 from singletable.requests.partitions import partition_groups
-from singletable.requests.results import Page, Results, Row, fetched, rows
-from singletable.requests.types import E, Item, Params, Target
+from singletable.requests.results import Page, Results, Row, fetched, rows, unknown_item
+from singletable.requests.types import E, Item, Params, Target, UnknownItem
 
-__all__ = ["Query", "make_query"]
+__all__ = ["Query", "check_options", "make_query"]
 
 _MOST_TYPES_IN_FILTER = 100
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Query(Generic[E]):
     """Items of one partition (or of a series of buckets, or of all shards), as a value.
 
@@ -60,6 +60,10 @@ class Query(Generic[E]):
     def key(self) -> CompositeKey:
         """The key that is asked."""
         return self.target.key
+
+    def __repr__(self) -> str:
+        # Values may be personal; the explanation hides those.
+        return f"<Query {self.key.label}: {self.explain().key_condition}>"
 
     # --- the plan -----------------------------------------------------------------
 
@@ -147,10 +151,10 @@ class Query(Generic[E]):
         return found[0] if found else None
 
     def count(self) -> int:
-        """How many items there are, at most `limit`. DynamoDB reads them all to count them."""
+        """How many items of these entities there are, at most `limit`. DynamoDB reads them all to count them."""
         target = self.target
         if target.type_name is None or len(target.types) > _MOST_TYPES_IN_FILTER:
-            return sum(1 for _ in (self if target.whole else self.keys()))
+            return sum(1 for _ in attrs.evolve(self, unknown="skip").keys())  # noqa: SIM118 - a query is no dict
         count = 0
         types = Path([target.type_name]).is_in(*target.types)
         counting = attrs.evolve(self, filter=types if self.filter is None else self.filter & types)
@@ -177,7 +181,12 @@ class Query(Generic[E]):
         """
         if size < 1:
             raise InvalidConditionError(f"A page of {size} items cannot be asked for.", value=size)
-        bound = fingerprint(attrs.evolve(self, limit=None).params())
+        if self.limit is not None:
+            raise InvalidConditionError(
+                f"{self.key.label}: a query with limit={self.limit} has no pages.",
+                remedy="Leave limit out; page() is given the size of a page.",
+            )
+        bound = fingerprint(self.params())
         last = {} if cursor is None else open_cursor(bound, cursor)
         # One more than the page holds is asked for, to know whether there is a next page.
         results = self._results(None, want=size + 1, last=last)
@@ -191,10 +200,25 @@ class Query(Generic[E]):
         return Page(items, None)
 
     def keys(self) -> Iterator[dict[str, Any]]:
-        """The attributes that the rows' keys hold, without fetching items; projections are left out."""
-        found = (self.target.read_keys(row.item) for row in rows(self, self.limit, 0, {}))
+        """The attributes that the rows' keys hold; projections are left out.
+
+        Items are fetched only where an index does not hold their type and a class shares its keys with
+        its subclass, so that the keys do not say which of the two a row is of.
+        """
+        found = rows(self, self.limit, 0, {})
+        if not self.target.keys_tell:
+            found = fetched(self.target, found, self.limit, consistent=self.consistent)
         # islice stops at the limit without looking for one row more, which might be another request.
-        yield from islice((values for values in found if values is not None), self.limit)
+        yield from islice(self._read_keys(found), self.limit)
+
+    def _read_keys(self, found: Iterator[Row]) -> Iterator[dict[str, Any]]:
+        for row in found:
+            values = self.target.read_keys(row.item)
+            if isinstance(values, UnknownItem):
+                if self.unknown == "raise":
+                    raise unknown_item(values)
+            elif values is not None:
+                yield values
 
     # --- inside -------------------------------------------------------------------
 
@@ -227,6 +251,18 @@ class Query(Generic[E]):
         )
 
 
+def check_options(limit: Any, unknown: Any) -> None:
+    """Refuse a limit below 1, and a word for unknown items that is none.
+
+    Raises:
+        InvalidConditionError: One of them cannot be meant.
+    """
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise InvalidConditionError(f"A limit of {limit!r} items cannot be asked for.", remedy="Give 1 or more.")
+    if unknown not in ("raise", "yield", "skip"):
+        raise InvalidConditionError(f"unknown={unknown!r} is none of 'raise', 'yield', 'skip'.")
+
+
 def make_query(
     target: Target[E],
     equals: Mapping[str, Any],
@@ -253,16 +289,8 @@ def make_query(
             index=key.index,
             attribute=condition.attribute,
         )
-    if condition is not None and condition.operator == "=":
-        if condition.attribute in equals:
-            raise InvalidConditionError(f"{key.label}: {condition.attribute} is given twice.")
-        equals, condition = {**equals, condition.attribute: condition.values[0]}, None
-    limit = options.get("limit")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidConditionError(f"A limit of {limit!r} items cannot be asked for.", remedy="Give 1 or more.")
-    if options.get("unknown", "raise") not in ("raise", "yield", "skip"):
-        raise InvalidConditionError(f"unknown={options['unknown']!r} is none of 'raise', 'yield', 'skip'.")
-    if options.get("consistent") and key.index is not None:
+    check_options(options.get("limit"), options.get("unknown", "raise"))
+    if options.get("consistent") and key.index is not None and not target.local:
         raise InvalidConditionError(
             f"{key.label} is on a global index, which DynamoDB cannot read consistently.",
             remedy="Leave consistent out, or read by the primary key.",

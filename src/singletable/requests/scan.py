@@ -30,7 +30,7 @@ class Scan(Generic[E]):
     """
 
     target: Target[E]
-    filter: PynamoCondition | None = None
+    filter: PynamoCondition | None = attrs.field(default=None, repr=False)
     limit: int | None = None
     segment: int = 0
     segments: int = 1

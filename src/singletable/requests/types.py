@@ -38,12 +38,12 @@ class UnknownItem:
 
     Args:
         entity_type: What the item says it is; None where it says nothing.
-        key: Its partition key and sort key.
+        key: Its partition key and sort key; like the rest of it, not shown by repr.
         item: All of it, as DynamoDB sent it.
     """
 
     entity_type: str | None
-    key: tuple[Any, Any]
+    key: tuple[Any, Any] = attrs.field(repr=False)
     item: Item = attrs.field(repr=False)
 
 
@@ -63,6 +63,8 @@ class Target(Generic[E]):
         types: The discriminators of the entities that are asked for.
         load: An item as an entity, or as `UnknownItem`; None where it is of another known entity.
         read_keys: The attributes that a row's keys hold; None where they are another entity's.
+        keys_tell: Whether a row's keys say which entity it is of.
+        local: Whether the key is on a local index, which can be read consistently.
         absent: The error for an item that is not there, from a message.
     """
 
@@ -76,7 +78,9 @@ class Target(Generic[E]):
     type_name: str | None
     types: tuple[str, ...]
     load: Callable[[Item], E | UnknownItem | None] = attrs.field(eq=False, repr=False)
-    read_keys: Callable[[Item], dict[str, Any] | None] = attrs.field(eq=False, repr=False)
+    read_keys: Callable[[Item], dict[str, Any] | UnknownItem | None] = attrs.field(eq=False, repr=False)
+    keys_tell: bool
+    local: bool
     absent: Callable[[str], ItemDoesNotExist] = attrs.field(eq=False, repr=False)
 
     @property

@@ -28,7 +28,7 @@ class Put:
 
     sender: Sender = attrs.field(eq=False)
     item: Item = attrs.field(repr=False)
-    condition: PynamoCondition | None = None
+    condition: PynamoCondition | None = attrs.field(default=None, repr=False)
 
     def params(self) -> Params:
         """The request, as the arguments of DynamoDB's PutItem; nothing is sent."""
@@ -56,8 +56,8 @@ class Update:
 
     sender: Sender = attrs.field(eq=False)
     key: Item = attrs.field(repr=False)
-    actions: Sequence[Action]
-    condition: PynamoCondition
+    actions: Sequence[Action] = attrs.field(repr=False)
+    condition: PynamoCondition = attrs.field(repr=False)
 
     def params(self) -> Params:
         """The request, as the arguments of DynamoDB's UpdateItem; nothing is sent."""
