@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from singletable.cli.engines import Place, fresh_table, place_options
-from singletable.cli.project import find_project
+from singletable.cli.project import find_project, users_code
 from singletable.cli.report import Answer, Outcome, print_outcome, print_summary
 from singletable.errors import ProjectError
 from singletable.models import Table
@@ -77,12 +77,8 @@ def _sample_entities(name: str, function: Callable[..., Any], data: Path | None)
         raise ProjectError(
             f"The sample {name!r} is read from files.", remedy="Say where they are: --data DIR.", value=name
         )
-    try:
+    with users_code(f"The sample {name!r} cannot be read"):
         entities = list(function(data=data) if wants_data and data is not None else function())
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise ProjectError(
-            f"The sample {name!r} cannot be read: {type(error).__name__}: {error}.", value=name
-        ) from None
     foreign = next((entity for entity in entities if not isinstance(entity, Table)), None)
     if foreign is not None or not entities:
         yields = f"a {type(foreign).__name__}" if entities else "nothing"
@@ -95,6 +91,8 @@ def _refuse_twins(name: str, entities: list[Table]) -> None:
     """Two entities under one key would leave one item, and every answer would seem wrong."""
     seen: Counter[tuple[str, ...]] = Counter()
     for entity in entities:
+        with users_code(f"The sample {name!r} yields an entity that cannot be stored"):
+            entity.serialize()
         key = tuple(entity._stored_key().values())
         seen[key] += 1
         if seen[key] > 1:
@@ -126,7 +124,9 @@ def _ask(pattern: AccessPattern[..., Any], entities: list[Table]) -> Outcome:
     if arguments is None:
         return Outcome(pattern, None, ())
     answers = []
-    for request in requests_of(pattern, pattern(**arguments)):
+    with users_code(f"The access pattern {pattern.name} cannot be asked"):
+        requests = requests_of(pattern, pattern(**arguments))
+    for request in requests:
         with measure() as usage:
             items = request.all()
         answers.append(Answer(request, items, attrs.evolve(usage), agrees(request, items, entities)))

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 import click
@@ -17,6 +18,7 @@ from singletable.models import Table
 
 __all__ = ["Place", "fresh_table", "place_options"]
 
+_SCHEMES = ("http", "https")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -65,10 +67,19 @@ def place_options(command: F) -> F:
     ) -> Any:
         if engine == "embedded" and endpoint_url:
             raise click.UsageError("--engine embedded and --endpoint-url name two places.")
+        if endpoint_url is not None and not _is_url(endpoint_url):
+            raise click.BadParameter(f"{endpoint_url!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
         engine = engine or ("dynamodb" if endpoint_url or profile else "embedded")
+        if engine == "embedded" and table_name:
+            raise click.UsageError("The embedded engine has a table of its own; --table is for others.")
         return command(place=Place(engine, endpoint_url, table_name, region, profile), **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
+
+
+def _is_url(text: str) -> bool:
+    url = urlsplit(text)
+    return url.scheme in _SCHEMES and bool(url.netloc)
 
 
 @contextmanager

@@ -36,9 +36,12 @@ def init_command(name: str) -> None:
     for source in _skeleton():
         # "dot-gitignore" becomes ".gitignore"; ".txt" hides the skeleton's modules from tools that read source.
         target = folder / source[0].removesuffix(".txt").replace("dot-", ".")
-        target.parent.mkdir(parents=True, exist_ok=True)
         text = source[1].replace("@NAME@", folder.name).replace("@REQUIREMENT@", requirement)
-        target.write_text(text, encoding="utf-8")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ProjectError(f"{target} cannot be written: {error.strerror}.", value=str(target)) from None
         written.append(target)
     for path in sorted(written):
         click.echo(f"  {path}")

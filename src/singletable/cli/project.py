@@ -6,14 +6,16 @@ import importlib
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from singletable.check import RULES
 from singletable.errors import ProjectError, SingletableError
 from singletable.models import Table
 
@@ -82,21 +84,29 @@ class Project:
     def _import(self, name: str) -> Any:
         if str(self.root) not in sys.path:
             sys.path.insert(0, str(self.root))
-        try:
+        with users_code(f"Importing {name} failed", self.root):
             return importlib.import_module(name)
-        except SingletableError:
-            raise
-        except Exception as error:
-            raise ProjectError(
-                f"Importing {name} failed{_place(error, self.root)}: {type(error).__name__}: {error}",
-                remedy=f"`python -c 'import {name}'` in {self.root} shows the traceback.",
-                value=name,
-            ) from error
 
     def _import_all(self, package: str) -> None:
         module = self._import(package)
         for each in pkgutil.walk_packages(getattr(module, "__path__", []), prefix=f"{package}."):
             self._import(each.name)
+
+
+@contextmanager
+def users_code(what: str, root: Path | None = None) -> Iterator[None]:
+    """Run code of the project: what it raises is told in a line, with its place, and not as a traceback.
+
+    Raises:
+        ProjectError: It raised something that is no error of singletable's, or wanted to exit.
+    """
+    try:
+        yield
+    except SingletableError:
+        raise
+    except (Exception, SystemExit) as error:
+        place = _place(error, root or Path.cwd())
+        raise ProjectError(f"{what}{place}: {type(error).__name__}: {error}".replace("\n", " ")) from error
 
 
 def find_project(start: Path | None = None) -> Project:
@@ -153,10 +163,10 @@ def _accepted(root: Path, text: str) -> dict[tuple[str, str], str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         head, _, reason = line.partition(":")
         rule, _, where = head.partition(" ")
-        if not where.strip() or not reason.strip():
+        if not where.strip() or not reason.strip() or rule not in RULES:
             raise ProjectError(
                 f"{root / 'setup.cfg'}: the accepted finding {line!r} cannot be read.",
-                remedy="Write `ST203 User.by_status: why it is all right`.",
+                remedy="Write `ST203 User.by_status: why it is all right`, with the id of a rule.",
                 value=line,
             )
         accepted[rule, where.strip()] = reason.strip()

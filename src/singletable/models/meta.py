@@ -57,6 +57,7 @@ class TableMeta(MetaModel):
         discriminator: str | None = None,
         abstract: bool = False,
     ) -> None:
+        _make_way(cast("type[Table]", cls), discriminator)
         try:
             super().__init__(name, bases, namespace, discriminator)
         except ValueError as error:
@@ -71,8 +72,13 @@ class TableMeta(MetaModel):
             table._entities = {}
         elif discriminator is not None:
             public = frozenset(name for name in dir(_root(cls)) if not name.startswith("_"))
-            schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
-            _refuse_second_expiry(table, schema)
+            try:
+                schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
+                _refuse_second_expiry(table, schema)
+            except DeclarationError:
+                # PynamoDB has registered it already, and the mended class must be able to take its place.
+                _forget(table, _stored_discriminator(table))
+                raise
             table._schema = schema
             table._entities[schema.discriminator] = schema
 
@@ -293,6 +299,24 @@ def _stored_discriminator(table: type[Table]) -> str:
     attribute = table._get_discriminator_attribute()
     assert attribute is not None
     return str(attribute.get_discriminator(table))
+
+
+def _make_way(table: type[Table], discriminator: str | None) -> None:
+    """Let a class take the place of an earlier one with its own name: a notebook's cell, run again."""
+    earlier = getattr(table, "_entities", {}).get(discriminator)
+    if earlier is not None and discriminator is not None:
+        old, new = earlier.entity, table
+        if (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__):
+            _forget(old, discriminator)
+            del table._entities[discriminator]
+
+
+def _forget(table: type[Table], discriminator: str) -> None:
+    """Take a class out of what PynamoDB's discriminator attribute knows."""
+    attribute = table._get_discriminator_attribute()
+    assert attribute is not None
+    attribute._class_map.pop(table, None)
+    attribute._discriminator_map.pop(discriminator, None)
 
 
 def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:

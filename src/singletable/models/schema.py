@@ -296,7 +296,9 @@ def _composite(
     return CompositeKey(name, index, partition, sort, _when(name, key, attributes), entity.__name__)
 
 
-def _fixed(name: str, half: str, given: str | None, stored: str | None, fixed: Mapping[str, str | None]) -> str | None:
+def _fixed(
+    name: str, half: str, given: str | None, stored: str | None, fixed: Mapping[str | None, str | None]
+) -> str | None:
     """The template of an index's key that the table has already: its own keys, or the discriminator."""
     if stored not in fixed:
         return given

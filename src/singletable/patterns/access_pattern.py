@@ -60,9 +60,9 @@ class AccessPattern(Generic[P, R]):
         """The annotations of its parameters and of what it returns, resolved."""
         try:
             return get_type_hints(self.function)
-        except NameError as error:
+        except Exception as error:  # resolving annotations evaluates a user's text
             raise PatternError(
-                f"The annotations of {self.name} cannot be resolved: {error}.",
+                f"The annotations of {self.name} cannot be resolved: {type(error).__name__}: {error}.",
                 remedy="Import the names outside of TYPE_CHECKING blocks.",
             ) from None
 

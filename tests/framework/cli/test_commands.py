@@ -227,3 +227,38 @@ def test_the_library_does_not_load_the_command_line():
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("tests/samples.py", "start = ", 'int("x"); start = ', "cannot be read at tests/samples.py"),
+        ("tests/samples.py", "def small()", "def small(need)", "cannot be read"),
+        ("tests/samples.py", 'text=f"Note of day {day}", ', "", "Note.text is None"),
+        ("patterns/notes.py", "return Note.query", "1 / 0; return Note.query", "cannot be asked at patterns/notes.py"),
+        ("patterns/notes.py", "-> Query[Note]", '-> "Query[Note"', "annotations of notes_of_author cannot be resolved"),
+        ("models/__init__.py", '"""\n', '"""\nimport sys; sys.exit(3)\n', "SystemExit"),
+    ],
+)
+def test_faults_of_the_users_code_are_one_line(project, file, old, new, words):
+    """With the place, and no traceback."""
+    path = project / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert_one_line(run("demo", cwd=project), words)
+
+
+def test_options_that_cannot_be_meant(project, tmp_path):
+    """Neither ignored nor passed on to fail later."""
+    for options in (
+        ["--endpoint-url", "notaurl"],
+        ["--table", "other"],
+        ["--engine", "embedded", "--endpoint-url", "http://x"],
+    ):
+        done = run("demo", *options, cwd=project)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    (tmp_path / "file").write_text("")
+    assert_one_line(run("init", "file/sub", cwd=tmp_path), "cannot be written")
+    setup = project / "setup.cfg"
+    setup.write_text(setup.read_text() + "\n[singletable:check]\naccept =\n    ST999 Note.key: why not\n")
+    assert_one_line(run("check", cwd=project), "with the id of a rule")

@@ -81,6 +81,24 @@ def test_the_binding_ends_with_the_block():
     assert AppTable.Meta.table_name == before
 
 
+def test_bindings_may_end_in_any_order():
+    """What is left is where the latest of the others says."""
+    before = AppTable.Meta.table_name
+    one, other = AppTable.bind(table_name="one"), AppTable.bind(table_name="other")
+    one.undo()
+    assert AppTable.Meta.table_name == "other"
+    other.undo()
+    assert AppTable.Meta.table_name == before
+
+
+def test_table_missing_when_writing():
+    """PynamoDB's PutError and DeleteError only where a condition failed."""
+    with embedded(AppTable, create=False):
+        for write in (Account(account_id="a1").save, Account(account_id="a1").create, Account(account_id="a1").delete):
+            with pytest.raises(TableMissing, match="does not exist"):
+                write()
+
+
 def test_table_missing():
     """One sentence and the remedy."""
     with (

@@ -85,3 +85,28 @@ def test_a_bound_that_no_key_can_have_is_refused():
     """1024 bytes are the longest sort key."""
     with pytest.raises(KeyTooLongError, match="1,025 bytes"):
         sort_range(key("{text}"), {}, Condition("text", ">", ("a" * 1025,)))
+
+
+@pytest.mark.parametrize(
+    ("sk", "operator", "values", "wanted"),
+    [
+        ("{text}#{other}", "<=", ("a" * 1024,), KeyRange("<=", ("a" * 1024,))),
+        ("{text}#{other}", "between", ("a", "b" * 1024), KeyRange("between", ("a", "b" * 1024))),
+    ],
+)
+def test_bounds_stay_within_the_size_of_a_key(sk, operator, values, wanted):
+    """The character that is added stands for keys that would be too long to exist."""
+    assert wanted == sort_range(key(sk), {}, Condition("text", operator, values))
+
+
+@pytest.mark.parametrize(
+    ("sk", "operator", "value", "error"),
+    [
+        ("N#{text}", ">", "x" * 1022, KeyTooLongError),
+        ("{text}", "<", "\0", InvalidConditionError),
+    ],
+)
+def test_bounds_that_dynamodb_would_reject_are_refused(sk, operator, value, error):
+    """Too long, or empty."""
+    with pytest.raises(error):
+        sort_range(key(sk, raw=operator == "<"), {}, Condition("text", operator, (value,)))

@@ -9,12 +9,13 @@ from pynamodb.attributes import (
     NumberAttribute,
     UnicodeAttribute,
     UTCDateTimeAttribute,
+    VersionAttribute,
 )
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
 
 from singletable import Expiry, Key, Table
 from singletable.engine import embedded
-from singletable.errors import DeclarationError, InvalidKeyValueError, UnexpectedAttributesError
+from singletable.errors import DeclarationError, InvalidKeyValueError, InvalidValueError, UnexpectedAttributesError
 
 
 class ByName(GlobalSecondaryIndex):
@@ -126,6 +127,13 @@ def test_tables_do_not_share_discriminators():
         ({"x": UnicodeAttribute(attr_name="NamePK")}, "ST110", "stored as 'NamePK', which the table derives"),
         ({"x": UnicodeAttribute(attr_name="ident")}, "ST110", "Two attributes are stored as 'ident'"),
         ({"limit": UnicodeAttribute()}, "ST110", "is an option of query"),
+        ({"item": UnicodeAttribute(null=True)}, "ST110", "'item' is the name of a method of Table"),
+        ({"query": Key(index=ByName, pk="Q", sk="Q")}, "ST110", "'query' is the name of a method"),
+        ({"v": VersionAttribute(), "a": Key(index=ByName, pk="V#{v}", sk="V")}, "ST105", "a VersionAttribute cannot"),
+        ({"n": NumberAttribute(), "a": Key(index=ByName, pk="A", sk="A", when={"n": "1"})}, "ST109", "cannot have"),
+        ({"at": UTCDateTimeAttribute(), "key": Key(pk="M#{at:%Y-%m}", sk="M")}, "ST111", "only as a bucket or a shard"),
+        ({"Meta": type("Meta", (), {"personal": ("emial",)})}, "ST101", "Meta.personal marks emial"),
+        ({"Meta": type("Meta", (), {"personal": "ident"})}, "ST110", "Meta.personal is the text 'ident'"),
     ],
 )
 def test_entities_that_could_not_work(body, rule, message):
@@ -141,6 +149,8 @@ def test_entities_that_could_not_work(body, rule, message):
         ({"again": ByName()}, "ST107", "'ByName' is declared twice"),
         ({"meta": {"key_encoding": "none"}}, "ST107", 'Use "escaped" or "raw"'),
         ({"by_name_pk": UnicodeAttribute()}, "ST110", "is also the name of a key attribute of by_name"),
+        ({"pk": NumberAttribute(hash_key=True, attr_name="PK")}, "ST107", "a key of the table is not text"),
+        ({"name": UnicodeAttribute(attr_name="NameSK")}, "ST107", "is on name, a declared attribute"),
     ],
 )
 def test_tables_that_could_not_work(body, rule, message):
@@ -182,7 +192,9 @@ def test_discriminators_are_unique_and_not_forgotten():
     table = new_table()
     entity(table)
     with pytest.raises(DeclarationError, match="already assigned") as caught:
-        entity(table)
+        type(table)(
+            "Other", (table,), {"ident": UnicodeAttribute(), "key": Key(pk="O#{ident}", sk="O")}, discriminator="E"
+        )
     assert "ST108" == caught.value.rule
     with pytest.raises(DeclarationError, match='has no discriminator.* discriminator="E".*abstract=True'):
         entity(table, discriminator=None)
@@ -281,3 +293,125 @@ def test_expiry_is_epoch_seconds_at_the_top_level():
     assert datetime(2026, 1, 2, 12, tzinfo=timezone.utc) == made(ident="1", at=at).gone
     assert "ttl" not in made(ident="1").serialize()
     assert made(ident="1").gone is None
+
+
+def test_an_inverted_index():
+    """On the table's own keys the other way round: it takes both templates by itself."""
+
+    class Inverted(GlobalSecondaryIndex):
+        class Meta:
+            index_name = "Inverted"
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True, attr_name="SK")
+        sk = UnicodeAttribute(range_key=True, attr_name="PK")
+
+    table = new_table(inverted=Inverted())
+    made = entity(table, other=UnicodeAttribute(), key=Key(pk="E#{ident}", sk="O#{other}"), turned=Key(index=Inverted))
+    with embedded(table):
+        for ident in "ba":
+            made(ident=ident, other="x").create()
+        assert ["a", "b"] == [each.ident for each in made.turned.query(other="x")]
+    assert ("O#x", "E#a") == made.turned.build(ident="a", other="x")
+
+
+def test_indexes_that_share_an_attribute_must_agree():
+    """Otherwise the last key would overwrite the other."""
+
+    class Again(GlobalSecondaryIndex):
+        class Meta:
+            index_name = "Again"
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True, attr_name="NamePK")
+        sk = UnicodeAttribute(range_key=True, attr_name="AgainSK")
+
+    table = new_table(again=Again())
+    by_name = Key(index=ByName, pk="N#{ident}", sk="E")
+    with pytest.raises(DeclarationError, match="share the stored attribute 'NamePK', and derive different texts"):
+        entity(table, by_name=by_name, by_again=Key(index=Again, pk="M#{ident}", sk="E"))
+    made = entity(table, "OTHER", by_name=by_name, by_again=Key(index=Again, pk="N#{ident}", sk="E"))
+    with embedded(table):
+        made(ident="1").create()
+        assert 1 == len(made.by_again.query(ident="1").all())
+
+
+def test_a_mended_class_takes_the_place_of_the_refused_one():
+    """And a notebook's cell can be run again."""
+    table = new_table()
+    with pytest.raises(DeclarationError):
+        entity(table, key=Key(pk="{nothing}", sk="E"))
+    first, second = entity(table), entity(table)
+    assert first is not second
+    assert second is table._schemas()["E"].entity
+
+
+def test_mixins_are_strict_and_mark_personal_attributes():
+    """Whatever line of inheritance an attribute comes by."""
+
+    class Seen:
+        seen = UTCDateTimeAttribute(null=True)
+
+    table = new_table()
+
+    class Base(table, abstract=True):
+        class Meta:
+            personal = ("email",)
+
+        email = UnicodeAttribute(null=True)
+
+    class Person(Seen, Base, discriminator="PERSON"):
+        class Meta:
+            personal = ("phone",)
+
+        ident = UnicodeAttribute()
+        phone = UnicodeAttribute(null=True)
+        key = Key(pk="P#{ident}", sk="P")
+        by_email = Key(index=ByName, pk="E#{email}", sk="P")
+
+    with pytest.raises(InvalidValueError, match="has no time zone"):
+        Person(ident="1", seen=datetime(2026, 1, 1)).serialize()
+    for shown in (
+        repr(Person.by_email.query(email="secret")),
+        Person.by_email.query(email="secret").explain().key_condition,
+    ):
+        assert "secret" not in shown
+
+
+def test_an_attribute_on_the_time_to_live_is_refused():
+    """DynamoDB would expire the items of whichever entity stores a number there."""
+    table = new_table()
+    entity(table, "A", at=UTCDateTimeAttribute(), gone=Expiry(after="at"))
+    with pytest.raises(DeclarationError, match="which is the table's time to live"):
+        type(table)(
+            "Race",
+            (table,),
+            {"ident": UnicodeAttribute(), "secs": NumberAttribute(attr_name="ttl"), "key": Key(pk="R#{ident}", sk="R")},
+            discriminator="RACE",
+        )
+
+
+@pytest.mark.parametrize("days", ["7", None, float("inf"), True])
+def test_an_expiry_is_a_number_of_days(days):
+    """Said where it is written."""
+    with pytest.raises(DeclarationError, match="that is no number of days"):
+        Expiry(after="at", days=days)
+
+
+def test_an_expiry_beyond_time_is_refused():
+    """With the remedy."""
+    made = entity(at=UTCDateTimeAttribute(), gone=Expiry(after="at", days=30))
+    with pytest.raises(InvalidValueError, match="beyond the year 9999"):
+        made(ident="1", at=datetime(9999, 12, 20, tzinfo=timezone.utc)).serialize()
+
+
+def test_keys_are_made_of_what_is_stored():
+    """A user's attribute class may store another value than it is given."""
+
+    class Lower(UnicodeAttribute):
+        def serialize(self, value):
+            return value.lower()
+
+    made = entity(email=Lower(), by_email=Key(index=ByName, pk="M#{email}", sk="E"))
+    assert {"S": "M#ann"} == made(ident="1", email="ANN").serialize()["NamePK"]
+    assert ("M#ann", "E") == made.by_email.build(email="ANN")

@@ -1,18 +1,27 @@
 """Writing: keys and expiry follow the attributes, or the write is refused with the remedy."""
 
+from decimal import Decimal
+
 import pytest
+from pynamodb.attributes import UnicodeAttribute, VersionAttribute
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.operand import Path
 from pynamodb.transactions import TransactWrite
 
+from singletable import Key, Table
+from singletable.engine import embedded
 from singletable.errors import (
     AlreadyExists,
     ConcurrentUpdateError,
+    DeclarationError,
     InvalidConditionError,
+    InvalidValueError,
     KeyChangeError,
     StaleKeyError,
     UnexpectedAttributesError,
 )
 from singletable.models.targets import TableSender
-from tests.framework.app import START, Account, AppTable, Event, Level, event
+from tests.framework.app import START, Account, AppTable, Event, Everything, Level, event
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -141,3 +150,160 @@ def test_delete_and_refresh():
     Event(account_id="a1", seq=1, at=START).delete()
     with pytest.raises(Event.DoesNotExist):
         made.refresh()
+
+
+# --- ways round the derived keys, each of them closed ------------------------------------
+
+
+def test_updates_in_pynamodbs_transactions_hold_to_the_same():
+    """No stale key, no key by hand, and no item out of nothing."""
+    event(1).create()
+
+    def transact(entity, action):
+        with TransactWrite(connection=AppTable._get_connection().connection) as transaction:
+            transaction.update(entity, actions=[action])
+
+    for action in (Event.level.set(Level.WARN), Path("GSI1PK").set("X"), Path("ttl").set(5)):
+        with pytest.raises(StaleKeyError, match="would leave derived keys behind"):
+            transact(event(1), action)
+    with pytest.raises(TransactWriteError):
+        transact(event(9), Path("anything").set("x"))
+    transact(event(1), Event.tags.set({"a"}))
+    assert [1] == [each.seq for each in AppTable.scan()]
+
+
+def test_user_json_is_stored_as_what_it_is():
+    """PynamoDB takes a dict with one type key for already serialised."""
+    made = event(1)
+    made.create()
+    made.update(detail={"S": "x"})
+    assert {"M": {"S": {"S": "x"}}} == stored(made)["detail"]
+    assert "x" == Event.get(account_id="a1", seq=1).detail["S"]
+
+
+def test_a_required_attribute_cannot_be_removed():
+    """The next save would fail."""
+    made = event(1)
+    made.create()
+    with pytest.raises(InvalidValueError, match="Event.at cannot be None. Give a value"):
+        made.update(at=None)
+    with pytest.raises(InvalidValueError, match="Event.at is None"):
+        Event(account_id="a1", seq=2).save()
+
+
+def test_a_wrong_type_is_named():
+    """And nothing is sent."""
+    for attributes, message in (
+        ({"note": 5}, "note=5 cannot stand in the key .*expected text, got int"),
+        ({"detail": {"p": Decimal("1.5")}}, "Event.detail: a MapAttribute cannot be stored|Event.detail: a dict"),
+        ({"tags": 7}, "Event.tags: a int cannot be stored"),
+    ):
+        with pytest.raises(InvalidValueError, match=message):
+            event(1, **attributes).save()
+    with pytest.raises(InvalidConditionError, match="condition= was given a str"):
+        event(1).update(condition="x", note="n")
+
+
+def test_an_item_with_a_value_that_no_key_can_hold_can_be_mended():
+    """Other code wrote it; updates of other attributes, a mending one and a delete all work."""
+    made = Account(account_id="a1", email="e")
+    made.create()
+    item = {**stored(made), "email": {"S": ""}}
+    TableSender(AppTable).send("PutItem", {"TableName": "app", "Item": item})
+    found = Account.get(account_id="a1")
+    found.update(visits=3)
+    found.update(email="f")
+    assert_fresh(found)
+    TableSender(AppTable).send("PutItem", {"TableName": "app", "Item": item})
+    Account.get(account_id="a1").delete()
+    assert [] == AppTable.scan().all()
+
+
+def test_guards_are_on_what_is_stored():
+    """Another spelling of a moment is no other writer."""
+    made = event(1, level=Level.WARN)
+    made.create()
+    spelt = {**stored(made), "at": {"S": "2026-01-01T18:00:00Z"}}
+    TableSender(AppTable).send("PutItem", {"TableName": "app", "Item": spelt})
+    found = Event.get(account_id="a1", seq=1)
+    found.update(level=Level.ERROR)
+    assert stored(found)["GSI1PK"]["S"].startswith("LEVEL#ERROR")
+
+
+def test_a_default_that_is_not_stored_is_stored_with_the_key_made_of_it():
+    """Otherwise the key would be derived from nothing that is stored."""
+
+    class DefaultTable(Table):
+        class Meta:
+            table_name = "defaults"
+
+        gsi1 = Everything()
+
+    class Thing(DefaultTable, discriminator="THING"):
+        ident = UnicodeAttribute()
+        state = UnicodeAttribute(default="NEW")
+        size = UnicodeAttribute(null=True)
+        key = Key(pk="T#{ident}", sk="T")
+        by_state = Key(index=Everything, pk="S#{state}", sk="{size}")
+
+    with embedded(DefaultTable):
+        item = {"PK": {"S": "T#1"}, "SK": {"S": "T"}, "entityType": {"S": "THING"}, "ident": {"S": "1"}}
+        TableSender(DefaultTable).send("PutItem", {"TableName": "defaults", "Item": item})
+        Thing.get(ident="1").update(size="L")
+        (found,) = Thing.by_state.query(state="NEW").all()
+        assert ("NEW", "L") == (found.state, found.size)
+        assert {"S": "NEW"} == TableSender(DefaultTable).send("Scan", {"TableName": "defaults"})["Items"][0]["state"]
+
+
+def test_a_version_counts_by_itself():
+    """Optimistic locking of PynamoDB's works, and the version is no key's."""
+
+    class VersionTable(Table):
+        class Meta:
+            table_name = "versions"
+
+    class Doc(VersionTable, discriminator="DOC"):
+        ident = UnicodeAttribute()
+        text = UnicodeAttribute(null=True)
+        version = VersionAttribute()
+        key = Key(pk="D#{ident}", sk="D")
+
+    with embedded(VersionTable):
+        Doc(ident="1").create()
+        stale, other = Doc.get(ident="1"), Doc.get(ident="1")
+        other.update(text="x")
+        assert (1, 2) == (stale.version, other.version)
+        with pytest.raises(ConcurrentUpdateError):
+            stale.update(text="y")
+        with pytest.raises(UnexpectedAttributesError, match="is a version, and counts by itself"):
+            other.update(version=7)
+    with pytest.raises(DeclarationError, match="a VersionAttribute cannot stand in a key"):
+
+        class Bad(VersionTable, discriminator="BAD"):
+            version = VersionAttribute()
+            key = Key(pk="B#{version}", sk="B")
+
+
+def test_an_item_that_became_another_entity_is_not_touched():
+    """A class and its subclass share their keys on purpose; neither writes into the other's item."""
+
+    class FamilyTable(Table):
+        class Meta:
+            table_name = "family"
+
+    class Base(FamilyTable, discriminator="BASE"):
+        ident = UnicodeAttribute()
+        note = UnicodeAttribute(null=True)
+        key = Key(pk="B#{ident}", sk="B")
+
+    class Special(Base, discriminator="SPECIAL"):
+        pass
+
+    with embedded(FamilyTable):
+        base = Base(ident="1")
+        base.create()
+        Special(ident="1").save()
+        for write in (lambda: base.update(note="x"), lambda: base.update(actions=[Base.note.set("x")]), base.refresh):
+            with pytest.raises(Base.DoesNotExist, match="by now"):
+                write()
+        assert isinstance(Base.get(ident="1"), Special)

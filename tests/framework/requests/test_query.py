@@ -4,8 +4,12 @@ from datetime import timedelta
 
 import attrs
 import pytest
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.expressions.operand import Path
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
 
-from singletable import UnknownItem, measure
+from singletable import IntegerAttribute, Key, Table, UnknownItem, measure
+from singletable.engine import embedded
 from singletable.errors import (
     BatchIncomplete,
     CursorError,
@@ -15,6 +19,7 @@ from singletable.errors import (
     MultipleItemsFound,
     NotProjectedError,
     UnexpectedAttributesError,
+    UnknownItemError,
 )
 from singletable.models.targets import TableSender
 from singletable.requests import batch
@@ -473,3 +478,140 @@ def test_scans(thirty):
     assert sum(len(Event.scan(segment=n, segments=3).all()) for n in range(3)) == 31
     assert len(Event.scan(filter=Event.level == Level.WARN).all()) == 10
     assert len(Event.scan(limit=4).all()) == 4
+
+
+# --- what an attack found ----------------------------------------------------------------
+
+
+class ByHour(LocalSecondaryIndex):
+    class Meta:
+        index_name = "ByHour"
+        projection = AllProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="PK")
+    sk = UnicodeAttribute(range_key=True, attr_name="HourSK")
+
+
+class Listed(GlobalSecondaryIndex):
+    class Meta:
+        index_name = "Listed"
+        projection = KeysOnlyProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="ListPK")
+    sk = UnicodeAttribute(range_key=True, attr_name="ListSK")
+
+
+class OddTable(Table):
+    class Meta:
+        table_name = "odd"
+
+    by_hour = ByHour()
+    listed = Listed()
+
+
+class Odd(OddTable, discriminator="ODD"):
+    group = UnicodeAttribute()
+    ident = IntegerAttribute()
+    at = UTCDateTimeAttribute()
+    price = NumberAttribute(default_for_new=0)
+
+    key = Key(pk="G#{group}", sk="ODD#{ident:03d}")
+    hourly = Key(index=ByHour, sk="{at:%Y-%m-%dT%H}#{ident:03d}")
+    priced = Key(index=Listed, pk="PRICED#{group}", sk="{price:030.2f}#{ident:03d}")
+
+
+class Odder(Odd, discriminator="ODDER"):
+    pass
+
+
+class Even(OddTable, discriminator="EVEN"):
+    group = UnicodeAttribute()
+    ident = IntegerAttribute()
+
+    key = Key(pk="G#{group}", sk="EVEN#{ident:03d}")
+    priced = Key(index=Listed, pk="PRICED#{group}", sk="EVEN#{ident:03d}")
+
+
+@pytest.fixture
+def odd_table():
+    with embedded(OddTable):
+        for number in range(6):
+            kind = Odder if number % 2 else Odd
+            kind(group="g", ident=number, at=START + timedelta(minutes=number)).create()
+            Even(group="g", ident=number).create()
+        yield
+
+
+@pytest.mark.usefixtures("odd_table")
+class TestOddities:
+    """Families, local indexes, projections in sort keys, numbers beyond floats."""
+
+    def test_an_equality_on_a_projection_means_itself(self):
+        """Given by name or as a condition, in the partition key or in the sort key."""
+        at = START + timedelta(minutes=3)
+        assert [each.ident for each in Odd.hourly.query(group="g", at=at)] == [3]
+        assert [each.ident for each in Odd.hourly.query(Odd.at == at, group="g")] == [3]
+        assert Odd.hourly.query(group="g", at=at).count() == 1
+        assert [each.ident for each in Odd.hourly.query(group="g", consistent=True)] == list(range(6))
+
+    def test_keys_and_counts_of_a_class_and_its_subclass(self):
+        """Also where the index does not say which of them a row is of."""
+        for query, count in (
+            (Odd.query(group="g"), 6),
+            (Odder.query(group="g"), 3),
+            (Odd.priced.query(group="g"), 6),
+            (Odder.priced.query(group="g"), 3),
+            (Even.priced.query(group="g"), 6),
+            (OddTable.collection(Odd, Even, group="g"), 12),
+            (OddTable.collection(Odd, Even, group="g", index=Listed), 12),
+        ):
+            assert count == len(query.all()) == len(list(query.keys())) == query.count()
+
+    def test_unknown_rows_of_a_keys_only_index(self):
+        """Raised, skipped or yielded, and never counted."""
+        row = {"PK": "zz", "SK": "zz", "ListPK": "PRICED#h", "ListSK": "q", "entityType": "NEW"}
+        item = {name: {"S": text} for name, text in row.items()}
+        TableSender(OddTable).send("PutItem", {"TableName": "odd", "Item": item})
+        query = Odd.priced.query(group="h", unknown="skip")
+        assert (query.all(), list(query.keys()), query.count()) == ([], [], 0)
+        with pytest.raises(UnknownItemError):
+            list(Odd.priced.query(group="h").keys())
+
+    def test_numbers_beyond_floats_come_back_from_keys(self):
+        """And their rows do not vanish."""
+        Odd(group="big", ident=1, at=START, price=2**60 + 1).create()
+        query = Odd.priced.query(group="big")
+        keys = query.keys()
+        assert [2**60 + 1] == [each["price"] for each in keys] == [each.price for each in query]
+        assert query.count() == 1
+
+    def test_collections_refuse_what_a_partition_only_projects(self):
+        """Rows of other values share it."""
+        with pytest.raises(InvalidConditionError, match="only holds a bucket or a shard"):
+            AppTable.collection(Event, index=Everything, level=Level.WARN, seq=1)
+
+    def test_a_limited_query_has_no_pages(self):
+        """page() is given the size."""
+        with pytest.raises(InvalidConditionError, match="has no pages"):
+            Odd.query(group="g", limit=2).page(10)
+
+    def test_scans_check_their_options_and_filter_by_keys(self):
+        """As queries do."""
+        assert len(Even.scan(filter=Path("SK").startswith("EVEN#")).all()) == 6
+        for options in ({"limit": 0}, {"unknown": "drop"}):
+            with pytest.raises(InvalidConditionError):
+                Even.scan(**options)
+
+    def test_two_items_with_one_key_do_not_share_a_batch(self):
+        """DynamoDB refuses such a batch; the later item wins."""
+        twice = [Even(group="t", ident=1), Even(group="t", ident=2), Even(group="t", ident=1)]
+        assert list(OddTable.load_all(twice)) == [2, 1]
+
+
+def test_indexes_that_hold_less_than_everything_are_completed():
+    """Also what no model knows survives reading through one and saving."""
+    event(1, note="n").create()
+    item = {**event(1, note="n").serialize(), "legacy": {"S": "kept"}}
+    TableSender(AppTable).send("PutItem", {"TableName": "app", "Item": item})
+    Event.by_note.get(note="n").save()
+    assert Event.get(account_id="a1", seq=1).extra_attributes == {"legacy": {"S": "kept"}}
