@@ -16,8 +16,9 @@ from pynamodb.models import MetaModel
 
 from singletable.errors import DeclarationError, ItemDoesNotExist
 from singletable.models.attributes import strict
+from singletable.models.declaration import entity_schema
 from singletable.models.layout import index_attribute, layout_of
-from singletable.models.schema import PRIMARY, EntitySchema, entity_schema
+from singletable.models.schema import PRIMARY, EntitySchema
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
