@@ -1,10 +1,12 @@
 """Range bounds against an oracle on tuples of attributes: no row missed, no row too many."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from singletable.errors import InvalidConditionError
+from singletable.errors import InvalidConditionError, InvalidKeyValueError, KeyTooLongError
 from singletable.keys import CompositeKey, Condition, parse_template, sort_range
 from singletable.keys.encoding import RawText, Text
 from singletable.testing.strategies import SOURCES, nasty_text, values_for
@@ -129,3 +131,43 @@ def test_raw_text_with_a_tail_is_refused(value, operator):
     values = (value, value) if operator == "between" else (value,)
     with pytest.raises(InvalidConditionError, match="do not sort"):
         sort_range(key, {}, Condition("text", operator, values))
+
+
+@given(
+    st.sampled_from(["{text}", "{text}#TAIL", "T#{text}", "T#{text}#{price:012.2f}"]),
+    st.sampled_from([operator for operator in OPERATORS if operator != "between"]),
+    st.integers(1000, 1030),
+    st.lists(st.tuples(st.integers(985, 1024), st.sampled_from(["", "%", "b", "\U0010ffff"])), max_size=6),
+    st.sampled_from("ab\U0010ffff"),
+)
+def test_values_as_long_as_keys_can_be(sk, operator, size, rows, char):
+    """Near 1024 bytes a condition is answered exactly, or refused since no key could be the bound."""
+    key = sort_key(sk)
+    extra = {"price": Decimal(1)}
+    width = len(char.encode())
+    value = char * (size // width)
+    try:
+        keys = sort_range(key, {}, Condition("text", operator, (value,)))
+    except KeyTooLongError:
+        assert len(key.sort.build({"text": value, **extra}).encode()) + 1 > 1024
+        return
+    assert all(len(operand.encode()) <= 1024 for operand in keys.operands)
+    for length, end in rows:
+        row = char * (length // width) + end
+        stored = key.sort.build({"text": row, **extra})
+        if len(stored.encode()) <= 1024:
+            assert ORACLE[operator](row, value) == (stored in keys)
+
+
+@given(st.sampled_from(FIELDS), st.sampled_from(OPERATORS))
+def test_an_empty_value_is_refused(field, operator):
+    """None and "" are no values; startswith("") is everything."""
+    key = sort_key("T#" + field)
+    name = key.sort.fields[0].attribute
+    if operator == "startswith":
+        assume(field in ("{text}", "{status}"))
+        assert sort_range(key, {}, Condition(name, operator, ("",))).operands == ("T#",)
+        return
+    for empty in ("", b""):
+        with pytest.raises(InvalidKeyValueError):
+            sort_range(key, {}, Condition(name, operator, (empty,) * (1 + (operator == "between"))))

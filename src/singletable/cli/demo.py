@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from singletable.cli.engines import Place, fresh_table, place_options
 from singletable.cli.project import find_project, users_code
-from singletable.cli.report import Answer, Outcome, print_outcome, print_summary
+from singletable.cli.report import Answer, Outcome, counted, print_outcome, print_summary
 from singletable.errors import ProjectError
 from singletable.models import Table
 from singletable.patterns import AccessPattern, draw_arguments, patterns_of, requests_of
@@ -115,7 +115,7 @@ def _load(console: Console, table: type[Table], name: str, entities: list[Table]
     counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
     console.print(
         f"Loaded [bold]{len(entities):,}[/] items of the sample [bold]{name}[/]"
-        f" in {usage.requests} requests: {counts}.\n"
+        f" in {counted(usage.requests, 'request')}: {counts}.\n"
     )
 
 

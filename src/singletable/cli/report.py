@@ -18,7 +18,7 @@ from singletable.models import Table
 from singletable.patterns import AccessPattern
 from singletable.requests import Get, Query, Usage
 
-__all__ = ["Answer", "Outcome", "print_outcome", "print_summary"]
+__all__ = ["Answer", "Outcome", "counted", "print_outcome", "print_summary"]
 
 _HIDDEN = "‹personal›"
 _COLUMNS = 6
@@ -130,11 +130,13 @@ def _line(console: Console, label: str, text: str) -> None:
 
 
 def _cost(answer: Answer) -> str:
-    items, requests = len(answer.items), answer.usage.requests
-    return (
-        f"{items:,} item{'' if items == 1 else 's'} in {requests:,} request{'' if requests == 1 else 's'},"
-        f" {answer.usage.read_units:,.1f} read units"
-    )
+    items, requests = counted(len(answer.items), "item"), counted(answer.usage.requests, "request")
+    return f"{items} in {requests}, {answer.usage.read_units:,.1f} read units"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 item`, `2 items`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _argument(pattern: AccessPattern[..., Any], parameter: str, value: Any) -> str:
