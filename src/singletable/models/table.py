@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
@@ -303,8 +303,14 @@ class Table(StoredItem):
             writing.update(self, values, condition)
 
     @classmethod
-    def load_all(cls, entities: Iterable[Table]) -> Any:
-        """Put many entities, 25 in a request; yields how many each request wrote."""
+    def load_all(cls, entities: Iterable[Table]) -> Iterator[int]:
+        """Put many entities, replacing what is there, 25 in a request; yields how many each request wrote.
+
+        Nothing is sent until the result is iterated.
+
+        Raises:
+            BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
+        """
         layout = cls._layout_of()
         primary = (layout.partition_name, layout.sort_name)
         return put_items(TableSender(cls._table_class()), (entity.serialize() for entity in entities), primary)

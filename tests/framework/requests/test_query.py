@@ -311,6 +311,15 @@ def test_a_page_costs_one_request(thirty):
     assert usage.requests == 1
 
 
+def test_a_page_goes_on_in_the_bucket_where_the_last_one_ended(thirty):
+    """Buckets that are done are not asked again."""
+    query = Event.by_day.query(Event.at.between(START, START + timedelta(days=4)))
+    page = query.page(11)
+    with measure() as usage:
+        assert seqs(query.page(2, page.cursor)) == [10, 11]
+    assert usage.requests == 2 + 1, "the rest of that bucket, the next one, and one fetch"
+
+
 def test_cursors_belong_to_their_query(thirty):
     """Other values, another direction, another index: refused."""
     cursor = Event.query(account_id="a1").page(3).cursor
