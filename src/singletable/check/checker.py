@@ -38,6 +38,12 @@ def check_description(
     accepted = [
         attrs.evolve(finding, accepted=(accept or {}).get((finding.rule.id, finding.where))) for finding in found
     ]
+    matched = {(finding.rule.id, finding.where) for finding in found}
+    accepted += [
+        Finding(RULES["ST306"], where, f"{rule} is accepted there, and not found.")
+        for rule, where in accept or {}
+        if (rule, where) not in matched
+    ]
     return sorted(accepted, key=lambda each: (each.severity is Severity.WARNING, each.rule.id, each.where))
 
 

@@ -62,6 +62,9 @@ class Finding:
     def _severity_of_rule(self) -> Severity:
         return self.rule.severity
 
+    def __str__(self) -> str:
+        return f"{self.severity.value} {self.rule.id} {self.rule.title}: {self.where}: {self.message}"
+
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain data that JSON can hold."""
         return {

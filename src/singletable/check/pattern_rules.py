@@ -11,6 +11,7 @@ from singletable.errors import MissingAttributesError, NotProjectedError, Patter
 from singletable.keys import reads_foreign
 from singletable.models import TableDescription
 from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
+from singletable.patterns.access_pattern import ScanInPattern
 from singletable.requests import Get, Query
 
 __all__ = ["pattern_findings"]
@@ -38,7 +39,7 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
 
 def _failure(pattern: AccessPattern[..., Any], error: Exception) -> Finding:
     rule = "ST305"
-    if isinstance(error, MissingAttributesError):
+    if isinstance(error, (MissingAttributesError, ScanInPattern)):
         rule = "ST302"
     elif isinstance(error, NotProjectedError):
         rule = "ST303"

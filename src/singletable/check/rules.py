@@ -157,6 +157,13 @@ _ALL = (
         "Calling it with values of the right types fails.",
         "See the message.",
     ),
+    Rule(
+        "ST306",
+        "accepted finding that is not there",
+        _W,
+        "Whoever reads the list of accepted findings believes that the project lives with it.",
+        "Take the line out of setup.cfg, or mend what it names.",
+    ),
 )
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

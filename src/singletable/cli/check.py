@@ -6,12 +6,12 @@ import json
 import sys
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
 from singletable.check import Finding, Severity, check, declaration_finding
 from singletable.cli.project import find_project
+from singletable.cli.words import counted, make_console
 from singletable.errors import DeclarationError
 from singletable.patterns import patterns_of
 
@@ -41,8 +41,9 @@ def check_command(form: str, strict: bool) -> None:
         findings = check(table, project.accept)
         description = table.describe()
         summary = (
-            f"{description.name}: {len(description.entities)} entities, {len(description.indexes)} indexes,"
-            f" {len(patterns_of(table))} access patterns"
+            f"{description.name}: {counted(len(description.entities), 'entity', 'entities')},"
+            f" {counted(len(description.indexes), 'index', 'indexes')},"
+            f" {counted(len(patterns_of(table)), 'access pattern')}"
         )
     except DeclarationError as error:
         findings = [declaration_finding(error)]
@@ -56,7 +57,7 @@ def check_command(form: str, strict: bool) -> None:
 
 
 def _print(findings: list[Finding], summary: str) -> None:
-    console = Console(highlight=False)
+    console = make_console()
     for finding in findings:
         if finding.accepted is not None:
             continue
@@ -82,5 +83,7 @@ def _print(findings: list[Finding], summary: str) -> None:
     warnings = len(findings) - len(accepted) - errors
     if summary:
         console.print(summary)
-    verdict = "[bold green]No problems.[/]" if not errors + warnings else f"{errors} errors, {warnings} warnings."
+    verdict = "[bold green]No problems.[/]"
+    if errors + warnings:
+        verdict = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}."
     console.print(verdict + (f" {len(accepted)} accepted." if accepted else ""))

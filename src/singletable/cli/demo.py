@@ -16,16 +16,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from singletable.cli.engines import Place, fresh_table, place_options
 from singletable.cli.project import find_project, users_code
-from singletable.cli.report import Answer, Outcome, counted, print_outcome, print_summary
-from singletable.errors import ProjectError
+from singletable.cli.report import Answer, Outcome, print_outcome, print_summary
+from singletable.cli.words import counted, make_console
+from singletable.errors import (
+    CredentialsMissing,
+    EndpointUnreachable,
+    PatternError,
+    ProjectError,
+    RequestFailed,
+    SingletableError,
+)
 from singletable.models import Table
 from singletable.patterns import AccessPattern, draw_arguments, patterns_of, requests_of
 from singletable.requests import measure
 from singletable.testing.oracle import agrees
 
 __all__ = ["demo_command"]
-
-_PLAIN_WIDTH = 120
 
 
 @click.command("demo")
@@ -36,7 +42,7 @@ _PLAIN_WIDTH = 120
 @click.option(
     "--rows", type=click.IntRange(0), default=3, show_default=True, help="How many rows of an answer to show."
 )
-@click.option("--keep", is_flag=True, help="Do not delete the table in the end.")
+@click.option("--keep", is_flag=True, help="Do not delete the table on the server in the end.")
 @place_options
 def demo_command(place: Place, sample: str | None, data: Path | None, rows: int, keep: bool) -> None:
     """Load a sample into a fresh table, and ask every access pattern.
@@ -44,12 +50,12 @@ def demo_command(place: Place, sample: str | None, data: Path | None, rows: int,
     Each answer is compared with the one worked out from the sample's entities alone, without keys. Exit
     code 0 only if all of them agree.
     """
+    if keep and place.engine == "embedded":
+        raise click.UsageError("The embedded engine is gone with the process; --keep is for others.")
     project = find_project()
     table = project.load_table()
     name, function = project.load_sample(sample)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PLAIN_WIDTH)
+    console = make_console()
     patterns = patterns_of(table)
     if not patterns:
         raise ProjectError(
@@ -81,7 +87,7 @@ def _sample_entities(name: str, function: Callable[..., Any], data: Path | None)
         entities = list(function(data=data) if wants_data and data is not None else function())
     foreign = next((entity for entity in entities if not isinstance(entity, Table)), None)
     if foreign is not None or not entities:
-        yields = f"a {type(foreign).__name__}" if entities else "nothing"
+        yields = f"something of type {type(foreign).__name__}" if entities else "nothing"
         raise ProjectError(f"The sample {name!r} yields {yields}.", remedy="Yield entities of the table.", value=name)
     _refuse_twins(name, entities)
     return entities
@@ -120,14 +126,22 @@ def _load(console: Console, table: type[Table], name: str, entities: list[Table]
 
 
 def _ask(pattern: AccessPattern[..., Any], entities: list[Table]) -> Outcome:
-    arguments = draw_arguments(pattern, entities)
+    try:
+        arguments = draw_arguments(pattern, entities)
+    except PatternError as error:
+        return Outcome(pattern, None, (), str(error))
     if arguments is None:
         return Outcome(pattern, None, ())
     answers = []
-    with users_code(f"The access pattern {pattern.name} cannot be asked"):
-        requests = requests_of(pattern, pattern(**arguments))
-    for request in requests:
-        with measure() as usage:
-            items = request.all()
-        answers.append(Answer(request, items, attrs.evolve(usage), agrees(request, items, entities)))
+    try:
+        with users_code("It cannot be asked"):
+            requests = requests_of(pattern, pattern(**arguments))
+        for request in requests:
+            with measure() as usage:
+                items = request.all()
+            answers.append(Answer(request, items, attrs.evolve(usage), agrees(request, items, entities)))
+    except (EndpointUnreachable, CredentialsMissing, RequestFailed):
+        raise  # the surroundings are at fault, and the next pattern would fare no better
+    except SingletableError as error:
+        return Outcome(pattern, arguments, tuple(answers), str(error))
     return Outcome(pattern, arguments, tuple(answers))

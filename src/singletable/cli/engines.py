@@ -69,9 +69,12 @@ def place_options(command: F) -> F:
             raise click.UsageError("--engine embedded and --endpoint-url name two places.")
         if endpoint_url is not None and not _is_url(endpoint_url):
             raise click.BadParameter(f"{endpoint_url!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
-        engine = engine or ("dynamodb" if endpoint_url or profile else "embedded")
-        if engine == "embedded" and table_name:
-            raise click.UsageError("The embedded engine has a table of its own; --table is for others.")
+        engine = engine or ("dynamodb" if endpoint_url else "embedded")
+        if engine == "embedded" and (table_name or region or profile):
+            raise click.UsageError(
+                "--table, --region and --profile say where on AWS or on a server:"
+                " add --engine dynamodb or --endpoint-url."
+            )
         return command(place=Place(engine, endpoint_url, table_name, region, profile), **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
@@ -96,7 +99,7 @@ def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iter
     if place.profile:
         os.environ["AWS_PROFILE"] = place.profile
     with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url) as bound:
-        if _exists(table):
+        if table.exists():
             raise ProjectError(
                 f"The table {bound.settings.table_name!r} exists already at {place.words}.",
                 remedy="The demo wants one of its own, which it deletes in the end: name another with --table.",
@@ -109,15 +112,3 @@ def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iter
         finally:
             if not keep:
                 table.delete_table()
-
-
-def _exists(table: type[Table]) -> bool:
-    from singletable.errors import TableMissing
-    from singletable.models.targets import TableSender
-
-    sender = TableSender(table)
-    try:
-        sender.send("DescribeTable", {"TableName": sender.table_name})
-    except TableMissing:
-        return False
-    return True

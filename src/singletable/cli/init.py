@@ -21,7 +21,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 @click.command("init")
 @click.argument("name")
 def init_command(name: str) -> None:
-    """Lay out a new project in the folder NAME; its `make demo` and `make test` pass."""
+    """Lay out a new project in the folder NAME.
+
+    Its `make demo` and `make test` pass as they are.
+    """
     folder = Path(name)
     if not _NAME.fullmatch(folder.name):
         raise ProjectError(

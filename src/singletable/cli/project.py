@@ -47,9 +47,13 @@ class Project:
         table = self._load(self.table, "table")
         if not (isinstance(table, type) and issubclass(table, Table)):
             raise ProjectError(f"{self.table} in setup.cfg is no table class.", remedy="Name a subclass of Table.")
+        if table._table_class() is not table:
+            raise ProjectError(
+                f"{self.table} in setup.cfg is an entity of {table._table_class().__name__}.", remedy="Name the table."
+            )
         if self.patterns:
             self._import_all(self.patterns)
-        return table._table_class()
+        return table
 
     def load_sample(self, name: str | None) -> tuple[str, Callable[..., Any]]:
         """The sample with this name, or the default one, as the function that yields its entities."""
@@ -84,7 +88,7 @@ class Project:
     def _import(self, name: str) -> Any:
         if str(self.root) not in sys.path:
             sys.path.insert(0, str(self.root))
-        with users_code(f"Importing {name} failed", self.root):
+        with users_code(f"Importing {name}, as setup.cfg says, failed", self.root):
             return importlib.import_module(name)
 
     def _import_all(self, package: str) -> None:

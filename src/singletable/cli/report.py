@@ -14,15 +14,17 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table as RichTable
 
+from singletable.cli.words import counted
 from singletable.models import Table
 from singletable.patterns import AccessPattern
 from singletable.requests import Get, Query, Usage
 
-__all__ = ["Answer", "Outcome", "counted", "print_outcome", "print_summary"]
+__all__ = ["Answer", "Outcome", "print_outcome", "print_summary"]
 
 _HIDDEN = "‹personal›"
 _COLUMNS = 6
 _COLUMN_WIDTH = 26
+_ROOM = 20
 
 
 @attrs.frozen
@@ -50,16 +52,18 @@ class Outcome:
         pattern: The pattern.
         arguments: What it was asked with; None where the sample has nothing to ask with.
         answers: What came back, request by request.
+        fault: Why it could not be asked; None where it could.
     """
 
     pattern: AccessPattern[..., Any]
     arguments: Mapping[str, Any] | None
     answers: tuple[Answer, ...]
+    fault: str | None = None
 
     @property
     def right(self) -> bool:
         """Whether every answer is the expected one."""
-        return all(answer.fault is None for answer in self.answers)
+        return self.fault is None and all(answer.fault is None for answer in self.answers)
 
 
 def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
@@ -67,7 +71,9 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
     pattern = outcome.pattern
     console.print(f"[bold cyan]{escape(pattern.title)}[/]")
     if outcome.arguments is None:
-        console.print("  [yellow]The sample has nothing to ask with.[/]\n")
+        faults = f"[bold red]✗ {escape(outcome.fault)}[/]" if outcome.fault else ""
+        _line(console, "", faults or "[yellow]The sample has nothing to ask with.[/]")
+        console.print()
         return
     shown = ", ".join(f"{name}={_argument(pattern, name, value)}" for name, value in outcome.arguments.items())
     _line(console, "call", escape(f"{pattern.name}({shown})"))
@@ -79,7 +85,9 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
         verdict = "[green]✓ as expected[/]" if answer.fault is None else f"[bold red]✗ {escape(answer.fault)}[/]"
         _line(console, "got", f"{_cost(answer)}  {verdict}")
         if answer.items and rows:
-            console.print(Padding(_rows(answer.items, rows), (0, 0, 0, 8)))
+            console.print(Padding(_rows(answer.items, rows, console.width), (0, 0, 0, 8)))
+    if outcome.fault:
+        _line(console, "got", f"[bold red]✗ {escape(outcome.fault)}[/]")
     console.print()
 
 
@@ -102,7 +110,7 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
             f"{sum(len(answer.items) for answer in answers):,}",
             f"{sum(answer.usage.requests for answer in answers):,}",
             f"{sum(answer.usage.read_units for answer in answers):,.1f}",
-            verdict if answers else "[yellow]not asked[/]",
+            verdict if answers or outcome.fault else "[yellow]not asked[/]",
         )
     console.print(table)
     if estimated:
@@ -111,7 +119,8 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
     asked = sum(outcome.arguments is not None for outcome in outcomes)
     if wrong:
         console.print(
-            f"[bold red]{wrong} of {asked} access patterns gave another answer than the sample's entities.[/]"
+            f"[bold red]{wrong} of {len(outcomes)} access patterns failed, or gave another answer than the sample's"
+            " entities.[/]"
         )
     else:
         console.print(
@@ -134,11 +143,6 @@ def _cost(answer: Answer) -> str:
     return f"{items} in {requests}, {answer.usage.read_units:,.1f} read units"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things: `1 item`, `2 items`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _argument(pattern: AccessPattern[..., Any], parameter: str, value: Any) -> str:
     name = pattern.attribute_for(parameter)
     if any(schema.is_personal(name) for schema in pattern.table._schemas().values()):
@@ -148,9 +152,10 @@ def _argument(pattern: AccessPattern[..., Any], parameter: str, value: Any) -> s
     return str(value) if isinstance(value, Enum) else repr(value)
 
 
-def _rows(items: list[Table], rows: int) -> RichTable:
+def _rows(items: list[Table], rows: int, width: int) -> RichTable:
     mixed = len({type(item) for item in items}) > 1
-    columns = _columns(items)
+    # Fewer columns that can be read rather than more that are cut.
+    columns = _columns(items)[: max(2, min(_COLUMNS, width // _ROOM))]
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     for column in (["entity"] if mixed else []) + columns:
         table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=_COLUMN_WIDTH)
@@ -171,7 +176,7 @@ def _columns(items: list[Table]) -> list[str]:
     set_somewhere = [
         name for name in dict.fromkeys(names) if any(getattr(item, name, None) is not None for item in items)
     ]
-    return set_somewhere[:_COLUMNS]
+    return set_somewhere
 
 
 def _cell(item: Table, name: str) -> str:

@@ -49,6 +49,7 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
         credentials=("embedded", "embedded", None),
         extra_headers={"x-moto-account-id": account},
         prepare=answer_by_moto,
+        place="the embedded engine",
         metered=False,
         guard=_moto_lock,
     )

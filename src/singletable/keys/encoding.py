@@ -86,7 +86,7 @@ def check_text(value: Any) -> str:
     if not text:
         raise Refusal(
             "it is empty, and an empty key value would make two keys alike",
-            "Set the attribute, or leave it None to keep the item out of the index.",
+            "Give a value; an attribute that is None keeps an item out of an index.",
         )
     if _SURROGATE.search(text):
         raise Refusal("it holds half a surrogate pair, which UTF-8 cannot store", "Decode the text properly first.")
@@ -146,7 +146,7 @@ class RawText(Encoding):
         if SEPARATOR in text:
             raise Refusal(
                 f"it holds the separator {SEPARATOR!r}, and this table writes values as they are",
-                'Choose another value, or drop Meta.key_encoding = "raw" so that it is escaped.',
+                "Choose another value; only a table whose keys are escaped can hold it.",
             )
         return text
 

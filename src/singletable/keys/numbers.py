@@ -36,7 +36,7 @@ class Integer(Encoding):
         return f"integer of {self.width} digits"
 
     def encode(self, value: Any) -> str:
-        return _pad(whole(value), self.width, f"0{self.width + 1}d")
+        return _pad(whole(value), self.width)
 
     def decode(self, text: str) -> int:
         if not re.fullmatch(rf"-?[0-9]{{{self.width}}}", text):
@@ -76,7 +76,7 @@ class FixedPoint(Encoding):
                 f"it has more than {self.places} decimals, and rounding it would make two keys alike",
                 "Round the value, or give the field more decimals.",
             )
-        text = _pad(int(scaled), self._digits, f"0{self.width + 1}.{self.places}f")
+        text = _pad(int(scaled), self._digits)
         return f"{text[: -self.places]}.{text[-self.places :]}" if self.places else text
 
     def decode(self, text: str) -> int | float | Decimal:
@@ -149,7 +149,7 @@ def whole(value: Any) -> int:
     number = exact(value)
     integral = int(number)
     if integral != number:
-        raise Refusal("it is not a whole number", "Round the value, or give the field decimals ({price:012.2f}).")
+        raise Refusal("it is not a whole number", "Round the value, or use a number with decimals ({price:012.2f}).")
     return integral
 
 
@@ -169,12 +169,12 @@ def exact(value: Any) -> Decimal:
     return number
 
 
-def _pad(value: int, width: int, wider: str) -> str:
+def _pad(value: int, width: int) -> str:
     digits = str(abs(value)).zfill(width)
     if len(digits) > width:
         raise Refusal(
             f"it is too wide: {len(digits)} digits in a field of {width}",
-            f"Make the field wider ({wider}), which is a change of keys and needs a migration.",
+            "Make the field wider, which is a change of keys and needs a migration.",
         )
     return "-" + digits.translate(_COMPLEMENT) if value < 0 else digits
 

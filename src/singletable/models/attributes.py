@@ -11,6 +11,7 @@ import math
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -78,7 +79,7 @@ class DecimalAttribute(Attribute[Decimal]):
 
     def serialize(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            raise _refused(self, value, "expected Decimal, got " + type(value).__name__)
+            raise _refused(self, value, "expected Decimal, got " + type(value).__name__, 'Write Decimal("1.50").')
         return _number_text(self, Decimal(value))
 
     def deserialize(self, value: str) -> Decimal:
@@ -129,6 +130,10 @@ class EnumAttribute(Attribute[EnumT], Generic[EnumT]):
         bad = [member.name for member in enum if not isinstance(member.value, str) or not member.value]
         if bad:
             raise TypeError(f"{enum.__name__}: the value of {', '.join(bad)} is not a non-empty str")
+        for name in ("default", "default_for_new"):
+            if isinstance(options.get(name), Enum):
+                # PynamoDB takes only built-in types for immutable; a member is as immutable as they are.
+                options[name] = partial(enum, options[name].value)
         super().__init__(**options)
         self.enum = enum
 
@@ -296,7 +301,8 @@ def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "
     personal = getattr(attribute, "personal", False)
     shown = "‹personal›" if personal else repr(value)
     return InvalidValueError(
-        f"{attribute.attr_name}={shown if len(shown) <= 80 else shown[:77] + '...'} cannot be stored: {reason}.",
+        f"{attribute.attr_name}={shown if len(shown) <= 80 else shown[:77] + '...'} cannot be stored or compared:"
+        f" {reason}.",
         remedy=remedy,
         attribute=attribute.attr_name,
         value=None if personal else value,

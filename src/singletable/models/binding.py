@@ -5,10 +5,12 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from botocore.session import get_session
 from pynamodb import constants
 from pynamodb.connection.base import MetaTable
 
+from singletable.errors import UnexpectedAttributesError
 from singletable.requests.connection import Settings, TableConnection
 
 if TYPE_CHECKING:
@@ -57,6 +59,14 @@ def bind(
     if endpoint_url is not None and region is None and get_session().get_config_variable("region") is None:
         # A server of one's own has no regions, but requests are signed for one.
         region = "us-east-1"
+    known = {field.name for field in attrs.fields(Settings)}
+    unknown = tuple(each for each in settings if each not in known)
+    if unknown:
+        raise UnexpectedAttributesError(
+            f"bind() takes no {', '.join(unknown)}.",
+            remedy=f"It takes: {', '.join(sorted(known))}.",
+            unexpected=unknown,
+        )
     binding = Binding(table, Settings(name, region, endpoint_url, **settings))
     with _lock:
         if not table._bindings:

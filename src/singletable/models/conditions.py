@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pynamodb.constants import NULL
 from pynamodb.expressions.condition import (
     And,
     BeginsWith,
@@ -15,14 +16,27 @@ from pynamodb.expressions.condition import (
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path, Value
 
-from singletable.errors import InvalidConditionError, NotProjectedError
+from singletable.errors import InvalidConditionError, NotProjectedError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Condition
 from singletable.models.attributes import from_key, to_key
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import paths_of
+from singletable.requests.expressions import paths_of, values_of
 from singletable.requests.types import Target
 
 __all__ = ["check_filter", "read_question"]
+
+_HABITS = {
+    "attributes_to_get": "Items are read whole; keys() gives just the keys.",
+    "consistent_read": "Write consistent=True.",
+    "filter_condition": "Write filter=.",
+    "hash_key": "Give the attributes that the key is made of.",
+    "last_evaluated_key": "Use page(size, cursor).",
+    "page_size": "Use page(size, cursor).",
+    "range_key_condition": "Give the condition on the attribute first: query(Order.placed_at > moment, ...).",
+    "rate_limit": "There is none.",
+    "scan_index_forward": "Write descending=True.",
+}
+"""What users of PynamoDB's own query will try, and what to write here."""
 
 _ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
 
@@ -41,6 +55,10 @@ def read_question(
         InvalidConditionError: A condition or the filter cannot be asked.
     """
     key = target.key
+    for habit in (each for each in attributes if each in _HABITS and each not in schema.attributes):
+        raise UnexpectedAttributesError(
+            f"{key.label} takes no {habit}.", remedy=_HABITS[habit], entity=schema.name, unexpected=(habit,)
+        )
     key.refuse_unexpected(attributes, key.attributes)
     if filter is not None:
         check_filter(schema, target, filter)
@@ -88,6 +106,7 @@ def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -
             entity=schema.name,
             index=key.index,
         )
+    _refuse_none(schema, condition)
     path, *operands = condition.values
     if not isinstance(path, Path) or not all(isinstance(operand, Value) for operand in operands):
         raise InvalidConditionError(
@@ -116,7 +135,7 @@ def _value(schema: EntitySchema, name: str, operand: Value, operator: str) -> An
         return serialized
     try:
         return to_key(attribute, attribute.deserialize(serialized))
-    except (ArithmeticError, TypeError, ValueError, KeyError):
+    except (ArithmeticError, AttributeError, TypeError, ValueError, KeyError):
         raise InvalidConditionError(
             f"{schema.name}.{name}: the value is none of {type(attribute).__name__}.",
             entity=schema.name,
@@ -137,11 +156,21 @@ def attribute_of(schema: EntitySchema, path: Path) -> str | None:
     if given is not None and len(path.path) == 1 and (name is None or schema.attributes[name] is not given):
         raise InvalidConditionError(
             f"The condition is on an attribute {stored!r} that is not {schema.name}'s.",
-            remedy=f"Use {schema.name}.{name or '...'}.",
+            remedy=f"Use {schema.name}.{name}." if name else f"It has: {', '.join(schema.attributes)}.",
             entity=schema.name,
             attribute=name,
         )
     return name
+
+
+def _refuse_none(schema: EntitySchema, condition: PynamoCondition) -> None:
+    """An absent attribute is not NULL, and engines differ in what they make of the comparison."""
+    if any(value.attr_type == NULL for value in values_of(condition)):
+        raise InvalidConditionError(
+            f"{schema.name}: a condition compares with None, and an attribute that is None is not stored at all.",
+            remedy="Use does_not_exist() or exists().",
+            entity=schema.name,
+        )
 
 
 def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondition, *, scanning: bool = False) -> None:
@@ -162,6 +191,7 @@ def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondit
             f"filter= was given a {type(filter).__name__}, which is no condition.",
             remedy="Use for example filter=Order.total > 10.",
         )
+    _refuse_none(schema, filter)
     for path in paths_of(filter):
         stored = path.path[0].partition("[")[0]
         if not scanning and stored in (target.partition_name, target.sort_name):

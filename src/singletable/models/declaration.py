@@ -15,7 +15,7 @@ from singletable.models.declared_keys import composite_keys, key_declarations
 from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import Key
 from singletable.models.layout import TableLayout
-from singletable.models.schema import EntitySchema
+from singletable.models.schema import PRIMARY, EntitySchema
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -100,6 +100,13 @@ def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]
             raise DeclarationError(
                 f"The attribute {name} is stored as {attribute.attr_name!r}, which the table derives.",
                 remedy="Give it another attr_name; keys are derived from templates and never written by hand.",
+                rule="ST110",
+                attribute=name,
+            )
+        if name == PRIMARY:
+            raise DeclarationError(
+                f"{PRIMARY!r} is the name of the primary key, and an attribute has it.",
+                remedy=f"Call the attribute something else, and keep the stored name with attr_name={name!r}.",
                 rule="ST110",
                 attribute=name,
             )

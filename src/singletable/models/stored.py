@@ -141,7 +141,7 @@ class StoredItem(Model, metaclass=TableMeta):
                 setattr(self, name, attribute.deserialize(attribute.get_value(value)))
             except (AttributeDeserializationError, ArithmeticError, TypeError, ValueError) as error:
                 raise MalformedItemError(
-                    f"A {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"
+                    f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"
                     f" {type(attribute).__name__} cannot read ({type(error).__name__}).",
                     remedy="Other code wrote it; mend the item, or the attribute's class.",
                     entity=type(self).__name__,

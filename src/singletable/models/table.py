@@ -6,10 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
-from pynamodb.exceptions import DeleteError, PutError
+from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, TableError
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
-from singletable.errors import DeclarationError, InvalidConditionError, MissingAttributesError
+from singletable.errors import (
+    DeclarationError,
+    InvalidConditionError,
+    MissingAttributesError,
+    SingletableError,
+    TableMissing,
+)
 from singletable.models import writing
 from singletable.models.binding import Binding, bind, connection_of
 from singletable.models.conditions import check_filter, read_question
@@ -22,7 +28,7 @@ from singletable.requests import Get, Query, Scan, TableConnection, UnknownItem,
 from singletable.requests.batch import fetch_items, put_items
 from singletable.requests.query import check_options
 from singletable.requests.results import unknown_item
-from singletable.requests.sending import translate_any
+from singletable.requests.sending import translate
 from singletable.requests.types import Item
 
 __all__ = ["Table"]
@@ -174,7 +180,16 @@ class Table(StoredItem):
         Raises:
             BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
         """
-        gets = [cls.item(**attributes) for attributes in items]
+        asked = list(items)
+        for attributes in asked:
+            if not isinstance(attributes, Mapping):
+                raise MissingAttributesError(
+                    f"{cls.__name__}.batch_get() takes mappings of attributes, not a {type(attributes).__name__}.",
+                    remedy=f"Give {', '.join(cls._schema_of().primary.attributes)} of each item.",
+                    entity=cls.__name__,
+                    missing=cls._schema_of().primary.attributes,
+                )
+        gets = [cls.item(**attributes) for attributes in asked]
         if not gets:
             return []
         target = gets[0].target
@@ -239,7 +254,7 @@ class Table(StoredItem):
         except PutError as error:
             if error.cause_response_code == "ConditionalCheckFailedException":
                 raise
-            raise translate_any(error) from error
+            raise self._translate(error, "PutItem") from error
         self._remember(self._outgoing)
         return answer
 
@@ -255,7 +270,7 @@ class Table(StoredItem):
         except DeleteError as error:
             if error.cause_response_code == "ConditionalCheckFailedException":
                 raise
-            raise translate_any(error) from error
+            raise self._translate(error, "DeleteItem") from error
 
     def get_update_kwargs_from_instance(
         self, actions: list[Any], condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
@@ -293,7 +308,8 @@ class Table(StoredItem):
         """
         if bool(actions) == bool(values):
             raise InvalidConditionError(
-                f"{type(self).__name__}.update() takes either actions or values.",
+                f"{type(self).__name__}.update() takes either values or actions; it was given "
+                + ("both." if values else "neither."),
                 remedy='Write update(status="PAID") or update(actions=[...]).',
                 entity=type(self).__name__,
             )
@@ -350,15 +366,36 @@ class Table(StoredItem):
         table = cls._table_class()
         if cls is not table:
             return table.create_table(*args, ignore_update_ttl_errors=ignore_update_ttl_errors, **kwargs)
-        answer = super().create_table(*args, **kwargs)
+        try:
+            answer = super().create_table(*args, **kwargs)
+        except TableError as error:
+            raise cls._translate(error, "CreateTable") from error
         ttl = cls.describe().ttl
         if ttl is not None:
             try:
                 cls._get_connection().update_time_to_live(ttl)
-            except Exception:  # PynamoDB raises TableError; a server without TTL answers in its own way
+            except TableError as error:
                 if not ignore_update_ttl_errors:
-                    raise
+                    raise cls._translate(error, "UpdateTimeToLive") from error
         return answer
+
+    @classmethod
+    def delete_table(cls, *, wait: bool = False) -> Any:
+        """Delete the table with everything in it."""
+        try:
+            return super().delete_table(wait=wait)
+        except TableError as error:
+            raise cls._translate(error, "DeleteTable") from error
+
+    @classmethod
+    def exists(cls) -> bool:
+        """Whether the table is there."""
+        sender = TableSender(cls._table_class())
+        try:
+            sender.send("DescribeTable", {"TableName": sender.table_name})
+        except TableMissing:
+            return False
+        return True
 
     # --- inside -------------------------------------------------------------------
 
@@ -377,6 +414,12 @@ class Table(StoredItem):
                 entity=cls.__name__,
                 missing=schema.primary.attributes,
             )
+
+    @classmethod
+    def _translate(cls, error: PynamoDBException, operation: str) -> SingletableError:
+        """What PynamoDB wrapped, as the error that tells a person what to do."""
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        return translate(cause, operation, cls._get_connection())
 
     @classmethod
     def _get_connection(cls) -> Any:

@@ -57,6 +57,11 @@ def collection_target(table: type[Table], entities: Sequence[type[T]], index: st
     """
     keys: list[CompositeKey] = []
     for entity in entities:
+        if not isinstance(entity, type):
+            raise InvalidConditionError(
+                f"A collection is of entity classes, not of a {type(entity).__name__}.",
+                remedy="Name the classes, and the index with index=.",
+            )
         schema = entity._schema_of()
         found = [key for key in schema.keys.values() if key.index == index]
         if not found:
@@ -65,7 +70,9 @@ def collection_target(table: type[Table], entities: Sequence[type[T]], index: st
             )
         keys.append(found[0])
     if not keys:
-        raise InvalidConditionError("A collection of no entities cannot be asked for.", remedy="Name two or more.")
+        raise InvalidConditionError(
+            "A collection of no entities cannot be asked for.", remedy="Name the entity classes."
+        )
     first = keys[0].partition
     for key in keys[1:]:
         if key.partition.segments != first.segments:

@@ -10,15 +10,19 @@ from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_type_hints
 
 from singletable.errors import PatternError
 from singletable.models import Table
-from singletable.requests import Get, Query
+from singletable.requests import Get, Query, Scan
 
-__all__ = ["AccessPattern", "access_pattern", "patterns_of", "requests_of"]
+__all__ = ["AccessPattern", "ScanInPattern", "access_pattern", "patterns_of", "requests_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _registered: dict[tuple[str, str], AccessPattern[..., Any]] = {}
 _SENTENCE = re.compile(r"\s*(?:(\d+)\.\s*)?(.+)", re.DOTALL)
+
+
+class ScanInPattern(PatternError):
+    """An access pattern asks for a scan."""
 
 
 class AccessPattern(Generic[P, R]):
@@ -73,7 +77,8 @@ class AccessPattern(Generic[P, R]):
         if not found:
             raise PatternError(
                 f"The access pattern {self.name} does not say what it returns.",
-                remedy="Annotate it: -> Query[Order], -> Get[User], or a tuple of them.",
+                remedy="Annotate it: -> Query[Order], -> Get[User], -> Query[User | Order] for a collection, or a"
+                " tuple of them.",
             )
         return found
 
@@ -115,6 +120,12 @@ def access_pattern(
         permanent: Whether the answer must not vanish by expiry; `singletable check` holds it to that.
     """
 
+    if not isinstance(sentence, str):
+        raise PatternError(
+            "@access_pattern was given no sentence.",
+            remedy='Write @access_pattern("1. What it answers") above the function.',
+        )
+
     def decorate(function: Callable[P, R]) -> AccessPattern[P, R]:
         pattern = AccessPattern(function, sentence, draws or {}, permanent)
         _registered[function.__module__, function.__qualname__] = pattern
@@ -124,9 +135,19 @@ def access_pattern(
 
 
 def patterns_of(table: type[Table]) -> list[AccessPattern[..., Any]]:
-    """The access patterns of a table: by number, then those without one in the order of their definition."""
-    mine = [pattern for pattern in _registered.values() if pattern.table is table._table_class()]
+    """The access patterns of a table: by number, then those without one in the order of their definition.
+
+    One that does not say what it returns may be of any table, and is among them.
+    """
+    mine = [pattern for pattern in _registered.values() if _is_of(pattern, table._table_class())]
     return sorted(mine, key=lambda pattern: (pattern.number is None, int(pattern.number or 0)))
+
+
+def _is_of(pattern: AccessPattern[..., Any], table: type[Table]) -> bool:
+    try:
+        return pattern.table is table
+    except PatternError:
+        return True
 
 
 def requests_of(pattern: AccessPattern[..., Any], answer: Any) -> tuple[Query[Any] | Get[Any], ...]:
@@ -136,6 +157,11 @@ def requests_of(pattern: AccessPattern[..., Any], answer: Any) -> tuple[Query[An
         PatternError: It returned something else.
     """
     requests = answer if isinstance(answer, tuple) else (answer,)
+    if any(isinstance(each, Scan) for each in requests):
+        raise ScanInPattern(
+            f"The access pattern {pattern.name} scans the whole table.",
+            remedy="Declare a key that answers it, or leave it out of the access patterns.",
+        )
     if not requests or not all(isinstance(each, (Query, Get)) for each in requests):
         raise PatternError(
             f"The access pattern {pattern.name} returned {type(answer).__name__}.",

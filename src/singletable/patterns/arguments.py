@@ -29,7 +29,6 @@ _PLACEHOLDERS: dict[ValueKind, Any] = {
     ValueKind.BOOLEAN: True,
     ValueKind.BYTES: b"x",
 }
-_BY_TYPE = {str: "x", int: 1, float: 1.0, bool: True, bytes: b"x", Decimal: Decimal(1), UUID: UUID(int=1)}
 
 
 def draw_arguments(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> dict[str, Any] | None:
@@ -67,7 +66,7 @@ def placeholder_arguments(pattern: AccessPattern[..., Any]) -> dict[str, Any]:
     """Arguments of the right types, to see which request a pattern makes; they need not exist.
 
     Raises:
-        PatternError: A parameter is called after no attribute and annotated with no plain type.
+        PatternError: A parameter is called after no attribute.
     """
     arguments: dict[str, Any] = {}
     used: Counter[str] = Counter()
@@ -90,11 +89,6 @@ def _placeholder(pattern: AccessPattern[..., Any], parameter: str, name: str) ->
             return attribute.deserialize(attribute.choices[0])  # type: ignore[attr-defined]  # an EnumAttribute
         if kind is not None:
             return _PLACEHOLDERS[kind]
-    hint = pattern.hints.get(parameter)
-    if hint is datetime:
-        return _MOMENT
-    if hint in _BY_TYPE:
-        return _BY_TYPE[hint]
     raise _unknown_parameter(pattern, parameter)
 
 
@@ -107,7 +101,7 @@ def _refuse_unknown(pattern: AccessPattern[..., Any], names: dict[str, str]) -> 
 def _unknown_parameter(pattern: AccessPattern[..., Any], parameter: str) -> PatternError:
     return PatternError(
         f"{pattern.name}: the parameter {parameter!r} is called after no attribute of its table.",
-        remedy=f'Rename it, or say whose values it takes: draws={{"{parameter}": "attribute"}}.',
+        remedy=f'Rename it, give it a default, or say whose values it takes: draws={{"{parameter}": "attribute"}}.',
     )
 
 

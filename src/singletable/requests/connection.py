@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from threading import RLock
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import attrs
@@ -18,6 +19,7 @@ from pynamodb.connection.base import Connection as PynamoConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
+from singletable.errors import EndpointUnreachable
 from singletable.requests.usage import record
 
 __all__ = ["Settings", "TableConnection"]
@@ -40,22 +42,31 @@ class Settings:
         extra_headers: HTTP headers to add to each request.
         credentials: Access key, secret key and session token, where the SDK is not to look for them.
         prepare: Called with the botocore client once it is made.
+        place: What messages call the server; None for its URL or region.
         metered: Whether the engine reports the capacity that it consumed.
         guard: A lock held during each call, for engines that are not safe under threads.
     """
 
     table_name: str
     region: str | None = None
-    endpoint_url: str | None = None
+    endpoint_url: str | None = attrs.field(default=None)
     connect_timeout: float = 15
     read_timeout: float = 30
-    max_attempts: int = 4
+    max_attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     max_connections: int = 10
     extra_headers: Mapping[str, str] | None = None
     credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False)
     prepare: Callable[[Any], None] | None = None
+    place: str | None = None
     metered: bool = True
     guard: AbstractContextManager[Any] = attrs.field(factory=nullcontext, eq=False)
+
+    @endpoint_url.validator
+    def _is_a_url(self, field: object, url: str | None) -> None:
+        if url is not None and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc):
+            raise EndpointUnreachable(
+                f"{url!r} is no URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
+            )
 
 
 class _Connection(PynamoConnection):
@@ -74,6 +85,7 @@ class _Connection(PynamoConnection):
             aws_session_token=token,
         )
         self._settings = settings
+        self.place = settings.place
         self._creation = RLock()
         self._prepared: Any = None
 
@@ -102,6 +114,8 @@ class _Connection(PynamoConnection):
 
 class TableConnection(PynamoTableConnection):
     """PynamoDB's table connection, over the connection above."""
+
+    connection: _Connection
 
     def __init__(self, settings: Settings, meta_table: MetaTable) -> None:
         # PynamoDB's own __init__ would build its own Connection; these are all the fields it sets.

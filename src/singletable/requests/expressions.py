@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.expressions.operand import Path, _Operand
+from pynamodb.expressions.operand import Path, Value, _Operand
 
 from singletable.keys import KeyRange
 from singletable.requests.types import Params
 
-__all__ = ["Placeholders", "key_condition", "paths_of"]
+__all__ = ["Placeholders", "key_condition", "paths_of", "values_of"]
 
 _SORT = {
     "=": "{name} = {0}",
@@ -65,11 +65,18 @@ def key_condition(
     return f"{text} AND {_SORT[sort.operator].format(*operands, name=placeholders.name(sort_name))}"
 
 
-def paths_of(operand: Any) -> Iterator[Path]:
+def paths_of(condition: PynamoCondition | None) -> Iterator[Path]:
     """Every attribute path that a PynamoDB condition names."""
-    if isinstance(operand, Path):
-        yield operand
-        return
+    return (operand for operand in _operands(condition) if isinstance(operand, Path))
+
+
+def values_of(condition: PynamoCondition | None) -> Iterator[Value]:
+    """Every value that a PynamoDB condition compares with."""
+    return (operand for operand in _operands(condition) if isinstance(operand, Value))
+
+
+def _operands(operand: Any) -> Iterator[Any]:
+    yield operand
     if isinstance(operand, (PynamoCondition, _Operand)):
         for value in operand.values:
-            yield from paths_of(value)
+            yield from _operands(value)

@@ -169,9 +169,9 @@ class Results(Generic[E]):
 
 def unknown_item(item: UnknownItem) -> UnknownItemError:
     """The error for an item that no entity claims. Its key may hold personal values and is not shown."""
-    says = f"says that it is a {item.entity_type!r}" if item.entity_type else "does not say what it is"
+    says = f"is a {item.entity_type!r}, which is no entity of this table" if item.entity_type else "has no entity type"
     return UnknownItemError(
-        f"An item {says}, which is no entity of this table.",
+        f"An item {says}.",
         remedy='Deploy the models that know it, or ask with unknown="yield" (UnknownItem among the results)'
         ' or unknown="skip". The error\'s key field names the item.',
         entity_type=item.entity_type,

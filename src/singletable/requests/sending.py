@@ -131,4 +131,6 @@ def _endpoint(error: Exception, connection: TableConnection | None) -> str:
 def _where(connection: TableConnection | None) -> str:
     if connection is None:
         return "DynamoDB"
+    if connection.connection.place:
+        return str(connection.connection.place)
     return connection.connection.host or f"AWS {connection.connection.region or ''}".strip()

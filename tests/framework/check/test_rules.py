@@ -200,6 +200,17 @@ def test_a_pattern_that_cannot_be_asked():
     assert found == [("ST305", "broken"), ("ST305", "list_of_items"), ("ST305", "unknown_parameter")]
 
 
+def test_a_pattern_that_scans():
+    """It returns a request, but one that reads the whole table."""
+    table = new_table()
+    one = entity(table, "One", Key(pk="X#{ident}", sk="X"))
+
+    def everything():
+        return one.scan()
+
+    assert findings(table, pattern(everything, one)) == [("ST302", "everything")]
+
+
 def test_accepted_findings_stay_visible():
     """With the reason for which the project lives with them."""
     table = new_table()

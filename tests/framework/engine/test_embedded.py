@@ -8,7 +8,13 @@ import pytest
 from moto import mock_aws
 
 from singletable.engine import embedded
-from singletable.errors import CredentialsMissing, EndpointUnreachable, EngineUnavailable, TableMissing
+from singletable.errors import (
+    CredentialsMissing,
+    EndpointUnreachable,
+    EngineUnavailable,
+    SingletableError,
+    TableMissing,
+)
 from tests.framework.app import Account, AppTable, event
 
 
@@ -103,9 +109,22 @@ def test_table_missing():
     """One sentence and the remedy."""
     with (
         embedded(AppTable, create=False),
-        pytest.raises(TableMissing, match="The table 'app' .*does not exist at .*Create it"),
+        pytest.raises(TableMissing, match="The table 'app' .*does not exist at the embedded engine.*Create it"),
     ):
         Account.get(account_id="a1")
+
+
+def test_bindings_that_could_not_work():
+    """Said at once, not by a request later."""
+    for settings, message in (
+        ({"endpoint_url": "127.0.0.1:8000"}, "is no URL of a server"),
+        ({"endpoint": "http://x"}, "bind.. takes no endpoint. It takes: connect_timeout"),
+    ):
+        with pytest.raises(SingletableError, match=message):
+            AppTable.bind(**settings)
+    with pytest.raises(ValueError, match="max_attempts"):
+        AppTable.bind(max_attempts=0)
+    assert AppTable._bindings == ()
 
 
 def test_endpoint_down():
@@ -120,6 +139,11 @@ def test_endpoint_down():
         pytest.raises(EndpointUnreachable, match=f"Nothing answers at {url}.*Check that the server runs"),
     ):
         Account.get(account_id="a1")
+    with (
+        AppTable.bind(endpoint_url=url, region="us-east-1", credentials=("x", "x", None), max_attempts=1),
+        pytest.raises(EndpointUnreachable),
+    ):
+        AppTable.create_table(wait=True)
 
 
 def test_no_credentials(monkeypatch):

@@ -44,7 +44,7 @@ def test_stored_and_read_back(attribute, value, stored):
 @pytest.mark.parametrize(
     ("attribute", "value", "message"),
     [
-        (IntegerAttribute(), True, "it=True cannot be stored: expected int, got bool"),
+        (IntegerAttribute(), True, "it=True cannot be stored or compared: expected int, got bool"),
         (IntegerAttribute(), 1.0, "expected int, got float"),
         (DecimalAttribute(), 1.5, "expected Decimal, got float"),
         (DecimalAttribute(), Decimal("nan"), "not a finite number"),
@@ -73,6 +73,7 @@ def test_a_personal_value_is_not_shown():
 def test_an_enumeration_takes_its_texts_and_nothing_else():
     """A member, or the text of one."""
     assert EnumAttribute(Size).serialize("L") == "L"
+    assert EnumAttribute(Size, default_for_new=Size.SMALL).default_for_new() is Size.SMALL
     with pytest.raises(InvalidValueError, match="it is none of 'S', 'L'"):
         EnumAttribute(Size).serialize("XL")
     with pytest.raises(TypeError, match="the value of ONE is not a non-empty str"):

@@ -57,7 +57,7 @@ def test_item_without_discriminator():
     """PynamoDB: get returns it as the class that was asked."""
     put_raw(PK={"S": "ACCOUNT#a1"}, SK={"S": "ACCOUNT"}, accountId={"S": "a1"})
     for ask in (lambda: Account.get(account_id="a1"), lambda: Account.query(account_id="a1").all()):
-        with pytest.raises(UnknownItemError, match="does not say what it is"):
+        with pytest.raises(UnknownItemError, match="An item has no entity type"):
             ask()
 
 
@@ -300,7 +300,7 @@ def test_malformed_items_name_the_attribute_and_hide_the_value():
     event(3).create()
     results = iter(Event.query(account_id="a1"))
     assert 1 == next(results).seq
-    with pytest.raises(MalformedItemError, match="A Event holds 'at' as S, which .*cannot read") as caught:
+    with pytest.raises(MalformedItemError, match="An item of Event holds 'at' as S, which .*cannot read") as caught:
         next(results)
     assert "yesterday" not in str(caught.value)
     assert 3 == next(results).seq

@@ -124,7 +124,7 @@ def test_bad_updates():
     """Said before anything is sent."""
     made = event(1)
     made.create()
-    with pytest.raises(InvalidConditionError, match="takes either actions or values"):
+    with pytest.raises(InvalidConditionError, match="it was given neither"):
         made.update()
     with pytest.raises(UnexpectedAttributesError, match="Event has no attribute lvl. It has: "):
         made.update(lvl="x")

@@ -57,6 +57,21 @@ def through(request, change):
 # --- the plan -------------------------------------------------------------------------
 
 
+def test_a_limit_is_sent(thirty):
+    """Rows that nobody will take are not read, and not paid for."""
+    limits = []
+
+    def noting(operation, params, send):
+        limits.append(params.get("Limit"))
+        return send(operation, params)
+
+    through(Event.query(account_id="a1", limit=20), noting).all()
+    through(Event.query(account_id="a1"), noting).first()
+    through(Event.query(account_id="a1"), noting).page(10)
+    through(Event.query(account_id="a1"), noting).all()
+    assert limits == [20, 1, 11, None]
+
+
 def test_params_are_the_exact_request():
     """And nothing is sent for them."""
     with measure() as usage:
@@ -381,6 +396,11 @@ def test_cursors_belong_to_their_query(thirty):
             InvalidConditionError,
             "does not compare an attribute",
         ),
+        (lambda: Event.query(Event.note == None, account_id="a"), InvalidConditionError, "compares with None.*exists"),  # noqa: E711
+        (lambda: Event.query(account_id="a", filter=Event.note != None), InvalidConditionError, "compares with None"),  # noqa: E711
+        (lambda: Event.query(account_id="a", scan_index_forward=False), UnexpectedAttributesError, "descending=True"),
+        (lambda: AppTable.collection(Event.key, account_id="a"), InvalidConditionError, "is of entity classes"),
+        (lambda: Event.batch_get(["a"]), MissingAttributesError, "takes mappings of attributes, not a str"),
         (lambda: Event.query("a1"), InvalidConditionError, "a str is no condition. Attributes go by name"),
         (
             lambda: Event.query(Event.seq.between(3, 1), account_id="a"),
