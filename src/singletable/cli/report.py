@@ -80,8 +80,13 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
     for answer in outcome.answers:
         explanation = answer.request.explain()
         filtered = f", then filters by {', '.join(explanation.filtered)}" if explanation.filtered else ""
+        completed = "" if answer.request.target.whole else ", then fetches the items by primary key"
         order = ", last first" if isinstance(answer.request, Query) and answer.request.descending else ""
-        _line(console, "asks", f"[magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}{filtered}")
+        _line(
+            console,
+            "asks",
+            f"[magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}{filtered}{completed}",
+        )
         verdict = "[green]✓ as expected[/]" if answer.fault is None else f"[bold red]✗ {escape(answer.fault)}[/]"
         _line(console, "got", f"{_cost(answer)}  {verdict}")
         if answer.items and rows:

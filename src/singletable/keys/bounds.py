@@ -23,8 +23,6 @@ from singletable.keys.template import Field
 
 __all__ = ["Condition", "KeyRange", "Position", "locate", "sort_range"]
 
-OPERATORS = ("=", "<", "<=", ">", ">=", "between", "startswith")
-
 _AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
 
 
