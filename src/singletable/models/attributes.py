@@ -221,8 +221,10 @@ _TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
     UTCDateTimeAttribute: StrictUTCDateTimeAttribute,
 }
 
+# Not numbers: Decimal("0.1") is stored as 0.1 is, and the two are not equal.
 _STORED_AS_GIVEN = {
-    *_TWINS.values(),
+    StrictUnicodeAttribute,
+    StrictUTCDateTimeAttribute,
     BinaryAttribute,
     BooleanAttribute,
     DateAttribute,

@@ -20,10 +20,10 @@ from singletable.errors import InvalidConditionError, NotProjectedError, Unexpec
 from singletable.keys import CompositeKey, Condition
 from singletable.models.attributes import from_key, to_key
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import paths_of, values_of
+from singletable.requests.expressions import comparisons_of, paths_of
 from singletable.requests.types import Target
 
-__all__ = ["check_filter", "read_question"]
+__all__ = ["check_filter", "read_question", "refuse_none"]
 
 _HABITS = {
     "attributes_to_get": "Items are read whole; keys() gives just the keys.",
@@ -106,7 +106,7 @@ def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -
             entity=schema.name,
             index=key.index,
         )
-    _refuse_none(schema, condition)
+    refuse_none(schema, condition)
     path, *operands = condition.values
     if not isinstance(path, Path) or not all(isinstance(operand, Value) for operand in operands):
         raise InvalidConditionError(
@@ -163,9 +163,16 @@ def attribute_of(schema: EntitySchema, path: Path) -> str | None:
     return name
 
 
-def _refuse_none(schema: EntitySchema, condition: PynamoCondition) -> None:
-    """An absent attribute is not NULL, and engines differ in what they make of the comparison."""
-    if any(value.attr_type == NULL for value in values_of(condition)):
+def refuse_none(schema: EntitySchema, condition: PynamoCondition) -> None:
+    """Refuse a comparison of an attribute with None: absent is not NULL, and engines differ in what they answer.
+
+    Inside a list or a map None is stored as NULL, and may be asked for.
+    """
+    for part in comparisons_of(condition):
+        path, *others = part.values
+        whole = isinstance(path, Path) and len(path.path) == 1 and "[" not in path.path[0]
+        if not whole or not any(isinstance(each, Value) and each.attr_type == NULL for each in others):
+            continue
         raise InvalidConditionError(
             f"{schema.name}: a condition compares with None, and an attribute that is None is not stored at all.",
             remedy="Use does_not_exist() or exists().",
@@ -191,7 +198,7 @@ def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondit
             f"filter= was given a {type(filter).__name__}, which is no condition.",
             remedy="Use for example filter=Order.total > 10.",
         )
-    _refuse_none(schema, filter)
+    refuse_none(schema, filter)
     for path in paths_of(filter):
         stored = path.path[0].partition("[")[0]
         if not scanning and stored in (target.partition_name, target.sort_name):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["entity_schema"]
 
+_INSTANCE = ("attribute_values", "extra_attributes")
 _OPTIONS = ("actions", "condition", "consistent", "descending", "filter", "index", "limit", "unknown")
 
 
@@ -78,9 +79,10 @@ def _naming(entity: type) -> Iterator[None]:
 
 
 def _refuse_shadows(entity: type[Table], public: frozenset[str]) -> None:
-    """An attribute or a key called like a method would take its place."""
-    for name in vars(entity):
-        if name in public and isinstance(vars(entity)[name], (Attribute, Key, Expiry)):
+    """An attribute or a key called like a method would take its place, by whichever line it is inherited."""
+    declared = {name: value for owner in reversed(entity.__mro__) for name, value in vars(owner).items()}
+    for name, value in declared.items():
+        if name in (*public, *_INSTANCE) and isinstance(value, (Attribute, Key, Expiry)):
             raise DeclarationError(
                 f"{name!r} is the name of a method of Table.",
                 remedy="Call it something else; an attribute keeps its stored name with attr_name.",

@@ -11,7 +11,8 @@ import attrs
 from pynamodb.attributes import Attribute
 
 from singletable.errors import DeclarationError
-from singletable.keys import CompositeKey, Source, parse_template
+from singletable.keys import CompositeKey, Source, encoding_for, parse_template
+from singletable.keys.encoding import Refusal
 from singletable.models.attributes import key_kind, to_key
 from singletable.models.key import Key
 from singletable.models.layout import TableLayout
@@ -106,6 +107,17 @@ def _declarations(entity: type[Table]) -> Iterator[tuple[str, tuple[Key, type]]]
 
 def _composite(workshop: _Workshop, name: str, key: Key) -> CompositeKey:
     layout, sources = workshop.layout, workshop.sources
+    for half, text in (("pk", key.pk), ("sk", key.sk)):
+        if text is not None and not isinstance(text, str):
+            raise DeclarationError(
+                f"{name}: {half} is a {type(text).__name__}.",
+                remedy='Write a template: "USER#{user_id}".',
+                rule="ST105",
+            )
+    if not isinstance(key.when, Mapping):
+        raise DeclarationError(
+            f"{name}: when is a {type(key.when).__name__}.", remedy='Write when={"status": "PAID"}.', rule="ST109"
+        )
     index = _index_name(name, key, layout, workshop.entity)
     partition_text, sort_text = key.pk, key.sk
     if index is not None:
@@ -120,6 +132,13 @@ def _composite(workshop: _Workshop, name: str, key: Key) -> CompositeKey:
             f"{name}: {where} has {'a' if wants_sort else 'no'} sort key, and the key says otherwise.",
             remedy="Give sk a template." if wants_sort else "Leave sk out.",
             rule="ST106",
+            index=index,
+        )
+    if key.when and index is not None and set(layout.names_at(index)) <= {*workshop.fixed, None}:
+        raise DeclarationError(
+            f"{name}: the index {index} is only on what every item has, so that no item can be kept out of it.",
+            remedy="Leave when= out, or give the index a key attribute of its own.",
+            rule="ST109",
             index=index,
         )
     _refuse_unusable(key, sources, workshop.attributes)
@@ -155,7 +174,7 @@ def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -
             f"The primary key {PRIMARY!r} names an index.", remedy="Give the index key another name.", rule="ST106"
         )
     index: Any = key.index
-    found = index if isinstance(index, str) else index.Meta.index_name
+    found = index if isinstance(index, str) else getattr(getattr(index, "Meta", None), "index_name", repr(index))
     if found not in layout.indexes:
         known = ", ".join(layout.indexes) or "none"
         raise DeclarationError(
@@ -195,24 +214,23 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
                 rule="ST101",
                 attribute=attribute,
             )
-        values = tuple(allowed) if isinstance(allowed, (tuple, list, set, frozenset)) else (allowed,)
+        if isinstance(allowed, (set, frozenset)):
+            # A set has no order that a description could keep.
+            allowed = sorted(allowed, key=str)
+        values = tuple(allowed) if isinstance(allowed, (tuple, list)) else (allowed,)
         if not values:
             raise DeclarationError(
                 f"{name}: when= allows {attribute!r} no value.", remedy="Give at least one.", rule="ST109"
             )
         try:
-            texts = [attributes[attribute].serialize(value) for value in values]
-            allowed_values = tuple(to_key(attributes[attribute], value) for value in values)
-        except (ArithmeticError, AttributeError, TypeError, ValueError):
-            texts = [None]
-        if None in texts:
+            conditions.append((attribute, tuple(_allowed(attributes[attribute], value) for value in values)))
+        except (ArithmeticError, AttributeError, Refusal, TypeError, ValueError):
             raise DeclarationError(
                 f"{name}: when= gives {attribute!r} a value that it cannot have.",
-                remedy=f"Give values that a {type(attributes[attribute]).__name__} holds.",
+                remedy=f"Give values that a {type(attributes[attribute]).__name__} holds, and none that is empty.",
                 rule="ST109",
                 attribute=attribute,
-            )
-        conditions.append((attribute, allowed_values))
+            ) from None
     if conditions and key.index is None:
         raise DeclarationError(
             f"{name}: the primary key cannot depend on a condition.",
@@ -220,6 +238,15 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
             rule="ST109",
         )
     return tuple(conditions)
+
+
+def _allowed(attribute: Attribute[Any], value: Any) -> Any:
+    """A value of when= as it is compared; it must be one that the attribute can hold, and that has a key text."""
+    kind = key_kind(attribute)
+    assert kind is not None
+    stored = to_key(attribute, attribute.deserialize(attribute.serialize(value)))
+    encoding_for(Source(kind, tuple(getattr(attribute, "choices", ()))), "").encode(stored)
+    return stored
 
 
 def _refuse_nullable_key(primary: CompositeKey, sources: Mapping[str, Source]) -> None:
@@ -262,7 +289,8 @@ def _check_shared_attributes(keys: Mapping[str, CompositeKey], layout: TableLayo
     written: dict[str, tuple[str, Any]] = {}
     for name, key in keys.items():
         for stored, template in zip(layout.names_at(key.index), (key.partition, key.sort), strict=True):
-            if stored is None or template is None or stored in (layout.partition_name, layout.sort_name):
+            own = (layout.partition_name, layout.sort_name, layout.type_name)
+            if stored is None or template is None or stored in own:
                 continue
             mine = (template.segments, key.when, frozenset(key.sources))
             other, theirs = written.setdefault(stored, (name, mine))

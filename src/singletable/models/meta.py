@@ -8,6 +8,7 @@ could not work is never made.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 from pynamodb.attributes import Attribute, DiscriminatorAttribute, UnicodeAttribute
@@ -47,6 +48,7 @@ class TableMeta(MetaModel):
                 _prepare_table(name, namespace)
             else:
                 _prepare_entity(name, tables[0], namespace, discriminator, abstract)
+            _own_copies(bases, namespace)
         made = super().__new__(mcs, name, bases, namespace, discriminator)  # type: ignore[no-untyped-call]
         return cast(TableMeta, made)
 
@@ -58,30 +60,53 @@ class TableMeta(MetaModel):
         discriminator: str | None = None,
         abstract: bool = False,
     ) -> None:
-        _make_way(cast("type[Table]", cls), discriminator)
+        table = cast("type[Table]", cls)
+        earlier = _make_way(table, discriminator)
+        try:
+            cls._make(table, name, bases, namespace, discriminator)
+        except Exception:
+            # PynamoDB may have registered it already. The mended class must be able to take its place, and
+            # the one that it was to replace is still there.
+            if discriminator is not None and not namespace.get("_owns_table"):
+                _forget(table, discriminator)
+            if earlier is not None:
+                _restore(earlier)
+            raise
+
+    def _make(
+        cls,
+        table: type[Table],
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        discriminator: str | None,
+    ) -> None:
         try:
             super().__init__(name, bases, namespace, discriminator)
         except ValueError as error:
             raise DeclarationError(f"{name}: {error}", remedy=_remedy(error), rule=_rule(error), entity=name) from None
-        table = cast("type[Table]", cls)
         for attribute in table.get_attributes().values():
-            # Those of plain mixins, too.
             strict(attribute)
         if namespace.get("_owns_table"):
-            layout = layout_of(table)
-            table._layout = layout
+            table._layout = layout_of(table)
             table._entities = {}
         elif discriminator is not None:
             public = frozenset(name for name in dir(_root(cls)) if not name.startswith("_"))
-            try:
-                schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
-                _refuse_second_expiry(table, schema)
-            except DeclarationError:
-                # PynamoDB has registered it already, and the mended class must be able to take its place.
-                _forget(table, _stored_discriminator(table))
-                raise
+            schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
+            _refuse_second_expiry(table, schema)
             table._schema = schema
             table._entities[schema.discriminator] = schema
+
+
+def _own_copies(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+    """Copy the attributes of plain mixins: they are made strict, and other models may share the originals."""
+    for base in bases:
+        if isinstance(base, MetaModel):
+            continue
+        for owner in base.__mro__:
+            for name, value in vars(owner).items():
+                if isinstance(value, Attribute):
+                    namespace.setdefault(name, deepcopy(value))
 
 
 def _root(cls: TableMeta) -> TableMeta:
@@ -302,22 +327,34 @@ def _stored_discriminator(table: type[Table]) -> str:
     return str(attribute.get_discriminator(table))
 
 
-def _make_way(table: type[Table], discriminator: str | None) -> None:
-    """Let a class take the place of an earlier one with its own name: a notebook's cell, run again."""
+def _make_way(table: type[Table], discriminator: str | None) -> EntitySchema | None:
+    """Let a class take the place of an earlier one with its own name: a notebook's cell, run again.
+
+    Returns what the earlier one was, if there was one.
+    """
     earlier = getattr(table, "_entities", {}).get(discriminator)
-    if earlier is not None and discriminator is not None:
-        old, new = earlier.entity, table
-        if (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__):
-            _forget(old, discriminator)
-            del table._entities[discriminator]
+    if earlier is None or discriminator is None:
+        return None
+    old = earlier.entity
+    if (old.__module__, old.__qualname__) != (table.__module__, table.__qualname__):
+        return None
+    _forget(old, discriminator)
+    del table._entities[discriminator]
+    return cast(EntitySchema, earlier)
+
+
+def _restore(earlier: EntitySchema) -> None:
+    attribute = earlier.entity._get_discriminator_attribute()
+    assert attribute is not None
+    attribute.register_class(earlier.entity, earlier.discriminator)
+    earlier.entity._entities[earlier.discriminator] = earlier
 
 
 def _forget(table: type[Table], discriminator: str) -> None:
     """Take a class out of what PynamoDB's discriminator attribute knows."""
     attribute = table._get_discriminator_attribute()
-    assert attribute is not None
-    attribute._class_map.pop(table, None)
-    attribute._discriminator_map.pop(discriminator, None)
+    if attribute is not None and attribute._class_map.pop(table, None) is not None:
+        attribute._discriminator_map.pop(discriminator, None)
 
 
 def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:

@@ -229,11 +229,11 @@ class StoredItem(Model, metaclass=TableMeta):
         return None if value is None else {attribute.attr_type: serialize(schema, name, value)}
 
     def _read_value(self, name: str) -> Any:
-        """The same, as the attribute's value; its default where nothing is stored."""
+        """The same, as the attribute's value; where nothing is stored, what the instance holds: its default."""
         raw = self._read_raw(name)
-        attribute = self._schema_of().attributes[name]
         if raw is None:
-            return attribute.default() if callable(attribute.default) else attribute.default
+            return getattr(self, name)
+        attribute = self._schema_of().attributes[name]
         return None if NULL in raw else attribute.deserialize(attribute.get_value(raw))
 
     def _stored_key(self) -> dict[str, str]:

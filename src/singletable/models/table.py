@@ -224,8 +224,10 @@ class Table(StoredItem):
         """Read the item again, into this instance.
 
         Raises:
-            ItemDoesNotExist: It is gone.
+            ItemDoesNotExist: It is gone, or another entity by now.
+            KeyChangeError: The primary key is another than the one it was read under.
         """
+        self._stored_key()
         names = self._schema_of().primary.attributes
         fresh = self.get(consistent=consistent_read, **{name: getattr(self, name) for name in names})
         if type(fresh) is not type(self):

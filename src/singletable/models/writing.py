@@ -24,6 +24,7 @@ from singletable.errors import (
     StaleKeyError,
     UnexpectedAttributesError,
 )
+from singletable.models.conditions import refuse_none
 from singletable.models.schema import PRIMARY, EntitySchema
 from singletable.models.targets import TableSender
 from singletable.requests.sending import error_code, standing_item
@@ -60,10 +61,11 @@ def create(instance: Table) -> None:
     table = instance._table_class()
     layout = table._layout_of()
     item = instance.serialize()
-    version = instance._handle_version_attribute(attributes=item)
-    condition = Path([layout.partition_name]).does_not_exist()
+    version = instance._version_attribute_name
     if version is not None:
-        condition &= version
+        # What was deleted and is created again begins anew.
+        item[instance.get_attributes()[version].attr_name] = {"N": "1"}
+    condition = Path([layout.partition_name]).does_not_exist()
     try:
         Put(TableSender(table), item, condition).send()
     except ClientError as error:
@@ -74,7 +76,8 @@ def create(instance: Table) -> None:
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=type(instance).__name__,
         ) from None
-    instance.update_local_version_attribute()  # type: ignore[no-untyped-call]
+    if version is not None:
+        setattr(instance, version, 1)
     instance._remember(item)
 
 
@@ -116,6 +119,8 @@ def refuse_derived(instance: Table, actions: Sequence[Action]) -> None:
     watched = {schema.attributes[name].attr_name for key in schema.keys.values() for name in key.sources}
     if schema.expiry:
         watched |= {schema.attributes[schema.expiry.after].attr_name, schema.expiry.stored_name}
+    if instance._version_attribute_name is not None:
+        watched.add(instance.get_attributes()[instance._version_attribute_name].attr_name)
     watched |= set(schema.layout.key_names) | {schema.layout.type_name}
     for action in actions:
         stored = action.values[0].path[0].partition("[")[0]  # type: ignore[attr-defined]  # a Path
@@ -202,33 +207,58 @@ def _follow(
 ) -> tuple[dict[str, Action], list[PynamoCondition]]:
     """The actions on derived attributes, by stored name, and the conditions on sources that are not set."""
     actions: dict[str, Action] = {}
-    untouched: dict[str, None] = {}
+    guards: list[PynamoCondition] = []
+    unstored = _defaults_to_store(instance, schema, set(values))
+    touched = {**values, **unstored}
     own = (schema.layout.partition_name, schema.layout.sort_name, schema.layout.type_name)
+    untouched: dict[str, None] = {}
     for name, key in schema.keys.items():
-        if name == PRIMARY or not set(key.sources) & set(values):
+        if name == PRIMARY or not set(key.sources) & set(touched):
             continue
-        sources = {source: values.get(source, instance._read_value(source)) for source in key.sources}
+        sources = {each: touched[each] if each in touched else instance._read_value(each) for each in key.sources}
         derived = key.derive(schema.to_keys(sources)) or (None, None)
         for stored, text in zip(schema.layout.names_at(key.index), derived, strict=True):
             if stored is not None and stored not in own:
                 actions[stored] = Path([stored]).remove() if text is None else Path([stored]).set(text)
-        untouched |= dict.fromkeys(source for source in key.sources if source not in values)
+        untouched |= dict.fromkeys(each for each in key.sources if each not in touched)
     expiry = schema.expiry
-    if expiry and expiry.after in values:
-        seconds = expiry.derive(values[expiry.after])
+    if expiry and expiry.after in touched:
+        seconds = expiry.derive(touched[expiry.after])
         path = Path([expiry.stored_name])
         actions[expiry.stored_name] = path.remove() if seconds is None else path.set(seconds)
-    # The primary key, under which the item is found, fixes what it is made of.
-    untouched = {source: None for source in untouched if source not in schema.primary.recoverable}
-    guards: list[PynamoCondition] = []
+    for source, value in unstored.items():
+        stored = schema.attributes[source].attr_name
+        actions[stored] = _assign(schema, source, value)
+        guards.append(Path([stored]).does_not_exist())
     for source in untouched:
-        attribute = schema.attributes[source]
-        path, stored_value = Path([attribute.attr_name]), instance._read_raw(source)
-        guards.append(path.does_not_exist() if stored_value is None else path == stored_value)
-        if stored_value is None and instance._read_value(source) is not None:
-            # A default that is not stored: the key is made of it, so it must be.
-            actions[attribute.attr_name] = _assign(schema, source, instance._read_value(source))
+        # The primary key, under which the item is found, fixes what it is made of.
+        if source not in schema.primary.recoverable:
+            path, raw = Path([schema.attributes[source].attr_name]), instance._read_raw(source)
+            guards.append(path.does_not_exist() if raw is None else path == raw)
     return actions, guards
+
+
+def _defaults_to_store(instance: Table, schema: EntitySchema, touched: set[str]) -> dict[str, Any]:
+    """Defaults that are not stored, and that a touched key is made of: they must be stored with it.
+
+    Storing one touches every other key that is made of it.
+    """
+    found: dict[str, Any] = {}
+    pending = True
+    while pending:
+        pending = False
+        for name, key in schema.keys.items():
+            if name == PRIMARY or not set(key.sources) & touched:
+                continue
+            for source in key.sources:
+                if source in touched or source in schema.primary.recoverable or instance._read_raw(source) is not None:
+                    continue
+                value = instance._read_value(source)
+                if value is not None:
+                    found[source] = value
+                    touched = touched | {source}
+                    pending = True
+    return found
 
 
 def _write(
@@ -243,6 +273,8 @@ def _write(
             f"condition= was given a {type(condition).__name__}, which is no condition.",
             remedy="Use for example condition=Order.total > 10.",
         )
+    if condition is not None:
+        refuse_none(instance._schema_of(), condition)
     required = must_exist(instance)
     version = instance._handle_version_attribute(actions=actions)
     for guard in (*guards, version, condition):

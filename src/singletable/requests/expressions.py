@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
+from pynamodb.expressions.condition import Between, Comparison, In
 from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.expressions.operand import Path, Value, _Operand
+from pynamodb.expressions.operand import Path, _Operand
 
 from singletable.keys import KeyRange
 from singletable.requests.types import Params
 
-__all__ = ["Placeholders", "key_condition", "paths_of", "values_of"]
+__all__ = ["Placeholders", "comparisons_of", "key_condition", "paths_of"]
 
 _SORT = {
     "=": "{name} = {0}",
@@ -70,9 +71,9 @@ def paths_of(condition: PynamoCondition | None) -> Iterator[Path]:
     return (operand for operand in _operands(condition) if isinstance(operand, Path))
 
 
-def values_of(condition: PynamoCondition | None) -> Iterator[Value]:
-    """Every value that a PynamoDB condition compares with."""
-    return (operand for operand in _operands(condition) if isinstance(operand, Value))
+def comparisons_of(condition: PynamoCondition | None) -> Iterator[PynamoCondition]:
+    """Every comparison (`=`, `<`, `BETWEEN`, `IN`, ...) within a PynamoDB condition."""
+    return (operand for operand in _operands(condition) if isinstance(operand, (Comparison, Between, In)))
 
 
 def _operands(operand: Any) -> Iterator[Any]:

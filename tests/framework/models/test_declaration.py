@@ -12,10 +12,17 @@ from pynamodb.attributes import (
     VersionAttribute,
 )
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection, LocalSecondaryIndex
+from pynamodb.models import Model
 
 from singletable import Expiry, Key, Table
 from singletable.engine import embedded
-from singletable.errors import DeclarationError, InvalidKeyValueError, InvalidValueError, UnexpectedAttributesError
+from singletable.errors import (
+    DeclarationError,
+    InvalidConditionError,
+    InvalidKeyValueError,
+    InvalidValueError,
+    UnexpectedAttributesError,
+)
 
 
 class ByName(GlobalSecondaryIndex):
@@ -132,6 +139,11 @@ def test_tables_do_not_share_discriminators():
         ({"v": VersionAttribute(), "a": Key(index=ByName, pk="V#{v}", sk="V")}, "ST105", "a VersionAttribute cannot"),
         ({"n": NumberAttribute(), "a": Key(index=ByName, pk="A", sk="A", when={"n": "1"})}, "ST109", "cannot have"),
         ({"at": UTCDateTimeAttribute(), "key": Key(pk="M#{at:%Y-%m}", sk="M")}, "ST111", "only as a bucket or a shard"),
+        ({"extra_attributes": UnicodeAttribute()}, "ST110", "'extra_attributes' is the name of a method"),
+        ({"a": Key(index=ByName, pk="A", sk="A", when={"ident": ""})}, "ST109", "none that is empty"),
+        ({"a": Key(index=ByName, pk="A", sk="A", when=5)}, "ST109", "when is a int"),
+        ({"a": Key(index=5, pk="A", sk="A")}, "ST107", "is no index of T"),
+        ({"key": Key(pk=5, sk="A")}, "ST105", "pk is a int"),
         ({"Meta": type("Meta", (), {"personal": ("emial",)})}, "ST101", "Meta.personal marks emial"),
         ({"Meta": type("Meta", (), {"personal": "ident"})}, "ST110", "Meta.personal is the text 'ident'"),
     ],
@@ -336,6 +348,55 @@ def test_indexes_that_share_an_attribute_must_agree():
         assert 1 == len(made.by_again.query(ident="1").all())
 
 
+def test_a_refused_class_leaves_the_earlier_one_in_its_place():
+    """A notebook's cell with a typo does not take the entity away."""
+    table = new_table()
+    first = entity(table)
+    with pytest.raises(DeclarationError):
+        entity(table, key=Key(pk="{nothing}", sk="E"))
+    assert first is table._schemas()["E"].entity
+    with embedded(table):
+        first(ident="1").create()
+        assert "1" == first.get(ident="1").ident
+
+
+def test_a_condition_on_an_index_that_every_item_is_in_is_refused():
+    """No item could be kept out of it."""
+
+    class Turned(GlobalSecondaryIndex):
+        class Meta:
+            index_name = "Turned"
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True, attr_name="SK")
+        sk = UnicodeAttribute(range_key=True, attr_name="PK")
+
+    with pytest.raises(DeclarationError, match="no item can be kept out of it"):
+        entity(new_table(turned=Turned()), turned=Key(index=Turned, when={"ident": "1"}))
+
+
+def test_models_that_share_a_mixin_with_an_entity_stay_as_they_are():
+    """The entity has its own copies of the attributes, and only those are made strict."""
+
+    class Stamps:
+        seen = UTCDateTimeAttribute(null=True)
+
+    class Legacy(Stamps, Model):
+        class Meta:
+            table_name = "legacy"
+
+        ident = UnicodeAttribute(hash_key=True)
+
+    legacy = Legacy("1", seen=datetime(2026, 1, 1))
+    type(Table)(
+        "E",
+        (Stamps, new_table()),
+        {"ident": UnicodeAttribute(), "key": Key(pk="E#{ident}", sk="E")},
+        discriminator="E",
+    )
+    assert {"S": "2026-01-01T00:00:00.000000+0000"} == legacy.serialize()["seen"]
+
+
 def test_a_mended_class_takes_the_place_of_the_refused_one():
     """And a notebook's cell can be run again."""
     table = new_table()
@@ -415,3 +476,58 @@ def test_keys_are_made_of_what_is_stored():
     made = entity(email=Lower(), by_email=Key(index=ByName, pk="M#{email}", sk="E"))
     assert {"S": "M#ann"} == made(ident="1", email="ANN").serialize()["NamePK"]
     assert ("M#ann", "E") == made.by_email.build(email="ANN")
+
+
+def test_names_of_methods_are_refused_by_whichever_line_they_come():
+    """A mixin's attribute would take the method's place as well."""
+
+    class Mixin:
+        item = UnicodeAttribute(null=True)
+
+    table = new_table()
+    with pytest.raises(DeclarationError, match="'item' is the name of a method of Table"):
+        type(table)("E", (Mixin, table), {"ident": UnicodeAttribute(), "key": Key(pk="E", sk="E")}, discriminator="E")
+
+
+def test_a_set_of_values_has_one_description():
+    """Sets have no order of their own, and texts are hashed anew in every process."""
+    made = entity(a=Key(index=ByName, pk="A", sk="{ident}", when={"ident": {"c", "a", "b"}}))
+    assert (("ident", ("a", "b", "c")),) == made.a.composite.when
+
+
+def test_indexes_on_the_discriminator_share_it():
+    """It is there by itself, whatever the keys say."""
+
+    class ByType(GlobalSecondaryIndex):
+        class Meta:
+            index_name = "ByType"
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True, attr_name="entityType")
+        sk = UnicodeAttribute(range_key=True, attr_name="TypedSK")
+
+    class OfType(GlobalSecondaryIndex):
+        class Meta:
+            index_name = "OfType"
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True, attr_name="OfPK")
+        sk = UnicodeAttribute(range_key=True, attr_name="entityType")
+
+    table = new_table(by_type=ByType(), of_type=OfType())
+    made = entity(
+        table,
+        note=UnicodeAttribute(null=True),
+        typed=Key(index=ByType, sk="{ident}"),
+        noted=Key(index=OfType, pk="N#{note}"),
+    )
+    with embedded(table):
+        for ident, note in (("a", None), ("b", "x")):
+            made(ident=ident, note=note).create()
+        assert ["a", "b"] == [each.ident for each in made.typed.query()]
+        assert ["b"] == [each.ident for each in made.noted.query(note="x")]
+        made.get(ident="b").update(note=None)
+        assert [] == made.noted.query(note="x").all()
+    type(table)("Sub", (made,), {}, discriminator="SUB")
+    with pytest.raises(InvalidConditionError, match="items of E are of 2 types"):
+        made.typed.query()

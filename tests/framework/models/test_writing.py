@@ -1,14 +1,16 @@
 """Writing: keys and expiry follow the attributes, or the write is refused with the remedy."""
 
+import itertools
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from pynamodb.attributes import UnicodeAttribute, VersionAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute, VersionAttribute
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.operand import Path
 from pynamodb.transactions import TransactWrite
 
-from singletable import Key, Table
+from singletable import Expiry, Key, Table
 from singletable.engine import embedded
 from singletable.errors import (
     AlreadyExists,
@@ -21,7 +23,7 @@ from singletable.errors import (
     UnexpectedAttributesError,
 )
 from singletable.models.targets import TableSender
-from tests.framework.app import START, Account, AppTable, Event, Everything, Level, event
+from tests.framework.app import START, Account, AppTable, Event, Everything, KeysOnly, Level, event
 
 pytestmark = pytest.mark.usefixtures("table")
 
@@ -103,7 +105,7 @@ def test_the_primary_key_cannot_be_updated_or_saved_away():
         account.update(account_id="a2")
     loaded = Account.get(account_id="a1")
     loaded.account_id = "a2"
-    for write in (loaded.save, loaded.delete, lambda: loaded.update(visits=1)):
+    for write in (loaded.save, loaded.delete, loaded.refresh, lambda: loaded.update(visits=1)):
         with pytest.raises(KeyChangeError, match="not the one under which it was read"):
             write()
     assert ["a1"] == [each.account_id for each in AppTable.scan()]
@@ -202,6 +204,8 @@ def test_a_wrong_type_is_named():
             event(1, **attributes).save()
     with pytest.raises(InvalidConditionError, match="condition= was given a str"):
         event(1).update(condition="x", note="n")
+    with pytest.raises(InvalidConditionError, match="compares with None"):
+        event(1).update(condition=Event.note == None, tags={"x"})  # noqa: E711
 
 
 def test_an_item_with_a_value_that_no_key_can_hold_can_be_mended():
@@ -255,6 +259,57 @@ def test_a_default_that_is_not_stored_is_stored_with_the_key_made_of_it():
         assert {"S": "NEW"} == TableSender(DefaultTable).send("Scan", {"TableName": "defaults"})["Items"][0]["state"]
 
 
+def test_every_key_follows_a_default_that_is_stored():
+    """A callable default is asked once; another key and the expiry that depend on it follow, too."""
+    calls = itertools.count()
+
+    class FollowTable(Table):
+        class Meta:
+            table_name = "follow"
+
+        gsi1 = Everything()
+        gsi2 = KeysOnly()
+
+    class Thing(FollowTable, discriminator="THING"):
+        ident = UnicodeAttribute()
+        at = UTCDateTimeAttribute(default=lambda: START + timedelta(days=next(calls)))
+        size = UnicodeAttribute(null=True)
+        key = Key(pk="T#{ident}", sk="T")
+        by_size = Key(index=Everything, pk="S#{size}", sk="{at}")
+        by_day = Key(index=KeysOnly, pk="D#{at:%Y-%m-%d}", sk="{ident}")
+        gone = Expiry(after="at", days=1)
+
+    with embedded(FollowTable):
+        item = {"PK": {"S": "T#1"}, "SK": {"S": "T"}, "entityType": {"S": "THING"}, "ident": {"S": "1"}}
+        TableSender(FollowTable).send("PutItem", {"TableName": "follow", "Item": item})
+        Thing.get(ident="1").update(size="L")
+        (written,) = TableSender(FollowTable).send("Scan", {"TableName": "follow"})["Items"]
+        assert Thing.from_raw_data(written).serialize() == written
+        assert {"GSI1PK", "GSI2PK", "ttl"} <= set(written)
+
+
+def test_equal_numbers_are_equal_to_conditions():
+    """Decimal("0.1") is stored as 0.1 is; an item does not leave its index by being read."""
+
+    class PriceTable(Table):
+        class Meta:
+            table_name = "prices"
+
+        gsi1 = Everything()
+
+    class Thing(PriceTable, discriminator="THING"):
+        ident = UnicodeAttribute()
+        rate = NumberAttribute()
+        key = Key(pk="T#{ident}", sk="T")
+        cheap = Key(index=Everything, pk="CHEAP#{ident}", sk="T", when={"rate": (Decimal("0.1"), 2)})
+
+    with embedded(PriceTable):
+        for ident, rate in (("a", Decimal("0.1")), ("b", 0.1), ("c", 2.0), ("d", 3)):
+            Thing(ident=ident, rate=rate).create()
+            Thing.get(ident=ident).save()
+            assert (ident != "d") == bool(Thing.cheap.query(ident=ident).all())
+
+
 def test_a_version_counts_by_itself():
     """Optimistic locking of PynamoDB's works, and the version is no key's."""
 
@@ -277,6 +332,11 @@ def test_a_version_counts_by_itself():
             stale.update(text="y")
         with pytest.raises(UnexpectedAttributesError, match="is a version, and counts by itself"):
             other.update(version=7)
+        with pytest.raises(StaleKeyError, match="'version'"):
+            other.update(actions=[Doc.version.set(7)])
+        other.delete()
+        other.create()
+        assert 1 == other.version == Doc.get(ident="1").version
     with pytest.raises(DeclarationError, match="a VersionAttribute cannot stand in a key"):
 
         class Bad(VersionTable, discriminator="BAD"):

@@ -206,6 +206,12 @@ def test_filters(thirty):
     assert seqs(Event.by_note.query(note="n", filter=Event.level == Level.WARN)) == []
 
 
+def test_none_inside_a_list_or_a_map_can_be_asked_for():
+    """There it is stored as NULL, unlike an attribute that is None. (moto takes a missing path for NULL, too.)"""
+    params = Event.query(account_id="a1", filter=Path(["detail", "k"]) == None).params()  # noqa: E711
+    assert {"NULL": True} in params["ExpressionAttributeValues"].values()
+
+
 def test_a_selective_filter_does_not_cost_a_request_a_row(thirty):
     """PynamoDB asks for as many rows as the limit, again and again."""
     with measure() as usage:
