@@ -1,5 +1,6 @@
 """Orders and their lines."""
 
+from decimal import Decimal
 from enum import Enum
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
@@ -29,7 +30,7 @@ class Order(ShopTable, discriminator="ORDER"):
     user_id = UnicodeAttribute(attr_name="userId")
     status = EnumAttribute(OrderStatus, default_for_new=OrderStatus.PENDING)
     placed_at = UTCDateTimeAttribute(attr_name="placedAt", default_for_new=utcnow)
-    total = DecimalAttribute()
+    total = DecimalAttribute(default_for_new=Decimal)
 
     key = Key(pk="USER#{user_id}", sk="ORDER#{order_id}")
     by_id = Key(index=GSI1, pk="ORDER#{order_id}", sk="ORDER")
