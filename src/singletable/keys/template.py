@@ -123,6 +123,13 @@ class Template:
             segment.literal + next(texts) if segment.field else segment.literal for segment in self.segments
         )
 
+    def mask(self, key: str, hidden: str) -> str:
+        """A key of this template with `hidden` in place of every personal value."""
+        return SEPARATOR.join(
+            segment.literal + hidden if segment.field and segment.field.personal else part
+            for part, segment in zip(key.split(SEPARATOR), self.segments, strict=True)
+        )
+
     def parse(self, key: str) -> dict[str, Any]:
         """The attributes that `key` was built from, projections left out.
 

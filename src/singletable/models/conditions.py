@@ -64,7 +64,7 @@ def read_question(
         check_filter(schema, target, filter)
     equals = schema.to_keys(attributes)
     condition = _read_one(schema, key, conditions)
-    if condition is not None and condition.operator == "=" and condition.attribute in key.attributes:
+    if condition is not None and condition.operator == "=":
         if condition.attribute in equals:
             raise InvalidConditionError(
                 f"{key.label}: {condition.attribute} is given twice.", attribute=condition.attribute
@@ -116,7 +116,7 @@ def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -
             index=key.index,
         )
     name = attribute_of(schema, path)
-    if len(path.path) > 1 or name is None or name not in schema.sources:
+    if len(path.path) > 1 or name is None or name not in key.attributes:
         raise InvalidConditionError(
             f"{key.label}: the condition is on {'.'.join(path.path)!r}, which is not in the key.",
             remedy=f"The key is made of {', '.join(key.attributes)}. {_ASK_BY_FILTER}",
@@ -234,9 +234,10 @@ def with_loose_ends(
     Raises:
         InvalidConditionError: The index does not hold such an attribute.
     """
+    fixed = target.key.fixed_by(given)
     for name, value in given.items():
         # None is told by make_query.
-        if value is None or name in target.key.fixed_by(given):
+        if value is None or name in fixed:
             continue
         attribute = schema.attributes[name]
         if target.projected is not None and attribute.attr_name not in target.projected:

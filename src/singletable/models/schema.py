@@ -54,6 +54,12 @@ class EntitySchema:
     personal: frozenset[str]
     expiry: ExpiryRule | None
     layout: TableLayout
+    key_sources: tuple[str, ...] = attrs.field(init=False)
+    """Every attribute that decides what any key is; worked out once, since every item that is read asks."""
+
+    @key_sources.default
+    def _all_sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for key in self.keys.values() for name in key.sources))
 
     @property
     def primary(self) -> CompositeKey:
@@ -97,8 +103,7 @@ class EntitySchema:
 
     def key_values(self, instance: object) -> dict[str, Any]:
         """The values that decide an instance's keys."""
-        names = {name for key in self.keys.values() for name in key.sources}
-        return self.to_keys({name: getattr(instance, name) for name in names})
+        return self.to_keys({name: getattr(instance, name) for name in self.key_sources})
 
     def is_personal(self, name: str) -> bool:
         """Whether an attribute's values must never be shown."""

@@ -217,7 +217,7 @@ class StoredItem(Model, metaclass=TableMeta):
         layout, schema = self._layout_of(), self._schema_of()
         key = {name: item.get(name, {}).get("S") for name in (layout.partition_name, layout.sort_name)}
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
-        names = {schema.attributes[name].attr_name for each in schema.keys.values() for name in each.sources}
+        names = (schema.attributes[name].attr_name for name in schema.key_sources)
         self._raw = {name: item[name] for name in names if name in item}
 
     def _read_raw(self, name: str) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ from singletable.requests import Get, Query, Scan, TableConnection, UnknownItem,
 from singletable.requests.batch import fetch_items, put_items
 from singletable.requests.query import check_options
 from singletable.requests.results import unknown_item
-from singletable.requests.sending import translate
+from singletable.requests.sending import translate_any
 from singletable.requests.types import Item
 
 __all__ = ["Table"]
@@ -420,8 +420,7 @@ class Table(StoredItem):
     @classmethod
     def _translate(cls, error: PynamoDBException, operation: str) -> SingletableError:
         """What PynamoDB wrapped, as the error that tells a person what to do."""
-        cause = error.cause if isinstance(error.cause, Exception) else error
-        return translate(cause, operation, cls._get_connection())
+        return translate_any(error, operation, cls._get_connection())
 
     @classmethod
     def _get_connection(cls) -> Any:

@@ -42,16 +42,13 @@ def target_of(entity: type[T], name: str) -> Target[T]:
     """The target of one of an entity's keys."""
     schema = entity._schema_of()
     target = _target(entity._table_class(), (entity,), schema.keys[name])
-    if target.key.index is not None and len(target.types) > 1:
-        by_type = schema.layout.type_name in (target.partition_name, target.sort_name)
-        if by_type:
-            raise InvalidConditionError(
-                f"{target.key.label} is on the discriminator, and items of {schema.name} are of"
-                f" {len(target.types)} types.",
-                remedy="Ask for each type by its own class, or by a key that is not on the discriminator.",
-                entity=schema.name,
-                index=target.key.index,
-            )
+    if len(target.types) > 1 and schema.layout.type_name in (target.partition_name, target.sort_name):
+        raise InvalidConditionError(
+            f"{target.key.label} is on the discriminator, and items of {schema.name} are of {len(target.types)} types.",
+            remedy="Ask for each type by its own class, or by a key that is not on the discriminator.",
+            entity=schema.name,
+            index=target.key.index,
+        )
     return target
 
 

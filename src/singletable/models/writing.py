@@ -116,7 +116,7 @@ def refuse_derived(instance: Table, actions: Sequence[Action]) -> None:
         StaleKeyError: An action touches one.
     """
     schema = instance._schema_of()
-    watched = {schema.attributes[name].attr_name for key in schema.keys.values() for name in key.sources}
+    watched = {schema.attributes[name].attr_name for name in schema.key_sources}
     if schema.expiry:
         watched |= {schema.attributes[schema.expiry.after].attr_name, schema.expiry.stored_name}
     if instance._version_attribute_name is not None:

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from singletable.keys import KeyRange, Template
-from singletable.requests.expressions import paths_of
+from singletable.keys import KeyRange
+from singletable.requests.expressions import SORT_CONDITIONS, paths_of
 
 if TYPE_CHECKING:
     from singletable.requests.query import Query
 
 __all__ = ["Explanation", "explain"]
 
-_SHOWN = {
-    "=": "{name} = {0}",
-    "<=": "{name} <= {0}",
-    ">=": "{name} >= {0}",
-    "between": "{name} BETWEEN {0} AND {1}",
-    "begins_with": "begins_with({name}, {0})",
-}
 _HIDDEN = "‹personal›"
 _COUNTED = 1000
 
@@ -49,8 +42,7 @@ def explain(query: Query[Any]) -> Explanation:
     target, key = query.target, query.key
     groups = list(islice(query.groups(), _COUNTED))
     texts = [partition for group in groups for partition in group]
-    hidden = any(field.personal for field in key.partition.fields)
-    shown = [repr(_mask(key.partition, text)) if hidden else repr(text) for text in (texts[0], texts[-1])]
+    shown = [repr(key.partition.mask(text, _HIDDEN)) for text in (texts[0], texts[-1])]
     partition = f"{target.partition_name} = {shown[0]}"
     if len(texts) > 1:
         way = "shards, merged" if len(groups) == 1 else "buckets, in order"
@@ -66,15 +58,7 @@ def _sort(query: Query[Any], keys: KeyRange) -> str:
     asked = {*query.equals, *((query.condition.attribute,) if query.condition else ())}
     personal = any(field.personal and field.attribute in asked for field in template.fields)
     operands = [repr(_HIDDEN) if personal else repr(_shorten(text)) for text in keys.operands]
-    return " AND " + _SHOWN[keys.operator].format(*operands, name=name)
-
-
-def _mask(template: Template, text: str) -> str:
-    parts = []
-    for part, segment in zip(text.split("#"), template.segments, strict=True):
-        hide = segment.field is not None and segment.field.personal
-        parts.append(segment.literal + _HIDDEN if hide else part)
-    return "#".join(parts)
+    return " AND " + SORT_CONDITIONS[keys.operator].format(*operands, name=name)
 
 
 def _shorten(text: str) -> str:

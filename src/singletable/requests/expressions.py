@@ -13,9 +13,9 @@ from pynamodb.expressions.operand import Path, _Operand
 from singletable.keys import KeyRange
 from singletable.requests.types import Params
 
-__all__ = ["Placeholders", "comparisons_of", "key_condition", "paths_of"]
+__all__ = ["SORT_CONDITIONS", "Placeholders", "comparisons_of", "key_condition", "paths_of"]
 
-_SORT = {
+SORT_CONDITIONS = {
     "=": "{name} = {0}",
     "<=": "{name} <= {0}",
     ">=": "{name} >= {0}",
@@ -63,7 +63,7 @@ def key_condition(
     if sort_name is None or sort.operator == "all":
         return text
     operands = [placeholders.value({"S": operand}) for operand in sort.operands]
-    return f"{text} AND {_SORT[sort.operator].format(*operands, name=placeholders.name(sort_name))}"
+    return f"{text} AND {SORT_CONDITIONS[sort.operator].format(*operands, name=placeholders.name(sort_name))}"
 
 
 def paths_of(condition: PynamoCondition | None) -> Iterator[Path]:

@@ -271,7 +271,6 @@ def make_query(
 ) -> Query[E]:
     """A query whose every part was checked, so that whatever is wrong is said before anything is sent."""
     key = target.key
-    key.refuse_unexpected(equals, key.attributes)
     empty = tuple(name for name, value in equals.items() if value is None)
     if empty:
         raise InvalidConditionError(
@@ -280,14 +279,6 @@ def make_query(
             entity=key.owner,
             index=key.index,
             attribute=empty[0],
-        )
-    if condition is not None and condition.attribute not in key.attributes:
-        raise InvalidConditionError(
-            f"{key.label}: the condition is on {condition.attribute}, which is not in the key.",
-            remedy=f"The key is made of {', '.join(key.attributes) or 'nothing'}; use filter= for other attributes.",
-            entity=key.owner,
-            index=key.index,
-            attribute=condition.attribute,
         )
     check_options(options.get("limit"), options.get("unknown", "raise"))
     if options.get("consistent") and key.index is not None and not target.local:

@@ -78,10 +78,12 @@ def standing_item(error: BaseException) -> dict[str, Any] | None:
     return None
 
 
-def translate_any(error: BaseException) -> SingletableError:
-    """What PynamoDB or botocore raised outside of `send`, as the error that tells a person what to do."""
+def translate_any(
+    error: BaseException, operation: str = "A request", connection: TableConnection | None = None
+) -> SingletableError:
+    """What PynamoDB wrapped, or botocore raised outside of `send`, as the error that tells a person what to do."""
     cause = getattr(error, "cause", None) or error.__cause__ or error
-    return translate(cause if isinstance(cause, Exception) else RuntimeError(str(error)), "A request", None)
+    return translate(cause if isinstance(cause, Exception) else RuntimeError(str(error)), operation, connection)
 
 
 def translate(error: Exception, operation: str, connection: TableConnection | None) -> SingletableError:

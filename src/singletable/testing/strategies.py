@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from singletable.keys import Encoding, Source, Template, ValueKind, parse_template
+from singletable.keys import SEPARATOR, Encoding, Source, Template, ValueKind, parse_template
 from singletable.keys.encoding import Boolean, Choice, Hex, RawText, Text, Uuid
 from singletable.keys.numbers import FixedPoint, Integer, PlainInteger, PlainNumber
 from singletable.keys.shard import Shard
@@ -131,7 +131,7 @@ def templates(draw: st.DrawFn, *, projections: bool = False, sort_key: bool = Tr
         segments.append(f"{head}{{{name}:{spec}}}" if spec else f"{head}{{{name}}}")
     if not segments or draw(st.booleans()):
         segments.append(draw(st.sampled_from(_LITERALS[1:])))
-    text = "#".join(segments)
+    text = SEPARATOR.join(segments)
     return parse_template(text or "X", SOURCES, sort_key=sort_key)
 
 
