@@ -5,6 +5,10 @@ Declare the table, its entities and their keys; ask by attributes; never write a
 
 from singletable.errors import SingletableError
 from singletable.models import (
+    Batch,
+    CancellationReason,
+    Collection,
+    CreatedAtAttribute,
     DateAttribute,
     DecimalAttribute,
     EnumAttribute,
@@ -12,11 +16,18 @@ from singletable.models import (
     IntegerAttribute,
     Key,
     Table,
+    Transaction,
+    UpdatedAtAttribute,
     UUIDAttribute,
+    plan,
 )
 from singletable.requests import Get, Page, Query, Scan, UnknownItem, measure
 
 __all__ = [
+    "Batch",
+    "CancellationReason",
+    "Collection",
+    "CreatedAtAttribute",
     "DateAttribute",
     "DecimalAttribute",
     "EnumAttribute",
@@ -29,9 +40,12 @@ __all__ = [
     "Scan",
     "SingletableError",
     "Table",
+    "Transaction",
     "UUIDAttribute",
     "UnknownItem",
+    "UpdatedAtAttribute",
     "measure",
+    "plan",
 ]
 
 __version__ = "0.1.0"

@@ -8,24 +8,29 @@ a built-in or PynamoDB class (`ValueError`, `TypeError`, `DoesNotExist`), the su
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from pynamodb.exceptions import DoesNotExist
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, TransactWriteError, UpdateError
 
 __all__ = [
     "AccessDenied",
     "AlreadyExists",
     "BatchIncomplete",
     "ConcurrentUpdateError",
+    "ConditionFailed",
     "CredentialsMissing",
     "CursorError",
     "DeclarationError",
     "EndpointUnreachable",
     "EngineUnavailable",
+    "InvalidBatchError",
     "InvalidConditionError",
     "InvalidKeyValueError",
+    "InvalidTransactionError",
     "InvalidValueError",
     "ItemDoesNotExist",
+    "ItemTooLarge",
     "KeyChangeError",
     "KeyParseError",
     "KeyTooLongError",
@@ -39,6 +44,8 @@ __all__ = [
     "SingletableError",
     "StaleKeyError",
     "TableMissing",
+    "Throttled",
+    "TransactionCancelled",
     "UnexpectedAttributesError",
     "UnknownItemError",
 ]
@@ -62,9 +69,10 @@ class SingletableError(Exception):
     def __init__(self, what: str, *, remedy: str = "", **parts: Any) -> None:
         self.what = what
         self.remedy = remedy
+        super().__init__(f"{what} {remedy}".strip())
+        # Behind the other base classes: PynamoDB's set fields of their own.
         for name, part in parts.items():
             setattr(self, name, part)
-        super().__init__(f"{what} {remedy}".strip())
 
 
 # --- declaring ------------------------------------------------------------------------
@@ -159,14 +167,27 @@ class MalformedItemError(SingletableError, ValueError):
 
 
 class CursorError(SingletableError, ValueError):
-    """A cursor is malformed, or belongs to another query."""
+    """A cursor is malformed, altered, expired, or belongs to another query, table or client."""
 
 
 # --- writing --------------------------------------------------------------------------
 
 
-class AlreadyExists(SingletableError):
-    """`create()` found an item under the same primary key; nothing was written."""
+class ConditionFailed(SingletableError, PutError, UpdateError, DeleteError):
+    """The condition of a write does not hold; nothing was written.
+
+    `item` is what is stored instead, as DynamoDB sent it: the item that stood in the way, or None.
+    """
+
+    item: dict[str, Any] | None = None
+
+
+class AlreadyExists(ConditionFailed):
+    """`create()` or `move()` found an item under the same primary key; nothing was written."""
+
+
+class ConcurrentUpdateError(ConditionFailed):
+    """Another writer was faster: the version is another, or what a key depends on keeps changing."""
 
 
 class KeyChangeError(SingletableError, ValueError):
@@ -174,17 +195,43 @@ class KeyChangeError(SingletableError, ValueError):
 
 
 class StaleKeyError(SingletableError, ValueError):
-    """A write touches the source of a derived attribute in a way that it cannot follow."""
+    """A write would leave a derived attribute behind, and there is no way to tell what it should be."""
 
 
-class ConcurrentUpdateError(SingletableError):
-    """Another writer changed what a derived attribute depends on."""
+class ItemTooLarge(InvalidValueError):
+    """An item is larger than DynamoDB's 400 KB. `size` is in bytes; `largest` has (attribute, bytes) pairs."""
+
+    size: int = 0
+    limit: int = 0
+    largest: tuple[tuple[str, int], ...] = ()
+
+
+class InvalidBatchError(SingletableError, ValueError):
+    """A batch was asked for something that BatchWriteItem cannot do."""
 
 
 class BatchIncomplete(SingletableError):
-    """A batch was not finished after all retries; `unprocessed` holds exactly what was not done."""
+    """A batch was not finished after all retries.
+
+    `unprocessed` holds exactly what was not done, of what the batch had taken: entities, requests for
+    items, or keys, as they were given. `rest` is an iterator over what it had not taken yet from an iterable.
+    """
 
     unprocessed: tuple[Any, ...] = ()
+    rest: Iterator[Any] = iter(())
+
+
+class InvalidTransactionError(SingletableError, ValueError):
+    """A transaction that DynamoDB would refuse: too many items, too many bytes, one item twice."""
+
+
+class TransactionCancelled(SingletableError, TransactWriteError):
+    """A transaction was cancelled; nothing of it was written.
+
+    `reasons` has one `singletable.CancellationReason` for each operation, in the order in which they were given.
+    """
+
+    reasons: tuple[Any, ...] = ()
 
 
 # --- the table and its surroundings ---------------------------------------------------
@@ -195,6 +242,10 @@ class RequestFailed(SingletableError):
 
     operation: str | None = None
     code: str | None = None
+
+
+class Throttled(RequestFailed):
+    """The table or an index is asked for more than its capacity, after all of the SDK's retries."""
 
 
 class TableMissing(RequestFailed):

@@ -1,5 +1,6 @@
 """Models: the table, its entities and their keys, declared on PynamoDB's own classes."""
 
+from singletable.models import plan
 from singletable.models.attributes import (
     DateAttribute,
     DecimalAttribute,
@@ -7,7 +8,9 @@ from singletable.models.attributes import (
     IntegerAttribute,
     UUIDAttribute,
 )
+from singletable.models.batch import Batch
 from singletable.models.binding import Binding
+from singletable.models.collection import Collection
 from singletable.models.description import (
     AttributeDescription,
     EntityDescription,
@@ -16,11 +19,17 @@ from singletable.models.description import (
 from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import BoundKey, Key
 from singletable.models.table import Table
+from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
+from singletable.models.transaction import CancellationReason, Transaction
 
 __all__ = [
     "AttributeDescription",
+    "Batch",
     "Binding",
     "BoundKey",
+    "CancellationReason",
+    "Collection",
+    "CreatedAtAttribute",
     "DateAttribute",
     "DecimalAttribute",
     "EntityDescription",
@@ -31,5 +40,8 @@ __all__ = [
     "Key",
     "Table",
     "TableDescription",
+    "Transaction",
     "UUIDAttribute",
+    "UpdatedAtAttribute",
+    "plan",
 ]

@@ -30,6 +30,7 @@ from pynamodb.constants import NUMBER, STRING
 
 from singletable.errors import InvalidValueError
 from singletable.keys import ValueKind
+from singletable.requests.values import DIGITS, number_text
 
 __all__ = [
     "DateAttribute",
@@ -42,15 +43,11 @@ __all__ = [
     "UUIDAttribute",
     "from_key",
     "key_kind",
-    "number_text",
     "strict",
     "to_key",
 ]
 
 EnumT = TypeVar("EnumT", bound=Enum)
-
-_DYNAMODB_DIGITS = 38
-"""Significant digits of a DynamoDB number (Developer Guide, "Data types")."""
 
 
 class IntegerAttribute(Attribute[int]):
@@ -284,19 +281,9 @@ def _number_text(attribute: Attribute[Any], value: Decimal) -> str:
     if not value.is_finite():
         raise _refused(attribute, value, "it is not a finite number")
     digits = "".join(map(str, value.as_tuple().digits)).strip("0")
-    if len(digits) > _DYNAMODB_DIGITS:
-        raise _refused(attribute, value, f"it has more than {_DYNAMODB_DIGITS} significant digits")
+    if len(digits) > DIGITS:
+        raise _refused(attribute, value, f"it has more than {DIGITS} significant digits")
     return number_text(value)
-
-
-def number_text(value: Decimal | str) -> str:
-    """A number as DynamoDB gives it back: without trailing zeros, so that it is the same on every engine."""
-    number = Decimal(value)
-    if abs(number.adjusted()) >= _DYNAMODB_DIGITS:
-        return str(number)
-    text = format(number, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
 
 
 def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "") -> InvalidValueError:

@@ -23,7 +23,7 @@ from singletable.models.schema import EntitySchema
 from singletable.requests.expressions import comparisons_of, paths_of
 from singletable.requests.types import Target
 
-__all__ = ["check_filter", "read_question", "refuse_none"]
+__all__ = ["check_condition", "check_filter", "read_question"]
 
 _HABITS = {
     "attributes_to_get": "Items are read whole; keys() gives just the keys.",
@@ -106,7 +106,7 @@ def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -
             entity=schema.name,
             index=key.index,
         )
-    refuse_none(schema, condition)
+    check_operands(schema, condition)
     path, *operands = condition.values
     if not isinstance(path, Path) or not all(isinstance(operand, Value) for operand in operands):
         raise InvalidConditionError(
@@ -163,14 +163,42 @@ def attribute_of(schema: EntitySchema, path: Path) -> str | None:
     return name
 
 
-def refuse_none(schema: EntitySchema, condition: PynamoCondition) -> None:
-    """Refuse a comparison of an attribute with None: absent is not NULL, and engines differ in what they answer.
+def check_condition(schema: EntitySchema, condition: PynamoCondition | None) -> None:
+    """Refuse a condition of a write that is none, or that is about another entity's attributes.
 
-    Inside a list or a map None is stored as NULL, and may be asked for.
+    Raises:
+        InvalidConditionError: as it says.
+    """
+    if condition is None:
+        return
+    if not isinstance(condition, PynamoCondition):
+        raise InvalidConditionError(
+            f"condition= was given a {type(condition).__name__}, which is no condition.",
+            remedy="Use for example condition=Order.total > 10.",
+        )
+    check_operands(schema, condition)
+    for path in paths_of(condition):
+        if path.path[0] not in (*schema.layout.key_names, schema.layout.type_name):
+            attribute_of(schema, path)
+
+
+def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
+    """Refuse a comparison of an attribute with None, or with a value of another type.
+
+    Absent is not NULL, and engines differ in what they answer; inside a list or a map None is stored as
+    NULL, and may be asked for. A value of another type is a dict that PynamoDB took for already serialised.
     """
     for part in comparisons_of(condition):
         path, *others = part.values
         whole = isinstance(path, Path) and len(path.path) == 1 and "[" not in path.path[0]
+        attribute = path.attribute if isinstance(path, Path) else None
+        confused = [each for each in others if isinstance(each, Value) and attribute is not None]
+        if any(each.attr_type not in (attribute.attr_type, NULL) for each in confused):  # type: ignore[union-attr]
+            raise InvalidConditionError(
+                f"{schema.name}: a condition compares {'.'.join(path.path)!r} with a value of another type.",
+                remedy='PynamoDB takes a dict with one type key, such as {"S": "x"}, for already serialised.',
+                entity=schema.name,
+            )
         if not whole or not any(isinstance(each, Value) and each.attr_type == NULL for each in others):
             continue
         raise InvalidConditionError(
@@ -198,7 +226,7 @@ def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondit
             f"filter= was given a {type(filter).__name__}, which is no condition.",
             remedy="Use for example filter=Order.total > 10.",
         )
-    refuse_none(schema, filter)
+    check_operands(schema, filter)
     for path in paths_of(filter):
         stored = path.path[0].partition("[")[0]
         if not scanning and stored in (target.partition_name, target.sort_name):

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from pynamodb.attributes import Attribute
+from pynamodb.attributes import Attribute, VersionAttribute
 
 from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
 from singletable.models.attributes import from_key, to_key
 from singletable.models.expiry import ExpiryRule
 from singletable.models.layout import TableLayout
+from singletable.models.timestamps import UpdatedAtAttribute
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -60,6 +61,20 @@ class EntitySchema:
     @key_sources.default
     def _all_sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for key in self.keys.values() for name in key.sources))
+
+    version: str | None = attrs.field(init=False)
+    """The name of its PynamoDB VersionAttribute, where it has one."""
+
+    stamps: tuple[str, ...] = attrs.field(init=False)
+    """The attributes that every write sets to its time."""
+
+    @version.default
+    def _its_version(self) -> str | None:
+        return next((name for name, each in self.attributes.items() if isinstance(each, VersionAttribute)), None)
+
+    @stamps.default
+    def _its_stamps(self) -> tuple[str, ...]:
+        return tuple(name for name, each in self.attributes.items() if isinstance(each, UpdatedAtAttribute))
 
     @property
     def primary(self) -> CompositeKey:

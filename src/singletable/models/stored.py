@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pynamodb.constants import NULL
@@ -17,11 +18,12 @@ from singletable.errors import (
     SingletableError,
     UnexpectedAttributesError,
 )
+from singletable.models.deriving import derived_values, serialize
 from singletable.models.layout import TableLayout
 from singletable.models.meta import TableMeta
 from singletable.models.rows import unknown_of
 from singletable.models.schema import EntitySchema
-from singletable.models.writing import derived_values, serialize
+from singletable.models.timestamps import utcnow
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -54,7 +56,10 @@ class StoredItem(Model, metaclass=TableMeta):
     """What was serialised last, on its way to be written."""
 
     _raw: Item | None
-    """What was read or written last, for the attributes that anything is derived from."""
+    """The item as it was read or written last; None for an instance that never was."""
+
+    _pending: Callable[[], None] | None
+    """What is to be remembered once a transaction of PynamoDB's has succeeded."""
 
     def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
         derived = [name for name in attributes if name in self._derived]
@@ -79,6 +84,7 @@ class StoredItem(Model, metaclass=TableMeta):
         self._stored = None
         self._raw = None
         self._outgoing = {}
+        self._pending = None
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
 
     @classmethod
@@ -208,33 +214,64 @@ class StoredItem(Model, metaclass=TableMeta):
             raise KeyChangeError(
                 f"{self!r}: its primary key is not the one under which it was read; saving it would leave the old item"
                 " behind.",
-                remedy="Create a new item and delete the old one.",
+                remedy="Use move() with the new attributes, which writes it anew and deletes the old one.",
                 entity=type(self).__name__,
             )
 
     def _remember(self, item: Item) -> None:
-        """Keep what is stored now: the primary key, and the sources of everything derived."""
-        layout, schema = self._layout_of(), self._schema_of()
+        """Keep what is stored now."""
+        layout = self._layout_of()
         key = {name: item.get(name, {}).get("S") for name in (layout.partition_name, layout.sort_name)}
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
-        names = (schema.attributes[name].attr_name for name in schema.key_sources)
-        self._raw = {name: item[name] for name in names if name in item}
+        self._raw = item
 
-    def _read_raw(self, name: str) -> dict[str, Any] | None:
-        """An attribute as it was stored when the instance was read; as it is held where it never was."""
+    def _known(self) -> Item:
+        """The item as it is stored, as far as the instance knows: as it holds it where it was never read."""
+        return self._held() if self._raw is None else self._raw
+
+    def _held(self) -> Item:
+        """The declared attributes as they would be stored; nothing that is derived is among them."""
         schema = self._schema_of()
-        attribute, value = schema.attributes[name], getattr(self, name)
-        if self._raw is not None:
-            return self._raw.get(attribute.attr_name)
-        return None if value is None else {attribute.attr_type: serialize(schema, name, value)}
+        held = ((name, attribute, getattr(self, name)) for name, attribute in schema.attributes.items())
+        return {
+            attribute.attr_name: {attribute.attr_type: serialize(schema, name, value)}
+            for name, attribute, value in held
+            if value is not None
+        }
 
-    def _read_value(self, name: str) -> Any:
-        """The same, as the attribute's value; where nothing is stored, what the instance holds: its default."""
-        raw = self._read_raw(name)
-        if raw is None:
-            return getattr(self, name)
-        attribute = self._schema_of().attributes[name]
-        return None if NULL in raw else attribute.deserialize(attribute.get_value(raw))
+    def _copy(self: S) -> S:
+        """Another instance with the same values, about the same stored item."""
+        other = copy(self)
+        other.attribute_values = dict(self.attribute_values)
+        return other
+
+    def _stamp(self, version: int | None = None) -> None:
+        """Set the attributes that every write sets; and the version, where one is given."""
+        schema = self._schema_of()
+        now = utcnow() if schema.stamps else None
+        for name in schema.stamps:
+            setattr(self, name, now)
+        if schema.version is not None and version is not None:
+            setattr(self, schema.version, version)
+
+    def _adopt(self, written: StoredItem, item: Item) -> None:
+        """Take over what a copy was stamped with, now that it is stored."""
+        schema = self._schema_of()
+        for name in (*schema.stamps, *([schema.version] if schema.version else [])):
+            setattr(self, name, getattr(written, name))
+        self._remember(item)
+
+    def _assume(self, after: Item | None) -> None:
+        """Take what an update must have left, where nothing said what it did: a transaction tells nothing."""
+        read = self._raw is not None
+        if after is None:
+            self._raw = None
+            return
+        layout, schema = self._layout_of(), self._schema_of()
+        key = {name: {"S": text} for name, text in self._stored_key().items()}
+        self.deserialize({**after, **key, layout.type_name: {"S": schema.discriminator}})
+        if not read:
+            self._raw = None
 
     def _stored_key(self) -> dict[str, str]:
         """The item's primary key, derived afresh and held against the one it was read under."""

@@ -6,26 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
-from pynamodb.exceptions import DeleteError, PutError, PynamoDBException, TableError
+from pynamodb.exceptions import PynamoDBException, TableError
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import (
     DeclarationError,
+    InvalidBatchError,
     InvalidConditionError,
     MissingAttributesError,
     SingletableError,
     TableMissing,
 )
-from singletable.models import writing
+from singletable.models.batch import Batch, get_items, load_all
 from singletable.models.binding import Binding, bind, connection_of
+from singletable.models.collection import Collection
 from singletable.models.conditions import check_filter, read_question
 from singletable.models.description import TableDescription, describe
 from singletable.models.key import BoundKey, Unknown
 from singletable.models.schema import PRIMARY
-from singletable.models.stored import StoredItem
 from singletable.models.targets import TableSender, collection_target, load, target_of, whole_table
+from singletable.models.transaction import Transaction, read_together
+from singletable.models.writing import WritableItem
 from singletable.requests import Get, Query, Scan, TableConnection, UnknownItem, make_query
-from singletable.requests.batch import fetch_items, put_items
 from singletable.requests.query import check_options
 from singletable.requests.results import unknown_item
 from singletable.requests.sending import translate_any
@@ -36,7 +38,7 @@ __all__ = ["Table"]
 T = TypeVar("T", bound="Table")
 
 
-class Table(StoredItem):
+class Table(WritableItem):
     """The base of a table class; its subclasses are the entities of that table.
 
     A table class has `class Meta: table_name = "..."` and the indexes; it gets `pk` ("PK"), `sk` ("SK")
@@ -169,36 +171,34 @@ class Table(StoredItem):
 
     @classmethod
     def batch_get(  # type: ignore[override]  # PynamoDB's loses the order and retries without end
-        cls: type[T], items: Iterable[Mapping[str, Any]], *, consistent: bool = False
+        cls: type[T], items: Iterable[Mapping[str, Any] | Get[Any]], *, consistent: bool = False, workers: int = 1
     ) -> list[T | None]:
         """Many items by primary key, in the order asked; None for one that does not exist.
 
         Args:
-            items: The attributes of each primary key, as mappings.
+            items: The attributes of each primary key, as mappings; or requests such as `Order.item(...)`, also of
+                several entities: `ShopTable.batch_get([Order.item(...), User.item(...)])`.
             consistent: Whether to read what was last written, at twice the cost.
+            workers: How many requests may be under way at once.
 
         Raises:
             BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
         """
-        asked = list(items)
-        for attributes in asked:
-            if not isinstance(attributes, Mapping):
-                raise MissingAttributesError(
-                    f"{cls.__name__}.batch_get() takes mappings of attributes, not a {type(attributes).__name__}.",
-                    remedy=f"Give {', '.join(cls._schema_of().primary.attributes)} of each item.",
-                    entity=cls.__name__,
-                    missing=cls._schema_of().primary.attributes,
-                )
-        gets = [cls.item(**attributes) for attributes in asked]
-        if not gets:
-            return []
-        target = gets[0].target
-        found = fetch_items(target.sender, [get.params()["Key"] for get in gets], target.primary, consistent=consistent)
-        loaded = [None if item is None else target.load(item) for item in found]
-        for entity in loaded:
-            if isinstance(entity, UnknownItem):
-                raise unknown_item(entity)
-        return [entity if isinstance(entity, cls) else None for entity in loaded]
+        gets = [cls._get_request(each) for each in items]
+        return get_items(cls._table_class(), gets, workers, consistent=consistent or None)
+
+    @classmethod
+    def _get_request(cls, asked: Mapping[str, Any] | Get[Any]) -> Get[Any]:
+        if isinstance(asked, Get):
+            return asked
+        if not isinstance(asked, Mapping):
+            raise MissingAttributesError(
+                f"{cls.__name__}.batch_get() takes mappings of attributes, not a {type(asked).__name__}.",
+                remedy=f"Give {', '.join(cls._schema_of().primary.attributes)} of each item.",
+                entity=cls.__name__,
+                missing=cls._schema_of().primary.attributes,
+            )
+        return cls.item(**asked)
 
     @classmethod
     def count(cls, *conditions: Any, **attributes: Any) -> int:
@@ -234,91 +234,62 @@ class Table(StoredItem):
             raise target_of(type(self), PRIMARY).absent(f"{self!r} is a {type(fresh).__name__} by now.")
         vars(self).update(vars(fresh))
 
-    # --- writing ------------------------------------------------------------------
+    # --- many at once -------------------------------------------------------------
 
-    def create(self) -> None:
-        """Write the item, which must not be there yet.
-
-        Raises:
-            AlreadyExists: An item has the same primary key; nothing was written.
-        """
-        writing.create(self)
-
-    def save(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> dict[str, Any]:
-        """Write the item, replacing what is there. Keys and expiry are derived from its attributes.
-
-        Raises:
-            KeyChangeError: The primary key is another than the one it was read under.
-            PutError: The condition does not hold (PynamoDB's).
-        """
-        try:
-            answer = super().save(condition, add_version_condition=add_version_condition)
-        except PutError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
-                raise
-            raise self._translate(error, "PutItem") from error
-        self._remember(self._outgoing)
-        return answer
-
-    def delete(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> Any:
-        """Delete the item.
-
-        Raises:
-            KeyChangeError: The primary key is another than the one it was read under.
-            DeleteError: The condition does not hold (PynamoDB's).
-        """
-        try:
-            return super().delete(condition, add_version_condition=add_version_condition)
-        except DeleteError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
-                raise
-            raise self._translate(error, "DeleteItem") from error
-
-    def get_update_kwargs_from_instance(
-        self, actions: list[Any], condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
-    ) -> dict[str, Any]:
-        """What PynamoDB's TransactWrite sends for an update; it holds to what `update(actions=...)` does.
-
-        Raises:
-            StaleKeyError: An action touches what a key depends on.
-        """
-        writing.refuse_derived(self, actions)
-        required = writing.must_exist(self)
-        condition = required if condition is None else required & condition
-        return super().get_update_kwargs_from_instance(list(actions), condition, *args, **kwargs)
-
-    def update(
-        self,
-        actions: list[Any] | None = None,
-        condition: PynamoCondition | None = None,
-        **values: Any,
-    ) -> None:
-        """Change attributes of the stored item, and what is derived from them: `order.update(status="PAID")`.
-
-        None removes an attribute. The instance is then what is stored. It never creates an item.
+    @classmethod
+    def batch(cls, *, workers: int = 1) -> Batch:
+        """Many puts, deletes and gets of any entities of the table, in few requests; see `Batch`.
 
         Args:
-            actions: PynamoDB's update actions, instead of values, on attributes that no key depends on.
-            condition: A PynamoDB condition on what is stored now.
-            values: The new values, by attribute.
+            workers: How many requests may be under way at once.
+        """
+        return Batch(cls._table_class(), workers)
+
+    @classmethod
+    def batch_write(cls, auto_commit: bool = True) -> Batch:  # type: ignore[override]  # PynamoDB's commits when its block raises
+        """The same, under PynamoDB's name.
+
+        Args:
+            auto_commit: False is PynamoDB's for "refuse a 26th item"; there is no such batch here.
+        """
+        if not auto_commit:
+            raise InvalidBatchError(
+                f"{cls.__name__}.batch_write(auto_commit=False) would refuse a 26th item.",
+                remedy="Leave it out: a batch is sent when its block ends, in as many requests as it takes.",
+            )
+        return cls.batch()
+
+    @classmethod
+    def transaction(cls, *, token: str | None = None) -> Transaction:
+        """Up to 100 writes and checks of any entities of the table, all or nothing; see `Transaction`.
+
+        Args:
+            token: A client request token of 1 to 36 characters; one is made where none is given.
+        """
+        return Transaction(cls._table_class(), token)
+
+    @classmethod
+    def transact_get(cls, *requests: Get[Any]) -> list[Any]:
+        """Up to 100 items of any entities as they were at one moment, in the order asked; None for a missing one.
+
+        Args:
+            requests: `Order.item(...)`, `User.item(...)`, ...
 
         Raises:
-            ItemDoesNotExist: The item is gone.
-            KeyChangeError: An attribute of the primary key would change.
-            StaleKeyError: An action touches what a key depends on.
-            ConcurrentUpdateError: Another writer changed what a key also depends on, or the condition fails.
+            InvalidTransactionError: There are too many, or one is asked for twice.
+            TransactionCancelled: Other writers were in the way every time.
         """
-        if bool(actions) == bool(values):
-            raise InvalidConditionError(
-                f"{type(self).__name__}.update() takes either values or actions; it was given "
-                + ("both." if values else "neither."),
-                remedy='Write update(status="PAID") or update(actions=[...]).',
-                entity=type(self).__name__,
-            )
-        if actions:
-            writing.apply(self, actions, condition)
-        else:
-            writing.update(self, values, condition)
+        return read_together(cls._table_class(), requests)
+
+    @classmethod
+    def load_collection(cls, *entities: type[T], **attributes: Any) -> Collection[T]:
+        """Everything of several entity types in one partition, read consistently and written back as one unit.
+
+        Args:
+            entities: The entity classes.
+            attributes: The attributes of the partition key.
+        """
+        return Collection.load(cls._table_class(), entities, attributes)
 
     @classmethod
     def load_all(cls, entities: Iterable[Table]) -> Iterator[int]:
@@ -329,9 +300,7 @@ class Table(StoredItem):
         Raises:
             BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
         """
-        layout = cls._layout_of()
-        primary = (layout.partition_name, layout.sort_name)
-        return put_items(TableSender(cls._table_class()), (entity.serialize() for entity in entities), primary)
+        return load_all(cls._table_class(), entities)
 
     # --- the table ----------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from singletable.errors import InvalidConditionError, ItemDoesNotExist
+from singletable.errors import InvalidConditionError, ItemDoesNotExist, SingletableError
 from singletable.keys import CompositeKey
 from singletable.models.layout import TableLayout
 from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
@@ -17,7 +17,7 @@ from singletable.requests.types import Item, Params, Target, UnknownItem
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["TableSender", "collection_target", "load", "target_of", "whole_table"]
+__all__ = ["TableSender", "collection_target", "load", "require_member", "target_of", "whole_table"]
 
 T = TypeVar("T", bound="Table")
 
@@ -50,6 +50,16 @@ def target_of(entity: type[T], name: str) -> Target[T]:
             index=target.key.index,
         )
     return target
+
+
+def require_member(table: type[Table], entity: Any, error: type[SingletableError]) -> None:
+    """Refuse what is no entity of a table, with the given error."""
+    if not any(isinstance(entity, schema.entity) for schema in table._schemas().values()):
+        what = repr(entity) if hasattr(entity, "_schema_of") and not isinstance(entity, type) else type(entity).__name__
+        raise error(
+            f"{what} is no entity of {table.__name__}.",
+            remedy="Give instances: " + ", ".join(schema.name for schema in table._schemas().values()) + ".",
+        )
 
 
 def whole_table(table: type[Table], entities: Sequence[type[T]]) -> Target[T]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from itertools import chain, islice
 from typing import Any, TypeVar
 
-from singletable.errors import BatchIncomplete
+import attrs
+
+from singletable.errors import BatchIncomplete, Throttled
+from singletable.requests.retries import pause
 from singletable.requests.types import Item, Sender
 
-__all__ = ["GET_LIMIT", "WRITE_LIMIT", "chunked", "fetch_items", "put_items"]
+__all__ = ["GET_LIMIT", "WRITE_LIMIT", "Operation", "chunked", "fetch_items", "identity", "write_all"]
 
 GET_LIMIT = 100
 """Keys in one BatchGetItem (DynamoDB API reference)."""
@@ -20,9 +23,26 @@ WRITE_LIMIT = 25
 """Items in one BatchWriteItem (DynamoDB API reference)."""
 
 _ATTEMPTS = 10
-_FIRST_PAUSE = 0.05
+_FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _T = TypeVar("_T")
+
+
+@attrs.frozen
+class Operation:
+    """One put, delete or get of a batch.
+
+    Args:
+        key: The item's primary key, as a tuple of its texts.
+        request: What BatchWriteItem or BatchGetItem takes for it.
+        subject: What the caller knows it by.
+        write: The planned write, where it is one.
+    """
+
+    key: tuple[str, ...]
+    request: dict[str, Any] = attrs.field(repr=False)
+    subject: Any = None
+    write: Any = attrs.field(default=None, eq=False, repr=False)
 
 
 def chunked(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
@@ -32,8 +52,19 @@ def chunked(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
         yield chunk
 
 
+def identity(item: Item, primary: tuple[str, ...]) -> tuple[str, ...]:
+    """What tells an item from all others of its table."""
+    return tuple(str(item[name].get("S") or item[name]) for name in primary)
+
+
 def fetch_items(
-    sender: Sender, keys: Sequence[Item], primary: tuple[str, ...], *, consistent: bool = False
+    sender: Sender,
+    keys: Sequence[Item],
+    primary: tuple[str, ...],
+    *,
+    consistent: bool = False,
+    workers: int = 1,
+    subjects: Sequence[Any] | None = None,
 ) -> list[Item | None]:
     """The items with these primary keys, in the order of the keys; None for one that does not exist.
 
@@ -42,66 +73,138 @@ def fetch_items(
         keys: Primary keys; a key may appear more than once.
         primary: The stored names of the primary key's attributes.
         consistent: Whether to read what was last written, at twice the cost.
+        workers: How many requests may be under way at once.
+        subjects: What the caller knows each key by; the keys themselves, where it is left out.
 
     Raises:
         BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
     """
-    found: dict[tuple[Any, ...], Item] = {}
-    unique = list({_identity(key, primary): key for key in keys}.values())
-    for chunk in chunked(unique, GET_LIMIT):
-        for items in _rounds(sender, "BatchGetItem", chunk, consistent=consistent):
-            found.update({_identity(item, primary): item for item in items})
-    return [found.get(_identity(key, primary)) for key in keys]
+    found: dict[tuple[str, ...], Item] = {}
+    named = zip(keys, keys if subjects is None else subjects, strict=True)
+    operations = (Operation(identity(key, primary), key, subject) for key, subject in named)
+    unique = {operation.key: operation for operation in operations}
+
+    def send(pending: list[Any]) -> list[Any]:
+        request = {"Keys": pending, "ConsistentRead": consistent}
+        answer = sender.send("BatchGetItem", {"RequestItems": {sender.table_name: request}})
+        items = answer.get("Responses", {}).get(sender.table_name, [])
+        found.update({identity(item, primary): item for item in items})
+        left = (answer.get("UnprocessedKeys") or {}).get(sender.table_name) or {}
+        return list(left.get("Keys", []))
+
+    for _ in _all_chunks("BatchGetItem", unique.values(), GET_LIMIT, send, primary, workers):
+        pass
+    return [found.get(identity(key, primary)) for key in keys]
 
 
-def put_items(sender: Sender, items: Iterable[Item], primary: tuple[str, ...]) -> Iterator[int]:
-    """Write items, 25 in a request; yields how many each request wrote.
+def write_all(
+    sender: Sender, operations: Iterable[Operation], primary: tuple[str, ...], *, workers: int = 1
+) -> Iterator[list[Operation]]:
+    """Put and delete items, 25 in a request; yields the operations that each finished request did.
 
-    Two items with one key never go into one request, which DynamoDB would refuse; the later one wins.
+    Of several operations on one item the last one wins, as if they had been sent one after another:
+    within a request only the last is sent, and a request waits for another one under way with the same item.
+
+    Args:
+        sender: What to send through.
+        operations: The operations; they are taken from an iterator only as they are sent.
+        primary: The stored names of the primary key's attributes.
+        workers: How many requests may be under way at once.
 
     Raises:
         BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
     """
-    for chunk in _distinct_chunks(items, primary):
-        for _ in _rounds(sender, "BatchWriteItem", [{"PutRequest": {"Item": item}} for item in chunk]):
-            pass
-        yield len(chunk)
+
+    def send(pending: list[Any]) -> list[Any]:
+        answer = sender.send("BatchWriteItem", {"RequestItems": {sender.table_name: pending}})
+        return list((answer.get("UnprocessedItems") or {}).get(sender.table_name) or [])
+
+    return _all_chunks("BatchWriteItem", operations, WRITE_LIMIT, send, primary, workers)
 
 
-def _distinct_chunks(items: Iterable[Item], primary: tuple[str, ...]) -> Iterator[list[Item]]:
-    chunk: list[Item] = []
-    seen: set[tuple[Any, ...]] = set()
-    for item in items:
-        if len(chunk) == WRITE_LIMIT or _identity(item, primary) in seen:
-            yield chunk
-            chunk, seen = [], set()
-        chunk.append(item)
-        seen.add(_identity(item, primary))
-    if chunk:
-        yield chunk
+def _all_chunks(
+    name: str, operations: Iterable[Operation], size: int, send: Any, primary: tuple[str, ...], workers: int
+) -> Iterator[list[Operation]]:
+    queue = iter(operations)
+    under_way: dict[Future[list[Operation]], list[Operation]] = {}
+    executor: Executor = _Inline() if workers == 1 else ThreadPoolExecutor(workers, "singletable-batch")
+    with executor:
+        for chunk in _distinct_chunks(queue, size):
+            keys = {operation.key for operation in chunk}
+            while under_way and (
+                len(under_way) >= workers or any(keys & {each.key for each in busy} for busy in under_way.values())
+            ):
+                yield from _finished(name, under_way, chain(chunk, queue))
+            # Each in a context of its own, so that measure() counts what threads send.
+            under_way[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
+        while under_way:
+            yield from _finished(name, under_way, iter(()))
 
 
-def _rounds(sender: Sender, operation: str, pending: list[Any], *, consistent: bool = False) -> Iterator[list[Item]]:
-    """Send one batch until nothing is left undone; yields the items that each answer brought."""
-    reading = operation == "BatchGetItem"
+def _finished(
+    name: str, under_way: dict[Future[list[Operation]], list[Operation]], rest: Iterator[Operation]
+) -> Iterator[list[Operation]]:
+    """Wait for a request, and yield what it did. One that was not finished ends the batch, once the others are."""
+    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+    undone: list[Operation] = []
+    for future in done:
+        chunk = under_way.pop(future)
+        left = future.result()
+        yield [operation for operation in chunk if operation not in left]
+        undone += left
+    if undone:
+        for future, chunk in under_way.items():
+            left = future.result()
+            undone += left
+            yield [operation for operation in chunk if operation not in left]
+        under_way.clear()
+        raise BatchIncomplete(
+            f"{name}: DynamoDB left {len(undone):,} items unprocessed after {_ATTEMPTS} attempts.",
+            remedy="The table is throttled: send less at once, or raise its capacity. The error's fields unprocessed"
+            " and rest hold what was not done.",
+            unprocessed=tuple(operation.subject for operation in undone),
+            rest=(operation.subject for operation in rest),
+        )
+
+
+def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> list[Operation]:
+    """Send one chunk until nothing is left undone; what is left after ten attempts."""
+    pending = [operation.request for operation in chunk]
     for attempt in range(_ATTEMPTS):
-        if attempt:
-            # Exponential backoff with full jitter, as DynamoDB's guide to batch operations asks for.
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))  # noqa: S311 - not a secret
-        request: Any = {"Keys": pending, "ConsistentRead": consistent} if reading else pending
-        answer = sender.send(operation, {"RequestItems": {sender.table_name: request}})
-        yield answer.get("Responses", {}).get(sender.table_name, [])
-        undone = answer.get("UnprocessedKeys" if reading else "UnprocessedItems") or {}
-        left = undone.get(sender.table_name) or []
-        pending = left.get("Keys", []) if isinstance(left, dict) else left
+        # Exponential backoff with full jitter, as DynamoDB's guide to batch operations asks for.
+        pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
+        try:
+            pending = send(pending)
+        except Throttled:
+            continue
         if not pending:
-            return
-    raise BatchIncomplete(
-        f"{operation}: DynamoDB left {len(pending)} items unprocessed after {_ATTEMPTS} attempts.",
-        remedy="The table is throttled: send less at once, or raise its capacity.",
-        unprocessed=tuple(pending),
-    )
+            return []
+    left = {identity(_key_in(request), primary) for request in pending}
+    return [operation for operation in chunk if operation.key in left]
 
 
-def _identity(item: Item, primary: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(item[name].get("S") or str(item[name]) for name in primary)
+def _key_in(request: dict[str, Any]) -> Item:
+    put, delete = request.get("PutRequest"), request.get("DeleteRequest")
+    key: Item = put["Item"] if put else delete["Key"] if delete else request
+    return key
+
+
+def _distinct_chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
+    """Chunks in which no item appears twice; the later operation on it is kept, in its place in the order."""
+    chunk: dict[tuple[str, ...], Operation] = {}
+    for operation in operations:
+        if operation.key not in chunk and len(chunk) == size:
+            yield list(chunk.values())
+            chunk = {}
+        chunk[operation.key] = operation
+    if chunk:
+        yield list(chunk.values())
+
+
+class _Inline(Executor):
+    """An executor that works at once, in the caller's own thread."""
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*args, **kwargs))
+        return future

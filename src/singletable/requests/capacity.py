@@ -10,7 +10,7 @@ from typing import Any
 
 from singletable.requests.types import Item
 
-__all__ = ["estimate_units", "item_size"]
+__all__ = ["estimate_units", "item_size", "value_size"]
 
 _READ_UNIT = 4096
 _WRITE_UNIT = 1024
@@ -19,10 +19,11 @@ _CONTAINER = 3
 
 def item_size(item: Item) -> int:
     """The size of an item in bytes, names included; that of numbers is DynamoDB's approximation."""
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
-def _value_size(value: dict[str, Any]) -> int:
+def value_size(value: dict[str, Any]) -> int:
+    """The size of a stored value in bytes, without its name."""
     ((kind, content),) = value.items()
     if kind == "S":
         return len(content.encode())
@@ -34,10 +35,10 @@ def _value_size(value: dict[str, Any]) -> int:
     if kind in ("BOOL", "NULL"):
         return 1
     if kind == "M":
-        return _CONTAINER + sum(1 + len(name.encode()) + _value_size(each) for name, each in content.items())
+        return _CONTAINER + sum(1 + len(name.encode()) + value_size(each) for name, each in content.items())
     if kind == "L":
-        return _CONTAINER + sum(1 + _value_size(each) for each in content)
-    return sum(_value_size({kind[0]: each}) for each in content)
+        return _CONTAINER + sum(1 + value_size(each) for each in content)
+    return sum(value_size({kind[0]: each}) for each in content)
 
 
 def estimate_units(operation: str, params: dict[str, Any], answer: dict[str, Any]) -> float:
@@ -59,6 +60,12 @@ def estimate_units(operation: str, params: dict[str, Any], answer: dict[str, Any
     if operation == "BatchWriteItem":
         puts = [each for requests in params["RequestItems"].values() for each in requests]
         return float(sum(_write(each["PutRequest"]["Item"]) if "PutRequest" in each else 1 for each in puts))
+    if operation == "TransactGetItems":
+        # Twice a consistent read: once to prepare the transaction, once to commit it.
+        return sum(2 * _read(item_size(each.get("Item") or {}), True) for each in answer.get("Responses", []))
+    if operation == "TransactWriteItems":
+        items = (each.get("Put", {}).get("Item", {}) for each in params["TransactItems"])
+        return float(sum(2 * _write(item) for item in items))
     return float(_write(answer.get("Attributes") or {}))
 
 

@@ -24,12 +24,18 @@ from singletable.errors import (
     RequestFailed,
     SingletableError,
     TableMissing,
+    Throttled,
 )
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Params
 
-__all__ = ["error_code", "send", "standing_item", "translate", "translate_any"]
+__all__ = ["error_code", "retried", "send", "standing_item", "translate", "translate_any"]
 
+_FOR_THE_CALLER = {
+    "ConditionalCheckFailedException",
+    "TransactionCanceledException",
+    "TransactionConflictException",
+}
 _CREDENTIALS = (
     CredentialRetrievalError,
     NoCredentialsError,
@@ -37,6 +43,13 @@ _CREDENTIALS = (
     ProfileNotFound,
     TokenRetrievalError,
 )
+THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+}
+"""DynamoDB's codes for a request that was asked of it too fast."""
+
 _DENIED = {
     "AccessDeniedException",
     "ExpiredTokenException",
@@ -55,7 +68,7 @@ def send(connection: TableConnection, operation: str, params: Params) -> dict[st
     try:
         return connection.connection.dispatch(operation, params)
     except ClientError as error:
-        if error_code(error) in ("ConditionalCheckFailedException", "TransactionCanceledException"):
+        if error_code(error) in _FOR_THE_CALLER:
             raise
         raise translate(error, operation, connection) from error
     except BotoCoreError as error:
@@ -66,6 +79,12 @@ def error_code(error: BaseException | None) -> str | None:
     """DynamoDB's code for a failed request, or None."""
     response = getattr(error, "response", None)
     return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+
+
+def retried(error: BaseException) -> bool:
+    """Whether the SDK sent the failed request more than once: an earlier attempt may have been applied."""
+    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
+    return int(metadata.get("RetryAttempts", 0)) > 0
 
 
 def standing_item(error: BaseException) -> dict[str, Any] | None:
@@ -116,6 +135,13 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
         return AccessDenied(
             f"{operation} on {name!r} is not allowed ({code}).",
             remedy="Check which credentials are in use (`aws sts get-caller-identity`) and their policy.",
+            operation=operation,
+            code=code,
+        )
+    if code in THROTTLED:
+        return Throttled(
+            f"{operation} on {name!r} was throttled ({code}).",
+            remedy="Send less at once, spread hot partitions, or raise the capacity of the table and its indexes.",
             operation=operation,
             code=code,
         )

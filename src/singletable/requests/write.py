@@ -1,79 +1,125 @@
-"""Writes as values: one item put, or one item updated, each with its condition."""
+"""Writes as values: one item put, updated, deleted or checked, each with its condition.
+
+Each can be sent alone (but a check, which DynamoDB only knows in transactions), or be one of the
+operations of a transaction. All of them ask for the item that stood in the way if a condition fails: it
+tells a missing item from a changed one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 from pynamodb.expressions.update import Update as UpdateExpression
 
+from singletable.requests.capacity import item_size, value_size
 from singletable.requests.expressions import Placeholders
 from singletable.requests.types import Item, Params, Sender
 
-__all__ = ["Put", "Update"]
+__all__ = ["Check", "Delete", "Put", "Update", "WriteRequest"]
 
 
-@attrs.frozen
-class Put:
-    """Write a whole item.
+@attrs.frozen(kw_only=True)
+class WriteRequest:
+    """What the four have in common.
 
     Args:
         sender: What it is sent through.
-        item: The item.
         condition: A PynamoDB condition on what is stored now.
     """
 
-    sender: Sender = attrs.field(eq=False)
-    item: Item = attrs.field(repr=False)
+    operation: ClassVar[str]
+    """The DynamoDB operation."""
+
+    place: ClassVar[str]
+    """What the operation is called within a transaction."""
+
+    sender: Sender = attrs.field(eq=False, repr=False)
     condition: PynamoCondition | None = attrs.field(default=None, repr=False)
 
     def params(self) -> Params:
-        """The request, as the arguments of DynamoDB's PutItem; nothing is sent."""
+        """The request, as the arguments of the DynamoDB operation; nothing is sent."""
+        return self.transact_params()
+
+    def transact_params(self) -> Params:
+        """The request, as one operation of a transaction."""
         placeholders = Placeholders()
-        params: Params = {"TableName": self.sender.table_name, "Item": self.item}
+        params: Params = {"TableName": self.sender.table_name, **self._arguments(placeholders)}
         if self.condition is not None:
             params["ConditionExpression"] = placeholders.condition(self.condition)
+            params["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return {**params, **placeholders.arguments()}
 
     def send(self) -> dict[str, Any]:
         """Send it; a failed condition raises botocore's ClientError."""
-        return self.sender.send("PutItem", self.params())
+        return self.sender.send(self.operation, self.params())
+
+    def size(self) -> int:
+        """About how many bytes it counts for against a transaction's limit."""
+        params = self.transact_params()
+        values = params.get("ExpressionAttributeValues", {})
+        return item_size(params.get("Item") or params["Key"]) + sum(map(value_size, values.values()))
+
+    def _arguments(self, placeholders: Placeholders) -> Params:
+        raise NotImplementedError
 
 
-@attrs.frozen
-class Update:
-    """Change attributes of one item.
+@attrs.frozen(kw_only=True)
+class Put(WriteRequest):
+    """Write a whole item: `item`."""
 
-    Args:
-        sender: What it is sent through.
-        key: The item's primary key.
-        actions: PynamoDB's update actions.
-        condition: A PynamoDB condition on what is stored now.
-    """
+    operation: ClassVar[str] = "PutItem"
+    place: ClassVar[str] = "Put"
 
-    sender: Sender = attrs.field(eq=False)
+    item: Item = attrs.field(repr=False)
+
+    def _arguments(self, placeholders: Placeholders) -> Params:
+        return {"Item": self.item}
+
+
+@attrs.frozen(kw_only=True)
+class Update(WriteRequest):
+    """Change attributes of the item under `key`, by PynamoDB's update `actions`."""
+
+    operation: ClassVar[str] = "UpdateItem"
+    place: ClassVar[str] = "Update"
+
     key: Item = attrs.field(repr=False)
     actions: Sequence[Action] = attrs.field(repr=False)
-    condition: PynamoCondition = attrs.field(repr=False)
 
     def params(self) -> Params:
-        """The request, as the arguments of DynamoDB's UpdateItem; nothing is sent."""
-        placeholders = Placeholders()
-        return {
-            "TableName": self.sender.table_name,
-            "Key": self.key,
-            "UpdateExpression": UpdateExpression(*self.actions).serialize(placeholders.names, placeholders.values),
-            "ConditionExpression": placeholders.condition(self.condition),
-            "ReturnValues": "ALL_NEW",
-            # The item that stood in the way tells a missing item from a changed one.
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **placeholders.arguments(),
-        }
+        """The request, as the arguments of UpdateItem, which answers with the item as it is then."""
+        return {**self.transact_params(), "ReturnValues": "ALL_NEW"}
 
-    def send(self) -> Item:
-        """Send it and return the item as it is now; a failed condition raises botocore's ClientError."""
-        item: Item = self.sender.send("UpdateItem", self.params())["Attributes"]
-        return item
+    def _arguments(self, placeholders: Placeholders) -> Params:
+        expression = UpdateExpression(*self.actions).serialize(placeholders.names, placeholders.values)
+        return {"Key": self.key, "UpdateExpression": expression}
+
+
+@attrs.frozen(kw_only=True)
+class Delete(WriteRequest):
+    """Delete the item under `key`."""
+
+    operation: ClassVar[str] = "DeleteItem"
+    place: ClassVar[str] = "Delete"
+
+    key: Item = attrs.field(repr=False)
+
+    def _arguments(self, placeholders: Placeholders) -> Params:
+        return {"Key": self.key}
+
+
+@attrs.frozen(kw_only=True)
+class Check(WriteRequest):
+    """Let a transaction fail unless the condition holds on the item under `key`."""
+
+    operation: ClassVar[str] = "TransactWriteItems"
+    place: ClassVar[str] = "ConditionCheck"
+
+    key: Item = attrs.field(repr=False)
+
+    def _arguments(self, placeholders: Placeholders) -> Params:
+        return {"Key": self.key}

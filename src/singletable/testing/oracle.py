@@ -9,9 +9,9 @@ from typing import Any
 
 from singletable.keys import CompositeKey, Condition
 from singletable.models import Table
-from singletable.models.attributes import number_text
 from singletable.models.schema import EntitySchema
 from singletable.requests import Get, Query
+from singletable.requests.values import canonical
 from singletable.testing.filters import matches
 
 __all__ = ["agrees", "expected", "fingerprint", "stored_attributes"]
@@ -65,23 +65,8 @@ def stored_attributes(entity: Table) -> dict[str, dict[str, Any]]:
         if value is not None:
             serialized = attribute.serialize(value)
             if serialized is not None:
-                item[attribute.attr_name] = _canonical(attribute.attr_type, serialized)
+                item[attribute.attr_name] = canonical({attribute.attr_type: serialized})
     return item
-
-
-def _canonical(kind: str, value: Any) -> dict[str, Any]:
-    """A stored value in the one form that equal values share: 1.50 is 1.5, and sets have no order."""
-    if kind == "N":
-        value = number_text(value)
-    elif kind == "NS":
-        value = sorted(map(number_text, value))
-    elif kind in ("SS", "BS"):
-        value = sorted(value)
-    elif kind == "L":
-        value = [_canonical(*next(iter(each.items()))) for each in value]
-    elif kind == "M":
-        value = {name: _canonical(*next(iter(each.items()))) for name, each in value.items()}
-    return {kind: value}
 
 
 def _plain(value: Any) -> str:

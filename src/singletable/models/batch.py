@@ -1,0 +1,200 @@
+"""Batches: many puts, deletes and gets of mixed entities, in few requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from singletable.errors import InvalidBatchError
+from singletable.models import plan
+from singletable.models.targets import TableSender, require_member
+from singletable.requests import Get, UnknownItem
+from singletable.requests.batch import Operation, fetch_items, identity, write_all
+from singletable.requests.results import unknown_item
+from singletable.requests.types import Item
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["Batch", "load_all"]
+
+
+class Batch:
+    """Puts, deletes and gets that are sent together when the block ends; nothing is sent if it raises.
+
+    ::
+
+        with ShopTable.batch() as batch:
+            batch.put(user, product)
+            batch.delete(order)
+            batch.put_all(line for line in lines())  # taken only when it is sent
+            batch.get(Order.item(user_id="u1", order_id="o1"))
+        (found,) = batch.items
+
+    A batch is many writes, not one: each is whole, and they may be seen one by one. Of several writes of
+    one item the last one wins, as if they had been sent one after another; `folded` counts the others.
+    DynamoDB takes no conditions in a batch, so an entity with a version is refused.
+
+    What DynamoDB leaves unprocessed is sent again, up to ten times, with exponential backoff and full jitter.
+
+    Args:
+        table: The table class.
+        workers: How many requests may be under way at once.
+    """
+
+    def __init__(self, table: type[Table], workers: int = 1) -> None:
+        if workers < 1:
+            raise InvalidBatchError(f"A batch with {workers} workers does nothing.", value=workers)
+        self._table = table
+        self._workers = workers
+        self._operations: list[Iterable[Operation]] = []
+        self._gets: list[Get[Any]] = []
+        self.items: list[Any] = []
+        """What the gets found, in their order; None for an item that does not exist."""
+        self.folded = 0
+        """How many writes were left out, since a later one of the batch was on the same item."""
+
+    def put(self, *entities: Table) -> None:
+        """Write entities, replacing what is there.
+
+        Raises:
+            InvalidBatchError: One is of another table, or has a version.
+            InvalidValueError: An attribute cannot hold its value, or an item would be over 400 KB.
+        """
+        self._operations.append([self._put(entity) for entity in entities])
+
+    save = put
+    """PynamoDB's name for it."""
+
+    def put_all(self, entities: Iterable[Table]) -> None:
+        """The same for an iterable, whose entities are taken as they are sent: any number, in constant memory."""
+        self._operations.append(map(self._put, entities))
+
+    def delete(self, *entities: Table) -> None:
+        """Delete entities. One that is not there is not missed.
+
+        Raises:
+            InvalidBatchError: One is of another table, or has a version.
+        """
+        self._operations.append([self._delete(entity) for entity in entities])
+
+    def delete_all(self, entities: Iterable[Table]) -> None:
+        """The same for an iterable, whose entities are taken as they are sent."""
+        self._operations.append(map(self._delete, entities))
+
+    def get(self, *requests: Get[Any]) -> None:
+        """Ask for items: `batch.get(Order.item(...), User.item(...))`. They are read before anything is written."""
+        for request in requests:
+            if not isinstance(request, Get):
+                raise InvalidBatchError(
+                    f"A batch gets items by primary key, not by a {type(request).__name__}.",
+                    remedy="Write batch.get(Order.item(user_id=..., order_id=...)).",
+                )
+        self._gets.extend(requests)
+
+    def send(self) -> None:
+        """Send everything; done by the end of the block.
+
+        Raises:
+            BatchIncomplete: DynamoDB left something unprocessed; `unprocessed` and `rest` hold what was not done.
+        """
+        gets, self._gets = self._gets, []
+        self.items.extend(get_items(self._table, gets, self._workers))
+        for _ in self.sending():
+            pass
+
+    def sending(self) -> Iterator[int]:
+        """Send the writes; yields how many each request wrote."""
+        operations, self._operations = self._operations, []
+        taken = done = 0
+
+        def counted() -> Iterator[Operation]:
+            nonlocal taken
+            for operation in chain.from_iterable(operations):
+                taken += 1
+                yield operation
+
+        layout = self._table._layout_of()
+        primary = (layout.partition_name, layout.sort_name)
+        for chunk in write_all(TableSender(self._table), counted(), primary, workers=self._workers):
+            for operation in chunk:
+                if operation.write is not None:
+                    operation.write.finish(None)
+            done += len(chunk)
+            yield len(chunk)
+        self.folded += taken - done
+
+    def _put(self, entity: Table) -> Operation:
+        self._check(entity)
+        write = plan.save(entity)
+        return self._operation(entity, write.item, {"PutRequest": {"Item": write.item}}, write)
+
+    def _delete(self, entity: Table) -> Operation:
+        self._check(entity)
+        key = {name: {"S": text} for name, text in entity._stored_key().items()}
+        return self._operation(entity, key, {"DeleteRequest": {"Key": key}})
+
+    def _operation(self, entity: Table, item: Item, request: dict[str, Any], write: Any = None) -> Operation:
+        layout = self._table._layout_of()
+        return Operation(identity(item, (layout.partition_name, layout.sort_name)), request, entity, write)
+
+    def _check(self, entity: Table) -> None:
+        require_member(self._table, entity, InvalidBatchError)
+        if entity._schema_of().version is not None:
+            raise InvalidBatchError(
+                f"{entity!r} has a version, and DynamoDB checks nothing in a batch.",
+                remedy="Use save(), or transaction(), which check it.",
+                entity=type(entity).__name__,
+            )
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.send()
+
+
+def get_items(
+    table: type[Table], requests: list[Get[Any]], workers: int = 1, *, consistent: bool | None = None
+) -> list[Any]:
+    """The items that requests ask for, in their order; None for one that does not exist.
+
+    Raises:
+        UnknownItemError: An item is of no type that the table knows.
+        BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+    """
+    if not requests:
+        return []
+    layout = table._layout_of()
+    items = fetch_items(
+        TableSender(table),
+        [request.params()["Key"] for request in requests],
+        (layout.partition_name, layout.sort_name),
+        consistent=any(request.consistent for request in requests) if consistent is None else consistent,
+        workers=workers,
+        subjects=requests,
+    )
+    found = [None if item is None else request.target.load(item) for request, item in zip(requests, items, strict=True)]
+    for entity in found:
+        if isinstance(entity, UnknownItem):
+            raise unknown_item(entity)
+    return found
+
+
+class _Loading(Batch):
+    """A batch that also takes entities with a version, as if each were new."""
+
+    def _check(self, entity: Table) -> None:
+        require_member(self._table, entity, InvalidBatchError)
+
+
+def load_all(table: type[Table], entities: Iterable[Table]) -> Iterator[int]:
+    """Put many entities, replacing what is there; yields how many each request wrote."""
+    loading = _Loading(table)
+    loading.put_all(entities)
+    return loading.sending()

@@ -1,0 +1,295 @@
+"""Changes: update actions, with everything that is derived from what they touch carried along.
+
+An action says what becomes of one attribute. Keys and expiry that depend on it are derived from the item
+as it will be then; that item is worked out from the one that the instance was read with, so the write is
+conditional on what was read being stored still, wherever the result depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from pynamodb.constants import NULL
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.operand import Path, Value, _Operand
+from pynamodb.expressions.update import Action, RemoveAction, SetAction
+
+from singletable.errors import InvalidValueError, KeyChangeError, StaleKeyError, UnexpectedAttributesError
+from singletable.models.deriving import serialize
+from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
+from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.timestamps import utcnow
+from singletable.requests.types import Item
+from singletable.requests.values import check_value, same_value
+
+if TYPE_CHECKING:
+    from singletable.models.stored import StoredItem
+
+__all__ = ["Change", "assignments", "plan_change"]
+
+
+@attrs.frozen
+class Change:
+    """What an update sends.
+
+    Args:
+        actions: The caller's actions, and those on derived attributes.
+        guards: What must still be stored, by stored name; None for what must not be.
+        after: The item as it will be, as far as the instance knows; None where it does not.
+    """
+
+    actions: tuple[Action, ...]
+    guards: Mapping[str, dict[str, Any] | None]
+    after: Item | None
+
+    def conditions(self) -> Iterator[PynamoCondition]:
+        """The guards, as conditions."""
+        for name, value in self.guards.items():
+            path = Path([name])
+            yield path.does_not_exist() if value is None else path == value
+
+    def holds_on(self, item: Item) -> bool:
+        """Whether an item holds what the guards ask for."""
+        return all(same_value(item.get(name), value) for name, value in self.guards.items())
+
+
+def assignments(schema: EntitySchema, values: Mapping[str, Any]) -> list[Action]:
+    """The actions that give attributes these values; None removes.
+
+    Raises:
+        UnexpectedAttributesError: The entity has no such attribute.
+        InvalidValueError: An attribute cannot hold the value.
+    """
+    unknown = tuple(name for name in values if name not in schema.attributes)
+    if unknown:
+        raise UnexpectedAttributesError(
+            f"{schema.name} has no attribute {', '.join(unknown)}.",
+            remedy=f"It has: {', '.join(schema.attributes)}.",
+            entity=schema.name,
+            unexpected=unknown,
+        )
+    return [_assign(schema, name, value) for name, value in values.items()]
+
+
+def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
+    """What an update with these actions must send.
+
+    Raises:
+        KeyChangeError: An action changes an attribute of the primary key.
+        StaleKeyError: An action changes something derived, or what a key is made of in a way that depends on
+            a value that was never read.
+        InvalidValueError: A value cannot be stored, or an attribute that must be there would be removed.
+    """
+    schema = instance._schema_of()
+    planned = [checked for action in actions if (checked := _check(instance, schema, action)) is not None]
+    planned += _stamp(schema, {changed_attribute(action) for action in planned})
+    known = instance._known()
+    planned, unstored = _with_defaults(instance, schema, planned, known)
+    touched = {changed_attribute(action) for action in planned}
+    derived: list[Action] = []
+    guards: dict[str, dict[str, Any] | None] = dict.fromkeys(unstored)
+    for sources, derive in _derivations(schema):
+        stored = {schema.attributes[name].attr_name: name for name in sources}
+        deciding = [action for action in planned if changed_attribute(action) in stored]
+        if not deciding:
+            continue
+        reading = {name for action in deciding for name in read_attributes(action)}
+        if reading and instance._raw is None:
+            raise _never_read(schema, deciding)
+        after = evolve(known, deciding)
+        derived += derive({name: _value(instance, schema, name, after) for name in sources})
+        # The primary key, under which the item is found, fixes what it is made of.
+        fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
+        for name in (reading | (set(stored) - touched)) - fixed - set(unstored):
+            guards[name] = known.get(name)
+    everything = (*planned, *derived)
+    return Change(everything, guards, _after(known, everything))
+
+
+def _after(known: Item, actions: Sequence[Action]) -> Item | None:
+    try:
+        return evolve(known, actions)
+    except InvalidValueError:
+        # Whether the stored item has what an action reads is for DynamoDB to say; no key depends on it.
+        return None
+
+
+# --- the caller's actions -------------------------------------------------------------
+
+
+def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action | None:
+    """The action as it is sent; None for one that changes nothing."""
+    stored = changed_attribute(action)
+    name = schema.stored_names.get(stored)
+    whole = len(path_of(action).path) == 1 and "[" not in path_of(action).path[0]
+    _refuse_derived(schema, stored, name)
+    for operand in _values_in(action):
+        check_value(schema.name, name or stored, operand.value)
+    if isinstance(action, SetAction) and whole:
+        value = action.values[1]
+        if isinstance(value, Value) and name is not None:
+            if value.attr_type == NULL:
+                # PynamoDB's attr.set(None) would write NULL, which is not "absent" to an index or a condition.
+                action = path_of(action).remove()
+            elif value.attr_type != schema.attributes[name].attr_type:
+                raise InvalidValueError(
+                    f"{schema.name}.{name} is of type {schema.attributes[name].attr_type}, and was given a value of"
+                    f" type {value.attr_type}: PynamoDB takes a dict with one type key for already serialised.",
+                    remedy=f"Use update({name}=value).",
+                    entity=schema.name,
+                    attribute=name,
+                )
+    if name in schema.primary.sources:
+        _refuse_key_change(instance, schema, str(name), action)
+        return None
+    if isinstance(action, RemoveAction) and whole and name is not None and not schema.attributes[name].null:
+        raise _required(schema, name)
+    return action
+
+
+def _refuse_derived(schema: EntitySchema, stored: str, name: str | None) -> None:
+    if name is not None and name == schema.version:
+        raise UnexpectedAttributesError(
+            f"{schema.name}.{name} is a version, and counts by itself.",
+            remedy="Leave it out.",
+            entity=schema.name,
+            unexpected=(name,),
+        )
+    expiry = schema.expiry.stored_name if schema.expiry else None
+    if stored == expiry or stored in schema.layout.key_names or stored == schema.layout.type_name:
+        sources = ", ".join(schema.key_sources)
+        raise StaleKeyError(
+            f"{schema.name}: {stored!r} is derived, and follows the attributes that it is made of.",
+            remedy=f"Update those ({sources})." if sources else "",
+            entity=schema.name,
+            attribute=stored,
+        )
+
+
+def _refuse_key_change(instance: StoredItem, schema: EntitySchema, name: str, action: Action) -> None:
+    """An action that sets an attribute of the primary key to what it is changes nothing; any other is refused."""
+    stored = schema.attributes[name].attr_name
+    value = action.values[1] if isinstance(action, SetAction) else None
+    if not isinstance(value, Value) or not same_value(value.value, instance._known().get(stored)):
+        raise KeyChangeError(
+            f"{schema.name}: {name} is part of the primary key and cannot be updated.",
+            remedy=f"Use move({name}=...), which writes the item anew under the new key and deletes the old one.",
+            entity=schema.name,
+            attribute=name,
+        )
+
+
+def _values_in(operand: Any) -> Iterator[Value]:
+    if isinstance(operand, Value):
+        yield operand
+    elif isinstance(operand, (Action, _Operand)) and not isinstance(operand, Path):
+        for each in operand.values:
+            yield from _values_in(each)
+
+
+def _assign(schema: EntitySchema, name: str, value: Any) -> Action:
+    attribute = schema.attributes[name]
+    path = Path([attribute.attr_name])
+    serialized = None if value is None else serialize(schema, name, value)
+    if serialized is not None:
+        # Given with its type, since PynamoDB takes a dict such as {"S": "x"} for already serialised.
+        return path.set({attribute.attr_type: serialized})
+    if not attribute.null:
+        raise _required(schema, name)
+    return path.remove()
+
+
+def _required(schema: EntitySchema, name: str) -> InvalidValueError:
+    return InvalidValueError(
+        f"{schema.name}.{name} cannot be None.",
+        remedy="Give a value, or declare the attribute with null=True.",
+        entity=schema.name,
+        attribute=name,
+    )
+
+
+def _stamp(schema: EntitySchema, touched: set[str]) -> list[Action]:
+    return [
+        _assign(schema, name, utcnow()) for name in schema.stamps if schema.attributes[name].attr_name not in touched
+    ]
+
+
+# --- what follows from them -----------------------------------------------------------
+
+
+def _derivations(schema: EntitySchema) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Everything that is derived, but the primary key: what it is made of, and how it becomes actions."""
+    for name, key in schema.keys.items():
+        if name != PRIMARY:
+            yield key.sources, lambda values, key=key: _key_actions(schema, key, values)
+    if schema.expiry:
+        yield (schema.expiry.after,), lambda values: _expiry_actions(schema, values)
+
+
+def _key_actions(schema: EntitySchema, key: Any, values: Mapping[str, Any]) -> list[Action]:
+    derived = key.derive(schema.to_keys(values)) or (None, None)
+    own = (schema.layout.partition_name, schema.layout.sort_name, schema.layout.type_name)
+    return [
+        Path([stored]).remove() if text is None else Path([stored]).set({"S": text})
+        for stored, text in zip(schema.layout.names_at(key.index), derived, strict=True)
+        if stored is not None and stored not in own
+    ]
+
+
+def _expiry_actions(schema: EntitySchema, values: Mapping[str, Any]) -> list[Action]:
+    assert schema.expiry is not None
+    seconds = schema.expiry.derive(values[schema.expiry.after])
+    path = Path([schema.expiry.stored_name])
+    return [path.remove() if seconds is None else path.set({"N": str(seconds)})]
+
+
+def _value(instance: StoredItem, schema: EntitySchema, name: str, item: Item) -> Any:
+    """An attribute's value in an item; its default, as the instance holds it, where nothing is stored."""
+    attribute = schema.attributes[name]
+    raw = item.get(attribute.attr_name)
+    if raw is None:
+        return getattr(instance, name) if attribute.default is not None else None
+    return None if NULL in raw else attribute.deserialize(attribute.get_value(raw))
+
+
+def _with_defaults(
+    instance: StoredItem, schema: EntitySchema, actions: list[Action], known: Item
+) -> tuple[list[Action], tuple[str, ...]]:
+    """The actions, and those that store defaults that a touched key is made of; the latter's stored names.
+
+    A default that is not stored would leave the key derived from nothing that is stored. Storing one
+    touches every other key that is made of it.
+    """
+    touched = {changed_attribute(action) for action in actions}
+    unstored: dict[str, Action] = {}
+    pending = True
+    while pending:
+        pending = False
+        for sources, _ in _derivations(schema):
+            names = {schema.attributes[name].attr_name: name for name in sources}
+            if not touched & set(names):
+                continue
+            for stored, name in names.items():
+                if stored in touched or stored in known or name in schema.primary.recoverable:
+                    continue
+                value = _value(instance, schema, name, known)
+                if value is not None:
+                    unstored[stored] = _assign(schema, name, value)
+                    touched.add(stored)
+                    pending = True
+    return [*actions, *unstored.values()], tuple(unstored)
+
+
+def _never_read(schema: EntitySchema, actions: Sequence[Action]) -> StaleKeyError:
+    action = next(action for action in actions if read_attributes(action))
+    stored = changed_attribute(action)
+    name = schema.stored_names.get(stored, stored)
+    return StaleKeyError(
+        f"{schema.name}: the update of {name} depends on a stored value that was never read, and keys depend on"
+        " the result.",
+        remedy=f"Read the item first (get or refresh()), or set {name} to a value.",
+        entity=schema.name,
+        attribute=name,
+    )

@@ -1,0 +1,130 @@
+"""Collections: several entity types of one partition, read together and written back as one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from singletable.errors import MultipleItemsFound, UnexpectedAttributesError
+from singletable.models import plan
+from singletable.models.transaction import Transaction
+from singletable.requests.values import same_item
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["Collection"]
+
+T = TypeVar("T", bound="Table")
+E = TypeVar("E", bound="Table")
+
+
+class Collection(Generic[T]):
+    """The entities of one partition, as a unit: change them, add some, remove some, then `save()`.
+
+    ::
+
+        basket = ShopTable.load_collection(Product, Review, product_id="p1")
+        basket.one(Product).price = Decimal("9.90")
+        basket.add(Review(product_id="p1", user_id="u1", rating=5))
+        basket.remove(basket[Review][0])
+        basket.save()
+
+    `save()` is one transaction: what was added must not be there yet, and what was changed or removed must
+    still be as it was read, or nothing is written. What was neither is left alone, and not looked at again.
+
+    Args:
+        table: The table class.
+        entities: What was read.
+    """
+
+    def __init__(self, table: type[Table], entities: Sequence[T]) -> None:
+        self._table = table
+        self._entities = list(entities)
+        self._added: list[T] = []
+        self._removed: list[T] = []
+
+    @classmethod
+    def load(cls, table: type[Table], entities: tuple[type[T], ...], attributes: Mapping[str, Any]) -> Collection[T]:
+        """Read a collection; see `Table.load_collection`."""
+        return cls(table, table.collection(*entities, consistent=True, **attributes).all())
+
+    def __iter__(self) -> Iterator[T]:
+        return iter((*self._entities, *self._added))
+
+    def __len__(self) -> int:
+        return len(self._entities) + len(self._added)
+
+    def __getitem__(self, entity: type[E]) -> list[E]:
+        """The entities of one type, in the order of their sort keys; those that were added last."""
+        return [each for each in self if isinstance(each, entity)]
+
+    def one(self, entity: type[E]) -> E:
+        """The only entity of a type.
+
+        Raises:
+            ItemDoesNotExist: There is none.
+            MultipleItemsFound: There are several.
+        """
+        found = self[entity]
+        if not found:
+            raise entity.DoesNotExist(f"The collection holds no {entity.__name__}.")
+        if len(found) > 1:
+            raise MultipleItemsFound(
+                f"The collection holds {len(found)} of {entity.__name__}.", entity=entity.__name__, count=len(found)
+            )
+        return found[0]
+
+    def add(self, *entities: T) -> None:
+        """Let `save()` create entities."""
+        self._added.extend(entities)
+
+    def remove(self, *entities: T) -> None:
+        """Let `save()` delete entities of the collection.
+
+        Raises:
+            UnexpectedAttributesError: One is not in it.
+        """
+        for entity in entities:
+            place = next((held for held in (self._entities, self._added) if any(each is entity for each in held)), None)
+            if place is None:
+                raise UnexpectedAttributesError(f"{entity!r} is not in the collection.", remedy="Take it from it.")
+            if place is self._entities:
+                self._removed.append(entity)
+            place[:] = [each for each in place if each is not entity]
+
+    def transaction(self) -> Transaction:
+        """What `save()` sends, as a value."""
+        transaction = Transaction(self._table)
+        transaction.create(*self._added)
+        for entity in self._entities:
+            if not same_item(_plain(entity, entity._known()), _plain(entity, entity.serialize())):
+                transaction.put(entity, plan.unchanged(entity))
+        for entity in self._removed:
+            transaction.delete(entity, plan.unchanged(entity))
+        return transaction
+
+    def save(self) -> int:
+        """Write what has changed, all or nothing.
+
+        Returns:
+            How many items were written or deleted.
+
+        Raises:
+            InvalidTransactionError: There are over 100 changes, or over 4 MB.
+            TransactionCancelled: Another writer was faster; nothing was written. Read the collection again.
+        """
+        transaction = self.transaction()
+        transaction.send()
+        self._entities += self._added
+        self._added, self._removed = [], []
+        return len(transaction)
+
+
+def _plain(entity: Table, item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item without what is derived from the rest, which an older version may have written otherwise."""
+    derived = {*entity._layout_of().key_names}
+    expiry = entity._schema_of().expiry
+    if expiry:
+        derived.add(expiry.stored_name)
+    return {name: value for name, value in item.items() if name not in derived}

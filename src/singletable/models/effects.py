@@ -1,0 +1,190 @@
+"""Effects: what update actions do to an item, worked out in memory as DynamoDB does it.
+
+Keys that depend on what an action changes are derived from the result. The order of DynamoDB is kept:
+every operand and every list position is that of the item before the update (API reference, "UpdateItem").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
+from decimal import Context, Decimal
+from typing import Any
+
+from pynamodb.expressions.operand import (
+    Path,
+    Value,
+    _Decrement,
+    _IfNotExists,
+    _Increment,
+    _ListAppend,
+    _Operand,
+)
+from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveAction, SetAction
+
+from singletable.errors import InvalidValueError
+from singletable.requests.types import Item
+from singletable.requests.values import DIGITS, number_text
+
+__all__ = ["changed_attribute", "evolve", "path_of", "read_attributes"]
+
+_INDEX = re.compile(r"\[(\d+)\]")
+_ARITHMETIC = Context(prec=DIGITS)
+
+
+def path_of(action: Action) -> Path:
+    """The path that an action changes."""
+    path: Path = action.values[0]  # type: ignore[assignment]  # every action begins with one
+    return path
+
+
+def changed_attribute(action: Action) -> str:
+    """The stored name of the top-level attribute that an action changes."""
+    return str(_steps(path_of(action))[0])
+
+
+def read_attributes(action: Action) -> frozenset[str]:
+    """The stored names of the attributes whose old values decide the result of an action."""
+    operands = action.values[1:]
+    found = {str(_steps(each)[0]) for operand in operands for each in _paths(operand)}
+    if isinstance(action, (AddAction, DeleteAction)) or len(_steps(path_of(action))) > 1:
+        found.add(changed_attribute(action))
+    return frozenset(found)
+
+
+def evolve(item: Item, actions: Sequence[Action]) -> Item:
+    """The item after an update; the given one is left alone.
+
+    Raises:
+        InvalidValueError: DynamoDB would refuse the update: it reads what is not there, or adds to text.
+    """
+    after = dict(item)
+    owned: set[str] = set()
+    # Removals last and from the end of each list, since every position is that before the update.
+    removals = [action for action in actions if isinstance(action, RemoveAction)]
+    removals.sort(key=lambda action: [_order(step) for step in _steps(path_of(action))], reverse=True)
+    others = [action for action in actions if not isinstance(action, RemoveAction)]
+    for action in (*others, *removals):
+        name, *inner = _steps(path_of(action))
+        if inner and name not in owned and name in after:
+            after[str(name)] = deepcopy(after[str(name)])
+            owned.add(str(name))
+        _put(after, [name, *inner], _result(action, item), path_of(action))
+    return after
+
+
+def _order(step: str | int) -> tuple[int, str]:
+    return (step, "") if isinstance(step, int) else (-1, step)
+
+
+def _steps(path: Path) -> list[str | int]:
+    """`["detail", "list", 0]` for the path `detail.list[0]`."""
+    steps: list[str | int] = []
+    for segment in path.path:
+        name, bracket, rest = segment.partition("[")
+        steps.append(name)
+        steps.extend(int(index) for index in _INDEX.findall(bracket + rest))
+    return steps
+
+
+def _paths(operand: Any) -> Iterator[Path]:
+    if isinstance(operand, Path):
+        yield operand
+    elif isinstance(operand, _Operand) and not isinstance(operand, Value):
+        for each in operand.values:
+            yield from _paths(each)
+
+
+def _result(action: Action, item: Item) -> dict[str, Any] | None:
+    """The new value at the action's path; None where nothing is left there."""
+    if isinstance(action, RemoveAction):
+        return None
+    if isinstance(action, SetAction):
+        return _evaluate(action.values[1], item)
+    old = _find(item, _steps(path_of(action)))
+    subset = _evaluate(action.values[1], item)
+    ((kind, content),) = subset.items()
+    if old is None:
+        return subset if isinstance(action, AddAction) else None
+    if set(old) != {kind}:
+        raise _refused(f"it combines a value of type {kind} with one of type {'/'.join(old)}", path_of(action))
+    if isinstance(action, AddAction):
+        if kind == "N":
+            return {"N": _sum(old, subset, 1)}
+        return {kind: _distinct([*old[kind], *content])}
+    left = [each for each in old[kind] if each not in content]
+    return {kind: left} if left else None
+
+
+def _evaluate(operand: Any, item: Item) -> dict[str, Any]:
+    if isinstance(operand, Value):
+        value: dict[str, Any] = operand.value
+        return value
+    if isinstance(operand, Path):
+        found = _find(item, _steps(operand))
+        if found is None:
+            raise _refused("it reads an attribute that the item does not have", operand)
+        return found
+    if isinstance(operand, _IfNotExists):
+        found = _find(item, _steps(operand.values[0]))
+        return _evaluate(operand.values[1], item) if found is None else found
+    one, other = (_evaluate(each, item) for each in operand.values)
+    if isinstance(operand, _ListAppend):
+        _require("L", operand, one, other)
+        return {"L": [*one["L"], *other["L"]]}
+    if isinstance(operand, (_Increment, _Decrement)):
+        _require("N", operand, one, other)
+        return {"N": _sum(one, other, 1 if isinstance(operand, _Increment) else -1)}
+    raise NotImplementedError(f"the operand {type(operand).__name__} cannot be evaluated")
+
+
+def _require(kind: str, operand: _Operand, *values: dict[str, Any]) -> None:
+    wrong = next((value for value in values if set(value) != {kind}), None)
+    if wrong is not None:
+        path = next(_paths(operand), None)
+        raise _refused(f"it takes a value of type {'/'.join(wrong)} for one of type {kind}", path)
+
+
+def _sum(one: dict[str, Any], other: dict[str, Any], sign: int) -> str:
+    return number_text(_ARITHMETIC.add(Decimal(one["N"]), sign * Decimal(other["N"])))
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def _find(item: Item, steps: Sequence[str | int]) -> dict[str, Any] | None:
+    current: dict[str, Any] = {"M": item}
+    for step in steps:
+        inside = current.get("L" if isinstance(step, int) else "M")
+        if inside is None or (step >= len(inside) if isinstance(step, int) else step not in inside):
+            return None
+        current = inside[step]
+    return current
+
+
+def _put(item: Item, steps: Sequence[str | int], value: dict[str, Any] | None, path: Path) -> None:
+    *way, last = steps
+    holder = _find(item, way) if way else {"M": item}
+    inside: Any = (holder or {}).get("L" if isinstance(last, int) else "M")
+    if inside is None:
+        if value is None:
+            return
+        raise _refused("what it changes lies in something that the item does not have", path)
+    if isinstance(last, str):
+        if value is None:
+            inside.pop(last, None)
+        else:
+            inside[last] = value
+    elif value is None:
+        del inside[last : last + 1]
+    elif last < len(inside):
+        inside[last] = value
+    else:
+        inside.append(value)
+
+
+def _refused(reason: str, path: Path | None) -> InvalidValueError:
+    where = "" if path is None else f" at {'.'.join(path.path)!r}"
+    return InvalidValueError(f"The update{where} cannot be followed: {reason}.", attribute=path and path.path[0])

@@ -1,0 +1,115 @@
+"""Changes that read first: an item changed by a function, and an item given another primary key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from singletable.errors import (
+    AlreadyExists,
+    ConcurrentUpdateError,
+    ConditionFailed,
+    KeyChangeError,
+    TransactionCancelled,
+    UnexpectedAttributesError,
+)
+from singletable.models import plan
+from singletable.models.change import assignments
+from singletable.models.transaction import Transaction
+from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+if TYPE_CHECKING:
+    from singletable.models.writing import WritableItem
+
+__all__ = ["move", "moving", "mutate"]
+
+T = TypeVar("T", bound="WritableItem")
+R = TypeVar("R")
+
+
+def mutate(entity: T, function: Callable[[T], R]) -> R:
+    """Read an item, change it by a function, and write it unless another writer was faster; see `Table.mutate`."""
+    for attempt in range(ATTEMPTS):
+        pause(attempt)
+        fresh = entity._copy()
+        fresh.refresh(consistent_read=True)
+        known, before = fresh._copy(), fresh._held()
+        result = function(fresh)
+        changes = _differences(before, fresh)
+        if changes:
+            try:
+                known.update(condition=plan.unchanged(known), **changes)
+            except ConditionFailed:
+                continue
+        vars(entity).update(vars(known))
+        return result
+    raise _too_contended(entity)
+
+
+def _differences(before: Item, after: WritableItem) -> dict[str, Any]:
+    """The attributes that a function has changed, and their new values."""
+    schema, held = after._schema_of(), after._held()
+    return {
+        name: getattr(after, name)
+        for name, attribute in schema.attributes.items()
+        if name != schema.version and not same_value(before.get(attribute.attr_name), held.get(attribute.attr_name))
+    }
+
+
+def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
+    """Give an item another primary key; see `Table.move`."""
+    old = entity._copy()
+    for attempt in range(ATTEMPTS):
+        pause(attempt)
+        if attempt or old._raw is None:
+            old.refresh(consistent_read=True)
+        transaction, new = moving(old, changes)
+        try:
+            transaction.send()
+        except TransactionCancelled as error:
+            created, deleted = error.reasons
+            if deleted.error is not None:
+                # Gone, or changed since it was read: the next attempt reads it, and raises if it is gone.
+                continue
+            if isinstance(created.error, AlreadyExists):
+                raise created.error from error
+            raise
+        vars(entity).update(vars(new))
+        return
+    raise _too_contended(entity)
+
+
+def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
+    """The transaction that moves an item as it was read, and the instance that is stored then.
+
+    Raises:
+        UnexpectedAttributesError: The entity has no such attribute.
+        KeyChangeError: The primary key would stay what it is.
+    """
+    assignments(old._schema_of(), changes)  # refuses names and values that cannot be
+    new = old._copy()
+    for name, value in changes.items():
+        if name == old._schema_of().version:
+            raise UnexpectedAttributesError(f"{name} is a version, and counts by itself.", unexpected=(name,))
+        setattr(new, name, value)
+    old_key, new._stored = old._stored_key(), None
+    if new._stored_key() == old_key:
+        raise KeyChangeError(
+            f"{old!r}: move({', '.join(changes)}) would leave its primary key what it is.",
+            remedy="Use update().",
+            entity=type(old).__name__,
+        )
+    transaction = Transaction(old._table_class())
+    transaction.create(new)
+    transaction.delete(old, condition=plan.unchanged(old))
+    return transaction, new
+
+
+def _too_contended(entity: WritableItem) -> ConcurrentUpdateError:
+    return ConcurrentUpdateError(
+        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; nothing was written.",
+        remedy="Try again later, or let fewer writers change one item.",
+        entity=type(entity).__name__,
+    )

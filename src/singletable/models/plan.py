@@ -1,0 +1,255 @@
+"""Plans: the writes of entities as values. `plan.update(order, status="PAID").params()` is the exact request.
+
+Nothing is sent until `send()` is called on one, or a transaction takes it. Each function plans what the
+method of an entity that has its name does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
+
+from singletable.errors import InvalidConditionError
+from singletable.models.change import assignments, plan_change
+from singletable.models.conditions import check_condition
+from singletable.models.effects import evolve
+from singletable.models.schema import EntitySchema
+from singletable.models.targets import TableSender
+from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
+from singletable.requests.types import Item
+from singletable.requests.values import check_item
+from singletable.requests.write import Check, Delete, Put, Update
+
+if TYPE_CHECKING:
+    from singletable.models.stored import StoredItem
+
+__all__ = ["check", "create", "delete", "save", "update"]
+
+T = TypeVar("T", bound="StoredItem")
+
+
+def create(entity: T) -> CreateWrite[T]:
+    """A put of an item that must not be there yet.
+
+    Raises:
+        InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
+    """
+    written, item = _outgoing(entity, 1)
+    layout = entity._layout_of()
+    return CreateWrite(
+        entity=entity,
+        written=written,
+        item=item,
+        request=Put(
+            sender=TableSender(entity._table_class()),
+            item=item,
+            condition=Path([layout.partition_name]).does_not_exist(),
+        ),
+    )
+
+
+def save(entity: T, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> SaveWrite[T]:
+    """A put that replaces what is there.
+
+    Args:
+        entity: The instance.
+        condition: A PynamoDB condition on what is stored now.
+        add_version_condition: Whether the stored version must be the one that was read.
+
+    Raises:
+        KeyChangeError: The primary key is another than the one it was read under.
+        InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
+    """
+    check_condition(entity._schema_of(), condition)
+    version = _version(entity)
+    written, item = _outgoing(entity, (version or 0) + 1)
+    return SaveWrite(
+        entity=entity,
+        written=written,
+        item=item,
+        version=version,
+        locked=add_version_condition,
+        condition=condition,
+        request=Put(
+            sender=TableSender(entity._table_class()),
+            item=item,
+            condition=_all(condition, _expected(entity, version) if add_version_condition else None),
+        ),
+    )
+
+
+def update(
+    entity: T,
+    actions: Sequence[Action] | None = None,
+    condition: PynamoCondition | None = None,
+    *,
+    add_version_condition: bool = True,
+    **values: Any,
+) -> UpdateWrite[T]:
+    """A change of attributes of the stored item, and of what is derived from them.
+
+    Args:
+        entity: The instance.
+        actions: PynamoDB's update actions, instead of values.
+        condition: A PynamoDB condition on what is stored now.
+        add_version_condition: Whether the stored version must be the one that was read.
+        values: The new values, by attribute; None removes.
+
+    Raises:
+        KeyChangeError: An attribute of the primary key would change.
+        StaleKeyError: What a key is made of would change in a way that cannot be followed.
+        InvalidValueError: A value cannot be stored, or the item would be over 400 KB.
+    """
+    if bool(actions) == bool(values):
+        raise InvalidConditionError(
+            f"{type(entity).__name__}.update() takes either values or actions; it was given "
+            + ("both." if values else "neither."),
+            remedy='Write update(status="PAID") or update(actions=[...]).',
+            entity=type(entity).__name__,
+        )
+    asked = list(actions or assignments(entity._schema_of(), values))
+    return update_actions(entity, asked, condition, add_version_condition=add_version_condition)
+
+
+def update_actions(
+    entity: T, actions: Sequence[Action], condition: PynamoCondition | None, *, add_version_condition: bool = True
+) -> UpdateWrite[T]:
+    """The same, from actions alone."""
+    schema = entity._schema_of()
+    check_condition(schema, condition)
+    change = plan_change(entity, actions)
+    version = _version(entity)
+    if schema.version is not None:
+        counter = Path([schema.attributes[schema.version].attr_name])
+        # Without a condition on it the stored version is not known; it counts on from whatever it is.
+        count = counter.set({"N": str((version or 0) + 1)}) if add_version_condition else counter.add({"N": "1"})
+        change = attrs.evolve(
+            change, actions=(*change.actions, count), after=change.after and evolve(change.after, [count])
+        )
+    if change.after is not None and entity._raw is not None:
+        check_item(entity, change.after)
+    key: Item = {name: {"S": text} for name, text in entity._stored_key().items()}
+    return UpdateWrite(
+        entity=entity,
+        actions=actions,
+        change=change,
+        version=version,
+        locked=add_version_condition,
+        condition=condition,
+        request=Update(
+            sender=TableSender(entity._table_class()),
+            key=key,
+            actions=change.actions,
+            condition=_all(
+                must_exist(schema),
+                *change.conditions(),
+                _expected(entity, version) if add_version_condition else None,
+                condition,
+            ),
+        ),
+    )
+
+
+def delete(
+    entity: T, condition: PynamoCondition | None = None, *, add_version_condition: bool = True
+) -> DeleteWrite[T]:
+    """A delete.
+
+    Args:
+        entity: The instance.
+        condition: A PynamoDB condition on what is stored now.
+        add_version_condition: Whether the stored version must be the one that was read.
+
+    Raises:
+        KeyChangeError: The primary key is another than the one it was read under.
+    """
+    check_condition(entity._schema_of(), condition)
+    version = _version(entity)
+    expected = _expected(entity, version) if add_version_condition else None
+    return DeleteWrite(
+        entity=entity,
+        version=version,
+        locked=add_version_condition,
+        condition=condition,
+        request=Delete(
+            sender=TableSender(entity._table_class()),
+            key={name: {"S": text} for name, text in entity._stored_key().items()},
+            condition=_all(condition, expected),
+        ),
+    )
+
+
+def check(entity: T, condition: PynamoCondition | None = None) -> CheckWrite[T]:
+    """A condition on an item that a transaction does not write; that it exists, where none is given.
+
+    Args:
+        entity: The instance; only its primary key is read.
+        condition: A PynamoDB condition on what is stored.
+    """
+    check_condition(entity._schema_of(), condition)
+    required = must_exist(entity._schema_of()) if condition is None else condition
+    return CheckWrite(
+        entity=entity,
+        condition=condition,
+        request=Check(
+            sender=TableSender(entity._table_class()),
+            key={name: {"S": text} for name, text in entity._stored_key().items()},
+            condition=required,
+        ),
+    )
+
+
+def must_exist(schema: EntitySchema) -> PynamoCondition:
+    """The condition that an item is stored, and still of the entity's type: an update never creates one."""
+    of_type: PynamoCondition = Path([schema.layout.type_name]) == {"S": schema.discriminator}
+    return Path([schema.layout.partition_name]).exists() & of_type  # type: ignore[no-any-return]
+
+
+def unchanged(entity: StoredItem) -> PynamoCondition:
+    """The condition that an item is stored as the instance read it; by its version, where it has one."""
+    schema = entity._schema_of()
+    required = must_exist(schema)
+    if schema.version is not None:
+        return required & _expected(entity, _version(entity))  # type: ignore[no-any-return]
+    known: Mapping[str, Any] = entity._known()
+    names = [attribute.attr_name for attribute in schema.attributes.values()]
+    for name in dict.fromkeys((*names, *entity.extra_attributes)):
+        path, raw = Path([name]), known.get(name)
+        required &= path.does_not_exist() if raw is None else path == raw
+    return required
+
+
+def _outgoing(entity: T, version: int) -> tuple[T, Item]:
+    """The instance as it is to be written, stamped and with its next version, and as an item."""
+    written = entity._copy()
+    written._stamp(version)
+    item = written.serialize()
+    check_item(entity, item)
+    return written, item
+
+
+def _version(entity: StoredItem) -> int | None:
+    name = entity._schema_of().version
+    version: int | None = getattr(entity, name) if name is not None else None
+    return version
+
+
+def _expected(entity: StoredItem, version: int | None) -> PynamoCondition | None:
+    schema = entity._schema_of()
+    if schema.version is None:
+        return None
+    path = Path([schema.attributes[schema.version].attr_name])
+    found: PynamoCondition = path.does_not_exist() if version is None else path == {"N": str(version)}
+    return found
+
+
+def _all(*conditions: PynamoCondition | None) -> PynamoCondition | None:
+    given = [condition for condition in conditions if condition is not None]
+    return reduce(and_, given) if given else None

@@ -1,0 +1,289 @@
+"""Transactions: writes and checks of mixed entities, all or nothing; and reads of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from botocore.exceptions import ClientError
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.update import Action
+
+from singletable.errors import ConcurrentUpdateError, InvalidTransactionError, SingletableError, TransactionCancelled
+from singletable.models import plan
+from singletable.models.targets import TableSender, load, require_member
+from singletable.models.writes import Write, stored_item
+from singletable.requests import Get, UnknownItem
+from singletable.requests.batch import identity
+from singletable.requests.results import unknown_item
+from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.sending import error_code, retried
+from singletable.requests.transaction import TransactGet, TransactWrite, key_in, new_token
+from singletable.requests.types import Item, Params
+
+if TYPE_CHECKING:
+    from singletable.models.stored import StoredItem
+    from singletable.models.table import Table
+
+__all__ = ["CancellationReason", "Transaction", "read_together"]
+
+_PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+"""Reasons that are gone when the transaction is sent again (API reference, "TransactWriteItems")."""
+
+
+@attrs.frozen
+class CancellationReason:
+    """Why one operation of a transaction was in the way, or was not.
+
+    Args:
+        position: Its place among the operations, from 0.
+        verb: What it was: `create`, `save`, `update`, `delete`, `check`, `get`.
+        entity: The instance, or the request for an item.
+        code: DynamoDB's code; None where the operation was not in the way.
+        error: The error that the same write would have raised alone; None where it was not in the way.
+        standing: The entity (or `UnknownItem`) that stood in the way, where there is one.
+    """
+
+    position: int
+    verb: str
+    entity: Any
+    code: str | None = None
+    error: Exception | None = attrs.field(default=None, eq=False)
+    standing: Any = None
+
+
+class Transaction:
+    """Writes that are done together when the block ends, or not at all; nothing is sent if it raises.
+
+    ::
+
+        with ShopTable.transaction() as transaction:
+            transaction.create(order)
+            transaction.update(product, actions=[Product.stock.set(Product.stock - 1)], condition=Product.stock >= 1)
+            transaction.check(user, User.status == UserStatus.ACTIVE)
+
+    Each write is planned when it is given, as it would be alone: keys, expiry, times and versions follow.
+    Where keys must be derived anew since another writer was faster, or DynamoDB reports a conflict, it is
+    sent again a bounded number of times. The client request token lets DynamoDB do it once even if the SDK
+    sends it twice because an answer was lost.
+
+    Afterwards the instances are what was written. Of an update DynamoDB says nothing then: attributes that
+    other writers changed meanwhile are seen after `refresh()`.
+
+    Args:
+        table: The table class.
+        token: The client request token; one is made where none is given. It names this request, with its
+            times of writing: for a request id that outlives the process, write an item (see `place_order` of the shop).
+    """
+
+    def __init__(self, table: type[Table], token: str | None = None) -> None:
+        self._table = table
+        self._token = new_token() if token is None else token
+        self._writes: list[Write[Any]] = []
+
+    # --- what it is made of -------------------------------------------------------
+
+    def create(self, *entities: StoredItem) -> None:
+        """Put entities that must not be there yet."""
+        for entity in entities:
+            self._add(entity, lambda entity=entity: plan.create(entity))
+
+    def put(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
+        """Put an entity, replacing what is there."""
+        self._add(entity, lambda: plan.save(entity, condition))
+
+    save = put
+    """PynamoDB's name for it."""
+
+    def update(
+        self,
+        entity: StoredItem,
+        actions: Sequence[Action] | None = None,
+        condition: PynamoCondition | None = None,
+        **values: Any,
+    ) -> None:
+        """Change attributes of a stored entity, by values or by actions."""
+        self._add(entity, lambda: plan.update(entity, actions, condition, **values))
+
+    def delete(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
+        """Delete an entity."""
+        self._add(entity, lambda: plan.delete(entity, condition))
+
+    def check(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
+        """Go through only if a condition holds on an entity that is not written; that it exists, if none is given."""
+        self._add(entity, lambda: plan.check(entity, condition))
+
+    def _add(self, entity: StoredItem, make: Any) -> None:
+        require_member(self._table, entity, InvalidTransactionError)
+        self._writes.append(make())
+
+    # --- sending it ---------------------------------------------------------------
+
+    def params(self) -> Params:
+        """The request, as the arguments of TransactWriteItems; nothing is sent.
+
+        Raises:
+            InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
+        """
+        return self._request(self._writes, self._token).params()
+
+    def send(self) -> None:
+        """Send it; done by the end of the block.
+
+        Raises:
+            InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
+            TransactionCancelled: Nothing was written; `reasons` say why, in the order of the operations.
+        """
+        if not self._writes:
+            return
+        writes, token = list(self._writes), self._token
+        for attempt in range(ATTEMPTS):
+            pause(attempt)
+            try:
+                self._request(writes, token).send()
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                again, reasons = self._judge(writes, error)
+                if again is None:
+                    raise _cancelled(reasons) from error
+                if any(one is not other for one, other in zip(again, writes, strict=True)):
+                    # DynamoDB takes a token for one request only.
+                    writes, token = again, new_token()
+            else:
+                for write in writes:
+                    write.finish(None)
+                return
+        raise _cancelled([_contended(position, write) for position, write in enumerate(writes)])
+
+    def _request(self, writes: Sequence[Write[Any]], token: str) -> TransactWrite:
+        primary = self._primary
+        seen: dict[tuple[str, ...], Write[Any]] = {}
+        for write in writes:
+            key = identity(key_in(write.request, primary), primary)
+            if key in seen:
+                raise InvalidTransactionError(
+                    f"The transaction has two operations on {write.entity!r}: a {seen[key].verb} and a {write.verb}.",
+                    remedy="DynamoDB takes one operation an item: put both changes into one update.",
+                    entity=type(write.entity).__name__,
+                )
+            seen[key] = write
+        return TransactWrite(TableSender(self._table), [write.request for write in writes], token)
+
+    @property
+    def _primary(self) -> tuple[str, str]:
+        layout = self._table._layout_of()
+        return layout.partition_name, layout.sort_name
+
+    def _judge(
+        self, writes: Sequence[Write[Any]], error: ClientError
+    ) -> tuple[list[Write[Any]] | None, list[CancellationReason]]:
+        """The writes to send again, or None if there is no use; and why the transaction was cancelled."""
+        again: list[Write[Any]] = []
+        reasons: list[CancellationReason] = []
+        hopeless = False
+        told = error.response.get("CancellationReasons") or [{"Code": "None"}] * len(writes)
+        for position, (write, reason) in enumerate(zip(writes, told, strict=True)):
+            code = None if reason.get("Code") in (None, "None") else str(reason["Code"])
+            verdict: Any = write
+            standing: Item | None = None
+            if code == "ConditionalCheckFailed":
+                standing = reason.get("Item") or stored_item(write)
+                verdict = write.judge(standing, retried=retried(error)) or write
+            elif code is not None and code not in _PASSING:
+                verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
+            failed = isinstance(verdict, Exception)
+            hopeless = hopeless or failed
+            again.append(write if failed else verdict)
+            found = load(self._table, standing) if standing else None
+            reasons.append(
+                CancellationReason(position, write.verb, write.entity, code, verdict if failed else None, found)
+            )
+        if all(reason.code is None for reason in reasons):
+            hopeless = True
+        return (None if hopeless else again), reasons
+
+    def __enter__(self) -> Transaction:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.send()
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+
+def _contended(position: int, write: Write[Any]) -> CancellationReason:
+    error = ConcurrentUpdateError(f"{write.entity!r}: other writers were in the way at each of {ATTEMPTS} attempts.")
+    return CancellationReason(position, write.verb, write.entity, "TransactionConflict", error)
+
+
+def _cancelled(reasons: Sequence[CancellationReason]) -> TransactionCancelled:
+    blamed = [reason for reason in reasons if reason.code is not None]
+    lines = [
+        f"{reason.verb} of {reason.entity!r} ({reason.code}): {getattr(reason.error, 'what', reason.error)}"
+        for reason in blamed
+        if reason.error is not None
+    ]
+    return TransactionCancelled(
+        "The transaction was cancelled; nothing was written. " + ("; ".join(lines) or "DynamoDB gave no reason."),
+        remedy="The error's reasons field has one entry an operation, in their order.",
+        reasons=tuple(reasons),
+    )
+
+
+def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]:
+    """Items as they were at one moment, in the order asked; see `Table.transact_get`."""
+    for request in requests:
+        if not isinstance(request, Get):
+            raise InvalidTransactionError(
+                f"transact_get() takes requests for items, not a {type(request).__name__}.",
+                remedy="Write transact_get(Order.item(user_id=..., order_id=...), ...).",
+            )
+    if not requests:
+        return []
+    keys = [request.params()["Key"] for request in requests]
+    layout = table._layout_of()
+    primary = (layout.partition_name, layout.sort_name)
+    if len({identity(key, primary) for key in keys}) < len(keys):
+        raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
+    reading = TransactGet(TableSender(table), keys)
+    for attempt in range(ATTEMPTS):
+        pause(attempt)
+        try:
+            items = reading.send()
+        except ClientError as error:
+            told = error.response.get("CancellationReasons") or []
+            codes = [reason.get("Code") for reason in told]
+            if error_code(error) != "TransactionCanceledException":
+                raise
+            if not codes or any(code not in (None, "None", *_PASSING) for code in codes):
+                raise _unreadable(requests, codes) from error
+        else:
+            return [_loaded(request, item) for request, item in zip(requests, items, strict=True)]
+    raise _unreadable(requests, ["TransactionConflict"] * len(requests))
+
+
+def _loaded(request: Get[Any], item: Item | None) -> Any:
+    entity = None if item is None else request.target.load(item)
+    if isinstance(entity, UnknownItem):
+        raise unknown_item(entity)
+    return entity
+
+
+def _unreadable(requests: Sequence[Get[Any]], codes: Sequence[str | None]) -> TransactionCancelled:
+    reasons = tuple(
+        CancellationReason(position, "get", request, None if code == "None" else code)
+        for position, (request, code) in enumerate(zip(requests, codes, strict=False))
+    )
+    return TransactionCancelled(
+        "The read transaction was cancelled: "
+        + (", ".join(f"{reason.entity!r} ({reason.code})" for reason in reasons if reason.code) or "no reason given"),
+        remedy="Other writers are in the way; try again.",
+        reasons=reasons,
+    )

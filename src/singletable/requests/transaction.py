@@ -1,0 +1,113 @@
+"""Transactions as values: writes that are done together or not at all, and reads of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import attrs
+
+from singletable.errors import InvalidTransactionError
+from singletable.requests.types import Item, Params, Sender
+from singletable.requests.write import Put, WriteRequest
+
+__all__ = ["TRANSACTION_BYTES", "TRANSACTION_LIMIT", "TransactGet", "TransactWrite", "new_token"]
+
+TRANSACTION_LIMIT = 100
+"""Operations in one transaction (DynamoDB API reference)."""
+
+TRANSACTION_BYTES = 4 * 1024 * 1024
+"""Bytes of all items of one transaction (the same page)."""
+
+_LONGEST_TOKEN = 36
+
+
+def new_token() -> str:
+    """A client request token: DynamoDB does a transaction once for each, however often it is sent within 10 minutes."""
+    return str(uuid4())
+
+
+@attrs.frozen
+class TransactWrite:
+    """Puts, updates, deletes and checks of different items, all or nothing.
+
+    Args:
+        sender: What it is sent through.
+        writes: The operations.
+        token: The client request token.
+    """
+
+    sender: Sender = attrs.field(eq=False, repr=False)
+    writes: Sequence[WriteRequest]
+    token: str
+
+    def params(self) -> Params:
+        """The request, as the arguments of TransactWriteItems; nothing is sent.
+
+        Raises:
+            InvalidTransactionError: DynamoDB would refuse it.
+        """
+        _check_count(len(self.writes), "operations")
+        if not isinstance(self.token, str) or not 1 <= len(self.token) <= _LONGEST_TOKEN:
+            raise InvalidTransactionError(
+                f"The client request token {self.token!r} is not a text of 1 to {_LONGEST_TOKEN} characters.",
+                remedy="Use str(uuid4()), or leave it out.",
+            )
+        size = sum(write.size() for write in self.writes)
+        if size > TRANSACTION_BYTES:
+            raise InvalidTransactionError(
+                f"The transaction's items come to {size:,} bytes; DynamoDB takes {TRANSACTION_BYTES:,}.",
+                remedy="Cut it into several, or keep the large parts out of the table.",
+                value=size,
+            )
+        return {
+            "TransactItems": [{write.place: write.transact_params()} for write in self.writes],
+            "ClientRequestToken": self.token,
+        }
+
+    def send(self) -> dict[str, Any]:
+        """Send it; a cancelled one raises botocore's ClientError."""
+        return self.sender.send("TransactWriteItems", self.params())
+
+
+@attrs.frozen
+class TransactGet:
+    """Items as they were at one moment.
+
+    Args:
+        sender: What it is sent through.
+        keys: Their primary keys.
+    """
+
+    sender: Sender = attrs.field(eq=False, repr=False)
+    keys: Sequence[Item] = attrs.field(repr=False)
+
+    def params(self) -> Params:
+        """The request, as the arguments of TransactGetItems; nothing is sent.
+
+        Raises:
+            InvalidTransactionError: DynamoDB would refuse it.
+        """
+        _check_count(len(self.keys), "items")
+        return {"TransactItems": [{"Get": {"TableName": self.sender.table_name, "Key": key}} for key in self.keys]}
+
+    def send(self) -> list[Item | None]:
+        """Send it; the items in the order of the keys, None for one that does not exist."""
+        answer = self.sender.send("TransactGetItems", self.params())
+        return [each.get("Item") or None for each in answer["Responses"]]
+
+
+def key_in(write: WriteRequest, primary: tuple[str, ...]) -> Item:
+    """The primary key of what a request writes."""
+    item: Item = write.item if isinstance(write, Put) else write.key  # type: ignore[attr-defined]  # all others have one
+    return {name: item[name] for name in primary}
+
+
+def _check_count(count: int, what: str) -> None:
+    if count > TRANSACTION_LIMIT:
+        raise InvalidTransactionError(
+            f"The transaction has {count} {what}; DynamoDB takes {TRANSACTION_LIMIT}.",
+            remedy="Cut it into several transactions, or use a batch where all or nothing is not needed.",
+            value=count,
+        )

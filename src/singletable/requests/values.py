@@ -1,0 +1,126 @@
+"""Stored values: one form for equal ones, sizes, and what DynamoDB would refuse, said before sending."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from singletable.errors import InvalidValueError, ItemTooLarge
+from singletable.requests.capacity import item_size
+from singletable.requests.types import Item
+
+__all__ = ["ITEM_BYTES", "canonical", "check_item", "check_value", "number_text", "same_item", "same_value"]
+
+ITEM_BYTES = 400 * 1024
+"""The largest item, in bytes, names included (DynamoDB, "Service, account, and table quotas")."""
+
+DIGITS = 38
+"""Significant digits of a DynamoDB number (Developer Guide, "Data types")."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_SHOWN = 3
+_LONGEST_WORD = len("-Infinity")
+
+
+def number_text(value: Decimal | str) -> str:
+    """A number as DynamoDB gives it back: without trailing zeros, so that it is the same on every engine."""
+    number = Decimal(value)
+    if abs(number.adjusted()) >= DIGITS:
+        return str(number)
+    text = format(number, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def canonical(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored value in the one form that equal values share: 1.50 is 1.5, and sets have no order."""
+    ((kind, content),) = value.items()
+    if kind == "N":
+        content = number_text(content)
+    elif kind == "NS":
+        content = sorted(map(number_text, content))
+    elif kind in ("SS", "BS"):
+        content = sorted(content)
+    elif kind == "L":
+        content = [canonical(each) for each in content]
+    elif kind == "M":
+        content = {name: canonical(each) for name, each in content.items()}
+    return {kind: content}
+
+
+def same_value(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+    """Whether two stored values are equal to DynamoDB; None for an attribute that is not stored."""
+    if one is None or other is None:
+        return one is other
+    return one == other or canonical(one) == canonical(other)
+
+
+def same_item(one: Item, other: Item) -> bool:
+    """Whether two items are equal to DynamoDB."""
+    return one.keys() == other.keys() and all(same_value(value, other[name]) for name, value in one.items())
+
+
+def check_item(owner: object, item: Item) -> None:
+    """Refuse an item that DynamoDB would refuse.
+
+    Args:
+        owner: What messages call the item; its values are not shown.
+        item: The item.
+
+    Raises:
+        InvalidValueError: A number is none, at any depth.
+        ItemTooLarge: It is larger than 400 KB.
+    """
+    for name, value in item.items():
+        check_value(owner, name, value)
+    size = item_size(item)
+    if size > ITEM_BYTES:
+        sizes = sorted(((name, item_size({name: value})) for name, value in item.items()), key=lambda each: -each[1])
+        largest = tuple(sizes[:_SHOWN])
+        raise ItemTooLarge(
+            f"{owner} would be {size:,} bytes; DynamoDB stores {ITEM_BYTES:,}. The largest attributes are "
+            + ", ".join(f"{name} ({count:,})" for name, count in largest)
+            + ".",
+            remedy="Cut it into several items of one partition, or keep the large part in S3 and its address here.",
+            size=size,
+            limit=ITEM_BYTES,
+            largest=largest,
+        )
+
+
+def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
+    """Refuse a value that holds no DynamoDB number where it says so: NaN, `true`, more than 38 digits."""
+    ((kind, content),) = value.items()
+    if kind in ("N", "NS"):
+        for number in [content] if kind == "N" else content:
+            _check_number(owner, name, number)
+    elif kind == "M":
+        for inner, each in content.items():
+            check_value(owner, f"{name}.{inner}", each)
+    elif kind == "L":
+        for position, each in enumerate(content):
+            check_value(owner, f"{name}[{position}]", each)
+    # PynamoDB writes an empty set as NULL; a set that is empty all the same is refused by DynamoDB.
+    if kind in ("SS", "NS", "BS") and not content:
+        raise InvalidValueError(
+            f"{owner}: {name} is an empty set, which DynamoDB does not store.",
+            remedy="Leave the attribute None.",
+            attribute=name,
+        )
+
+
+def _check_number(owner: object, name: str, number: Any) -> None:
+    reason = None
+    if not isinstance(number, str) or _NUMBER.fullmatch(number) is None:
+        # A bool is sent as `true`, and a float may be NaN: neither is personal, nor worth hiding.
+        reason = "no number" if not isinstance(number, str) or len(number) > _LONGEST_WORD else f"{number}, no number"
+    elif len("".join(map(str, Decimal(number).as_tuple().digits)).strip("0")) > DIGITS:
+        reason = f"a number of more than {DIGITS} significant digits"
+    if reason is not None:
+        raise InvalidValueError(
+            f"{owner}: {name} is {reason}; DynamoDB would refuse it.",
+            remedy="Give an int, a Decimal or a finite float.",
+            attribute=name,
+        )
