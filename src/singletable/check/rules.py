@@ -98,6 +98,15 @@ _ALL = (
         "Put the attribute itself into the key as well.",
         declared=True,
     ),
+    Rule(
+        "ST112",
+        "source that is both nullable and defaulted",
+        _E,
+        "Once removed, the attribute is absent in the item, and has its default for whoever reads it: the key would be"
+        " both absent and present.",
+        "Take null=True or default= away; default_for_new= is only for new instances.",
+        declared=True,
+    ),
     # 2xx: the keys
     Rule(
         "ST201",

@@ -7,8 +7,9 @@ see one another's tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from itertools import count
 from threading import RLock
 from typing import Any, TypeVar
@@ -37,7 +38,7 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
     Raises:
         EngineUnavailable: moto is not installed.
     """
-    stubber = _stubber()
+    stubber = _OncePerToken(_stubber())
     account = f"{next(_accounts):012d}"
 
     def answer_by_moto(client: Any) -> None:
@@ -60,6 +61,30 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
     finally:
         binding.undo()
         _forget(account)
+
+
+class _OncePerToken:
+    """Answers a transaction that comes again under the same client request token as it did before.
+
+    DynamoDB does so for ten minutes; moto would apply it twice.
+    """
+
+    def __init__(self, answer: Callable[..., Any]) -> None:
+        self._answer = answer
+        self._answered: dict[tuple[str, bytes], Any] = {}
+
+    def __call__(self, event_name: str, request: Any, **kwargs: Any) -> Any:
+        target = request.headers.get("X-Amz-Target", b"")
+        if not bytes(target if isinstance(target, bytes) else target.encode()).endswith(b".TransactWriteItems"):
+            return self._answer(event_name, request, **kwargs)
+        key = (str(request.url), bytes(request.body))
+        if key not in self._answered:
+            response = self._answer(event_name, request, **kwargs)
+            if response.status_code != HTTPStatus.OK:
+                return response
+            response.content  # noqa: B018 - read once and kept, so that it can be given again
+            self._answered[key] = response
+        return self._answered[key]
 
 
 def _stubber() -> Any:

@@ -11,7 +11,7 @@ from pynamodb.attributes import Attribute, DiscriminatorAttribute
 from singletable.errors import DeclarationError
 from singletable.keys import Source, ValueKind
 from singletable.models.attributes import key_kind
-from singletable.models.declared_keys import composite_keys, key_declarations
+from singletable.models.declared_keys import composite_keys, key_declarations, refuse_wavering
 from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import Key
 from singletable.models.layout import TableLayout
@@ -49,16 +49,20 @@ def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout, 
             if (source := _source(attribute, personal=name in personal))
         }
         declared = key_declarations(entity)
+        keys = composite_keys(entity, declared, discriminator, attributes, sources, layout)
+        expiry = _expiry(entity, sources, layout, attributes)
+        depended = [name for key in keys.values() for name in key.sources]
+        refuse_wavering([*depended, *([expiry.after] if expiry else [])], attributes)
         return EntitySchema(
             entity=entity,
             name=entity.__name__,
             discriminator=discriminator,
             attributes=attributes,
             sources=sources,
-            keys=composite_keys(entity, declared, discriminator, attributes, sources, layout),
+            keys=keys,
             declared_by={name: owner for name, (_, owner) in declared.items()},
             personal=personal & frozenset(attributes),
-            expiry=_expiry(entity, sources, layout, attributes),
+            expiry=expiry,
             layout=layout,
         )
 

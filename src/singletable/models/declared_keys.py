@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from singletable.models.schema import PRIMARY
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["composite_keys", "key_declarations"]
+__all__ = ["composite_keys", "key_declarations", "refuse_wavering"]
 
 
 def key_declarations(entity: type[Table]) -> dict[str, tuple[Key, type]]:
@@ -256,6 +256,23 @@ def _refuse_nullable_key(primary: CompositeKey, sources: Mapping[str, Source]) -
                 f"The primary key uses {name}, which may be None.",
                 remedy="Take null=True away, or use another attribute: an item without a primary key cannot be.",
                 rule="ST102",
+                attribute=name,
+            )
+
+
+def refuse_wavering(names: Iterable[str], attributes: Mapping[str, Attribute[Any]]) -> None:
+    """Refuse a source that may be removed, and comes back as its default when it is read.
+
+    Raises:
+        DeclarationError: A removed attribute would still be in the key.
+    """
+    for name in names:
+        if attributes[name].null and attributes[name].default is not None:
+            raise DeclarationError(
+                f"{name} has null=True and default=, and a key or an expiry depends on it: once removed, it is None in"
+                " the item and the default in whoever reads it.",
+                remedy="Take one of the two away; default_for_new= is only for new instances.",
+                rule="ST112",
                 attribute=name,
             )
 

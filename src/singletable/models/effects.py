@@ -169,8 +169,6 @@ def _put(item: Item, steps: Sequence[str | int], value: dict[str, Any] | None, p
     holder = _find(item, way) if way else {"M": item}
     inside: Any = (holder or {}).get("L" if isinstance(last, int) else "M")
     if inside is None:
-        if value is None:
-            return
         raise _refused("what it changes lies in something that the item does not have", path)
     if isinstance(last, str):
         if value is None:

@@ -49,7 +49,9 @@ class Table(WritableItem):
             user_id = UnicodeAttribute(attr_name="userId")
             key = Key(pk="USER#{user_id}", sk="PROFILE")
 
-    `Meta` may also say `key_encoding = "raw"` (on the table), for keys that other code wrote, and
+    `Meta` may also say `cursor_secret = ...` (a text of at least 16 bytes, or several, newest first; the
+    environment variable SINGLETABLE_CURSOR_SECRET where it is left out) and `cursor_lifetime = 86_400` (seconds),
+    with which cursors are sealed; `key_encoding = "raw"` (on the table), for keys that other code wrote, and
     `personal = ("email",)` (on an entity), for attributes whose values must never be shown.
     """
 
@@ -59,6 +61,7 @@ class Table(WritableItem):
 
         class Meta:
             billing_mode = PAY_PER_REQUEST_BILLING_MODE
+            cursor_lifetime = 86_400
 
     _bindings: ClassVar[tuple[Binding, ...]] = ()
     _unbound_name: ClassVar[str] = ""

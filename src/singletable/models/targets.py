@@ -11,6 +11,7 @@ from singletable.errors import InvalidConditionError, ItemDoesNotExist, Singleta
 from singletable.keys import CompositeKey
 from singletable.models.layout import TableLayout
 from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
+from singletable.requests.cursor import CursorSeal, seal_from
 from singletable.requests.sending import send
 from singletable.requests.types import Item, Params, Target, UnknownItem
 
@@ -32,6 +33,12 @@ class TableSender:
     def table_name(self) -> str:
         """The table's name where it is bound now."""
         return str(self.table.Meta.table_name)
+
+    @property
+    def seal(self) -> CursorSeal:
+        """What cursors are sealed with: the secrets of Meta, or of the environment."""
+        meta = self.table.Meta
+        return seal_from(getattr(meta, "cursor_secret", None), meta.cursor_lifetime, self.table.__name__)
 
     def send(self, operation: str, params: Params) -> dict[str, Any]:
         """Send one operation."""

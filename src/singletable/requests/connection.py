@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, partial
 from threading import RLock
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import attrs
+from botocore.loaders import Loader, create_loader
 from pynamodb.connection.base import Connection as PynamoConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.connection.table import TableConnection as PynamoTableConnection
@@ -22,7 +24,13 @@ from pynamodb.connection.table import TableConnection as PynamoTableConnection
 from singletable.errors import EndpointUnreachable
 from singletable.requests.usage import record
 
-__all__ = ["Settings", "TableConnection"]
+__all__ = ["Call", "Interceptor", "Settings", "TableConnection"]
+
+Call: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""One operation with its arguments, sent and answered."""
+
+Interceptor: TypeAlias = Callable[[Call, str, dict[str, Any]], dict[str, Any]]
+"""What stands around every call of a connection: it may change, answer, repeat or refuse it."""
 
 _CONTROL = frozenset({"DescribeTable", "ListTables", "UpdateTable", "UpdateTimeToLive", "DeleteTable", "CreateTable"})
 
@@ -69,6 +77,11 @@ class Settings:
             )
 
 
+@lru_cache(maxsize=8)
+def _loader(data_path: str | None) -> Loader:
+    return create_loader(data_path)
+
+
 class _Connection(PynamoConnection):
     def __init__(self, settings: Settings) -> None:
         access, secret, token = settings.credentials or (None, None, None)
@@ -88,6 +101,16 @@ class _Connection(PynamoConnection):
         self.place = settings.place
         self._creation = RLock()
         self._prepared: Any = None
+        self.around: tuple[Interceptor, ...] = ()
+
+    @property
+    def session(self) -> Any:
+        """A botocore session that reads the SDK's service descriptions once a process, and not once a client."""
+        session = super().session
+        if getattr(session, "_singletable_loader", None) is None:
+            session._singletable_loader = _loader(session.get_config_variable("data_path"))
+            session.register_component("data_loader", session._singletable_loader)
+        return session
 
     @property
     def client(self) -> Any:
@@ -105,11 +128,17 @@ class _Connection(PynamoConnection):
         table_name = operation_kwargs.get("TableName")
         request = uuid4()
         self.send_pre_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
-        with self._settings.guard:
-            answer = self._make_api_call(operation_name, operation_kwargs)
+        call: Call = self._guarded_call
+        for interceptor in self.around:
+            call = partial(interceptor, call)
+        answer = call(operation_name, operation_kwargs)
         self.send_post_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
         record(operation_name, operation_kwargs, answer, metered=self._settings.metered)
         return answer
+
+    def _guarded_call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        with self._settings.guard:
+            return self._make_api_call(operation_name, operation_kwargs)
 
 
 class TableConnection(PynamoTableConnection):

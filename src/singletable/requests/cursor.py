@@ -1,7 +1,9 @@
-"""Cursors: where a page ended, as text that a client can hold and give back.
+"""Cursors: where a page ended, as text that a client may hold, and can neither read nor change.
 
-Plain for now: base64 of JSON, bound to the query that made it. It holds the key of the last item; do
-not hand it to anyone who may not see keys. Sealing it is the next step.
+A cursor is encrypted and authenticated (AES-256-GCM), under a key of its own that is derived from the table's
+secret and 16 random bytes (HKDF-SHA256), so that no two cursors share key and nonce. What it is bound to is
+authenticated with it: the query with its table, index, partition, range, filter and direction, whatever
+the caller adds (a tenant, a session), and the format's version. It expires.
 """
 
 from __future__ import annotations
@@ -10,58 +12,160 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+import logging
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from singletable.errors import CursorError
+import attrs
+
+from singletable.errors import CursorError, DeclarationError
 from singletable.requests.types import Item, Params
 
-__all__ = ["fingerprint", "open_cursor", "write_cursor"]
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_VERSION = 1
+__all__ = ["ENVIRONMENT", "CursorSeal", "bound_to", "seal_from"]
+
+ENVIRONMENT = "SINGLETABLE_CURSOR_SECRET"
+"""The environment variable with the secrets, separated by spaces, newest first."""
+
+_VERSION = 2
+_SALT = 16
+_TAG = 16
+_SHORTEST_SECRET = 16
+_REMEDY = "Ask for the first page again, without a cursor."
+_log = logging.getLogger("singletable")
 
 
-def fingerprint(params: Params) -> str:
-    """What a cursor is bound to: everything of the request but where it starts and how much it reads."""
-    bound = {name: part for name, part in params.items() if name not in ("ExclusiveStartKey", "Limit")}
-    text = json.dumps(bound, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_cursor(query: str, last: Mapping[str, Item]) -> str:
-    """A cursor.
+@attrs.frozen
+class CursorSeal:
+    """Writes and opens cursors.
 
     Args:
-        query: The query's fingerprint.
-        last: The key of the last row read, for each partition under way.
+        secrets: The secrets, newest first: the first one seals, all of them open.
+        lifetime: Seconds until a cursor expires.
     """
-    text = json.dumps({"v": _VERSION, "q": query, "last": last}, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    secrets: tuple[bytes, ...] = attrs.field(repr=False)
+    lifetime: float
+
+    def write(self, bound: bytes, last: Mapping[str, Item]) -> str:
+        """A cursor.
+
+        Args:
+            bound: What it is bound to; see `bound_to`.
+            last: The key of the last row read, for each partition under way.
+        """
+        text = json.dumps([int(time.time() + self.lifetime), last], separators=(",", ":"))
+        salt = secrets.token_bytes(_SALT)
+        head = bytes([_VERSION]) + salt
+        sealed = _cipher(self.secrets[0], salt).encrypt(bytes(12), text.encode(), head + bound)
+        return base64.urlsafe_b64encode(head + sealed).decode().rstrip("=")
+
+    def open(self, bound: bytes, cursor: str) -> dict[str, Item]:
+        """The key of the last row read, for each partition under way.
+
+        Raises:
+            CursorError: It is malformed, altered, expired, of another version, or bound to something else.
+        """
+        content = _decode(cursor)
+        version, salt, sealed = content[0], content[1 : 1 + _SALT], content[1 + _SALT :]
+        if version != _VERSION:
+            raise CursorError(f"The cursor is of version {version}; this is {_VERSION}.", remedy=_REMEDY)
+        text = self._unseal(salt, sealed, content[: 1 + _SALT] + bound)
+        expires, last = json.loads(text)
+        if time.time() > expires:
+            raise CursorError("The cursor has expired.", remedy=_REMEDY)
+        return dict(last)
+
+    def _unseal(self, salt: bytes, sealed: bytes, associated: bytes) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
+        for secret in self.secrets:
+            try:
+                return _cipher(secret, salt).decrypt(bytes(12), sealed, associated)
+            except InvalidTag:
+                continue
+        raise CursorError(
+            "The cursor belongs to another query, was altered, or was sealed with a secret that is not known here.",
+            remedy=_REMEDY,
+        )
 
 
-def open_cursor(query: str, cursor: str) -> dict[str, Item]:
-    """The key of the last row read, for each partition under way.
+def bound_to(params: Params, context: str | None) -> bytes:
+    """What a cursor is bound to: everything of the request but where it starts and how much it reads.
+
+    Args:
+        params: The first request of the query, as DynamoDB takes it.
+        context: What else must be the same when the cursor comes back: a tenant, a session.
+    """
+    bound = {name: part for name, part in params.items() if name not in ("ExclusiveStartKey", "Limit")}
+    text = json.dumps([bound, context], sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def seal_from(declared: Any, lifetime: Any, where: str) -> CursorSeal:
+    """The seal of a table: with its declared secrets, else those of the environment, else one of this process.
+
+    Args:
+        declared: `Meta.cursor_secret`: a text, bytes, or several, newest first; None where there is none.
+        lifetime: `Meta.cursor_lifetime`, in seconds.
+        where: What messages call the table.
 
     Raises:
-        CursorError: The cursor is malformed, of another version, or of another query.
+        DeclarationError: A secret is too short, or the lifetime is none.
     """
-    remedy = "Ask for the first page again, without a cursor."
+    given = declared if declared is not None else os.environ.get(ENVIRONMENT, "").split()
+    several = given if isinstance(given, Sequence) and not isinstance(given, (str, bytes)) else [given]
+    found = tuple(each.encode() if isinstance(each, str) else each for each in several)
+    if any(not isinstance(each, bytes) or len(each) < _SHORTEST_SECRET for each in found):
+        raise DeclarationError(
+            f"{where}: a cursor secret is no text of at least {_SHORTEST_SECRET} bytes.",
+            remedy='Make one: python -c "import secrets; print(secrets.token_urlsafe(32))".',
+            rule="ST107",
+        )
+    if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or not lifetime > 0:
+        raise DeclarationError(
+            f"{where}: Meta.cursor_lifetime is {lifetime!r}.", remedy="Give seconds, more than 0.", rule="ST107"
+        )
+    return CursorSeal(found or (_process_secret(),), lifetime)
+
+
+_own: list[bytes] = []
+
+
+def _process_secret() -> bytes:
+    if not _own:
+        _own.append(secrets.token_bytes(32))
+        _log.warning(
+            "No cursor secret is set (Meta.cursor_secret or %s): cursors are good in this process only.", ENVIRONMENT
+        )
+    return _own[0]
+
+
+def _cipher(secret: bytes, salt: bytes) -> AESGCM:
+    # Loaded when the first page is asked for: it is large, and most programs have no pages.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return AESGCM(HKDF(SHA256(), 32, salt, b"singletable cursor").derive(secret))
+
+
+def _decode(cursor: str) -> bytes:
+    """The bytes of a cursor. Only one text stands for them, so that no altered one does."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        content: Any = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        version, bound, last = content["v"], content["q"], content["last"]
-        if not isinstance(last, dict) or not all(_is_key(key) for key in last.values()):
-            raise TypeError("not keys")
-    except (AttributeError, ValueError, TypeError, KeyError, binascii.Error, RecursionError):
-        raise CursorError("The cursor is malformed.", remedy=remedy) from None
-    if version != _VERSION:
-        raise CursorError(f"The cursor is of version {version!r}; this is {_VERSION}.", remedy=remedy)
-    if bound != query:
-        raise CursorError("The cursor belongs to another query.", remedy=remedy)
-    return last
+        content = base64.b64decode(padded, altchars=b"-_", validate=True)
+    except (AttributeError, TypeError, UnicodeEncodeError, binascii.Error):
+        content = b""
+    if len(content) < 1 + _SALT + _TAG or base64.urlsafe_b64encode(content).decode().rstrip("=") != cursor:
+        raise CursorError("The cursor is malformed.", remedy=_REMEDY)
+    return content
 
 
-def _is_key(key: Any) -> bool:
-    return isinstance(key, dict) and all(
-        isinstance(value, dict) and len(value) == 1 and isinstance(value.get("S"), str) for value in key.values()
-    )
+def _plain(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -12,7 +12,7 @@ from pynamodb.expressions.operand import Path
 
 from singletable.errors import CursorError, InvalidConditionError, MultipleItemsFound
 from singletable.keys import CompositeKey, Condition, KeyRange, sort_range
-from singletable.requests.cursor import fingerprint, open_cursor, write_cursor
+from singletable.requests.cursor import bound_to
 from singletable.requests.explanation import Explanation, explain
 from singletable.requests.expressions import Placeholders, key_condition
 from singletable.requests.partitions import partition_groups
@@ -169,15 +169,17 @@ class Query(Generic[E]):
                     break
         return count if self.limit is None else min(count, self.limit)
 
-    def page(self, size: int, cursor: str | None = None) -> Page[E]:
+    def page(self, size: int, cursor: str | None = None, *, context: str | None = None) -> Page[E]:
         """One page.
 
         Args:
             size: How many items it holds at most.
             cursor: The cursor of the page before; None for the first page.
+            context: What the cursor is bound to beside this query: a tenant, a session. The next page is given
+                only for the same one.
 
         Raises:
-            CursorError: The cursor is malformed, or of another query.
+            CursorError: The cursor is malformed, altered, expired, or of another query or context.
         """
         if size < 1:
             raise InvalidConditionError(f"A page of {size} items cannot be asked for.", value=size)
@@ -186,15 +188,15 @@ class Query(Generic[E]):
                 f"{self.key.label}: a query with limit={self.limit} has no pages.",
                 remedy="Leave limit out; page() is given the size of a page.",
             )
-        bound = fingerprint(self.params())
-        last = {} if cursor is None else open_cursor(bound, cursor)
+        bound, seal = bound_to(self.params(), context), self.target.sender.seal
+        last = {} if cursor is None else seal.open(bound, cursor)
         # One more than the page holds is asked for, to know whether there is a next page.
         results = self._results(None, want=size + 1, last=last)
         items: list[E] = []
         ended: dict[str, Item] = {}
         for item in results:
             if len(items) == size:
-                return Page(items, write_cursor(bound, ended))
+                return Page(items, seal.write(bound, ended))
             items.append(item)
             ended = dict(results.last)
         return Page(items, None)

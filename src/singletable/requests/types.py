@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from singletable.errors import ItemDoesNotExist
 from singletable.keys import CompositeKey
+
+if TYPE_CHECKING:
+    from singletable.requests.cursor import CursorSeal
 
 __all__ = ["E", "Item", "Params", "Sender", "Target", "UnknownItem"]
 
@@ -27,6 +30,10 @@ class Sender(Protocol):
     @property
     def table_name(self) -> str:
         """The table's name where it is bound now."""
+
+    @property
+    def seal(self) -> CursorSeal:
+        """What cursors are sealed with."""
 
     def send(self, operation: str, params: Params) -> dict[str, Any]:
         """Send one operation and return DynamoDB's answer."""

@@ -98,6 +98,15 @@ def test_tables_do_not_share_discriminators():
     ("body", "rule", "message"),
     [
         ({"key": Key(pk="E#{idnt}", sk="E")}, "ST101", "there is no attribute 'idnt'"),
+        (
+            {
+                "ident": UnicodeAttribute(),
+                "state": UnicodeAttribute(null=True, default="NEW"),
+                "by_state": Key(index="ByName", pk="S#{state}", sk="{ident}"),
+            },
+            "ST112",
+            "state has null=True and default=, and a key .* Take one of the two away",
+        ),
         ({"ident": UnicodeAttribute(null=True)}, "ST102", "uses ident, which may be None. Take null=True away"),
         ({"key": Key(pk="E#{ident}{ident}", sk="E")}, "ST103", "another field follows it"),
         ({"n": NumberAttribute(), "key": Key(pk="E#{ident}", sk="{n}")}, "ST104", "Give it a width"),

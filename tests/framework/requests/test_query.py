@@ -44,6 +44,7 @@ class Faulty:
         self.change = change
         self.sender = TableSender(AppTable)
         self.table_name = self.sender.table_name
+        self.seal = self.sender.seal
 
     def send(self, operation, params):
         return self.change(operation, params, self.sender.send)

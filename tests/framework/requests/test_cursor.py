@@ -1,0 +1,208 @@
+"""Cursors: sealed, bound to one query of one table, and good for a while."""
+
+import base64
+import json
+import logging
+import time
+
+import pytest
+
+from singletable.engine import embedded
+from singletable.errors import CursorError, DeclarationError
+from singletable.requests import cursor as cursors
+from singletable.requests.cursor import CursorSeal, bound_to, seal_from
+from tests.framework.app import START, Account, AppTable, Event, Level, event
+
+SECRET = b"a secret of the tests, long enough"
+SEAL = CursorSeal((SECRET,), 60)
+LAST = {"ACCOUNT#a1": {"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "EVENT#000003"}}}
+
+
+@pytest.fixture
+def ten(table, monkeypatch):
+    """Ten events, and a secret for cursors."""
+    monkeypatch.setattr(AppTable.Meta, "cursor_secret", SECRET.decode(), raising=False)
+    with AppTable.batch() as batch:
+        batch.put(*(event(seq, level=Level.WARN) for seq in range(10)), event(1, account_id="a2"))
+
+
+def flipped(text, bit):
+    """A text with one bit of its bytes flipped."""
+    content = bytearray(text.encode())
+    content[bit // 8] ^= 1 << bit % 8
+    return content.decode("latin-1")
+
+
+def test_a_cursor_comes_back():
+    """As the keys where the page ended."""
+    assert LAST == SEAL.open(b"query", SEAL.write(b"query", LAST))
+
+
+def test_a_cursor_says_nothing():
+    """Neither keys nor how many there are to see; and the same place twice gives two texts."""
+    one, other = SEAL.write(b"query", LAST), SEAL.write(b"query", LAST)
+    assert one != other
+    content = base64.urlsafe_b64decode(one + "=" * (-len(one) % 4))
+    assert b"ACCOUNT" not in content
+    assert b"SK" not in content
+
+
+def test_every_altered_bit_is_refused():
+    """Of 200 cursors of different lengths, each bit of the text flipped alone."""
+    refused = flips = 0
+    for number in range(200):
+        cursor = SEAL.write(b"query", {"p" * (number % 7): LAST["ACCOUNT#a1"]})
+        for bit in range(8 * len(cursor)):
+            flips += 1
+            with pytest.raises(CursorError):
+                SEAL.open(b"query", flipped(cursor, bit))
+            refused += 1
+    assert flips == refused
+    assert 200 * 8 * 120 < flips
+
+
+def test_another_text_for_the_same_bytes_is_refused():
+    """Base64 leaves bits of the last character unused; only one text stands for a cursor."""
+    cursor = next(each for each in iter(lambda: SEAL.write(b"q", LAST), None) if len(each) % 4)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    twin = cursor[:-1] + alphabet[alphabet.index(cursor[-1]) ^ 1]
+    padding = "=" * (-len(cursor) % 4)
+    assert base64.urlsafe_b64decode(cursor + padding) == base64.urlsafe_b64decode(twin + padding)
+    for other in (twin, cursor + padding, cursor + "\n", f" {cursor}"):
+        with pytest.raises(CursorError, match="malformed"):
+            SEAL.open(b"q", other)
+
+
+@pytest.mark.parametrize("text", ["", "x", "é", "e30", "A" * 43, None, 7, b"bytes", "=", "\ud800"])
+def test_what_is_no_cursor_is_malformed(text):
+    """Whatever a client sends back."""
+    with pytest.raises(CursorError, match="The cursor is malformed. Ask for the first page again"):
+        SEAL.open(b"query", text)
+
+
+def test_an_expired_cursor_is_refused(monkeypatch):
+    """Its time is sealed in it; it is good up to that second."""
+    cursor, now = SEAL.write(b"query", LAST), time.time()
+    monkeypatch.setattr(cursors.time, "time", lambda: now + 59)
+    assert LAST == SEAL.open(b"query", cursor)
+    monkeypatch.setattr(cursors.time, "time", lambda: now + 61)
+    with pytest.raises(CursorError, match="The cursor has expired"):
+        SEAL.open(b"query", cursor)
+
+
+def test_another_version_is_refused(monkeypatch):
+    """One of the plain cursors before, or of a later format."""
+    plain = base64.urlsafe_b64encode(json.dumps({"v": 1, "q": "x", "last": LAST}).encode()).decode().rstrip("=")
+    with pytest.raises(CursorError, match="The cursor is of version 123; this is 2"):
+        SEAL.open(b"query", plain)
+    monkeypatch.setattr(cursors, "_VERSION", 3)
+    later = SEAL.write(b"query", LAST)
+    monkeypatch.undo()
+    with pytest.raises(CursorError, match="of version 3; this is 2"):
+        SEAL.open(b"query", later)
+
+
+def test_secrets_rotate():
+    """The first one seals, all of them open; one that was taken away opens nothing."""
+    old, new = CursorSeal((b"old secret, long enough",), 60), CursorSeal((b"new secret, long enough",), 60)
+    both = CursorSeal((*new.secrets, *old.secrets), 60)
+    assert LAST == both.open(b"q", old.write(b"q", LAST))
+    assert LAST == new.open(b"q", both.write(b"q", LAST))
+    with pytest.raises(CursorError, match="was sealed with a secret that is not known here"):
+        new.open(b"q", old.write(b"q", LAST))
+
+
+def test_replay_elsewhere_is_refused(ten):
+    """On another query, direction, filter, index, tenant or table; with the same page size or another it is good."""
+    cursor = Event.query(account_id="a1").page(3).cursor
+    assert [3, 4, 5, 6] == [each.seq for each in Event.query(account_id="a1").page(4, cursor)]
+    others = (
+        Event.query(account_id="a2"),
+        Event.query(account_id="a1", descending=True),
+        Event.query(account_id="a1", filter=Event.note.exists()),
+        Event.query(Event.seq >= 2, account_id="a1"),
+        Event.query(account_id="a1", consistent=True),
+        Account.query(account_id="a1"),
+        Event.by_day.query(at=START),
+    )
+    for other in others:
+        with pytest.raises(CursorError, match="belongs to another query"):
+            other.page(3, cursor)
+    with AppTable.bind(table_name="elsewhere"), pytest.raises(CursorError, match="belongs to another query"):
+        Event.query(account_id="a1").page(3, cursor)
+
+
+def test_a_cursor_is_bound_to_a_context(ten):
+    """A tenant or a session whose name is in no key."""
+    cursor = Event.query(account_id="a1").page(3, context="tenant 1").cursor
+    assert [3] == [each.seq for each in Event.query(account_id="a1").page(1, cursor, context="tenant 1")]
+    for context in (None, "", "tenant 10", "tenant"):
+        with pytest.raises(CursorError, match="belongs to another query"):
+            Event.query(account_id="a1").page(3, cursor, context=context)
+    assert bound_to({}, None) != bound_to({}, "null")
+
+
+def test_cursors_of_buckets_and_shards_come_back(ten):
+    """With the place in each shard."""
+    first = Event.urgent.query(level=Level.WARN).page(4)
+    second = Event.urgent.query(level=Level.WARN).page(20, first.cursor)
+    assert list(range(10)) == [each.seq for each in (*first, *second)]
+
+
+def test_secrets_of_the_environment(monkeypatch):
+    """Several, separated by spaces, newest first; those of Meta go before them."""
+    monkeypatch.setenv(cursors.ENVIRONMENT, "newest-secret-0123  older-secret-01234")
+    assert (b"newest-secret-0123", b"older-secret-01234") == seal_from(None, 60, "T").secrets
+    assert (SECRET,) == seal_from(SECRET, 60, "T").secrets
+    assert (SECRET, SECRET[::-1]) == seal_from([SECRET.decode(), SECRET[::-1]], 60, "T").secrets
+    assert "secret" not in repr(seal_from(SECRET, 60, "T"))
+
+
+def test_bad_secrets_and_lifetimes_are_refused(monkeypatch):
+    """Where a page is asked for."""
+    for secret in ("short", "", b"fifteen bytes..", [SECRET, "x"], 7):
+        with pytest.raises(DeclarationError, match="T: a cursor secret is no text of at least 16 bytes. Make one"):
+            seal_from(secret, 60, "T")
+    for lifetime in (0, -1, None, "60", True, float("nan")):
+        with pytest.raises(DeclarationError, match="T: Meta.cursor_lifetime is .*Give seconds, more than 0"):
+            seal_from(SECRET, lifetime, "T")
+    assert (b"sixteen bytes...",) == seal_from("sixteen bytes...", 0.5, "T").secrets
+
+
+def test_without_a_secret_one_of_the_process_is_used_and_said_once(monkeypatch, caplog):
+    """Cursors are good until the process ends."""
+    monkeypatch.delenv(cursors.ENVIRONMENT, raising=False)
+    monkeypatch.setattr(cursors, "_own", [])
+    with caplog.at_level(logging.WARNING, logger="singletable"):
+        seals = [seal_from(None, 60, "T") for _ in range(3)]
+    assert LAST == seals[1].open(b"q", seals[0].write(b"q", LAST))
+    assert 1 == len(caplog.records)
+    assert "No cursor secret is set (Meta.cursor_secret or SINGLETABLE_CURSOR_SECRET)" in caplog.text
+    assert seals[0].secrets[0].hex() not in caplog.text
+
+
+def test_lifetime_of_meta(table, monkeypatch):
+    """In seconds; a day where nothing is said."""
+    assert 86_400 == Event.query(account_id="a1").target.sender.seal.lifetime
+    monkeypatch.setattr(AppTable.Meta, "cursor_lifetime", 5)
+    assert 5 == Event.query(account_id="a1").target.sender.seal.lifetime
+
+
+def test_cryptography_is_loaded_with_the_first_page_only():
+    """Most programs have no pages."""
+    import subprocess
+    import sys
+
+    code = "import sys, singletable; print('cryptography' in sys.modules)"
+    assert (
+        "False"
+        == subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    )
+
+
+def test_embedded_tables_page_without_a_secret():
+    """Nothing has to be set up for a test."""
+    with embedded(AppTable):
+        with AppTable.batch() as batch:
+            batch.put(*(event(seq) for seq in range(3)))
+        assert [0, 1] == [each.seq for each in Event.query(account_id="a1").page(2)]

@@ -1,0 +1,128 @@
+"""What update actions do, worked out in memory, against an engine that does it."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pynamodb.expressions.operand import Path, Value
+from pynamodb.expressions.update import AddAction, DeleteAction, RemoveAction, SetAction
+
+from singletable.engine import embedded
+from singletable.errors import InvalidValueError, RequestFailed
+from singletable.models.effects import evolve, read_attributes
+from singletable.models.targets import TableSender
+from singletable.requests.values import canonical, same_item
+from singletable.requests.write import Update
+from tests.framework.app import AppTable
+
+KEY = {"PK": {"S": "P"}, "SK": {"S": "S"}}
+NUMBERS = st.sampled_from(["0", "1", "-1", "2.5", "10", "99999999999999999999"]).map(lambda text: {"N": text})
+TEXTS = st.sampled_from(["", "a", "b#c"]).map(lambda text: {"S": text})
+SETS = st.sets(st.sampled_from("abc"), min_size=1).map(lambda values: {"SS": sorted(values)})
+LEAVES = st.one_of(NUMBERS, TEXTS, SETS, st.just({"NULL": True}), st.booleans().map(lambda value: {"BOOL": value}))
+LISTS = st.lists(LEAVES, max_size=4).map(lambda values: {"L": values})
+MAPS = st.dictionaries(st.sampled_from("xyz"), st.one_of(LEAVES, LISTS), max_size=3).map(lambda values: {"M": values})
+ATTRIBUTES = {"n": NUMBERS, "m": NUMBERS, "t": TEXTS, "s": SETS, "l": LISTS, "d": MAPS}
+
+CRASHES = (AssertionError, AttributeError, KeyError, TypeError)
+"""What moto raises inside for some of the updates that DynamoDB refuses."""
+
+
+def path(*steps):
+    """A document path, from names and positions."""
+    found = Path([steps[0]])
+    for step in steps[1:]:
+        found = found[step]
+    return found
+
+
+@st.composite
+def items(draw):
+    """Some attributes of some types."""
+    names = draw(st.sets(st.sampled_from(sorted(ATTRIBUTES))))
+    return {name: draw(ATTRIBUTES[name]) for name in sorted(names)}
+
+
+@st.composite
+def actions(draw):
+    """Up to three actions whose paths do not overlap."""
+    choices = [
+        st.builds(lambda value: Path(["n"]).set(value), NUMBERS),
+        st.builds(lambda value: Path(["n"]).set(Path(["m"]) + Value(value)), NUMBERS),
+        st.builds(lambda value: Path(["n"]).set(Path(["m"]) - Value(value)), NUMBERS),
+        st.builds(lambda value: Path(["n"]).set(Path(["m"]) | Value(value)), NUMBERS),
+        st.builds(lambda value: Path(["n"]).set((Path(["n"]) | Value(value)) + Value(value)), NUMBERS),
+        st.builds(lambda value: Path(["n"]).set(Path(["d"])["x"] + Value(value)), NUMBERS),
+        st.builds(lambda value: AddAction(Path(["n"]), Value(value)), NUMBERS),
+        st.builds(lambda value: AddAction(Path(["s"]), Value(value)), SETS),
+        st.builds(lambda value: DeleteAction(Path(["s"]), Value(value)), SETS),
+        st.builds(lambda value: Path(["l"]).set(Path(["l"]).append(Value(value))), LISTS),
+        st.builds(lambda value: Path(["l"]).set(Path(["l"]).prepend(Value(value))), LISTS),
+        st.builds(lambda index, value: path("l", index).set(value), st.integers(0, 5), LEAVES),
+        st.builds(lambda index: RemoveAction(path("l", index)), st.integers(0, 5)),
+        st.builds(lambda name, value: path("d", name).set(value), st.sampled_from("xyz"), LEAVES),
+        st.builds(lambda name: RemoveAction(path("d", name)), st.sampled_from("xyz")),
+        st.sampled_from("nmtsld").map(lambda name: RemoveAction(Path([name]))),
+        st.builds(lambda value: Path(["t"]).set(Value(value)), LEAVES),
+        st.just(SetAction(Path(["t"]), Path(["m"]))),
+    ]
+    found, tops = [], set()
+    for action in draw(st.lists(st.one_of(choices), min_size=1, max_size=3)):
+        top = action.values[0].path[0].partition("[")[0]
+        if top not in tops:
+            tops.add(top)
+            found.append(action)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table():
+    """One table for all examples; each writes the same item anew."""
+    with embedded(AppTable):
+        yield
+
+
+@settings(max_examples=settings.default.max_examples if settings.default.max_examples < 2000 else 2000)
+@given(items(), actions())
+def test_effects_are_what_the_engine_does(item, planned):
+    """The same item, or a refusal of both."""
+    sender = TableSender(AppTable)
+    sender.send("PutItem", {"TableName": "app", "Item": {**KEY, **item}})
+    before = {**KEY, **item}
+    try:
+        mine = evolve(before, planned)
+    except InvalidValueError:
+        mine = None
+    assert {**KEY, **item} == before, "the item itself is left alone"
+    try:
+        answer = Update(sender=sender, key=KEY, actions=planned, condition=None).send()["Attributes"]
+    except (RequestFailed, *CRASHES):
+        answer = None
+    assert (mine is None) == (answer is None)
+    if mine is not None:
+        assert same_item(mine, answer), (
+            {name: canonical(value) for name, value in mine.items()},
+            {name: canonical(value) for name, value in answer.items()},
+        )
+
+
+def test_removals_and_settings_of_one_list_speak_of_the_list_before():
+    """Every position is that before the update (API reference, UpdateItem)."""
+    item = {"l": {"L": [{"S": text} for text in "abcd"]}}
+    planned = [RemoveAction(path("l", 0)), RemoveAction(path("l", 2)), path("l", 3).set({"S": "D"})]
+    assert {"l": {"L": [{"S": "b"}, {"S": "D"}]}} == evolve(item, planned)
+
+
+def test_what_an_action_reads():
+    """The attributes whose old values decide the result, and no others."""
+    for action, expected in (
+        (Path(["n"]).set({"N": "1"}), set()),
+        (RemoveAction(Path(["n"])), set()),
+        (AddAction(Path(["n"]), Value({"N": "1"})), {"n"}),
+        (DeleteAction(Path(["s"]), Value({"SS": ["a"]})), {"s"}),
+        (Path(["n"]).set(Path(["m"]) + Value({"N": "1"})), {"m"}),
+        (Path(["n"]).set(Path(["n"]) | Path(["m"])), {"n", "m"}),
+        (path("d", "x").set({"N": "1"}), {"d"}),
+        (RemoveAction(path("l", 1)), {"l"}),
+        (Path(["l"]).set(Path(["l"]).append(Value({"L": []}))), {"l"}),
+    ):
+        assert frozenset(expected) == read_attributes(action)
