@@ -8,6 +8,7 @@ not what the key's encoding expects.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -50,7 +51,48 @@ __all__ = [
 EnumT = TypeVar("EnumT", bound=Enum)
 
 
-class IntegerAttribute(Attribute[int]):
+class Scalar(Attribute[Any]):
+    """Refuses a dict as the value of a condition or an action: PynamoDB takes `{"S": "x"}` for already serialised."""
+
+
+def _without_dicts(name: str) -> Callable[..., Any]:
+    pynamodbs = getattr(Attribute, name)
+
+    def operator(self: Attribute[Any], *values: Any) -> Any:
+        for value in values:
+            if isinstance(value, dict):
+                self.serialize(value)
+                raise _refused(self, value, "expected a value, got dict")
+        return pynamodbs(self, *values)
+
+    operator.__name__ = name
+    return operator
+
+
+for _operator in (
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__add__",
+    "__sub__",
+    "__radd__",
+    "__rsub__",
+    "__or__",
+    "between",
+    "is_in",
+    "startswith",
+    "contains",
+    "set",
+    "add",
+    "delete",
+):
+    setattr(Scalar, _operator, _without_dicts(_operator))
+
+
+class IntegerAttribute(Scalar, Attribute[int]):
     """A whole number; a bool, a float or text is refused."""
 
     attr_type = NUMBER
@@ -68,7 +110,7 @@ class IntegerAttribute(Attribute[int]):
         return int(number)
 
 
-class DecimalAttribute(Attribute[Decimal]):
+class DecimalAttribute(Scalar, Attribute[Decimal]):
     """An exact decimal number, for prices and amounts; a float is refused, since it is not exact."""
 
     attr_type = NUMBER
@@ -83,7 +125,7 @@ class DecimalAttribute(Attribute[Decimal]):
         return Decimal(value)
 
 
-class DateAttribute(Attribute[date]):
+class DateAttribute(Scalar, Attribute[date]):
     """A calendar day, stored as `2026-11-23`."""
 
     attr_type = STRING
@@ -98,7 +140,7 @@ class DateAttribute(Attribute[date]):
         return date.fromisoformat(value)
 
 
-class UUIDAttribute(Attribute[UUID]):
+class UUIDAttribute(Scalar, Attribute[UUID]):
     """A UUID, stored in its canonical lower-case form."""
 
     attr_type = STRING
@@ -113,7 +155,7 @@ class UUIDAttribute(Attribute[UUID]):
         return UUID(value)
 
 
-class EnumAttribute(Attribute[EnumT], Generic[EnumT]):
+class EnumAttribute(Scalar, Attribute[EnumT], Generic[EnumT]):
     """A member of an enumeration with text values, stored as the value.
 
     Args:
@@ -157,7 +199,7 @@ class EnumAttribute(Attribute[EnumT], Generic[EnumT]):
         return self.enum(value)
 
 
-class StrictNumberAttribute(NumberAttribute):
+class StrictNumberAttribute(Scalar, NumberAttribute):
     """PynamoDB's number, without its traps: no bool, no NaN, Decimals accepted, no digit lost.
 
     A number with more digits than a float holds is read as a Decimal instead of being rounded.
@@ -180,7 +222,7 @@ class StrictNumberAttribute(NumberAttribute):
         return near if Decimal(repr(near)) == exact else exact
 
 
-class StrictUTCDateTimeAttribute(UTCDateTimeAttribute):
+class StrictUTCDateTimeAttribute(Scalar, UTCDateTimeAttribute):
     """PynamoDB's UTC datetime, without its traps: naive times are refused, `Z` is read."""
 
     def serialize(self, value: Any) -> str:
@@ -203,7 +245,7 @@ class StrictUTCDateTimeAttribute(UTCDateTimeAttribute):
         return cast(datetime, super().deserialize(value))  # type: ignore[no-untyped-call]
 
 
-class StrictUnicodeAttribute(UnicodeAttribute):
+class StrictUnicodeAttribute(Scalar, UnicodeAttribute):
     """PynamoDB's text, without its trap: what is no text is refused here, and not by DynamoDB later."""
 
     def serialize(self, value: Any) -> str:

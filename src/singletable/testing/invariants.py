@@ -1,0 +1,76 @@
+"""The invariant: an item's stored keys and expiry are the ones derived from its stored attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from singletable.models import Table
+from singletable.models.deriving import derived_item
+from singletable.models.targets import TableSender, load
+from singletable.requests import UnknownItem
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["check_fresh", "read_raw", "scan_raw", "stale_attributes"]
+
+
+def stale_attributes(table: type[Table], item: Item) -> list[str]:
+    """The derived attributes of an item that are missing, wrong or too many, by stored name.
+
+    An item of an unknown type has none, since nothing says what should be in it.
+
+    Args:
+        table: The table class.
+        item: An item as DynamoDB sends it.
+    """
+    entity = load(table._table_class(), item)
+    if isinstance(entity, UnknownItem):
+        return []
+    schema = entity._schema_of()
+    right = derived_item(schema, entity)
+    names = [*schema.layout.key_names, *([schema.expiry.stored_name] if schema.expiry else [])]
+    # An index may be on the discriminator, which is not derived.
+    names = [name for name in dict.fromkeys(names) if name != schema.layout.type_name]
+    return [name for name in names if not same_value(item.get(name), right.get(name))]
+
+
+def check_fresh(table: type[Table], items: Iterable[Item] | None = None) -> int:
+    """Assert the invariant on items.
+
+    Args:
+        table: The table class.
+        items: The items; every item of the table, by a scan, where they are left out.
+
+    Returns:
+        How many items were looked at.
+
+    Raises:
+        AssertionError: An item's keys or expiry are stale; it says which, and not their values.
+    """
+    count = 0
+    for item in scan_raw(table) if items is None else items:
+        count += 1
+        stale = stale_attributes(table, item)
+        assert not stale, f"{load(table._table_class(), item)!r} is stored with stale {', '.join(stale)}"
+    return count
+
+
+def scan_raw(table: type[Table]) -> Iterator[Item]:
+    """Every item of a table as DynamoDB sends it, read consistently."""
+    sender = TableSender(table._table_class())
+    start: Item | None = None
+    while True:
+        more = {"ExclusiveStartKey": start} if start else {}
+        answer = sender.send("Scan", {"TableName": sender.table_name, "ConsistentRead": True, **more})
+        yield from answer.get("Items", [])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
+
+
+def read_raw(entity: Table) -> Item | None:
+    """The item under an entity's primary key as DynamoDB sends it; None where there is none."""
+    sender = TableSender(entity._table_class())
+    key = {name: {"S": text} for name, text in entity._stored_key().items()}
+    answer = sender.send("GetItem", {"TableName": sender.table_name, "Key": key, "ConsistentRead": True})
+    return answer.get("Item") or None

@@ -1,0 +1,426 @@
+"""Updates: what is derived follows every action, from whatever other writers have made of the item meanwhile."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.operand import Path
+
+from singletable import plan
+from singletable.engine import embedded
+from singletable.errors import (
+    ConcurrentUpdateError,
+    ConditionFailed,
+    InvalidConditionError,
+    InvalidValueError,
+    ItemTooLarge,
+    KeyChangeError,
+    StaleKeyError,
+)
+from singletable.models import timestamps
+from singletable.models.targets import TableSender
+from singletable.requests.retries import ATTEMPTS
+from singletable.testing.faults import LostResponse, Rival, inject
+from singletable.testing.invariants import check_fresh, read_raw
+from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, task
+
+
+@pytest.fixture(autouse=True)
+def table():
+    """A fresh table; in the end every item of it is fresh, too."""
+    with embedded(LedgerTable) as bound:
+        yield bound
+        check_fresh(bound)
+
+
+def created(**attributes):
+    """A task that is stored."""
+    made = task(**attributes)
+    made.create()
+    return made
+
+
+# --- what is derived follows ----------------------------------------------------------
+
+
+def test_an_addition_to_a_source_is_followed():
+    """The key holds the sum, where others put the summand."""
+    made = created(points=7)
+    made.update(actions=[Task.points.add(5)])
+    assert (12, "000012#0001") == (made.points, read_raw(made)["GSI1SK"]["S"])
+    made.update(actions=[Task.points.set(Task.points - 2), Task.likes.add(1)])
+    assert (10, 1, "000010#0001") == (made.points, made.likes, read_raw(made)["GSI1SK"]["S"])
+
+
+def test_a_removal_takes_the_key_away_and_a_value_brings_it_back():
+    """A sparse index holds an item while all attributes of its key are set."""
+    made = created(title="t")
+    made.update(actions=[Task.title.remove()])
+    assert {"GSI2PK", "GSI2SK"}.isdisjoint(read_raw(made))
+    made.update(actions=[Task.title.set("u")])
+    assert "u#0001" == read_raw(made)["GSI2SK"]["S"]
+
+
+def test_a_condition_of_a_key_is_followed_in_both_directions():
+    """Whatever the update itself touches."""
+    made = created(title="t")
+    made.update(actions=[Task.state.set(State.DONE)])
+    assert "GSI2PK" not in read_raw(made)
+    made.update(title="u")
+    assert "GSI2PK" not in read_raw(made), "still done"
+    made.update(state=State.DOING)
+    assert "u#0001" == read_raw(made)["GSI2SK"]["S"]
+
+
+def test_the_expiry_follows():
+    """Set, moved and taken away."""
+    made = created()
+    made.update(due=MOMENT)
+    assert str(int((MOMENT + timedelta(days=1)).timestamp())) == read_raw(made)["ttl"]["N"]
+    made.update(actions=[Task.due.remove()])
+    assert "ttl" not in read_raw(made)
+
+
+def test_a_nested_action_on_a_source_is_followed():
+    """A map whose city stands in a key."""
+    doc = Doc(ident="1", place={"city": "Bern", "street": "s"})
+    doc.create()
+    doc.update(actions=[Doc.place["city"].set("Basel")])
+    assert ("CITY#Basel", "s") == (read_raw(doc)["GSI1PK"]["S"], doc.place.street)
+    doc.update(actions=[Path(["place", "city"]).set(Path(["place", "street"]))])
+    assert "CITY#s" == read_raw(doc)["GSI1PK"]["S"]
+
+
+def test_lists_and_sets_that_no_key_depends_on_are_left_to_dynamodb():
+    """Without a guard on anything."""
+    made = created(notes=["a"], labels={"x"})
+    made.update(actions=[Task.notes.set(Task.notes.append(["b"])), Task.labels.add({"y"})])
+    assert (["a", "b"], {"x", "y"}) == (made.notes, made.labels)
+    made.update(actions=[Task.labels.delete({"x"}), Task.notes[0].remove()])
+    assert (["b"], {"y"}) == (made.notes, made.labels)
+    planned = plan.update(made, [Task.labels.add({"z"})])
+    assert {} == planned.change.guards
+
+
+def test_one_attribute_set_from_another():
+    """The guard is on what was read, not on what was set."""
+    made = created(points=3, likes=9)
+    made.update(actions=[Task.points.set(Task.likes)])
+    assert "000009#0001" == read_raw(made)["GSI1SK"]["S"]
+    assert {"likes"} == set(plan.update(made, [Task.points.set(Task.likes)]).change.guards)
+
+
+# --- other writers --------------------------------------------------------------------
+
+
+def test_a_stale_sum_is_worked_out_anew():
+    """Both additions count, and the key holds their sum."""
+    first = created(points=1)
+    second = Task.get(project="p", number=1)
+    first.update(actions=[Task.points.add(10)])
+    second.update(actions=[Task.points.add(100)])
+    assert (111, "000111#0001") == (second.points, read_raw(second)["GSI1SK"]["S"])
+
+
+def test_a_key_moves_with_what_another_writer_changed():
+    """A stale title would otherwise put a done task among the active ones."""
+    stale = created(title="t")
+    Task.get(project="p", number=1).update(state=State.DONE)
+    with inject(LedgerTable) as injected:
+        stale.update(title="u")
+    assert ["UpdateItem", "UpdateItem"] == injected.calls
+    assert (State.DONE, "u") == (stale.state, stale.title)
+    assert "GSI2PK" not in read_raw(stale)
+
+
+def test_an_instance_that_was_never_read_finds_out():
+    """What it holds is a guess; the key is derived from what is stored."""
+    created(title="t", state=State.DOING)
+    Task(project="p", number=1).update(title="u")
+    found = Task.get(project="p", number=1)
+    assert (State.DOING, "u#0001") == (found.state, read_raw(found)["GSI2SK"]["S"])
+
+
+def test_an_addition_to_a_source_that_was_never_read_is_refused():
+    """There is nothing to add to; and nothing is sent."""
+    created()
+    with inject(LedgerTable) as injected:
+        with pytest.raises(
+            StaleKeyError,
+            match=r"Task: the update of points depends on a stored value that was never read.* refresh\(\)",
+        ) as caught:
+            task().update(actions=[Task.points.add(1)])
+        with pytest.raises(StaleKeyError):
+            Doc(ident="1").update(actions=[Doc.place["city"].set("Bern")])
+        task().update(actions=[Task.likes.add(1)])
+    assert "points" == caught.value.attribute
+    assert ["UpdateItem"] == injected.calls
+
+
+def test_writers_that_are_always_faster_end_in_an_error():
+    """After a bounded number of attempts; nothing is written."""
+    made = created(points=0)
+    rival = Task.get(project="p", number=1)
+
+    with (
+        inject(LedgerTable, Rival(lambda: rival.update(actions=[Task.points.add(1)]))) as injected,
+        pytest.raises(ConcurrentUpdateError, match=f"changed by other writers at each of {ATTEMPTS} attempts"),
+    ):
+        made.update(actions=[Task.points.add(1000)])
+    assert ATTEMPTS == len(injected.calls)
+    assert ATTEMPTS == Task.get(project="p", number=1).points
+
+
+def test_eight_threads_lose_nothing():
+    """Conditional updates of one item and one index: every acknowledged one counts, and no key is stale."""
+    created(points=0)
+    acknowledged, barrier = [], threading.Barrier(8)
+
+    def work():
+        mine = Task.get(project="p", number=1)
+        barrier.wait()
+        for _ in range(15):
+            try:
+                mine.update(actions=[Task.points.add(1)])
+            except ConcurrentUpdateError:
+                continue
+            acknowledged.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = Task.get(project="p", number=1)
+    assert len(acknowledged) == found.points
+    assert f"{found.points:06d}#0001" == read_raw(found)["GSI1SK"]["S"]
+    assert 100 < len(acknowledged), "and hardly any had to give up"
+
+
+# --- conditions -----------------------------------------------------------------------
+
+
+def test_a_condition_that_fails_is_an_error_of_its_own():
+    """With the item that stood in the way as a field; PynamoDB's class is a base."""
+    made = created(points=3)
+    with pytest.raises(
+        ConditionFailed, match="does not meet the condition of this update; nothing was written"
+    ) as caught:
+        made.update(actions=[Task.points.add(1)], condition=Task.points > 5)
+    assert isinstance(caught.value, UpdateError)
+    assert "ConditionalCheckFailedException" == caught.value.cause_response_code
+    assert {"N": "3"} == caught.value.item["points"]
+    assert not isinstance(caught.value, ConcurrentUpdateError)
+    made.update(actions=[Task.points.add(1)], condition=Task.points == 3)
+    assert 4 == made.points
+
+
+def test_a_condition_is_asked_again_with_the_key():
+    """A stale instance does not get past a condition by being worked out anew."""
+    stale = created(points=3)
+    Task.get(project="p", number=1).update(points=9)
+    with pytest.raises(ConditionFailed):
+        stale.update(actions=[Task.points.add(1)], condition=Task.points < 5)
+    assert 9 == Task.get(project="p", number=1).points
+
+
+def test_conditions_of_others_are_refused():
+    """Before anything is sent."""
+    made = created()
+    with pytest.raises(InvalidConditionError, match="'ident' that is not Task's"):
+        made.update(title="x", condition=Doc.ident == "1")
+    with pytest.raises(InvalidConditionError, match="compares 'detail' with a value of another type"):
+        made.update(title="x", condition=Task.detail == {"S": "x"})
+
+
+# --- what is refused ------------------------------------------------------------------
+
+
+def test_attributes_of_the_primary_key_only_move():
+    """By value, by action, nested or not; setting them to what they are changes nothing."""
+    made = created()
+    for actions in ([Task.number.set(2)], [Task.number.add(1)], [Task.number.remove()], [Task.number.set(Task.points)]):
+        with pytest.raises(
+            KeyChangeError, match=r"number is part of the primary key and cannot be updated. Use move\(number"
+        ):
+            made.update(actions=[*actions, Task.title.set("x")])
+    with pytest.raises(KeyChangeError):
+        made.update(number=2)
+    made.update(number=1, title="same")
+    assert "same" == made.title
+    assert "number" not in str(plan.update(made, number=1, title="x").params()["UpdateExpression"])
+
+
+def test_user_json_is_refused_where_pynamodb_takes_it_for_serialised():
+    """A dict with one type key, on an attribute of another type; as a value it is stored as what it is."""
+    made = created()
+    with pytest.raises(
+        InvalidValueError, match=r"Task.detail is of type M, and was given a value of type S.*update\(detail"
+    ):
+        made.update(actions=[Task.detail.set({"S": "x"})])
+    made.update(detail={"S": "x"})
+    assert "x" == made.detail["S"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"title": {"S": "x"}}, "title={'S': 'x'} cannot .*expected (str|text), got dict"),
+        ({"points": True}, "expected (int|a number), got bool"),
+        ({"likes": True}, "expected a number, got bool"),
+        ({"likes": float("nan")}, "not a finite number"),
+        ({"likes": "1"}, "got str"),
+        ({"notes": [1, float("nan")]}, r"notes\[1\] is NaN, no number; DynamoDB would refuse it"),
+        ({"detail": {"deep": [{"x": float("inf")}]}}, r"detail.deep\[0\].x is Infinity, no number"),
+    ],
+)
+def test_values_of_the_wrong_type_are_refused_before_sending(values, message):
+    """In creates, saves, updates, batches and transactions alike."""
+    made = created()
+
+    def batch():
+        with LedgerTable.batch() as batch:
+            batch.put(task(2, **values))
+
+    def transact():
+        with LedgerTable.transaction() as transaction:
+            transaction.create(task(2, **values))
+
+    with inject(LedgerTable) as injected:
+        for write in (
+            lambda: made.update(**values),
+            lambda: task(2, **values).create(),
+            lambda: task(2, **values).save(),
+            batch,
+            transact,
+        ):
+            with pytest.raises(InvalidValueError, match=message):
+                write()
+    assert [] == injected.calls
+
+
+@pytest.mark.parametrize("value", [{"S": "x"}, {"N": "1"}, True, float("nan")])
+def test_conditions_and_actions_take_no_dict_bool_or_nan_for_a_number(value):
+    """PynamoDB takes the dict for already serialised."""
+    for compare in (
+        lambda: Task.points == value,
+        lambda: Task.points.between(value, 1),
+        lambda: Task.likes.is_in(1, value),
+        lambda: Task.likes < value,
+        lambda: Task.points.set(value),
+        lambda: Task.likes.add(value),
+        lambda: Task.likes + value,
+        lambda: Task.likes | value,
+    ):
+        with pytest.raises(InvalidValueError, match="cannot be stored or compared"):
+            compare()
+
+
+def test_text_conditions_take_no_dict():
+    """User JSON is no text."""
+    for compare in (
+        lambda: Task.title == {"S": "x"},
+        lambda: Task.title.startswith({"S": "x"}),
+        lambda: Task.title.contains({"S": "x"}),
+        lambda: Task.title.set({"S": "x"}),
+    ):
+        with pytest.raises(InvalidValueError, match="expected str, got dict"):
+            compare()
+
+
+def test_an_item_over_400_kb_is_refused_before_sending():
+    """With its size and its largest attributes; exactly 400 KB passes the check."""
+    made = created(title="t")
+    with inject(LedgerTable) as injected:
+        for write in (
+            lambda: task(2, title="t", notes=["x" * 300_000, "y" * 120_000]).create(),
+            lambda: made.update(notes=["x" * 420_000]),
+            lambda: plan.save(task(2, notes=["x" * 420_000])),
+        ):
+            with pytest.raises(
+                ItemTooLarge, match=r"would be 420,\d+ bytes; DynamoDB stores 409,600. .*notes \(420,0"
+            ) as caught:
+                write()
+    assert [] == injected.calls
+    assert (409_600, "notes") == (caught.value.limit, caught.value.largest[0][0])
+    assert "xxx" not in str(caught.value)
+
+
+# --- lost responses -------------------------------------------------------------------
+
+
+def test_an_update_whose_answer_was_lost_is_found_to_be_done():
+    """The SDK's retry fails the update's own condition; what is stored is what it would have left."""
+    made = created(points=1)
+    with inject(LedgerTable, LostResponse(operations=["UpdateItem"])):
+        made.update(actions=[Task.points.add(1)])
+    assert (2, "000002#0001") == (made.points, read_raw(made)["GSI1SK"]["S"])
+
+
+def test_a_rival_is_not_taken_for_a_lost_response():
+    """What is stored is another's."""
+    made = created(points=1)
+    rival = Task.get(project="p", number=1)
+    with inject(
+        LedgerTable,
+        LostResponse(operations=["UpdateItem"]),
+        Rival(lambda: rival.update(actions=[Task.points.add(10)]), calls={1}),
+    ):
+        made.update(actions=[Task.points.add(1)])
+    assert 12 == made.points == Task.get(project="p", number=1).points
+
+
+# --- times ----------------------------------------------------------------------------
+
+
+def test_updated_at_is_set_by_every_update(monkeypatch):
+    """And created_at by none; a value that is given stands."""
+    made = created()
+    later = MOMENT + timedelta(days=400)
+    monkeypatch.setattr("singletable.models.change.utcnow", lambda: later)
+    before = made.created_at
+    made.update(actions=[Task.likes.add(1)])
+    assert (before, later) == (made.created_at, made.updated_at)
+    made.update(updated_at=MOMENT)
+    assert MOMENT == made.updated_at
+    assert timestamps.utcnow().tzinfo is not None
+
+
+# --- as values ------------------------------------------------------------------------
+
+
+def test_writes_are_values_with_pure_params():
+    """Nothing is sent by planning, and the same plan gives the same request."""
+    made = created(points=1)
+    with inject(LedgerTable) as injected:
+        planned = plan.update(made, points=5)
+        assert planned.params() == planned.params()
+        assert "UpdateItem" == planned.request.operation
+        assert {"S": "000005#0001"} in planned.params()["ExpressionAttributeValues"].values()
+        assert "<update of Task(project='p', number=1)>" == repr(planned)
+        assert "attribute_not_exists" in plan.create(task(2)).params()["ConditionExpression"]
+        assert "ConditionExpression" not in plan.save(made).params()
+        assert {"PK", "SK"} == set(plan.delete(made).params()["Key"])
+    assert [] == injected.calls
+    assert 1 == made.points, "planning changes no instance"
+    planned.send()
+    assert 5 == made.points == Task.get(project="p", number=1).points
+
+
+def test_an_engine_that_does_not_return_what_stood_in_the_way_is_asked():
+    """Not every server knows ReturnValuesOnConditionCheckFailure."""
+    made = created(points=1)
+    rival = Task.get(project="p", number=1)
+    rival.update(points=5)
+    connection = TableSender(LedgerTable).table._get_connection().connection
+
+    def forget(send, operation, params):
+        params.pop("ReturnValuesOnConditionCheckFailure", None)
+        return send(operation, params)
+
+    connection.around = (forget,)
+    made.update(actions=[Task.points.add(1)])
+    assert 6 == made.points
+    with pytest.raises(Task.DoesNotExist):
+        task(9).update(likes=1)
