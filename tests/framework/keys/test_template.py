@@ -55,10 +55,11 @@ def template(text, **options):
         ("{price:012.2f}", {"price": Decimal("-0.00")}, "000000000.00"),
         ("{price}", {"price": Decimal("1.50")}, "1.5"),
         ("{price}", {"price": Decimal("-0.00")}, "0"),
+        ("{price}", {"price": Decimal("1.0")}, "1"),
         ("{price}", {"price": Decimal("-1")}, "-1"),
         ("{price}", {"price": Decimal("1e129")}, "1" + "0" * 129),
         ("{price}", {"price": Decimal("-1e-130")}, "-0." + "0" * 129 + "1"),
-        ("{price:02.0f}", {"price": Decimal(7)}, "07"),
+        ("{price:01.0f}", {"price": Decimal(7)}, "7"),
         ("{price:03.1f}", {"price": Decimal(7)}, "7.0"),
         ("{at}", {"at": NOON}, "2026-11-23T12:00:00.000000Z"),
         ("{at}", {"at": NOON.astimezone(timezone(timedelta(hours=9)))}, "2026-11-23T12:00:00.000000Z"),
@@ -117,6 +118,7 @@ def test_the_last_bucket_of_time_ends():
         ("{count:03d}", {"count": float("inf")}, "not a finite number"),
         ("{price:04.1f}", {"price": Decimal("-Infinity")}, "not a finite number"),
         ("{price:012.2f}", {"price": Decimal("0.005")}, "more than 2 decimals.* Round the value"),
+        ("{price:012.2f}", {"price": Decimal("1." + "0" * 2400 + "1")}, "more than 2 decimals"),
         ("{price:012.2f}", {"price": Decimal("1e400")}, "too wide: DynamoDB's numbers"),
         ("{price}", {"price": Decimal("1e130")}, "too wide: DynamoDB's numbers"),
         ("{price}", {"price": Decimal("1e-131")}, "too wide: DynamoDB's numbers"),
@@ -231,9 +233,18 @@ def test_foreign_keys_are_refused(text, key, reason):
         template(text).parse(key)
 
 
-def test_a_repeated_attribute_comes_back_once():
-    """Where both places hold the same."""
-    assert {"text": "a"} == template("{text}#{text}").parse("a#a")
+@pytest.mark.parametrize(
+    ("text", "key", "values"),
+    [
+        ("{text}#{text}", "a#a", {"text": "a"}),
+        ("{at:%Y-%m}#{at}", "2026-11#2026-11-23T12:00:00.000000Z", {"at": NOON}),
+        ("{line:shard(2)}#{line:03d}", "1#005", {"line": 5}),
+    ],
+)
+def test_a_repeated_attribute_comes_back_once(text, key, values):
+    """Where all its places agree, the bucket and the shard that were made of it included."""
+    assert key == template(text).build(values)
+    assert values == template(text).parse(key)
 
 
 def test_separators_inside_values_come_back():
@@ -258,6 +269,11 @@ def test_a_wrong_specification_names_the_kind_of_value(kind):
     """In lower case, as messages have it."""
     with pytest.raises(Refusal, match=f"'x' is no specification for a {kind.name.lower()}$"):
         encoding_for(Source(kind), "x")
+
+
+def test_texts_are_escaped_unless_said_otherwise():
+    """Raw keys are for tables that other code wrote."""
+    assert (Text(), RawText()) == tuple(encoding_for(KINDS["text"], "", **raw) for raw in ({}, {"raw": True}))
 
 
 def test_kinds_of_values_are_texts():
