@@ -152,6 +152,15 @@ def test_the_neighbour_of_a_raw_text(operator, value, bound):
         assert bound == keys.operands[0].rstrip("\U0010ffff")[: len(bound)]
 
 
+def test_the_beginning_of_a_raw_text():
+    """As it is; the separator cannot be part of it, and no beginning is every text."""
+    raw = key("{text}", raw=True)
+    asked = [sort_range(raw, {}, Condition("text", "startswith", (prefix,))) for prefix in ("a %", "")]
+    assert [KeyRange("begins_with", ("a %",)), KeyRange("all")] == asked
+    with pytest.raises(InvalidConditionError, match="text startswith 'a#': it holds the separator.* Choose another"):
+        sort_range(raw, {}, Condition("text", "startswith", ("a#",)))
+
+
 def test_before_the_first_character_only_what_is_shorter():
     """Nothing lies between `a` and `a` followed by U+0000."""
     assert KeyRange("<=", ("ab",)) == sort_range(key("{text}", raw=True), {}, Condition("text", "<", ("ab\0",)))

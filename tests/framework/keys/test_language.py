@@ -16,8 +16,8 @@ EDGES = "\0\x01 !\"#$%&'+,-./0123456789:;@AFGZ[`afgz{TY\x7f\ud7ff\ud800\udfff\ue
 
 
 def neighbours(text):
-    """`text`, and every text that is one character more, less or other."""
-    found = {text}
+    """`text`, every text that is one character more, less or other, and none at all."""
+    found = {text, ""}
     for position in range(len(text) + 1):
         before, behind = text[:position], text[position:]
         found.update(before + behind[1:] if not char else before + char + behind for char in ("", *EDGES))
