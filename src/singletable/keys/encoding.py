@@ -29,7 +29,7 @@ _HEX_DIGIT = chars("09", "af")
 _LAST_ESCAPED = 0x25
 _ESCAPES = {code: f"%{code:02X}" for code in range(_LAST_ESCAPED + 1)}
 _NEEDS_ESCAPE = re.compile(r"[\x00-%]")
-_ESCAPED_TEXT = re.compile(r"(?:[^\x00-%]|%[01][0-9A-F]|%2[0-5])+")
+_ESCAPED_TEXT = re.compile(r"(?:[^\x00-%\ud800-\udfff]|%[01][0-9A-F]|%2[0-5])+")
 _ESCAPE = re.compile(r"%(..)")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 

@@ -70,8 +70,9 @@ class FixedPoint(Encoding):
 
     def encode(self, value: Any) -> str:
         number = exact(value)
-        scaled = number.scaleb(self.places, _WIDE)
-        if scaled != scaled.to_integral_value(context=_WIDE):
+        scaled = number.scaleb(self.places, _WIDE).to_integral_value(context=_WIDE)
+        # Compared with the number itself, which is exact: one of thousands of digits is rounded by any context.
+        if scaled.scaleb(-self.places, _WIDE) != number:
             raise Refusal(
                 f"it has more than {self.places} decimals, and rounding it would make two keys alike",
                 "Round the value, or give the field more decimals.",

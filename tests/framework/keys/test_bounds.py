@@ -61,12 +61,28 @@ def test_between_includes_the_last_day_whatever_follows():
 @pytest.mark.parametrize(
     ("sk", "equals", "condition", "message"),
     [
-        ("{text}#{line:03d}", {}, ("line", ">", 1), "the sort key goes on with text"),
+        (
+            "{text}#{line:03d}",
+            {},
+            ("line", ">", 1),
+            "by_it cannot be asked for line > ...: the sort key goes on with text. Conditions go on",
+        ),
         ("{text}#{line:03d}", {"text": "a"}, ("text", ">", "b"), "the sort key goes on with line"),
         ("PROFILE", {}, ("text", ">", "b"), "already determined"),
         ("{at:%Y}#{text}", {}, ("at", ">", datetime(2026, 1, 1, tzinfo=timezone.utc)), "holds a projection"),
-        ("{line:03d}", {}, ("line", "startswith", "1"), "startswith is for text"),
-        ("{line:03d}", {}, ("line", "between", 2, 1), "line between 2 and 1: the bounds are reversed"),
+        (
+            "{line:03d}",
+            {},
+            ("line", "startswith", "1"),
+            "startswith is for text, and line .* integer of 3 digits. Use between",
+        ),
+        ("{status}", {}, ("status", "startswith", 7), "by_it: status startswith 7: expected text, got int"),
+        (
+            "{line:03d}",
+            {},
+            ("line", "between", 2, 1),
+            "line between 2 and 1: the bounds are reversed. Give the lower bound first",
+        ),
     ],
 )
 def test_conditions_that_a_key_cannot_answer(sk, equals, condition, message):
@@ -77,8 +93,10 @@ def test_conditions_that_a_key_cannot_answer(sk, equals, condition, message):
 
 def test_a_gap_in_the_leading_attributes_is_refused():
     """Nothing that was given is dropped silently."""
-    with pytest.raises(UnexpectedAttributesError, match="was given other, but not text, which comes before"):
-        sort_range(key("{text}#{other}"), {"other": "b"})
+    with pytest.raises(
+        UnexpectedAttributesError, match="was given other, line, but not text, which comes before.* without a gap"
+    ):
+        sort_range(key("{text}#{other}#{line:03d}"), {"other": "b", "line": 1})
 
 
 def test_a_bound_that_no_key_can_have_is_refused():
@@ -100,13 +118,83 @@ def test_bounds_stay_within_the_size_of_a_key(sk, operator, values, wanted):
 
 
 @pytest.mark.parametrize(
-    ("sk", "operator", "value", "error"),
+    ("sk", "operator", "value", "error", "message"),
     [
-        ("N#{text}", ">", "x" * 1022, KeyTooLongError),
-        ("{text}", "<", "\0", InvalidConditionError),
+        ("N#{text}", ">", "x" * 1022, KeyTooLongError, "1,025 bytes"),
+        ("N#{text}", "startswith", "x" * 1023, KeyTooLongError, "1,025 bytes"),
+        ("{text}", "<", "\0", InvalidConditionError, "by_it: no key can meet the condition. Its value is the first"),
     ],
 )
-def test_bounds_that_dynamodb_would_reject_are_refused(sk, operator, value, error):
+def test_bounds_that_dynamodb_would_reject_are_refused(sk, operator, value, error, message):
     """Too long, or empty."""
-    with pytest.raises(error):
+    with pytest.raises(error, match=message):
         sort_range(key(sk, raw=operator == "<"), {}, Condition("text", operator, (value,)))
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "bound"),
+    [
+        ("<", "b", "a"),
+        ("<", "\ue000", "\ud7ff"),
+        ("<", "\ue001", "\ue000"),
+        ("<", "\ud7ff", "\ud7fe"),
+        ("<", "\x01", "\0"),
+        (">", "b", "b\0"),
+    ],
+)
+def test_the_neighbour_of_a_raw_text(operator, value, bound):
+    """The next text of all, and the last before: no surrogates, which are no characters."""
+    keys = sort_range(key("{text}", raw=True), {}, Condition("text", operator, (value,)))
+    if operator == ">":
+        assert KeyRange(">=", (bound,)) == keys
+    else:
+        assert "<=" == keys.operator
+        assert bound == keys.operands[0].rstrip("\U0010ffff")[: len(bound)]
+
+
+def test_the_beginning_of_a_raw_text():
+    """As it is; the separator cannot be part of it, and no beginning is every text."""
+    raw = key("{text}", raw=True)
+    asked = [sort_range(raw, {}, Condition("text", "startswith", (prefix,))) for prefix in ("a %", "")]
+    assert [KeyRange("begins_with", ("a %",)), KeyRange("all")] == asked
+    with pytest.raises(InvalidConditionError, match="text startswith 'a#': it holds the separator.* Choose another"):
+        sort_range(raw, {}, Condition("text", "startswith", ("a#",)))
+
+
+def test_before_the_first_character_only_what_is_shorter():
+    """Nothing lies between `a` and `a` followed by U+0000."""
+    assert KeyRange("<=", ("ab",)) == sort_range(key("{text}", raw=True), {}, Condition("text", "<", ("ab\0",)))
+
+
+@pytest.mark.parametrize(("length", "end"), [(1020, "\U0010ffff"), (1021, "\uffff"), (1022, "\u07ff"), (1023, "\x7f")])
+def test_a_bound_is_filled_to_the_last_byte(length, end):
+    """With the greatest character of as many bytes as there is room for."""
+    head = "T" * (length - 1)
+    keys = sort_range(key(f"{head}#{{text}}"), {}, Condition("text", ">=", ("a",)))
+    assert (f"{head}#a", f"{head}#{end}") == keys.operands
+    assert 1024 == len(keys.operands[1].encode())
+
+
+def test_a_choice_of_raw_texts_is_asked_like_raw_text():
+    """Where nothing follows; with a tail a range would be wrong."""
+    condition = Condition("status", ">", ("OPEN",))
+    assert "OPEN\0" == sort_range(key("{status}", raw=True), {}, condition).operands[0]
+    with pytest.raises(InvalidConditionError, match="do not sort as the values do.* Values written as they are"):
+        sort_range(key("{status}#TAIL", raw=True), {}, condition)
+
+
+@pytest.mark.parametrize(
+    ("keys", "inside", "outside"),
+    [
+        (KeyRange("all"), ["", "a"], []),
+        (KeyRange("=", ("b",)), ["b"], ["a", "c", "b#"]),
+        (KeyRange("<=", ("b",)), ["", "a", "b"], ["b#", "c"]),
+        (KeyRange(">=", ("b",)), ["b", "b#", "c"], ["", "a"]),
+        (KeyRange("between", ("b", "d")), ["b", "c", "d"], ["a", "d#"]),
+        (KeyRange("begins_with", ("b",)), ["b", "b#"], ["", "a", "c", "ab"]),
+    ],
+)
+def test_which_keys_are_in_a_range(keys, inside, outside):
+    """As DynamoDB answers the operator; what is no text is in none."""
+    assert inside == [key for key in inside + outside if key in keys]
+    assert all(each not in keys for each in (None, 7, b"b"))

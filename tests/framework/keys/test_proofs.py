@@ -11,8 +11,8 @@ def template(text, **options):
     return parse_template(text, KINDS, **options)
 
 
-def key(pk, sk):
-    return CompositeKey("key", None, template(pk), template(sk, sort_key=True))
+def key(pk, sk=None):
+    return CompositeKey("key", None, template(pk), template(sk, sort_key=True) if sk else None)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,15 @@ def test_reads_foreign():
     staff = key("A#{text}", "STAFF#{other}")
     assert reads_foreign(staff, {"text"}, key("A#{text}", "STAFFING#{other}")) is None
     assert reads_foreign(staff, {"text"}, key("A#{text}", "STAFF#{other}#DAY#{day}")) is not None
+
+
+@pytest.mark.parametrize(("sk", "other_sk"), [(None, None), ("STAFF", None), (None, "STAFF")])
+def test_without_a_sort_key_the_partition_decides(sk, other_sk):
+    """One of the two has none where a key is compared with a narrower index."""
+    assert ("A#a", None) == keys_collide(key("A#{text}", sk), key("A#{other}", other_sk))
+    assert ("A#a", None) == reads_foreign(key("A#{text}", sk), {"text"}, key("A#{other}", other_sk))
+    assert keys_collide(key("A#{text}", sk), key("B#{other}", other_sk)) is None
+    assert reads_foreign(key("A#{text}", sk), {"text"}, key("B#{other}", other_sk)) is None
 
 
 def test_a_shortest_member_is_found():
