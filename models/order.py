@@ -12,6 +12,9 @@ from singletable import DecimalAttribute, EnumAttribute, Expiry, IntegerAttribut
 KEPT_DAYS = 7 * 365
 """How long orders are kept: the seven years for which tax law asks."""
 
+REQUESTS_KEPT_DAYS = 7
+"""How long a request for an order may be sent again without placing a second one."""
+
 
 class OrderStatus(str, Enum):
     """How far an order is."""
@@ -38,6 +41,19 @@ class Order(ShopTable, discriminator="ORDER"):
     by_date = Key(index=GSI3, pk="ORDER_BY_DATE#{placed_at:%Y-%m}", sk="{placed_at}#{order_id}")
 
     expires_at = Expiry(after="placed_at", days=KEPT_DAYS, attr_name="ttl")
+
+
+class OrderRequest(ShopTable, discriminator="ORDER_REQUEST"):
+    """A request for an order that was granted: the same request, sent again, finds its order here."""
+
+    user_id = UnicodeAttribute(attr_name="userId")
+    request_id = UnicodeAttribute(attr_name="requestId")
+    order_id = UnicodeAttribute(attr_name="orderId")
+    lines = UnicodeAttribute()
+
+    key = Key(pk="USER#{user_id}", sk="ORDER_REQUEST#{request_id}")
+
+    expires_at = Expiry(after="created_at", days=REQUESTS_KEPT_DAYS, attr_name="ttl")
 
 
 class OrderItem(ShopTable, discriminator="ORDER_ITEM"):

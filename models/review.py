@@ -7,6 +7,16 @@ from models.table import GSI2, ShopTable
 from singletable import IntegerAttribute, Key
 
 
+class ReviewClaim(ShopTable, discriminator="REVIEW_CLAIM"):
+    """Says that a user has reviewed a product: under both, so that there is one review of each by each."""
+
+    user_id = UnicodeAttribute(attr_name="userId")
+    product_id = UnicodeAttribute(attr_name="productId")
+    review_id = UnicodeAttribute(attr_name="reviewId")
+
+    key = Key(pk="REVIEW_CLAIM#{user_id}", sk="{product_id}")
+
+
 class Review(ShopTable, discriminator="REVIEW"):
     """What a user thinks of a product: one to five stars and a text."""
 

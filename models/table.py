@@ -2,10 +2,10 @@
 
 from datetime import datetime, timezone
 
-from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
-from singletable import Table
+from singletable import CreatedAtAttribute, Table, UpdatedAtAttribute
 
 
 def utcnow() -> datetime:
@@ -56,5 +56,5 @@ class ShopTable(Table):
     gsi2 = GSI2()
     gsi3 = GSI3()
 
-    created_at = UTCDateTimeAttribute(attr_name="createdAt", default_for_new=utcnow)
-    updated_at = UTCDateTimeAttribute(attr_name="updatedAt", default_for_new=utcnow)
+    created_at = CreatedAtAttribute(attr_name="createdAt")
+    updated_at = UpdatedAtAttribute(attr_name="updatedAt")

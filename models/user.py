@@ -17,6 +17,18 @@ class UserStatus(str, Enum):
     SUSPENDED = "SUSPENDED"
 
 
+class EmailClaim(ShopTable, discriminator="EMAIL_CLAIM"):
+    """Says whose an e-mail address is: an item under the address, so that no two users can have it."""
+
+    class Meta:
+        personal = ("email",)
+
+    email = UnicodeAttribute()
+    user_id = UnicodeAttribute(attr_name="userId")
+
+    key = Key(pk="EMAIL_CLAIM#{email}", sk="CLAIM")
+
+
 class User(ShopTable, discriminator="USER"):
     """Someone who buys. Users never expire: the tutorial's one-year TTL would delete customers."""
 

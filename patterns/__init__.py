@@ -1,20 +1,37 @@
 """The shop's access patterns, by area: everything that the shop asks, and what it does with the answers."""
 
 from patterns.catalogue import product, products_by_status, products_of_category
-from patterns.orders import order_with_items, orders_of_user, orders_placed_between
-from patterns.reviews import add_review, reviews_by_user, reviews_of_product
-from patterns.users import EmailTaken, create_user, update_user, user, user_by_email, users_by_status
+from patterns.orders import (
+    OutOfStock,
+    RequestReused,
+    StatusChangeRefused,
+    cancel_order,
+    change_status,
+    order_with_items,
+    orders_of_user,
+    orders_placed_between,
+    place_order,
+)
+from patterns.reviews import AlreadyReviewed, review_product, reviews_by_user, reviews_of_product
+from patterns.users import EmailTaken, register_user, update_user, user, user_by_email, users_by_status
 
 __all__ = [
+    "AlreadyReviewed",
     "EmailTaken",
-    "add_review",
-    "create_user",
+    "OutOfStock",
+    "RequestReused",
+    "StatusChangeRefused",
+    "cancel_order",
+    "change_status",
     "order_with_items",
     "orders_of_user",
     "orders_placed_between",
+    "place_order",
     "product",
     "products_by_status",
     "products_of_category",
+    "register_user",
+    "review_product",
     "reviews_by_user",
     "reviews_of_product",
     "update_user",

@@ -1,10 +1,39 @@
 """Orders."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 
-from models import Order, OrderItem
+from models import Order, OrderItem, OrderRequest, OrderStatus, Product, ProductStatus, ShopTable
 from singletable import Query
+from singletable.errors import AlreadyExists, ConditionFailed, TransactionCancelled
 from singletable.patterns import access_pattern
+
+NEXT = {
+    OrderStatus.PENDING: (OrderStatus.PAID, OrderStatus.CANCELLED),
+    OrderStatus.PAID: (OrderStatus.SHIPPED, OrderStatus.CANCELLED),
+    OrderStatus.SHIPPED: (OrderStatus.DELIVERED,),
+    OrderStatus.DELIVERED: (),
+    OrderStatus.CANCELLED: (),
+}
+"""What may become of an order in each status."""
+
+
+class OutOfStock(ValueError):
+    """There is not enough of a product; `product_id` and `wanted` say of which, and how many were asked for."""
+
+    def __init__(self, product_id: str, wanted: int) -> None:
+        super().__init__(f"There are not {wanted} of product {product_id} in stock.")
+        self.product_id = product_id
+        self.wanted = wanted
+
+
+class RequestReused(ValueError):
+    """A request id comes again with other lines."""
+
+
+class StatusChangeRefused(ValueError):
+    """An order in this status cannot become what was asked for."""
 
 
 @access_pattern("2. A user's orders, newest first")
@@ -23,3 +52,114 @@ def order_with_items(order_id: str) -> tuple[Query[Order], Query[OrderItem]]:
 def orders_placed_between(first: datetime, last: datetime) -> Query[Order]:
     """Orders of an interval, both ends included. Each month is a partition of its own, read in order."""
     return Order.by_date.query(Order.placed_at.between(first, last))
+
+
+def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Order:
+    """Place an order: the order, its lines and the stock that it takes, all or nothing.
+
+    Sent again with the same request id it places no second order and returns the first.
+
+    Args:
+        user_id: Who orders.
+        lines: How many of which product, by product id.
+        request_id: What the client calls this request; a new one for each order.
+
+    Raises:
+        ValueError: There are no lines, over 49 of them, or a quantity below 1.
+        Product.DoesNotExist: There is no such product.
+        OutOfStock: There is not enough of a product, or it is not sold any more; it says which.
+        RequestReused: The request id was used for other lines.
+    """
+    # Each line writes two items, the order and its request one each; a transaction takes 100.
+    if not 1 <= len(lines) <= 49 or min(lines.values()) < 1:
+        raise ValueError(f"An order of {len(lines)} lines: give 1 to 49, each with a quantity of 1 or more.")
+    products = ShopTable.batch_get([Product.item(product_id=each) for each in lines], consistent=True)
+    for product_id, found in zip(lines, products, strict=True):
+        if found is None:
+            raise Product.DoesNotExist(f"There is no product {product_id}.")
+    prices = {found.product_id: found.price for found in products if isinstance(found, Product)}
+    order = Order(user_id=user_id, total=sum(prices[each] * quantity for each, quantity in lines.items()))
+    wanted = json.dumps(sorted(lines.items()))
+    request = OrderRequest(user_id=user_id, request_id=request_id, order_id=order.order_id, lines=wanted)
+    try:
+        with ShopTable.transaction() as transaction:
+            transaction.create(request, order)
+            for number, (product_id, quantity) in enumerate(lines.items(), start=1):
+                transaction.create(
+                    OrderItem(
+                        order_id=order.order_id,
+                        line=number,
+                        product_id=product_id,
+                        quantity=quantity,
+                        unit_price=prices[product_id],
+                        placed_at=order.placed_at,
+                    )
+                )
+                transaction.update(
+                    Product(product_id=product_id),
+                    actions=[Product.stock.set(Product.stock - quantity)],
+                    condition=(Product.stock >= quantity) & (Product.status == ProductStatus.ACTIVE),
+                )
+    except TransactionCancelled as error:
+        if isinstance(error.reasons[0].error, AlreadyExists):
+            return _order_of(user_id, request_id, wanted)
+        short = next((each for each in error.reasons if each.verb == "update" and each.code), None)
+        if short is not None and isinstance(short.error, ConditionFailed):
+            product_id = short.entity.product_id
+            raise OutOfStock(product_id, lines[product_id]) from None
+        raise
+    return order
+
+
+def cancel_order(user_id: str, order_id: str) -> Order:
+    """Cancel an order that has not been sent, and put what it took back into stock.
+
+    Raises:
+        Order.DoesNotExist: There is no such order.
+        StatusChangeRefused: It is too late.
+    """
+    order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
+    _refuse_change(order, OrderStatus.CANCELLED)
+    lines = OrderItem.query(order_id=order_id, consistent=True).all()
+    try:
+        with ShopTable.transaction() as transaction:
+            transaction.update(order, condition=Order.status == order.status, status=OrderStatus.CANCELLED)
+            for line in lines:
+                transaction.update(
+                    Product(product_id=line.product_id), actions=[Product.stock.set(Product.stock + line.quantity)]
+                )
+    except TransactionCancelled as error:
+        if isinstance(error.reasons[0].error, ConditionFailed):
+            raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
+        raise
+    return order
+
+
+def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:
+    """Move an order on to its next status; every key that depends on it follows.
+
+    Raises:
+        Order.DoesNotExist: There is no such order.
+        StatusChangeRefused: An order in its status cannot become that.
+    """
+    if status is OrderStatus.CANCELLED:
+        return cancel_order(user_id, order_id)
+    order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
+    _refuse_change(order, status)
+    try:
+        order.update(status=status, condition=Order.status == order.status)
+    except ConditionFailed:
+        raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
+    return order
+
+
+def _refuse_change(order: Order, status: OrderStatus) -> None:
+    if status not in NEXT[order.status]:
+        raise StatusChangeRefused(f"Order {order.order_id} is {order.status.value}, and cannot become {status.value}.")
+
+
+def _order_of(user_id: str, request_id: str, wanted: str) -> Order:
+    request = OrderRequest.get(user_id=user_id, request_id=request_id, consistent=True)
+    if request.lines != wanted:
+        raise RequestReused(f"The request {request_id} was for other lines.")
+    return Order.get(user_id=user_id, order_id=request.order_id, consistent=True)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from models import User, UserStatus
-from models.table import utcnow
+from models import EmailClaim, ShopTable, User, UserStatus
 from singletable import Get, Query
+from singletable.errors import AlreadyExists, TransactionCancelled
 from singletable.patterns import access_pattern
 
 CHANGEABLE = ("name", "email", "phone", "address", "status")
@@ -33,19 +33,20 @@ def users_by_status(status: UserStatus) -> Query[User]:
     return User.by_status.query(status=status, descending=True)
 
 
-def create_user(name: str, email: str, **attributes: Any) -> User:
-    """Register a user under a new random id.
-
-    The e-mail is looked up first, since a random id never exists already. Two registrations at the
-    same moment can both pass the look-up.
+def register_user(name: str, email: str, **attributes: Any) -> User:
+    """Register a user under a new random id. No two users have one address, also if both arrive at one moment.
 
     Raises:
-        EmailTaken: A user has the address.
+        EmailTaken: Another user has the address.
     """
-    if user_by_email(email).first() is not None:
-        raise EmailTaken("Another user has this e-mail address.")
     new = User(name=name, email=email, **attributes)
-    new.create()
+    try:
+        with ShopTable.transaction() as transaction:
+            transaction.create(new)
+            transaction.create(EmailClaim(email=email, user_id=new.user_id))
+    except TransactionCancelled as error:
+        _refuse_taken(error, 1)
+        raise
     return new
 
 
@@ -60,9 +61,23 @@ def update_user(user_id: str, **changes: Any) -> User:
     forbidden = sorted(set(changes) - set(CHANGEABLE))
     if forbidden:
         raise TypeError(f"{', '.join(forbidden)} cannot be changed; only {', '.join(CHANGEABLE)}.")
-    found = user(user_id).one()
-    if changes.get("email", found.email) != found.email and user_by_email(changes["email"]).first() is not None:
-        raise EmailTaken("Another user has this e-mail address.")
-    if changes:
-        found.update(**changes, updated_at=utcnow())
+    found = User.get(user_id=user_id, consistent=True)
+    email = changes.get("email", found.email)
+    if email == found.email:
+        if changes:
+            found.update(**changes)
+        return found
+    try:
+        with ShopTable.transaction() as transaction:
+            transaction.update(found, condition=User.email == found.email, **changes)
+            transaction.create(EmailClaim(email=email, user_id=user_id))
+            transaction.delete(EmailClaim(email=found.email, user_id=user_id))
+    except TransactionCancelled as error:
+        _refuse_taken(error, 1)
+        raise
     return found
+
+
+def _refuse_taken(error: TransactionCancelled, claim: int) -> None:
+    if isinstance(error.reasons[claim].error, AlreadyExists):
+        raise EmailTaken("Another user has this e-mail address.") from None

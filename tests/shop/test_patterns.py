@@ -1,13 +1,17 @@
 """The shop's access patterns, against what the loaded entities say, and by example."""
 
+import itertools
+import threading
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 
 import patterns
-from models import Order, OrderStatus, Product, ProductStatus, ShopTable, User, UserStatus
+from models import Order, OrderStatus, Product, ProductStatus, Review, ShopTable, User, UserStatus
 from singletable.patterns import patterns_of
+from singletable.testing.faults import Rival, inject
+from singletable.testing.invariants import check_fresh
 from tests.shop.asking import disagreements
 
 ALL = patterns_of(ShopTable)
@@ -61,6 +65,30 @@ def test_statuses_do_not_mix(tutorial_table):
     assert {Product} == {type(each) for each in patterns.products_by_status(ProductStatus.ACTIVE)}
 
 
+def sold(product_id, stock=0, price="1"):
+    """A product that is there to be bought."""
+    Product(product_id=product_id, name="n", category_id="c", price=Decimal(price), stock=stock).create()
+
+
+def in_threads(count, work, refusal):
+    """How many of so many threads were refused."""
+    refused, barrier = [], threading.Barrier(count)
+
+    def run():
+        barrier.wait()
+        try:
+            work()
+        except refusal:
+            refused.append(1)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(refused)
+
+
 # --- what the tutorial's data-access classes do -----------------------------------------
 
 
@@ -68,23 +96,23 @@ def test_statuses_do_not_mix(tutorial_table):
 class TestCommands:
     """Creating and changing users, writing reviews."""
 
-    def test_create_user(self):
+    def test_register_user(self):
         """A random id; found by its e-mail."""
-        made = patterns.create_user("田中 太郎", "tanaka@example.com", phone="+81")
+        made = patterns.register_user("田中 太郎", "tanaka@example.com", phone="+81")
         assert made.user_id == patterns.user_by_email("tanaka@example.com").one().user_id
         assert "+81" == patterns.user(made.user_id).one().phone
 
     def test_an_email_is_used_once(self):
         """A random id never exists already; the e-mail may. It is personal, and not in the message."""
-        patterns.create_user("One", "same@example.com")
+        patterns.register_user("One", "same@example.com")
         with pytest.raises(patterns.EmailTaken) as caught:
-            patterns.create_user("Two", "same@example.com")
+            patterns.register_user("Two", "same@example.com")
         assert "same@" not in str(caught.value)
         assert 1 == len(User.scan().all())
 
     def test_update_user(self):
         """The keys that depend on what changes follow; updatedAt moves."""
-        made = patterns.create_user("One", "old@example.com")
+        made = patterns.register_user("One", "old@example.com")
         before = made.updated_at
         patterns.update_user(made.user_id, email="new@example.com", status=UserStatus.SUSPENDED, name="Uno")
         assert patterns.user_by_email("old@example.com").first() is None
@@ -96,25 +124,100 @@ class TestCommands:
 
     def test_only_allowed_fields_change(self):
         """An id or a date of creation does not."""
-        made = patterns.create_user("One", "a@example.com")
+        made = patterns.register_user("One", "a@example.com")
         with pytest.raises(TypeError, match="created_at cannot be changed; only name, email"):
             patterns.update_user(made.user_id, created_at=None, name="Two")
         assert "One" == patterns.user(made.user_id).one().name
         with pytest.raises(User.DoesNotExist):
             patterns.update_user("nobody", name="Two")
-        patterns.create_user("Two", "b@example.com")
+        patterns.register_user("Two", "b@example.com")
         with pytest.raises(patterns.EmailTaken):
             patterns.update_user(made.user_id, email="b@example.com")
 
     def test_reviews(self):
-        """Written, and found by product and by user, newest first."""
-        for rating in (4, 5):
-            patterns.add_review("p1", "u1", rating, "良い")
-        patterns.add_review("p10", "u10", 1)
+        """One of each product by each user, also at one moment; found by product and by user, newest first."""
+        for product_id in ("p1", "p10"):
+            sold(product_id)
+        for user_id, rating in (("u1", 4), ("u2", 5)):
+            patterns.review_product("p1", user_id, rating, "良い")
+        patterns.review_product("p10", "u1", 1)
         assert [5, 4] == [each.rating for each in patterns.reviews_of_product("p1")]
-        assert [4, 5] == [each.rating for each in patterns.reviews_by_user("u1")]
+        assert [4, 1] == [each.rating for each in patterns.reviews_by_user("u1")]
         with pytest.raises(ValueError, match="A rating of 6 stars"):
-            patterns.add_review("p1", "u1", 6)
+            patterns.review_product("p1", "u1", 6)
+        with pytest.raises(patterns.AlreadyReviewed):
+            patterns.review_product("p1", "u1", 1)
+        with pytest.raises(Product.DoesNotExist):
+            patterns.review_product("nothing", "u1", 1)
+        assert 3 == len(Review.scan().all())
+
+    def test_an_email_is_used_once_under_concurrency(self):
+        """Of eight registrations at one moment one goes through."""
+        taken = in_threads(8, lambda: patterns.register_user("X", "x@example.com"), patterns.EmailTaken)
+        assert 7 == taken
+        assert 1 == len(User.scan().all())
+
+    def test_an_order_takes_its_stock(self):
+        """The order, its lines and the stock together; the same request again changes nothing."""
+        sold("p1", stock=5, price="2.50")
+        sold("p2", stock=1, price="10")
+        placed = patterns.place_order("u1", {"p1": 2, "p2": 1}, "request 1")
+        again = patterns.place_order("u1", {"p2": 1, "p1": 2}, "request 1")
+        assert (placed.order_id, Decimal(15)) == (again.order_id, again.total)
+        order, lines = patterns.order_with_items(placed.order_id)
+        assert Decimal(15) == order.one().total
+        assert [("p1", 2), ("p2", 1)] == [(line.product_id, line.quantity) for line in lines]
+        assert [3, 0] == [Product.get(product_id=each).stock for each in ("p1", "p2")]
+        with pytest.raises(patterns.RequestReused):
+            patterns.place_order("u1", {"p1": 1}, "request 1")
+        check_fresh(ShopTable)
+
+    def test_out_of_stock_says_which(self):
+        """And nothing is taken of the others."""
+        sold("p1", stock=5)
+        sold("p2", stock=1)
+        with pytest.raises(patterns.OutOfStock, match="There are not 2 of product p2 in stock") as caught:
+            patterns.place_order("u1", {"p1": 2, "p2": 2}, "r")
+        assert ("p2", 2) == (caught.value.product_id, caught.value.wanted)
+        assert 5 == Product.get(product_id="p1").stock
+        assert [] == patterns.orders_of_user("u1").all()
+        with pytest.raises(Product.DoesNotExist, match="There is no product p3"):
+            patterns.place_order("u1", {"p3": 1}, "r")
+        for lines in ({}, {"p1": 0}, {str(number): 1 for number in range(50)}):
+            with pytest.raises(ValueError, match="give 1 to 49"):
+                patterns.place_order("u1", lines, "r")
+
+    def test_stock_is_never_sold_twice(self):
+        """Eight orders at one moment for five pieces."""
+        sold("p1", stock=5)
+        requests = itertools.count()
+        short = in_threads(8, lambda: patterns.place_order("u1", {"p1": 1}, str(next(requests))), patterns.OutOfStock)
+        assert (3, 0, 5) == (short, Product.get(product_id="p1").stock, patterns.orders_of_user("u1").count())
+
+    def test_a_cancelled_order_gives_its_stock_back(self):
+        """Once; and not when it is too late."""
+        sold("p1", stock=5)
+        placed = patterns.place_order("u1", {"p1": 2}, "r")
+        patterns.change_status("u1", placed.order_id, OrderStatus.PAID)
+        assert OrderStatus.CANCELLED is patterns.cancel_order("u1", placed.order_id).status
+        assert 5 == Product.get(product_id="p1").stock
+        with pytest.raises(patterns.StatusChangeRefused, match="is CANCELLED, and cannot become CANCELLED"):
+            patterns.cancel_order("u1", placed.order_id)
+        assert 5 == Product.get(product_id="p1").stock
+        with pytest.raises(Order.DoesNotExist):
+            patterns.change_status("u1", "nothing", OrderStatus.PAID)
+        check_fresh(ShopTable)
+
+    def test_a_status_moves_on_with_its_key(self):
+        """In the order of business only, and once of two at one moment."""
+        sold("p1", stock=5)
+        placed = patterns.place_order("u1", {"p1": 1}, "r")
+        with pytest.raises(patterns.StatusChangeRefused, match="is PENDING, and cannot become DELIVERED"):
+            patterns.change_status("u1", placed.order_id, OrderStatus.DELIVERED)
+        rival = Rival(lambda: patterns.cancel_order("u1", placed.order_id), calls={1}, operations=["UpdateItem"])
+        with inject(ShopTable, rival), pytest.raises(patterns.StatusChangeRefused, match="is no longer PENDING"):
+            patterns.change_status("u1", placed.order_id, OrderStatus.PAID)
+        assert [placed.order_id] == [each.order_id for each in Order.by_status.query(status=OrderStatus.CANCELLED)]
 
     def test_orders_of_a_user(self):
         """Ids sort by time, so the last one made comes first."""

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from pynamodb.attributes import (
@@ -49,9 +49,10 @@ __all__ = [
 ]
 
 EnumT = TypeVar("EnumT", bound=Enum)
+_T = TypeVar("_T")
 
 
-class Scalar(Attribute[Any]):
+class Scalar(Attribute[_T]):
     """Refuses a dict as the value of a condition or an action: PynamoDB takes `{"S": "x"}` for already serialised."""
 
 
@@ -92,7 +93,7 @@ for _operator in (
     setattr(Scalar, _operator, _without_dicts(_operator))
 
 
-class IntegerAttribute(Scalar, Attribute[int]):
+class IntegerAttribute(Scalar[int]):
     """A whole number; a bool, a float or text is refused."""
 
     attr_type = NUMBER
@@ -110,7 +111,7 @@ class IntegerAttribute(Scalar, Attribute[int]):
         return int(number)
 
 
-class DecimalAttribute(Scalar, Attribute[Decimal]):
+class DecimalAttribute(Scalar[Decimal]):
     """An exact decimal number, for prices and amounts; a float is refused, since it is not exact."""
 
     attr_type = NUMBER
@@ -125,7 +126,7 @@ class DecimalAttribute(Scalar, Attribute[Decimal]):
         return Decimal(value)
 
 
-class DateAttribute(Scalar, Attribute[date]):
+class DateAttribute(Scalar[date]):
     """A calendar day, stored as `2026-11-23`."""
 
     attr_type = STRING
@@ -140,7 +141,7 @@ class DateAttribute(Scalar, Attribute[date]):
         return date.fromisoformat(value)
 
 
-class UUIDAttribute(Scalar, Attribute[UUID]):
+class UUIDAttribute(Scalar[UUID]):
     """A UUID, stored in its canonical lower-case form."""
 
     attr_type = STRING
@@ -155,7 +156,7 @@ class UUIDAttribute(Scalar, Attribute[UUID]):
         return UUID(value)
 
 
-class EnumAttribute(Scalar, Attribute[EnumT], Generic[EnumT]):
+class EnumAttribute(Scalar[EnumT]):
     """A member of an enumeration with text values, stored as the value.
 
     Args:
@@ -199,7 +200,7 @@ class EnumAttribute(Scalar, Attribute[EnumT], Generic[EnumT]):
         return self.enum(value)
 
 
-class StrictNumberAttribute(Scalar, NumberAttribute):
+class StrictNumberAttribute(Scalar[Any], NumberAttribute):
     """PynamoDB's number, without its traps: no bool, no NaN, Decimals accepted, no digit lost.
 
     A number with more digits than a float holds is read as a Decimal instead of being rounded.
@@ -222,7 +223,7 @@ class StrictNumberAttribute(Scalar, NumberAttribute):
         return near if Decimal(repr(near)) == exact else exact
 
 
-class StrictUTCDateTimeAttribute(Scalar, UTCDateTimeAttribute):
+class StrictUTCDateTimeAttribute(Scalar[datetime], UTCDateTimeAttribute):
     """PynamoDB's UTC datetime, without its traps: naive times are refused, `Z` is read."""
 
     def serialize(self, value: Any) -> str:
@@ -245,7 +246,7 @@ class StrictUTCDateTimeAttribute(Scalar, UTCDateTimeAttribute):
         return cast(datetime, super().deserialize(value))  # type: ignore[no-untyped-call]
 
 
-class StrictUnicodeAttribute(Scalar, UnicodeAttribute):
+class StrictUnicodeAttribute(Scalar[str], UnicodeAttribute):
     """PynamoDB's text, without its trap: what is no text is refused here, and not by DynamoDB later."""
 
     def serialize(self, value: Any) -> str:

@@ -19,7 +19,7 @@ from singletable.requests import Get, UnknownItem
 from singletable.requests.batch import identity
 from singletable.requests.results import unknown_item
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.sending import error_code, retried
+from singletable.requests.sending import cancellation_reasons, error_code, retried
 from singletable.requests.transaction import TransactGet, TransactWrite, key_in, new_token
 from singletable.requests.types import Item, Params
 
@@ -184,7 +184,7 @@ class Transaction:
         again: list[Write[Any]] = []
         reasons: list[CancellationReason] = []
         hopeless = False
-        told = error.response.get("CancellationReasons") or [{"Code": "None"}] * len(writes)
+        told = cancellation_reasons(error) or [{"Code": "None"}] * len(writes)
         for position, (write, reason) in enumerate(zip(writes, told, strict=True)):
             code = None if reason.get("Code") in (None, "None") else str(reason["Code"])
             verdict: Any = write
@@ -258,7 +258,7 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
         try:
             items = reading.send()
         except ClientError as error:
-            told = error.response.get("CancellationReasons") or []
+            told = cancellation_reasons(error)
             codes = [reason.get("Code") for reason in told]
             if error_code(error) != "TransactionCanceledException":
                 raise

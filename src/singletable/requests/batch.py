@@ -125,16 +125,16 @@ def write_all(
 def _all_chunks(
     name: str, operations: Iterable[Operation], size: int, send: Any, primary: tuple[str, ...], workers: int
 ) -> Iterator[list[Operation]]:
-    queue = iter(operations)
+    chunks = _distinct_chunks(operations, size)
     under_way: dict[Future[list[Operation]], list[Operation]] = {}
     executor: Executor = _Inline() if workers == 1 else ThreadPoolExecutor(workers, "singletable-batch")
     with executor:
-        for chunk in _distinct_chunks(queue, size):
+        for chunk in chunks:
             keys = {operation.key for operation in chunk}
             while under_way and (
                 len(under_way) >= workers or any(keys & {each.key for each in busy} for busy in under_way.values())
             ):
-                yield from _finished(name, under_way, chain(chunk, queue))
+                yield from _finished(name, under_way, chain(chunk, chain.from_iterable(chunks)))
             # Each in a context of its own, so that measure() counts what threads send.
             under_way[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
         while under_way:

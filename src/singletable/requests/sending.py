@@ -29,7 +29,7 @@ from singletable.errors import (
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Params
 
-__all__ = ["error_code", "retried", "send", "standing_item", "translate", "translate_any"]
+__all__ = ["cancellation_reasons", "error_code", "retried", "send", "standing_item", "translate", "translate_any"]
 
 _FOR_THE_CALLER = {
     "ConditionalCheckFailedException",
@@ -81,10 +81,21 @@ def error_code(error: BaseException | None) -> str | None:
     return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 
 
+def cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
+    """Why a transaction was cancelled: one entry an operation, in their order; none where nothing was told."""
+    # PynamoDB's error keeps a part of them; botocore's, which caused it, has them all.
+    for each in (error.__cause__, error):
+        reasons: list[dict[str, Any]] | None = getattr(each, "response", {}).get("CancellationReasons")
+        if reasons:
+            return reasons
+    return []
+
+
 def retried(error: BaseException) -> bool:
     """Whether the SDK sent the failed request more than once: an earlier attempt may have been applied."""
-    metadata = getattr(error, "response", {}).get("ResponseMetadata", {})
-    return int(metadata.get("RetryAttempts", 0)) > 0
+    # PynamoDB's error leaves the count out; botocore's, which caused it, has it.
+    found = (getattr(each, "response", {}).get("ResponseMetadata", {}) for each in (error, error.__cause__))
+    return any(int(metadata.get("RetryAttempts", 0)) > 0 for metadata in found)
 
 
 def standing_item(error: BaseException) -> dict[str, Any] | None:

@@ -114,7 +114,9 @@ class LostResponse(Fault):
         try:
             return send(operation, params)
         except ClientError as error:
-            error.response.setdefault("ResponseMetadata", {})["RetryAttempts"] = 1
+            # Where botocore counts its retries: PynamoDB's error, around botocore's, has no count.
+            told = error.__cause__ if isinstance(error.__cause__, ClientError) else error
+            told.response.setdefault("ResponseMetadata", {})["RetryAttempts"] = 1
             raise
 
 

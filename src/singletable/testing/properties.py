@@ -1,0 +1,125 @@
+"""`key_invariants(ShopTable)` and `check_pattern(pattern)`: what keys promise, and what patterns answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from singletable.keys import SEPARATOR, CompositeKey
+from singletable.models import Table
+from singletable.patterns import AccessPattern, draw_arguments, requests_of
+from singletable.requests import Query
+from singletable.testing.entities import entities
+from singletable.testing.oracle import agrees, fingerprint
+
+__all__ = ["check_pattern", "key_invariants"]
+
+_PAGE = 3
+
+
+def key_invariants(table: type[Table], **given_strategies: Mapping[str, st.SearchStrategy[Any]]) -> Callable[..., None]:
+    """The property tests of a table's keys: `test_keys = key_invariants(ShopTable)`.
+
+    For every key of every entity, on pairs of instances drawn by `entities`: different values never give one
+    key (injective), a key is parsed back into its values (round trip), the order of sort keys is that of
+    the values (order), and no value's key begins with another's up to its end (prefix).
+
+    Args:
+        table: The table class.
+        given_strategies: Strategies for attributes that need them, by entity: `Review={"rating": st.integers(1, 5)}`.
+    """
+    schemas = sorted(table._schemas().values(), key=lambda schema: schema.name)
+    cases = [
+        pytest.param(schema.entity, name, id=f"{schema.name}.{name}") for schema in schemas for name in schema.keys
+    ]
+
+    @pytest.mark.parametrize(("entity", "name"), cases)
+    @given(data=st.data())
+    def test_keys(entity: type[Table], name: str, data: st.DataObject) -> None:
+        drawn = entities(entity, **given_strategies.get(entity.__name__, {}))
+        one, other = data.draw(drawn), data.draw(drawn)
+        # Often alike in all but one attribute, where mistakes are near.
+        schema = entity._schema_of()
+        key = schema.keys[name]
+        shared = data.draw(st.sets(st.sampled_from(sorted(key.sources)))) if key.sources else set()
+        for each in shared:
+            setattr(other, each, getattr(one, each))
+        check_key(key, schema.key_values(one), schema.key_values(other))
+
+    test_keys.__doc__ = f"Keys of {table.__name__} are injective, parsed back, ordered, and no prefix of one another."
+    made: Callable[..., None] = test_keys
+    return made
+
+
+def check_key(key: CompositeKey, one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """Assert what a key promises, on the values of two items."""
+    first, second = key.derive(one), key.derive(other)
+    if first is None or second is None:
+        return
+    kept = key.recoverable
+    mine, theirs = ({name: values[name] for name in kept} for values in (one, other))
+    for built, values in ((first, mine), (second, theirs)):
+        assert key.parse(*built) == values, f"{key.label}: not parsed back"
+    assert (first == second) == (key.pick(one) == key.pick(other) or mine == theirs), f"{key.label}: not injective"
+    if key.sort is not None and first[0] == second[0]:
+        names = key.sort.recoverable
+        tuples = [tuple(values[name] for name in names) for values in (one, other)]
+        texts = [str(built[1]).encode() for built in (first, second)]
+        if not any(field.encoding.projection for field in key.sort.fields):
+            assert (tuples[0] < tuples[1]) == (texts[0] < texts[1]), f"{key.label}: not in the order of the values"
+    if first[0] != second[0]:
+        for a, b in ((first[0], second[0]), (second[0], first[0])):
+            assert not a.startswith(b + SEPARATOR) or len(key.partition.fields) == 0, f"{key.label}: a prefix"
+
+
+def check_pattern(pattern: AccessPattern[..., Any], stored: Iterable[Table] | None = None, **arguments: Any) -> int:
+    """Ask an access pattern, and hold its answer against the one worked out without looking at a key.
+
+    Its items, their number, and its pages one after another must agree; and a cursor of it must not be
+    good for the same pattern asked otherwise.
+
+    Args:
+        pattern: The access pattern.
+        stored: Everything that the table holds; read by a scan where it is left out.
+        arguments: What to ask with; drawn from what is stored where they are left out.
+
+    Returns:
+        How many items were answered; 0 where nothing stored gives arguments.
+
+    Raises:
+        AssertionError: An answer is not right; it says what is wrong.
+    """
+    everything = list(pattern.table.scan(consistent=True) if stored is None else stored)
+    drawn = arguments or draw_arguments(pattern, everything)
+    if drawn is None:
+        return 0
+    count = 0
+    for request in requests_of(pattern, pattern(**drawn)):
+        answer = request.all()
+        wrong = agrees(request, answer, everything)
+        assert wrong is None, f"{pattern.name}: {request!r} answers wrongly: {wrong}"
+        count += len(answer)
+        if isinstance(request, Query) and request.limit is None:
+            assert request.count() == len(answer), f"{pattern.name}: {request!r} counts {request.count()}"
+            _check_pages(pattern, request, answer)
+    return count
+
+
+def _check_pages(pattern: AccessPattern[..., Any], request: Query[Any], answer: list[Table]) -> None:
+    from singletable.errors import CursorError
+
+    found: list[Table] = []
+    cursor: str | None = None
+    while True:
+        page = request.page(_PAGE, cursor, context="one tenant")
+        found += page
+        cursor = page.cursor
+        if cursor is None:
+            break
+        with pytest.raises(CursorError):
+            request.page(_PAGE, cursor, context="another tenant")
+    assert list(map(fingerprint, found)) == list(map(fingerprint, answer)), f"{pattern.name}: pages disagree"
