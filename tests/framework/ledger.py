@@ -71,7 +71,7 @@ class Place(MapAttribute):
     street = UnicodeAttribute(null=True)
 
     def to_key(self, value):
-        return value["city"] if isinstance(value, dict) else value.city
+        return value.get("city") if isinstance(value, dict) else value.city
 
 
 class Task(LedgerTable, discriminator="TASK"):

@@ -120,7 +120,7 @@ def _most_common(
     others: Counter[tuple[Any, ...]] = Counter()
     for entity in entities:
         attributes = entity._schema_of().attributes
-        if not all(name in attributes for name in singles.values()):
+        if not all(name in attributes and _is_alike(pattern, entity, name) for name in singles.values()):
             continue
         values = tuple(getattr(entity, name) for name in singles.values())
         if all(value is not None for value in values):
@@ -128,6 +128,13 @@ def _most_common(
     # Counter keeps the order of first appearance among equals, so the choice is stable.
     best = (combinations or others).most_common(1)
     return dict(zip(singles, best[0][0], strict=True)) if best else None
+
+
+def _is_alike(pattern: AccessPattern[..., Any], entity: Table, name: str) -> bool:
+    """Whether an entity's attribute has values of the same kind as the pattern's own attribute of that name."""
+    mine = next((found for each in pattern.entities if (found := each._schema_of().sources.get(name))), None)
+    theirs = entity._schema_of().sources.get(name)
+    return mine is None or (theirs is not None and (mine.kind, mine.choices) == (theirs.kind, theirs.choices))
 
 
 def _values(pattern: AccessPattern[..., Any], name: str, entities: Iterable[Table]) -> list[Any]:

@@ -13,7 +13,7 @@ from singletable.keys import SEPARATOR, CompositeKey
 from singletable.models import Table
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
 from singletable.requests import Query
-from singletable.testing.entities import entities
+from singletable.testing.instances import entities
 from singletable.testing.oracle import agrees, fingerprint
 
 __all__ = ["check_pattern", "key_invariants"]

@@ -26,6 +26,7 @@ from pynamodb.attributes import (
 
 from singletable.errors import PatternError, SingletableError
 from singletable.keys import Encoding, ValueKind
+from singletable.keys.encoding import Refusal
 from singletable.models import Table
 from singletable.models.attributes import (
     DateAttribute,
@@ -98,7 +99,7 @@ def entities(entity: type[T], **given: st.SearchStrategy[Any]) -> st.SearchStrat
         if name in schema.stamps or name == schema.version:
             continue
         has_default = attribute.default is not None or attribute.default_for_new is not None
-        values = given.get(name) or values_of(entity, name)
+        values = given[name] if name in given else values_of(entity, name)
         (optional if (attribute.null or has_default) and name not in given else required)[name] = values
     made = st.fixed_dictionaries(required, optional=optional).map(lambda attributes: entity(**attributes))
     # Widths and types hold by now; what is left are keys over 2,048 bytes and the like.
@@ -139,7 +140,7 @@ def _encodings(schema: EntitySchema, name: str) -> list[Encoding]:
 def _fits(schema: EntitySchema, name: str, encoding: Encoding, value: Any) -> bool:
     try:
         encoding.encode(schema.to_keys({name: value})[name])
-    except (SingletableError, ValueError, TypeError, ArithmeticError):
+    except (Refusal, SingletableError, ValueError, TypeError, ArithmeticError):
         return False
     return True
 

@@ -1,0 +1,31 @@
+"""Random writes by every path, on the ledger and on the shop, against a dictionary that never looks at a key."""
+
+import os
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+import patterns
+from models import ShopTable
+from singletable.testing import TableMachine
+from tests.framework.ledger import LedgerTable
+
+DEEP = os.environ.get("HYPOTHESIS_PROFILE", "fast") != "fast"
+
+
+class LedgerMachine(TableMachine, table=LedgerTable):
+    """Numbers and conditions in keys, an expiry, a version."""
+
+    given = {"Task": {"points": st.integers(0, 999), "number": st.integers(0, 3)}}
+
+
+class ShopMachine(TableMachine, table=ShopTable):
+    """Six entities and what claims them."""
+
+    areas = patterns  # imported, the access patterns are registered
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(max_examples=1000 if DEEP else 25, stateful_step_count=50 if DEEP else 25, deadline=None)
+TestShop = ShopMachine.TestCase
+TestShop.settings = settings(max_examples=1000 if DEEP else 25, stateful_step_count=50 if DEEP else 25, deadline=None)
