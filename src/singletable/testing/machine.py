@@ -174,7 +174,8 @@ class TableMachine(RuleBasedStateMachine):
         fails = data.draw(st.integers(0, 3)) == 0
         try:
             with self.table.batch() as batch:
-                batch.put(*made)
+                for each in made:
+                    batch.put(each)
                 if fails:
                     raise _Abandoned
         except _Abandoned:

@@ -1,0 +1,127 @@
+"""The testing kit: strategies, invariants, the plugin; what it finds, and what it says then."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import strategies as st
+
+from singletable import testing
+from singletable.engine import embedded
+from singletable.errors import PatternError
+from singletable.models.targets import TableSender
+from singletable.requests.values import same_item
+from singletable.testing import check_fresh, check_pattern, entities, key_invariants, stale_attributes
+from singletable.testing.properties import check_key
+from tests.framework.app import Account, AppTable, Event, Level
+from tests.framework.ledger import LedgerTable, Task, task, tasks, tasks_by_points
+
+test_ledger_keys = key_invariants(LedgerTable)
+test_app_keys = key_invariants(AppTable)
+
+
+@settings(suppress_health_check=list(HealthCheck))
+@given(entities(Event))
+def test_entities_are_valid(made):
+    """They can be stored, and come back as they were."""
+    assert same_item(made.serialize(), Event.from_raw_data(made.serialize()).serialize())
+
+
+def test_entities_cover_what_the_model_allows():
+    """Absent and present, each member, separators in text, negative numbers."""
+    quiet = settings(database=None, max_examples=3000, suppress_health_check=list(HealthCheck))
+    for found in (
+        lambda made: made.note is None,
+        lambda made: made.note is not None and "#" in made.note,
+        lambda made: made.level is Level.ERROR,
+        lambda made: made.seq < 0,
+        lambda made: made.tags is not None and made.detail is not None,
+    ):
+        find(entities(Event), found, settings=quiet)
+
+
+def test_entities_take_narrower_strategies():
+    """And refuse names that the entity does not have."""
+    assert {7} == {find(entities(Account, visits=st.just(7)), lambda made: True).visits}
+    with pytest.raises(PatternError, match=r"entities\(Account\): there is no attribute visit. It has: "):
+        entities(Account, visit=st.just(7))
+
+
+def test_a_key_that_breaks_its_promise_is_found():
+    """A template whose keys are alike for different values, and one whose order is not that of the values."""
+    key = Task._schema_of().keys["by_points"]
+
+    class Broken:
+        label, sort, partition, recoverable = "broken", key.sort, key.partition, key.recoverable
+        pick, parse = staticmethod(key.pick), staticmethod(key.parse)
+
+        @staticmethod
+        def derive(values):
+            return key.derive({**values, "points": 0})
+
+    one, other = ({"project": "p", "points": points, "number": 1} for points in (1, 2))
+    check_key(key, one, other)
+    with pytest.raises(AssertionError, match="not parsed back"):
+        check_key(Broken, one, other)
+
+
+def test_stale_items_are_named_without_their_values():
+    """Missing, wrong and left-over keys alike."""
+    with embedded(LedgerTable):
+        made = task(1, title="secret", points=3)
+        made.create()
+        assert 1 == check_fresh(LedgerTable)
+        item = made.serialize()
+        del item["GSI1SK"]
+        item |= {"GSI2SK": {"S": "wrong"}, "ttl": {"N": "5"}}
+        assert ["GSI1SK", "GSI2SK", "ttl"] == stale_attributes(LedgerTable, item)
+        TableSender(LedgerTable).send("PutItem", {"TableName": "ledger", "Item": item})
+        with pytest.raises(AssertionError, match=r"Task\(.*\) is stored with stale GSI1SK, GSI2SK, ttl") as caught:
+            check_fresh(LedgerTable)
+        assert "secret" not in str(caught.value)
+        assert [] == stale_attributes(LedgerTable, {"PK": {"S": "x"}, "SK": {"S": "y"}})
+
+
+def test_a_pattern_is_checked_against_what_is_stored():
+    """With arguments drawn or given; a row that its key hides is found."""
+    with embedded(LedgerTable):
+        assert 0 == check_pattern(tasks)
+        for number in range(6):
+            task(number, points=number).create()
+        assert 6 == check_pattern(tasks)
+        assert 3 == check_pattern(tasks_by_points, project="p", low=1, high=3)
+        item = {**task(9, points=2).serialize(), "GSI1SK": {"S": "000099#0009"}}
+        TableSender(LedgerTable).send("PutItem", {"TableName": "ledger", "Item": item})
+        with pytest.raises(AssertionError, match="tasks_by_points: .* answers wrongly: 3 items, where 4 were expected"):
+            check_pattern(tasks_by_points, project="p", low=1, high=3)
+
+
+def test_a_fresh_table_for_each_test(tmp_path):
+    """By the plugin, from the class that the project's conftest names; without it the remedy is said."""
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\nfrom tests.framework.ledger import LedgerTable\n\n"
+        "@pytest.fixture(scope='session')\ndef singletable_class():\n    return LedgerTable\n"
+    )
+    body = (
+        "from tests.framework.ledger import Task, task\n\n"
+        "def test_one(embedded_table):\n    task(1).create()\n\n"
+        "def test_two(embedded_table):\n    assert [] == embedded_table.scan().all()\n"
+    )
+    (tmp_path / "test_it.py").write_text(body)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "singletable.testing.plugin"]
+    run = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "2 passed" in run.stdout, run.stdout
+    (tmp_path / "conftest.py").unlink()
+    run = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "define a fixture singletable_class in conftest.py" in run.stdout, run.stdout
+
+
+def test_the_kit_is_loaded_when_it_is_used():
+    """The oracle, which the command line uses, needs no Hypothesis; a name that is none is said."""
+    code = "import sys, singletable.testing; print('hypothesis' in sys.modules, 'moto' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "False False" == run.stdout.strip()
+    assert all(hasattr(testing, name) for name in testing.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        testing.nothing  # noqa: B018

@@ -1,0 +1,121 @@
+"""Faults planted into the framework, each by name: a machine that does not find them would prove nothing."""
+
+from typing import ClassVar
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+from pynamodb.expressions.update import AddAction, RemoveAction
+
+from singletable.keys import CompositeKey
+from singletable.models import change, plan
+from singletable.models.batch import Batch
+from singletable.models.effects import changed_attribute
+from singletable.requests import query
+from singletable.testing import TableMachine
+from tests.framework.ledger import LedgerTable
+
+RUN = settings(
+    max_examples=80,
+    stateful_step_count=25,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Machine(TableMachine, table=LedgerTable):
+    given: ClassVar = {"Task": {"points": st.integers(0, 9), "number": st.integers(0, 3)}}
+
+
+def without_derived(kind):
+    """A `plan_change` that carries nothing along for one kind of action."""
+
+    def planned(instance, actions):
+        found = change.plan_change(instance, actions)
+        if not any(isinstance(action, kind) for action in actions):
+            return found
+        derived = {*instance._layout_of().key_names, "ttl"}
+        kept = tuple(action for action in found.actions if changed_attribute(action) not in derived)
+        return attrs.evolve(found, actions=kept)
+
+    return lambda patch: patch.setattr(plan, "plan_change", planned)
+
+
+def ignoring_when(patch):
+    real = change._key_actions
+    patch.setattr(change, "_key_actions", lambda schema, key, values: real(schema, attrs.evolve(key, when=()), values))
+
+
+def without_guards(patch):
+    patch.setattr(plan, "plan_change", lambda *args: attrs.evolve(change.plan_change(*args), guards={}))
+
+
+def clearing_early(patch):
+    real = Batch.put
+
+    def put(self, *entities):
+        self._operations.clear()
+        real(self, *entities)
+
+    patch.setattr(Batch, "put", put)
+
+
+def sending_all_the_same(patch):
+    patch.setattr(Batch, "__exit__", lambda self, *exception: self.send())
+
+
+def swapping_separators(patch):
+    real = CompositeKey.derive
+
+    def derive(self, values):
+        found = real(self, values)
+        return found and (found[0], found[1] and found[1].replace("#", "!"))
+
+    patch.setattr(CompositeKey, "derive", derive)
+
+
+def ignoring_the_tenant(patch):
+    real = query.bound_to
+    patch.setattr(query, "bound_to", lambda params, context: real(params, None))
+
+
+def between_without_the_tail(patch):
+    real = query.sort_range
+
+    def without_tail(*args):
+        found = real(*args)
+        return attrs.evolve(found, operands=tuple(each.rstrip("$") for each in found.operands))
+
+    patch.setattr(query, "sort_range", without_tail)
+
+
+FAULTS = {
+    "no recompute on REMOVE": (without_derived(RemoveAction), "stale"),
+    "no recompute on ADD": (without_derived(AddAction), "stale"),
+    "no recompute on when": (ignoring_when, "stale"),
+    "no condition on untouched sources": (without_guards, "stale"),
+    "early clearing of a batch": (clearing_early, "is not stored|is not what was written"),
+    "a batch sent although its block raises": (sending_all_the_same, "is stored|otherwise"),
+    "a swapped separator": (swapping_separators, "answers wrongly|Not a key of"),
+    "a cursor that ignores the tenant": (ignoring_the_tenant, "DID NOT RAISE"),
+    "between without the tail": (between_without_the_tail, "answers wrongly"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_machine_catches(name, monkeypatch):
+    """Each fault, for what it does and not for something else."""
+    plant, symptom = FAULTS[name]
+    plant(monkeypatch)
+    with pytest.raises(BaseException, match=symptom):
+        run_state_machine_as_test(Machine, settings=RUN)
+
+
+def test_the_machine_finds_nothing_where_nothing_is_wrong():
+    """The same run without a fault; otherwise catching would mean nothing."""
+    run_state_machine_as_test(Machine, settings=settings(RUN, max_examples=15))
