@@ -109,7 +109,7 @@ def test_a_fresh_table_for_each_test(tmp_path):
         "def test_two(embedded_table):\n    assert [] == embedded_table.scan().all()\n"
     )
     (tmp_path / "test_it.py").write_text(body)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "singletable.testing.plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     run = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
     assert "2 passed" in run.stdout, run.stdout
     (tmp_path / "conftest.py").unlink()
