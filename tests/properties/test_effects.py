@@ -126,3 +126,18 @@ def test_what_an_action_reads():
         (Path(["l"]).set(Path(["l"]).append(Value({"L": []}))), {"l"}),
     ):
         assert frozenset(expected) == read_attributes(action)
+
+
+def test_sets_lists_and_refusals_by_example():
+    """What random items meet too rarely."""
+    item = {"s": {"SS": ["a", "b"]}, "d": {"M": {"l": {"L": [{"S": "x"}]}}}}
+    taken = DeleteAction(Path(["s"]), Value({"SS": ["b", "c"]}))
+    assert {"SS": ["a"]} == evolve(item, [taken])["s"]
+    everything = DeleteAction(Path(["s"]), Value({"SS": ["a", "b"]}))
+    assert "s" not in evolve(item, [everything])
+    copied = evolve(item, [Path(["t"]).set(path("d", "l", 0))])
+    assert {"S": "x"} == copied["t"]
+    with pytest.raises(
+        InvalidValueError, match="cannot be followed: it combines .* NS .* of type SS"
+    ):
+        evolve(item, [AddAction(Path(["s"]), Value({"NS": ["1"]}))])

@@ -206,3 +206,10 @@ def test_embedded_tables_page_without_a_secret():
         with AppTable.batch() as batch:
             batch.put(*(event(seq) for seq in range(3)))
         assert [0, 1] == [each.seq for each in Event.query(account_id="a1").page(2)]
+
+
+def test_bytes_in_a_query_are_bound_too():
+    """Two filters that differ in bytes alone are two queries."""
+    one, other = ({"ExpressionAttributeValues": {":0": {"B": content}}} for content in (b"\x00", b"\x01"))
+    assert bound_to(one, None) != bound_to(other, None)
+    assert bound_to(one, None) == bound_to({**one, "Limit": 5, "ExclusiveStartKey": {}}, None)
