@@ -137,7 +137,5 @@ def test_sets_lists_and_refusals_by_example():
     assert "s" not in evolve(item, [everything])
     copied = evolve(item, [Path(["t"]).set(path("d", "l", 0))])
     assert {"S": "x"} == copied["t"]
-    with pytest.raises(
-        InvalidValueError, match="cannot be followed: it combines .* NS .* of type SS"
-    ):
+    with pytest.raises(InvalidValueError, match="cannot be followed: it combines .* NS .* of type SS"):
         evolve(item, [AddAction(Path(["s"]), Value({"NS": ["1"]}))])
