@@ -97,7 +97,7 @@ def test_params_of_a_filter_and_an_index():
     query = Event.urgent.query(level=Level.WARN, seq=3, filter=(Event.note == "n") & Event.detail.exists())
     params = query.params()
     assert params["IndexName"] == "GSI1"
-    assert params["FilterExpression"] == "((#1 = :1 AND attribute_exists (#2)) AND #3 = :2)"
+    assert params["FilterExpression"] == "#1 = :1 AND attribute_exists (#2) AND #3 = :2"
     assert params["ExpressionAttributeNames"] == {"#0": "GSI1PK", "#1": "note", "#2": "detail", "#3": "seq"}
 
 
