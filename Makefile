@@ -8,7 +8,7 @@ MODULES ?= src/singletable/keys
 COVER ?= tests/framework/keys tests/properties/test_keys.py tests/properties/test_bounds.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-deep test-random mutate lint bench clean
+.PHONY: help demo check test test-deep test-random test-engines mutate lint bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,9 +28,11 @@ test-deep: $(VENV)/ready  ## the property tests with 10,000 examples each
 test-random: $(VENV)/ready  ## the same with other examples every time
 	@HYPOTHESIS_PROFILE=random $(RUN)/python -m pytest -q -n auto tests/properties $(ARGS)
 
+test-engines: $(VENV)/ready  ## the same behaviour on moto and dynalite (npm installs it)
+	@$(RUN)/python -m pytest -q -m engines tests/engines $(ARGS)
+
 mutate: $(VENV)/ready  ## which changes of keys/ no test notices (ARGS="--sample 100 --seed 1", or other MODULES and COVER)
 	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(MODULES) --tests $(COVER) $(ARGS)
-
 lint: $(VENV)/ready  ## style, types, import rules, and what the wheel holds
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
