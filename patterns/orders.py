@@ -1,6 +1,7 @@
 """Orders."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -120,13 +121,15 @@ def cancel_order(user_id: str, order_id: str) -> Order:
     """
     order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
     _refuse_change(order, OrderStatus.CANCELLED)
-    lines = OrderItem.query(order_id=order_id, consistent=True).all()
+    taken: Counter[str] = Counter()
+    for line in OrderItem.query(order_id=order_id, consistent=True):
+        taken[line.product_id] += line.quantity
     try:
         with ShopTable.transaction() as transaction:
             transaction.update(order, condition=Order.status == order.status, status=OrderStatus.CANCELLED)
-            for line in lines:
+            for product_id, quantity in taken.items():
                 transaction.update(
-                    Product(product_id=line.product_id), actions=[Product.stock.set(Product.stock + line.quantity)]
+                    Product(product_id=product_id), actions=[Product.stock.set(Product.stock + quantity)]
                 )
     except TransactionCancelled as error:
         if isinstance(error.reasons[0].error, ConditionFailed):

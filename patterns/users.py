@@ -3,7 +3,7 @@
 from typing import Any
 
 from models import EmailClaim, ShopTable, User, UserStatus
-from singletable import Get, Query
+from singletable import CancellationReason, Get, Query
 from singletable.errors import AlreadyExists, TransactionCancelled
 from singletable.patterns import access_pattern
 
@@ -45,7 +45,7 @@ def register_user(name: str, email: str, **attributes: Any) -> User:
             transaction.create(new)
             transaction.create(EmailClaim(email=email, user_id=new.user_id))
     except TransactionCancelled as error:
-        _refuse_taken(error, 1)
+        _refuse_taken(error.reasons[1])
         raise
     return new
 
@@ -73,11 +73,11 @@ def update_user(user_id: str, **changes: Any) -> User:
             transaction.create(EmailClaim(email=email, user_id=user_id))
             transaction.delete(EmailClaim(email=found.email, user_id=user_id))
     except TransactionCancelled as error:
-        _refuse_taken(error, 1)
+        _refuse_taken(error.reasons[1])
         raise
     return found
 
 
-def _refuse_taken(error: TransactionCancelled, claim: int) -> None:
-    if isinstance(error.reasons[claim].error, AlreadyExists):
+def _refuse_taken(claim: CancellationReason) -> None:
+    if isinstance(claim.error, AlreadyExists):
         raise EmailTaken("Another user has this e-mail address.") from None

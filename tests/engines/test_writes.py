@@ -13,9 +13,10 @@ from singletable.errors import (
     StaleKeyError,
     TransactionCancelled,
 )
+from singletable.models.targets import stored_item
 from singletable.requests.retries import ATTEMPTS
 from singletable.testing.faults import Rival, inject
-from singletable.testing.invariants import check_fresh, read_raw
+from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, active_tasks, task, tasks, tasks_by_points
 
 
@@ -58,7 +59,7 @@ def test_save_replaces_what_is_there():
     """Derived keys follow."""
     created(points=1, title="t")
     task(points=2).save()
-    assert ("000002#0001", None) == (read_raw(task())["GSI1SK"]["S"], Task.get(project="p", number=1).title)
+    assert ("000002#0001", None) == (stored_item(task())["GSI1SK"]["S"], Task.get(project="p", number=1).title)
 
 
 def test_an_update_is_followed_by_derived_keys():
@@ -66,10 +67,10 @@ def test_an_update_is_followed_by_derived_keys():
     made = created(points=1, title="t")
     made.update(points=7, state=State.DONE, due=MOMENT)
     assert ([1], []) == (numbers(tasks_by_points("p", 7, 7)), numbers(active_tasks("p")))
-    assert "ttl" in read_raw(made)
+    assert "ttl" in stored_item(made)
     made.update(state=State.DOING, due=None)
     assert [1] == numbers(active_tasks("p"))
-    assert "ttl" not in read_raw(made)
+    assert "ttl" not in stored_item(made)
 
 
 def test_actions_are_followed_too():
@@ -95,10 +96,10 @@ def test_a_nested_action_on_a_source_is_followed_where_maps_compare():
     if on_dynalite():
         with pytest.raises(ConditionFailed, match="does not meet the condition of this update; nothing was written"):
             doc.update(actions=[Doc.place["city"].set("Basel")])
-        assert ("CITY#Bern", "Bern") == (read_raw(doc)["GSI1PK"]["S"], Doc.get(ident="1").place.city)
+        assert ("CITY#Bern", "Bern") == (stored_item(doc)["GSI1PK"]["S"], Doc.get(ident="1").place.city)
     else:
         doc.update(actions=[Doc.place["city"].set("Basel")])
-        assert ("CITY#Basel", "s") == (read_raw(doc)["GSI1PK"]["S"], doc.place.street)
+        assert ("CITY#Basel", "s") == (stored_item(doc)["GSI1PK"]["S"], doc.place.street)
 
 
 def test_an_update_creates_nothing():
@@ -109,7 +110,7 @@ def test_an_update_creates_nothing():
     task().delete()
     with pytest.raises(Task.DoesNotExist):
         made.update(title="t")
-    assert read_raw(made) is None
+    assert stored_item(made) is None
 
 
 def test_a_stale_update_is_derived_anew():
@@ -128,7 +129,7 @@ def test_stale_sums_both_count():
     second = Task.get(project="p", number=1)
     first.update(actions=[Task.points.add(10)])
     second.update(actions=[Task.points.add(100)])
-    assert (111, "000111#0001") == (second.points, read_raw(second)["GSI1SK"]["S"])
+    assert (111, "000111#0001") == (second.points, stored_item(second)["GSI1SK"]["S"])
 
 
 def test_writers_that_are_always_faster_end_in_an_error():

@@ -34,6 +34,6 @@ class ShopMachine(TableMachine, table=ShopTable):
 
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(max_examples=1000 if DEEP else 15, stateful_step_count=50 if DEEP else 25, deadline=None)
+TestLedger.settings = settings(max_examples=1000 if DEEP else 10, stateful_step_count=50 if DEEP else 25, deadline=None)
 TestShop = ShopMachine.TestCase
-TestShop.settings = settings(max_examples=1000 if DEEP else 15, stateful_step_count=50 if DEEP else 25, deadline=None)
+TestShop.settings = settings(max_examples=1000 if DEEP else 10, stateful_step_count=50 if DEEP else 25, deadline=None)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from singletable.errors import InvalidBatchError
 from singletable.models import plan
 from singletable.models.targets import TableSender, require_member
-from singletable.requests import Get, UnknownItem
+from singletable.requests import Get
 from singletable.requests.batch import Operation, fetch_items, identity, write_all
-from singletable.requests.results import unknown_item
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -116,8 +115,7 @@ class Batch:
                 taken += 1
                 yield operation
 
-        layout = self._table._layout_of()
-        primary = (layout.partition_name, layout.sort_name)
+        primary = self._table._layout_of().primary
         for chunk in write_all(TableSender(self._table), counted(), primary, workers=self._workers):
             for operation in chunk:
                 if operation.write is not None:
@@ -133,12 +131,11 @@ class Batch:
 
     def _delete(self, entity: Table) -> Operation:
         self._check(entity)
-        key = {name: {"S": text} for name, text in entity._stored_key().items()}
+        key = entity._key_item()
         return self._operation(entity, key, {"DeleteRequest": {"Key": key}})
 
     def _operation(self, entity: Table, item: Item, request: dict[str, Any], write: Any = None) -> Operation:
-        layout = self._table._layout_of()
-        return Operation(identity(item, (layout.partition_name, layout.sort_name)), request, entity, write)
+        return Operation(identity(item, self._table._layout_of().primary), request, entity, write)
 
     def _check(self, entity: Table) -> None:
         require_member(self._table, entity, InvalidBatchError)
@@ -170,20 +167,15 @@ def get_items(
     """
     if not requests:
         return []
-    layout = table._layout_of()
     items = fetch_items(
         TableSender(table),
         [request.params()["Key"] for request in requests],
-        (layout.partition_name, layout.sort_name),
+        table._layout_of().primary,
         consistent=any(request.consistent for request in requests) if consistent is None else consistent,
         workers=workers,
         subjects=requests,
     )
-    found = [None if item is None else request.target.load(item) for request, item in zip(requests, items, strict=True)]
-    for entity in found:
-        if isinstance(entity, UnknownItem):
-            raise unknown_item(entity)
-    return found
+    return [request.loaded(item) for request, item in zip(requests, items, strict=True)]
 
 
 class _Loading(Batch):

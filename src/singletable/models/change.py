@@ -21,6 +21,7 @@ from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.models.schema import PRIMARY, EntitySchema
 from singletable.models.timestamps import utcnow
+from singletable.requests.expressions import is_whole, still_holds
 from singletable.requests.types import Item
 from singletable.requests.values import check_value, same_value
 
@@ -46,9 +47,7 @@ class Change:
 
     def conditions(self) -> Iterator[PynamoCondition]:
         """The guards, as conditions."""
-        for name, value in self.guards.items():
-            path = Path([name])
-            yield path.does_not_exist() if value is None else path == value
+        return (still_holds(name, value) for name, value in self.guards.items())
 
     def holds_on(self, item: Item) -> bool:
         """Whether an item holds what the guards ask for."""
@@ -123,7 +122,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     """The action as it is sent; None for one that changes nothing."""
     stored = changed_attribute(action)
     name = schema.stored_names.get(stored)
-    whole = len(path_of(action).path) == 1 and "[" not in path_of(action).path[0]
+    whole = is_whole(path_of(action))
     _refuse_derived(schema, stored, name)
     for operand in _values_in(action):
         check_value(schema.name, name or stored, operand.value)
@@ -159,7 +158,9 @@ def _refuse_derived(schema: EntitySchema, stored: str, name: str | None) -> None
         )
     expiry = schema.expiry.stored_name if schema.expiry else None
     if stored == expiry or stored in schema.layout.key_names or stored == schema.layout.type_name:
-        sources = ", ".join(schema.key_sources)
+        # An index key is made of its own key's attributes; the type and the expiry are told with all of them.
+        own = [key.sources for key in schema.keys.values() if stored in schema.layout.names_at(key.index)]
+        sources = ", ".join(own[0] if own else schema.key_sources)
         raise StaleKeyError(
             f"{schema.name}: {stored!r} is derived, and follows the attributes that it is made of.",
             remedy=f"Update those ({sources})." if sources else "",

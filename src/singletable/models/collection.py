@@ -52,6 +52,9 @@ class Collection(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter((*self._entities, *self._added))
 
+    def __repr__(self) -> str:
+        return f"<collection of {', '.join(map(repr, self)) or 'nothing'}>"
+
     def __len__(self) -> int:
         return len(self._entities) + len(self._added)
 

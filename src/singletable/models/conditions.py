@@ -20,7 +20,7 @@ from singletable.errors import InvalidConditionError, NotProjectedError, Unexpec
 from singletable.keys import CompositeKey, Condition
 from singletable.models.attributes import from_key, to_key
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import comparisons_of, paths_of
+from singletable.requests.expressions import comparisons_of, is_whole, paths_of, top_name
 from singletable.requests.types import Target
 
 __all__ = ["check_condition", "check_filter", "read_question"]
@@ -149,7 +149,7 @@ def attribute_of(schema: EntitySchema, path: Path) -> str | None:
     Raises:
         InvalidConditionError: The path was made from another entity's attribute.
     """
-    stored = path.path[0].partition("[")[0]
+    stored = top_name(path)
     name = schema.stored_names.get(stored)
     given = path.attribute
     # Only a whole attribute can be told apart; a nested path does not say whose it is.
@@ -178,7 +178,7 @@ def check_condition(schema: EntitySchema, condition: PynamoCondition | None) -> 
         )
     check_operands(schema, condition)
     for path in paths_of(condition):
-        if path.path[0] not in (*schema.layout.key_names, schema.layout.type_name):
+        if top_name(path) not in (*schema.layout.key_names, schema.layout.type_name):
             attribute_of(schema, path)
 
 
@@ -190,7 +190,7 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
     """
     for part in comparisons_of(condition):
         path, *others = part.values
-        whole = isinstance(path, Path) and len(path.path) == 1 and "[" not in path.path[0]
+        whole = isinstance(path, Path) and is_whole(path)
         attribute = path.attribute if isinstance(path, Path) else None
         confused = [each for each in others if isinstance(each, Value) and attribute is not None]
         if any(each.attr_type not in (attribute.attr_type, NULL) for each in confused):  # type: ignore[union-attr]
@@ -228,7 +228,7 @@ def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondit
         )
     check_operands(schema, filter)
     for path in paths_of(filter):
-        stored = path.path[0].partition("[")[0]
+        stored = top_name(path)
         if not scanning and stored in (target.partition_name, target.sort_name):
             raise InvalidConditionError(
                 f"The filter names {stored!r}, a key that the query is on; DynamoDB refuses that.",

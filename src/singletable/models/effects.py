@@ -24,6 +24,7 @@ from pynamodb.expressions.operand import (
 from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveAction, SetAction
 
 from singletable.errors import InvalidValueError
+from singletable.requests.expressions import top_name
 from singletable.requests.types import Item
 from singletable.requests.values import DIGITS, number_text
 
@@ -41,13 +42,13 @@ def path_of(action: Action) -> Path:
 
 def changed_attribute(action: Action) -> str:
     """The stored name of the top-level attribute that an action changes."""
-    return str(_steps(path_of(action))[0])
+    return top_name(path_of(action))
 
 
 def read_attributes(action: Action) -> frozenset[str]:
     """The stored names of the attributes whose old values decide the result of an action."""
     operands = action.values[1:]
-    found = {str(_steps(each)[0]) for operand in operands for each in _paths(operand)}
+    found = {top_name(each) for operand in operands for each in _paths(operand)}
     if isinstance(action, (AddAction, DeleteAction)) or len(_steps(path_of(action))) > 1:
         found.add(changed_attribute(action))
     return frozenset(found)

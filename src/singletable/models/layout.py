@@ -55,10 +55,15 @@ class TableLayout:
     indexes: Mapping[str, IndexLayout]
     raw: bool = False
 
+    @property
+    def primary(self) -> tuple[str, str]:
+        """The stored names of the table's own key."""
+        return self.partition_name, self.sort_name
+
     def names_at(self, index: str | None) -> tuple[str, str | None]:
         """The stored names of the partition and the sort key of the table, or of one index."""
         if index is None:
-            return self.partition_name, self.sort_name
+            return self.primary
         return self.indexes[index].partition_name, self.indexes[index].sort_name
 
     @property

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from singletable.errors import (
     AlreadyExists,
-    ConcurrentUpdateError,
     ConditionFailed,
     KeyChangeError,
     TransactionCancelled,
@@ -16,6 +15,7 @@ from singletable.errors import (
 from singletable.models import plan
 from singletable.models.change import assignments
 from singletable.models.transaction import Transaction
+from singletable.models.writes import too_contended
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
@@ -45,7 +45,7 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
                 continue
         vars(entity).update(vars(known))
         return result
-    raise _too_contended(entity)
+    raise too_contended(entity)
 
 
 def _differences(before: Item, after: WritableItem) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
             raise
         vars(entity).update(vars(new))
         return
-    raise _too_contended(entity)
+    raise too_contended(entity)
 
 
 def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
@@ -105,11 +105,3 @@ def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
     transaction.create(new)
     transaction.delete(old, condition=plan.unchanged(old))
     return transaction, new
-
-
-def _too_contended(entity: WritableItem) -> ConcurrentUpdateError:
-    return ConcurrentUpdateError(
-        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; nothing was written.",
-        remedy="Try again later, or let fewer writers change one item.",
-        entity=type(entity).__name__,
-    )

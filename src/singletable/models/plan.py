@@ -7,8 +7,6 @@ method of an entity that has its name does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -23,6 +21,7 @@ from singletable.models.effects import evolve
 from singletable.models.schema import EntitySchema
 from singletable.models.targets import TableSender
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
+from singletable.requests.expressions import all_of, still_holds
 from singletable.requests.types import Item
 from singletable.requests.values import check_item
 from singletable.requests.write import Check, Delete, Put, Update
@@ -80,7 +79,7 @@ def save(entity: T, condition: PynamoCondition | None = None, *, add_version_con
         request=Put(
             sender=TableSender(entity._table_class()),
             item=item,
-            condition=_all(condition, _expected(entity, version) if add_version_condition else None),
+            condition=all_of(condition, _expected(entity, version) if add_version_condition else None),
         ),
     )
 
@@ -135,7 +134,6 @@ def update_actions(
         )
     if change.after is not None and entity._raw is not None:
         check_item(entity, change.after)
-    key: Item = {name: {"S": text} for name, text in entity._stored_key().items()}
     return UpdateWrite(
         entity=entity,
         actions=actions,
@@ -145,9 +143,9 @@ def update_actions(
         condition=condition,
         request=Update(
             sender=TableSender(entity._table_class()),
-            key=key,
+            key=entity._key_item(),
             actions=change.actions,
-            condition=_all(
+            condition=all_of(
                 must_exist(schema),
                 *change.conditions(),
                 _expected(entity, version) if add_version_condition else None,
@@ -180,8 +178,8 @@ def delete(
         condition=condition,
         request=Delete(
             sender=TableSender(entity._table_class()),
-            key={name: {"S": text} for name, text in entity._stored_key().items()},
-            condition=_all(condition, expected),
+            key=entity._key_item(),
+            condition=all_of(condition, expected),
         ),
     )
 
@@ -200,7 +198,7 @@ def check(entity: T, condition: PynamoCondition | None = None) -> CheckWrite[T]:
         condition=condition,
         request=Check(
             sender=TableSender(entity._table_class()),
-            key={name: {"S": text} for name, text in entity._stored_key().items()},
+            key=entity._key_item(),
             condition=required,
         ),
     )
@@ -221,8 +219,7 @@ def unchanged(entity: StoredItem) -> PynamoCondition:
     known: Mapping[str, Any] = entity._known()
     names = [attribute.attr_name for attribute in schema.attributes.values()]
     for name in dict.fromkeys((*names, *entity.extra_attributes)):
-        path, raw = Path([name]), known.get(name)
-        required &= path.does_not_exist() if raw is None else path == raw
+        required &= still_holds(name, known.get(name))
     return required
 
 
@@ -245,11 +242,4 @@ def _expected(entity: StoredItem, version: int | None) -> PynamoCondition | None
     schema = entity._schema_of()
     if schema.version is None:
         return None
-    path = Path([schema.attributes[schema.version].attr_name])
-    found: PynamoCondition = path.does_not_exist() if version is None else path == {"N": str(version)}
-    return found
-
-
-def _all(*conditions: PynamoCondition | None) -> PynamoCondition | None:
-    given = [condition for condition in conditions if condition is not None]
-    return reduce(and_, given) if given else None
+    return still_holds(schema.attributes[schema.version].attr_name, None if version is None else {"N": str(version)})

@@ -204,7 +204,7 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _derive(self, derived: Mapping[str, str | None]) -> None:
         layout = self._layout_of()
-        self._refuse_other_key({name: derived[name] for name in (layout.partition_name, layout.sort_name)})
+        self._refuse_other_key({name: derived[name] for name in layout.primary})
         for name, attribute in self.get_attributes().items():
             if attribute.attr_name in derived:
                 self.attribute_values[name] = derived[attribute.attr_name]
@@ -220,8 +220,7 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _remember(self, item: Item) -> None:
         """Keep what is stored now."""
-        layout = self._layout_of()
-        key = {name: item.get(name, {}).get("S") for name in (layout.partition_name, layout.sort_name)}
+        key = {name: item.get(name, {}).get("S") for name in self._layout_of().primary}
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
         self._raw = item
 
@@ -268,8 +267,7 @@ class StoredItem(Model, metaclass=TableMeta):
             self._raw = None
             return
         layout, schema = self._layout_of(), self._schema_of()
-        key = {name: {"S": text} for name, text in self._stored_key().items()}
-        self.deserialize({**after, **key, layout.type_name: {"S": schema.discriminator}})
+        self.deserialize({**after, **self._key_item(), layout.type_name: {"S": schema.discriminator}})
         if not read:
             self._raw = None
 
@@ -282,6 +280,10 @@ class StoredItem(Model, metaclass=TableMeta):
         key = {layout.partition_name: partition, layout.sort_name: str(sort)}
         self._refuse_other_key(key)
         return key
+
+    def _key_item(self) -> Item:
+        """The same, as a request has it."""
+        return {name: {"S": text} for name, text in self._stored_key().items()}
 
     def _get_hash_range_key_serialized_values(self) -> tuple[Any, Any | None]:
         key, layout = self._stored_key(), self._layout_of()

@@ -16,9 +16,10 @@ from singletable.requests.sending import send
 from singletable.requests.types import Item, Params, Target, UnknownItem
 
 if TYPE_CHECKING:
+    from singletable.models.stored import StoredItem
     from singletable.models.table import Table
 
-__all__ = ["TableSender", "collection_target", "load", "require_member", "target_of", "whole_table"]
+__all__ = ["TableSender", "collection_target", "load", "require_member", "stored_item", "target_of", "whole_table"]
 
 T = TypeVar("T", bound="Table")
 
@@ -67,6 +68,16 @@ def require_member(table: type[Table], entity: Any, error: type[SingletableError
             f"{what} is no entity of {table.__name__}.",
             remedy="Give instances: " + ", ".join(schema.name for schema in table._schemas().values()) + ".",
         )
+
+
+def stored_item(entity: StoredItem) -> Item | None:
+    """The item under an entity's primary key as it is stored now; None where there is none.
+
+    DynamoDB sends it with a failed condition; other servers may not.
+    """
+    sender = TableSender(entity._table_class())
+    params = {"TableName": sender.table_name, "Key": entity._key_item(), "ConsistentRead": True}
+    return sender.send("GetItem", params).get("Item") or None
 
 
 def whole_table(table: type[Table], entities: Sequence[type[T]]) -> Target[T]:
@@ -128,7 +139,7 @@ def _target(table: type[Table], entities: Sequence[type[T]], key: CompositeKey) 
         sender=TableSender(table),
         partition_name=partition_name,
         sort_name=sort_name,
-        primary=(layout.partition_name, layout.sort_name),
+        primary=layout.primary,
         # Only a projection of everything also holds what no model knows.
         whole=projected is None,
         projected=projected,

@@ -11,16 +11,15 @@ from botocore.exceptions import ClientError
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 
-from singletable.errors import ConcurrentUpdateError, InvalidTransactionError, SingletableError, TransactionCancelled
+from singletable.errors import InvalidTransactionError, SingletableError, TransactionCancelled
 from singletable.models import plan
-from singletable.models.targets import TableSender, load, require_member
-from singletable.models.writes import Write, stored_item
-from singletable.requests import Get, UnknownItem
+from singletable.models.targets import TableSender, load, require_member, stored_item
+from singletable.models.writes import Write, too_contended
+from singletable.requests import Get
 from singletable.requests.batch import identity
-from singletable.requests.results import unknown_item
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, error_code, retried
-from singletable.requests.transaction import TransactGet, TransactWrite, key_in, new_token
+from singletable.requests.transaction import TransactGet, TransactWrite, new_token
 from singletable.requests.types import Item, Params
 
 if TYPE_CHECKING:
@@ -88,11 +87,11 @@ class Transaction:
     def create(self, *entities: StoredItem) -> None:
         """Put entities that must not be there yet."""
         for entity in entities:
-            self._add(entity, lambda entity=entity: plan.create(entity))
+            self._writes.append(plan.create(self._mine(entity)))
 
     def put(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Put an entity, replacing what is there."""
-        self._add(entity, lambda: plan.save(entity, condition))
+        self._writes.append(plan.save(self._mine(entity), condition))
 
     save = put
     """PynamoDB's name for it."""
@@ -105,19 +104,19 @@ class Transaction:
         **values: Any,
     ) -> None:
         """Change attributes of a stored entity, by values or by actions."""
-        self._add(entity, lambda: plan.update(entity, actions, condition, **values))
+        self._writes.append(plan.update(self._mine(entity), actions, condition, **values))
 
     def delete(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Delete an entity."""
-        self._add(entity, lambda: plan.delete(entity, condition))
+        self._writes.append(plan.delete(self._mine(entity), condition))
 
     def check(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Go through only if a condition holds on an entity that is not written; that it exists, if none is given."""
-        self._add(entity, lambda: plan.check(entity, condition))
+        self._writes.append(plan.check(self._mine(entity), condition))
 
-    def _add(self, entity: StoredItem, make: Any) -> None:
+    def _mine(self, entity: StoredItem) -> StoredItem:
         require_member(self._table, entity, InvalidTransactionError)
-        self._writes.append(make())
+        return entity
 
     # --- sending it ---------------------------------------------------------------
 
@@ -156,13 +155,19 @@ class Transaction:
                 for write in writes:
                     write.finish(None)
                 return
-        raise _cancelled([_contended(position, write) for position, write in enumerate(writes)])
+        contended = [(write, too_contended(write.entity)) for write in writes]
+        raise _cancelled(
+            [
+                CancellationReason(position, write.verb, write.entity, "TransactionConflict", error)
+                for position, (write, error) in enumerate(contended)
+            ]
+        )
 
     def _request(self, writes: Sequence[Write[Any]], token: str) -> TransactWrite:
-        primary = self._primary
+        primary = self._table._layout_of().primary
         seen: dict[tuple[str, ...], Write[Any]] = {}
         for write in writes:
-            key = identity(key_in(write.request, primary), primary)
+            key = identity(write.request.named, primary)
             if key in seen:
                 raise InvalidTransactionError(
                     f"The transaction has two operations on {write.entity!r}: a {seen[key].verb} and a {write.verb}.",
@@ -172,37 +177,30 @@ class Transaction:
             seen[key] = write
         return TransactWrite(TableSender(self._table), [write.request for write in writes], token)
 
-    @property
-    def _primary(self) -> tuple[str, str]:
-        layout = self._table._layout_of()
-        return layout.partition_name, layout.sort_name
-
     def _judge(
         self, writes: Sequence[Write[Any]], error: ClientError
     ) -> tuple[list[Write[Any]] | None, list[CancellationReason]]:
         """The writes to send again, or None if there is no use; and why the transaction was cancelled."""
         again: list[Write[Any]] = []
         reasons: list[CancellationReason] = []
-        hopeless = False
         told = cancellation_reasons(error) or [{"Code": "None"}] * len(writes)
         for position, (write, reason) in enumerate(zip(writes, told, strict=True)):
             code = None if reason.get("Code") in (None, "None") else str(reason["Code"])
             verdict: Any = write
             standing: Item | None = None
             if code == "ConditionalCheckFailed":
-                standing = reason.get("Item") or stored_item(write)
+                standing = reason.get("Item") or stored_item(write.entity)
                 verdict = write.judge(standing, retried=retried(error)) or write
             elif code is not None and code not in _PASSING:
                 verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
             failed = isinstance(verdict, Exception)
-            hopeless = hopeless or failed
             again.append(write if failed else verdict)
             found = load(self._table, standing) if standing else None
             reasons.append(
                 CancellationReason(position, write.verb, write.entity, code, verdict if failed else None, found)
             )
-        if all(reason.code is None for reason in reasons):
-            hopeless = True
+        # Nothing is to be gained where one is refused for good, or where DynamoDB blames none.
+        hopeless = any(reason.error for reason in reasons) or not any(reason.code for reason in reasons)
         return (None if hopeless else again), reasons
 
     def __enter__(self) -> Transaction:
@@ -216,11 +214,6 @@ class Transaction:
 
     def __len__(self) -> int:
         return len(self._writes)
-
-
-def _contended(position: int, write: Write[Any]) -> CancellationReason:
-    error = ConcurrentUpdateError(f"{write.entity!r}: other writers were in the way at each of {ATTEMPTS} attempts.")
-    return CancellationReason(position, write.verb, write.entity, "TransactionConflict", error)
 
 
 def _cancelled(reasons: Sequence[CancellationReason]) -> TransactionCancelled:
@@ -248,8 +241,7 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
     if not requests:
         return []
     keys = [request.params()["Key"] for request in requests]
-    layout = table._layout_of()
-    primary = (layout.partition_name, layout.sort_name)
+    primary = table._layout_of().primary
     if len({identity(key, primary) for key in keys}) < len(keys):
         raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
     reading = TransactGet(TableSender(table), keys)
@@ -265,15 +257,8 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
             if not codes or any(code not in (None, "None", *_PASSING) for code in codes):
                 raise _unreadable(requests, codes) from error
         else:
-            return [_loaded(request, item) for request, item in zip(requests, items, strict=True)]
+            return [request.loaded(item) for request, item in zip(requests, items, strict=True)]
     raise _unreadable(requests, ["TransactionConflict"] * len(requests))
-
-
-def _loaded(request: Get[Any], item: Item | None) -> Any:
-    entity = None if item is None else request.target.load(item)
-    if isinstance(entity, UnknownItem):
-        raise unknown_item(entity)
-    return entity
 
 
 def _unreadable(requests: Sequence[Get[Any]], codes: Sequence[str | None]) -> TransactionCancelled:

@@ -12,6 +12,8 @@ from pynamodb.expressions.update import Action
 
 from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFailed, SingletableError
 from singletable.models.change import Change
+from singletable.models.effects import changed_attribute
+from singletable.models.targets import stored_item
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import error_code, retried, standing_item
 from singletable.requests.types import Item, Params
@@ -21,7 +23,16 @@ from singletable.requests.write import WriteRequest
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
 
-__all__ = ["CheckWrite", "CreateWrite", "DeleteWrite", "SaveWrite", "UpdateWrite", "Write", "send_write"]
+__all__ = [
+    "CheckWrite",
+    "CreateWrite",
+    "DeleteWrite",
+    "SaveWrite",
+    "UpdateWrite",
+    "Write",
+    "send_write",
+    "too_contended",
+]
 
 T = TypeVar("T", bound="StoredItem")
 
@@ -40,7 +51,7 @@ class Write(Generic[T]):
 
     verb: ClassVar[str]
 
-    entity: T = attrs.field(eq=False)
+    entity: T
     request: WriteRequest
     version: int | None = None
     locked: bool = True
@@ -118,7 +129,7 @@ class SaveWrite(Write[T]):
 
     verb: ClassVar[str] = "save"
 
-    written: T = attrs.field(eq=False)
+    written: T
     item: Item
 
     def was_applied(self, standing: Item | None) -> bool:
@@ -204,7 +215,7 @@ class UpdateWrite(Write[T]):
         after = self.change.after
         if standing is None or after is None:
             return False
-        touched = {action.values[0].path[0].partition("[")[0] for action in self.change.actions}  # type: ignore[attr-defined]
+        touched = {changed_attribute(action) for action in self.change.actions}
         stamped = self.entity._schema_of().stamps or self.change.guards or self.version is not None
         return bool(stamped) and all(same_value(standing.get(name), after.get(name)) for name in touched)
 
@@ -230,7 +241,7 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
                 continue
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            standing = standing_item(error) or stored_item(write)
+            standing = standing_item(error) or stored_item(write.entity)
             verdict = write.judge(standing, retried=retried(error))
             if isinstance(verdict, SingletableError):
                 verdict.cause = error  # type: ignore[attr-defined]  # as PynamoDB's errors have it
@@ -242,22 +253,13 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
         else:
             write.finish(answer.get("Attributes"))
             return answer
-    raise too_contended(write)
+    raise too_contended(write.entity)
 
 
-def stored_item(write: Write[Any]) -> Item | None:
-    """What is stored under a write's key. DynamoDB sends it with the failure; other servers may not."""
-    entity = write.entity
-    key = {name: {"S": text} for name, text in entity._stored_key().items()}
-    sender = write.request.sender
-    answer = sender.send("GetItem", {"TableName": sender.table_name, "Key": key, "ConsistentRead": True})
-    return answer.get("Item") or None
-
-
-def too_contended(write: Write[Any]) -> ConcurrentUpdateError:
-    """The error for a write whose keys were derived anew again and again."""
+def too_contended(entity: StoredItem) -> ConcurrentUpdateError:
+    """The error for a write in whose way other writers were every time."""
     return ConcurrentUpdateError(
-        f"{write.entity!r} was changed by other writers at each of {ATTEMPTS} attempts; nothing was written.",
+        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; nothing was written.",
         remedy="Try again later, or let fewer writers change one item.",
-        entity=write.entity._schema_of().name,
+        entity=type(entity).__name__,
     )

@@ -14,6 +14,7 @@ from singletable.models.conditions import check_condition
 from singletable.models.moving import move, mutate
 from singletable.models.stored import StoredItem
 from singletable.models.writes import send_write
+from singletable.requests.expressions import all_of
 from singletable.requests.values import check_item
 
 __all__ = ["WritableItem"]
@@ -143,9 +144,7 @@ class WritableItem(StoredItem):
         """
         check_condition(self._schema_of(), condition)
         change = plan_change(self, actions)
-        required = plan.must_exist(self._schema_of())
-        for each in (*change.conditions(), condition):
-            required = required if each is None else required & each
+        required = all_of(plan.must_exist(self._schema_of()), *change.conditions(), condition)
         self._pending = lambda: self._assume(change.after)
         return super().get_update_kwargs_from_instance(list(change.actions), required, *args, **kwargs)
 

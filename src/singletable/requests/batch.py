@@ -147,17 +147,14 @@ def _finished(
     """Wait for a request, and yield what it did. One that was not finished ends the batch, once the others are."""
     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
     undone: list[Operation] = []
-    for future in done:
-        chunk = under_way.pop(future)
-        left = future.result()
-        yield [operation for operation in chunk if operation not in left]
-        undone += left
-    if undone:
-        for future, chunk in under_way.items():
-            left = future.result()
+    while done:
+        for future in done:
+            chunk, left = under_way.pop(future), future.result()
+            keys = {operation.key for operation in left}
+            yield [operation for operation in chunk if operation.key not in keys]
             undone += left
-            yield [operation for operation in chunk if operation not in left]
-        under_way.clear()
+        done = set(under_way) if undone else set()
+    if undone:
         raise BatchIncomplete(
             f"{name}: DynamoDB left {len(undone):,} items unprocessed after {_ATTEMPTS} attempts.",
             remedy="The table is throttled: send less at once, or raise its capacity. The error's fields unprocessed"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import attrs
@@ -13,7 +15,17 @@ from pynamodb.expressions.operand import Path, _Operand
 from singletable.keys import KeyRange
 from singletable.requests.types import Params
 
-__all__ = ["SORT_CONDITIONS", "Placeholders", "comparisons_of", "key_condition", "paths_of"]
+__all__ = [
+    "SORT_CONDITIONS",
+    "Placeholders",
+    "all_of",
+    "comparisons_of",
+    "is_whole",
+    "key_condition",
+    "paths_of",
+    "still_holds",
+    "top_name",
+]
 
 SORT_CONDITIONS = {
     "=": "{name} = {0}",
@@ -63,6 +75,29 @@ class Placeholders:
         if self.values:
             arguments["ExpressionAttributeValues"] = dict(self.values)
         return arguments
+
+
+def top_name(path: Path) -> str:
+    """The stored name of the top-level attribute that a path begins with."""
+    return str(path.path[0].partition("[")[0])
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a path is a whole attribute, and not something inside one."""
+    return len(path.path) == 1 and "[" not in path.path[0]
+
+
+def still_holds(name: str, value: dict[str, Any] | None) -> PynamoCondition:
+    """The condition that an attribute is stored with a value such as `{"S": "x"}`; None for one that must not be."""
+    path = Path([name])
+    condition: PynamoCondition = path.does_not_exist() if value is None else path == value
+    return condition
+
+
+def all_of(*conditions: PynamoCondition | None) -> PynamoCondition | None:
+    """The conjunction of those conditions that are given; None where none is."""
+    given = [condition for condition in conditions if condition is not None]
+    return reduce(and_, given) if given else None
 
 
 def key_condition(

@@ -11,7 +11,7 @@ from singletable.keys import KeyRange
 from singletable.requests.explanation import Explanation
 from singletable.requests.query import Query
 from singletable.requests.results import unknown_item
-from singletable.requests.types import E, Params, Target, UnknownItem
+from singletable.requests.types import E, Item, Params, Target, UnknownItem
 
 __all__ = ["Get"]
 
@@ -68,10 +68,15 @@ class Get(Generic[E]):
 
     def one_or_none(self) -> E | None:
         """The item, or None where there is none."""
-        answer = self.target.sender.send("GetItem", self.params())
-        if not answer.get("Item"):
-            return None
-        entity = self.target.load(answer["Item"])
+        return self.loaded(self.target.sender.send("GetItem", self.params()).get("Item"))
+
+    def loaded(self, item: Item | None) -> E | None:
+        """What an answer of DynamoDB's holds, whichever operation brought it; None where there is none.
+
+        Raises:
+            UnknownItemError: It is of no type that the table knows.
+        """
+        entity = self.target.load(item) if item else None
         if isinstance(entity, UnknownItem):
             raise unknown_item(entity)
         return entity

@@ -10,7 +10,7 @@ import attrs
 
 from singletable.errors import InvalidTransactionError
 from singletable.requests.types import Item, Params, Sender
-from singletable.requests.write import Put, WriteRequest
+from singletable.requests.write import WriteRequest
 
 __all__ = ["TRANSACTION_BYTES", "TRANSACTION_LIMIT", "TransactGet", "TransactWrite", "new_token"]
 
@@ -96,12 +96,6 @@ class TransactGet:
         """Send it; the items in the order of the keys, None for one that does not exist."""
         answer = self.sender.send("TransactGetItems", self.params())
         return [each.get("Item") or None for each in answer["Responses"]]
-
-
-def key_in(write: WriteRequest, primary: tuple[str, ...]) -> Item:
-    """The primary key of what a request writes."""
-    item: Item = write.item if isinstance(write, Put) else write.key  # type: ignore[attr-defined]  # all others have one
-    return {name: item[name] for name in primary}
 
 
 def _check_count(count: int, what: str) -> None:

@@ -59,9 +59,13 @@ class WriteRequest:
 
     def size(self) -> int:
         """About how many bytes it counts for against a transaction's limit."""
-        params = self.transact_params()
-        values = params.get("ExpressionAttributeValues", {})
-        return item_size(params.get("Item") or params["Key"]) + sum(map(value_size, values.values()))
+        values = self.transact_params().get("ExpressionAttributeValues", {})
+        return item_size(self.named) + sum(map(value_size, values.values()))
+
+    @property
+    def named(self) -> Item:
+        """What names the item: it itself, or its key."""
+        raise NotImplementedError
 
     def _arguments(self, placeholders: Placeholders) -> Params:
         raise NotImplementedError
@@ -76,18 +80,33 @@ class Put(WriteRequest):
 
     item: Item = attrs.field(repr=False)
 
+    @property
+    def named(self) -> Item:
+        return self.item
+
     def _arguments(self, placeholders: Placeholders) -> Params:
         return {"Item": self.item}
 
 
 @attrs.frozen(kw_only=True)
-class Update(WriteRequest):
+class _Keyed(WriteRequest):
+    key: Item = attrs.field(repr=False)
+
+    @property
+    def named(self) -> Item:
+        return self.key
+
+    def _arguments(self, placeholders: Placeholders) -> Params:
+        return {"Key": self.key}
+
+
+@attrs.frozen(kw_only=True)
+class Update(_Keyed):
     """Change attributes of the item under `key`, by PynamoDB's update `actions`."""
 
     operation: ClassVar[str] = "UpdateItem"
     place: ClassVar[str] = "Update"
 
-    key: Item = attrs.field(repr=False)
     actions: Sequence[Action] = attrs.field(repr=False)
 
     def params(self) -> Params:
@@ -100,26 +119,16 @@ class Update(WriteRequest):
 
 
 @attrs.frozen(kw_only=True)
-class Delete(WriteRequest):
+class Delete(_Keyed):
     """Delete the item under `key`."""
 
     operation: ClassVar[str] = "DeleteItem"
     place: ClassVar[str] = "Delete"
 
-    key: Item = attrs.field(repr=False)
-
-    def _arguments(self, placeholders: Placeholders) -> Params:
-        return {"Key": self.key}
-
 
 @attrs.frozen(kw_only=True)
-class Check(WriteRequest):
+class Check(_Keyed):
     """Let a transaction fail unless the condition holds on the item under `key`."""
 
     operation: ClassVar[str] = "TransactWriteItems"
     place: ClassVar[str] = "ConditionCheck"
-
-    key: Item = attrs.field(repr=False)
-
-    def _arguments(self, placeholders: Placeholders) -> Params:
-        return {"Key": self.key}

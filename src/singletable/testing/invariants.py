@@ -11,7 +11,7 @@ from singletable.requests import UnknownItem
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
-__all__ = ["check_fresh", "read_raw", "scan_raw", "stale_attributes"]
+__all__ = ["check_fresh", "scan_raw", "stale_attributes"]
 
 
 def stale_attributes(table: type[Table], item: Item) -> list[str]:
@@ -66,11 +66,3 @@ def scan_raw(table: type[Table]) -> Iterator[Item]:
         start = answer.get("LastEvaluatedKey")
         if not start:
             return
-
-
-def read_raw(entity: Table) -> Item | None:
-    """The item under an entity's primary key as DynamoDB sends it; None where there is none."""
-    sender = TableSender(entity._table_class())
-    key = {name: {"S": text} for name, text in entity._stored_key().items()}
-    answer = sender.send("GetItem", {"TableName": sender.table_name, "Key": key, "ConsistentRead": True})
-    return answer.get("Item") or None

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pynamodb.attributes import NumberAttribute
 
 from singletable.engine import embedded
-from singletable.errors import AlreadyExists, ItemDoesNotExist, SingletableError, StaleKeyError, TransactionCancelled
+from singletable.errors import (
+    AlreadyExists,
+    ConcurrentUpdateError,
+    InvalidValueError,
+    ItemDoesNotExist,
+    TransactionCancelled,
+)
 from singletable.models import Table
 from singletable.models.attributes import DecimalAttribute, IntegerAttribute
 from singletable.models.schema import EntitySchema
+from singletable.models.targets import stored_item
 from singletable.patterns import patterns_of
 from singletable.requests.types import Item
 from singletable.requests.values import canonical
 from singletable.testing.instances import entities, values_of
-from singletable.testing.invariants import check_fresh, read_raw, scan_raw
+from singletable.testing.invariants import check_fresh, scan_raw
 from singletable.testing.oracle import stored_attributes
 from singletable.testing.properties import check_pattern
 
@@ -62,6 +69,7 @@ class TableMachine(RuleBasedStateMachine):
         self._stack.enter_context(embedded(self.table))
         self._model: dict[tuple[Any, ...], Item] = {}
         self._held: list[Table] = []
+        self._asked = 0
         self._patterns = patterns_of(self.table)
         self._schemas = sorted(self.table._schemas().values(), key=lambda schema: schema.name)
 
@@ -117,7 +125,7 @@ class TableMachine(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(names))
         stored = schema.attributes[name].attr_name
 
-        def after(before: Item) -> Item | None:
+        def after(before: Item) -> Item:
             old = before.get(stored)
             count = 1 + (schema.attributes[name].deserialize(old["N"]) if old else 0)
             return {**before, stored: canonical({"N": schema.attributes[name].serialize(count)})}
@@ -189,28 +197,50 @@ class TableMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def transact(self, data: st.DataObject) -> None:
-        """A transaction of creates, which goes through as a whole or not at all."""
-        made = {self._identity(each): each for each in (self._new(data) for _ in range(data.draw(st.integers(1, 3))))}
-        taken = [identity in self._model for identity in made]
+        """A transaction of creates, updates, deletes and checks, which goes through as a whole or not at all."""
+        chosen: dict[tuple[Any, ...], tuple[str, Table, dict[str, Any]]] = {}
+        for _ in range(data.draw(st.integers(1, 4))):
+            verb, entity = "create", self._new(data)
+            changes: dict[str, Any] = {}
+            stale = data.draw(st.booleans())
+            if self._held and stale:
+                verb, entity = data.draw(st.sampled_from(("update", "delete", "check"))), self._pick(data)
+                changes = self._changes(data, entity) if verb == "update" else {}
+                if entity._schema_of().version is not None or (verb == "update" and not changes):
+                    continue
+            chosen.setdefault(self._identity(entity), (verb, entity, changes))
+        there = {identity: identity in self._model for identity in chosen}
+        refused = [
+            there[identity] if verb == "create" else verb != "delete" and not there[identity]
+            for identity, (verb, _, _) in chosen.items()
+        ]
         try:
             with self.table.transaction() as transaction:
-                transaction.create(*made.values())
+                for verb, entity, changes in chosen.values():
+                    getattr(transaction, verb)(entity, **changes)
         except TransactionCancelled as error:
             blamed = [reason.code is not None for reason in error.reasons]
-            if taken != blamed:
-                raise AssertionError(f"the transaction blames others than those that were there: {error}") from error
-            for each in made.values():
-                self._compare(each)
+            if refused != blamed:
+                raise AssertionError(f"the transaction blames others than those in its way: {error}") from error
+            for _, entity, _ in chosen.values():
+                self._compare(entity)
             return
-        assert not any(taken), "a transaction created what was there"
-        for each in made.values():
-            self._wrote(each)
+        assert not any(refused), "a transaction went through that could not"
+        for identity, (verb, entity, changes) in chosen.items():
+            if verb == "delete":
+                self._gone(entity)
+            elif verb == "create":
+                self._wrote(entity)
+            elif verb == "update":
+                entity.refresh(consistent_read=True)
+                self._expect_written(entity, _with(entity, self._model[identity], changes))
 
-    @precondition(lambda self: self._patterns)
-    @rule(data=st.data())
-    def ask(self, data: st.DataObject) -> None:
-        """One access pattern, against what is stored."""
-        check_pattern(data.draw(st.sampled_from(self._patterns)), self._stored())
+    @invariant()
+    def an_access_pattern_answers(self) -> None:
+        """After each step the next one of them, against what is stored."""
+        if self._patterns:
+            self._asked += 1
+            check_pattern(self._patterns[self._asked % len(self._patterns)], self._stored())
 
     def teardown(self) -> None:
         """All access patterns, and every item."""
@@ -268,7 +298,7 @@ class TableMachine(RuleBasedStateMachine):
         values = schema.to_keys({name: getattr(entity, name) for name in schema.primary.attributes})
         return (schema.declared_by["key"].__name__, *values.values())
 
-    def _updating(self, held: Table, write: Callable[[], Any], after: Callable[[Item], Item | None]) -> None:
+    def _updating(self, held: Table, write: Callable[[], Any], after: Callable[[Item], Item]) -> None:
         """An update through a stale instance: it works on what is stored now, or says that there is nothing."""
         identity = self._identity(held)
         before = self._model.get(identity)
@@ -277,23 +307,22 @@ class TableMachine(RuleBasedStateMachine):
             return
         try:
             write()
-        except SingletableError as error:
+        except (ConcurrentUpdateError, InvalidValueError) as error:
             # A version that is another now, a sum too wide for its key: refused, and nothing is written.
-            if isinstance(error, StaleKeyError):
+            if isinstance(error, ConcurrentUpdateError) and held._schema_of().version is None:
                 raise
             self._compare(held)
             return
-        expected = after(before)
-        stamps = {held._schema_of().attributes[name].attr_name for name in self._uncertain(held)}
-        stored = stored_attributes(held)
-        assert expected is not None
-        mine, theirs = ({n: v for n, v in each.items() if n not in stamps} for each in (expected, stored))
-        assert mine == theirs, f"{held!r} is not what the update makes of what was stored"
-        self._wrote(held)
+        self._expect_written(held, after(before))
 
-    def _uncertain(self, held: Table) -> Sequence[str]:
-        schema = held._schema_of()
-        return (*schema.stamps, *([schema.version] if schema.version else []))
+    def _expect_written(self, entity: Table, expected: Item) -> None:
+        """An update left what was expected; times and versions are the writes' own."""
+        schema = entity._schema_of()
+        own = {schema.attributes[name].attr_name for name in (*schema.stamps, *filter(None, [schema.version]))}
+        stored = stored_attributes(entity)
+        mine, theirs = ({n: v for n, v in each.items() if n not in own} for each in (expected, stored))
+        assert mine == theirs, f"{entity!r} is not what the update makes of what was stored"
+        self._wrote(entity)
 
     def _wrote(self, entity: Table, *, compare: bool = True) -> None:
         self._model[self._identity(entity)] = stored_attributes(entity)
@@ -310,7 +339,7 @@ class TableMachine(RuleBasedStateMachine):
         """What is stored under an entity's key is what the dictionary says, and nothing of it is stale."""
         key = entity._copy()
         key._stored = None
-        item = read_raw(key)
+        item = stored_item(key)
         wanted = self._model.get(self._identity(entity))
         assert (item is None) == (wanted is None), f"{entity!r} is {'not ' if item is None else ''}stored"
         if item is not None:

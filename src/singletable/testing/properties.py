@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from singletable.errors import CursorError
 from singletable.keys import SEPARATOR, CompositeKey
 from singletable.models import Table
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
@@ -114,8 +115,6 @@ def check_pattern(pattern: AccessPattern[..., Any], stored: Iterable[Table] | No
 
 
 def _check_pages(pattern: AccessPattern[..., Any], request: Query[Any], answer: list[Table]) -> None:
-    from singletable.errors import CursorError
-
     found: list[Table] = []
     cursor: str | None = None
     # At least two pages wherever there are two items, so that a cursor is given back.

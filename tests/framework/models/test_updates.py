@@ -19,10 +19,10 @@ from singletable.errors import (
     StaleKeyError,
 )
 from singletable.models import timestamps
-from singletable.models.targets import TableSender
+from singletable.models.targets import TableSender, stored_item
 from singletable.requests.retries import ATTEMPTS
 from singletable.testing.faults import LostResponse, Rival, inject
-from singletable.testing.invariants import check_fresh, read_raw
+from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, task
 
 
@@ -48,38 +48,38 @@ def test_an_addition_to_a_source_is_followed():
     """The key holds the sum, where others put the summand."""
     made = created(points=7)
     made.update(actions=[Task.points.add(5)])
-    assert (12, "000012#0001") == (made.points, read_raw(made)["GSI1SK"]["S"])
+    assert (12, "000012#0001") == (made.points, stored_item(made)["GSI1SK"]["S"])
     made.update(actions=[Task.points.set(Task.points - 2), Task.likes.add(1)])
-    assert (10, 1, "000010#0001") == (made.points, made.likes, read_raw(made)["GSI1SK"]["S"])
+    assert (10, 1, "000010#0001") == (made.points, made.likes, stored_item(made)["GSI1SK"]["S"])
 
 
 def test_a_removal_takes_the_key_away_and_a_value_brings_it_back():
     """A sparse index holds an item while all attributes of its key are set."""
     made = created(title="t")
     made.update(actions=[Task.title.remove()])
-    assert {"GSI2PK", "GSI2SK"}.isdisjoint(read_raw(made))
+    assert {"GSI2PK", "GSI2SK"}.isdisjoint(stored_item(made))
     made.update(actions=[Task.title.set("u")])
-    assert "u#0001" == read_raw(made)["GSI2SK"]["S"]
+    assert "u#0001" == stored_item(made)["GSI2SK"]["S"]
 
 
 def test_a_condition_of_a_key_is_followed_in_both_directions():
     """Whatever the update itself touches."""
     made = created(title="t")
     made.update(actions=[Task.state.set(State.DONE)])
-    assert "GSI2PK" not in read_raw(made)
+    assert "GSI2PK" not in stored_item(made)
     made.update(title="u")
-    assert "GSI2PK" not in read_raw(made), "still done"
+    assert "GSI2PK" not in stored_item(made), "still done"
     made.update(state=State.DOING)
-    assert "u#0001" == read_raw(made)["GSI2SK"]["S"]
+    assert "u#0001" == stored_item(made)["GSI2SK"]["S"]
 
 
 def test_the_expiry_follows():
     """Set, moved and taken away."""
     made = created()
     made.update(due=MOMENT)
-    assert str(int((MOMENT + timedelta(days=1)).timestamp())) == read_raw(made)["ttl"]["N"]
+    assert str(int((MOMENT + timedelta(days=1)).timestamp())) == stored_item(made)["ttl"]["N"]
     made.update(actions=[Task.due.remove()])
-    assert "ttl" not in read_raw(made)
+    assert "ttl" not in stored_item(made)
 
 
 def test_a_nested_action_on_a_source_is_followed():
@@ -87,9 +87,9 @@ def test_a_nested_action_on_a_source_is_followed():
     doc = Doc(ident="1", place={"city": "Bern", "street": "s"})
     doc.create()
     doc.update(actions=[Doc.place["city"].set("Basel")])
-    assert ("CITY#Basel", "s") == (read_raw(doc)["GSI1PK"]["S"], doc.place.street)
+    assert ("CITY#Basel", "s") == (stored_item(doc)["GSI1PK"]["S"], doc.place.street)
     doc.update(actions=[Path(["place", "city"]).set(Path(["place", "street"]))])
-    assert "CITY#s" == read_raw(doc)["GSI1PK"]["S"]
+    assert "CITY#s" == stored_item(doc)["GSI1PK"]["S"]
 
 
 def test_lists_and_sets_that_no_key_depends_on_are_left_to_dynamodb():
@@ -107,7 +107,7 @@ def test_one_attribute_set_from_another():
     """The guard is on what was read, not on what was set."""
     made = created(points=3, likes=9)
     made.update(actions=[Task.points.set(Task.likes)])
-    assert "000009#0001" == read_raw(made)["GSI1SK"]["S"]
+    assert "000009#0001" == stored_item(made)["GSI1SK"]["S"]
     assert {"likes"} == set(plan.update(made, [Task.points.set(Task.likes)]).change.guards)
 
 
@@ -120,7 +120,7 @@ def test_a_stale_sum_is_worked_out_anew():
     second = Task.get(project="p", number=1)
     first.update(actions=[Task.points.add(10)])
     second.update(actions=[Task.points.add(100)])
-    assert (111, "000111#0001") == (second.points, read_raw(second)["GSI1SK"]["S"])
+    assert (111, "000111#0001") == (second.points, stored_item(second)["GSI1SK"]["S"])
 
 
 def test_a_key_moves_with_what_another_writer_changed():
@@ -131,7 +131,7 @@ def test_a_key_moves_with_what_another_writer_changed():
         stale.update(title="u")
     assert ["UpdateItem", "UpdateItem"] == injected.calls
     assert (State.DONE, "u") == (stale.state, stale.title)
-    assert "GSI2PK" not in read_raw(stale)
+    assert "GSI2PK" not in stored_item(stale)
 
 
 def test_an_instance_that_was_never_read_finds_out():
@@ -139,7 +139,7 @@ def test_an_instance_that_was_never_read_finds_out():
     created(title="t", state=State.DOING)
     Task(project="p", number=1).update(title="u")
     found = Task.get(project="p", number=1)
-    assert (State.DOING, "u#0001") == (found.state, read_raw(found)["GSI2SK"]["S"])
+    assert (State.DOING, "u#0001") == (found.state, stored_item(found)["GSI2SK"]["S"])
 
 
 def test_an_addition_to_a_source_that_was_never_read_is_refused():
@@ -194,7 +194,7 @@ def test_eight_threads_lose_nothing():
         thread.join()
     found = Task.get(project="p", number=1)
     assert len(acknowledged) == found.points
-    assert f"{found.points:06d}#0001" == read_raw(found)["GSI1SK"]["S"]
+    assert f"{found.points:06d}#0001" == stored_item(found)["GSI1SK"]["S"]
     assert 100 < len(acknowledged), "and hardly any had to give up"
 
 
@@ -355,7 +355,7 @@ def test_an_update_whose_answer_was_lost_is_found_to_be_done():
     made = created(points=1)
     with inject(LedgerTable, LostResponse(operations=["UpdateItem"])):
         made.update(actions=[Task.points.add(1)])
-    assert (2, "000002#0001") == (made.points, read_raw(made)["GSI1SK"]["S"])
+    assert (2, "000002#0001") == (made.points, stored_item(made)["GSI1SK"]["S"])
 
 
 def test_a_rival_is_not_taken_for_a_lost_response():
