@@ -43,10 +43,26 @@ def test_every_error_is_documented():
     assert [] == [name for name in errors.__all__ if f"`{name}`" not in text]
 
 
-def test_the_tests_that_the_failures_name_exist():
-    """A row without its test would be a promise without a proof."""
-    text = (ROOT / "docs" / "explanation" / "key-failures.md").read_text(encoding="utf-8")
+LISTS = ("key-failures", "pynamodb-traps")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_tests_that_a_list_names_exist(name):
+    """A row without its test would be a promise without a proof; what is still to come says so."""
+    text = (ROOT / "docs" / "explanation" / f"{name}.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "| test |" not in line]
+    assert [] == [row for row in rows if "::test_" not in row and "to come" not in row]
     path = ""
-    for file, name in re.findall(r"`([\w/]*(?:\.py)?)::(\w+)`", text):
+    for file, test in re.findall(r"`([\w/]*(?:\.py)?)::(\w+)`", text):
         path = file or path
-        assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{name}"
+        assert f"def {test}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{test}"
+
+
+def test_every_trap_of_the_facts_has_a_row():
+    """By its name."""
+    facts = ROOT.parent / "shared" / "facts" / "pynamodb-traps.md"
+    if not facts.is_file():
+        pytest.skip(f"{facts} is not there")
+    traps = [line.split("|")[1].strip() for line in facts.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    text = (ROOT / "docs" / "explanation" / "pynamodb-traps.md").read_text(encoding="utf-8")
+    assert [] == [trap for trap in traps if f"| {trap} |" not in text]

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 import patterns
-from models import Order, OrderStatus, Product, ProductStatus, Review, ShopTable, User, UserStatus
+from models import Order, OrderItem, OrderStatus, Product, ProductStatus, Review, ShopTable, User, UserStatus
 from singletable.patterns import patterns_of
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
@@ -207,6 +207,15 @@ class TestCommands:
         with pytest.raises(Order.DoesNotExist):
             patterns.change_status("u1", "nothing", OrderStatus.PAID)
         check_fresh(ShopTable)
+
+    def test_two_lines_of_one_product_go_back_together(self):
+        """DynamoDB takes one operation an item; an imported order may name a product twice."""
+        sold("p1", stock=1)
+        Order(user_id="u1", order_id="o1").create()
+        for line, quantity in ((1, 2), (2, 3)):
+            OrderItem(order_id="o1", line=line, product_id="p1", quantity=quantity, unit_price=Decimal(1)).create()
+        patterns.cancel_order("u1", "o1")
+        assert 6 == Product.get(product_id="p1").stock
 
     def test_a_status_moves_on_with_its_key(self):
         """In the order of business only, and once of two at one moment."""

@@ -1,12 +1,13 @@
-"""PynamoDB's traps that concern declaring and reading: one test a trap, named after it.
+"""PynamoDB's traps: one test a trap, named after it; those of writing are in the tests of writes.
 
-The list is that of `docs/explanation/pynamodb-traps.md`; each was reproduced on PynamoDB 6.1.
+`docs/explanation/pynamodb-traps.md` names the test of each; each was reproduced on PynamoDB 6.1.
 """
 
 import logging
 import threading
 from datetime import datetime, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
@@ -19,6 +20,7 @@ from singletable.errors import (
     ItemDoesNotExist,
     MalformedItemError,
     MissingAttributesError,
+    UnexpectedAttributesError,
     UnknownItemError,
 )
 from singletable.models.targets import TableSender
@@ -279,6 +281,18 @@ def test_retries_are_pinned():
     """PynamoDB: legacy or standard by version."""
     retries = AppTable._get_connection().connection.client.meta.config.retries
     assert {"mode": "standard", "total_max_attempts": 4} == retries
+
+
+def test_rate_limit_is_not_offered():
+    """PynamoDB: per iterator, after the fact, first page free."""
+    with pytest.raises(UnexpectedAttributesError, match="takes no rate_limit. There is none"):
+        Event.query(account_id="a1", rate_limit=5)
+
+
+def test_the_settings_file_is_documented():
+    """PynamoDB: PYNAMODB_CONFIG is executed as Python. That is PynamoDB's; whoever deploys must know."""
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "bind.md"
+    assert "PYNAMODB_CONFIG" in page.read_text(encoding="utf-8")
 
 
 def test_values_stay_out_of_logs_and_repr(caplog):
