@@ -183,9 +183,9 @@ class Transaction:
         """The writes to send again, or None if there is no use; and why the transaction was cancelled."""
         again: list[Write[Any]] = []
         reasons: list[CancellationReason] = []
-        told = cancellation_reasons(error) or [{"Code": "None"}] * len(writes)
-        for position, (write, reason) in enumerate(zip(writes, told, strict=True)):
-            code = None if reason.get("Code") in (None, "None") else str(reason["Code"])
+        told = cancellation_reasons(error) or [{}] * len(writes)
+        codes = [None if each.get("Code") in (None, "None") else str(each["Code"]) for each in told]
+        for position, (write, reason, code) in enumerate(zip(writes, told, codes, strict=True)):
             verdict: Any = write
             standing: Item | None = None
             if code == "ConditionalCheckFailed":
@@ -193,14 +193,16 @@ class Transaction:
                 verdict = write.judge(standing, retried=retried(error)) or write
             elif code is not None and code not in _PASSING:
                 verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
-            failed = isinstance(verdict, Exception)
-            again.append(write if failed else verdict)
-            found = load(self._table, standing) if standing else None
-            reasons.append(
-                CancellationReason(position, write.verb, write.entity, code, verdict if failed else None, found)
-            )
+            if isinstance(verdict, Exception):
+                found = load(self._table, standing) if standing else None
+                reasons.append(CancellationReason(position, write.verb, write.entity, code, verdict, found))
+                again.append(write)
+            else:
+                # A conflict passes, and a stale key is derived anew: neither is why it was cancelled for good.
+                reasons.append(CancellationReason(position, write.verb, write.entity))
+                again.append(verdict)
         # Nothing is to be gained where one is refused for good, or where DynamoDB blames none.
-        hopeless = any(reason.error for reason in reasons) or not any(reason.code for reason in reasons)
+        hopeless = any(reason.error for reason in reasons) or not any(codes)
         return (None if hopeless else again), reasons
 
     def __enter__(self) -> Transaction:

@@ -233,6 +233,21 @@ def test_keys_are_derived_anew_within_a_transaction():
     assert "u" == Task.get(project="p", number=1).title
 
 
+def test_a_stale_key_is_not_blamed_for_what_another_operation_refuses():
+    """It would have been derived anew; the reasons have only what would have been refused for good."""
+    stale = task(1, title="t")
+    stale.create()
+    task(2).create()
+    Task.get(project="p", number=1).update(state=State.DONE)
+    with pytest.raises(TransactionCancelled) as caught:
+        with LedgerTable.transaction() as transaction:
+            transaction.update(stale, title="u")
+            transaction.create(task(2))
+    assert [None, "ConditionalCheckFailed"] == [each.code for each in caught.value.reasons]
+    assert [False, True] == [each.error is not None for each in caught.value.reasons]
+    assert "t" == Task.get(project="p", number=1).title
+
+
 def test_transactions_that_dynamodb_would_refuse():
     """Over 100 operations, over 4 MB, one item twice, a bad token: said before sending."""
     with inject(LedgerTable) as injected:
