@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
 
 from singletable.errors import (
     AlreadyExists,
@@ -36,11 +40,13 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
         fresh = entity._copy()
         fresh.refresh(consistent_read=True)
         known, before = fresh._copy(), fresh._held()
+        fresh.extra_attributes = deepcopy(fresh.extra_attributes)
         result = function(fresh)
         changes = _differences(before, fresh)
-        if changes:
+        actions = [*assignments(fresh._schema_of(), changes), *_extra_changes(known, fresh)]
+        if actions:
             try:
-                known.update(condition=plan.unchanged(known), **changes)
+                known.update(actions, plan.unchanged(known))
             except ConditionFailed:
                 continue
         vars(entity).update(vars(known))
@@ -56,6 +62,13 @@ def _differences(before: Item, after: WritableItem) -> dict[str, Any]:
         for name, attribute in schema.attributes.items()
         if name != schema.version and not same_value(before.get(attribute.attr_name), held.get(attribute.attr_name))
     }
+
+
+def _extra_changes(before: WritableItem, after: WritableItem) -> list[Action]:
+    """The same for attributes that the model does not know, which are held as they are stored."""
+    old, new = before.extra_attributes, after.extra_attributes
+    names = [name for name in dict.fromkeys((*old, *new)) if not same_value(old.get(name), new.get(name))]
+    return [Path([name]).set(new[name]) if name in new else Path([name]).remove() for name in names]
 
 
 def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:

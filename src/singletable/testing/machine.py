@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ from singletable.models.targets import stored_item
 from singletable.patterns import patterns_of
 from singletable.requests.types import Item
 from singletable.requests.values import canonical
-from singletable.testing.instances import entities, values_of
+from singletable.testing.draws import changeable, changes_of, meeting_entities
 from singletable.testing.invariants import check_fresh, scan_raw
 from singletable.testing.oracle import stored_attributes
 from singletable.testing.properties import check_pattern
@@ -95,14 +96,13 @@ class TableMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def save(self, data: st.DataObject) -> None:
         """`save()` of a changed, perhaps stale, instance, which replaces what is there."""
-        held = self._pick(data)
-        if held._schema_of().version is not None:
-            return
-        changed = held._copy()
-        for name, value in self._changes(data, held).items():
-            setattr(changed, name, value)
-        changed.save()
-        self._wrote(changed)
+        changed = self._changed(data, self._pick(data))
+        if self._locked(changed):
+            _expect(ConcurrentUpdateError, changed.save)
+            self._compare(changed)
+        else:
+            changed.save()
+            self._wrote(changed)
 
     @precondition(lambda self: self._held)
     @rule(data=st.data())
@@ -119,7 +119,7 @@ class TableMachine(RuleBasedStateMachine):
         """`update(actions=[... .add(n)])` of a number through a stale instance."""
         held = self._pick(data)
         schema = held._schema_of()
-        names = [name for name in self._changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
+        names = [name for name in changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
         if not names:
             return
         name = data.draw(st.sampled_from(names))
@@ -150,7 +150,10 @@ class TableMachine(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         """`delete()`, also of what is gone."""
         held = self._pick(data)
-        if held._schema_of().version is None:
+        if self._locked(held):
+            _expect(ConcurrentUpdateError, held.delete)
+            self._compare(held)
+        else:
             held.delete()
             self._gone(held)
 
@@ -176,44 +179,44 @@ class TableMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def batch(self, data: st.DataObject) -> None:
-        """A batch of puts and deletes; nothing of one whose block raises."""
-        made = [self._new(data) for _ in range(data.draw(st.integers(1, 4)))]
-        made = [each for each in made if each._schema_of().version is None]
+        """A batch of puts and deletes, perhaps of one item; nothing of one whose block raises."""
+        chosen: list[tuple[str, Table]] = []
+        for _ in range(data.draw(st.integers(1, 4))):
+            old = bool(self._held) and data.draw(st.booleans())
+            verb = data.draw(st.sampled_from(("put", "delete"))) if old else "put"
+            chosen.append((verb, self._changed(data, self._pick(data)) if old else self._new(data)))
+        chosen = [(verb, each) for verb, each in chosen if each._schema_of().version is None]
         fails = data.draw(st.integers(0, 3)) == 0
-        try:
-            with self.table.batch() as batch:
-                for each in made:
-                    batch.put(each)
-                if fails:
-                    raise _Abandoned
-        except _Abandoned:
-            for each in made:
-                self._compare(each)
-            return
-        for each in made:
-            self._wrote(each, compare=False)
-        for each in made:
+        with suppress(_Abandoned), self.table.batch() as batch:
+            for verb, each in chosen:
+                getattr(batch, verb)(each)
+            if fails:
+                raise _Abandoned
+        last = {} if fails else {self._identity(each): (verb, each) for verb, each in chosen}
+        assert fails or len(chosen) - len(last) == batch.folded, "writes of one item are not folded as told"
+        for identity, (verb, each) in last.items():
+            if verb == "put":
+                self._model[identity] = stored_attributes(each)
+                self._hold(each)
+            else:
+                self._model.pop(identity, None)
+        for _, each in chosen:
             self._compare(each)
 
     @rule(data=st.data())
     def transact(self, data: st.DataObject) -> None:
-        """A transaction of creates, updates, deletes and checks, which goes through as a whole or not at all."""
+        """A transaction of every kind of write, which goes through as a whole or not at all."""
         chosen: dict[tuple[Any, ...], tuple[str, Table, dict[str, Any]]] = {}
         for _ in range(data.draw(st.integers(1, 4))):
-            verb, entity = "create", self._new(data)
-            changes: dict[str, Any] = {}
-            stale = data.draw(st.booleans())
-            if self._held and stale:
-                verb, entity = data.draw(st.sampled_from(("update", "delete", "check"))), self._pick(data)
+            if bool(self._held) and data.draw(st.booleans()):
+                verb, entity = data.draw(st.sampled_from(("put", "update", "delete", "check"))), self._pick(data)
                 changes = self._changes(data, entity) if verb == "update" else {}
-                if entity._schema_of().version is not None or (verb == "update" and not changes):
+                if verb == "update" and not changes:
                     continue
+            else:
+                verb, entity, changes = "create", self._new(data), {}
             chosen.setdefault(self._identity(entity), (verb, entity, changes))
-        there = {identity: identity in self._model for identity in chosen}
-        refused = [
-            there[identity] if verb == "create" else verb != "delete" and not there[identity]
-            for identity, (verb, _, _) in chosen.items()
-        ]
+        refused = [self._refused(verb, entity) for verb, entity, _ in chosen.values()]
         try:
             with self.table.transaction() as transaction:
                 for verb, entity, changes in chosen.values():
@@ -229,11 +232,19 @@ class TableMachine(RuleBasedStateMachine):
         for identity, (verb, entity, changes) in chosen.items():
             if verb == "delete":
                 self._gone(entity)
-            elif verb == "create":
+            elif verb in ("create", "put"):
                 self._wrote(entity)
             elif verb == "update":
                 entity.refresh(consistent_read=True)
                 self._expect_written(entity, _with(entity, self._model[identity], changes))
+
+    def _refused(self, verb: str, entity: Table) -> bool:
+        there = self._identity(entity) in self._model
+        if verb == "create":
+            return there
+        if verb in ("update", "check") and not there:
+            return True
+        return verb != "check" and self._locked(entity)
 
     @invariant()
     def an_access_pattern_answers(self) -> None:
@@ -243,7 +254,10 @@ class TableMachine(RuleBasedStateMachine):
             check_pattern(self._patterns[self._asked % len(self._patterns)], self._stored())
 
     def teardown(self) -> None:
-        """All access patterns, and every item."""
+        """All access patterns, and every item; unless a step has failed, which is then what there is to tell."""
+        if sys.exc_info()[0] is not None:
+            self._stack.close()
+            return
         try:
             stored = {self._identity(each): stored_attributes(each) for each in self._stored()}
             assert stored == self._model, "what is stored is not what was written"
@@ -256,17 +270,7 @@ class TableMachine(RuleBasedStateMachine):
     # --- inside -------------------------------------------------------------------
 
     def _entities(self, schema: EntitySchema) -> st.SearchStrategy[Table]:
-        """Entities whose keys' values come from small pools, so that they meet."""
-        given = dict(self.given.get(schema.name, {}))
-        text = st.sampled_from(["a", "a#", "b", "ab", "%23"])
-        for name in schema.key_sources:
-            if (
-                name not in given
-                and schema.sources[name].kind.value == "text"
-                and type(schema.attributes[name]).__name__ == "StrictUnicodeAttribute"
-            ):
-                given[name] = text
-        return entities(schema.entity, **given)
+        return meeting_entities(schema, self.given.get(schema.name, {}))
 
     def _new(self, data: st.DataObject) -> Table:
         return data.draw(st.sampled_from(self._schemas).flatmap(self._entities))
@@ -274,24 +278,23 @@ class TableMachine(RuleBasedStateMachine):
     def _pick(self, data: st.DataObject) -> Table:
         return data.draw(st.sampled_from(self._held))
 
-    def _changeable(self, schema: EntitySchema) -> list[str]:
-        fixed = {*schema.primary.sources, *schema.stamps, schema.version}
-        return sorted(name for name in schema.attributes if name not in fixed)
-
     def _changes(self, data: st.DataObject, held: Table) -> dict[str, Any]:
         schema = held._schema_of()
-        names = self._changeable(schema)
-        if not names:
-            return {}
-        chosen = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
-        changes = {}
-        for name in chosen:
-            own = self.given.get(schema.name, {})
-            values = own[name] if name in own else values_of(schema.entity, name)
-            if schema.attributes[name].null:
-                values = st.one_of(st.none(), values)
-            changes[name] = data.draw(values)
-        return changes
+        return data.draw(changes_of(schema, self.given.get(schema.name, {})))
+
+    def _changed(self, data: st.DataObject, held: Table) -> Table:
+        changed = held._copy()
+        for name, value in self._changes(data, held).items():
+            setattr(changed, name, value)
+        return changed
+
+    def _locked(self, held: Table) -> bool:
+        """Whether the version that an instance has is not the one that is stored."""
+        schema = held._schema_of()
+        if schema.version is None:
+            return False
+        stored = self._model.get(self._identity(held), {}).get(schema.attributes[schema.version].attr_name, {}).get("N")
+        return bool(getattr(held, schema.version) != (None if stored is None else int(stored)))
 
     def _identity(self, entity: Table) -> tuple[Any, ...]:
         schema = entity._schema_of()
@@ -324,12 +327,14 @@ class TableMachine(RuleBasedStateMachine):
         assert mine == theirs, f"{entity!r} is not what the update makes of what was stored"
         self._wrote(entity)
 
-    def _wrote(self, entity: Table, *, compare: bool = True) -> None:
+    def _wrote(self, entity: Table) -> None:
         self._model[self._identity(entity)] = stored_attributes(entity)
+        self._hold(entity)
+        self._compare(entity)
+
+    def _hold(self, entity: Table) -> None:
         self._held.append(entity._copy())
         del self._held[:-_HELD]
-        if compare:
-            self._compare(entity)
 
     def _gone(self, entity: Table) -> None:
         self._model.pop(self._identity(entity), None)

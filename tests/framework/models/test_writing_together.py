@@ -378,6 +378,31 @@ def test_a_mutation_is_tried_again_on_what_is_stored():
             made.mutate(double)
 
 
+def test_a_mutation_writes_what_it_changes_of_attributes_that_the_model_does_not_know():
+    """Nothing that the function did to the instance is dropped; a rival's change of such an attribute is seen."""
+    made = task(1)
+    made.extra_attributes = {"old": {"S": "o"}, "list": {"L": [{"S": "a"}]}, "kept": {"N": "1"}}
+    made.create()
+
+    def change(each):
+        each.title = "t"
+        del each.extra_attributes["old"]
+        each.extra_attributes["list"]["L"].append({"S": "b"})
+        each.extra_attributes["new"] = {"BOOL": True}
+
+    def rival():
+        other = Task.get(project="p", number=1)
+        other.extra_attributes["kept"] = {"N": "2"}
+        other.save()
+
+    with inject(LedgerTable, Rival(rival, calls={1}, operations=["UpdateItem"])):
+        made.mutate(change)
+    found = Task.get(project="p", number=1)
+    expected = {"list": {"L": [{"S": "a"}, {"S": "b"}]}, "kept": {"N": "2"}, "new": {"BOOL": True}}
+    assert "t" == found.title == made.title
+    assert expected == found.extra_attributes == made.extra_attributes
+
+
 # --- versions, times, crashes ---------------------------------------------------------
 
 
