@@ -14,6 +14,7 @@ from pathlib import Path
 
 from models import Category, Order, OrderItem, OrderStatus, Product, ProductStatus, User
 from singletable import Table
+from tests.samples import registered
 
 _START = datetime(1996, 1, 1, tzinfo=timezone.utc)
 _CENT = Decimal("0.01")
@@ -22,7 +23,8 @@ _CENT = Decimal("0.01")
 def entities(data: Path) -> Iterator[Table]:
     """Everything in the folder `data`."""
     yield from _categories(data)
-    yield from _users(data)
+    for user in _users(data):
+        yield from registered(user)
     yield from _products(data)
     yield from _orders(data)
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from models import Category, Order, OrderItem, OrderStatus, Product, ProductStatus, Review, User, UserStatus
 from singletable import Table
+from tests.samples import registered, reviewed
 
 _START = datetime(2025, 9, 1, 9, tzinfo=timezone.utc)
 _FAMILY = ("鈴木", "高橋", "伊藤", "渡辺", "山本", "中村", "小林", "加藤", "吉田", "O'Brien", "Müller", "Ünal")
@@ -21,10 +22,12 @@ def entities() -> Iterator[Table]:
     users = [*_tutorial_users(), *_users(chance, 20)]
     products = [*_tutorial_products(), *_products(chance, 30)]
     yield from _categories()
-    yield from users
+    for user in users:
+        yield from registered(user)
     yield from products
-    yield from _tutorial_reviews()
-    yield from _reviews(chance, users, products, 80)
+    reviews = [*_tutorial_reviews()]
+    for review in (*reviews, *_reviews(chance, users, products, reviews, 80)):
+        yield from reviewed(review)
     yield from _orders(chance, users, products, 90)
 
 
@@ -110,11 +113,21 @@ def _products(chance: random.Random, count: int) -> Iterator[Product]:
         )
 
 
-def _reviews(chance: random.Random, users: list[User], products: list[Product], count: int) -> Iterator[Review]:
-    for number in range(3, 3 + count):
+def _reviews(
+    chance: random.Random, users: list[User], products: list[Product], written: list[Review], count: int
+) -> Iterator[Review]:
+    """More reviews, of other products by other users: each user reviews each product once."""
+    taken = {(review.user_id, review.product_id) for review in written}
+    free = [
+        (user.user_id, product.product_id)
+        for user in users
+        for product in products
+        if (user.user_id, product.product_id) not in taken
+    ]
+    for number, (user_id, product_id) in enumerate(chance.sample(free, count), start=3):
         yield Review(
-            product_id=chance.choice(products).product_id,
-            user_id=chance.choice(users).user_id,
+            product_id=product_id,
+            user_id=user_id,
             review_id=f"review-{number:04d}",
             rating=chance.randrange(1, 6),
             text=chance.choice((None, "良い", "普通", "100% 満足 #1")),

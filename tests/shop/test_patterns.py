@@ -92,6 +92,14 @@ def in_threads(count, work, refusal):
 # --- what the tutorial's data-access classes do -----------------------------------------
 
 
+def test_what_is_loaded_is_claimed(tutorial_table):
+    """A loaded user's address is taken, and a loaded review is the user's only one of the product."""
+    with pytest.raises(patterns.EmailTaken):
+        patterns.register_user("Another", "sato@example.com")
+    with pytest.raises(patterns.AlreadyReviewed):
+        patterns.review_product("product-0001", "user-0001", 1)
+
+
 @pytest.mark.usefixtures("table")
 class TestCommands:
     """Creating and changing users, writing reviews."""
