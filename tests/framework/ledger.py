@@ -130,3 +130,8 @@ MOMENT = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 def task(number=1, project="p", **attributes):
     """A task."""
     return Task(project=project, number=number, **attributes)
+
+
+def numbers():
+    """The numbers of the tasks that are stored."""
+    return [each.number for each in Task.query(project="p")]

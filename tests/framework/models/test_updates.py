@@ -8,30 +8,19 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.operand import Path
 
 from singletable import plan
-from singletable.engine import embedded
 from singletable.errors import (
     ConcurrentUpdateError,
     ConditionFailed,
     InvalidConditionError,
-    InvalidValueError,
-    ItemTooLarge,
-    KeyChangeError,
     StaleKeyError,
 )
 from singletable.models import timestamps
 from singletable.models.targets import TableSender, stored_item
 from singletable.requests.retries import ATTEMPTS
 from singletable.testing.faults import LostResponse, Rival, inject
-from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, task
 
-
-@pytest.fixture(autouse=True)
-def table():
-    """A fresh table; in the end every item of it is fresh, too."""
-    with embedded(LedgerTable) as bound:
-        yield bound
-        check_fresh(bound)
+pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def created(**attributes):
@@ -232,119 +221,6 @@ def test_conditions_of_others_are_refused():
         made.update(title="x", condition=Doc.ident == "1")
     with pytest.raises(InvalidConditionError, match="compares 'detail' with a value of another type"):
         made.update(title="x", condition=Task.detail == {"S": "x"})
-
-
-# --- what is refused ------------------------------------------------------------------
-
-
-def test_attributes_of_the_primary_key_only_move():
-    """By value, by action, nested or not; setting them to what they are changes nothing."""
-    made = created()
-    for actions in ([Task.number.set(2)], [Task.number.add(1)], [Task.number.remove()], [Task.number.set(Task.points)]):
-        with pytest.raises(
-            KeyChangeError, match=r"number is part of the primary key and cannot be updated. Use move\(number"
-        ):
-            made.update(actions=[*actions, Task.title.set("x")])
-    with pytest.raises(KeyChangeError):
-        made.update(number=2)
-    made.update(number=1, title="same")
-    assert "same" == made.title
-    assert "number" not in str(plan.update(made, number=1, title="x").params()["UpdateExpression"])
-
-
-def test_user_json_is_refused_where_pynamodb_takes_it_for_serialised():
-    """A dict with one type key, on an attribute of another type; as a value it is stored as what it is."""
-    made = created()
-    with pytest.raises(
-        InvalidValueError, match=r"Task.detail is of type M, and was given a value of type S.*update\(detail"
-    ):
-        made.update(actions=[Task.detail.set({"S": "x"})])
-    made.update(detail={"S": "x"})
-    assert "x" == made.detail["S"]
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"title": {"S": "x"}}, "title={'S': 'x'} cannot .*expected (str|text), got dict"),
-        ({"points": True}, "expected (int|a number), got bool"),
-        ({"likes": True}, "expected a number, got bool"),
-        ({"likes": float("nan")}, "not a finite number"),
-        ({"likes": "1"}, "got str"),
-        ({"notes": [1, float("nan")]}, r"notes\[1\] is NaN, no number; DynamoDB would refuse it"),
-        ({"detail": {"deep": [{"x": float("inf")}]}}, r"detail.deep\[0\].x is Infinity, no number"),
-    ],
-)
-def test_values_of_the_wrong_type_are_refused_before_sending(values, message):
-    """In creates, saves, updates, batches and transactions alike."""
-    made = created()
-
-    def batch():
-        with LedgerTable.batch() as batch:
-            batch.put(task(2, **values))
-
-    def transact():
-        with LedgerTable.transaction() as transaction:
-            transaction.create(task(2, **values))
-
-    with inject(LedgerTable) as injected:
-        for write in (
-            lambda: made.update(**values),
-            lambda: task(2, **values).create(),
-            lambda: task(2, **values).save(),
-            batch,
-            transact,
-        ):
-            with pytest.raises(InvalidValueError, match=message):
-                write()
-    assert [] == injected.calls
-
-
-@pytest.mark.parametrize("value", [{"S": "x"}, {"N": "1"}, True, float("nan")])
-def test_conditions_and_actions_take_no_dict_bool_or_nan_for_a_number(value):
-    """PynamoDB takes the dict for already serialised."""
-    for compare in (
-        lambda: Task.points == value,
-        lambda: Task.points.between(value, 1),
-        lambda: Task.likes.is_in(1, value),
-        lambda: Task.likes < value,
-        lambda: Task.points.set(value),
-        lambda: Task.likes.add(value),
-        lambda: Task.likes + value,
-        lambda: Task.likes | value,
-    ):
-        with pytest.raises(InvalidValueError, match="cannot be stored or compared"):
-            compare()
-
-
-def test_text_conditions_take_no_dict():
-    """User JSON is no text."""
-    for compare in (
-        lambda: Task.title == {"S": "x"},
-        lambda: Task.title.startswith({"S": "x"}),
-        lambda: Task.title.contains({"S": "x"}),
-        lambda: Task.title.set({"S": "x"}),
-    ):
-        with pytest.raises(InvalidValueError, match="expected str, got dict"):
-            compare()
-
-
-def test_an_item_over_400_kb_is_refused_before_sending():
-    """With its size and its largest attributes; exactly 400 KB passes the check."""
-    made = created(title="t")
-    with inject(LedgerTable) as injected:
-        for write in (
-            lambda: task(2, title="t", notes=["x" * 300_000, "y" * 120_000]).create(),
-            lambda: made.update(notes=["x" * 420_000]),
-            lambda: plan.save(task(2, notes=["x" * 420_000])),
-        ):
-            with pytest.raises(
-                ItemTooLarge, match=r"would be 420,\d+ bytes; DynamoDB stores 409,600. .*notes \(420,0"
-            ) as caught:
-                write()
-    assert [] == injected.calls
-    assert (409_600, "notes") == (caught.value.limit, caught.value.largest[0][0])
-    assert "xxx" not in str(caught.value)
 
 
 # --- lost responses -------------------------------------------------------------------

@@ -1,0 +1,17 @@
+"""The ledger's table, fresh for each test."""
+
+import pytest
+
+from singletable.engine import embedded
+from singletable.requests import retries
+from singletable.testing.invariants import check_fresh
+from tests.framework.ledger import LedgerTable
+
+
+@pytest.fixture
+def ledger(monkeypatch):
+    """Without pauses; in the end every item of it is fresh, too."""
+    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+    with embedded(LedgerTable) as bound:
+        yield bound
+        check_fresh(bound)

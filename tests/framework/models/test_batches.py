@@ -1,0 +1,149 @@
+"""Batches: mixed, folded, sent again, given up with exactly what was not done; any number of items."""
+
+import itertools
+
+import pytest
+
+from singletable.errors import (
+    BatchIncomplete,
+    InvalidBatchError,
+)
+from singletable.requests import retries
+from singletable.testing.faults import Throttling, Unprocessed, inject
+from tests.framework.app import Account
+from tests.framework.ledger import Doc, LedgerTable, Task, numbers, task
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def test_a_batch_of_mixed_entities():
+    """Puts and deletes in few requests; gets in the order asked."""
+    task(1).create()
+    with inject(LedgerTable) as injected, LedgerTable.batch() as batch:
+        batch.put(*(task(number) for number in range(2, 40)))
+        batch.delete(task(1))
+    assert ["BatchWriteItem", "BatchWriteItem"] == injected.calls
+    assert list(range(2, 40)) == numbers()
+    Doc(ident="1").create()
+    with LedgerTable.batch() as batch:
+        batch.get(*(Task.item(project="p", number=number) for number in (5, 1, 3)), Doc.item(ident="1"))
+    assert [5, None, 3] == [found and found.number for found in batch.items[:3]]
+    assert "1" == batch.items[3].ident
+    assert 39 == len([*LedgerTable.batch_get([Task.item(project="p", number=n) for n in range(2, 41)], workers=3)])
+
+
+def test_nothing_is_sent_if_the_block_raises():
+    """PynamoDB commits all the same; and what cannot be stored is told at its own line."""
+    for begin in (LedgerTable.batch, Task.batch_write, LedgerTable.transaction):
+        with inject(LedgerTable) as injected, pytest.raises(ZeroDivisionError), begin() as together:
+            for number in range(60):
+                together.save(task(number))
+            raise ZeroDivisionError
+        assert [] == injected.calls
+    assert [] == numbers()
+
+
+def test_the_last_write_of_one_item_wins_and_the_others_are_counted():
+    """As if they had been sent one after another; also across requests, and with several workers."""
+    for workers in (1, 4):
+        with LedgerTable.batch(workers=workers) as batch:
+            batch.put(task(1, title="a"), task(2))
+            batch.delete(task(2))
+            batch.put_all(task(number % 30, title=str(number)) for number in range(90))
+        assert 0 < batch.folded
+        assert [str(60 + number) for number in range(30)] == [each.title for each in Task.query(project="p")]
+
+
+def test_what_is_left_undone_is_sent_again_until_it_is_done():
+    """With a pause that grows, and jitter; the same for a request that is throttled as a whole."""
+    with inject(LedgerTable, Unprocessed(rate=0.6), seed=3) as injected, LedgerTable.batch() as batch:
+        batch.put(*(task(number) for number in range(50)))
+    assert 2 < len(injected.calls)
+    assert list(range(50)) == numbers()
+    with inject(LedgerTable, Throttling(calls={1, 2})), LedgerTable.batch() as batch:
+        batch.delete(*(task(number) for number in range(25)))
+    assert list(range(25, 50)) == numbers()
+
+
+def test_the_pause_grows_up_to_a_bound_with_full_jitter(monkeypatch):
+    """Exponential backoff: anywhere between nothing and a longest pause that doubles."""
+    asked = []
+    monkeypatch.setattr(retries.random, "uniform", lambda low, high: asked.append((low, high)) or 0)
+    for attempt in range(9):
+        retries.pause(attempt, 0.1, 5.0)
+    assert [(0, min(5.0, 0.1 * 2**n)) for n in range(8)] == asked
+    retries.pause(10_000)
+
+
+def test_a_batch_gives_up_with_exactly_what_was_not_done():
+    """Entities as they were given; and what was never taken from an iterable is still there to be taken."""
+    entities = [task(number) for number in range(60)]
+    with (
+        inject(LedgerTable, Unprocessed(rate=1.0)),
+        pytest.raises(BatchIncomplete, match="left 25 items unprocessed after 10 attempts") as caught,
+        LedgerTable.batch() as batch,
+    ):
+        batch.put_all(iter(entities))
+    assert entities[:25] == list(caught.value.unprocessed)
+    assert entities[25:] == list(caught.value.rest)
+    assert [] == numbers()
+    with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as reading:
+        Task.batch_get([{"project": "p", "number": 1}])
+    assert 1 == reading.value.unprocessed[0].equals["number"]
+
+
+def test_a_hundred_thousand_items_in_constant_memory():
+    """An iterable is taken as it is sent: never more than a few requests ahead."""
+    ahead, sent = [], [0]
+
+    def answer(send, operation, params):
+        sent[0] += len(params["RequestItems"]["ledger"])
+        return {"UnprocessedItems": {}}
+
+    def entities():
+        for number in range(100_000):
+            ahead.append(number + 1 - sent[0])
+            yield made
+
+    made = task(1)
+    connection = LedgerTable._get_connection().connection
+    connection.around = (answer,)
+    batch = LedgerTable.batch()
+    keys = itertools.count()
+    batch._put = lambda entity: _numbered(entity, next(keys))
+    batch.put_all(entities())
+    batch.send()
+    connection.around = ()
+    assert 100_000 == sent[0]
+    assert 2 * 25 + 1 >= max(ahead)
+
+
+def _numbered(entity, number):
+    from singletable.requests.batch import Operation
+
+    item = {"PK": {"S": "P"}, "SK": {"S": str(number)}}
+    return Operation(("P", str(number)), {"PutRequest": {"Item": item}}, entity)
+
+
+def test_versions_and_foreigners_are_refused_in_batches():
+    """DynamoDB checks nothing in a batch."""
+    with pytest.raises(InvalidBatchError, match=r"has a version, and DynamoDB checks nothing in a batch. Use save\(\)"):
+        LedgerTable.batch().put(Doc(ident="1"))
+    with pytest.raises(InvalidBatchError, match=r"Account\(account_id='a1'\) is no entity of LedgerTable"):
+        LedgerTable.batch().put(Account(account_id="a1"))
+    with pytest.raises(InvalidBatchError, match="A batch gets items by primary key, not by a Query"):
+        LedgerTable.batch().get(Task.query(project="p"))
+    with pytest.raises(InvalidBatchError, match="would refuse a 26th item"):
+        Task.batch_write(auto_commit=False)
+    assert [1] == list(LedgerTable.load_all([Doc(ident="1")]))
+    assert 1 == Doc.get(ident="1").version
+
+
+def test_after_a_batch_an_instance_knows_what_is_stored():
+    """An update behind it is no conflict."""
+    made = task(1, points=3)
+    with Task.batch_write() as batch:
+        batch.save(made)
+    with inject(LedgerTable) as injected:
+        made.update(actions=[Task.points.add(1)])
+    assert (["UpdateItem"], 4) == (injected.calls, made.points)

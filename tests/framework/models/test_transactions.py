@@ -1,0 +1,193 @@
+"""Transactions: all or nothing, with reasons; reads of one moment; collections, written as one unit."""
+
+import pytest
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.transactions import TransactWrite
+
+from singletable import measure
+from singletable.engine import embedded
+from singletable.errors import (
+    AlreadyExists,
+    ConditionFailed,
+    InvalidTransactionError,
+    TransactionCancelled,
+)
+from singletable.models.targets import stored_item
+from singletable.testing.faults import LostResponse, inject
+from singletable.testing.invariants import check_fresh
+from tests.framework.app import Account, AppTable, event
+from tests.framework.ledger import Doc, LedgerTable, State, Task, numbers, task
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def test_a_transaction_of_everything():
+    """All or nothing, in one request; the instances are then what is stored."""
+    kept, gone, counted = task(1, points=1), task(2), task(3, points=5)
+    for each in (kept, gone, counted):
+        each.create()
+    doc = Doc(ident="1", text="a")
+    with inject(LedgerTable) as injected, LedgerTable.transaction() as transaction:
+        transaction.create(doc)
+        transaction.put(task(4))
+        transaction.update(counted, actions=[Task.points.add(1)], condition=Task.points == 5)
+        transaction.update(kept, title="t")
+        transaction.delete(gone)
+    assert ["TransactWriteItems"] == injected.calls
+    assert [1, 3, 4] == numbers()
+    assert (6, "t", 1) == (counted.points, kept.title, doc.version)
+    counted.update(actions=[Task.points.add(1)])
+    doc.update(text="b")
+    assert (7, 2) == (Task.get(project="p", number=3).points, Doc.get(ident="1").version)
+
+
+def test_a_cancelled_transaction_says_why_in_the_callers_order():
+    """Each reason with its entity and the one that stood in the way."""
+    task(1, title="there").create()
+    task(2, points=3).create()
+    with pytest.raises(TransactionCancelled, match="create of Task.*exists already.*check of Task") as caught:
+        with LedgerTable.transaction() as transaction:
+            transaction.put(task(7))
+            transaction.create(task(1))
+            transaction.delete(task(8))
+            transaction.check(task(2), Task.points > 5)
+    reasons = caught.value.reasons
+    assert [None, "ConditionalCheckFailed", None, "ConditionalCheckFailed"] == [each.code for each in reasons]
+    assert ["save", "create", "delete", "check"] == [each.verb for each in reasons]
+    assert [7, 1, 8, 2] == [each.entity.number for each in reasons]
+    assert isinstance(reasons[1].error, AlreadyExists)
+    assert isinstance(reasons[3].error, ConditionFailed)
+    assert ("there", 3) == (reasons[1].standing.title, reasons[3].standing.points)
+    assert isinstance(caught.value, TransactWriteError)
+    assert [1, 2] == numbers()
+
+
+def test_keys_are_derived_anew_within_a_transaction():
+    """A stale instance is no reason to cancel it."""
+    stale = task(1, title="t")
+    stale.create()
+    Task.get(project="p", number=1).update(state=State.DONE)
+    with LedgerTable.transaction() as transaction:
+        transaction.update(stale, title="u")
+        transaction.create(task(2))
+    assert "GSI2PK" not in stored_item(stale)
+    assert "u" == Task.get(project="p", number=1).title
+
+
+def test_a_stale_key_is_not_blamed_for_what_another_operation_refuses():
+    """It would have been derived anew; the reasons have only what would have been refused for good."""
+    stale = task(1, title="t")
+    stale.create()
+    task(2).create()
+    Task.get(project="p", number=1).update(state=State.DONE)
+    with pytest.raises(TransactionCancelled) as caught:
+        with LedgerTable.transaction() as transaction:
+            transaction.update(stale, title="u")
+            transaction.create(task(2))
+    assert [None, "ConditionalCheckFailed"] == [each.code for each in caught.value.reasons]
+    assert [False, True] == [each.error is not None for each in caught.value.reasons]
+    assert "t" == Task.get(project="p", number=1).title
+
+
+def test_transactions_that_dynamodb_would_refuse():
+    """Over 100 operations, over 4 MB, one item twice, a bad token: said before sending."""
+    with inject(LedgerTable) as injected:
+        with (
+            pytest.raises(InvalidTransactionError, match="has 101 operations; DynamoDB takes 100"),
+            LedgerTable.transaction() as transaction,
+        ):
+            transaction.create(*(task(number) for number in range(101)))
+        with (
+            pytest.raises(InvalidTransactionError, match=r"come to 4,[\d,]+ bytes; DynamoDB takes 4,194,304"),
+            LedgerTable.transaction() as transaction,
+        ):
+            transaction.create(*(task(number, notes=["x" * 400_000]) for number in range(11)))
+        with (
+            pytest.raises(InvalidTransactionError, match="two operations on Task.*: a create and a delete"),
+            LedgerTable.transaction() as transaction,
+        ):
+            transaction.create(task(1))
+            transaction.delete(task(1))
+        with (
+            pytest.raises(InvalidTransactionError, match="is not a text of 1 to 36"),
+            LedgerTable.transaction(token="x" * 37) as transaction,
+        ):
+            transaction.create(task(1))
+        with LedgerTable.transaction():
+            pass
+        assert [] == LedgerTable.transact_get()
+    assert [] == injected.calls
+
+
+def test_a_transaction_is_done_once_although_its_answer_was_lost():
+    """The client request token tells the engine."""
+    made = task(1, likes=1)
+    made.create()
+    with inject(LedgerTable, LostResponse()), LedgerTable.transaction() as transaction:
+        transaction.update(made, actions=[Task.likes.add(1)])
+        transaction.create(task(2))
+    assert (2, [1, 2]) == (Task.get(project="p", number=1).likes, numbers())
+
+
+def test_reads_of_one_moment():
+    """In the order asked; None for what is not there; one item twice is refused."""
+    task(1).create()
+    Doc(ident="1").create()
+    asked = [Doc.item(ident="1"), Task.item(project="p", number=9), Task.item(project="p", number=1)]
+    with inject(LedgerTable) as injected:
+        found = LedgerTable.transact_get(*asked)
+    assert ["TransactGetItems"] == injected.calls
+    assert ["Doc", "NoneType", "Task"] == [type(each).__name__ for each in found]
+    with pytest.raises(InvalidTransactionError, match="asks for one item twice"):
+        LedgerTable.transact_get(asked[0], asked[0])
+
+
+def test_pynamodbs_transaction_keeps_the_promise():
+    """Keys, times and versions follow, and the instances know what is stored."""
+    made, doc = task(1, title="t", points=1), Doc(ident="1")
+    made.create()
+    doc.create()
+    with TransactWrite(connection=LedgerTable._get_connection().connection) as transaction:
+        transaction.update(made, actions=[Task.points.add(1), Task.state.set(State.DONE)])
+        transaction.update(doc, actions=[Doc.text.set("x")])
+        transaction.save(task(2))
+    assert (2, "000002#0001") == (made.points, stored_item(made)["GSI1SK"]["S"])
+    assert "GSI2PK" not in stored_item(made)
+    assert 2 == doc.version == Doc.get(ident="1").version
+    with inject(LedgerTable) as injected:
+        made.update(actions=[Task.points.add(1)])
+        doc.update(text="y")
+    assert ["UpdateItem", "UpdateItem"] == injected.calls
+
+
+def test_a_collection_is_read_and_written_as_one_unit():
+    """What was changed, added and removed, in one transaction."""
+    with embedded(AppTable):
+        Account(account_id="a1", visits=1).create()
+        for seq in range(3):
+            event(seq).create()
+        unit = AppTable.load_collection(*_classes(), account_id="a1")
+        unit.one(Account).visits = 2
+        unit.add(event(7))
+        unit.remove(unit[_classes()[1]][0])
+        with inject(AppTable) as injected:
+            assert 3 == unit.save()
+        assert ["TransactWriteItems"] == injected.calls
+        again = AppTable.load_collection(*_classes(), account_id="a1")
+        assert (2, [1, 2, 7]) == (again.one(Account).visits, [each.seq for each in again[_classes()[1]]])
+        with measure() as usage:
+            assert 0 == again.save()
+        assert 0 == usage.requests
+        Account.get(account_id="a1").update(visits=9)
+        again.one(Account).visits = 3
+        again.add(event(8))
+        with pytest.raises(TransactionCancelled):
+            again.save()
+        assert 9 == Account.get(account_id="a1").visits
+        check_fresh(AppTable)
+
+
+def _classes():
+    from tests.framework.app import Event
+
+    return Account, Event
