@@ -156,6 +156,13 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             operation=operation,
             code=code,
         )
+    if code == "UnknownOperationException":
+        return RequestFailed(
+            f"The server at {_where(connection)} has no {operation}.",
+            remedy="DynamoDB and the embedded engine have it; some local servers lack transactions and TTL.",
+            operation=operation,
+            code=code,
+        )
     message = getattr(error, "response", {}).get("Error", {}).get("Message") or str(error)
     return RequestFailed(
         f"{operation} on {name!r} failed ({code or type(error).__name__}): {message}", operation=operation, code=code
