@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pynamodb.expressions.operand import Path, Value
+from pynamodb.expressions.operand import Path, Value, _Operand
 from pynamodb.expressions.update import AddAction, DeleteAction, RemoveAction, SetAction
 
 from singletable.engine import embedded
@@ -139,3 +139,49 @@ def test_sets_lists_and_refusals_by_example():
     assert {"S": "x"} == copied["t"]
     with pytest.raises(InvalidValueError, match="cannot be followed: it combines .* NS .* of type SS"):
         evolve(item, [AddAction(Path(["s"]), Value({"NS": ["1"]}))])
+
+
+def test_lists_are_joined_in_both_orders_and_positions_go_from_the_end():
+    """With more than ten positions, where their texts would sort otherwise."""
+    item = {"l": {"L": [{"N": str(number)} for number in range(12)]}, "k": {"L": [{"S": "k"}]}}
+    joined = evolve(item, [Path(["l"]).set(Path(["l"]).append(Path(["k"])))])["l"]["L"]
+    assert [*item["l"]["L"], {"S": "k"}] == joined
+    joined = evolve(item, [Path(["l"]).set(Path(["l"]).prepend(Path(["k"])))])["l"]["L"]
+    assert [{"S": "k"}, *item["l"]["L"]] == joined
+    left = evolve(item, [RemoveAction(path("l", number)) for number in (2, 11, 9, 10)])["l"]["L"]
+    assert [str(number) for number in (0, 1, 3, 4, 5, 6, 7, 8)] == [each["N"] for each in left]
+
+
+@pytest.mark.parametrize(
+    ("action", "attribute", "message"),
+    [
+        (
+            Path(["n"]).set(Path(["no"])),
+            "no",
+            "at 'no' cannot be followed: it reads an attribute that the item",
+        ),
+        (path("no", "x", "y").set({"N": "1"}), "no", "at 'no.x.y' .* lies in something that the item does not have"),
+        (path("t", "x").set({"N": "1"}), "t", "lies in something that the item does not have"),
+        (Path(["l"]).set(Path(["l"]).append(Path(["t"]))), "l", "at 'l' .* takes a value of type S for one of type L"),
+        (Path(["l"]).set(Path(["t"]).append(Path(["l"]))), "t", "at 't' .* takes a value of type S for one of type L"),
+        (Path(["n"]).set(Path(["n"]) + Path(["t"])), "n", "at 'n' .* takes a value of type S for one of type N"),
+        (Path(["n"]).set(Path(["t"]) - Value({"N": "1"})), "t", "at 't' .* takes a value of type S for one of type N"),
+        (AddAction(Path(["t"]), Value({"N": "1"})), "t", "at 't' .* combines a value of type N with one of type S"),
+    ],
+)
+def test_a_refusal_says_where_and_why(action, attribute, message):
+    """With the path, and the attribute as a field."""
+    item = {"n": {"N": "1"}, "t": {"S": "x"}, "l": {"L": []}}
+    with pytest.raises(InvalidValueError, match=message) as caught:
+        evolve(item, [action])
+    assert attribute == caught.value.attribute
+
+
+def test_an_operand_of_a_newer_pynamodb_is_not_guessed():
+    """It is named."""
+
+    class Newer(_Operand):
+        pass
+
+    with pytest.raises(NotImplementedError, match="^the operand Newer cannot be evaluated$"):
+        evolve({}, [SetAction(Path(["n"]), Newer())])

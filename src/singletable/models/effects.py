@@ -130,14 +130,14 @@ def _evaluate(operand: Any, item: Item) -> dict[str, Any]:
     if isinstance(operand, _IfNotExists):
         found = _find(item, _steps(operand.values[0]))
         return _evaluate(operand.values[1], item) if found is None else found
+    if not isinstance(operand, (_ListAppend, _Increment, _Decrement)):
+        raise NotImplementedError(f"the operand {type(operand).__name__} cannot be evaluated")
     one, other = (_evaluate(each, item) for each in operand.values)
     if isinstance(operand, _ListAppend):
         _require("L", operand, one, other)
         return {"L": [*one["L"], *other["L"]]}
-    if isinstance(operand, (_Increment, _Decrement)):
-        _require("N", operand, one, other)
-        return {"N": _sum(one, other, 1 if isinstance(operand, _Increment) else -1)}
-    raise NotImplementedError(f"the operand {type(operand).__name__} cannot be evaluated")
+    _require("N", operand, one, other)
+    return {"N": _sum(one, other, 1 if isinstance(operand, _Increment) else -1)}
 
 
 def _require(kind: str, operand: _Operand, *values: dict[str, Any]) -> None:
