@@ -37,6 +37,7 @@ __all__ = [
     "MalformedItemError",
     "MissingAttributesError",
     "MultipleItemsFound",
+    "NoResponse",
     "NotProjectedError",
     "PatternError",
     "ProjectError",
@@ -254,6 +255,10 @@ class TableMissing(RequestFailed):
 
 class AccessDenied(RequestFailed):
     """The credentials do not allow the operation."""
+
+
+class NoResponse(RequestFailed, ConnectionError):
+    """A request was sent, and no answer came to it or to its retries. A write may have been done all the same."""
 
 
 class EndpointUnreachable(SingletableError, ConnectionError):

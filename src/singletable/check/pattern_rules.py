@@ -79,10 +79,11 @@ def _foreign_rows(
                 continue
             witness = reads_foreign(mine, set(request.equals), key)
             if witness is not None:
+                sort = "any sort key" if witness[1] is None else repr(witness[1])
                 yield Finding(
                     RULES["ST202"],
                     pattern.name,
-                    f"It would read the {entity.name} at {witness[0]!r} / {witness[1]!r}"
+                    f"It would read the {entity.name} at {witness[0]!r} / {sort}"
                     f" ({mine.index or 'table'}, {key.label}).",
                 )
 

@@ -120,7 +120,7 @@ _ALL = (
         "query reads rows of other entities",
         _W,
         "The rows are paid for, left out, and make a limit cost more requests than its items need.",
-        "Begin the sort keys with different literals, or ask for them together with collection().",
+        "Begin the sort keys with different literals, or name all of these entities in one collection().",
     ),
     Rule(
         "ST203",

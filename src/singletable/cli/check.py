@@ -71,7 +71,7 @@ def _print(findings: list[Finding], summary: str) -> None:
             ("why: ", finding.rule.reason),
             ("do:  ", finding.remedy or finding.rule.remedy),
         ):
-            console.print(Padding(f"[dim]{label}[/]{escape(text)}", (0, 0, 0, 4)))
+            console.print(Padding(f"[dim]{label}[/]{escape(text)}", (0, 0, 0, 4), expand=False))
         console.print()
     accepted = [finding for finding in findings if finding.accepted is not None]
     for finding in accepted:

@@ -90,7 +90,7 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
         verdict = "[green]✓ as expected[/]" if answer.fault is None else f"[bold red]✗ {escape(answer.fault)}[/]"
         _line(console, "got", f"{_cost(answer)}  {verdict}")
         if answer.items and rows:
-            console.print(Padding(_rows(answer.items, rows, console.width), (0, 0, 0, 8)))
+            console.print(Padding(_rows(answer.items, rows, console.width), (0, 0, 0, 8), expand=False))
     if outcome.fault:
         _line(console, "got", f"[bold red]✗ {escape(outcome.fault)}[/]")
     console.print()
@@ -140,7 +140,7 @@ def _line(console: Console, label: str, text: str) -> None:
     grid.add_column(width=4)
     grid.add_column(overflow="fold")
     grid.add_row(f"[dim]{label}[/]", text)
-    console.print(Padding(grid, (0, 0, 0, 2)))
+    console.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def _cost(answer: Answer) -> str:

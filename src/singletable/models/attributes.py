@@ -182,6 +182,12 @@ class EnumAttribute(Scalar[EnumT]):
         """The values of all members, in the order of their definition."""
         return tuple(member.value for member in self.enum)
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        # The text of a member stands for it; text that is none is refused when it is to be stored.
+        if type(value) is str and value in self.choices:
+            value = self.enum(value)
+        super().__set__(instance, value)
+
     def serialize(self, value: Any) -> str:
         try:
             return cast(str, self.to_key(value))

@@ -50,6 +50,7 @@ class Batch:
         self._workers = workers
         self._operations: list[Iterable[Operation]] = []
         self._gets: list[Get[Any]] = []
+        self._ended = False
         self.items: list[Any] = []
         """What the gets found, in their order; None for an item that does not exist."""
         self.folded = 0
@@ -62,14 +63,14 @@ class Batch:
             InvalidBatchError: One is of another table, or has a version.
             InvalidValueError: An attribute cannot hold its value, or an item would be over 400 KB.
         """
-        self._operations.append([self._put(entity) for entity in entities])
+        self._add([self._put(entity) for entity in entities])
 
     save = put
     """PynamoDB's name for it."""
 
     def put_all(self, entities: Iterable[Table]) -> None:
         """The same for an iterable, whose entities are taken as they are sent: any number, in constant memory."""
-        self._operations.append(map(self._put, entities))
+        self._add(map(self._put, entities))
 
     def delete(self, *entities: Table) -> None:
         """Delete entities. One that is not there is not missed.
@@ -77,11 +78,11 @@ class Batch:
         Raises:
             InvalidBatchError: One is of another table, or has a version.
         """
-        self._operations.append([self._delete(entity) for entity in entities])
+        self._add([self._delete(entity) for entity in entities])
 
     def delete_all(self, entities: Iterable[Table]) -> None:
         """The same for an iterable, whose entities are taken as they are sent."""
-        self._operations.append(map(self._delete, entities))
+        self._add(map(self._delete, entities))
 
     def get(self, *requests: Get[Any]) -> None:
         """Ask for items: `batch.get(Order.item(...), User.item(...))`. They are read before anything is written."""
@@ -91,6 +92,7 @@ class Batch:
                     f"A batch gets items by primary key, not by a {type(request).__name__}.",
                     remedy="Write batch.get(Order.item(user_id=..., order_id=...)).",
                 )
+        self._require_open()
         self._gets.extend(requests)
 
     def send(self) -> None:
@@ -124,6 +126,16 @@ class Batch:
             yield len(chunk)
         self.folded += taken - done
 
+    def _add(self, operations: Iterable[Operation]) -> None:
+        self._require_open()
+        self._operations.append(operations)
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise InvalidBatchError(
+                "The batch's block has ended; nothing can be added.", remedy="Open another batch()."
+            )
+
     def _put(self, entity: Table) -> Operation:
         self._check(entity)
         write = plan.save(entity)
@@ -152,6 +164,7 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended = True
         if kind is None:
             self.send()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from singletable.errors import MultipleItemsFound, UnexpectedAttributesError
+from singletable.errors import KeyChangeError, MultipleItemsFound, UnexpectedAttributesError
 from singletable.models import plan
 from singletable.models.transaction import Transaction
 from singletable.requests.values import same_item
@@ -35,11 +35,15 @@ class Collection(Generic[T]):
 
     Args:
         table: The table class.
+        kinds: The entity types that it holds.
+        shared: The values of the partition key's attributes, which its items share.
         entities: What was read.
     """
 
-    def __init__(self, table: type[Table], entities: Sequence[T]) -> None:
-        self._table = table
+    def __init__(
+        self, table: type[Table], kinds: tuple[type[T], ...], shared: Mapping[str, Any], entities: Sequence[T]
+    ) -> None:
+        self._table, self._kinds, self._shared = table, kinds, shared
         self._entities = list(entities)
         self._added: list[T] = []
         self._removed: list[T] = []
@@ -47,7 +51,8 @@ class Collection(Generic[T]):
     @classmethod
     def load(cls, table: type[Table], entities: tuple[type[T], ...], attributes: Mapping[str, Any]) -> Collection[T]:
         """Read a collection; see `Table.load_collection`."""
-        return cls(table, table.collection(*entities, consistent=True, **attributes).all())
+        query = table.collection(*entities, consistent=True, **attributes)
+        return cls(table, entities, query.equals, query.all())
 
     def __iter__(self) -> Iterator[T]:
         return iter((*self._entities, *self._added))
@@ -79,8 +84,24 @@ class Collection(Generic[T]):
         return found[0]
 
     def add(self, *entities: T) -> None:
-        """Let `save()` create entities."""
+        """Let `save()` create entities of the collection's types, in its partition.
+
+        Raises:
+            KeyChangeError: One is of another type, or of another partition.
+        """
+        for entity in entities:
+            if not isinstance(entity, self._kinds) or not self._shares_partition(entity):
+                kinds = ", ".join(kind.__name__ for kind in self._kinds)
+                raise KeyChangeError(
+                    f"{entity!r} does not belong to this collection, which is one partition of {kinds}.",
+                    remedy="Write it on its own, or in a transaction().",
+                    entity=type(entity).__name__,
+                )
         self._added.extend(entities)
+
+    def _shares_partition(self, entity: T) -> bool:
+        values = entity._schema_of().to_keys({name: getattr(entity, name) for name in self._shared})
+        return values == self._shared
 
     def remove(self, *entities: T) -> None:
         """Let `save()` delete entities of the collection.

@@ -194,8 +194,11 @@ def _expiry(
     expiry = next(iter(found.values()))
     source = sources.get(expiry.after)
     if source is None or source.kind is not ValueKind.DATETIME:
+        wrong = (
+            "the entity has no such attribute" if source is None else f"it is of kind {source.kind.value}, no datetime"
+        )
         raise DeclarationError(
-            f"Expiry(after={expiry.after!r}): there is no datetime attribute of this name.",
+            f"Expiry(after={expiry.after!r}): {wrong}.",
             remedy="Name a UTCDateTimeAttribute of the entity.",
             rule="ST109",
             attribute=expiry.after,

@@ -225,9 +225,12 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
         try:
             conditions.append((attribute, tuple(_allowed(attributes[attribute], value) for value in values)))
         except (ArithmeticError, AttributeError, Refusal, TypeError, ValueError):
+            choices = getattr(attributes[attribute], "choices", ())
             raise DeclarationError(
-                f"{name}: when= gives {attribute!r} a value that it cannot have.",
-                remedy=f"Give values that a {type(attributes[attribute]).__name__} holds, and none that is empty.",
+                f"{name}: when= gives {attribute!r} a value that it cannot have: {', '.join(map(repr, values))}.",
+                remedy=f"It has: {', '.join(choices)}."
+                if choices
+                else "Give values of the attribute's type, and none that is empty.",
                 rule="ST109",
                 attribute=attribute,
             ) from None

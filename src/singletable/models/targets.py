@@ -66,7 +66,9 @@ def require_member(table: type[Table], entity: Any, error: type[SingletableError
         what = repr(entity) if hasattr(entity, "_schema_of") and not isinstance(entity, type) else type(entity).__name__
         raise error(
             f"{what} is no entity of {table.__name__}.",
-            remedy="Give instances: " + ", ".join(schema.name for schema in table._schemas().values()) + ".",
+            remedy="Give instances: "
+            + ", ".join(schema.name for schema in table._schemas().values())
+            + ". Where only the key is needed, its attributes will do: transaction.check(User(user_id=...)).",
         )
 
 

@@ -81,17 +81,17 @@ class Transaction:
         self._table = table
         self._token = new_token() if token is None else token
         self._writes: list[Write[Any]] = []
+        self._ended = False
 
     # --- what it is made of -------------------------------------------------------
 
     def create(self, *entities: StoredItem) -> None:
         """Put entities that must not be there yet."""
-        for entity in entities:
-            self._writes.append(plan.create(self._mine(entity)))
+        self.add(*(plan.create(self._mine(entity)) for entity in entities))
 
     def put(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Put an entity, replacing what is there."""
-        self._writes.append(plan.save(self._mine(entity), condition))
+        self.add(plan.save(self._mine(entity), condition))
 
     save = put
     """PynamoDB's name for it."""
@@ -104,15 +104,34 @@ class Transaction:
         **values: Any,
     ) -> None:
         """Change attributes of a stored entity, by values or by actions."""
-        self._writes.append(plan.update(self._mine(entity), actions, condition, **values))
+        self.add(plan.update(self._mine(entity), actions, condition, **values))
 
     def delete(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Delete an entity."""
-        self._writes.append(plan.delete(self._mine(entity), condition))
+        self.add(plan.delete(self._mine(entity), condition))
 
     def check(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Go through only if a condition holds on an entity that is not written; that it exists, if none is given."""
-        self._writes.append(plan.check(self._mine(entity), condition))
+        self.add(plan.check(self._mine(entity), condition))
+
+    def add(self, *writes: Write[Any]) -> None:
+        """Take writes that were planned before, by the functions of `singletable.plan`."""
+        self._require_open()
+        for write in writes:
+            if not isinstance(write, Write):
+                raise InvalidTransactionError(
+                    f"A transaction takes writes, not a {type(write).__name__}.",
+                    remedy="Write transaction.add(plan.delete(order)), or transaction.delete(order).",
+                )
+            self._mine(write.entity)
+        self._writes += writes
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise InvalidTransactionError(
+                "The transaction was sent, or its block has ended; nothing can be added.",
+                remedy="Open another transaction().",
+            )
 
     def _mine(self, entity: StoredItem) -> StoredItem:
         require_member(self._table, entity, InvalidTransactionError)
@@ -135,6 +154,8 @@ class Transaction:
             InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
             TransactionCancelled: Nothing was written; `reasons` say why, in the order of the operations.
         """
+        self._require_open()
+        self._ended = True
         if not self._writes:
             return
         writes, token = list(self._writes), self._token
@@ -170,7 +191,7 @@ class Transaction:
             key = identity(write.request.named, primary)
             if key in seen:
                 raise InvalidTransactionError(
-                    f"The transaction has two operations on {write.entity!r}: a {seen[key].verb} and a {write.verb}.",
+                    f"The transaction has two operations on {write.entity!r}: {seen[key].verb} and {write.verb}.",
                     remedy="DynamoDB takes one operation an item: put both changes into one update.",
                     entity=type(write.entity).__name__,
                 )
@@ -211,8 +232,9 @@ class Transaction:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if kind is None and not self._ended:
             self.send()
+        self._ended = True
 
     def __len__(self) -> int:
         return len(self._writes)
@@ -221,15 +243,20 @@ class Transaction:
 def _cancelled(reasons: Sequence[CancellationReason]) -> TransactionCancelled:
     blamed = [reason for reason in reasons if reason.code is not None]
     lines = [
-        f"{reason.verb} of {reason.entity!r} ({reason.code}): {getattr(reason.error, 'what', reason.error)}"
+        f"{reason.verb} of {reason.entity!r} ({reason.code}): {_briefly(reason.error)}"
         for reason in blamed
         if reason.error is not None
     ]
     return TransactionCancelled(
-        "The transaction was cancelled; nothing was written. " + ("; ".join(lines) or "DynamoDB gave no reason."),
+        "The transaction was cancelled; nothing was written. " + ("; ".join(lines) or "DynamoDB gave no reason") + ".",
         remedy="The error's reasons field has one entry an operation, in their order.",
         reasons=tuple(reasons),
     )
+
+
+def _briefly(error: Exception | None) -> str:
+    """What an error says, but for what is said of the whole transaction already."""
+    return str(getattr(error, "what", error)).removesuffix(".").removesuffix("; nothing was written")
 
 
 def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]:

@@ -175,6 +175,13 @@ class CheckWrite(Write[T]):
 
     verb: ClassVar[str] = "check"
 
+    def judge(self, standing: Item | None, *, retried: bool) -> Write[T] | SingletableError | None:
+        if standing is None:
+            return ConditionFailed(
+                f"{self.entity!r} does not exist; nothing was written.", entity=self.entity._schema_of().name
+            )
+        return super().judge(standing, retried=retried)
+
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class UpdateWrite(Write[T]):

@@ -100,6 +100,9 @@ class AccessPattern(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<access pattern {self.title!r}>"
 
+    def __str__(self) -> str:
+        return self.name
+
 
 def access_pattern(
     sentence: str, *, draws: Mapping[str, str] | None = None, permanent: bool = False

@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectionError,
     CredentialRetrievalError,
     HTTPClientError,
@@ -14,6 +15,7 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    ReadTimeoutError,
     TokenRetrievalError,
 )
 
@@ -21,6 +23,7 @@ from singletable.errors import (
     AccessDenied,
     CredentialsMissing,
     EndpointUnreachable,
+    NoResponse,
     RequestFailed,
     SingletableError,
     TableMissing,
@@ -127,6 +130,15 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
         )
     if isinstance(error, NoRegionError):
         return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
+    if isinstance(error, (ConnectionClosedError, ReadTimeoutError)):
+        writing = operation.endswith(("WriteItem", "WriteItems", "PutItem", "UpdateItem", "DeleteItem"))
+        return NoResponse(
+            f"No answer to {operation} on {name!r} came from {_endpoint(error, connection)} ({type(error).__name__}).",
+            remedy="It may have been done or not: refresh(), and see what is stored, before you write again."
+            if writing
+            else "Try again.",
+            operation=operation,
+        )
     if isinstance(error, (ConnectionError, HTTPClientError)):
         return EndpointUnreachable(
             f"Nothing answers at {_endpoint(error, connection)} ({type(error).__name__}).",

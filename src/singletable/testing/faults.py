@@ -22,6 +22,7 @@ from typing import Any
 import attrs
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from singletable.errors import InvalidValueError
 from singletable.models import Table
 from singletable.models.binding import connection_of
 from singletable.requests.connection import Call
@@ -43,6 +44,39 @@ class InjectedCrash(BaseException):
     """The process "ends" here. No `except Exception` of the code under test catches it."""
 
 
+OPERATIONS = frozenset(
+    [
+        "BatchGetItem",
+        "BatchWriteItem",
+        "CreateTable",
+        "DeleteItem",
+        "DeleteTable",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UpdateItem",
+        "UpdateTable",
+        "UpdateTimeToLive",
+    ]
+)
+"""What a table's connection sends."""
+
+
+def _are_operations(fault: object, field: object, names: Collection[str]) -> None:
+    unknown = sorted({names} if isinstance(names, str) else {*names} - OPERATIONS)
+    if unknown:
+        raise InvalidValueError(
+            f"{', '.join(unknown)}: no operations that a fault can befall.",
+            remedy="Give a list of: " + ", ".join(sorted(OPERATIONS)) + ".",
+            value=names,
+        )
+
+
 @attrs.frozen(kw_only=True)
 class Fault:
     """Something that goes wrong.
@@ -50,12 +84,12 @@ class Fault:
     Args:
         rate: How many of the calls it befalls, from 0 to 1.
         calls: Which of them may be befallen, counted from 1 among those that `operations` names; None for all.
-        operations: The DynamoDB operations that it befalls; none for all.
+        operations: The DynamoDB operations that it befalls, as a list; none for all.
     """
 
     rate: float = attrs.field(default=1.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
     calls: Collection[int] | None = None
-    operations: Collection[str] = ()
+    operations: Collection[str] = attrs.field(default=(), validator=_are_operations)
 
     def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
         """Answer a call, in place of the engine."""

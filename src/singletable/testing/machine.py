@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pynamodb.attributes import NumberAttribute
@@ -28,13 +29,14 @@ from singletable.requests.types import Item
 from singletable.requests.values import canonical
 from singletable.testing.draws import changeable, changes_of, meeting_entities
 from singletable.testing.invariants import check_fresh, scan_raw
-from singletable.testing.oracle import stored_attributes
+from singletable.testing.oracle import identity_of, stored_attributes
 from singletable.testing.properties import check_pattern
 
 __all__ = ["TableMachine"]
 
 _NUMBERS = (IntegerAttribute, DecimalAttribute, NumberAttribute)
 _HELD = 12
+_RUNS_OF, _STEPS = 10, 25
 
 
 class TableMachine(RuleBasedStateMachine):
@@ -51,6 +53,9 @@ class TableMachine(RuleBasedStateMachine):
     what must be stored. After each step what was touched is compared with it, its keys and expiry are held
     against its attributes, and one access pattern is asked; at the end all of them, and every item.
 
+    A step costs milliseconds, so that a machine makes a tenth of the runs of your Hypothesis profile, of 25 steps
+    each; `TestShop.settings` is Hypothesis's own and takes other numbers.
+
     Args:
         table: The table class.
         given: Strategies for attributes that need them, by entity's name: `{"Review": {"rating": st.integers(1, 5)}}`.
@@ -63,6 +68,9 @@ class TableMachine(RuleBasedStateMachine):
         super().__init_subclass__(**options)
         if table is not None:
             cls.table = table
+        profile = settings()
+        runs = max(1, profile.max_examples // _RUNS_OF)
+        cls.TestCase.settings = settings(cls.TestCase.settings, max_examples=runs, stateful_step_count=_STEPS)
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +94,7 @@ class TableMachine(RuleBasedStateMachine):
     def create(self, data: st.DataObject) -> None:
         """`create()` of a new entity, or of one with the key of another."""
         made = self._new(data)
-        if self._identity(made) in self._model:
+        if identity_of(made) in self._model:
             _expect(AlreadyExists, made.create)
         else:
             made.create()
@@ -165,12 +173,12 @@ class TableMachine(RuleBasedStateMachine):
         schema = held._schema_of()
         target = data.draw(self._entities(schema))
         changes = {name: getattr(target, name) for name in schema.primary.attributes}
-        if self._identity(target) == self._identity(held):
+        if identity_of(target) == identity_of(held):
             return
-        before = self._identity(held)
+        before = identity_of(held)
         if before not in self._model:
             _expect(ItemDoesNotExist, lambda: held.move(**changes))
-        elif self._identity(target) in self._model:
+        elif identity_of(target) in self._model:
             _expect(AlreadyExists, lambda: held.move(**changes))
         else:
             held.move(**changes)
@@ -192,8 +200,7 @@ class TableMachine(RuleBasedStateMachine):
                 getattr(batch, verb)(each)
             if fails:
                 raise _Abandoned
-        last = {} if fails else {self._identity(each): (verb, each) for verb, each in chosen}
-        assert fails or len(chosen) - len(last) == batch.folded, "writes of one item are not folded as told"
+        last = {} if fails else {identity_of(each): (verb, each) for verb, each in chosen}
         for identity, (verb, each) in last.items():
             if verb == "put":
                 self._model[identity] = stored_attributes(each)
@@ -202,6 +209,7 @@ class TableMachine(RuleBasedStateMachine):
                 self._model.pop(identity, None)
         for _, each in chosen:
             self._compare(each)
+        assert fails or len(chosen) - len(last) == batch.folded, "writes of one item are not folded as told"
 
     @rule(data=st.data())
     def transact(self, data: st.DataObject) -> None:
@@ -215,7 +223,7 @@ class TableMachine(RuleBasedStateMachine):
                     continue
             else:
                 verb, entity, changes = "create", self._new(data), {}
-            chosen.setdefault(self._identity(entity), (verb, entity, changes))
+            chosen.setdefault(identity_of(entity), (verb, entity, changes))
         refused = [self._refused(verb, entity) for verb, entity, _ in chosen.values()]
         try:
             with self.table.transaction() as transaction:
@@ -239,7 +247,7 @@ class TableMachine(RuleBasedStateMachine):
                 self._expect_written(entity, _with(entity, self._model[identity], changes))
 
     def _refused(self, verb: str, entity: Table) -> bool:
-        there = self._identity(entity) in self._model
+        there = identity_of(entity) in self._model
         if verb == "create":
             return there
         if verb in ("update", "check") and not there:
@@ -259,7 +267,7 @@ class TableMachine(RuleBasedStateMachine):
             self._stack.close()
             return
         try:
-            stored = {self._identity(each): stored_attributes(each) for each in self._stored()}
+            stored = {identity_of(each): stored_attributes(each) for each in self._stored()}
             assert stored == self._model, "what is stored is not what was written"
             check_fresh(self.table)
             for pattern in self._patterns:
@@ -293,17 +301,12 @@ class TableMachine(RuleBasedStateMachine):
         schema = held._schema_of()
         if schema.version is None:
             return False
-        stored = self._model.get(self._identity(held), {}).get(schema.attributes[schema.version].attr_name, {}).get("N")
+        stored = self._model.get(identity_of(held), {}).get(schema.attributes[schema.version].attr_name, {}).get("N")
         return bool(getattr(held, schema.version) != (None if stored is None else int(stored)))
-
-    def _identity(self, entity: Table) -> tuple[Any, ...]:
-        schema = entity._schema_of()
-        values = schema.to_keys({name: getattr(entity, name) for name in schema.primary.attributes})
-        return (schema.declared_by["key"].__name__, *values.values())
 
     def _updating(self, held: Table, write: Callable[[], Any], after: Callable[[Item], Item]) -> None:
         """An update through a stale instance: it works on what is stored now, or says that there is nothing."""
-        identity = self._identity(held)
+        identity = identity_of(held)
         before = self._model.get(identity)
         if before is None:
             _expect(ItemDoesNotExist, write)
@@ -328,7 +331,7 @@ class TableMachine(RuleBasedStateMachine):
         self._wrote(entity)
 
     def _wrote(self, entity: Table) -> None:
-        self._model[self._identity(entity)] = stored_attributes(entity)
+        self._model[identity_of(entity)] = stored_attributes(entity)
         self._hold(entity)
         self._compare(entity)
 
@@ -337,7 +340,7 @@ class TableMachine(RuleBasedStateMachine):
         del self._held[:-_HELD]
 
     def _gone(self, entity: Table) -> None:
-        self._model.pop(self._identity(entity), None)
+        self._model.pop(identity_of(entity), None)
         self._compare(entity)
 
     def _compare(self, entity: Table) -> None:
@@ -345,7 +348,7 @@ class TableMachine(RuleBasedStateMachine):
         key = entity._copy()
         key._stored = None
         item = stored_item(key)
-        wanted = self._model.get(self._identity(entity))
+        wanted = self._model.get(identity_of(entity))
         assert (item is None) == (wanted is None), f"{entity!r} is {'not ' if item is None else ''}stored"
         if item is not None:
             check_fresh(self.table, [item])

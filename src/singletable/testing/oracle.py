@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from singletable.keys import CompositeKey, Condition
 from singletable.models import Table
-from singletable.models.schema import EntitySchema
+from singletable.models.schema import PRIMARY, EntitySchema
 from singletable.requests import Get, Query
 from singletable.requests.values import canonical
 from singletable.testing.filters import matches
 
-__all__ = ["agrees", "expected", "fingerprint", "stored_attributes"]
+__all__ = ["agrees", "expected", "fingerprint", "identity_of", "stored_attributes", "stored_values"]
 
 
 def expected(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> list[Table]:
@@ -59,14 +59,26 @@ def fingerprint(entity: Table) -> str:
 
 def stored_attributes(entity: Table) -> dict[str, dict[str, Any]]:
     """An entity's declared attributes as they are stored, without anything that is derived."""
+    schema = entity._schema_of()
+    return stored_values(schema, {name: getattr(entity, name) for name in schema.attributes})
+
+
+def stored_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Values of attributes as they are stored, by stored name; None is not stored."""
     item = {}
-    for name, attribute in entity._schema_of().attributes.items():
-        value = getattr(entity, name)
-        if value is not None:
-            serialized = attribute.serialize(value)
-            if serialized is not None:
-                item[attribute.attr_name] = canonical({attribute.attr_type: serialized})
+    for name, value in values.items():
+        attribute = schema.attributes[name]
+        serialized = None if value is None else attribute.serialize(value)
+        if serialized is not None:
+            item[attribute.attr_name] = canonical({attribute.attr_type: serialized})
     return item
+
+
+def identity_of(entity: Table) -> tuple[str, str]:
+    """What tells an item from others: where its primary key is declared, and the stored values it is made of."""
+    schema = entity._schema_of()
+    values = stored_values(schema, {name: getattr(entity, name) for name in schema.primary.attributes})
+    return schema.declared_by[PRIMARY].__name__, json.dumps(values, sort_keys=True, default=_plain)
 
 
 def _plain(value: Any) -> str:

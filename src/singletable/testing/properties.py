@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from singletable.errors import CursorError
 from singletable.keys import SEPARATOR, CompositeKey
 from singletable.models import Table
+from singletable.models.schema import PRIMARY, EntitySchema
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
 from singletable.requests import Query
 from singletable.testing.instances import entities
-from singletable.testing.oracle import agrees, fingerprint
+from singletable.testing.oracle import agrees, fingerprint, identity_of
 
 __all__ = ["check_pattern", "key_invariants"]
 
@@ -52,6 +54,10 @@ def key_invariants(table: type[Table], **given_strategies: Mapping[str, st.Searc
         for each in shared:
             setattr(other, each, getattr(one, each))
         check_key(key, schema.key_values(one), schema.key_values(other))
+        for each_one in (one, other):
+            check_conversions(schema, key, each_one)
+        if name == PRIMARY:
+            check_identity(schema, one, other)
 
     test_keys.__doc__ = f"Keys of {table.__name__} are injective, parsed back, ordered, and no prefix of one another."
     made: Callable[..., None] = test_keys
@@ -81,11 +87,32 @@ def check_key(key: CompositeKey, one: Mapping[str, Any], other: Mapping[str, Any
             assert not a.startswith(b + SEPARATOR) or len(key.partition.fields) == 0, f"{key.label}: a prefix"
 
 
+def check_conversions(schema: EntitySchema, key: CompositeKey, entity: Table) -> None:
+    """Assert that `from_key` undoes `to_key`, for the attributes of a key whose classes have both."""
+    values = schema.key_values(entity)
+    for name in key.recoverable:
+        if values[name] is not None and hasattr(schema.attributes[name], "from_key"):
+            again = schema.to_keys(schema.from_keys({name: values[name]}))[name]
+            assert again == values[name], f"{key.label}: from_key() of {name} does not undo its to_key()"
+
+
+def check_identity(schema: EntitySchema, one: Table, other: Table) -> None:
+    """Assert that items with one primary key have the same values in it, as they are stored: neither replaces another.
+
+    What the keys' encodings promise holds for what `to_key` gives them; this holds for what it was given.
+    """
+    texts = [schema.primary.derive(schema.key_values(each)) for each in (one, other)]
+    assert texts[0] != texts[1] or identity_of(one) == identity_of(other), (
+        f"{schema.primary.label}: not injective, since to_key() makes different values of an attribute alike"
+    )
+
+
 def check_pattern(pattern: AccessPattern[..., Any], stored: Iterable[Table] | None = None, **arguments: Any) -> int:
     """Ask an access pattern, and hold its answer against the one worked out without looking at a key.
 
-    Its items, their number, and its pages one after another must agree; and a cursor of it must not be
-    good for the same pattern asked otherwise.
+    Its items, their number, and its pages one after another must agree; and a cursor of it must not be good
+    for another tenant or in the other direction. What the pattern asks for is taken from its request: a
+    pattern that asks for something else than its name says is found by a test of yours, with an example.
 
     Args:
         pattern: The access pattern.
@@ -127,4 +154,6 @@ def _check_pages(pattern: AccessPattern[..., Any], request: Query[Any], answer: 
             break
         with pytest.raises(CursorError):
             request.page(size, cursor, context="another tenant")
+        with pytest.raises(CursorError):
+            attrs.evolve(request, descending=not request.descending).page(size, cursor, context="one tenant")
     assert list(map(fingerprint, found)) == list(map(fingerprint, answer)), f"{pattern.name}: pages disagree"

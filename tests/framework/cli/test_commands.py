@@ -91,7 +91,7 @@ def test_a_new_project_works(project):
         check=False,
     )
     assert tests.returncode == 0, tests.stdout
-    assert "4 passed" in tests.stdout
+    assert "7 passed" in tests.stdout
     assert not list(project.rglob("*.txt.txt"))
     assert (project / ".gitignore").is_file()
 

@@ -43,6 +43,22 @@ def test_nothing_is_sent_if_the_block_raises():
     assert [] == numbers()
 
 
+def test_a_batch_takes_nothing_after_its_block():
+    """It would never be sent."""
+    with LedgerTable.batch() as batch:
+        batch.put(task(1))
+    given = iter([task(2)])
+    for late in (
+        lambda: batch.put(task(2)),
+        lambda: batch.delete(task(1)),
+        lambda: batch.put_all(given),
+        lambda: batch.get(Task.item(project="p", number=1)),
+    ):
+        with pytest.raises(InvalidBatchError, match="The batch's block has ended"):
+            late()
+    assert [1] == numbers()
+
+
 def test_the_last_write_of_one_item_wins_and_the_others_are_counted():
     """As if they had been sent one after another; also across requests, and with several workers."""
     for workers in (1, 4):

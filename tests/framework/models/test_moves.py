@@ -8,12 +8,14 @@ from pynamodb.transactions import TransactWrite
 from singletable.errors import (
     AlreadyExists,
     ConcurrentUpdateError,
+    InvalidValueError,
     KeyChangeError,
+    NoResponse,
     TransactionCancelled,
 )
 from singletable.models.targets import stored_item
 from singletable.testing.faults import Crash, InjectedCrash, LostResponse, Rival, Throttling, inject
-from tests.framework.ledger import MOMENT, Doc, LedgerTable, Task, numbers, task
+from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, numbers, task
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -99,6 +101,17 @@ def test_a_mutation_writes_what_it_changes_of_attributes_that_the_model_does_not
     assert expected == found.extra_attributes == made.extra_attributes
 
 
+def test_the_text_of_a_member_is_the_member_at_once():
+    """However it is given; text that is none is refused when it is to be stored."""
+    made = task(1, state="DOING")
+    assert made.state is State.DOING
+    made.state = "DONE"
+    assert made.state is State.DONE
+    made.state = "LOST"
+    with pytest.raises(InvalidValueError, match="state='LOST' .*It has: TODO, DOING, DONE"):
+        made.save()
+
+
 def test_a_version_is_checked_on_every_path():
     """Save, update, delete, transactions, mutate and move."""
     Doc(ident="1").create()
@@ -170,6 +183,25 @@ def test_a_crash_leaves_all_of_a_transaction_or_nothing(after):
             transaction.create(task(2))
             transaction.delete(made)
     assert ([2] if after else [1]) == numbers()
+
+
+def test_a_write_without_an_answer_may_have_been_done():
+    """The error does not say that nothing was written, nor that nothing answers there."""
+    made = task(1)
+    with inject(LedgerTable, LostResponse(for_good=True)):
+        with pytest.raises(NoResponse, match="No answer to PutItem .*may have been done or not: refresh") as caught:
+            made.create()
+        with pytest.raises(NoResponse, match="No answer to GetItem .* Try again"):
+            made.refresh()
+    assert "PutItem" == caught.value.operation
+    assert Task.get(project="p", number=1) is not None
+
+
+def test_a_fault_for_no_operation_is_refused():
+    """It would never strike, and its test would show nothing."""
+    for operations in (["PutItems"], "PutItem"):
+        with pytest.raises(InvalidValueError, match="no operations that a fault can befall. Give a list of: BatchGet"):
+            Throttling(operations=operations)
 
 
 def test_faults_are_the_same_for_the_same_seed():

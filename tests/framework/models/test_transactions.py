@@ -4,12 +4,13 @@ import pytest
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
-from singletable import measure
+from singletable import measure, plan
 from singletable.engine import embedded
 from singletable.errors import (
     AlreadyExists,
     ConditionFailed,
     InvalidTransactionError,
+    KeyChangeError,
     TransactionCancelled,
 )
 from singletable.models.targets import stored_item
@@ -62,6 +63,47 @@ def test_a_cancelled_transaction_says_why_in_the_callers_order():
     assert [1, 2] == numbers()
 
 
+def test_a_transaction_is_sent_once():
+    """What is given to it later would never be sent; an explicit send() is not repeated at the end of the block."""
+    with LedgerTable.transaction() as transaction:
+        transaction.create(task(1))
+        transaction.send()
+    for late in (lambda: transaction.create(task(2)), transaction.send):
+        with pytest.raises(InvalidTransactionError, match="was sent, or its block has ended"):
+            late()
+    with pytest.raises(ZeroDivisionError), LedgerTable.transaction() as transaction:
+        transaction.create(task(3))
+        raise ZeroDivisionError
+    with pytest.raises(InvalidTransactionError, match="was sent, or its block has ended"):
+        transaction.send()
+    assert [1] == numbers()
+
+
+def test_a_transaction_takes_planned_writes():
+    """Of its own table."""
+    with LedgerTable.transaction() as transaction:
+        transaction.add(plan.create(task(1, points=3)), plan.create(Doc(ident="1")))
+    assert 3 == Task.get(project="p", number=1).points
+    with pytest.raises(InvalidTransactionError, match="takes writes, not a Task"):
+        transaction = LedgerTable.transaction()
+        transaction.add(task(2))
+    with pytest.raises(InvalidTransactionError, match="Account.* is no entity of LedgerTable"):
+        transaction.add(plan.create(Account(account_id="a", visits=1)))
+
+
+def test_what_a_check_misses_is_said():
+    """That the item is not there; and a request for one is no instance, though its attributes would do."""
+    with pytest.raises(TransactionCancelled) as caught, LedgerTable.transaction() as transaction:
+        transaction.check(task(9))
+        transaction.create(task(1))
+    assert str(caught.value).startswith(
+        "The transaction was cancelled; nothing was written."
+        " check of Task(project='p', number=9) (ConditionalCheckFailed): Task(project='p', number=9) does not exist. "
+    )
+    with pytest.raises(InvalidTransactionError, match=r"Get is no entity .* its attributes will do: transaction.check"):
+        LedgerTable.transaction().check(Task.item(project="p", number=1))
+
+
 def test_keys_are_derived_anew_within_a_transaction():
     """A stale instance is no reason to cancel it."""
     stale = task(1, title="t")
@@ -103,7 +145,7 @@ def test_transactions_that_dynamodb_would_refuse():
         ):
             transaction.create(*(task(number, notes=["x" * 400_000]) for number in range(11)))
         with (
-            pytest.raises(InvalidTransactionError, match="two operations on Task.*: a create and a delete"),
+            pytest.raises(InvalidTransactionError, match="two operations on Task.*: create and delete"),
             LedgerTable.transaction() as transaction,
         ):
             transaction.create(task(1))
@@ -170,6 +212,10 @@ def test_a_collection_is_read_and_written_as_one_unit():
         unit.one(Account).visits = 2
         unit.add(event(7))
         unit.remove(unit[_classes()[1]][0])
+        with pytest.raises(KeyChangeError, match=r"Account\(.* does not belong to this collection"):
+            unit.add(Account(account_id="a2", visits=1))
+        with pytest.raises(KeyChangeError, match=r"Task\(.* one partition of Account, Event"):
+            unit.add(task(1))
         with inject(AppTable) as injected:
             assert 3 == unit.save()
         assert ["TransactWriteItems"] == injected.calls

@@ -2,20 +2,25 @@
 
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+from pynamodb.attributes import UnicodeAttribute
 
-from singletable import testing
+from singletable import Key, Table, testing
 from singletable.engine import embedded
 from singletable.errors import PatternError
 from singletable.models.targets import TableSender
 from singletable.requests.values import same_item
-from singletable.testing import check_fresh, check_pattern, entities, key_invariants, stale_attributes
+from singletable.testing import TableMachine, check_fresh, check_pattern, entities, key_invariants, stale_attributes
 from singletable.testing.properties import check_key
 from tests.framework.app import Account, AppTable, Event, Level
 from tests.framework.ledger import LedgerTable, Task, task, tasks, tasks_by_points
+
+SHORT = settings(deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 test_ledger_keys = key_invariants(LedgerTable)
 test_app_keys = key_invariants(AppTable)
@@ -66,6 +71,61 @@ def test_a_key_that_breaks_its_promise_is_found():
         check_key(Broken, one, other)
 
 
+class Folded(UnicodeAttribute):
+    """A text whose key takes no notice of capitals: two of them are one key."""
+
+    key_kind = "text"
+
+    def to_key(self, value):
+        return value.lower()
+
+
+class Reversed(UnicodeAttribute):
+    """A text that stands backwards in keys, and is not turned round when it is read from one."""
+
+    key_kind = "text"
+
+    def to_key(self, value):
+        return value[::-1]
+
+    def from_key(self, text):
+        return text
+
+
+class ConvertedTable(Table):
+    class Meta:
+        table_name = "converted"
+
+
+class Named(ConvertedTable, discriminator="NAMED"):
+    name = Folded()
+    title = UnicodeAttribute(null=True)
+    key = Key(pk="NAMED#{name}", sk="NAMED")
+
+
+class Turned(ConvertedTable, discriminator="TURNED"):
+    name = Reversed()
+    key = Key(pk="TURNED#{name}", sk="TURNED")
+
+
+CAPITALS = {"name": st.sampled_from(["A", "a", "ab"])}
+
+
+class ConvertedMachine(TableMachine, table=ConvertedTable):
+    given: ClassVar = {"Named": CAPITALS, "Turned": CAPITALS}
+
+
+def test_conversions_of_an_attributes_own_class_are_held_against_what_is_stored():
+    """Neither the key nor its encoding is at fault, but `to_key`; what it makes alike, one item replaces."""
+    invariants = key_invariants(ConvertedTable, Named=CAPITALS, Turned=CAPITALS)
+    with pytest.raises(AssertionError, match=r"Named.key: not injective, since to_key\(\) makes different values"):
+        invariants(Named, "key")
+    with pytest.raises(AssertionError, match=r"Turned.key: from_key\(\) of name does not undo its to_key"):
+        invariants(Turned, "key")
+    with pytest.raises(BaseException, match="exists already|two operations on Named|is not what was written|otherwise"):
+        run_state_machine_as_test(ConvertedMachine, settings=SHORT)
+
+
 def test_stale_items_are_named_without_their_values():
     """Missing, wrong and left-over keys alike."""
     with embedded(LedgerTable):
@@ -90,6 +150,7 @@ def test_a_pattern_is_checked_against_what_is_stored():
         for number in range(6):
             task(number, points=number).create()
         assert 6 == check_pattern(tasks)
+        assert "tasks" == str(tasks)
         assert 3 == check_pattern(tasks_by_points, project="p", low=1, high=3)
         item = {**task(9, points=2).serialize(), "GSI1SK": {"S": "000099#0009"}}
         TableSender(LedgerTable).send("PutItem", {"TableName": "ledger", "Item": item})
@@ -123,5 +184,6 @@ def test_the_kit_is_loaded_when_it_is_used():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "False False" == run.stdout.strip()
     assert all(hasattr(testing, name) for name in testing.__all__)
+    assert set(testing.__all__) <= set(dir(testing))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         testing.nothing  # noqa: B018
