@@ -33,6 +33,7 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
             if request.target.key.index is not None:
                 used.add(request.target.key.index)
             yield from _foreign_rows(table, pattern, request)
+        yield from _idle_parameters(pattern, requests)
     if not failed:
         yield from _unused(table, used)
 
@@ -86,6 +87,21 @@ def _foreign_rows(
                     f"It would read the {entity.name} at {witness[0]!r} / {sort}"
                     f" ({mine.index or 'table'}, {key.label}).",
                 )
+
+
+def _idle_parameters(pattern: AccessPattern[..., Any], requests: Sequence[Query[Any] | Get[Any]]) -> Iterator[Finding]:
+    asked = [request.params() for request in requests]
+    for parameter in pattern.parameters:
+        arguments = placeholder_arguments(pattern, changed=parameter)
+        if arguments == placeholder_arguments(pattern):
+            # An enumeration of one member has no other value.
+            continue
+        try:
+            otherwise = [request.params() for request in requests_of(pattern, pattern(**arguments))]
+        except Exception:  # noqa: S112 - a pattern may refuse values; that it takes some is all that is asked here
+            continue
+        if asked == otherwise:
+            yield Finding(RULES["ST307"], pattern.name, f"Its request is the same for another {parameter}.")
 
 
 def _is_family(table: TableDescription, name: str, other: str) -> bool:

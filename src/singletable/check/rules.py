@@ -173,6 +173,13 @@ _ALL = (
         "Whoever reads the list of accepted findings believes that the project lives with it.",
         "Take the line out of setup.cfg, or mend what it names.",
     ),
+    Rule(
+        "ST307",
+        "parameter that changes nothing",
+        _W,
+        "The pattern asks for something else than its parameters say.",
+        "Use the parameter in the request, or remove it.",
+    ),
 )
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

@@ -115,8 +115,9 @@ class StoredItem(Model, metaclass=TableMeta):
         if schema is None or schema.entity is not cls:
             raise DeclarationError(
                 f"{cls.__name__} is no entity, but a table or an abstract base.",
-                remedy="Use one of its entities: "
-                + (", ".join(each.name for each in cls._entities.values()) or "none"),
+                remedy="Use one of its entities: " + ", ".join(each.name for each in cls._entities.values()) + "."
+                if cls._entities
+                else f'Declare one: class Order({cls.__name__}, discriminator="ORDER").',
                 rule="ST108",
                 entity=cls.__name__,
             )

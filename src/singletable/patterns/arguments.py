@@ -18,16 +18,18 @@ from singletable.patterns.access_pattern import AccessPattern
 __all__ = ["draw_arguments", "placeholder_arguments"]
 
 _MOMENT = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
-_PLACEHOLDERS: dict[ValueKind, Any] = {
-    ValueKind.TEXT: "x",
-    ValueKind.INTEGER: 1,
-    ValueKind.NUMBER: 1,
-    ValueKind.DECIMAL: Decimal(1),
-    ValueKind.DATETIME: _MOMENT,
-    ValueKind.DATE: _MOMENT.date(),
-    ValueKind.UUID: UUID(int=1),
-    ValueKind.BOOLEAN: True,
-    ValueKind.BYTES: b"x",
+_DAY = timedelta(days=1)
+# A smaller value, the one that is taken, and a larger one.
+_PLACEHOLDERS: dict[ValueKind, tuple[Any, Any, Any]] = {
+    ValueKind.TEXT: ("w", "x", "y"),
+    ValueKind.INTEGER: (0, 1, 2),
+    ValueKind.NUMBER: (0, 1, 2),
+    ValueKind.DECIMAL: (Decimal(0), Decimal(1), Decimal(2)),
+    ValueKind.DATETIME: (_MOMENT - _DAY, _MOMENT, _MOMENT + _DAY),
+    ValueKind.DATE: (_MOMENT.date() - _DAY, _MOMENT.date(), _MOMENT.date() + _DAY),
+    ValueKind.UUID: (UUID(int=0), UUID(int=1), UUID(int=2)),
+    ValueKind.BOOLEAN: (False, True, False),
+    ValueKind.BYTES: (b"w", b"x", b"y"),
 }
 
 
@@ -62,8 +64,12 @@ def draw_arguments(pattern: AccessPattern[..., Any], entities: Sequence[Table]) 
     return drawn
 
 
-def placeholder_arguments(pattern: AccessPattern[..., Any]) -> dict[str, Any]:
+def placeholder_arguments(pattern: AccessPattern[..., Any], changed: str | None = None) -> dict[str, Any]:
     """Arguments of the right types, to see which request a pattern makes; they need not exist.
+
+    Args:
+        pattern: The access pattern.
+        changed: A parameter that gets another value than it does without this; an interval stays one.
 
     Raises:
         PatternError: A parameter is called after no attribute.
@@ -72,21 +78,25 @@ def placeholder_arguments(pattern: AccessPattern[..., Any]) -> dict[str, Any]:
     used: Counter[str] = Counter()
     for parameter in pattern.parameters:
         name = pattern.attribute_for(parameter)
-        value = _placeholder(pattern, parameter, name)
+        smaller, value, larger = _placeholders(pattern, parameter, name)
         # The second parameter for an attribute is the end of an interval.
+        if parameter == changed:
+            value = larger if used[name] else smaller
         if used[name] and isinstance(value, date):
-            value += timedelta(days=used[name])
+            value += used[name] * _DAY
         used[name] += 1
         arguments[parameter] = value
     return arguments
 
 
-def _placeholder(pattern: AccessPattern[..., Any], parameter: str, name: str) -> Any:
+def _placeholders(pattern: AccessPattern[..., Any], parameter: str, name: str) -> tuple[Any, Any, Any]:
     for entity in _holders(pattern, name):
         attribute = entity.get_attributes()[name]
         kind = key_kind(attribute)
         if kind is ValueKind.CHOICE:
-            return attribute.deserialize(attribute.choices[0])  # type: ignore[attr-defined]  # an EnumAttribute
+            first, *others = attribute.choices  # type: ignore[attr-defined]  # an EnumAttribute
+            other = attribute.deserialize(others[0] if others else first)
+            return other, attribute.deserialize(first), other
         if kind is not None:
             return _PLACEHOLDERS[kind]
     raise _unknown_parameter(pattern, parameter)

@@ -281,14 +281,14 @@ class TableMachine(RuleBasedStateMachine):
         return meeting_entities(schema, self.given.get(schema.name, {}))
 
     def _new(self, data: st.DataObject) -> Table:
-        return data.draw(st.sampled_from(self._schemas).flatmap(self._entities))
+        return data.draw(st.sampled_from(self._schemas).flatmap(self._entities), label="new")
 
     def _pick(self, data: st.DataObject) -> Table:
-        return data.draw(st.sampled_from(self._held))
+        return data.draw(st.sampled_from(self._held), label="through")
 
     def _changes(self, data: st.DataObject, held: Table) -> dict[str, Any]:
         schema = held._schema_of()
-        return data.draw(changes_of(schema, self.given.get(schema.name, {})))
+        return data.draw(changes_of(schema, self.given.get(schema.name, {})), label="changes")
 
     def _changed(self, data: st.DataObject, held: Table) -> Table:
         changed = held._copy()

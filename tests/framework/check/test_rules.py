@@ -211,6 +211,31 @@ def test_a_pattern_that_scans():
     assert findings(table, pattern(everything, one)) == [("ST302", "everything")]
 
 
+def test_a_parameter_that_changes_nothing():
+    """Of any type, one end of an interval too; what cannot be asked with another value says nothing."""
+    table = new_table()
+    one = entity(table, "One", Key(pk="X#{ident}", sk="{at}"))
+
+    def constant(ident):
+        return one.query(ident="always")
+
+    def one_ended(ident, first, last):
+        return one.query(one.at >= first, ident=ident)
+
+    def right(ident, first, last):
+        return one.query(one.at.between(first, last), ident=ident)
+
+    def particular(ident):
+        if ident != "x":
+            raise ValueError
+        return one.query(ident=ident)
+
+    ends = {"first": "at", "last": "at"}
+    interval = (pattern(each, one, **ends) for each in (one_ended, right))
+    idle = findings(table, pattern(constant, one), *interval, pattern(particular, one))
+    assert idle == [("ST307", "constant"), ("ST307", "one_ended")]
+
+
 def test_accepted_findings_stay_visible():
     """With the reason for which the project lives with them."""
     table = new_table()
