@@ -29,21 +29,24 @@ from pynamodb.attributes import (
 )
 from pynamodb.constants import NUMBER, STRING
 
-from singletable.errors import InvalidValueError
+from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys import ValueKind
 from singletable.requests.values import DIGITS, number_text
 
 __all__ = [
     "DateAttribute",
     "DecimalAttribute",
+    "DerivedAttribute",
     "EnumAttribute",
     "IntegerAttribute",
     "StrictNumberAttribute",
     "StrictUTCDateTimeAttribute",
     "StrictUnicodeAttribute",
     "UUIDAttribute",
+    "derived",
     "from_key",
     "key_kind",
+    "not_to_be_set",
     "strict",
     "to_key",
 ]
@@ -261,6 +264,24 @@ class StrictUnicodeAttribute(Scalar[str], UnicodeAttribute):
         return str.__str__(value)
 
 
+class DerivedAttribute(StrictUnicodeAttribute):
+    """One half of a key, as it is stored: it follows what it is made of, and is never set."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise not_to_be_set(instance, self.attr_name)
+
+
+def not_to_be_set(instance: object, name: str) -> UnexpectedAttributesError:
+    """The error for setting what is derived."""
+    entity = type(instance).__name__
+    return UnexpectedAttributesError(
+        f"{entity}.{name} is derived, and cannot be set.",
+        remedy="Set the attributes that it is made of.",
+        entity=entity,
+        unexpected=(name,),
+    )
+
+
 _TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
     NumberAttribute: StrictNumberAttribute,
     UnicodeAttribute: StrictUnicodeAttribute,
@@ -296,6 +317,12 @@ def strict(attribute: Attribute[Any]) -> None:
     twin = _TWINS.get(type(attribute))
     if twin is not None:
         attribute.__class__ = twin
+
+
+def derived(attribute: Attribute[Any]) -> None:
+    """Make a text that was made strict one that is derived, in place."""
+    if type(attribute) is StrictUnicodeAttribute:
+        attribute.__class__ = DerivedAttribute
 
 
 def key_kind(attribute: Attribute[Any]) -> ValueKind | None:

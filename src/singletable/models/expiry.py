@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from singletable.errors import DeclarationError, InvalidValueError
+from singletable.models.attributes import not_to_be_set
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -68,6 +69,9 @@ class Expiry:
             return self
         seconds = self.rule.derive(getattr(instance, self.after))
         return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.utc)
+
+    def __set__(self, instance: Table, value: object) -> None:
+        raise not_to_be_set(instance, self.attr_name)
 
     @property
     def rule(self) -> ExpiryRule:

@@ -10,6 +10,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.indexes import Index
 
 from singletable.keys import CompositeKey
+from singletable.models.attributes import not_to_be_set
 from singletable.requests import Get, Query, make_query
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Key:
 
     def __get__(self, instance: object, owner: type[T]) -> BoundKey[T]:
         return BoundKey(owner, self._name[0])
+
+    def __set__(self, instance: object, value: object) -> None:
+        raise not_to_be_set(instance, self._name[0])
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ from pynamodb.indexes import Index, LocalSecondaryIndex
 from pynamodb.models import MetaModel
 
 from singletable.errors import DeclarationError, ItemDoesNotExist
-from singletable.models.attributes import strict
+from singletable.models.attributes import derived, strict
 from singletable.models.declaration import entity_schema
 from singletable.models.layout import index_attribute, layout_of
 from singletable.models.schema import PRIMARY, EntitySchema
@@ -88,6 +88,8 @@ class TableMeta(MetaModel):
         for attribute in table.get_attributes().values():
             strict(attribute)
         if namespace.get("_owns_table"):
+            for key in namespace["_derived"]:
+                derived(table.get_attributes()[key])
             table._layout = layout_of(table)
             table._entities = {}
         elif discriminator is not None:

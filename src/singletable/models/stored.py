@@ -139,13 +139,18 @@ class StoredItem(Model, metaclass=TableMeta):
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
         known: set[str] = set()
+        derived = self._derived_names()
         for name, attribute in self.get_attributes().items():
             known.add(attribute.attr_name)
             value = attribute_values.get(attribute.attr_name)
             if not value or NULL in value or name == self._discriminator:
                 continue
             try:
-                setattr(self, name, attribute.deserialize(attribute.get_value(value)))
+                read = attribute.deserialize(attribute.get_value(value))
+                if name in derived:
+                    self.attribute_values[name] = read
+                else:
+                    setattr(self, name, read)
             except (AttributeDeserializationError, ArithmeticError, TypeError, ValueError) as error:
                 raise MalformedItemError(
                     f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"

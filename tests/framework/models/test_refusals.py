@@ -1,5 +1,7 @@
 """What no write takes: keys changed by hand, values of the wrong type, items that are too large."""
 
+from datetime import timedelta
+
 import pytest
 
 from singletable import plan
@@ -7,9 +9,10 @@ from singletable.errors import (
     InvalidValueError,
     ItemTooLarge,
     KeyChangeError,
+    UnexpectedAttributesError,
 )
 from singletable.testing.faults import inject
-from tests.framework.ledger import LedgerTable, Task, task
+from tests.framework.ledger import MOMENT, LedgerTable, Task, task
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -34,6 +37,17 @@ def test_attributes_of_the_primary_key_only_move():
     made.update(number=1, title="same")
     assert "same" == made.title
     assert "number" not in str(plan.update(made, number=1, title="x").params()["UpdateExpression"])
+
+
+def test_what_is_derived_is_never_set():
+    """It would be undone by the next write, without a word."""
+    made = created(due=MOMENT, title="t")
+    for name in ("pk", "sk", "gsi1_pk", "gone", "by_points", "key"):
+        with pytest.raises(UnexpectedAttributesError, match=r"Task\..* is derived, and cannot be set. Set the"):
+            setattr(made, name, "x")
+    found = Task.get(project="p", number=1)
+    assert ("PROJECT#p", "TASK#0001") == (found.pk, found.sk)
+    assert MOMENT + timedelta(days=1) == found.gone
 
 
 def test_user_json_is_refused_where_pynamodb_takes_it_for_serialised():
