@@ -144,7 +144,12 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
         _refuse_key_change(instance, schema, str(name), action)
         return None
     if isinstance(action, RemoveAction) and whole and name is not None and not schema.attributes[name].null:
-        raise _required(schema, name)
+        raise InvalidValueError(
+            f"{schema.name}.{name} cannot be None.",
+            remedy="Give a value, or declare the attribute with null=True.",
+            entity=schema.name,
+            attribute=name,
+        )
     return action
 
 
@@ -197,18 +202,7 @@ def _assign(schema: EntitySchema, name: str, value: Any) -> Action:
     if serialized is not None:
         # Given with its type, since PynamoDB takes a dict such as {"S": "x"} for already serialised.
         return path.set({attribute.attr_type: serialized})
-    if not attribute.null:
-        raise _required(schema, name)
     return path.remove()
-
-
-def _required(schema: EntitySchema, name: str) -> InvalidValueError:
-    return InvalidValueError(
-        f"{schema.name}.{name} cannot be None.",
-        remedy="Give a value, or declare the attribute with null=True.",
-        entity=schema.name,
-        attribute=name,
-    )
 
 
 def _stamp(schema: EntitySchema, touched: set[str]) -> list[Action]:

@@ -186,4 +186,4 @@ def _put(item: Item, steps: Sequence[str | int], value: dict[str, Any] | None, p
 
 def _refused(reason: str, path: Path | None) -> InvalidValueError:
     where = "" if path is None else f" at {'.'.join(path.path)!r}"
-    return InvalidValueError(f"The update{where} cannot be followed: {reason}.", attribute=path and path.path[0])
+    return InvalidValueError(f"The update{where} cannot be followed: {reason}.", attribute=path and top_name(path))
