@@ -4,11 +4,13 @@ from typing import Any
 
 from models import EmailClaim, ShopTable, User, UserStatus
 from singletable import CancellationReason, Get, Query
-from singletable.errors import AlreadyExists, TransactionCancelled
+from singletable.errors import AlreadyExists, ConditionFailed, TransactionCancelled
 from singletable.patterns import access_pattern
 
 CHANGEABLE = ("name", "email", "phone", "address", "status")
 """The attributes that `update_user` takes; an id or a date of creation never changes."""
+
+_ATTEMPTS = 10
 
 
 class EmailTaken(ValueError):
@@ -61,20 +63,27 @@ def update_user(user_id: str, **changes: Any) -> User:
     forbidden = sorted(set(changes) - set(CHANGEABLE))
     if forbidden:
         raise TypeError(f"{', '.join(forbidden)} cannot be changed; only {', '.join(CHANGEABLE)}.")
-    found = User.get(user_id=user_id, consistent=True)
-    email = changes.get("email", found.email)
-    if email == found.email:
-        if changes:
-            found.update(**changes)
-        return found
-    try:
-        with ShopTable.transaction() as transaction:
-            transaction.update(found, condition=User.email == found.email, **changes)
-            transaction.create(EmailClaim(email=email, user_id=user_id))
-            transaction.delete(EmailClaim(email=found.email, user_id=user_id))
-    except TransactionCancelled as error:
-        _refuse_taken(error.reasons[1])
-        raise
+    for attempt in range(1, _ATTEMPTS + 1):
+        found = User.get(user_id=user_id, consistent=True)
+        email = changes.get("email", found.email)
+        if email == found.email:
+            if changes:
+                found.update(**changes)
+            break
+        try:
+            with ShopTable.transaction() as transaction:
+                transaction.update(found, condition=User.email == found.email, **changes)
+                transaction.create(EmailClaim(email=email, user_id=user_id))
+                transaction.delete(EmailClaim(email=found.email, user_id=user_id))
+            break
+        except TransactionCancelled as error:
+            updated, claim, _ = error.reasons
+            if not isinstance(updated.error, ConditionFailed):
+                # The address is in the way, unless it is this user's own by now.
+                _refuse_taken(claim)
+            # The user's address was changed meanwhile: begin again with the new one.
+            if attempt == _ATTEMPTS:
+                raise
     return found
 
 

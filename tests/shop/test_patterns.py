@@ -8,7 +8,18 @@ from decimal import Decimal
 import pytest
 
 import patterns
-from models import Order, OrderItem, OrderStatus, Product, ProductStatus, Review, ShopTable, User, UserStatus
+from models import (
+    EmailClaim,
+    Order,
+    OrderItem,
+    OrderStatus,
+    Product,
+    ProductStatus,
+    Review,
+    ShopTable,
+    User,
+    UserStatus,
+)
 from singletable.patterns import patterns_of
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
@@ -164,6 +175,24 @@ class TestCommands:
         taken = in_threads(8, lambda: patterns.register_user("X", "x@example.com"), patterns.EmailTaken)
         assert 7 == taken
         assert 1 == len(User.scan().all())
+
+    def test_an_address_that_changes_meanwhile_is_given_up_all_the_same(self):
+        """Each user has one claim, to the address that stands there; a user's own claim is in nobody's way."""
+        made = patterns.register_user("One", "a@example.com")
+        other = patterns.register_user("Two", "b@example.com")
+        emails = itertools.count()
+        in_threads(6, lambda: patterns.update_user(made.user_id, email=f"{next(emails)}@example.com"), ValueError)
+        before = {"operations": ["TransactWriteItems"], "calls": {1}}
+        for email in ("b@example.com", "c@example.com"):
+            rival = Rival(lambda email=email: patterns.update_user(other.user_id, email=email), **before)
+            with inject(ShopTable, rival):
+                assert "c@example.com" == patterns.update_user(other.user_id, email="c@example.com").email
+            patterns.update_user(other.user_id, email="b@example.com")
+        claims = {(each.email, each.user_id) for each in EmailClaim.scan()}
+        assert {(each.email, each.user_id) for each in User.scan()} == claims
+        with inject(ShopTable, Rival(lambda: User.get(user_id=other.user_id).delete(), **before)):
+            with pytest.raises(User.DoesNotExist):
+                patterns.update_user(other.user_id, email="d@example.com")
 
     def test_an_order_takes_its_stock(self):
         """The order, its lines and the stock together; the same request again changes nothing."""
