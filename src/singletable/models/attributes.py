@@ -7,7 +7,6 @@ not what the key's encoding expects.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,7 +30,7 @@ from pynamodb.constants import NUMBER, STRING
 
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys import ValueKind
-from singletable.requests.values import DIGITS, number_text
+from singletable.requests.values import number_fault, number_text
 
 __all__ = [
     "DateAttribute",
@@ -105,7 +104,7 @@ class IntegerAttribute(Scalar[int]):
     def serialize(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, int):
             raise _refused(self, value, "expected int, got " + type(value).__name__)
-        return _number_text(self, Decimal(value))
+        return _number_text(self, value)
 
     def deserialize(self, value: str) -> int:
         number = Decimal(value)
@@ -123,7 +122,7 @@ class DecimalAttribute(Scalar[Decimal]):
     def serialize(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise _refused(self, value, "expected Decimal, got " + type(value).__name__, 'Write Decimal("1.50").')
-        return _number_text(self, Decimal(value))
+        return _number_text(self, value)
 
     def deserialize(self, value: str) -> Decimal:
         return Decimal(value)
@@ -218,11 +217,7 @@ class StrictNumberAttribute(Scalar[Any], NumberAttribute):
     def serialize(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
             raise _refused(self, value, "expected a number, got " + type(value).__name__)
-        if isinstance(value, float):
-            if not math.isfinite(value):
-                raise _refused(self, value, "it is not a finite number")
-            return number_text(repr(value))
-        return _number_text(self, Decimal(value))
+        return _number_text(self, value)
 
     def deserialize(self, value: str) -> Any:
         exact = Decimal(value)
@@ -353,13 +348,13 @@ def from_key(attribute: Attribute[Any], value: Any) -> Any:
     return value if convert is None else convert(value)
 
 
-def _number_text(attribute: Attribute[Any], value: Decimal) -> str:
-    if not value.is_finite():
-        raise _refused(attribute, value, "it is not a finite number")
-    digits = "".join(map(str, value.as_tuple().digits)).strip("0")
-    if len(digits) > DIGITS:
-        raise _refused(attribute, value, f"it has more than {DIGITS} significant digits")
-    return number_text(value)
+def _number_text(attribute: Attribute[Any], value: Decimal | float) -> str:
+    # A float is the number that it is written as, not the binary one behind it.
+    number = Decimal(float.__repr__(value) if isinstance(value, float) else value)
+    fault = number_fault(number)
+    if fault is not None:
+        raise _refused(attribute, value, fault)
+    return number_text(number)
 
 
 def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "") -> InvalidValueError:

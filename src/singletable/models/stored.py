@@ -182,8 +182,22 @@ class StoredItem(Model, metaclass=TableMeta):
         seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
         if schema.expiry and seconds is not None:
             item[schema.expiry.stored_name] = {"N": str(seconds)}
+        self._refuse_known(self.extra_attributes)
         self._outgoing = {**self.extra_attributes, **item}
         return dict(self._outgoing)
+
+    def _refuse_known(self, extras: Item) -> None:
+        """Refuse extras that the model knows: something derived would be stored that was not derived."""
+        expiry = self._schema_of().expiry
+        known = {attribute.attr_name for attribute in self.get_attributes().values()}
+        wrong = sorted(name for name in extras if name in known or (expiry and name == expiry.stored_name))
+        if wrong:
+            raise UnexpectedAttributesError(
+                f"{self!r}: extra_attributes: {', '.join(wrong)} is an attribute of the model, or derived by it.",
+                remedy="Set the attribute; extra_attributes is for what the model does not know.",
+                entity=type(self).__name__,
+                unexpected=tuple(wrong),
+            )
 
     def _diagnose(self, error: Exception) -> SingletableError:
         """What PynamoDB could not serialise, in words that say which attribute and why."""

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from singletable.errors import InvalidValueError, ItemTooLarge
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
 
-__all__ = ["ITEM_BYTES", "canonical", "check_item", "check_value", "number_text", "same_item", "same_value"]
+__all__ = [
+    "DIGITS",
+    "ITEM_BYTES",
+    "canonical",
+    "check_item",
+    "check_value",
+    "number_fault",
+    "number_text",
+    "same_item",
+    "same_value",
+]
 
 ITEM_BYTES = 400 * 1024
 """The largest item, in bytes, names included (DynamoDB, "Service, account, and table quotas")."""
@@ -19,6 +29,10 @@ ITEM_BYTES = 400 * 1024
 DIGITS = 38
 """Significant digits of a DynamoDB number (Developer Guide, "Data types")."""
 
+LARGEST, SMALLEST = 125, -130
+"""The exponents of the largest and of the smallest number but 0 (Developer Guide, "Data types")."""
+
+_WHOLE = Context(prec=400)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SHOWN = 3
 _LONGEST_WORD = len("-Infinity")
@@ -28,10 +42,21 @@ def number_text(value: Decimal | str) -> str:
     """A number as DynamoDB gives it back: without trailing zeros, so that it is the same on every engine."""
     number = Decimal(value)
     if abs(number.adjusted()) >= DIGITS:
-        return str(number)
+        return str(_WHOLE.normalize(number))
     text = format(number, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
+
+
+def number_fault(number: Decimal) -> str | None:
+    """Why DynamoDB has no such number; None where it has."""
+    if not number.is_finite():
+        return "it is not a finite number"
+    if len("".join(map(str, number.as_tuple().digits)).strip("0")) > DIGITS:
+        return f"it has more than {DIGITS} significant digits"
+    if number and not SMALLEST <= number.adjusted() <= LARGEST:
+        return f"it is beyond 1E{SMALLEST} and 9.99E+{LARGEST}"
+    return None
 
 
 def canonical(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,15 +137,15 @@ def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
 
 
 def _check_number(owner: object, name: str, number: Any) -> None:
-    reason = None
     if not isinstance(number, str) or _NUMBER.fullmatch(number) is None:
         # A bool is sent as `true`, and a float may be NaN: neither is personal, nor worth hiding.
-        reason = "no number" if not isinstance(number, str) or len(number) > _LONGEST_WORD else f"{number}, no number"
-    elif len("".join(map(str, Decimal(number).as_tuple().digits)).strip("0")) > DIGITS:
-        reason = f"a number of more than {DIGITS} significant digits"
+        shown = "" if not isinstance(number, str) or len(number) > _LONGEST_WORD else f"{number}, "
+        reason: str | None = f"it is {shown}no number"
+    else:
+        reason = number_fault(Decimal(number))
     if reason is not None:
         raise InvalidValueError(
-            f"{owner}: {name} is {reason}; DynamoDB would refuse it.",
+            f"{owner}: {name}: {reason}; DynamoDB would refuse it.",
             remedy="Give an int, a Decimal or a finite float.",
             attribute=name,
         )

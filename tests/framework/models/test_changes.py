@@ -110,7 +110,7 @@ def test_what_is_refused_is_named_with_the_remedy():
             "Task has no attribute wrong, bad. It has: created_at, detail, ",
         ),
         ({"points": None}, InvalidValueError, "Task.points cannot be None. Give a value, or declare the attribute"),
-        ({"detail": {"a": float("nan")}}, InvalidValueError, r"Task: detail.a is NaN"),
+        ({"detail": {"a": float("nan")}}, InvalidValueError, r"Task: detail.a: it is NaN"),
     ):
         with pytest.raises(error, match=message):
             plan.update(made, **values)
@@ -122,9 +122,17 @@ def test_what_is_refused_is_named_with_the_remedy():
         ),
         (Path(["GSI2SK"]).remove(), StaleKeyError, r"'GSI2SK' .* Update those \(project, title, number, state\)\."),
         (Path(["ttl"]).set({"N": "1"}), StaleKeyError, r"'ttl' .* Update those \(project, number, points, "),
-        (Path(["unknown"]).set({"L": [{"N": "nan"}]}), InvalidValueError, r"Task: unknown\[0\] is nan"),
-        (Path(["detail"])["x"].set({"N": "nan"}), InvalidValueError, "Task: detail is nan"),
-        (Path(["likes"]).set(Path(["likes"]) + {"N": "nan"}), InvalidValueError, "Task: likes is nan"),
+        (
+            Path(["unknown"]).set({"L": [{"N": "nan"}]}),
+            InvalidValueError,
+            r"unknown\[0\]: it is nan",
+        ),
+        (Path(["detail"])["x"].set({"N": "nan"}), InvalidValueError, "Task: detail: it is nan"),
+        (
+            Path(["likes"]).set(Path(["likes"]) + {"N": "nan"}),
+            InvalidValueError,
+            "Task: likes: it is nan",
+        ),
     ):
         with pytest.raises(error, match=message):
             plan.update(made, [action])

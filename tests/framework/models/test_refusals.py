@@ -1,6 +1,7 @@
 """What no write takes: keys changed by hand, values of the wrong type, items that are too large."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -39,6 +40,32 @@ def test_attributes_of_the_primary_key_only_move():
     assert "number" not in str(plan.update(made, number=1, title="x").params()["UpdateExpression"])
 
 
+@pytest.mark.parametrize("number", [10**126, Decimal("-1E+126"), 1e-131, 1e300, Decimal("1E-131")])
+def test_numbers_beyond_dynamodbs_are_refused(number):
+    """At the top and within a list; moto would take them, and DynamoDB would not."""
+    with pytest.raises(InvalidValueError, match=r"likes=.* it is beyond 1E-130 and 9.99E\+125"):
+        task(1, likes=number).create()
+    if not isinstance(number, Decimal):
+        with pytest.raises(InvalidValueError, match=r"notes\[0\]: it is beyond 1E-130 and 9.99E\+125"):
+            task(1, notes=[number]).create()
+
+
+@pytest.mark.parametrize("number", [Decimal("9.9999999999999999999999999999999999999E+125"), 1e-130, -(10**125), 0.0])
+def test_the_largest_and_the_smallest_numbers_are_stored(number):
+    """And read as they were given."""
+    task(1, likes=number).create()
+    assert number == Task.get(project="p", number=1).likes
+
+
+def test_attributes_beyond_the_model_cannot_be_those_of_the_model():
+    """A key or an expiry that is not derived would get into the item that way."""
+    for name in ("ttl", "GSI2PK", "PK", "title", "entityType"):
+        made = task(1)
+        made.extra_attributes = {"other": {"S": "o"}, name: {"S": "x"}}
+        with pytest.raises(UnexpectedAttributesError, match=f"extra_attributes: {name} is an attribute"):
+            made.save()
+
+
 def test_what_is_derived_is_never_set():
     """It would be undone by the next write, without a word."""
     made = created(due=MOMENT, title="t")
@@ -69,8 +96,8 @@ def test_user_json_is_refused_where_pynamodb_takes_it_for_serialised():
         ({"likes": True}, "expected a number, got bool"),
         ({"likes": float("nan")}, "not a finite number"),
         ({"likes": "1"}, "got str"),
-        ({"notes": [1, float("nan")]}, r"notes\[1\] is NaN, no number; DynamoDB would refuse it"),
-        ({"detail": {"deep": [{"x": float("inf")}]}}, r"detail.deep\[0\].x is Infinity, no number"),
+        ({"notes": [1, float("nan")]}, r"notes\[1\]: it is NaN, no number; DynamoDB would refuse it"),
+        ({"detail": {"deep": [{"x": float("inf")}]}}, r"detail.deep\[0\].x: it is Infinity, no number"),
     ],
 )
 def test_values_of_the_wrong_type_are_refused_before_sending(values, message):
