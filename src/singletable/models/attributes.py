@@ -221,7 +221,7 @@ class StrictNumberAttribute(Scalar[Any], NumberAttribute):
 
     def deserialize(self, value: str) -> Any:
         exact = Decimal(value)
-        if exact == exact.to_integral_value() and "e" not in value.lower() and "." not in value:
+        if exact == exact.to_integral_value():
             return int(exact)
         near = float(value)
         return near if Decimal(repr(near)) == exact else exact
