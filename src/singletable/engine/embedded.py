@@ -7,6 +7,7 @@ see one another's tables.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -64,27 +65,40 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
 
 
 class _OncePerToken:
-    """Answers a transaction that comes again under the same client request token as it did before.
+    """Answers a transaction that comes again under its client request token as before, and takes no other under it.
 
     DynamoDB does so for ten minutes; moto would apply it twice.
     """
 
     def __init__(self, answer: Callable[..., Any]) -> None:
         self._answer = answer
-        self._answered: dict[tuple[str, bytes], Any] = {}
+        self._answered: dict[str, tuple[bytes, Any]] = {}
 
     def __call__(self, event_name: str, request: Any, **kwargs: Any) -> Any:
         target = request.headers.get("X-Amz-Target", b"")
         if not bytes(target if isinstance(target, bytes) else target.encode()).endswith(b".TransactWriteItems"):
             return self._answer(event_name, request, **kwargs)
-        key = (str(request.url), bytes(request.body))
-        if key not in self._answered:
+        body = bytes(request.body)
+        token = json.loads(body).get("ClientRequestToken")
+        if token not in self._answered:
             response = self._answer(event_name, request, **kwargs)
-            if response.status_code != HTTPStatus.OK:
+            if token is None or response.status_code != HTTPStatus.OK:
                 return response
             response.content  # noqa: B018 - read once and kept, so that it can be given again
-            self._answered[key] = response
-        return self._answered[key]
+            self._answered[token] = (body, response)
+        sent, response = self._answered[token]
+        return response if sent == body else _token_taken(request.url)
+
+
+def _token_taken(url: str) -> Any:
+    from botocore.awsrequest import AWSResponse
+    from moto.core.botocore_stubber import MockRawResponse
+
+    error = {
+        "__type": "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException",
+        "message": "The request uses the same client token as a previous, but non-identical request.",
+    }
+    return AWSResponse(url, HTTPStatus.BAD_REQUEST, {}, MockRawResponse(json.dumps(error)))
 
 
 def _stubber() -> Any:

@@ -175,6 +175,13 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             operation=operation,
             code=code,
         )
+    if code == "IdempotentParameterMismatchException":
+        return RequestFailed(
+            f"{operation} on {name!r}: its client request token was used for another transaction.",
+            remedy="Give each transaction a token of its own; DynamoDB remembers them for ten minutes.",
+            operation=operation,
+            code=code,
+        )
     message = getattr(error, "response", {}).get("Error", {}).get("Message") or str(error)
     return RequestFailed(
         f"{operation} on {name!r} failed ({code or type(error).__name__}): {message}", operation=operation, code=code

@@ -11,6 +11,7 @@ from singletable.errors import (
     ConditionFailed,
     InvalidTransactionError,
     KeyChangeError,
+    RequestFailed,
     TransactionCancelled,
 )
 from singletable.models.targets import stored_item
@@ -159,6 +160,20 @@ def test_transactions_that_dynamodb_would_refuse():
             pass
         assert [] == LedgerTable.transact_get()
     assert [] == injected.calls
+
+
+def test_a_token_is_taken_for_one_transaction():
+    """The same request again is answered as before; another one is refused, and nothing of it is done."""
+    check = plan.check(Doc(ident="1"))
+    Doc(ident="1").create()
+    for _ in range(2):
+        with LedgerTable.transaction(token="token") as transaction:
+            transaction.add(check)
+    with pytest.raises(RequestFailed, match="token was used for another .* Give each transaction a token of") as caught:
+        with LedgerTable.transaction(token="token") as transaction:
+            transaction.create(task(1))
+    assert "IdempotentParameterMismatchException" == caught.value.code
+    assert [] == numbers()
 
 
 def test_a_transaction_is_done_once_although_its_answer_was_lost():
