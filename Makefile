@@ -8,7 +8,7 @@ MODULES ?= src/singletable/keys
 COVER ?= tests/framework/keys tests/properties/test_keys.py tests/properties/test_bounds.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-deep test-random test-engines mutate lint bench clean
+.PHONY: help demo check test test-deep test-random test-engines mutate mutate-writes lint bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,12 @@ test-engines: $(VENV)/ready  ## the same behaviour on moto and dynalite (npm ins
 
 mutate: $(VENV)/ready  ## which changes of keys/ no test notices (ARGS="--sample 100 --seed 1", or other MODULES and COVER)
 	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(MODULES) --tests $(COVER) $(ARGS)
+
+mutate-writes: $(VENV)/ready  ## the same for updates, failed conditions and cursors
+	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(addprefix src/singletable/,models/change.py models/effects.py \
+		models/writes.py requests/cursor.py) --tests tests/framework/models tests/framework/requests/test_cursor.py \
+		tests/properties/test_effects.py $(ARGS)
+
 lint: $(VENV)/ready  ## style, types, import rules, and what the wheel holds
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .

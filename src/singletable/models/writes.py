@@ -85,10 +85,11 @@ class Write(Generic[T]):
             return None
         schema = self.entity._schema_of()
         if self.locked and schema.version is not None and self._version_in(standing) != self.version:
+            found = "changed it since it was read (its version is another now)"
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer changed it since it was read (its version is another now);"
+                f"{self.entity!r}: another writer {found if standing else 'deleted it since it was read'};"
                 " nothing was written.",
-                remedy="refresh() it and try again.",
+                remedy="refresh() it and try again." if standing else "create() it, if it is to be there again.",
                 entity=schema.name,
                 item=standing,
             )

@@ -78,6 +78,10 @@ def test_a_condition_that_fails_is_no_other_writer():
     with pytest.raises(ConcurrentUpdateError, match=r"its version is another now\); .* refresh\(\) it and try again"):
         doc.update(text="b", condition=Doc.text == "x")
     doc.save(Doc.text == "c", add_version_condition=False)
+    Doc.get(ident="1").delete()
+    for write in (doc.save, doc.delete):
+        with pytest.raises(ConcurrentUpdateError, match=r"deleted it since it was read; .* create\(\) it, if it is to"):
+            write()
 
 
 def test_an_update_of_nothing_says_so():
