@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from models import Order, OrderItem, OrderRequest, OrderStatus, Product, ProductStatus, ShopTable
@@ -72,15 +72,17 @@ def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Orde
         RequestReused: The request id was used for other lines.
     """
     # Each line writes two items, the order and its request one each; a transaction takes 100.
-    if not 1 <= len(lines) <= 49 or min(lines.values()) < 1:
+    whole = all(isinstance(quantity, int) and quantity >= 1 for quantity in lines.values())
+    if not 1 <= len(lines) <= 49 or not whole:
         raise ValueError(f"An order of {len(lines)} lines: give 1 to 49, each with a quantity of 1 or more.")
-    products = ShopTable.batch_get([Product.item(product_id=each) for each in lines], consistent=True)
-    for product_id, found in zip(lines, products, strict=True):
-        if found is None:
-            raise Product.DoesNotExist(f"There is no product {product_id}.")
-    prices = {found.product_id: found.price for found in products if isinstance(found, Product)}
-    order = Order(user_id=user_id, total=sum(prices[each] * quantity for each, quantity in lines.items()))
     wanted = json.dumps(sorted(lines.items()))
+    prices = {found.product_id: found.price for found in _products(lines)}
+    for product_id in lines:
+        if product_id not in prices:
+            if OrderRequest.item(user_id=user_id, request_id=request_id, consistent=True).one_or_none():
+                return _order_of(user_id, request_id, wanted)
+            raise Product.DoesNotExist(f"There is no product {product_id}.")
+    order = Order(user_id=user_id, total=sum(prices[each] * quantity for each, quantity in lines.items()))
     request = OrderRequest(user_id=user_id, request_id=request_id, order_id=order.order_id, lines=wanted)
     try:
         with ShopTable.transaction() as transaction:
@@ -105,7 +107,7 @@ def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Orde
         if isinstance(error.reasons[0].error, AlreadyExists):
             return _order_of(user_id, request_id, wanted)
         short = next((each for each in error.reasons if each.verb == "update" and each.code), None)
-        if short is not None and isinstance(short.error, ConditionFailed):
+        if short is not None and short.code == "ConditionalCheckFailed":
             product_id = short.entity.product_id
             raise OutOfStock(product_id, lines[product_id]) from None
         raise
@@ -113,7 +115,7 @@ def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Orde
 
 
 def cancel_order(user_id: str, order_id: str) -> Order:
-    """Cancel an order that has not been sent, and put what it took back into stock.
+    """Cancel an order that has not been sent, and put what it took back into stock, where it is still sold.
 
     Raises:
         Order.DoesNotExist: There is no such order.
@@ -124,15 +126,16 @@ def cancel_order(user_id: str, order_id: str) -> Order:
     taken: Counter[str] = Counter()
     for line in OrderItem.query(order_id=order_id, consistent=True):
         taken[line.product_id] += line.quantity
+    there = {found.product_id for found in _products(taken)}
     try:
         with ShopTable.transaction() as transaction:
             transaction.update(order, condition=Order.status == order.status, status=OrderStatus.CANCELLED)
-            for product_id, quantity in taken.items():
+            for product_id in sorted(there):
                 transaction.update(
-                    Product(product_id=product_id), actions=[Product.stock.set(Product.stock + quantity)]
+                    Product(product_id=product_id), actions=[Product.stock.set(Product.stock + taken[product_id])]
                 )
     except TransactionCancelled as error:
-        if isinstance(error.reasons[0].error, ConditionFailed):
+        if error.reasons[0].code == "ConditionalCheckFailed":
             raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
         raise
     return order
@@ -145,6 +148,7 @@ def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:
         Order.DoesNotExist: There is no such order.
         StatusChangeRefused: An order in its status cannot become that.
     """
+    status = OrderStatus(status)  # the text of a member is taken for it everywhere
     if status is OrderStatus.CANCELLED:
         return cancel_order(user_id, order_id)
     order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
@@ -154,6 +158,12 @@ def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:
     except ConditionFailed:
         raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
     return order
+
+
+def _products(product_ids: Iterable[str]) -> list[Product]:
+    """Those of them that there are."""
+    found = ShopTable.batch_get([Product.item(product_id=each) for each in product_ids], consistent=True)
+    return [each for each in found if isinstance(each, Product)]
 
 
 def _refuse_change(order: Order, status: OrderStatus) -> None:

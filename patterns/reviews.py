@@ -2,7 +2,7 @@
 
 from models import Product, Review, ReviewClaim, ShopTable
 from singletable import Query
-from singletable.errors import AlreadyExists, ConditionFailed, TransactionCancelled
+from singletable.errors import AlreadyExists, TransactionCancelled
 from singletable.patterns import access_pattern
 
 
@@ -42,7 +42,7 @@ def review_product(product_id: str, user_id: str, rating: int, text: str | None 
         claim, _, product = error.reasons
         if isinstance(claim.error, AlreadyExists):
             raise AlreadyReviewed(f"User {user_id} has reviewed product {product_id} before.") from None
-        if isinstance(product.error, ConditionFailed):
+        if product.code == "ConditionalCheckFailed":
             raise Product.DoesNotExist(f"There is no product {product_id}.") from None
         raise
     return review

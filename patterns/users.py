@@ -67,17 +67,22 @@ def update_user(user_id: str, **changes: Any) -> User:
         found = User.get(user_id=user_id, consistent=True)
         email = changes.get("email", found.email)
         if email == found.email:
-            if changes:
-                found.update(**changes)
+            # Not set again: it may be another one by now, and another user's.
+            others = {name: value for name, value in changes.items() if name != "email"}
+            if others:
+                found.update(**others)
             break
         try:
             with ShopTable.transaction() as transaction:
                 transaction.update(found, condition=User.email == found.email, **changes)
                 transaction.create(EmailClaim(email=email, user_id=user_id))
-                transaction.delete(EmailClaim(email=found.email, user_id=user_id))
+                if _is_claimed_by(user_id, found.email):
+                    transaction.delete(
+                        EmailClaim(email=found.email, user_id=user_id), condition=EmailClaim.user_id == user_id
+                    )
             break
         except TransactionCancelled as error:
-            updated, claim, _ = error.reasons
+            updated, claim = error.reasons[:2]
             if not isinstance(updated.error, ConditionFailed):
                 # The address is in the way, unless it is this user's own by now.
                 _refuse_taken(claim)
@@ -85,6 +90,12 @@ def update_user(user_id: str, **changes: Any) -> User:
             if attempt == _ATTEMPTS:
                 raise
     return found
+
+
+def _is_claimed_by(user_id: str, email: str) -> bool:
+    """Whether a user has the claim to an address; one that was stored before there were claims has none."""
+    claim = EmailClaim.item(email=email, consistent=True).one_or_none()
+    return claim is not None and claim.user_id == user_id
 
 
 def _refuse_taken(claim: CancellationReason) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from botocore.exceptions import ClientError
 
 import patterns
 from models import (
@@ -20,8 +21,9 @@ from models import (
     User,
     UserStatus,
 )
+from singletable.errors import TransactionCancelled
 from singletable.patterns import patterns_of
-from singletable.testing.faults import Rival, inject
+from singletable.testing.faults import Fault, Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.shop.asking import disagreements
 
@@ -188,6 +190,10 @@ class TestCommands:
             with inject(ShopTable, rival):
                 assert "c@example.com" == patterns.update_user(other.user_id, email="c@example.com").email
             patterns.update_user(other.user_id, email="b@example.com")
+        form = Rival(lambda: patterns.update_user(other.user_id, email="d@example.com"), calls={1})
+        with inject(ShopTable, form):
+            form_sent = patterns.update_user(other.user_id, email="b@example.com", name="Zwei")
+        assert "b@example.com" == form_sent.email
         claims = {(each.email, each.user_id) for each in EmailClaim.scan()}
         assert {(each.email, each.user_id) for each in User.scan()} == claims
         with inject(ShopTable, Rival(lambda: User.get(user_id=other.user_id).delete(), **before)):
@@ -230,6 +236,51 @@ class TestCommands:
         requests = itertools.count()
         short = in_threads(8, lambda: patterns.place_order("u1", {"p1": 1}, str(next(requests))), patterns.OutOfStock)
         assert (3, 0, 5) == (short, Product.get(product_id="p1").stock, patterns.orders_of_user("u1").count())
+
+    def test_a_status_given_as_text_is_the_status(self):
+        """A JSON API passes text; cancelled by it, an order gives its stock back all the same."""
+        sold("p1", stock=5)
+        placed = patterns.place_order("u1", {"p1": 2}, "r")
+        assert OrderStatus.CANCELLED is patterns.change_status("u1", placed.order_id, "CANCELLED").status
+        assert 5 == Product.get(product_id="p1").stock
+        with pytest.raises(ValueError, match="'LOST' is not a valid OrderStatus"):
+            patterns.change_status("u1", placed.order_id, "LOST")
+
+    def test_a_product_that_is_gone_stands_in_the_way_of_no_order_that_was_placed(self):
+        """Sent again it is found, and it can be cancelled; a quantity that is no whole number is none."""
+        sold("p1", stock=5)
+        sold("p2", stock=5)
+        placed = patterns.place_order("u1", {"p1": 2, "p2": 1}, "r")
+        Product.get(product_id="p1").delete()
+        assert placed.order_id == patterns.place_order("u1", {"p1": 2, "p2": 1}, "r").order_id
+        with pytest.raises(Product.DoesNotExist):
+            patterns.place_order("u1", {"p1": 2}, "another")
+        patterns.cancel_order("u1", placed.order_id)
+        assert 5 == Product.get(product_id="p2").stock
+        with pytest.raises(ValueError, match="give 1 to 49"):
+            patterns.place_order("u1", {"p2": 1.5}, "r3")
+
+    def test_a_conflict_is_no_answer_about_the_item(self):
+        """Other transactions are in the way; the product is neither out of stock nor gone."""
+
+        class Conflict(Fault):
+            def befall(self, send, operation, params, dice):
+                codes = ["None"] * (len(params["TransactItems"]) - 1) + ["TransactionConflict"]
+                told = {"Error": {"Code": "TransactionCanceledException", "Message": "Injected."}}
+                raise ClientError({**told, "CancellationReasons": [{"Code": code} for code in codes]}, operation)
+
+        sold("p1", stock=5)
+        placed = patterns.place_order("u1", {"p1": 2}, "r")
+        with inject(ShopTable, Conflict(operations=["TransactWriteItems"])):
+            for command in (
+                lambda: patterns.place_order("u1", {"p1": 2}, "r2"),
+                lambda: patterns.review_product("p1", "u1", 5),
+                lambda: patterns.cancel_order("u1", placed.order_id),
+            ):
+                with pytest.raises(TransactionCancelled, match="was changed by other writers at each of 16") as caught:
+                    command()
+                codes = [reason.code for reason in caught.value.reasons]
+                assert [*[None] * (len(codes) - 1), "TransactionConflict"] == codes
 
     def test_a_cancelled_order_gives_its_stock_back(self):
         """Once; and not when it is too late."""

@@ -19,7 +19,7 @@ from singletable.requests import Get
 from singletable.requests.batch import identity
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, error_code, retried
-from singletable.requests.transaction import TransactGet, TransactWrite, new_token
+from singletable.requests.transaction import TransactGet, TransactWrite, new_token, next_token
 from singletable.requests.types import Item, Params
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ class Transaction:
     Args:
         table: The table class.
         token: The client request token; one is made where none is given. It names this request, with its
-            times of writing: for a request id that outlives the process, write an item (see `place_order` of the shop).
+            times of writing: for a request id that outlives the process, write an item (see `place_order` of the
+            shop). Where a key is derived anew, a token that follows from this one names what is sent then.
     """
 
     def __init__(self, table: type[Table], token: str | None = None) -> None:
@@ -159,6 +160,7 @@ class Transaction:
         if not self._writes:
             return
         writes, token = list(self._writes), self._token
+        blamed: list[str | None] = []
         for attempt in range(ATTEMPTS):
             pause(attempt)
             try:
@@ -170,17 +172,21 @@ class Transaction:
                 if again is None:
                     raise _cancelled(reasons) from error
                 if any(one is not other for one, other in zip(again, writes, strict=True)):
-                    # DynamoDB takes a token for one request only.
-                    writes, token = again, new_token()
+                    # DynamoDB takes a token for one request only; the same one again must end as this one does.
+                    writes, token = again, next_token(token)
+                blamed = _codes(error, writes)
             else:
                 for write in writes:
                     write.finish(None)
                 return
-        contended = [(write, too_contended(write.entity)) for write in writes]
         raise _cancelled(
             [
-                CancellationReason(position, write.verb, write.entity, "TransactionConflict", error)
-                for position, (write, error) in enumerate(contended)
+                CancellationReason(
+                    position, write.verb, write.entity, "TransactionConflict", too_contended(write.entity)
+                )
+                if code
+                else CancellationReason(position, write.verb, write.entity)
+                for position, (write, code) in enumerate(zip(writes, blamed, strict=True))
             ]
         )
 
@@ -205,7 +211,7 @@ class Transaction:
         again: list[Write[Any]] = []
         reasons: list[CancellationReason] = []
         told = cancellation_reasons(error) or [{}] * len(writes)
-        codes = [None if each.get("Code") in (None, "None") else str(each["Code"]) for each in told]
+        codes = _codes(error, writes)
         for position, (write, reason, code) in enumerate(zip(writes, told, codes, strict=True)):
             verdict: Any = write
             standing: Item | None = None
@@ -238,6 +244,12 @@ class Transaction:
 
     def __len__(self) -> int:
         return len(self._writes)
+
+
+def _codes(error: ClientError, writes: Sequence[Write[Any]]) -> list[str | None]:
+    """What DynamoDB says of each operation; None where it was not in the way."""
+    told = cancellation_reasons(error) or [{}] * len(writes)
+    return [None if each.get("Code") in (None, "None") else str(each["Code"]) for each in told]
 
 
 def _cancelled(reasons: Sequence[CancellationReason]) -> TransactionCancelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import attrs
 
@@ -12,7 +12,7 @@ from singletable.errors import InvalidTransactionError
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write import WriteRequest
 
-__all__ = ["TRANSACTION_BYTES", "TRANSACTION_LIMIT", "TransactGet", "TransactWrite", "new_token"]
+__all__ = ["TRANSACTION_BYTES", "TRANSACTION_LIMIT", "TransactGet", "TransactWrite", "new_token", "next_token"]
 
 TRANSACTION_LIMIT = 100
 """Operations in one transaction (DynamoDB API reference)."""
@@ -26,6 +26,11 @@ _LONGEST_TOKEN = 36
 def new_token() -> str:
     """A client request token: DynamoDB does a transaction once for each, however often it is sent within 10 minutes."""
     return str(uuid4())
+
+
+def next_token(token: str) -> str:
+    """The token that follows another, the same one each time."""
+    return str(uuid5(NAMESPACE_OID, token))
 
 
 @attrs.frozen

@@ -1,5 +1,7 @@
 """Transactions: all or nothing, with reasons; reads of one moment; collections, written as one unit."""
 
+from datetime import timedelta
+
 import pytest
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
@@ -17,7 +19,7 @@ from singletable.errors import (
 from singletable.models.targets import stored_item
 from singletable.testing.faults import LostResponse, inject
 from singletable.testing.invariants import check_fresh
-from tests.framework.app import Account, AppTable, event
+from tests.framework.app import Account, AppTable, Event, event
 from tests.framework.ledger import Doc, LedgerTable, State, Task, numbers, task
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -176,6 +178,22 @@ def test_a_token_is_taken_for_one_transaction():
     assert [] == numbers()
 
 
+def test_a_token_holds_where_a_key_is_derived_anew():
+    """The caller sends the same transaction again, from the same stale instance, and it is done once."""
+    with embedded(AppTable):
+        made = event(1, detail={"n": 0}, note="a")
+        made.create()
+        stale = [Event.get(account_id="a1", seq=1) for _ in range(2)]
+        made.update(at=made.at + timedelta(days=1))
+        for each in stale:
+            with inject(AppTable) as injected, AppTable.transaction(token="token") as transaction:
+                counted = Event.detail["n"].set(Event.detail["n"] + 1)
+                transaction.update(each, actions=[counted, Event.note.set("b")])
+            assert ["TransactWriteItems", "TransactWriteItems"] == injected.calls
+        assert 1 == Event.get(account_id="a1", seq=1).detail["n"]
+        check_fresh(AppTable)
+
+
 def test_a_transaction_is_done_once_although_its_answer_was_lost():
     """The client request token tells the engine."""
     made = task(1, likes=1)
@@ -223,10 +241,10 @@ def test_a_collection_is_read_and_written_as_one_unit():
         Account(account_id="a1", visits=1).create()
         for seq in range(3):
             event(seq).create()
-        unit = AppTable.load_collection(*_classes(), account_id="a1")
+        unit = AppTable.load_collection(Account, Event, account_id="a1")
         unit.one(Account).visits = 2
         unit.add(event(7))
-        unit.remove(unit[_classes()[1]][0])
+        unit.remove(unit[Event][0])
         with pytest.raises(KeyChangeError, match=r"Account\(.* does not belong to this collection"):
             unit.add(Account(account_id="a2", visits=1))
         with pytest.raises(KeyChangeError, match=r"Task\(.* one partition of Account, Event"):
@@ -234,8 +252,8 @@ def test_a_collection_is_read_and_written_as_one_unit():
         with inject(AppTable) as injected:
             assert 3 == unit.save()
         assert ["TransactWriteItems"] == injected.calls
-        again = AppTable.load_collection(*_classes(), account_id="a1")
-        assert (2, [1, 2, 7]) == (again.one(Account).visits, [each.seq for each in again[_classes()[1]]])
+        again = AppTable.load_collection(Account, Event, account_id="a1")
+        assert (2, [1, 2, 7]) == (again.one(Account).visits, [each.seq for each in again[Event]])
         with measure() as usage:
             assert 0 == again.save()
         assert 0 == usage.requests
@@ -246,9 +264,3 @@ def test_a_collection_is_read_and_written_as_one_unit():
             again.save()
         assert 9 == Account.get(account_id="a1").visits
         check_fresh(AppTable)
-
-
-def _classes():
-    from tests.framework.app import Event
-
-    return Account, Event
