@@ -177,10 +177,12 @@ class CursorError(SingletableError, ValueError):
 class ConditionFailed(SingletableError, PutError, UpdateError, DeleteError):
     """The condition of a write does not hold; nothing was written.
 
-    `item` is what is stored instead, as DynamoDB sent it: the item that stood in the way, or None.
+    `item` is what is stored instead, as DynamoDB sent it: the item that stood in the way, or None. `uncertain`
+    is true where the SDK sent the request more than once, and an earlier attempt may have been applied.
     """
 
     item: dict[str, Any] | None = None
+    uncertain: bool = False
 
 
 class AlreadyExists(ConditionFailed):

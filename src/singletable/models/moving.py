@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
@@ -45,9 +46,12 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
         changes = _differences(before, fresh)
         actions = [*assignments(fresh._schema_of(), changes), *_extra_changes(known, fresh)]
         if actions:
+            write = plan.update(known, actions, plan.unchanged(known))
             try:
-                known.update(actions, plan.unchanged(known))
-            except ConditionFailed:
+                attrs.evolve(write, reads=True).send()
+            except ConditionFailed as error:
+                if error.uncertain:
+                    raise
                 continue
         vars(entity).update(vars(known))
         return result

@@ -17,7 +17,7 @@ from pynamodb.expressions.update import Action
 from singletable.errors import InvalidConditionError
 from singletable.models.change import assignments, plan_change
 from singletable.models.conditions import check_condition
-from singletable.models.effects import evolve
+from singletable.models.effects import evolve, read_attributes
 from singletable.models.schema import EntitySchema
 from singletable.models.targets import TableSender
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
@@ -137,6 +137,7 @@ def update_actions(
     return UpdateWrite(
         entity=entity,
         actions=actions,
+        reads=any(map(read_attributes, actions)),
         change=change,
         version=version,
         locked=add_version_condition,

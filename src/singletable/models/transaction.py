@@ -18,7 +18,7 @@ from singletable.models.writes import Write, too_contended
 from singletable.requests import Get
 from singletable.requests.batch import identity
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.sending import cancellation_reasons, error_code, retried
+from singletable.requests.sending import cancellation_reasons, error_code
 from singletable.requests.transaction import TransactGet, TransactWrite, new_token, next_token
 from singletable.requests.types import Item, Params
 
@@ -217,7 +217,8 @@ class Transaction:
             standing: Item | None = None
             if code == "ConditionalCheckFailed":
                 standing = reason.get("Item") or stored_item(write.entity)
-                verdict = write.judge(standing, retried=retried(error)) or write
+                # Were it applied already, DynamoDB would have answered for its token as it did then.
+                verdict = write.judge(standing, retried=False)
             elif code is not None and code not in _PASSING:
                 verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
             if isinstance(verdict, Exception):

@@ -36,6 +36,8 @@ __all__ = [
 
 T = TypeVar("T", bound="StoredItem")
 
+_UNKNOWN = "an earlier attempt, whose answer was lost, may have been applied"
+
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Write(Generic[T]):
@@ -81,23 +83,27 @@ class Write(Generic[T]):
         Returns:
             The write to try instead; the error to raise; or None where it was applied after all.
         """
-        if retried and self.was_applied(standing):
-            return None
+        return None if retried and self.was_applied(standing) else self.refusal(standing, retried=retried)
+
+    def refusal(self, standing: Item | None, *, retried: bool) -> SingletableError:
+        """The error for a condition that does not hold on what is stored."""
         schema = self.entity._schema_of()
+        outcome = _UNKNOWN if retried else "nothing was written"
         if self.locked and schema.version is not None and self._version_in(standing) != self.version:
             found = "changed it since it was read (its version is another now)"
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer {found if standing else 'deleted it since it was read'};"
-                " nothing was written.",
+                f"{self.entity!r}: another writer {found if standing else 'deleted it since it was read'}; {outcome}.",
                 remedy="refresh() it and try again." if standing else "create() it, if it is to be there again.",
                 entity=schema.name,
                 item=standing,
+                uncertain=retried,
             )
         return ConditionFailed(
-            f"{self.entity!r} does not meet the condition of this {self.verb}; nothing was written.",
+            f"{self.entity!r} does not meet the condition of this {self.verb}; {outcome}.",
             remedy="" if standing is None else "The error's item field has what is stored.",
             entity=schema.name,
             item=standing,
+            uncertain=retried,
         )
 
     def was_applied(self, standing: Item | None) -> bool:
@@ -134,7 +140,9 @@ class SaveWrite(Write[T]):
     item: Item
 
     def was_applied(self, standing: Item | None) -> bool:
-        return standing is not None and same_item(standing, self.item)
+        # Two writers that read one version may make the same of it; only a time of writing tells them apart.
+        told = self.entity._schema_of().stamps or self.version is None or not self.locked
+        return bool(told) and standing is not None and same_item(standing, self.item)
 
     def finish(self, item: Item | None) -> None:
         self.entity._adopt(self.written, self.item)
@@ -153,10 +161,11 @@ class CreateWrite(SaveWrite[T]):
             # It was deleted between the failure and the look.
             return self
         return AlreadyExists(
-            f"{self.entity!r} exists already; nothing was written.",
+            f"{self.entity!r} exists already; {_UNKNOWN if retried else 'nothing was written'}.",
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=self.entity._schema_of().name,
             item=standing,
+            uncertain=retried,
         )
 
 
@@ -191,12 +200,14 @@ class UpdateWrite(Write[T]):
     Args:
         actions: The caller's actions.
         change: What they come to.
+        reads: Whether the result depends on what was stored, so that it would be wrong if it were done twice.
     """
 
     verb: ClassVar[str] = "update"
 
     actions: Sequence[Action]
     change: Change
+    reads: bool = False
 
     def judge(self, standing: Item | None, *, retried: bool) -> Write[T] | SingletableError | None:
         from singletable.models import plan
@@ -211,21 +222,30 @@ class UpdateWrite(Write[T]):
             )
         if retried and self.was_applied(standing):
             return None
-        verdict = super().judge(standing, retried=False)
-        if isinstance(verdict, ConcurrentUpdateError) or self.change.holds_on(standing):
-            return verdict
+        if retried and self.reads:
+            return ConcurrentUpdateError(
+                f"{self.entity!r}: another writer changed it; {_UNKNOWN}.",
+                remedy="refresh() it, and see whether this update is to be sent again.",
+                entity=schema.name,
+                item=standing,
+                uncertain=retried,
+            )
+        refusal = self.refusal(standing, retried=retried)
+        if isinstance(refusal, ConcurrentUpdateError) or self.change.holds_on(standing):
+            return refusal
         # What a key depends on was changed by another writer: the key is derived anew from what is stored.
         fresh = type(self.entity)._from_item(standing)
         again = plan.update_actions(fresh, self.actions, self.condition, add_version_condition=self.locked)
-        return attrs.evolve(again, entity=self.entity)
+        return attrs.evolve(again, entity=self.entity, reads=self.reads)
 
     def was_applied(self, standing: Item | None) -> bool:
         after = self.change.after
         if standing is None or after is None:
             return False
         touched = {changed_attribute(action) for action in self.change.actions}
-        stamped = self.entity._schema_of().stamps or self.change.guards or self.version is not None
-        return bool(stamped) and all(same_value(standing.get(name), after.get(name)) for name in touched)
+        # Another writer may have come to the same sum; only a time of writing tells them apart.
+        told = self.entity._schema_of().stamps or not self.reads
+        return bool(told) and all(same_value(standing.get(name), after.get(name)) for name in touched)
 
     def finish(self, item: Item | None) -> None:
         if item is not None:

@@ -1,13 +1,16 @@
 """What a failed condition means, and what a write makes of it."""
 
+from typing import ClassVar
+
 import pytest
 from botocore.exceptions import ClientError
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, VersionAttribute
 
-from singletable import plan
+from singletable import Key, Table, plan
+from singletable.engine import embedded
 from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFailed, ItemDoesNotExist
 from singletable.requests import retries
 from singletable.testing.faults import Fault, LostResponse, Rival, inject
-from tests.framework.app import Account
 from tests.framework.ledger import Doc, LedgerTable, Task, task
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -41,20 +44,114 @@ def test_a_create_whose_rival_is_gone_again_is_sent_again():
     assert write is write.judge(None, retried=False)
 
 
-def test_an_update_is_taken_for_done_only_if_something_of_it_tells():
-    """A time, a guard or a version of its own; the value alone may be another writer's."""
-    made = Account(account_id="a", visits=1)
-    plain = plan.update(made, visits=2)
-    after = {**made.serialize(), "visits": {"N": "2"}}
-    assert not plain.was_applied(after)
+class BareTable(Table):
+    """Entities without times of writing, by which one's own write could be told from another's."""
+
+    class Meta:
+        table_name = "bare"
+
+
+class Note(BareTable, discriminator="NOTE"):
+    ident = UnicodeAttribute()
+    total = NumberAttribute(default_for_new=0)
+    text = UnicodeAttribute(null=True)
+    key = Key(pk="N#{ident}", sk="N")
+
+
+class Counter(BareTable, discriminator="COUNTER"):
+    ident = UnicodeAttribute()
+    total = NumberAttribute(default_for_new=0)
+    version = VersionAttribute()
+    key = Key(pk="C#{ident}", sk="C")
+
+
+class LostRequest(Rival):
+    """The SDK's first attempt never arrived, and before the second another writer was faster."""
+
+    def befall(self, send, operation, params, dice):
+        self.write()
+        try:
+            return send(operation, params)
+        except Exception as error:
+            told = error.__cause__ if isinstance(error.__cause__, ClientError) else error
+            told.response.setdefault("ResponseMetadata", {})["RetryAttempts"] = 1
+            raise
+
+
+@pytest.fixture
+def bare():
+    """The table of those."""
+    with embedded(BareTable) as bound:
+        yield bound
+
+
+@pytest.mark.usefixtures("bare")
+class TestWithoutTimes:
+    """What cannot be known is said, and neither guessed nor done twice."""
+
+    lost: ClassVar = {"operations": ["UpdateItem"], "calls": {1}}
+
+    def test_an_update_to_values_is_done_if_they_stand_there(self):
+        """Whoever wrote them; and the condition that it has made false is not held against it."""
+        made = Note(ident="1")
+        made.create()
+        with inject(BareTable, LostResponse(**self.lost)):
+            made.update(text="x", condition=Note.text.does_not_exist())
+        assert "x" == Note.get(ident="1").text == made.text
+        with inject(BareTable, LostRequest(lambda: Note.get(ident="1").update(text="r"), **self.lost)):
+            with pytest.raises(ConditionFailed, match="answer was lost, may have been applied") as caught:
+                made.update(text="y", condition=Note.text == "x")
+        assert caught.value.uncertain
+
+    def test_a_mutation_whose_answer_was_lost_is_not_done_again(self):
+        """Nor is another writer's equal result taken for it."""
+        made = Note(ident="1")
+        made.create()
+
+        def increment(each):
+            each.total += 1
+
+        with inject(BareTable, LostResponse(**self.lost)) as injected:
+            with pytest.raises(ConcurrentUpdateError, match="answer was lost, may have been applied"):
+                made.mutate(increment)
+        assert ["GetItem", "UpdateItem"] == injected.calls
+        assert 1 == Note.get(ident="1").total
+        with inject(BareTable, LostRequest(lambda: Note.get(ident="1").mutate(increment), **self.lost)):
+            with pytest.raises(ConcurrentUpdateError, match="see whether this update is to be sent again"):
+                made.mutate(increment)
+        assert 2 == Note.get(ident="1").total
+
+    def test_an_equal_sum_of_another_writer_is_not_taken_for_ones_own(self):
+        """Both read version 1, and both make version 2 of it: one of them is told."""
+        made = Counter(ident="1")
+        made.create()
+        for write in (
+            lambda mine: mine.update(actions=[Counter.total.add(1)]),
+            lambda mine: (setattr(mine, "total", mine.total + 1), mine.save()),
+        ):
+            mine, other = Counter.get(ident="1"), Counter.get(ident="1")
+            before = mine.total
+            rival = LostRequest(lambda: other.update(actions=[Counter.total.add(1)]), calls={1})  # noqa: B023
+            with inject(BareTable, rival), pytest.raises(ConcurrentUpdateError, match="may have been applied"):
+                write(mine)
+            assert before + 1 == Counter.get(ident="1").total
+
+
+def test_with_times_an_update_whose_answer_was_lost_is_known_for_ones_own():
+    """A sum and a mutation, too."""
+    made = task(1, points=1)
+    made.create()
+    with inject(LedgerTable, LostResponse(operations=["UpdateItem"])):
+        made.update(actions=[Task.points.add(1)])
+        made.mutate(lambda each: setattr(each, "points", each.points + 1))
+    assert 3 == made.points == Task.get(project="p", number=1).points
     told = plan.update(Doc(ident="1", version=1), text="x")
     assert told.was_applied(told.change.after)
     assert not told.was_applied({**told.change.after, "text": {"S": "y"}})
     assert not told.was_applied(None)
+    newer = {**Doc(ident="1").serialize(), **told.change.after, "version": {"N": "3"}}
     assert type(None) is verdict(told, {**Doc(ident="1").serialize(), **told.change.after}, retried=True)
-    assert ConcurrentUpdateError is verdict(
-        told, {**Doc(ident="1", version=2).serialize(), **told.change.after}, retried=False
-    )
+    assert ConcurrentUpdateError is verdict(told, newer, retried=False)
 
 
 def test_a_condition_that_fails_is_no_other_writer():
