@@ -103,8 +103,25 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
         for name in (reading | (set(stored) - touched)) - fixed - set(unstored):
             guards[name] = known.get(name)
-    everything = (*planned, *derived)
-    return Change(everything, guards, _after(known, everything))
+    # DynamoDB takes no update of nothing: what sets the primary key's attributes to what they are is sent then.
+    everything = (*planned, *derived) or tuple(actions)
+    result = _after(known, everything)
+    _refuse_other_types(schema, touched, result or {})
+    return Change(everything, guards, result)
+
+
+def _refuse_other_types(schema: EntitySchema, touched: set[str], after: Item) -> None:
+    for stored in touched & after.keys() & schema.stored_names.keys():
+        name = schema.stored_names[stored]
+        expected = schema.attributes[name].attr_type
+        if expected not in after[stored]:
+            raise InvalidValueError(
+                f"{schema.name}.{name} is of type {expected}, and would be given a value of type"
+                f" {'/'.join(after[stored])}.",
+                remedy="Give a value, or another attribute, of its type.",
+                entity=schema.name,
+                attribute=name,
+            )
 
 
 def _after(known: Item, actions: Sequence[Action]) -> Item | None:
@@ -245,7 +262,8 @@ def _value(instance: StoredItem, schema: EntitySchema, name: str, item: Item) ->
     attribute = schema.attributes[name]
     raw = item.get(attribute.attr_name)
     if raw is None:
-        return getattr(instance, name) if attribute.default is not None else None
+        # The declared one, not what the instance has been given since.
+        return attribute.default() if callable(attribute.default) else attribute.default
     return None if NULL in raw else attribute.deserialize(attribute.get_value(raw))
 
 

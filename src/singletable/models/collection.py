@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from singletable.errors import KeyChangeError, MultipleItemsFound, UnexpectedAttributesError
 from singletable.models import plan
+from singletable.models.moving import differences
 from singletable.models.transaction import Transaction
-from singletable.requests.values import same_item
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -122,8 +122,10 @@ class Collection(Generic[T]):
         transaction = Transaction(self._table)
         transaction.create(*self._added)
         for entity in self._entities:
-            if not same_item(_plain(entity, entity._known()), _plain(entity, entity.serialize())):
-                transaction.put(entity, plan.unchanged(entity))
+            read = type(entity)._from_item(entity._known())
+            actions = differences(read, entity, read._held())
+            if actions:
+                transaction.update(entity, actions, plan.unchanged(entity))
         for entity in self._removed:
             transaction.delete(entity, plan.unchanged(entity))
         return transaction
@@ -143,12 +145,3 @@ class Collection(Generic[T]):
         self._entities += self._added
         self._added, self._removed = [], []
         return len(transaction)
-
-
-def _plain(entity: Table, item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item without what is derived from the rest, which an older version may have written otherwise."""
-    derived = {*entity._layout_of().key_names}
-    expiry = entity._schema_of().expiry
-    if expiry:
-        derived.add(expiry.stored_name)
-    return {name: value for name, value in item.items() if name not in derived}

@@ -26,9 +26,10 @@ from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
 if TYPE_CHECKING:
+    from singletable.models.stored import StoredItem
     from singletable.models.writing import WritableItem
 
-__all__ = ["move", "moving", "mutate"]
+__all__ = ["differences", "move", "moving", "mutate"]
 
 T = TypeVar("T", bound="WritableItem")
 R = TypeVar("R")
@@ -43,8 +44,7 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
         known, before = fresh._copy(), fresh._held()
         fresh.extra_attributes = deepcopy(fresh.extra_attributes)
         result = function(fresh)
-        changes = _differences(before, fresh)
-        actions = [*assignments(fresh._schema_of(), changes), *_extra_changes(known, fresh)]
+        actions = differences(known, fresh, before)
         if actions:
             write = plan.update(known, actions, plan.unchanged(known))
             try:
@@ -58,17 +58,24 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
     raise too_contended(entity)
 
 
-def _differences(before: Item, after: WritableItem) -> dict[str, Any]:
-    """The attributes that a function has changed, and their new values."""
+def differences(known: StoredItem, after: StoredItem, before: Item) -> list[Action]:
+    """The actions that make of an item as it was read what an instance is now.
+
+    Args:
+        known: The item as it was read.
+        after: The instance.
+        before: What the instance held when it was read.
+    """
     schema, held = after._schema_of(), after._held()
-    return {
+    changes = {
         name: getattr(after, name)
         for name, attribute in schema.attributes.items()
         if name != schema.version and not same_value(before.get(attribute.attr_name), held.get(attribute.attr_name))
     }
+    return [*assignments(schema, changes), *_extra_changes(known, after)]
 
 
-def _extra_changes(before: WritableItem, after: WritableItem) -> list[Action]:
+def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
     """The same for attributes that the model does not know, which are held as they are stored."""
     old, new = before.extra_attributes, after.extra_attributes
     names = [name for name in dict.fromkeys((*old, *new)) if not same_value(old.get(name), new.get(name))]
@@ -80,8 +87,7 @@ def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
     old = entity._copy()
     for attempt in range(ATTEMPTS):
         pause(attempt)
-        if attempt or old._raw is None:
-            old.refresh(consistent_read=True)
+        old.refresh(consistent_read=True)
         transaction, new = moving(old, changes)
         try:
             transaction.send()
@@ -119,6 +125,7 @@ def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
             entity=type(old).__name__,
         )
     transaction = Transaction(old._table_class())
-    transaction.create(new)
+    # The version goes on, so that whoever has read the item under its old key is found out if it comes back there.
+    transaction.add(plan.create(new, version=(plan.version_of(old) or 0) + 1))
     transaction.delete(old, condition=plan.unchanged(old))
     return transaction, new

@@ -34,13 +34,17 @@ __all__ = ["check", "create", "delete", "save", "update"]
 T = TypeVar("T", bound="StoredItem")
 
 
-def create(entity: T) -> CreateWrite[T]:
+def create(entity: T, *, version: int = 1) -> CreateWrite[T]:
     """A put of an item that must not be there yet.
+
+    Args:
+        entity: The instance.
+        version: The version that it begins with, where it has one.
 
     Raises:
         InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
     """
-    written, item = _outgoing(entity, 1)
+    written, item = _outgoing(entity, version)
     layout = entity._layout_of()
     return CreateWrite(
         entity=entity,
@@ -67,7 +71,7 @@ def save(entity: T, condition: PynamoCondition | None = None, *, add_version_con
         InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
     """
     check_condition(entity._schema_of(), condition)
-    version = _version(entity)
+    version = version_of(entity)
     written, item = _outgoing(entity, (version or 0) + 1)
     return SaveWrite(
         entity=entity,
@@ -124,7 +128,7 @@ def update_actions(
     schema = entity._schema_of()
     check_condition(schema, condition)
     change = plan_change(entity, actions)
-    version = _version(entity)
+    version = version_of(entity)
     if schema.version is not None:
         counter = Path([schema.attributes[schema.version].attr_name])
         # Without a condition on it the stored version is not known; it counts on from whatever it is.
@@ -170,7 +174,7 @@ def delete(
         KeyChangeError: The primary key is another than the one it was read under.
     """
     check_condition(entity._schema_of(), condition)
-    version = _version(entity)
+    version = version_of(entity)
     expected = _expected(entity, version) if add_version_condition else None
     return DeleteWrite(
         entity=entity,
@@ -196,6 +200,7 @@ def check(entity: T, condition: PynamoCondition | None = None) -> CheckWrite[T]:
     required = must_exist(entity._schema_of()) if condition is None else condition
     return CheckWrite(
         entity=entity,
+        locked=False,
         condition=condition,
         request=Check(
             sender=TableSender(entity._table_class()),
@@ -216,10 +221,12 @@ def unchanged(entity: StoredItem) -> PynamoCondition:
     schema = entity._schema_of()
     required = must_exist(schema)
     if schema.version is not None:
-        return required & _expected(entity, _version(entity))  # type: ignore[no-any-return]
+        return required & _expected(entity, version_of(entity))  # type: ignore[no-any-return]
     known: Mapping[str, Any] = entity._known()
     names = [attribute.attr_name for attribute in schema.attributes.values()]
-    for name in dict.fromkeys((*names, *entity.extra_attributes)):
+    # PynamoDB takes a bracket in a name for the position in a list.
+    extras = (name for name in entity.extra_attributes if "[" not in name)
+    for name in dict.fromkeys((*names, *extras)):
         required &= still_holds(name, known.get(name))
     return required
 
@@ -233,7 +240,8 @@ def _outgoing(entity: T, version: int) -> tuple[T, Item]:
     return written, item
 
 
-def _version(entity: StoredItem) -> int | None:
+def version_of(entity: StoredItem) -> int | None:
+    """The version that an instance has; None where it has none."""
     name = entity._schema_of().version
     version: int | None = getattr(entity, name) if name is not None else None
     return version

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from pynamodb.attributes import ListAttribute, MapAttribute
 from pynamodb.constants import NULL
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
@@ -25,6 +26,7 @@ from singletable.models.rows import unknown_of
 from singletable.models.schema import EntitySchema
 from singletable.models.timestamps import utcnow
 from singletable.requests.types import Item
+from singletable.requests.values import same_value
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -183,8 +185,21 @@ class StoredItem(Model, metaclass=TableMeta):
         if schema.expiry and seconds is not None:
             item[schema.expiry.stored_name] = {"N": str(seconds)}
         self._refuse_known(self.extra_attributes)
+        self._keep_unknown_inside(item)
         self._outgoing = {**self.extra_attributes, **item}
         return dict(self._outgoing)
+
+    def _keep_unknown_inside(self, item: Item) -> None:
+        """Leave a map or list that was not changed as it was read, with what its model does not know."""
+        for attribute in self.get_attributes().values():
+            if not isinstance(attribute, (ListAttribute, MapAttribute)):
+                continue
+            now, read = item.get(attribute.attr_name), (self._raw or {}).get(attribute.attr_name, {})
+            if now is None or attribute.attr_type not in read or now == read:
+                continue
+            again = attribute.serialize(attribute.deserialize(attribute.get_value(read)))  # type: ignore[no-untyped-call]
+            if same_value(now, {attribute.attr_type: again}):
+                item[attribute.attr_name] = read
 
     def _refuse_known(self, extras: Item) -> None:
         """Refuse extras that the model knows: something derived would be stored that was not derived."""
@@ -244,6 +259,13 @@ class StoredItem(Model, metaclass=TableMeta):
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
         self._raw = item
 
+    def _forget(self) -> None:
+        """Nothing is stored any more: the instance is as good as new."""
+        self._stored = self._raw = None
+        version = self._schema_of().version
+        if version is not None:
+            self.attribute_values.pop(version, None)
+
     def _known(self) -> Item:
         """The item as it is stored, as far as the instance knows: as it holds it where it was never read."""
         return self._held() if self._raw is None else self._raw
@@ -251,12 +273,14 @@ class StoredItem(Model, metaclass=TableMeta):
     def _held(self) -> Item:
         """The declared attributes as they would be stored; nothing that is derived is among them."""
         schema = self._schema_of()
-        held = ((name, attribute, getattr(self, name)) for name, attribute in schema.attributes.items())
-        return {
-            attribute.attr_name: {attribute.attr_type: serialize(schema, name, value)}
-            for name, attribute, value in held
-            if value is not None
-        }
+        held: Item = {}
+        for name, attribute in schema.attributes.items():
+            value = getattr(self, name)
+            serialized = None if value is None else serialize(schema, name, value)
+            # An empty set is serialised to nothing.
+            if serialized is not None:
+                held[attribute.attr_name] = {attribute.attr_type: serialized}
+        return held
 
     def _copy(self: S) -> S:
         """Another instance with the same values, about the same stored item."""

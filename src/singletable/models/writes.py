@@ -178,6 +178,9 @@ class DeleteWrite(Write[T]):
     def was_applied(self, standing: Item | None) -> bool:
         return standing is None
 
+    def finish(self, item: Item | None) -> None:
+        self.entity._forget()
+
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class CheckWrite(Write[T]):

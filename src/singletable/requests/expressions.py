@@ -8,6 +8,7 @@ from operator import and_
 from typing import Any
 
 import attrs
+from pynamodb.constants import NULL
 from pynamodb.expressions.condition import And, Between, Comparison, In, Or
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path, _Operand
@@ -90,6 +91,9 @@ def is_whole(path: Path) -> bool:
 def still_holds(name: str, value: dict[str, Any] | None) -> PynamoCondition:
     """The condition that an attribute is stored with a value such as `{"S": "x"}`; None for one that must not be."""
     path = Path([name])
+    if value is not None and NULL in value:
+        # There is only one NULL; PynamoDB has no comparison with it.
+        return path.is_type(NULL)
     condition: PynamoCondition = path.does_not_exist() if value is None else path == value
     return condition
 

@@ -116,17 +116,21 @@ def check_item(owner: object, item: Item) -> None:
 
 
 def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
-    """Refuse a value that holds no DynamoDB number where it says so: NaN, `true`, more than 38 digits."""
+    """Refuse what is no DynamoDB value at any depth: NaN, `true` for a number, an empty set, broken text."""
     ((kind, content),) = value.items()
     if kind in ("N", "NS"):
         for number in [content] if kind == "N" else content:
             _check_number(owner, name, number)
     elif kind == "M":
         for inner, each in content.items():
+            _check_text(owner, f"{name}.", inner)
             check_value(owner, f"{name}.{inner}", each)
     elif kind == "L":
         for position, each in enumerate(content):
             check_value(owner, f"{name}[{position}]", each)
+    elif kind in ("S", "SS"):
+        for text in [content] if kind == "S" else content:
+            _check_text(owner, name, text, empty=kind == "S")
     # PynamoDB writes an empty set as NULL; a set that is empty all the same is refused by DynamoDB.
     if kind in ("SS", "NS", "BS") and not content:
         raise InvalidValueError(
@@ -134,6 +138,21 @@ def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
             remedy="Leave the attribute None.",
             attribute=name,
         )
+
+
+def _check_text(owner: object, name: str, text: Any, *, empty: bool = False) -> None:
+    reason = None
+    if not isinstance(text, str):
+        reason = f"it is a {type(text).__name__}, no text"
+    elif not text and not empty:
+        reason = "an element of a set, or a name within a map, is empty"
+    elif not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            reason = "it holds half a surrogate pair, which UTF-8 cannot store"
+    if reason is not None:
+        raise InvalidValueError(f"{owner}: {name}: {reason}; DynamoDB would refuse it.", attribute=name)
 
 
 def _check_number(owner: object, name: str, number: Any) -> None:

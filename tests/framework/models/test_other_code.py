@@ -1,0 +1,219 @@
+"""What other code has stored is neither lost nor in the way; what an instance was given is not stored unasked."""
+
+import pytest
+from pynamodb.attributes import (
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+    VersionAttribute,
+)
+
+from singletable import Key, Table
+from singletable.engine import embedded
+from singletable.errors import ConcurrentUpdateError, ConditionFailed, InvalidValueError, TransactionCancelled
+from singletable.models.targets import TableSender, stored_item
+from singletable.testing.faults import Rival, inject
+from singletable.testing.invariants import check_fresh
+from tests.framework.ledger import GSI1
+
+
+class OtherTable(Table):
+    class Meta:
+        table_name = "other"
+
+    gsi1 = GSI1()
+
+
+class Place(MapAttribute):
+    city = UnicodeAttribute(null=True)
+
+
+class Note(OtherTable, discriminator="NOTE"):
+    class Meta:
+        personal = ("text",)
+
+    ident = UnicodeAttribute()
+    total = NumberAttribute(default_for_new=0)
+    text = UnicodeAttribute(null=True)
+    state = UnicodeAttribute(null=True)
+    sort = UnicodeAttribute(default="none")
+    place = Place(null=True)
+    detail = MapAttribute(null=True)
+    lines = ListAttribute(null=True)
+    labels = UnicodeSetAttribute(null=True)
+
+    key = Key(pk="N#{ident}", sk="N")
+    by_state = Key(index=GSI1, pk="S#{state}", sk="{sort}#{ident}")
+
+
+class Doc(OtherTable, discriminator="DOC"):
+    ident = UnicodeAttribute()
+    text = UnicodeAttribute(null=True)
+    version = VersionAttribute()
+
+    key = Key(pk="D#{ident}", sk="D")
+
+
+@pytest.fixture(autouse=True)
+def table():
+    """A fresh table; in the end every item of it is fresh, too."""
+    with embedded(OtherTable) as bound:
+        yield bound
+        check_fresh(bound)
+
+
+def read(ident="1", **attributes):
+    """A note that was stored and read."""
+    Note(ident=ident, **attributes).create()
+    return Note.get(ident=ident)
+
+
+def rewrite(entity, **changes):
+    """Other code stores the item with other attributes; None for one that it leaves out."""
+    item = {name: value for name, value in {**stored_item(entity), **changes}.items() if value is not None}
+    TableSender(OtherTable).send("PutItem", {"TableName": "other", "Item": item})
+
+
+def test_a_move_takes_what_was_added_since_it_was_read():
+    """What is stored is moved, with its changes, and not what the instance was given besides."""
+    note = read()
+    rewrite(note, legacy={"S": "kept"}, text={"S": "theirs"})
+    note.total = 9
+    note.move(ident="2")
+    moved = stored_item(note)
+    assert ({"S": "kept"}, {"S": "theirs"}, {"N": "0"}) == (moved["legacy"], moved["text"], moved["total"])
+    rival = Note.get(ident="2")
+    with inject(OtherTable, Rival(lambda: rival.update(total=5), operations=["TransactWriteItems"], calls={1})):
+        note.move(ident="3")
+    assert 5 == note.total == Note.get(ident="3").total
+
+
+def test_a_version_goes_on_counting_when_an_item_moves():
+    """Whoever has read it under the key to which it comes back is found out."""
+    Doc(ident="1", text="1").create()
+    stale, mover = Doc.get(ident="1"), Doc.get(ident="1")
+    mover.move(ident="2")
+    mover.move(ident="1")
+    with pytest.raises(ConcurrentUpdateError):
+        stale.save()
+    assert 3 == Doc.get(ident="1").version
+
+
+def test_a_collection_writes_what_was_changed_and_nothing_else():
+    """Neither what other code added since, nor a default that was never stored."""
+    note = read(sort="x")
+    rewrite(note, sort=None)
+    assert 0 == OtherTable.load_collection(Note, ident="1").save()
+    unit = OtherTable.load_collection(Note, ident="1")
+    rewrite(note, sort=None, legacy={"S": "kept"})
+    unit.one(Note).text = "t"
+    unit.one(Note).extra_attributes["own"] = {"S": "o"}
+    assert 1 == unit.save()
+    stored = stored_item(note)
+    assert ({"S": "kept"}, {"S": "t"}, {"S": "o"}) == (stored["legacy"], stored["text"], stored["own"])
+    assert "sort" not in stored
+
+
+def test_what_a_map_holds_beyond_its_model_is_kept_while_the_map_is_not_changed():
+    """By saves and moves; a map that is changed is the model's."""
+    note = read(place=Place(city="x"), detail={"a": 1}, lines=[1, "b"])
+    whole = {"M": {"city": {"S": "x"}, "zip": {"S": "1"}}}
+    rewrite(note, place=whole)
+    note = Note.get(ident="1")
+    note.text = "t"
+    note.save()
+    assert whole == stored_item(note)["place"]
+    note.move(ident="2")
+    assert whole == stored_item(note)["place"]
+    note.place.city = "y"
+    note.save()
+    assert {"M": {"city": {"S": "y"}}} == stored_item(note)["place"]
+
+
+def test_a_stored_null_and_a_strange_name_are_in_nobodys_way():
+    """Nothing was asked of them."""
+    note = read()
+    rewrite(note, text={"NULL": True}, **{"a[0]": {"S": "v"}, "b.c": {"S": "w"}})
+    note.mutate(lambda each: setattr(each, "total", 3))
+    note.move(ident="2")
+    unit = OtherTable.load_collection(Note, ident="2")
+    unit.one(Note).total = 4
+    unit.save()
+    stored = stored_item(note)
+    assert ({"N": "4"}, {"S": "v"}, {"S": "w"}) == (stored["total"], stored["a[0]"], stored["b.c"])
+    unit.one(Note).total = 5
+    rewrite(note, text={"S": "changed"})
+    with pytest.raises(TransactionCancelled):
+        unit.save()
+
+
+def test_a_default_is_the_declared_one():
+    """Not what the instance was given, and never stored."""
+    note = read()
+    rewrite(note, sort=None)
+    note = Note.get(ident="1")
+    note.sort = "unsaved"
+    note.update(state="s")
+    assert ("none", {"S": "none"}) == (note.sort, stored_item(note)["sort"])
+
+
+def test_an_update_that_changes_nothing_is_one():
+    """The primary key's attributes set to what they are; a set from which everything was taken."""
+    note = read(labels={"x"})
+    note.update(ident="1")
+    note.mutate(lambda each: each.labels.discard("x"))
+    assert "labels" not in stored_item(note)
+
+
+def test_a_failed_check_of_an_entity_with_a_version_is_no_other_writer():
+    """A check looks at no version."""
+    doc = Doc(ident="1", text="x")
+    doc.create()
+    with pytest.raises(TransactionCancelled) as caught, OtherTable.transaction() as transaction:
+        transaction.check(doc, Doc.text == "y")
+    assert ConditionFailed is type(caught.value.reasons[0].error)
+
+
+def test_a_deleted_instance_is_as_good_as_new():
+    """It may be saved again, and under another key."""
+    doc, note = Doc(ident="1"), Note(ident="1")
+    doc.create()
+    doc.update(text="x")
+    doc.delete()
+    doc.save()
+    assert 1 == doc.version
+    note.create()
+    note.delete()
+    note.ident = "2"
+    note.save()
+    assert "2" == Note.get(ident="2").ident
+
+
+def test_an_attribute_is_not_given_a_value_of_another_type():
+    """It could not be read again."""
+    note = read(text="t")
+    with pytest.raises(InvalidValueError, match="Note.total is of type N, and would be given a value of type S"):
+        note.update(actions=[Note.total.set(Note.text)])
+    assert {"N": "0"} == stored_item(note)["total"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"text": "555\ud800"}, r"Note\(ident='2'\): text: it holds half a surrogate pair"),
+        ({"detail": {"a": ["\udfff"]}}, r"detail.a\[0\]: it holds half a surrogate pair"),
+        ({"labels": {""}}, "labels: an element of a set, or a name within a map, is empty"),
+        ({"detail": {"": 1}}, "detail.: an element of a set, or a name within a map, is empty"),
+        ({"labels": {1}}, "labels: it is a int, no text"),
+    ],
+)
+def test_text_that_dynamodb_would_refuse(values, message):
+    """Said before sending, without the value."""
+    note = read()
+    for write in (lambda: Note(ident="2", **values).create(), lambda: note.update(**values)):
+        with pytest.raises(InvalidValueError, match=message.replace(r"\(ident='2'\)", "(?:.ident='2'.)?")) as caught:
+            write()
+        assert "555" not in repr(caught.value)
+        assert caught.value.__cause__ is None
