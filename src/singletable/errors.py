@@ -214,13 +214,17 @@ class InvalidBatchError(SingletableError, ValueError):
 
 
 class BatchIncomplete(SingletableError):
-    """A batch was not finished after all retries.
+    """A batch was not finished after all retries, or a request of it failed.
 
     `unprocessed` holds exactly what was not done, of what the batch had taken: entities, requests for
-    items, or keys, as they were given. `rest` is an iterator over what it had not taken yet from an iterable.
+    items, or keys, as they were given; `verbs` says of each whether it was a put, delete or get. `rest` is an
+    iterator over what it had not taken yet from an iterable. `Batch.resume(error)` takes up all of it.
+    Where a request failed, with `__cause__`, how much of its 25 writes was done is not known; all are in `unprocessed`.
     """
 
     unprocessed: tuple[Any, ...] = ()
+    verbs: tuple[str, ...] = ()
+    pending: Iterator[Any] = iter(())
     rest: Iterator[Any] = iter(())
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from singletable.errors import InvalidBatchError
+from singletable.errors import BatchIncomplete, InvalidBatchError
 from singletable.models import plan
 from singletable.models.targets import TableSender, require_member
 from singletable.requests import Get
@@ -83,6 +83,10 @@ class Batch:
     def delete_all(self, entities: Iterable[Table]) -> None:
         """The same for an iterable, whose entities are taken as they are sent."""
         self._add(map(self._delete, entities))
+
+    def resume(self, error: BatchIncomplete) -> None:
+        """Take up what another batch had not done, puts and deletes as they were."""
+        self._add(error.pending)
 
     def get(self, *requests: Get[Any]) -> None:
         """Ask for items: `batch.get(Order.item(...), User.item(...))`. They are read before anything is written."""

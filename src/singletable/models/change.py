@@ -103,6 +103,10 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
         for name in (reading | (set(stored) - touched)) - fixed - set(unstored):
             guards[name] = known.get(name)
+    expiry = instance._expiry_name()
+    if expiry is not None and schema.expiry is None and expiry in known:
+        # Other code stored it; the item would be deleted, although its entity never expires.
+        derived.append(Path([expiry]).remove())
     # DynamoDB takes no update of nothing: what sets the primary key's attributes to what they are is sent then.
     everything = (*planned, *derived) or tuple(actions)
     result = _after(known, everything)
@@ -140,7 +144,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     stored = changed_attribute(action)
     name = schema.stored_names.get(stored)
     whole = is_whole(path_of(action))
-    _refuse_derived(schema, stored, name)
+    _refuse_derived(schema, stored, name, instance._expiry_name())
     for operand in _values_in(action):
         check_value(schema.name, name or stored, operand.value)
     if isinstance(action, SetAction) and whole:
@@ -170,7 +174,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     return action
 
 
-def _refuse_derived(schema: EntitySchema, stored: str, name: str | None) -> None:
+def _refuse_derived(schema: EntitySchema, stored: str, name: str | None, expiry: str | None) -> None:
     if name is not None and name == schema.version:
         raise UnexpectedAttributesError(
             f"{schema.name}.{name} is a version, and counts by itself.",
@@ -178,7 +182,6 @@ def _refuse_derived(schema: EntitySchema, stored: str, name: str | None) -> None
             entity=schema.name,
             unexpected=(name,),
         )
-    expiry = schema.expiry.stored_name if schema.expiry else None
     if stored == expiry or stored in schema.layout.key_names or stored == schema.layout.type_name:
         # An index key is made of its own key's attributes; the type and the expiry are told with all of them.
         own = [key.sources for key in schema.keys.values() if stored in schema.layout.names_at(key.index)]

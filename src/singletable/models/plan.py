@@ -18,7 +18,7 @@ from singletable.errors import InvalidConditionError
 from singletable.models.change import assignments, plan_change
 from singletable.models.conditions import check_condition
 from singletable.models.effects import evolve, read_attributes
-from singletable.models.schema import EntitySchema
+from singletable.models.schema import PRIMARY, EntitySchema
 from singletable.models.targets import TableSender
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
 from singletable.requests.expressions import all_of, still_holds
@@ -83,7 +83,9 @@ def save(entity: T, condition: PynamoCondition | None = None, *, add_version_con
         request=Put(
             sender=TableSender(entity._table_class()),
             item=item,
-            condition=all_of(condition, _expected(entity, version) if add_version_condition else None),
+            condition=all_of(
+                condition, _expected(entity, version) if add_version_condition else None, _still_of_type(entity)
+            ),
         ),
     )
 
@@ -184,7 +186,7 @@ def delete(
         request=Delete(
             sender=TableSender(entity._table_class()),
             key=entity._key_item(),
-            condition=all_of(condition, expected),
+            condition=all_of(condition, expected, _still_of_type(entity)),
         ),
     )
 
@@ -214,6 +216,17 @@ def must_exist(schema: EntitySchema) -> PynamoCondition:
     """The condition that an item is stored, and still of the entity's type: an update never creates one."""
     of_type: PynamoCondition = Path([schema.layout.type_name]) == {"S": schema.discriminator}
     return Path([schema.layout.partition_name]).exists() & of_type  # type: ignore[no-any-return]
+
+
+def _still_of_type(entity: StoredItem) -> PynamoCondition | None:
+    """For an item that was read: that it has not become another entity, where some share its primary key."""
+    schema = entity._schema_of()
+    owner = schema.declared_by[PRIMARY]
+    family = [each for each in entity._schemas().values() if each.declared_by[PRIMARY] is owner]
+    if entity._raw is None or len(family) == 1:
+        return None
+    stored = Path([schema.layout.type_name])
+    return stored.does_not_exist() | (stored == {"S": schema.discriminator})  # type: ignore[no-any-return]
 
 
 def unchanged(entity: StoredItem) -> PynamoCondition:

@@ -126,6 +126,11 @@ class StoredItem(Model, metaclass=TableMeta):
         return schema
 
     @classmethod
+    def _expiry_name(cls) -> str | None:
+        """Where the table's items hold when they expire: all of them, also those of entities that never do."""
+        return next((each.expiry.stored_name for each in cls._schemas().values() if each.expiry), None)
+
+    @classmethod
     def _derived_names(cls) -> frozenset[str]:
         return cls._table_class()._derived
 
@@ -162,9 +167,9 @@ class StoredItem(Model, metaclass=TableMeta):
                     attribute=name,
                     key=unknown_of(self._layout_of(), attribute_values).key,
                 ) from None
-        expiry = self._schema_of().expiry
+        expiry = self._expiry_name()
         if expiry is not None:
-            known.add(expiry.stored_name)
+            known.add(expiry)
         self.extra_attributes = {name: value for name, value in attribute_values.items() if name not in known}
         self._remember(attribute_values)
 
@@ -203,9 +208,8 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _refuse_known(self, extras: Item) -> None:
         """Refuse extras that the model knows: something derived would be stored that was not derived."""
-        expiry = self._schema_of().expiry
-        known = {attribute.attr_name for attribute in self.get_attributes().values()}
-        wrong = sorted(name for name in extras if name in known or (expiry and name == expiry.stored_name))
+        known = {self._expiry_name(), *(attribute.attr_name for attribute in self.get_attributes().values())}
+        wrong = sorted(name for name in extras if name in known)
         if wrong:
             raise UnexpectedAttributesError(
                 f"{self!r}: extra_attributes: {', '.join(wrong)} is an attribute of the model, or derived by it.",

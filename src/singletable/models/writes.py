@@ -89,6 +89,14 @@ class Write(Generic[T]):
         """The error for a condition that does not hold on what is stored."""
         schema = self.entity._schema_of()
         outcome = _UNKNOWN if retried else "nothing was written"
+        if standing and standing.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
+            return ConditionFailed(
+                f"{self.entity!r} is another entity by now; {outcome}.",
+                remedy="The error's item field has what is stored.",
+                entity=schema.name,
+                item=standing,
+                uncertain=retried,
+            )
         if self.locked and schema.version is not None and self._version_in(standing) != self.version:
             found = "changed it since it was read (its version is another now)"
             return ConcurrentUpdateError(

@@ -39,10 +39,15 @@ class Operation:
         write: The planned write, where it is one.
     """
 
-    key: tuple[str, ...]
+    key: tuple[str, ...] = attrs.field(repr=False)
     request: dict[str, Any] = attrs.field(repr=False)
     subject: Any = None
     write: Any = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def verb(self) -> str:
+        """What is to be done: put, delete or get."""
+        return "put" if "PutRequest" in self.request else "delete" if "DeleteRequest" in self.request else "get"
 
 
 def chunked(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
@@ -128,8 +133,16 @@ def _all_chunks(
     chunks = _distinct_chunks(operations, size)
     under_way: dict[Future[list[Operation]], list[Operation]] = {}
     executor: Executor = _Inline() if workers == 1 else ThreadPoolExecutor(workers, "singletable-batch")
+    failure: Exception | None = None
     with executor:
-        for chunk in chunks:
+        while True:
+            try:
+                chunk = next(chunks, None)
+            except Exception as error:  # whatever an iterable of the caller's raises
+                failure = error
+                break
+            if chunk is None:
+                break
             keys = {operation.key for operation in chunk}
             while under_way and (
                 len(under_way) >= workers or any(keys & {each.key for each in busy} for busy in under_way.values())
@@ -139,6 +152,8 @@ def _all_chunks(
             under_way[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
         while under_way:
             yield from _finished(name, under_way, iter(()))
+    if failure is not None:
+        raise failure
 
 
 def _finished(
@@ -147,21 +162,29 @@ def _finished(
     """Wait for a request, and yield what it did. One that was not finished ends the batch, once the others are."""
     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
     undone: list[Operation] = []
+    failure: Exception | None = None
     while done:
         for future in done:
-            chunk, left = under_way.pop(future), future.result()
+            chunk = under_way.pop(future)
+            try:
+                left = future.result()
+            except Exception as error:  # what DynamoDB refused; how much of the chunk it did is not known
+                left, failure = chunk, failure or error
             keys = {operation.key for operation in left}
             yield [operation for operation in chunk if operation.key not in keys]
             undone += left
         done = set(under_way) if undone else set()
     if undone:
+        what = f"after {_ATTEMPTS} attempts" if failure is None else f"when a request failed: {failure}"
         raise BatchIncomplete(
-            f"{name}: DynamoDB left {len(undone):,} items unprocessed after {_ATTEMPTS} attempts.",
-            remedy="The table is throttled: send less at once, or raise its capacity. The error's fields unprocessed"
-            " and rest hold what was not done.",
+            f"{name}: {len(undone):,} items were left unprocessed {what}".rstrip(".") + ".",
+            remedy=("The table is throttled: send less at once, or raise its capacity. " if failure is None else "")
+            + "The error's fields unprocessed and rest hold what was not done; batch.resume(error) takes it up.",
             unprocessed=tuple(operation.subject for operation in undone),
+            verbs=tuple(operation.verb for operation in undone),
             rest=(operation.subject for operation in rest),
-        )
+            pending=chain(undone, rest),
+        ) from failure
 
 
 def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> list[Operation]:
@@ -189,11 +212,17 @@ def _key_in(request: dict[str, Any]) -> Item:
 def _distinct_chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
     """Chunks in which no item appears twice; the later operation on it is kept, in its place in the order."""
     chunk: dict[tuple[str, ...], Operation] = {}
-    for operation in operations:
-        if operation.key not in chunk and len(chunk) == size:
+    try:
+        for operation in operations:
+            if operation.key not in chunk and len(chunk) == size:
+                full, chunk = chunk, {}
+                yield list(full.values())
+            chunk[operation.key] = operation
+    except Exception:
+        # What was taken before is sent; whoever raised says what comes of the rest.
+        if chunk:
             yield list(chunk.values())
-            chunk = {}
-        chunk[operation.key] = operation
+        raise
     if chunk:
         yield list(chunk.values())
 
@@ -203,5 +232,8 @@ class _Inline(Executor):
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        future.set_result(function(*args, **kwargs))
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:  # as any executor does
+            future.set_exception(error)
         return future

@@ -15,8 +15,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from copy import deepcopy
-from threading import RLock
+from threading import Lock
 from typing import Any
 
 import attrs
@@ -194,25 +195,24 @@ class Injection:
         self._faults = faults
         self._counts: list[int] = [0] * len(faults)
         self._dice = random.Random(seed)  # noqa: S311 - not a secret
-        self._lock = RLock()
-        self._inside = False
+        self._lock = Lock()
+        # A variable of the context, which the threads of a batch inherit.
+        self._inside: ContextVar[bool] = ContextVar("inside", default=False)
 
     def __call__(self, send: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        # One call at a time, so that the same seed gives the same faults.
+        if self._inside.get():
+            return send(operation, params)
+        call = send
         with self._lock:
-            if self._inside:
-                return send(operation, params)
             self.calls.append(operation)
-            chosen = [fault for number, fault in enumerate(self._faults) if self._is_due(number, fault, operation)]
-            call = send
-            for fault in chosen:
+            for fault in [each for number, each in enumerate(self._faults) if self._is_due(number, each, operation)]:
                 self.befallen.append((operation, type(fault).__name__))
                 call = _befalling(fault, call, self._dice)
-            self._inside = True
-            try:
-                return call(operation, params)
-            finally:
-                self._inside = False
+        token = self._inside.set(True)
+        try:
+            return call(operation, params)
+        finally:
+            self._inside.reset(token)
 
     def _is_due(self, number: int, fault: Fault, operation: str) -> bool:
         if not fault.concerns(operation):

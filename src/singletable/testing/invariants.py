@@ -28,7 +28,8 @@ def stale_attributes(table: type[Table], item: Item) -> list[str]:
         return []
     schema = entity._schema_of()
     right = derived_item(schema, entity)
-    names = [*schema.layout.key_names, *([schema.expiry.stored_name] if schema.expiry else [])]
+    expiry = entity._expiry_name()
+    names = [*schema.layout.key_names, *([expiry] if expiry else [])]
     # An index may be on the discriminator, which is not derived.
     names = [name for name in dict.fromkeys(names) if name != schema.layout.type_name]
     return [name for name in names if not same_value(item.get(name), right.get(name))]

@@ -156,8 +156,8 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._held)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        """`delete()`, also of what is gone."""
-        held = self._pick(data)
+        """`delete()`, also of what is gone; other instances of it stay what they are."""
+        held = self._pick(data)._copy()
         if self._locked(held):
             _expect(ConcurrentUpdateError, held.delete)
             self._compare(held)
@@ -218,6 +218,7 @@ class TableMachine(RuleBasedStateMachine):
         for _ in range(data.draw(st.integers(1, 4))):
             if bool(self._held) and data.draw(st.booleans()):
                 verb, entity = data.draw(st.sampled_from(("put", "update", "delete", "check"))), self._pick(data)
+                entity = entity._copy() if verb == "delete" else entity
                 changes = self._changes(data, entity) if verb == "update" else {}
                 if verb == "update" and not changes:
                     continue

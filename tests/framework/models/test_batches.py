@@ -3,13 +3,11 @@
 import itertools
 
 import pytest
+from botocore.exceptions import ClientError
 
-from singletable.errors import (
-    BatchIncomplete,
-    InvalidBatchError,
-)
+from singletable.errors import BatchIncomplete, InvalidBatchError, InvalidValueError, RequestFailed
 from singletable.requests import retries
-from singletable.testing.faults import Throttling, Unprocessed, inject
+from singletable.testing.faults import Fault, Rival, Throttling, Unprocessed, inject
 from tests.framework.app import Account
 from tests.framework.ledger import Doc, LedgerTable, Task, numbers, task
 
@@ -96,7 +94,7 @@ def test_a_batch_gives_up_with_exactly_what_was_not_done():
     entities = [task(number) for number in range(60)]
     with (
         inject(LedgerTable, Unprocessed(rate=1.0)),
-        pytest.raises(BatchIncomplete, match="left 25 items unprocessed after 10 attempts") as caught,
+        pytest.raises(BatchIncomplete, match="25 items were left unprocessed after 10 attempts") as caught,
         LedgerTable.batch() as batch,
     ):
         batch.put_all(iter(entities))
@@ -106,6 +104,71 @@ def test_a_batch_gives_up_with_exactly_what_was_not_done():
     with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as reading:
         Task.batch_get([{"project": "p", "number": 1}])
     assert 1 == reading.value.unprocessed[0].equals["number"]
+
+
+def test_another_batch_takes_up_what_was_not_done():
+    """Puts and deletes as they were, and what was not taken yet."""
+    task(0).create()
+    with (
+        inject(LedgerTable, Unprocessed(rate=1.0)),
+        pytest.raises(BatchIncomplete) as caught,
+        LedgerTable.batch() as batch,
+    ):
+        batch.delete(task(0))
+        batch.put_all(task(number) for number in range(1, 60))
+    assert ("delete", "put", "put") == caught.value.verbs[:3]
+    with LedgerTable.batch() as batch:
+        batch.resume(caught.value)
+    assert list(range(1, 60)) == numbers()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_request_that_fails_ends_the_batch_with_what_was_not_done(workers):
+    """Its own writes may have been done, or not; those of others are known."""
+
+    class Fails(Fault):
+        def befall(self, send, operation, params, dice):
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "Injected."}}, operation)
+
+    with (
+        inject(LedgerTable, Fails(calls={2})),
+        pytest.raises(BatchIncomplete, match="when a request failed: .*InternalServerError.*Injected") as caught,
+        LedgerTable.batch(workers=workers) as batch,
+    ):
+        batch.put(*(task(number) for number in range(100)))
+    left = [each.number for each in (*caught.value.unprocessed, *caught.value.rest)]
+    assert sorted([*numbers(), *left]) == list(range(100))
+    assert len(caught.value.unprocessed) == 25
+    assert isinstance(caught.value.__cause__, RequestFailed)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_iterable_that_raises_has_what_it_gave_before_written(workers):
+    """And its own error is raised; a value that is refused is one, too."""
+
+    def broken():
+        yield from (task(number) for number in range(30))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), LedgerTable.batch(workers=workers) as batch:
+        batch.put_all(broken())
+    assert list(range(30)) == numbers()
+    with pytest.raises(InvalidValueError), LedgerTable.batch(workers=workers) as batch:
+        batch.put_all([task(40), task(41, points="x"), task(42)])
+    assert [*range(30), 40] == numbers()
+
+
+def test_a_rival_may_use_threads():
+    """Its own calls are left alone, in whichever thread they are sent."""
+
+    def rival():
+        with LedgerTable.batch(workers=3) as batch:
+            batch.put(*(task(number) for number in range(60)))
+
+    with inject(LedgerTable, Rival(rival)) as injected:
+        task(99).create()
+    assert ["PutItem"] == injected.calls
+    assert [*range(60), 99] == numbers()
 
 
 def test_a_hundred_thousand_items_in_constant_memory():

@@ -7,12 +7,20 @@ from pynamodb.attributes import (
     NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
+    UTCDateTimeAttribute,
     VersionAttribute,
 )
+from pynamodb.expressions.operand import Path
 
-from singletable import Key, Table
+from singletable import Expiry, Key, Table
 from singletable.engine import embedded
-from singletable.errors import ConcurrentUpdateError, ConditionFailed, InvalidValueError, TransactionCancelled
+from singletable.errors import (
+    ConcurrentUpdateError,
+    ConditionFailed,
+    InvalidValueError,
+    StaleKeyError,
+    TransactionCancelled,
+)
 from singletable.models.targets import TableSender, stored_item
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
@@ -147,6 +155,48 @@ def test_a_stored_null_and_a_strange_name_are_in_nobodys_way():
     rewrite(note, text={"S": "changed"})
     with pytest.raises(TransactionCancelled):
         unit.save()
+
+
+class Person(OtherTable, discriminator="PERSON"):
+    ident = UnicodeAttribute()
+    key = Key(pk="P#{ident}", sk="P")
+
+
+class Admin(Person, discriminator="ADMIN"):
+    level = NumberAttribute(null=True)
+
+
+class Session(OtherTable, discriminator="SESSION"):
+    ident = UnicodeAttribute()
+    ends_at = UTCDateTimeAttribute()
+    key = Key(pk="E#{ident}", sk="E")
+    expires = Expiry(after="ends_at")
+
+
+def test_an_item_that_became_another_entity_is_neither_replaced_nor_deleted():
+    """By an instance that was read as what it was; a new one replaces what is there."""
+    Person(ident="1").create()
+    person = Person.get(ident="1")
+    Admin(ident="1", level=9).save()
+    for write in (person.save, person.delete):
+        with pytest.raises(ConditionFailed, match="is another entity by now; nothing was written"):
+            write()
+    assert {"N": "9"} == stored_item(person)["level"]
+    Admin.get(ident="1").delete()
+    assert stored_item(person) is None
+
+
+def test_an_expiry_of_an_entity_that_never_expires_is_stale():
+    """Found, and taken away by the next write: DynamoDB would delete the item by it."""
+    note = read()
+    for write in (lambda: Note.get(ident="1").save(), lambda: Note.get(ident="1").update(text="t")):
+        rewrite(note, ttl={"N": "1000000000"})
+        with pytest.raises(AssertionError, match="is stored with stale ttl"):
+            check_fresh(OtherTable)
+        write()
+        assert "ttl" not in stored_item(note)
+    with pytest.raises(StaleKeyError, match="'ttl' is derived"):
+        note.update(actions=[Path(["ttl"]).set({"N": "1"})])
 
 
 def test_a_default_is_the_declared_one():

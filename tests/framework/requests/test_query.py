@@ -502,7 +502,7 @@ def test_a_batch_gives_up_and_says_what_is_left(thirty, monkeypatch):
         return {"Responses": {}, "UnprocessedKeys": {"app": params["RequestItems"]["app"]}}
 
     query = Event.by_day.query(Event.at.between(START, START))
-    with pytest.raises(BatchIncomplete, match="left 1 items unprocessed after 10 attempts") as caught:
+    with pytest.raises(BatchIncomplete, match="1 items were left unprocessed after 10 attempts") as caught:
         through(query, nothing).all()
     assert caught.value.unprocessed == ({"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "EVENT#000000"}},)
 
