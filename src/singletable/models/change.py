@@ -98,6 +98,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         if reading and instance._raw is None:
             raise _never_read(schema, deciding)
         after = evolve(known, deciding)
+        _refuse_other_types(schema, touched, after)
         derived += derive({name: _value(instance, schema, name, after) for name in sources})
         # The primary key, under which the item is found, fixes what it is made of.
         fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}

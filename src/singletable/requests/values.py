@@ -117,6 +117,12 @@ def check_item(owner: object, item: Item) -> None:
 
 def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
     """Refuse what is no DynamoDB value at any depth: NaN, `true` for a number, an empty set, broken text."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise InvalidValueError(
+            f"{owner}: {name} is no DynamoDB value.",
+            remedy='One is a type and its content, such as {"S": "text"}.',
+            attribute=name,
+        )
     ((kind, content),) = value.items()
     if kind in ("N", "NS"):
         for number in [content] if kind == "N" else content:

@@ -59,8 +59,7 @@ class WriteRequest:
 
     def size(self) -> int:
         """About how many bytes it counts for against a transaction's limit."""
-        values = self.transact_params().get("ExpressionAttributeValues", {})
-        return item_size(self.named) + sum(map(value_size, values.values()))
+        return item_size(self.named)
 
     @property
     def named(self) -> Item:
@@ -112,6 +111,12 @@ class Update(_Keyed):
     def params(self) -> Params:
         """The request, as the arguments of UpdateItem, which answers with the item as it is then."""
         return {**self.transact_params(), "ReturnValues": "ALL_NEW"}
+
+    def size(self) -> int:
+        """About how many bytes it counts for against a transaction's limit: its key, and what it sets."""
+        placeholders = Placeholders()
+        self._arguments(placeholders)
+        return item_size(self.named) + sum(map(value_size, placeholders.values.values()))
 
     def _arguments(self, placeholders: Placeholders) -> Params:
         expression = UpdateExpression(*self.actions).serialize(placeholders.names, placeholders.values)

@@ -246,6 +246,14 @@ def test_an_attribute_is_not_given_a_value_of_another_type():
     note = read(text="t")
     with pytest.raises(InvalidValueError, match="Note.total is of type N, and would be given a value of type S"):
         note.update(actions=[Note.total.set(Note.text)])
+    with pytest.raises(InvalidValueError, match="Note.state is of type S, and would be given a value of type N"):
+        note.update(actions=[Note.state.set(Note.total)])
+    for extra in ({}, "v", {"S": "x", "N": "1"}):
+        note.extra_attributes = {"x": extra}
+        with pytest.raises(InvalidValueError, match="x is no DynamoDB value"):
+            note.save()
+    with pytest.raises(InvalidValueError, match="detail.a is no DynamoDB value"):
+        note.update(actions=[Note.detail.set({"M": {"a": 1}})])
     assert {"N": "0"} == stored_item(note)["total"]
 
 

@@ -164,6 +164,16 @@ def test_transactions_that_dynamodb_would_refuse():
     assert [] == injected.calls
 
 
+def test_what_conditions_compare_with_counts_for_nothing():
+    """Of the 4 MB; six items of 380 KB that must be as they were read are 2.3 MB."""
+    made = [task(number, notes=["x" * 380_000]) for number in range(6)]
+    for each in made:
+        each.create()
+    with LedgerTable.transaction() as transaction:
+        for each in made:
+            transaction.put(each, plan.unchanged(each))
+
+
 def test_a_token_is_taken_for_one_transaction():
     """The same request again is answered as before; another one is refused, and nothing of it is done."""
     check = plan.check(Doc(ident="1"))
