@@ -99,7 +99,7 @@ FAULTS = {
     "no recompute on ADD": (without_derived(AddAction), "stale"),
     "no recompute on when": (ignoring_when, "stale"),
     "no condition on untouched sources": (without_guards, "stale"),
-    "early clearing of a batch": (clearing_early, "is (not )?stored|is not what was written"),
+    "early clearing of a batch": (clearing_early, "is (not )?stored|is not what was written|not folded as told"),
     "a batch sent although its block raises": (sending_all_the_same, "is (not )?stored|otherwise"),
     "a swapped separator": (swapping_separators, "answers wrongly|Not a key of"),
     "a cursor that ignores the tenant": (ignoring_the_tenant, "DID NOT RAISE"),
