@@ -4,7 +4,7 @@ from typing import Any
 
 from models import EmailClaim, ShopTable, User, UserStatus
 from singletable import CancellationReason, Get, Query
-from singletable.errors import AlreadyExists, ConditionFailed, TransactionCancelled
+from singletable.errors import AlreadyExists, TransactionCancelled
 from singletable.patterns import access_pattern
 
 CHANGEABLE = ("name", "email", "phone", "address", "status")
@@ -82,12 +82,12 @@ def update_user(user_id: str, **changes: Any) -> User:
                     )
             break
         except TransactionCancelled as error:
-            updated, claim = error.reasons[:2]
-            if not isinstance(updated.error, ConditionFailed):
-                # The address is in the way, unless it is this user's own by now.
+            updated, claim, *released = error.reasons
+            if updated.code != "ConditionalCheckFailed":
                 _refuse_taken(claim)
-            # The user's address was changed meanwhile: begin again with the new one.
-            if attempt == _ATTEMPTS:
+            # Where the user's address was changed meanwhile, it begins again with the new one.
+            changed = any(reason.code == "ConditionalCheckFailed" for reason in (updated, *released))
+            if not changed or attempt == _ATTEMPTS:
                 raise
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from singletable.check.finding import Finding
@@ -24,7 +24,8 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
     for pattern in patterns:
         yield from _permanent(table, pattern)
         try:
-            requests = requests_of(pattern, pattern(**placeholder_arguments(pattern)))
+            arguments = placeholder_arguments(pattern)
+            requests = requests_of(pattern, pattern(**arguments))
         except Exception as error:  # whatever a user's pattern raises is a finding, and the next one is checked
             failed = True
             yield _failure(pattern, error)
@@ -33,7 +34,7 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
             if request.target.key.index is not None:
                 used.add(request.target.key.index)
             yield from _foreign_rows(table, pattern, request)
-        yield from _idle_parameters(pattern, requests)
+        yield from _idle_parameters(pattern, arguments, requests)
     if not failed:
         yield from _unused(table, used)
 
@@ -89,15 +90,17 @@ def _foreign_rows(
                 )
 
 
-def _idle_parameters(pattern: AccessPattern[..., Any], requests: Sequence[Query[Any] | Get[Any]]) -> Iterator[Finding]:
+def _idle_parameters(
+    pattern: AccessPattern[..., Any], arguments: Mapping[str, Any], requests: Sequence[Query[Any] | Get[Any]]
+) -> Iterator[Finding]:
     asked = [request.params() for request in requests]
     for parameter in pattern.parameters:
-        arguments = placeholder_arguments(pattern, changed=parameter)
-        if arguments == placeholder_arguments(pattern):
+        others = placeholder_arguments(pattern, changed=parameter)
+        if others == arguments:
             # An enumeration of one member has no other value.
             continue
         try:
-            otherwise = [request.params() for request in requests_of(pattern, pattern(**arguments))]
+            otherwise = [request.params() for request in requests_of(pattern, pattern(**others))]
         except Exception:  # noqa: S112 - a pattern may refuse values; that it takes some is all that is asked here
             continue
         if asked == otherwise:

@@ -85,7 +85,13 @@ class Batch:
         self._add(map(self._delete, entities))
 
     def resume(self, error: BatchIncomplete) -> None:
-        """Take up what another batch had not done, puts and deletes as they were."""
+        """Take up what another batch had not done, puts and deletes as they were.
+
+        Raises:
+            InvalidBatchError: It was about reads; ask for them again.
+        """
+        if "get" in error.verbs:
+            raise InvalidBatchError("A batch cannot take up reads.", remedy="Ask for error.unprocessed again.")
         self._add(error.pending)
 
     def get(self, *requests: Get[Any]) -> None:

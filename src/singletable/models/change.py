@@ -98,7 +98,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         if reading and instance._raw is None:
             raise _never_read(schema, deciding)
         after = evolve(known, deciding)
-        _refuse_other_types(schema, touched, after)
+        _refuse_other_types(schema, touched & set(stored), after)
         derived += derive({name: _value(instance, schema, name, after) for name in sources})
         # The primary key, under which the item is found, fixes what it is made of.
         fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
@@ -115,8 +115,9 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
     return Change(everything, guards, result)
 
 
-def _refuse_other_types(schema: EntitySchema, touched: set[str], after: Item) -> None:
-    for stored in touched & after.keys() & schema.stored_names.keys():
+def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) -> None:
+    """What an update leaves of another type could not be read again."""
+    for stored in changed & after.keys() & schema.stored_names.keys():
         name = schema.stored_names[stored]
         expected = schema.attributes[name].attr_type
         if expected not in after[stored]:

@@ -122,8 +122,7 @@ class Collection(Generic[T]):
         transaction = Transaction(self._table)
         transaction.create(*self._added)
         for entity in self._entities:
-            read = type(entity)._from_item(entity._known())
-            actions = differences(read, entity, read._held())
+            actions = differences(type(entity)._from_item(entity._known()), entity)
             if actions:
                 transaction.update(entity, actions, plan.unchanged(entity))
         for entity in self._removed:

@@ -165,12 +165,12 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
         )
     others = sorted(name for name in schema.keys if name != "key")
     # An abstract base only saves writing a template twice; an entity shares its key space with its subclasses.
-    owner, everyone = schema.declared_by["key"], schemas.values()
+    owner, everyone = schema.key_owner, schemas.values()
     family = tuple(
         sorted(
             other.name
             for other in everyone
-            if other is not schema and other.declared_by["key"] is owner and any(owner is e.entity for e in everyone)
+            if other is not schema and other.key_owner is owner and any(owner is e.entity for e in everyone)
         )
     )
     return EntityDescription(

@@ -22,7 +22,6 @@ from singletable.models.change import assignments
 from singletable.models.transaction import Transaction
 from singletable.models.writes import too_contended
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
 if TYPE_CHECKING:
@@ -39,12 +38,12 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
     """Read an item, change it by a function, and write it unless another writer was faster; see `Table.mutate`."""
     for attempt in range(ATTEMPTS):
         pause(attempt)
-        fresh = entity._copy()
-        fresh.refresh(consistent_read=True)
-        known, before = fresh._copy(), fresh._held()
-        fresh.extra_attributes = deepcopy(fresh.extra_attributes)
+        known = entity._copy()
+        known.refresh(consistent_read=True)
+        # The function may change what attributes hold, and not only the attributes.
+        fresh = deepcopy(known)
         result = function(fresh)
-        actions = differences(known, fresh, before)
+        actions = differences(known, fresh)
         if actions:
             write = plan.update(known, actions, plan.unchanged(known))
             try:
@@ -58,15 +57,14 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
     raise too_contended(entity)
 
 
-def differences(known: StoredItem, after: StoredItem, before: Item) -> list[Action]:
+def differences(known: StoredItem, after: StoredItem) -> list[Action]:
     """The actions that make of an item as it was read what an instance is now.
 
     Args:
-        known: The item as it was read.
+        known: The item as it was read; it shares nothing with the instance that could change.
         after: The instance.
-        before: What the instance held when it was read.
     """
-    schema, held = after._schema_of(), after._held()
+    schema, before, held = after._schema_of(), known._held(), after._held()
     changes = {
         name: getattr(after, name)
         for name, attribute in schema.attributes.items()

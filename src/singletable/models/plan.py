@@ -18,7 +18,7 @@ from singletable.errors import InvalidConditionError
 from singletable.models.change import assignments, plan_change
 from singletable.models.conditions import check_condition
 from singletable.models.effects import evolve, read_attributes
-from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.schema import EntitySchema
 from singletable.models.targets import TableSender
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
 from singletable.requests.expressions import all_of, still_holds
@@ -221,9 +221,8 @@ def must_exist(schema: EntitySchema) -> PynamoCondition:
 def _still_of_type(entity: StoredItem) -> PynamoCondition | None:
     """For an item that was read: that it has not become another entity, where some share its primary key."""
     schema = entity._schema_of()
-    owner = schema.declared_by[PRIMARY]
-    family = [each for each in entity._schemas().values() if each.declared_by[PRIMARY] is owner]
-    if entity._raw is None or len(family) == 1:
+    others = (each for each in entity._schemas().values() if each is not schema)
+    if entity._raw is None or not any(each.key_owner is schema.key_owner for each in others):
         return None
     stored = Path([schema.layout.type_name])
     return stored.does_not_exist() | (stored == {"S": schema.discriminator})  # type: ignore[no-any-return]

@@ -51,8 +51,8 @@ def key_reader(
 def keys_tell_apart(table: type[Table], types: Sequence[str]) -> bool:
     """Whether primary keys alone tell some entities from all others: not where a class shares its parent's."""
     schemas = table._schemas()
-    owners = {schemas[name].declared_by["key"] for name in types}
-    return not any(schema.declared_by["key"] in owners for name, schema in schemas.items() if name not in types)
+    owners = {schemas[name].key_owner for name in types}
+    return not any(schema.key_owner in owners for name, schema in schemas.items() if name not in types)
 
 
 def unknown_of(layout: TableLayout, item: Item) -> UnknownItem:

@@ -82,6 +82,11 @@ class EntitySchema:
         return self.keys[PRIMARY]
 
     @property
+    def key_owner(self) -> type:
+        """The class in which its primary key was declared; entities with one owner share their keys."""
+        return self.declared_by[PRIMARY]
+
+    @property
     def stored_names(self) -> Mapping[str, str]:
         """The declared attributes' Python names, by stored name."""
         return {attribute.attr_name: name for name, attribute in self.attributes.items()}

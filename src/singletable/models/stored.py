@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pynamodb.attributes import ListAttribute, MapAttribute
@@ -170,7 +170,9 @@ class StoredItem(Model, metaclass=TableMeta):
         expiry = self._expiry_name()
         if expiry is not None:
             known.add(expiry)
-        self.extra_attributes = {name: value for name, value in attribute_values.items() if name not in known}
+        extras = {name: value for name, value in attribute_values.items() if name not in known}
+        # A copy, so that a change within one is told from what was read.
+        self.extra_attributes = deepcopy(extras) if extras else extras
         self._remember(attribute_values)
 
     def _container_serialize(self, null_check: bool = True) -> Item:
@@ -189,27 +191,31 @@ class StoredItem(Model, metaclass=TableMeta):
         seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
         if schema.expiry and seconds is not None:
             item[schema.expiry.stored_name] = {"N": str(seconds)}
-        self._refuse_known(self.extra_attributes)
+        self._refuse_known_extras()
         self._keep_unknown_inside(item)
         self._outgoing = {**self.extra_attributes, **item}
         return dict(self._outgoing)
 
     def _keep_unknown_inside(self, item: Item) -> None:
         """Leave a map or list that was not changed as it was read, with what its model does not know."""
+        if self._raw is None:
+            return
         for attribute in self.get_attributes().values():
             if not isinstance(attribute, (ListAttribute, MapAttribute)):
                 continue
-            now, read = item.get(attribute.attr_name), (self._raw or {}).get(attribute.attr_name, {})
+            now, read = item.get(attribute.attr_name), self._raw.get(attribute.attr_name, {})
             if now is None or attribute.attr_type not in read or now == read:
                 continue
             again = attribute.serialize(attribute.deserialize(attribute.get_value(read)))  # type: ignore[no-untyped-call]
             if same_value(now, {attribute.attr_type: again}):
                 item[attribute.attr_name] = read
 
-    def _refuse_known(self, extras: Item) -> None:
+    def _refuse_known_extras(self) -> None:
         """Refuse extras that the model knows: something derived would be stored that was not derived."""
+        if not self.extra_attributes:
+            return
         known = {self._expiry_name(), *(attribute.attr_name for attribute in self.get_attributes().values())}
-        wrong = sorted(name for name in extras if name in known)
+        wrong = sorted(name for name in self.extra_attributes if name in known)
         if wrong:
             raise UnexpectedAttributesError(
                 f"{self!r}: extra_attributes: {', '.join(wrong)} is an attribute of the model, or derived by it.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +88,11 @@ class Transaction:
 
     def create(self, *entities: StoredItem) -> None:
         """Put entities that must not be there yet."""
-        self.add(*(plan.create(self._mine(entity)) for entity in entities))
+        self._writes += [plan.create(self._mine(entity)) for entity in entities]
 
     def put(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Put an entity, replacing what is there."""
-        self.add(plan.save(self._mine(entity), condition))
+        self._writes.append(plan.save(self._mine(entity), condition))
 
     save = put
     """PynamoDB's name for it."""
@@ -105,19 +105,18 @@ class Transaction:
         **values: Any,
     ) -> None:
         """Change attributes of a stored entity, by values or by actions."""
-        self.add(plan.update(self._mine(entity), actions, condition, **values))
+        self._writes.append(plan.update(self._mine(entity), actions, condition, **values))
 
     def delete(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Delete an entity."""
-        self.add(plan.delete(self._mine(entity), condition))
+        self._writes.append(plan.delete(self._mine(entity), condition))
 
     def check(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Go through only if a condition holds on an entity that is not written; that it exists, if none is given."""
-        self.add(plan.check(self._mine(entity), condition))
+        self._writes.append(plan.check(self._mine(entity), condition))
 
     def add(self, *writes: Write[Any]) -> None:
         """Take writes that were planned before, by the functions of `singletable.plan`."""
-        self._require_open()
         for write in writes:
             if not isinstance(write, Write):
                 raise InvalidTransactionError(
@@ -135,6 +134,7 @@ class Transaction:
             )
 
     def _mine(self, entity: StoredItem) -> StoredItem:
+        self._require_open()
         require_member(self._table, entity, InvalidTransactionError)
         return entity
 
@@ -174,7 +174,8 @@ class Transaction:
                 if any(one is not other for one, other in zip(again, writes, strict=True)):
                     # DynamoDB takes a token for one request only; the same one again must end as this one does.
                     writes, token = again, next_token(token)
-                blamed = _codes(error, writes)
+                # There is one for each operation, or there would have been no use in another attempt.
+                blamed = [_code(each) for each in cancellation_reasons(error)]
             else:
                 for write in writes:
                     write.finish(None)
@@ -211,7 +212,7 @@ class Transaction:
         again: list[Write[Any]] = []
         reasons: list[CancellationReason] = []
         told = cancellation_reasons(error) or [{}] * len(writes)
-        codes = _codes(error, writes)
+        codes = [_code(each) for each in told]
         for position, (write, reason, code) in enumerate(zip(writes, told, codes, strict=True)):
             verdict: Any = write
             standing: Item | None = None
@@ -247,10 +248,10 @@ class Transaction:
         return len(self._writes)
 
 
-def _codes(error: ClientError, writes: Sequence[Write[Any]]) -> list[str | None]:
-    """What DynamoDB says of each operation; None where it was not in the way."""
-    told = cancellation_reasons(error) or [{}] * len(writes)
-    return [None if each.get("Code") in (None, "None") else str(each["Code"]) for each in told]
+def _code(told: Mapping[str, Any]) -> str | None:
+    """What DynamoDB says of an operation; None where it was not in the way."""
+    code = told.get("Code")
+    return None if code in (None, "None") else str(code)
 
 
 def _cancelled(reasons: Sequence[CancellationReason]) -> TransactionCancelled:
@@ -293,10 +294,10 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
             items = reading.send()
         except ClientError as error:
             told = cancellation_reasons(error)
-            codes = [reason.get("Code") for reason in told]
+            codes = [_code(reason) for reason in told]
             if error_code(error) != "TransactionCanceledException":
                 raise
-            if not codes or any(code not in (None, "None", *_PASSING) for code in codes):
+            if not codes or any(code not in (None, *_PASSING) for code in codes):
                 raise _unreadable(requests, codes) from error
         else:
             return [request.loaded(item) for request, item in zip(requests, items, strict=True)]
@@ -305,7 +306,7 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
 
 def _unreadable(requests: Sequence[Get[Any]], codes: Sequence[str | None]) -> TransactionCancelled:
     reasons = tuple(
-        CancellationReason(position, "get", request, None if code == "None" else code)
+        CancellationReason(position, "get", request, code)
         for position, (request, code) in enumerate(zip(requests, codes, strict=False))
     )
     return TransactionCancelled(

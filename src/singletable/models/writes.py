@@ -36,8 +36,6 @@ __all__ = [
 
 T = TypeVar("T", bound="StoredItem")
 
-_UNKNOWN = "an earlier attempt, whose answer was lost, may have been applied"
-
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Write(Generic[T]):
@@ -88,7 +86,7 @@ class Write(Generic[T]):
     def refusal(self, standing: Item | None, *, retried: bool) -> SingletableError:
         """The error for a condition that does not hold on what is stored."""
         schema = self.entity._schema_of()
-        outcome = _UNKNOWN if retried else "nothing was written"
+        outcome = _outcome(retried)
         if standing and standing.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
             return ConditionFailed(
                 f"{self.entity!r} is another entity by now; {outcome}.",
@@ -106,8 +104,9 @@ class Write(Generic[T]):
                 item=standing,
                 uncertain=retried,
             )
+        what = "does not exist" if standing is None else f"does not meet the condition of this {self.verb}"
         return ConditionFailed(
-            f"{self.entity!r} does not meet the condition of this {self.verb}; {outcome}.",
+            f"{self.entity!r} {what}; {outcome}.",
             remedy="" if standing is None else "The error's item field has what is stored.",
             entity=schema.name,
             item=standing,
@@ -169,7 +168,7 @@ class CreateWrite(SaveWrite[T]):
             # It was deleted between the failure and the look.
             return self
         return AlreadyExists(
-            f"{self.entity!r} exists already; {_UNKNOWN if retried else 'nothing was written'}.",
+            f"{self.entity!r} exists already; {_outcome(retried)}.",
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=self.entity._schema_of().name,
             item=standing,
@@ -195,13 +194,6 @@ class CheckWrite(Write[T]):
     """A condition on an item that a transaction does not write."""
 
     verb: ClassVar[str] = "check"
-
-    def judge(self, standing: Item | None, *, retried: bool) -> Write[T] | SingletableError | None:
-        if standing is None:
-            return ConditionFailed(
-                f"{self.entity!r} does not exist; nothing was written.", entity=self.entity._schema_of().name
-            )
-        return super().judge(standing, retried=retried)
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
@@ -235,7 +227,7 @@ class UpdateWrite(Write[T]):
             return None
         if retried and self.reads:
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer changed it; {_UNKNOWN}.",
+                f"{self.entity!r}: another writer changed it; {_outcome(retried)}.",
                 remedy="refresh() it, and see whether this update is to be sent again.",
                 entity=schema.name,
                 item=standing,
@@ -263,6 +255,10 @@ class UpdateWrite(Write[T]):
             self.entity.deserialize(item)
         else:
             self.entity._assume(self.change.after)
+
+
+def _outcome(retried: bool) -> str:
+    return "an earlier attempt, whose answer was lost, may have been applied" if retried else "nothing was written"
 
 
 def send_write(write: Write[Any]) -> dict[str, Any]:

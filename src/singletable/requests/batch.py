@@ -168,7 +168,11 @@ def _finished(
             chunk = under_way.pop(future)
             try:
                 left = future.result()
-            except Exception as error:  # what DynamoDB refused; how much of the chunk it did is not known
+            except Exception as error:
+                if chunk[0].verb == "get":
+                    # Nothing is lost with a read.
+                    raise
+                # How much of the chunk was done is not known.
                 left, failure = chunk, failure or error
             keys = {operation.key for operation in left}
             yield [operation for operation in chunk if operation.key not in keys]
@@ -212,19 +216,19 @@ def _key_in(request: dict[str, Any]) -> Item:
 def _distinct_chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
     """Chunks in which no item appears twice; the later operation on it is kept, in its place in the order."""
     chunk: dict[tuple[str, ...], Operation] = {}
+    failure: Exception | None = None
     try:
         for operation in operations:
             if operation.key not in chunk and len(chunk) == size:
-                full, chunk = chunk, {}
-                yield list(full.values())
+                yield list(chunk.values())
+                chunk = {}
             chunk[operation.key] = operation
-    except Exception:
-        # What was taken before is sent; whoever raised says what comes of the rest.
-        if chunk:
-            yield list(chunk.values())
-        raise
+    except Exception as error:  # whatever an iterable of the caller's raises; what was taken before is sent
+        failure = error
     if chunk:
         yield list(chunk.values())
+    if failure is not None:
+        raise failure
 
 
 class _Inline(Executor):

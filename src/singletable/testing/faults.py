@@ -45,7 +45,7 @@ class InjectedCrash(BaseException):
     """The process "ends" here. No `except Exception` of the code under test catches it."""
 
 
-OPERATIONS = frozenset(
+_OPERATIONS = frozenset(
     [
         "BatchGetItem",
         "BatchWriteItem",
@@ -69,11 +69,11 @@ OPERATIONS = frozenset(
 
 
 def _are_operations(fault: object, field: object, names: Collection[str]) -> None:
-    unknown = sorted({names} if isinstance(names, str) else {*names} - OPERATIONS)
+    unknown = sorted({names} if isinstance(names, str) else {*names} - _OPERATIONS)
     if unknown:
         raise InvalidValueError(
             f"{', '.join(unknown)}: no operations that a fault can befall.",
-            remedy="Give a list of: " + ", ".join(sorted(OPERATIONS)) + ".",
+            remedy="Give a list of: " + ", ".join(sorted(_OPERATIONS)) + ".",
             value=names,
         )
 
@@ -205,9 +205,10 @@ class Injection:
         call = send
         with self._lock:
             self.calls.append(operation)
-            for fault in [each for number, each in enumerate(self._faults) if self._is_due(number, each, operation)]:
-                self.befallen.append((operation, type(fault).__name__))
-                call = _befalling(fault, call, self._dice)
+            for number, fault in enumerate(self._faults):
+                if self._is_due(number, fault, operation):
+                    self.befallen.append((operation, type(fault).__name__))
+                    call = _befalling(fault, call, self._dice)
         token = self._inside.set(True)
         try:
             return call(operation, params)

@@ -9,7 +9,7 @@ from typing import Any
 
 from singletable.keys import CompositeKey, Condition
 from singletable.models import Table
-from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.schema import EntitySchema
 from singletable.requests import Get, Query
 from singletable.requests.values import canonical
 from singletable.testing.filters import matches
@@ -78,7 +78,7 @@ def identity_of(entity: Table) -> tuple[str, str]:
     """What tells an item from others: where its primary key is declared, and the stored values it is made of."""
     schema = entity._schema_of()
     values = stored_values(schema, {name: getattr(entity, name) for name in schema.primary.attributes})
-    return schema.declared_by[PRIMARY].__name__, json.dumps(values, sort_keys=True, default=_plain)
+    return schema.key_owner.__name__, json.dumps(values, sort_keys=True, default=_plain)
 
 
 def _plain(value: Any) -> str:

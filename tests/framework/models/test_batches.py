@@ -5,7 +5,8 @@ import itertools
 import pytest
 from botocore.exceptions import ClientError
 
-from singletable.errors import BatchIncomplete, InvalidBatchError, InvalidValueError, RequestFailed
+from singletable.engine import embedded
+from singletable.errors import BatchIncomplete, InvalidBatchError, InvalidValueError, RequestFailed, TableMissing
 from singletable.requests import retries
 from singletable.testing.faults import Fault, Rival, Throttling, Unprocessed, inject
 from tests.framework.app import Account
@@ -140,6 +141,18 @@ def test_a_request_that_fails_ends_the_batch_with_what_was_not_done(workers):
     assert sorted([*numbers(), *left]) == list(range(100))
     assert len(caught.value.unprocessed) == 25
     assert isinstance(caught.value.__cause__, RequestFailed)
+
+
+def test_a_read_that_fails_says_why_and_is_not_taken_up():
+    """Nothing is lost with it."""
+    asked = [Task.item(project="p", number=1)]
+    with LedgerTable.bind(table_name="missing"), embedded(LedgerTable, create=False), pytest.raises(TableMissing):
+        LedgerTable.batch_get(asked)
+    with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as caught:
+        LedgerTable.batch_get(asked)
+    assert (("get",), 1) == (caught.value.verbs, len(caught.value.unprocessed))
+    with pytest.raises(InvalidBatchError, match="cannot take up reads. Ask for error.unprocessed again"):
+        LedgerTable.batch().resume(caught.value)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

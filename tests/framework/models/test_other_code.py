@@ -117,11 +117,14 @@ def test_a_collection_writes_what_was_changed_and_nothing_else():
     unit = OtherTable.load_collection(Note, ident="1")
     rewrite(note, sort=None, legacy={"S": "kept"})
     unit.one(Note).text = "t"
-    unit.one(Note).extra_attributes["own"] = {"S": "o"}
+    unit.one(Note).extra_attributes["own"] = {"L": [{"S": "o"}]}
     assert 1 == unit.save()
     stored = stored_item(note)
-    assert ({"S": "kept"}, {"S": "t"}, {"S": "o"}) == (stored["legacy"], stored["text"], stored["own"])
+    assert ({"S": "kept"}, {"S": "t"}) == (stored["legacy"], stored["text"])
     assert "sort" not in stored
+    unit.one(Note).extra_attributes["own"]["L"].append({"S": "p"})
+    assert 1 == unit.save()
+    assert {"L": [{"S": "o"}, {"S": "p"}]} == stored_item(note)["own"]
 
 
 def test_what_a_map_holds_beyond_its_model_is_kept_while_the_map_is_not_changed():
@@ -145,6 +148,9 @@ def test_a_stored_null_and_a_strange_name_are_in_nobodys_way():
     note = read()
     rewrite(note, text={"NULL": True}, **{"a[0]": {"S": "v"}, "b.c": {"S": "w"}})
     note.mutate(lambda each: setattr(each, "total", 3))
+    note.update(state="s", text="given")
+    assert {"S": "given"} == stored_item(note)["text"]
+    rewrite(note, text={"NULL": True})
     note.move(ident="2")
     unit = OtherTable.load_collection(Note, ident="2")
     unit.one(Note).total = 4
