@@ -34,7 +34,13 @@ __all__ = [
     "KeyChangeError",
     "KeyParseError",
     "KeyTooLongError",
+    "LeaseHeld",
+    "LeaseLost",
     "MalformedItemError",
+    "MigrationConflict",
+    "MigrationError",
+    "MigrationPaused",
+    "MigrationStopped",
     "MissingAttributesError",
     "MultipleItemsFound",
     "NoResponse",
@@ -241,6 +247,41 @@ class TransactionCancelled(SingletableError, TransactWriteError):
     reasons: tuple[Any, ...] = ()
 
 
+# --- migrations -----------------------------------------------------------------------
+
+
+class MigrationError(SingletableError):
+    """A migration script, or the history that the scripts are, cannot work; nothing was written.
+
+    `migration` is the script's name, `place` its file and line, where they are known.
+    """
+
+    migration: str | None = None
+    place: str | None = None
+
+
+class MigrationConflict(MigrationError):
+    """What a table is, or what it has recorded, does not fit the scripts."""
+
+
+class LeaseHeld(SingletableError):
+    """Another runner is at work on the table; `owner` says which."""
+
+    owner: str | None = None
+
+
+class LeaseLost(SingletableError):
+    """Another runner has taken over: this one was silent for too long, and stops. What it wrote is right."""
+
+
+class MigrationStopped(SingletableError):
+    """A migration run stopped before its end: errors over the limit, or what it found afterwards. It can be resumed."""
+
+
+class MigrationPaused(MigrationStopped):
+    """A migration run was asked to pause. It can be resumed."""
+
+
 # --- the table and its surroundings ---------------------------------------------------
 
 
@@ -252,7 +293,10 @@ class RequestFailed(SingletableError):
 
 
 class Throttled(RequestFailed):
-    """The table or an index is asked for more than its capacity, after all of the SDK's retries."""
+    """The table or an index is asked for more than its capacity, after all of the SDK's retries.
+
+    `index` is the index, where DynamoDB says that it is one.
+    """
 
 
 class TableMissing(RequestFailed):

@@ -44,8 +44,10 @@ __all__ = [
     "UUIDAttribute",
     "derived",
     "from_key",
+    "is_standard",
     "key_kind",
     "not_to_be_set",
+    "standard_attribute",
     "strict",
     "to_key",
 ]
@@ -329,6 +331,39 @@ def key_kind(attribute: Attribute[Any]) -> ValueKind | None:
     if isinstance(attribute, (JSONAttribute, TTLAttribute, VersionAttribute)):
         return None
     return next((kind for known, kind in _KINDS if isinstance(attribute, known)), None)
+
+
+_STANDARD: dict[ValueKind, type[Attribute[Any]]] = {
+    ValueKind.TEXT: StrictUnicodeAttribute,
+    ValueKind.CHOICE: EnumAttribute,
+    ValueKind.INTEGER: IntegerAttribute,
+    ValueKind.NUMBER: StrictNumberAttribute,
+    ValueKind.DECIMAL: DecimalAttribute,
+    ValueKind.DATETIME: StrictUTCDateTimeAttribute,
+    ValueKind.DATE: DateAttribute,
+    ValueKind.UUID: UUIDAttribute,
+    ValueKind.BOOLEAN: BooleanAttribute,
+    ValueKind.BYTES: BinaryAttribute,
+}
+
+
+def standard_attribute(kind: ValueKind) -> Attribute[Any]:
+    """An attribute that stores values of a kind as the framework does; a choice is read as its text."""
+    if kind is ValueKind.BYTES:
+        return BinaryAttribute(legacy_encoding=False)
+    return StrictUnicodeAttribute() if kind is ValueKind.CHOICE else _STANDARD[kind]()
+
+
+def is_standard(attribute: Attribute[Any]) -> bool:
+    """Whether an attribute is stored as the framework's own class of its kind stores it."""
+    kind = key_kind(attribute)
+    if kind is None or getattr(attribute, "legacy_encoding", False):
+        return False
+    known = _STANDARD[kind]
+    return all(
+        getattr(type(attribute), method, None) is getattr(known, method, None)
+        for method in ("serialize", "deserialize", "to_key", "from_key")
+    )
 
 
 def to_key(attribute: Attribute[Any], value: Any) -> Any:

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from pynamodb.attributes import Attribute
 
 from singletable.keys import CompositeKey, Encoding, Source, Template, ValueKind, encoding_for, parse_template
+from singletable.models.attributes import is_standard
 from singletable.models.expiry import ExpiryRule
 from singletable.models.layout import IndexLayout, TableLayout
 from singletable.models.schema import EntitySchema
@@ -38,6 +40,10 @@ class AttributeDescription:
         nullable: Whether an item may lack it.
         choices: All values there are, for an enumeration.
         personal: Whether its values must never be shown.
+        standard: Whether it is stored as the framework's own attribute of its kind stores it; only then can
+            code that does not import the model read it.
+        default: The stored value that an item without it is read with, such as `{"S": "NEW"}`; None for none, or
+            for one that is worked out anew each time.
     """
 
     name: str
@@ -47,6 +53,8 @@ class AttributeDescription:
     nullable: bool
     choices: tuple[str, ...] = ()
     personal: bool = False
+    standard: bool = True
+    default: Mapping[str, Any] | None = None
 
     @property
     def source(self) -> Source | None:
@@ -67,6 +75,7 @@ class EntityDescription:
         keys: Its keys: the primary key first, then the index keys by name.
         expiry: When its items expire, if they do.
         shares_keys_with: Names of the entities whose primary key it inherited, or that inherited its.
+        stamp: The stored attribute that every write sets to its time, where there is one.
     """
 
     name: str
@@ -75,6 +84,7 @@ class EntityDescription:
     keys: tuple[CompositeKey, ...]
     expiry: ExpiryRule | None = None
     shares_keys_with: tuple[str, ...] = ()
+    stamp: str | None = None
 
     @property
     def primary(self) -> CompositeKey:
@@ -99,6 +109,7 @@ class TableDescription:
         indexes: Its indexes, by name.
         entities: Its entities, by discriminator.
         ttl: The stored attribute of the time to live, where an entity expires.
+        stream: What the table's stream shows, such as `NEW_AND_OLD_IMAGES` (`Meta.stream_view_type`); None for no stream.
     """
 
     name: str
@@ -109,6 +120,7 @@ class TableDescription:
     indexes: tuple[IndexLayout, ...]
     entities: tuple[EntityDescription, ...]
     ttl: str | None = None
+    stream: str | None = None
 
     def entity(self, name: str) -> EntityDescription:
         """The entity with this class name."""
@@ -145,6 +157,7 @@ def describe(table: type[Table]) -> TableDescription:
         indexes=tuple(layout.indexes.values()),
         entities=tuple(_entity(schemas[each], schemas) for each in sorted(schemas)),
         ttl=expiries[0].stored_name if expiries else None,
+        stream=getattr(table.Meta, "stream_view_type", None),
     )
 
 
@@ -161,6 +174,8 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
                 nullable=bool(attribute.null),
                 choices=source.choices if source else (),
                 personal=schema.is_personal(name),
+                standard=is_standard(attribute),
+                default=_default(attribute),
             )
         )
     others = sorted(name for name in schema.keys if name != "key")
@@ -180,7 +195,15 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
         keys=(schema.primary, *(schema.keys[name] for name in others)),
         expiry=schema.expiry,
         shares_keys_with=family,
+        stamp=next((schema.attributes[name].attr_name for name in schema.stamps), None),
     )
+
+
+def _default(attribute: Attribute[Any]) -> dict[str, Any] | None:
+    """What an item that lacks the attribute is read with. A function may give another value each time."""
+    if attribute.default is None or callable(attribute.default):
+        return None
+    return {attribute.attr_type: attribute.serialize(attribute.default)}
 
 
 def _entity_to_dict(entity: EntityDescription) -> dict[str, Any]:
@@ -201,6 +224,7 @@ def _entity_to_dict(entity: EntityDescription) -> dict[str, Any]:
         ],
         "expiry": attrs.asdict(entity.expiry) if entity.expiry else None,
         "shares_keys_with": list(entity.shares_keys_with),
+        "stamp": entity.stamp,
     }
 
 
@@ -228,6 +252,7 @@ def _entity_from_dict(data: Mapping[str, Any], *, raw: bool) -> EntityDescriptio
         keys=tuple(_key_from_dict(each, sources, data["name"], raw=raw) for each in data["keys"]),
         expiry=ExpiryRule(**data["expiry"]) if data["expiry"] else None,
         shares_keys_with=tuple(data["shares_keys_with"]),
+        stamp=data["stamp"],
     )
 
 

@@ -11,7 +11,10 @@ from pynamodb.indexes import Index, LocalSecondaryIndex
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["IndexLayout", "TableLayout", "index_attribute", "index_layout", "layout_of"]
+__all__ = ["OWN_TYPES", "IndexLayout", "TableLayout", "index_attribute", "index_layout", "layout_of"]
+
+OWN_TYPES = "singletable:"
+"""What the discriminators of the framework's own items begin with: records of migrations, checkpoints, leases."""
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from singletable.errors import KeyParseError
 from singletable.keys import CompositeKey
-from singletable.models.layout import TableLayout
+from singletable.models.layout import OWN_TYPES, TableLayout
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item, UnknownItem
 
@@ -37,6 +37,8 @@ def key_reader(
         says = row.get(layout.type_name, {}).get("S")
         if says is not None:
             if says not in schemas:
+                if says.startswith(OWN_TYPES):
+                    return None
                 return unknown_of(layout, row)
             return _attributes(schemas[says], row, index) if says in types else None
         fitting = [name for name, schema in schemas.items() if _fits(schema, row)]

@@ -9,7 +9,7 @@ import attrs
 
 from singletable.errors import InvalidConditionError, ItemDoesNotExist, SingletableError
 from singletable.keys import CompositeKey
-from singletable.models.layout import TableLayout
+from singletable.models.layout import OWN_TYPES, TableLayout
 from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
 from singletable.requests.cursor import CursorSeal, seal_from
 from singletable.requests.sending import send
@@ -172,8 +172,8 @@ def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item],
     return load_wanted
 
 
-def load(table: type[Table], item: Item) -> Table | UnknownItem:
-    """An item as the entity that it says it is.
+def load(table: type[Table], item: Item) -> Table | UnknownItem | None:
+    """An item as the entity that it says it is; None for one of the framework's own, such as a migration's record.
 
     Raises:
         MalformedItemError: An attribute does not hold what its model says.
@@ -182,7 +182,7 @@ def load(table: type[Table], item: Item) -> Table | UnknownItem:
     says = item.get(layout.type_name, {}).get("S")
     schema = table._schemas().get(str(says)) if says is not None else None
     if schema is None:
-        return unknown_of(layout, item)
+        return None if says is not None and says.startswith(OWN_TYPES) else unknown_of(layout, item)
     return schema.entity._from_item(item)
 
 

@@ -162,11 +162,13 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             code=code,
         )
     if code in THROTTLED:
+        index = _throttling_index(error)
         return Throttled(
-            f"{operation} on {name!r} was throttled ({code}).",
+            f"{operation} on {name!r} was throttled{f' by the index {index}' if index else ''} ({code}).",
             remedy="Send less at once, spread hot partitions, or raise the capacity of the table and its indexes.",
             operation=operation,
             code=code,
+            index=index,
         )
     if code == "UnknownOperationException":
         return RequestFailed(
@@ -186,6 +188,16 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
     return RequestFailed(
         f"{operation} on {name!r} failed ({code or type(error).__name__}): {message}", operation=operation, code=code
     )
+
+
+def _throttling_index(error: Exception) -> str | None:
+    """The index that throttles, from the ARN that DynamoDB gives as its reason (API Reference, "ThrottlingReason")."""
+    for each in (error, error.__cause__):
+        for reason in getattr(each, "response", {}).get("ThrottlingReasons", ()):
+            _, found, index = str(reason.get("resource", "")).partition("/index/")
+            if found:
+                return index
+    return None
 
 
 def _endpoint(error: Exception, connection: TableConnection | None) -> str:

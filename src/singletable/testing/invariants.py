@@ -17,14 +17,14 @@ __all__ = ["check_fresh", "scan_raw", "stale_attributes"]
 def stale_attributes(table: type[Table], item: Item) -> list[str]:
     """The derived attributes of an item that are missing, wrong or too many, by stored name.
 
-    An item of an unknown type has none, since nothing says what should be in it.
+    An item of an unknown type, or of the framework's own, has none, since nothing says what should be in it.
 
     Args:
         table: The table class.
         item: An item as DynamoDB sends it.
     """
     entity = load(table._table_class(), item)
-    if isinstance(entity, UnknownItem):
+    if entity is None or isinstance(entity, UnknownItem):
         return []
     schema = entity._schema_of()
     right = derived_item(schema, entity)

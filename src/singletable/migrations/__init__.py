@@ -1,0 +1,87 @@
+"""Migrations: scripts that bring a live table to what the models say, safely, and a history that remembers them.
+
+A script imports from here, and from nowhere else of the framework::
+
+    from singletable.migrations import Backfill, KeyText, Migration, Text
+
+    migration = Migration(
+        depends_on=["0001_initial"],
+        operations=[Backfill("ORDER", KeyText("GSI2PK", "STATUS#{status}", status=Text("status")))],
+    )
+"""
+
+from singletable.migrations.derived import CustomText, Expires, KeyText
+from singletable.migrations.graph import Graph, Migration, Script
+from singletable.migrations.loader import load_graph
+from singletable.migrations.operations import (
+    AddEntity,
+    Backfill,
+    BackfillExpiry,
+    BackfillWith,
+    CreateIndex,
+    CreateTable,
+    DeclareAttributes,
+    DeleteIndex,
+    DisableStream,
+    DisableTTL,
+    EnableStream,
+    EnableTTL,
+    Rekey,
+    RemoveAttribute,
+    RemoveEntity,
+    RenameAttribute,
+    RunPython,
+)
+from singletable.migrations.sources import (
+    Boolean,
+    Bytes,
+    Choice,
+    Date,
+    DateTime,
+    Decimal,
+    Integer,
+    Number,
+    Text,
+    Uuid,
+)
+from singletable.migrations.state import Index, TableState, state_of
+
+__all__ = [
+    "AddEntity",
+    "Backfill",
+    "BackfillExpiry",
+    "BackfillWith",
+    "Boolean",
+    "Bytes",
+    "Choice",
+    "CreateIndex",
+    "CreateTable",
+    "CustomText",
+    "Date",
+    "DateTime",
+    "Decimal",
+    "DeclareAttributes",
+    "DeleteIndex",
+    "DisableStream",
+    "DisableTTL",
+    "EnableStream",
+    "EnableTTL",
+    "Expires",
+    "Graph",
+    "Index",
+    "Integer",
+    "KeyText",
+    "Migration",
+    "Number",
+    "Rekey",
+    "RemoveAttribute",
+    "RemoveEntity",
+    "RenameAttribute",
+    "RunPython",
+    "Script",
+    "TableState",
+    "Text",
+    "Uuid",
+    "load_graph",
+    "state_of",
+]

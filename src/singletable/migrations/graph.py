@@ -1,0 +1,214 @@
+"""The graph of migrations: their order, and what they add up to, validated whole before anything is done."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+import attrs
+
+from singletable.errors import MigrationError
+from singletable.migrations.operations import Operation
+from singletable.migrations.passes import Step, steps_of
+from singletable.migrations.state import TableState
+
+__all__ = ["Graph", "Migration", "Script"]
+
+EMPTY = TableState("", "", "")
+"""The state before the first migration."""
+
+
+@attrs.frozen
+class Migration:
+    """What a script defines, as `migration`.
+
+    Args:
+        depends_on: The names of the migrations that must be applied before it.
+        operations: What it does, in this order.
+    """
+
+    depends_on: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    operations: tuple[Operation, ...] = attrs.field(default=(), converter=tuple)
+
+    def __attrs_post_init__(self) -> None:
+        for each in self.operations:
+            if not isinstance(each, Operation):
+                raise MigrationError(
+                    f"{each!r} is no operation.", remedy="Import operations from singletable.migrations."
+                )
+
+
+@attrs.frozen
+class Script:
+    """A migration with its name.
+
+    Args:
+        name: The file's name, without `.py`: `0002_orders`.
+        migration: What it defines.
+        text: The script itself.
+        path: Where it is.
+    """
+
+    name: str
+    migration: Migration
+    text: str = attrs.field(default="", repr=False)
+    path: str = ""
+
+    @property
+    def digest(self) -> str:
+        """A digest of the script: another one means that it was edited. Trailing spaces do not count."""
+        lines = "\n".join(line.rstrip() for line in self.text.strip().splitlines())
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+class Graph:
+    """All migrations of a project.
+
+    Args:
+        scripts: The scripts.
+
+    Raises:
+        MigrationError: A dependency is missing, or they go round in a circle, or an operation cannot follow where
+            it stands.
+    """
+
+    def __init__(self, scripts: Iterable[Script]) -> None:
+        self.scripts: Mapping[str, Script] = {each.name: each for each in sorted(scripts, key=lambda each: each.name)}
+        self.order = self._sort()
+        self._before: dict[str, TableState] = {}
+        state = EMPTY
+        for name in self.order:
+            self._before[name] = state
+            for operation in self.scripts[name].migration.operations:
+                state = self._apply(name, operation, state)
+        self.state = state
+
+    @property
+    def heads(self) -> list[str]:
+        """The migrations that no other depends on."""
+        needed = {each for script in self.scripts.values() for each in script.migration.depends_on}
+        return [name for name in self.order if name not in needed]
+
+    def check_heads(self) -> None:
+        """Refuse two heads: nobody has said which comes first.
+
+        Raises:
+            MigrationError: There are two.
+        """
+        if len(self.heads) > 1:
+            raise MigrationError(
+                f"The history has {len(self.heads)} heads: {', '.join(self.heads)}.",
+                remedy="Run `singletable makemigrations --merge`, which adds a migration that depends on all of them.",
+                migration=self.heads[-1],
+                place=self.scripts[self.heads[-1]].path,
+            )
+
+    def before(self, name: str) -> TableState:
+        """The state in front of a migration."""
+        return self._before[name]
+
+    def state_at(self, applied: Iterable[str]) -> TableState:
+        """What some of the migrations add up to."""
+        wanted = set(applied)
+        state = EMPTY
+        for name in self.order:
+            if name in wanted:
+                for operation in self.scripts[name].migration.operations:
+                    state = self._apply(name, operation, state)
+        return state
+
+    def steps(self, name: str) -> list[Step]:
+        """The steps of a migration."""
+        return steps_of(self.scripts[name].migration.operations, self.before(name))
+
+    def steps_back(self, name: str) -> list[Step]:
+        """The steps that take a migration back.
+
+        Raises:
+            MigrationError: Nothing takes one of its operations back.
+        """
+        forward = []
+        state = self.before(name)
+        for operation in self.scripts[name].migration.operations:
+            forward.append((operation, state))
+            state = operation.apply(state)
+        backward: list[Operation] = []
+        for operation, before in reversed(forward):
+            reverse = operation.reverse(before)
+            if reverse is None:
+                raise MigrationError(
+                    f"{name} cannot be rolled back: nothing takes back {operation.describe()!r}.",
+                    remedy="Write a migration that goes on from here instead.",
+                    migration=name,
+                    place=operation.place,
+                )
+            backward.append(reverse)
+        return steps_of(backward, state)
+
+    def resolve(self, name: str) -> str:
+        """The migration that a name, or the beginning of one, means.
+
+        Raises:
+            MigrationError: None, or several.
+        """
+        found = [name] if name in self.scripts else [each for each in self.order if each.startswith(name)]
+        if len(found) != 1:
+            raise MigrationError(
+                f"{name!r} is {'no migration' if not found else 'several migrations: ' + ', '.join(found)}.",
+                remedy=f"There are: {', '.join(self.order) or 'none'}.",
+            )
+        return found[0]
+
+    def needed_by(self, name: str) -> list[str]:
+        """A migration and everything that it depends on, in order."""
+        wanted = {name}
+        for each in reversed(self.order):
+            if each in wanted:
+                wanted |= set(self.scripts[each].migration.depends_on)
+        return [each for each in self.order if each in wanted]
+
+    def _sort(self) -> list[str]:
+        for script in self.scripts.values():
+            for needed in script.migration.depends_on:
+                if needed not in self.scripts:
+                    raise MigrationError(
+                        f"{script.name} depends on {needed!r}, which does not exist.",
+                        remedy=f"There are: {', '.join(self.scripts)}. Correct depends_on, or restore the script.",
+                        migration=script.name,
+                        place=_line_of(script, needed),
+                    )
+        sorter = TopologicalSorter({name: script.migration.depends_on for name, script in self.scripts.items()})
+        try:
+            sorter.prepare()
+        except CycleError as error:
+            circle = list(reversed(error.args[1]))
+            raise MigrationError(
+                f"The migrations depend on one another in a circle: {' -> '.join(circle)}.",
+                remedy="Take one of these dependencies out.",
+                migration=circle[0],
+                place=_line_of(self.scripts[circle[0]], circle[1]),
+            ) from None
+        order: list[str] = []
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready())
+            order += ready
+            sorter.done(*ready)
+        return order
+
+    def _apply(self, name: str, operation: Operation, state: TableState) -> TableState:
+        try:
+            if not state.partition and not hasattr(operation, "partition"):
+                raise operation.fail("There is no table yet.", "Begin the history with CreateTable.")
+            return operation.apply(state)
+        except MigrationError as error:
+            raise MigrationError(
+                f"{name}: {error.what}", remedy=error.remedy, migration=name, place=error.place or operation.place
+            ) from None
+
+
+def _line_of(script: Script, text: str) -> str:
+    for number, line in enumerate(script.text.splitlines(), 1):
+        if f'"{text}"' in line or f"'{text}'" in line:
+            return f"{script.path}:{number}"
+    return script.path

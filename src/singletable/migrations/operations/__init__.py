@@ -1,0 +1,46 @@
+"""Operations: what a migration does, as frozen values. Each says what it does, and changes a state as it will the table."""
+
+from singletable.migrations.operations.base import Edit, ItemOperation, Operation, TableOperation
+from singletable.migrations.operations.code import RunPython
+from singletable.migrations.operations.declaring import AddEntity, DeclareAttributes, RemoveEntity
+from singletable.migrations.operations.items import (
+    Backfill,
+    BackfillExpiry,
+    BackfillWith,
+    RemoveAttribute,
+    RenameAttribute,
+)
+from singletable.migrations.operations.rekey import Rekey
+from singletable.migrations.operations.table import (
+    CreateIndex,
+    CreateTable,
+    DeleteIndex,
+    DisableStream,
+    DisableTTL,
+    EnableStream,
+    EnableTTL,
+)
+
+__all__ = [
+    "AddEntity",
+    "Backfill",
+    "BackfillExpiry",
+    "BackfillWith",
+    "CreateIndex",
+    "CreateTable",
+    "DeclareAttributes",
+    "DeleteIndex",
+    "DisableStream",
+    "DisableTTL",
+    "Edit",
+    "EnableStream",
+    "EnableTTL",
+    "ItemOperation",
+    "Operation",
+    "RemoveAttribute",
+    "RemoveEntity",
+    "RenameAttribute",
+    "Rekey",
+    "RunPython",
+    "TableOperation",
+]

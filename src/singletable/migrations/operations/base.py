@@ -1,0 +1,109 @@
+"""What operations have in common: their place in a script, their effect on a state, and on items or on the table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from singletable.errors import MigrationError
+from singletable.migrations.script import Frozen
+from singletable.migrations.state import TableState
+from singletable.requests.types import Item
+
+if TYPE_CHECKING:
+    from singletable.migrations.live import LiveTable
+
+__all__ = ["Change", "Edit", "ItemOperation", "Operation", "TableOperation"]
+
+_PACKAGE = str(Path(__file__).parents[2])
+
+
+@attrs.frozen
+class Edit:
+    """What an operation wants to do to one item.
+
+    Args:
+        values: The attributes to set, by stored name; None for one to be removed.
+        pins: The stored attributes that it was worked out from: the write is done only while they are what they were.
+    """
+
+    values: Mapping[str, dict[str, Any] | None]
+    pins: frozenset[str]
+
+
+Change = Callable[[Item], "Edit | None"]
+"""What to do to an item; None for nothing. Raises `Unfit` where it cannot be told."""
+
+
+@attrs.frozen
+class Operation(Frozen):
+    """One step of a migration."""
+
+    place: str | None = attrs.field(init=False, eq=False, repr=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "place", _caller())
+
+    def describe(self) -> str:
+        """What it does, in one line."""
+        raise NotImplementedError
+
+    def apply(self, state: TableState) -> TableState:
+        """The state behind it.
+
+        Raises:
+            MigrationError: It cannot follow on this state.
+        """
+        raise NotImplementedError
+
+    def reverse(self, before: TableState) -> Operation | None:
+        """What takes it back, where something does; `before` is the state in front of it."""
+        return None
+
+    def fail(self, what: str, remedy: str = "") -> MigrationError:
+        """An error that names the script and the line."""
+        return MigrationError(f"{type(self).__name__}: {what}", remedy=remedy, place=self.place)
+
+
+@attrs.frozen
+class TableOperation(Operation):
+    """An operation on the table as a whole."""
+
+    def run(self, table: LiveTable) -> None:
+        """Do it, unless it is done already."""
+        raise NotImplementedError
+
+
+@attrs.frozen
+class ItemOperation(Operation):
+    """An operation on every item of one entity.
+
+    Args:
+        entity: The discriminator of its items.
+    """
+
+    entity: str
+
+    def compile(self, before: TableState) -> Change:
+        """What is to be done to an item, as a function that looks at nothing else."""
+        raise NotImplementedError
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The stored attributes that it writes."""
+        raise NotImplementedError
+
+
+def _caller() -> str | None:
+    """File and line of the code outside of the framework that is making an operation."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((_PACKAGE, "<attrs")):
+            return f"{file}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]  # None in the end
+    return None

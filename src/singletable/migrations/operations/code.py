@@ -1,0 +1,43 @@
+"""Running the project's own code as a step of a migration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from singletable.migrations.operations.base import TableOperation
+from singletable.migrations.state import TableState
+
+if TYPE_CHECKING:
+    from singletable.migrations.live import LiveTable
+
+__all__ = ["RunPython"]
+
+
+@attrs.frozen
+class RunPython(TableOperation):
+    """Call a function.
+
+    A run that is interrupted calls it again: what it does must bear being done twice.
+
+    Args:
+        function: It is given the live table: `table.send(operation, params)` and `table.name`.
+        reverse_function: What takes it back, where something does.
+    """
+
+    function: Callable[[LiveTable], Any] = attrs.field(eq=False)
+    reverse_function: Callable[[LiveTable], Any] | None = attrs.field(default=None, eq=False)
+
+    def describe(self) -> str:
+        return f"Run {self.function.__name__}()"
+
+    def apply(self, state: TableState) -> TableState:
+        return state
+
+    def run(self, table: LiveTable) -> None:
+        self.function(table)
+
+    def reverse(self, before: TableState) -> TableOperation | None:
+        return RunPython(self.reverse_function, self.function) if self.reverse_function else None

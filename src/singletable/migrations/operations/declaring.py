@@ -1,0 +1,135 @@
+"""Operations that only say what the models say: no item is touched, and DynamoDB knows nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from singletable.migrations.derived import Derived
+from singletable.migrations.operations.base import Operation
+from singletable.migrations.state import Entity, TableState
+from singletable.models.layout import OWN_TYPES
+
+__all__ = ["AddEntity", "DeclareAttributes", "RemoveEntity"]
+
+
+@attrs.frozen(init=False)
+class AddEntity(Operation):
+    """A new entity: its primary key, and whatever else of its items is derived.
+
+    Items that are there already are not touched: follow it with `Backfill`, without the derived attributes here.
+
+    Args:
+        entity: Its discriminator.
+        derived: Two for the primary key, under the stored names of the table's; the others for indexes and expiry.
+        attributes: The DynamoDB types of its declared attributes, by stored name.
+        stamp: The stored attribute that every write sets to its time: the plan finds fresh items by it.
+    """
+
+    entity: str
+    derived: tuple[Derived, ...]
+    attributes: Mapping[str, str]
+    stamp: str | None
+
+    def __init__(
+        self,
+        entity: str,
+        /,
+        *derived: Derived,
+        attributes: Mapping[str, str] | None = None,
+        stamp: str | None = None,
+    ) -> None:
+        self.__attrs_init__(entity, derived, attributes or {}, stamp)  # type: ignore[attr-defined]
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        options = {"attributes": self.attributes, "stamp": self.stamp}
+        return (self.entity, *self.derived), {name: value for name, value in options.items() if value}
+
+    def describe(self) -> str:
+        return f"Add the entity {self.entity}"
+
+    def apply(self, state: TableState) -> TableState:
+        if self.entity in state.entities:
+            raise self.fail(f"There is an entity {self.entity!r} already.", "Change it with Backfill or Rekey.")
+        if self.entity.startswith(OWN_TYPES):
+            raise self.fail(f"{self.entity!r} begins as the framework's own items do.", "Choose another discriminator.")
+        found = {each.stored_name: each for each in self.derived}
+        missing = [name for name in state.key_names if name not in found]
+        if missing:
+            raise self.fail(
+                f"Nothing says what {' and '.join(missing)} of {self.entity} is made of.",
+                f'Add KeyText("{missing[0]}", ...): these are the table\'s own keys.',
+            )
+        key = tuple(found.pop(name) for name in state.key_names)
+        refuse_derived_sources(self, self.entity, found.values(), {*found, *state.key_names})
+        return state.with_entity(Entity(self.entity, key, found, self.attributes, self.stamp))
+
+    def reverse(self, before: TableState) -> Operation:
+        return RemoveEntity(self.entity)
+
+
+@attrs.frozen
+class RemoveEntity(Operation):
+    """An entity that the models no longer have. Its items stay.
+
+    Args:
+        entity: Its discriminator.
+    """
+
+    entity: str
+
+    def describe(self) -> str:
+        return f"Forget the entity {self.entity}; its items stay"
+
+    def apply(self, state: TableState) -> TableState:
+        return state.without_entity(self.entity)
+
+    def reverse(self, before: TableState) -> Operation:
+        entity = before.entity(self.entity)
+        return AddEntity(entity.name, *entity.all_derived, attributes=entity.attributes, stamp=entity.stamp)
+
+
+@attrs.frozen
+class DeclareAttributes(Operation):
+    """What the models say of an entity's attributes. No item is touched; `RemoveAttribute` takes one out of the items.
+
+    Args:
+        entity: Its discriminator.
+        attributes: DynamoDB types by stored name; None for one that is no longer declared.
+        stamp: The stored attribute that every write sets to its time; None to leave it as it was.
+    """
+
+    entity: str
+    attributes: Mapping[str, str | None]
+    stamp: str | None = None
+
+    def describe(self) -> str:
+        added = [name for name, kind in self.attributes.items() if kind is not None]
+        gone = [name for name, kind in self.attributes.items() if kind is None]
+        parts = [f"has {', '.join(added)}" if added else "", f"no longer declares {', '.join(gone)}" if gone else ""]
+        return f"{self.entity} " + (" and ".join(filter(None, parts)) or f"is stamped by {self.stamp}")
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        attributes = {
+            name: kind for name, kind in {**entity.attributes, **self.attributes}.items() if kind is not None
+        }
+        return state.with_entity(attrs.evolve(entity, attributes=attributes, stamp=self.stamp or entity.stamp))
+
+    def reverse(self, before: TableState) -> Operation:
+        entity = before.entity(self.entity)
+        old = {name: entity.attributes.get(name) for name in self.attributes}
+        return DeclareAttributes(self.entity, old, entity.stamp)
+
+
+def refuse_derived_sources(operation: Operation, entity: str, derived: Any, names: set[str]) -> None:
+    """Refuse what would be derived from something that is itself derived: the two would never settle."""
+    for each in derived:
+        bad = [source.stored_name for source in each.sources if source.stored_name in names]
+        if bad:
+            raise operation.fail(
+                f"{each.stored_name} of {entity} is made of {', '.join(bad)}, which is itself derived.",
+                "Name the attributes that the model declares.",
+            )

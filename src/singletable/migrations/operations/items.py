@@ -1,0 +1,416 @@
+"""Operations on items: derived attributes written, attributes removed and renamed, each by a conditional update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import time
+from typing import Any, Literal
+
+import attrs
+
+from singletable.migrations.derived import CustomText, Derived, Expires, check_seconds
+from singletable.migrations.operations.base import Change, Edit, ItemOperation
+from singletable.migrations.operations.declaring import refuse_derived_sources
+from singletable.migrations.sources import Source, Unfit
+from singletable.migrations.state import Entity, TableState
+from singletable.migrations.timebox import Timebox
+from singletable.migrations.values import stored_value
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["Backfill", "BackfillExpiry", "BackfillWith", "RemoveAttribute", "RenameAttribute", "Undo"]
+
+Policy = Literal["quarantine", "overwrite", "keep"]
+_POLICIES = ("quarantine", "overwrite", "keep")
+
+
+@attrs.frozen(kw_only=True)
+class _Writing(ItemOperation):
+    """What writes derived attributes.
+
+    Args:
+        conflict: What becomes of an attribute with a value that is neither what the operation gives nor what the
+            history gave before: `quarantine` the item, `overwrite` it, `keep` it.
+        bump: The stored attribute of a version to count up with each write. Left out, versions stay as they are:
+            derived attributes follow from the others, and no optimistic lock of a live writer breaks.
+    """
+
+    conflict: Policy = attrs.field(default="quarantine")
+    bump: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.conflict not in _POLICIES:
+            raise self.fail(f"conflict={self.conflict!r} is no policy.", f"One of: {', '.join(_POLICIES)}.")
+
+    def settle(self, item: Item, new: Mapping[str, dict[str, Any] | None], old: Mapping[str, Derived]) -> Edit | None:
+        """The edit that gives an item new derived values, by the policy for values that nobody can explain."""
+        values: dict[str, dict[str, Any] | None] = {}
+        for name, value in new.items():
+            stored = item.get(name)
+            if same_value(stored, value):
+                continue
+            if stored is not None and self.conflict != "overwrite" and not _was_derived(old.get(name), item, stored):
+                if self.conflict == "keep":
+                    continue
+                raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
+            values[name] = value
+        if not values:
+            return None
+        if self.bump is not None:
+            values[self.bump] = _next(self.bump, item.get(self.bump))
+        return Edit(values, frozenset(values))
+
+
+def _was_derived(old: Derived | None, item: Item, stored: dict[str, Any]) -> bool:
+    if old is None or isinstance(old, CustomText):
+        return False
+    try:
+        return same_value(old.derive(item), stored)
+    except Unfit:
+        return False
+
+
+def _next(name: str, version: dict[str, Any] | None) -> dict[str, Any]:
+    text = (version or {"N": "0"}).get("N")
+    if text is None or not text.isdecimal():
+        raise Unfit(f"{name} is to be counted up, and holds no whole number")
+    return {"N": str(int(text) + 1)}
+
+
+@attrs.frozen(init=False)
+class Backfill(_Writing):
+    """Write derived attributes, index keys as a rule, to the items of an entity.
+
+    Each item is written by one UpdateItem that sets only these attributes, and only while the item exists and what
+    they are made of is what was read.
+
+    Args:
+        entity: The discriminator.
+        derived: What to write.
+        conflict: See `_Writing`.
+        bump: See `_Writing`.
+    """
+
+    derived: tuple[Derived, ...] = ()
+
+    def __init__(
+        self, entity: str, /, *derived: Derived, conflict: Policy = "quarantine", bump: str | None = None
+    ) -> None:
+        self.__attrs_init__(entity, conflict=conflict, bump=bump, derived=derived)  # type: ignore[attr-defined]
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.entity, *self.derived), _options(self)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(each.stored_name for each in self.derived)
+
+    def describe(self) -> str:
+        return f"Backfill {', '.join(self.targets)} of {self.entity}"
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        custom = [each.stored_name for each in self.derived if isinstance(each, CustomText)]
+        if custom:
+            raise self.fail(
+                f"Only the project's own code can make {', '.join(custom)}.", "Use BackfillWith and a function."
+            )
+        if any(name in state.key_names for name in self.targets):
+            raise self.fail("The primary key cannot be updated.", "Use Rekey.")
+        refuse_derived_sources(
+            self, self.entity, self.derived, {*entity.derived, *self.targets, *state.key_names, state.type_name}
+        )
+        return state.with_entity(entity.with_derived(*self.derived))
+
+    def compile(self, before: TableState) -> Change:
+        old = before.entity(self.entity).derived
+        sources = frozenset(source.stored_name for each in self.derived for source in each.sources)
+
+        def change(item: Item) -> Edit | None:
+            new = {each.stored_name: self._derive(each, item) for each in self.derived}
+            edit = self.settle(item, new, old)
+            return edit and Edit(edit.values, edit.pins | sources)
+
+        return change
+
+    def reverse(self, before: TableState) -> ItemOperation:
+        return Undo(self.entity, self.compile_new(), before.entity(self.entity), self.targets)
+
+    def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
+        """What it gives an item."""
+        return lambda item: {each.stored_name: each.derive(item) for each in self.derived}
+
+    def _derive(self, derived: Derived, item: Item) -> dict[str, Any] | None:
+        return derived.derive(item)
+
+
+@attrs.frozen(init=False)
+class BackfillExpiry(Backfill):
+    """Write when the items of an entity expire.
+
+    Args:
+        entity: The discriminator.
+        name: The stored attribute of the time to live.
+        after: The stored attribute that holds the point in time from which days are counted, or its source.
+        days: How many days later.
+        expire_past: Whether items whose time has come are written, too. DynamoDB deletes them within two days, so
+            that without it they are quarantined.
+        conflict: See `_Writing`.
+        bump: See `_Writing`.
+    """
+
+    def __init__(
+        self,
+        entity: str,
+        name: str,
+        /,
+        *,
+        after: str | Source,
+        days: float,
+        expire_past: bool = False,
+        conflict: Policy = "quarantine",
+        bump: str | None = None,
+    ) -> None:
+        expires = Expires(name, after, days=days, expire_past=expire_past)  # type: ignore[arg-type]  # converted
+        self.__attrs_init__(entity, conflict=conflict, bump=bump, derived=(expires,))  # type: ignore[attr-defined]
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        positional, named = self.derived[0].arguments()
+        return (self.entity, *positional), {**named, **_options(self)}
+
+    def describe(self) -> str:
+        return f"Backfill the expiry of {self.entity}: {self.derived[0].describe()}"
+
+    def _derive(self, derived: Derived, item: Item) -> dict[str, Any] | None:
+        value = derived.derive(item)
+        stored = item.get(derived.stored_name)
+        assert isinstance(derived, Expires)
+        if value is not None and not derived.expire_past and not same_value(value, stored):
+            refuse_past(derived.stored_name, value)
+        return value
+
+
+@attrs.frozen
+class BackfillWith(_Writing):
+    """Write attributes that a function works out.
+
+    The function is pure: the same values give the same answer, without a look at the clock, chance or the network.
+
+    Args:
+        entity: The discriminator.
+        sources: What the function is given, by the names of its parameters.
+        function: Takes the sources' values as named arguments (None for one that an item lacks) and returns the
+            values to store by name; None for one that the item should not have.
+        writes: The stored attributes that it may return.
+        timeout: How many seconds it may take for one item.
+        conflict: See `_Writing`.
+        bump: See `_Writing`.
+    """
+
+    sources: Mapping[str, Source]
+    function: Callable[..., Mapping[str, Any]] = attrs.field(eq=False)
+    writes: tuple[str, ...] = attrs.field(converter=tuple, kw_only=True)
+    timeout: float = attrs.field(default=5.0, kw_only=True)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.writes
+
+    def describe(self) -> str:
+        return f"Backfill {', '.join(self.targets)} of {self.entity} with {self.function.__name__}()"
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        if any(name in (*state.key_names, state.type_name) for name in self.targets):
+            raise self.fail("The primary key and the type cannot be updated.", "Use Rekey for keys.")
+        for name, source in self.sources.items():
+            if source.stored_name in (*self.targets, *state.key_names) or source.stored_name in entity.derived:
+                raise self.fail(
+                    f"{name} is read from {source.stored_name}, which is itself derived.",
+                    "Name the attributes that the model declares.",
+                )
+        mine = ", ".join(source.stored_name for source in self.sources.values())
+        return state.with_entity(
+            entity.with_derived(*(CustomText(name, f"{self.function.__name__}({mine})") for name in self.targets))
+        )
+
+    def compile(self, before: TableState) -> Change:
+        old = before.entity(self.entity).derived
+        work = self.compile_new()
+        sources = frozenset(source.stored_name for source in self.sources.values())
+
+        def change(item: Item) -> Edit | None:
+            new = work(item)
+            for name, value in new.items():
+                if name == before.ttl and value is not None:
+                    check_seconds(name, value)
+            edit = self.settle(item, new, old)
+            return edit and Edit(edit.values, edit.pins | sources)
+
+        return change
+
+    def reverse(self, before: TableState) -> ItemOperation:
+        return Undo(self.entity, self.compile_new(), before.entity(self.entity), self.targets)
+
+    def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
+        """What it gives an item."""
+        box = Timebox(self.function, self.timeout)
+
+        def work(item: Item) -> Mapping[str, dict[str, Any] | None]:
+            answer = box({name: source.read(item) for name, source in self.sources.items()})
+            if not isinstance(answer, Mapping) or not set(answer) <= set(self.targets):
+                raise Unfit(f"{self.function.__name__}() gave something else than values for its attributes")
+            return {name: stored_value(name, answer[name]) for name in answer}
+
+        return work
+
+
+@attrs.frozen
+class RemoveAttribute(ItemOperation):
+    """Take attributes out of the items of an entity.
+
+    Args:
+        entity: The discriminator.
+        names: Their stored names.
+    """
+
+    names: tuple[str, ...] = attrs.field(converter=lambda names: (names,) if isinstance(names, str) else tuple(names))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.names
+
+    def describe(self) -> str:
+        return f"Remove {', '.join(self.names)} from {self.entity}"
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        if any(name in (*state.key_names, state.type_name) for name in self.names):
+            raise self.fail("The primary key and the type cannot be removed.")
+        left = {name: each for name, each in entity.derived.items() if name not in self.names}
+        used = [
+            f"{each.stored_name} is made of {source.stored_name}"
+            for each in (*entity.key, *left.values())
+            for source in each.sources
+            if source.stored_name in self.names
+        ]
+        if used:
+            raise self.fail(f"{used[0]}.", "Change what is made of it first.")
+        attributes = {name: kind for name, kind in entity.attributes.items() if name not in self.names}
+        return state.with_entity(attrs.evolve(entity, derived=left, attributes=attributes))
+
+    def compile(self, before: TableState) -> Change:
+        def change(item: Item) -> Edit | None:
+            found = [name for name in self.names if name in item]
+            return Edit(dict.fromkeys(found), frozenset(found)) if found else None
+
+        return change
+
+    def reverse(self, before: TableState) -> ItemOperation | None:
+        derived = before.entity(self.entity).derived
+        back = [derived[name] for name in self.names if name in derived]
+        if len(back) < len(self.names) or any(isinstance(each, CustomText) for each in back):
+            return None
+        return Backfill(self.entity, *back)
+
+
+@attrs.frozen
+class RenameAttribute(ItemOperation):
+    """Give an attribute another stored name, in every item of an entity.
+
+    Args:
+        entity: The discriminator.
+        old: Its name until now.
+        new: Its name from now on.
+    """
+
+    old: str
+    new: str
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return (self.old, self.new)
+
+    def describe(self) -> str:
+        return f"Rename {self.old} of {self.entity} to {self.new}"
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        taken = (*state.key_names, state.type_name, *entity.derived)
+        if self.old in taken or self.new in taken:
+            raise self.fail("A key, the type or a derived attribute cannot be renamed.")
+        if self.new in entity.attributes:
+            raise self.fail(f"{self.entity} has an attribute {self.new!r} already.")
+        return state.with_entity(entity.renamed(self.old, self.new))
+
+    def compile(self, before: TableState) -> Change:
+        def change(item: Item) -> Edit | None:
+            if self.old not in item:
+                return None
+            if self.new in item and not same_value(item[self.new], item[self.old]):
+                raise Unfit(f"{self.old} and {self.new} are both there, with two values")
+            return Edit({self.old: None, self.new: item[self.old]}, frozenset(self.targets))
+
+        return change
+
+    def reverse(self, before: TableState) -> ItemOperation:
+        return RenameAttribute(self.entity, self.new, self.old)
+
+
+@attrs.frozen
+class Undo(ItemOperation):
+    """Takes back what an operation wrote, and only that: a value that is another by now stays.
+
+    Args:
+        entity: The discriminator.
+        given: What the operation gives an item.
+        before: The entity in front of it.
+        names: The stored attributes that it wrote.
+    """
+
+    given: Callable[[Item], Mapping[str, dict[str, Any] | None]] = attrs.field(eq=False)
+    before: Entity
+    names: tuple[str, ...]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.names
+
+    def describe(self) -> str:
+        return f"Take back {', '.join(self.names)} of {self.entity}"
+
+    def apply(self, state: TableState) -> TableState:
+        return state.with_entity(self.before)
+
+    def compile(self, before: TableState) -> Change:
+        def change(item: Item) -> Edit | None:
+            values: dict[str, dict[str, Any] | None] = {}
+            for name, value in self.given(item).items():
+                old = self.before.derived.get(name)
+                back = None if old is None or isinstance(old, CustomText) else old.derive(item)
+                if value is not None and same_value(item.get(name), value) and not same_value(back, value):
+                    values[name] = back
+            return Edit(values, frozenset(item)) if values else None
+
+        return change
+
+
+def refuse_past(name: str, value: Mapping[str, Any]) -> None:
+    """Refuse an expiry that has passed.
+
+    Raises:
+        Unfit: It has.
+    """
+    if int(value["N"]) <= time():
+        raise Unfit(f"{name} would lie in the past, and DynamoDB would delete the item")
+
+
+def _options(operation: _Writing) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if operation.conflict != "quarantine":
+        options["conflict"] = operation.conflict
+    if operation.bump is not None:
+        options["bump"] = operation.bump
+    return options
+

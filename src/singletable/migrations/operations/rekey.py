@@ -1,0 +1,67 @@
+"""Re-keying: items under another primary key, each copied and deleted in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from singletable.migrations.derived import CustomText, Derived
+from singletable.migrations.operations.base import Change, Edit, ItemOperation
+from singletable.migrations.state import TableState
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["Rekey"]
+
+
+@attrs.frozen(init=False)
+class Rekey(ItemOperation):
+    """Give the items of an entity another primary key.
+
+    DynamoDB cannot change a key: each item is put under the new one and deleted under the old one, in one
+    transaction, only while the item is what was read and the new key is free.
+
+    Args:
+        entity: The discriminator.
+        key: What the partition key and the sort key are made of from now on.
+    """
+
+    key: tuple[Derived, ...] = ()
+
+    def __init__(self, entity: str, /, *key: Derived) -> None:
+        self.__attrs_init__(entity, key)  # type: ignore[attr-defined]
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.entity, *self.key), {}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(each.stored_name for each in self.key)
+
+    def describe(self) -> str:
+        return f"Move the items of {self.entity} to " + " / ".join(each.describe() for each in self.key)
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        if self.targets != state.key_names:
+            raise self.fail(
+                f"It gives {', '.join(self.targets) or 'nothing'}; the table's key is {' and '.join(state.key_names)}.",
+                "Give a KeyText for each of them, in this order.",
+            )
+        if any(isinstance(each, CustomText) for each in self.key):
+            raise self.fail("Only the project's own code can make this key.", "Move the items with RunPython.")
+        return state.with_entity(attrs.evolve(entity, key=self.key))
+
+    def compile(self, before: TableState) -> Change:
+        def change(item: Item) -> Edit | None:
+            new = {each.stored_name: each.derive(item) for each in self.key}
+            if all(same_value(item[name], value) for name, value in new.items()):
+                return None
+            # The whole item is copied: it must be the one that was read.
+            return Edit(new, frozenset(item))
+
+        return change
+
+    def reverse(self, before: TableState) -> ItemOperation:
+        return Rekey(self.entity, *before.entity(self.entity).key)

@@ -1,0 +1,235 @@
+"""Operations on the table: itself, its indexes, its time to live and its stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from singletable.migrations.operations.base import TableOperation
+from singletable.migrations.state import Index, TableState
+
+if TYPE_CHECKING:
+    from singletable.migrations.live import LiveTable
+
+__all__ = [
+    "CreateIndex",
+    "CreateTable",
+    "DeleteIndex",
+    "DisableStream",
+    "DisableTTL",
+    "EnableStream",
+    "EnableTTL",
+]
+
+_MOST_INDEXES = 20
+"""Global secondary indexes of a table (DynamoDB, "Service, account, and table quotas")."""
+
+_PROJECTIONS = ("ALL", "KEYS_ONLY", "INCLUDE")
+_VIEWS = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY")
+
+
+@attrs.frozen
+class CreateTable(TableOperation):
+    """Create the table, billed on demand.
+
+    Args:
+        partition: The stored attribute of its partition key, a String.
+        sort: The stored attribute of its sort key, a String.
+        type_name: The stored attribute that says of what entity an item is.
+        indexes: Its indexes from the beginning.
+    """
+
+    partition: str
+    sort: str
+    type_name: str = attrs.field(default="entityType", kw_only=True)
+    indexes: tuple[Index, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+
+    def describe(self) -> str:
+        indexes = f" with {', '.join(each.name for each in self.indexes)}" if self.indexes else ""
+        return f"Create the table, keyed by {self.partition} and {self.sort}{indexes}"
+
+    def apply(self, state: TableState) -> TableState:
+        if state.partition:
+            raise self.fail("There is a table already at this point of the history.", "Remove the second CreateTable.")
+        _check_indexes(self, self.indexes, 0)
+        return TableState(self.partition, self.sort, self.type_name, {each.name: each for each in self.indexes})
+
+    def run(self, table: LiveTable) -> None:
+        table.create(self.partition, self.sort, self.indexes)
+
+
+@attrs.frozen
+class CreateIndex(TableOperation):
+    """Create an index, and wait until DynamoDB has filled it.
+
+    Items whose key attributes are missing or of another type are left out of it silently: backfill and verify first.
+
+    Args:
+        name: Its name.
+        partition: The stored attribute of its partition key, a String.
+        sort: The stored attribute of its sort key, a String.
+        projection: `ALL`, `KEYS_ONLY` or `INCLUDE`.
+        included: The stored attributes that an `INCLUDE` projection adds.
+    """
+
+    name: str
+    partition: str
+    sort: str | None = None
+    projection: str = "ALL"
+    included: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+    @property
+    def index(self) -> Index:
+        """The index as a part of a state."""
+        return Index(self.name, self.partition, self.sort, self.projection, self.included)
+
+    def describe(self) -> str:
+        return f"Create the index {self.name} on {' and '.join(self.index.names)} ({self.projection})"
+
+    def apply(self, state: TableState) -> TableState:
+        if self.name in state.indexes:
+            raise self.fail(f"There is an index {self.name!r} already.", "Delete it first, or choose another name.")
+        _check_indexes(self, (self.index,), len(state.indexes))
+        return state.with_index(self.index)
+
+    def run(self, table: LiveTable) -> None:
+        table.create_index(self.index)
+
+    def reverse(self, before: TableState) -> TableOperation:
+        return DeleteIndex(self.name)
+
+
+@attrs.frozen
+class DeleteIndex(TableOperation):
+    """Delete an index. Whoever still reads it fails from then on.
+
+    Args:
+        name: Its name.
+    """
+
+    name: str
+
+    def describe(self) -> str:
+        return f"Delete the index {self.name}"
+
+    def apply(self, state: TableState) -> TableState:
+        if self.name not in state.indexes:
+            raise self.fail(f"There is no index {self.name!r}.", f"There are: {', '.join(state.indexes) or 'none'}.")
+        if state.indexes[self.name].local:
+            raise self.fail("A local index lives and dies with its table.")
+        return state.without_index(self.name)
+
+    def run(self, table: LiveTable) -> None:
+        table.delete_index(self.name)
+
+    def reverse(self, before: TableState) -> TableOperation:
+        index = before.indexes[self.name]
+        return CreateIndex(index.name, index.partition, index.sort, index.projection, index.included)
+
+
+@attrs.frozen
+class EnableTTL(TableOperation):
+    """Let DynamoDB delete items whose time, in an attribute, has come.
+
+    Args:
+        name: The stored attribute.
+    """
+
+    name: str
+
+    def describe(self) -> str:
+        return f"Switch the time to live on, by {self.name}"
+
+    def apply(self, state: TableState) -> TableState:
+        if state.ttl not in (None, self.name):
+            raise self.fail(f"It is on already, by {state.ttl}.", "DynamoDB has one: DisableTTL first.")
+        return attrs.evolve(state, ttl=self.name)
+
+    def run(self, table: LiveTable) -> None:
+        table.set_ttl(self.name, on=True)
+
+    def reverse(self, before: TableState) -> TableOperation:
+        return DisableTTL(self.name)
+
+
+@attrs.frozen
+class DisableTTL(TableOperation):
+    """Let no item expire any more.
+
+    Args:
+        name: The stored attribute that it was by.
+    """
+
+    name: str
+
+    def describe(self) -> str:
+        return f"Switch the time to live off (it was by {self.name})"
+
+    def apply(self, state: TableState) -> TableState:
+        if state.ttl != self.name:
+            raise self.fail(f"It is not on by {self.name!r}.")
+        return attrs.evolve(state, ttl=None)
+
+    def run(self, table: LiveTable) -> None:
+        table.set_ttl(self.name, on=False)
+
+    def reverse(self, before: TableState) -> TableOperation:
+        return EnableTTL(self.name)
+
+
+@attrs.frozen
+class EnableStream(TableOperation):
+    """Switch the table's change stream on.
+
+    Args:
+        view: What it shows: `NEW_AND_OLD_IMAGES`, `NEW_IMAGE`, `OLD_IMAGE` or `KEYS_ONLY`.
+    """
+
+    view: str
+
+    def describe(self) -> str:
+        return f"Switch the stream on ({self.view})"
+
+    def apply(self, state: TableState) -> TableState:
+        if self.view not in _VIEWS:
+            raise self.fail(f"{self.view!r} is no view of a stream.", f"One of: {', '.join(_VIEWS)}.")
+        if state.stream is not None:
+            raise self.fail(f"It is on already ({state.stream}).", "DisableStream first.")
+        return attrs.evolve(state, stream=self.view)
+
+    def run(self, table: LiveTable) -> None:
+        table.set_stream(self.view)
+
+    def reverse(self, before: TableState) -> TableOperation:
+        return DisableStream()
+
+
+@attrs.frozen
+class DisableStream(TableOperation):
+    """Switch the table's change stream off."""
+
+    def describe(self) -> str:
+        return "Switch the stream off"
+
+    def apply(self, state: TableState) -> TableState:
+        if state.stream is None:
+            raise self.fail("It is not on.")
+        return attrs.evolve(state, stream=None)
+
+    def run(self, table: LiveTable) -> None:
+        table.set_stream(None)
+
+    def reverse(self, before: TableState) -> TableOperation | None:
+        return EnableStream(before.stream) if before.stream else None
+
+
+def _check_indexes(operation: TableOperation, indexes: tuple[Index, ...], there: int) -> None:
+    if there + sum(not each.local for each in indexes) > _MOST_INDEXES:
+        raise operation.fail(
+            f"That would be more than {_MOST_INDEXES} indexes, which DynamoDB does not take.",
+            "Let entities share indexes: that is what their overloaded keys are for.",
+        )
+    for each in indexes:
+        if each.projection not in _PROJECTIONS:
+            raise operation.fail(f"{each.projection!r} is no projection.", f"One of: {', '.join(_PROJECTIONS)}.")

@@ -1,0 +1,173 @@
+"""Passes: consecutive operations on items, done to each item at once in a single scan of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from singletable.errors import SingletableError
+from singletable.migrations.operations import ItemOperation, Operation
+from singletable.migrations.operations.base import Change
+from singletable.migrations.sources import Unfit
+from singletable.migrations.state import TableState
+from singletable.requests.types import Item
+from singletable.requests.values import ITEM_BYTES, check_value, item_size, same_value
+
+__all__ = ["ItemChange", "Pass", "Step", "steps_of"]
+
+
+@attrs.frozen
+class ItemChange:
+    """What is to be done to one item.
+
+    Args:
+        item: The item as it was read.
+        image: The item as it is to be.
+        pins: The stored attributes that must still be what was read.
+        key_names: The stored attributes of the primary key.
+    """
+
+    item: Item
+    image: Item
+    pins: frozenset[str]
+    key_names: tuple[str, str]
+
+    @property
+    def key(self) -> Item:
+        """The item's primary key, as it was read."""
+        return {name: self.item[name] for name in self.key_names}
+
+    @property
+    def moves(self) -> bool:
+        """Whether the item gets another primary key."""
+        return any(self.image[name] != self.item[name] for name in self.key_names)
+
+    @property
+    def sets(self) -> Item:
+        """The attributes to set."""
+        return {name: value for name, value in self.image.items() if self.item.get(name) != value}
+
+    @property
+    def removes(self) -> list[str]:
+        """The attributes to remove."""
+        return [name for name in self.item if name not in self.image]
+
+
+class Pass:
+    """One scan's work.
+
+    Args:
+        operations: The operations, in their order.
+        before: The state in front of the first one.
+    """
+
+    def __init__(self, operations: Sequence[ItemOperation], before: TableState) -> None:
+        self.operations = tuple(operations)
+        self.before = before
+        self.key_names = before.key_names
+        self.type_name = before.type_name
+        self.known = frozenset(before.entities)
+        self._changes: dict[str, list[Change]] = {}
+        state = before
+        for operation in self.operations:
+            self._changes.setdefault(operation.entity, []).append(operation.compile(state))
+            state = operation.apply(state)
+        self.after = state
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The discriminators of the items that it looks at."""
+        return tuple(self._changes)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The stored attributes that it writes."""
+        return tuple(dict.fromkeys(name for each in self.operations for name in each.targets))
+
+    def describe(self) -> str:
+        """What it does, in one line."""
+        return "; ".join(each.describe() for each in self.operations)
+
+    def type_of(self, item: Item) -> str | None:
+        """What an item says it is."""
+        return item.get(self.type_name, {}).get("S")
+
+    def change(self, item: Item) -> ItemChange | None:
+        """What is to be done to an item; None where it is as it should be, or none of the pass's business.
+
+        Raises:
+            Unfit: It cannot be told, or DynamoDB would refuse the result.
+        """
+        changes = self._changes.get(self.type_of(item) or "")
+        if not changes:
+            return None
+        image = dict(item)
+        pins: set[str] = set()
+        for change in changes:
+            edit = change(image)
+            if edit is None:
+                continue
+            pins |= edit.pins
+            for name, value in edit.values.items():
+                if value is None:
+                    image.pop(name, None)
+                else:
+                    image[name] = value
+        if image == item or (image.keys() == item.keys() and all(same_value(image[n], item[n]) for n in item)):
+            return None
+        made = ItemChange(item, image, frozenset(pins - set(self.key_names)) | {self.type_name}, self.key_names)
+        self._check(made)
+        return made
+
+    def _check(self, change: ItemChange) -> None:
+        try:
+            for name, value in change.sets.items():
+                check_value("the item", name, value)
+        except SingletableError as error:
+            raise Unfit(error.what.rstrip(".")) from None
+        size = item_size(change.image)
+        if size > ITEM_BYTES:
+            raise Unfit(f"the item would be {size:,} bytes large; DynamoDB takes {ITEM_BYTES:,}")
+
+
+@attrs.frozen
+class Step:
+    """One step of a migration: a pass over the items, or one operation of another kind.
+
+    Args:
+        number: Its number within the migration, from 0.
+        before: The state in front of it.
+        operations: What it does.
+    """
+
+    number: int
+    before: TableState
+    operations: tuple[Operation, ...]
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether it goes through the items."""
+        return isinstance(self.operations[0], ItemOperation)
+
+    def compile(self) -> Pass:
+        """The pass that it is."""
+        return Pass([each for each in self.operations if isinstance(each, ItemOperation)], self.before)
+
+    def describe(self) -> str:
+        """What it does, in one line."""
+        return "; ".join(each.describe() for each in self.operations)
+
+
+def steps_of(operations: Iterable[Operation], before: TableState) -> list[Step]:
+    """The steps of a migration: operations on items that follow one another share a scan."""
+    steps: list[Step] = []
+    state = before
+    for operation in operations:
+        last = steps[-1] if steps else None
+        if last and isinstance(operation, ItemOperation) and last.is_pass:
+            steps[-1] = attrs.evolve(last, operations=(*last.operations, operation))
+        else:
+            steps.append(Step(len(steps), state, (operation,)))
+        state = operation.apply(state)
+    return steps

@@ -1,0 +1,171 @@
+"""Sources: how a stored attribute is read, frozen into a script, so that the script needs no model.
+
+Each class is one kind of value, stored as the framework's own attribute of that kind stores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import InvalidOperation
+from typing import Any, ClassVar
+
+import attrs
+
+from singletable.keys import Source as KeySource
+from singletable.keys import ValueKind
+from singletable.migrations.script import Frozen
+from singletable.models.attributes import standard_attribute
+from singletable.requests.types import Item
+
+__all__ = [
+    "SOURCES",
+    "Boolean",
+    "Bytes",
+    "Choice",
+    "Date",
+    "DateTime",
+    "Decimal",
+    "Integer",
+    "Number",
+    "Source",
+    "Text",
+    "Unfit",
+    "Uuid",
+]
+
+
+class Unfit(Exception):
+    """An item cannot be changed as the migration wants: the reason, without any value of the item."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+@attrs.frozen
+class Source(Frozen):
+    """A stored attribute that something is derived from.
+
+    Args:
+        stored_name: Its name in the item.
+        default: The stored value that an item without it stands for, such as `{"S": "NEW"}`; None for none.
+        personal: Whether its values must never be shown.
+    """
+
+    kind: ClassVar[ValueKind]
+
+    stored_name: str
+    default: Mapping[str, Any] | None = attrs.field(default=None, kw_only=True)
+    personal: bool = attrs.field(default=False, kw_only=True)
+
+    @property
+    def for_keys(self) -> KeySource:
+        """What key templates need to know of it."""
+        return KeySource(self.kind, self._choices(), nullable=True, personal=self.personal)
+
+    @property
+    def type(self) -> str:
+        """DynamoDB's type: `S`, `N`, `B`, `BOOL`."""
+        return _ATTRIBUTES[self.kind].attr_type
+
+    def read(self, item: Item) -> Any:
+        """The value in an item, as keys are made of it; None where the item lacks it.
+
+        Raises:
+            Unfit: What is stored is no value of this kind.
+        """
+        stored = item.get(self.stored_name, self.default)
+        if stored is None or "NULL" in stored:
+            return None
+        if self.type not in stored:
+            raise Unfit(f"{self.stored_name} is stored as {next(iter(stored))}, not as {self.type}")
+        try:
+            return _ATTRIBUTES[self.kind].deserialize(stored[self.type])
+        except (TypeError, ValueError, InvalidOperation):
+            raise Unfit(f"{self.stored_name} holds no {self.kind.value}") from None
+
+    def _choices(self) -> tuple[str, ...]:
+        return ()
+
+
+@attrs.frozen
+class Text(Source):
+    """Text."""
+
+    kind = ValueKind.TEXT
+
+
+@attrs.frozen
+class Choice(Source):
+    """One of a known set of texts."""
+
+    kind = ValueKind.CHOICE
+
+    choices: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+    def _choices(self) -> tuple[str, ...]:
+        return self.choices
+
+
+@attrs.frozen
+class Integer(Source):
+    """A whole number."""
+
+    kind = ValueKind.INTEGER
+
+
+@attrs.frozen
+class Number(Source):
+    """A number, whole or with a fraction."""
+
+    kind = ValueKind.NUMBER
+
+
+@attrs.frozen
+class Decimal(Source):
+    """An exact decimal number."""
+
+    kind = ValueKind.DECIMAL
+
+
+@attrs.frozen
+class DateTime(Source):
+    """A point in time, stored as PynamoDB's UTCDateTimeAttribute stores it."""
+
+    kind = ValueKind.DATETIME
+
+
+@attrs.frozen
+class Date(Source):
+    """A calendar day."""
+
+    kind = ValueKind.DATE
+
+
+@attrs.frozen
+class Uuid(Source):
+    """A UUID."""
+
+    kind = ValueKind.UUID
+
+
+@attrs.frozen
+class Boolean(Source):
+    """True or False."""
+
+    kind = ValueKind.BOOLEAN
+
+
+@attrs.frozen
+class Bytes(Source):
+    """Bytes."""
+
+    kind = ValueKind.BYTES
+
+
+SOURCES: Mapping[ValueKind, type[Source]] = {
+    each.kind: each for each in (Text, Choice, Integer, Number, Decimal, DateTime, Date, Uuid, Boolean, Bytes)
+}
+"""The class of each kind."""
+
+_ATTRIBUTES = {kind: standard_attribute(kind) for kind in ValueKind}

@@ -1,0 +1,268 @@
+"""What a history of migrations adds up to, and what models describe, in one form that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from singletable.errors import MigrationError
+from singletable.keys import CompositeKey, ValueKind, encoding_for
+from singletable.migrations.derived import CustomText, Derived, Expires, KeyText
+from singletable.migrations.script import Frozen
+from singletable.migrations.sources import SOURCES, Choice, Source
+from singletable.models import EntityDescription, TableDescription
+from singletable.models.description import AttributeDescription
+
+__all__ = ["Entity", "Index", "TableState", "state_of"]
+
+
+@attrs.frozen
+class Index(Frozen):
+    """A global secondary index.
+
+    Args:
+        name: Its name in DynamoDB.
+        partition: The stored attribute of its partition key, a String.
+        sort: The stored attribute of its sort key, a String; None where it has none.
+        projection: `ALL`, `KEYS_ONLY` or `INCLUDE`.
+        included: The stored attributes that an `INCLUDE` projection adds.
+        local: Whether it is a local index, which can only be created with the table.
+    """
+
+    name: str
+    partition: str
+    sort: str | None = None
+    projection: str = "ALL"
+    included: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    local: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its key attributes."""
+        return (self.partition, self.sort) if self.sort else (self.partition,)
+
+
+@attrs.frozen
+class Entity:
+    """An entity.
+
+    Args:
+        name: Its discriminator.
+        key: What its partition key and its sort key are made of.
+        derived: Everything else that is derived, by stored name.
+        attributes: The DynamoDB types of its declared attributes, by stored name.
+        stamp: The stored attribute that every write sets to its time.
+    """
+
+    name: str
+    key: tuple[Derived, ...]
+    derived: Mapping[str, Derived] = attrs.field(factory=dict)
+    attributes: Mapping[str, str] = attrs.field(factory=dict)
+    stamp: str | None = None
+
+    @property
+    def all_derived(self) -> Iterator[Derived]:
+        """Its primary key, and everything else that is derived."""
+        yield from self.key
+        yield from self.derived.values()
+
+    def with_derived(self, *derived: Derived) -> Entity:
+        """The entity with these in place of what had their names."""
+        return attrs.evolve(self, derived={**self.derived, **{each.stored_name: each for each in derived}})
+
+    def renamed(self, old: str, new: str) -> Entity:
+        """The entity with an attribute under another name, wherever it is used."""
+        attributes = {new if name == old else name: kind for name, kind in self.attributes.items()}
+        key = tuple(_renamed(each, old, new) for each in self.key)
+        derived = {name: _renamed(each, old, new) for name, each in self.derived.items()}
+        stamp = new if self.stamp == old else self.stamp
+        return attrs.evolve(self, key=key, derived=derived, attributes=attributes, stamp=stamp)
+
+
+@attrs.frozen
+class TableState:
+    """A table as migrations see it.
+
+    Args:
+        partition: The stored attribute of the partition key.
+        sort: The stored attribute of the sort key.
+        type_name: The stored attribute of the discriminator.
+        indexes: Its indexes, by name.
+        entities: Its entities, by discriminator.
+        ttl: The stored attribute of the time to live, where it is on.
+        stream: What its stream shows, where there is one.
+    """
+
+    partition: str
+    sort: str
+    type_name: str
+    indexes: Mapping[str, Index] = attrs.field(factory=dict)
+    entities: Mapping[str, Entity] = attrs.field(factory=dict)
+    ttl: str | None = None
+    stream: str | None = None
+
+    @property
+    def key_names(self) -> tuple[str, str]:
+        """The stored attributes of the primary key."""
+        return self.partition, self.sort
+
+    def entity(self, name: str) -> Entity:
+        """The entity with this discriminator.
+
+        Raises:
+            MigrationError: The history has none.
+        """
+        if name not in self.entities:
+            known = ", ".join(sorted(self.entities)) or "none yet"
+            raise MigrationError(
+                f"There is no entity {name!r} at this point of the history.",
+                remedy=f"It has: {known}. Name an entity by its discriminator, and add it first with AddEntity.",
+            )
+        return self.entities[name]
+
+    def with_entity(self, entity: Entity) -> TableState:
+        """The state with an entity in place of what had its name."""
+        return attrs.evolve(self, entities={**self.entities, entity.name: entity})
+
+    def without_entity(self, name: str) -> TableState:
+        """The state without an entity."""
+        self.entity(name)
+        return attrs.evolve(self, entities={key: each for key, each in self.entities.items() if key != name})
+
+    def with_index(self, index: Index) -> TableState:
+        """The state with an index in place of what had its name."""
+        return attrs.evolve(self, indexes={**self.indexes, index.name: index})
+
+    def without_index(self, name: str) -> TableState:
+        """The state without an index."""
+        return attrs.evolve(self, indexes={key: each for key, each in self.indexes.items() if key != name})
+
+
+def state_of(description: TableDescription) -> TableState:
+    """What models describe, as the state that a history should add up to."""
+    sorts = {description.sort_name, *(index.sort_name for index in description.indexes if index.sort_name)}
+    reader = _Reader(description, frozenset(sorts))
+    return TableState(
+        partition=description.partition_name,
+        sort=description.sort_name,
+        type_name=description.type_name,
+        indexes={
+            each.name: Index(
+                each.name, each.partition_name, each.sort_name, each.projection, each.included, each.local
+            )
+            for each in description.indexes
+        },
+        entities={each.discriminator: reader.entity(each) for each in description.entities},
+        ttl=description.ttl,
+        stream=description.stream,
+    )
+
+
+@attrs.frozen
+class _Reader:
+    table: TableDescription
+    sorts: frozenset[str]
+
+    def entity(self, entity: EntityDescription) -> Entity:
+        derived: dict[str, Derived] = {}
+        for key in entity.keys[1:]:
+            derived |= {each.stored_name: each for each in self._key(entity, key)}
+        if entity.expiry is not None:
+            after = entity.attribute(entity.expiry.after)
+            name = entity.expiry.stored_name
+            source = _source(after)
+            derived[name] = (
+                Expires(name, source, days=entity.expiry.days)
+                if source
+                else CustomText(name, f"{entity.expiry.days:g} days after {after.stored_name}")
+            )
+        derived.pop(self.table.type_name, None)
+        return Entity(
+            name=entity.discriminator,
+            key=self._key(entity, entity.primary),
+            derived=derived,
+            attributes={each.stored_name: each.type for each in entity.attributes},
+            stamp=entity.stamp,
+        )
+
+    def _key(self, entity: EntityDescription, key: CompositeKey) -> tuple[Derived, ...]:
+        names = self._names(key.index)
+        described = {name: entity.attribute(name) for name in key.sources}
+        sources = {name: _source(each) for name, each in described.items()}
+        made: list[Derived] = []
+        for stored_name, template in zip(names, key.templates, strict=False):
+            if any(source is None for source in sources.values()):
+                kinds = ", ".join(f"{name}: {each.stored_name}, {each.kind}" for name, each in described.items())
+                made.append(CustomText(stored_name, f"{template.text} ({kinds})"))
+                continue
+            when = {name: tuple(_plain(described[name], each) for each in values) for name, values in key.when}
+            safe = {_safe(name): source for name, source in sources.items()}
+            made.append(
+                KeyText(
+                    stored_name,
+                    _rename_fields(template.text, sources),
+                    when={_safe(name): values for name, values in when.items()},
+                    raw=self.table.key_encoding == "raw",
+                    sort=stored_name in self.sorts,
+                    **safe,  # type: ignore[arg-type]  # none is None here
+                )
+            )
+        return tuple(made)
+
+    def _names(self, index: str | None) -> tuple[str, ...]:
+        if index is None:
+            return self.table.partition_name, self.table.sort_name
+        layout = next(each for each in self.table.indexes if each.name == index)
+        return (layout.partition_name, layout.sort_name) if layout.sort_name else (layout.partition_name,)
+
+
+_TAKEN = frozenset({"when", "raw", "sort"})
+
+
+def _safe(name: str) -> str:
+    """A field's name in a script, where KeyText's own options have theirs."""
+    return f"{name}_" if name in _TAKEN else name
+
+
+def _rename_fields(template: str, names: Mapping[str, object]) -> str:
+    for name in names:
+        if name in _TAKEN:
+            template = template.replace(f"{{{name}}}", f"{{{name}_}}").replace(f"{{{name}:", f"{{{name}_:")
+    return template
+
+
+def _source(attribute: AttributeDescription) -> Source | None:
+    """How an attribute is read; None where only its own class can tell."""
+    if attribute.kind is None or not attribute.standard:
+        return None
+    kind = ValueKind(attribute.kind)
+    options = {"default": attribute.default, "personal": attribute.personal}
+    if kind is ValueKind.CHOICE:
+        return Choice(attribute.stored_name, attribute.choices, **options)  # type: ignore[arg-type]
+    return SOURCES[kind](attribute.stored_name, **options)  # type: ignore[arg-type]
+
+
+def _plain(attribute: AttributeDescription, value: object) -> str:
+    source = attribute.source
+    assert source is not None
+    return encoding_for(source, "").encode(value)
+
+
+def _renamed(derived: Derived, old: str, new: str) -> Derived:
+    if isinstance(derived, KeyText):
+        fields = {
+            name: attrs.evolve(each, stored_name=new) if each.stored_name == old else each
+            for name, each in derived.fields.items()
+        }
+        return KeyText(
+            derived.stored_name,
+            derived.template,
+            when=derived.when,
+            raw=derived.raw,
+            sort=derived.sort,
+            **fields,
+        )
+    if isinstance(derived, Expires) and derived.after.stored_name == old:
+        return attrs.evolve(derived, after=attrs.evolve(derived.after, stored_name=new))
+    return derived

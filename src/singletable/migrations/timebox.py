@@ -1,0 +1,63 @@
+"""A limit on how long a function of the project may take for one item."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from singletable.migrations.sources import Unfit
+
+__all__ = ["Timebox"]
+
+
+class Timebox:
+    """Calls a function in a thread of its own, and gives a call up that takes too long.
+
+    A thread cannot be ended from outside: one that hangs is left behind, and the next call gets a new one.
+
+    Args:
+        function: The function.
+        seconds: How long a call may take.
+    """
+
+    def __init__(self, function: Callable[..., Any], seconds: float) -> None:
+        self._function = function
+        self._seconds = seconds
+        # Each thread of a runner has its own helper: answers cannot be mixed up.
+        self._local = threading.local()
+
+    def __call__(self, arguments: Mapping[str, Any]) -> Any:
+        """The function's answer.
+
+        Raises:
+            Unfit: It raised something, or took too long.
+        """
+        inbox, outbox = self._helper()
+        inbox.put(dict(arguments))
+        try:
+            answer, error = outbox.get(timeout=self._seconds)
+        except queue.Empty:
+            inbox.put(None)  # should it ever come back
+            self._local.queues = None
+            raise Unfit(f"{self._function.__name__}() took longer than {self._seconds:g} s") from None
+        if error is not None:
+            # The message may hold values of the item.
+            raise Unfit(f"{self._function.__name__}() raised {type(error).__name__}") from None
+        return answer
+
+    def _helper(self) -> tuple[queue.SimpleQueue[Any], queue.SimpleQueue[Any]]:
+        queues: tuple[queue.SimpleQueue[Any], queue.SimpleQueue[Any]] | None = getattr(self._local, "queues", None)
+        if queues is None:
+            queues = (queue.SimpleQueue(), queue.SimpleQueue())
+            self._local.queues = queues
+            threading.Thread(target=self._serve, args=queues, daemon=True).start()
+        return queues
+
+    def _serve(self, inbox: queue.SimpleQueue[Any], outbox: queue.SimpleQueue[Any]) -> None:
+        while (arguments := inbox.get()) is not None:
+            try:
+                outbox.put((self._function(**arguments), None))
+            except Exception as error:  # whatever the project's function raises befalls one item only
+                outbox.put((None, error))

@@ -1,0 +1,43 @@
+"""Values that a function of the project returns, as DynamoDB stores them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from boto3.dynamodb.types import TypeSerializer
+
+from singletable.errors import InvalidValueError
+from singletable.migrations.sources import Unfit
+from singletable.models.attributes import StrictNumberAttribute, StrictUTCDateTimeAttribute
+from singletable.requests.values import check_value
+
+__all__ = ["stored_value"]
+
+_serializer = TypeSerializer()
+_number = StrictNumberAttribute()
+_moment = StrictUTCDateTimeAttribute()
+
+
+def stored_value(name: str, value: Any) -> dict[str, Any] | None:
+    """A Python value as DynamoDB stores it; None for an attribute that the item should not have.
+
+    Raises:
+        Unfit: DynamoDB has no such value.
+    """
+    if value is None:
+        return None
+    try:
+        if isinstance(value, Enum):
+            value = value.value
+        if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+            return {"N": _number.serialize(value)}
+        if isinstance(value, datetime):
+            return {"S": _moment.serialize(value)}
+        stored: dict[str, Any] = _serializer.serialize(value)
+        check_value("the item", name, stored)
+    except (InvalidValueError, TypeError, ArithmeticError):
+        raise Unfit(f"{name} would be a {type(value).__name__} that DynamoDB does not store") from None
+    return stored

@@ -1,0 +1,108 @@
+"""Writing scripts: a migration as the text of a Python module that imports nothing but singletable.migrations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from singletable.errors import MigrationError
+from singletable.migrations.graph import Graph
+from singletable.migrations.operations import (
+    AddEntity,
+    BackfillWith,
+    CreateIndex,
+    CreateTable,
+    Operation,
+    RunPython,
+)
+from singletable.migrations.script import names_in, render
+
+__all__ = ["next_name", "script_text", "suggested_name", "write_script"]
+
+_WORDS = re.compile(r"[^0-9A-Za-z]+")
+
+
+def script_text(name: str, depends_on: Sequence[str], operations: Iterable[Operation]) -> str:
+    """The text of a script.
+
+    Args:
+        name: The migration's name.
+        depends_on: The names of those that it depends on.
+        operations: What it does.
+    """
+    operations = list(operations)
+    functions = [function for each in operations for function in _functions(each)]
+    imports = sorted({"Migration", *(found for each in operations for found in names_in(each))}, key=str.lower)
+    line = f"from singletable.migrations import {', '.join(imports)}"
+    if len(line) > 110:
+        line = "from singletable.migrations import (\n" + "".join(f"    {each},\n" for each in imports) + ")"
+    parts = [f'"""{_title(name)}."""', line]
+    parts += [f"\n{each}" for each in functions]
+    body = "".join(f"        {render(each, 8)},\n" for each in operations)
+    inside = f"[\n{body}    ]" if operations else "[]"
+    head = "\n" if functions else ""
+    parts.append(
+        f"{head}migration = Migration(\n    depends_on={render(list(depends_on), 4)},\n    operations={inside},\n)\n"
+    )
+    return "\n\n".join(parts)
+
+
+def _functions(operation: Operation) -> list[str]:
+    if isinstance(operation, BackfillWith):
+        function = operation.function
+        return [
+            f"def {function.__name__}({', '.join(operation.sources)}):\n"
+            f'    """{function.__doc__ or "The values to store, by name."}"""\n'
+            f'    raise NotImplementedError("write {function.__name__}()")'
+        ]
+    if isinstance(operation, RunPython):
+        return [f'def {operation.function.__name__}(table):\n    """To be written."""\n    raise NotImplementedError']
+    return []
+
+
+def suggested_name(operations: Sequence[Operation]) -> str:
+    """What a migration could be called, after what it does."""
+    if any(isinstance(each, CreateTable) for each in operations):
+        return "initial"
+    words: list[str] = []
+    for each in operations:
+        entity = getattr(each, "entity", None)
+        if isinstance(each, AddEntity) or (entity and not words):
+            words.append(str(entity))
+        elif isinstance(each, CreateIndex):
+            words.append(each.name)
+    words = list(dict.fromkeys(words)) or [type(each).__name__ for each in operations[:1]]
+    return _WORDS.sub("_", "_".join(words[:3])).strip("_").lower() or "empty"
+
+
+def next_name(graph: Graph, words: str) -> str:
+    """The name of the next script: a number that no other has, and words.
+
+    Raises:
+        MigrationError: The words are none.
+    """
+    clean = _WORDS.sub("_", words).strip("_").lower()
+    if not clean:
+        raise MigrationError(f"{words!r} is no name for a migration.", remedy="Give letters and digits.")
+    numbers = [int(re.match(r"\d+", name)[0]) for name in graph.scripts]  # type: ignore[index]  # names begin so
+    return f"{max(numbers, default=0) + 1:04d}_{clean}"
+
+
+def write_script(folder: Path, name: str, text: str) -> Path:
+    """Write a script into a folder, over no other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.py"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise MigrationError(f"{path} exists already.", remedy="Choose another name with --name.") from None
+    except OSError as error:
+        raise MigrationError(f"{path} cannot be written: {error.strerror}.") from None
+    return path
+
+
+def _title(name: str) -> str:
+    words = name.partition("_")[2].replace("_", " ")
+    return words[:1].upper() + words[1:]
