@@ -239,9 +239,7 @@ class _Detector:
 
     def _remove_expiry(self, entity: Entity) -> None:
         old = self.state.entity(entity.name)
-        names = [
-            name for name, each in old.derived.items() if isinstance(each, Expires) and name not in entity.derived
-        ]
+        names = [name for name, each in old.derived.items() if isinstance(each, Expires) and name not in entity.derived]
         if names:
             self._add(RemoveAttribute(entity.name, names))
 
@@ -271,4 +269,3 @@ def _same(old: Derived | None, new: Derived) -> bool:
     if isinstance(old, CustomText) and isinstance(new, CustomText):
         return old.made_of == new.made_of or old.made_of.endswith(")")
     return type(old) is type(new) and old.identity == new.identity
-

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from singletable.errors import SingletableError
-from singletable.migrations.operations import ItemOperation, Operation
+from singletable.migrations.operations import ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.base import Change
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
@@ -62,18 +62,19 @@ class Pass:
         before: The state in front of the first one.
     """
 
-    def __init__(self, operations: Sequence[ItemOperation], before: TableState) -> None:
-        self.operations = tuple(operations)
+    def __init__(self, operations: Sequence[Operation], before: TableState) -> None:
+        self.operations = tuple(each for each in operations if isinstance(each, ItemOperation))
         self.before = before
         self.key_names = before.key_names
         self.type_name = before.type_name
-        self.known = frozenset(before.entities)
         self._changes: dict[str, list[Change]] = {}
         state = before
-        for operation in self.operations:
-            self._changes.setdefault(operation.entity, []).append(operation.compile(state))
+        for operation in operations:
+            if isinstance(operation, ItemOperation):
+                self._changes.setdefault(operation.entity, []).append(operation.compile(state))
             state = operation.apply(state)
         self.after = state
+        self.known = frozenset({*before.entities, *state.entities})
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -152,22 +153,29 @@ class Step:
 
     def compile(self) -> Pass:
         """The pass that it is."""
-        return Pass([each for each in self.operations if isinstance(each, ItemOperation)], self.before)
+        return Pass(self.operations, self.before)
 
     def describe(self) -> str:
         """What it does, in one line."""
-        return "; ".join(each.describe() for each in self.operations)
+        return "; ".join(each.describe() for each in self.operations if _acts(each))
 
 
 def steps_of(operations: Iterable[Operation], before: TableState) -> list[Step]:
-    """The steps of a migration: operations on items that follow one another share a scan."""
+    """The steps of a migration: operations on items that follow one another share a scan.
+
+    What only declares something needs no step.
+    """
     steps: list[Step] = []
     state = before
     for operation in operations:
         last = steps[-1] if steps else None
-        if last and isinstance(operation, ItemOperation) and last.is_pass:
+        if last and last.is_pass and not isinstance(operation, TableOperation):
             steps[-1] = attrs.evolve(last, operations=(*last.operations, operation))
-        else:
+        elif _acts(operation):
             steps.append(Step(len(steps), state, (operation,)))
         state = operation.apply(state)
     return steps
+
+
+def _acts(operation: Operation) -> bool:
+    return isinstance(operation, (ItemOperation, TableOperation))

@@ -34,7 +34,7 @@ class Index(Frozen):
     partition: str
     sort: str | None = None
     projection: str = "ALL"
-    included: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    included: tuple[str, ...] = attrs.field(default=(), converter=lambda names: tuple(sorted(names)))
     local: bool = False
 
     @property
@@ -148,9 +148,7 @@ def state_of(description: TableDescription) -> TableState:
         sort=description.sort_name,
         type_name=description.type_name,
         indexes={
-            each.name: Index(
-                each.name, each.partition_name, each.sort_name, each.projection, each.included, each.local
-            )
+            each.name: Index(each.name, each.partition_name, each.sort_name, each.projection, each.included, each.local)
             for each in description.indexes
         },
         entities={each.discriminator: reader.entity(each) for each in description.entities},
@@ -197,7 +195,9 @@ class _Reader:
                 made.append(CustomText(stored_name, f"{template.text} ({kinds})"))
                 continue
             when = {name: tuple(_plain(described[name], each) for each in values) for name, values in key.when}
-            safe = {_safe(name): source for name, source in sources.items()}
+            # Half of an index key is there only with the other half; a primary key always is.
+            mine = key.sources if key.index else template.attributes
+            safe = {_safe(name): sources[name] for name in mine}
             made.append(
                 KeyText(
                     stored_name,

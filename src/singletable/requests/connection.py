@@ -32,7 +32,17 @@ Call: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
 Interceptor: TypeAlias = Callable[[Call, str, dict[str, Any]], dict[str, Any]]
 """What stands around every call of a connection: it may change, answer, repeat or refuse it."""
 
-_CONTROL = frozenset({"DescribeTable", "ListTables", "UpdateTable", "UpdateTimeToLive", "DeleteTable", "CreateTable"})
+_CONTROL = frozenset(
+    {
+        "CreateTable",
+        "DeleteTable",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "ListTables",
+        "UpdateTable",
+        "UpdateTimeToLive",
+    }
+)
 
 
 @attrs.frozen

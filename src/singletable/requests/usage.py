@@ -14,7 +14,9 @@ from singletable.requests.capacity import estimate_units
 __all__ = ["Usage", "measure", "record"]
 
 _READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"})
-_UNCOUNTED = frozenset({"CreateTable", "DescribeTable", "DeleteTable", "UpdateTable", "UpdateTimeToLive"})
+_UNCOUNTED = frozenset(
+    {"CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "UpdateTable", "UpdateTimeToLive"}
+)
 _measured: ContextVar[tuple[Usage, ...]] = ContextVar("singletable_usage", default=())
 
 

@@ -47,6 +47,7 @@ class InjectedCrash(BaseException):
 
 _OPERATIONS = frozenset(
     [
+        "BatchExecuteStatement",
         "BatchGetItem",
         "BatchWriteItem",
         "CreateTable",

@@ -37,10 +37,10 @@ __all__ = [
     "EnableTTL",
     "ItemOperation",
     "Operation",
+    "Rekey",
     "RemoveAttribute",
     "RemoveEntity",
     "RenameAttribute",
-    "Rekey",
     "RunPython",
     "TableOperation",
 ]

@@ -113,9 +113,7 @@ class DeclareAttributes(Operation):
 
     def apply(self, state: TableState) -> TableState:
         entity = state.entity(self.entity)
-        attributes = {
-            name: kind for name, kind in {**entity.attributes, **self.attributes}.items() if kind is not None
-        }
+        attributes = {name: kind for name, kind in {**entity.attributes, **self.attributes}.items() if kind is not None}
         return state.with_entity(attrs.evolve(entity, attributes=attributes, stamp=self.stamp or entity.stamp))
 
     def reverse(self, before: TableState) -> Operation:

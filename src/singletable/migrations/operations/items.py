@@ -413,4 +413,3 @@ def _options(operation: _Writing) -> dict[str, Any]:
     if operation.bump is not None:
         options["bump"] = operation.bump
     return options
-

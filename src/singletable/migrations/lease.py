@@ -1,0 +1,191 @@
+"""The lease: one runner at a time on a table, told apart by a counter that moves, never by a clock of another machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from uuid import uuid4
+
+from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError
+from singletable.migrations.clock import Clock
+from singletable.migrations.records import Records
+
+__all__ = ["Lease", "owner_name"]
+
+_NAME = "runner"
+
+
+def owner_name() -> str:
+    """What this process is called in a lease: user, machine, process and a random part."""
+    user = os.environ.get("USER") or os.environ.get("USERNAME") or "someone"
+    return f"{user}@{socket.gethostname()} pid {os.getpid()} {uuid4().hex[:6]}"
+
+
+class Lease:
+    """The right to migrate a table.
+
+    It keeps two runners from working against each other. It fences no write of an item, which must be harmless when it is
+    done twice; it fences checkpoints: each holder has a higher `epoch` than the one before.
+
+    Args:
+        records: Where it is kept.
+        clock: Time.
+        seconds: How long its counter must stand still before another runner may take it.
+        tell: Called with a line about what is waited for.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        clock: Clock,
+        seconds: float = 20.0,
+        tell: Callable[[str], None] = lambda line: None,
+        owner: str | None = None,
+    ) -> None:
+        self._records = records
+        self._clock = clock
+        self._seconds = seconds
+        self._tell = tell
+        self.owner = owner or owner_name()
+        self.epoch = 0
+        self._beat = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.lost: SingletableError | None = None
+
+    def acquire(self) -> None:
+        """Take it.
+
+        Raises:
+            LeaseHeld: Another runner has it, and lives.
+        """
+        record = self._records.Lease
+        held = self._read()
+        if held is None:
+            try:
+                record(name=_NAME, owner=self.owner, epoch=1).create()
+            except AlreadyExists:
+                held = self._read()
+            else:
+                self.epoch, self._beat = 1, 0
+                return
+        assert held is not None
+        if held.owner is not None:
+            self._wait_for(held.owner, held.epoch, held.beat)
+        self._take(held.epoch, held.beat, held.owner)
+
+    def beat(self) -> None:
+        """Show that its holder lives.
+
+        Raises:
+            LeaseLost: Another runner has taken it.
+        """
+        record = self._records.Lease
+        try:
+            record(name=_NAME).update(
+                actions=[record.beat.set(self._beat + 1)],
+                condition=(record.epoch == self.epoch) & (record.owner == self.owner),
+            )
+        except ConditionFailed:
+            raise self._gone() from None
+        except record.DoesNotExist:
+            raise self._gone() from None
+        self._beat += 1
+
+    def keep(self) -> None:
+        """Beat from a thread of its own until `release`; `lost` says if it was taken."""
+        self._thread = threading.Thread(target=self._keep_beating, name="singletable-lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise what the beating thread found."""
+        if self.lost is not None:
+            raise self.lost
+
+    def release(self) -> None:
+        """Give it back. Its epoch stays, so that the next holder's is higher."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        record = self._records.Lease
+        try:
+            record(name=_NAME).update(
+                actions=[record.owner.remove()],
+                condition=(record.epoch == self.epoch) & (record.owner == self.owner),
+            )
+        except (ConditionFailed, record.DoesNotExist):
+            pass  # taken by another, who will give it back
+
+    def break_(self) -> str | None:
+        """Take it from whoever has it, and give it back: `singletable unlock`. Returns who had it."""
+        held = self._read()
+        if held is None or held.owner is None:
+            return None
+        self._take(held.epoch, held.beat, held.owner)
+        self.release()
+        return str(held.owner)
+
+    def _keep_beating(self) -> None:
+        while not self._stop.is_set():
+            self._clock.sleep(self._seconds / 4, self._stop)
+            if self._stop.is_set():
+                return
+            try:
+                self.beat()
+            except LeaseLost as error:
+                self.lost = error
+                return
+            except SingletableError:
+                continue  # the next beat may come through; if none does, another runner takes over
+
+    def _read(self) -> object:
+        record = self._records.Lease
+        try:
+            return record.get(name=_NAME, consistent=True)
+        except record.DoesNotExist:
+            return None
+
+    def _wait_for(self, owner: str, epoch: int, beat: int) -> None:
+        start = self._clock.monotonic()
+        while True:
+            waited = self._clock.monotonic() - start
+            if waited >= self._seconds:
+                return
+            self._tell(f"{owner} was at work here; waiting {self._seconds - waited:.0f} s for a sign of it")
+            self._clock.sleep(min(self._seconds / 10, self._seconds - waited))
+            held = self._read()
+            if held is None or held.owner is None:  # type: ignore[attr-defined]
+                return
+            if (held.epoch, held.beat) != (epoch, beat):  # type: ignore[attr-defined]
+                raise self._held(held.owner)  # type: ignore[attr-defined]
+
+    def _take(self, epoch: int, beat: int, owner: str | None) -> None:
+        record = self._records.Lease
+        same_owner = record.owner.does_not_exist() if owner is None else record.owner == owner
+        try:
+            record(name=_NAME).update(
+                actions=[record.owner.set(self.owner), record.epoch.set(epoch + 1), record.beat.set(0)],
+                condition=(record.epoch == epoch) & (record.beat == beat) & same_owner,
+            )
+        except (ConditionFailed, record.DoesNotExist):
+            held = self._read()
+            if held is not None and held.owner == self.owner:  # type: ignore[attr-defined]
+                pass  # an answer was lost: it is this one's already
+            else:
+                raise self._held(getattr(held, "owner", None) or "another runner") from None
+        self.epoch, self._beat = epoch + 1, 0
+
+    def _held(self, owner: str) -> LeaseHeld:
+        return LeaseHeld(
+            f"{owner} is migrating this table.",
+            remedy="Wait for it. If it is dead and this stays: `singletable unlock`.",
+            owner=owner,
+        )
+
+    def _gone(self) -> LeaseLost:
+        return LeaseLost(
+            "Another runner has taken over the migration of this table.",
+            remedy="This one was silent for too long, and stops. What it wrote is right; `singletable status` shows the rest.",
+        )

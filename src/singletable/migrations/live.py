@@ -1,0 +1,238 @@
+"""The live table: what it is now, and changes of its indexes, time to live and stream, each done once and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from singletable.errors import MigrationConflict, MigrationStopped, TableMissing
+from singletable.migrations.clock import Clock
+from singletable.migrations.state import Index, TableState
+from singletable.requests.connection import TableConnection
+from singletable.requests.sending import send
+from singletable.requests.types import Params
+
+__all__ = ["LiveTable"]
+
+_POLL = 2.0
+_PATIENCE = 60.0
+"""Seconds until an index that was asked for must be seen to be in the making."""
+
+
+class LiveTable:
+    """A table where it is.
+
+    Args:
+        connection: What requests are sent through.
+        clock: Time.
+        tell: Called with a line about what is waited for.
+    """
+
+    def __init__(
+        self, connection: TableConnection, clock: Clock | None = None, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self.connection = connection
+        self.clock = clock or Clock()
+        self._tell = tell or (lambda line: None)
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return str(self.connection.table_name)
+
+    def send(self, operation: str, params: Params) -> dict[str, Any]:
+        """Send one operation; a failed condition raises botocore's ClientError, anything else a `SingletableError`."""
+        return send(self.connection, operation, params)
+
+    def describe(self) -> dict[str, Any] | None:
+        """What DescribeTable says; None where there is no table."""
+        try:
+            table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
+        except TableMissing:
+            return None
+        return table
+
+    def require(self) -> dict[str, Any]:
+        """What DescribeTable says.
+
+        Raises:
+            TableMissing: There is no table.
+        """
+        table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
+        return table
+
+    def check(self, state: TableState) -> None:
+        """Refuse a table that is another than the history says.
+
+        Raises:
+            MigrationConflict: Its keys are others, or an index is missing or another.
+        """
+        table = self.require()
+        names = tuple(each["AttributeName"] for each in table["KeySchema"])
+        if names != state.key_names:
+            raise MigrationConflict(
+                f"{self.name!r} is keyed by {', '.join(names)}; in the history it is {', '.join(state.key_names)}.",
+                remedy="Check --table, --region and the endpoint: this is the history of another table.",
+            )
+        there = _indexes(table)
+        for name, index in state.indexes.items():
+            if name not in there or there[name]["status"] == "DELETING":
+                raise MigrationConflict(
+                    f"The index {name} of {self.name!r} is missing, which the history has created.",
+                    remedy="Somebody deleted it. Create it again, or write a migration with DeleteIndex and `stamp` it.",
+                    index=name,
+                )
+            if there[name]["index"] != index:
+                raise MigrationConflict(
+                    f"The index {name} of {self.name!r} is another than in the history: {there[name]['index']!r}.",
+                    remedy=f"In the history it is {index!r}. Write a migration that says what it is now, and `stamp` it.",
+                    index=name,
+                )
+
+    def create(self, partition: str, sort: str, indexes: tuple[Index, ...]) -> None:
+        """Create the table, unless it is there with these keys."""
+        table = self.describe()
+        if table is None:
+            names = dict.fromkeys([partition, sort, *(name for index in indexes for name in index.names)])
+            params: Params = {
+                "TableName": self.name,
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [_string(name) for name in names],
+                "KeySchema": _schema((partition, sort)),
+            }
+            for local, place in ((False, "GlobalSecondaryIndexes"), (True, "LocalSecondaryIndexes")):
+                mine = [_index_params(index) for index in indexes if index.local is local]
+                if mine:
+                    params[place] = mine
+            self.send("CreateTable", params)
+        self._wait(self._active, "the table")
+        self.check(TableState(partition, sort, "", {each.name: each for each in indexes}))
+
+    def create_index(self, index: Index) -> None:
+        """Create an index, unless it is there, and wait until it is filled."""
+        self._wait(self._quiet, "indexes that are in the making")
+        there = _indexes(self.require())
+        if index.name not in there:
+            table = self.require()
+            names = dict.fromkeys([*(each["AttributeName"] for each in table["KeySchema"]), *index.names])
+            create: Params = _index_params(index)
+            provisioned = table.get("ProvisionedThroughput") or {}
+            if table.get("BillingModeSummary", {}).get("BillingMode") != "PAY_PER_REQUEST" and provisioned.get(
+                "WriteCapacityUnits"
+            ):
+                create["ProvisionedThroughput"] = {
+                    name: provisioned[name] for name in ("ReadCapacityUnits", "WriteCapacityUnits")
+                }
+            self.send(
+                "UpdateTable",
+                {
+                    "TableName": self.name,
+                    "AttributeDefinitions": [_string(name) for name in names],
+                    "GlobalSecondaryIndexUpdates": [{"Create": create}],
+                },
+            )
+            self._wait(lambda: index.name in _indexes(self.require()), f"the index {index.name}", _PATIENCE)
+        self._wait(lambda: _indexes(self.require())[index.name]["status"] == "ACTIVE", f"the index {index.name}")
+        found = _indexes(self.require())[index.name]["index"]
+        if found != index:
+            raise MigrationConflict(
+                f"There is an index {index.name} already, and it is another: {found!r}.",
+                remedy="Choose another name, or delete it with DeleteIndex first.",
+                index=index.name,
+            )
+
+    def delete_index(self, name: str) -> None:
+        """Delete an index, unless it is gone."""
+        self._wait(self._quiet, "indexes that are in the making")
+        if name in _indexes(self.require()):
+            self.send(
+                "UpdateTable",
+                {"TableName": self.name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]},
+            )
+        self._wait(lambda: name not in _indexes(self.require()), f"the index {name} to be gone")
+
+    def ttl(self) -> str | None:
+        """The attribute of the time to live, where it is on or being switched on."""
+        said = self.send("DescribeTimeToLive", {"TableName": self.name})["TimeToLiveDescription"]
+        on = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+        return said.get("AttributeName") if on else None
+
+    def set_ttl(self, name: str, *, on: bool) -> None:
+        """Switch the time to live on or off, unless it is."""
+        current = self.ttl()
+        if current == (name if on else None):
+            return
+        if on and current is not None:
+            raise MigrationConflict(
+                f"The time to live of {self.name!r} is on already, by {current}.",
+                remedy="DynamoDB has one: DisableTTL first, and wait an hour.",
+            )
+        self.send(
+            "UpdateTimeToLive",
+            {"TableName": self.name, "TimeToLiveSpecification": {"Enabled": on, "AttributeName": name}},
+        )
+
+    def set_stream(self, view: str | None) -> None:
+        """Switch the stream on, or off for None, unless it is."""
+        current = self.require().get("StreamSpecification") or {}
+        on = current.get("StreamViewType") if current.get("StreamEnabled") else None
+        if on == view:
+            return
+        specification = {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
+        self.send("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
+        self._wait(self._active, "the table")
+
+    def _active(self) -> bool:
+        table = self.describe()
+        return table is not None and table["TableStatus"] == "ACTIVE"
+
+    def _quiet(self) -> bool:
+        # DynamoDB makes one index at a time.
+        table = self.require()
+        busy = [name for name, each in _indexes(table).items() if each["status"] in ("CREATING", "DELETING")]
+        return table["TableStatus"] == "ACTIVE" and not busy
+
+    def _wait(self, done: Callable[[], bool], what: str, patience: float | None = None) -> None:
+        start = self.clock.monotonic()
+        while not done():
+            waited = self.clock.monotonic() - start
+            if patience is not None and waited > patience:
+                raise MigrationStopped(
+                    f"{what[:1].upper()}{what[1:]} was asked for {waited:.0f} s ago, and is not in the making.",
+                    remedy="Some local servers answer UpdateTable and do nothing; on AWS, look at the table.",
+                )
+            self._tell(f"waiting for {what}")
+            self.clock.sleep(_POLL)
+
+
+def _indexes(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for place, local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True)):
+        for each in table.get(place) or ():
+            names = {key["KeyType"]: key["AttributeName"] for key in each["KeySchema"]}
+            projection = each["Projection"]
+            index = Index(
+                each["IndexName"],
+                names["HASH"],
+                names.get("RANGE"),
+                projection["ProjectionType"],
+                tuple(sorted(projection.get("NonKeyAttributes") or ())),
+                local,
+            )
+            found[each["IndexName"]] = {"index": index, "status": each.get("IndexStatus", "ACTIVE")}
+    return found
+
+
+def _string(name: str) -> Params:
+    return {"AttributeName": name, "AttributeType": "S"}
+
+
+def _schema(names: tuple[str, ...]) -> list[Params]:
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"), strict=False)]
+
+
+def _index_params(index: Index) -> Params:
+    projection: Params = {"ProjectionType": index.projection}
+    if index.included:
+        projection["NonKeyAttributes"] = list(index.included)
+    return {"IndexName": index.name, "KeySchema": _schema(index.names), "Projection": projection}

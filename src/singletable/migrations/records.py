@@ -1,0 +1,129 @@
+"""Records: what a table remembers of its migrations, as entities of the framework's own in that same table.
+
+Their partition keys begin with `SINGLETABLE#`, their discriminators with `singletable:`; scans of the application
+pass over them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+
+from singletable.models import IntegerAttribute, Key, Table
+from singletable.models.attributes import StrictUnicodeAttribute
+from singletable.requests.connection import TableConnection
+from singletable.requests.types import Item
+
+__all__ = ["Records", "key_digest", "key_from_text", "key_to_text"]
+
+
+class Records:
+    """The record classes, bound to one table.
+
+    Args:
+        connection: Where the records are.
+        partition: The stored attribute of that table's partition key.
+        sort: The stored attribute of its sort key.
+        type_name: The stored attribute of the discriminator.
+    """
+
+    def __init__(self, connection: TableConnection, partition: str, sort: str, type_name: str) -> None:
+        # Made anew for each table: PynamoDB binds a class, and a process may migrate several tables.
+        base = _table(partition, sort, type_name, str(connection.table_name))
+        base._table_connection = connection
+        self.table = base
+
+        class Applied(base, discriminator="singletable:migration"):  # type: ignore[misc,valid-type]
+            """One migration: whether it is applied, and how far it is.
+
+            `status` is `running`, `applied` or `rolling-back`; `step` the number of the step that is next; `digest`
+            that of the script; `segments` into how many the table is cut; `counts` what was done, as JSON.
+            """
+
+            name = UnicodeAttribute()
+            status = UnicodeAttribute()
+            digest = UnicodeAttribute()
+            step = IntegerAttribute(default_for_new=0)
+            segments = IntegerAttribute(default_for_new=0)
+            counts = UnicodeAttribute(default_for_new="{}")
+            owner = UnicodeAttribute(null=True)
+            started_at = UTCDateTimeAttribute(attr_name="startedAt", null=True)
+            finished_at = UTCDateTimeAttribute(attr_name="finishedAt", null=True)
+
+            key = Key(pk="SINGLETABLE#MIGRATIONS", sk="{name}")
+
+        class Segment(base, discriminator="singletable:segment"):  # type: ignore[misc,valid-type]
+            """The checkpoint of one segment of one pass.
+
+            `position` is the key behind which the scan goes on, as JSON; `epoch` that of the lease under which the
+            segment was last taken up: a runner with a lower one may not write here.
+            """
+
+            migration = UnicodeAttribute()
+            step = IntegerAttribute()
+            number = IntegerAttribute()
+            epoch = IntegerAttribute(default_for_new=0)
+            state = UnicodeAttribute(default_for_new="open")
+            position = UnicodeAttribute(null=True)
+            counts = UnicodeAttribute(default_for_new="{}")
+
+            key = Key(pk="SINGLETABLE#SEGMENTS#{migration}", sk="{step:04d}#{number:06d}")
+
+        class Lease(base, discriminator="singletable:lease"):  # type: ignore[misc,valid-type]
+            """Who may migrate: `beat` counts up while its owner lives, `epoch` with each owner."""
+
+            name = UnicodeAttribute()
+            owner = UnicodeAttribute(null=True)
+            epoch = IntegerAttribute(default_for_new=0)
+            beat = IntegerAttribute(default_for_new=0)
+
+            key = Key(pk="SINGLETABLE#LEASE", sk="{name}")
+
+        class Quarantined(base, discriminator="singletable:quarantine"):  # type: ignore[misc,valid-type]
+            """An item that a pass could not change: its key as JSON, and why."""
+
+            migration = UnicodeAttribute()
+            step = IntegerAttribute()
+            digest = UnicodeAttribute()
+            item_key = StrictUnicodeAttribute(attr_name="itemKey")
+            reason = UnicodeAttribute()
+
+            key = Key(pk="SINGLETABLE#QUARANTINE#{migration}", sk="{step:04d}#{digest}")
+
+        self.Applied = Applied
+        self.Segment = Segment
+        self.Lease = Lease
+        self.Quarantined = Quarantined
+
+
+def _table(partition: str, sort: str, type_name: str, name: str) -> Any:
+    from pynamodb.attributes import DiscriminatorAttribute
+
+    class MigrationRecords(Table):
+        class Meta:
+            table_name = name
+
+        pk = UnicodeAttribute(hash_key=True, attr_name=partition)
+        sk = UnicodeAttribute(range_key=True, attr_name=sort)
+        entity_type = DiscriminatorAttribute(attr_name=type_name)
+
+    return MigrationRecords
+
+
+def key_to_text(key: Item | None) -> str | None:
+    """A primary key as JSON; None for none."""
+    return None if key is None else json.dumps(key, sort_keys=True, ensure_ascii=False)
+
+
+def key_from_text(text: str | None) -> Item | None:
+    """A primary key from JSON."""
+    return None if text is None else json.loads(text)
+
+
+def key_digest(key: Mapping[str, Any]) -> str:
+    """A short text that stands for a key."""
+    return sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

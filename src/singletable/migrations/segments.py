@@ -1,0 +1,298 @@
+"""Segments: the parts of a parallel scan, each worked through in slices that end with a checkpoint.
+
+A slice is plain data in and out, so that any executor, on any machine, can run it. Conditions make its writes
+harmless when they are done twice; only its checkpoints are fenced.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from singletable.errors import ConditionFailed, EndpointUnreachable, LeaseLost, NoResponse, RequestFailed, Throttled
+from singletable.migrations.live import LiveTable
+from singletable.migrations.passes import Pass
+from singletable.migrations.records import Records, key_digest, key_from_text, key_to_text
+from singletable.migrations.throttle import Throttle
+from singletable.migrations.writes import ItemWriter
+from singletable.models.layout import OWN_TYPES
+from singletable.requests.expressions import Placeholders
+from singletable.requests.retries import pause
+from singletable.requests.types import Item, Params
+
+__all__ = ["SegmentWorker", "Slice", "SliceResult", "pages_of", "type_filter"]
+
+_MOST_OPERANDS = 100
+"""Operands of one IN (Developer Guide, "Comparison operator and function reference")."""
+
+_PATIENCE = 8
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+
+
+@attrs.frozen
+class Slice:
+    """A piece of work: some pages of one segment.
+
+    Args:
+        migration: The migration's name.
+        step: The number of the pass within it.
+        segment: The segment, from 0.
+        segments: Into how many the table is cut.
+        epoch: The epoch of the lease under which it is done.
+        pages: How many pages at most.
+        page_size: How many items DynamoDB looks at for a page.
+    """
+
+    migration: str
+    step: int
+    segment: int
+    segments: int
+    epoch: int
+    pages: int
+    page_size: int
+
+
+@attrs.frozen
+class SliceResult:
+    """What became of a slice.
+
+    Args:
+        segment: The segment.
+        done: Whether the segment is at its end.
+        counts: What was done in the segment so far, with what slices before this one did.
+        throttled: The table or the index that throttled, where one did.
+        consumed: Capacity units consumed by this slice, by `read` and `write`.
+    """
+
+    segment: int
+    done: bool
+    counts: dict[str, int]
+    throttled: str | None = None
+    consumed: dict[str, float] = attrs.field(factory=dict)
+
+
+class SegmentWorker:
+    """Works through slices.
+
+    Args:
+        table: The table.
+        records: Where checkpoints are.
+        work: The pass.
+        throttle: How fast.
+        statements: Whether to write up to 25 items in one request.
+    """
+
+    def __init__(
+        self, table: LiveTable, records: Records, work: Pass, throttle: Throttle, *, statements: bool = False
+    ) -> None:
+        self._table = table
+        self._records = records
+        self._work = work
+        self._throttle = throttle
+        self._statements = statements
+
+    def run(self, task: Slice) -> SliceResult:
+        """Do a slice, a checkpoint behind each page.
+
+        Raises:
+            LeaseLost: A runner with a later lease has taken the segment.
+            SingletableError: What stands in the way; the checkpoints say how far it came.
+        """
+        before = dict(self._throttle.throttled)
+        consumed = dict(self._throttle.consumed)
+        checkpoint = self._claim(task)
+        counts = Counter(json.loads(checkpoint.counts))
+        writer = self._writer(task)
+        throttled: str | None = None
+        for _ in range(task.pages):
+            if checkpoint.state == "done":
+                break
+            try:
+                page = self._page(task, key_from_text(checkpoint.position))
+            except Throttled as error:
+                throttled = error.index or "table"
+                break
+            counts["scanned"] += page.get("ScannedCount", len(page["Items"]))
+            mine = self._sort_out(page["Items"], counts)
+            # The checkpoint is written when every write of the page is answered, and not before.
+            counts += writer.write(mine)
+            self._checkpoint(checkpoint, task, page.get("LastEvaluatedKey"), counts)
+        new = {name: count for name, count in self._throttle.throttled.items() if count > before.get(name, 0)}
+        return SliceResult(
+            task.segment,
+            checkpoint.state == "done",
+            dict(counts),
+            throttled or next(iter(new), None),
+            {kind: units - consumed[kind] for kind, units in self._throttle.consumed.items()},
+        )
+
+    def redrive(self, migration: str, step: int) -> Counter[str]:
+        """Try again what is quarantined; what goes well leaves the quarantine."""
+        counts: Counter[str] = Counter()
+        for record in self._records.Quarantined.query(migration=migration).all():
+            if record.step != step:
+                continue
+            key = key_from_text(record.item_key)
+            answer = self._table.send("GetItem", {"TableName": self._table.name, "Key": key, "ConsistentRead": True})
+            failed: list[str] = []
+            writer = ItemWriter(self._table, self._work, self._throttle, lambda _, reason: failed.append(reason))  # noqa: B023
+            if answer.get("Item"):
+                counts += writer.write([answer["Item"]])
+            else:
+                counts["gone"] += 1
+            if failed:
+                self._set_aside(migration, step, key or {}, failed[0])
+            else:
+                record.delete()
+        return counts
+
+    def _writer(self, task: Slice) -> ItemWriter:
+        return ItemWriter(
+            self._table,
+            self._work,
+            self._throttle,
+            lambda key, reason: self._set_aside(task.migration, task.step, key, reason),
+            statements=self._statements,
+        )
+
+    def _set_aside(self, migration: str, step: int, key: Item, reason: str) -> None:
+        text = key_to_text(key) or ""
+        record = self._records.Quarantined
+        _insist(
+            lambda: record(migration=migration, step=step, digest=key_digest(key), item_key=text, reason=reason).save()
+        )
+
+    def _sort_out(self, items: Iterable[Item], counts: Counter[str]) -> list[Item]:
+        mine = []
+        for item in items:
+            says = self._work.type_of(item)
+            if says in self._work.entities:
+                mine.append(item)
+            elif says not in self._work.known and not (says or "").startswith(OWN_TYPES):
+                counts["unknown"] += 1
+        return mine
+
+    def _page(self, task: Slice, start: Item | None) -> dict[str, Any]:
+        params = scan_params(self._table.name, self._work, task.segment, task.segments, task.page_size)
+        if start:
+            params["ExclusiveStartKey"] = start
+        return patient_scan(self._table, params, self._throttle)
+
+    # --- checkpoints ----------------------------------------------------------------
+
+    def _claim(self, task: Slice) -> Any:
+        """The segment's checkpoint, marked with this lease's epoch."""
+        record = self._records.Segment
+        name = {"migration": task.migration, "step": task.step, "number": task.segment}
+        try:
+            found = record.get(**name, consistent=True)
+        except record.DoesNotExist:
+            found = record(**name)
+            _insist(lambda: found.save())
+        if found.epoch > task.epoch:
+            raise _overtaken()
+        if found.epoch < task.epoch:
+            self._fenced(found, [record.epoch.set(task.epoch)], record.epoch <= task.epoch)
+        return found
+
+    def _checkpoint(self, checkpoint: Any, task: Slice, last: Item | None, counts: Counter[str]) -> None:
+        record = self._records.Segment
+        text = json.dumps(dict(counts), sort_keys=True)
+        position = record.position.remove() if last is None else record.position.set(key_to_text(last))
+        actions = [record.state.set("open" if last else "done"), record.counts.set(text), position]
+        self._fenced(checkpoint, actions, record.epoch == task.epoch)
+
+    def _fenced(self, checkpoint: Any, actions: list[Any], condition: Any) -> None:
+        try:
+            _insist(lambda: checkpoint.update(actions=actions, condition=condition))
+        except ConditionFailed:
+            raise _overtaken() from None
+        except type(checkpoint).DoesNotExist:
+            raise _overtaken() from None
+
+
+def scan_params(table: str, work: Pass, segment: int, segments: int, page_size: int) -> Params:
+    """The request for a page of a segment: items of the pass, and items that nobody knows."""
+    placeholders = Placeholders()
+    params: Params = {
+        "TableName": table,
+        "Limit": page_size,
+        "FilterExpression": type_filter(placeholders, work),
+        "ReturnConsumedCapacity": "INDEXES",
+    }
+    if segments > 1:
+        params |= {"Segment": segment, "TotalSegments": segments}
+    return params | placeholders.arguments()
+
+
+def type_filter(placeholders: Placeholders, work: Pass) -> str:
+    """A filter that leaves out the items of other known entities, and the framework's own."""
+    name = placeholders.name(work.type_name)
+    own = f"NOT begins_with({name}, {placeholders.value({'S': OWN_TYPES})})"
+    others = sorted(work.known - set(work.entities))
+    parts = [own]
+    for start in range(0, len(others), _MOST_OPERANDS):
+        values = [placeholders.value({"S": each}) for each in others[start : start + _MOST_OPERANDS]]
+        parts.append(f"NOT {name} IN ({', '.join(values)})")
+    return " AND ".join(parts)
+
+
+def pages_of(table: LiveTable, params: Params, throttle: Throttle) -> Iterable[list[Item]]:
+    """The pages of a scan, to its end, read patiently."""
+    start: Item | None = None
+    while True:
+        more = {"ExclusiveStartKey": start} if start else {}
+        answer = patient_scan(table, {**params, **more}, throttle)
+        yield answer.get("Items", [])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
+
+
+def patient_scan(table: LiveTable, params: Params, throttle: Throttle) -> dict[str, Any]:
+    """One page of a scan, through throttling and faults that pass."""
+    for attempt in range(_PATIENCE):
+        throttle.wait("read")
+        try:
+            answer = table.send("Scan", {**params, "ReturnConsumedCapacity": "INDEXES"})
+        except (Throttled, NoResponse, EndpointUnreachable, RequestFailed) as error:
+            if attempt == _PATIENCE - 1 or not is_passing(error):
+                raise
+            if isinstance(error, Throttled):
+                throttle.cut(error.index)
+            pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
+        else:
+            throttle.spend(answer, "read")
+            return answer
+    raise AssertionError("the last attempt returns or raises")
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether a fault may be over by the next attempt."""
+    if isinstance(error, (Throttled, NoResponse, EndpointUnreachable)):
+        return True
+    return getattr(error, "code", None) in ("InternalServerError", "ServiceUnavailable", "500", "503")
+
+
+def _insist(send: Any) -> None:
+    """Write a record, through throttling: the work waits for it."""
+    for attempt in range(_PATIENCE):
+        try:
+            send()
+        except (Throttled, NoResponse):
+            if attempt == _PATIENCE - 1:
+                raise
+            pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
+        else:
+            return
+
+
+def _overtaken() -> LeaseLost:
+    return LeaseLost(
+        "Another runner has taken over this segment.",
+        remedy="This one was silent for too long, and stops. What it wrote is right; `singletable status` shows the rest.",
+    )

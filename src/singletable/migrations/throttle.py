@@ -1,0 +1,143 @@
+"""The throttle: how fast capacity may be consumed, of the table and of each index, for reads and for writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from singletable.migrations.clock import Clock
+
+__all__ = ["Throttle"]
+
+_RAMP_START = 1000.0
+"""Units per second with which an on-demand table is begun where no rate is given."""
+
+_RAMP_DOUBLES = 1800.0
+"""Seconds in which the rate on an on-demand table may double. DynamoDB takes at once twice the highest traffic of
+the past, and wants 30 minutes for more (Developer Guide, "On-demand capacity mode")."""
+
+_RECOVERS = 30.0
+"""Seconds in which a rate that was cut after throttling comes back to the full one."""
+
+_BURST = 1.0
+"""Seconds of unused capacity that may be made up for."""
+
+_LEAST = 0.02
+
+
+@attrs.define
+class _Bucket:
+    level: float
+    at: float
+
+
+class Throttle:
+    """Keeps what is consumed below a rate, and slows down by itself where DynamoDB throttles.
+
+    What is consumed is what DynamoDB reports with each answer. An answer may take a bucket below zero; the next request
+    waits until it is full again.
+
+    Args:
+        clock: Time.
+        rate: Units per second for each of: the table's reads, its writes, each index's writes. None for no limit but
+            the ramp of an on-demand table.
+        rates: Units per second of certain ones, such as a share of what is provisioned: `{("GSI1", "write"): 50.0}`.
+        ramp: Whether to begin slowly, as an on-demand table wants it.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        rate: float | None = None,
+        rates: Mapping[tuple[str, str], float] | None = None,
+        *,
+        ramp: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._rates = dict(rates or {})
+        self._ramp = ramp
+        self._start = clock.monotonic()
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._lock = threading.Lock()
+        self._factor = 1.0
+        self._cut_at = self._start
+        self.throttled: dict[str, int] = {}
+        self.consumed: dict[str, float] = {"read": 0.0, "write": 0.0}
+
+    @property
+    def factor(self) -> float:
+        """The part of the full rate that is used now: less than 1 after throttling, and growing back."""
+        since = self._clock.monotonic() - self._cut_at
+        return min(1.0, self._factor + (1.0 - self._factor) * since / _RECOVERS)
+
+    def limit(self, resource: str, kind: str) -> float | None:
+        """Units per second of one resource now; None for no limit."""
+        rate = self._rates.get((resource, kind), self._rate)
+        if rate is None and self._ramp:
+            rate = _RAMP_START * 2.0 ** ((self._clock.monotonic() - self._start) / _RAMP_DOUBLES)
+        if rate is None:
+            return None if self.factor >= 1.0 else _RAMP_START * self.factor
+        return rate * self.factor
+
+    def wait(self, kind: str) -> float:
+        """Wait until a request of a kind may be sent. Returns how long it waited, in seconds."""
+        waited = 0.0
+        while True:
+            with self._lock:
+                pause = max(
+                    (self._pause(key) for key in self._buckets if key[1] == kind),
+                    default=0.0,
+                )
+            if pause <= 0:
+                return waited
+            # In small steps: another thread's answers may change how long it takes.
+            pause = min(pause, 1.0)
+            self._clock.sleep(pause)
+            waited += pause
+
+    def spend(self, answer: Mapping[str, Any], kind: str) -> None:
+        """Take what an answer says was consumed."""
+        consumed = answer.get("ConsumedCapacity") or []
+        with self._lock:
+            for each in [consumed] if isinstance(consumed, Mapping) else consumed:
+                self.consumed[kind] += each.get("CapacityUnits") or 0.0
+                table = each.get("Table", {}).get("CapacityUnits", each.get("CapacityUnits") or 0.0)
+                self._take(("table", kind), table)
+                for name, index in (each.get("GlobalSecondaryIndexes") or {}).items():
+                    self._take((name, kind), index.get("CapacityUnits") or 0.0)
+
+    def cut(self, resource: str | None) -> None:
+        """Slow down: DynamoDB has throttled the table, or an index."""
+        with self._lock:
+            name = resource or "table"
+            self.throttled[name] = self.throttled.get(name, 0) + 1
+            self._factor = max(_LEAST, self.factor / 2)
+            self._cut_at = self._clock.monotonic()
+
+    def _take(self, key: tuple[str, str], units: float) -> None:
+        bucket = self._fill(key)
+        bucket.level -= units
+
+    def _pause(self, key: tuple[str, str]) -> float:
+        limit = self.limit(*key)
+        if limit is None:
+            return 0.0
+        bucket = self._fill(key)
+        return max(0.0, -bucket.level / limit)
+
+    def _fill(self, key: tuple[str, str]) -> _Bucket:
+        now = self._clock.monotonic()
+        limit = self.limit(*key)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = _Bucket(0.0 if limit is None else limit * _BURST, now)
+        elif limit is None:
+            bucket.level, bucket.at = 0.0, now
+        else:
+            bucket.level = min(limit * _BURST, bucket.level + (now - bucket.at) * limit)
+            bucket.at = now
+        return bucket

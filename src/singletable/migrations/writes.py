@@ -1,0 +1,328 @@
+"""The one write: an item changed only while it is what the change was worked out from, and never brought back to life.
+
+A change whose condition fails is worked out anew from the item that stood in the way, a bounded number of times; where
+nothing is left to do, an earlier attempt or another writer has done it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from singletable.errors import NoResponse, RequestFailed, Throttled
+from singletable.migrations.live import LiveTable
+from singletable.migrations.passes import ItemChange, Pass
+from singletable.migrations.sources import Unfit
+from singletable.migrations.throttle import Throttle
+from singletable.requests.expressions import Placeholders
+from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.sending import cancellation_reasons, error_code, standing_item
+from singletable.requests.types import Item, Params
+
+__all__ = ["STATEMENTS", "ItemWriter", "WriteMode", "knows_statements", "statement_params", "update_params"]
+
+WriteMode = Literal["auto", "single", "statements"]
+"""How items are written: one UpdateItem each, or up to 25 PartiQL statements a request; `auto` for what there is."""
+
+STATEMENTS = 25
+"""Statements of one BatchExecuteStatement (API Reference)."""
+
+_PATIENCE = 10
+"""How often a request is sent that is throttled, or stays without an answer."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+
+_AGAIN = {
+    "InternalServerError",
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "ThrottlingError",
+    "TransactionConflict",
+}
+"""DynamoDB's codes for a statement that may be sent again (API Reference, "BatchStatementError")."""
+
+
+class ItemWriter:
+    """Does a pass's changes.
+
+    Args:
+        table: Where.
+        work: The pass.
+        throttle: How fast.
+        quarantine: Called with the key of an item that cannot be changed, and the reason.
+        statements: Whether to send up to 25 changes in one request.
+    """
+
+    def __init__(
+        self,
+        table: LiveTable,
+        work: Pass,
+        throttle: Throttle,
+        quarantine: Callable[[Item, str], None],
+        *,
+        statements: bool = False,
+    ) -> None:
+        self._table = table
+        self._work = work
+        self._throttle = throttle
+        self._quarantine = quarantine
+        self._statements = statements
+
+    def write(self, items: Iterable[Item]) -> Counter[str]:
+        """Bring items to what the pass wants, and count what became of them.
+
+        Counted are `written`, `already` (nothing to do), `gone`, `quarantined` and `conflicts` (changes worked out anew).
+        """
+        counts: Counter[str] = Counter()
+        changes: list[ItemChange] = []
+        for item in items:
+            change = self._change(item, counts)
+            if change is not None:
+                changes.append(change)
+        if self._statements:
+            together = [each for each in changes if can_be_stated(each)]
+            self._write_together(together, counts)
+            changes = [each for each in changes if not can_be_stated(each)]
+        for change in changes:
+            self._write_one(change, counts)
+        return counts
+
+    def _change(self, item: Item, counts: Counter[str]) -> ItemChange | None:
+        try:
+            change = self._work.change(item)
+        except Unfit as unfit:
+            self._set_aside(item, unfit.reason, counts)
+            return None
+        if change is None:
+            counts["already"] += 1
+        return change
+
+    def _set_aside(self, item: Item, reason: str, counts: Counter[str]) -> None:
+        self._quarantine({name: item[name] for name in self._work.key_names}, reason)
+        counts["quarantined"] += 1
+
+    # --- one at a time --------------------------------------------------------------
+
+    def _write_one(self, change: ItemChange, counts: Counter[str]) -> None:
+        current: ItemChange | None = change
+        for attempt in range(ATTEMPTS):
+            assert current is not None
+            try:
+                self._send(current)
+            except ClientError as error:
+                pause(attempt)
+                current = self._again(current, error, counts)
+                if current is None:
+                    return
+            except RequestFailed as error:
+                if error.code != "ValidationException":
+                    raise
+                self._set_aside(change.item, "DynamoDB refuses the change as invalid", counts)
+                return
+            else:
+                counts["written"] += 1
+                return
+        self._set_aside(change.item, f"it was changed by others {ATTEMPTS} times while it was to be written", counts)
+
+    def _send(self, change: ItemChange) -> None:
+        if change.moves:
+            self._patiently("TransactWriteItems", lambda: move_params(self._table.name, change))
+        else:
+            self._patiently("UpdateItem", lambda: update_params(self._table.name, change))
+
+    def _patiently(self, operation: str, make: Callable[[], Params]) -> dict[str, Any]:
+        for attempt in range(_PATIENCE):
+            self._throttle.wait("write")
+            # Made anew each time: what is sent is changed on the way.
+            params = {**make(), "ReturnConsumedCapacity": "INDEXES"}
+            try:
+                answer = self._table.send(operation, params)
+            except Throttled as error:
+                self._throttle.cut(error.index)
+                if attempt == _PATIENCE - 1:
+                    raise
+            except NoResponse:
+                # Done or not: the next attempt finds out by its condition.
+                if attempt == _PATIENCE - 1:
+                    raise
+            else:
+                self._throttle.spend(answer, "write")
+                return answer
+            pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _again(self, change: ItemChange, error: ClientError, counts: Counter[str]) -> ItemChange | None:
+        """What is still to be done after a condition failed."""
+        code = error_code(error)
+        if code == "TransactionConflictException":
+            return change
+        if code == "TransactionCanceledException":
+            put, delete = ([each.get("Code") for each in cancellation_reasons(error)] + [None, None])[:2]
+            if put not in ("ConditionalCheckFailed",) and delete not in ("ConditionalCheckFailed",):
+                return change  # another transaction was on one of the two
+            current = self._read(change.key)
+            if put == "ConditionalCheckFailed" and current is not None:
+                self._set_aside(change.item, "another item has the key that it would get", counts)
+                return None
+        else:
+            current = standing_item(error) or self._read(change.key)
+        return self._anew(current, counts)
+
+    def _anew(self, current: Item | None, counts: Counter[str]) -> ItemChange | None:
+        if current is None:
+            counts["gone"] += 1
+            return None
+        counts["conflicts"] += 1
+        return self._change(current, counts)
+
+    def _read(self, key: Item) -> Item | None:
+        answer = self._table.send("GetItem", {"TableName": self._table.name, "Key": key, "ConsistentRead": True})
+        return answer.get("Item") or None
+
+    # --- many in one request --------------------------------------------------------
+
+    def _write_together(self, changes: Sequence[ItemChange], counts: Counter[str]) -> None:
+        pending = list(changes)
+        for attempt in range(ATTEMPTS):
+            left: list[ItemChange] = []
+            again = False
+            for start in range(0, len(pending), STATEMENTS):
+                chunk = pending[start : start + STATEMENTS]
+                for change, result in zip(chunk, self._answers(chunk), strict=True):
+                    error = result.get("Error")
+                    if error is None:
+                        counts["written"] += 1
+                    elif error["Code"] == "ConditionalCheckFailed":
+                        more = self._anew(error.get("Item") or self._read(change.key), counts)
+                        left += [more] if more else []
+                    elif error["Code"] in _AGAIN:
+                        again = True
+                        if error["Code"] in ("ThrottlingError", "ProvisionedThroughputExceeded"):
+                            self._throttle.cut(None)
+                        left.append(change)
+                    else:
+                        # One by one, the same fault has an error of its own.
+                        self._write_one(change, counts)
+            if not left:
+                return
+            pending = left
+            if again:
+                pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
+        for change in pending:
+            self._write_one(change, counts)
+
+    def _answers(self, chunk: Sequence[ItemChange]) -> list[dict[str, Any]]:
+        answer = self._patiently(
+            "BatchExecuteStatement",
+            lambda: {"Statements": [statement_params(self._table.name, each) for each in chunk]},
+        )
+        answers: list[dict[str, Any]] = answer["Responses"]
+        return answers
+
+
+def update_params(table: str, change: ItemChange) -> Params:
+    """UpdateItem for a change: what is derived, while the item exists and is what was read."""
+    placeholders = Placeholders()
+    sets = [f"{placeholders.name(name)} = {placeholders.value(value)}" for name, value in change.sets.items()]
+    removes = [placeholders.name(name) for name in change.removes]
+    expression = " ".join([f"SET {', '.join(sets)}"] * bool(sets) + [f"REMOVE {', '.join(removes)}"] * bool(removes))
+    conditions = [f"attribute_exists({placeholders.name(change.key_names[0])})", *_pins(placeholders, change)]
+    return {
+        "TableName": table,
+        "Key": change.key,
+        "UpdateExpression": expression,
+        "ConditionExpression": " AND ".join(conditions),
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        **placeholders.arguments(),
+    }
+
+
+def move_params(table: str, change: ItemChange) -> Params:
+    """TransactWriteItems for a change of key: put while the new key is free, delete while the item is what was read."""
+    put, delete = Placeholders(), Placeholders()
+    free = f"attribute_not_exists({put.name(change.key_names[0])})"
+    conditions = [f"attribute_exists({delete.name(change.key_names[0])})", *_pins(delete, change)]
+    return {
+        "TransactItems": [
+            {"Put": {"TableName": table, "Item": change.image, "ConditionExpression": free, **put.arguments()}},
+            {
+                "Delete": {
+                    "TableName": table,
+                    "Key": change.key,
+                    "ConditionExpression": " AND ".join(conditions),
+                    **delete.arguments(),
+                }
+            },
+        ]
+    }
+
+
+def _pins(placeholders: Placeholders, change: ItemChange) -> list[str]:
+    return [_still(placeholders, name, change.item.get(name)) for name in sorted(change.pins)]
+
+
+def _still(placeholders: Placeholders, name: str, value: dict[str, Any] | None) -> str:
+    place = placeholders.name(name)
+    if value is None:
+        return f"attribute_not_exists({place})"
+    return f"{place} = {placeholders.value(value)}"
+
+
+def can_be_stated(change: ItemChange) -> bool:
+    """Whether a change can be a PartiQL statement: a move is a transaction, and NULL is compared otherwise there."""
+    return not change.moves and not any("NULL" in change.item.get(name, {}) for name in change.pins)
+
+
+def statement_params(table: str, change: ItemChange) -> Params:
+    """The same update as one PartiQL statement; PartiQL's UPDATE makes no item, so that existence needs no condition."""
+    text, parameters = [f"UPDATE {_quoted(table)}"], []
+    for name, value in change.sets.items():
+        text.append(f"SET {_quoted(name)} = ?")
+        parameters.append(value)
+    text += [f"REMOVE {_quoted(name)}" for name in change.removes]
+    conditions = []
+    for name in (*change.key_names, *sorted(change.pins)):
+        value = change.item.get(name)
+        if value is None:
+            conditions.append(f"{_quoted(name)} IS MISSING")
+        else:
+            conditions.append(f"{_quoted(name)} = ?")
+            parameters.append(value)
+    text.append("WHERE " + " AND ".join(conditions))
+    return {
+        "Statement": " ".join(text),
+        "Parameters": parameters,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def knows_statements(table: LiveTable, key: Item, name: str) -> bool:
+    """Whether the server does what this writer needs of PartiQL: a statement whose condition is false must fail.
+
+    moto 5.2 answers such a statement as if it had been done; dynalite has none at all.
+
+    Args:
+        table: The table.
+        key: The key of an item that is there.
+        name: An attribute that it does not have.
+    """
+    where = " AND ".join(f"{_quoted(each)} = ?" for each in key)
+    statement = {
+        "Statement": f"UPDATE {_quoted(table.name)} SET {_quoted(name)} = ? WHERE {where} AND {_quoted(name)} = ?",
+        "Parameters": [{"S": "probe"}, *key.values(), {"S": "a value that it does not have"}],
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    try:
+        answer = table.send("BatchExecuteStatement", {"Statements": [statement]})
+    except (ClientError, RequestFailed):
+        return False
+    responses = answer.get("Responses") or [{}]
+    error = responses[0].get("Error") or {}
+    return error.get("Code") == "ConditionalCheckFailed" and bool(error.get("Item"))
