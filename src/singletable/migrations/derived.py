@@ -115,7 +115,7 @@ class KeyText(Derived):
         **fields: Source,
     ) -> None:
         conditions = {name: (each,) if isinstance(each, str) else tuple(each) for name, each in (when or {}).items()}
-        self.__attrs_init__(stored_name, template, fields, conditions, raw, sort)  # type: ignore[attr-defined]
+        self.__attrs_init__(stored_name, template, fields, conditions, raw, sort)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         options = {name: getattr(self, name) for name in ("when", "raw", "sort") if getattr(self, name)}
@@ -158,6 +158,10 @@ class KeyText(Derived):
         return f"{self.stored_name} = {self.template}"
 
 
+def _moment(after: str | Source) -> Source:
+    return DateTime(after) if isinstance(after, str) else after
+
+
 @attrs.frozen
 class Expires(Derived):
     """When an item expires, in epoch seconds: some days after a point in time that it holds.
@@ -170,7 +174,7 @@ class Expires(Derived):
         expire_past: Whether items whose time has come may be given it; DynamoDB deletes them within two days.
     """
 
-    after: Source = attrs.field(converter=lambda after: DateTime(after) if isinstance(after, str) else after)
+    after: Source = attrs.field(converter=_moment)
     days: float = attrs.field(kw_only=True)
     expire_past: bool = attrs.field(default=False, kw_only=True)
 

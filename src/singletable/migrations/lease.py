@@ -1,4 +1,4 @@
-"""The lease: one runner at a time on a table, told apart by a counter that moves, never by a clock of another machine."""
+"""The lease: one runner at a time on a table, told apart by a counter that moves, never by another machine's clock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 from uuid import uuid4
 
 from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError
@@ -26,8 +28,8 @@ def owner_name() -> str:
 class Lease:
     """The right to migrate a table.
 
-    It keeps two runners from working against each other. It fences no write of an item, which must be harmless when it is
-    done twice; it fences checkpoints: each holder has a higher `epoch` than the one before.
+    It keeps two runners from working against each other. It fences no write of an item, which must be harmless when
+    it is done twice; it fences checkpoints: each holder has a higher `epoch` than the one before.
 
     Args:
         records: Where it is kept.
@@ -110,13 +112,12 @@ class Lease:
         if self._thread is not None:
             self._thread.join()
         record = self._records.Lease
-        try:
+        # Where another has taken it, that one will give it back.
+        with suppress(ConditionFailed, record.DoesNotExist):
             record(name=_NAME).update(
                 actions=[record.owner.remove()],
                 condition=(record.epoch == self.epoch) & (record.owner == self.owner),
             )
-        except (ConditionFailed, record.DoesNotExist):
-            pass  # taken by another, who will give it back
 
     def break_(self) -> str | None:
         """Take it from whoever has it, and give it back: `singletable unlock`. Returns who had it."""
@@ -140,7 +141,7 @@ class Lease:
             except SingletableError:
                 continue  # the next beat may come through; if none does, another runner takes over
 
-    def _read(self) -> object:
+    def _read(self) -> Any:
         record = self._records.Lease
         try:
             return record.get(name=_NAME, consistent=True)
@@ -156,10 +157,10 @@ class Lease:
             self._tell(f"{owner} was at work here; waiting {self._seconds - waited:.0f} s for a sign of it")
             self._clock.sleep(min(self._seconds / 10, self._seconds - waited))
             held = self._read()
-            if held is None or held.owner is None:  # type: ignore[attr-defined]
+            if held is None or held.owner is None:
                 return
-            if (held.epoch, held.beat) != (epoch, beat):  # type: ignore[attr-defined]
-                raise self._held(held.owner)  # type: ignore[attr-defined]
+            if (held.epoch, held.beat) != (epoch, beat):
+                raise self._held(held.owner)
 
     def _take(self, epoch: int, beat: int, owner: str | None) -> None:
         record = self._records.Lease
@@ -171,7 +172,7 @@ class Lease:
             )
         except (ConditionFailed, record.DoesNotExist):
             held = self._read()
-            if held is not None and held.owner == self.owner:  # type: ignore[attr-defined]
+            if held is not None and held.owner == self.owner:
                 pass  # an answer was lost: it is this one's already
             else:
                 raise self._held(getattr(held, "owner", None) or "another runner") from None
@@ -187,5 +188,5 @@ class Lease:
     def _gone(self) -> LeaseLost:
         return LeaseLost(
             "Another runner has taken over the migration of this table.",
-            remedy="This one was silent for too long, and stops. What it wrote is right; `singletable status` shows the rest.",
+            remedy="This one was silent for too long, and stops. What it wrote is right: `singletable status`.",
         )

@@ -1,4 +1,4 @@
-"""The live table: what it is now, and changes of its indexes, time to live and stream, each done once and waited for."""
+"""The live table: what it is now, and changes of its indexes, time to live and stream, done once and waited for."""
 
 from __future__ import annotations
 
@@ -79,13 +79,13 @@ class LiveTable:
             if name not in there or there[name]["status"] == "DELETING":
                 raise MigrationConflict(
                     f"The index {name} of {self.name!r} is missing, which the history has created.",
-                    remedy="Somebody deleted it. Create it again, or write a migration with DeleteIndex and `stamp` it.",
+                    remedy="Somebody deleted it. Create it again, or `stamp` a migration with DeleteIndex.",
                     index=name,
                 )
             if there[name]["index"] != index:
                 raise MigrationConflict(
                     f"The index {name} of {self.name!r} is another than in the history: {there[name]['index']!r}.",
-                    remedy=f"In the history it is {index!r}. Write a migration that says what it is now, and `stamp` it.",
+                    remedy=f"In the history it is {index!r}. `stamp` a migration that says what it is now.",
                     index=name,
                 )
 

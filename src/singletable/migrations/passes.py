@@ -11,8 +11,9 @@ from singletable.migrations.operations import ItemOperation, Operation, TableOpe
 from singletable.migrations.operations.base import Change
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
+from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
-from singletable.requests.values import ITEM_BYTES, check_value, item_size, same_value
+from singletable.requests.values import ITEM_BYTES, check_value, same_value
 
 __all__ = ["ItemChange", "Pass", "Step", "steps_of"]
 

@@ -37,7 +37,7 @@ class Records:
         base._table_connection = connection
         self.table = base
 
-        class Applied(base, discriminator="singletable:migration"):  # type: ignore[misc,valid-type]
+        class Applied(base, discriminator="singletable:migration"):
             """One migration: whether it is applied, and how far it is.
 
             `status` is `running`, `applied` or `rolling-back`; `step` the number of the step that is next; `digest`
@@ -56,7 +56,7 @@ class Records:
 
             key = Key(pk="SINGLETABLE#MIGRATIONS", sk="{name}")
 
-        class Segment(base, discriminator="singletable:segment"):  # type: ignore[misc,valid-type]
+        class Segment(base, discriminator="singletable:segment"):
             """The checkpoint of one segment of one pass.
 
             `position` is the key behind which the scan goes on, as JSON; `epoch` that of the lease under which the
@@ -73,7 +73,7 @@ class Records:
 
             key = Key(pk="SINGLETABLE#SEGMENTS#{migration}", sk="{step:04d}#{number:06d}")
 
-        class Lease(base, discriminator="singletable:lease"):  # type: ignore[misc,valid-type]
+        class Lease(base, discriminator="singletable:lease"):
             """Who may migrate: `beat` counts up while its owner lives, `epoch` with each owner."""
 
             name = UnicodeAttribute()
@@ -83,7 +83,7 @@ class Records:
 
             key = Key(pk="SINGLETABLE#LEASE", sk="{name}")
 
-        class Quarantined(base, discriminator="singletable:quarantine"):  # type: ignore[misc,valid-type]
+        class Quarantined(base, discriminator="singletable:quarantine"):
             """An item that a pass could not change: its key as JSON, and why."""
 
             migration = UnicodeAttribute()

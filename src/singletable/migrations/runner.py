@@ -7,7 +7,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import attrs
@@ -222,10 +222,9 @@ class Runner:
         try:
             yield History(self.records, self.graph)
         finally:
-            try:
+            # What ended the run is told, and not that the lease must run out by itself.
+            with suppress(SingletableError):
                 self.lease.release()
-            except SingletableError:
-                pass  # what ended the run is told, and not that the lease must run out by itself
 
     def _create_table(self) -> None:
         """Create the table if the first migration does; the lease needs a place."""
@@ -341,7 +340,7 @@ class Runner:
                     for future in done:
                         result = future.result()
                         totals[result.segment] = Counter(result.counts)
-                        consumed.update(result.consumed)  # type: ignore[arg-type]  # units are floats
+                        consumed.update(result.consumed)
                         if result.done:
                             finished.add(result.segment)
                         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
-__all__ = ["Frozen", "render"]
+__all__ = ["Frozen", "as_names", "names_in", "render"]
 
 _WIDTH = 110
 
@@ -29,6 +29,11 @@ class Frozen:
             else:
                 positional.append(value)
         return tuple(positional), named
+
+
+def as_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """One name or several, as a tuple."""
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def render(value: Any, indent: int = 0) -> str:
@@ -83,8 +88,8 @@ def _text(value: Any) -> str:
 
 def _default(field: attrs.Attribute[Any]) -> Any:
     default = field.default
-    # attrs types a factory as a default value.
-    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+    factory = getattr(default, "factory", None)
+    return factory() if factory else default
 
 
 def names_in(value: Any) -> Iterator[str]:

@@ -202,7 +202,7 @@ class SegmentWorker:
     def _checkpoint(self, checkpoint: Any, task: Slice, last: Item | None, counts: Counter[str]) -> None:
         record = self._records.Segment
         text = json.dumps(dict(counts), sort_keys=True)
-        position = record.position.remove() if last is None else record.position.set(key_to_text(last))
+        position = record.position.set(str(key_to_text(last))) if last else record.position.remove()
         actions = [record.state.set("open" if last else "done"), record.counts.set(text), position]
         self._fenced(checkpoint, actions, record.epoch == task.epoch)
 
@@ -294,5 +294,5 @@ def _insist(send: Any) -> None:
 def _overtaken() -> LeaseLost:
     return LeaseLost(
         "Another runner has taken over this segment.",
-        remedy="This one was silent for too long, and stops. What it wrote is right; `singletable status` shows the rest.",
+        remedy="This one was silent for too long, and stops. What it wrote is right: `singletable status`.",
     )

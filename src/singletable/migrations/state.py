@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
@@ -15,6 +15,10 @@ from singletable.models import EntityDescription, TableDescription
 from singletable.models.description import AttributeDescription
 
 __all__ = ["Entity", "Index", "TableState", "state_of"]
+
+
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(names))
 
 
 @attrs.frozen
@@ -34,7 +38,7 @@ class Index(Frozen):
     partition: str
     sort: str | None = None
     projection: str = "ALL"
-    included: tuple[str, ...] = attrs.field(default=(), converter=lambda names: tuple(sorted(names)))
+    included: tuple[str, ...] = attrs.field(default=(), converter=_in_order)
     local: bool = False
 
     @property

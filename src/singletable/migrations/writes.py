@@ -74,7 +74,7 @@ class ItemWriter:
     def write(self, items: Iterable[Item]) -> Counter[str]:
         """Bring items to what the pass wants, and count what became of them.
 
-        Counted are `written`, `already` (nothing to do), `gone`, `quarantined` and `conflicts` (changes worked out anew).
+        Counted are `written`, `already` (nothing to do), `gone`, `quarantined`, and `conflicts`: worked out anew.
         """
         counts: Counter[str] = Counter()
         changes: list[ItemChange] = []
@@ -277,20 +277,20 @@ def can_be_stated(change: ItemChange) -> bool:
 
 
 def statement_params(table: str, change: ItemChange) -> Params:
-    """The same update as one PartiQL statement; PartiQL's UPDATE makes no item, so that existence needs no condition."""
-    text, parameters = [f"UPDATE {_quoted(table)}"], []
+    """The same update as one PartiQL statement. PartiQL's UPDATE makes no item: existence needs no condition."""
+    text = [f"UPDATE {_quoted(table)}"]
+    parameters: list[dict[str, Any]] = []
     for name, value in change.sets.items():
         text.append(f"SET {_quoted(name)} = ?")
         parameters.append(value)
     text += [f"REMOVE {_quoted(name)}" for name in change.removes]
     conditions = []
     for name in (*change.key_names, *sorted(change.pins)):
-        value = change.item.get(name)
-        if value is None:
-            conditions.append(f"{_quoted(name)} IS MISSING")
-        else:
+        if name in change.item:
             conditions.append(f"{_quoted(name)} = ?")
-            parameters.append(value)
+            parameters.append(change.item[name])
+        else:
+            conditions.append(f"{_quoted(name)} IS MISSING")
     text.append("WHERE " + " AND ".join(conditions))
     return {
         "Statement": " ".join(text),
@@ -315,7 +315,8 @@ def knows_statements(table: LiveTable, key: Item, name: str) -> bool:
     """
     where = " AND ".join(f"{_quoted(each)} = ?" for each in key)
     statement = {
-        "Statement": f"UPDATE {_quoted(table.name)} SET {_quoted(name)} = ? WHERE {where} AND {_quoted(name)} = ?",
+        # Names are quoted, values are parameters.
+        "Statement": f"UPDATE {_quoted(table.name)} SET {_quoted(name)} = ? WHERE {where} AND {_quoted(name)} = ?",  # noqa: S608
         "Parameters": [{"S": "probe"}, *key.values(), {"S": "a value that it does not have"}],
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }

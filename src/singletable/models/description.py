@@ -109,7 +109,7 @@ class TableDescription:
         indexes: Its indexes, by name.
         entities: Its entities, by discriminator.
         ttl: The stored attribute of the time to live, where an entity expires.
-        stream: What the table's stream shows, such as `NEW_AND_OLD_IMAGES` (`Meta.stream_view_type`); None for no stream.
+        stream: What the table's stream shows (`Meta.stream_view_type`); None for no stream.
     """
 
     name: str

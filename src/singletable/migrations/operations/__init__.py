@@ -1,4 +1,4 @@
-"""Operations: what a migration does, as frozen values. Each says what it does, and changes a state as it will the table."""
+"""Operations: what a migration does, as frozen values that say what they do and change a state as the table."""
 
 from singletable.migrations.operations.base import Edit, ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.code import RunPython

@@ -41,7 +41,7 @@ class AddEntity(Operation):
         attributes: Mapping[str, str] | None = None,
         stamp: str | None = None,
     ) -> None:
-        self.__attrs_init__(entity, derived, attributes or {}, stamp)  # type: ignore[attr-defined]
+        self.__attrs_init__(entity, derived, attributes or {}, stamp)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         options = {"attributes": self.attributes, "stamp": self.stamp}

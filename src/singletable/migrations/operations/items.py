@@ -11,6 +11,7 @@ import attrs
 from singletable.migrations.derived import CustomText, Derived, Expires, check_seconds
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_derived_sources
+from singletable.migrations.script import as_names
 from singletable.migrations.sources import Source, Unfit
 from singletable.migrations.state import Entity, TableState
 from singletable.migrations.timebox import Timebox
@@ -97,7 +98,7 @@ class Backfill(_Writing):
     def __init__(
         self, entity: str, /, *derived: Derived, conflict: Policy = "quarantine", bump: str | None = None
     ) -> None:
-        self.__attrs_init__(entity, conflict=conflict, bump=bump, derived=derived)  # type: ignore[attr-defined]
+        self.__attrs_init__(entity, conflict=conflict, bump=bump, derived=derived)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.entity, *self.derived), _options(self)
@@ -172,8 +173,8 @@ class BackfillExpiry(Backfill):
         conflict: Policy = "quarantine",
         bump: str | None = None,
     ) -> None:
-        expires = Expires(name, after, days=days, expire_past=expire_past)  # type: ignore[arg-type]  # converted
-        self.__attrs_init__(entity, conflict=conflict, bump=bump, derived=(expires,))  # type: ignore[attr-defined]
+        expires = Expires(name, after, days=days, expire_past=expire_past)
+        self.__attrs_init__(entity, conflict=conflict, bump=bump, derived=(expires,))
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         positional, named = self.derived[0].arguments()
@@ -210,7 +211,7 @@ class BackfillWith(_Writing):
 
     sources: Mapping[str, Source]
     function: Callable[..., Mapping[str, Any]] = attrs.field(eq=False)
-    writes: tuple[str, ...] = attrs.field(converter=tuple, kw_only=True)
+    writes: tuple[str, ...] = attrs.field(converter=as_names, kw_only=True)
     timeout: float = attrs.field(default=5.0, kw_only=True)
 
     @property
@@ -275,7 +276,7 @@ class RemoveAttribute(ItemOperation):
         names: Their stored names.
     """
 
-    names: tuple[str, ...] = attrs.field(converter=lambda names: (names,) if isinstance(names, str) else tuple(names))
+    names: tuple[str, ...] = attrs.field(converter=as_names)
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class Rekey(ItemOperation):
     key: tuple[Derived, ...] = ()
 
     def __init__(self, entity: str, /, *key: Derived) -> None:
-        self.__attrs_init__(entity, key)  # type: ignore[attr-defined]
+        self.__attrs_init__(entity, key)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.entity, *self.key), {}

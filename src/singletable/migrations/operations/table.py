@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from singletable.migrations.operations.base import TableOperation
+from singletable.migrations.script import as_names
 from singletable.migrations.state import Index, TableState
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class CreateTable(TableOperation):
     partition: str
     sort: str
     type_name: str = attrs.field(default="entityType", kw_only=True)
-    indexes: tuple[Index, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    indexes: tuple[Index, ...] = attrs.field(default=(), kw_only=True)
 
     def describe(self) -> str:
         indexes = f" with {', '.join(each.name for each in self.indexes)}" if self.indexes else ""
@@ -77,7 +78,7 @@ class CreateIndex(TableOperation):
     partition: str
     sort: str | None = None
     projection: str = "ALL"
-    included: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    included: tuple[str, ...] = attrs.field(default=(), converter=as_names)
 
     @property
     def index(self) -> Index:
