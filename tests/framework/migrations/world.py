@@ -13,7 +13,6 @@ from singletable.migrations import (
     BackfillExpiry,
     CreateIndex,
     CreateTable,
-    DateTime,
     Graph,
     KeyText,
     Migration,
@@ -128,7 +127,9 @@ class StillClock(Clock):
 def runner(history=None, tell=lambda line: None, clock=None, **options):
     """A runner on the table as it is bound, with few and small segments."""
     settings = {"segments": 2, "workers": 1, "page_size": 3, "write_mode": "single", **options}
-    return Runner(connection_of(ShelfTable), history or graph(), Options(**settings), clock=clock or StillClock(), tell=tell)
+    return Runner(
+        connection_of(ShelfTable), history or graph(), Options(**settings), clock=clock or StillClock(), tell=tell
+    )
 
 
 def send(operation, **params):
