@@ -14,7 +14,7 @@ import click
 
 from singletable.engine import embedded
 from singletable.errors import ProjectError
-from singletable.models import Table
+from singletable.models import Binding, Table
 
 __all__ = ["Place", "fresh_table", "place_options"]
 
@@ -78,6 +78,35 @@ def place_options(command: F) -> F:
         return command(place=Place(engine, endpoint_url, table_name, region, profile), **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
+
+
+def table_options(command: F) -> F:
+    """Give a command the options that say which live table it works on; it gets a `Place` as `place`."""
+
+    @click.option("--endpoint-url", metavar="URL", help="A server that speaks DynamoDB.  [AWS]")
+    @click.option("--table", "table_name", metavar="NAME", help="The table's name there.  [the one in Meta]")
+    @click.option("--region", metavar="REGION", help="The AWS region.")
+    @click.option("--profile", metavar="PROFILE", help="The AWS profile.")
+    @functools.wraps(command)
+    def with_place(
+        endpoint_url: str | None, table_name: str | None, region: str | None, profile: str | None, **options: Any
+    ) -> Any:
+        if endpoint_url is not None and not _is_url(endpoint_url):
+            raise click.BadParameter(f"{endpoint_url!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
+        return command(place=Place("dynamodb", endpoint_url, table_name, region, profile), **options)
+
+    return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
+
+
+@contextmanager
+def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[Binding]:
+    """A table that is there, at a place, for the block."""
+    if place.profile:
+        os.environ["AWS_PROFILE"] = place.profile
+    with table.bind(
+        table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings
+    ) as bound:
+        yield bound
 
 
 def _is_url(text: str) -> bool:

@@ -13,10 +13,18 @@ import singletable
 from singletable.cli.check import check_command
 from singletable.cli.demo import demo_command
 from singletable.cli.init import init_command
-from singletable.errors import SingletableError
+from singletable.cli.makemigrations import makemigrations_command
+from singletable.cli.migrate import migrate_command
+from singletable.cli.migrations import rollback_command, stamp_command, status_command, unlock_command
+from singletable.cli.verify import verify_command
+from singletable.errors import MigrationError, MigrationPaused, MigrationStopped, SingletableError
 from singletable.requests.sending import translate_any
 
 __all__ = ["main"]
+
+
+_CODES = ((MigrationPaused, 3), (MigrationStopped, 1))
+"""Exit codes of what is no fault of the surroundings."""
 
 
 class _Commands(click.Group):
@@ -30,10 +38,13 @@ class _Commands(click.Group):
 
 
 def _fail(error: SingletableError) -> None:
-    click.secho(f"Error: {error.what}", fg="red", err=True)
+    paused = isinstance(error, MigrationPaused)
+    click.secho(error.what if paused else f"Error: {error.what}", fg=None if paused else "red", err=True)
+    if isinstance(error, MigrationError) and error.place:
+        click.echo(f"       {error.place}", err=True)
     if error.remedy:
         click.echo(f"       {error.remedy}", err=True)
-    sys.exit(2)
+    sys.exit(next((code for kind, code in _CODES if isinstance(error, kind)), 2))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,6 +53,16 @@ def main() -> None:
     """Single-table modelling for DynamoDB. Run it in a folder whose setup.cfg has a [singletable] section."""
 
 
-main.add_command(check_command)
-main.add_command(demo_command)
-main.add_command(init_command)
+for command in (
+    check_command,
+    demo_command,
+    init_command,
+    makemigrations_command,
+    migrate_command,
+    rollback_command,
+    stamp_command,
+    status_command,
+    unlock_command,
+    verify_command,
+):
+    main.add_command(command)

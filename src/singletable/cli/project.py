@@ -17,6 +17,7 @@ import attrs
 
 from singletable.check import RULES
 from singletable.errors import ProjectError, SingletableError
+from singletable.migrations import Graph, load_graph
 from singletable.models import Table
 
 __all__ = ["Project", "find_project"]
@@ -32,6 +33,8 @@ class Project:
         root: Its folder.
         table: Where its table class is: `models:ShopTable`.
         patterns: The package of its access patterns.
+        migrations: The package of its migration scripts.
+        control_table: Where migrations are recorded; None for the table itself.
         samples: Where its samples are, by name, the default first.
         accept: The findings that it lives with, and why.
     """
@@ -39,6 +42,8 @@ class Project:
     root: Path
     table: str
     patterns: str | None
+    migrations: str | None
+    control_table: str | None
     samples: Mapping[str, str]
     accept: Mapping[tuple[str, str], str]
 
@@ -54,6 +59,28 @@ class Project:
         if self.patterns:
             self._import_all(self.patterns)
         return table
+
+    @property
+    def migrations_folder(self) -> Path:
+        """The folder of its migration scripts.
+
+        Raises:
+            ProjectError: setup.cfg does not say which.
+        """
+        if not self.migrations:
+            raise ProjectError(
+                f"{self.root / 'setup.cfg'} does not say where migrations are.",
+                remedy=f"Add migrations = migrations to [{_SECTION}].",
+            )
+        return self.root.joinpath(*self.migrations.split("."))
+
+    def load_migrations(self) -> Graph:
+        """The project's migrations.
+
+        Raises:
+            MigrationError: A script cannot be loaded, or they do not fit together.
+        """
+        return load_graph(self.migrations_folder)
 
     def load_sample(self, name: str | None) -> tuple[str, Callable[..., Any]]:
         """The sample with this name, or the default one, as the function that yields its entities."""
@@ -156,6 +183,8 @@ def _project(root: Path, config: ConfigParser) -> Project:
         root=root,
         table=section["table"],
         patterns=section.get("patterns"),
+        migrations=section.get("migrations"),
+        control_table=config.get(f"{_SECTION}:migrations", "control_table", fallback=None),
         samples=dict(config[samples]) if config.has_section(samples) else {},
         accept=_accepted(root, config.get(f"{_SECTION}:check", "accept", fallback="")),
     )

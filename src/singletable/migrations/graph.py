@@ -120,7 +120,7 @@ class Graph:
 
     def steps(self, name: str) -> list[Step]:
         """The steps of a migration."""
-        return steps_of(self.scripts[name].migration.operations, self.before(name))
+        return steps_of(self.scripts[name].migration.operations, self.before(name), self.state)
 
     def steps_back(self, name: str) -> list[Step]:
         """The steps that take a migration back.

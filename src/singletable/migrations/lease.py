@@ -119,6 +119,11 @@ class Lease:
                 condition=(record.epoch == self.epoch) & (record.owner == self.owner),
             )
 
+    def holder(self) -> str | None:
+        """Who has it; None for nobody."""
+        held = self._read()
+        return None if held is None else held.owner
+
     def break_(self) -> str | None:
         """Take it from whoever has it, and give it back: `singletable unlock`. Returns who had it."""
         held = self._read()

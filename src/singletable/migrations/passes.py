@@ -61,9 +61,10 @@ class Pass:
     Args:
         operations: The operations, in their order.
         before: The state in front of the first one.
+        later: What the whole history adds up to.
     """
 
-    def __init__(self, operations: Sequence[Operation], before: TableState) -> None:
+    def __init__(self, operations: Sequence[Operation], before: TableState, later: TableState | None = None) -> None:
         self.operations = tuple(each for each in operations if isinstance(each, ItemOperation))
         self.before = before
         self.key_names = before.key_names
@@ -72,7 +73,7 @@ class Pass:
         state = before
         for operation in operations:
             if isinstance(operation, ItemOperation):
-                self._changes.setdefault(operation.entity, []).append(operation.compile(state))
+                self._changes.setdefault(operation.entity, []).append(operation.compile(state, later))
             state = operation.apply(state)
         self.after = state
         self.known = frozenset({*before.entities, *state.entities})
@@ -141,11 +142,13 @@ class Step:
         number: Its number within the migration, from 0.
         before: The state in front of it.
         operations: What it does.
+        later: What the whole history adds up to.
     """
 
     number: int
     before: TableState
     operations: tuple[Operation, ...]
+    later: TableState | None = None
 
     @property
     def is_pass(self) -> bool:
@@ -154,14 +157,14 @@ class Step:
 
     def compile(self) -> Pass:
         """The pass that it is."""
-        return Pass(self.operations, self.before)
+        return Pass(self.operations, self.before, self.later)
 
     def describe(self) -> str:
         """What it does, in one line."""
         return "; ".join(each.describe() for each in self.operations if _acts(each))
 
 
-def steps_of(operations: Iterable[Operation], before: TableState) -> list[Step]:
+def steps_of(operations: Iterable[Operation], before: TableState, later: TableState | None = None) -> list[Step]:
     """The steps of a migration: operations on items that follow one another share a scan.
 
     What only declares something needs no step.
@@ -173,7 +176,7 @@ def steps_of(operations: Iterable[Operation], before: TableState) -> list[Step]:
         if last and last.is_pass and not isinstance(operation, TableOperation):
             steps[-1] = attrs.evolve(last, operations=(*last.operations, operation))
         elif _acts(operation):
-            steps.append(Step(len(steps), state, (operation,)))
+            steps.append(Step(len(steps), state, (operation,), later))
         state = operation.apply(state)
     return steps
 

@@ -89,8 +89,13 @@ class ItemOperation(Operation):
 
     entity: str
 
-    def compile(self, before: TableState) -> Change:
-        """What is to be done to an item, as a function that looks at nothing else."""
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        """What is to be done to an item, as a function that looks at nothing else.
+
+        Args:
+            before: The state in front of the operation.
+            later: What the whole history adds up to: what its code writes already is left as it is.
+        """
         raise NotImplementedError
 
     @property

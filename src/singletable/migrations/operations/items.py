@@ -44,12 +44,18 @@ class _Writing(ItemOperation):
         if self.conflict not in _POLICIES:
             raise self.fail(f"conflict={self.conflict!r} is no policy.", f"One of: {', '.join(_POLICIES)}.")
 
-    def settle(self, item: Item, new: Mapping[str, dict[str, Any] | None], old: Mapping[str, Derived]) -> Edit | None:
+    def settle(
+        self,
+        item: Item,
+        new: Mapping[str, dict[str, Any] | None],
+        old: Mapping[str, Derived],
+        newest: Mapping[str, Derived],
+    ) -> Edit | None:
         """The edit that gives an item new derived values, by the policy for values that nobody can explain."""
         values: dict[str, dict[str, Any] | None] = {}
         for name, value in new.items():
             stored = item.get(name)
-            if same_value(stored, value):
+            if same_value(stored, value) or (stored is not None and _was_derived(newest.get(name), item, stored)):
                 continue
             if stored is not None and self.conflict != "overwrite" and not _was_derived(old.get(name), item, stored):
                 if self.conflict == "keep":
@@ -61,6 +67,10 @@ class _Writing(ItemOperation):
         if self.bump is not None:
             values[self.bump] = _next(self.bump, item.get(self.bump))
         return Edit(values, frozenset(values))
+
+
+def _derived(state: TableState | None, entity: str) -> Mapping[str, Derived]:
+    return state.entities[entity].derived if state and entity in state.entities else {}
 
 
 def _was_derived(old: Derived | None, item: Item, stored: dict[str, Any]) -> bool:
@@ -124,13 +134,13 @@ class Backfill(_Writing):
         )
         return state.with_entity(entity.with_derived(*self.derived))
 
-    def compile(self, before: TableState) -> Change:
-        old = before.entity(self.entity).derived
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        old, newest = before.entity(self.entity).derived, _derived(later, self.entity)
         sources = frozenset(source.stored_name for each in self.derived for source in each.sources)
 
         def change(item: Item) -> Edit | None:
             new = {each.stored_name: self._derive(each, item) for each in self.derived}
-            edit = self.settle(item, new, old)
+            edit = self.settle(item, new, old, newest)
             return edit and Edit(edit.values, edit.pins | sources)
 
         return change
@@ -236,8 +246,8 @@ class BackfillWith(_Writing):
             entity.with_derived(*(CustomText(name, f"{self.function.__name__}({mine})") for name in self.targets))
         )
 
-    def compile(self, before: TableState) -> Change:
-        old = before.entity(self.entity).derived
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        old, newest = before.entity(self.entity).derived, _derived(later, self.entity)
         work = self.compile_new()
         sources = frozenset(source.stored_name for source in self.sources.values())
 
@@ -246,7 +256,7 @@ class BackfillWith(_Writing):
             for name, value in new.items():
                 if name == before.ttl and value is not None:
                     check_seconds(name, value)
-            edit = self.settle(item, new, old)
+            edit = self.settle(item, new, old, newest)
             return edit and Edit(edit.values, edit.pins | sources)
 
         return change
@@ -301,7 +311,7 @@ class RemoveAttribute(ItemOperation):
         attributes = {name: kind for name, kind in entity.attributes.items() if name not in self.names}
         return state.with_entity(attrs.evolve(entity, derived=left, attributes=attributes))
 
-    def compile(self, before: TableState) -> Change:
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
         def change(item: Item) -> Edit | None:
             found = [name for name in self.names if name in item]
             return Edit(dict.fromkeys(found), frozenset(found)) if found else None
@@ -345,7 +355,7 @@ class RenameAttribute(ItemOperation):
             raise self.fail(f"{self.entity} has an attribute {self.new!r} already.")
         return state.with_entity(entity.renamed(self.old, self.new))
 
-    def compile(self, before: TableState) -> Change:
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
         def change(item: Item) -> Edit | None:
             if self.old not in item:
                 return None
@@ -384,7 +394,7 @@ class Undo(ItemOperation):
     def apply(self, state: TableState) -> TableState:
         return state.with_entity(self.before)
 
-    def compile(self, before: TableState) -> Change:
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
         def change(item: Item) -> Edit | None:
             values: dict[str, dict[str, Any] | None] = {}
             for name, value in self.given(item).items():

@@ -53,7 +53,7 @@ class Rekey(ItemOperation):
             raise self.fail("Only the project's own code can make this key.", "Move the items with RunPython.")
         return state.with_entity(attrs.evolve(entity, key=self.key))
 
-    def compile(self, before: TableState) -> Change:
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
         def change(item: Item) -> Edit | None:
             new = {each.stored_name: each.derive(item) for each in self.key}
             if all(same_value(item[name], value) for name, value in new.items()):

@@ -1,0 +1,80 @@
+"""`singletable makemigrations`: a script for what the models say and the history does not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from singletable.cli.project import find_project
+from singletable.migrations import Graph, state_of
+from singletable.migrations.autodetector import Detected, detect
+from singletable.migrations.writer import next_name, script_text, suggested_name, write_script
+
+__all__ = ["makemigrations_command"]
+
+
+@click.command("makemigrations")
+@click.option("--name", metavar="WORDS", help="What the migration is called.  [after what it does]")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a migration is missing.")
+@click.option("--dry-run", is_flag=True, help="Print the script, and write nothing.")
+@click.option("--empty", is_flag=True, help="Write a script without operations, to be filled in.")
+@click.option("--merge", is_flag=True, help="Write a script that depends on all heads of the history.")
+def makemigrations_command(name: str | None, check: bool, dry_run: bool, empty: bool, merge: bool) -> None:
+    """Compare the models with the history of migrations, and write a script for the difference.
+
+    Nothing is sent to any table. Where an attribute may have been renamed it asks; without a terminal it takes the
+    answer that touches no item, and says so.
+    """
+    if sum((check, empty, merge)) > 1:
+        raise click.UsageError("--check, --empty and --merge are three different things.")
+    project = find_project()
+    graph = project.load_migrations()
+    folder = project.migrations_folder
+    if merge:
+        _merge(graph, folder, name, dry_run=dry_run)
+        return
+    graph.check_heads()
+    if empty:
+        _write(folder, next_name(graph, name or "empty"), graph.heads, Detected((), ()), dry_run=dry_run)
+        return
+    # Whoever reads JSON or logs is no one to ask.
+    asks = sys.stdin.isatty() and sys.stdout.isatty() and not check
+    found = detect(graph.state, state_of(project.load_table().describe()), click.confirm if asks else None)
+    if not found.operations:
+        click.echo("No changes: the history says what the models say.")
+        return
+    if check:
+        click.echo("The models have changed, and there is no migration for it:")
+        for operation in found.operations:
+            click.echo(f"  {operation.describe()}")
+        click.echo("Write it: singletable makemigrations")
+        sys.exit(1)
+    script = next_name(graph, name or suggested_name(found.operations))
+    _write(folder, script, graph.heads, found, dry_run=dry_run)
+
+
+def _merge(graph: Graph, folder: Path, name: str | None, *, dry_run: bool) -> None:
+    if len(graph.heads) < 2:
+        click.echo("Nothing to merge: the history has one head.")
+        return
+    _write(folder, next_name(graph, name or "merge"), graph.heads, Detected((), ()), dry_run=dry_run)
+
+
+def _write(folder: Path, name: str, depends_on: list[str], found: Detected, *, dry_run: bool) -> None:
+    text = script_text(name, depends_on, found.operations)
+    if dry_run:
+        click.echo(text, nl=False)
+    else:
+        click.echo(f"Wrote {_relative(write_script(folder, name, text))}:")
+        for operation in found.operations:
+            click.echo(f"  {operation.describe()}")
+    for note in found.notes:
+        click.secho(f"Note: {note}", fg="yellow", err=True)
+    if not dry_run:
+        click.echo("Read it, edit it if need be, then: singletable migrate --plan")
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,212 @@
+"""`singletable migrate`: applies migrations to a live table, or says what that would do."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from singletable.cli.engines import Place, table_options
+from singletable.cli.migrating import Opened, Reporter, opened, pausing
+from singletable.cli.words import counted, make_console
+from singletable.migrations.plan import Plan, Prices, difference, make_plan
+from singletable.migrations.runner import Options
+
+__all__ = ["migrate_command"]
+
+_EXAMPLES = 5
+
+
+@click.command("migrate")
+@click.argument("target", required=False)
+@click.option("--plan", "plan_only", is_flag=True, help="Say what would happen, what it costs and what is dangerous.")
+@click.option("--dry-run", is_flag=True, help="Show what would be changed in items of a sample; nothing is written.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Units per second, of the table and of each index."
+)
+@click.option(
+    "--share", type=click.FloatRange(0, 1, min_open=True), help="The share of the provisioned capacity to use."
+)
+@click.option("--segments", type=click.IntRange(1, 1_000_000), help="Into how many segments the table is cut.  [32]")
+@click.option("--workers", type=click.IntRange(1), default=4, show_default=True, help="How many are worked on at once.")
+@click.option(
+    "--write-mode",
+    type=click.Choice(["auto", "single", "statements"]),
+    default="auto",
+    show_default=True,
+    help="One UpdateItem an item, or 25 PartiQL statements a request.",
+)
+@click.option(
+    "--max-errors",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="The share of items that may be quarantined.",
+)
+@click.option("--redrive", is_flag=True, help="Try again what is quarantined.")
+@click.option("--accept-quarantine", is_flag=True, help="Go on although items are quarantined.")
+@click.option("--accept-edited", is_flag=True, help="Go on although a script was edited since it was begun or applied.")
+@click.option("--no-verify", is_flag=True, help="Do not read the items again behind each pass.")
+@click.option(
+    "--price-reads",
+    type=float,
+    default=Prices().million_reads,
+    show_default=True,
+    help="Dollars for a million read units.",
+)
+@click.option(
+    "--price-writes",
+    type=float,
+    default=Prices().million_writes,
+    show_default=True,
+    help="Dollars for a million write units.",
+)
+@table_options
+def migrate_command(
+    place: Place,
+    target: str | None,
+    plan_only: bool,
+    dry_run: bool,
+    yes: bool,
+    rate: float | None,
+    share: float | None,
+    segments: int | None,
+    workers: int,
+    write_mode: str,
+    max_errors: float,
+    redrive: bool,
+    accept_quarantine: bool,
+    accept_edited: bool,
+    no_verify: bool,
+    price_reads: float,
+    price_writes: float,
+) -> None:
+    """Apply the migrations that are not applied yet, up to TARGET or to the last one.
+
+    It may be interrupted at any moment, and goes on where it was. Exit code 0 when all is applied, 1 when it stopped
+    (items quarantined, or not as they should be), 2 on a fault, 3 when it was paused with Ctrl-C.
+    """
+    if rate is not None and share is not None:
+        raise click.UsageError("--rate and --share are two ways to say one thing.")
+    console = make_console()
+    with opened(place, workers=workers) as context:
+        graph = context.graph
+        graph.check_heads()
+        wanted = graph.resolve(target) if target else None
+        names = _pending(context, wanted, accept_edited=accept_edited)
+        console.print(f"[bold]{escape(context.where)}[/]")
+        if not names:
+            console.print("Nothing to do: every migration is applied.")
+            return
+        plan = make_plan(context.live, graph, names)
+        _print_plan(console, plan, Prices(price_reads, price_writes), rate)
+        if dry_run:
+            _print_examples(console, context, plan)
+        if plan_only or dry_run:
+            return
+        if not yes and not click.confirm(f"Apply {counted(len(names), 'migration')} to {context.where}?"):
+            sys.exit(1)
+        options = Options(
+            segments=segments or _segments(context),
+            workers=workers,
+            rate=rate,
+            share=share,
+            write_mode=write_mode,  # type: ignore[arg-type]  # click has checked it
+            max_errors=max_errors,
+            redrive=redrive,
+            accept_quarantine=accept_quarantine,
+            accept_edited=accept_edited,
+            verify=not no_verify,
+        )
+        with Reporter(console) as reporter:
+            runner = context.runner(options, tell=reporter.tell, progress=reporter.show)
+            with pausing(runner, reporter.tell):
+                done = runner.migrate(wanted)
+        console.print(f"[bold green]Applied {counted(len(done), 'migration')}.[/]")
+
+
+def _pending(context: Opened, target: str | None, *, accept_edited: bool) -> list[str]:
+    if context.live.describe() is None:
+        return context.graph.needed_by(target) if target else context.graph.order
+    history = context.history()
+    history.check(accept_edited=accept_edited)
+    return history.pending(target)
+
+
+def _segments(context: Opened) -> int:
+    """As many as an interrupted run had; it cannot go on with others."""
+    if context.live.describe() is not None:
+        history = context.history()
+        unfinished = history.unfinished
+        if unfinished is not None and history.migrations[unfinished].segments:
+            return int(history.migrations[unfinished].segments)
+    return Options().segments
+
+
+def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None) -> None:
+    grid = Grid(box=None, pad_edge=False, header_style="dim")
+    for title, side in (
+        ("migration", "left"),
+        ("step", "left"),
+        ("items", "right"),
+        ("reads", "right"),
+        ("writes", "right"),
+        ("index writes", "right"),
+        ("$", "right"),
+        *([("time", "right")] if rate else []),
+    ):
+        grid.add_column(title, justify=side, overflow="fold")  # type: ignore[arg-type]  # left or right
+    before = ""
+    for step in plan.steps:
+        name = "" if step.migration == before else step.migration
+        before = step.migration
+        if step.items is None:
+            grid.add_row(name, escape(step.describe))
+            continue
+        seconds = step.seconds(rate)
+        grid.add_row(
+            name,
+            escape(step.describe),
+            f"{step.items:,}",
+            f"{step.reads:,.0f}",
+            f"{step.writes:,.0f}",
+            f"{sum(step.index_writes.values()):,.0f}",
+            f"{step.dollars(prices):,.4f}",
+            *([f"{seconds:,.0f} s"] if seconds is not None else []),
+        )
+    console.print(grid)
+    if any(step.items is not None for step in plan.steps):
+        console.print(
+            f"[dim]Estimated from {counted(plan.sampled, 'sampled item')}; DynamoDB counted {plan.counted:,} some hours"
+            f" ago. Reads include verifying. ${prices.million_reads:g} and ${prices.million_writes:g} for a million"
+            " units of reads and writes.[/]"
+        )
+    for each in plan.safety:
+        console.print(f"[bold yellow]{escape(each.title)}[/]: {escape(each.message)}")
+        console.print(f"  [dim]do:[/] {escape(each.remedy)}")
+
+
+def _print_examples(console: Console, context: Opened, plan: Plan) -> None:
+    personal = _personal(context)
+    for step in plan.steps:
+        for change in step.examples[:_EXAMPLES]:
+            key = " / ".join(str(next(iter(value.values()))) for value in change.key.values())
+            secret = personal and any(name in personal for name in change.item)
+            console.print(f"[bold]{escape('‹personal›' if secret else key)}[/]")
+            for name, old, new in difference(change, personal if secret else frozenset()):
+                console.print(f"  {escape(name)}: [red]{escape(old)}[/] -> [green]{escape(new)}[/]")
+    console.print("Nothing was written.")
+
+
+def _personal(context: Opened) -> frozenset[str]:
+    """The stored attributes that hold personal values, and those that are made of them."""
+    names: set[str] = set()
+    for entity in context.graph.state.entities.values():
+        for derived in entity.all_derived:
+            if any(source.personal for source in derived.sources):
+                names |= {derived.stored_name, *(source.stored_name for source in derived.sources if source.personal)}
+    return frozenset(names)

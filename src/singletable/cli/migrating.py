@@ -1,0 +1,188 @@
+"""What the commands of migrations share: the table that is meant, its history, and progress."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from singletable.cli.engines import Place, live_table
+from singletable.cli.project import Project, find_project
+from singletable.cli.words import counted
+from singletable.migrations import Graph
+from singletable.migrations.history import History
+from singletable.migrations.live import LiveTable
+from singletable.migrations.records import Records
+from singletable.migrations.runner import Options, Runner
+from singletable.migrations.runner import Progress as Done
+from singletable.models import Table
+from singletable.models.binding import connection_of
+from singletable.requests import TableConnection
+
+__all__ = ["Opened", "Reporter", "opened", "pausing"]
+
+
+@attrs.frozen
+class Opened:
+    """A project with the live table that is meant.
+
+    Args:
+        project: The project.
+        graph: Its migrations.
+        table: Its table class.
+        connection: The live table.
+        records: Where its history is.
+        where: The table's name and place, for people.
+    """
+
+    project: Project
+    graph: Graph
+    table: type[Table]
+    connection: TableConnection
+    records: Records
+    where: str
+
+    @property
+    def live(self) -> LiveTable:
+        """The live table."""
+        return LiveTable(self.connection)
+
+    def history(self) -> History:
+        """What is recorded; nothing for a table that does not exist."""
+        return History(self.records, self.graph)
+
+    def runner(self, options: Options | None = None, **how: Any) -> Runner:
+        """A runner on the table."""
+        return Runner(self.connection, self.graph, options, records=self.records, **how)
+
+
+@contextmanager
+def opened(place: Place, *, workers: int = 4) -> Iterator[Opened]:
+    """The project that a command is run in, and the table at a place."""
+    project = find_project()
+    graph = project.load_migrations()
+    table = project.load_table()
+    with live_table(table, place, max_connections=max(10, workers + 2)) as bound:
+        connection = connection_of(table)
+        records = _records(project, graph, table, connection)
+        account = "" if place.endpoint_url else _account(connection)
+        yield Opened(
+            project, graph, table, connection, records, f"{bound.settings.table_name} on {place.words}{account}"
+        )
+
+
+def _records(project: Project, graph: Graph, table: type[Table], connection: TableConnection) -> Records:
+    if project.control_table is None:
+        layout = table._layout_of()
+        return Records(connection, layout.partition_name, layout.sort_name, layout.type_name)
+    settings = attrs.evolve(connection.connection._settings, table_name=project.control_table)
+    records = Records(
+        TableConnection(settings, connection.connection.get_meta_table(connection.table_name)), "PK", "SK", "entityType"
+    )
+    return records
+
+
+def _account(connection: TableConnection) -> str:
+    """The account that the credentials are of, where they may say so."""
+    session = connection.connection.session
+    try:
+        client = session.create_client("sts", region_name=connection.connection.region)
+        return f", account {client.get_caller_identity()['Account']}"
+    except (BotoCoreError, ClientError):
+        return ""
+
+
+@contextmanager
+def pausing(runner: Runner, tell: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C lets the runner finish what is under way and stop; a second one ends it at once, which is safe, too."""
+
+    def pause(number: int, frame: object) -> None:
+        tell("Pausing: finishing what is under way. Once more ends at once, which is safe, too.")
+        runner.stop()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, pause)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Reporter:
+    """Progress of a run: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._shown: tuple[str, str, str] | None = None
+        self._tenth = -1
+
+    def __enter__(self) -> Reporter:
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("  {task.description}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.fields[figures]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=self._console)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, line: str) -> None:
+        """A line of its own."""
+        self._console.print(line, markup=False, style=None if line[:1].isdigit() else "dim")
+
+    def show(self, done: Done) -> None:
+        """How far a pass is."""
+        what = (done.migration, done.step, done.phase)
+        fresh = what != self._shown
+        if fresh:
+            self._shown, self._tenth = what, -1
+        figures = _figures(done)
+        if self._bar is not None:
+            if fresh:
+                self._task = self._bar.add_task(done.phase, total=done.segments, figures="")
+            assert self._task is not None
+            self._bar.update(self._task, completed=done.done, figures=figures)
+            return
+        tenth = 4 * done.done // done.segments
+        if tenth > self._tenth:
+            self._tenth = tenth
+            self._console.print(
+                f"  {done.phase}: {done.done} of {counted(done.segments, 'segment')}, {figures}",
+                style="dim",
+                markup=False,
+            )
+
+
+def _figures(done: Done) -> str:
+    shown = [f"{done.counts[name]:,} {name}" for name in _SHOWN[done.phase] if done.counts[name] or name in _ALWAYS]
+    units = [f"{done.consumed.get(kind, 0.0):,.0f} {kind}" for kind in ("read", "write") if done.consumed.get(kind)]
+    parts = [", ".join(shown)]
+    if units:
+        parts.append(" + ".join(units) + " units")
+    if done.throttled:
+        parts.append("throttled: " + ", ".join(f"{name} ({count:,})" for name, count in done.throttled.items()))
+    return " | ".join(parts)
+
+
+_SHOWN = {
+    "backfill": ("scanned", "written", "already", "gone", "conflicts", "unknown", "quarantined"),
+    "verify": ("verified", "wrong", "quarantined"),
+}
+_ALWAYS = frozenset({"written", "verified", "wrong"})
