@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from singletable.cli.engines import Place, fresh_table, place_options
 from singletable.cli.project import find_project, users_code
 from singletable.cli.report import Answer, Outcome, print_outcome, print_summary
+from singletable.cli.second_act import second_act
 from singletable.cli.words import counted, make_console
 from singletable.errors import (
     CredentialsMissing,
@@ -42,13 +43,17 @@ __all__ = ["demo_command"]
 @click.option(
     "--rows", type=click.IntRange(0), default=3, show_default=True, help="How many rows of an answer to show."
 )
+@click.option("--no-migrations", is_flag=True, help="Leave out the second act, in which a live table is migrated.")
 @click.option("--keep", is_flag=True, help="Do not delete the table on the server in the end.")
 @place_options
-def demo_command(place: Place, sample: str | None, data: Path | None, rows: int, keep: bool) -> None:
-    """Load a sample into a fresh table, and ask every access pattern.
+def demo_command(
+    place: Place, sample: str | None, data: Path | None, rows: int, no_migrations: bool, keep: bool
+) -> None:
+    """Load a sample into a fresh table, and ask every access pattern; then migrate a live one.
 
     Each answer is compared with the one worked out from the sample's entities alone, without keys. Exit
-    code 0 only if all of them agree.
+    code 0 only if all of them agree. On the embedded engine a second act follows: a table as of the project's first
+    migration, migrated to the last while the new models write to it, verified, and asked again.
     """
     if keep and place.engine == "embedded":
         raise click.UsageError("The embedded engine is gone with the process; --keep is for others.")
@@ -71,7 +76,13 @@ def demo_command(place: Place, sample: str | None, data: Path | None, rows: int,
             print_outcome(console, outcome, rows)
             outcomes.append(outcome)
         print_summary(console, outcomes, estimated=place.engine == "embedded")
-    sys.exit(0 if all(outcome.right for outcome in outcomes) else 1)
+    right = all(outcome.right for outcome in outcomes)
+    graph = (
+        project.load_migrations() if project.migrations and place.engine == "embedded" and not no_migrations else None
+    )
+    if graph is not None and len(graph.order) > 1:
+        right &= second_act(console, table, graph, entities, lambda known: [_ask(each, known) for each in patterns])
+    sys.exit(0 if right else 1)
 
 
 def _sample_entities(name: str, function: Callable[..., Any], data: Path | None) -> list[Table]:
@@ -125,7 +136,7 @@ def _load(console: Console, table: type[Table], name: str, entities: list[Table]
     )
 
 
-def _ask(pattern: AccessPattern[..., Any], entities: list[Table]) -> Outcome:
+def _ask(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Outcome:
     try:
         arguments = draw_arguments(pattern, entities)
     except PatternError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,9 @@ from singletable.models.binding import connection_of
 from singletable.requests import TableConnection
 
 __all__ = ["Opened", "Reporter", "opened", "pausing"]
+
+_EVERY = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 @attrs.frozen
@@ -122,7 +126,7 @@ class Reporter:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._shown: tuple[str, str, str] | None = None
-        self._tenth = -1
+        self._last = 0.0
 
     def __enter__(self) -> Reporter:
         if self._console.is_terminal:
@@ -152,7 +156,7 @@ class Reporter:
         what = (done.migration, done.step, done.phase)
         fresh = what != self._shown
         if fresh:
-            self._shown, self._tenth = what, -1
+            self._shown, self._last = what, time.monotonic()
         figures = _figures(done)
         if self._bar is not None:
             if fresh:
@@ -160,9 +164,9 @@ class Reporter:
             assert self._task is not None
             self._bar.update(self._task, completed=done.done, figures=figures)
             return
-        tenth = 4 * done.done // done.segments
-        if tenth > self._tenth:
-            self._tenth = tenth
+        now = time.monotonic()
+        if done.done == done.segments or now - self._last >= _EVERY:
+            self._last = now
             self._console.print(
                 f"  {done.phase}: {done.done} of {counted(done.segments, 'segment')}, {figures}",
                 style="dim",

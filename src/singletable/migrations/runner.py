@@ -356,7 +356,7 @@ class Runner:
                             total,
                             len(finished),
                             segments,
-                            dict(consumed),
+                            dict(consumed if self._elsewhere else throttle.consumed),
                             dict(throttle.throttled),
                             items,
                         )
@@ -370,6 +370,11 @@ class Runner:
                 # What is under way writes rightly; nothing else is begun.
                 wait(under_way)
         return sum(totals.values(), Counter[str]())
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether slices are done by other processes, each with a throttle of its own."""
+        return self._tasks is not None and self._tasks.function is not None
 
     @contextmanager
     def _executor(self) -> Iterator[Callable[[SegmentWorker, Slice], Future[SliceResult]]]:
