@@ -9,7 +9,7 @@ from typing import Any
 
 from singletable.errors import MigrationConflict
 from singletable.migrations.graph import Graph, Script
-from singletable.migrations.records import Records
+from singletable.migrations.records import Records, insist
 from singletable.models.timestamps import utcnow
 
 __all__ = ["APPLIED", "BACK", "RUNNING", "History"]
@@ -101,30 +101,30 @@ class History:
                 segments=segments,
                 started_at=utcnow(),
             )
-            record.save()
+            insist(record.save)
         elif record.digest != script.digest:
-            record.update(digest=script.digest)
+            insist(lambda: record.update(digest=script.digest))
         self.migrations = {**self.migrations, script.name: record}
         return record
 
     def finish(self, name: str, counts: Counter[str]) -> None:
         """Record that a migration is applied."""
         applied = self._records.Applied
-        self.migrations[name].update(
-            actions=[
-                applied.status.set(APPLIED),
-                applied.counts.set(json.dumps(dict(counts), sort_keys=True)),
-                applied.finished_at.set(utcnow()),
-            ]
-        )
+        actions = [
+            applied.status.set(APPLIED),
+            applied.counts.set(json.dumps(dict(counts), sort_keys=True)),
+            applied.finished_at.set(utcnow()),
+        ]
+        insist(lambda: self.migrations[name].update(actions=actions))
 
     def stamp(self, script: Script, owner: str) -> None:
         """Record a migration as applied, without doing anything."""
         now = utcnow()
-        self._records.Applied(
+        record = self._records.Applied(
             name=script.name, status=APPLIED, digest=script.digest, owner=owner, started_at=now, finished_at=now
-        ).save()
+        )
+        insist(record.save)
 
     def forget(self, name: str) -> None:
         """Take a migration out of the history."""
-        self._records.Applied(name=name).delete()
+        insist(self._records.Applied(name=name).delete)

@@ -76,7 +76,7 @@ class Pass:
                 self._changes.setdefault(operation.entity, []).append(operation.compile(state, later))
             state = operation.apply(state)
         self.after = state
-        self.known = frozenset({*before.entities, *state.entities})
+        self.known = frozenset({*before.entities, *state.entities, *(later.entities if later else ())})
 
     @property
     def entities(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import attrs
@@ -26,7 +27,7 @@ from singletable.migrations.lease import Lease
 from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateTable, TableOperation
 from singletable.migrations.passes import Pass, Step
-from singletable.migrations.records import Records
+from singletable.migrations.records import Records, insist
 from singletable.migrations.segments import SegmentWorker, Slice, SliceResult, pages_of, scan_params
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
@@ -262,7 +263,12 @@ class Runner:
                 remedy=f"Go on with --segments {record.segments}.",
                 migration=name,
             )
+        resumed = record.step > 0
         counts = self._steps(record, steps)
+        passes = [step for step in steps if step.is_pass]
+        if resumed and passes and self.options.verify:
+            # What was verified before the interruption may have been written to since.
+            self._verify(record, passes[-1], name, passes[-1].compile(), self._throttle())
         history.finish(name, counts)
         self._forget_segments(name)
 
@@ -277,7 +283,8 @@ class Runner:
                 for operation in step.operations:
                     if isinstance(operation, TableOperation):
                         operation.run(self.table)
-            record.update(step=step.number + 1, counts=json.dumps(dict(counts), sort_keys=True))
+            reached, told = step.number + 1, json.dumps(dict(counts), sort_keys=True)
+            insist(partial(record.update, step=reached, counts=told))
         return counts
 
     def _run_pass(self, record: Any, step: Step) -> Counter[str]:

@@ -16,7 +16,7 @@ import attrs
 from singletable.errors import ConditionFailed, EndpointUnreachable, LeaseLost, NoResponse, RequestFailed, Throttled
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
-from singletable.migrations.records import Records, key_digest, key_from_text, key_to_text
+from singletable.migrations.records import Records, insist, key_digest, key_from_text, key_to_text
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
 from singletable.models.layout import OWN_TYPES
@@ -162,7 +162,7 @@ class SegmentWorker:
     def _set_aside(self, migration: str, step: int, key: Item, reason: str) -> None:
         text = key_to_text(key) or ""
         record = self._records.Quarantined
-        _insist(
+        insist(
             lambda: record(migration=migration, step=step, digest=key_digest(key), item_key=text, reason=reason).save()
         )
 
@@ -192,7 +192,7 @@ class SegmentWorker:
             found = record.get(**name, consistent=True)
         except record.DoesNotExist:
             found = record(**name)
-            _insist(lambda: found.save())
+            insist(lambda: found.save())
         if found.epoch > task.epoch:
             raise _overtaken()
         if found.epoch < task.epoch:
@@ -208,7 +208,7 @@ class SegmentWorker:
 
     def _fenced(self, checkpoint: Any, actions: list[Any], condition: Any) -> None:
         try:
-            _insist(lambda: checkpoint.update(actions=actions, condition=condition))
+            insist(lambda: checkpoint.update(actions=actions, condition=condition))
         except ConditionFailed:
             raise _overtaken() from None
         except type(checkpoint).DoesNotExist:
@@ -276,19 +276,6 @@ def is_passing(error: Exception) -> bool:
     if isinstance(error, (Throttled, NoResponse, EndpointUnreachable)):
         return True
     return getattr(error, "code", None) in ("InternalServerError", "ServiceUnavailable", "500", "503")
-
-
-def _insist(send: Any) -> None:
-    """Write a record, through throttling: the work waits for it."""
-    for attempt in range(_PATIENCE):
-        try:
-            send()
-        except (Throttled, NoResponse):
-            if attempt == _PATIENCE - 1:
-                raise
-            pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
-        else:
-            return
 
 
 def _overtaken() -> LeaseLost:
