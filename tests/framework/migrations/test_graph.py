@@ -15,6 +15,7 @@ from singletable.migrations import (
     Graph,
     KeyText,
     Migration,
+    Rekey,
     RemoveAttribute,
     RunPython,
     Script,
@@ -22,6 +23,7 @@ from singletable.migrations import (
 )
 from singletable.migrations.graph import EMPTY
 from singletable.migrations.loader import load_graph
+from singletable.migrations.sources import Unfit
 
 IMPORT = "from singletable.migrations import *\n"
 ENTITY = 'AddEntity("E", KeyText("PK", "E#{ident}", ident=Text("ident")), KeyText("SK", "E", sort=True))'
@@ -297,6 +299,16 @@ def test_steps_back():
         for each in step.operations:
             state = each.apply(state)
     assert made.before("0002_b") == state
+
+
+def test_an_item_that_lacks_what_its_new_key_is_made_of():
+    """It is set aside: no item is without a key."""
+    made = history(Rekey("E", KeyText("PK", "N#{name}", name=Text("name")), KEY[1]))
+    work = made.steps("0002_b")[0].compile()
+    item = {"PK": {"S": "E#1"}, "SK": {"S": "E"}, "entityType": {"S": "E"}, "ident": {"S": "1"}}
+    with pytest.raises(Unfit, match="it lacks what PK is to be made of"):
+        work.change(item)
+    assert {"S": "N#x"} == work.change({**item, "name": {"S": "x"}}).image["PK"]
 
 
 def test_nothing_takes_it_back():
