@@ -7,6 +7,7 @@ then items are written, then indexes created that will hold them, then expiry sw
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import attrs
@@ -249,11 +250,16 @@ class _Detector:
             self._add(RemoveAttribute(entity.name, names))
 
 
+_CALL = re.compile(r"\w+\(.*\)")
+"""What BackfillWith says that an attribute is made of: its function, and what that is given."""
+
+
 def _to_be_written(entity: str, derived: CustomText) -> Callable[..., dict[str, str | None]]:
     def function() -> dict[str, str | None]:
         raise NotImplementedError
 
-    function.__name__ = f"{entity}_{derived.stored_name}".lower()
+    name = re.sub(r"\W", "_", f"{entity}_{derived.stored_name}".lower())
+    function.__name__ = f"_{name}" if name[0].isdecimal() else name
     function.__doc__ = f"What {derived.stored_name} of {entity} is: {derived.made_of}."
     return function
 
@@ -267,5 +273,5 @@ def _same(old: Derived | None, new: Derived) -> bool:
         return False
     # A function of the project's gives what only it can; the models' words for it are others.
     if isinstance(old, CustomText) and isinstance(new, CustomText):
-        return old.made_of == new.made_of or old.made_of.endswith(")")
+        return old.made_of == new.made_of or _CALL.fullmatch(old.made_of) is not None
     return type(old) is type(new) and old.identity == new.identity

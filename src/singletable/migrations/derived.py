@@ -13,6 +13,7 @@ import attrs
 
 from singletable.errors import DeclarationError, MigrationError, SingletableError
 from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Template, encoding_for, parse_template
+from singletable.keys.encoding import Refusal
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import DateTime, Integer, Source, Unfit
 from singletable.requests.types import Item
@@ -98,10 +99,17 @@ class KeyText(Derived):
 
     @_allowed.default
     def _read_conditions(self) -> Mapping[str, tuple[Any, ...]]:
-        return {
-            name: tuple(encoding_for(self.fields[name].for_keys, "").decode(each) for each in values)
-            for name, values in self.when.items()
-        }
+        return {name: tuple(self._read(name, each) for each in values) for name, values in self.when.items()}
+
+    def _read(self, name: str, text: str) -> Any:
+        source = self.fields[name]
+        try:
+            return encoding_for(source.for_keys, "").decode(text)
+        except Refusal as refusal:
+            raise MigrationError(
+                f"KeyText({self.stored_name!r}): when= gives {name!r} the value {text!r}: {refusal.reason}.",
+                remedy=f"Its kind is {source.kind.value}: write one as key text.",
+            ) from None
 
     def __init__(
         self,
