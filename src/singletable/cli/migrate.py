@@ -7,7 +7,7 @@ import sys
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as Grid
+from rich.padding import Padding
 
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, opened, pausing
@@ -148,37 +148,23 @@ def _segments(context: Opened) -> int:
 
 
 def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None) -> None:
-    grid = Grid(box=None, pad_edge=False, header_style="dim")
-    for title, side in (
-        ("migration", "left"),
-        ("step", "left"),
-        ("items", "right"),
-        ("reads", "right"),
-        ("writes", "right"),
-        ("index writes", "right"),
-        ("$", "right"),
-        *([("time", "right")] if rate else []),
-    ):
-        grid.add_column(title, justify=side, overflow="fold")  # type: ignore[arg-type]  # left or right
     before = ""
     for step in plan.steps:
-        name = "" if step.migration == before else step.migration
-        before = step.migration
+        if step.migration != before:
+            before = step.migration
+            console.print(f"[bold]{step.migration}[/]")
+        console.print(Padding(escape(step.describe), (0, 0, 0, 2), expand=False))
         if step.items is None:
-            grid.add_row(name, escape(step.describe))
             continue
+        figures = [
+            f"about {step.items:,} of {step.looked:,} items",
+            f"{step.reads:,.0f} reads, {step.writes:,.0f} writes, {sum(step.index_writes.values()):,.0f} index writes",
+            f"${step.dollars(prices):,.4f}",
+        ]
         seconds = step.seconds(rate)
-        grid.add_row(
-            name,
-            escape(step.describe),
-            f"{step.items:,}",
-            f"{step.reads:,.0f}",
-            f"{step.writes:,.0f}",
-            f"{sum(step.index_writes.values()):,.0f}",
-            f"{step.dollars(prices):,.4f}",
-            *([f"{seconds:,.0f} s"] if seconds is not None else []),
-        )
-    console.print(grid)
+        if seconds is not None:
+            figures.append(f"{seconds:,.0f} s")
+        console.print(Padding(f"[dim]{' | '.join(figures)}[/]", (0, 0, 0, 4), expand=False))
     if any(step.items is not None for step in plan.steps):
         console.print(
             f"[dim]Estimated from {counted(plan.sampled, 'sampled item')}; DynamoDB counted {plan.counted:,} some hours"

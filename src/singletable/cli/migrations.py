@@ -72,6 +72,7 @@ def _status(context: Opened) -> dict[str, Any]:
 def _print_status(console: Console, found: dict[str, Any]) -> None:
     console.print(f"[bold]{escape(found['table'])}[/]" + ("" if found["exists"] else ": the table does not exist"))
     grid = Grid(box=None, pad_edge=False, show_header=False)
+    grid.add_column(no_wrap=True)
     for each in found["migrations"]:
         mark = {"applied": "[green]applied[/]", "pending": "[dim]pending[/]"}.get(
             each["status"], f"[yellow]{escape(each['status'])}[/]"

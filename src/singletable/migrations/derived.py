@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import DeclarationError, MigrationError, SingletableError
-from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Template, encoding_for, parse_template
+from singletable.errors import DeclarationError, MigrationError
+from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Field, Template, encoding_for, parse_template
 from singletable.keys.encoding import Refusal
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import DateTime, Integer, Source, Unfit
@@ -149,14 +149,19 @@ class KeyText(Derived):
             return None
         if any(values[name] not in allowed for name, allowed in self._allowed.items()):
             return None
-        try:
-            text = self._parsed.build(values)
-        except SingletableError as error:
-            raise Unfit(error.what.rstrip(".")) from None
+        text = self._parsed.fill(self._encode(field, values[field.attribute]) for field in self._parsed.fields)
         size, limit = len(text.encode()), SORT_KEY_BYTES if self.sort else PARTITION_KEY_BYTES
         if size > limit:
             raise Unfit(f"{self.stored_name} would be {size:,} bytes long; DynamoDB takes {limit:,}")
         return {"S": text}
+
+    def _encode(self, field: Field, value: Any) -> str:
+        try:
+            return field.encoding.encode(value)
+        except Refusal as refusal:
+            # Without the value: the reason is kept, and shown to whoever runs the migration.
+            name = self.fields[field.attribute].stored_name
+            raise Unfit(f"{name} cannot stand in {self.stored_name}: {refusal.reason}") from None
 
     def mask(self, text: str) -> str:
         """A key without its personal values."""

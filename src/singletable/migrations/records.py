@@ -41,6 +41,7 @@ class Records:
         base = _table(partition, sort, type_name, str(connection.table_name))
         base._table_connection = connection
         self.table = base
+        self.key_names = (partition, sort)
 
         class Applied(base, discriminator="singletable:migration"):
             """One migration: whether it is applied, and how far it is.

@@ -228,7 +228,10 @@ class Runner:
                 self.lease.release()
 
     def _create_table(self) -> None:
-        """Create the table if the first migration does; the lease needs a place."""
+        """Create the table if the first migration does, and that of the records: the lease needs a place."""
+        if self.records.table.Meta.table_name != self.table.name:
+            records = LiveTable(self.records.table._table_connection, self.clock, self._tell)
+            records.create(*self.records.key_names, ())
         if self.table.describe() is not None:
             return
         first = self.graph.scripts[self.graph.order[0]].migration.operations if self.graph.order else ()
