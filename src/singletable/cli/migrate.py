@@ -14,10 +14,9 @@ from singletable.cli.migrating import Opened, Reporter, opened, pausing
 from singletable.cli.words import counted, make_console
 from singletable.migrations.plan import Plan, Prices, difference, make_plan
 from singletable.migrations.runner import Options
+from singletable.migrations.state import Entity
 
 __all__ = ["migrate_command"]
-
-_EXAMPLES = 5
 
 
 @click.command("migrate")
@@ -177,22 +176,23 @@ def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None
 
 
 def _print_examples(console: Console, context: Opened, plan: Plan) -> None:
-    personal = _personal(context)
+    state = context.graph.state
     for step in plan.steps:
-        for change in step.examples[:_EXAMPLES]:
-            key = " / ".join(str(next(iter(value.values()))) for value in change.key.values())
-            secret = personal and any(name in personal for name in change.item)
-            console.print(f"[bold]{escape('‹personal›' if secret else key)}[/]")
-            for name, old, new in difference(change, personal if secret else frozenset()):
+        for change in step.examples:
+            entity = state.entities.get(change.item.get(state.type_name, {}).get("S", ""))
+            personal = _personal(entity) if entity else frozenset(change.item)
+            key = " / ".join(
+                "‹personal›" if name in personal else str(next(iter(value.values())))
+                for name, value in change.key.items()
+            )
+            console.print(f"[bold]{escape(key)}[/]")
+            for name, old, new in difference(change, personal):
                 console.print(f"  {escape(name)}: [red]{escape(old)}[/] -> [green]{escape(new)}[/]")
     console.print("Nothing was written.")
 
 
-def _personal(context: Opened) -> frozenset[str]:
-    """The stored attributes that hold personal values, and those that are made of them."""
-    names: set[str] = set()
-    for entity in context.graph.state.entities.values():
-        for derived in entity.all_derived:
-            if any(source.personal for source in derived.sources):
-                names |= {derived.stored_name, *(source.stored_name for source in derived.sources if source.personal)}
-    return frozenset(names)
+def _personal(entity: Entity) -> frozenset[str]:
+    """The stored attributes of an entity that show personal values."""
+    sources = (source for derived in entity.all_derived for source in derived.sources if source.personal)
+    derived = (each.stored_name for each in entity.all_derived if each.personal)
+    return frozenset((*derived, *(source.stored_name for source in sources)))

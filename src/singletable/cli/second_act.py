@@ -68,7 +68,7 @@ def second_act(
         )
         console.print("[bold]verify[/]: every derived attribute worked out again, every index compared with the table.")
         report = verify(runner.table, graph.state, Throttle(Clock()))
-        print_report(console, report)
+        print_report(console, report, graph.state)
         outcomes = ask(entities)
         print_summary(console, outcomes, estimated=True)
     return report.right and all(outcome.right for outcome in outcomes)

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import DeclarationError, MigrationError
+from singletable.errors import DeclarationError, KeyParseError, MigrationError
 from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Field, Template, encoding_for, parse_template
 from singletable.keys.encoding import Refusal
 from singletable.migrations.script import Frozen
@@ -41,6 +41,11 @@ class Derived(Frozen):
     def identity(self) -> tuple[Any, ...]:
         """What makes two equal: what they derive, and not what their parts are called."""
         raise NotImplementedError
+
+    @property
+    def personal(self) -> bool:
+        """Whether its value shows a personal one."""
+        return False
 
     def derive(self, item: Item) -> dict[str, Any] | None:
         """The value that an item should have, such as `{"S": "STATUS#PAID"}`; None where it should have none.
@@ -143,6 +148,10 @@ class KeyText(Derived):
         places = tuple(order[each.attribute] for each in self._parsed.fields)
         return (self.stored_name, shape, places, tuple(named), tuple(others), tuple(conditions), self.raw, self.sort)
 
+    @property
+    def personal(self) -> bool:
+        return any(field.personal for field in self._parsed.fields)
+
     def derive(self, item: Item) -> dict[str, Any] | None:
         values = {name: source.read(item) for name, source in self.fields.items()}
         if any(value is None for value in values.values()):
@@ -162,6 +171,14 @@ class KeyText(Derived):
             # Without the value: the reason is kept, and shown to whoever runs the migration.
             name = self.fields[field.attribute].stored_name
             raise Unfit(f"{name} cannot stand in {self.stored_name}: {refusal.reason}") from None
+
+    def fits(self, text: str) -> bool:
+        """Whether a text can be one of this template's."""
+        try:
+            self._parsed.parse(text)
+        except KeyParseError:
+            return False
+        return True
 
     def mask(self, text: str) -> str:
         """A key without its personal values."""

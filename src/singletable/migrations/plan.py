@@ -30,6 +30,7 @@ _SAMPLE_PAGE = 200
 _FRESH = timedelta(days=1)
 _HOT_SHARE = 0.2
 _HOT_LEAST = 20
+_EXAMPLES = 2
 
 
 @attrs.frozen
@@ -191,10 +192,20 @@ class _Sample:
             float(reads),
             float(round(writes)),
             {key: float(units) for key, units in indexes.items() if units},
-            tuple(changes[:20]),
+            tuple(_examples(changes, work)),
             dict(unfit),
         )
         return planned, changes
+
+
+def _examples(changes: list[ItemChange], work: Pass) -> Iterator[ItemChange]:
+    """A few of each entity."""
+    seen: Counter[str | None] = Counter()
+    for change in changes:
+        kind = work.type_of(change.item)
+        seen[kind] += 1
+        if seen[kind] <= _EXAMPLES:
+            yield change
 
 
 def difference(change: ItemChange, personal: frozenset[str] = frozenset()) -> Iterator[tuple[str, str, str]]:
@@ -206,7 +217,8 @@ def difference(change: ItemChange, personal: frozenset[str] = frozenset()) -> It
     """
     for name in [*change.sets, *change.removes]:
         if name in personal:
-            yield name, "‹personal›", "‹personal›"
+            before, after = ("‹personal›" if name in each else "-" for each in (change.item, change.image))
+            yield name, before, after
         else:
             yield name, _shown(change.item.get(name)), _shown(change.image.get(name))
 

@@ -13,6 +13,7 @@ from singletable.migrations.script import Frozen
 from singletable.migrations.sources import SOURCES, Choice, Source
 from singletable.models import EntityDescription, TableDescription
 from singletable.models.description import AttributeDescription
+from singletable.requests.types import Item
 
 __all__ = ["Entity", "Index", "TableState", "state_of"]
 
@@ -124,6 +125,22 @@ class TableState:
                 remedy=f"It has: {known}. Name an entity by its discriminator, and add it first with AddEntity.",
             )
         return self.entities[name]
+
+    def show_key(self, key: Item, entity: str | None = None) -> str:
+        """A primary key for people, without personal values.
+
+        Args:
+            key: The key.
+            entity: The discriminator of its item, where it is known.
+        """
+        texts = {name: str(next(iter(value.values()))) for name, value in key.items()}
+        known = self.entities.get(entity or "")
+        for each in [known] if known else self.entities.values():
+            halves = [half for half in each.key if isinstance(half, KeyText)]
+            if any(half.personal for half in halves) and all(half.fits(texts[half.stored_name]) for half in halves):
+                texts |= {half.stored_name: half.mask(texts[half.stored_name]) for half in halves}
+                break
+        return " / ".join(texts[name] for name in self.key_names if name in texts)
 
     def with_entity(self, entity: Entity) -> TableState:
         """The state with an entity in place of what had its name."""

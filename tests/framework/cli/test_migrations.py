@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from models import ShopTable
+from models import EmailClaim, ShopTable
 from singletable.cli import main
 from singletable.engine import embedded
 from singletable.migrations.clock import Clock
@@ -219,6 +219,19 @@ def test_verify_finds_what_is_wrong(old_shop):
     assert 1 == done.exit_code
     assert f"wrong GSI2PK of PRODUCT {item['PK']['S']} / METADATA" in done.output
     assert {"wrong": 1} == json.loads(command("verify", "--json").output)["counts"]
+
+
+def test_personal_keys_are_hidden(old_shop):
+    """An e-mail address in a key is shown by nothing but --show-personal."""
+    command("migrate", "--yes", *FEW)
+    item = EmailClaim(email="ann@example.com", user_id="u").serialize()
+    send("PutItem", Item=item)
+    send("PutItem", Item={**item, "GSI1PK": {"S": "X"}})
+    for arguments in (["verify"], ["verify", "--json"]):
+        output = command(*arguments).output
+        assert "EMAIL_CLAIM#‹personal›" in output
+        assert item["email"]["S"] not in output
+    assert item["email"]["S"] in command("verify", "--show-personal").output
 
 
 def test_rollback(old_shop):
