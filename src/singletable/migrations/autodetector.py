@@ -191,6 +191,14 @@ class _Detector:
     def _renamed(self, entity: str, before: str, after: str) -> bool:
         if self.ask is not None:
             return self.ask(f"Was {entity}.{before} renamed to {after}?")
+        known = self.state.entity(entity)
+        if before in {source.stored_name for each in known.all_derived for source in each.sources}:
+            # Taken for two attributes, every item would lose the keys that are made of the old one.
+            raise MigrationError(
+                f"Whether {entity}.{before}, of which keys are made, was renamed to {after} cannot be known.",
+                remedy="Run makemigrations in a terminal, where it can ask; or write the RenameAttribute, or the"
+                " Backfill, into a script of its own (makemigrations --empty).",
+            )
         self.notes.append(
             f"Whether {entity}.{before} was renamed to {after} cannot be known: taken for two attributes, so that no"
             f' item is touched. If it was, write RenameAttribute("{entity}", "{before}", "{after}") instead.'

@@ -351,6 +351,14 @@ def test_a_default_stands_in_a_key():
     assert {"S": "N#somebody"} == backfill.derived[0].derive({})
 
 
+def test_a_member_as_a_default_stands_in_a_key():
+    """As text does."""
+    old = state(index(), E={"name": EnumAttribute(Colour), "by_name": named()})
+    new = state(index(), E={"name": EnumAttribute(Colour, default=Colour.RED), "by_name": named()})
+    (backfill,) = operations(old, new)
+    assert {"S": "N#RED"} == backfill.derived[0].derive({})
+
+
 def test_a_default_of_each_new_instance_is_none_of_the_items():
     """default_for_new= says nothing of items that are there."""
     old = state(index(), E={"name": text(null=True), "by_name": named()})
@@ -506,6 +514,14 @@ def test_nobody_says_whether_an_attribute_is_renamed():
     found = changes(state(E={"name": text()}), state(E={"title": text()}))
     assert (DeclareAttributes("E", {"name": None, "title": "S"}),) == found.operations
     assert 'If it was, write RenameAttribute("E", "name", "title") instead.' in found.notes[0]
+
+
+def test_nobody_says_whether_an_attribute_of_a_key_is_renamed():
+    """Taken for two attributes, every item would lose its key: refused, and what to do is said."""
+    old = state(index(), E={"name": text(), "by_name": named()})
+    new = state(index(), E={"title": text(), "by_name": named("N#{title}")})
+    with pytest.raises(MigrationError, match=r"E.name, of which keys are made, was renamed to title.*in a terminal"):
+        detect(old, new)
 
 
 def test_another_type_is_no_renaming():
