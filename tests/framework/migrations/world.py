@@ -248,7 +248,8 @@ class LiveWriters:
         self.made += 1
         task = Task(task_id=f"t{self.made}", state=self._state(), due=START)
         task.save()
-        self.truth[f"TASK#t{self.made}"] = plain(stored()[f"TASK#t{self.made}"])
+        key = f"TASK#t{self.made}"
+        self.truth[key] = plain(send("GetItem", Key=self._key(key), ConsistentRead=True)["Item"])
 
     def recreate(self):
         """An item goes, and another comes under its key."""
