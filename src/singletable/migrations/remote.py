@@ -24,12 +24,12 @@ from singletable.migrations.loader import load_graph
 from singletable.migrations.passes import Step
 from singletable.migrations.records import Records, records_table
 from singletable.migrations.runner import Tasks
-from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice
+from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.throttle import Throttle
 from singletable.models.binding import connection_of
 from singletable.requests.connection import TableConnection
 
-__all__ = ["Job", "Place", "remote_tasks", "run_slice"]
+__all__ = ["Job", "Place", "do_slice", "kept_place", "remote_tasks", "run_slice"]
 
 _lock = RLock()
 
@@ -137,7 +137,7 @@ class _Function:
     job: Job
 
     def __call__(self, task: dict[str, Any]) -> dict[str, Any]:
-        return _run(self.job, Slice(**task))
+        return attrs.asdict(do_slice(self.job, Slice(**task)))
 
 
 def remote_tasks(executor: Executor, job: Job) -> Tasks:
@@ -166,13 +166,30 @@ def run_slice(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
         LeaseLost: A runner with a later lease has taken the segment.
         SingletableError: What stands in the way; the checkpoints say how far it came.
     """
-    return _run(Job.from_dict(job), Slice(**task))
+    return attrs.asdict(do_slice(Job.from_dict(job), Slice(**task)))
 
 
-def _run(job: Job, task: Slice) -> dict[str, Any]:
+def do_slice(job: Job, task: Slice) -> SliceResult:
+    """Do a slice; see `run_slice`."""
     with _lock:  # threads of one process share its throttle, whose rate is the process's share
         worker = _worker(job, task.migration, task.step, task.epoch, os.getpid())
-    return attrs.asdict(worker.run(task))
+    return worker.run(task)
+
+
+def kept_place(job: Job, epoch: int) -> Place:
+    """A job's place, loaded once in this process for each lease.
+
+    Args:
+        job: The job.
+        epoch: The epoch of the lease.
+    """
+    with _lock:
+        return _place(job, epoch, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _place(job: Job, epoch: int, process: int) -> Place:
+    return Place.of(job)
 
 
 @lru_cache(maxsize=8)
@@ -186,7 +203,7 @@ def _worker(job: Job, migration: str, step: int, epoch: int, process: int) -> Se
         epoch: The epoch of the lease.
         process: This process: a fork of it must not share its connections.
     """
-    place = Place.of(job)
+    place = _place(job, epoch, process)
     name = migration.removesuffix(BACKWARD).removesuffix(VERIFYING)
     _check_script(place, name, job)
     steps = place.graph.steps_back(name) if migration.endswith(BACKWARD) else place.graph.steps(name)

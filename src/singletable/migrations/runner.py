@@ -204,8 +204,8 @@ class Runner:
             SingletableError: What stands in the way. Whatever was done is recorded; the next run goes on from there.
         """
         self.prepare()
-        with self._leased() as history:
-            self.check(history)
+        with self._leased():
+            history = self.open()
             names = history.pending(target)
             while (ahead := self.next_pass(history, target)) is not None:
                 self._run_pass(ahead)
@@ -218,7 +218,8 @@ class Runner:
             MigrationError: It is not applied, or another depends on it, or nothing takes it back.
         """
         steps = self.graph.steps_back(name)
-        with self._leased() as history:
+        with self._leased():
+            history = History(self.records, self.graph)
             history.check(accept_edited=self.options.accept_edited)
             if history.status(name) not in (APPLIED, BACK):
                 raise MigrationError(f"{name} is not applied.", remedy="`singletable status` shows what is.")
@@ -235,7 +236,8 @@ class Runner:
 
     def stamp(self, target: str) -> list[str]:
         """Record a migration, and all that it depends on, as applied without doing anything."""
-        with self._leased() as history:
+        with self._leased():
+            history = History(self.records, self.graph)
             names = [name for name in self.graph.needed_by(target) if history.status(name) != APPLIED]
             for name in names:
                 history.stamp(self.graph.scripts[name], self.lease.owner)
@@ -252,12 +254,13 @@ class Runner:
         self.graph.check_heads()
         self._create_table()
 
-    def check(self, history: History) -> None:
-        """Refuse a history that is not that of these scripts, and one in which a rollback is not at its end.
+    def open(self) -> History:
+        """The history, under the lease.
 
         Raises:
-            MigrationConflict: It is.
+            MigrationConflict: It is not that of these scripts, or a rollback is not at its end.
         """
+        history = History(self.records, self.graph)
         history.check(accept_edited=self.options.accept_edited)
         back = history.unfinished
         if back is not None and history.status(back) == BACK:
@@ -266,6 +269,7 @@ class Runner:
                 remedy=f"Finish it: `singletable rollback {back}`.",
                 migration=back,
             )
+        return history
 
     def next_pass(self, history: History, target: str | None = None) -> PassAhead | None:
         """Do every step up to the next pass over the items, under the lease.
@@ -333,11 +337,11 @@ class Runner:
     # --- inside ---------------------------------------------------------------------
 
     @contextmanager
-    def _leased(self) -> Iterator[History]:
+    def _leased(self) -> Iterator[None]:
         self.lease.acquire()
         self.lease.keep()
         try:
-            yield History(self.records, self.graph)
+            yield
         finally:
             # What ended the run is told, and not that the lease must run out by itself.
             with suppress(SingletableError):

@@ -10,45 +10,18 @@ import attrs
 import pytest
 
 from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
-from singletable.migrations import Backfill, BackfillExpiry, CreateIndex
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
 from singletable.migrations.records import records_table
 from singletable.migrations.remote import Job, Place, remote_tasks, run_slice
 from singletable.migrations.runner import Options, Runner, Tasks
 from singletable.migrations.segments import Slice
-from singletable.migrations.writer import script_text, write_script
+from singletable.migrations.writer import write_script
 from singletable.models.binding import connection_of
-from tests.framework.migrations.server import CREDENTIALS, moto_server, on_server
-from tests.framework.migrations.world import BY_STATE, EXPIRY, ShelfTable, first, put_old, send, stale, stored
+from tests.framework.migrations.world import ShelfTable, put_old, send, stale, stored
 
 ITEMS = 60
-
-
-@pytest.fixture(scope="module")
-def url():
-    with moto_server() as served:
-        yield served
-
-
-@pytest.fixture
-def shelf(url):
-    """The table on a server that other processes reach, as the first migration leaves it, with items of old code."""
-    with on_server(url, ShelfTable):
-        yield ShelfTable
-
-
-@pytest.fixture
-def scripts(tmp_path):
-    """The history of the world, as a folder of scripts."""
-    write_script(tmp_path, "0001_initial", script_text("0001_initial", [], first().operations))
-    operations = [
-        Backfill("TASK", *BY_STATE),
-        CreateIndex("GSI1", "GSI1PK", "GSI1SK"),
-        BackfillExpiry("TASK", "ttl", **EXPIRY),
-    ]
-    write_script(tmp_path, "0002_by_state", script_text("0002_by_state", ["0001_initial"], operations))
-    return tmp_path
+CREDENTIALS = ("server", "server", None)
 
 
 def job(url, scripts, **settings):
@@ -116,7 +89,7 @@ def test_what_is_no_job_is_refused(data, what):
         Job.from_dict(data)
 
 
-def test_processes(shelf, url, scripts):
+def test_processes(served, url, scripts):
     """Every item is migrated by one of two processes, and the coordinator is told what they consumed."""
     fill(scripts)
     seen = []
@@ -131,7 +104,7 @@ def test_processes(shelf, url, scripts):
     assert seen[-1].consumed["read"] > 0
 
 
-def test_a_partial_of_run_slice_does_as_well(shelf, url, scripts):
+def test_a_partial_of_run_slice_does_as_well(served, url, scripts):
     """As plain as it gets, in this process: data in, data out."""
     fill(scripts)
     with pool(1) as executor:
@@ -139,7 +112,7 @@ def test_a_partial_of_run_slice_does_as_well(shelf, url, scripts):
     assert_migrated()
 
 
-def test_a_rollback_in_processes(shelf, url, scripts):
+def test_a_rollback_in_processes(served, url, scripts):
     """`~back` slices take back what was written, and nothing else."""
     fill(scripts)
     before = stored()
@@ -150,7 +123,7 @@ def test_a_rollback_in_processes(shelf, url, scripts):
     assert before == stored()
 
 
-def test_a_process_that_dies_ends_the_run_with_words(shelf, url, scripts):
+def test_a_process_that_dies_ends_the_run_with_words(served, url, scripts):
     """And the next run goes on."""
     write_script(scripts, "0003_label", DEADLY)
     fill(scripts)
@@ -199,7 +172,7 @@ def begun(scripts):
     return made
 
 
-def test_an_error_comes_back_whole(shelf, url, scripts):
+def test_an_error_comes_back_whole(served, url, scripts):
     """From another process, with its words and its type."""
     made = begun(scripts)
     run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=9))
@@ -208,7 +181,7 @@ def test_an_error_comes_back_whole(shelf, url, scripts):
     assert "status" in lost.value.remedy
 
 
-def test_other_scripts_than_those_of_the_run_are_refused(shelf, url, scripts):
+def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
     """Machines may have another version of them; under each lease a process loads them anew."""
     made = begun(scripts)
     run_slice(job(url, scripts).to_dict(), slice_of(made))
@@ -225,7 +198,7 @@ def test_other_scripts_than_those_of_the_run_are_refused(shelf, url, scripts):
         run_slice(job(url, scripts / "nowhere").to_dict(), slice_of(made))
 
 
-def test_records_in_a_table_of_their_own(shelf, url, scripts):
+def test_records_in_a_table_of_their_own(served, url, scripts):
     """The control table's keys are PK and SK."""
     control = records_table("PK", "SK", "entityType", "control")
     with control.bind(table_name="control", endpoint_url=url, credentials=CREDENTIALS):
@@ -241,7 +214,7 @@ def test_records_in_a_table_of_their_own(shelf, url, scripts):
         control.delete_table()
 
 
-def test_dask(shelf, url, scripts):
+def test_dask(served, url, scripts):
     """A cluster of processes on this machine: its executor is one like any other."""
     distributed = pytest.importorskip("distributed")
     fill(scripts)
