@@ -12,8 +12,8 @@ from rich.padding import Padding
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, opened, pausing
 from singletable.cli.words import counted, make_console
+from singletable.migrations.options import Options
 from singletable.migrations.plan import Plan, Prices, difference, make_plan
-from singletable.migrations.runner import Options
 from singletable.migrations.state import Entity
 
 __all__ = ["migrate_command"]

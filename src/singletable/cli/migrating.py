@@ -19,9 +19,10 @@ from singletable.cli.words import counted
 from singletable.migrations import Graph
 from singletable.migrations.history import History
 from singletable.migrations.live import LiveTable
+from singletable.migrations.options import Options
+from singletable.migrations.options import Progress as Done
 from singletable.migrations.records import Records
-from singletable.migrations.runner import Options, Runner
-from singletable.migrations.runner import Progress as Done
+from singletable.migrations.runner import Runner
 from singletable.models import Table
 from singletable.models.binding import connection_of
 from singletable.requests import TableConnection

@@ -17,7 +17,7 @@ from singletable.cli.words import counted, make_console
 from singletable.errors import MigrationError
 from singletable.migrations.clock import Clock
 from singletable.migrations.lease import Lease
-from singletable.migrations.runner import Options
+from singletable.migrations.options import Options
 from singletable.requests.types import Item
 
 __all__ = ["rollback_command", "stamp_command", "status_command", "unlock_command"]

@@ -14,7 +14,8 @@ from singletable.cli.words import counted
 from singletable.engine import embedded
 from singletable.migrations import Graph
 from singletable.migrations.clock import Clock
-from singletable.migrations.runner import Options, Runner
+from singletable.migrations.options import Options
+from singletable.migrations.runner import Runner
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models import Table

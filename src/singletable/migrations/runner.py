@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
@@ -27,97 +26,21 @@ from singletable.migrations.history import APPLIED, BACK, History
 from singletable.migrations.lease import Lease
 from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateTable, TableOperation
+from singletable.migrations.options import Options, Progress
 from singletable.migrations.passes import Step
 from singletable.migrations.records import Records, insist
-from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice, SliceResult
+from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice
+from singletable.migrations.sweep import Tally, check_errors, sweep
+from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.writes import WriteMode, knows_statements
+from singletable.migrations.writes import knows_statements
 from singletable.requests.connection import TableConnection
 
-__all__ = ["Options", "PassAhead", "Progress", "Runner", "Tasks", "check_errors"]
+__all__ = ["PassAhead", "Runner"]
 
 _DRIFT_SECONDS = 30.0
-_DEFERRED_SECONDS = 1.0
-_FEW = 10
 _VERIFIED_PAGE = 1000
 """Items of a page that is only read."""
-
-
-@attrs.frozen(kw_only=True)
-class Options:
-    """How a run is done.
-
-    Args:
-        segments: Into how many segments the table is cut; many more than workers, so that no worker stays on one
-            part of the table.
-        workers: How many slices are done at once.
-        rate: Units per second, of the table and each index, for reads and for writes; None for no limit but the ramp
-            of an on-demand table.
-        share: The share of the provisioned capacity to use, from 0 to 1, in place of a rate.
-        write_mode: One UpdateItem an item, or PartiQL statements, 25 a request; `auto` for what the server does.
-        page_size: How many items DynamoDB looks at for a page.
-        slice_pages: How many pages a slice has.
-        max_errors: The share of items that may be quarantined before the run stops.
-        lease_seconds: How long another runner must be silent before it is taken for dead.
-        verify: Whether to read the table again behind each pass.
-        accept_quarantine: Whether a migration may be applied although items are quarantined.
-        accept_edited: Whether scripts may have been edited since they were begun or applied.
-        redrive: Whether to try again what is quarantined.
-    """
-
-    segments: int = attrs.field(default=32, validator=attrs.validators.in_(range(1, 1_000_001)))
-    workers: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    rate: float | None = None
-    share: float | None = None
-    write_mode: WriteMode = "auto"
-    page_size: int = 250
-    slice_pages: int = 1
-    max_errors: float = 0.1
-    lease_seconds: float = 20.0
-    verify: bool = True
-    accept_quarantine: bool = False
-    accept_edited: bool = False
-    redrive: bool = False
-
-
-@attrs.frozen
-class Progress:
-    """How far a pass is.
-
-    Args:
-        migration: The migration's name.
-        step: What the step does.
-        phase: `backfill` or `verify`.
-        counts: What was done so far.
-        done: How many segments are at their end.
-        segments: How many there are.
-        consumed: Capacity units of this run so far, by `read` and `write`.
-        throttled: How often what was throttled, `table` or an index.
-        items: About how many items the table has, as DynamoDB counted them some hours ago.
-    """
-
-    migration: str
-    step: str
-    phase: str
-    counts: Counter[str]
-    done: int
-    segments: int
-    consumed: dict[str, float]
-    throttled: dict[str, int]
-    items: int
-
-
-@attrs.frozen
-class Tasks:
-    """Where slices are done.
-
-    Args:
-        executor: Any executor: threads, processes, Dask's.
-        function: What does a slice there; None for this process's own worker.
-    """
-
-    executor: Executor
-    function: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
 @attrs.frozen
@@ -422,7 +345,7 @@ class Runner:
         self.finish_pass(ahead)
 
     def _sweep(self, ahead: PassAhead, worker: SegmentWorker | SegmentVerifier, throttle: Throttle) -> None:
-        """Every segment to its end, interleaved, a slice at a time."""
+        """Every segment to its end."""
         record, step = ahead.record, ahead.step
         verifying = isinstance(worker, SegmentVerifier)
         task = Slice(
@@ -435,68 +358,47 @@ class Runner:
             _VERIFIED_PAGE if verifying else self.options.page_size,
             not verifying and self.knows_statements(),
         )
-        totals: dict[int, Counter[str]] = {}
-        finished: set[int] = set()
-        consumed, throttled = Counter[str](), Counter[str]()
-        for number, each in self._checkpoints(task.migration, step, verifying=verifying).items():
-            totals[number] = Counter(json.loads(each.counts))
-            if each.state == "done":
-                finished.add(number)
-        waiting = deque(number for number in range(task.segments) if number not in finished)
-        resting: dict[int, float] = {}
-        under_way: set[Future[SliceResult]] = set()
+        tally = Tally.of(self._checkpoints(task.migration, step, verifying=verifying))
+        elsewhere = self._tasks is not None and self._tasks.elsewhere
         items = int(self.table.require().get("ItemCount") or 0)
         checked = self.clock.monotonic()
-        with self._executor() as submit:
-            try:
-                while waiting or under_way:
-                    while waiting and len(under_way) < self.options.workers and not self._stop.is_set():
-                        segment = _next_ready(waiting, resting, self.clock.monotonic())
-                        if segment is None:
-                            break
-                        under_way.add(submit(worker, attrs.evolve(task, segment=segment, turn=next(self._turns))))
-                    if not under_way:
-                        if self._stop.is_set():
-                            raise MigrationPaused(
-                                f"{record.name} is paused.", remedy="Go on with `singletable migrate`."
-                            )
-                        self.clock.sleep(0.05)
-                        continue
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        result = future.result()
-                        totals[result.segment] = Counter(result.counts)
-                        consumed.update(result.consumed)
-                        if result.done:
-                            finished.add(result.segment)
-                        else:
-                            waiting.append(result.segment)
-                        if result.throttled:
-                            throttled[result.throttled] += 1
-                            resting[result.segment] = self.clock.monotonic() + _DEFERRED_SECONDS
-                    total = sum(totals.values(), Counter[str]())
-                    self._progress(
-                        Progress(
-                            record.name,
-                            step.describe(),
-                            "verify" if verifying else "backfill",
-                            total,
-                            len(finished),
-                            task.segments,
-                            dict(consumed if self._elsewhere else throttle.consumed),
-                            dict(throttled if self._elsewhere else throttle.throttled),
-                            items,
-                        )
-                    )
-                    if not verifying:
-                        check_errors(total, self.options.max_errors)
-                    self.lease.check()
-                    if self.clock.monotonic() - checked > _DRIFT_SECONDS:
-                        checked = self.clock.monotonic()
-                        self.table.check(step.before)
-            finally:
-                # What is under way writes rightly; nothing else is begun.
-                wait(under_way)
+
+        def after() -> None:
+            nonlocal checked
+            self._progress(
+                Progress(
+                    record.name,
+                    step.describe(),
+                    "verify" if verifying else "backfill",
+                    tally.total,
+                    len(tally.finished),
+                    task.segments,
+                    dict(tally.consumed if elsewhere else throttle.consumed),
+                    dict(tally.throttled if elsewhere else throttle.throttled),
+                    items,
+                )
+            )
+            if not verifying:
+                check_errors(tally.total, self.options.max_errors)
+            self.lease.check()
+            if self.clock.monotonic() - checked > _DRIFT_SECONDS:
+                checked = self.clock.monotonic()
+                self.table.check(step.before)
+
+        with submitting(self._tasks, self.options.workers) as submit:
+            ended = sweep(
+                submit,
+                worker,
+                task,
+                tally,
+                workers=self.options.workers,
+                turns=self._turns,
+                clock=self.clock,
+                stop=self._stop,
+                after=after,
+            )
+        if not ended:
+            raise MigrationPaused(f"{record.name} is paused.", remedy="Go on with `singletable migrate`.")
 
     def _checkpoints(self, name: str, step: Step, *, verifying: bool = False) -> dict[int, Any]:
         """The checkpoints of a pass by segment; of those that verify it, only the ones of this lease."""
@@ -523,32 +425,6 @@ class Runner:
         found = self._checkpoints(ahead.verifying, ahead.step, verifying=True)
         done = [each for each in found.values() if each.state == "done" and not json.loads(each.counts).get("wrong")]
         return len(done) == int(ahead.record.segments)
-
-    @property
-    def _elsewhere(self) -> bool:
-        """Whether slices are done by other processes, each with a throttle of its own."""
-        return self._tasks is not None and self._tasks.function is not None
-
-    @contextmanager
-    def _executor(self) -> Iterator[Callable[[SegmentWorker | SegmentVerifier, Slice], Future[SliceResult]]]:
-        if self._tasks is None:
-            with ThreadPoolExecutor(self.options.workers, thread_name_prefix="singletable") as pool:
-                yield lambda worker, task: pool.submit(worker.run, task)
-            return
-        tasks = self._tasks
-
-        def submit(worker: SegmentWorker | SegmentVerifier, task: Slice) -> Future[SliceResult]:
-            if tasks.function is None:
-                return tasks.executor.submit(worker.run, task)
-            outer: Future[SliceResult] = Future()
-            try:
-                inner = tasks.executor.submit(tasks.function, attrs.asdict(task))
-            except BrokenExecutor as error:
-                raise _broken(error) from error
-            inner.add_done_callback(lambda future: _pass_on(future, outer))
-            return outer
-
-        yield submit
 
     def _check_quarantine(self, ahead: PassAhead) -> None:
         found = self.records.Quarantined.query(migration=ahead.name, consistent=True)
@@ -604,26 +480,6 @@ class Runner:
         return Throttle(self.clock, self.options.rate, rates, ramp=on_demand)
 
 
-def check_errors(counts: Mapping[str, int], max_errors: float) -> None:
-    """Stop a pass in which too many items are quarantined.
-
-    Args:
-        counts: What was done.
-        max_errors: The share of the items that may be quarantined, from 0 to 1.
-
-    Raises:
-        MigrationStopped: There are more.
-    """
-    quarantined = counts.get("quarantined", 0)
-    tried = sum(counts.get(each, 0) for each in ("written", "already", "gone")) + quarantined
-    if quarantined > _FEW and quarantined > max_errors * tried:
-        raise MigrationStopped(
-            f"{quarantined:,} of {tried:,} items were quarantined, more than {max_errors:.0%}.",
-            remedy="`singletable status` says why. Correct the items or the script, then"
-            " `singletable migrate --redrive`; or allow more with --max-errors.",
-        )
-
-
 def _shape(graph: Graph, name: str) -> Any:
     """What must be there when a migration goes on that was begun: what is there before it, but for its own indexes."""
     before = graph.before(name)
@@ -633,33 +489,6 @@ def _shape(graph: Graph, name: str) -> Any:
         if isinstance(operation, TableOperation)
     }
     return attrs.evolve(before, indexes={key: each for key, each in before.indexes.items() if key not in mine})
-
-
-def _next_ready(waiting: deque[int], resting: dict[int, float], now: float) -> int | None:
-    """The next segment that does not rest from throttling."""
-    for _ in range(len(waiting)):
-        number = waiting.popleft()
-        if resting.get(number, 0.0) <= now:
-            return number
-        waiting.append(number)
-    return None
-
-
-def _pass_on(inner: Future[Any], outer: Future[SliceResult]) -> None:
-    error = inner.exception()
-    if isinstance(error, BrokenExecutor):
-        outer.set_exception(_broken(error))
-    elif error is not None:
-        outer.set_exception(error)
-    else:
-        outer.set_result(SliceResult(**inner.result()))
-
-
-def _broken(error: BrokenExecutor) -> MigrationStopped:
-    return MigrationStopped(
-        f"A process that did slices has died: {error}",
-        remedy="Run it again: it goes on behind the last checkpoints. If it dies again, it may lack memory.",
-    )
 
 
 def _provisioned(table: dict[str, Any]) -> dict[tuple[str, str], float]:

@@ -17,9 +17,11 @@ import attrs
 from singletable.errors import MigrationError
 from singletable.migrations.clock import Clock
 from singletable.migrations.lease import Lease
+from singletable.migrations.options import Options
 from singletable.migrations.remote import Job, Place, do_slice, kept_place
-from singletable.migrations.runner import Options, PassAhead, Runner, check_errors
+from singletable.migrations.runner import PassAhead, Runner
 from singletable.migrations.segments import VERIFYING, Slice
+from singletable.migrations.sweep import check_errors
 
 __all__ = ["Order", "handler", "state_machine"]
 

@@ -49,6 +49,7 @@ from singletable.migrations.passes import Pass
 from singletable.migrations.plan import make_plan
 from singletable.migrations.segments import SegmentWorker, Slice
 from singletable.migrations.sources import Unfit
+from singletable.migrations.sweep import next_ready
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import knows_statements
 from singletable.models.binding import connection_of
@@ -540,8 +541,8 @@ def test_26_a_hot_key_range(shelf):
     with inject(shelf, Watch(operations=["Scan"])):
         runner(segments=3, page_size=1).migrate()
     assert [0, 1, 2, 0, 1, 2] == visited[:6]
-    assert 1 == runner_module._next_ready(deque([0, 1]), {0: 9.0}, now=5.0)
-    assert runner_module._next_ready(deque([0]), {0: 9.0}, now=5.0) is None
+    assert 1 == next_ready(deque([0, 1]), {0: 9.0}, now=5.0)
+    assert next_ready(deque([0]), {0: 9.0}, now=5.0) is None
 
 
 def test_27_an_on_demand_table_is_begun_slowly():

@@ -29,8 +29,9 @@ from singletable.migrations import (
 from singletable.migrations.clock import Clock
 from singletable.migrations.history import History
 from singletable.migrations.live import LiveTable
+from singletable.migrations.options import Options
 from singletable.migrations.records import Records
-from singletable.migrations.runner import Options, Runner
+from singletable.migrations.runner import Runner
 from singletable.models.binding import connection_of
 from singletable.requests import TableConnection
 from tests.framework.migrations.world import (

@@ -12,10 +12,12 @@ import pytest
 from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
+from singletable.migrations.options import Options
 from singletable.migrations.records import records_table
 from singletable.migrations.remote import Job, Place, remote_tasks, run_slice
-from singletable.migrations.runner import Options, Runner, Tasks
+from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
+from singletable.migrations.tasks import Tasks
 from singletable.migrations.writer import write_script
 from singletable.models.binding import connection_of
 from tests.framework.migrations.world import ShelfTable, put_old, send, stale, stored

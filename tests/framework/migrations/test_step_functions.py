@@ -13,7 +13,8 @@ from moto import mock_aws
 from singletable.errors import MigrationError, SingletableError
 from singletable.migrations.live import LiveTable
 from singletable.migrations.loader import load_graph
-from singletable.migrations.runner import Options, Runner
+from singletable.migrations.options import Options
+from singletable.migrations.runner import Runner
 from singletable.migrations.stepfunctions import handler, state_machine
 from singletable.models.binding import connection_of
 from tests.framework.migrations.states import Execution, Failed, StateError

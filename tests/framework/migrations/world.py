@@ -21,8 +21,9 @@ from singletable.migrations import (
     state_of,
 )
 from singletable.migrations.clock import Clock
+from singletable.migrations.options import Options
 from singletable.migrations.passes import Pass
-from singletable.migrations.runner import Options, Runner
+from singletable.migrations.runner import Runner
 from singletable.models.binding import connection_of
 from singletable.requests.values import same_value
 
