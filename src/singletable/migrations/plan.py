@@ -258,7 +258,7 @@ def _dangers(
     for operation in step.operations:
         if isinstance(operation, Backfill):
             for derived in operation.derived:
-                if isinstance(derived, Expires) and not derived.expire_past:
+                if isinstance(derived, Expires):
                     yield from _in_the_past(name, operation, derived, sample, work, now)
                 if isinstance(derived, KeyText) and not derived.sort:
                     yield from _hot(name, derived, [c for c in changes if work.type_of(c.item) == operation.entity])
@@ -308,8 +308,11 @@ def _in_the_past(
         yield Safety(
             "expiry in the past",
             f"{name}: {past} of {len(mine)} sampled items of {operation.entity}, about {round(past * scale):,} in all,"
-            f" would get a {derived.stored_name} that has passed. They are quarantined, and not written.",
-            "If DynamoDB is to delete them: expire_past=True. If not: more days.",
+            f" would get a {derived.stored_name} that has passed."
+            + (" DynamoDB deletes them." if derived.expire_past else " They are quarantined, and not written."),
+            "If they are to stay: more days, or no expire_past=True."
+            if derived.expire_past
+            else "If DynamoDB is to delete them: expire_past=True. If not: more days.",
         )
 
 

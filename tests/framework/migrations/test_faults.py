@@ -491,6 +491,8 @@ def test_22_an_expiry_in_the_past(shelf):
     assert "ttl" in work(accepted).change(old_item(1)).sets
     plan = make_plan(LiveTable(connection_of(shelf)), graph(expiry), ["0002_by_state"])
     assert [("expiry in the past", True)] == [(each.title, "5 of 8 sampled" in each.message) for each in plan.safety]
+    plan = make_plan(LiveTable(connection_of(shelf)), graph(accepted), ["0002_by_state"])
+    assert ["DynamoDB deletes them."] == [each.message[-22:] for each in plan.safety]
 
 
 @pytest.mark.parametrize("after", [None, datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(0)])
