@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from singletable.errors import MigrationError, SingletableError
+from singletable.migrations.awslambda import handler
 from singletable.migrations.live import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
-from singletable.migrations.stepfunctions import handler, state_machine
+from singletable.migrations.stepfunctions import state_machine
 from singletable.models.binding import connection_of
 from tests.framework.migrations.states import Execution, Failed, StateError
 from tests.framework.migrations.world import ShelfTable, old_item, put_old, send, stale, stored
