@@ -60,7 +60,8 @@ def run(seed, crash_at=None, *, after=False, old_code=True, **options):
         for attempt in range(6):
             with inject(ShelfTable, *(faults if attempt == 0 else faults[:1]), seed=seed + attempt) as injection:
                 try:
-                    ended = bool(runner(graph(conflict="overwrite"), **options).migrate())
+                    runner(graph(conflict="overwrite"), **options).migrate()
+                    ended = True
                 except (InjectedCrash, MigrationStopped):
                     ended = False
             calls = calls or len(injection.calls)

@@ -12,9 +12,9 @@ from rich.padding import Padding
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, opened, pausing
 from singletable.cli.words import counted, make_console
+from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute
 from singletable.migrations.options import Options
-from singletable.migrations.plan import Plan, Prices, difference, make_plan
-from singletable.migrations.state import Entity
+from singletable.migrations.plan import Plan, PlannedStep, Prices, difference, make_plan
 
 __all__ = ["migrate_command"]
 
@@ -179,20 +179,35 @@ def _print_examples(console: Console, context: Opened, plan: Plan) -> None:
     state = context.graph.state
     for step in plan.steps:
         for change in step.examples:
-            entity = state.entities.get(change.item.get(state.type_name, {}).get("S", ""))
-            personal = _personal(entity) if entity else frozenset(change.item)
-            key = " / ".join(
-                "‹personal›" if name in personal else str(next(iter(value.values())))
-                for name, value in change.key.items()
-            )
-            console.print(f"[bold]{escape(key)}[/]")
+            entity = change.item.get(state.type_name, {}).get("S", "")
+            personal = _personal(context, entity, step)
+            console.print(f"[bold]{escape(state.show_key(change.key, entity))}[/]")
             for name, old, new in difference(change, personal):
                 console.print(f"  {escape(name)}: [red]{escape(old)}[/] -> [green]{escape(new)}[/]")
     console.print("Nothing was written.")
 
 
-def _personal(entity: Entity) -> frozenset[str]:
-    """The stored attributes of an entity that show personal values."""
-    sources = (source for derived in entity.all_derived for source in derived.sources if source.personal)
-    derived = (each.stored_name for each in entity.all_derived if each.personal)
-    return frozenset((*derived, *(source.stored_name for source in sources)))
+def _personal(context: Opened, name: str, step: PlannedStep) -> frozenset[str]:
+    """The stored attributes of an entity that show personal values, as far as models, history and script can tell."""
+    described = context.table.describe().entities
+    found = {
+        each.stored_name
+        for entity in described
+        if entity.discriminator == name
+        for each in entity.attributes
+        if each.personal
+    }
+    states = [context.graph.state, *(context.graph.before(each) for each in context.graph.order)]
+    derived = [each for state in states if name in state.entities for each in state.entities[name].all_derived]
+    for operation in step.operations:
+        if isinstance(operation, (Backfill, Rekey)) and operation.entity == name:
+            derived += operation.derived if isinstance(operation, Backfill) else operation.key
+        if isinstance(operation, BackfillWith) and any(each.personal for each in operation.sources.values()):
+            found |= {*operation.targets, *(each.stored_name for each in operation.sources.values() if each.personal)}
+    for each in derived:
+        found |= {each.stored_name} if each.personal else set()
+        found |= {source.stored_name for source in each.sources if source.personal}
+    for operation in step.operations:
+        if isinstance(operation, RenameAttribute) and found & {operation.old, operation.new}:
+            found |= {operation.old, operation.new}
+    return frozenset(found)

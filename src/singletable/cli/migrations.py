@@ -16,8 +16,10 @@ from singletable.cli.migrating import Opened, Reporter, opened, pausing
 from singletable.cli.words import counted, make_console
 from singletable.errors import MigrationError
 from singletable.migrations.clock import Clock
+from singletable.migrations.history import BACK
 from singletable.migrations.lease import Lease
 from singletable.migrations.options import Options
+from singletable.migrations.segments import BACKWARD
 from singletable.requests.types import Item
 
 __all__ = ["rollback_command", "stamp_command", "status_command", "unlock_command"]
@@ -57,11 +59,14 @@ def _status(context: Opened, *, show_personal: bool) -> dict[str, Any]:
                 "counts": json.loads(record.counts),
             }
             if record.status != "applied":
-                segments = records.Segment.query(migration=name).all()
+                part = f"{name}{BACKWARD}" if record.status == BACK else name
+                segments = records.Segment.query(migration=part).all()
                 mine = [segment for segment in segments if segment.step == record.step]
                 each["step"] = record.step
                 each["segments"] = {"done": sum(one.state == "done" for one in mine), "of": record.segments}
-            quarantined = records.Quarantined.query(migration=name).all()
+            quarantined = [
+                each for part in (name, f"{name}{BACKWARD}") for each in records.Quarantined.query(migration=part)
+            ]
             if quarantined:
                 each["quarantined"] = [
                     {"key": _shown(context, json.loads(one.item_key), show_personal), "reason": one.reason}
@@ -108,8 +113,12 @@ def _print_status(console: Console, found: dict[str, Any]) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Units per second.")
+@click.option("--redrive", is_flag=True, help="Try again what is quarantined.")
+@click.option("--accept-quarantine", is_flag=True, help="Go on although items are quarantined.")
 @table_options
-def rollback_command(place: Place, name: str, yes: bool, rate: float | None) -> None:
+def rollback_command(
+    place: Place, name: str, yes: bool, rate: float | None, redrive: bool, accept_quarantine: bool
+) -> None:
     """Take the migration NAME back: what it wrote, and only that.
 
     Values that were changed since then stay as they are.
@@ -124,7 +133,11 @@ def rollback_command(place: Place, name: str, yes: bool, rate: float | None) -> 
         if not yes and not click.confirm(f"Roll {chosen} back?"):
             sys.exit(1)
         with Reporter(console) as reporter:
-            runner = context.runner(Options(rate=rate), tell=reporter.tell, progress=reporter.show)
+            runner = context.runner(
+                Options(rate=rate, redrive=redrive, accept_quarantine=accept_quarantine),
+                tell=reporter.tell,
+                progress=reporter.show,
+            )
             with pausing(runner, reporter.tell):
                 runner.rollback(chosen)
         console.print(f"[bold green]Rolled back {chosen}.[/]")

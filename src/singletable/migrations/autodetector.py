@@ -78,6 +78,9 @@ class _Detector:
         self.ask = ask
         self.operations: list[Operation] = []
         self.notes: list[str] = []
+        indexes = (*old.indexes.values(), *new.indexes.values())
+        self.index_names = {name for index in indexes for name in index.names}
+        self.index_names |= {name for name in (old.ttl, new.ttl) if name}
 
     def run(self) -> None:
         if self.state == EMPTY:
@@ -253,7 +256,12 @@ class _Detector:
             self._add(RemoveAttribute(entity.name, names))
 
     def _remove_derived(self, entity: Entity) -> None:
-        names = sorted(set(self.state.entity(entity.name).derived) - set(entity.derived))
+        old = self.state.entity(entity.name)
+        # What a function filled once is the project's to keep or to remove.
+        filled = {
+            name for name, each in old.derived.items() if isinstance(each, CustomText) and name not in self.index_names
+        }
+        names = sorted(set(old.derived) - set(entity.derived) - set(entity.attributes) - filled)
         if names:
             self._add(RemoveAttribute(entity.name, names))
 

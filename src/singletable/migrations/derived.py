@@ -246,14 +246,13 @@ class Expires(Derived):
         start = self.after.read(item)
         if start is None:
             return None
-        if not isinstance(start, datetime):
-            if abs(start) >= _MILLISECONDS:
-                raise Unfit(f"{self.after.stored_name} holds milliseconds, not seconds")
-            start = datetime.fromtimestamp(start, tz=timezone.utc)
+        if not isinstance(start, datetime) and abs(start) >= _MILLISECONDS:
+            raise Unfit(f"{self.after.stored_name} holds milliseconds, not seconds")
         try:
-            return {"N": str(int((start + timedelta(days=self.days)).timestamp()))}
-        except OverflowError:
-            raise Unfit(f"{self.stored_name} would lie beyond the year 9999") from None
+            moment = start if isinstance(start, datetime) else datetime.fromtimestamp(start, tz=timezone.utc)
+            return {"N": str(int((moment + timedelta(days=self.days)).timestamp()))}
+        except (OSError, OverflowError, ValueError):
+            raise Unfit(f"{self.stored_name} would lie outside of the years 1 to 9999") from None
 
     def describe(self) -> str:
         return f"{self.stored_name} = {self.days:g} days after {self.after.stored_name}"

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from singletable.errors import MigrationConflict, TableMissing
+from singletable.errors import ConditionFailed, LeaseLost, MigrationConflict, TableMissing
 from singletable.migrations.graph import Graph, Script
 from singletable.migrations.records import Records, insist
 from singletable.models.timestamps import utcnow
 
-__all__ = ["APPLIED", "BACK", "RUNNING", "History"]
+__all__ = ["APPLIED", "BACK", "RUNNING", "History", "fenced"]
 
 APPLIED = "applied"
 RUNNING = "running"
@@ -25,11 +25,13 @@ class History:
     Args:
         records: Where.
         graph: The scripts.
+        epoch: That of the lease under which it is written; whoever has a later one has taken over.
     """
 
-    def __init__(self, records: Records, graph: Graph) -> None:
+    def __init__(self, records: Records, graph: Graph, epoch: int = 0) -> None:
         self._records = records
         self._graph = graph
+        self._epoch = epoch
         self.read()
 
     def read(self) -> None:
@@ -102,11 +104,14 @@ class History:
                 digest=script.digest,
                 owner=owner,
                 segments=segments,
+                epoch=self._epoch,
                 started_at=utcnow(),
             )
             insist(record.save)
-        elif record.digest != script.digest:
-            insist(lambda: record.update(digest=script.digest))
+        else:
+            applied = self._records.Applied
+            actions = [applied.digest.set(script.digest), applied.epoch.set(self._epoch)]
+            fenced(record, actions, applied.epoch <= self._epoch)
         self.migrations = {**self.migrations, script.name: record}
         return record
 
@@ -118,10 +123,16 @@ class History:
             applied.counts.set(json.dumps(dict(counts), sort_keys=True)),
             applied.finished_at.set(utcnow()),
         ]
-        insist(lambda: self.migrations[name].update(actions=actions))
+        fenced(self.migrations[name], actions, applied.epoch == self._epoch)
 
     def stamp(self, script: Script, owner: str) -> None:
         """Record a migration as applied, without doing anything."""
+        if self.status(script.name) == BACK:
+            raise MigrationConflict(
+                f"The rollback of {script.name} is not at its end.",
+                remedy=f"Finish it: `singletable rollback {script.name}`.",
+                migration=script.name,
+            )
         now = utcnow()
         record = self._records.Applied(
             name=script.name, status=APPLIED, digest=script.digest, owner=owner, started_at=now, finished_at=now
@@ -130,4 +141,29 @@ class History:
 
     def forget(self, name: str) -> None:
         """Take a migration out of the history."""
-        insist(self._records.Applied(name=name).delete)
+        applied = self._records.Applied
+        try:
+            # Where an answer is lost, the next attempt finds nothing, which is right, too.
+            mine = applied.name.does_not_exist() | (applied.epoch == self._epoch)
+            insist(lambda: self.migrations[name].delete(condition=mine))
+        except (ConditionFailed, applied.DoesNotExist):
+            raise _overtaken(name) from None
+
+
+def fenced(record: Any, actions: list[Any], condition: Any) -> None:
+    """Update a migration's record, if no other runner has taken it over.
+
+    Raises:
+        LeaseLost: One has.
+    """
+    try:
+        insist(lambda: record.update(actions=actions, condition=condition))
+    except (ConditionFailed, type(record).DoesNotExist):
+        raise _overtaken(record.name) from None
+
+
+def _overtaken(name: str) -> LeaseLost:
+    return LeaseLost(
+        f"Another runner has taken over {name}.",
+        remedy="This one was silent for too long, and stops. What it wrote is right: `singletable status`.",
+    )

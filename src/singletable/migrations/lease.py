@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError
+from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError, TableMissing
 from singletable.migrations.clock import Clock
 from singletable.migrations.records import Records
 
@@ -79,6 +79,9 @@ class Lease:
             return
         if held.owner is not None:
             self._wait_for(held.owner, held.epoch, held.beat)
+            fresh = self._read()
+            if fresh is not None and fresh.owner is None:
+                held = fresh  # it was given back meanwhile
         self._take(held.epoch, held.beat, held.owner)
 
     def adopt(self, epoch: int) -> None:
@@ -140,7 +143,10 @@ class Lease:
 
     def holder(self) -> str | None:
         """Who has it; None for nobody."""
-        held = self._read()
+        try:
+            held = self._read()
+        except TableMissing:
+            return None
         return None if held is None else held.owner
 
     def break_(self) -> str | None:

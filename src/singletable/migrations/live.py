@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from singletable.errors import MigrationConflict, MigrationStopped, TableMissing
+from singletable.errors import MigrationConflict, MigrationStopped, RequestFailed, TableMissing
 from singletable.migrations.clock import Clock
 from singletable.migrations.state import Index, TableState
 from singletable.requests.connection import TableConnection
@@ -104,7 +104,7 @@ class LiveTable:
                 mine = [_index_params(index) for index in indexes if index.local is local]
                 if mine:
                     params[place] = mine
-            self.send("CreateTable", params)
+            self._ask("CreateTable", params)
         self._wait(self._active, "the table")
         self.check(TableState(partition, sort, "", {each.name: each for each in indexes}))
 
@@ -123,7 +123,7 @@ class LiveTable:
                 create["ProvisionedThroughput"] = {
                     name: provisioned[name] for name in ("ReadCapacityUnits", "WriteCapacityUnits")
                 }
-            self.send(
+            self._ask(
                 "UpdateTable",
                 {
                     "TableName": self.name,
@@ -132,7 +132,7 @@ class LiveTable:
                 },
             )
             self._wait(lambda: index.name in _indexes(self.require()), f"the index {index.name}", _PATIENCE)
-        self._wait(lambda: _indexes(self.require())[index.name]["status"] == "ACTIVE", f"the index {index.name}")
+        self._wait(lambda: self._status(index.name) == "ACTIVE", f"the index {index.name}")
         found = _indexes(self.require())[index.name]["index"]
         if found != index:
             raise MigrationConflict(
@@ -145,7 +145,7 @@ class LiveTable:
         """Delete an index, unless it is gone."""
         self._wait(self._quiet, "indexes that are in the making")
         if name in _indexes(self.require()):
-            self.send(
+            self._ask(
                 "UpdateTable",
                 {"TableName": self.name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]},
             )
@@ -181,6 +181,24 @@ class LiveTable:
         specification = {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
         self.send("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
         self._wait(self._active, "the table")
+
+    def _status(self, name: str) -> str:
+        found = _indexes(self.require()).get(name)
+        if found is None:
+            raise MigrationConflict(
+                f"The index {name} was deleted while it was in the making.",
+                remedy="Run it again, once it is clear who does that.",
+                index=name,
+            )
+        return str(found["status"])
+
+    def _ask(self, operation: str, params: Params) -> None:
+        """Send a change of the table; where an answer was lost, the SDK's second attempt finds it done or under way."""
+        try:
+            self.send(operation, params)
+        except RequestFailed as error:
+            if error.code != "ResourceInUseException":
+                raise
 
     def _active(self) -> bool:
         table = self.describe()

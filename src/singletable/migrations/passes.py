@@ -8,7 +8,7 @@ import attrs
 
 from singletable.errors import SingletableError
 from singletable.migrations.operations import ItemOperation, Operation, TableOperation
-from singletable.migrations.operations.base import Change
+from singletable.migrations.operations.base import Change, Edit
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
 from singletable.requests.capacity import item_size
@@ -109,7 +109,7 @@ class Pass:
         image = dict(item)
         pins: set[str] = set()
         for change in changes:
-            edit = change(image)
+            edit = _edit(change, image)
             if edit is None:
                 continue
             pins |= edit.pins
@@ -133,6 +133,16 @@ class Pass:
         size = item_size(change.image)
         if size > ITEM_BYTES:
             raise Unfit(f"the item would be {size:,} bytes large; DynamoDB takes {ITEM_BYTES:,}")
+
+
+def _edit(change: Change, image: Item) -> Edit | None:
+    try:
+        return change(image)
+    except Unfit:
+        raise
+    except Exception as error:
+        # One odd item must not end the run of all others; its values stay out of the reason.
+        raise Unfit(f"what is to become of it could not be worked out ({type(error).__name__})") from error
 
 
 @attrs.frozen

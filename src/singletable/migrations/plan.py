@@ -16,7 +16,7 @@ import attrs
 from singletable.migrations.derived import Expires, KeyText
 from singletable.migrations.graph import Graph
 from singletable.migrations.live import LiveTable
-from singletable.migrations.operations import Backfill, CreateIndex, ItemOperation
+from singletable.migrations.operations import Backfill, CreateIndex, ItemOperation, Operation
 from singletable.migrations.passes import ItemChange, Pass, Step
 from singletable.migrations.sources import DateTime, Unfit
 from singletable.migrations.state import Index, TableState
@@ -75,6 +75,7 @@ class PlannedStep:
         index_writes: Write capacity units of indexes, by name.
         examples: Some of the changes of the sample.
         unfit: Reasons why items of the sample could not be changed, with how many.
+        operations: Its operations.
     """
 
     migration: str
@@ -87,6 +88,7 @@ class PlannedStep:
     index_writes: Mapping[str, float] = attrs.field(factory=dict)
     examples: tuple[ItemChange, ...] = attrs.field(default=(), repr=False)
     unfit: Mapping[str, int] = attrs.field(factory=dict)
+    operations: tuple[Operation, ...] = attrs.field(default=(), repr=False)
 
     def dollars(self, prices: Prices) -> float:
         """What it costs on demand."""
@@ -194,6 +196,7 @@ class _Sample:
             {key: float(units) for key, units in indexes.items() if units},
             tuple(_examples(changes, work)),
             dict(unfit),
+            step.operations,
         )
         return planned, changes
 
@@ -268,7 +271,7 @@ def _no_dual_writing(
     name: str, work: Pass, changes: list[ItemChange], sample: _Sample, now: datetime
 ) -> Iterator[Safety]:
     for entity in work.entities:
-        stamp = work.after.entities[entity].stamp
+        stamp = (work.after.entities.get(entity) or work.before.entity(entity)).stamp
         if stamp is None:
             continue
         lacking = [change for change in changes if work.type_of(change.item) == entity and _age(change, stamp, now)]

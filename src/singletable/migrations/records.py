@@ -57,6 +57,7 @@ class Records:
             segments = IntegerAttribute(default_for_new=0)
             counts = UnicodeAttribute(default_for_new="{}")
             owner = UnicodeAttribute(null=True)
+            epoch = IntegerAttribute(default_for_new=0)
             started_at = UTCDateTimeAttribute(attr_name="startedAt", null=True)
             finished_at = UTCDateTimeAttribute(attr_name="finishedAt", null=True)
 

@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -22,13 +21,13 @@ from singletable.errors import (
 )
 from singletable.migrations.clock import Clock
 from singletable.migrations.graph import Graph
-from singletable.migrations.history import APPLIED, BACK, History
+from singletable.migrations.history import APPLIED, BACK, History, fenced
 from singletable.migrations.lease import Lease
 from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateTable, TableOperation
 from singletable.migrations.options import Options, Progress
 from singletable.migrations.passes import Step
-from singletable.migrations.records import Records, insist
+from singletable.migrations.records import Records
 from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice
 from singletable.migrations.sweep import Tally, check_errors, sweep
 from singletable.migrations.tasks import Tasks, submitting
@@ -66,6 +65,11 @@ class PassAhead:
     def name(self) -> str:
         """What its slices and checkpoints are called."""
         return f"{self.record.name}{BACKWARD if self.back else ''}"
+
+    @property
+    def command(self) -> str:
+        """What goes on with it."""
+        return f"singletable rollback {self.record.name}" if self.back else "singletable migrate"
 
     @property
     def verifying(self) -> str:
@@ -142,7 +146,7 @@ class Runner:
         """
         steps = self.graph.steps_back(name)
         with self._leased():
-            history = History(self.records, self.graph)
+            history = History(self.records, self.graph, self.lease.epoch)
             history.check(accept_edited=self.options.accept_edited)
             if history.status(name) not in (APPLIED, BACK):
                 raise MigrationError(f"{name} is not applied.", remedy="`singletable status` shows what is.")
@@ -159,8 +163,9 @@ class Runner:
 
     def stamp(self, target: str) -> list[str]:
         """Record a migration, and all that it depends on, as applied without doing anything."""
+        self._create_records()
         with self._leased():
-            history = History(self.records, self.graph)
+            history = History(self.records, self.graph, self.lease.epoch)
             names = [name for name in self.graph.needed_by(target) if history.status(name) != APPLIED]
             for name in names:
                 history.stamp(self.graph.scripts[name], self.lease.owner)
@@ -183,7 +188,7 @@ class Runner:
         Raises:
             MigrationConflict: It is not that of these scripts, or a rollback is not at its end.
         """
-        history = History(self.records, self.graph)
+        history = History(self.records, self.graph, self.lease.epoch)
         history.check(accept_edited=self.options.accept_edited)
         back = history.unfinished
         if back is not None and history.status(back) == BACK:
@@ -272,9 +277,7 @@ class Runner:
 
     def _create_table(self) -> None:
         """Create the table if the first migration does, and that of the records: the lease needs a place."""
-        if self.records.table.Meta.table_name != self.table.name:
-            records = LiveTable(self.records.table._table_connection, self.clock, self._tell)
-            records.create(*self.records.key_names, ())
+        self._create_records()
         if self.table.describe() is not None:
             return
         first = self.graph.scripts[self.graph.order[0]].migration.operations if self.graph.order else ()
@@ -282,6 +285,11 @@ class Runner:
             first[0].run(self.table)
         else:
             self.table.require()  # raises what a missing table raises
+
+    def _create_records(self) -> None:
+        if self.records.table.Meta.table_name != self.table.name:
+            records = LiveTable(self.records.table._table_connection, self.clock, self._tell)
+            records.create(*self.records.key_names, ())
 
     def _refuse_foreign(self, history: History) -> None:
         """Refuse to take a table for new that others have filled."""
@@ -327,8 +335,10 @@ class Runner:
 
     def _reach(self, record: Any, step: Step, counts: Counter[str]) -> None:
         """Record that a step is done."""
-        reached, told = step.number + 1, json.dumps(dict(counts), sort_keys=True)
-        insist(partial(record.update, step=reached, counts=told))
+        applied = type(record)
+        told = json.dumps(dict(counts), sort_keys=True)
+        actions = [applied.step.set(step.number + 1), applied.counts.set(told)]
+        fenced(record, actions, applied.epoch == self.lease.epoch)
 
     def _run_pass(self, ahead: PassAhead) -> None:
         self._tell(f"{ahead.record.name}: {ahead.step.describe()}")
@@ -383,7 +393,7 @@ class Runner:
             self.lease.check()
             if self.clock.monotonic() - checked > _DRIFT_SECONDS:
                 checked = self.clock.monotonic()
-                self.table.check(step.before)
+                self.table.check(_shape(self.graph, record.name))
 
         with submitting(self._tasks, self.options.workers) as submit:
             ended = sweep(
@@ -398,7 +408,7 @@ class Runner:
                 after=after,
             )
         if not ended:
-            raise MigrationPaused(f"{record.name} is paused.", remedy="Go on with `singletable migrate`.")
+            raise MigrationPaused(f"{record.name} is paused.", remedy=f"Go on with `{ahead.command}`.")
 
     def _checkpoints(self, name: str, step: Step, *, verifying: bool = False) -> dict[int, Any]:
         """The checkpoints of a pass by segment; of those that verify it, only the ones of this lease."""
@@ -435,7 +445,7 @@ class Runner:
                 f"{len(records):,} item{'s are' if len(records) > 1 else ' is'} quarantined: "
                 + "; ".join(f"{reason} ({count:,})" for reason, count in reasons)
                 + ".",
-                remedy="`singletable status` lists them. Correct them, then `singletable migrate --redrive`; or leave"
+                remedy=f"`singletable status` lists them. Correct them, then `{ahead.command} --redrive`; or leave"
                 " them as they are with --accept-quarantine.",
             )
 
@@ -449,7 +459,8 @@ class Runner:
                 f"Verifying {ahead.record.name} is not at its end.", remedy="Run it again: it is verified anew."
             )
         # The next run is to go over the items again, even where later steps are done.
-        insist(partial(ahead.record.update, step=ahead.step.number))
+        applied = type(ahead.record)
+        fenced(ahead.record, [applied.step.set(ahead.step.number)], applied.epoch == self.lease.epoch)
         self._forget_segments(ahead.record.name, ahead.step.number)
         raise MigrationStopped(
             f"Verifying {ahead.record.name} found {counts['wrong']:,} of {counts['verified']:,} items that are not as"

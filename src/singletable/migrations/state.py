@@ -135,11 +135,17 @@ class TableState:
         """
         texts = {name: str(next(iter(value.values()))) for name, value in key.items()}
         known = self.entities.get(entity or "")
-        for each in [known] if known else self.entities.values():
-            halves = [half for half in each.key if isinstance(half, KeyText)]
-            if any(half.personal for half in halves) and all(half.fits(texts[half.stored_name]) for half in halves):
+        candidates = [known] if known else list(self.entities.values())
+        keys = [[half for half in each.key if isinstance(half, KeyText)] for each in candidates]
+        secret = [halves for halves in keys if any(half.personal for half in halves)]
+        fitting = [halves for halves in keys if all(half.fits(texts[half.stored_name]) for half in halves)]
+        for halves in fitting:
+            if halves in secret:
                 texts |= {half.stored_name: half.mask(texts[half.stored_name]) for half in halves}
                 break
+        if secret and not fitting:
+            # A key of no known shape may be an old one, or a wrong one, of those that hold personal values.
+            return "‹personal›"
         return " / ".join(texts[name] for name in self.key_names if name in texts)
 
     def with_entity(self, entity: Entity) -> TableState:

@@ -139,23 +139,26 @@ class Backfill(_Writing):
         sources = frozenset(source.stored_name for each in self.derived for source in each.sources)
 
         def change(item: Item) -> Edit | None:
-            new = {each.stored_name: self._derive(each, item) for each in self.derived}
+            new = {each.stored_name: self._derive(each, item, before.ttl) for each in self.derived}
             edit = self.settle(item, new, old, newest)
             return edit and Edit(edit.values, edit.pins | sources)
 
         return change
 
     def reverse(self, before: TableState) -> ItemOperation:
-        return Undo(self.entity, self.compile_new(), before.entity(self.entity), self.targets)
+        sources = tuple(source.stored_name for each in self.derived for source in each.sources)
+        return Undo(self.entity, self.compile_new(), before.entity(self.entity), self.targets, sources)
 
     def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
         """What it gives an item."""
         return lambda item: {each.stored_name: each.derive(item) for each in self.derived}
 
-    def _derive(self, derived: Derived, item: Item) -> dict[str, Any] | None:
+    def _derive(self, derived: Derived, item: Item, ttl: str | None) -> dict[str, Any] | None:
         value = derived.derive(item)
         guarded = isinstance(derived, Expires) and not derived.expire_past
-        if guarded and value is not None and not same_value(value, item.get(derived.stored_name)):
+        there = same_value(value, item.get(derived.stored_name))
+        # An expiry that is there already does nothing until the time to live is switched on.
+        if guarded and value is not None and not (there and ttl == derived.stored_name):
             refuse_past(derived.stored_name, value)
         return value
 
@@ -238,8 +241,10 @@ class BackfillWith(_Writing):
                     "Name the attributes that the model declares.",
                 )
         mine = ", ".join(source.stored_name for source in self.sources.values())
+        # What the models declare is an attribute like any other, which the function fills once.
+        derived = [name for name in self.targets if name not in entity.attributes]
         return state.with_entity(
-            entity.with_derived(*(CustomText(name, f"{self.function.__name__}({mine})") for name in self.targets))
+            entity.with_derived(*(CustomText(name, f"{self.function.__name__}({mine})") for name in derived))
         )
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
@@ -257,8 +262,12 @@ class BackfillWith(_Writing):
 
         return change
 
-    def reverse(self, before: TableState) -> ItemOperation:
-        return Undo(self.entity, self.compile_new(), before.entity(self.entity), self.targets)
+    def reverse(self, before: TableState) -> ItemOperation | None:
+        entity = before.entity(self.entity)
+        if self.conflict == "overwrite" or any(name in entity.attributes for name in self.targets):
+            return None  # what was there before is not known any more
+        sources = tuple(source.stored_name for source in self.sources.values())
+        return Undo(self.entity, self.compile_new(), entity, self.targets, sources)
 
     def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
         """What it gives an item."""
@@ -374,11 +383,13 @@ class Undo(ItemOperation):
         given: What the operation gives an item.
         before: The entity in front of it.
         names: The stored attributes that it wrote.
+        sources: What they were made of.
     """
 
     given: Callable[[Item], Mapping[str, dict[str, Any] | None]] = attrs.field(eq=False)
     before: Entity
     names: tuple[str, ...]
+    sources: tuple[str, ...]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -391,14 +402,19 @@ class Undo(ItemOperation):
         return state.with_entity(self.before)
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        old = [self.before.derived[name] for name in self.names if name in self.before.derived]
+        pins = frozenset((*self.names, *self.sources, *(source.stored_name for each in old for source in each.sources)))
+
         def change(item: Item) -> Edit | None:
             values: dict[str, dict[str, Any] | None] = {}
             for name, value in self.given(item).items():
-                old = self.before.derived.get(name)
-                back = None if old is None or isinstance(old, CustomText) else old.derive(item)
+                was = self.before.derived.get(name)
+                back = None if was is None or isinstance(was, CustomText) else was.derive(item)
                 if value is not None and same_value(item.get(name), value) and not same_value(back, value):
+                    if back is not None and isinstance(was, Expires) and not was.expire_past:
+                        refuse_past(name, back)
                     values[name] = back
-            return Edit(values, frozenset(item)) if values else None
+            return Edit(values, pins) if values else None
 
         return change
 

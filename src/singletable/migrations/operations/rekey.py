@@ -55,6 +55,9 @@ class Rekey(ItemOperation):
         return state.with_entity(attrs.evolve(entity, key=self.key))
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        entity = before.entity(self.entity)
+        known = frozenset((*entity.attributes, *entity.derived, *([entity.stamp] if entity.stamp else [])))
+
         def change(item: Item) -> Edit | None:
             new = {each.stored_name: each.derive(item) for each in self.key}
             for name, value in new.items():
@@ -62,8 +65,8 @@ class Rekey(ItemOperation):
                     raise Unfit(f"it lacks what {name} is to be made of")
             if all(same_value(item[name], value) for name, value in new.items()):
                 return None
-            # The whole item is copied: it must be the one that was read.
-            return Edit(new, frozenset(item))
+            # The whole item is copied: it must be the one that was read, without anything that came meanwhile.
+            return Edit(new, known | frozenset(item))
 
         return change
 
