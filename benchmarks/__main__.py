@@ -1,6 +1,7 @@
-"""`make bench`: what a key and a query cost the client, as ratios against what they replace.
+"""`make bench`: what a key, a query and a backfill cost the client, as ratios against what they replace.
 
-CPU time of the calling thread, the medians of several alternating rounds in one run.
+CPU time of the calling thread, of the process for a backfill, the medians of several alternating rounds in one run.
+With `--memory` also the memory that a backfill of a million items takes: some minutes more.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from benchmarks.canned import serving
+from benchmarks.migrations import memory, speeds
 from benchmarks.models import BenchTable, Order, plain_model, query_answer
 
 ROUNDS = 15
@@ -58,13 +60,20 @@ def main() -> None:
             lambda: list(plain.query("USER#u1", plain.sk.startswith("ORDER#"))),
             10,
         )
+    backfills = {f"backfill by {name} / a loop of plain PynamoDB": each for name, each in speeds().items()}
+    sizes = (10_000, 1_000_000) if "--memory" in sys.argv[1:] else (10_000, 50_000)
+    memories = {f"{items:,} items": memory(items) for items in sizes}
     versions = {name: version(name) for name in ("pynamodb", "botocore", "singletable")}
     if "--json" in sys.argv[1:]:
-        print(json.dumps({"python": platform.python_version(), **versions, "results": results}, indent=2))
+        figures = {"results": results, "items_per_cpu_second": backfills, "memory_mb": memories}
+        print(json.dumps({"python": platform.python_version(), **versions, **figures}, indent=2))
         return
     print(f"Python {platform.python_version()}, {platform.machine()}, {versions}")
     for name, (ours, theirs, times) in results.items():
         print(f"{name}: {times:.2f} times the CPU ({ours * 1e6:,.1f} us against {theirs * 1e6:,.1f} us)")
+    for name, (ours, theirs, times) in backfills.items():
+        print(f"{name}: {times:.2f} times the items a CPU second ({ours:,.0f} against {theirs:,.0f})")
+    print("the most memory of a backfill: " + ", ".join(f"{size:.0f} MB for {name}" for name, size in memories.items()))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ def plain_model(url: str) -> Any:
         pk = UnicodeAttribute(hash_key=True, attr_name="PK")
         sk = UnicodeAttribute(range_key=True, attr_name="SK")
         entity_type = DiscriminatorAttribute(attr_name="entityType")
+        gsi1pk = UnicodeAttribute(attr_name="GSI1PK", null=True)
+        gsi1sk = UnicodeAttribute(attr_name="GSI1SK", null=True)
 
     return type(Model)("PlainOrder", (Plain,), _attributes(), discriminator="ORDER")
 

@@ -9,6 +9,7 @@ finds the segments again, which is why parsing is exact and two tuples of values
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from string import Formatter
 from typing import Any
 
@@ -86,12 +87,12 @@ class Template:
     text: str
     segments: tuple[Segment, ...]
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The fields, from left to right."""
         return tuple(segment.field for segment in self.segments if segment.field)
 
-    @property
+    @cached_property
     def attributes(self) -> tuple[str, ...]:
         """The names of the attributes used, each once, from left to right."""
         return tuple(dict.fromkeys(field.attribute for field in self.fields))

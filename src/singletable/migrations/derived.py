@@ -137,7 +137,7 @@ class KeyText(Derived):
 
     def derive(self, item: Item) -> dict[str, Any] | None:
         values = {name: source.read(item) for name, source in self.fields.items()}
-        if any(value is None for value in values.values()):
+        if None in values.values():
             return None
         if any(values[name] not in allowed for name, allowed in self._allowed.items()):
             return None

@@ -27,12 +27,18 @@ class ItemChange:
         image: The item as it is to be.
         pins: The stored attributes that must still be what was read.
         key_names: The stored attributes of the primary key.
+        sets: The attributes to set.
     """
 
     item: Item
     image: Item
     pins: frozenset[str]
     key_names: tuple[str, str]
+    sets: Item = attrs.field(init=False, eq=False, repr=False)
+
+    @sets.default
+    def _compare(self) -> Item:
+        return {name: value for name, value in self.image.items() if self.item.get(name) != value}
 
     @property
     def key(self) -> Item:
@@ -43,11 +49,6 @@ class ItemChange:
     def moves(self) -> bool:
         """Whether the item gets another primary key."""
         return any(self.image[name] != self.item[name] for name in self.key_names)
-
-    @property
-    def sets(self) -> Item:
-        """The attributes to set."""
-        return {name: value for name, value in self.image.items() if self.item.get(name) != value}
 
     @property
     def removes(self) -> list[str]:

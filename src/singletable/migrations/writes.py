@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -278,25 +279,24 @@ def can_be_stated(change: ItemChange) -> bool:
 
 def statement_params(table: str, change: ItemChange) -> Params:
     """The same update as one PartiQL statement. PartiQL's UPDATE makes no item: existence needs no condition."""
-    text = [f"UPDATE {_quoted(table)}"]
-    parameters: list[dict[str, Any]] = []
-    for name, value in change.sets.items():
-        text.append(f"SET {_quoted(name)} = ?")
-        parameters.append(value)
-    text += [f"REMOVE {_quoted(name)}" for name in change.removes]
-    conditions = []
-    for name in (*change.key_names, *sorted(change.pins)):
-        if name in change.item:
-            conditions.append(f"{_quoted(name)} = ?")
-            parameters.append(change.item[name])
-        else:
-            conditions.append(f"{_quoted(name)} IS MISSING")
-    text.append("WHERE " + " AND ".join(conditions))
+    where = (*change.key_names, *sorted(change.pins))
+    stored = tuple(name for name in where if name in change.item)
+    missing = tuple(name for name in where if name not in change.item)
     return {
-        "Statement": " ".join(text),
-        "Parameters": parameters,
+        "Statement": _statement(table, tuple(change.sets), tuple(change.removes), stored, missing),
+        "Parameters": [*change.sets.values(), *(change.item[name] for name in stored)],
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+@lru_cache
+def _statement(
+    table: str, sets: tuple[str, ...], removes: tuple[str, ...], stored: tuple[str, ...], missing: tuple[str, ...]
+) -> str:
+    """The text of a statement, kept: the items of a pass share a few."""
+    clauses = [*(f"SET {_quoted(name)} = ?" for name in sets), *(f"REMOVE {_quoted(name)}" for name in removes)]
+    conditions = [*(f"{_quoted(name)} = ?" for name in stored), *(f"{_quoted(name)} IS MISSING" for name in missing)]
+    return f"UPDATE {_quoted(table)} {' '.join(clauses)} WHERE {' AND '.join(conditions)}"
 
 
 def _quoted(name: str) -> str:

@@ -1,0 +1,122 @@
+"""What a backfill costs the client, against the loop that people write; and the memory that it takes."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from benchmarks.models import BenchTable, orders, plain_model
+from benchmarks.scripted import serving_pages
+from singletable.migrations import AddEntity, Backfill, CreateTable, DateTime, Graph, KeyText, Migration, Script, Text
+from singletable.migrations.runner import Options, Runner
+from singletable.models.binding import connection_of
+from singletable.requests.connection import TableConnection
+
+ROUNDS = 5
+SEGMENTS, PAGES, PAGE = 4, 2, 250
+ITEMS = SEGMENTS * PAGES * PAGE
+
+LARGE_PAGE = 1000
+"""Items of a page for the memory that a run takes; with these items, DynamoDB's 1 MB has about as many."""
+
+_KEY = (
+    KeyText("PK", "USER#{user_id}", user_id=Text("userId")),
+    KeyText("SK", "ORDER#{order_id}", order_id=Text("orderId"), sort=True),
+)
+_SOURCES = {"text": Text("text_0"), "created_at": DateTime("createdAt")}
+_INDEX = (
+    KeyText("GSI1PK", "TEXT#{text}", **_SOURCES),
+    KeyText("GSI1SK", "{created_at}", **_SOURCES, sort=True),
+)
+GRAPH = Graph(
+    [
+        Script("0001_initial", Migration([], [CreateTable("PK", "SK"), AddEntity("ORDER", *_KEY)])),
+        Script("0002_backfill", Migration(["0001_initial"], [Backfill("ORDER", *_INDEX)])),
+    ]
+)
+
+
+def speeds() -> dict[str, tuple[float, float, float]]:
+    """Items per CPU second of a backfill and of the plain loop, and the median of the ratios round by round."""
+    page = orders(PAGE)
+    with serving_pages(page, SEGMENTS * PAGES) as plain, serving_pages(page, PAGES) as url, bound(url) as connection:
+        model = plain_model(plain)
+        ways: dict[str, Callable[[], object]] = {
+            "loop": lambda: plain_loop(model),
+            "statements": lambda: backfill(connection, write_mode="statements"),
+            "single": lambda: backfill(connection, write_mode="single"),
+        }
+        measured: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(ROUNDS + 1):
+            for name, way in ways.items():
+                start = time.process_time()
+                way()
+                measured[name].append(ITEMS / (time.process_time() - start))
+    # The first round warms up.
+    loop = measured.pop("loop")[1:]
+    results = {}
+    for name, rates in measured.items():
+        ratios = [mine / theirs for mine, theirs in zip(rates[1:], loop, strict=True)]
+        results[name] = (statistics.median(rates[1:]), statistics.median(loop), statistics.median(ratios))
+    return results
+
+
+def plain_loop(model: Any) -> None:
+    """A backfill as it is written with plain PynamoDB."""
+    count = 0
+    for item in model.scan():
+        item.update(
+            actions=[
+                model.gsi1pk.set(f"TEXT#{item.text_0}"),
+                model.gsi1sk.set(item.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")),
+            ]
+        )
+        count += 1
+    assert count == ITEMS
+
+
+def backfill(connection: TableConnection, segments: int = SEGMENTS, **options: Any) -> dict[str, int]:
+    """A backfill by the runner, from its lease to its last checkpoint; what it counted."""
+    connection.connection.dispatch("DeleteTable", {"TableName": "bench"})
+    counts: dict[str, int] = {}
+    # The items are always the same, so that verifying would find that they lack their keys.
+    settings = Options(segments=segments, verify=False, **options)
+    runner = Runner(connection, GRAPH, settings, progress=lambda progress: counts.update(progress.counts))
+    assert runner.migrate() == ["0001_initial", "0002_backfill"]
+    return counts
+
+
+@contextmanager
+def bound(url: str) -> Iterator[TableConnection]:
+    """A connection to a server, for a block."""
+    with BenchTable.bind(endpoint_url=url, region="us-east-1", credentials=("x", "x", None)):
+        yield connection_of(BenchTable)
+
+
+def memory(items: int) -> float:
+    """The most memory, in MB, that a process has which goes over so many items."""
+    command = [sys.executable, "-m", "benchmarks.migrations", str(items)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    """Backfill so many items, one in twenty of which lacks its keys, and print the process's largest memory."""
+    items = int(sys.argv[1])
+    page = orders(LARGE_PAGE)
+    for number, item in enumerate(page):
+        if number % 20:
+            item["GSI1PK"], item["GSI1SK"] = (each.derive(item) for each in _INDEX)
+    with serving_pages(page, items // LARGE_PAGE // 2) as url, bound(url) as connection:
+        counts = backfill(connection, segments=2, workers=2, page_size=LARGE_PAGE, write_mode="statements")
+    assert counts["scanned"] == counts["already"] + counts["written"] == items
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main()
