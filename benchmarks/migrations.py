@@ -14,7 +14,8 @@ from typing import Any
 from benchmarks.models import BenchTable, orders, plain_model
 from benchmarks.scripted import serving_pages
 from singletable.migrations import AddEntity, Backfill, CreateTable, DateTime, Graph, KeyText, Migration, Script, Text
-from singletable.migrations.runner import Options, Runner
+from singletable.migrations.options import Options
+from singletable.migrations.runner import Runner
 from singletable.models.binding import connection_of
 from singletable.requests.connection import TableConnection
 

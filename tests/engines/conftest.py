@@ -1,5 +1,6 @@
 """Two engines: moto in this process, and dynalite, a server that npm installs beside the packages of Python."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -40,7 +41,8 @@ def dynalite():
     _install()
     port = _free_port()
     command = [str(COMMAND), "--host", "127.0.0.1", "--port", str(port), *SETTINGS]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    environment = {**os.environ, "NODE_OPTIONS": f"--require {HERE / 'survive.js'}"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait(server, port)
             yield f"http://127.0.0.1:{port}"

@@ -43,7 +43,7 @@ def test_every_error_is_documented():
     assert [] == [name for name in errors.__all__ if f"`{name}`" not in text]
 
 
-LISTS = ("key-failures", "pynamodb-traps")
+LISTS = ("backfill-faults", "key-failures", "pynamodb-traps")
 
 
 @pytest.mark.parametrize("name", LISTS)

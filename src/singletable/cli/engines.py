@@ -14,7 +14,7 @@ import click
 
 from singletable.engine import embedded
 from singletable.errors import ProjectError
-from singletable.models import Binding, Table
+from singletable.models import Table
 
 __all__ = ["Place", "fresh_table", "place_options"]
 
@@ -99,14 +99,15 @@ def table_options(command: F) -> F:
 
 
 @contextmanager
-def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[Binding]:
-    """A table that is there, at a place, for the block."""
+def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[None]:
+    """A table that is there, at a place, for the block; where it is bound already, if the place names none."""
+    if table._bindings and place == Place("dynamodb"):
+        yield
+        return
     if place.profile:
         os.environ["AWS_PROFILE"] = place.profile
-    with table.bind(
-        table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings
-    ) as bound:
-        yield bound
+    with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings):
+        yield
 
 
 def _is_url(text: str) -> bool:

@@ -7,17 +7,16 @@ import sys
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as Grid
+from rich.padding import Padding
 
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, opened, pausing
 from singletable.cli.words import counted, make_console
+from singletable.migrations.options import Options
 from singletable.migrations.plan import Plan, Prices, difference, make_plan
-from singletable.migrations.runner import Options
+from singletable.migrations.state import Entity
 
 __all__ = ["migrate_command"]
-
-_EXAMPLES = 5
 
 
 @click.command("migrate")
@@ -148,37 +147,23 @@ def _segments(context: Opened) -> int:
 
 
 def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None) -> None:
-    grid = Grid(box=None, pad_edge=False, header_style="dim")
-    for title, side in (
-        ("migration", "left"),
-        ("step", "left"),
-        ("items", "right"),
-        ("reads", "right"),
-        ("writes", "right"),
-        ("index writes", "right"),
-        ("$", "right"),
-        *([("time", "right")] if rate else []),
-    ):
-        grid.add_column(title, justify=side, overflow="fold")  # type: ignore[arg-type]  # left or right
     before = ""
     for step in plan.steps:
-        name = "" if step.migration == before else step.migration
-        before = step.migration
+        if step.migration != before:
+            before = step.migration
+            console.print(f"[bold]{step.migration}[/]")
+        console.print(Padding(escape(step.describe), (0, 0, 0, 2), expand=False))
         if step.items is None:
-            grid.add_row(name, escape(step.describe))
             continue
+        figures = [
+            f"about {step.items:,} of {step.looked:,} items",
+            f"{step.reads:,.0f} reads, {step.writes:,.0f} writes, {sum(step.index_writes.values()):,.0f} index writes",
+            f"${step.dollars(prices):,.4f}",
+        ]
         seconds = step.seconds(rate)
-        grid.add_row(
-            name,
-            escape(step.describe),
-            f"{step.items:,}",
-            f"{step.reads:,.0f}",
-            f"{step.writes:,.0f}",
-            f"{sum(step.index_writes.values()):,.0f}",
-            f"{step.dollars(prices):,.4f}",
-            *([f"{seconds:,.0f} s"] if seconds is not None else []),
-        )
-    console.print(grid)
+        if seconds is not None:
+            figures.append(f"{seconds:,.0f} s")
+        console.print(Padding(f"[dim]{' | '.join(figures)}[/]", (0, 0, 0, 4), expand=False))
     if any(step.items is not None for step in plan.steps):
         console.print(
             f"[dim]Estimated from {counted(plan.sampled, 'sampled item')}; DynamoDB counted {plan.counted:,} some hours"
@@ -191,22 +176,23 @@ def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None
 
 
 def _print_examples(console: Console, context: Opened, plan: Plan) -> None:
-    personal = _personal(context)
+    state = context.graph.state
     for step in plan.steps:
-        for change in step.examples[:_EXAMPLES]:
-            key = " / ".join(str(next(iter(value.values()))) for value in change.key.values())
-            secret = personal and any(name in personal for name in change.item)
-            console.print(f"[bold]{escape('‹personal›' if secret else key)}[/]")
-            for name, old, new in difference(change, personal if secret else frozenset()):
+        for change in step.examples:
+            entity = state.entities.get(change.item.get(state.type_name, {}).get("S", ""))
+            personal = _personal(entity) if entity else frozenset(change.item)
+            key = " / ".join(
+                "‹personal›" if name in personal else str(next(iter(value.values())))
+                for name, value in change.key.items()
+            )
+            console.print(f"[bold]{escape(key)}[/]")
+            for name, old, new in difference(change, personal):
                 console.print(f"  {escape(name)}: [red]{escape(old)}[/] -> [green]{escape(new)}[/]")
     console.print("Nothing was written.")
 
 
-def _personal(context: Opened) -> frozenset[str]:
-    """The stored attributes that hold personal values, and those that are made of them."""
-    names: set[str] = set()
-    for entity in context.graph.state.entities.values():
-        for derived in entity.all_derived:
-            if any(source.personal for source in derived.sources):
-                names |= {derived.stored_name, *(source.stored_name for source in derived.sources if source.personal)}
-    return frozenset(names)
+def _personal(entity: Entity) -> frozenset[str]:
+    """The stored attributes of an entity that show personal values."""
+    sources = (source for derived in entity.all_derived for source in derived.sources if source.personal)
+    derived = (each.stored_name for each in entity.all_derived if each.personal)
+    return frozenset((*derived, *(source.stored_name for source in sources)))

@@ -19,9 +19,10 @@ from singletable.cli.words import counted
 from singletable.migrations import Graph
 from singletable.migrations.history import History
 from singletable.migrations.live import LiveTable
+from singletable.migrations.options import Options
+from singletable.migrations.options import Progress as Done
 from singletable.migrations.records import Records
-from singletable.migrations.runner import Options, Runner
-from singletable.migrations.runner import Progress as Done
+from singletable.migrations.runner import Runner
 from singletable.models import Table
 from singletable.models.binding import connection_of
 from singletable.requests import TableConnection
@@ -72,16 +73,22 @@ def opened(place: Place, *, workers: int = 4) -> Iterator[Opened]:
     project = find_project()
     graph = project.load_migrations()
     table = project.load_table()
-    with live_table(table, place, max_connections=max(10, workers + 2)) as bound:
+    with live_table(table, place, max_connections=max(10, workers + 2)):
         connection = connection_of(table)
-        records = _records(project, graph, table, connection)
-        account = "" if place.endpoint_url else _account(connection)
-        yield Opened(
-            project, graph, table, connection, records, f"{bound.settings.table_name} on {place.words}{account}"
-        )
+        records = _records(project, table, connection)
+        yield Opened(project, graph, table, connection, records, _where(connection, place))
 
 
-def _records(project: Project, graph: Graph, table: type[Table], connection: TableConnection) -> Records:
+def _where(connection: TableConnection, place: Place) -> str:
+    """Table, region and account, as a person must see them before anything is changed."""
+    elsewhere = connection.connection.place or connection.connection.host
+    if elsewhere:
+        return f"{connection.table_name} on {elsewhere}"
+    region = connection.connection.region or connection.connection.session.get_config_variable("region")
+    return f"{connection.table_name} on {attrs.evolve(place, region=region).words}{_account(connection)}"
+
+
+def _records(project: Project, table: type[Table], connection: TableConnection) -> Records:
     if project.control_table is None:
         layout = table._layout_of()
         return Records(connection, layout.partition_name, layout.sort_name, layout.type_name)

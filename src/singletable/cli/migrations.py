@@ -17,7 +17,8 @@ from singletable.cli.words import counted, make_console
 from singletable.errors import MigrationError
 from singletable.migrations.clock import Clock
 from singletable.migrations.lease import Lease
-from singletable.migrations.runner import Options
+from singletable.migrations.options import Options
+from singletable.requests.types import Item
 
 __all__ = ["rollback_command", "stamp_command", "status_command", "unlock_command"]
 
@@ -26,19 +27,20 @@ _SHOWN = 20
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--show-personal", is_flag=True, help="Show keys of quarantined items whole, with personal values.")
 @table_options
-def status_command(place: Place, as_json: bool) -> None:
+def status_command(place: Place, as_json: bool, show_personal: bool) -> None:
     """Show which migrations are applied, how far a running one is, and what is quarantined."""
     console = make_console()
     with opened(place) as context:
-        found = _status(context)
+        found = _status(context, show_personal=show_personal)
         if as_json:
             click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         else:
             _print_status(console, found)
 
 
-def _status(context: Opened) -> dict[str, Any]:
+def _status(context: Opened, *, show_personal: bool) -> dict[str, Any]:
     exists = context.live.describe() is not None
     records = context.records
     history = context.history().migrations if exists else {}
@@ -61,7 +63,10 @@ def _status(context: Opened) -> dict[str, Any]:
                 each["segments"] = {"done": sum(one.state == "done" for one in mine), "of": record.segments}
             quarantined = records.Quarantined.query(migration=name).all()
             if quarantined:
-                each["quarantined"] = [{"key": json.loads(one.item_key), "reason": one.reason} for one in quarantined]
+                each["quarantined"] = [
+                    {"key": _shown(context, json.loads(one.item_key), show_personal), "reason": one.reason}
+                    for one in quarantined
+                ]
         migrations.append(each)
     owner = None
     if exists:
@@ -69,9 +74,14 @@ def _status(context: Opened) -> dict[str, Any]:
     return {"table": context.where, "exists": exists, "runner": owner, "migrations": migrations}
 
 
+def _shown(context: Opened, key: Item, whole: bool) -> Any:
+    return key if whole else context.graph.state.show_key(key)
+
+
 def _print_status(console: Console, found: dict[str, Any]) -> None:
     console.print(f"[bold]{escape(found['table'])}[/]" + ("" if found["exists"] else ": the table does not exist"))
     grid = Grid(box=None, pad_edge=False, show_header=False)
+    grid.add_column(no_wrap=True)
     for each in found["migrations"]:
         mark = {"applied": "[green]applied[/]", "pending": "[dim]pending[/]"}.get(
             each["status"], f"[yellow]{escape(each['status'])}[/]"
@@ -87,8 +97,7 @@ def _print_status(console: Console, found: dict[str, Any]) -> None:
         if quarantined:
             console.print(f"{each['name']}: [yellow]{counted(len(quarantined), 'item')} quarantined[/]")
         for one in quarantined[:_SHOWN]:
-            key = " / ".join(str(next(iter(value.values()))) for value in one["key"].values())
-            console.print(f"    {escape(key)}: {escape(one['reason'])}")
+            console.print(f"    {escape(str(one['key']))}: {escape(one['reason'])}")
         if len(quarantined) > _SHOWN:
             console.print(f"    ... and {len(quarantined) - _SHOWN:,} more: --json has all of them.")
     if found["runner"]:

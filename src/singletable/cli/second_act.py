@@ -14,7 +14,8 @@ from singletable.cli.words import counted
 from singletable.engine import embedded
 from singletable.migrations import Graph
 from singletable.migrations.clock import Clock
-from singletable.migrations.runner import Options, Runner
+from singletable.migrations.options import Options
+from singletable.migrations.runner import Runner
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models import Table
@@ -68,7 +69,7 @@ def second_act(
         )
         console.print("[bold]verify[/]: every derived attribute worked out again, every index compared with the table.")
         report = verify(runner.table, graph.state, Throttle(Clock()))
-        print_report(console, report)
+        print_report(console, report, graph.state)
         outcomes = ask(entities)
         print_summary(console, outcomes, estimated=True)
     return report.right and all(outcome.right for outcome in outcomes)

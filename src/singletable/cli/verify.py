@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,9 +13,10 @@ from rich.markup import escape
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import opened
 from singletable.cli.words import counted, make_console
+from singletable.migrations import TableState
 from singletable.migrations.clock import Clock
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.verifier import Report, verify
+from singletable.migrations.verifier import Finding, Report, verify
 
 __all__ = ["verify_command"]
 
@@ -25,8 +27,9 @@ _SHOWN = 20
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--no-indexes", is_flag=True, help="Do not read the indexes.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Read units per second.")
+@click.option("--show-personal", is_flag=True, help="Show keys whole, with personal values.")
 @table_options
-def verify_command(place: Place, as_json: bool, no_indexes: bool, rate: float | None) -> None:
+def verify_command(place: Place, as_json: bool, no_indexes: bool, rate: float | None, show_personal: bool) -> None:
     """Work out every derived attribute of every item again, and compare each index with the table.
 
     It reads the whole table, consistently, and writes nothing. Exit code 0 if all is right, 1 if not.
@@ -39,15 +42,15 @@ def verify_command(place: Place, as_json: bool, no_indexes: bool, rate: float | 
         context.live.check(state)
         report = verify(context.live, state, Throttle(Clock(), rate), indexes=not no_indexes)
         if as_json:
-            click.echo(json.dumps(_to_dict(report), indent=2, ensure_ascii=False))
+            click.echo(json.dumps(_to_dict(report, None if show_personal else state), indent=2, ensure_ascii=False))
         else:
             console.print(f"[bold]{escape(context.where)}[/], as of {history.applied[-1] if history.applied else '-'}")
-            print_report(console, report)
+            print_report(console, report, None if show_personal else state)
         sys.exit(0 if report.right else 1)
 
 
-def print_report(console: Console, report: Report) -> None:
-    """A verification, for people."""
+def print_report(console: Console, report: Report, state: TableState | None) -> None:
+    """A verification, for people; with a state, keys are shown without personal values."""
     items = ", ".join(f"{count:,} {name}" for name, count in sorted(report.items.items()))
     console.print(f"{counted(sum(report.items.values()), 'item')}: {items or 'none'}.", markup=False)
     for name, rows in sorted(report.rows.items()):
@@ -55,7 +58,7 @@ def print_report(console: Console, report: Report) -> None:
     if report.unknown:
         console.print(f"{counted(report.unknown, 'item')} of no known entity.", markup=False)
     for each in report.findings[:_SHOWN]:
-        key = " / ".join(str(next(iter(value.values()))) for value in each.key.values())
+        key = _key(each, state)
         reason = f": {each.reason}" if each.reason else ""
         console.print(f"  [red]{each.kind}[/] {escape(f'{each.name} of {each.entity} {key}{reason}')}")
     total = sum(report.counts.values())
@@ -69,14 +72,24 @@ def print_report(console: Console, report: Report) -> None:
         )
 
 
-def _to_dict(report: Report) -> dict[str, object]:
+def _key(finding: Finding, state: TableState | None) -> Any:
+    return finding.key if state is None else state.show_key(finding.key, finding.entity)
+
+
+def _to_dict(report: Report, state: TableState | None) -> dict[str, object]:
     return {
         "items": dict(report.items),
         "rows": dict(report.rows),
         "unknown": report.unknown,
         "counts": dict(report.counts),
         "findings": [
-            {"kind": each.kind, "entity": each.entity, "name": each.name, "key": each.key, "reason": each.reason}
+            {
+                "kind": each.kind,
+                "entity": each.entity,
+                "name": each.name,
+                "key": _key(each, state),
+                "reason": each.reason,
+            }
             for each in report.findings
         ],
     }

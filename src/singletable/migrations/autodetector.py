@@ -7,6 +7,7 @@ then items are written, then indexes created that will hold them, then expiry sw
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import attrs
@@ -190,6 +191,14 @@ class _Detector:
     def _renamed(self, entity: str, before: str, after: str) -> bool:
         if self.ask is not None:
             return self.ask(f"Was {entity}.{before} renamed to {after}?")
+        known = self.state.entity(entity)
+        if before in {source.stored_name for each in known.all_derived for source in each.sources}:
+            # Taken for two attributes, every item would lose the keys that are made of the old one.
+            raise MigrationError(
+                f"Whether {entity}.{before}, of which keys are made, was renamed to {after} cannot be known.",
+                remedy="Run makemigrations in a terminal, where it can ask; or write the RenameAttribute, or the"
+                " Backfill, into a script of its own (makemigrations --empty).",
+            )
         self.notes.append(
             f"Whether {entity}.{before} was renamed to {after} cannot be known: taken for two attributes, so that no"
             f' item is touched. If it was, write RenameAttribute("{entity}", "{before}", "{after}") instead.'
@@ -249,11 +258,16 @@ class _Detector:
             self._add(RemoveAttribute(entity.name, names))
 
 
+_CALL = re.compile(r"\w+\(.*\)")
+"""What BackfillWith says that an attribute is made of: its function, and what that is given."""
+
+
 def _to_be_written(entity: str, derived: CustomText) -> Callable[..., dict[str, str | None]]:
     def function() -> dict[str, str | None]:
         raise NotImplementedError
 
-    function.__name__ = f"{entity}_{derived.stored_name}".lower()
+    name = re.sub(r"\W", "_", f"{entity}_{derived.stored_name}".lower())
+    function.__name__ = f"_{name}" if name[0].isdecimal() else name
     function.__doc__ = f"What {derived.stored_name} of {entity} is: {derived.made_of}."
     return function
 
@@ -267,5 +281,5 @@ def _same(old: Derived | None, new: Derived) -> bool:
         return False
     # A function of the project's gives what only it can; the models' words for it are others.
     if isinstance(old, CustomText) and isinstance(new, CustomText):
-        return old.made_of == new.made_of or old.made_of.endswith(")")
+        return old.made_of == new.made_of or _CALL.fullmatch(old.made_of) is not None
     return type(old) is type(new) and old.identity == new.identity

@@ -11,8 +11,9 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import DeclarationError, MigrationError, SingletableError
-from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Template, encoding_for, parse_template
+from singletable.errors import DeclarationError, KeyParseError, MigrationError
+from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Field, Template, encoding_for, parse_template
+from singletable.keys.encoding import Refusal
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import DateTime, Integer, Source, Unfit
 from singletable.requests.types import Item
@@ -40,6 +41,11 @@ class Derived(Frozen):
     def identity(self) -> tuple[Any, ...]:
         """What makes two equal: what they derive, and not what their parts are called."""
         raise NotImplementedError
+
+    @property
+    def personal(self) -> bool:
+        """Whether its value shows a personal one."""
+        return False
 
     def derive(self, item: Item) -> dict[str, Any] | None:
         """The value that an item should have, such as `{"S": "STATUS#PAID"}`; None where it should have none.
@@ -98,10 +104,17 @@ class KeyText(Derived):
 
     @_allowed.default
     def _read_conditions(self) -> Mapping[str, tuple[Any, ...]]:
-        return {
-            name: tuple(encoding_for(self.fields[name].for_keys, "").decode(each) for each in values)
-            for name, values in self.when.items()
-        }
+        return {name: tuple(self._read(name, each) for each in values) for name, values in self.when.items()}
+
+    def _read(self, name: str, text: str) -> Any:
+        source = self.fields[name]
+        try:
+            return encoding_for(source.for_keys, "").decode(text)
+        except Refusal as refusal:
+            raise MigrationError(
+                f"KeyText({self.stored_name!r}): when= gives {name!r} the value {text!r}: {refusal.reason}.",
+                remedy=f"Its kind is {source.kind.value}: write one as key text.",
+            ) from None
 
     def __init__(
         self,
@@ -135,20 +148,37 @@ class KeyText(Derived):
         places = tuple(order[each.attribute] for each in self._parsed.fields)
         return (self.stored_name, shape, places, tuple(named), tuple(others), tuple(conditions), self.raw, self.sort)
 
+    @property
+    def personal(self) -> bool:
+        return any(field.personal for field in self._parsed.fields)
+
     def derive(self, item: Item) -> dict[str, Any] | None:
         values = {name: source.read(item) for name, source in self.fields.items()}
         if None in values.values():
             return None
         if any(values[name] not in allowed for name, allowed in self._allowed.items()):
             return None
-        try:
-            text = self._parsed.build(values)
-        except SingletableError as error:
-            raise Unfit(error.what.rstrip(".")) from None
+        text = self._parsed.fill(self._encode(field, values[field.attribute]) for field in self._parsed.fields)
         size, limit = len(text.encode()), SORT_KEY_BYTES if self.sort else PARTITION_KEY_BYTES
         if size > limit:
             raise Unfit(f"{self.stored_name} would be {size:,} bytes long; DynamoDB takes {limit:,}")
         return {"S": text}
+
+    def _encode(self, field: Field, value: Any) -> str:
+        try:
+            return field.encoding.encode(value)
+        except Refusal as refusal:
+            # Without the value: the reason is kept, and shown to whoever runs the migration.
+            name = self.fields[field.attribute].stored_name
+            raise Unfit(f"{name} cannot stand in {self.stored_name}: {refusal.reason}") from None
+
+    def fits(self, text: str) -> bool:
+        """Whether a text can be one of this template's."""
+        try:
+            self._parsed.parse(text)
+        except KeyParseError:
+            return False
+        return True
 
     def mask(self, text: str) -> str:
         """A key without its personal values."""

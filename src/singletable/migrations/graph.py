@@ -11,6 +11,7 @@ import attrs
 from singletable.errors import MigrationError
 from singletable.migrations.operations import Operation
 from singletable.migrations.passes import Step, steps_of
+from singletable.migrations.script import as_names
 from singletable.migrations.state import TableState
 
 __all__ = ["Graph", "Migration", "Script"]
@@ -28,7 +29,7 @@ class Migration:
         operations: What it does, in this order.
     """
 
-    depends_on: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    depends_on: tuple[str, ...] = attrs.field(default=(), converter=as_names)
     operations: tuple[Operation, ...] = attrs.field(default=(), converter=tuple)
 
     def __attrs_post_init__(self) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from singletable.errors import MigrationConflict
+from singletable.errors import MigrationConflict, TableMissing
 from singletable.migrations.graph import Graph, Script
 from singletable.migrations.records import Records, insist
 from singletable.models.timestamps import utcnow
@@ -34,7 +34,10 @@ class History:
 
     def read(self) -> None:
         """Read it anew, in whole."""
-        found = self._records.Applied.query(consistent=True).all()
+        try:
+            found = self._records.Applied.query(consistent=True).all()
+        except TableMissing:
+            found = []  # nothing is recorded yet
         self.migrations: Mapping[str, Any] = {each.name: each for each in found}
 
     @property

@@ -52,7 +52,6 @@ class Lease:
         self._tell = tell
         self.owner = owner or owner_name()
         self.epoch = 0
-        self._beat = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.lost: SingletableError | None = None
@@ -71,12 +70,28 @@ class Lease:
             except AlreadyExists:
                 held = self._read()
             else:
-                self.epoch, self._beat = 1, 0
+                self.epoch = 1
                 return
         assert held is not None
+        if held.owner == self.owner:
+            # Its owner has handed it on, or is asking a second time since the first answer was lost.
+            self.epoch = held.epoch
+            return
         if held.owner is not None:
             self._wait_for(held.owner, held.epoch, held.beat)
         self._take(held.epoch, held.beat, held.owner)
+
+    def adopt(self, epoch: int) -> None:
+        """Go on with a lease that another process has taken under the same owner and handed on.
+
+        Args:
+            epoch: Its epoch.
+
+        Raises:
+            LeaseLost: Another runner has taken it, or it was given back.
+        """
+        self.epoch = epoch
+        self.beat()
 
     def beat(self) -> None:
         """Show that its holder lives.
@@ -87,14 +102,14 @@ class Lease:
         record = self._records.Lease
         try:
             record(name=_NAME).update(
-                actions=[record.beat.set(self._beat + 1)],
+                # Added to what is stored: several processes may hold one lease, and it must move with each.
+                actions=[record.beat.set(record.beat + 1)],
                 condition=(record.epoch == self.epoch) & (record.owner == self.owner),
             )
         except ConditionFailed:
             raise self._gone() from None
         except record.DoesNotExist:
             raise self._gone() from None
-        self._beat += 1
 
     def keep(self) -> None:
         """Beat from a thread of its own until `release`; `lost` says if it was taken."""
@@ -109,11 +124,15 @@ class Lease:
         if self.lost is not None:
             raise self.lost
 
-    def release(self) -> None:
-        """Give it back. Its epoch stays, so that the next holder's is higher."""
+    def rest(self) -> None:
+        """Stop beating without giving it back: another process goes on with it."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+
+    def release(self) -> None:
+        """Give it back. Its epoch stays, so that the next holder's is higher."""
+        self.rest()
         record = self._records.Lease
         # Where another has taken it, that one will give it back.
         with suppress(ConditionFailed, record.DoesNotExist):
@@ -184,7 +203,7 @@ class Lease:
                 pass  # an answer was lost: it is this one's already
             else:
                 raise self._held(getattr(held, "owner", None) or "another runner") from None
-        self.epoch, self._beat = epoch + 1, 0
+        self.epoch = epoch + 1
 
     def _held(self, owner: str) -> LeaseHeld:
         return LeaseHeld(

@@ -75,7 +75,7 @@ def _load(path: Path) -> Script:
 
 def _place(error: BaseException, path: Path) -> str:
     """The script and the line of it where something was raised."""
-    if isinstance(error, SyntaxError) and error.lineno:
+    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
         return f"{path}:{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f"{path}:{lines[-1]}" if lines else str(path)

@@ -30,6 +30,7 @@ _SAMPLE_PAGE = 200
 _FRESH = timedelta(days=1)
 _HOT_SHARE = 0.2
 _HOT_LEAST = 20
+_EXAMPLES = 2
 
 
 @attrs.frozen
@@ -191,10 +192,20 @@ class _Sample:
             float(reads),
             float(round(writes)),
             {key: float(units) for key, units in indexes.items() if units},
-            tuple(changes[:20]),
+            tuple(_examples(changes, work)),
             dict(unfit),
         )
         return planned, changes
+
+
+def _examples(changes: list[ItemChange], work: Pass) -> Iterator[ItemChange]:
+    """A few of each entity."""
+    seen: Counter[str | None] = Counter()
+    for change in changes:
+        kind = work.type_of(change.item)
+        seen[kind] += 1
+        if seen[kind] <= _EXAMPLES:
+            yield change
 
 
 def difference(change: ItemChange, personal: frozenset[str] = frozenset()) -> Iterator[tuple[str, str, str]]:
@@ -206,7 +217,8 @@ def difference(change: ItemChange, personal: frozenset[str] = frozenset()) -> It
     """
     for name in [*change.sets, *change.removes]:
         if name in personal:
-            yield name, "‹personal›", "‹personal›"
+            before, after = ("‹personal›" if name in each else "-" for each in (change.item, change.image))
+            yield name, before, after
         else:
             yield name, _shown(change.item.get(name)), _shown(change.image.get(name))
 
@@ -246,7 +258,7 @@ def _dangers(
     for operation in step.operations:
         if isinstance(operation, Backfill):
             for derived in operation.derived:
-                if isinstance(derived, Expires) and not derived.expire_past:
+                if isinstance(derived, Expires):
                     yield from _in_the_past(name, operation, derived, sample, work, now)
                 if isinstance(derived, KeyText) and not derived.sort:
                     yield from _hot(name, derived, [c for c in changes if work.type_of(c.item) == operation.entity])
@@ -296,8 +308,11 @@ def _in_the_past(
         yield Safety(
             "expiry in the past",
             f"{name}: {past} of {len(mine)} sampled items of {operation.entity}, about {round(past * scale):,} in all,"
-            f" would get a {derived.stored_name} that has passed. They are quarantined, and not written.",
-            "If DynamoDB is to delete them: expire_past=True. If not: more days.",
+            f" would get a {derived.stored_name} that has passed."
+            + (" DynamoDB deletes them." if derived.expire_past else " They are quarantined, and not written."),
+            "If they are to stay: more days, or no expire_past=True."
+            if derived.expire_past
+            else "If DynamoDB is to delete them: expire_past=True. If not: more days.",
         )
 
 

@@ -20,7 +20,7 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.retries import pause
 from singletable.requests.types import Item
 
-__all__ = ["Records", "insist", "key_digest", "key_from_text", "key_to_text"]
+__all__ = ["Records", "insist", "key_digest", "key_from_text", "key_to_text", "records_table"]
 
 _PATIENCE = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
@@ -38,9 +38,10 @@ class Records:
 
     def __init__(self, connection: TableConnection, partition: str, sort: str, type_name: str) -> None:
         # Made anew for each table: PynamoDB binds a class, and a process may migrate several tables.
-        base = _table(partition, sort, type_name, str(connection.table_name))
+        base = records_table(partition, sort, type_name, str(connection.table_name))
         base._table_connection = connection
         self.table = base
+        self.key_names = (partition, sort)
 
         class Applied(base, discriminator="singletable:migration"):
             """One migration: whether it is applied, and how far it is.
@@ -105,7 +106,16 @@ class Records:
         self.Quarantined = Quarantined
 
 
-def _table(partition: str, sort: str, type_name: str, name: str) -> Any:
+def records_table(partition: str, sort: str, type_name: str, name: str) -> Any:
+    """A table class that knows of no entity yet.
+
+    Args:
+        partition: The stored attribute of the partition key.
+        sort: The stored attribute of the sort key.
+        type_name: The stored attribute of the discriminator.
+        name: The table's name.
+    """
+
     class MigrationRecords(Table):
         class Meta:
             table_name = name

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import count
 from typing import Any
 
 import attrs
@@ -26,96 +26,51 @@ from singletable.migrations.history import APPLIED, BACK, History
 from singletable.migrations.lease import Lease
 from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateTable, TableOperation
-from singletable.migrations.passes import Pass, Step
+from singletable.migrations.options import Options, Progress
+from singletable.migrations.passes import Step
 from singletable.migrations.records import Records, insist
-from singletable.migrations.segments import SegmentWorker, Slice, SliceResult, pages_of, scan_params
-from singletable.migrations.sources import Unfit
+from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice
+from singletable.migrations.sweep import Tally, check_errors, sweep
+from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.writes import WriteMode, knows_statements
+from singletable.migrations.writes import knows_statements
 from singletable.requests.connection import TableConnection
 
-__all__ = ["Options", "Progress", "Runner", "Tasks"]
+__all__ = ["PassAhead", "Runner"]
 
 _DRIFT_SECONDS = 30.0
-_DEFERRED_SECONDS = 1.0
-_FEW = 10
-
-
-@attrs.frozen(kw_only=True)
-class Options:
-    """How a run is done.
-
-    Args:
-        segments: Into how many segments the table is cut; many more than workers, so that no worker stays on one
-            part of the table.
-        workers: How many slices are done at once.
-        rate: Units per second, of the table and each index, for reads and for writes; None for no limit but the ramp
-            of an on-demand table.
-        share: The share of the provisioned capacity to use, from 0 to 1, in place of a rate.
-        write_mode: One UpdateItem an item, or PartiQL statements, 25 a request; `auto` for what the server does.
-        page_size: How many items DynamoDB looks at for a page.
-        slice_pages: How many pages a slice has.
-        max_errors: The share of items that may be quarantined before the run stops.
-        lease_seconds: How long another runner must be silent before it is taken for dead.
-        verify: Whether to read the table again behind each pass.
-        accept_quarantine: Whether a migration may be applied although items are quarantined.
-        accept_edited: Whether scripts may have been edited since they were begun or applied.
-        redrive: Whether to try again what is quarantined.
-    """
-
-    segments: int = attrs.field(default=32, validator=attrs.validators.in_(range(1, 1_000_001)))
-    workers: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    rate: float | None = None
-    share: float | None = None
-    write_mode: WriteMode = "auto"
-    page_size: int = 250
-    slice_pages: int = 1
-    max_errors: float = 0.1
-    lease_seconds: float = 20.0
-    verify: bool = True
-    accept_quarantine: bool = False
-    accept_edited: bool = False
-    redrive: bool = False
+_VERIFIED_PAGE = 1000
+"""Items of a page that is only read."""
 
 
 @attrs.frozen
-class Progress:
-    """How far a pass is.
+class PassAhead:
+    """A pass over the items that is to be done next.
 
     Args:
-        migration: The migration's name.
-        step: What the step does.
-        phase: `backfill` or `verify`.
-        counts: What was done so far.
-        done: How many segments are at their end.
-        segments: How many there are.
-        consumed: Capacity units of this run so far, by `read` and `write`.
-        throttled: How often what was throttled, `table` or an index.
-        items: About how many items the table has, as DynamoDB counted them some hours ago.
+        record: What the table has recorded of its migration.
+        step: The pass.
+        swept: Whether every segment was at its end before, and it is only to be verified again.
     """
 
-    migration: str
-    step: str
-    phase: str
-    counts: Counter[str]
-    done: int
-    segments: int
-    consumed: dict[str, float]
-    throttled: dict[str, int]
-    items: int
+    record: Any
+    step: Step
+    swept: bool = False
 
+    @property
+    def back(self) -> bool:
+        """Whether it takes the migration back."""
+        return bool(self.record.status == BACK)
 
-@attrs.frozen
-class Tasks:
-    """Where slices are done.
+    @property
+    def name(self) -> str:
+        """What its slices and checkpoints are called."""
+        return f"{self.record.name}{BACKWARD if self.back else ''}"
 
-    Args:
-        executor: Any executor: threads, processes, Dask's.
-        function: What does a slice there; None for this process's own worker.
-    """
-
-    executor: Executor
-    function: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    @property
+    def verifying(self) -> str:
+        """What the slices that verify it are called."""
+        return f"{self.record.name}{VERIFYING}"
 
 
 class Runner:
@@ -130,6 +85,7 @@ class Runner:
         tell: Called with a line about what happens.
         progress: Called while items are worked on.
         tasks: Where slices are done; None for threads of this process.
+        owner: What the runner is called in the lease; None for a name of its own.
     """
 
     def __init__(
@@ -143,6 +99,7 @@ class Runner:
         tell: Callable[[str], None] = lambda line: None,
         progress: Callable[[Progress], None] = lambda progress: None,
         tasks: Tasks | None = None,
+        owner: str | None = None,
     ) -> None:
         self.graph = graph
         self.options = options or Options()
@@ -154,7 +111,8 @@ class Runner:
         self._progress = progress
         self._tasks = tasks
         self._stop = threading.Event()
-        self.lease = Lease(self.records, self.clock, self.options.lease_seconds, tell)
+        self._turns = count(1)
+        self.lease = Lease(self.records, self.clock, self.options.lease_seconds, tell, owner)
 
     def stop(self) -> None:
         """Ask a run to pause: slices that are under way are finished, no other is begun."""
@@ -168,22 +126,13 @@ class Runner:
         Raises:
             SingletableError: What stands in the way. Whatever was done is recorded; the next run goes on from there.
         """
-        self.graph.check_heads()
-        self._create_table()
-        done: list[str] = []
-        with self._leased() as history:
-            history.check(accept_edited=self.options.accept_edited)
-            back = history.unfinished
-            if back is not None and history.status(back) == BACK:
-                raise MigrationConflict(
-                    f"The rollback of {back} is not at its end.",
-                    remedy=f"Finish it: `singletable rollback {back}`.",
-                    migration=back,
-                )
-            for name in history.pending(target):
-                self._apply(history, name)
-                done.append(name)
-        return done
+        self.prepare()
+        with self._leased():
+            history = self.open()
+            names = history.pending(target)
+            while (ahead := self.next_pass(history, target)) is not None:
+                self._run_pass(ahead)
+        return names
 
     def rollback(self, name: str) -> None:
         """Take an applied migration back: what it wrote, and only that.
@@ -192,7 +141,8 @@ class Runner:
             MigrationError: It is not applied, or another depends on it, or nothing takes it back.
         """
         steps = self.graph.steps_back(name)
-        with self._leased() as history:
+        with self._leased():
+            history = History(self.records, self.graph)
             history.check(accept_edited=self.options.accept_edited)
             if history.status(name) not in (APPLIED, BACK):
                 raise MigrationError(f"{name} is not applied.", remedy="`singletable status` shows what is.")
@@ -202,33 +152,129 @@ class Runner:
                     f"{dependents[0]} is applied, and depends on {name}.", remedy=f"Roll back {dependents[0]} first."
                 )
             record = history.begin(self.graph.scripts[name], self.lease.owner, self.options.segments, BACK)
-            self._steps(record, steps)
+            while (step := self._advance(record, steps)) is not None:
+                self._run_pass(PassAhead(record, step))
             self._forget_segments(name)
             history.forget(name)
 
     def stamp(self, target: str) -> list[str]:
         """Record a migration, and all that it depends on, as applied without doing anything."""
-        with self._leased() as history:
+        with self._leased():
+            history = History(self.records, self.graph)
             names = [name for name in self.graph.needed_by(target) if history.status(name) != APPLIED]
             for name in names:
                 history.stamp(self.graph.scripts[name], self.lease.owner)
         return names
 
+    # --- parts of a run, for what does the passes elsewhere ---------------------------
+
+    def prepare(self) -> None:
+        """Create the table if the first migration does; before the lease is taken, which needs a place.
+
+        Raises:
+            SingletableError: The history has two heads, or there is no table and nothing creates it.
+        """
+        self.graph.check_heads()
+        self._create_table()
+
+    def open(self) -> History:
+        """The history, under the lease.
+
+        Raises:
+            MigrationConflict: It is not that of these scripts, or a rollback is not at its end.
+        """
+        history = History(self.records, self.graph)
+        history.check(accept_edited=self.options.accept_edited)
+        back = history.unfinished
+        if back is not None and history.status(back) == BACK:
+            raise MigrationConflict(
+                f"The rollback of {back} is not at its end.",
+                remedy=f"Finish it: `singletable rollback {back}`.",
+                migration=back,
+            )
+        return history
+
+    def next_pass(self, history: History, target: str | None = None) -> PassAhead | None:
+        """Do every step up to the next pass over the items, under the lease.
+
+        Args:
+            history: The history.
+            target: The last migration to apply; None for the head.
+
+        Returns:
+            The pass that is to be done next; None where everything is applied.
+
+        Raises:
+            SingletableError: What stands in the way.
+        """
+        for name in history.pending(target):
+            record = self._begin(history, name)
+            steps = self.graph.steps(name)
+            step = self._advance(record, steps)
+            if step is not None:
+                return PassAhead(record, step)
+            last = [PassAhead(record, step, swept=True) for step in steps if step.is_pass][-1:]
+            if last and self.options.verify and not self._is_verified(last[0]):
+                # What was verified before an interruption may have been written to since.
+                return last[0]
+            history.finish(name, Counter(json.loads(record.counts)))
+            self._forget_segments(name)
+        return None
+
+    def finish_pass(self, ahead: PassAhead) -> None:
+        """Record that a pass is done, if it is.
+
+        Raises:
+            MigrationStopped: A segment is not at its end, items are quarantined, or not as they should be.
+        """
+        counts = self._swept(ahead)
+        self._check_quarantine(ahead)
+        if self.verifies(ahead):
+            self._check_verified(ahead)
+        if ahead.record.step == ahead.step.number:
+            self._reach(ahead.record, ahead.step, Counter(json.loads(ahead.record.counts)) + counts)
+
+    def verifies(self, ahead: PassAhead) -> bool:
+        """Whether the items are read again behind a pass."""
+        return self.options.verify and not ahead.back
+
+    def redrive(self, ahead: PassAhead) -> None:
+        """Try again what a pass has quarantined."""
+        work = ahead.step.compile()
+        SegmentWorker(self.table, self.records, work, self._throttle()).redrive(ahead.name, ahead.step.number)
+
+    def open_segments(self, ahead: PassAhead) -> list[int]:
+        """The segments of a pass that are not at their end."""
+        done = {number for number, each in self._checkpoints(ahead.name, ahead.step).items() if each.state == "done"}
+        return [] if ahead.swept else [number for number in range(ahead.record.segments) if number not in done]
+
+    def knows_statements(self) -> bool:
+        """Whether items are to be written with statements: as the options say, or as the server knows them."""
+        if self.options.write_mode != "auto":
+            return self.options.write_mode == "statements"
+        lease = self.records.Lease(name="runner")
+        return bool(self.records.table.Meta.table_name == self.table.name) and knows_statements(
+            self.table, lease._key_item(), "probe"
+        )
+
     # --- inside ---------------------------------------------------------------------
 
     @contextmanager
-    def _leased(self) -> Iterator[History]:
+    def _leased(self) -> Iterator[None]:
         self.lease.acquire()
         self.lease.keep()
         try:
-            yield History(self.records, self.graph)
+            yield
         finally:
             # What ended the run is told, and not that the lease must run out by itself.
             with suppress(SingletableError):
                 self.lease.release()
 
     def _create_table(self) -> None:
-        """Create the table if the first migration does; the lease needs a place."""
+        """Create the table if the first migration does, and that of the records: the lease needs a place."""
+        if self.records.table.Meta.table_name != self.table.name:
+            records = LiveTable(self.records.table._table_connection, self.clock, self._tell)
+            records.create(*self.records.key_names, ())
         if self.table.describe() is not None:
             return
         first = self.graph.scripts[self.graph.order[0]].migration.operations if self.graph.order else ()
@@ -249,7 +295,8 @@ class Runner:
                 remedy=f"If it is as a migration leaves it, say so: `singletable stamp {self.graph.order[0]}`.",
             )
 
-    def _apply(self, history: History, name: str) -> None:
+    def _begin(self, history: History, name: str) -> Any:
+        """The record of a migration that is begun, or goes on, on a table that is what it should be."""
         script = self.graph.scripts[name]
         steps = self.graph.steps(name)
         if steps and isinstance(steps[0].operations[0], CreateTable):
@@ -263,156 +310,125 @@ class Runner:
                 remedy=f"Go on with --segments {record.segments}.",
                 migration=name,
             )
-        resumed = record.step > 0
-        counts = self._steps(record, steps)
-        passes = [step for step in steps if step.is_pass]
-        if resumed and passes and self.options.verify:
-            # What was verified before the interruption may have been written to since.
-            self._verify(record, passes[-1], name, passes[-1].compile(), self._throttle())
-        history.finish(name, counts)
-        self._forget_segments(name)
+        return record
 
-    def _steps(self, record: Any, steps: list[Step]) -> Counter[str]:
-        counts = Counter(json.loads(record.counts))
+    def _advance(self, record: Any, steps: list[Step]) -> Step | None:
+        """Do the steps up to the next pass, which is returned; None where there is none."""
         for step in steps[record.step :]:
             self.lease.check()
-            self._tell(f"{record.name}: {step.describe()}")
             if step.is_pass:
-                counts += self._run_pass(record, step)
-            else:
-                for operation in step.operations:
-                    if isinstance(operation, TableOperation):
-                        operation.run(self.table)
-            reached, told = step.number + 1, json.dumps(dict(counts), sort_keys=True)
-            insist(partial(record.update, step=reached, counts=told))
-        return counts
+                return step
+            self._tell(f"{record.name}: {step.describe()}")
+            for operation in step.operations:
+                if isinstance(operation, TableOperation):
+                    operation.run(self.table)
+            self._reach(record, step, Counter(json.loads(record.counts)))
+        return None
 
-    def _run_pass(self, record: Any, step: Step) -> Counter[str]:
-        work = step.compile()
+    def _reach(self, record: Any, step: Step, counts: Counter[str]) -> None:
+        """Record that a step is done."""
+        reached, told = step.number + 1, json.dumps(dict(counts), sort_keys=True)
+        insist(partial(record.update, step=reached, counts=told))
+
+    def _run_pass(self, ahead: PassAhead) -> None:
+        self._tell(f"{ahead.record.name}: {ahead.step.describe()}")
+        work = ahead.step.compile()
         throttle = self._throttle()
-        worker = SegmentWorker(self.table, self.records, work, throttle, statements=self._statements(work))
-        back = record.status == BACK
-        migration = f"{record.name}~back" if back else record.name
-        if self.options.redrive:
-            worker.redrive(migration, step.number)
-        counts = self._sweep(record, step, migration, worker, throttle)
-        self._check_quarantine(migration, step)
-        if self.options.verify and not back:
-            self._verify(record, step, migration, work, throttle)
-        return counts
+        if not ahead.swept:
+            worker = SegmentWorker(self.table, self.records, work, throttle)
+            if self.options.redrive:
+                worker.redrive(ahead.name, ahead.step.number)
+            self._sweep(ahead, worker, throttle)
+            self._check_quarantine(ahead)
+        if self.verifies(ahead):
+            self._sweep(ahead, SegmentVerifier(self.table, self.records, work, throttle), throttle)
+        self.finish_pass(ahead)
 
-    def _sweep(
-        self, record: Any, step: Step, migration: str, worker: SegmentWorker, throttle: Throttle
-    ) -> Counter[str]:
-        """Every segment to its end, interleaved, a slice at a time."""
-        segments = record.segments
-        totals: dict[int, Counter[str]] = {}
-        finished: set[int] = set()
-        consumed = Counter[str]()
-        for each in self.records.Segment.query(migration=migration).all():
-            if each.step == step.number:
-                totals[each.number] = Counter(json.loads(each.counts))
-                if each.state == "done":
-                    finished.add(each.number)
-        waiting = deque(number for number in range(segments) if number not in finished)
-        resting: dict[int, float] = {}
-        under_way: set[Future[SliceResult]] = set()
+    def _sweep(self, ahead: PassAhead, worker: SegmentWorker | SegmentVerifier, throttle: Throttle) -> None:
+        """Every segment to its end."""
+        record, step = ahead.record, ahead.step
+        verifying = isinstance(worker, SegmentVerifier)
+        task = Slice(
+            ahead.verifying if verifying else ahead.name,
+            step.number,
+            0,
+            record.segments,
+            self.lease.epoch,
+            self.options.slice_pages,
+            _VERIFIED_PAGE if verifying else self.options.page_size,
+            not verifying and self.knows_statements(),
+        )
+        tally = Tally.of(self._checkpoints(task.migration, step, verifying=verifying))
+        elsewhere = self._tasks is not None and self._tasks.elsewhere
         items = int(self.table.require().get("ItemCount") or 0)
         checked = self.clock.monotonic()
-        with self._executor() as submit:
-            try:
-                while waiting or under_way:
-                    while waiting and len(under_way) < self.options.workers and not self._stop.is_set():
-                        number = _next_ready(waiting, resting, self.clock.monotonic())
-                        if number is None:
-                            break
-                        task = Slice(
-                            migration,
-                            step.number,
-                            number,
-                            segments,
-                            self.lease.epoch,
-                            self.options.slice_pages,
-                            self.options.page_size,
-                        )
-                        under_way.add(submit(worker, task))
-                    if not under_way:
-                        if self._stop.is_set():
-                            raise MigrationPaused(
-                                f"{record.name} is paused.", remedy="Go on with `singletable migrate`."
-                            )
-                        self.clock.sleep(0.05)
-                        continue
-                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        result = future.result()
-                        totals[result.segment] = Counter(result.counts)
-                        consumed.update(result.consumed)
-                        if result.done:
-                            finished.add(result.segment)
-                        else:
-                            waiting.append(result.segment)
-                        if result.throttled:
-                            resting[result.segment] = self.clock.monotonic() + _DEFERRED_SECONDS
-                    total = sum(totals.values(), Counter[str]())
-                    self._progress(
-                        Progress(
-                            record.name,
-                            step.describe(),
-                            "backfill",
-                            total,
-                            len(finished),
-                            segments,
-                            dict(consumed if self._elsewhere else throttle.consumed),
-                            dict(throttle.throttled),
-                            items,
-                        )
-                    )
-                    self._break(total)
-                    self.lease.check()
-                    if self.clock.monotonic() - checked > _DRIFT_SECONDS:
-                        checked = self.clock.monotonic()
-                        self.table.check(step.before)
-            finally:
-                # What is under way writes rightly; nothing else is begun.
-                wait(under_way)
-        return sum(totals.values(), Counter[str]())
 
-    @property
-    def _elsewhere(self) -> bool:
-        """Whether slices are done by other processes, each with a throttle of its own."""
-        return self._tasks is not None and self._tasks.function is not None
-
-    @contextmanager
-    def _executor(self) -> Iterator[Callable[[SegmentWorker, Slice], Future[SliceResult]]]:
-        if self._tasks is None:
-            with ThreadPoolExecutor(self.options.workers, thread_name_prefix="singletable") as pool:
-                yield lambda worker, task: pool.submit(worker.run, task)
-            return
-        tasks = self._tasks
-
-        def submit(worker: SegmentWorker, task: Slice) -> Future[SliceResult]:
-            if tasks.function is None:
-                return tasks.executor.submit(worker.run, task)
-            outer: Future[SliceResult] = Future()
-            inner = tasks.executor.submit(tasks.function, attrs.asdict(task))
-            inner.add_done_callback(lambda future: _pass_on(future, outer))
-            return outer
-
-        yield submit
-
-    def _break(self, counts: Counter[str]) -> None:
-        quarantined = counts["quarantined"]
-        tried = counts["written"] + counts["already"] + counts["gone"] + quarantined
-        if quarantined > _FEW and quarantined > self.options.max_errors * tried:
-            raise MigrationStopped(
-                f"{quarantined:,} of {tried:,} items were quarantined, more than {self.options.max_errors:.0%}.",
-                remedy="`singletable status` says why. Correct the items or the script, then"
-                " `singletable migrate --redrive`; or allow more with --max-errors.",
+        def after() -> None:
+            nonlocal checked
+            self._progress(
+                Progress(
+                    record.name,
+                    step.describe(),
+                    "verify" if verifying else "backfill",
+                    tally.total,
+                    len(tally.finished),
+                    task.segments,
+                    dict(tally.consumed if elsewhere else throttle.consumed),
+                    dict(tally.throttled if elsewhere else throttle.throttled),
+                    items,
+                )
             )
+            if not verifying:
+                check_errors(tally.total, self.options.max_errors)
+            self.lease.check()
+            if self.clock.monotonic() - checked > _DRIFT_SECONDS:
+                checked = self.clock.monotonic()
+                self.table.check(step.before)
 
-    def _check_quarantine(self, migration: str, step: Step) -> None:
-        records = [each for each in self.records.Quarantined.query(migration=migration) if each.step == step.number]
+        with submitting(self._tasks, self.options.workers) as submit:
+            ended = sweep(
+                submit,
+                worker,
+                task,
+                tally,
+                workers=self.options.workers,
+                turns=self._turns,
+                clock=self.clock,
+                stop=self._stop,
+                after=after,
+            )
+        if not ended:
+            raise MigrationPaused(f"{record.name} is paused.", remedy="Go on with `singletable migrate`.")
+
+    def _checkpoints(self, name: str, step: Step, *, verifying: bool = False) -> dict[int, Any]:
+        """The checkpoints of a pass by segment; of those that verify it, only the ones of this lease."""
+        found = self.records.Segment.query(migration=name, consistent=True).all()
+        return {
+            each.number: each
+            for each in found
+            if each.step == step.number and (not verifying or each.epoch == self.lease.epoch)
+        }
+
+    def _swept(self, ahead: PassAhead) -> Counter[str]:
+        """What was done in all segments of a pass."""
+        found = self._checkpoints(ahead.name, ahead.step)
+        left = ahead.record.segments - sum(each.state == "done" for each in found.values())
+        if left and not ahead.swept:
+            raise MigrationStopped(
+                f"{left:,} of {ahead.record.segments:,} segments of {ahead.record.name} are not at their end.",
+                remedy="Whatever had them is gone. Run it again: it goes on where they are.",
+            )
+        return sum((Counter(json.loads(each.counts)) for each in found.values()), Counter[str]())
+
+    def _is_verified(self, ahead: PassAhead) -> bool:
+        """Whether a pass was verified under this lease, and found to be right."""
+        found = self._checkpoints(ahead.verifying, ahead.step, verifying=True)
+        done = [each for each in found.values() if each.state == "done" and not json.loads(each.counts).get("wrong")]
+        return len(done) == int(ahead.record.segments)
+
+    def _check_quarantine(self, ahead: PassAhead) -> None:
+        found = self.records.Quarantined.query(migration=ahead.name, consistent=True)
+        records = [each for each in found if each.step == ahead.step.number]
         if records and not self.options.accept_quarantine:
             reasons = Counter(each.reason for each in records).most_common(3)
             raise MigrationStopped(
@@ -423,55 +439,27 @@ class Runner:
                 " them as they are with --accept-quarantine.",
             )
 
-    def _verify(self, record: Any, step: Step, migration: str, work: Pass, throttle: Throttle) -> None:
-        """Read every item again, consistently: none may be left that the pass would change."""
-        wrong, looked, unfit = 0, 0, 0
-        segments = record.segments
-        with ThreadPoolExecutor(self.options.workers) as pool:
-
-            def look(segment: int) -> tuple[int, int, int]:
-                bad, seen, odd = 0, 0, 0
-                params = scan_params(self.table.name, work, segment, segments, 1000)
-                for page in pages_of(self.table, {**params, "ConsistentRead": True}, throttle):
-                    if self._stop.is_set():
-                        break
-                    for item in page:
-                        seen += 1
-                        try:
-                            bad += work.change(item) is not None
-                        except Unfit:
-                            odd += 1
-                return bad, seen, odd
-
-            for done, found in enumerate(pool.map(look, range(segments)), 1):
-                wrong, looked, unfit = wrong + found[0], looked + found[1], unfit + found[2]
-                counts = Counter({"verified": looked, "wrong": wrong, "quarantined": unfit})
-                self._progress(
-                    Progress(
-                        record.name,
-                        step.describe(),
-                        "verify",
-                        counts,
-                        done,
-                        segments,
-                        dict(throttle.consumed),
-                        dict(throttle.throttled),
-                        0,
-                    )
-                )
-                self.lease.check()
-        if self._stop.is_set():
-            raise MigrationPaused(f"{record.name} is paused.", remedy="Go on with `singletable migrate`.")
-        if wrong:
-            self._forget_segments(migration, step.number)
+    def _check_verified(self, ahead: PassAhead) -> None:
+        if self._is_verified(ahead):
+            return
+        found = self._checkpoints(ahead.verifying, ahead.step, verifying=True).values()
+        counts = sum((Counter(json.loads(each.counts)) for each in found), Counter[str]())
+        if not counts["wrong"]:
             raise MigrationStopped(
-                f"Verifying {record.name} found {wrong:,} of {looked:,} items that are not as they should be.",
-                remedy="They were written meanwhile by code that does not know the new attributes. Deploy the new"
-                " models everywhere, then run `singletable migrate` again: it goes over the items once more.",
+                f"Verifying {ahead.record.name} is not at its end.", remedy="Run it again: it is verified anew."
             )
+        # The next run is to go over the items again, even where later steps are done.
+        insist(partial(ahead.record.update, step=ahead.step.number))
+        self._forget_segments(ahead.record.name, ahead.step.number)
+        raise MigrationStopped(
+            f"Verifying {ahead.record.name} found {counts['wrong']:,} of {counts['verified']:,} items that are not as"
+            " they should be.",
+            remedy="They were written meanwhile by code that does not know the new attributes. Deploy the new"
+            " models everywhere, then run `singletable migrate` again: it goes over the items once more.",
+        )
 
     def _forget_segments(self, name: str, step: int | None = None) -> None:
-        for migration in (name, f"{name}~back"):
+        for migration in (name, f"{name}{BACKWARD}", f"{name}{VERIFYING}"):
             found = self.records.Segment.query(migration=migration).all()
             with self.records.table.batch() as batch:
                 for each in found:
@@ -491,14 +479,6 @@ class Runner:
             rates = {key: units * self.options.share for key, units in _provisioned(table).items()}
         return Throttle(self.clock, self.options.rate, rates, ramp=on_demand)
 
-    def _statements(self, work: Pass) -> bool:
-        if self.options.write_mode != "auto":
-            return self.options.write_mode == "statements"
-        lease = self.records.Lease(name="runner")
-        return self.records.table.Meta.table_name == self.table.name and knows_statements(
-            self.table, lease._key_item(), "probe"
-        )
-
 
 def _shape(graph: Graph, name: str) -> Any:
     """What must be there when a migration goes on that was begun: what is there before it, but for its own indexes."""
@@ -509,24 +489,6 @@ def _shape(graph: Graph, name: str) -> Any:
         if isinstance(operation, TableOperation)
     }
     return attrs.evolve(before, indexes={key: each for key, each in before.indexes.items() if key not in mine})
-
-
-def _next_ready(waiting: deque[int], resting: dict[int, float], now: float) -> int | None:
-    """The next segment that does not rest from throttling."""
-    for _ in range(len(waiting)):
-        number = waiting.popleft()
-        if resting.get(number, 0.0) <= now:
-            return number
-        waiting.append(number)
-    return None
-
-
-def _pass_on(inner: Future[Any], outer: Future[SliceResult]) -> None:
-    error = inner.exception()
-    if error is not None:
-        outer.set_exception(error)
-    else:
-        outer.set_result(SliceResult(**inner.result()))
 
 
 def _provisioned(table: dict[str, Any]) -> dict[tuple[str, str], float]:

@@ -36,21 +36,22 @@ def as_names(names: str | Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def render(value: Any, indent: int = 0) -> str:
+def render(value: Any, indent: int = 0, before: int = 0) -> str:
     """A value as Python text, cut into lines where it would be wider than a line.
 
     Args:
         value: A value of a script, or what it is made of: containers, texts, numbers, functions by their names.
         indent: How many spaces its lines stand to the right.
+        before: How many characters stand before it in its first line: the name of an argument.
     """
     line = _flat(value)
-    if len(line) + indent <= _WIDTH:
+    if len(line) + indent + before <= _WIDTH:
         return line
     opening, parts, closing = _parts(value)
     inner = indent + 4
     if not parts:
         return line
-    lines = [f"{' ' * inner}{name}{render(each, inner)},\n" for name, each in parts]
+    lines = [f"{' ' * inner}{name}{render(each, inner, len(name))},\n" for name, each in parts]
     return f"{opening}\n{''.join(lines)}{' ' * indent}{closing}"
 
 
@@ -81,9 +82,16 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
 
 def _text(value: Any) -> str:
     """As repr, with the quotation marks that formatters prefer."""
-    if isinstance(value, str) and '"' not in value and "\\" not in repr(value):
-        return f'"{value}"'
-    return repr(value)
+    text = repr(value)
+    if not isinstance(value, (str, bytes)) or text.endswith('"'):
+        return text
+    # repr() puts single quotes around and escapes those inside, and leaves double ones as they are.
+    start, inside = text.index("'") + 1, text[text.index("'") + 1 : -1]
+    single, double = inside.count("\\'"), inside.count('"')
+    if double > single:
+        return text
+    inside = inside.replace("\\'", "'").replace('"', '\\"')
+    return f'{text[: start - 1]}"{inside}"'
 
 
 def _default(field: attrs.Attribute[Any]) -> Any:

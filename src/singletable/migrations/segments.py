@@ -13,10 +13,19 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import ConditionFailed, EndpointUnreachable, LeaseLost, NoResponse, RequestFailed, Throttled
+from singletable.errors import (
+    AlreadyExists,
+    ConditionFailed,
+    EndpointUnreachable,
+    LeaseLost,
+    NoResponse,
+    RequestFailed,
+    Throttled,
+)
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
 from singletable.migrations.records import Records, insist, key_digest, key_from_text, key_to_text
+from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
 from singletable.models.layout import OWN_TYPES
@@ -24,7 +33,22 @@ from singletable.requests.expressions import Placeholders
 from singletable.requests.retries import pause
 from singletable.requests.types import Item, Params
 
-__all__ = ["SegmentWorker", "Slice", "SliceResult", "pages_of", "type_filter"]
+__all__ = [
+    "BACKWARD",
+    "VERIFYING",
+    "SegmentVerifier",
+    "SegmentWorker",
+    "Slice",
+    "SliceResult",
+    "pages_of",
+    "type_filter",
+]
+
+BACKWARD = "~back"
+"""Behind a migration's name, in slices, checkpoints and the quarantine: the pass takes the migration back."""
+
+VERIFYING = "~verify"
+"""Behind a migration's name, in slices and checkpoints: the pass is verified."""
 
 _MOST_OPERANDS = 100
 """Operands of one IN (Developer Guide, "Comparison operator and function reference")."""
@@ -38,13 +62,15 @@ class Slice:
     """A piece of work: some pages of one segment.
 
     Args:
-        migration: The migration's name.
+        migration: The migration's name; with `~back` behind it where it is taken back, `~verify` where it is verified.
         step: The number of the pass within it.
         segment: The segment, from 0.
         segments: Into how many the table is cut.
         epoch: The epoch of the lease under which it is done.
         pages: How many pages at most.
         page_size: How many items DynamoDB looks at for a page.
+        statements: Whether to write up to 25 items in one request; the coordinator finds out what the server knows.
+        turn: Counts up from slice to slice, so that no two are equal: Dask remembers answers by their arguments.
     """
 
     migration: str
@@ -54,6 +80,8 @@ class Slice:
     epoch: int
     pages: int
     page_size: int
+    statements: bool = False
+    turn: int = 0
 
 
 @attrs.frozen
@@ -75,25 +103,25 @@ class SliceResult:
     consumed: dict[str, float] = attrs.field(factory=dict)
 
 
-class SegmentWorker:
-    """Works through slices.
+class _SegmentReader:
+    """Reads slices, page by page, with a checkpoint behind each.
 
     Args:
         table: The table.
         records: Where checkpoints are.
         work: The pass.
         throttle: How fast.
-        statements: Whether to write up to 25 items in one request.
     """
 
-    def __init__(
-        self, table: LiveTable, records: Records, work: Pass, throttle: Throttle, *, statements: bool = False
-    ) -> None:
+    consistent = False
+    afresh = False
+    """Whether each lease begins at the first page: what an earlier one saw says nothing about now."""
+
+    def __init__(self, table: LiveTable, records: Records, work: Pass, throttle: Throttle) -> None:
         self._table = table
         self._records = records
         self._work = work
         self._throttle = throttle
-        self._statements = statements
 
     def run(self, task: Slice) -> SliceResult:
         """Do a slice, a checkpoint behind each page.
@@ -106,7 +134,6 @@ class SegmentWorker:
         consumed = dict(self._throttle.consumed)
         checkpoint = self._claim(task)
         counts = Counter(json.loads(checkpoint.counts))
-        writer = self._writer(task)
         throttled: str | None = None
         for _ in range(task.pages):
             if checkpoint.state == "done":
@@ -119,7 +146,7 @@ class SegmentWorker:
             counts["scanned"] += page.get("ScannedCount", len(page["Items"]))
             mine = self._sort_out(page["Items"], counts)
             # The checkpoint is written when every write of the page is answered, and not before.
-            counts += writer.write(mine)
+            counts += self._treat(task, mine)
             self._checkpoint(checkpoint, task, page.get("LastEvaluatedKey"), counts)
         new = {name: count for name, count in self._throttle.throttled.items() if count > before.get(name, 0)}
         return SliceResult(
@@ -129,6 +156,73 @@ class SegmentWorker:
             throttled or next(iter(new), None),
             {kind: units - consumed[kind] for kind, units in self._throttle.consumed.items()},
         )
+
+    def _treat(self, task: Slice, items: list[Item]) -> Counter[str]:
+        """Do what is to be done with items of the pass, and count it."""
+        raise NotImplementedError
+
+    def _sort_out(self, items: Iterable[Item], counts: Counter[str]) -> list[Item]:
+        mine = []
+        for item in items:
+            says = self._work.type_of(item)
+            if says in self._work.entities:
+                mine.append(item)
+            elif says not in self._work.known and not (says or "").startswith(OWN_TYPES):
+                counts["unknown"] += 1
+        return mine
+
+    def _page(self, task: Slice, start: Item | None) -> dict[str, Any]:
+        params = scan_params(self._table.name, self._work, task.segment, task.segments, task.page_size)
+        if self.consistent:
+            params["ConsistentRead"] = True
+        if start:
+            params["ExclusiveStartKey"] = start
+        return patient_scan(self._table, params, self._throttle)
+
+    # --- checkpoints ----------------------------------------------------------------
+
+    def _claim(self, task: Slice) -> Any:
+        """The segment's checkpoint, marked with this lease's epoch."""
+        record = self._records.Segment
+        name = {"migration": task.migration, "step": task.step, "number": task.segment}
+        try:
+            found = record.get(**name, consistent=True)
+        except record.DoesNotExist:
+            found = record(**name, epoch=task.epoch)
+            try:
+                insist(found.create)
+            except AlreadyExists:  # an answer was lost, or another runner was faster
+                found = record.get(**name, consistent=True)
+        if found.epoch > task.epoch:
+            raise _overtaken()
+        if found.epoch < task.epoch:
+            actions = [record.epoch.set(task.epoch)]
+            if self.afresh:
+                actions += [record.state.set("open"), record.counts.set("{}"), record.position.remove()]
+            self._fenced(found, actions, record.epoch <= task.epoch)
+        return found
+
+    def _checkpoint(self, checkpoint: Any, task: Slice, last: Item | None, counts: Counter[str]) -> None:
+        record = self._records.Segment
+        text = json.dumps(dict(counts), sort_keys=True)
+        position = record.position.set(str(key_to_text(last))) if last else record.position.remove()
+        actions = [record.state.set("open" if last else "done"), record.counts.set(text), position]
+        self._fenced(checkpoint, actions, record.epoch == task.epoch)
+
+    def _fenced(self, checkpoint: Any, actions: list[Any], condition: Any) -> None:
+        try:
+            insist(lambda: checkpoint.update(actions=actions, condition=condition))
+        except ConditionFailed:
+            raise _overtaken() from None
+        except type(checkpoint).DoesNotExist:
+            raise _overtaken() from None
+
+
+class SegmentWorker(_SegmentReader):
+    """Works through slices: brings each item to what the pass wants."""
+
+    def _treat(self, task: Slice, items: list[Item]) -> Counter[str]:
+        return self._writer(task).write(items)
 
     def redrive(self, migration: str, step: int) -> Counter[str]:
         """Try again what is quarantined; what goes well leaves the quarantine."""
@@ -156,7 +250,7 @@ class SegmentWorker:
             self._work,
             self._throttle,
             lambda key, reason: self._set_aside(task.migration, task.step, key, reason),
-            statements=self._statements,
+            statements=task.statements,
         )
 
     def _set_aside(self, migration: str, step: int, key: Item, reason: str) -> None:
@@ -166,53 +260,24 @@ class SegmentWorker:
             lambda: record(migration=migration, step=step, digest=key_digest(key), item_key=text, reason=reason).save()
         )
 
-    def _sort_out(self, items: Iterable[Item], counts: Counter[str]) -> list[Item]:
-        mine = []
+
+class SegmentVerifier(_SegmentReader):
+    """Reads slices again, consistently, and counts what the pass would still change.
+
+    Counted are `verified` (looked at), `wrong`, and `quarantined`: items of which it cannot be told.
+    """
+
+    consistent = True
+    afresh = True
+
+    def _treat(self, task: Slice, items: list[Item]) -> Counter[str]:
+        counts = Counter({"verified": len(items)})
         for item in items:
-            says = self._work.type_of(item)
-            if says in self._work.entities:
-                mine.append(item)
-            elif says not in self._work.known and not (says or "").startswith(OWN_TYPES):
-                counts["unknown"] += 1
-        return mine
-
-    def _page(self, task: Slice, start: Item | None) -> dict[str, Any]:
-        params = scan_params(self._table.name, self._work, task.segment, task.segments, task.page_size)
-        if start:
-            params["ExclusiveStartKey"] = start
-        return patient_scan(self._table, params, self._throttle)
-
-    # --- checkpoints ----------------------------------------------------------------
-
-    def _claim(self, task: Slice) -> Any:
-        """The segment's checkpoint, marked with this lease's epoch."""
-        record = self._records.Segment
-        name = {"migration": task.migration, "step": task.step, "number": task.segment}
-        try:
-            found = record.get(**name, consistent=True)
-        except record.DoesNotExist:
-            found = record(**name)
-            insist(lambda: found.save())
-        if found.epoch > task.epoch:
-            raise _overtaken()
-        if found.epoch < task.epoch:
-            self._fenced(found, [record.epoch.set(task.epoch)], record.epoch <= task.epoch)
-        return found
-
-    def _checkpoint(self, checkpoint: Any, task: Slice, last: Item | None, counts: Counter[str]) -> None:
-        record = self._records.Segment
-        text = json.dumps(dict(counts), sort_keys=True)
-        position = record.position.set(str(key_to_text(last))) if last else record.position.remove()
-        actions = [record.state.set("open" if last else "done"), record.counts.set(text), position]
-        self._fenced(checkpoint, actions, record.epoch == task.epoch)
-
-    def _fenced(self, checkpoint: Any, actions: list[Any], condition: Any) -> None:
-        try:
-            insist(lambda: checkpoint.update(actions=actions, condition=condition))
-        except ConditionFailed:
-            raise _overtaken() from None
-        except type(checkpoint).DoesNotExist:
-            raise _overtaken() from None
+            try:
+                counts["wrong"] += self._work.change(item) is not None
+            except Unfit:
+                counts["quarantined"] += 1
+        return counts
 
 
 def scan_params(table: str, work: Pass, segment: int, segments: int, page_size: int) -> Params:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -13,6 +13,7 @@ from singletable.migrations.script import Frozen
 from singletable.migrations.sources import SOURCES, Choice, Source
 from singletable.models import EntityDescription, TableDescription
 from singletable.models.description import AttributeDescription
+from singletable.requests.types import Item
 
 __all__ = ["Entity", "Index", "TableState", "state_of"]
 
@@ -125,6 +126,22 @@ class TableState:
             )
         return self.entities[name]
 
+    def show_key(self, key: Item, entity: str | None = None) -> str:
+        """A primary key for people, without personal values.
+
+        Args:
+            key: The key.
+            entity: The discriminator of its item, where it is known.
+        """
+        texts = {name: str(next(iter(value.values()))) for name, value in key.items()}
+        known = self.entities.get(entity or "")
+        for each in [known] if known else self.entities.values():
+            halves = [half for half in each.key if isinstance(half, KeyText)]
+            if any(half.personal for half in halves) and all(half.fits(texts[half.stored_name]) for half in halves):
+                texts |= {half.stored_name: half.mask(texts[half.stored_name]) for half in halves}
+                break
+        return " / ".join(texts[name] for name in self.key_names if name in texts)
+
     def with_entity(self, entity: Entity) -> TableState:
         """The state with an entity in place of what had its name."""
         return attrs.evolve(self, entities={**self.entities, entity.name: entity})
@@ -179,7 +196,9 @@ class _Reader:
                 if source
                 else CustomText(name, f"{entity.expiry.days:g} days after {after.stored_name}")
             )
-        derived.pop(self.table.type_name, None)
+        # An index may be on what every item has by itself: the discriminator, or half of the primary key.
+        for name in (self.table.partition_name, self.table.sort_name, self.table.type_name):
+            derived.pop(name, None)
         return Entity(
             name=entity.discriminator,
             key=self._key(entity, entity.primary),
@@ -201,12 +220,12 @@ class _Reader:
             when = {name: tuple(_plain(described[name], each) for each in values) for name, values in key.when}
             # Half of an index key is there only with the other half; a primary key always is.
             mine = key.sources if key.index else template.attributes
-            safe = {_safe(name): sources[name] for name in mine}
+            safe = {_safe(name, sources): sources[name] for name in mine}
             made.append(
                 KeyText(
                     stored_name,
                     _rename_fields(template.text, sources),
-                    when={_safe(name): values for name, values in when.items()},
+                    when={_safe(name, sources): values for name, values in when.items()},
                     raw=self.table.key_encoding == "raw",
                     sort=stored_name in self.sorts,
                     **safe,  # type: ignore[arg-type]  # none is None here
@@ -224,15 +243,20 @@ class _Reader:
 _TAKEN = frozenset({"when", "raw", "sort"})
 
 
-def _safe(name: str) -> str:
-    """A field's name in a script, where KeyText's own options have theirs."""
-    return f"{name}_" if name in _TAKEN else name
+def _safe(name: str, names: Collection[str]) -> str:
+    """A field's name in a script, where KeyText's own options and the other fields have theirs."""
+    while name in _TAKEN:
+        name += "_"
+        while name in names:
+            name += "_"
+    return name
 
 
-def _rename_fields(template: str, names: Mapping[str, object]) -> str:
+def _rename_fields(template: str, names: Collection[str]) -> str:
     for name in names:
         if name in _TAKEN:
-            template = template.replace(f"{{{name}}}", f"{{{name}_}}").replace(f"{{{name}:", f"{{{name}_:")
+            safe = _safe(name, names)
+            template = template.replace(f"{{{name}}}", f"{{{safe}}}").replace(f"{{{name}:", f"{{{safe}:")
     return template
 
 

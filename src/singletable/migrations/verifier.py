@@ -39,7 +39,7 @@ class Finding:
             `not in the index` or `only in the index` for a row, `unknown` for an item of no known entity.
         entity: The item's entity, where it says one.
         name: The attribute or the index.
-        key: The item's primary key. Keys are shown to whoever runs a verification; they may hold personal values.
+        key: The item's primary key; it may hold personal values (`TableState.show_key`).
         reason: Why it is unreadable.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from singletable.errors import MigrationError
 from singletable.migrations.graph import Graph
@@ -32,7 +33,7 @@ def script_text(name: str, depends_on: Sequence[str], operations: Iterable[Opera
         operations: What it does.
     """
     operations = list(operations)
-    functions = [function for each in operations for function in _functions(each)]
+    functions = dict.fromkeys(function for each in operations for function in _functions(each))
     imports = sorted({"Migration", *(found for each in operations for found in names_in(each))}, key=str.lower)
     line = f"from singletable.migrations import {', '.join(imports)}"
     if len(line) > 110:
@@ -53,12 +54,21 @@ def _functions(operation: Operation) -> list[str]:
         function = operation.function
         return [
             f"def {function.__name__}({', '.join(operation.sources)}):\n"
-            f'    """{function.__doc__ or "The values to store, by name."}"""\n'
+            f'    """{_words(function.__doc__ or "The values to store, by name.")}"""\n'
             f'    raise NotImplementedError("write {function.__name__}()")'
         ]
     if isinstance(operation, RunPython):
-        return [f'def {operation.function.__name__}(table):\n    """To be written."""\n    raise NotImplementedError']
+        both = filter(None, (operation.function, operation.reverse_function))
+        return [
+            f'def {each.__name__}(table):\n    """To be written."""\n    raise NotImplementedError' for each in both
+        ]
     return []
+
+
+def _words(text: str) -> str:
+    """Text for a docstring, in lines that are no wider than a line."""
+    lines = wrap(text.replace("\\", "\\\\").replace('"', "'"), 105)
+    return "\n    ".join(lines)
 
 
 def suggested_name(operations: Sequence[Operation]) -> str:

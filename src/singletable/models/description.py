@@ -6,13 +6,14 @@ Comparable, and JSON both ways: `TableDescription.from_dict(description.to_dict(
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from pynamodb.attributes import Attribute
 
 from singletable.keys import CompositeKey, Encoding, Source, Template, ValueKind, encoding_for, parse_template
-from singletable.models.attributes import is_standard
+from singletable.models.attributes import EnumAttribute, is_standard
 from singletable.models.expiry import ExpiryRule
 from singletable.models.layout import IndexLayout, TableLayout
 from singletable.models.schema import EntitySchema
@@ -201,9 +202,12 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
 
 def _default(attribute: Attribute[Any]) -> dict[str, Any] | None:
     """What an item that lacks the attribute is read with. A function may give another value each time."""
-    if attribute.default is None or callable(attribute.default):
+    default = attribute.default
+    if isinstance(attribute, EnumAttribute) and isinstance(default, partial):
+        default = default()  # how it keeps a member, which is the same each time
+    if default is None or callable(default):
         return None
-    return {attribute.attr_type: attribute.serialize(attribute.default)}
+    return {attribute.attr_type: attribute.serialize(default)}
 
 
 def _entity_to_dict(entity: EntityDescription) -> dict[str, Any]:

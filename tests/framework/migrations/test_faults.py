@@ -49,6 +49,7 @@ from singletable.migrations.passes import Pass
 from singletable.migrations.plan import make_plan
 from singletable.migrations.segments import SegmentWorker, Slice
 from singletable.migrations.sources import Unfit
+from singletable.migrations.sweep import next_ready
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import knows_statements
 from singletable.models.binding import connection_of
@@ -163,9 +164,9 @@ def test_01_killed_in_mid_page(shelf):
 def test_02_a_crash_between_write_and_checkpoint(shelf):
     """The replay changes nothing, and is counted as nothing to do."""
     each, _, task = worker(BACKFILL)
-    with inject(shelf, Crash(calls={10}, operations=["UpdateItem"])) as injection, pytest.raises(InjectedCrash):
+    with inject(shelf, Crash(calls={9}, operations=["UpdateItem"])) as injection, pytest.raises(InjectedCrash):
         each.run(task())
-    assert injection.calls.count("UpdateItem") == 10  # a claim, eight items, and the checkpoint that it was
+    assert injection.calls.count("UpdateItem") == 9  # eight items, and the checkpoint that it was
     before = stored()
     again = each.run(task())
     assert (0, 8) == (again.counts.get("written", 0), again.counts["already"])
@@ -490,6 +491,8 @@ def test_22_an_expiry_in_the_past(shelf):
     assert "ttl" in work(accepted).change(old_item(1)).sets
     plan = make_plan(LiveTable(connection_of(shelf)), graph(expiry), ["0002_by_state"])
     assert [("expiry in the past", True)] == [(each.title, "5 of 8 sampled" in each.message) for each in plan.safety]
+    plan = make_plan(LiveTable(connection_of(shelf)), graph(accepted), ["0002_by_state"])
+    assert ["DynamoDB deletes them."] == [each.message[-22:] for each in plan.safety]
 
 
 @pytest.mark.parametrize("after", [None, datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(0)])
@@ -540,8 +543,8 @@ def test_26_a_hot_key_range(shelf):
     with inject(shelf, Watch(operations=["Scan"])):
         runner(segments=3, page_size=1).migrate()
     assert [0, 1, 2, 0, 1, 2] == visited[:6]
-    assert 1 == runner_module._next_ready(deque([0, 1]), {0: 9.0}, now=5.0)
-    assert runner_module._next_ready(deque([0]), {0: 9.0}, now=5.0) is None
+    assert 1 == next_ready(deque([0, 1]), {0: 9.0}, now=5.0)
+    assert next_ready(deque([0]), {0: 9.0}, now=5.0) is None
 
 
 def test_27_an_on_demand_table_is_begun_slowly():

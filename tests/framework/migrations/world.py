@@ -21,8 +21,9 @@ from singletable.migrations import (
     state_of,
 )
 from singletable.migrations.clock import Clock
+from singletable.migrations.options import Options
 from singletable.migrations.passes import Pass
-from singletable.migrations.runner import Options, Runner
+from singletable.migrations.runner import Runner
 from singletable.models.binding import connection_of
 from singletable.requests.values import same_value
 
@@ -248,7 +249,8 @@ class LiveWriters:
         self.made += 1
         task = Task(task_id=f"t{self.made}", state=self._state(), due=START)
         task.save()
-        self.truth[f"TASK#t{self.made}"] = plain(stored()[f"TASK#t{self.made}"])
+        key = f"TASK#t{self.made}"
+        self.truth[key] = plain(send("GetItem", Key=self._key(key), ConsistentRead=True)["Item"])
 
     def recreate(self):
         """An item goes, and another comes under its key."""

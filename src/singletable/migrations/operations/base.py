@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Edit", "ItemOperation", "Operation", "TableOperation"]
 
-_PACKAGE = str(Path(__file__).parents[2])
+_PACKAGE = str(Path(__file__).parents[2]) + os.sep
 
 
 @attrs.frozen

@@ -114,7 +114,10 @@ class DeclareAttributes(Operation):
     def apply(self, state: TableState) -> TableState:
         entity = state.entity(self.entity)
         attributes = {name: kind for name, kind in {**entity.attributes, **self.attributes}.items() if kind is not None}
-        return state.with_entity(attrs.evolve(entity, attributes=attributes, stamp=self.stamp or entity.stamp))
+        stamp = self.stamp or entity.stamp
+        # Once it is no longer declared, nobody sets it.
+        gone = stamp in self.attributes and stamp not in attributes
+        return state.with_entity(attrs.evolve(entity, attributes=attributes, stamp=None if gone else stamp))
 
     def reverse(self, before: TableState) -> Operation:
         entity = before.entity(self.entity)

@@ -153,7 +153,11 @@ class Backfill(_Writing):
         return lambda item: {each.stored_name: each.derive(item) for each in self.derived}
 
     def _derive(self, derived: Derived, item: Item) -> dict[str, Any] | None:
-        return derived.derive(item)
+        value = derived.derive(item)
+        guarded = isinstance(derived, Expires) and not derived.expire_past
+        if guarded and value is not None and not same_value(value, item.get(derived.stored_name)):
+            refuse_past(derived.stored_name, value)
+        return value
 
 
 @attrs.frozen(init=False)
@@ -192,14 +196,6 @@ class BackfillExpiry(Backfill):
 
     def describe(self) -> str:
         return f"Backfill the expiry of {self.entity}: {self.derived[0].describe()}"
-
-    def _derive(self, derived: Derived, item: Item) -> dict[str, Any] | None:
-        value = derived.derive(item)
-        stored = item.get(derived.stored_name)
-        assert isinstance(derived, Expires)
-        if value is not None and not derived.expire_past and not same_value(value, stored):
-            refuse_past(derived.stored_name, value)
-        return value
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ import attrs
 
 from singletable.migrations.derived import CustomText, Derived
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
+from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
@@ -56,6 +57,9 @@ class Rekey(ItemOperation):
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
         def change(item: Item) -> Edit | None:
             new = {each.stored_name: each.derive(item) for each in self.key}
+            for name, value in new.items():
+                if value is None:
+                    raise Unfit(f"it lacks what {name} is to be made of")
             if all(same_value(item[name], value) for name, value in new.items()):
                 return None
             # The whole item is copied: it must be the one that was read.

@@ -91,7 +91,7 @@ class CreateIndex(TableOperation):
     def apply(self, state: TableState) -> TableState:
         if self.name in state.indexes:
             raise self.fail(f"There is an index {self.name!r} already.", "Delete it first, or choose another name.")
-        _check_indexes(self, (self.index,), len(state.indexes))
+        _check_indexes(self, (self.index,), sum(not each.local for each in state.indexes.values()))
         return state.with_index(self.index)
 
     def run(self, table: LiveTable) -> None:

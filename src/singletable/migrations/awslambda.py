@@ -1,0 +1,298 @@
+"""The Lambda function behind the state machine: one handler for its every action, and no more time than it is given."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+import attrs
+
+from singletable.errors import MigrationError
+from singletable.migrations.clock import Clock
+from singletable.migrations.lease import Lease
+from singletable.migrations.options import Options
+from singletable.migrations.remote import Job, Place, do_slice, kept_place
+from singletable.migrations.runner import PassAhead, Runner
+from singletable.migrations.segments import VERIFYING, Slice
+from singletable.migrations.stepfunctions import MOST_SEGMENTS
+from singletable.migrations.sweep import check_errors
+
+__all__ = ["Context", "Order", "handler"]
+
+_log = logging.getLogger(__name__)
+
+_HAND_ON = 60_000
+"""Milliseconds that must be left for another slice: with less, the function returns and is called anew."""
+
+_SEGMENTS = 200
+_VERIFIED_PAGE = 1000
+_DEFERRED_SECONDS = 1.0
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends the call."""
+
+
+@attrs.frozen
+class Order:
+    """What an execution is asked to do: its input.
+
+    Args:
+        job: The table and the scripts; its rate is that of the whole. No credentials: functions have a role.
+        target: The last migration to apply; None for the head.
+        options: How. Of these, the input may have `segments`, `page_size`, `write_mode`, `max_errors`,
+            `lease_seconds`, `verify`, `accept_quarantine`, `accept_edited` and `redrive`.
+    """
+
+    job: Job
+    target: str | None
+    options: Options
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Order:
+        """An order from an execution's input.
+
+        Raises:
+            MigrationError: Something is missing, unknown or impossible.
+        """
+        unknown = sorted(set(plain) - {"job", "target", *_OPTIONS})
+        if unknown or "job" not in plain:
+            raise MigrationError(
+                f"The input has no {unknown[0]!r} to give." if unknown else "The input has no 'job'.",
+                remedy=f"It may have: job, target, {', '.join(_OPTIONS)}.",
+            )
+        job = Job.from_dict(plain["job"])
+        if job.credentials is not None:
+            raise MigrationError(
+                "The input has credentials, and an execution's input is shown to everybody who may look at it.",
+                remedy="Leave them out: give the function a role.",
+            )
+        chosen = {name: plain[name] for name in _OPTIONS if name in plain}
+        try:
+            options = Options(**{"segments": _SEGMENTS, **chosen, "rate": job.rate})
+        except (TypeError, ValueError) as error:
+            raise MigrationError(f"The input's options cannot be: {error.args[0]}.", remedy="Correct them.") from None
+        if options.segments > MOST_SEGMENTS:
+            raise MigrationError(
+                f"{options.segments:,} segments are more than states can hand on.",
+                remedy=f"Give at most {MOST_SEGMENTS:,}.",
+            )
+        return cls(job, plain.get("target"), options)
+
+
+_OPTIONS = (
+    "segments",
+    "page_size",
+    "write_mode",
+    "max_errors",
+    "lease_seconds",
+    "verify",
+    "accept_quarantine",
+    "accept_edited",
+    "redrive",
+)
+
+
+def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The Lambda handler for every state of `state_machine`.
+
+    Args:
+        event: `action`, and what the state machine hands to it.
+        context: Lambda's context.
+
+    Raises:
+        SingletableError: What stands in the way. Step Functions sees the class as the error's name.
+    """
+    do = _ACTIONS.get(event.get("action", ""))
+    if do is None:
+        raise MigrationError(
+            f"{event.get('action')!r} is no action of the migrations' function.",
+            remedy="It is called by the states of state_machine(), and by nobody else.",
+        )
+    left = context.get_remaining_time_in_millis()
+    if left < _HAND_ON:
+        raise MigrationError(
+            f"The function has only {left / 1000:.0f} s for a call.",
+            remedy=f"Set its timeout to 15 minutes; it hands on when {_HAND_ON // 1000} s are left.",
+        )
+    return do(event, context)
+
+
+class _OutOfTime(Exception):
+    """The call is near its end, and there is something to wait for."""
+
+
+class _CallClock(Clock):
+    """Time in a call of the function: whatever waits is told when the call is near its end."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    @property
+    def near(self) -> bool:
+        """Whether the call must hand on."""
+        return self._context.get_remaining_time_in_millis() < _HAND_ON
+
+    def sleep(self, seconds: float, until: Any = None) -> None:
+        # The beating thread waits for an event; it is ended by whoever started it.
+        if until is None and self.near:
+            raise _OutOfTime
+        super().sleep(seconds, until)
+
+
+def _begin(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Every step up to the next pass; `again` where a call is too short for them: an index may take hours."""
+    order = Order.from_dict(event["input"])
+    runner = _runner(order, Place.of(order.job), event["execution"], context)
+    try:
+        runner.prepare()
+        runner.lease.acquire()
+        with _beating(runner.lease):
+            history = runner.open()
+            ahead = runner.next_pass(history, order.target)
+            if ahead is not None and order.options.redrive and not ahead.swept:
+                runner.redrive(ahead)
+    except _OutOfTime:
+        return {"state": "again"}
+    if ahead is None:
+        runner.lease.release()
+        return {"state": "applied"}
+    return _handed_on(order, runner, ahead, event["concurrency"])
+
+
+def _handed_on(order: Order, runner: Runner, ahead: PassAhead, concurrency: int) -> dict[str, Any]:
+    """What the states behind Begin need to know of a pass."""
+    segments = int(ahead.record.segments)
+    rate = order.job.rate
+    share = rate / min(concurrency, segments) if rate else None
+    return {
+        "state": "pass",
+        "work": {
+            "job": attrs.evolve(order.job, rate=share).to_dict(),
+            "owner": runner.lease.owner,
+            "epoch": runner.lease.epoch,
+            "migration": ahead.record.name,
+            "step": ahead.step.number,
+            "segments": segments,
+            "swept": ahead.swept,
+            "page_size": order.options.page_size,
+            "statements": runner.knows_statements(),
+            "max_errors": order.options.max_errors,
+            "lease_seconds": order.options.lease_seconds,
+        },
+        "open": runner.open_segments(ahead),
+        "verify": runner.verifies(ahead),
+        "all": list(range(segments)),
+    }
+
+
+def _slice(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """One segment, from checkpoint to checkpoint, as far as the call's time goes."""
+    work = event["work"]
+    verifying = event["action"] == "verify"
+    task = Slice(
+        f"{work['migration']}{VERIFYING if verifying else ''}",
+        work["step"],
+        event["segment"],
+        work["segments"],
+        work["epoch"],
+        1,  # a page, and a look at the time
+        max(work["page_size"], _VERIFIED_PAGE) if verifying else work["page_size"],
+        work["statements"] and not verifying,
+    )
+    job = Job.from_dict(work["job"])
+    clock = _CallClock(context)
+    lease = Lease(kept_place(job, task.epoch).records, clock, work["lease_seconds"], owner=work["owner"])
+    lease.adopt(task.epoch)
+    with _beating(lease):
+        while True:
+            result = do_slice(job, task)
+            if not verifying:
+                check_errors(result.counts, work["max_errors"])
+            lease.check()
+            if result.done or clock.near:
+                return {"done": result.done}
+            if result.throttled:
+                Clock().sleep(_DEFERRED_SECONDS)
+
+
+def _end(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Whether the pass is done; recorded, if it is."""
+    order, work = Order.from_dict(event["input"]), event["work"]
+    runner = _runner(order, kept_place(order.job, work["epoch"]), work["owner"], context)
+    runner.lease.adopt(work["epoch"])
+    with _beating(runner.lease):
+        history = runner.open()
+        record = history.migrations[work["migration"]]
+        step = next(each for each in runner.graph.steps(record.name) if each.number == work["step"])
+        if record.step > step.number and not work["swept"]:
+            return {}  # an answer was lost: it is recorded already
+        runner.finish_pass(PassAhead(record, step, work["swept"]))
+    return {}
+
+
+def _release(event: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Give the lease back, and put into words what ended the execution."""
+    error = event["error"]
+    # With an input or scripts that cannot be used, there is no lease either.
+    with suppress(MigrationError):
+        order = Order.from_dict(event["input"])
+        lease = Lease(Place.of(order.job).records, Clock(), owner=event["execution"])
+        if lease.holder() == lease.owner:
+            lease.acquire()
+            lease.release()
+    return {"Error": error.get("Error", "Unknown"), "Cause": _cause(error)}
+
+
+def _cause(error: Mapping[str, Any]) -> str:
+    """What Step Functions says of an error, for people: Lambda packs the message into JSON, with a traceback."""
+    cause = str(error.get("Cause", ""))
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        told = None
+    if isinstance(told, dict) and "errorMessage" in told:
+        return str(told["errorMessage"])
+    if str(error.get("Error", "")).startswith("States."):
+        return (
+            f"{cause} The child execution that failed says why, in the Map Run. What was done is recorded: start"
+            " another execution to go on."
+        )
+    return cause
+
+
+def _runner(order: Order, place: Place, execution: str, context: Context) -> Runner:
+    return Runner(
+        place.connection,
+        place.graph,
+        order.options,
+        records=place.records,
+        clock=_CallClock(context),
+        tell=_log.info,
+        owner=execution,
+    )
+
+
+@contextmanager
+def _beating(lease: Lease) -> Iterator[None]:
+    """A lease that is kept while the call is at work, and held on to behind it."""
+    lease.keep()
+    try:
+        yield
+    finally:
+        lease.rest()
+
+
+_ACTIONS: Mapping[str, Callable[[dict[str, Any], Context], dict[str, Any]]] = {
+    "begin": _begin,
+    "slice": _slice,
+    "verify": _slice,
+    "end": _end,
+    "release": _release,
+}

@@ -1,0 +1,255 @@
+"""Slices done by other processes, on this machine or on others: everything that one needs is plain data.
+
+What a process has loaded and connected is kept for the slices that follow. It is loaded anew under each lease, so that
+a worker that lives long never does a slice with scripts of an earlier run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from functools import lru_cache
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import attrs
+
+from singletable.errors import MigrationConflict, MigrationError
+from singletable.migrations.clock import Clock
+from singletable.migrations.graph import Graph
+from singletable.migrations.live import LiveTable
+from singletable.migrations.loader import load_graph
+from singletable.migrations.passes import Step
+from singletable.migrations.records import Records, records_table
+from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice, SliceResult
+from singletable.migrations.tasks import Tasks
+from singletable.migrations.throttle import Throttle
+from singletable.models.binding import connection_of
+from singletable.requests.connection import TableConnection
+
+__all__ = ["Job", "Place", "do_slice", "kept_place", "remote_tasks", "run_slice"]
+
+_lock = RLock()
+
+
+def _as_tuple(credentials: Sequence[str | None] | None) -> tuple[str, str, str | None] | None:
+    """Credentials as JSON gives them, a list."""
+    return None if credentials is None else tuple(credentials)  # type: ignore[return-value]  # three of them
+
+
+@attrs.frozen(kw_only=True)
+class Job:
+    """What a process must know to do slices of a table's migrations.
+
+    Args:
+        table_name: The table's name.
+        scripts: The folder of the migration scripts, where the process runs.
+        region: The AWS region; None for that of the SDK's own configuration.
+        endpoint_url: The URL of a server that speaks DynamoDB; None for AWS.
+        credentials: Access key, secret key and session token, for local servers. On AWS, leave them out: each process
+            has a role or a profile of its own.
+        rate: Units per second that this process may consume, of the table and of each index, for reads and for writes:
+            its share of the whole. None for no limit; it still slows down where DynamoDB throttles.
+        control_table: The table where the history is kept; None for the table itself.
+    """
+
+    table_name: str
+    scripts: str = attrs.field(converter=str)
+    region: str | None = None
+    endpoint_url: str | None = None
+    credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False, converter=_as_tuple)
+    rate: float | None = attrs.field(default=None)
+    control_table: str | None = None
+
+    @rate.validator
+    def _is_positive(self, field: object, rate: float | None) -> None:
+        if rate is not None and not rate > 0:
+            raise MigrationError(f"rate={rate!r} is no rate.", remedy="Give units per second, above 0, or None.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data, with its credentials where it has some."""
+        plain = attrs.asdict(self)
+        return plain | {"credentials": list(self.credentials) if self.credentials else None}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Job:
+        """What `to_dict` gave.
+
+        Raises:
+            MigrationError: Something is missing, or unknown, or no rate.
+        """
+        known = [field.name for field in attrs.fields(cls)]
+        unknown = sorted(set(plain) - set(known))
+        if unknown:
+            raise MigrationError(f"A job has no {', '.join(unknown)}.", remedy=f"It has: {', '.join(known)}.")
+        try:
+            return cls(**plain)
+        except (TypeError, ValueError) as error:
+            raise MigrationError(
+                f"This is no job: {_words(error)}.", remedy="It needs at least table_name and scripts; rate is above 0."
+            ) from None
+
+
+@attrs.frozen
+class Place:
+    """A job's table with its scripts.
+
+    Args:
+        graph: The scripts.
+        connection: The table.
+        records: Where its history is kept.
+    """
+
+    graph: Graph
+    connection: TableConnection
+    records: Records
+
+    @classmethod
+    def of(cls, job: Job) -> Place:
+        """Load the scripts of a job and connect to its table.
+
+        Raises:
+            MigrationError: The scripts cannot be loaded.
+        """
+        folder = Path(job.scripts)
+        graph = load_graph(folder)
+        if not graph.order:
+            raise MigrationError(
+                f"There are no migrations in {str(folder)!r} here.",
+                remedy="Deploy the scripts with the program, and give the folder where they are then.",
+            )
+        state = graph.state
+        connection = _connection(job, state.partition, state.sort, state.type_name, job.table_name)
+        if job.control_table is None:
+            records = Records(connection, state.partition, state.sort, state.type_name)
+        else:
+            names = ("PK", "SK", "entityType")
+            records = Records(_connection(job, *names, job.control_table), *names)
+        return cls(graph, connection, records)
+
+
+@attrs.frozen
+class _Function:
+    """`run_slice` with its job, for an executor. A partial would show credentials to whoever prints it."""
+
+    job: Job
+
+    def __call__(self, task: dict[str, Any]) -> dict[str, Any]:
+        return attrs.asdict(do_slice(self.job, Slice(**task)))
+
+
+def remote_tasks(executor: Executor, job: Job) -> Tasks:
+    """Tasks for a `Runner` that are done by other processes.
+
+    Args:
+        executor: A ProcessPoolExecutor, `dask.distributed.Client.get_executor()`, or any other whose processes have
+            the package and the scripts.
+        job: What they must know.
+    """
+    return Tasks(executor, _Function(job))
+
+
+def run_slice(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Do a slice, wherever this is called.
+
+    Args:
+        job: A `Job`, as plain data.
+        task: A `Slice`, as plain data.
+
+    Returns:
+        A `SliceResult`, as plain data.
+
+    Raises:
+        MigrationConflict: The scripts here are others than those that the run was begun with.
+        LeaseLost: A runner with a later lease has taken the segment.
+        SingletableError: What stands in the way; the checkpoints say how far it came.
+    """
+    return attrs.asdict(do_slice(Job.from_dict(job), Slice(**task)))
+
+
+def do_slice(job: Job, task: Slice) -> SliceResult:
+    """Do a slice; see `run_slice`."""
+    with _lock:  # threads of one process share its throttle, whose rate is the process's share
+        worker = _worker(job, task.migration, task.step, task.epoch, os.getpid())
+    return worker.run(task)
+
+
+def kept_place(job: Job, epoch: int) -> Place:
+    """A job's place, loaded once in this process for each lease.
+
+    Args:
+        job: The job.
+        epoch: The epoch of the lease.
+    """
+    with _lock:
+        return _place(job, epoch, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _place(job: Job, epoch: int, process: int) -> Place:
+    return Place.of(job)
+
+
+@lru_cache(maxsize=8)
+def _worker(job: Job, migration: str, step: int, epoch: int, process: int) -> SegmentWorker | SegmentVerifier:
+    """What does the slices of a pass in this process.
+
+    Args:
+        job: The job.
+        migration: The migration's name, as slices have it.
+        step: The number of the pass.
+        epoch: The epoch of the lease.
+        process: This process: a fork of it must not share its connections.
+    """
+    place = _place(job, epoch, process)
+    name = migration.removesuffix(BACKWARD).removesuffix(VERIFYING)
+    _check_script(place, name, job)
+    steps = place.graph.steps_back(name) if migration.endswith(BACKWARD) else place.graph.steps(name)
+    table = LiveTable(place.connection)
+    kind = SegmentVerifier if migration.endswith(VERIFYING) else SegmentWorker
+    return kind(table, place.records, _pass_of(steps, step, name).compile(), Throttle(Clock(), job.rate))
+
+
+def _check_script(place: Place, name: str, job: Job) -> None:
+    """Refuse scripts that are not those of the run, which may be on another machine."""
+    begun = place.records.Applied
+    script = place.graph.scripts.get(name)
+    try:
+        record = begun.get(name=name, consistent=True)
+    except begun.DoesNotExist:
+        record = None
+    if script is None or record is None or record.digest != script.digest:
+        what = "is missing" if script is None else "was not begun" if record is None else "is another script"
+        raise MigrationConflict(
+            f"{name} {what} here, in {job.scripts!r} of process {os.getpid()}, unlike where the run was begun.",
+            remedy="Deploy the same scripts wherever slices are done, and check the table's name, region and endpoint.",
+            migration=name,
+        )
+
+
+def _pass_of(steps: list[Step], number: int, name: str) -> Step:
+    found = next((each for each in steps if each.number == number and each.is_pass), None)
+    if found is None:
+        raise MigrationConflict(
+            f"Step {number} of {name} is no pass over the items.", remedy="Deploy the same scripts everywhere."
+        )
+    return found
+
+
+@lru_cache(maxsize=8)
+def _connect(job: Job, partition: str, sort: str, type_name: str, name: str, process: int) -> TableConnection:
+    table = records_table(partition, sort, type_name, name)
+    # Bound as an application would bind it, so that regions and servers are chosen the same way.
+    table.bind(table_name=name, region=job.region, endpoint_url=job.endpoint_url, credentials=job.credentials)
+    return connection_of(table)
+
+
+def _connection(job: Job, partition: str, sort: str, type_name: str, name: str) -> TableConnection:
+    with _lock:
+        return _connect(job, partition, sort, type_name, name, os.getpid())
+
+
+def _words(error: Exception) -> str:
+    return str(error.args[0]).rstrip(".") if error.args else type(error).__name__

@@ -1,0 +1,166 @@
+"""AWS Step Functions: a state machine that migrates a table with Lambda functions, hundreds of segments at a time.
+
+The state machine holds next to nothing. Checkpoints, counts and what was verified are records of the table, so that
+a Lambda function may die at any moment, and an execution, too: another one goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from singletable.errors import MigrationError
+
+__all__ = ["MOST_SEGMENTS", "state_machine"]
+
+_LATER = 5
+"""Seconds until Begin goes on waiting for an index. Much less than a lease: nobody beats meanwhile."""
+
+_TIMEOUT = 960
+"""Seconds until a call is given up that Lambda itself should have ended after 15 minutes."""
+
+MOST_SEGMENTS = 10_000
+"""Their numbers are passed between states, which may hand on 256 KiB (Developer Guide, "Service quotas")."""
+
+_FINAL = (
+    "AccessDenied",
+    "CredentialsMissing",
+    "LeaseHeld",
+    "LeaseLost",
+    "MigrationConflict",
+    "MigrationError",
+    "MigrationStopped",
+    "TableMissing",
+)
+"""Errors that another attempt does not mend. Step Functions calls an error of Python by its class."""
+
+
+def state_machine(function_arn: str, *, concurrency: int = 40) -> dict[str, Any]:
+    """The definition of a state machine, in the Amazon States Language; `json.dumps` it.
+
+    An execution's input is an `Order` as plain data.
+
+    Args:
+        function_arn: The Lambda function whose handler is `handler`, with a timeout of 15 minutes.
+        concurrency: How many segments are worked on at once.
+
+    Raises:
+        MigrationError: It is no number of segments to work on at once.
+    """
+    if not 1 <= concurrency <= MOST_SEGMENTS:
+        raise MigrationError(f"concurrency={concurrency!r} cannot be.", remedy=f"Give 1 to {MOST_SEGMENTS:,}.")
+    task = _Tasks(function_arn)
+    of_execution = {"execution.$": "$$.Execution.Id", "input.$": "$$.Execution.Input"}
+    give_back = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "GiveBack"}]
+    return {
+        "Comment": "Migrations of a DynamoDB table, by singletable",
+        "StartAt": "Begin",
+        "States": {
+            "Begin": {
+                "Comment": "Every step that goes through no items, and the segments of the next one that does",
+                **task("begin", {**of_execution, "concurrency": concurrency}),
+                "OutputPath": "$.Payload",
+                "Catch": give_back,
+                "Next": "Begun",
+            },
+            "Begun": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Variable": "$.state", "StringEquals": "applied", "Next": "Applied"},
+                    {"Variable": "$.state", "StringEquals": "again", "Next": "Later"},
+                ],
+                "Default": "Sweep",
+            },
+            "Later": {"Type": "Wait", "Seconds": _LATER, "Next": "Begin"},
+            "Sweep": {
+                **_map(task, "slice", "$.open", concurrency),
+                "Catch": give_back,
+                "Next": "Swept",
+            },
+            "Swept": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.verify", "BooleanEquals": True, "Next": "Verify"}],
+                "Default": "End",
+            },
+            "Verify": {
+                **_map(task, "verify", "$.all", concurrency),
+                "Catch": give_back,
+                "Next": "End",
+            },
+            "End": {
+                "Comment": "Whether the pass is done, nothing is quarantined, and all is as it should be",
+                **task("end", {**of_execution, "work.$": "$.work"}),
+                "ResultPath": None,
+                "Catch": give_back,
+                "Next": "Begin",
+            },
+            "Applied": {"Type": "Succeed"},
+            "GiveBack": {
+                "Comment": "The lease is given back, so that the next run need not wait for this one",
+                **task("release", {**of_execution, "error.$": "$.error"}),
+                "ResultSelector": {"Error.$": "$.Payload.Error", "Cause.$": "$.Payload.Cause"},
+                "ResultPath": "$.error",
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Failed"}],
+                "Next": "Failed",
+            },
+            "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        },
+    }
+
+
+class _Tasks:
+    """Task states that call the Lambda function, again and again where that may help."""
+
+    def __init__(self, function_arn: str) -> None:
+        self._function_arn = function_arn
+        parts = function_arn.split(":")
+        self._partition = parts[1] if parts[0] == "arn" and len(parts) > 1 else "aws"
+
+    def __call__(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "Type": "Task",
+            "Resource": f"arn:{self._partition}:states:::lambda:invoke",
+            "Parameters": {"FunctionName": self._function_arn, "Payload": {"action": action, **payload}},
+            "TimeoutSeconds": _TIMEOUT,
+            "Retry": [
+                {"ErrorEquals": list(_FINAL), "MaxAttempts": 0},
+                {
+                    "ErrorEquals": ["States.ALL"],
+                    "IntervalSeconds": 2,
+                    "BackoffRate": 2.0,
+                    "MaxDelaySeconds": 60,
+                    "MaxAttempts": 8,
+                    "JitterStrategy": "FULL",
+                },
+            ],
+        }
+
+
+def _map(task: _Tasks, action: str, items: str, concurrency: int) -> dict[str, Any]:
+    """A distributed Map over segments: each is handed on from call to call until it is at its end."""
+    return {
+        "Type": "Map",
+        "ItemsPath": items,
+        "ItemSelector": {"work.$": "$.work", "segment.$": "$$.Map.Item.Value"},
+        "MaxConcurrency": concurrency,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Segment",
+            "States": {
+                "Segment": {
+                    **task(action, {"work.$": "$.work", "segment.$": "$.segment"}),
+                    "ResultSelector": {"done.$": "$.Payload.done"},
+                    "ResultPath": "$.result",
+                    "Next": "AtItsEnd",
+                },
+                "AtItsEnd": {
+                    "Type": "Choice",
+                    "Choices": [{"Variable": "$.result.done", "BooleanEquals": True, "Next": "Done"}],
+                    "Default": "Segment",
+                },
+                # Nothing is handed back: what was done is in the table, and what a Map returns is limited.
+                "Done": {"Type": "Succeed", "OutputPath": None},
+            },
+        },
+        "ResultPath": None,
+    }

@@ -1,0 +1,80 @@
+"""Where slices are done: threads of this process, or any executor anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+
+from singletable.errors import MigrationStopped
+from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
+
+__all__ = ["Submit", "Tasks", "submitting"]
+
+Submit = Callable[["SegmentWorker | SegmentVerifier", Slice], "Future[SliceResult]"]
+"""Has a slice done."""
+
+
+@attrs.frozen
+class Tasks:
+    """Where slices are done.
+
+    Args:
+        executor: Any executor: threads, processes, Dask's.
+        function: What does a slice there; None for this process's own worker.
+    """
+
+    executor: Executor
+    function: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether slices are done by other processes, each with a throttle of its own."""
+        return self.function is not None
+
+
+@contextmanager
+def submitting(tasks: Tasks | None, workers: int) -> Iterator[Submit]:
+    """What has slices done, for the block.
+
+    Args:
+        tasks: Where; None for threads of this process.
+        workers: How many threads.
+    """
+    if tasks is None:
+        with ThreadPoolExecutor(workers, thread_name_prefix="singletable") as pool:
+            yield lambda worker, task: pool.submit(worker.run, task)
+        return
+
+    def submit(worker: SegmentWorker | SegmentVerifier, task: Slice) -> Future[SliceResult]:
+        if tasks.function is None:
+            return tasks.executor.submit(worker.run, task)
+        outer: Future[SliceResult] = Future()
+        try:
+            inner = tasks.executor.submit(tasks.function, attrs.asdict(task))
+        except BrokenExecutor as error:
+            raise _broken(error) from error
+        inner.add_done_callback(lambda future: _pass_on(future, outer))
+        return outer
+
+    yield submit
+
+
+def _pass_on(inner: Future[Any], outer: Future[SliceResult]) -> None:
+    error = inner.exception()
+    if isinstance(error, BrokenExecutor):
+        outer.set_exception(_broken(error))
+    elif error is not None:
+        outer.set_exception(error)
+    else:
+        outer.set_result(SliceResult(**inner.result()))
+
+
+def _broken(error: BrokenExecutor) -> MigrationStopped:
+    return MigrationStopped(
+        f"A process that did slices has died: {error}",
+        remedy="Run it again: it goes on behind the last checkpoints. If it dies again, it may lack memory.",
+    )

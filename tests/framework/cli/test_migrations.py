@@ -1,0 +1,294 @@
+"""The commands of migrations, on the shop's own history, and `makemigrations` in a new project."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from models import EmailClaim, ShopTable
+from singletable.cli import main
+from singletable.engine import embedded
+from singletable.migrations.clock import Clock
+from singletable.migrations.lease import Lease
+from singletable.migrations.records import Records
+from singletable.models.binding import connection_of
+from singletable.testing import Rival, inject
+from singletable.testing.invariants import check_fresh
+from tests.framework.cli.test_commands import ROOT, assert_one_line, project, run
+from tests.samples.tutorial import entities
+
+__all__ = ["project"]  # a fixture
+
+ALL = [
+    "0001_users_products_reviews",
+    "0002_categories",
+    "0003_orders_by_status",
+    "0004_orders_by_date",
+    "0005_expiry",
+]
+FEW = ["--segments", "2", "--workers", "1"]
+
+
+def command(*arguments, text=None):
+    """Run a command in this process, in the repository, on the table as it is bound."""
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        return CliRunner(env={"COLUMNS": "160"}).invoke(main, arguments, input=text)
+    finally:
+        os.chdir(before)
+
+
+def send(operation, **params):
+    return connection_of(ShopTable).connection.dispatch(operation, {"TableName": "shop", **params})
+
+
+@pytest.fixture
+def shop():
+    """No table yet."""
+    with embedded(ShopTable, create=False):
+        yield ShopTable
+
+
+@pytest.fixture
+def old_shop(shop):
+    """The shop's table as of its first migration, with items of old code: no index keys, no expiry."""
+    assert 0 == command("migrate", "0001", "--yes", *FEW).exit_code
+    for number, entity in enumerate(entities()):
+        if number % 8 == 0:
+            item = {name: value for name, value in entity.serialize().items() if name[:3] not in ("GSI", "ttl")}
+            send("PutItem", Item=item)
+    return shop
+
+
+# --- makemigrations -------------------------------------------------------------------
+
+
+def test_the_shop_has_all_its_migrations():
+    """The history says what the models say."""
+    done = run("makemigrations", "--check")
+    assert (0, "No changes: the history says what the models say.\n") == (done.returncode, done.stdout)
+
+
+def test_a_new_project_gets_its_first_migration(project):
+    """`--check` fails without it; it is written, read back, and nothing is missing any more."""
+    missing = run("makemigrations", "--check", cwd=project)
+    assert 1 == missing.returncode
+    assert "Create the table, keyed by PK and SK" in missing.stdout
+    dry = run("makemigrations", "--dry-run", cwd=project)
+    assert not list((project / "migrations").glob("0*.py"))
+    wrote = run("makemigrations", cwd=project)
+    assert "Wrote migrations/0001_initial.py" in wrote.stdout
+    assert dry.stdout == (project / "migrations" / "0001_initial.py").read_text(encoding="utf-8")
+    assert 0 == run("makemigrations", "--check", cwd=project).returncode
+
+
+def test_empty_and_merge(project):
+    """An empty script to be filled in; two heads are refused until they are merged."""
+    run("makemigrations", cwd=project)
+    assert 0 == run("makemigrations", "--empty", "--name", "by hand", cwd=project).returncode
+    folder = project / "migrations"
+    text = (folder / "0002_by_hand.py").read_text(encoding="utf-8")
+    assert 'depends_on=["0001_initial"]' in text
+    (folder / "0002_other.py").write_text(text, encoding="utf-8")
+    assert_one_line_or_place(run("makemigrations", cwd=project), "2 heads: 0002_by_hand, 0002_other", "--merge")
+    assert 0 == run("makemigrations", "--merge", cwd=project).returncode
+    assert 'depends_on=["0002_by_hand", "0002_other"]' in (folder / "0003_merge.py").read_text(encoding="utf-8")
+    assert 0 == run("makemigrations", "--check", cwd=project).returncode
+
+
+def assert_one_line_or_place(done, *words):
+    """No traceback: what failed, the script and the line, the remedy."""
+    assert 2 == done.returncode
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_script_that_cannot_be_loaded(project):
+    """Its name, the line, and no traceback."""
+    (project / "migrations" / "0001_bad.py").write_text("migration = 1 +\n", encoding="utf-8")
+    done = run("makemigrations", cwd=project)
+    assert_one_line_or_place(done, "0001_bad cannot be loaded: SyntaxError", "0001_bad.py:1", "Correct the script.")
+
+
+def test_a_project_that_does_not_say_where_migrations_are(project):
+    """One line and the remedy."""
+    config = project / "setup.cfg"
+    config.write_text(config.read_text(encoding="utf-8").replace("migrations = migrations\n", ""), encoding="utf-8")
+    assert_one_line(run("makemigrations", cwd=project), "does not say where migrations are", "migrations = migrations")
+
+
+# --- migrate --------------------------------------------------------------------------
+
+
+def test_the_whole_history(old_shop):
+    """From the first migration to the last; then everything is as the models say, and verify says so."""
+    done = command("migrate", "--yes", *FEW)
+    assert 0 == done.exit_code, done.output
+    assert "shop on the embedded engine" in done.output
+    assert "Applied 4 migrations." in done.output
+    assert check_fresh(old_shop) > 50
+    checked = command("verify")
+    assert 0 == checked.exit_code
+    assert "Everything is as it should be." in checked.output
+    status = json.loads(command("status", "--json").output)
+    assert [(name, "applied") for name in ALL] == [(each["name"], each["status"]) for each in status["migrations"]]
+    assert "Nothing to do" in command("migrate", "--yes").output
+    assert "0005_expiry" in command("status").output
+
+
+def test_a_plan_writes_nothing(old_shop):
+    """It says what would happen, what it costs, at which rate it takes how long, and where."""
+    before = send("Scan")["Items"]
+    done = command("migrate", "--plan", "--rate", "10")
+    assert 0 == done.exit_code
+    for words in ("0003_orders_by_status", "Create the index GSI2", "index writes", "for a million", " s\n"):
+        assert words in done.output
+    assert before == send("Scan")["Items"]
+
+
+def test_a_plan_for_a_table_that_is_not_there(shop):
+    """The first migration creates it."""
+    done = command("migrate", "--plan")
+    assert 0 == done.exit_code
+    assert "Create the table, keyed by PK and SK" in done.output
+
+
+def test_a_dry_run_shows_differences_without_personal_values(old_shop):
+    """Some items with what would be set; nothing is written."""
+    before = send("Scan")["Items"]
+    done = command("migrate", "--dry-run")
+    assert 0 == done.exit_code
+    assert "- -> ORDER#" in done.output or "- -> STATUS#" in done.output
+    assert "@example" not in done.output
+    assert "Nothing was written." in done.output
+    assert before == send("Scan")["Items"]
+
+
+def test_it_asks(old_shop):
+    """Anything but yes leaves the table as it is."""
+    done = command("migrate", *FEW, text="n\n")
+    assert 1 == done.exit_code
+    assert "Apply 4 migrations to shop on the embedded engine" in done.output
+    assert not [item for item in send("Scan")["Items"] if "GSI1PK" in item]
+
+
+def test_ctrl_c_pauses(old_shop):
+    """What is under way is finished, exit code 3, one line on how to go on; and so it does."""
+    interrupt = Rival(lambda: os.kill(os.getpid(), signal.SIGINT), calls={3}, operations=["Scan"])
+    with inject(old_shop, interrupt):
+        done = command("migrate", "--yes", "--segments", "6", "--workers", "1")
+    assert 3 == done.exit_code, done.output
+    assert "is paused" in done.output
+    assert "Go on with `singletable migrate`" in done.output
+    status = command("status").output
+    assert "running" in status
+    assert "of 6 segments" in status
+    assert 0 == command("migrate", "--yes").exit_code
+    assert check_fresh(old_shop) > 50
+
+
+def test_quarantined_items(old_shop):
+    """Exit code 1; status lists them by key and reason; redrive once they are mended."""
+    good = next(item for item in send("Scan")["Items"] if item["entityType"] == {"S": "PRODUCT"})
+    send("PutItem", Item={**good, "status": {"S": "LOST"}})
+    done = command("migrate", "--yes", *FEW)
+    assert 1 == done.exit_code
+    assert "1 item is quarantined" in done.output
+    status = command("status").output
+    assert good["PK"]["S"] in status
+    assert "it is none of 'ACTIVE', 'DISCONTINUED'" in status
+    assert "LOST" not in status
+    (now,) = [item for item in send("Scan")["Items"] if item["PK"] == good["PK"] and item["SK"] == good["SK"]]
+    send("PutItem", Item={**now, "status": good["status"]})
+    assert 0 == command("migrate", "--yes", "--redrive").exit_code
+    assert check_fresh(old_shop) > 50
+
+
+def test_verify_finds_what_is_wrong(old_shop):
+    """Exit code 1, with kind, attribute, entity and key."""
+    command("migrate", "--yes", *FEW)
+    item = next(item for item in send("Scan")["Items"] if item["entityType"] == {"S": "PRODUCT"})
+    send("PutItem", Item={**item, "GSI2PK": {"S": "STATUS#OTHER"}})
+    done = command("verify")
+    assert 1 == done.exit_code
+    assert f"wrong GSI2PK of PRODUCT {item['PK']['S']} / METADATA" in done.output
+    assert {"wrong": 1} == json.loads(command("verify", "--json").output)["counts"]
+
+
+def test_personal_keys_are_hidden(old_shop):
+    """An e-mail address in a key is shown by nothing but --show-personal."""
+    command("migrate", "--yes", *FEW)
+    item = EmailClaim(email="ann@example.com", user_id="u").serialize()
+    send("PutItem", Item=item)
+    send("PutItem", Item={**item, "GSI1PK": {"S": "X"}})
+    for arguments in (["verify"], ["verify", "--json"]):
+        output = command(*arguments).output
+        assert "EMAIL_CLAIM#‹personal›" in output
+        assert item["email"]["S"] not in output
+    assert item["email"]["S"] in command("verify", "--show-personal").output
+
+
+def test_rollback(old_shop):
+    """The last migration is taken back; one that another depends on is not, nor one that nothing takes back."""
+    command("migrate", "--yes", *FEW)
+    assert "depends on 0004" in command("rollback", "0004", "--yes").output
+    assert "nothing takes back" in command("rollback", "0001", "--yes").output
+    done = command("rollback", "0005", "--yes")
+    assert 0 == done.exit_code, done.output
+    assert not [item for item in send("Scan")["Items"] if "ttl" in item]
+    assert "pending" in command("status").output
+    assert 0 == command("migrate", "--yes", *FEW).exit_code
+
+
+def test_stamp_and_a_table_that_has_no_history(shop):
+    """A table that was there before is not taken for new; stamped, it is at its place in the history."""
+    shop.create_table(wait=True)
+    next(iter(entities())).save()
+    done = command("migrate", "--yes", *FEW)
+    assert 2 == done.exit_code
+    assert "'shop' has items, and no history of migrations" in done.output
+    assert "stamp 0001_users_products_reviews" in done.output
+    assert f"Stamped {', '.join(ALL)}." in command("stamp", "0005").output
+    assert "Nothing to do" in command("migrate", "--yes").output
+
+
+def test_stamping_what_the_table_is_not(old_shop):
+    """An index that is missing is seen."""
+    done = command("stamp", "0002")
+    assert 2 == done.exit_code
+    assert "The index GSI1 of 'shop' is missing" in done.output
+
+
+def test_unlock(old_shop):
+    """A dead runner's table is taken, after asking."""
+    assert "No runner is at work." in command("unlock").output
+    records = Records(connection_of(old_shop), "PK", "SK", "entityType")
+    Lease(records, Clock(), owner="dead@desk").acquire()
+    assert "At work: dead@desk" in command("status").output
+    assert 2 == command("unlock", text="n\n").exit_code
+    assert "Taken from dead@desk." in command("unlock", "--yes").output
+    assert 0 == command("migrate", "--yes", *FEW).exit_code
+
+
+def test_options_that_contradict(shop):
+    """Said in a line."""
+    assert "two ways to say one thing" in command("migrate", "--rate", "1", "--share", "0.5").output
+    assert "three different things" in command("makemigrations", "--check", "--empty").output
+
+
+def test_a_table_that_nobody_answers_for():
+    """One line and the remedy."""
+    done = run(
+        "status",
+        "--endpoint-url",
+        "http://127.0.0.1:9",
+        AWS_ACCESS_KEY_ID="x",
+        AWS_SECRET_ACCESS_KEY="x",
+    )
+    assert_one_line(done, "Nothing answers at http://127.0.0.1:9")

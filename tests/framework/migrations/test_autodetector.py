@@ -1,0 +1,614 @@
+"""The autodetector, one delta at a time: what it says, that it leads to the models, and that a script says the same."""
+
+from enum import Enum
+
+import pytest
+from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.indexes import IncludeProjection, KeysOnlyProjection
+
+from singletable import EnumAttribute, Expiry, IntegerAttribute, Key, UpdatedAtAttribute
+from singletable.errors import MigrationError
+from singletable.migrations import (
+    AddEntity,
+    Backfill,
+    BackfillExpiry,
+    BackfillWith,
+    Choice,
+    CreateIndex,
+    CreateTable,
+    CustomText,
+    DateTime,
+    DeclareAttributes,
+    DeleteIndex,
+    DisableStream,
+    DisableTTL,
+    EnableStream,
+    EnableTTL,
+    Expires,
+    Index,
+    Integer,
+    KeyText,
+    Number,
+    Rekey,
+    RemoveAttribute,
+    RemoveEntity,
+    RenameAttribute,
+    TableState,
+    Text,
+    state_of,
+)
+from singletable.migrations.autodetector import detect
+from singletable.migrations.graph import EMPTY
+from tests.framework.app import AppTable
+from tests.framework.ledger import LedgerTable
+from tests.framework.migrations.helpers import applied, changes, index, operations, state
+
+PK, SK = KeyText("PK", "E#{ident}", ident=Text("ident")), KeyText("SK", "E", sort=True)
+INDEX = Index("GSI1", "GSI1PK", "GSI1SK")
+
+
+class Colour(str, Enum):
+    RED = "RED"
+    BLUE = "BLUE"
+
+
+class Place(MapAttribute):
+    """A map that stands in a key: its city does."""
+
+    key_kind = "text"
+    city = UnicodeAttribute(null=True)
+
+    def to_key(self, value):
+        return value.get("city") if isinstance(value, dict) else value.city
+
+
+def yes(question):
+    return True
+
+
+def no(question):
+    return False
+
+
+def text(**options):
+    return UnicodeAttribute(**options)
+
+
+def moment(**options):
+    return UTCDateTimeAttribute(**options)
+
+
+def named(pk="N#{name}", sk="E", **options):
+    """A key in the index GSI1."""
+    return Key(index="GSI1", pk=pk, sk=sk, **options)
+
+
+def by_name(template="N#{name}", sort="E", **options):
+    """The two halves of a key in the index GSI1."""
+    options = {"name": Text("name"), **options}
+    return KeyText("GSI1PK", template, **options), KeyText("GSI1SK", sort, sort=True, **options)
+
+
+# --- the table and its indexes ------------------------------------------------------
+
+
+def test_nothing_is_there():
+    """The first migration creates the table with its indexes, then adds its entities."""
+    new = state(index(), E={})
+    assert [
+        CreateTable("PK", "SK", indexes=(INDEX,)),
+        AddEntity("E", PK, SK, attributes={"ident": "S"}),
+    ] == operations(EMPTY, new)
+
+
+@pytest.mark.parametrize("shared", [AppTable, LedgerTable])
+def test_nothing_is_there_of_a_whole_table(shared):
+    """Larger tables are created by one script, too, and it leads to just what they describe."""
+    new = state_of(shared.describe())
+    assert new == applied(changes(EMPTY, new).operations, EMPTY)
+
+
+def test_nothing_has_changed():
+    """No operation and no note."""
+    old, new = (state(index(), E={"name": text(), "by_name": named()}) for _ in range(2))
+    found = changes(old, new)
+    assert ((), ()) == (found.operations, found.notes)
+
+
+def test_an_index_is_added():
+    """It is created when the items have its keys."""
+    old, new = state(E={"name": text()}), state(index(), E={"name": text(), "by_name": named()})
+    assert [
+        Backfill("E", *by_name()),
+        CreateIndex("GSI1", "GSI1PK", "GSI1SK"),
+    ] == operations(old, new)
+
+
+def test_an_index_is_removed():
+    """It is deleted first; then its keys are taken out of the items."""
+    old, new = state(index(), E={"name": text(), "by_name": named()}), state(E={"name": text()})
+    assert [DeleteIndex("GSI1"), RemoveAttribute("E", ("GSI1PK", "GSI1SK"))] == operations(old, new)
+
+
+def test_an_index_is_changed_in_projection():
+    """DynamoDB cannot change it: it is deleted and created, and a note says what that means."""
+    old = state(index(projection=KeysOnlyProjection()), E={})
+    new = state(index(projection=IncludeProjection(["name", "at"])), E={})
+    found = changes(old, new)
+    assert [
+        DeleteIndex("GSI1"),
+        CreateIndex("GSI1", "GSI1PK", "GSI1SK", "INCLUDE", ("at", "name")),
+    ] == list(found.operations)
+    assert "cannot be read in between" in found.notes[0]
+
+
+def test_a_local_index_comes_with_its_table():
+    """Its partition key is the table's own, which the entity's primary key makes already."""
+    new = state(index("L", local=True), E={"name": text(), "by_name": Key(index="L", sk="N#{name}")})
+    sort = KeyText("LSK", "N#{name}", sort=True, ident=Text("ident"), name=Text("name"))
+    assert [
+        CreateTable("PK", "SK", indexes=(Index("L", "PK", "LSK", local=True),)),
+        AddEntity("E", PK, SK, sort, attributes={"ident": "S", "name": "S"}),
+    ] == operations(EMPTY, new)
+
+
+def test_a_local_index_is_added_or_removed():
+    """It lives and dies with its table, which the message says."""
+    without, having = state(E={}), state(index("L", local=True), E={})
+    with pytest.raises(MigrationError, match="local index L can only be created with its table. Use a global index"):
+        detect(without, having)
+    with pytest.raises(MigrationError, match="local index L is another in the models.* Declare it as it was"):
+        detect(having, without)
+
+
+def test_the_tables_own_names_change():
+    """Nothing leads there."""
+    with pytest.raises(MigrationError, match="key attributes: .'PK', 'SK'.* A table cannot change them"):
+        detect(state(E={}), TableState("p", "s", "entityType"))
+    with pytest.raises(MigrationError, match="discriminator: 'entityType' in the history, 'kind' in the models"):
+        detect(state(E={}), TableState("PK", "SK", "kind"))
+
+
+def test_the_stream_is_switched_on():
+    """By its view."""
+    old, new = state(E={}), state(meta={"stream_view_type": "NEW_IMAGE"}, E={})
+    assert [EnableStream("NEW_IMAGE")] == operations(old, new)
+
+
+def test_the_stream_is_switched_off():
+    """And no more."""
+    old, new = state(meta={"stream_view_type": "NEW_IMAGE"}, E={}), state(E={})
+    assert [DisableStream()] == operations(old, new)
+
+
+def test_the_stream_shows_something_else():
+    """DynamoDB cannot change a stream's view: off, then on."""
+    old, new = (state(meta={"stream_view_type": view}, E={}) for view in ("NEW_IMAGE", "KEYS_ONLY"))
+    assert [DisableStream(), EnableStream("KEYS_ONLY")] == operations(old, new)
+
+
+# --- entities -----------------------------------------------------------------------
+
+
+def test_an_entity_is_added():
+    """With everything of it that is derived."""
+    old, new = state(index(), E={}), state(index(), E={}, F={"name": text(), "by_name": named()})
+    key = KeyText("PK", "F#{ident}", ident=Text("ident")), KeyText("SK", "F", sort=True)
+    assert [AddEntity("F", *key, *by_name(), attributes={"ident": "S", "name": "S"})] == operations(old, new)
+
+
+def test_an_entity_is_removed():
+    """Its items stay, as a note says."""
+    found = changes(state(E={}, F={}), state(E={}))
+    assert (RemoveEntity("F"),) == found.operations
+    assert ("The entity F is gone from the models. Its items stay in the table.",) == found.notes
+
+
+# --- keys ---------------------------------------------------------------------------
+
+
+def test_a_key_is_added_to_an_entity():
+    """Its halves are backfilled together."""
+    old, new = state(index(), E={"name": text()}), state(index(), E={"name": text(), "by_name": named()})
+    assert [Backfill("E", *by_name())] == operations(old, new)
+
+
+def test_a_key_is_removed_from_an_entity():
+    """Its halves are taken out of the items; the index stays for others."""
+    old, new = state(index(), E={"name": text(), "by_name": named()}), state(index(), E={"name": text()})
+    assert [RemoveAttribute("E", ("GSI1PK", "GSI1SK"))] == operations(old, new)
+
+
+def test_a_key_template_changes():
+    """Only the half that is another is backfilled."""
+    old = state(index(), E={"name": text(), "by_name": named()})
+    new = state(index(), E={"name": text(), "by_name": named(pk="NAME#{name}")})
+    assert [Backfill("E", by_name("NAME#{name}")[0])] == operations(old, new)
+
+
+def test_a_key_hangs_on_another_attribute():
+    """Both halves are backfilled: one attribute that is missing keeps an item out of the index."""
+    body = {"name": text(), "town": text(null=True)}
+    old = state(index(), E={**body, "by_name": named()})
+    body = {"name": text(), "town": text(null=True)}
+    new = state(index(), E={**body, "by_name": named(sk="T#{town}")})
+    assert [Backfill("E", *by_name(sort="T#{town}", town=Text("town")))] == operations(old, new)
+
+
+def test_a_number_is_written_wider():
+    """{line:03d} -> {line:05d} is another text."""
+    old, new = (
+        state(index(), E={"line": IntegerAttribute(), "by_line": named("L", f"{{line:{width}d}}")})
+        for width in ("03", "05")
+    )
+    assert [Backfill("E", KeyText("GSI1SK", "{line:05d}", sort=True, line=Integer("line")))] == operations(old, new)
+
+
+def test_a_field_turns_from_text_to_a_number():
+    """The attribute is declared anew, with a note; the key follows."""
+    old = state(index(), E={"line": text(), "by_line": named("L#{line}")})
+    new = state(index(), E={"line": IntegerAttribute(), "by_line": named("L#{line}")})
+    found = changes(old, new)
+    line = Integer("line")
+    assert [
+        DeclareAttributes("E", {"line": "N"}),
+        Backfill("E", KeyText("GSI1PK", "L#{line}", line=line), KeyText("GSI1SK", "E", sort=True, line=line)),
+    ] == list(found.operations)
+    assert "E.line was stored as S and is N in the models" in found.notes[0]
+
+
+def test_a_field_is_another_kind_of_the_same_type():
+    """Integer and Number are both N in DynamoDB, and written otherwise in keys."""
+    old = state(index(), E={"line": IntegerAttribute(), "by_line": named("L#{line:03d}")})
+    new = state(index(), E={"line": NumberAttribute(), "by_line": named("L#{line:03d}")})
+    line = Number("line")
+    assert [
+        Backfill("E", KeyText("GSI1PK", "L#{line:03d}", line=line), KeyText("GSI1SK", "E", sort=True, line=line))
+    ] == operations(old, new)
+
+
+def test_the_values_of_when_change():
+    """Items come into the index or leave it."""
+    old, new = (
+        state(index(), E={"name": text(), "colour": EnumAttribute(Colour), "by_name": named(when={"colour": when})})
+        for when in (Colour.RED, (Colour.RED, Colour.BLUE))
+    )
+    colour = Choice("colour", ("RED", "BLUE"))
+    assert [Backfill("E", *by_name(colour=colour, when={"colour": ("RED", "BLUE")}))] == operations(old, new)
+
+
+def test_a_condition_is_added():
+    """By when=, where there was none."""
+    old = state(index(), E={"name": text(), "line": IntegerAttribute(), "by_name": named()})
+    new = state(index(), E={"name": text(), "line": IntegerAttribute(), "by_name": named(when={"line": 5})})
+    assert [Backfill("E", *by_name(line=Integer("line"), when={"line": "5"}))] == operations(old, new)
+
+
+def test_the_primary_key_changes():
+    """The items are moved, as a note says."""
+    old, new = state(E={}), state(E={"key": Key(pk="EE#{ident}", sk="E")})
+    found = changes(old, new)
+    assert [Rekey("E", KeyText("PK", "EE#{ident}", ident=Text("ident")), SK)] == list(found.operations)
+    assert "moved to another key, one transaction each" in found.notes[0]
+
+
+def test_the_primary_key_is_made_by_the_projects_own_code():
+    """Only code of the project can move the items."""
+    old = state(E={"place": text()})
+    new = state(E={"place": Place(), "key": Key(pk="E#{place}", sk="E")})
+    with pytest.raises(MigrationError, match="primary key of E changes, and only the project's own .* RunPython"):
+        detect(old, new)
+
+
+def test_keys_become_raw():
+    """Values go in as they are: every key of text is written anew."""
+    body = {"by_name": named()}
+    old = state(index(), E={"name": text(), **body})
+    new = state(index(), meta={"key_encoding": "raw"}, E={"name": text(), **body})
+    key = KeyText("PK", "E#{ident}", raw=True, ident=Text("ident")), KeyText("SK", "E", raw=True, sort=True)
+    assert [Rekey("E", *key), Backfill("E", *by_name(raw=True))] == operations(old, new)
+
+
+def test_attributes_called_as_the_options_of_a_key_are():
+    """`when`, `raw` and `sort` can stand in a key, also beside a `when_`."""
+    body = {"by_it": Key(index="GSI1", pk="W#{when}#{raw}", sk="{sort:03d}#{when_}")}
+
+    def sources():
+        return {"when": text(), "raw": text(), "sort": IntegerAttribute(), "when_": text()}
+
+    old, new = state(index(), E=sources()), state(index(), E={**sources(), **body})
+    (backfill,) = operations(old, new)
+    item = {"when": {"S": "a"}, "raw": {"S": "b"}, "sort": {"N": "7"}, "when_": {"S": "c"}}
+    assert [{"S": "W#a#b"}, {"S": "007#c"}] == [each.derive(item) for each in backfill.derived]
+
+
+def test_a_personal_attribute_stands_in_a_key():
+    """The script knows that its values must never be shown."""
+    personal = {"Meta": type("Meta", (), {"personal": ("name",)})}
+    old = state(index(), E={"name": text(), **personal})
+    new = state(index(), E={"name": text(), "by_name": named(), **personal})
+    (backfill,) = operations(old, new)
+    assert Backfill("E", *by_name(name=Text("name", personal=True))) == backfill
+    assert "N#‹personal›" == backfill.derived[0].mask("N#someone")
+
+
+def test_an_attribute_becomes_personal():
+    """The key is stated anew, so that what the history says of it hides the value."""
+    personal = {"Meta": type("Meta", (), {"personal": ("name",)})}
+    old = state(index(), E={"name": text(), "by_name": named()})
+    new = state(index(), E={"name": text(), "by_name": named(), **personal})
+    assert [Backfill("E", *by_name(name=Text("name", personal=True)))] == operations(old, new)
+
+
+def test_a_default_stands_in_a_key():
+    """An item without the attribute has the key of the default."""
+    old, new = (
+        state(index(), E={"name": text(default=default), "by_name": named()}) for default in ("nobody", "somebody")
+    )
+    name = Text("name", default={"S": "somebody"})
+    (backfill,) = operations(old, new)
+    assert Backfill("E", *by_name(name=name)) == backfill
+    assert {"S": "N#somebody"} == backfill.derived[0].derive({})
+
+
+def test_a_member_as_a_default_stands_in_a_key():
+    """As text does."""
+    old = state(index(), E={"name": EnumAttribute(Colour), "by_name": named()})
+    new = state(index(), E={"name": EnumAttribute(Colour, default=Colour.RED), "by_name": named()})
+    (backfill,) = operations(old, new)
+    assert {"S": "N#RED"} == backfill.derived[0].derive({})
+
+
+def test_a_default_of_each_new_instance_is_none_of_the_items():
+    """default_for_new= says nothing of items that are there."""
+    old = state(index(), E={"name": text(null=True), "by_name": named()})
+    new = state(index(), E={"name": text(null=True, default_for_new="x"), "by_name": named()})
+    assert [] == operations(old, new)
+
+
+# --- keys by code of the project ----------------------------------------------------
+
+
+def test_a_key_is_made_by_a_class_of_the_project():
+    """A function is to be written, and a note says so; afterwards nothing new is found."""
+    old = state(index(), E={"place": Place(null=True)})
+    new = state(index(), E={"place": Place(null=True), "by_city": named("CITY#{place}", "{place}")})
+    found = changes(old, new)
+    stubs = [BackfillWith("E", {}, print, writes=(name,)) for name in ("GSI1PK", "GSI1SK")]
+    assert stubs == list(found.operations)
+    assert "GSI1PK of E is made by a class of the project" in found.notes[0]
+    assert "write e_gsi1pk() in the script, and its sources" in found.notes[0]
+
+
+def test_a_key_by_a_class_of_the_project_changes():
+    """As long as the history has the models' own words for it, another template is another key."""
+    entity = {"by_city": named("CITY#{place}")}
+    old = state(index(), E={"place": Place(null=True), **entity})
+    new = state(index(), E={"place": Place(null=True), "by_city": named("TOWN#{place}")})
+    assert [BackfillWith("E", {}, print, writes=("GSI1PK",))] == operations(old, new)
+
+
+def test_an_entity_with_a_key_by_a_class_of_the_project_is_added():
+    """Nothing is to be written for items that are not there yet: what is known of the key is what the models say."""
+    old, new = state(index()), state(index(), E={"place": Place(null=True), "by_city": named("CITY#{place}")})
+    made_of = "(place: place, text)"
+    assert [
+        AddEntity(
+            "E",
+            PK,
+            SK,
+            CustomText("GSI1PK", f"CITY#{{place}} {made_of}"),
+            CustomText("GSI1SK", f"E {made_of}"),
+            attributes={"ident": "S", "place": "M"},
+        )
+    ] == operations(old, new)
+
+
+def test_an_entity_whose_name_is_none_of_python():
+    """The function to be written has a name that Python takes, whatever the discriminator is."""
+    entity = {"place": Place(null=True)}
+    old = state(index(), **{"2nd order-line": {**entity}})
+    new = state(index(), **{"2nd order-line": {"place": Place(null=True), "by_city": named("CITY#{place}")}})
+    assert 2 == len(operations(old, new))
+
+
+# --- expiry -------------------------------------------------------------------------
+
+
+def test_an_expiry_rule_is_added():
+    """The items are given their time before the time to live is switched on."""
+    old, new = state(E={"at": moment()}), state(E={"at": moment(), "gone": Expiry(after="at", days=30)})
+    assert [BackfillExpiry("E", "ttl", after="at", days=30), EnableTTL("ttl")] == operations(old, new)
+
+
+def test_an_expiry_rule_changes():
+    """Its days, or what it counts from."""
+    old = state(E={"at": moment(), "gone": Expiry(after="at", days=30)})
+    days = state(E={"at": moment(), "gone": Expiry(after="at", days=31.5)})
+    after = state(E={"at": moment(), "due": moment(null=True), "gone": Expiry(after="due", days=30)})
+    assert [BackfillExpiry("E", "ttl", after="at", days=31.5)] == operations(old, days)
+    assert [
+        DeclareAttributes("E", {"due": "S"}),
+        BackfillExpiry("E", "ttl", after="due", days=30),
+    ] == operations(old, after)
+
+
+def test_the_last_expiry_rule_is_removed():
+    """The time to live is switched off before anything else."""
+    old, new = state(E={"at": moment(), "gone": Expiry(after="at", days=30)}), state(E={"at": moment()})
+    assert [DisableTTL("ttl"), RemoveAttribute("E", ("ttl",))] == operations(old, new)
+
+
+def test_one_of_two_expiry_rules_is_removed():
+    """The time to live stays on for the other entity; the items lose theirs."""
+    rule = Expiry(after="at", days=30)
+    old = state(E={"at": moment(), "gone": rule}, F={"at": moment(), "gone": rule})
+    new = state(E={"at": moment()}, F={"at": moment(), "gone": rule})
+    assert [RemoveAttribute("E", ("ttl",))] == operations(old, new)
+
+
+def test_the_time_to_live_gets_another_name():
+    """Off, the old one out, the new one in, on."""
+    old = state(E={"at": moment(), "gone": Expiry(after="at", days=1)})
+    new = state(E={"at": moment(), "gone": Expiry(after="at", days=1, attr_name="expires")})
+    assert [
+        DisableTTL("ttl"),
+        RemoveAttribute("E", ("ttl",)),
+        BackfillExpiry("E", "expires", after="at", days=1),
+        EnableTTL("expires"),
+    ] == operations(old, new)
+
+
+def test_an_entity_that_expires_is_added():
+    """Its rule is a part of it."""
+    old, new = state(), state(E={"at": moment(), "gone": Expiry(after="at", days=0.5)})
+    rule = Expires("ttl", DateTime("at"), days=0.5)
+    assert [
+        AddEntity("E", PK, SK, rule, attributes={"at": "S", "ident": "S"}),
+        EnableTTL("ttl"),
+    ] == operations(old, new)
+
+
+# --- attributes ---------------------------------------------------------------------
+
+
+def test_an_attribute_is_added():
+    """No item is touched."""
+    found = changes(state(E={}), state(E={"name": text(null=True)}))
+    assert ((DeclareAttributes("E", {"name": "S"}),), ()) == (found.operations, found.notes)
+
+
+def test_an_attribute_is_removed():
+    """It stays in the items, as a note says."""
+    found = changes(state(E={"name": text()}), state(E={}))
+    assert (DeclareAttributes("E", {"name": None}),) == found.operations
+    assert ("E.name is gone from the models. It stays in the items; RemoveAttribute takes it out.",) == found.notes
+
+
+def test_an_attribute_changes_its_type():
+    """Items that are there cannot be read, as a note says."""
+    found = changes(state(E={"name": text()}), state(E={"name": NumberAttribute()}))
+    assert (DeclareAttributes("E", {"name": "N"}),) == found.operations
+    assert "E.name was stored as S and is N in the models: items that are there cannot be read" in found.notes[0]
+
+
+def test_an_attribute_is_renamed_says_the_answer():
+    """Each item is written, and no note is left."""
+    questions = []
+    found = changes(
+        state(E={"name": text()}), state(E={"title": text()}), lambda question: questions.append(question) or True
+    )
+    assert ((RenameAttribute("E", "name", "title"),), ()) == (found.operations, found.notes)
+    assert ["Was E.name renamed to title?"] == questions
+
+
+def test_an_attribute_is_not_renamed_says_the_answer():
+    """One is gone and one is new."""
+    found = changes(state(E={"name": text()}), state(E={"title": text()}), no)
+    assert (DeclareAttributes("E", {"name": None, "title": "S"}),) == found.operations
+    assert 1 == len(found.notes)
+
+
+def test_nobody_says_whether_an_attribute_is_renamed():
+    """No item is touched, and a note says what to write if it was."""
+    found = changes(state(E={"name": text()}), state(E={"title": text()}))
+    assert (DeclareAttributes("E", {"name": None, "title": "S"}),) == found.operations
+    assert 'If it was, write RenameAttribute("E", "name", "title") instead.' in found.notes[0]
+
+
+def test_nobody_says_whether_an_attribute_of_a_key_is_renamed():
+    """Taken for two attributes, every item would lose its key: refused, and what to do is said."""
+    old = state(index(), E={"name": text(), "by_name": named()})
+    new = state(index(), E={"title": text(), "by_name": named("N#{title}")})
+    with pytest.raises(MigrationError, match=r"E.name, of which keys are made, was renamed to title.*in a terminal"):
+        detect(old, new)
+
+
+def test_another_type_is_no_renaming():
+    """Nobody is asked."""
+    found = changes(state(E={"name": text()}), state(E={"title": NumberAttribute()}), pytest.fail)
+    assert (DeclareAttributes("E", {"name": None, "title": "N"}),) == found.operations
+
+
+def test_one_of_several_is_the_renamed_one():
+    """Each pair is asked about until one is it; nothing is renamed twice."""
+    old, new = state(E={"a": text(), "b": text()}), state(E={"c": text(), "d": text()})
+    found = operations(old, new, lambda question: "to d" in question)
+    assert [RenameAttribute("E", "a", "d"), DeclareAttributes("E", {"b": None, "c": "S"})] == found
+
+
+def test_an_attribute_of_a_key_is_renamed():
+    """The key is made of the same values: no Backfill is left, of any key or expiry."""
+    old = state(index(), E={"name": text(), "at": moment(), "by_name": named(), "gone": Expiry(after="at")})
+    body = {"title": text(), "on": moment(), "by_name": named("N#{title}"), "gone": Expiry(after="on")}
+    renamed = {"Was E.at renamed to on?", "Was E.name renamed to title?"}
+    assert [
+        RenameAttribute("E", "at", "on"),
+        RenameAttribute("E", "name", "title"),
+    ] == operations(old, state(index(), E=body), lambda question: question in renamed)
+
+
+def test_an_attribute_of_the_primary_key_is_renamed():
+    """No item moves."""
+    new = state(E={"ident": None, "number": text(), "key": Key(pk="E#{number}", sk="E")})
+    assert [RenameAttribute("E", "ident", "number")] == operations(state(E={}), new, yes)
+
+
+def test_only_the_python_name_changes():
+    """The items are what they were."""
+    old = state(index(), E={"name": text(), "by_name": named()})
+    new = state(index(), E={"title": text(attr_name="name"), "by_name": named("N#{title}")})
+    assert [] == operations(old, new)
+
+
+def test_a_stamp_is_added():
+    """The plan finds fresh items by it."""
+    new = state(E={"changed": UpdatedAtAttribute()})
+    assert [DeclareAttributes("E", {"changed": "S"}, "changed")] == operations(state(E={}), new)
+
+
+def test_a_stamp_is_removed():
+    """Nobody sets it any more: the history must not rely on it."""
+    old, new = state(E={"changed": UpdatedAtAttribute()}), state(E={})
+    (declare,) = operations(old, new)
+    assert DeclareAttributes("E", {"changed": None}) == declare
+    assert new == declare.apply(old)
+
+
+def test_a_stamp_is_renamed():
+    """It goes on being the stamp."""
+    old, new = state(E={"changed": UpdatedAtAttribute()}), state(E={"updated": UpdatedAtAttribute()})
+    (rename,) = operations(old, new, yes)
+    assert RenameAttribute("E", "changed", "updated") == rename
+    assert new == rename.apply(old)
+
+
+# --- together -----------------------------------------------------------------------
+
+
+def test_everything_at_once_is_in_an_order_that_a_live_table_can_follow():
+    """What deletes or hides items goes first, then items are written, then indexes come, then expiry."""
+    old = state(
+        index("GSI2"),
+        E={"name": text(), "at": moment(), "gone": Expiry(after="at", attr_name="old")},
+        F={},
+    )
+    new = state(
+        index(),
+        meta={"stream_view_type": "NEW_IMAGE"},
+        D={},
+        E={"name": text(), "at": moment(), "by_name": named(), "gone": Expiry(after="at")},
+    )
+    kinds = [type(each) for each in operations(old, new)]
+    assert [
+        DisableTTL,
+        DeleteIndex,
+        RemoveAttribute,
+        AddEntity,
+        Backfill,
+        BackfillExpiry,
+        CreateIndex,
+        EnableStream,
+        EnableTTL,
+        RemoveEntity,
+    ] == kinds

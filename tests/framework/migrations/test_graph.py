@@ -1,0 +1,335 @@
+"""The graph and the loader: what is refused before anything is done, at which place, and what order there is."""
+
+from textwrap import dedent
+
+import pytest
+
+from singletable.errors import MigrationError
+from singletable.migrations import (
+    AddEntity,
+    Backfill,
+    CreateIndex,
+    CreateTable,
+    DeclareAttributes,
+    DeleteIndex,
+    Graph,
+    KeyText,
+    Migration,
+    Rekey,
+    RemoveAttribute,
+    RunPython,
+    Script,
+    Text,
+)
+from singletable.migrations.graph import EMPTY
+from singletable.migrations.loader import load_graph
+from singletable.migrations.sources import Unfit
+
+IMPORT = "from singletable.migrations import *\n"
+ENTITY = 'AddEntity("E", KeyText("PK", "E#{ident}", ident=Text("ident")), KeyText("SK", "E", sort=True))'
+FIRST = f'{IMPORT}migration = Migration(operations=[CreateTable("PK", "SK"), {ENTITY}])\n'
+
+
+def script(*operations, after="0001_initial"):
+    """A script with one operation in each line, from line 5 on."""
+    lines = "".join(f"        {each},\n" for each in operations)
+    return f'{IMPORT}migration = Migration(\n    depends_on=["{after}"],\n    operations=[\n{lines}    ],\n)\n'
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Writes scripts into a folder and loads it."""
+
+    def write_and_load(**scripts):
+        for name, text in scripts.items():
+            (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        return load_graph(tmp_path)
+
+    return write_and_load
+
+
+@pytest.fixture
+def refused(load, tmp_path):
+    """Loads scripts that must be refused; gives the place, the folder left out."""
+
+    def refuse(message, **scripts):
+        with pytest.raises(MigrationError, match=message) as caught:
+            load(**scripts).check_heads()
+        assert caught.value.remedy, "it says what is wrong and not what to do"
+        assert caught.value.place is not None
+        return caught.value.place.removeprefix(f"{tmp_path}/")
+
+    return refuse
+
+
+# --- how scripts hang together ------------------------------------------------------
+
+
+def test_a_dependency_is_missing(refused):
+    """The line is the one that names it."""
+    place = refused("0002_b depends on '0001_gone', which does not exist", **{"0002_b": script(after="0001_gone")})
+    assert "0002_b.py:3" == place
+
+
+def test_a_dependency_is_given_as_text(load):
+    """One name is one name, and not a row of letters."""
+    text = f'{IMPORT}migration = Migration(depends_on="0001_initial")\n'
+    assert ["0001_initial", "0002_b"] == load(**{"0001_initial": FIRST, "0002_b": text}).order
+
+
+def test_a_circle(refused):
+    """It is told in the order of the dependencies."""
+    circle = {"0001_a": "0003_c", "0002_b": "0001_a", "0003_c": "0002_b"}
+    place = refused(
+        "in a circle: 000._. -> 000._. -> 000._. -> 000._.",
+        **{name: script(after=each) for name, each in circle.items()},
+    )
+    assert place in {"0001_a.py:3", "0002_b.py:3", "0003_c.py:3"}
+
+
+def test_a_script_that_depends_on_itself(refused):
+    """The smallest circle."""
+    assert "0001_a.py:3" == refused("in a circle: 0001_a -> 0001_a", **{"0001_a": script(after="0001_a")})
+
+
+def test_two_heads(refused):
+    """Nobody has said which comes first."""
+    place = refused(
+        "2 heads: 0002_b, 0002_c.* makemigrations --merge",
+        **{"0001_initial": FIRST, "0002_b": script(), "0002_c": script()},
+    )
+    assert "0002_c.py" == place
+
+
+# --- operations that cannot follow --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        ('Backfill("F", KeyText("GSI1PK", "X"))', "There is no entity 'F' at this point.* Name an entity by"),
+        ('CreateTable("PK", "SK")', "There is a table already.* Remove the second"),
+        ('AddEntity("E", KeyText("PK", "E"), KeyText("SK", "E"))', "There is an entity 'E' already"),
+        ('AddEntity("F", KeyText("PK", "E"))', "Nothing says what SK of F is made of"),
+        ('AddEntity("singletable:x", KeyText("PK", "E"), KeyText("SK", "E"))', "begins as the framework's own"),
+        (
+            'Backfill("E", KeyText("A", "{x}", x=Text("x")), KeyText("B", "{a}", a=Text("A")))',
+            "B of E is made of A, which is itself derived",
+        ),
+        ('Backfill("E", KeyText("A", "{x}", x=Text("PK")))', "A of E is made of PK, which is itself derived"),
+        ('Backfill("E", KeyText("PK", "X"))', "The primary key cannot be updated. Use Rekey"),
+        ('Backfill("E", CustomText("A", "x"))', "Only the project's own code can make A. Use BackfillWith"),
+        ('BackfillWith("E", {"a": Text("PK")}, print, writes=("A",))', "a is read from PK, which is itself derived"),
+        ('Backfill("E", KeyText("A", "{x}"))', "nothing says where 'x' is stored. Add it: x=Text"),
+        ('Backfill("E", KeyText("A", "{x:03d}", x=Text("x")))', "KeyText.'A'.: The key template"),
+        ('Backfill("E", KeyText("A", "X", when={"x": "1"}, x=Integer("x")), conflict="no")', "'no' is no policy"),
+        (
+            'Backfill("E", KeyText("A", "X", when={"x": "red"}, x=Integer("x")))',
+            "when= gives 'x' the value 'red': it is not a plain .* write one as key text",
+        ),
+        ('BackfillExpiry("E", "ttl", after="at", days=2_592_000_000)', "Give days, not seconds or milliseconds"),
+        ('BackfillExpiry("E", "ttl", after=Text("at"), days=3)', "counts from a point in time that the item holds"),
+        ('BackfillExpiry("E", "ttl", after=1767225600, days=3)', "counts from a point in time that the item holds"),
+        ('BackfillExpiry("E", "ttl", after="at", days="3")', "that is no number of days"),
+        ('BackfillExpiry("E", "map.ttl", after="at", days=3)', "from a top-level attribute only"),
+        ('Rekey("E", KeyText("PK", "E"))', "the table's key is PK and SK"),
+        ('CreateIndex("G", "GPK", projection="SOME")', "'SOME' is no projection. One of"),
+        ('DeleteIndex("G")', "There is no index 'G'"),
+        ('EnableStream("ALL")', "'ALL' is no view of a stream"),
+        ('"CreateIndex"', "'CreateIndex' is no operation. Import"),
+    ],
+)
+def test_an_operation_that_cannot_follow(refused, operation, message):
+    """The place is the operation's own line, whether it cannot be made or cannot follow."""
+    place = refused(message, **{"0001_initial": FIRST, "0002_b": script('DeclareAttributes("E", {})', operation)})
+    expected = "0002_b.py:2" if operation.startswith('"') else "0002_b.py:6"
+    assert expected == place
+
+
+def test_operations_before_create_table(refused):
+    """A history begins with its table."""
+    text = f'{IMPORT}migration = Migration(\n    operations=[\n        EnableTTL("ttl"),\n    ],\n)\n'
+    assert "0001_a.py:4" == refused("There is no table yet. Begin the history with CreateTable", **{"0001_a": text})
+
+
+def test_an_index_over_the_limit(refused):
+    """DynamoDB takes 20; the 21st has the place."""
+    indexes = [f'CreateIndex("G{number}", "G{number}PK")' for number in range(21)]
+    place = refused("more than 20 indexes.* share indexes", **{"0001_initial": FIRST, "0002_b": script(*indexes)})
+    assert f"0002_b.py:{5 + 20}" == place
+
+
+def test_local_indexes_do_not_count(load):
+    """The limit of 20 is for global ones."""
+    local = 'Index("L", "PK", "LSK", local=True)'
+    first = f'{IMPORT}migration = Migration(operations=[CreateTable("PK", "SK", indexes=({local},))])\n'
+    indexes = [f'CreateIndex("G{number}", "G{number}PK")' for number in range(20)]
+    assert 21 == len(load(**{"0001_initial": first, "0002_b": script(*indexes)}).state.indexes)
+
+
+# --- scripts that are none ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "place"),
+    [
+        ("x = 1\nmigration = = 2\n", "0001_a cannot be loaded: SyntaxError", "0001_a.py:2"),
+        ("x = 1\n", "0001_a defines no migration. Write: migration = Migration", "0001_a.py"),
+        ("migration = 5\n", "0001_a defines no migration", "0001_a.py"),
+        ("x = 1\n\nraise ValueError('no\\nway')\n", "0001_a cannot be loaded: ValueError: no way", "0001_a.py:3"),
+        ("import sys\nsys.exit(3)\n", "0001_a cannot be loaded: SystemExit", "0001_a.py:2"),
+        ("import nowhere_to_be_found\n", "0001_a cannot be loaded: ModuleNotFoundError", "0001_a.py:1"),
+    ],
+)
+def test_a_script_that_is_none(refused, text, message, place):
+    """Whatever is wrong with it, it is told with its place."""
+    assert place == refused(message, **{"0001_a": text})
+
+
+@pytest.mark.parametrize("name", ["2_short", "0002-dash", "0002"])
+def test_a_script_with_a_bad_name(refused, name):
+    """It is not passed over in silence."""
+    assert f"{name}.py" == refused("is no name for a migration. Four digits", **{name: script()})
+
+
+def test_a_helper_with_a_syntax_error(refused, tmp_path, monkeypatch):
+    """The place is the line of the script that imports it."""
+    (tmp_path / "broken_helper_of_a_migration.py").write_text("x = 1\n\n\n\ny = = 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "x = 1\nimport broken_helper_of_a_migration\n"
+    assert "0001_a.py:2" == refused("0001_a cannot be loaded: SyntaxError", **{"0001_a": text})
+
+
+def test_other_modules_are_no_scripts(load, tmp_path):
+    """What does not begin with a digit is a module of the project's own."""
+    assert ["0001_initial"] == load(**{"0001_initial": FIRST, "__init__": "", "helpers": "raise ValueError"}).order
+    assert [] == load_graph(tmp_path / "nowhere").order
+
+
+# --- order --------------------------------------------------------------------------
+
+
+def graph(**dependencies):
+    """A graph of migrations that only depend on one another: m1_a is 0001_a."""
+    return Graph(
+        Script(name.replace("m", "000", 1), Migration(depends_on=[f"000{each}" for each in needed]))
+        for name, needed in dependencies.items()
+    )
+
+
+DIAMOND = {"m1_a": [], "m2_c": ["1_a"], "m2_b": ["1_a"], "m3_d": ["2_b", "2_c"]}
+
+
+def test_the_order():
+    """Dependencies first, then by name; the same from run to run, in whichever order the files are found."""
+    assert ["0001_a", "0002_b", "0002_c", "0003_d"] == graph(**DIAMOND).order
+    assert graph(**DIAMOND).order == graph(**dict(reversed(DIAMOND.items()))).order
+    assert ["0003_a", "0001_c", "0002_b"] == graph(m1_c=["3_a"], m2_b=["1_c"], m3_a=[]).order
+
+
+def test_heads():
+    """Those that no other depends on."""
+    assert ["0003_d"] == graph(**DIAMOND).heads
+    assert ["0002_b", "0002_c"] == graph(m1_a=[], m2_b=["1_a"], m2_c=["1_a"]).heads
+    assert [] == graph().heads
+
+
+def test_needed_by():
+    """A migration and everything in front of it, and nothing beside it."""
+    assert ["0001_a", "0002_b"] == graph(**DIAMOND).needed_by("0002_b")
+    assert graph(**DIAMOND).order == graph(**DIAMOND).needed_by("0003_d")
+
+
+def test_resolve():
+    """A name, or a beginning that only one has."""
+    assert "0001_a" == graph(**DIAMOND).resolve("0001")
+    assert "0002_b" == graph(**DIAMOND).resolve("0002_b")
+    assert "0001_a" == graph(m1_a=[], m1_ab=["1_a"]).resolve("0001_a"), "a whole name is meant as it is"
+    with pytest.raises(MigrationError, match="'0002' is several migrations: 0002_b, 0002_c. There are: 0001_a"):
+        graph(**DIAMOND).resolve("0002")
+    with pytest.raises(MigrationError, match="'x' is no migration. There are: none"):
+        graph().resolve("x")
+
+
+# --- states and steps ---------------------------------------------------------------
+
+KEY = KeyText("PK", "E#{ident}", ident=Text("ident")), KeyText("SK", "E", sort=True)
+NAMED = KeyText("GPK", "N#{name}", name=Text("name"))
+
+
+def history(*operations):
+    """A history of two migrations; the second has these operations."""
+    first = Migration(operations=[CreateTable("PK", "SK"), AddEntity("E", *KEY)])
+    return Graph([Script("0001_a", first), Script("0002_b", Migration(["0001_a"], operations))])
+
+
+def test_states():
+    """In front of each migration, at any set of applied ones, and at the end."""
+    made = history(CreateIndex("G", "GPK"))
+    assert EMPTY == made.before("0001_a") == made.state_at([])
+    assert made.before("0002_b") == made.state_at(["0001_a"])
+    assert made.state == made.state_at(made.order)
+    assert ["G"] == list(made.state.indexes)
+
+
+def test_steps():
+    """Operations on items share a scan; what only declares something is no step."""
+    made = history(
+        DeclareAttributes("E", {"name": "S"}),
+        Backfill("E", NAMED),
+        DeclareAttributes("E", {"x": "S"}),
+        RemoveAttribute("E", "y"),
+        CreateIndex("G", "GPK"),
+    )
+    steps = made.steps("0002_b")
+    assert [(0, True, 3), (1, False, 1)] == [(each.number, each.is_pass, len(each.operations)) for each in steps]
+    assert "name" in steps[0].before.entity("E").attributes
+    assert "Backfill GPK of E; Remove y from E" == steps[0].describe()
+
+
+def test_steps_back():
+    """Backwards, each operation's reverse, from the state behind it to the state in front of it."""
+    made = history(DeclareAttributes("E", {"name": "S"}), Backfill("E", NAMED), CreateIndex("G", "GPK"))
+    steps = made.steps_back("0002_b")
+    assert ["Delete the index G", "Take back GPK of E"] == [each.describe() for each in steps]
+    assert DeleteIndex("G") == steps[0].operations[0]
+    assert made.state == steps[0].before
+    state = steps[0].before
+    for step in steps:
+        for each in step.operations:
+            state = each.apply(state)
+    assert made.before("0002_b") == state
+
+
+def test_an_item_that_lacks_what_its_new_key_is_made_of():
+    """It is set aside: no item is without a key."""
+    made = history(Rekey("E", KeyText("PK", "N#{name}", name=Text("name")), KEY[1]))
+    work = made.steps("0002_b")[0].compile()
+    item = {"PK": {"S": "E#1"}, "SK": {"S": "E"}, "entityType": {"S": "E"}, "ident": {"S": "1"}}
+    with pytest.raises(Unfit, match="it lacks what PK is to be made of"):
+        work.change(item)
+    assert {"S": "N#x"} == work.change({**item, "name": {"S": "x"}}).image["PK"]
+
+
+def test_nothing_takes_it_back():
+    """A table is not dropped by going back, nor code undone that says nothing of it; the place is the operation's."""
+    made = history(RunPython(print))
+    with pytest.raises(MigrationError, match="0001_a cannot be rolled back: .*Create the table.* Write a migration"):
+        made.steps_back("0001_a")
+    with pytest.raises(MigrationError, match="0002_b cannot be rolled back: .*Run print") as caught:
+        made.steps_back("0002_b")
+    assert caught.value.place.startswith(f"{__file__}:")
+
+
+def test_digest():
+    """Trailing spaces and empty lines around do not count; everything else does."""
+    text = dedent("""\
+        migration = Migration(
+            depends_on=[],
+        )
+        """)
+    digest = Script("0001_a", Migration(), text).digest
+    assert digest == Script("0001_a", Migration(), "\n" + text.replace(",\n", ",  \n") + "\n\n").digest
+    assert digest == Script("0001_a", Migration(), text.replace("\n", "\r\n")).digest
+    assert digest != Script("0001_a", Migration(), text.replace("    ", "  ")).digest
+    assert digest != Script("0001_a", Migration(), text.replace("[]", '["0000_x"]')).digest

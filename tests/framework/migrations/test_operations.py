@@ -1,0 +1,243 @@
+"""Operations on a live table: each does what it says, twice is once, and rollback takes it back."""
+
+import attrs
+import pytest
+
+from singletable.engine import embedded
+from singletable.errors import MigrationConflict, MigrationError, MigrationStopped
+from singletable.migrations import (
+    Backfill,
+    BackfillExpiry,
+    BackfillWith,
+    CreateIndex,
+    DeleteIndex,
+    DisableStream,
+    DisableTTL,
+    EnableStream,
+    EnableTTL,
+    Graph,
+    Integer,
+    KeyText,
+    Migration,
+    Rekey,
+    RemoveAttribute,
+    RenameAttribute,
+    RunPython,
+    Script,
+    Text,
+)
+from singletable.migrations.clock import Clock
+from singletable.migrations.history import History
+from singletable.migrations.live import LiveTable
+from singletable.migrations.options import Options
+from singletable.migrations.records import Records
+from singletable.migrations.runner import Runner
+from singletable.models.binding import connection_of
+from singletable.requests import TableConnection
+from tests.framework.migrations.world import (
+    BY_STATE,
+    EXPIRY,
+    KEY,
+    ShelfTable,
+    graph,
+    old_item,
+    plain,
+    put_old,
+    runner,
+    send,
+    stale,
+    stored,
+)
+
+
+@pytest.fixture
+def shelf():
+    """The table as of the first migration, with eight tasks that old code stored."""
+    with embedded(ShelfTable, create=False):
+        runner().migrate("0001_initial")
+        put_old()
+        yield ShelfTable
+
+
+def forth_and_back(*operations):
+    """Apply operations, and take them back; what the tasks were before, between and behind."""
+    before = stored()
+    runner(graph(*operations)).migrate()
+    between = stored()
+    runner(graph(*operations)).rollback("0002_by_state")
+    return before, between, stored()
+
+
+def test_a_backfill(shelf):
+    """Index keys and expiry, all in one write of each item; taken back whole."""
+    before, between, behind = forth_and_back(Backfill("TASK", *BY_STATE), BackfillExpiry("TASK", "ttl", **EXPIRY))
+    assert not [item for item in between.values() if stale(item)]
+    assert before == behind == {key: plain(item) for key, item in between.items()}
+
+
+def test_a_changed_key_is_taken_back_to_the_one_before(shelf):
+    """Rolling back writes what the history gave before, and not nothing."""
+    changed = KeyText("GSI1PK", "S#{state}", state=Text("state"), task_id=Text("taskId"))
+    scripts = [*graph(Backfill("TASK", *BY_STATE)).scripts.values()]
+    history = Graph([*scripts, Script("0003_x", Migration(["0002_by_state"], [Backfill("TASK", changed)]), "")])
+    runner(history).migrate()
+    assert {"S": "S#OPEN"} == stored()["TASK#t1"]["GSI1PK"]
+    runner(history).rollback("0003_x")
+    assert {"S": "STATE#OPEN"} == stored()["TASK#t1"]["GSI1PK"]
+
+
+def test_a_function(shelf):
+    """What it gives is stored; None takes an attribute away; what it does not give is left."""
+
+    def label(state, points):
+        return {"label": f"{state}:{points}", "note": None}
+
+    sources = {"state": Text("state"), "points": Integer("points")}
+    runner(graph(BackfillWith("TASK", sources, label, writes=["label", "note"], conflict="overwrite"))).migrate()
+    assert {"S": "OPEN:0"} == stored()["TASK#t1"]["label"]
+    assert "note" not in stored()["TASK#t1"]
+
+
+def test_a_function_that_gives_something_else(shelf):
+    """It is the item's fault as far as the run goes: quarantined, with the reason."""
+    operation = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"other": state}, writes=["label"])
+    with pytest.raises(MigrationStopped, match="gave something else than values for its attributes"):
+        runner(graph(operation)).migrate()
+
+
+def test_removing_an_attribute(shelf):
+    """It goes from every task that has it. A plain one cannot come back; a derived one is worked out again."""
+    runner(graph(RemoveAttribute("TASK", "note"))).migrate()
+    assert not [item for item in stored().values() if "note" in item]
+    with pytest.raises(MigrationError, match="cannot be rolled back: nothing takes back 'Remove note from TASK'"):
+        runner(graph(RemoveAttribute("TASK", "note"))).rollback("0002_by_state")
+
+
+def test_removing_a_derived_attribute_and_back(shelf):
+    """As an index is given up."""
+    scripts = [*graph(Backfill("TASK", *BY_STATE)).scripts.values()]
+    gone = RemoveAttribute("TASK", ["GSI1PK", "GSI1SK"])
+    history = Graph([*scripts, Script("0003_x", Migration(["0002_by_state"], [gone]), "")])
+    runner(history).migrate()
+    assert not [item for item in stored().values() if "GSI1PK" in item]
+    runner(history).rollback("0003_x")
+    assert {"S": "STATE#OPEN"} == stored()["TASK#t1"]["GSI1PK"]
+
+
+def test_renaming_an_attribute(shelf):
+    """The value moves, in one write; both names with two values are a conflict."""
+    before, between, behind = forth_and_back(RenameAttribute("TASK", "points", "score"))
+    assert {"N": "0"} == between["TASK#t1"]["score"]
+    assert "points" not in between["TASK#t1"]
+    assert before == behind
+    send("PutItem", Item=old_item(1, score={"N": "5"}))
+    with pytest.raises(MigrationStopped, match="points and score are both there, with two values"):
+        runner(graph(RenameAttribute("TASK", "points", "score"))).migrate()
+
+
+def test_rekeying(shelf):
+    """Every task is under its new key, whole, and under the old one no more; and back."""
+    before, between, behind = forth_and_back(
+        Rekey("TASK", KeyText("PK", "JOB#{task_id}", task_id=Text("taskId")), KEY[1])
+    )
+    assert {key.replace("TASK", "JOB") for key in before} == set(between)
+    assert before["TASK#t1"] == {**between["JOB#t1"], "PK": {"S": "TASK#t1"}}
+    assert before == behind
+
+
+def test_rekeying_and_backfilling_in_one_pass(shelf):
+    """One transaction an item does both."""
+    moved = KeyText("PK", "JOB#{task_id}", task_id=Text("taskId"))
+    runner(graph(Rekey("TASK", moved, KEY[1]), Backfill("TASK", *BY_STATE))).migrate()
+    assert {"S": "STATE#OPEN"} == stored()["JOB#t1"]["GSI1PK"]
+    assert "TASK#t1" not in stored()
+
+
+def test_code_of_the_project(shelf):
+    """It is given the live table; what takes it back is called by a rollback."""
+    called = []
+
+    def forth(table):
+        called.append(table.name)
+        table.send("DeleteItem", {"TableName": table.name, "Key": {"PK": {"S": "TASK#t1"}, "SK": {"S": "TASK"}}})
+
+    def back(table):
+        called.append("back")
+
+    _, between, _ = forth_and_back(RunPython(forth, back))
+    assert ["shelf", "back"] == called
+    assert "TASK#t1" not in between
+
+
+def test_table_operations(shelf):
+    """Index, time to live and stream, switched on and off; each is done once, however often it is asked for."""
+    live = LiveTable(connection_of(shelf), Clock())
+    forth = [CreateIndex("GSI1", "GSI1PK", "GSI1SK"), EnableTTL("ttl"), EnableStream("NEW_AND_OLD_IMAGES")]
+    for operation in [*forth, *forth]:
+        operation.run(live)
+    assert "GSI1" in [each["IndexName"] for each in live.require()["GlobalSecondaryIndexes"]]
+    assert "ttl" == live.ttl()
+    assert "NEW_AND_OLD_IMAGES" == live.require()["StreamSpecification"]["StreamViewType"]
+    back = [DisableStream(), DisableTTL("ttl"), DeleteIndex("GSI1")]
+    for operation in [*back, *back]:
+        operation.run(live)
+    assert not live.require().get("GlobalSecondaryIndexes")
+    assert live.ttl() is None
+    assert not (live.require().get("StreamSpecification") or {}).get("StreamEnabled")
+
+
+def test_an_index_that_is_there_and_another(shelf):
+    """It is not taken for the one that is wanted."""
+    live = LiveTable(connection_of(shelf), Clock())
+    live.create_index(CreateIndex("GSI1", "GSI1PK").index)
+    with pytest.raises(MigrationConflict, match="There is an index GSI1 already, and it is another"):
+        live.create_index(CreateIndex("GSI1", "GSI1PK", "GSI1SK").index)
+
+
+def test_a_table_with_other_keys(shelf):
+    """The history of another table is refused, and nothing is written."""
+    with pytest.raises(MigrationConflict, match="keyed by PK, SK; in the history it is hash, range"):
+        LiveTable(connection_of(shelf)).check(attrs.evolve(graph().state, partition="hash", sort="range"))
+
+
+def test_a_script_that_is_missing(shelf):
+    """What the table has applied and the folder does not have is no history of this table."""
+    runner().migrate()
+    with pytest.raises(MigrationConflict, match="The table has 0002_by_state, applied, and there is no such script"):
+        runner(Graph([graph().scripts["0001_initial"]])).migrate()
+
+
+def test_records_in_a_table_of_their_own(shelf):
+    """It is created, and the migrated table holds none of them."""
+    connection = connection_of(shelf).connection
+    settings = attrs.evolve(connection._settings, table_name="control")
+    control = TableConnection(settings, connection.get_meta_table("shelf"))
+    records = Records(control, "PK", "SK", "entityType")
+    kinds = {item["entityType"]["S"] for item in send("Scan")["Items"]}
+    made = Runner(connection_of(shelf), graph(), Options(segments=2, workers=1), records=records)
+    made._create_table()
+    made.stamp("0001_initial")
+    assert ["0002_by_state"] == made.migrate()
+    assert ["0001_initial", "0002_by_state"] == History(records, graph()).applied
+    assert kinds == {item["entityType"]["S"] for item in send("Scan")["Items"]}
+
+
+def test_a_history_with_two_heads(shelf):
+    """Refused before anything is sent."""
+    other = Script("0002_other", Migration(["0001_initial"], []), "")
+    with pytest.raises(MigrationError, match="2 heads: 0002_by_state, 0002_other"):
+        runner(Graph([*graph().scripts.values(), other])).migrate()
+
+
+def test_to_a_target(shelf):
+    """What the target does not need is left out."""
+    third = Script("0003_x", Migration(["0002_by_state"], [RemoveAttribute("TASK", "note")]), "")
+    history = Graph([*graph().scripts.values(), third])
+    assert ["0002_by_state"] == runner(history).migrate("0002_by_state")
+    assert ["0003_x"] == runner(history).migrate()
+
+
+def test_many_workers(shelf):
+    """Eight threads over thirty segments do what one does."""
+    runner(workers=8, segments=30).migrate()
+    assert not [item for item in stored().values() if stale(item)]

@@ -1,0 +1,231 @@
+"""Slices in other processes: of this machine, and of Dask."""
+
+import json
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+
+import attrs
+import pytest
+
+from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
+from singletable.migrations.history import History
+from singletable.migrations.loader import load_graph
+from singletable.migrations.options import Options
+from singletable.migrations.records import records_table
+from singletable.migrations.remote import Job, Place, remote_tasks, run_slice
+from singletable.migrations.runner import Runner
+from singletable.migrations.segments import Slice
+from singletable.migrations.tasks import Tasks
+from singletable.migrations.writer import write_script
+from singletable.models.binding import connection_of
+from tests.framework.migrations.world import ShelfTable, put_old, send, stale, stored
+
+ITEMS = 60
+CREDENTIALS = ("server", "server", None)
+
+
+def job(url, scripts, **settings):
+    return Job(table_name="shelf", scripts=scripts, endpoint_url=url, credentials=CREDENTIALS, **settings)
+
+
+def runner(scripts, tasks=None, **how):
+    options = Options(segments=8, workers=2, page_size=5, slice_pages=1, write_mode="auto")
+    settings = {name: how.pop(name) for name in list(how) if name in attrs.fields_dict(Options)}
+    return Runner(connection_of(ShelfTable), load_graph(scripts), attrs.evolve(options, **settings), tasks=tasks, **how)
+
+
+def fill(scripts):
+    runner(scripts).migrate("0001_initial")
+    put_old(ITEMS)
+
+
+def assert_migrated():
+    items = stored()
+    assert ITEMS == len(items)
+    assert {} == {key: stale(item) for key, item in items.items() if stale(item)}
+    assert ITEMS == send("Query", **BY_GSI1)["Count"]
+
+
+BY_GSI1 = {
+    "IndexName": "GSI1",
+    "KeyConditionExpression": "GSI1PK = :state",
+    "ExpressionAttributeValues": {":state": {"S": "STATE#OPEN"}},
+}
+
+
+def pool(workers=2):
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def test_a_job_is_plain_data(tmp_path):
+    """Through JSON and back; its secrets are in its data only."""
+    one = Job(
+        table_name="shelf",
+        scripts=tmp_path,
+        region="eu-central-1",
+        endpoint_url="http://127.0.0.1:1",
+        credentials=("key", "secret", None),
+        rate=12.5,
+        control_table="control",
+    )
+    assert one == Job.from_dict(json.loads(json.dumps(one.to_dict())))
+    assert one == pickle.loads(pickle.dumps(one))
+    assert "secret" not in repr(one)
+    assert "secret" not in repr(remote_tasks(None, one))
+    plain = Job(table_name="shelf", scripts="migrations")
+    assert plain == Job.from_dict({"table_name": "shelf", "scripts": "migrations"})
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        ({"table_name": "shelf"}, "scripts"),
+        ({"table_name": "shelf", "scripts": "here", "rat": 1}, "A job has no rat"),
+        ({"table_name": "shelf", "scripts": "here", "rate": 0}, "rate=0 is no rate"),
+    ],
+)
+def test_what_is_no_job_is_refused(data, what):
+    with pytest.raises(MigrationError, match=what):
+        Job.from_dict(data)
+
+
+def test_processes(served, url, scripts):
+    """Every item is migrated by one of two processes, and the coordinator is told what they consumed."""
+    fill(scripts)
+    seen = []
+    with pool() as executor:
+        made = runner(scripts, remote_tasks(executor, job(url, scripts)), progress=seen.append, slice_pages=4)
+        assert ["0002_by_state"] == made.migrate()
+    assert_migrated()
+    assert {"backfill", "verify"} == {each.phase for each in seen}
+    verified = [each for each in seen if each.phase == "verify"]
+    assert ITEMS == verified[-1].counts["verified"]
+    assert [0.0] == [each.consumed["write"] for each in verified[-1:]]
+    assert seen[-1].consumed["read"] > 0
+
+
+def test_a_partial_of_run_slice_does_as_well(served, url, scripts):
+    """As plain as it gets, in this process: data in, data out."""
+    fill(scripts)
+    with pool(1) as executor:
+        runner(scripts, Tasks(executor, partial(run_slice, job(url, scripts).to_dict()))).migrate()
+    assert_migrated()
+
+
+def test_a_rollback_in_processes(served, url, scripts):
+    """`~back` slices take back what was written, and nothing else."""
+    fill(scripts)
+    before = stored()
+    with pool() as executor:
+        tasks = remote_tasks(executor, job(url, scripts))
+        runner(scripts, tasks).migrate()
+        runner(scripts, tasks).rollback("0002_by_state")
+    assert before == stored()
+
+
+def test_a_process_that_dies_ends_the_run_with_words(served, url, scripts):
+    """And the next run goes on."""
+    write_script(scripts, "0003_label", DEADLY)
+    fill(scripts)
+    tasks = job(url, scripts)
+    with pool() as executor, pytest.raises(MigrationStopped, match="process that did slices has died") as died:
+        runner(scripts, remote_tasks(executor, tasks)).migrate()
+    assert "Run it again" in died.value.remedy
+    with pool() as executor:
+        assert ["0003_label"] == runner(scripts, remote_tasks(executor, tasks)).migrate()
+    assert {"OPEN"} == {item["label"]["S"] for item in stored().values()}
+    assert_migrated()
+
+
+DEADLY = """
+import os
+from pathlib import Path
+
+from singletable.migrations import BackfillWith, Migration, Text
+
+
+def label(state):
+    flag = Path(__file__).with_suffix(".died")
+    if not flag.exists():
+        flag.touch()
+        os._exit(1)
+    return {"label": state}
+
+
+migration = Migration(
+    depends_on=["0002_by_state"],
+    operations=[BackfillWith("TASK", {"state": Text("state")}, label, writes="label")],
+)
+"""
+
+
+def slice_of(made, name="0002_by_state", **changes):
+    return attrs.asdict(attrs.evolve(Slice(name, 0, 0, 8, made.lease.epoch, 100, 100), **changes))
+
+
+def begun(scripts):
+    """A run that others do slices for."""
+    fill(scripts)
+    made = runner(scripts)
+    made.lease.acquire()
+    History(made.records, made.graph).begin(made.graph.scripts["0002_by_state"], made.lease.owner, 8)
+    return made
+
+
+def test_an_error_comes_back_whole(served, url, scripts):
+    """From another process, with its words and its type."""
+    made = begun(scripts)
+    run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=9))
+    with pool(1) as executor, pytest.raises(LeaseLost, match="has taken over this segment") as lost:
+        executor.submit(run_slice, job(url, scripts).to_dict(), slice_of(made)).result()
+    assert "status" in lost.value.remedy
+
+
+def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
+    """Machines may have another version of them; under each lease a process loads them anew."""
+    made = begun(scripts)
+    run_slice(job(url, scripts).to_dict(), slice_of(made))
+    path = scripts / "0002_by_state.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    with pytest.raises(MigrationConflict, match="0002_by_state is another script here"):
+        run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=made.lease.epoch + 1))
+    path.unlink()
+    with pytest.raises(MigrationConflict, match="0002_by_state is missing here"):
+        run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=made.lease.epoch + 2))
+    with pytest.raises(MigrationConflict, match="0001_initial is no pass"):
+        run_slice(job(url, scripts).to_dict(), slice_of(made, "0001_initial"))
+    with pytest.raises(MigrationError, match="There are no migrations in"):
+        run_slice(job(url, scripts / "nowhere").to_dict(), slice_of(made))
+
+
+def test_records_in_a_table_of_their_own(served, url, scripts):
+    """The control table's keys are PK and SK."""
+    control = records_table("PK", "SK", "entityType", "control")
+    with control.bind(table_name="control", endpoint_url=url, credentials=CREDENTIALS):
+        control.create_table(wait=True)
+        one = job(url, scripts, control_table="control")
+        records = Place.of(one).records
+        runner(scripts, records=records).migrate("0001_initial")
+        put_old(ITEMS)
+        with pool() as executor:
+            runner(scripts, remote_tasks(executor, one), records=records).migrate()
+        assert_migrated()
+        assert not [item for item in send("Scan")["Items"] if item["PK"]["S"].startswith("SINGLETABLE#")]
+        control.delete_table()
+
+
+def test_dask(served, url, scripts):
+    """A cluster of processes on this machine: its executor is one like any other."""
+    distributed = pytest.importorskip("distributed")
+    fill(scripts)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        tasks = remote_tasks(client.get_executor(), job(url, scripts))
+        assert ["0002_by_state"] == runner(scripts, tasks).migrate()
+    assert_migrated()
