@@ -179,6 +179,13 @@ class _SegmentReader:
             params["ExclusiveStartKey"] = start
         return patient_scan(self._table, params, self._throttle)
 
+    def _set_aside(self, migration: str, step: int, key: Item, reason: str) -> None:
+        text = key_to_text(key) or ""
+        record = self._records.Quarantined
+        insist(
+            lambda: record(migration=migration, step=step, digest=key_digest(key), item_key=text, reason=reason).save()
+        )
+
     # --- checkpoints ----------------------------------------------------------------
 
     def _claim(self, task: Slice) -> Any:
@@ -253,18 +260,11 @@ class SegmentWorker(_SegmentReader):
             statements=task.statements,
         )
 
-    def _set_aside(self, migration: str, step: int, key: Item, reason: str) -> None:
-        text = key_to_text(key) or ""
-        record = self._records.Quarantined
-        insist(
-            lambda: record(migration=migration, step=step, digest=key_digest(key), item_key=text, reason=reason).save()
-        )
-
 
 class SegmentVerifier(_SegmentReader):
     """Reads slices again, consistently, and counts what the pass would still change.
 
-    Counted are `verified` (looked at), `wrong`, and `quarantined`: items of which it cannot be told.
+    Counted are `verified` (looked at), `wrong`, and `quarantined`: items of which it cannot be told, set aside.
     """
 
     consistent = True
@@ -275,7 +275,10 @@ class SegmentVerifier(_SegmentReader):
         for item in items:
             try:
                 counts["wrong"] += self._work.change(item) is not None
-            except Unfit:
+            except Unfit as unfit:
+                # It may have become so behind the sweep.
+                key = {name: item[name] for name in self._work.key_names}
+                self._set_aside(task.migration.removesuffix(VERIFYING), task.step, key, unfit.reason)
                 counts["quarantined"] += 1
         return counts
 

@@ -389,6 +389,21 @@ def test_17_a_malformed_item(shelf):
     assert 7 == len(done)
 
 
+def test_17_an_item_that_becomes_malformed_behind_the_sweep(shelf):
+    """Verifying sets it aside: the migration is not applied as if nothing were."""
+
+    @attrs.frozen(kw_only=True)
+    class Spoiler(Fault):
+        def befall(self, send_on, operation, params, dice):
+            if params.get("ConsistentRead"):
+                send("PutItem", Item=old_item(4, due={"S": "soon"}))
+            return send_on(operation, params)
+
+    with inject(shelf, Spoiler(operations=["Scan"])), pytest.raises(MigrationStopped, match="1 item is quarantined"):
+        runner(segments=1).migrate()
+    assert ["due holds no datetime"] == list(quarantined().values())
+
+
 def test_17_redriven_once_it_is_mended(shelf):
     """What goes well leaves the quarantine, and the migration is applied."""
     send("PutItem", Item=old_item(5, due={"S": "soon, I hope"}))
