@@ -116,6 +116,9 @@ class Lease:
 
     def keep(self) -> None:
         """Beat from a thread of its own until `release`; `lost` says if it was taken."""
+        # A runner may run more than once, and its lease was released then.
+        self._stop.clear()
+        self.lost = None
         self._thread = threading.Thread(target=self._keep_beating, name="singletable-lease", daemon=True)
         self._thread.start()
 

@@ -623,6 +623,20 @@ def test_30_two_runners(shelf):
         held.release()
 
 
+def test_30_a_runner_that_runs_a_second_time_beats_again(shelf):
+    """A lease that was given back and taken again shows again that its holder lives."""
+    lease = Lease(runner().records, Clock(), seconds=0.1)
+    for _ in range(2):
+        lease.acquire()
+        first = lease._read().beat
+        lease.keep()
+        until = time.monotonic() + 10
+        while lease._read().beat == first:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        lease.release()
+
+
 def test_31_a_runner_that_wakes_after_its_lease(shelf):
     """Its checkpoint fails, and it stops; what it wrote is right."""
     sleeper, made, task = worker(BACKFILL)
