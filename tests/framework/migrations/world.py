@@ -273,7 +273,10 @@ class LiveWriters:
     def problems(self):
         """What is wrong with the table, measured by what the writers did."""
         items = stored()
-        found = [f"lost {key}" for key in self.truth if key not in items]
+        # An update without a condition makes an item of nothing but what it sets.
+        nameless = [item["PK"]["S"] for item in send("Scan", ConsistentRead=True)["Items"] if "entityType" not in item]
+        found = [f"resurrected {key}, in part" for key in nameless]
+        found += [f"lost {key}" for key in self.truth if key not in items]
         found += [f"resurrected {key}" for key in items if key not in self.truth]
         for key, item in items.items():
             if key in self.truth and plain(item) != self.truth[key]:
