@@ -200,9 +200,11 @@ class LiveWriters:
         self.truth = {item["PK"]["S"]: plain(item) for item in items}
         self.made = 100
         self.old_code = True
+        self.chosen = None
 
-    def act(self):
-        """One write of one of them."""
+    def act(self, key=None):
+        """One write of one of them, to an item if it is there, or to any."""
+        self.chosen = key if key in self.truth else None
         new = [self.update_new, self.delete, self.create]
         old = [self.update_old, self.put_old, self.recreate]
         self.dice.choice([*new, *old] if self.old_code else new)()
@@ -262,7 +264,7 @@ class LiveWriters:
             self.truth[key] = item
 
     def _some(self):
-        return self.dice.choice(sorted(self.truth)) if self.truth else None
+        return self.chosen or self.dice.choice(sorted(self.truth)) if self.truth else None
 
     def _state(self):
         return self.dice.choice(STATES)
