@@ -48,14 +48,23 @@ class Place:
         return self.endpoint_url or f"DynamoDB{f' in {self.region}' if self.region else ''}"
 
 
-def place_options(command: F) -> F:
-    """Give a command the options that say where it runs; it gets a `Place` as `place`."""
+def _where(command: F) -> F:
+    """The options that say where a server and a table are."""
+    for option in (
+        click.option("--profile", metavar="PROFILE", help="The AWS profile."),
+        click.option("--region", metavar="REGION", help="The AWS region."),
+        click.option("--table", "table_name", metavar="NAME", help="The table's name there.  [the one in Meta]"),
+        click.option("--endpoint-url", metavar="URL", callback=_check_url, help="A server that speaks DynamoDB."),
+    ):
+        command = option(command)
+    return command
 
+
+def place_options(command: F) -> F:
+    """Give a command the options that say where it runs, embedded by default; it gets a `Place` as `place`."""
+
+    @_where
     @click.option("--engine", type=click.Choice(["embedded", "dynamodb"]), help="Where the table is.  [embedded]")
-    @click.option("--endpoint-url", metavar="URL", help="A server that speaks DynamoDB.")
-    @click.option("--table", "table_name", metavar="NAME", help="The table's name there.")
-    @click.option("--region", metavar="REGION", help="The AWS region.")
-    @click.option("--profile", metavar="PROFILE", help="The AWS profile.")
     @functools.wraps(command)
     def with_place(
         engine: str | None,
@@ -67,8 +76,6 @@ def place_options(command: F) -> F:
     ) -> Any:
         if engine == "embedded" and endpoint_url:
             raise click.UsageError("--engine embedded and --endpoint-url name two places.")
-        if endpoint_url is not None and not _is_url(endpoint_url):
-            raise click.BadParameter(f"{endpoint_url!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
         engine = engine or ("dynamodb" if endpoint_url else "embedded")
         if engine == "embedded" and (table_name or region or profile):
             raise click.UsageError(
@@ -81,21 +88,22 @@ def place_options(command: F) -> F:
 
 
 def table_options(command: F) -> F:
-    """Give a command the options that say which live table it works on; it gets a `Place` as `place`."""
+    """Give a command the options that say which live table it works on, on AWS by default; it gets a `Place`."""
 
-    @click.option("--endpoint-url", metavar="URL", help="A server that speaks DynamoDB.  [AWS]")
-    @click.option("--table", "table_name", metavar="NAME", help="The table's name there.  [the one in Meta]")
-    @click.option("--region", metavar="REGION", help="The AWS region.")
-    @click.option("--profile", metavar="PROFILE", help="The AWS profile.")
+    @_where
     @functools.wraps(command)
     def with_place(
         endpoint_url: str | None, table_name: str | None, region: str | None, profile: str | None, **options: Any
     ) -> Any:
-        if endpoint_url is not None and not _is_url(endpoint_url):
-            raise click.BadParameter(f"{endpoint_url!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
         return command(place=Place("dynamodb", endpoint_url, table_name, region, profile), **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
+
+
+def _check_url(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not (urlsplit(text).scheme in _SCHEMES and urlsplit(text).netloc):
+        raise click.BadParameter(f"{text!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
+    return text
 
 
 @contextmanager
@@ -108,11 +116,6 @@ def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[No
         os.environ["AWS_PROFILE"] = place.profile
     with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings):
         yield
-
-
-def _is_url(text: str) -> bool:
-    url = urlsplit(text)
-    return url.scheme in _SCHEMES and bool(url.netloc)
 
 
 @contextmanager

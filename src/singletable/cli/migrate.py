@@ -6,12 +6,14 @@ import sys
 
 import click
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.padding import Padding
 
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, opened, pausing
 from singletable.cli.words import counted, make_console
+from singletable.migrations.history import History
 from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute
 from singletable.migrations.options import Options
 from singletable.migrations.plan import Plan, PlannedStep, Prices, difference, make_plan
@@ -96,7 +98,9 @@ def migrate_command(
         graph = context.graph
         graph.check_heads()
         wanted = graph.resolve(target) if target else None
-        names = _pending(context, wanted, accept_edited=accept_edited)
+        history = context.history()
+        history.check(accept_edited=accept_edited)
+        names = history.pending(wanted)
         console.print(f"[bold]{escape(context.where)}[/]")
         if not names:
             console.print("Nothing to do: every migration is applied.")
@@ -110,7 +114,7 @@ def migrate_command(
         if not yes and not click.confirm(f"Apply {counted(len(names), 'migration')} to {context.where}?"):
             sys.exit(1)
         options = Options(
-            segments=segments or _segments(context),
+            segments=segments or _segments(history),
             workers=workers,
             rate=rate,
             share=share,
@@ -128,22 +132,10 @@ def migrate_command(
         console.print(f"[bold green]Applied {counted(len(done), 'migration')}.[/]")
 
 
-def _pending(context: Opened, target: str | None, *, accept_edited: bool) -> list[str]:
-    if context.live.describe() is None:
-        return context.graph.needed_by(target) if target else context.graph.order
-    history = context.history()
-    history.check(accept_edited=accept_edited)
-    return history.pending(target)
-
-
-def _segments(context: Opened) -> int:
+def _segments(history: History) -> int:
     """As many as an interrupted run had; it cannot go on with others."""
-    if context.live.describe() is not None:
-        history = context.history()
-        unfinished = history.unfinished
-        if unfinished is not None and history.migrations[unfinished].segments:
-            return int(history.migrations[unfinished].segments)
-    return Options().segments
+    unfinished = history.migrations.get(history.unfinished or "")
+    return (int(unfinished.segments) if unfinished else 0) or Options().segments
 
 
 def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None) -> None:
@@ -156,7 +148,7 @@ def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None
         if step.items is None:
             continue
         figures = [
-            f"about {step.items:,} of {step.looked:,} items",
+            f"about {step.items:,} of {step.looked:,} items, {decimal(step.size)}",
             f"{step.reads:,.0f} reads, {step.writes:,.0f} writes, {sum(step.index_writes.values()):,.0f} index writes",
             f"${step.dollars(prices):,.4f}",
         ]

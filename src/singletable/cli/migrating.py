@@ -134,6 +134,7 @@ class Reporter:
         self._task: TaskID | None = None
         self._shown: tuple[str, str, str] | None = None
         self._last = 0.0
+        self._begun = (0.0, 0)
 
     def __enter__(self) -> Reporter:
         if self._console.is_terminal:
@@ -164,7 +165,11 @@ class Reporter:
         fresh = what != self._shown
         if fresh:
             self._shown, self._last = what, time.monotonic()
-        figures = _figures(done)
+        looked = done.counts["scanned"]
+        if fresh:
+            self._begun = (time.monotonic(), looked)
+        seconds = time.monotonic() - self._begun[0]
+        figures = _figures(done, (looked - self._begun[1]) / seconds if seconds > 1 else None)
         if self._bar is not None:
             if fresh:
                 self._task = self._bar.add_task(done.phase, total=done.segments, figures="")
@@ -181,10 +186,12 @@ class Reporter:
             )
 
 
-def _figures(done: Done) -> str:
+def _figures(done: Done, rate: float | None) -> str:
     shown = [f"{done.counts[name]:,} {name}" for name in _SHOWN[done.phase] if done.counts[name] or name in _ALWAYS]
     units = [f"{done.consumed.get(kind, 0.0):,.0f} {kind}" for kind in ("read", "write") if done.consumed.get(kind)]
     parts = [", ".join(shown)]
+    if rate is not None:
+        parts.append(f"{rate:,.0f} items/s")
     if units:
         parts.append(" + ".join(units) + " units")
     if done.throttled:

@@ -15,10 +15,10 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.lease import Lease
 from singletable.migrations.options import Options
 from singletable.migrations.remote import Job, Place, do_slice, kept_place
-from singletable.migrations.runner import PassAhead, Runner
+from singletable.migrations.runner import VERIFIED_PAGE, PassAhead, Runner
 from singletable.migrations.segments import VERIFYING, Slice
 from singletable.migrations.stepfunctions import MOST_SEGMENTS
-from singletable.migrations.sweep import check_errors
+from singletable.migrations.sweep import DEFERRED_SECONDS, check_errors
 
 __all__ = ["Context", "Order", "handler"]
 
@@ -28,8 +28,6 @@ _HAND_ON = 60_000
 """Milliseconds that must be left for another slice: with less, the function returns and is called anew."""
 
 _SEGMENTS = 200
-_VERIFIED_PAGE = 1000
-_DEFERRED_SECONDS = 1.0
 
 
 class Context(Protocol):
@@ -203,7 +201,7 @@ def _slice(event: dict[str, Any], context: Context) -> dict[str, Any]:
         work["segments"],
         work["epoch"],
         1,  # a page, and a look at the time
-        max(work["page_size"], _VERIFIED_PAGE) if verifying else work["page_size"],
+        max(work["page_size"], VERIFIED_PAGE) if verifying else work["page_size"],
         work["statements"] and not verifying,
     )
     job = Job.from_dict(work["job"])
@@ -219,7 +217,7 @@ def _slice(event: dict[str, Any], context: Context) -> dict[str, Any]:
             if result.done or clock.near:
                 return {"done": result.done}
             if result.throttled:
-                Clock().sleep(_DEFERRED_SECONDS)
+                Clock().sleep(DEFERRED_SECONDS)
 
 
 def _end(event: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal as DecimalNumber
 from string import Formatter
+from time import time
 from typing import Any
 
 import attrs
@@ -54,6 +55,13 @@ class Derived(Frozen):
             Unfit: It cannot be worked out.
         """
         raise NotImplementedError
+
+    def refuse(self, value: Mapping[str, Any]) -> None:
+        """Refuse a value that must not be written now.
+
+        Raises:
+            Unfit: It is one.
+        """
 
     def describe(self) -> str:
         """What it is made of, in a word or two."""
@@ -253,6 +261,11 @@ class Expires(Derived):
             return {"N": str(int((moment + timedelta(days=self.days)).timestamp()))}
         except (OSError, OverflowError, ValueError):
             raise Unfit(f"{self.stored_name} would lie outside of the years 1 to 9999") from None
+
+    def refuse(self, value: Mapping[str, Any]) -> None:
+        """Refuse an expiry that has passed, unless such are wanted."""
+        if not self.expire_past and int(value["N"]) <= time():
+            raise Unfit(f"{self.stored_name} would lie in the past, and DynamoDB would delete the item")
 
     def describe(self) -> str:
         return f"{self.stored_name} = {self.days:g} days after {self.after.stored_name}"

@@ -9,7 +9,8 @@ from typing import Any
 
 from singletable.errors import ConditionFailed, LeaseLost, MigrationConflict, TableMissing
 from singletable.migrations.graph import Graph, Script
-from singletable.migrations.records import Records, insist
+from singletable.migrations.patience import patiently
+from singletable.migrations.records import Records
 from singletable.models.timestamps import utcnow
 
 __all__ = ["APPLIED", "BACK", "RUNNING", "History", "fenced"]
@@ -107,7 +108,7 @@ class History:
                 epoch=self._epoch,
                 started_at=utcnow(),
             )
-            insist(record.save)
+            patiently(record.save)
         else:
             applied = self._records.Applied
             actions = [applied.digest.set(script.digest), applied.epoch.set(self._epoch)]
@@ -137,7 +138,7 @@ class History:
         record = self._records.Applied(
             name=script.name, status=APPLIED, digest=script.digest, owner=owner, started_at=now, finished_at=now
         )
-        insist(record.save)
+        patiently(record.save)
 
     def forget(self, name: str) -> None:
         """Take a migration out of the history."""
@@ -145,7 +146,7 @@ class History:
         try:
             # Where an answer is lost, the next attempt finds nothing, which is right, too.
             mine = applied.name.does_not_exist() | (applied.epoch == self._epoch)
-            insist(lambda: self.migrations[name].delete(condition=mine))
+            patiently(lambda: self.migrations[name].delete(condition=mine))
         except (ConditionFailed, applied.DoesNotExist):
             raise _overtaken(name) from None
 
@@ -157,7 +158,7 @@ def fenced(record: Any, actions: list[Any], condition: Any) -> None:
         LeaseLost: One has.
     """
     try:
-        insist(lambda: record.update(actions=actions, condition=condition))
+        patiently(lambda: record.update(actions=actions, condition=condition))
     except (ConditionFailed, type(record).DoesNotExist):
         raise _overtaken(record.name) from None
 

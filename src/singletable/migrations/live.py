@@ -7,10 +7,11 @@ from typing import Any
 
 from singletable.errors import MigrationConflict, MigrationStopped, RequestFailed, TableMissing
 from singletable.migrations.clock import Clock
+from singletable.migrations.patience import patiently
 from singletable.migrations.state import Index, TableState
 from singletable.requests.connection import TableConnection
 from singletable.requests.sending import send
-from singletable.requests.types import Params
+from singletable.requests.types import Item, Params
 
 __all__ = ["LiveTable"]
 
@@ -60,6 +61,11 @@ class LiveTable:
         """
         table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
         return table
+
+    def item(self, key: Item) -> Item | None:
+        """The item under a key, read consistently; None where there is none."""
+        params = {"TableName": self.name, "Key": key, "ConsistentRead": True}
+        return patiently(lambda: self.send("GetItem", dict(params))).get("Item") or None
 
     def check(self, state: TableState) -> None:
         """Refuse a table that is another than the history says.

@@ -61,7 +61,6 @@ class Progress:
         segments: How many there are.
         consumed: Capacity units of this run so far, by `read` and `write`.
         throttled: How often what was throttled, `table` or an index.
-        items: About how many items the table has, as DynamoDB counted them some hours ago.
     """
 
     migration: str
@@ -72,4 +71,3 @@ class Progress:
     segments: int
     consumed: dict[str, float]
     throttled: dict[str, int]
-    items: int

@@ -7,23 +7,18 @@ pass over them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
-from singletable.errors import NoResponse, Throttled
 from singletable.models import IntegerAttribute, Key, Table
 from singletable.models.attributes import StrictUnicodeAttribute
 from singletable.requests.connection import TableConnection
-from singletable.requests.retries import pause
 from singletable.requests.types import Item
 
-__all__ = ["Records", "insist", "key_digest", "key_from_text", "key_to_text", "records_table"]
-
-_PATIENCE = 8
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+__all__ = ["Records", "key_digest", "key_from_text", "key_to_text", "records_table"]
 
 
 class Records:
@@ -141,20 +136,3 @@ def key_from_text(text: str | None) -> Item | None:
 def key_digest(key: Mapping[str, Any]) -> str:
     """A short text that stands for a key."""
     return sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def insist(send: Callable[[], object]) -> None:
-    """Write a record, through throttling and lost answers: the work waits for it.
-
-    Args:
-        send: Writes it; done twice, it must do no harm.
-    """
-    for attempt in range(_PATIENCE):
-        try:
-            send()
-        except (Throttled, NoResponse):
-            if attempt == _PATIENCE - 1:
-                raise
-            pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
-        else:
-            return

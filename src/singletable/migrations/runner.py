@@ -35,10 +35,10 @@ from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import knows_statements
 from singletable.requests.connection import TableConnection
 
-__all__ = ["PassAhead", "Runner"]
+__all__ = ["VERIFIED_PAGE", "PassAhead", "Runner"]
 
 _DRIFT_SECONDS = 30.0
-_VERIFIED_PAGE = 1000
+VERIFIED_PAGE = 1000
 """Items of a page that is only read."""
 
 
@@ -345,10 +345,9 @@ class Runner:
         work = ahead.step.compile()
         throttle = self._throttle()
         if not ahead.swept:
-            worker = SegmentWorker(self.table, self.records, work, throttle)
             if self.options.redrive:
-                worker.redrive(ahead.name, ahead.step.number)
-            self._sweep(ahead, worker, throttle)
+                self.redrive(ahead)
+            self._sweep(ahead, SegmentWorker(self.table, self.records, work, throttle), throttle)
             self._check_quarantine(ahead)
         if self.verifies(ahead):
             self._sweep(ahead, SegmentVerifier(self.table, self.records, work, throttle), throttle)
@@ -365,12 +364,11 @@ class Runner:
             record.segments,
             self.lease.epoch,
             self.options.slice_pages,
-            _VERIFIED_PAGE if verifying else self.options.page_size,
+            VERIFIED_PAGE if verifying else self.options.page_size,
             not verifying and self.knows_statements(),
         )
         tally = Tally.of(self._checkpoints(task.migration, step, verifying=verifying))
         elsewhere = self._tasks is not None and self._tasks.elsewhere
-        items = int(self.table.require().get("ItemCount") or 0)
         checked = self.clock.monotonic()
 
         def after() -> None:
@@ -385,7 +383,6 @@ class Runner:
                     task.segments,
                     dict(tally.consumed if elsewhere else throttle.consumed),
                     dict(tally.throttled if elsewhere else throttle.throttled),
-                    items,
                 )
             )
             if not verifying:

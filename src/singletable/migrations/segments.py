@@ -16,21 +16,18 @@ import attrs
 from singletable.errors import (
     AlreadyExists,
     ConditionFailed,
-    EndpointUnreachable,
     LeaseLost,
-    NoResponse,
-    RequestFailed,
     Throttled,
 )
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
-from singletable.migrations.records import Records, insist, key_digest, key_from_text, key_to_text
+from singletable.migrations.patience import metered, patiently
+from singletable.migrations.records import Records, key_digest, key_from_text, key_to_text
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
 from singletable.models.layout import OWN_TYPES
 from singletable.requests.expressions import Placeholders
-from singletable.requests.retries import pause
 from singletable.requests.types import Item, Params
 
 __all__ = [
@@ -52,9 +49,6 @@ VERIFYING = "~verify"
 
 _MOST_OPERANDS = 100
 """Operands of one IN (Developer Guide, "Comparison operator and function reference")."""
-
-_PATIENCE = 8
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 
 @attrs.frozen
@@ -182,7 +176,7 @@ class _SegmentReader:
     def _set_aside(self, migration: str, step: int, key: Item, reason: str) -> None:
         text = key_to_text(key) or ""
         record = self._records.Quarantined
-        insist(
+        patiently(
             lambda: record(migration=migration, step=step, digest=key_digest(key), item_key=text, reason=reason).save()
         )
 
@@ -197,7 +191,7 @@ class _SegmentReader:
         except record.DoesNotExist:
             found = record(**name, epoch=task.epoch)
             try:
-                insist(found.create)
+                patiently(found.create)
             except AlreadyExists:  # an answer was lost, or another runner was faster
                 found = record.get(**name, consistent=True)
         if found.epoch > task.epoch:
@@ -218,7 +212,7 @@ class _SegmentReader:
 
     def _fenced(self, checkpoint: Any, actions: list[Any], condition: Any) -> None:
         try:
-            insist(lambda: checkpoint.update(actions=actions, condition=condition))
+            patiently(lambda: checkpoint.update(actions=actions, condition=condition))
         except ConditionFailed:
             raise _overtaken() from None
         except type(checkpoint).DoesNotExist:
@@ -237,16 +231,16 @@ class SegmentWorker(_SegmentReader):
         for record in self._records.Quarantined.query(migration=migration).all():
             if record.step != step:
                 continue
-            key = key_from_text(record.item_key)
-            answer = self._table.send("GetItem", {"TableName": self._table.name, "Key": key, "ConsistentRead": True})
+            key = key_from_text(record.item_key) or {}
+            item = self._table.item(key)
             failed: list[str] = []
             writer = ItemWriter(self._table, self._work, self._throttle, lambda _, reason: failed.append(reason))  # noqa: B023
-            if answer.get("Item"):
-                counts += writer.write([answer["Item"]])
+            if item:
+                counts += writer.write([item])
             else:
                 counts["gone"] += 1
             if failed:
-                self._set_aside(migration, step, key or {}, failed[0])
+                self._set_aside(migration, step, key, failed[0])
             else:
                 record.delete()
         return counts
@@ -322,28 +316,9 @@ def pages_of(table: LiveTable, params: Params, throttle: Throttle) -> Iterable[l
 
 
 def patient_scan(table: LiveTable, params: Params, throttle: Throttle) -> dict[str, Any]:
-    """One page of a scan, through throttling and faults that pass."""
-    for attempt in range(_PATIENCE):
-        throttle.wait("read")
-        try:
-            answer = table.send("Scan", {**params, "ReturnConsumedCapacity": "INDEXES"})
-        except (Throttled, NoResponse, EndpointUnreachable, RequestFailed) as error:
-            if attempt == _PATIENCE - 1 or not is_passing(error):
-                raise
-            if isinstance(error, Throttled):
-                throttle.cut(error.index)
-            pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
-        else:
-            throttle.spend(answer, "read")
-            return answer
-    raise AssertionError("the last attempt returns or raises")
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether a fault may be over by the next attempt."""
-    if isinstance(error, (Throttled, NoResponse, EndpointUnreachable)):
-        return True
-    return getattr(error, "code", None) in ("InternalServerError", "ServiceUnavailable", "500", "503")
+    """One page of a scan, through throttling and faults that pass: an error is never taken for the end."""
+    # A copy: what is sent is changed on the way.
+    return metered(throttle, "read", lambda: table.send("Scan", {**params, "ReturnConsumedCapacity": "INDEXES"}))
 
 
 def _overtaken() -> LeaseLost:

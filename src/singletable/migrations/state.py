@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 
 import attrs
 
@@ -111,6 +112,13 @@ class TableState:
     def key_names(self) -> tuple[str, str]:
         """The stored attributes of the primary key."""
         return self.partition, self.sort
+
+    @cached_property
+    def owned_names(self) -> tuple[str, ...]:
+        """The stored attributes that are derived or nothing: the indexes' keys and the expiry."""
+        names = [name for index in self.indexes.values() for name in index.names]
+        taken = (*self.key_names, self.type_name)
+        return tuple(name for name in dict.fromkeys([*names, *([self.ttl] if self.ttl else [])]) if name not in taken)
 
     def entity(self, name: str) -> Entity:
         """The entity with this discriminator.

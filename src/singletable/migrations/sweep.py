@@ -16,9 +16,9 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Submit
 
-__all__ = ["Tally", "check_errors", "next_ready", "sweep"]
+__all__ = ["DEFERRED_SECONDS", "Tally", "check_errors", "next_ready", "sweep"]
 
-_DEFERRED_SECONDS = 1.0
+DEFERRED_SECONDS = 1.0
 """How long a segment rests that was throttled; the others go on."""
 
 _IDLE_SECONDS = 0.05
@@ -112,7 +112,7 @@ def sweep(
                 if not result.done:
                     waiting.append(result.segment)
                 if result.throttled:
-                    resting[result.segment] = clock.monotonic() + _DEFERRED_SECONDS
+                    resting[result.segment] = clock.monotonic() + DEFERRED_SECONDS
             after()
     finally:
         # What is under way writes rightly; nothing else is begun.

@@ -7,7 +7,7 @@ rows it has and the sum of their hashes. Only groups that differ are looked at a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from singletable.requests.values import same_value
 
 __all__ = ["Finding", "Report", "findings_of", "verify"]
 
-Kind = Literal["missing", "wrong", "extra", "unreadable", "not in the index", "only in the index", "unknown"]
+Kind = Literal["missing", "wrong", "extra", "unreadable", "not in the index", "only in the index"]
 
 _GROUPS = 4096
 _SHOWN = 1000
@@ -36,7 +36,7 @@ class Finding:
 
     Args:
         kind: `missing`, `wrong` or `extra` for a derived attribute, `unreadable` where it cannot be told,
-            `not in the index` or `only in the index` for a row, `unknown` for an item of no known entity.
+            `not in the index` or `only in the index` for a row.
         entity: The item's entity, where it says one.
         name: The attribute or the index.
         key: The item's primary key; it may hold personal values (`TableState.show_key`).
@@ -86,7 +86,6 @@ def verify(
     throttle: Throttle,
     *,
     indexes: bool = True,
-    progress: Callable[[int], None] = lambda items: None,
 ) -> Report:
     """Read a whole table consistently, and then its indexes.
 
@@ -95,10 +94,9 @@ def verify(
         state: What it should be.
         throttle: How fast.
         indexes: Whether to read the indexes, too.
-        progress: Called with the number of items looked at so far.
     """
     report = Report()
-    sums = {name: _Sums() for name in state.indexes} if indexes else {}
+    sums = {name: _Sums(_row_names(state, index)) for name, index in state.indexes.items()} if indexes else {}
     for item in _scan(table, throttle, {"ConsistentRead": True}):
         says = item.get(state.type_name, {}).get("S")
         if says is not None and says.startswith(OWN_TYPES):
@@ -112,8 +110,7 @@ def verify(
                 report.add(finding)
         for name, each in sums.items():
             if _is_row(item, state.indexes[name]):
-                each.add(item, _row_names(state, state.indexes[name]))
-        progress(sum(report.items.values()) + report.unknown)
+                each.add(item)
     for name, expected in sums.items():
         _compare(table, state, state.indexes[name], expected, throttle, report)
     return report
@@ -139,10 +136,9 @@ def findings_of(item: Item, entity: Entity, state: TableState) -> Iterator[Findi
         if kind is not None:
             yield Finding(kind, entity.name, name, key)
     # An index key or an expiry that the entity should not have puts it where it does not belong.
-    owned = {name for index in state.indexes.values() for name in index.names} | ({state.ttl} if state.ttl else set())
-    for name in sorted(owned - set(expected) - {*state.key_names, state.type_name, *entity.attributes}):
-        if name in item:
-            yield Finding("extra", entity.name, str(name), key)
+    for name in state.owned_names:
+        if name in item and name not in expected and name not in entity.attributes:
+            yield Finding("extra", entity.name, name, key)
 
 
 def _difference(expected: Mapping[str, Any] | None, stored: Mapping[str, Any] | None) -> Kind | None:
@@ -159,15 +155,15 @@ def _difference(expected: Mapping[str, Any] | None, stored: Mapping[str, Any] | 
 class _Sums:
     """For each group of keys how many rows there are, and the sum of their hashes."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
         self.counts = [0] * _GROUPS
         self.sums = [0] * _GROUPS
 
-    def add(self, row: Item, names: tuple[str, ...]) -> None:
-        number = _hash(row, names)
-        group = _group(row, names)
+    def add(self, row: Item) -> None:
+        group = _group(row, self._names)
         self.counts[group] += 1
-        self.sums[group] += number
+        self.sums[group] += _hash(row, self._names)
 
     def differing(self, other: _Sums) -> set[int]:
         mine, others = zip(self.counts, self.sums, strict=True), zip(other.counts, other.sums, strict=True)
@@ -178,11 +174,11 @@ def _compare(
     table: LiveTable, state: TableState, index: Index, expected: _Sums, throttle: Throttle, report: Report
 ) -> None:
     names = _row_names(state, index)
-    found = _Sums()
+    found = _Sums(names)
     for row in _scan(table, throttle, {"IndexName": index.name}):
         if not _is_own(row, state):
             report.rows[index.name] += 1
-            found.add(row, names)
+            found.add(row)
     groups = expected.differing(found)
     if not groups:
         return
@@ -210,9 +206,7 @@ def _rows(items: Iterator[Item], state: TableState, index: Index, groups: set[in
 
 def _still(table: LiveTable, row: Item, index: Index, state: TableState) -> bool:
     """Whether the table has an item with this row's keys now."""
-    key = _key(row, state)
-    answer = table.send("GetItem", {"TableName": table.name, "Key": key, "ConsistentRead": True})
-    item = answer.get("Item") or {}
+    item = table.item(_key(row, state)) or {}
     return all(same_value(item.get(name), row.get(name)) for name in _row_names(state, index))
 
 

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from singletable.errors import NoResponse, RequestFailed, Throttled
+from singletable.errors import RequestFailed
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import ItemChange, Pass
+from singletable.migrations.patience import metered
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.requests.expressions import Placeholders
@@ -30,9 +31,6 @@ WriteMode = Literal["auto", "single", "statements"]
 
 STATEMENTS = 25
 """Statements of one BatchExecuteStatement (API Reference)."""
-
-_PATIENCE = 10
-"""How often a request is sent that is throttled, or stays without an answer."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
@@ -130,30 +128,18 @@ class ItemWriter:
 
     def _send(self, change: ItemChange) -> None:
         if change.moves:
-            self._patiently("TransactWriteItems", lambda: move_params(self._table.name, change))
+            self._write("TransactWriteItems", lambda: move_params(self._table.name, change))
         else:
-            self._patiently("UpdateItem", lambda: update_params(self._table.name, change))
+            self._write("UpdateItem", lambda: update_params(self._table.name, change))
 
-    def _patiently(self, operation: str, make: Callable[[], Params]) -> dict[str, Any]:
-        for attempt in range(_PATIENCE):
-            self._throttle.wait("write")
-            # Made anew each time: what is sent is changed on the way.
-            params = {**make(), "ReturnConsumedCapacity": "INDEXES"}
-            try:
-                answer = self._table.send(operation, params)
-            except Throttled as error:
-                self._throttle.cut(error.index)
-                if attempt == _PATIENCE - 1:
-                    raise
-            except NoResponse:
-                # Done or not: the next attempt finds out by its condition.
-                if attempt == _PATIENCE - 1:
-                    raise
-            else:
-                self._throttle.spend(answer, "write")
-                return answer
-            pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
-        raise AssertionError("the last attempt returns or raises")
+    def _write(self, operation: str, make: Callable[[], Params]) -> dict[str, Any]:
+        # Made anew for each attempt: what is sent is changed on the way. Whether an attempt without an answer was done,
+        # the next one finds out by its condition.
+        return metered(
+            self._throttle,
+            "write",
+            lambda: self._table.send(operation, {**make(), "ReturnConsumedCapacity": "INDEXES"}),
+        )
 
     def _again(self, change: ItemChange, error: ClientError, counts: Counter[str]) -> ItemChange | None:
         """What is still to be done after a condition failed."""
@@ -164,12 +150,12 @@ class ItemWriter:
             put, delete = ([each.get("Code") for each in cancellation_reasons(error)] + [None, None])[:2]
             if put not in ("ConditionalCheckFailed",) and delete not in ("ConditionalCheckFailed",):
                 return change  # another transaction was on one of the two
-            current = self._read(change.key)
+            current = self._table.item(change.key)
             if put == "ConditionalCheckFailed" and current is not None:
                 self._set_aside(change.item, "another item has the key that it would get", counts)
                 return None
         else:
-            current = standing_item(error) or self._read(change.key)
+            current = standing_item(error) or self._table.item(change.key)
         return self._anew(current, counts)
 
     def _anew(self, current: Item | None, counts: Counter[str]) -> ItemChange | None:
@@ -178,10 +164,6 @@ class ItemWriter:
             return None
         counts["conflicts"] += 1
         return self._change(current, counts)
-
-    def _read(self, key: Item) -> Item | None:
-        answer = self._table.send("GetItem", {"TableName": self._table.name, "Key": key, "ConsistentRead": True})
-        return answer.get("Item") or None
 
     # --- many in one request --------------------------------------------------------
 
@@ -197,7 +179,7 @@ class ItemWriter:
                     if error is None:
                         counts["written"] += 1
                     elif error["Code"] == "ConditionalCheckFailed":
-                        more = self._anew(error.get("Item") or self._read(change.key), counts)
+                        more = self._anew(error.get("Item") or self._table.item(change.key), counts)
                         left += [more] if more else []
                     elif error["Code"] in _AGAIN:
                         again = True
@@ -216,7 +198,7 @@ class ItemWriter:
             self._write_one(change, counts)
 
     def _answers(self, chunk: Sequence[ItemChange]) -> list[dict[str, Any]]:
-        answer = self._patiently(
+        answer = self._write(
             "BatchExecuteStatement",
             lambda: {"Statements": [statement_params(self._table.name, each) for each in chunk]},
         )

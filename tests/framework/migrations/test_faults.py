@@ -38,9 +38,8 @@ from singletable.migrations import (
     Script,
     Text,
 )
-from singletable.migrations import records as records_module
+from singletable.migrations import patience as patience_module
 from singletable.migrations import runner as runner_module
-from singletable.migrations import segments as segments_module
 from singletable.migrations.clock import Clock
 from singletable.migrations.history import History
 from singletable.migrations.lease import Lease
@@ -520,7 +519,7 @@ def test_23_an_expiry_relative_to_now(after):
 def test_24_a_throttled_table(shelf, monkeypatch):
     """The run backs off, recovers, and loses nothing."""
     slept = []
-    monkeypatch.setattr(segments_module, "pause", lambda attempt, *_: slept.append(attempt))
+    monkeypatch.setattr(patience_module, "pause", lambda attempt, *_: slept.append(attempt))
     clock = StillClock()
     with inject(shelf, Throttling(rate=0.3, operations=["Scan", "UpdateItem"]), seed=5) as injection:
         runner(clock=clock).migrate()
@@ -771,7 +770,7 @@ def test_40_inserts_while_it_scans(shelf):
 def test_41_records_that_are_throttled(shelf, monkeypatch):
     """The work waits for them, and no progress is made up."""
     slept = []
-    monkeypatch.setattr(records_module, "pause", lambda attempt, *_: slept.append(attempt))
+    monkeypatch.setattr(patience_module, "pause", lambda attempt, *_: slept.append(attempt))
     throttled = Refuses(
         code="ProvisionedThroughputExceededException",
         concerned=is_checkpoint,

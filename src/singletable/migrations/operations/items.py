@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from time import time
 from typing import Any, Literal
 
 import attrs
@@ -99,8 +98,8 @@ class Backfill(_Writing):
     Args:
         entity: The discriminator.
         derived: What to write.
-        conflict: See `_Writing`.
-        bump: See `_Writing`.
+        conflict: What becomes of a value that nobody can explain: `quarantine`, `overwrite` or `keep`.
+        bump: The stored attribute of a version to count up; None to leave versions as they are.
     """
 
     derived: tuple[Derived, ...] = ()
@@ -155,11 +154,10 @@ class Backfill(_Writing):
 
     def _derive(self, derived: Derived, item: Item, ttl: str | None) -> dict[str, Any] | None:
         value = derived.derive(item)
-        guarded = isinstance(derived, Expires) and not derived.expire_past
         there = same_value(value, item.get(derived.stored_name))
         # An expiry that is there already does nothing until the time to live is switched on.
-        if guarded and value is not None and not (there and ttl == derived.stored_name):
-            refuse_past(derived.stored_name, value)
+        if value is not None and not (there and derived.stored_name == ttl):
+            derived.refuse(value)
         return value
 
 
@@ -174,8 +172,8 @@ class BackfillExpiry(Backfill):
         days: How many days later.
         expire_past: Whether items whose time has come are written, too. DynamoDB deletes them within two days, so
             that without it they are quarantined.
-        conflict: See `_Writing`.
-        bump: See `_Writing`.
+        conflict: What becomes of a value that nobody can explain: `quarantine`, `overwrite` or `keep`.
+        bump: The stored attribute of a version to count up; None to leave versions as they are.
     """
 
     def __init__(
@@ -214,8 +212,8 @@ class BackfillWith(_Writing):
             values to store by name; None for one that the item should not have.
         writes: The stored attributes that it may return.
         timeout: How many seconds it may take for one item.
-        conflict: See `_Writing`.
-        bump: See `_Writing`.
+        conflict: What becomes of a value that nobody can explain: `quarantine`, `overwrite` or `keep`.
+        bump: The stored attribute of a version to count up; None to leave versions as they are.
     """
 
     sources: Mapping[str, Source]
@@ -411,22 +409,12 @@ class Undo(ItemOperation):
                 was = self.before.derived.get(name)
                 back = None if was is None or isinstance(was, CustomText) else was.derive(item)
                 if value is not None and same_value(item.get(name), value) and not same_value(back, value):
-                    if back is not None and isinstance(was, Expires) and not was.expire_past:
-                        refuse_past(name, back)
+                    if was is not None and back is not None:
+                        was.refuse(back)
                     values[name] = back
             return Edit(values, pins) if values else None
 
         return change
-
-
-def refuse_past(name: str, value: Mapping[str, Any]) -> None:
-    """Refuse an expiry that has passed.
-
-    Raises:
-        Unfit: It has.
-    """
-    if int(value["N"]) <= time():
-        raise Unfit(f"{name} would lie in the past, and DynamoDB would delete the item")
 
 
 def _options(operation: _Writing) -> dict[str, Any]:
