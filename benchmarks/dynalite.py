@@ -51,7 +51,9 @@ def on_fresh_table(url: str, name: str, way: Any) -> float:
         for start in range(0, ITEMS, 25):
             requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
             connection.connection.dispatch("BatchWriteItem", {"RequestItems": {name: requests}})
-        return float(way(connection, items))
+        speed = float(way(connection, items))
+        connection.connection.dispatch("DeleteTable", {"TableName": name})
+        return speed
 
 
 def bare_loop(connection: TableConnection, items: list[dict[str, Any]]) -> float:
