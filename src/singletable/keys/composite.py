@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ from singletable.errors import (
     MissingAttributesError,
     UnexpectedAttributesError,
 )
+from singletable.keys.compiled import Build, compile_key
 from singletable.keys.template import Template
 
 __all__ = ["PARTITION_KEY_BYTES", "SORT_KEY_BYTES", "CompositeKey"]
@@ -54,24 +56,43 @@ class CompositeKey:
         """The partition key's template, then the sort key's where there is one."""
         return (self.partition, self.sort) if self.sort else (self.partition,)
 
-    @property
+    @cached_property
     def attributes(self) -> tuple[str, ...]:
         """The attributes that the key is made of, each once, in the order in which they appear."""
         return tuple(dict.fromkeys(name for template in self.templates for name in template.attributes))
 
-    @property
+    @cached_property
     def sources(self) -> tuple[str, ...]:
         """Every attribute that decides what the key is, or whether there is one."""
         return tuple(dict.fromkeys((*self.attributes, *(name for name, _ in self.when))))
 
-    def build(self, values: Mapping[str, Any]) -> tuple[str, str | None]:
-        """The key of these values: partition key text and sort key text.
+    @cached_property
+    def build(self) -> Build:
+        """A function that makes the key of some values: `key.build({"user_id": "u1"})`.
+
+        It returns the partition key's text and the sort key's. It is compiled when it is first used.
 
         Raises:
             MissingAttributesError: An attribute is missing or None.
             UnexpectedAttributesError: An attribute was given that the key does not use.
             InvalidKeyValueError: A value cannot stand in a key, or the key would be too long.
         """
+        return self.compile({}, self.build_carefully)
+
+    def compile(self, convert: Mapping[str, Callable[[Any], Any]], carefully: Build) -> Build:
+        """The same function, of values that are to be converted first.
+
+        Args:
+            convert: What turns a value into what the key's encoding expects, by attribute.
+            carefully: What builds the key of values that are out of the ordinary, or says what is wrong.
+        """
+        texts = {"partition": (self.partition, PARTITION_KEY_BYTES)}
+        if self.sort is not None:
+            texts["sort"] = (self.sort, SORT_KEY_BYTES)
+        return compile_key(self.label, texts, convert, carefully)
+
+    def build_carefully(self, values: Mapping[str, Any]) -> tuple[str, str | None]:
+        """The same key, by the long way; whatever is wrong is raised here."""
         self.refuse_unexpected(values, self.attributes)
         missing = tuple(name for name in self.attributes if values.get(name) is None)
         if missing:

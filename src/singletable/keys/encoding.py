@@ -13,14 +13,28 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Any, ClassVar
+from contextlib import suppress
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 import attrs
 
+from singletable.keys.generated import Names
 from singletable.keys.language import Alt, Chars, Language, Seq, Star, chars, literal, repeat
 
-__all__ = ["SEPARATOR", "Boolean", "Choice", "Encoding", "Hex", "RawText", "Refusal", "Text", "Uuid", "check_text"]
+__all__ = [
+    "SEPARATOR",
+    "Boolean",
+    "Choice",
+    "Encoding",
+    "Hex",
+    "Inline",
+    "RawText",
+    "Refusal",
+    "Text",
+    "Uuid",
+    "check_text",
+]
 
 SEPARATOR = "#"
 
@@ -30,6 +44,7 @@ _LAST_ESCAPED = 0x25
 _ESCAPES = {code: f"%{code:02X}" for code in range(_LAST_ESCAPED + 1)}
 _NEEDS_ESCAPE = re.compile(r"[\x00-%]")
 _ESCAPED_TEXT = re.compile(r"(?:[^\x00-%\ud800-\udfff]|%[01][0-9A-F]|%2[0-5])+")
+_SEPARATOR = re.compile(SEPARATOR)
 _ESCAPE = re.compile(r"%(..)")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -45,6 +60,21 @@ class Refusal(Exception):
         self.reason = reason
         self.remedy = remedy
         super().__init__(reason)
+
+
+class Inline(NamedTuple):
+    """How generated code writes a value; where that does not work out, the long way is taken: `encode`.
+
+    Args:
+        text: Python source of the key text.
+        guard: Python source of a condition under which the text is right; empty for one that always holds.
+        foreign: What must not be found in the value, which is text and stands in the key as it is. Values with
+            the same are searched together.
+    """
+
+    text: str
+    guard: str = ""
+    foreign: re.Pattern[str] | None = None
 
 
 @attrs.frozen
@@ -77,6 +107,15 @@ class Encoding:
     def language(self) -> Language:
         """Every text that `encode` can return, and nothing else."""
 
+    def inline(self, value: str, names: Names) -> Inline:
+        """How generated code writes a value.
+
+        Args:
+            value: The name of the variable that holds the value.
+            names: What the code may use.
+        """
+        return Inline(f"{names.bind('encode', self.encode)}({value})")
+
 
 def check_text(value: Any) -> str:
     """`value` as a plain, non-empty string that UTF-8 can hold."""
@@ -104,6 +143,9 @@ class Text(Encoding):
     def encode(self, value: Any) -> str:
         text = check_text(value)
         return text.translate(_ESCAPES) if _NEEDS_ESCAPE.search(text) else text
+
+    def inline(self, value: str, names: Names) -> Inline:
+        return Inline(value, f"type({value}) is str and {value}", _NEEDS_ESCAPE)
 
     def encode_prefix(self, prefix: str) -> str:
         """The text that every encoded value beginning with `prefix` begins with; empty for an empty one."""
@@ -150,6 +192,9 @@ class RawText(Encoding):
             )
         return text
 
+    def inline(self, value: str, names: Names) -> Inline:
+        return Inline(value, f"type({value}) is str and {value}", _SEPARATOR)
+
     def encode_prefix(self, prefix: str) -> str:
         """The text that every value beginning with `prefix` begins with; empty for an empty one."""
         return self.encode(prefix) if prefix else ""
@@ -185,6 +230,13 @@ class Choice(Encoding):
             raise Refusal(f"it is none of {', '.join(map(repr, self.choices))}")
         return text
 
+    def inline(self, value: str, names: Names) -> Inline:
+        texts = {}
+        for choice in self.choices:
+            with suppress(Refusal):
+                texts[choice] = self.inner.encode(choice)
+        return Inline(f"{names.bind('choices', texts)}[{value}]")
+
     def encode_prefix(self, prefix: str) -> str:
         """The text that every choice beginning with `prefix` begins with; empty for an empty one."""
         return self.inner.encode_prefix(prefix)
@@ -210,6 +262,9 @@ class Boolean(Encoding):
             raise Refusal(f"expected True or False, got {type(value).__name__}")
         return "1" if value else "0"
 
+    def inline(self, value: str, names: Names) -> Inline:
+        return Inline(f"'1' if {value} else '0'", f"type({value}) is bool")
+
     def decode(self, text: str) -> bool:
         if text not in ("0", "1"):
             raise Refusal("it is neither '0' nor '1'")
@@ -229,6 +284,9 @@ class Uuid(Encoding):
         if not isinstance(value, UUID):
             raise Refusal(f"expected a UUID, got {type(value).__name__}", "Wrap the text in uuid.UUID(...).")
         return str(value)
+
+    def inline(self, value: str, names: Names) -> Inline:
+        return Inline(f"str({value})", f"type({value}) is {names.bind('UUID', UUID)}")
 
     def decode(self, text: str) -> UUID:
         try:

@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from singletable.keys.encoding import DIGIT, Encoding, Refusal
+from singletable.keys.encoding import DIGIT, Encoding, Inline, Refusal
+from singletable.keys.generated import Names
 from singletable.keys.language import EMPTY, Alt, Language, Seq, Star, chars, literal, repeat
 
 __all__ = ["FixedPoint", "Integer", "PlainInteger", "PlainNumber"]
@@ -37,6 +38,9 @@ class Integer(Encoding):
 
     def encode(self, value: Any) -> str:
         return _pad(whole(value), self.width)
+
+    def inline(self, value: str, names: Names) -> Inline:
+        return Inline(f"f'{{{value}:0{self.width}d}}'", f"type({value}) is int and 0 <= {value} < {10**self.width}")
 
     def decode(self, text: str) -> int:
         if not re.fullmatch(rf"-?[0-9]{{{self.width}}}", text):
@@ -103,6 +107,9 @@ class PlainInteger(Encoding):
 
     def encode(self, value: Any) -> str:
         return str(whole(value))
+
+    def inline(self, value: str, names: Names) -> Inline:
+        return Inline(f"str({value})", f"type({value}) is int and {-(10**18)} < {value} < {10**18}")
 
     def decode(self, text: str) -> int:
         if not re.fullmatch(r"0|-?[1-9][0-9]*", text):

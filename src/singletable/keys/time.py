@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from singletable.keys.encoding import DIGIT, SEPARATOR, Encoding, Refusal
+from singletable.keys.encoding import DIGIT, SEPARATOR, Encoding, Inline, Refusal
+from singletable.keys.generated import Names
 from singletable.keys.language import Alt, Language, Seq, chars, literal, repeat
 
 __all__ = ["Bucket", "Date", "Timestamp"]
@@ -26,6 +27,11 @@ class Timestamp(Encoding):
 
     def encode(self, value: Any) -> str:
         return in_utc(value).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def inline(self, value: str, names: Names) -> Inline:
+        moment, utc = names.bind("datetime", datetime), names.bind("utc", timezone.utc)
+        text = f"{value}.isoformat('T', 'microseconds')[:26] + 'Z'"
+        return Inline(text, f"type({value}) is {moment} and {value}.tzinfo is {utc}")
 
     def decode(self, text: str) -> datetime:
         if not _TIMESTAMP.fullmatch(text):
@@ -51,6 +57,9 @@ class Date(Encoding):
         if isinstance(value, datetime) or not isinstance(value, date):
             raise Refusal(f"expected a date, got {type(value).__name__}", "Use value.date() of a point in time.")
         return value.isoformat()
+
+    def inline(self, value: str, names: Names) -> Inline:
+        return Inline(f"{value}.isoformat()", f"type({value}) is {names.bind('date', date)}")
 
     def decode(self, text: str) -> date:
         if not _DATE.fullmatch(text):

@@ -45,6 +45,7 @@ __all__ = [
     "derived",
     "from_key",
     "is_standard",
+    "key_converter",
     "key_kind",
     "not_to_be_set",
     "standard_attribute",
@@ -371,10 +372,18 @@ def to_key(attribute: Attribute[Any], value: Any) -> Any:
 
     A class of a user's own may store another value than it is given; the key is made of what is stored.
     """
+    convert = key_converter(attribute)
+    return value if convert is None else convert(value)
+
+
+def key_converter(attribute: Attribute[Any]) -> Callable[[Any], Any] | None:
+    """What `to_key` does with an attribute's values; None where it leaves them as they are."""
     convert = getattr(attribute, "to_key", None)
-    if value is None or (convert is None and type(attribute) in _STORED_AS_GIVEN):
-        return value
-    return convert(value) if convert else attribute.deserialize(attribute.serialize(value))
+    if convert is not None:
+        return lambda value: None if value is None else convert(value)
+    if type(attribute) in _STORED_AS_GIVEN:
+        return None
+    return lambda value: None if value is None else attribute.deserialize(attribute.serialize(value))
 
 
 def from_key(attribute: Attribute[Any], value: Any) -> Any:

@@ -7,6 +7,7 @@ metaclass's internals.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,6 +21,7 @@ from singletable.models.layout import TableLayout
 from singletable.models.timestamps import UpdatedAtAttribute
 
 if TYPE_CHECKING:
+    from singletable.models.codec import Codec
     from singletable.models.table import Table
 
 __all__ = ["PRIMARY", "EntitySchema"]
@@ -75,6 +77,13 @@ class EntitySchema:
     @stamps.default
     def _its_stamps(self) -> tuple[str, ...]:
         return tuple(name for name, each in self.attributes.items() if isinstance(each, UpdatedAtAttribute))
+
+    @cached_property
+    def codec(self) -> Codec:
+        """What reads and writes its items, generated when it is first asked for."""
+        from singletable.models.codec import make_codec
+
+        return make_codec(self)
 
     @property
     def primary(self) -> CompositeKey:

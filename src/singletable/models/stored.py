@@ -54,13 +54,13 @@ class StoredItem(Model, metaclass=TableMeta):
     _stored: dict[str, str] | None
     """The primary key under which the instance was read or written last."""
 
-    _outgoing: Item
+    _outgoing: Item = {}  # replaced, and never changed
     """What was serialised last, on its way to be written."""
 
     _raw: Item | None
     """The item as it was read or written last; None for an instance that never was."""
 
-    _pending: Callable[[], None] | None
+    _pending: Callable[[], None] | None = None
     """What is to be remembered once a transaction of PynamoDB's has succeeded."""
 
     def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
@@ -85,8 +85,6 @@ class StoredItem(Model, metaclass=TableMeta):
         self.extra_attributes = {}
         self._stored = None
         self._raw = None
-        self._outgoing = {}
-        self._pending = None
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
 
     @classmethod
@@ -136,12 +134,18 @@ class StoredItem(Model, metaclass=TableMeta):
 
     @classmethod
     def _from_item(cls: type[S], item: Item) -> S:
-        instance = cls(_user_instantiated=False)
-        instance.deserialize(item)
-        return instance
+        return cls._schema_of().codec.load(item)  # type: ignore[no-any-return]  # an instance of cls
 
     def _container_deserialize(self, attribute_values: Item) -> None:
         """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
+        try:
+            self._schema_of().codec.read(self, attribute_values)
+        except Exception:
+            # It may be anything; the long way says what.
+            self._read_carefully(attribute_values)
+
+    def _read_carefully(self, attribute_values: Item) -> None:
+        """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
         self.attribute_values = {}
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
@@ -177,6 +181,18 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _container_serialize(self, null_check: bool = True) -> Item:
         """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
+        if null_check:
+            try:
+                self._outgoing = self._schema_of().codec.write(self)
+            except Exception:
+                # It may be anything; the long way says what.
+                self._outgoing = self._write_carefully(null_check)
+        else:
+            self._outgoing = self._write_carefully(null_check)
+        return dict(self._outgoing)
+
+    def _write_carefully(self, null_check: bool) -> Item:
+        """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
         schema = self._schema_of()
         values = schema.key_values(self)
         complete = all(values.get(name) is not None for name in schema.primary.attributes)
@@ -193,8 +209,7 @@ class StoredItem(Model, metaclass=TableMeta):
             item[schema.expiry.stored_name] = {"N": str(seconds)}
         self._refuse_known_extras()
         self._keep_unknown_inside(item)
-        self._outgoing = {**self.extra_attributes, **item}
-        return dict(self._outgoing)
+        return {**self.extra_attributes, **item}
 
     def _keep_unknown_inside(self, item: Item) -> None:
         """Leave a map or list that was not changed as it was read, with what its model does not know."""

@@ -164,12 +164,26 @@ def _projected(layout: TableLayout, index: str | None) -> frozenset[str] | None:
 
 
 def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item], T | UnknownItem | None]:
+    loads = {
+        name: schema.codec.load if issubclass(schema.entity, wanted) else _nothing
+        for name, schema in table._schemas().items()
+    }
+    type_name = table._layout_of().type_name
+
     def load_wanted(item: Item) -> T | UnknownItem | None:
-        entity = load(table, item)
-        # isinstance with a tuple of classes tells mypy nothing about T.
-        return entity if isinstance(entity, (UnknownItem, *wanted)) else None  # type: ignore[return-value]
+        try:
+            known = loads[item[type_name]["S"]]
+        except (KeyError, TypeError):
+            # isinstance with a tuple of classes tells mypy nothing about T.
+            entity = load(table, item)
+            return entity if isinstance(entity, (UnknownItem, *wanted)) else None  # type: ignore[return-value]
+        return known(item)  # type: ignore[no-any-return]  # an instance of an entity that is wanted
 
     return load_wanted
+
+
+def _nothing(item: Item) -> None:
+    """An item of another entity is not even read."""
 
 
 def load(table: type[Table], item: Item) -> Table | UnknownItem | None:
@@ -183,7 +197,7 @@ def load(table: type[Table], item: Item) -> Table | UnknownItem | None:
     schema = table._schemas().get(str(says)) if says is not None else None
     if schema is None:
         return None if says is not None and says.startswith(OWN_TYPES) else unknown_of(layout, item)
-    return schema.entity._from_item(item)
+    return schema.codec.load(item)  # type: ignore[no-any-return]  # an instance of its entity
 
 
 def _absence(entity: type[Table]) -> Callable[[str], ItemDoesNotExist]:

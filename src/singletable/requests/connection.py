@@ -1,8 +1,8 @@
 """PynamoDB's connection, with what a production table needs of it.
 
-Three things differ from PynamoDB 6.1's own: the client is created under a lock (PynamoDB shares it
+Four things differ from PynamoDB 6.1's own: the client is created under a lock (PynamoDB shares it
 lazily between threads without one), the retry mode is pinned (PynamoDB's default has changed between
-versions), and item values are not logged at DEBUG.
+versions), item values are not logged at DEBUG, and items are parsed in one go (`wire`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
 from singletable.errors import EndpointUnreachable
 from singletable.requests.usage import record
+from singletable.requests.wire import parse_items
 
 __all__ = ["Call", "Interceptor", "Settings", "TableConnection"]
 
@@ -128,6 +129,7 @@ class _Connection(PynamoConnection):
             client = super().client
             if client is not self._prepared:
                 self._prepared = client
+                parse_items(client)
                 if self._settings.prepare:
                     self._settings.prepare(client)
             return client

@@ -198,7 +198,8 @@ class Query(Generic[E]):
             if len(items) == size:
                 return Page(items, seal.write(bound, ended))
             items.append(item)
-            ended = dict(results.last)
+            if len(items) == size:
+                ended = results.last
         return Page(items, None)
 
     def keys(self) -> Iterator[dict[str, Any]]:
@@ -215,7 +216,7 @@ class Query(Generic[E]):
 
     def _read_keys(self, found: Iterator[Row]) -> Iterator[dict[str, Any]]:
         for row in found:
-            values = self.target.read_keys(row.item)
+            values = self.target.read_keys(row[2])
             if isinstance(values, UnknownItem):
                 if self.unknown == "raise":
                     raise unknown_item(values)
@@ -227,7 +228,7 @@ class Query(Generic[E]):
     def sort_key_of(self, row: Row) -> str:
         """The row's sort key, by which shards are merged."""
         name = self.target.sort_name
-        return str(row.item[name]["S"]) if name else ""
+        return str(row[2][name]["S"]) if name else ""
 
     def _results(
         self, limit: int | None, *, want: int | None = None, last: Mapping[str, Item] | None = None

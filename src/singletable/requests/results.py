@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
@@ -23,19 +24,8 @@ _MOST_ASKED = 1000
 _T = TypeVar("_T")
 
 
-@attrs.frozen
-class Row:
-    """One row that DynamoDB returned.
-
-    Args:
-        partition: The partition key that was asked.
-        group: Which of the groups of partitions it belongs to.
-        item: What the row holds.
-    """
-
-    partition: str
-    group: int
-    item: Item
+Row: TypeAlias = tuple[str, int, Item]
+"""One row that DynamoDB returned: the partition key that was asked, its group of partitions, and what the row holds."""
 
 
 @attrs.frozen
@@ -108,8 +98,7 @@ def rows(query: Query[Any], want: int | None, first: int, last: Mapping[str, Ite
 
 def _stream(query: Query[Any], partition: str, group: int, want: int | None, start: Item | None) -> Iterator[Row]:
     for page in pages(query, query.params_for(partition), want, start):
-        for item in page:
-            yield Row(partition, group, item)
+        yield from zip(repeat(partition), repeat(group), page)
 
 
 def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, consistent: bool) -> Iterator[Row]:
@@ -120,11 +109,11 @@ def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, cons
     """
     size = GET_LIMIT if want is None else max(1, min(GET_LIMIT, want))
     for chunk in chunked(found, size):
-        keys = [target.primary_of(row.item) for row in chunk]
+        keys = [target.primary_of(row) for _, _, row in chunk]
         items = fetch_items(target.sender, keys, target.primary, consistent=consistent)
-        for row, item in zip(chunk, items, strict=True):
-            if item is not None and target.key_of(item) == target.key_of(row.item):
-                yield attrs.evolve(row, item=item)
+        for (partition, group, row), item in zip(chunk, items, strict=True):
+            if item is not None and target.key_of(item) == target.key_of(row):
+                yield partition, group, item
 
 
 class Results(Generic[E]):
@@ -140,26 +129,35 @@ class Results(Generic[E]):
         last: Mapping[str, Item] | None = None,
     ) -> None:
         self._target = target
+        self._load = target.load
         self._found = found
         self._left = limit
         self._unknown = unknown
         self._group = group
-        self.last: dict[str, Item] = dict(last or {})
+        self._read: dict[str, Item] = dict(last or {})
+
+    @property
+    def last(self) -> dict[str, Item]:
+        """Where reading stands in the group of partitions: the key of the last row read, by partition."""
+        return {partition: self._target.key_of(row) for partition, row in self._read.items()}
 
     def __iter__(self) -> Results[E]:
         return self
 
     def __next__(self) -> E:
         while self._left is None or self._left > 0:
-            row = next(self._found)
-            if row.group != self._group:
-                self._group, self.last = row.group, {}
-            self.last[row.partition] = self._target.key_of(row.item)
-            entity = self._target.load(row.item)
-            if entity is None or (isinstance(entity, UnknownItem) and self._unknown == "skip"):
+            partition, group, row = next(self._found)
+            if group != self._group:
+                self._group, self._read = group, {}
+            self._read[partition] = row
+            entity = self._load(row)
+            if entity is None:
                 continue
-            if isinstance(entity, UnknownItem) and self._unknown != "yield":
-                raise unknown_item(entity)
+            if isinstance(entity, UnknownItem):
+                if self._unknown == "skip":
+                    continue
+                if self._unknown != "yield":
+                    raise unknown_item(entity)
             if self._left is not None:
                 self._left -= 1
             # With unknown="yield" the caller has asked for UnknownItem among the entities.

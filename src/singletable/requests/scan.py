@@ -55,7 +55,7 @@ class Scan(Generic[E]):
         return {**params, **placeholders.arguments()}
 
     def __iter__(self) -> Iterator[E]:
-        found = (Row("", 0, item) for page in pages(self, self.params(), self.limit) for item in page)
+        found: Iterator[Row] = (("", 0, item) for page in pages(self, self.params(), self.limit) for item in page)
         return Results(self.target, found, self.limit, self.unknown)
 
     def all(self) -> list[E]:

@@ -1,0 +1,239 @@
+"""Codecs: for each entity class a function that reads its stored items, and one that writes them.
+
+Both are generated when the class is first used: straight-line code over its attributes, without a loop, a
+descriptor or a lookup of what the class declares. `source` shows them. They do what is usual: an attribute holds the
+type that its model says, and what must be there is there. At anything else they raise, whatever it may be, and the
+same is done by the long way (`StoredItem`'s `_read_carefully` and `_write_carefully`), which goes by PynamoDB's own
+rules, attribute by attribute, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
+from pynamodb.models import Model
+
+from singletable.keys.generated import Names, generate, source_of
+from singletable.models.attributes import key_converter
+from singletable.models.inline import getter, reading, set_default, sets_plainly, writer
+from singletable.requests.types import Item
+
+if TYPE_CHECKING:
+    from singletable.models.schema import EntitySchema
+    from singletable.models.stored import StoredItem
+    from singletable.models.table import Table
+
+__all__ = ["Codec", "make_codec", "source"]
+
+
+@attrs.frozen
+class Codec:
+    """How the items of one entity are read and written.
+
+    Args:
+        load: An instance of a stored item.
+        read: Takes a stored item over into an instance.
+        write: An instance as an item, with everything derived.
+    """
+
+    load: Callable[[Item], Any]
+    read: Callable[[Any, Item], None]
+    write: Callable[[Any], Item]
+
+
+def source(entity: type[Table]) -> str:
+    """What is generated for an entity, as Python source: its keys, then how it is read and written."""
+    schema = entity._schema_of()
+    codec = schema.codec
+    parts = [source_of(key.build) for key in schema.keys.values()]
+    for function in (codec.read, codec.write):
+        inner = (each for each in vars(function)["__objects__"].values() if hasattr(each, "__reads__"))
+        parts += [*map(source_of, inner), source_of(function)]
+    return "\n\n".join(dict.fromkeys(parts))
+
+
+def make_codec(schema: EntitySchema) -> Codec:
+    """The codec of an entity."""
+    read, write = _reader(schema), _writer(schema)
+    return Codec(_loader(schema.entity, read), read, write)
+
+
+# --- reading ---------------------------------------------------------------------------
+
+
+def _loader(entity: type[StoredItem], read: Callable[[Any, Item], None]) -> Callable[[Item], Any]:
+    from singletable.models.stored import StoredItem
+
+    def load_as_declared(item: Item) -> StoredItem:
+        instance = entity(_user_instantiated=False)
+        instance.deserialize(item)
+        return instance
+
+    def load(item: Item) -> StoredItem:
+        instance = new(entity)
+        try:
+            read(instance, item)
+        except Exception:
+            # It may be anything; the long way says what.
+            return load_as_declared(item)
+        return instance
+
+    new = entity.__new__
+    own = (entity.__init__, entity.deserialize, entity._container_deserialize, entity.__setattr__, new)
+    ours = (
+        StoredItem.__init__,
+        Model.deserialize,
+        StoredItem._container_deserialize,
+        object.__setattr__,
+        object.__new__,
+    )
+    # A class with its own ways of making instances is made by them.
+    return load if own == ours else load_as_declared
+
+
+def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
+    entity, layout = schema.entity, schema.layout
+    declared = entity.get_attributes()
+    attributes = {name: each for name, each in declared.items() if name != entity._discriminator}
+    expiry = entity._expiry_name()
+    known = frozenset(
+        {layout.type_name, *(each.attr_name for each in attributes.values()), *([expiry] if expiry else ())}
+    )
+
+    def extras(item: Item) -> Item:
+        # A copy, so that a change within one is told from what was read.
+        return deepcopy({name: value for name, value in item.items() if name not in known})
+
+    names = Names(entity=entity, extras=extras, set_default=set_default)
+    partition, sort = layout.primary
+    counted = f"len(values) - 1 + ({layout.type_name!r} in item)" + (f" + ({expiry!r} in item)" if expiry else "")
+    # What sets itself may put anything among the values, or nothing.
+    countable = all(map(sets_plainly, attributes.values()))
+    lines = [
+        "def read(self, item):",
+        f"    self.attribute_values = values = {{{entity._discriminator!r}: entity}}",
+        "    get = item.get",
+        *(f"    {line}" for line in reading(attributes, names)),
+        f"    self.extra_attributes = {{}} if {counted} == len(item) else extras(item)"
+        if countable
+        else "    self.extra_attributes = extras(item)",
+        f"    self._stored = {{{partition!r}: item[{partition!r}]['S'], {sort!r}: item[{sort!r}]['S']}}",
+        "    self._raw = item",
+    ]
+    return _generate("read", f"reading {schema.name}", lines, names)
+
+
+# --- writing ---------------------------------------------------------------------------
+
+
+def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
+    entity, layout = schema.entity, schema.layout
+    names = Names(unusual=_unusual)
+    stored = _derived_variables(schema)
+    partition, sort = layout.primary
+    python_names = {each.attr_name: name for name, each in entity.get_attributes().items()}
+    discriminator = f"{layout.type_name!r}: {{'S': {schema.discriminator!r}}}"
+    lines = [
+        "def write(self):",
+        "    values = self.attribute_values",
+        "    get = values.get",
+        *(f"    {line}" for line in _deriving(schema, stored, names)),
+        "    read_as = self._stored",
+        f"    if read_as is not None and (read_as[{partition!r}] != {stored[partition]} or read_as[{sort!r}] != {stored[sort]}):",
+        "        unusual()",
+        *(f"    values[{python_names[name]!r}] = {variable}" for name, variable in stored.items()),
+        f"    item = {{{discriminator}, {partition!r}: {{'S': {stored[partition]}}}, {sort!r}: {{'S': {stored[sort]}}}}}",
+        *(
+            f"    if {variable} is not None: item[{name!r}] = {{'S': {variable}}}"
+            for name, variable in stored.items()
+            if name not in layout.primary
+        ),
+        *(f"    {line}" for name, each in schema.attributes.items() for line in _writing(name, each, names)),
+    ]
+    if schema.expiry is not None:
+        after = getter(schema.expiry.after, schema.attributes[schema.expiry.after])
+        lines += [
+            f"    if (seconds := {names.bind('expiry', schema.expiry.derive)}({after})) is not None:",
+            f"        item[{schema.expiry.stored_name!r}] = {{'N': str(seconds)}}",
+        ]
+    if any(isinstance(each, (ListAttribute, MapAttribute)) for each in schema.attributes.values()):
+        lines.append("    self._keep_unknown_inside(item)")
+    lines += [
+        "    if self.extra_attributes:",
+        "        self._refuse_known_extras()",
+        "        return {**self.extra_attributes, **item}",
+        "    return item",
+    ]
+    return _generate("write", f"writing {schema.name}", lines, names)
+
+
+def _derived_variables(schema: EntitySchema) -> dict[str, str]:
+    """The variable that holds each derived key text, by stored name."""
+    # An index may be on the discriminator, which every item has by itself.
+    names = [name for name in schema.layout.key_names if name != schema.layout.type_name]
+    return {name: f"key_{number}" for number, name in enumerate(names)}
+
+
+def _deriving(schema: EntitySchema, stored: Mapping[str, str], names: Names) -> Iterator[str]:
+    """Statements that put every derived key into its variable; None where the item is absent from an index."""
+    sources = {name: f"source_{number}" for number, name in enumerate(schema.key_sources)}
+    for name, variable in sources.items():
+        attribute = schema.attributes[name]
+        convert = key_converter(attribute)
+        value = getter(name, attribute)
+        yield f"{variable} = " + (f"{names.bind('to_key', convert)}({value})" if convert else value)
+    indexed = [variable for name, variable in stored.items() if name not in schema.layout.primary]
+    if indexed:
+        yield f"{' = '.join(indexed)} = None"
+    for key in schema.keys.values():
+        given = ", ".join(f"{name!r}: {sources[name]}" for name in key.attributes)
+        places = (stored.get(name or "", "_") for name in schema.layout.names_at(key.index))
+        conditions = [f"{sources[name]} in {names.bind('allowed', allowed)}" for name, allowed in key.when]
+        if key.index is not None:
+            conditions += [f"{sources[name]} is not None" for name in key.attributes]
+        if conditions:
+            yield f"if {' and '.join(conditions)}:"
+        build = names.bind(f"build_{key.name}", key.build)
+        yield ("    " if conditions else "") + f"{', '.join(places)} = {build}({{{given}}})"
+
+
+def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str]:
+    place = f"item[{attribute.attr_name!r}]"
+    inline = writer(attribute, names)
+    serialize = names.bind(f"serialize_{name}", _container_writer(attribute) or attribute.serialize)
+    yield f"value = {getter(name, attribute)}"
+    if inline is not None:
+        yield f"if {inline.guard}:"
+        yield f"    {place} = {{{attribute.attr_type!r}: {inline.content}}}"
+    # An empty set is serialised to nothing.
+    yield f"{'elif' if inline else 'if'} value is not None and (content := {serialize}(value)) is not None:"
+    yield f"    {place} = {{{attribute.attr_type!r}: content}}"
+    if not attribute.null:
+        yield "else:"
+        yield "    unusual()"
+
+
+def _container_writer(attribute: Attribute[Any]) -> Callable[[Any], Any] | None:
+    if not isinstance(attribute, (ListAttribute, MapAttribute)):
+        return None
+
+    def serialize(value: Any) -> Any:
+        if isinstance(value, MapAttribute):
+            value.validate(null_check=True)  # type: ignore[no-untyped-call]  # it raises
+        return attribute.serialize(value, null_check=True)  # type: ignore[no-untyped-call]
+
+    return serialize
+
+
+def _unusual() -> None:
+    raise ValueError("to be written the long way")
+
+
+def _generate(name: str, label: str, lines: list[str], names: Names) -> Callable[..., Any]:
+    function = generate(name, label, lines, names.objects)
+    function.__objects__ = names.objects  # type: ignore[attr-defined]  # functions take attributes
+    return function

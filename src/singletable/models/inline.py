@@ -1,0 +1,345 @@
+"""How generated code reads and writes the value of each attribute class: as an expression, or by a call.
+
+What decides is which `deserialize` (or `serialize`) an attribute has, not the name of its class: a subclass that
+leaves PynamoDB's or this package's own is compiled as its parent is, and one that has its own is called.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BinarySetAttribute,
+    BooleanAttribute,
+    ListAttribute,
+    MapAttribute,
+    NumberAttribute,
+    NumberSetAttribute,
+    UnicodeSetAttribute,
+    UTCDateTimeAttribute,
+    VersionAttribute,
+)
+
+from singletable.keys.generated import Names, generate
+from singletable.models.attributes import (
+    DateAttribute,
+    DecimalAttribute,
+    DerivedAttribute,
+    EnumAttribute,
+    IntegerAttribute,
+    StrictNumberAttribute,
+    StrictUnicodeAttribute,
+    StrictUTCDateTimeAttribute,
+    UUIDAttribute,
+)
+
+__all__ = ["Written", "getter", "reader", "reading", "sets_plainly", "writer"]
+
+# --- reading ---------------------------------------------------------------------------
+
+Reading = Callable[[Any, str, Names], str]
+"""From an attribute and the source of a stored value's content to the source of the Python value."""
+
+
+def reader(attribute: Attribute[Any], content: str, names: Names) -> str:
+    """The source of an attribute's value.
+
+    Args:
+        attribute: The attribute.
+        content: The source of what is stored, without its type: `value['S']`.
+        names: What the code may use.
+    """
+    known = _READ.get(_method(attribute, "deserialize"))
+    found = known(attribute, content, names) if known else None
+    return found or f"{_own(attribute, names)}({content})"
+
+
+def _own(attribute: Attribute[Any], names: Names) -> str:
+    return names.bind(f"deserialize_{attribute.attr_name}", attribute.deserialize)
+
+
+def _method(attribute: Attribute[Any], name: str) -> Any:
+    """The function that a method is; None where the instance has one of its own."""
+    return None if name in vars(attribute) else getattr(type(attribute), name)
+
+
+def _has_own_value(attribute: Attribute[Any]) -> bool:
+    """Whether the content of a stored value is what the attribute says, and not `value[type]`."""
+    return _method(attribute, "get_value") is not Attribute.get_value
+
+
+def reading(attributes: dict[str, Attribute[Any]], names: Names) -> Iterator[str]:
+    """Statements that read attributes, by Python name, out of `get` into `values`, the values of `self`."""
+    for name, attribute in attributes.items():
+        content = f"value[{attribute.attr_type!r}]"
+        if _has_own_value(attribute):
+            content = f"{names.bind('get_value', attribute.get_value)}(value)"
+        read = reader(attribute, content, names)
+        line = f"values[{name!r}] = {read}" if sets_plainly(attribute) else f"setattr(self, {name!r}, {read})"
+        # A null is as good as nothing. Where an attribute must be there it is unusual, and read the long way.
+        yield f"if (value := get({attribute.attr_name!r})) is not None" + (
+            " and 'NULL' not in value:" if attribute.null else ":"
+        )
+        yield f"    {line}"
+        if attribute.default is not None:
+            yield "else:"
+            yield f"    set_default(self, {name!r}, {names.bind('default', attribute.default)})"
+
+
+def set_default(instance: Any, name: str, default: Any) -> None:
+    """Set an attribute that an item lacks."""
+    value = default() if callable(default) else default
+    if value is not None:
+        setattr(instance, name, value)
+
+
+def sets_plainly(attribute: Attribute[Any]) -> bool:
+    """Whether setting what was read comes to putting it among the instance's values."""
+    setter = type(attribute).__set__
+    return setter is Attribute.__set__ or (setter, _method(attribute, "deserialize")) in _SETTERS
+
+
+# What these do beyond that is done to what users set: text for a member, a float for a version.
+_SETTERS = {
+    (DerivedAttribute.__set__, Attribute.deserialize),
+    (EnumAttribute.__set__, EnumAttribute.deserialize),
+    (VersionAttribute.__set__, VersionAttribute.deserialize),
+}
+
+
+def _utc_read(attribute: Attribute[Any], content: str, names: Names) -> str:
+    """PynamoDB's form of a point in time, `2026-11-23T12:00:00.000000+0000`; any other is left to the attribute."""
+    return (
+        f"{names.bind('moment', read_moment)}(text) if (text := {content})[4:20:3] == '--T::.' and text[26:] == '+0000'"
+        f" else {_own(attribute, names)}(text)"
+    )
+
+
+def read_moment(text: str) -> datetime:
+    """A point in time of that form: the standard library takes +0000 since Python 3.11, and 24:00 since 3.14."""
+    if text[11:13] == "24":
+        raise ValueError("there is no such hour")
+    return datetime.fromisoformat(f"{text[:26]}+00:00")
+
+
+if (3, 11) <= sys.version_info < (3, 13):
+    read_moment = datetime.fromisoformat
+
+
+def _number(attribute: Attribute[Any], content: str, names: Names) -> str:
+    fraction = names.bind("fraction", read_fraction)
+    return f"int(text) if '.' not in (text := {content}) else {fraction}(text, {_own(attribute, names)})"
+
+
+def read_fraction(text: str, otherwise: Callable[[str], Any]) -> Any:
+    """A number with a point that a float holds exactly; any other is left to the attribute."""
+    number = float(text)
+    return number if repr(number) == text and not number.is_integer() else otherwise(text)
+
+
+def read_json_number(text: str) -> Any:
+    """A number as PynamoDB's own class reads it."""
+    if text.isdigit() and text.isascii() and text[0] != "0":
+        return int(text)
+    # Both read the same float; a whole number beyond 64 bits is one to orjson, too.
+    return orjson.loads(text) if "." in text else json.loads(text)
+
+
+def read_untyped(value: dict[str, Any]) -> Any:
+    """A value within an untyped map or list, as PynamoDB reads it."""
+    ((kind, content),) = value.items()
+    return _UNTYPED[kind](content)
+
+
+_UNTYPED: dict[str, Callable[[Any], Any]] = {
+    "S": lambda content: content,
+    "N": read_json_number,
+    "B": lambda content: content,
+    "BOOL": bool,
+    "NULL": lambda content: None,
+    "SS": set,
+    "NS": lambda content: set(map(read_json_number, content)),
+    "BS": set,
+    "L": lambda content: [read_untyped(each) for each in content],
+    "M": lambda content: {name: read_untyped(each) for name, each in content.items()},
+}
+
+_OF_MAPS = frozenset(MapAttribute.attribute_args)
+
+
+def read_untyped_map(content: dict[str, Any]) -> MapAttribute[Any, Any]:
+    """An untyped map as an instance holds it: a container of values."""
+    values = {name: read_untyped(each) for name, each in content.items()}
+    if not _OF_MAPS.isdisjoint(values):
+        # PynamoDB takes some names for the options of an attribute, and then again for names.
+        return MapAttribute(**values)
+    return _new_map(MapAttribute, values)
+
+
+def _new_map(of: type[MapAttribute[Any, Any]], values: dict[str, Any]) -> MapAttribute[Any, Any]:
+    made = of.__new__(of)
+    vars(made).update(attribute_kwargs={}, attribute_values=values)
+    return made
+
+
+def _map(attribute: MapAttribute[Any, Any], content: str, names: Names) -> str:
+    """An empty source leaves it to the attribute."""
+    kind = type(attribute)
+    if kind is MapAttribute:
+        return f"{names.bind('untyped_map', read_untyped_map)}({content})"
+    if not _is_plain_map(kind):
+        return ""
+    return f"{names.bind('read_' + kind.__name__, _map_reader(kind, names))}({content})"
+
+
+_MADE_BY = ("__init__", "__new__", "__setattr__", "_instantiate", "_set_attributes", "_set_defaults", "is_raw")
+
+
+def _is_plain_map(kind: type[MapAttribute[Any, Any]]) -> bool:
+    """Whether a typed map is made as PynamoDB makes it, and says nothing of subclasses."""
+    made = (name for each in kind.__mro__[: kind.__mro__.index(MapAttribute)] for name in vars(each))
+    return kind._discriminator is None and not set(made).intersection(_MADE_BY)
+
+
+def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..., Any]:
+    for known in names.objects.values():
+        if getattr(known, "__reads__", None) is kind:
+            return known  # type: ignore[no-any-return]
+    inner = Names(new=kind.__new__, kind=kind, set_default=set_default)
+    lines = [
+        "def read(item):",
+        "    self = new(kind)",
+        "    inside = self.__dict__",
+        "    inside['attribute_kwargs'] = {}",
+        "    inside['attribute_values'] = values = {}",
+        "    get = item.get",
+        *(f"    {line}" for line in reading(kind.get_attributes(), inner)),
+        "    return self",
+    ]
+    made = generate("read", f"reading {kind.__name__}", lines, inner.objects)
+    made.__reads__ = kind  # type: ignore[attr-defined]  # functions take attributes
+    return made
+
+
+def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
+    """An empty source leaves it to the attribute."""
+    kind = attribute.element_type
+    if kind is None:
+        return f"[{names.bind('untyped', read_untyped)}(each) for each in {content}]"
+    try:
+        element = kind(legacy_encoding=False) if issubclass(kind, (BinaryAttribute, BinarySetAttribute)) else kind()
+    except TypeError:
+        return ""  # PynamoDB cannot make one either, and says so
+    if isinstance(element, MapAttribute):
+        element._make_attribute()
+    if _has_own_value(element):
+        return ""
+    read = reader(element, f"each[{element.attr_type!r}]", names)
+    return f"[None if 'NULL' in each else {read} for each in {content}]"
+
+
+def _called(helper: Callable[..., Any]) -> Reading:
+    return lambda attribute, content, names: f"{names.bind(helper.__name__, helper)}({content})"
+
+
+def _unless_legacy(source: str) -> Reading:
+    return lambda attribute, content, names: "" if attribute.legacy_encoding else source.format(content)
+
+
+_READ: dict[Any, Reading] = {
+    Attribute.deserialize: lambda attribute, content, names: content,
+    BinaryAttribute.deserialize: _unless_legacy("{}"),
+    BinarySetAttribute.deserialize: _unless_legacy("set({})"),
+    BooleanAttribute.deserialize: lambda attribute, content, names: f"True if {content} else False",
+    NumberAttribute.deserialize: _called(read_json_number),
+    NumberSetAttribute.deserialize: lambda attribute, content, names: (
+        f"set(map({names.bind('read_json_number', read_json_number)}, {content}))"
+    ),
+    UnicodeSetAttribute.deserialize: lambda attribute, content, names: f"set({content})",
+    UTCDateTimeAttribute.deserialize: _utc_read,
+    VersionAttribute.deserialize: lambda attribute, content, names: f"int({content})",
+    StrictNumberAttribute.deserialize: _number,
+    StrictUTCDateTimeAttribute.deserialize: _utc_read,
+    IntegerAttribute.deserialize: lambda attribute, content, names: f"int({content})",
+    DecimalAttribute.deserialize: _called(Decimal),
+    DateAttribute.deserialize: lambda attribute, content, names: f"{names.bind('day', date.fromisoformat)}({content})",
+    UUIDAttribute.deserialize: _called(UUID),
+    EnumAttribute.deserialize: lambda attribute, content, names: (
+        f"{names.bind('members', {each.value: each for each in attribute.enum})}[{content}]"
+    ),
+    ListAttribute.deserialize: _list,
+    MapAttribute.deserialize: _map,
+}
+
+# --- writing ---------------------------------------------------------------------------
+
+
+class Written(NamedTuple):
+    """How generated code writes a value.
+
+    Args:
+        content: The source of what is stored, without its type.
+        guard: The source of a condition under which it is right; otherwise the attribute is asked.
+    """
+
+    content: str
+    guard: str
+
+
+def writer(attribute: Attribute[Any], names: Names) -> Written | None:
+    """How the value of the variable `value` is written; None where only the attribute knows."""
+    known = _WRITE.get(_method(attribute, "serialize"))
+    return known(attribute, names) if known else None
+
+
+def getter(name: str, attribute: Attribute[Any]) -> str:
+    """The source of an instance's value, read out of `get` where reading it comes to that."""
+    return f"get({name!r})" if type(attribute).__get__ in (Attribute.__get__, MapAttribute.__get__) else f"self.{name}"
+
+
+_EXACT = 10**38
+"""Whole numbers below it have no more digits than DynamoDB's."""
+
+
+def _utc_written(attribute: Attribute[Any], names: Names) -> Written:
+    moment, utc = names.bind("datetime", datetime), names.bind("utc", timezone.utc)
+    return Written(
+        "value.isoformat('T', 'microseconds')[:26] + '+0000'", f"type(value) is {moment} and value.tzinfo is {utc}"
+    )
+
+
+def _member(attribute: EnumAttribute[Any], names: Names) -> Written | None:
+    if _method(attribute, "to_key") is not EnumAttribute.to_key:
+        return None
+    return Written("value._value_", f"type(value) is {names.bind('members_of', attribute.enum)}")
+
+
+def _whole(attribute: Attribute[Any], names: Names) -> Written:
+    most = names.bind("most", _EXACT)
+    return Written("str(value)", f"type(value) is int and -{most} < value < {most}")
+
+
+_WRITE: dict[Any, Callable[[Any, Names], Written | None]] = {
+    StrictUnicodeAttribute.serialize: lambda attribute, names: Written("value", "type(value) is str"),
+    StrictNumberAttribute.serialize: _whole,
+    IntegerAttribute.serialize: _whole,
+    VersionAttribute.serialize: _whole,
+    BooleanAttribute.serialize: lambda attribute, names: Written("value", "type(value) is bool"),
+    StrictUTCDateTimeAttribute.serialize: _utc_written,
+    DateAttribute.serialize: lambda attribute, names: Written(
+        "value.isoformat()", f"type(value) is {names.bind('date', date)}"
+    ),
+    UUIDAttribute.serialize: lambda attribute, names: Written(
+        "str(value)", f"type(value) is {names.bind('UUID', UUID)}"
+    ),
+    EnumAttribute.serialize: _member,
+}
