@@ -47,6 +47,7 @@ def compile_key(
     texts = [each.text if each.text.isidentifier() else f"t{number}" for number, each in enumerate(inlines)]
     guards = dict.fromkeys(each.guard for each in inlines if each.guard)
     conditions = [f"len(values) == {len(values)}", *guards, *_searches(inlines, names)]
+    sizes = " and ".join(f"len({called}) <= {size // _WIDEST}" for called, (_, size) in templates.items())
     result = ", ".join(templates) if len(templates) > 1 else f"{next(iter(templates))}, None"
     remaining = iter(texts)
     source = [
@@ -56,7 +57,7 @@ def compile_key(
         f"        if {' and '.join(conditions)}:",
         *(f"            {text} = {each.text}" for text, each in zip(texts, inlines, strict=True) if text != each.text),
         *(f"            {called} = {_joined(template, remaining)}" for called, (template, _) in templates.items()),
-        f"            if {' and '.join(f'len({called}) <= {size // _WIDEST}' for called, (_, size) in templates.items())}:",
+        f"            if {sizes}:",
         f"                return {result}",
         "    except Exception:",
         "        pass  # the long way says what is wrong",

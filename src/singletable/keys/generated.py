@@ -46,7 +46,7 @@ def generate(name: str, label: str, lines: Iterable[str], objects: Mapping[str, 
     source = "\n".join(lines) + "\n"
     filename = f"<singletable: {label}>"
     namespace = dict(objects)
-    exec(compile(source, filename, "exec"), namespace)
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - of declarations, never of input
     # As attrs does it: the source is found by its file's name, for tracebacks and debuggers.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     function: Callable[..., Any] = namespace[name]

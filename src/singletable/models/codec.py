@@ -100,13 +100,12 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
     declared = entity.get_attributes()
     attributes = {name: each for name, each in declared.items() if name != entity._discriminator}
     expiry = entity._expiry_name()
-    known = frozenset(
-        {layout.type_name, *(each.attr_name for each in attributes.values()), *([expiry] if expiry else ())}
-    )
+    known = frozenset({layout.type_name, *(each.attr_name for each in attributes.values())})
 
     def extras(item: Item) -> Item:
         # A copy, so that a change within one is told from what was read.
-        return deepcopy({name: value for name, value in item.items() if name not in known})
+        expiring = entity._expiry_name()
+        return deepcopy({name: value for name, value in item.items() if name not in known and name != expiring})
 
     names = Names(entity=entity, extras=extras, set_default=set_default)
     partition, sort = layout.primary
@@ -136,17 +135,21 @@ def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
     stored = _derived_variables(schema)
     partition, sort = layout.primary
     python_names = {each.attr_name: name for name, each in entity.get_attributes().items()}
-    discriminator = f"{layout.type_name!r}: {{'S': {schema.discriminator!r}}}"
+    primary = f"{{{partition!r}: {stored[partition]}, {sort!r}: {stored[sort]}}}"
+    always = {
+        layout.type_name: repr(schema.discriminator),
+        partition: stored[partition],
+        sort: stored[sort],
+    }
     lines = [
         "def write(self):",
         "    values = self.attribute_values",
         "    get = values.get",
         *(f"    {line}" for line in _deriving(schema, stored, names)),
-        "    read_as = self._stored",
-        f"    if read_as is not None and (read_as[{partition!r}] != {stored[partition]} or read_as[{sort!r}] != {stored[sort]}):",
+        f"    if self._stored is not None and self._stored != {primary}:",
         "        unusual()",
         *(f"    values[{python_names[name]!r}] = {variable}" for name, variable in stored.items()),
-        f"    item = {{{discriminator}, {partition!r}: {{'S': {stored[partition]}}}, {sort!r}: {{'S': {stored[sort]}}}}}",
+        "    item = {" + ", ".join(f"{name!r}: {{'S': {content}}}" for name, content in always.items()) + "}",
         *(
             f"    if {variable} is not None: item[{name!r}] = {{'S': {variable}}}"
             for name, variable in stored.items()
@@ -223,8 +226,8 @@ def _container_writer(attribute: Attribute[Any]) -> Callable[[Any], Any] | None:
 
     def serialize(value: Any) -> Any:
         if isinstance(value, MapAttribute):
-            value.validate(null_check=True)  # type: ignore[no-untyped-call]  # it raises
-        return attribute.serialize(value, null_check=True)  # type: ignore[no-untyped-call]
+            value.validate(null_check=True)  # it raises
+        return attribute.serialize(value, null_check=True)
 
     return serialize
 

@@ -124,15 +124,15 @@ def _utc_read(attribute: Attribute[Any], content: str, names: Names) -> str:
     )
 
 
-def read_moment(text: str) -> datetime:
-    """A point in time of that form: the standard library takes +0000 since Python 3.11, and 24:00 since 3.14."""
+def _moment(text: str) -> datetime:
+    """A point in time of that form, for a standard library that takes no +0000, or takes 24:00."""
     if text[11:13] == "24":
         raise ValueError("there is no such hour")
     return datetime.fromisoformat(f"{text[:26]}+00:00")
 
 
-if (3, 11) <= sys.version_info < (3, 13):
-    read_moment = datetime.fromisoformat
+# +0000 is taken since Python 3.11, 24:00 by later ones.
+read_moment = datetime.fromisoformat if (3, 11) <= sys.version_info < (3, 13) else _moment
 
 
 def _number(attribute: Attribute[Any], content: str, names: Names) -> str:
@@ -181,7 +181,7 @@ def read_untyped_map(content: dict[str, Any]) -> MapAttribute[Any, Any]:
     values = {name: read_untyped(each) for name, each in content.items()}
     if not _OF_MAPS.isdisjoint(values):
         # PynamoDB takes some names for the options of an attribute, and then again for names.
-        return MapAttribute(**values)
+        return MapAttribute(**values)  # type: ignore[no-untyped-call]  # PynamoDB's
     return _new_map(MapAttribute, values)
 
 
@@ -207,7 +207,7 @@ _MADE_BY = ("__init__", "__new__", "__setattr__", "_instantiate", "_set_attribut
 def _is_plain_map(kind: type[MapAttribute[Any, Any]]) -> bool:
     """Whether a typed map is made as PynamoDB makes it, and says nothing of subclasses."""
     made = (name for each in kind.__mro__[: kind.__mro__.index(MapAttribute)] for name in vars(each))
-    return kind._discriminator is None and not set(made).intersection(_MADE_BY)
+    return not (getattr(kind, "_discriminator", None) or set(made).intersection(_MADE_BY))
 
 
 def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..., Any]:
@@ -240,7 +240,7 @@ def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
     except TypeError:
         return ""  # PynamoDB cannot make one either, and says so
     if isinstance(element, MapAttribute):
-        element._make_attribute()
+        element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
     if _has_own_value(element):
         return ""
     read = reader(element, f"each[{element.attr_type!r}]", names)

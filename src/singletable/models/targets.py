@@ -197,7 +197,8 @@ def load(table: type[Table], item: Item) -> Table | UnknownItem | None:
     schema = table._schemas().get(str(says)) if says is not None else None
     if schema is None:
         return None if says is not None and says.startswith(OWN_TYPES) else unknown_of(layout, item)
-    return schema.codec.load(item)  # type: ignore[no-any-return]  # an instance of its entity
+    entity: Table = schema.codec.load(item)
+    return entity
 
 
 def _absence(entity: type[Table]) -> Callable[[str], ItemDoesNotExist]:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from pynamodb.expressions.update import AddAction, RemoveAction
 
-from singletable.keys import CompositeKey
 from singletable.models import change, plan
 from singletable.models.batch import Batch
 from singletable.models.effects import changed_attribute
@@ -70,13 +69,13 @@ def sending_all_the_same(patch):
 
 
 def swapping_separators(patch):
-    real = CompositeKey.derive
+    real = query.sort_range
 
-    def derive(self, values):
-        found = real(self, values)
-        return found and (found[0], found[1] and found[1].replace("#", "!"))
+    def swapped(*args):
+        found = real(*args)
+        return attrs.evolve(found, operands=tuple(each.replace("#", "!") for each in found.operands))
 
-    patch.setattr(CompositeKey, "derive", derive)
+    patch.setattr(query, "sort_range", swapped)
 
 
 def ignoring_the_tenant(patch):
