@@ -64,8 +64,8 @@ class StoredItem(Model, metaclass=TableMeta):
     """What is to be remembered once a transaction of PynamoDB's has succeeded."""
 
     def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
-        derived = [name for name in attributes if name in self._derived]
-        if keys or derived:
+        if keys or not self._derived.isdisjoint(attributes):
+            derived = [name for name in attributes if name in self._derived]
             raise UnexpectedAttributesError(
                 f"{type(self).__name__}: {', '.join(derived) or 'the key'} is derived, and cannot be given.",
                 remedy="Give the attributes that it is made of, by name.",
@@ -74,8 +74,8 @@ class StoredItem(Model, metaclass=TableMeta):
             )
         if _user_instantiated:
             self._schema_of()
-            unknown = tuple(name for name in attributes if name not in self.get_attributes())
-            if unknown:
+            if not attributes.keys() <= self.get_attributes().keys():
+                unknown = tuple(name for name in attributes if name not in self.get_attributes())
                 raise UnexpectedAttributesError(
                     f"{type(self).__name__} has no attribute {', '.join(unknown)}.",
                     remedy=f"It has: {', '.join(self._schema_of().attributes)}.",

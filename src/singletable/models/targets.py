@@ -177,7 +177,7 @@ def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item],
             # isinstance with a tuple of classes tells mypy nothing about T.
             entity = load(table, item)
             return entity if isinstance(entity, (UnknownItem, *wanted)) else None  # type: ignore[return-value]
-        return known(item)  # type: ignore[no-any-return]  # an instance of an entity that is wanted
+        return known(item)
 
     return load_wanted
 

@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from singletable.errors import InvalidValueError, ItemTooLarge
-from singletable.requests.capacity import item_size
+from singletable.requests.capacity import item_size, value_size
 from singletable.requests.types import Item
 
 __all__ = [
@@ -35,6 +35,8 @@ LARGEST, SMALLEST = 125, -130
 _WHOLE = Context(prec=400)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SHOWN = 3
+_WIDEST = 4
+"""Bytes of UTF-8 that one character takes at most."""
 _LONGEST_WORD = len("-Infinity")
 
 
@@ -98,9 +100,17 @@ def check_item(owner: object, item: Item) -> None:
         InvalidValueError: A number is none, at any depth.
         ItemTooLarge: It is larger than 400 KB.
     """
+    # Most values are short and plain: they cannot be wrong, and need no exact count of bytes.
+    at_most = 0
     for name, value in item.items():
-        check_value(owner, name, value)
-    size = item_size(item)
+        content = value.get("S") if type(value) is dict and len(value) == 1 else None
+        if type(content) is str and content.isascii():
+            at_most += len(content)
+        else:
+            check_value(owner, name, value)
+            at_most += value_size(value)
+        at_most += _WIDEST * len(name)
+    size = item_size(item) if at_most > ITEM_BYTES else at_most
     if size > ITEM_BYTES:
         sizes = sorted(((name, item_size({name: value})) for name, value in item.items()), key=lambda each: -each[1])
         largest = tuple(sizes[:_SHOWN])
@@ -124,6 +134,8 @@ def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
             attribute=name,
         )
     ((kind, content),) = value.items()
+    if kind == "N" and type(content) is str and len(content) < DIGITS and content.isdigit() and content.isascii():
+        return
     if kind in ("N", "NS"):
         for number in [content] if kind == "N" else content:
             _check_number(owner, name, number)
