@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 import attrs
 
 from singletable.keys.encoding import Boolean, Choice, Encoding, Hex, RawText, Refusal, Text, Uuid
+from singletable.keys.kinds import ValueKind
 from singletable.keys.numbers import FixedPoint, Integer, PlainInteger, PlainNumber
 from singletable.keys.shard import Shard
 from singletable.keys.time import Bucket, Date, Timestamp
 
-__all__ = ["Source", "ValueKind", "encoding_for"]
-
-
-class ValueKind(str, Enum):
-    """What kind of values an attribute holds, as far as keys are concerned."""
-
-    TEXT = "text"
-    CHOICE = "choice"
-    INTEGER = "integer"
-    NUMBER = "number"
-    DECIMAL = "decimal"
-    DATETIME = "datetime"
-    DATE = "date"
-    UUID = "uuid"
-    BOOLEAN = "boolean"
-    BYTES = "bytes"
+__all__ = ["Source", "encoding_for"]
 
 
 @attrs.frozen

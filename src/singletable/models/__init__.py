@@ -1,26 +1,31 @@
 """Models: the table, its entities and their keys, declared on PynamoDB's own classes."""
 
-from singletable.models import plan
-from singletable.models.attributes import (
-    DateAttribute,
-    DecimalAttribute,
-    EnumAttribute,
-    IntegerAttribute,
-    UUIDAttribute,
-)
-from singletable.models.batch import Batch
-from singletable.models.binding import Binding
-from singletable.models.collection import Collection
-from singletable.models.description import (
-    AttributeDescription,
-    EntityDescription,
-    TableDescription,
-)
-from singletable.models.expiry import Expiry, ExpiryRule
-from singletable.models.key import BoundKey, Key
-from singletable.models.table import Table
-from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
-from singletable.models.transaction import CancellationReason, Transaction
+from typing import TYPE_CHECKING
+
+from singletable.lazy import exports
+
+if TYPE_CHECKING:
+    from singletable.models import plan
+    from singletable.models.attributes import (
+        DateAttribute,
+        DecimalAttribute,
+        EnumAttribute,
+        IntegerAttribute,
+        UUIDAttribute,
+    )
+    from singletable.models.batch import Batch
+    from singletable.models.binding import Binding
+    from singletable.models.collection import Collection
+    from singletable.models.description import (
+        AttributeDescription,
+        EntityDescription,
+        TableDescription,
+    )
+    from singletable.models.expiry import Expiry, ExpiryRule
+    from singletable.models.key import BoundKey, Key
+    from singletable.models.table import Table
+    from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
+    from singletable.models.transaction import CancellationReason, Transaction
 
 __all__ = [
     "AttributeDescription",
@@ -45,3 +50,30 @@ __all__ = [
     "UpdatedAtAttribute",
     "plan",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "AttributeDescription": "description",
+        "Batch": "batch",
+        "Binding": "binding",
+        "BoundKey": "key",
+        "CancellationReason": "transaction",
+        "Collection": "collection",
+        "CreatedAtAttribute": "timestamps",
+        "DateAttribute": "attributes",
+        "DecimalAttribute": "attributes",
+        "EntityDescription": "description",
+        "EnumAttribute": "attributes",
+        "Expiry": "expiry",
+        "ExpiryRule": "expiry",
+        "IntegerAttribute": "attributes",
+        "Key": "key",
+        "Table": "table",
+        "TableDescription": "description",
+        "Transaction": "transaction",
+        "UUIDAttribute": "attributes",
+        "UpdatedAtAttribute": "timestamps",
+        "plan": "",
+    },
+)

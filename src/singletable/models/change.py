@@ -19,7 +19,8 @@ from pynamodb.expressions.update import Action, RemoveAction, SetAction
 from singletable.errors import InvalidValueError, KeyChangeError, StaleKeyError, UnexpectedAttributesError
 from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
-from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.key import PRIMARY
+from singletable.models.schema import EntitySchema
 from singletable.models.timestamps import utcnow
 from singletable.requests.expressions import is_whole, still_holds
 from singletable.requests.types import Item

@@ -13,9 +13,9 @@ from singletable.keys import Source, ValueKind
 from singletable.models.attributes import key_kind
 from singletable.models.declared_keys import composite_keys, key_declarations, refuse_wavering
 from singletable.models.expiry import Expiry, ExpiryRule
-from singletable.models.key import Key
+from singletable.models.key import PRIMARY, Key
 from singletable.models.layout import TableLayout
-from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.schema import EntitySchema
 
 if TYPE_CHECKING:
     from singletable.models.table import Table

@@ -14,9 +14,8 @@ from singletable.errors import DeclarationError
 from singletable.keys import CompositeKey, Source, encoding_for, parse_template
 from singletable.keys.encoding import Refusal
 from singletable.models.attributes import key_kind, to_key
-from singletable.models.key import Key
+from singletable.models.key import PRIMARY, Key
 from singletable.models.layout import TableLayout
-from singletable.models.schema import PRIMARY
 
 if TYPE_CHECKING:
     from singletable.models.table import Table

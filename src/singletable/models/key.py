@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-import attrs
-from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.indexes import Index
-
-from singletable.keys import CompositeKey
 from singletable.models.attributes import not_to_be_set
-from singletable.requests import Get, Query, make_query
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
+    from pynamodb.expressions.condition import Condition as PynamoCondition
+    from pynamodb.indexes import Index
 
-__all__ = ["BoundKey", "Key", "Unknown"]
+    from singletable.keys import CompositeKey
+    from singletable.keys.compiled import Build
+    from singletable.models.table import Table
+    from singletable.requests import Get, Query
+
+__all__ = ["PRIMARY", "BoundKey", "Key", "Unknown"]
+
+PRIMARY = "key"
+"""The name under which every entity declares its primary key."""
 
 T = TypeVar("T", bound="Table")
 Unknown = Literal["raise", "yield", "skip"]
 
 
-@attrs.frozen(kw_only=True)
 class Key:
     """Declares one of an entity's keys: `key = Key(pk="USER#{user_id}", sk="PROFILE")`.
 
@@ -36,23 +38,37 @@ class Key:
             index: `when={"status": ("PENDING", "PAID")}`.
     """
 
-    pk: str | None = None
-    sk: str | None = None
-    index: type[Index] | Index | str | None = None  # type: ignore[type-arg]  # of any model
-    when: Mapping[str, Any] = attrs.field(factory=dict)
-    _name: list[str] = attrs.field(factory=list, init=False, repr=False, eq=False)
+    def __init__(
+        self,
+        *,
+        pk: str | None = None,
+        sk: str | None = None,
+        index: type[Index] | Index | str | None = None,  # type: ignore[type-arg]  # of any model
+        when: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.pk = pk
+        self.sk = sk
+        self.index = index
+        self.when: Mapping[str, Any] = {} if when is None else when
+        self._name = ""
+        self._bound: dict[type, BoundKey[Any]] = {}
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self._name.append(name)
+        self._name = self._name or name
 
     def __get__(self, instance: object, owner: type[T]) -> BoundKey[T]:
-        return BoundKey(owner, self._name[0])
+        found = self._bound.get(owner)
+        if found is None:
+            found = self._bound[owner] = BoundKey(owner, self._name)
+        return found
 
     def __set__(self, instance: object, value: object) -> None:
-        raise not_to_be_set(instance, self._name[0])
+        raise not_to_be_set(instance, self._name)
+
+    def __repr__(self) -> str:
+        return f"Key(pk={self.pk!r}, sk={self.sk!r}, index={self.index!r}, when={self.when!r})"
 
 
-@attrs.frozen
 class BoundKey(Generic[T]):
     """A key of an entity: `Order.by_date`.
 
@@ -61,8 +77,18 @@ class BoundKey(Generic[T]):
         name: The key's name.
     """
 
-    entity: type[T]
-    name: str
+    __slots__ = ("_build", "entity", "name")
+
+    def __init__(self, entity: type[T], name: str) -> None:
+        self.entity = entity
+        self.name = name
+        self._build: Build | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BoundKey) and (self.entity, self.name) == (other.entity, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.entity, self.name))
 
     @property
     def composite(self) -> CompositeKey:
@@ -77,10 +103,10 @@ class BoundKey(Generic[T]):
             UnexpectedAttributesError: An attribute was given that the key does not use.
             InvalidKeyValueError: A value cannot stand in a key, or the key would be too long.
         """
-        schema = self.entity._schema_of()
-        composite = schema.keys[self.name]
-        composite.refuse_unexpected(attributes, composite.attributes)
-        return composite.build(schema.to_keys(attributes))
+        build = self._build
+        if build is None:
+            build = self._build = self.entity._schema_of().builder(self.name)
+        return build(attributes)
 
     def parse(self, pk: str, sk: str | None = None) -> dict[str, Any]:
         """The attributes that a key was built from, projections (buckets, shards) left out.
@@ -120,6 +146,7 @@ class BoundKey(Generic[T]):
         """
         from singletable.models.conditions import read_question
         from singletable.models.targets import target_of
+        from singletable.requests.query import make_query
 
         schema = self.entity._schema_of()
         target = target_of(self.entity, self.name)
@@ -144,6 +171,7 @@ class BoundKey(Generic[T]):
         Raises: as `query` does.
         """
         from singletable.models.targets import target_of
+        from singletable.requests.get import Get
 
         schema = self.entity._schema_of()
         target = target_of(self.entity, self.name)

@@ -17,11 +17,10 @@ from pynamodb.models import MetaModel
 
 from singletable.errors import DeclarationError, ItemDoesNotExist
 from singletable.models.attributes import derived, strict
-from singletable.models.declaration import entity_schema
-from singletable.models.layout import index_attribute, layout_of
-from singletable.models.schema import PRIMARY, EntitySchema
+from singletable.models.key import PRIMARY
 
 if TYPE_CHECKING:
+    from singletable.models.schema import EntitySchema
     from singletable.models.table import Table
 
 __all__ = ["TableMeta"]
@@ -88,12 +87,16 @@ class TableMeta(MetaModel):
         for attribute in table.get_attributes().values():
             strict(attribute)
         if namespace.get("_owns_table"):
+            from singletable.models.layout import layout_of
+
             for key in namespace["_derived"]:
                 derived(table.get_attributes()[key])
             table._layout = layout_of(table)
             table._entities = {}
         elif discriminator is not None:
             public = frozenset(name for name in dir(_root(cls)) if not name.startswith("_"))
+            from singletable.models.declaration import entity_schema
+
             schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
             _refuse_second_expiry(table, schema)
             table._schema = schema
@@ -184,6 +187,8 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
 
 
 def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[str]:
+    from singletable.models.layout import index_attribute
+
     hash_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_hash_key)
     range_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_range_key)
     derived = {hash_key, range_key}
@@ -342,7 +347,7 @@ def _make_way(table: type[Table], discriminator: str | None) -> EntitySchema | N
         return None
     _forget(old, discriminator)
     del table._entities[discriminator]
-    return cast(EntitySchema, earlier)
+    return cast("EntitySchema", earlier)
 
 
 def _restore(earlier: EntitySchema) -> None:

@@ -15,19 +15,18 @@ from pynamodb.attributes import Attribute, VersionAttribute
 
 from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
-from singletable.models.attributes import from_key, to_key
+from singletable.models.attributes import from_key, key_converter, to_key
 from singletable.models.expiry import ExpiryRule
+from singletable.models.key import PRIMARY
 from singletable.models.layout import TableLayout
 from singletable.models.timestamps import UpdatedAtAttribute
 
 if TYPE_CHECKING:
+    from singletable.keys.compiled import Build
     from singletable.models.codec import Codec
     from singletable.models.table import Table
 
-__all__ = ["PRIMARY", "EntitySchema"]
-
-PRIMARY = "key"
-"""The name under which every entity declares its primary key."""
+__all__ = ["EntitySchema"]
 
 
 @attrs.frozen(eq=False)
@@ -99,6 +98,17 @@ class EntitySchema:
     def stored_names(self) -> Mapping[str, str]:
         """The declared attributes' Python names, by stored name."""
         return {attribute.attr_name: name for name, attribute in self.attributes.items()}
+
+    def builder(self, name: str) -> Build:
+        """A function from attribute values to one of the entity's keys; it raises as `CompositeKey.build` does."""
+        key = self.keys[name]
+
+        def carefully(values: Mapping[str, Any]) -> tuple[str, str | None]:
+            key.refuse_unexpected(values, key.attributes)
+            return key.build(self.to_keys(values))
+
+        converters = {each: key_converter(self.attributes[each]) for each in key.attributes}
+        return key.compile({each: convert for each, convert in converters.items() if convert is not None}, carefully)
 
     def to_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Attribute values as the keys' encodings expect them.

@@ -19,17 +19,14 @@ from singletable.errors import (
     SingletableError,
     UnexpectedAttributesError,
 )
-from singletable.models.deriving import derived_values, serialize
-from singletable.models.layout import TableLayout
 from singletable.models.meta import TableMeta
-from singletable.models.rows import unknown_of
-from singletable.models.schema import EntitySchema
 from singletable.models.timestamps import utcnow
-from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 if TYPE_CHECKING:
+    from singletable.models.layout import TableLayout
+    from singletable.models.schema import EntitySchema
     from singletable.models.table import Table
+    from singletable.requests.types import Item
 
 __all__ = ["StoredItem"]
 
@@ -146,6 +143,8 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _read_carefully(self, attribute_values: Item) -> None:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
+        from singletable.models.rows import unknown_of
+
         self.attribute_values = {}
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
@@ -193,6 +192,8 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _write_carefully(self, null_check: bool) -> Item:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
+        from singletable.models.deriving import derived_values
+
         schema = self._schema_of()
         values = schema.key_values(self)
         complete = all(values.get(name) is not None for name in schema.primary.attributes)
@@ -213,6 +214,8 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _keep_unknown_inside(self, item: Item) -> None:
         """Leave a map or list that was not changed as it was read, with what its model does not know."""
+        from singletable.requests.values import same_value
+
         if self._raw is None:
             return
         for attribute in self.get_attributes().values():
@@ -241,6 +244,8 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _diagnose(self, error: Exception) -> SingletableError:
         """What PynamoDB could not serialise, in words that say which attribute and why."""
+        from singletable.models.deriving import serialize
+
         schema = self._schema_of()
         for name, attribute in schema.attributes.items():
             value = getattr(self, name)
@@ -297,6 +302,8 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _held(self) -> Item:
         """The declared attributes as they would be stored; nothing that is derived is among them."""
+        from singletable.models.deriving import serialize
+
         schema = self._schema_of()
         held: Item = {}
         for name, attribute in schema.attributes.items():

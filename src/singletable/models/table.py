@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
 from pynamodb.exceptions import PynamoDBException, TableError
-from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import (
     DeclarationError,
@@ -17,21 +16,20 @@ from singletable.errors import (
     SingletableError,
     TableMissing,
 )
-from singletable.models.batch import Batch, get_items, load_all
-from singletable.models.binding import Binding, bind, connection_of
-from singletable.models.collection import Collection
-from singletable.models.conditions import check_filter, read_question
-from singletable.models.description import TableDescription, describe
-from singletable.models.key import BoundKey, Unknown
-from singletable.models.schema import PRIMARY
-from singletable.models.targets import TableSender, collection_target, load, target_of, whole_table
-from singletable.models.transaction import Transaction, read_together
+from singletable.models.key import PRIMARY, BoundKey
 from singletable.models.writing import WritableItem
-from singletable.requests import Get, Query, Scan, TableConnection, UnknownItem, make_query
-from singletable.requests.query import check_options
-from singletable.requests.results import unknown_item
-from singletable.requests.sending import translate_any
-from singletable.requests.types import Item
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition as PynamoCondition
+
+    from singletable.models.batch import Batch
+    from singletable.models.binding import Binding
+    from singletable.models.collection import Collection
+    from singletable.models.description import TableDescription
+    from singletable.models.key import Unknown
+    from singletable.models.transaction import Transaction
+    from singletable.requests import Get, Query, Scan, TableConnection
+    from singletable.requests.types import Item
 
 __all__ = ["Table"]
 
@@ -72,9 +70,7 @@ class Table(WritableItem):
     @classmethod
     def item(cls: type[T], *, consistent: bool = False, **attributes: Any) -> Get[T]:
         """The request for one item by its primary key, as a value; `one()` sends it."""
-        found = cls._primary_key().item(consistent=consistent, **attributes)
-        assert isinstance(found, Get)
-        return found
+        return cast("Get[T]", cls._primary_key().item(consistent=consistent, **attributes))
 
     @classmethod
     def get(cls: type[T], *keys: Any, consistent: bool = False, **attributes: Any) -> T:
@@ -131,6 +127,10 @@ class Table(WritableItem):
             unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
             attributes: The attributes of the partition key.
         """
+        from singletable.models.conditions import read_question
+        from singletable.models.targets import collection_target
+        from singletable.requests.query import make_query
+
         name = index if index is None or isinstance(index, str) else index.Meta.index_name
         target = collection_target(cls._table_class(), entities, name)
         equals, _, loose = read_question(entities[0]._schema_of(), target, (), attributes, None)
@@ -163,6 +163,11 @@ class Table(WritableItem):
         unknown: Unknown = "raise",
     ) -> Scan[T]:
         """Every item of this entity, or of all on the table class; it reads the whole table."""
+        from singletable.models.conditions import check_filter
+        from singletable.models.targets import whole_table
+        from singletable.requests.query import check_options
+        from singletable.requests.scan import Scan
+
         mine = [schema.entity for schema in cls._schemas().values() if issubclass(schema.entity, cls)]
         if not mine:
             raise DeclarationError(f"{cls.__name__} has no entities to scan for.", rule="ST108", entity=cls.__name__)
@@ -187,11 +192,15 @@ class Table(WritableItem):
         Raises:
             BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
         """
+        from singletable.models.batch import get_items
+
         gets = [cls._get_request(each) for each in items]
         return get_items(cls._table_class(), gets, workers, consistent=consistent or None)
 
     @classmethod
     def _get_request(cls, asked: Mapping[str, Any] | Get[Any]) -> Get[Any]:
+        from singletable.requests.get import Get
+
         if isinstance(asked, Get):
             return asked
         if not isinstance(asked, Mapping):
@@ -216,6 +225,10 @@ class Table(WritableItem):
             ItemDoesNotExist: It is another entity of the table.
             UnknownItemError: It is of no type that the table knows.
         """
+        from singletable.models.targets import load, target_of
+        from singletable.requests.results import unknown_item
+        from singletable.requests.types import UnknownItem
+
         entity = load(cls._table_class(), data)
         if isinstance(entity, UnknownItem):
             raise unknown_item(entity)
@@ -230,6 +243,8 @@ class Table(WritableItem):
             ItemDoesNotExist: It is gone, or another entity by now.
             KeyChangeError: The primary key is another than the one it was read under.
         """
+        from singletable.models.targets import target_of
+
         self._stored_key()
         names = self._schema_of().primary.attributes
         fresh = self.get(consistent=consistent_read, **{name: getattr(self, name) for name in names})
@@ -246,6 +261,8 @@ class Table(WritableItem):
         Args:
             workers: How many requests may be under way at once.
         """
+        from singletable.models.batch import Batch
+
         return Batch(cls._table_class(), workers)
 
     @classmethod
@@ -269,6 +286,8 @@ class Table(WritableItem):
         Args:
             token: A client request token of 1 to 36 characters; one is made where none is given.
         """
+        from singletable.models.transaction import Transaction
+
         return Transaction(cls._table_class(), token)
 
     @classmethod
@@ -282,6 +301,8 @@ class Table(WritableItem):
             InvalidTransactionError: There are too many, or one is asked for twice.
             TransactionCancelled: Other writers were in the way every time.
         """
+        from singletable.models.transaction import read_together
+
         return read_together(cls._table_class(), requests)
 
     @classmethod
@@ -292,6 +313,8 @@ class Table(WritableItem):
             entities: The entity classes.
             attributes: The attributes of the partition key.
         """
+        from singletable.models.collection import Collection
+
         return Collection.load(cls._table_class(), entities, attributes)
 
     @classmethod
@@ -303,6 +326,8 @@ class Table(WritableItem):
         Raises:
             BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
         """
+        from singletable.models.batch import load_all
+
         return load_all(cls._table_class(), entities)
 
     # --- the table ----------------------------------------------------------------
@@ -310,6 +335,8 @@ class Table(WritableItem):
     @classmethod
     def describe(cls) -> TableDescription:
         """The table with its indexes, entities, keys and expiries, as one frozen value."""
+        from singletable.models.description import describe
+
         return describe(cls._table_class())
 
     @classmethod
@@ -329,6 +356,8 @@ class Table(WritableItem):
             endpoint_url: A server that speaks DynamoDB; None for AWS, or AWS_ENDPOINT_URL_DYNAMODB.
             settings: Any other field of `singletable.requests.Settings`.
         """
+        from singletable.models.binding import bind
+
         return bind(cls._table_class(), table_name=table_name, region=region, endpoint_url=endpoint_url, **settings)
 
     @classmethod
@@ -364,6 +393,8 @@ class Table(WritableItem):
     @classmethod
     def exists(cls) -> bool:
         """Whether the table is there."""
+        from singletable.models.targets import TableSender
+
         sender = TableSender(cls._table_class())
         try:
             sender.send("DescribeTable", {"TableName": sender.table_name})
@@ -392,8 +423,12 @@ class Table(WritableItem):
     @classmethod
     def _translate(cls, error: PynamoDBException, operation: str) -> SingletableError:
         """What PynamoDB wrapped, as the error that tells a person what to do."""
+        from singletable.requests.sending import translate_any
+
         return translate_any(error, operation, cls._get_connection())
 
     @classmethod
     def _get_connection(cls) -> Any:
+        from singletable.models.binding import connection_of
+
         return connection_of(cls._table_class())

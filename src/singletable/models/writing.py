@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.expressions.update import Action
-
-from singletable.models import plan
-from singletable.models.change import plan_change
-from singletable.models.conditions import check_condition
-from singletable.models.moving import move, mutate
 from singletable.models.stored import StoredItem
-from singletable.models.writes import send_write
-from singletable.requests.expressions import all_of
-from singletable.requests.values import check_item
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition as PynamoCondition
+    from pynamodb.expressions.update import Action
 
 __all__ = ["WritableItem"]
 
@@ -33,6 +27,8 @@ class WritableItem(StoredItem):
             AlreadyExists: An item has the same primary key; nothing was written.
             InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
         """
+        from singletable.models import plan
+
         plan.create(self).send()
 
     def save(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> dict[str, Any]:
@@ -48,6 +44,9 @@ class WritableItem(StoredItem):
             ConditionFailed: The condition does not hold (it is PynamoDB's PutError, too).
             InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
         """
+        from singletable.models import plan
+        from singletable.models.writes import send_write
+
         return send_write(plan.save(self, condition, add_version_condition=add_version_condition))
 
     def delete(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> Any:
@@ -58,6 +57,9 @@ class WritableItem(StoredItem):
             ConcurrentUpdateError: The stored version is another.
             ConditionFailed: The condition does not hold (it is PynamoDB's DeleteError, too).
         """
+        from singletable.models import plan
+        from singletable.models.writes import send_write
+
         return send_write(plan.delete(self, condition, add_version_condition=add_version_condition))
 
     def update(
@@ -87,6 +89,8 @@ class WritableItem(StoredItem):
             ConcurrentUpdateError: The stored version is another, or other writers were faster every time.
             ConditionFailed: The condition does not hold (it is PynamoDB's UpdateError, too).
         """
+        from singletable.models import plan
+
         plan.update(self, actions, condition, add_version_condition=add_version_condition, **values).send()
 
     def mutate(self: T, function: Callable[[T], R]) -> R:
@@ -106,6 +110,8 @@ class WritableItem(StoredItem):
             KeyChangeError: The function changed the primary key.
             ConcurrentUpdateError: Other writers were faster every time.
         """
+        from singletable.models.moving import mutate
+
         return mutate(self, function)
 
     def move(self, **changes: Any) -> None:
@@ -119,6 +125,8 @@ class WritableItem(StoredItem):
             AlreadyExists: Another item has the new key; nothing was written.
             ConcurrentUpdateError: Other writers were faster every time.
         """
+        from singletable.models.moving import move
+
         move(self, changes)
 
     # --- the same, under the hooks of PynamoDB's TransactWrite --------------------
@@ -127,6 +135,9 @@ class WritableItem(StoredItem):
         self, condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
         """What PynamoDB's TransactWrite sends for a put."""
+        from singletable.models.conditions import check_condition
+        from singletable.requests.values import check_item
+
         check_condition(self._schema_of(), condition)
         self._stamp()
         sent = super().get_save_kwargs_from_instance(condition, *args, **kwargs)
@@ -142,6 +153,11 @@ class WritableItem(StoredItem):
 
         Raises: as `update` does.
         """
+        from singletable.models import plan
+        from singletable.models.change import plan_change
+        from singletable.models.conditions import check_condition
+        from singletable.requests.expressions import all_of
+
         check_condition(self._schema_of(), condition)
         change = plan_change(self, actions)
         required = all_of(plan.must_exist(self._schema_of()), *change.conditions(), condition)

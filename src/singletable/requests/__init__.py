@@ -4,15 +4,20 @@
 and a separate step that sends it through PynamoDB's connection.
 """
 
-from singletable.requests.connection import Settings, TableConnection
-from singletable.requests.explanation import Explanation
-from singletable.requests.get import Get
-from singletable.requests.query import Query, make_query
-from singletable.requests.results import Page
-from singletable.requests.scan import Scan
-from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
-from singletable.requests.usage import Usage, measure
-from singletable.requests.write import Put, Update
+from typing import TYPE_CHECKING
+
+from singletable.lazy import exports
+
+if TYPE_CHECKING:
+    from singletable.requests.connection import Settings, TableConnection
+    from singletable.requests.explanation import Explanation
+    from singletable.requests.get import Get
+    from singletable.requests.query import Query, make_query
+    from singletable.requests.results import Page
+    from singletable.requests.scan import Scan
+    from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
+    from singletable.requests.usage import Usage, measure
+    from singletable.requests.write import Put, Update
 
 __all__ = [
     "Explanation",
@@ -33,3 +38,26 @@ __all__ = [
     "make_query",
     "measure",
 ]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "Explanation": "explanation",
+        "Get": "get",
+        "Item": "types",
+        "Page": "results",
+        "Params": "types",
+        "Put": "write",
+        "Query": "query",
+        "Scan": "scan",
+        "Sender": "types",
+        "Settings": "connection",
+        "TableConnection": "connection",
+        "Target": "types",
+        "UnknownItem": "types",
+        "Update": "write",
+        "Usage": "usage",
+        "make_query": "query",
+        "measure": "usage",
+    },
+)

@@ -6,9 +6,10 @@ Sources: Developer Guide, "DynamoDB item sizes and formats" and "DynamoDB read a
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from singletable.requests.types import Item
+if TYPE_CHECKING:
+    from singletable.requests.types import Item
 
 __all__ = ["estimate_units", "item_size", "value_size"]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from singletable.errors import InvalidValueError, ItemTooLarge
 from singletable.requests.capacity import item_size, value_size
-from singletable.requests.types import Item
+
+if TYPE_CHECKING:
+    from singletable.requests.types import Item
 
 __all__ = [
     "DIGITS",
