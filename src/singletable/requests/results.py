@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from singletable.requests.query import Query
     from singletable.requests.scan import Scan
 
-__all__ = ["Page", "Results", "Row", "fetched", "pages", "rows"]
+__all__ = ["Page", "Results", "Row", "fetched", "in_rows", "pages", "rows"]
 
 _FILTERED_FIRST = 100
 _MOST_ASKED = 1000
@@ -69,8 +69,11 @@ def pages(
         if start is not None:
             arguments["ExclusiveStartKey"] = start
         answer = request.target.sender.send(request.operation, arguments)
-        yield answer.get("Items", [])
-        start = answer.get("LastEvaluatedKey")
+        page, start = answer.get("Items", []), answer.get("LastEvaluatedKey")
+        # A page is let go before the next one is read: never are two in memory.
+        del answer
+        yield page
+        del page
         # An empty page with a LastEvaluatedKey is not the end: the filter dropped all of it.
         if not start:
             return
@@ -97,8 +100,14 @@ def rows(query: Query[Any], want: int | None, first: int, last: Mapping[str, Ite
 
 
 def _stream(query: Query[Any], partition: str, group: int, want: int | None, start: Item | None) -> Iterator[Row]:
-    for page in pages(query, query.params_for(partition), want, start):
+    return in_rows(pages(query, query.params_for(partition), want, start), partition, group)
+
+
+def in_rows(found: Iterator[list[Item]], partition: str = "", group: int = 0) -> Iterator[Row]:
+    """The rows of some pages of one partition."""
+    for page in found:
         yield from zip(repeat(partition), repeat(group), page)
+        del page
 
 
 def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, consistent: bool) -> Iterator[Row]:

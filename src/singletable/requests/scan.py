@@ -9,7 +9,7 @@ import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.requests.expressions import Placeholders
-from singletable.requests.results import Results, Row, pages
+from singletable.requests.results import Results, in_rows, pages
 from singletable.requests.types import E, Params, Target
 
 __all__ = ["Scan"]
@@ -55,7 +55,7 @@ class Scan(Generic[E]):
         return {**params, **placeholders.arguments()}
 
     def __iter__(self) -> Iterator[E]:
-        found: Iterator[Row] = (("", 0, item) for page in pages(self, self.params(), self.limit) for item in page)
+        found = in_rows(pages(self, self.params(), self.limit))
         return Results(self.target, found, self.limit, self.unknown)
 
     def all(self) -> list[E]:
