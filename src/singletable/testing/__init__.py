@@ -3,10 +3,9 @@
 Parts that need Hypothesis, pytest or moto are loaded when they are used; the oracle needs none of them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from singletable.testing.oracle import agrees, expected
+from singletable.lazy import exports
 
 if TYPE_CHECKING:
     from singletable.testing.faults import (
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from singletable.testing.instances import entities
     from singletable.testing.invariants import check_fresh, stale_attributes
     from singletable.testing.machine import TableMachine
+    from singletable.testing.oracle import agrees, expected
     from singletable.testing.properties import check_pattern, key_invariants
 
 __all__ = [
@@ -45,21 +45,25 @@ __all__ = [
     "stale_attributes",
 ]
 
-_PLACES = {
-    "TableMachine": "machine",
-    "check_fresh": "invariants",
-    "check_pattern": "properties",
-    "entities": "instances",
-    "key_invariants": "properties",
-    "stale_attributes": "invariants",
-}
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'faults')}"), name)
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "Crash": "faults",
+        "Fault": "faults",
+        "InjectedCrash": "faults",
+        "Injection": "faults",
+        "LostResponse": "faults",
+        "Rival": "faults",
+        "TableMachine": "machine",
+        "Throttling": "faults",
+        "Unprocessed": "faults",
+        "agrees": "oracle",
+        "check_fresh": "invariants",
+        "check_pattern": "properties",
+        "entities": "instances",
+        "expected": "oracle",
+        "inject": "faults",
+        "key_invariants": "properties",
+        "stale_attributes": "invariants",
+    },
+)

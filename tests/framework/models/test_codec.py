@@ -1,0 +1,83 @@
+"""What is generated for an entity: when, what it looks like, and what it does not let in."""
+
+import ast
+import traceback
+
+import pytest
+from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+
+from models import Order, ShopTable
+from singletable import Key, Table
+from singletable.models.codec import source
+
+
+class Address(MapAttribute):
+    street = UnicodeAttribute()
+    number = NumberAttribute(null=True)
+
+
+class PlaceTable(Table):
+    class Meta:
+        table_name = "places"
+
+
+class Place(PlaceTable, discriminator="PLACE"):
+    name = UnicodeAttribute(attr_name='it\'s "a" name\n{x} = 1 #')
+    height = NumberAttribute()
+    address = Address()
+    visits = ListAttribute(of=Address)
+    key = Key(pk="PLACE#it's {{quoted}}\"\\n'''#{name}", sk="P")
+
+
+def test_the_source_is_python_with_a_function_for_each_thing():
+    functions = [node.name for node in ast.parse(source(Order)).body]
+    assert functions == ["build"] * len(Order._schema_of().keys) + ["read", "write"]
+    functions = [node.name for node in ast.parse(source(Place)).body]
+    assert functions == ["build", "read", "read", "write"]  # one of them reads addresses
+
+
+def test_every_attribute_has_its_line():
+    text = source(Order)
+    for name, attribute in Order.get_attributes().items():
+        assert repr(attribute.attr_name) in text
+        assert repr(name) in text
+
+
+def test_names_and_literals_are_data():
+    """Whatever an attribute or a literal is called, it is that, and no code."""
+    place = Place(name="x", height=1, address={"street": "s"}, visits=[Address(street="t", number=2)])
+    item = place.serialize()
+    assert item["PK"] == {"S": "PLACE#it's {quoted}\"\\n'''#x"}
+    assert item['it\'s "a" name\n{x} = 1 #'] == {"S": "x"}
+    again = Place.from_raw_data(item)
+    assert (again.name, again.height, again.address.street, again.visits[0].number) == ("x", 1, "s", 2)
+    assert again.serialize() == item
+
+
+def test_nothing_is_generated_before_a_class_is_used(monkeypatch):
+    made = []
+    monkeypatch.setattr("singletable.keys.generated.generate", lambda *args: made.append(args))
+    monkeypatch.setattr("singletable.keys.compiled.generate", lambda *args: made.append(args))
+    monkeypatch.setattr("singletable.models.codec.generate", lambda *args: made.append(args))
+
+    class Late(PlaceTable, discriminator="LATE"):
+        name = UnicodeAttribute()
+        key = Key(pk="LATE#{name}", sk="P")
+
+    assert made == []
+    PlaceTable._entities.pop("LATE")
+
+
+def test_a_traceback_shows_generated_lines():
+    """As those of attrs do: the source is where tracebacks look for it."""
+    read = Order._schema_of().codec.read
+    with pytest.raises(KeyError) as caught:
+        read(Order(_user_instantiated=False), {"createdAt": {"N": "1"}})
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "<singletable: reading Order>" in shown
+    assert "if (text := value['S'])" in shown
+
+
+def test_a_codec_belongs_to_one_class():
+    schemas = ShopTable._entities.values()
+    assert len({id(schema.codec.read) for schema in schemas}) == len(schemas)
