@@ -24,6 +24,7 @@ __all__ = [
     "DeclarationError",
     "EndpointUnreachable",
     "EngineUnavailable",
+    "InfraError",
     "InvalidBatchError",
     "InvalidConditionError",
     "InvalidKeyValueError",
@@ -325,3 +326,7 @@ class EngineUnavailable(SingletableError):
 
 class ProjectError(SingletableError):
     """The folder is not a singletable project, or its setup.cfg names what is not there."""
+
+
+class InfraError(SingletableError):
+    """A template, a policy or a stack cannot be made as it was asked for."""

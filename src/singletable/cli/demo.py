@@ -32,7 +32,7 @@ from singletable.patterns import AccessPattern, draw_arguments, patterns_of, req
 from singletable.requests import measure
 from singletable.testing.oracle import agrees
 
-__all__ = ["demo_command"]
+__all__ = ["demo_command", "sample_entities"]
 
 
 @click.command("demo")
@@ -66,7 +66,7 @@ def demo_command(
         raise ProjectError(
             "The project has no access patterns.", remedy="Decorate functions with @access_pattern in patterns/."
         )
-    entities = _sample_entities(name, function, data)
+    entities = sample_entities(name, function, data)
     console.print(f"[bold]{table.__name__}[/]: one table on {place.words}.")
     with fresh_table(table, place, keep=keep):
         _load(console, table, name, entities)
@@ -85,7 +85,7 @@ def demo_command(
     sys.exit(0 if right else 1)
 
 
-def _sample_entities(name: str, function: Callable[..., Any], data: Path | None) -> list[Table]:
+def sample_entities(name: str, function: Callable[..., Any], data: Path | None) -> list[Table]:
     parameters = inspect.signature(function).parameters
     wants_data = "data" in parameters
     if data is not None and not wants_data:

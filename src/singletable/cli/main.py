@@ -12,6 +12,8 @@ from pynamodb.exceptions import PynamoDBException
 import singletable
 from singletable.cli.check import check_command
 from singletable.cli.demo import demo_command
+from singletable.cli.deploy import deploy_command
+from singletable.cli.infra import infra_command
 from singletable.cli.init import init_command
 from singletable.cli.makemigrations import makemigrations_command
 from singletable.cli.migrate import migrate_command
@@ -56,6 +58,8 @@ def main() -> None:
 for command in (
     check_command,
     demo_command,
+    deploy_command,
+    infra_command,
     init_command,
     makemigrations_command,
     migrate_command,

@@ -37,6 +37,7 @@ class Project:
         control_table: Where migrations are recorded; None for the table itself.
         samples: Where its samples are, by name, the default first.
         accept: The findings that it lives with, and why.
+        infra: The options of its infrastructure: of all environments under "", of one under its name.
     """
 
     root: Path
@@ -46,6 +47,7 @@ class Project:
     control_table: str | None
     samples: Mapping[str, str]
     accept: Mapping[tuple[str, str], str]
+    infra: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
 
     def load_table(self) -> type[Table]:
         """Import the table class, with all entities and access patterns."""
@@ -187,6 +189,11 @@ def _project(root: Path, config: ConfigParser) -> Project:
         control_table=config.get(f"{_SECTION}:migrations", "control_table", fallback=None),
         samples=dict(config[samples]) if config.has_section(samples) else {},
         accept=_accepted(root, config.get(f"{_SECTION}:check", "accept", fallback="")),
+        infra={
+            name.removeprefix(f"{_SECTION}:infra").removeprefix(":"): dict(config[name])
+            for name in config.sections()
+            if name == f"{_SECTION}:infra" or name.startswith(f"{_SECTION}:infra:")
+        },
     )
 
 

@@ -1,0 +1,137 @@
+"""`singletable deploy`: the stack, then the migrations, then a sample where one is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import attrs
+import click
+from botocore.session import get_session
+from rich.console import Console
+from rich.markup import escape
+
+from singletable.cli.demo import sample_entities
+from singletable.cli.engines import Place, live_table, table_options
+from singletable.cli.infra import settings_of, template_of
+from singletable.cli.migrate import migrate_command
+from singletable.cli.project import Project, find_project
+from singletable.cli.words import counted, make_console
+from singletable.errors import InfraError
+from singletable.infra.stack import ChangeSet, Stack, refuse_loss
+from singletable.models import Table
+
+__all__ = ["deploy_command"]
+
+_COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red"}
+
+
+@click.command("deploy")
+@click.option("--environment", required=True, metavar="NAME", help="dev, staging or prod.")
+@click.option("--stack", "stack_name", metavar="NAME", help="The stack's name.  [the table's]")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the template.")
+@click.option("--sample", metavar="NAME", help="A sample of the project to load in the end.")
+@click.option("--dry-run", is_flag=True, help="Show what the change set would do; nothing is changed.")
+@click.option("--no-migrate", is_flag=True, help="Leave the migrations to another command.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@table_options
+@click.pass_context
+def deploy_command(
+    context: click.Context,
+    place: Place,
+    environment: str,
+    stack_name: str | None,
+    parameters: tuple[str, ...],
+    sample: str | None,
+    dry_run: bool,
+    no_migrate: bool,
+    yes: bool,
+) -> None:
+    """Create or update the stack of an environment, wait for it, apply the migrations, and load a sample.
+
+    A change that would replace the table, and leave its items behind, is refused. Exit code 0 when all of it is done, 1
+    when it was declined, 2 on a fault.
+    """
+    project = find_project()
+    table = project.load_table()
+    settings = settings_of(project, table, environment)
+    if place.table_name not in (None, settings.table_name):
+        raise click.UsageError(f"--table is {place.table_name!r}, and setup.cfg says {settings.table_name!r}.")
+    name, function = project.load_sample(sample) if sample else (None, None)
+    given = _parameters(parameters)
+    text = template_of(table, settings)
+    console = make_console()
+    stack = Stack(_client(place), stack_name or settings.table_name)
+    console.print(f"[bold]{escape(stack.name)}[/] ({environment}): table {escape(settings.table_name)}, {place.words}")
+    changes = stack.plan(text, given)
+    _print_changes(console, changes)
+    try:
+        refuse_loss(changes)
+    except InfraError:
+        stack.discard(changes)
+        raise
+    if dry_run:
+        stack.discard(changes)
+        console.print("Nothing was changed.")
+        return
+    if changes.changes:
+        if not yes and not click.confirm(f"Deploy {counted(len(changes.changes), 'change')}?"):
+            stack.discard(changes)
+            sys.exit(1)
+        stack.execute(changes, lambda line: console.print(f"  [dim]{escape(line)}[/]"))
+        console.print(f"[bold green]The stack {'is made' if changes.new else 'is changed'}.[/]")
+    for output, value in sorted(stack.outputs().items()):
+        console.print(f"  {output}: {escape(value)}")
+    there = attrs.evolve(place, table_name=settings.table_name)
+    if project.migrations and not no_migrate:
+        _migrate(context, there, yes=yes)
+    if name is not None and function is not None:
+        _load(console, project, table, there, name)
+
+
+def _client(place: Place) -> Any:
+    if place.profile:
+        os.environ["AWS_PROFILE"] = place.profile
+    return get_session().create_client("cloudformation", region_name=place.region, endpoint_url=place.endpoint_url)
+
+
+def _parameters(texts: tuple[str, ...]) -> dict[str, str]:
+    given = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE.", param_hint="--parameter")
+        given[name] = value
+    return given
+
+
+def _print_changes(console: Console, changes: ChangeSet) -> None:
+    if not changes.changes:
+        console.print("The stack is as the models and setup.cfg say.")
+    for each in changes.changes:
+        what = f" ({', '.join(each.parts)})" if each.parts else ""
+        replaced = "" if each.replaced == "False" else "  [bold red]replaced[/]"
+        colour = _COLOURS.get(each.action, "white")
+        console.print(f"  [{colour}]{each.action.lower():6}[/] {each.name} [dim]{each.kind}{what}[/]{replaced}")
+
+
+def _migrate(context: click.Context, place: Place, *, yes: bool) -> None:
+    arguments = ["--table", str(place.table_name), *(["--yes"] if yes else [])]
+    for option, value in (("--region", place.region), ("--endpoint-url", place.endpoint_url)):
+        arguments += [option, value] if value else []
+    with migrate_command.make_context("migrate", arguments, parent=context) as inner:
+        migrate_command.invoke(inner)
+
+
+def _load(console: Console, project: Project, table: type[Table], place: Place, name: str) -> None:
+    entities = sample_entities(name, project.load_sample(name)[1], None)
+    with live_table(table, place):
+        if next(iter(table.scan(limit=1, unknown="skip")), None) is not None:
+            raise InfraError(
+                f"The table {place.table_name!r} holds items already; the sample {name!r} is for an empty one.",
+                remedy="Leave --sample out.",
+                value=name,
+            )
+        written = sum(table.load_all(entities))
+    console.print(f"[bold green]Loaded {counted(written, 'item')} of the sample {escape(name)}.[/]")

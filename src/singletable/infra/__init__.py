@@ -1,0 +1,1 @@
+"""Infrastructure: CloudFormation templates and IAM policies from the models (extra `infra`)."""

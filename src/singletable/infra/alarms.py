@@ -1,0 +1,127 @@
+"""Alarms: throttled reads and writes, errors of DynamoDB's own, and a stream that nobody keeps up with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import Equals, If, Not, Parameter, Ref, Template
+from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
+
+from singletable.infra.scaling import logical
+from singletable.infra.settings import Settings
+from singletable.infra.table import TABLE
+from singletable.models.description import TableDescription
+
+__all__ = ["add_alarms"]
+
+MINUTE = 60
+ITERATOR_AGE = 60_000
+"""Milliseconds that a stream's reader may be behind."""
+
+_SYSTEM_ERRORS = ("GetItem", "Query", "Scan", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+
+
+def add_alarms(template: Template, description: TableDescription, settings: Settings) -> None:
+    """The alarms; they tell an SNS topic where one is given as a parameter."""
+    topic = template.add_parameter(
+        Parameter("AlarmTopicArn", Type="String", Default="", Description="SNS topic that alarms tell; empty for none")
+    )
+    told = template.add_condition("AlarmsAreTold", Not(Equals(Ref(topic), "")))
+    actions = If(told, [Ref(topic)], Ref("AWS::NoValue"))
+    common: dict[str, Any] = {
+        "AlarmActions": actions,
+        "OKActions": actions,
+        "EvaluationPeriods": 5,
+        "DatapointsToAlarm": 3,
+        "TreatMissingData": "notBreaching",
+    }
+    places: list[tuple[str, str | None]] = [("Table", None)]
+    # An index throttles by itself, and a throttled write of an index throttles the table's.
+    places += [(logical(index.name), index.name) for index in description.indexes if not index.local]
+    for name, index in places:
+        for verb in ("Read", "Write"):
+            template.add_resource(
+                Alarm(
+                    f"{name}{verb}Throttling",
+                    AlarmName=f"{settings.table_name}-{name}-{verb}-throttling".lower(),
+                    AlarmDescription=f"{verb}s of {index or 'the table'} are throttled",
+                    Namespace="AWS/DynamoDB",
+                    MetricName=f"{verb}ThrottleEvents",
+                    Dimensions=_dimensions(index),
+                    Statistic="Sum",
+                    Period=MINUTE,
+                    Threshold=0,
+                    ComparisonOperator="GreaterThanThreshold",
+                    **common,
+                )
+            )
+    template.add_resource(
+        Alarm(
+            "SystemErrors",
+            AlarmName=f"{settings.table_name}-system-errors",
+            AlarmDescription="DynamoDB answers with errors of its own (HTTP 500)",
+            # DynamoDB counts them by operation; there is no count for the table.
+            Metrics=[
+                MetricDataQuery(
+                    Id="errors",
+                    Expression="SUM(METRICS())",
+                    Label="System errors",
+                    ReturnData=True,
+                ),
+                *(
+                    MetricDataQuery(
+                        Id=f"m{number}",
+                        MetricStat=MetricStat(
+                            Metric=Metric(
+                                Namespace="AWS/DynamoDB",
+                                MetricName="SystemErrors",
+                                Dimensions=[
+                                    MetricDimension(Name="TableName", Value=Ref(TABLE)),
+                                    MetricDimension(Name="Operation", Value=operation),
+                                ],
+                            ),
+                            Period=MINUTE,
+                            Stat="Sum",
+                        ),
+                        ReturnData=False,
+                    )
+                    for number, operation in enumerate(_SYSTEM_ERRORS)
+                ),
+            ],
+            Threshold=0,
+            ComparisonOperator="GreaterThanThreshold",
+            **common,
+        )
+    )
+    function = template.add_parameter(
+        Parameter(
+            "StreamFunctionName",
+            Type="String",
+            Default="",
+            Description="Lambda function that reads the stream, whose delay is watched; empty for none",
+        )
+    )
+    template.add_condition("StreamIsRead", Not(Equals(Ref(function), "")))
+    template.add_resource(
+        Alarm(
+            "StreamIteratorAge",
+            Condition="StreamIsRead",
+            AlarmName=f"{settings.table_name}-stream-iterator-age",
+            AlarmDescription=f"The stream's reader is more than {ITERATOR_AGE // 1000} seconds behind",
+            Namespace="AWS/Lambda",
+            MetricName="IteratorAge",
+            Dimensions=[MetricDimension(Name="FunctionName", Value=Ref(function))],
+            Statistic="Maximum",
+            Period=MINUTE,
+            Threshold=ITERATOR_AGE,
+            ComparisonOperator="GreaterThanThreshold",
+            **common,
+        )
+    )
+
+
+def _dimensions(index: str | None) -> list[MetricDimension]:
+    dimensions = [MetricDimension(Name="TableName", Value=Ref(TABLE))]
+    if index is not None:
+        dimensions.append(MetricDimension(Name="GlobalSecondaryIndexName", Value=index))
+    return dimensions

@@ -1,0 +1,128 @@
+"""The cache: a DAX cluster with its subnets, its security group and its role, behind a condition."""
+
+from __future__ import annotations
+
+from troposphere import Equals, GetAtt, Not, Output, Parameter, Ref, Sub, Template, dax, ec2, iam
+
+from singletable.infra.settings import Settings
+from singletable.infra.table import KEY, TABLE, tags_of
+
+__all__ = ["DAX_PORT", "add_cache"]
+
+DAX_PORT = 9111
+"""The port of clusters with encryption in transit (Developer Guide, "DAX encryption in transit")."""
+
+
+def add_cache(template: Template, settings: Settings) -> None:
+    """The cluster, made only where the parameters name its network."""
+    network = template.add_parameter(
+        Parameter("DaxVpcId", Type="String", Default="", Description="The VPC of the cluster; empty for no cluster")
+    )
+    subnets = template.add_parameter(
+        Parameter(
+            "DaxSubnetIds", Type="CommaDelimitedList", Default="", Description="Subnets of the cluster, one a zone"
+        )
+    )
+    clients = template.add_parameter(
+        Parameter(
+            "DaxClientCidr", Type="String", Default="10.0.0.0/8", Description="Addresses that may reach the cluster"
+        )
+    )
+    condition = template.add_condition("DaxIsMade", Not(Equals(Ref(network), "")))
+    role = template.add_resource(
+        iam.Role(
+            "DaxRole",
+            Condition=condition,
+            AssumeRolePolicyDocument={
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "dax.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            },
+            Policies=[
+                iam.Policy(
+                    PolicyName="table",
+                    PolicyDocument={"Version": "2012-10-17", "Statement": _statements(settings)},
+                )
+            ],
+            Tags=tags_of(settings),
+        )
+    )
+    group = template.add_resource(
+        ec2.SecurityGroup(
+            "DaxSecurityGroup",
+            Condition=condition,
+            GroupDescription=f"Clients of the cache of {settings.table_name}",
+            VpcId=Ref(network),
+            SecurityGroupIngress=[
+                ec2.SecurityGroupRule(
+                    IpProtocol="tcp",
+                    FromPort=DAX_PORT,
+                    ToPort=DAX_PORT,
+                    CidrIp=Ref(clients),
+                    Description="DAX with encryption in transit",
+                )
+            ],
+            Tags=tags_of(settings),
+        )
+    )
+    subnet_group = template.add_resource(
+        dax.SubnetGroup(
+            "DaxSubnetGroup",
+            Condition=condition,
+            Description=f"Subnets of the cache of {settings.table_name}",
+            SubnetIds=Ref(subnets),
+        )
+    )
+    cluster = template.add_resource(
+        dax.Cluster(
+            "DaxCluster",
+            Condition=condition,
+            Description=f"Cache of {settings.table_name}",
+            NodeType=settings.dax_node_type,
+            ReplicationFactor=settings.dax_nodes,
+            IAMRoleARN=GetAtt(role, "Arn"),
+            SubnetGroupName=Ref(subnet_group),
+            SecurityGroupIds=[GetAtt(group, "GroupId")],
+            SSESpecification=dax.SSESpecification(SSEEnabled=True),
+            ClusterEndpointEncryptionType="TLS",
+            Tags={"Environment": settings.environment, "ManagedBy": "singletable", **settings.tags},
+        )
+    )
+    template.add_output(
+        Output(
+            "DaxEndpoint",
+            Condition=condition,
+            Description="The cluster's endpoint, for Meta.dax_endpoints",
+            Value=GetAtt(cluster, "ClusterDiscoveryEndpointURL"),
+        )
+    )
+
+
+def _statements(settings: Settings) -> list[dict[str, object]]:
+    statements: list[dict[str, object]] = [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:DescribeTable",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
+            "Resource": [GetAtt(TABLE, "Arn"), Sub(f"${{{TABLE}.Arn}}/index/*")],
+        }
+    ]
+    if settings.customer_key:
+        statements.append(
+            {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": GetAtt(KEY, "Arn")}
+        )
+    return statements

@@ -1,0 +1,98 @@
+"""Drift: how a deployed table differs from the one that the models describe, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from singletable.models.description import TableDescription
+from singletable.models.layout import IndexLayout
+
+__all__ = ["differences"]
+
+
+def differences(
+    description: TableDescription, table: Mapping[str, Any], ttl: Mapping[str, Any] | None = None
+) -> list[str]:
+    """How a table differs from its models; an empty list where it does not.
+
+    Args:
+        description: The models.
+        table: What DescribeTable says of it.
+        ttl: What DescribeTimeToLive says; None where the server does not know time to live.
+    """
+    return [*_keys(description, table), *_indexes(description, table), *_ttl(description, ttl), *_stream(description, table)]
+
+
+def _keys(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:
+    mine = _words_of((description.partition_name, description.sort_name))
+    theirs = _key_of(table)
+    if theirs != mine:
+        yield f"The table is keyed by {theirs}; the models say {mine}. No update changes that: migrate to a new table."
+    for each in table.get("AttributeDefinitions", ()):
+        if each["AttributeType"] != "S":
+            yield f"The key attribute {each['AttributeName']} is of type {each['AttributeType']}; derived keys are text (S)."
+
+
+def _indexes(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:
+    deployed = {
+        each["IndexName"]: (each, local)
+        for place, local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True))
+        for each in table.get(place) or ()
+    }
+    for index in description.indexes:
+        if index.name not in deployed:
+            yield f"The index {index.name} is missing."
+            continue
+        yield from _index(index, *deployed[index.name])
+    known = {index.name for index in description.indexes}
+    yield from (f"The index {name} is deployed, and no model has it." for name in deployed if name not in known)
+
+
+def _index(index: IndexLayout, deployed: Mapping[str, Any], local: bool) -> Iterator[str]:
+    if index.local != local:
+        yield f"The index {index.name} is {'local' if local else 'global'}; the models say otherwise."
+    mine, theirs = _words_of((index.partition_name, index.sort_name)), _key_of(deployed)
+    if mine != theirs:
+        yield f"The index {index.name} is keyed by {theirs}; the models say {mine}."
+    projection = deployed.get("Projection", {})
+    said = (index.projection, frozenset(index.included))
+    found = (projection.get("ProjectionType"), frozenset(projection.get("NonKeyAttributes") or ()))
+    if said != found:
+        yield f"The index {index.name} holds {_projection(*found)}; the models say {_projection(*said)}."
+    status = deployed.get("IndexStatus", "ACTIVE")
+    if status != "ACTIVE":
+        yield f"The index {index.name} is {status}."
+
+
+def _ttl(description: TableDescription, ttl: Mapping[str, Any] | None) -> Iterator[str]:
+    if ttl is None:
+        return
+    on = ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    found = ttl.get("AttributeName") if on else None
+    if found != description.ttl:
+        yield f"Time to live is {_or_off(found)}; the models say {_or_off(description.ttl)}."
+
+
+def _stream(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:
+    specification = table.get("StreamSpecification") or {}
+    found = specification.get("StreamViewType") if specification.get("StreamEnabled") else None
+    # A stream that the models do not mention is infrastructure's own.
+    if description.stream is not None and found != description.stream:
+        yield f"The stream is {found or 'off'}; the models say {description.stream}."
+
+
+def _key_of(described: Mapping[str, Any]) -> str:
+    return _words_of(each["AttributeName"] for each in described["KeySchema"])
+
+
+def _words_of(names: Any) -> str:
+    return " and ".join(filter(None, names))
+
+
+def _projection(kind: str | None, included: frozenset[str]) -> str:
+    return f"{kind} ({', '.join(sorted(included))})" if included else str(kind)
+
+
+def _or_off(name: str | None) -> str:
+    return f"on {name}" if name else "off"

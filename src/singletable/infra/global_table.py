@@ -1,0 +1,127 @@
+"""A table with replicas in other regions: one resource of its own kind, which scales its capacity by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from troposphere import GetAtt, Parameter, Ref, Template, dynamodb
+
+from singletable.infra.settings import Settings
+from singletable.infra.table import (
+    KEY,
+    TABLE,
+    definitions_of,
+    key_schema,
+    local_indexes_of,
+    projection_of,
+    tags_of,
+)
+from singletable.models.description import TableDescription
+
+__all__ = ["add_global_table"]
+
+
+def add_global_table(template: Template, description: TableDescription, settings: Settings) -> dynamodb.GlobalTable:
+    """The table in this region and in those of its replicas."""
+    options: dict[str, Any] = {}
+    if settings.provisioned:
+        options["WriteProvisionedThroughputSettings"] = _writes(settings, settings.write_units)
+    if description.ttl is not None:
+        options["TimeToLiveSpecification"] = dynamodb.TimeToLiveSpecification(
+            AttributeName=description.ttl, Enabled=True
+        )
+    if settings.customer_key:
+        options["SSESpecification"] = dynamodb.GlobalTableSSESpecification(SSEEnabled=True, SSEType="KMS")
+    global_indexes = [
+        dynamodb.GlobalTableGlobalSecondaryIndex(
+            IndexName=index.name,
+            KeySchema=key_schema(index.partition_name, index.sort_name),
+            Projection=projection_of(index),
+            **(
+                {"WriteProvisionedThroughputSettings": _writes(settings, settings.units_of(index.name)[1])}
+                if settings.provisioned
+                else {}
+            ),
+        )
+        for index in description.indexes
+        if not index.local
+    ]
+    if global_indexes:
+        options["GlobalSecondaryIndexes"] = global_indexes
+    local_indexes = local_indexes_of(description)
+    if local_indexes:
+        options["LocalSecondaryIndexes"] = local_indexes
+    replicas = [_replica(description, settings, Ref("AWS::Region"), GetAtt(KEY, "Arn"))]
+    for region in settings.replicas:
+        key = Ref(_key_parameter(template, region)) if settings.customer_key else None
+        replicas.append(_replica(description, settings, region, key))
+    return template.add_resource(
+        dynamodb.GlobalTable(
+            TABLE,
+            TableName=settings.table_name,
+            BillingMode="PROVISIONED" if settings.provisioned else "PAY_PER_REQUEST",
+            AttributeDefinitions=definitions_of(description),
+            KeySchema=key_schema(description.partition_name, description.sort_name),
+            # Replication reads this stream, and needs both images.
+            StreamSpecification=dynamodb.StreamSpecification(StreamViewType="NEW_AND_OLD_IMAGES"),
+            Replicas=replicas,
+            DeletionPolicy="Retain" if settings.environment == "prod" else "Delete",
+            UpdateReplacePolicy="Retain",
+            **options,
+        )
+    )
+
+
+def _key_parameter(template: Template, region: str) -> Parameter:
+    """The key of a replica's region: a stack makes keys in its own region only."""
+    name = "KeyArnOf" + "".join(part.capitalize() for part in region.split("-"))
+    return template.add_parameter(
+        Parameter(name, Type="String", Description=f"ARN of the KMS key that encrypts the replica in {region}")
+    )
+
+
+def _replica(description: TableDescription, settings: Settings, region: Any, key: Any) -> dynamodb.ReplicaSpecification:
+    options: dict[str, Any] = {}
+    if settings.customer_key:
+        options["SSESpecification"] = dynamodb.ReplicaSSESpecification(KMSMasterKeyId=key)
+    if settings.provisioned:
+        options["ReadProvisionedThroughputSettings"] = _reads(settings, settings.read_units)
+        indexes = [
+            dynamodb.ReplicaGlobalSecondaryIndexSpecification(
+                IndexName=index.name,
+                ReadProvisionedThroughputSettings=_reads(settings, settings.units_of(index.name)[0]),
+            )
+            for index in description.indexes
+            if not index.local
+        ]
+        if indexes:
+            options["GlobalSecondaryIndexes"] = indexes
+    return dynamodb.ReplicaSpecification(
+        Region=region,
+        TableClass=settings.aws_table_class,
+        PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(
+            PointInTimeRecoveryEnabled=settings.point_in_time_recovery
+        ),
+        DeletionProtectionEnabled=settings.deletion_protection,
+        Tags=tags_of(settings),
+        **options,
+    )
+
+
+def _reads(settings: Settings, units: int) -> dynamodb.ReadProvisionedThroughputSettings:
+    return dynamodb.ReadProvisionedThroughputSettings(ReadCapacityAutoScalingSettings=_scaling(settings, units))
+
+
+def _writes(settings: Settings, units: int) -> dynamodb.WriteProvisionedThroughputSettings:
+    return dynamodb.WriteProvisionedThroughputSettings(WriteCapacityAutoScalingSettings=_scaling(settings, units))
+
+
+def _scaling(settings: Settings, units: int) -> dynamodb.CapacityAutoScalingSettings:
+    return dynamodb.CapacityAutoScalingSettings(
+        MinCapacity=settings.least_units,
+        MaxCapacity=settings.most_units,
+        SeedCapacity=units,
+        TargetTrackingScalingPolicyConfiguration=dynamodb.TargetTrackingScalingPolicyConfiguration(
+            TargetValue=settings.target_percent
+        ),
+    )

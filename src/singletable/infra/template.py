@@ -1,0 +1,72 @@
+"""The template: everything that a table needs in AWS, from its models and the settings of an environment."""
+
+from __future__ import annotations
+
+from troposphere import Export, GetAtt, Output, Ref, Sub, Template
+
+from singletable.errors import InfraError
+from singletable.infra.alarms import add_alarms
+from singletable.infra.cache import add_cache
+from singletable.infra.global_table import add_global_table
+from singletable.infra.scaling import add_scaling
+from singletable.infra.settings import Settings
+from singletable.infra.table import KEY, TABLE, add_key, add_table
+from singletable.models.description import TableDescription
+
+__all__ = ["cloudformation", "make_template"]
+
+
+def cloudformation(description: TableDescription, settings: Settings) -> str:
+    """The CloudFormation template, as YAML; the same text for the same models and settings."""
+    return str(make_template(description, settings).to_yaml(clean_up=False, long_form=False))
+
+
+def make_template(description: TableDescription, settings: Settings) -> Template:
+    """The template as troposphere's value.
+
+    Raises:
+        InfraError: The settings do not fit the models.
+    """
+    _check(description, settings)
+    template = Template()
+    template.set_description(f"{description.name}, {settings.environment}: written by singletable from its models")
+    if settings.customer_key:
+        add_key(template, settings)
+    if settings.replicas:
+        # It scales its capacity by itself.
+        add_global_table(template, description, settings)
+    else:
+        add_table(template, description, settings)
+        if settings.provisioned:
+            add_scaling(template, description, settings)
+    if settings.alarms:
+        add_alarms(template, description, settings)
+    if settings.dax:
+        add_cache(template, settings)
+    for name, what, value in (
+        ("TableName", "The table's name", Ref(TABLE)),
+        ("TableArn", "The table's ARN", GetAtt(TABLE, "Arn")),
+        ("StreamArn", "The ARN of its stream", GetAtt(TABLE, "StreamArn")),
+        *((("KeyArn", "The ARN of its key", GetAtt(KEY, "Arn")),) if settings.customer_key else ()),
+    ):
+        template.add_output(
+            Output(name, Description=what, Value=value, Export=Export(Sub(f"${{AWS::StackName}}-{name}")))
+        )
+    return template
+
+
+def _check(description: TableDescription, settings: Settings) -> None:
+    known = {index.name for index in description.indexes if not index.local}
+    for name in settings.index_units:
+        if name not in known:
+            raise InfraError(
+                f"index_units names {name!r}, which is no global index of {description.name}.",
+                remedy=f"It has: {', '.join(sorted(known)) or 'none'}.",
+                value=name,
+            )
+    if description.stream is not None and description.stream != settings.stream:
+        raise InfraError(
+            f"Meta.stream_view_type of {description.name} is {description.stream}, and stream = {settings.stream}.",
+            remedy="Say it in one place only.",
+            value=settings.stream,
+        )
