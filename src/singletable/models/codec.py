@@ -19,7 +19,7 @@ from pynamodb.models import Model
 
 from singletable.keys.generated import Names, generate, source_of
 from singletable.models.attributes import key_converter
-from singletable.models.inline import getter, reading, set_default, sets_plainly, writer
+from singletable.models.inline import defaulting, getter, reading, sets_plainly, writer
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
         expiring = entity._expiry_name()
         return deepcopy({name: value for name, value in item.items() if name not in known and name != expiring})
 
-    names = Names(entity=entity, extras=extras, set_default=set_default)
+    names = Names(entity=entity, extras=extras)
     partition, sort = layout.primary
     counted = f"len(values) - 1 + ({layout.type_name!r} in item)" + (f" + ({expiry!r} in item)" if expiry else "")
     # What sets itself may put anything among the values, or nothing.
@@ -117,9 +117,11 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
         f"    self.attribute_values = values = {{{entity._discriminator!r}: entity}}",
         "    get = item.get",
         *(f"    {line}" for line in reading(attributes, names)),
+        # As many values as the item has: it holds nothing that the model does not know. Defaults come behind.
         f"    self.extra_attributes = {{}} if {counted} == len(item) else extras(item)"
         if countable
         else "    self.extra_attributes = extras(item)",
+        *(f"    {line}" for line in defaulting(attributes, names)),
         f"    self._stored = {{{partition!r}: item[{partition!r}]['S'], {sort!r}: item[{sort!r}]['S']}}",
         "    self._raw = item",
     ]

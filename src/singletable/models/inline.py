@@ -42,7 +42,7 @@ from singletable.models.attributes import (
     UUIDAttribute,
 )
 
-__all__ = ["Written", "getter", "reader", "reading", "sets_plainly", "writer"]
+__all__ = ["Written", "defaulting", "getter", "reader", "reading", "sets_plainly", "writer"]
 
 # --- reading ---------------------------------------------------------------------------
 
@@ -90,9 +90,15 @@ def reading(attributes: dict[str, Attribute[Any]], names: Names) -> Iterator[str
             " and 'NULL' not in value:" if attribute.null else ":"
         )
         yield f"    {line}"
+
+
+def defaulting(attributes: dict[str, Attribute[Any]], names: Names) -> Iterator[str]:
+    """Statements that set the attributes that an item lacks and that have a default."""
+    for name, attribute in attributes.items():
         if attribute.default is not None:
-            yield "else:"
-            yield f"    set_default(self, {name!r}, {names.bind('default', attribute.default)})"
+            set_it = names.bind("set_default", set_default)
+            yield f"if {name!r} not in values:"
+            yield f"    {set_it}(self, {name!r}, {names.bind(f'default_{name}', attribute.default)})"
 
 
 def set_default(instance: Any, name: str, default: Any) -> None:
@@ -108,10 +114,11 @@ def sets_plainly(attribute: Attribute[Any]) -> bool:
     return setter is Attribute.__set__ or (setter, _method(attribute, "deserialize")) in _SETTERS
 
 
-# What these do beyond that is done to what users set: text for a member, a float for a version.
+# What these do beyond that is done to what users set: text for a member, a dict for a map, a float for a version.
 _SETTERS = {
     (DerivedAttribute.__set__, Attribute.deserialize),
     (EnumAttribute.__set__, EnumAttribute.deserialize),
+    (MapAttribute.__set__, MapAttribute.deserialize),
     (VersionAttribute.__set__, VersionAttribute.deserialize),
 }
 
@@ -140,24 +147,30 @@ def _number(attribute: Attribute[Any], content: str, names: Names) -> str:
     return f"int(text) if '.' not in (text := {content}) else {fraction}(text, {_own(attribute, names)})"
 
 
+_FLOAT = sys.float_info.dig + 1
+"""Characters of a number with a point that every float can tell apart, whatever its digits are."""
+
+
 def read_fraction(text: str, otherwise: Callable[[str], Any]) -> Any:
     """A number with a point that a float holds exactly; any other is left to the attribute."""
     number = float(text)
-    return number if repr(number) == text and not number.is_integer() else otherwise(text)
+    exact = (len(text) <= _FLOAT and text.replace(".", "").isdecimal()) or repr(number) == text
+    return number if exact and not number.is_integer() else otherwise(text)
+
+
+_SHORT = len(str(2**63))
 
 
 def read_json_number(text: str) -> Any:
     """A number as PynamoDB's own class reads it."""
-    if text.isdigit() and text.isascii() and text[0] != "0":
-        return int(text)
-    # Both read the same float; a whole number beyond 64 bits is one to orjson, too.
-    return orjson.loads(text) if "." in text else json.loads(text)
+    # Whole numbers beyond 64 bits are floats to orjson; what is shorter both read alike.
+    return orjson.loads(text) if len(text) < _SHORT else json.loads(text)
 
 
 def read_untyped(value: dict[str, Any]) -> Any:
     """A value within an untyped map or list, as PynamoDB reads it."""
     ((kind, content),) = value.items()
-    return _UNTYPED[kind](content)
+    return content if kind == "S" else _UNTYPED[kind](content)
 
 
 _UNTYPED: dict[str, Callable[[Any], Any]] = {
@@ -214,7 +227,7 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
     for known in names.objects.values():
         if getattr(known, "__reads__", None) is kind:
             return known  # type: ignore[no-any-return]
-    inner = Names(new=kind.__new__, kind=kind, set_default=set_default)
+    inner = Names(new=kind.__new__, kind=kind)
     lines = [
         "def read(item):",
         "    self = new(kind)",
@@ -223,6 +236,7 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
         "    inside['attribute_values'] = values = {}",
         "    get = item.get",
         *(f"    {line}" for line in reading(kind.get_attributes(), inner)),
+        *(f"    {line}" for line in defaulting(kind.get_attributes(), inner)),
         "    return self",
     ]
     made = generate("read", f"reading {kind.__name__}", lines, inner.objects)

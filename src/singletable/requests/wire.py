@@ -9,6 +9,7 @@ is no JSON) is left as it is. The handler belongs to one client; all others of t
 
 from __future__ import annotations
 
+import gc
 import re
 from base64 import b64decode
 from typing import Any
@@ -34,6 +35,9 @@ OPERATIONS = (
 _PERHAPS_BINARY = re.compile(rb'BS?"').search
 _BINARY = re.compile(rb'"BS?"\s*:').search
 _ESCAPED_B_OR_S = re.compile(rb"\\u00(?:42|53)").search
+_LARGE = 16 * 1024
+"""Bytes of a body that has some hundred values."""
+
 _FAILED_CONDITIONS = ("ConditionalCheckFailedException", "TransactionCanceledException")
 
 
@@ -51,7 +55,7 @@ def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, An
     if failed and b'"Item"' not in body:
         return
     try:
-        parsed = orjson.loads(body)
+        parsed = _loads(body)
         if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
             _decode_binary(parsed)
         taken, left = _items_of_failure(parsed) if failed else (_without_null(parsed), b"")
@@ -61,6 +65,21 @@ def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, An
     if taken:
         customized_response_dict.update(taken)
         response_dict["body"] = left
+
+
+def _loads(body: bytes) -> Any:
+    """The body, parsed while the garbage collector waits.
+
+    Before Python 3.12 it would look through the new values every few hundred of them, for cycles that JSON cannot have.
+    No other thread runs meanwhile: orjson does not let go of the interpreter.
+    """
+    if len(body) < _LARGE or not gc.isenabled():
+        return orjson.loads(body)
+    gc.disable()
+    try:
+        return orjson.loads(body)
+    finally:
+        gc.enable()
 
 
 def _items_of_failure(error: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
