@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
     VersionAttribute,
 )
+from pynamodb.constants import NULL
 
 from singletable.keys.generated import Names, generate
 from singletable.models.attributes import (
@@ -42,7 +43,7 @@ from singletable.models.attributes import (
     UUIDAttribute,
 )
 
-__all__ = ["Written", "defaulting", "getter", "reader", "reading", "sets_plainly", "writer"]
+__all__ = ["Written", "getter", "reader", "reading", "set_default", "writer"]
 
 # --- reading ---------------------------------------------------------------------------
 
@@ -58,9 +59,13 @@ def reader(attribute: Attribute[Any], content: str, names: Names) -> str:
         content: The source of what is stored, without its type: `value['S']`.
         names: What the code may use.
     """
+    return _inline(attribute, content, names) or f"{_own(attribute, names)}({content})"
+
+
+def _inline(attribute: Attribute[Any], content: str, names: Names) -> str:
+    """The same; empty where only the attribute knows."""
     known = _READ.get(_method(attribute, "deserialize"))
-    found = known(attribute, content, names) if known else None
-    return found or f"{_own(attribute, names)}({content})"
+    return known(attribute, content, names) if known else ""
 
 
 def _own(attribute: Attribute[Any], names: Names) -> str:
@@ -77,38 +82,43 @@ def _has_own_value(attribute: Attribute[Any]) -> bool:
     return _method(attribute, "get_value") is not Attribute.get_value
 
 
-def reading(attributes: dict[str, Attribute[Any]], names: Names) -> Iterator[str]:
-    """Statements that read attributes, by Python name, out of `get` into `values`, the values of `self`."""
-    for name, attribute in attributes.items():
-        content = f"value[{attribute.attr_type!r}]"
-        if _has_own_value(attribute):
-            content = f"{names.bind('get_value', attribute.get_value)}(value)"
-        read = reader(attribute, content, names)
-        line = f"values[{name!r}] = {read}" if sets_plainly(attribute) else f"setattr(self, {name!r}, {read})"
-        # A null is as good as nothing. Where an attribute must be there it is unusual, and read the long way.
-        yield f"if (value := get({attribute.attr_name!r})) is not None" + (
-            " and 'NULL' not in value:" if attribute.null else ":"
-        )
-        yield f"    {line}"
+def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Container[str] = ()) -> Iterator[str]:
+    """Statements that read attributes out of `get` into `values`, the values of `self`.
 
-
-def defaulting(attributes: dict[str, Attribute[Any]], names: Names) -> Iterator[str]:
-    """Statements that set the attributes that an item lacks and that have a default."""
+    Args:
+        attributes: The attributes, by Python name.
+        names: What the code may use.
+        derived: The names of those that are never set.
+    """
+    # All defaults come first, as with PynamoDB: that is the order in which a map gives its names.
     for name, attribute in attributes.items():
         if attribute.default is not None:
-            set_it = names.bind("set_default", set_default)
-            yield f"if {name!r} not in values:"
-            yield f"    {set_it}(self, {name!r}, {names.bind(f'default_{name}', attribute.default)})"
+            default = names.bind("default", attribute.default)
+            plainly = type(attribute).__set__ is Attribute.__set__ and not callable(attribute.default)
+            yield f"values[{name!r}] = {default}" if plainly else f"set_default(self, {name!r}, {default})"
+    for name, attribute in attributes.items():
+        value, content = f"(value := get({attribute.attr_name!r}))", f"value[{attribute.attr_type!r}]"
+        if _has_own_value(attribute):
+            content = f"{names.bind('get_value', attribute.get_value)}(value)"
+            condition = f"{value} and 'NULL' not in value"
+        else:
+            # A null is as good as nothing. Where something must be there it is unusual, and read the long way.
+            nullable = attribute.null or attribute.attr_type == NULL
+            condition = f"{value} is not None" + (" and 'NULL' not in value" if nullable else "")
+        read = reader(attribute, content, names)
+        plainly = name in derived or _sets_plainly(attribute)
+        yield f"if {condition}:"
+        yield f"    values[{name!r}] = {read}" if plainly else f"    setattr(self, {name!r}, {read})"
 
 
 def set_default(instance: Any, name: str, default: Any) -> None:
-    """Set an attribute that an item lacks."""
+    """Set an attribute to what it is unless an item says otherwise."""
     value = default() if callable(default) else default
     if value is not None:
         setattr(instance, name, value)
 
 
-def sets_plainly(attribute: Attribute[Any]) -> bool:
+def _sets_plainly(attribute: Attribute[Any]) -> bool:
     """Whether setting what was read comes to putting it among the instance's values."""
     setter = type(attribute).__set__
     return setter is Attribute.__set__ or (setter, _method(attribute, "deserialize")) in _SETTERS
@@ -186,14 +196,14 @@ _UNTYPED: dict[str, Callable[[Any], Any]] = {
     "M": lambda content: {name: read_untyped(each) for name, each in content.items()},
 }
 
-_OF_MAPS = frozenset(MapAttribute.attribute_args)
+_OF_MAPS = frozenset((*MapAttribute.attribute_args, "self", "_user_instantiated"))
 
 
 def read_untyped_map(content: dict[str, Any]) -> MapAttribute[Any, Any]:
     """An untyped map as an instance holds it: a container of values."""
     values = {name: read_untyped(each) for name, each in content.items()}
     if not _OF_MAPS.isdisjoint(values):
-        # PynamoDB takes some names for the options of an attribute, and then again for names.
+        # PynamoDB takes some names for arguments of its own; those of attributes' options it takes for names as well.
         return MapAttribute(**values)  # type: ignore[no-untyped-call]  # PynamoDB's
     return _new_map(MapAttribute, values)
 
@@ -209,7 +219,8 @@ def _map(attribute: MapAttribute[Any, Any], content: str, names: Names) -> str:
     kind = type(attribute)
     if kind is MapAttribute:
         return f"{names.bind('untyped_map', read_untyped_map)}({content})"
-    if not _is_plain_map(kind):
+    # A map within one of its own class has no end as source.
+    if not _is_plain_map(kind) or kind in names.objects.get("within", ()):
         return ""
     return f"{names.bind('read_' + kind.__name__, _map_reader(kind, names))}({content})"
 
@@ -227,7 +238,8 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
     for known in names.objects.values():
         if getattr(known, "__reads__", None) is kind:
             return known  # type: ignore[no-any-return]
-    inner = Names(new=kind.__new__, kind=kind)
+    within = (*names.objects.get("within", ()), kind)
+    inner = Names(new=kind.__new__, kind=kind, set_default=set_default, within=within)
     lines = [
         "def read(item):",
         "    self = new(kind)",
@@ -236,7 +248,6 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
         "    inside['attribute_values'] = values = {}",
         "    get = item.get",
         *(f"    {line}" for line in reading(kind.get_attributes(), inner)),
-        *(f"    {line}" for line in defaulting(kind.get_attributes(), inner)),
         "    return self",
     ]
     made = generate("read", f"reading {kind.__name__}", lines, inner.objects)
@@ -251,14 +262,15 @@ def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
         return f"[{names.bind('untyped', read_untyped)}(each) for each in {content}]"
     try:
         element = kind(legacy_encoding=False) if issubclass(kind, (BinaryAttribute, BinarySetAttribute)) else kind()
-    except TypeError:
+    except Exception:
         return ""  # PynamoDB cannot make one either, and says so
+    # PynamoDB leaves untyped maps within lists plain, and tells an element which of the list it is.
+    if kind is MapAttribute or _has_own_value(element):
+        return ""
     if isinstance(element, MapAttribute):
         element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
-    if _has_own_value(element):
-        return ""
-    read = reader(element, f"each[{element.attr_type!r}]", names)
-    return f"[None if 'NULL' in each else {read} for each in {content}]"
+    read = _inline(element, f"each[{element.attr_type!r}]", names)
+    return read and f"[None if 'NULL' in each else {read} for each in {content}]"
 
 
 def _called(helper: Callable[..., Any]) -> Reading:
@@ -280,7 +292,9 @@ _READ: dict[Any, Reading] = {
     ),
     UnicodeSetAttribute.deserialize: lambda attribute, content, names: f"set({content})",
     UTCDateTimeAttribute.deserialize: _utc_read,
-    VersionAttribute.deserialize: lambda attribute, content, names: f"int({content})",
+    VersionAttribute.deserialize: lambda attribute, content, names: (
+        f"int({names.bind('read_json_number', read_json_number)}({content}))"
+    ),
     StrictNumberAttribute.deserialize: _number,
     StrictUTCDateTimeAttribute.deserialize: _utc_read,
     IntegerAttribute.deserialize: lambda attribute, content, names: f"int({content})",
@@ -332,7 +346,8 @@ def _utc_written(attribute: Attribute[Any], names: Names) -> Written:
 
 
 def _member(attribute: EnumAttribute[Any], names: Names) -> Written | None:
-    if _method(attribute, "to_key") is not EnumAttribute.to_key:
+    own_values = any(each.value != each._value_ for each in attribute.enum)
+    if own_values or _method(attribute, "to_key") is not EnumAttribute.to_key:
         return None
     return Written("value._value_", f"type(value) is {names.bind('members_of', attribute.enum)}")
 
