@@ -754,15 +754,19 @@ def right(attribute: Attribute):
     return next((each for kind, each in _RIGHT.items() if isinstance(attribute, kind)), VALUES)
 
 
+def complete(entity, ident="1"):
+    """An instance that has what it must have."""
+    made = entity(ident=ident)
+    if entity is Everything:
+        made.number, made.text, made.lenient_must, made.nothing = 1, ident, "x", True
+    return made
+
+
 @st.composite
 def instances(draw, entity, *, wild=True):
     """An instance with some of its attributes set, to anything."""
-    made = entity(ident=draw(nasty_text()))
+    made = complete(entity, draw(nasty_text()))
     attributes = entity._schema_of().attributes
-    if entity is Everything:
-        made.number, made.text, made.lenient_must = 1, draw(nasty_text()), "x"
-        made.nothing = True
-        made.outer_default.version = 1
     for name in draw(st.lists(st.sampled_from(sorted(attributes)), max_size=8, unique=True)):
         value = draw(right(attributes[name]) if not wild or draw(st.integers(0, 3)) else VALUES)
         try:

@@ -215,7 +215,7 @@ def _deriving(schema: EntitySchema, stored: Mapping[str, str], names: Names) -> 
 def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str]:
     place = f"item[{attribute.attr_name!r}]"
     inline = writer(attribute, names)
-    serialize = names.bind(f"serialize_{name}", _container_writer(attribute) or attribute.serialize)
+    serialize = names.bind(f"serialize_{name}", _serializer(attribute))
     yield f"value = {getter(name, attribute)}"
     if inline is not None:
         yield f"if {inline.guard}:"
@@ -228,14 +228,13 @@ def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str
         yield "    unusual()"
 
 
-def _container_writer(attribute: Attribute[Any]) -> Callable[[Any], Any] | None:
-    if not isinstance(attribute, (ListAttribute, MapAttribute)):
-        return None
+def _serializer(attribute: Attribute[Any]) -> Callable[[Any], Any]:
+    options = {"null_check": True} if isinstance(attribute, (ListAttribute, MapAttribute)) else {}
 
     def serialize(value: Any) -> Any:
         if isinstance(value, MapAttribute):
             value.validate(null_check=True)  # it raises
-        return attribute.serialize(value, null_check=True)
+        return attribute.serialize(value, **options)
 
     return serialize
 
