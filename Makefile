@@ -1,6 +1,8 @@
 # One command a job. Each makes its own virtual environment; Python >= 3.10, make and a package index are all it needs.
 PYTHON ?= python3
 VENV := .venv
+# What only the benchmark needs: a peer that it measures, and what draws its chart.
+PEERS := .venv-peers
 RUN := $(VENV)/bin
 ARGS ?=
 # What `make mutate` changes, and the tests that should notice.
@@ -46,15 +48,22 @@ lint: $(VENV)/ready  ## style, types, import rules, and what the wheel holds
 	@$(RUN)/lint-imports
 	@$(RUN)/python -m tests.wheel
 
-bench: $(VENV)/ready  ## ratios against plain Python and plain PynamoDB
+bench: $(VENV)/ready  ## CPU and memory against others and against targets; writes docs/benchmarks (ARGS=--profile, --memory)
+	@$(MAKE) --no-print-directory $(PEERS)/ready || echo "Going on without pydynox and without a new chart."
 	@$(RUN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove what the other commands made
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache src/*.egg-info
+	rm -rf $(VENV) $(PEERS) build dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache src/*.egg-info
 
 $(VENV)/ready: setup.cfg pyproject.toml
 	@echo "Making a virtual environment in $(VENV) (once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "singletable needs Python 3.10 or later.")'
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(PEERS)/ready: benchmarks/requirements.txt
+	@echo "Making a virtual environment in $(PEERS) (once) ..."
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@

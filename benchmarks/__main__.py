@@ -1,79 +1,89 @@
-"""`make bench`: what a key, a query and a backfill cost the client, as ratios against what they replace.
+"""`make bench`: what singletable costs the client, against what it replaces, with the targets that it is held to.
 
-CPU time of the calling thread, of the process for a backfill, the medians of several alternating rounds in one run.
-With `--memory` also the memory that a backfill of a million items takes: some minutes more.
+Writes `results.json`, `results.svg` and the figures of the page into `docs/benchmarks`. Nothing is asserted about
+time; that all peers do the same work is.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
-import statistics
-import sys
-import time
-from collections.abc import Callable
-from importlib.metadata import version
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
 
+from benchmarks import comparisons
 from benchmarks.canned import serving
-from benchmarks.migrations import memory, speeds
-from benchmarks.models import BenchTable, Order, plain_model, query_answer
+from benchmarks.imports import imports
+from benchmarks.migrations import backfills, memories
+from benchmarks.profiling import profile
+from benchmarks.report import make_console, show, write_page
+from benchmarks.results import Row
+from benchmarks.rounds import PEERS_PYTHON, ROOT, has_library, machine
 
-ROUNDS = 15
-
-
-def ratio(ours: Callable[[], object], theirs: Callable[[], object], calls: int) -> tuple[float, float, float]:
-    """Median CPU seconds a call, ours and theirs, and the median of the ratios round by round."""
-    mine, others = [], []
-    for _ in range(ROUNDS + 1):
-        for function, times in ((ours, mine), (theirs, others)):
-            start = time.thread_time()
-            for _ in range(calls):
-                function()
-            times.append((time.thread_time() - start) / calls)
-    # The first round warms up.
-    pairs = list(zip(mine[1:], others[1:], strict=True))
-    return (
-        statistics.median(mine[1:]),
-        statistics.median(others[1:]),
-        statistics.median(one / other for one, other in pairs),
-    )
+PAGES = ROOT / "docs" / "benchmarks"
 
 
 def main() -> None:
-    """Measure, and print one line a comparison; the same as JSON with `--json`."""
-    results = {}
-    user_id, order_id = "user-0001", "order-00042"
-    build = Order.key.composite.build
-    results["build a key of two fields / the f-string"] = ratio(
-        lambda: build({"user_id": user_id, "order_id": order_id}),
-        lambda: (f"USER#{user_id}", f"ORDER#{order_id}"),
-        20_000,
-    )
-    with (
-        serving(query_answer(100)) as url,
-        BenchTable.bind(endpoint_url=url, region="us-east-1", credentials=("x", "x", None)),
-    ):
-        plain = plain_model(url)
-        assert len(Order.query(user_id="u1").all()) == len(list(plain.query("USER#u1"))) == 100
-        results["Query of 100 items x 20 attributes / plain PynamoDB"] = ratio(
-            lambda: Order.query(user_id="u1").all(),
-            lambda: list(plain.query("USER#u1", plain.sk.startswith("ORDER#"))),
-            10,
-        )
-    backfills = {f"backfill by {name} / a loop of plain PynamoDB": each for name, each in speeds().items()}
-    sizes = (10_000, 1_000_000) if "--memory" in sys.argv[1:] else (10_000, 50_000)
-    memories = {f"{items:,} items": memory(items) for items in sizes}
-    versions = {name: version(name) for name in ("pynamodb", "botocore", "singletable")}
-    if "--json" in sys.argv[1:]:
-        figures = {"results": results, "items_per_cpu_second": backfills, "memory_mb": memories}
-        print(json.dumps({"python": platform.python_version(), **versions, **figures}, indent=2))
+    """Measure everything, print it, and write it down."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="What singletable costs the client.")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of a comparison; odd, 9 or more to be quoted")
+    parser.add_argument("--memory", action="store_true", help="also backfill a million items, two minutes")
+    parser.add_argument("--profile", action="store_true", help="only show where a Query of 100 items spends its CPU")
+    parser.add_argument("--dry-run", action="store_true", help="print the results, and write nothing")
+    options = parser.parse_args()
+    if options.rounds < 3:
+        parser.error("quartiles need three rounds")
+    console = make_console()
+    if options.profile:
+        profile(console)
         return
-    print(f"Python {platform.python_version()}, {platform.machine()}, {versions}")
-    for name, (ours, theirs, times) in results.items():
-        print(f"{name}: {times:.2f} times the CPU ({ours * 1e6:,.1f} us against {theirs * 1e6:,.1f} us)")
-    for name, (ours, theirs, times) in backfills.items():
-        print(f"{name}: {times:.2f} times the items a CPU second ({ours:,.0f} against {theirs:,.0f})")
-    print("the most memory of a backfill: " + ", ".join(f"{size:.0f} MB for {name}" for name, size in memories.items()))
+    found_on = machine()
+    versions: dict[str, str] = {"python": platform.python_version()}
+    rows = []
+    with console.status("Measuring ...") as status:
+        for row in measure(options.rounds, versions, large=options.memory):
+            rows.append(row)
+            status.update(f"Measuring: {row.group}, {row.what} done ...")
+    results = {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "machine": found_on,
+        "versions": versions,
+        "rows": [row.as_json() for row in rows],
+    }
+    show(results, console)
+    if not options.dry_run:
+        write(results)
+
+
+def measure(rounds: int, versions: dict[str, str], *, large: bool) -> Iterator[Row]:
+    """All rows, as they are measured; the versions of the peers' libraries are added to `versions`."""
+    with serving() as url:
+        with comparisons.Peers(url) as peers:
+            versions.update(peers.versions)
+            peers.check()
+            yield from comparisons.queries(peers, rounds)
+            yield from comparisons.writes(peers, rounds)
+            yield from comparisons.keys(peers, rounds)
+        yield comparisons.iterating(url)
+    yield from imports(rounds)
+    yield from backfills()
+    yield from memories((10_000, 1_000_000) if large else (10_000, 50_000))
+
+
+def write(results: dict[str, Any], folder: Path = PAGES) -> None:
+    """Write the figures, the page's table, and the chart where something is there to draw it."""
+    written = folder / "results.json"
+    written.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    write_page(results, folder / "README.md")
+    if has_library(PEERS_PYTHON, "matplotlib"):
+        command = [str(PEERS_PYTHON), "-m", "benchmarks.chart", str(written), str(folder / "results.svg")]
+        subprocess.run(command, check=True, cwd=ROOT)
+    else:
+        print("The chart was not drawn, since matplotlib is not installed: results.svg is older than results.json.")
 
 
 if __name__ == "__main__":

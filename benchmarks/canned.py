@@ -1,16 +1,68 @@
-"""A server in a thread that answers every request with the same bytes: what is measured is the client."""
+"""A server in a process of its own that answers with prepared bytes: what is measured is the client.
+
+The table's name chooses the mix, the operation the answer; `bench-pages` is a table of 100,000 items in pages.
+"""
 
 from __future__ import annotations
 
-import threading
+import json
+import subprocess
+import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from benchmarks.data import ITERATED, MEGABYTE, MIXES, QUERIED, SAVED, answer, consumed, size, stored
+
+
+def page_size(mix: str) -> int:
+    """How many items DynamoDB puts into one page."""
+    return MEGABYTE // size(stored(mix, ITERATED))
+
+
+class Answers:
+    """The bodies of all answers."""
+
+    def __init__(self) -> None:
+        self._bodies = {}
+        for mix in MIXES:
+            name = f"bench-{mix}"
+            self._bodies[name, "Query"] = answer(mix, [stored(mix, number) for number in range(QUERIED)])
+            self._bodies[name, "GetItem"] = json.dumps({"Item": stored(mix, SAVED)} | consumed(mix)).encode()
+            self._bodies[name, "PutItem"] = json.dumps(consumed(mix)).encode()
+        self._page = [stored("flat", number) for number in range(page_size("flat"))]
+
+    def answer(self, operation: str, body: bytes) -> bytes:
+        """The body of an answer."""
+        params = json.loads(body)
+        name = params["TableName"]
+        return self._next_page(params) if name == "bench-pages" else self._bodies[name, operation]
+
+    def _next_page(self, params: dict[str, Any]) -> bytes:
+        # Where a page ends is where the next one begins, as in DynamoDB; its items are the same ones each time.
+        start = int(params.get("ExclusiveStartKey", {"SK": {"S": "ORDER#o0"}})["SK"]["S"].removeprefix("ORDER#o"))
+        end = min(start + len(self._page), ITERATED)
+        more = {"PK": self._page[0]["PK"], "SK": {"S": f"ORDER#o{end}"}} if end < ITERATED else None
+        return answer("pages", self._page[: end - start], more)
 
 
 @contextmanager
-def serving(body: bytes) -> Iterator[str]:
-    """The URL of a server that answers with `body`."""
+def serving() -> Iterator[str]:
+    """The URL of a server."""
+    command = [sys.executable, "-m", "benchmarks.canned"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.kill()
+
+
+def main() -> None:
+    """Serve, and print the port."""
+    answers = Answers()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -18,10 +70,13 @@ def serving(body: bytes) -> Iterator[str]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            request = self.rfile.read(int(self.headers["Content-Length"]))
+            body = answers.answer(self.headers["X-Amz-Target"].partition(".")[2], request)
             self.send_response(200)
             self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("x-amzn-RequestId", "0" * 52)
+            self.send_header("x-amz-crc32", str(zlib.crc32(body)))
             self.end_headers()
             self.wfile.write(body)
 
@@ -29,10 +84,9 @@ def serving(body: bytes) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -12,8 +12,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.migrations import GRAPH
-from benchmarks.models import BenchTable, orders
+from benchmarks.migrations import GRAPH, orders
+from benchmarks.peers.with_singletable import FlatTable
 from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.writes import update_params
@@ -44,8 +44,8 @@ def main() -> None:
 
 def on_fresh_table(url: str, name: str, way: Any) -> float:
     """Items a second of a way to write them."""
-    with BenchTable.bind(table_name=name, endpoint_url=url, region="us-east-1", credentials=("x", "x", None)):
-        connection = connection_of(BenchTable)
+    with FlatTable.bind(table_name=name, endpoint_url=url, region="us-east-1", credentials=("x", "x", None)):
+        connection = connection_of(FlatTable)
         Runner(connection, GRAPH).migrate("0001_initial")
         items = orders(ITEMS)
         for start in range(0, ITEMS, 25):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import resource
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from benchmarks.models import BenchTable, orders, plain_model
+from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
+
+from benchmarks.data import stored
+from benchmarks.peers.with_pynamodb import FlatOrder, Server
+from benchmarks.peers.with_singletable import FlatTable
+from benchmarks.results import Row, compare
+from benchmarks.rounds import alternate
 from benchmarks.scripted import serving_pages
 from singletable.migrations import AddEntity, Backfill, CreateTable, DateTime, Graph, KeyText, Migration, Script, Text
 from singletable.migrations.options import Options
@@ -43,32 +49,50 @@ GRAPH = Graph(
 )
 
 
-def speeds() -> dict[str, tuple[float, float, float]]:
-    """Items per CPU second of a backfill and of the plain loop, and the median of the ratios round by round.
+class Indexed(FlatOrder, discriminator="ORDER"):
+    """The plain model once it has the keys that are filled in."""
+
+    entity_type = DiscriminatorAttribute(attr_name="entityType")
+    gsi1pk = UnicodeAttribute(attr_name="GSI1PK", null=True)
+    gsi1sk = UnicodeAttribute(attr_name="GSI1SK", null=True)
+
+
+def backfills() -> Iterator[Row]:
+    """Items per CPU second of a backfill, and of the plain loop.
 
     Both in one thread: threads that wait for one another's interpreter lock cost a tenth more CPU on two cores.
     """
     page = orders(PAGE)
     with serving_pages(page, SEGMENTS * PAGES) as plain, serving_pages(page, PAGES) as url, bound(url) as connection:
-        model = plain_model(plain)
+        Server.host = plain
+
+        def speed(way: Callable[[], object]) -> float:
+            start = time.process_time()
+            way()
+            return ITEMS / (time.process_time() - start)
+
         ways: dict[str, Callable[[], object]] = {
-            "loop": lambda: plain_loop(model),
-            "statements": lambda: backfill(connection, workers=1, write_mode="statements"),
-            "single": lambda: backfill(connection, workers=1, write_mode="single"),
+            "loop": lambda: plain_loop(Indexed),
+            "by statements": lambda: backfill(connection, workers=1, write_mode="statements"),
+            "one by one": lambda: backfill(connection, workers=1, write_mode="single"),
         }
-        measured: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(ROUNDS + 1):
-            for name, way in ways.items():
-                start = time.process_time()
-                way()
-                measured[name].append(ITEMS / (time.process_time() - start))
-    # The first round warms up.
-    loop = measured.pop("loop")[1:]
-    results = {}
-    for name, rates in measured.items():
-        ratios = [mine / theirs for mine, theirs in zip(rates[1:], loop, strict=True)]
-        results[name] = (statistics.median(rates[1:]), statistics.median(loop), statistics.median(ratios))
-    return results
+        measured = alternate({name: partial(speed, way) for name, way in ways.items()}, ROUNDS)
+    loop = measured.pop("loop")
+    for name, speeds in measured.items():
+        yield compare((f"Backfill {ITEMS:,} items", name, "PynamoDB's loop"), speeds, loop, unit="items/s")
+
+
+def memories(sizes: tuple[int, ...]) -> Iterator[Row]:
+    """The most memory of a process that goes over so many items."""
+    for items in sizes:
+        yield Row(
+            f"Backfill {items:,} items", "peak memory of the process", "", unit="MB", ours=memory(items), rounds=1
+        )
+
+
+def orders(count: int) -> list[Any]:
+    """Items as they are stored."""
+    return [stored("flat", number) for number in range(count)]
 
 
 def plain_loop(model: Any) -> None:
@@ -99,8 +123,8 @@ def backfill(connection: TableConnection, segments: int = SEGMENTS, **options: A
 @contextmanager
 def bound(url: str) -> Iterator[TableConnection]:
     """A connection to a server, for a block."""
-    with BenchTable.bind(endpoint_url=url, region="us-east-1", credentials=("x", "x", None)):
-        yield connection_of(BenchTable)
+    with FlatTable.bind(table_name="bench", endpoint_url=url, region="us-east-1", credentials=("x", "x", None)):
+        yield connection_of(FlatTable)
 
 
 def memory(items: int) -> float:

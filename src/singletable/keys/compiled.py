@@ -47,7 +47,9 @@ def compile_key(
     texts = [each.text if each.text.isidentifier() else f"t{number}" for number, each in enumerate(inlines)]
     guards = dict.fromkeys(each.guard for each in inlines if each.guard)
     conditions = [f"len(values) == {len(values)}", *guards, *_searches(inlines, names)]
-    sizes = " and ".join(f"len({called}) <= {size // _WIDEST}" for called, (_, size) in templates.items())
+    # Both texts together within the smaller limit: one comparison says of nearly all keys that they are not too long.
+    together = " + ".join(f"len({called})" for called in templates)
+    room = min(size for _, size in templates.values()) // _WIDEST
     result = ", ".join(templates) if len(templates) > 1 else f"{next(iter(templates))}, None"
     remaining = iter(texts)
     source = [
@@ -57,7 +59,7 @@ def compile_key(
         f"        if {' and '.join(conditions)}:",
         *(f"            {text} = {each.text}" for text, each in zip(texts, inlines, strict=True) if text != each.text),
         *(f"            {called} = {_joined(template, remaining)}" for called, (template, _) in templates.items()),
-        f"            if {sizes}:",
+        f"            if {together} <= {room}:",
         f"                return {result}",
         "    except Exception:",
         "        pass  # the long way says what is wrong",

@@ -235,7 +235,7 @@ class Choice(Encoding):
         for choice in self.choices:
             with suppress(Refusal):
                 texts[choice] = self.inner.encode(choice)
-        return Inline(f"{names.bind('choices', texts)}[{value}]")
+        return Inline(f"{names.bind('choices', texts)}[{value}]", f"type({value}) is str")
 
     def encode_prefix(self, prefix: str) -> str:
         """The text that every choice beginning with `prefix` begins with; empty for an empty one."""

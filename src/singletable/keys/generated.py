@@ -25,7 +25,8 @@ class Names:
         for name, known in self.objects.items():
             if known is value:
                 return name
-        name = first = hint if hint.isidentifier() else "given"
+        # Beyond ASCII, Python takes several spellings for one name.
+        name = first = hint if hint.isidentifier() and hint.isascii() else "given"
         for number in count(2):
             if name not in self.objects:
                 break

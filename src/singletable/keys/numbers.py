@@ -40,7 +40,8 @@ class Integer(Encoding):
         return _pad(whole(value), self.width)
 
     def inline(self, value: str, names: Names) -> Inline:
-        return Inline(f"f'{{{value}:0{self.width}d}}'", f"type({value}) is int and 0 <= {value} < {10**self.width}")
+        digits = min(self.width, _MOST_DIGITS)
+        return Inline(f"f'{{{value}:0{self.width}d}}'", f"type({value}) is int and 0 <= {value} < {10**digits}")
 
     def decode(self, text: str) -> int:
         if not re.fullmatch(rf"-?[0-9]{{{self.width}}}", text):

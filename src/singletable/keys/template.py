@@ -223,6 +223,12 @@ def parse_template(text: str, sources: Mapping[str, Source], *, raw: bool = Fals
     if not isinstance(text, str) or not text:
         raise _refused("ST105", text, "it is empty", "Write at least a literal, such as 'PROFILE'.")
     try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _refused(
+            "ST105", text, "it holds half a surrogate pair, which UTF-8 cannot store", "Write the character itself."
+        ) from None
+    try:
         parsed = list(Formatter().parse(text))
     except ValueError as error:
         raise _refused("ST105", text, str(error), "Fields are written {attribute} or {attribute:spec}.") from None

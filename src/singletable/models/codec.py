@@ -19,7 +19,7 @@ from pynamodb.models import Model
 
 from singletable.keys.generated import Names, generate, source_of
 from singletable.models.attributes import key_converter
-from singletable.models.inline import getter, reading, set_default, sets_plainly, writer
+from singletable.models.inline import getter, reading, set_default, writer
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def source(entity: type[Table]) -> str:
     codec = schema.codec
     parts = [source_of(key.build) for key in schema.keys.values()]
     for function in (codec.read, codec.write):
+        if function is entity._read_carefully:
+            continue
         inner = (each for each in vars(function)["__objects__"].values() if hasattr(each, "__reads__"))
         parts += [*map(source_of, inner), source_of(function)]
     return "\n\n".join(dict.fromkeys(parts))
@@ -59,6 +61,9 @@ def source(entity: type[Table]) -> str:
 def make_codec(schema: EntitySchema) -> Codec:
     """The codec of an entity."""
     read, write = _reader(schema), _writer(schema)
+    if schema.entity.__setattr__ is not object.__setattr__:
+        # It sees every attribute that is set.
+        read = schema.entity._read_carefully
     return Codec(_loader(schema.entity, read), read, write)
 
 
@@ -99,27 +104,27 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
     entity, layout = schema.entity, schema.layout
     declared = entity.get_attributes()
     attributes = {name: each for name, each in declared.items() if name != entity._discriminator}
-    expiry = entity._expiry_name()
-    known = frozenset({layout.type_name, *(each.attr_name for each in attributes.values())})
+    known = frozenset(
+        {
+            layout.type_name,
+            *(each.attr_name for each in attributes.values()),
+            *([schema.expiry.stored_name] if schema.expiry else []),
+        }
+    )
 
     def extras(item: Item) -> Item:
         # A copy, so that a change within one is told from what was read.
-        expiring = entity._expiry_name()
+        expiring = entity._expiry_name()  # by now: an entity that expires may have been declared since
         return deepcopy({name: value for name, value in item.items() if name not in known and name != expiring})
 
-    names = Names(entity=entity, extras=extras, set_default=set_default)
+    names = Names(entity=entity, extras=extras, knows=known.issuperset, set_default=set_default)
     partition, sort = layout.primary
-    counted = f"len(values) - 1 + ({layout.type_name!r} in item)" + (f" + ({expiry!r} in item)" if expiry else "")
-    # What sets itself may put anything among the values, or nothing.
-    countable = all(map(sets_plainly, attributes.values()))
     lines = [
         "def read(self, item):",
         f"    self.attribute_values = values = {{{entity._discriminator!r}: entity}}",
         "    get = item.get",
-        *(f"    {line}" for line in reading(attributes, names)),
-        f"    self.extra_attributes = {{}} if {counted} == len(item) else extras(item)"
-        if countable
-        else "    self.extra_attributes = extras(item)",
+        *(f"    {line}" for line in reading(attributes, names, entity._derived_names())),
+        "    self.extra_attributes = {} if knows(item) else extras(item)",
         f"    self._stored = {{{partition!r}: item[{partition!r}]['S'], {sort!r}: item[{sort!r}]['S']}}",
         "    self._raw = item",
     ]
@@ -131,13 +136,16 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
 
 def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
     entity, layout = schema.entity, schema.layout
-    names = Names(unusual=_unusual)
+    # The class may have made way for another of its name since.
+    discriminator: Any = entity._get_discriminator_attribute()
+    names = Names(unusual=_unusual, types=discriminator._class_map, entity=entity)
     stored = _derived_variables(schema)
     partition, sort = layout.primary
-    python_names = {each.attr_name: name for name, each in entity.get_attributes().items()}
+    declared = entity.get_attributes().items()
+    derived = {name: stored[each.attr_name] for name, each in declared if each.attr_name in stored}
     primary = f"{{{partition!r}: {stored[partition]}, {sort!r}: {stored[sort]}}}"
     always = {
-        layout.type_name: repr(schema.discriminator),
+        layout.type_name: "types[entity]",
         partition: stored[partition],
         sort: stored[sort],
     }
@@ -148,7 +156,7 @@ def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
         *(f"    {line}" for line in _deriving(schema, stored, names)),
         f"    if self._stored is not None and self._stored != {primary}:",
         "        unusual()",
-        *(f"    values[{python_names[name]!r}] = {variable}" for name, variable in stored.items()),
+        *(f"    values[{name!r}] = {variable}" for name, variable in derived.items()),
         "    item = {" + ", ".join(f"{name!r}: {{'S': {content}}}" for name, content in always.items()) + "}",
         *(
             f"    if {variable} is not None: item[{name!r}] = {{'S': {variable}}}"
@@ -207,7 +215,7 @@ def _deriving(schema: EntitySchema, stored: Mapping[str, str], names: Names) -> 
 def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str]:
     place = f"item[{attribute.attr_name!r}]"
     inline = writer(attribute, names)
-    serialize = names.bind(f"serialize_{name}", _container_writer(attribute) or attribute.serialize)
+    serialize = names.bind(f"serialize_{name}", _serializer(attribute))
     yield f"value = {getter(name, attribute)}"
     if inline is not None:
         yield f"if {inline.guard}:"
@@ -220,14 +228,13 @@ def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str
         yield "    unusual()"
 
 
-def _container_writer(attribute: Attribute[Any]) -> Callable[[Any], Any] | None:
-    if not isinstance(attribute, (ListAttribute, MapAttribute)):
-        return None
+def _serializer(attribute: Attribute[Any]) -> Callable[[Any], Any]:
+    options = {"null_check": True} if isinstance(attribute, (ListAttribute, MapAttribute)) else {}
 
     def serialize(value: Any) -> Any:
         if isinstance(value, MapAttribute):
             value.validate(null_check=True)  # it raises
-        return attribute.serialize(value, null_check=True)
+        return attribute.serialize(value, **options)
 
     return serialize
 

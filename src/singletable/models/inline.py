@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
     VersionAttribute,
 )
+from pynamodb.constants import NULL
 
 from singletable.keys.generated import Names, generate
 from singletable.models.attributes import (
@@ -42,7 +43,7 @@ from singletable.models.attributes import (
     UUIDAttribute,
 )
 
-__all__ = ["Written", "getter", "reader", "reading", "sets_plainly", "writer"]
+__all__ = ["Written", "getter", "reader", "reading", "set_default", "writer"]
 
 # --- reading ---------------------------------------------------------------------------
 
@@ -58,9 +59,13 @@ def reader(attribute: Attribute[Any], content: str, names: Names) -> str:
         content: The source of what is stored, without its type: `value['S']`.
         names: What the code may use.
     """
+    return _inline(attribute, content, names) or f"{_own(attribute, names)}({content})"
+
+
+def _inline(attribute: Attribute[Any], content: str, names: Names) -> str:
+    """The same; empty where only the attribute knows."""
     known = _READ.get(_method(attribute, "deserialize"))
-    found = known(attribute, content, names) if known else None
-    return found or f"{_own(attribute, names)}({content})"
+    return known(attribute, content, names) if known else ""
 
 
 def _own(attribute: Attribute[Any], names: Names) -> str:
@@ -77,41 +82,53 @@ def _has_own_value(attribute: Attribute[Any]) -> bool:
     return _method(attribute, "get_value") is not Attribute.get_value
 
 
-def reading(attributes: dict[str, Attribute[Any]], names: Names) -> Iterator[str]:
-    """Statements that read attributes, by Python name, out of `get` into `values`, the values of `self`."""
+def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Container[str] = ()) -> Iterator[str]:
+    """Statements that read attributes out of `get` into `values`, the values of `self`.
+
+    Args:
+        attributes: The attributes, by Python name.
+        names: What the code may use.
+        derived: The names of those that are never set.
+    """
+    # All defaults come first, as with PynamoDB: that is the order in which a map gives its names.
     for name, attribute in attributes.items():
-        content = f"value[{attribute.attr_type!r}]"
+        if attribute.default is not None:
+            default = names.bind("default", attribute.default)
+            plainly = type(attribute).__set__ is Attribute.__set__ and not callable(attribute.default)
+            yield f"values[{name!r}] = {default}" if plainly else f"set_default(self, {name!r}, {default})"
+    for name, attribute in attributes.items():
+        value, content = f"(value := get({attribute.attr_name!r}))", f"value[{attribute.attr_type!r}]"
         if _has_own_value(attribute):
             content = f"{names.bind('get_value', attribute.get_value)}(value)"
+            condition = f"{value} and 'NULL' not in value"
+        else:
+            # A null is as good as nothing. Where something must be there it is unusual, and read the long way.
+            nullable = attribute.null or attribute.attr_type == NULL
+            condition = f"{value} is not None" + (" and 'NULL' not in value" if nullable else "")
         read = reader(attribute, content, names)
-        line = f"values[{name!r}] = {read}" if sets_plainly(attribute) else f"setattr(self, {name!r}, {read})"
-        # A null is as good as nothing. Where an attribute must be there it is unusual, and read the long way.
-        yield f"if (value := get({attribute.attr_name!r})) is not None" + (
-            " and 'NULL' not in value:" if attribute.null else ":"
-        )
-        yield f"    {line}"
-        if attribute.default is not None:
-            yield "else:"
-            yield f"    set_default(self, {name!r}, {names.bind('default', attribute.default)})"
+        plainly = name in derived or _sets_plainly(attribute)
+        yield f"if {condition}:"
+        yield f"    values[{name!r}] = {read}" if plainly else f"    setattr(self, {name!r}, {read})"
 
 
 def set_default(instance: Any, name: str, default: Any) -> None:
-    """Set an attribute that an item lacks."""
+    """Set an attribute to what it is unless an item says otherwise."""
     value = default() if callable(default) else default
     if value is not None:
         setattr(instance, name, value)
 
 
-def sets_plainly(attribute: Attribute[Any]) -> bool:
+def _sets_plainly(attribute: Attribute[Any]) -> bool:
     """Whether setting what was read comes to putting it among the instance's values."""
     setter = type(attribute).__set__
     return setter is Attribute.__set__ or (setter, _method(attribute, "deserialize")) in _SETTERS
 
 
-# What these do beyond that is done to what users set: text for a member, a float for a version.
+# What these do beyond that is done to what users set: text for a member, a dict for a map, a float for a version.
 _SETTERS = {
     (DerivedAttribute.__set__, Attribute.deserialize),
     (EnumAttribute.__set__, EnumAttribute.deserialize),
+    (MapAttribute.__set__, MapAttribute.deserialize),
     (VersionAttribute.__set__, VersionAttribute.deserialize),
 }
 
@@ -140,24 +157,30 @@ def _number(attribute: Attribute[Any], content: str, names: Names) -> str:
     return f"int(text) if '.' not in (text := {content}) else {fraction}(text, {_own(attribute, names)})"
 
 
+_FLOAT = sys.float_info.dig + 1
+"""Characters of a number with a point that every float can tell apart, whatever its digits are."""
+
+
 def read_fraction(text: str, otherwise: Callable[[str], Any]) -> Any:
     """A number with a point that a float holds exactly; any other is left to the attribute."""
     number = float(text)
-    return number if repr(number) == text and not number.is_integer() else otherwise(text)
+    exact = (len(text) <= _FLOAT and text.replace(".", "").isdecimal()) or repr(number) == text
+    return number if exact and not number.is_integer() else otherwise(text)
+
+
+_SHORT = len(str(2**63))
 
 
 def read_json_number(text: str) -> Any:
     """A number as PynamoDB's own class reads it."""
-    if text.isdigit() and text.isascii() and text[0] != "0":
-        return int(text)
-    # Both read the same float; a whole number beyond 64 bits is one to orjson, too.
-    return orjson.loads(text) if "." in text else json.loads(text)
+    # Whole numbers beyond 64 bits are floats to orjson; what is shorter both read alike.
+    return orjson.loads(text) if len(text) < _SHORT else json.loads(text)
 
 
 def read_untyped(value: dict[str, Any]) -> Any:
     """A value within an untyped map or list, as PynamoDB reads it."""
     ((kind, content),) = value.items()
-    return _UNTYPED[kind](content)
+    return content if kind == "S" else _UNTYPED[kind](content)
 
 
 _UNTYPED: dict[str, Callable[[Any], Any]] = {
@@ -173,14 +196,14 @@ _UNTYPED: dict[str, Callable[[Any], Any]] = {
     "M": lambda content: {name: read_untyped(each) for name, each in content.items()},
 }
 
-_OF_MAPS = frozenset(MapAttribute.attribute_args)
+_OF_MAPS = frozenset((*MapAttribute.attribute_args, "self", "_user_instantiated"))
 
 
 def read_untyped_map(content: dict[str, Any]) -> MapAttribute[Any, Any]:
     """An untyped map as an instance holds it: a container of values."""
     values = {name: read_untyped(each) for name, each in content.items()}
     if not _OF_MAPS.isdisjoint(values):
-        # PynamoDB takes some names for the options of an attribute, and then again for names.
+        # PynamoDB takes some names for arguments of its own; those of attributes' options it takes for names as well.
         return MapAttribute(**values)  # type: ignore[no-untyped-call]  # PynamoDB's
     return _new_map(MapAttribute, values)
 
@@ -196,7 +219,8 @@ def _map(attribute: MapAttribute[Any, Any], content: str, names: Names) -> str:
     kind = type(attribute)
     if kind is MapAttribute:
         return f"{names.bind('untyped_map', read_untyped_map)}({content})"
-    if not _is_plain_map(kind):
+    # A map within one of its own class has no end as source.
+    if not _is_plain_map(kind) or kind in names.objects.get("within", ()):
         return ""
     return f"{names.bind('read_' + kind.__name__, _map_reader(kind, names))}({content})"
 
@@ -214,7 +238,8 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
     for known in names.objects.values():
         if getattr(known, "__reads__", None) is kind:
             return known  # type: ignore[no-any-return]
-    inner = Names(new=kind.__new__, kind=kind, set_default=set_default)
+    within = (*names.objects.get("within", ()), kind)
+    inner = Names(new=kind.__new__, kind=kind, set_default=set_default, within=within)
     lines = [
         "def read(item):",
         "    self = new(kind)",
@@ -237,14 +262,15 @@ def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
         return f"[{names.bind('untyped', read_untyped)}(each) for each in {content}]"
     try:
         element = kind(legacy_encoding=False) if issubclass(kind, (BinaryAttribute, BinarySetAttribute)) else kind()
-    except TypeError:
+    except Exception:
         return ""  # PynamoDB cannot make one either, and says so
+    # PynamoDB leaves untyped maps within lists plain, and tells an element which of the list it is.
+    if kind is MapAttribute or _has_own_value(element):
+        return ""
     if isinstance(element, MapAttribute):
         element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
-    if _has_own_value(element):
-        return ""
-    read = reader(element, f"each[{element.attr_type!r}]", names)
-    return f"[None if 'NULL' in each else {read} for each in {content}]"
+    read = _inline(element, f"each[{element.attr_type!r}]", names)
+    return read and f"[None if 'NULL' in each else {read} for each in {content}]"
 
 
 def _called(helper: Callable[..., Any]) -> Reading:
@@ -266,7 +292,9 @@ _READ: dict[Any, Reading] = {
     ),
     UnicodeSetAttribute.deserialize: lambda attribute, content, names: f"set({content})",
     UTCDateTimeAttribute.deserialize: _utc_read,
-    VersionAttribute.deserialize: lambda attribute, content, names: f"int({content})",
+    VersionAttribute.deserialize: lambda attribute, content, names: (
+        f"int({names.bind('read_json_number', read_json_number)}({content}))"
+    ),
     StrictNumberAttribute.deserialize: _number,
     StrictUTCDateTimeAttribute.deserialize: _utc_read,
     IntegerAttribute.deserialize: lambda attribute, content, names: f"int({content})",
@@ -318,7 +346,8 @@ def _utc_written(attribute: Attribute[Any], names: Names) -> Written:
 
 
 def _member(attribute: EnumAttribute[Any], names: Names) -> Written | None:
-    if _method(attribute, "to_key") is not EnumAttribute.to_key:
+    own_values = any(each.value != each._value_ for each in attribute.enum)
+    if own_values or _method(attribute, "to_key") is not EnumAttribute.to_key:
         return None
     return Written("value._value_", f"type(value) is {names.bind('members_of', attribute.enum)}")
 

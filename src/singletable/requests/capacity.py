@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from singletable.requests.types import Item
 
-__all__ = ["estimate_units", "item_size", "value_size"]
+__all__ = ["CONTAINER", "estimate_units", "item_size", "value_size"]
 
 _READ_UNIT = 4096
 _WRITE_UNIT = 1024
-_CONTAINER = 3
+CONTAINER = 3
+"""Bytes that a list or a map takes, however little is in it."""
 
 
 def item_size(item: Item) -> int:
@@ -36,9 +37,9 @@ def value_size(value: dict[str, Any]) -> int:
     if kind in ("BOOL", "NULL"):
         return 1
     if kind == "M":
-        return _CONTAINER + sum(1 + len(name.encode()) + value_size(each) for name, each in content.items())
+        return CONTAINER + sum(1 + len(name.encode()) + value_size(each) for name, each in content.items())
     if kind == "L":
-        return _CONTAINER + sum(1 + value_size(each) for each in content)
+        return CONTAINER + sum(1 + value_size(each) for each in content)
     return sum(value_size({kind[0]: each}) for each in content)
 
 

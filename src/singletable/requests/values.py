@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
 from singletable.errors import InvalidValueError, ItemTooLarge
-from singletable.requests.capacity import item_size, value_size
+from singletable.requests.capacity import CONTAINER, item_size, value_size
 
 if TYPE_CHECKING:
     from singletable.requests.types import Item
@@ -103,15 +103,7 @@ def check_item(owner: object, item: Item) -> None:
         ItemTooLarge: It is larger than 400 KB.
     """
     # Most values are short and plain: they cannot be wrong, and need no exact count of bytes.
-    at_most = 0
-    for name, value in item.items():
-        content = value.get("S") if type(value) is dict and len(value) == 1 else None
-        if type(content) is str and content.isascii():
-            at_most += len(content)
-        else:
-            check_value(owner, name, value)
-            at_most += value_size(value)
-        at_most += _WIDEST * len(name)
+    at_most = sum(check_value(owner, name, value) + _WIDEST * len(name) for name, value in item.items())
     size = item_size(item) if at_most > ITEM_BYTES else at_most
     if size > ITEM_BYTES:
         sizes = sorted(((name, item_size({name: value})) for name, value in item.items()), key=lambda each: -each[1])
@@ -127,8 +119,30 @@ def check_item(owner: object, item: Item) -> None:
         )
 
 
-def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
-    """Refuse what is no DynamoDB value at any depth: NaN, `true` for a number, an empty set, broken text."""
+def _plain_size(value: Any) -> int | None:
+    """The size of a value that cannot be wrong, such as a short text; None for one that has to be looked at."""
+    if type(value) is not dict or len(value) != 1:
+        return None
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content) if type(content) is str and content.isascii() else None
+    if kind == "N":
+        digits = type(content) is str and content.isascii() and content.replace(".", "", 1).isdigit()
+        return len(content) + 1 if digits and len(content) < DIGITS else None
+    return 1 if kind == "BOOL" and type(content) is bool else None
+
+
+def check_value(owner: object, name: str, value: Mapping[str, Any]) -> int:
+    """Refuse what is no DynamoDB value at any depth: NaN, `true` for a number, an empty set, broken text.
+
+    Returns:
+        A number of bytes that the value does not exceed.
+    """
+    size = _plain_size(value)
+    return _look_at(owner, name, value) if size is None else size
+
+
+def _look_at(owner: object, name: str, value: Mapping[str, Any]) -> int:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise InvalidValueError(
             f"{owner}: {name} is no DynamoDB value.",
@@ -136,18 +150,21 @@ def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
             attribute=name,
         )
     ((kind, content),) = value.items()
-    if kind == "N" and type(content) is str and len(content) < DIGITS and content.isdigit() and content.isascii():
-        return
+    size = CONTAINER
     if kind in ("N", "NS"):
         for number in [content] if kind == "N" else content:
             _check_number(owner, name, number)
     elif kind == "M":
         for inner, each in content.items():
             _check_text(owner, f"{name}.", inner)
-            check_value(owner, f"{name}.{inner}", each)
+            inside = _plain_size(each)
+            # The path of a value is put together only where it may have to be told.
+            size += 1 + _WIDEST * len(inner)
+            size += _look_at(owner, f"{name}.{inner}", each) if inside is None else inside
     elif kind == "L":
         for position, each in enumerate(content):
-            check_value(owner, f"{name}[{position}]", each)
+            inside = _plain_size(each)
+            size += 1 + (_look_at(owner, f"{name}[{position}]", each) if inside is None else inside)
     elif kind in ("S", "SS"):
         for text in [content] if kind == "S" else content:
             _check_text(owner, name, text, empty=kind == "S")
@@ -158,6 +175,7 @@ def check_value(owner: object, name: str, value: Mapping[str, Any]) -> None:
             remedy="Leave the attribute None.",
             attribute=name,
         )
+    return size if kind in ("L", "M") else value_size(dict(value))
 
 
 def _check_text(owner: object, name: str, text: Any, *, empty: bool = False) -> None:

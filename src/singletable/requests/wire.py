@@ -5,12 +5,17 @@ values of items need no walk: their JSON is what botocore makes of it, but for b
 the wire. So a handler of the event `before-parse` takes the body of the operations that carry items,
 parses it with orjson, and leaves botocore's parser an empty one; whatever is unusual (an error, a body that
 is no JSON) is left as it is. The handler belongs to one client; all others of the process are as before.
+
+What is below the members of an answer is taken as it comes: values are trusted to be of DynamoDB's types. A bare
+number beyond 64 bits is a float here; DynamoDB sends none, since the numbers of items are text.
 """
 
 from __future__ import annotations
 
+import gc
 import re
 from base64 import b64decode
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -34,7 +39,12 @@ OPERATIONS = (
 _PERHAPS_BINARY = re.compile(rb'BS?"').search
 _BINARY = re.compile(rb'"BS?"\s*:').search
 _ESCAPED_B_OR_S = re.compile(rb"\\u00(?:42|53)").search
-_FAILED_CONDITIONS = ("ConditionalCheckFailedException", "TransactionCanceledException")
+_LARGE = 16 * 1024
+"""Bytes of a body that has some hundred values."""
+
+_ANSWERED, _FAILED = 200, 400
+_OF_FAILURES = {"ConditionalCheckFailedException": "Item", "TransactionCanceledException": "CancellationReasons"}
+_OF_REASONS = ("Item", "Code", "Message")
 
 
 def parse_items(client: Any) -> None:
@@ -43,19 +53,19 @@ def parse_items(client: Any) -> None:
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _parse)
 
 
-def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    body = response_dict["body"]
-    if not body:
-        return
-    failed = response_dict["status_code"] >= 300
-    if failed and b'"Item"' not in body:
+def _parse(
+    operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+) -> None:
+    body, status = response_dict["body"], response_dict["status_code"]
+    failed = status == _FAILED
+    if not body or (status != _ANSWERED and not failed) or (failed and b'"Item"' not in body):
         return
     try:
-        parsed = orjson.loads(body)
+        parsed = _loads(body)
         if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
             _decode_binary(parsed)
-        taken, left = _items_of_failure(parsed) if failed else (_without_null(parsed), b"")
-    except (AttributeError, TypeError, ValueError):
+        taken, left = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
+    except (AttributeError, RecursionError, TypeError, ValueError):
         # It is not what DynamoDB sends: botocore says what it makes of it.
         return
     if taken:
@@ -63,19 +73,42 @@ def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, An
         response_dict["body"] = left
 
 
+def _loads(body: bytes) -> Any:
+    """The body, parsed while the garbage collector waits.
+
+    Before Python 3.12 it would look through the new values every few hundred of them, for cycles that JSON cannot have.
+    No other thread runs meanwhile: orjson does not let go of the interpreter.
+    """
+    if len(body) < _LARGE or not gc.isenabled():
+        return orjson.loads(body)
+    gc.disable()
+    try:
+        return orjson.loads(body)
+    finally:
+        gc.enable()
+
+
+def _items_of_answer(answer: dict[str, Any], operation_model: Any) -> dict[str, Any]:
+    taken = _members(answer, operation_model.output_shape.members)
+    responses = taken.get("Responses")
+    if type(responses) is list:
+        # Of TransactGetItems; BatchGetItem has items by table.
+        taken["Responses"] = [_members(each, ("Item",)) for each in responses]
+    return taken
+
+
 def _items_of_failure(error: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """The items of a failed condition, and the body without them: its code and message are left to botocore."""
-    taken = {}
-    if str(error.get("__type", "")).rpartition("#")[2] in _FAILED_CONDITIONS:
-        taken = _without_null({name: error.pop(name, None) for name in ("Item", "CancellationReasons")})
-        if "CancellationReasons" in taken:
-            taken["CancellationReasons"] = [_without_null(reason) for reason in taken["CancellationReasons"]]
-    return taken, orjson.dumps(error)
+    name = _OF_FAILURES.get(error.get("__type", "").partition(":")[0].rpartition("#")[2], "")
+    taken = _members(error, (name,))
+    if "CancellationReasons" in taken:
+        taken["CancellationReasons"] = [_members(reason, _OF_REASONS) for reason in taken["CancellationReasons"]]
+    return taken, orjson.dumps({each: value for each, value in error.items() if each != name})
 
 
-def _without_null(structure: dict[str, Any]) -> dict[str, Any]:
-    """A structure as botocore gives it, which leaves out what is null."""
-    return {name: value for name, value in structure.items() if value is not None}
+def _members(structure: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """A structure as botocore gives it, without what is null, and what the service's description does not know."""
+    return {name: structure[name] for name in names if structure.get(name) is not None}
 
 
 def _decode_binary(node: Any) -> None:

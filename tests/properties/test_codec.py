@@ -1,0 +1,453 @@
+"""Generated readers and writers of entities do what the long way does, which goes by PynamoDB's own rules."""
+
+import copy
+import pickle
+import threading
+from datetime import datetime, timezone
+from enum import Enum
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.models import Model
+
+from singletable import Expiry, Key, Table
+from singletable.errors import SingletableError
+from singletable.models.codec import source
+from tests.properties import zoo
+from tests.properties.zoo import ENTITIES, Everything, Simple, Special, instances, items, pynamodbs
+
+PLAIN = type(
+    "Plain",
+    (Model,),
+    {
+        **pynamodbs(),
+        "ident": UnicodeAttribute(hash_key=True, attr_name="id"),
+        "Meta": type("Meta", (), {"table_name": "plain"}),
+    },
+)
+"""A model of PynamoDB's with the same attributes."""
+
+MOST = settings.default.max_examples
+FEWER, FEW = settings(max_examples=MOST // 2), settings(max_examples=MOST // 8)
+"""What is tried so often for each class, or for each attribute, need not be tried as often as the rest."""
+
+
+def form(value):
+    """A value and everything below it, with the types and the order, so that equal means alike."""
+    if isinstance(value, (type, Enum)) or value is None:
+        return value
+    if isinstance(value, MapAttribute):
+        inside = {name: each for name, each in vars(value).items() if name != "attribute_values"}
+        return type(value), form(inside), form(value.attribute_values)
+    if isinstance(value, dict):
+        return type(value), [(name, form(each)) for name, each in value.items()]
+    if isinstance(value, (list, tuple)):
+        return type(value), [form(each) for each in value]
+    if isinstance(value, (set, frozenset)):
+        return type(value), sorted(map(repr, map(form, value)))
+    if isinstance(value, datetime):
+        return type(value), value.isoformat(), value.tzinfo is timezone.utc
+    return type(value), repr(value)
+
+
+def state(instance):
+    """Everything that an instance holds."""
+    return type(instance), {name: form(value) for name, value in vars(instance).items() if name != "_outgoing"}
+
+
+def outcome(act):
+    """What comes of it: a value, or an error with what it says."""
+    try:
+        return act()
+    except Exception as error:
+        said = vars(error) if isinstance(error, SingletableError) else ()
+        return type(error), str(error), form(said)
+
+
+def carefully(entity, item):
+    """An instance made and read the long way."""
+    made = entity(_user_instantiated=False)
+    made._read_carefully(item)
+    return made
+
+
+def written(item):
+    """An item in the one form that equal ones share: sets have no order."""
+    return {
+        name: {
+            kind: written(content)
+            if kind == "M"
+            else [written({"": each}) for each in content]
+            if kind == "L"
+            else sorted(content)
+            if kind in ("SS", "NS", "BS")
+            else form(content)
+            for kind, content in value.items()
+        }
+        for name, value in item.items()
+    }
+
+
+def both_ways(entity, item):
+    """What comes of reading an item fast, and of reading it carefully."""
+    fast = outcome(lambda: state(entity._from_item(item)))
+    return outcome(lambda: state(carefully(entity, item))), fast
+
+
+def read_usual(entity, item):
+    """Read an item as is usual: by generated code alone, which raises at anything else."""
+    made = entity.__new__(entity)
+    entity._schema_of().codec.read(made, item)
+    return made
+
+
+# --- reading ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+@given(data=st.data())
+def test_an_item_is_read_as_the_long_way_reads_it(entity, data):
+    """The same values of the same types in the same order, or the same error; and the item is left alone."""
+    item = data.draw(items(entity))
+    before = copy.deepcopy(item)
+    expected, actual = both_ways(entity, item)
+    assert expected == actual
+    assert form(before) == form(item)
+
+
+@pytest.mark.parametrize("name", sorted(zoo.STORED))
+@FEW
+@given(data=st.data())
+def test_an_attribute_alone_is_read_as_the_long_way_reads_it(name, data):
+    """Whatever is stored for it, with no other attribute that could hide it behind an error."""
+    entity = Special if name in Special.get_attributes() else Everything
+    stored = data.draw(st.one_of(zoo.STORED[name], zoo.STORED[name], zoo.STORED[name], zoo.ANY, zoo.ODD))
+    item = {"PK": {"S": "P"}, "SK": {"S": "S"}, entity.get_attributes()[name].attr_name: stored}
+    expected, actual = both_ways(entity, item)
+    assert expected == actual
+
+
+@pytest.mark.parametrize("entity", [Everything, Simple])
+@FEWER
+@given(data=st.data())
+def test_an_instance_reads_another_item_as_the_long_way_does(entity, data):
+    """What it held before leaves no trace, even where the new item is malformed."""
+    first = data.draw(items(entity, odd=False))
+    second = data.draw(items(entity))
+    instances = []
+    for read in (entity._read_carefully, entity.deserialize):
+        made = entity(_user_instantiated=False)
+        outcome(lambda made=made: made._read_carefully(first))
+        instances.append((outcome(lambda made=made, read=read: read(made, second)), state(made)))
+    assert instances[0] == instances[1]
+
+
+@given(items(Everything, odd=False))
+def test_an_item_is_read_as_pynamodb_reads_it(item):
+    """The same values in every attribute that is not made strict, or an error where PynamoDB raises one."""
+    for name in zoo.ours():
+        item.pop(Everything.get_attributes()[name].attr_name, None)
+    item |= {"PK": {"S": "P"}, "SK": {"S": "S"}}
+    item.pop("GSI1PK", None)
+
+    def read(model):
+        made = model(_user_instantiated=False)
+        made.deserialize(item)
+        return form({name: value for name, value in made.attribute_values.items() if name in pynamodbs()})
+
+    try:
+        expected = read(PLAIN)
+    except Exception:
+        with pytest.raises(Exception):  # noqa: B017, PT011 - PynamoDB's are of any class
+            read(Everything)
+    else:
+        assert expected == read(Everything)
+
+
+@given(st.lists(st.sampled_from(("colour", "size", "note", "at", "level", "x", "y")), unique=True))
+@example(["x"])
+def test_what_the_model_does_not_know_is_kept_beside_defaults(names):
+    """However many attributes are missing and filled by their defaults."""
+    values = {"at": {"S": "2026-01-01T00:00:00.000000+0000"}, "size": {"N": "1"}, "level": {"N": "1"}}
+    item = {"PK": {"S": "S#1"}, "SK": {"S": "SIMPLE"}, "entityType": {"S": "SIMPLE"}, "id": {"S": "1"}}
+    item |= {name: values.get(name, {"S": "x"}) for name in names}
+    read = read_usual(Simple, item)
+    assert {name: {"S": "x"} for name in names if name in "xy"} == read.extra_attributes
+    assert item.items() <= read._container_serialize().items()
+
+
+@FEWER
+@given(items(Simple, odd=False), st.sampled_from((Simple, Special)))
+def test_what_the_model_does_not_know_is_a_copy(item, entity):
+    """A change within it changes neither the item nor what was read."""
+    item |= {"PK": {"S": "P"}, "SK": {"S": "S"}, "x": {"L": [{"S": "one"}]}}
+    read = outcome(lambda: entity._from_item(item))
+    if isinstance(read, entity):
+        read.extra_attributes["x"]["L"].append({"S": "two"})
+        assert {"L": [{"S": "one"}]} == item["x"] == read._raw["x"]
+
+
+def test_usual_items_and_instances_do_not_take_the_long_way():
+    """Otherwise nobody would notice generated code that always raises: the long way hides it."""
+    item = {
+        "PK": {"S": "Z#1"},
+        "SK": {"S": "t#EVERYTHING"},
+        "entityType": {"S": "EVERYTHING"},
+        "id": {"S": "1"},
+        "text": {"S": "t"},
+        "n": {"N": "1.5"},
+        "mood": {"S": "GOOD"},
+        "spelled": {"S": "GOOD"},
+        "time": {"S": "2026-01-01T00:00:00.000000+0000"},
+        "whole": {"N": "12"},
+        "uuid": {"S": "12345678-1234-1234-1234-123456789abc"},
+        "day": {"S": "2026-01-01"},
+        "lenient_must": {"S": "x"},
+        "list_outer": {"L": [{"M": {"in": {"M": {"zip": {"S": "1"}}}, "version": {"N": "1"}}}]},
+        "outer_default": {"M": {"version": {"N": "1"}}},
+        "raw": {"M": {"a": {"N": "1"}}},
+        "tree": {"M": {"children": {"L": [{"M": {"name": {"S": "leaf"}}}]}}},
+        "untyped": {"L": [{"M": {"a": {"L": [{"N": "1"}]}}}]},
+        "x": {"S": "unknown"},
+    }
+    read = read_usual(Everything, item)
+    assert state(carefully(Everything, item)) == state(read)
+    assert "leaf" == read.tree.children[0].name
+    read.nothing = True
+    assert written(read._write_carefully(True)) == written(Everything._schema_of().codec.write(read))
+
+
+# --- writing ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(zoo.STORED))
+@FEW
+@given(data=st.data())
+def test_an_attribute_alone_is_written_as_the_long_way_writes_it(name, data):
+    """Its usual values and all others, with no other attribute that could hide them."""
+    entity = Special if name in Special.get_attributes() else Everything
+    value = data.draw(st.one_of(zoo.right(entity.get_attributes()[name]), zoo.VALUES))
+    instance = zoo.complete(entity)
+    outcome(lambda: setattr(instance, name, value))
+    other = copy.deepcopy(instance)
+    expected = outcome(lambda: written(other._write_carefully(True)))
+    assert expected == outcome(lambda: written(instance._container_serialize(null_check=True)))
+    assert state(other) == state(instance)
+
+
+@pytest.mark.parametrize("entity", [Everything, Simple])
+@given(data=st.data())
+def test_an_instance_is_written_as_the_long_way_writes_it(entity, data):
+    """The same item, or the same error; and the instance is left in the same state."""
+    instance = data.draw(instances(entity))
+    other = copy.deepcopy(instance)
+    expected = outcome(lambda: written(other._write_carefully(True)))
+    assert expected == outcome(lambda: written(instance._container_serialize(null_check=True)))
+    assert state(other) == state(instance)
+
+
+@pytest.mark.parametrize("entity", [Everything, Special])
+@FEWER
+@given(data=st.data())
+def test_what_was_read_is_written_as_the_long_way_writes_it(entity, data):
+    """With what the model does not know, at the top and within maps, and with the key under which it was read."""
+    instance = data.draw(instances(entity, wild=False))
+    item = outcome(lambda: instance._write_carefully(True))
+    item = {**item, **data.draw(items(entity, odd=False))} if isinstance(item, dict) else data.draw(items(entity))
+    if data.draw(st.booleans()) and isinstance(item.get("PK"), dict):
+        item["PK"], item["SK"] = {"S": f"S#{instance.ident}"}, {"S": "SIMPLE"}
+    instance = outcome(lambda: carefully(entity, item))
+    if not isinstance(instance, entity):
+        return
+    for name in data.draw(st.lists(st.sampled_from(sorted(entity._schema_of().attributes)), max_size=2)):
+        value = data.draw(zoo.right(entity._schema_of().attributes[name]))
+        outcome(lambda name=name, value=value: setattr(instance, name, value))
+    instance.extra_attributes |= data.draw(st.sampled_from(({}, {"id": {"S": "known"}}, {"ttl": {"N": "1"}})))
+    other = copy.deepcopy(instance)
+    expected = outcome(lambda: written(other._write_carefully(True)))
+    assert expected == outcome(lambda: written(instance._container_serialize(null_check=True)))
+    assert state(other) == state(instance)
+
+
+@given(instances(Simple, wild=False))
+def test_what_is_written_is_read_again(instance):
+    """By generated code in both directions."""
+    item = outcome(lambda: instance._container_serialize(null_check=True))
+    if isinstance(item, dict):
+        assert state(carefully(Simple, item)) == state(Simple._from_item(item))
+
+
+# --- classes with ways of their own ----------------------------------------------------
+
+
+def table():
+    """A table of its own, for each test that declares entities."""
+    return type("Own", (Table,), {"Meta": type("Meta", (), {"table_name": "own"}), "__qualname__": "Own"})
+
+
+def simple_item(name="x", **attributes):
+    """An item of an entity whose key is its text."""
+    return {"PK": {"S": name}, "SK": {"S": "X"}, "entityType": {"S": "X"}, "text": {"S": name}, **attributes}
+
+
+def declared(base, **namespace):
+    """An entity with one text, and whatever else is given."""
+    body = {"text": UnicodeAttribute(), "key": Key(pk="{text}", sk="X"), "__qualname__": "X", **namespace}
+    return type(base)("X", (base,), body, discriminator="X")
+
+
+def test_an_entity_that_sets_attributes_itself_sees_each():
+    """As by the long way: its __setattr__ is called for every attribute that is read."""
+    seen = []
+
+    def __setattr__(self, name, value):
+        seen.append(name)
+        object.__setattr__(self, name, value)
+
+    entity = declared(table(), size=NumberAttribute(default=3), __setattr__=__setattr__)
+    carefully(entity, simple_item())
+    expected, seen[:] = list(seen), []
+    entity._from_item(simple_item())
+    assert "text" in expected
+    assert expected == seen
+
+
+def test_an_entity_with_an_own_init_is_made_by_it():
+    """What it adds is there on whatever is read."""
+
+    def __init__(self, **options):
+        super(entity, self).__init__(**options)
+        self.mine = "made"
+
+    entity = declared(table(), __init__=__init__)
+    assert "made" == entity._from_item(simple_item()).mine
+    assert state(carefully(entity, simple_item())) == state(entity._from_item(simple_item()))
+
+
+@pytest.mark.parametrize("name", ["deserialize", "_container_deserialize"])
+def test_an_entity_that_reads_in_its_own_way_does(name):
+    """Whichever of PynamoDB's two methods it has of its own."""
+
+    def read(self, attribute_values):
+        getattr(super(entity, self), name)(attribute_values)
+        self.text += "!"
+
+    entity = declared(table(), **{name: read})
+    assert "x!" == entity._from_item(simple_item()).text
+
+
+def test_an_entity_may_make_its_instances_in_its_own_way():
+    """By __new__."""
+
+    def __new__(cls, *arguments, **options):
+        made = object.__new__(cls)
+        made.mine = "new"
+        return made
+
+    entity = declared(table(), __new__=__new__)
+    assert "new" == entity._from_item(simple_item()).mine
+
+
+def test_a_key_attribute_of_an_own_class_is_read_and_not_set():
+    """What is derived is never set, whatever the class of the attribute that holds it."""
+
+    class Refusing(UnicodeAttribute):
+        def __set__(self, instance, value):
+            raise AssertionError("it is derived")
+
+    meta = type("Meta", (), {"table_name": "own"})
+    own = type("Own", (Table,), {"Meta": meta, "pk": Refusing(hash_key=True, attr_name="PK"), "__qualname__": "Own"})
+    entity = declared(own)
+    assert "x" == read_usual(entity, simple_item()).pk
+    assert state(carefully(entity, simple_item())) == state(entity._from_item(simple_item()))
+
+
+def test_names_that_python_takes_for_one_are_kept_apart():
+    """An identifier's compatibility forms are one name to Python, and two attributes to DynamoDB."""
+
+    class Up(UnicodeAttribute):
+        def deserialize(self, value):
+            return value.upper()
+
+    class Down(UnicodeAttribute):
+        def deserialize(self, value):
+            return value.lower()
+
+    entity = declared(table(), one=Up(attr_name="fi"), two=Down(attr_name="\ufb01"))
+    item = simple_item() | {"fi": {"S": "aA"}, "\ufb01": {"S": "bB"}}
+    assert ("AA", "bb") == (read_usual(entity, item).one, read_usual(entity, item).two)
+
+
+def test_the_expiry_of_an_entity_that_is_declared_later_is_no_extra():
+    """The table's items hold it, also those of an entity whose reader was made before."""
+    own = table()
+    entity = declared(own)
+    item = simple_item(ttl={"N": "1"})
+    assert {"ttl": {"N": "1"}} == entity._from_item(item).extra_attributes
+    body = {"at": UTCDateTimeAttribute(), "key": Key(pk="{at}", sk="E"), "gone_at": Expiry(after="at")}
+    type(own)("E", (own,), {**body, "__qualname__": "E"}, discriminator="E")
+    assert {} == entity._from_item(item).extra_attributes
+    assert state(carefully(entity, item)) == state(entity._from_item(item))
+
+
+def test_the_expiry_of_an_entity_that_was_declared_anew_without_it_is_an_extra_again():
+    """As in a notebook, whose cell is run again."""
+    own = table()
+    body = {"at": UTCDateTimeAttribute(), "key": Key(pk="{at}", sk="E"), "__qualname__": "E"}
+    type(own)("E", (own,), {**body, "gone_at": Expiry(after="at")}, discriminator="E")
+    entity = declared(own)
+    item = simple_item(ttl={"N": "1"})
+    assert {} == entity._from_item(item).extra_attributes
+    type(own)("E", (own,), {**body, "at": UTCDateTimeAttribute()}, discriminator="E")
+    assert {"ttl": {"N": "1"}} == entity._from_item(item).extra_attributes
+
+
+def test_an_instance_of_a_class_that_was_declared_anew_is_not_written():
+    """Its keys may be others than the ones that the table has by now."""
+    own = table()
+    old = declared(own)
+    instance = old(text="x")
+    assert simple_item() == instance._container_serialize()
+    new = declared(own)
+    assert simple_item() == new(text="x")._container_serialize()
+    with pytest.raises(SingletableError, match=r"^A X cannot be stored \(KeyError\)"):
+        instance._container_serialize()
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+@FEWER
+@given(item=items(Everything, odd=False))
+def test_what_was_read_can_be_copied_and_pickled(again, item):
+    """And is then what it was."""
+    read = outcome(lambda: Everything._from_item(item))
+    if isinstance(read, Everything):
+        expected = outcome(lambda: state(again(carefully(Everything, item))))
+        assert expected == outcome(lambda: state(again(read)))
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_many_threads_may_be_the_first_to_read_a_class(attempt):
+    """Each gets what one alone gets."""
+    attributes = {**pynamodbs(), "size": NumberAttribute(default=lambda: attempt)}
+    entity = declared(table(), **attributes)
+    item = simple_item(raw={"M": {"a": {"N": "1"}}}, list_outer={"L": [{"M": {"amt": {"N": "1"}}}]}, y={"S": "y"})
+    start, found = threading.Barrier(8), []
+
+    def read():
+        start.wait()
+        found.extend(state(entity._from_item(item)) for _ in range(20))
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [state(carefully(entity, item))] * 160 == found
+
+
+def test_the_source_is_that_of_what_runs():
+    """Also for what reads in its own way."""
+    assert "def read(self, item):" in source(Everything)
+    assert "def write(self):" in source(declared(table(), __setattr__=object.__setattr__))
