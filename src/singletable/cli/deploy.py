@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
@@ -19,8 +19,10 @@ from singletable.cli.migrate import migrate_command
 from singletable.cli.project import Project, find_project
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
-from singletable.infra.stack import ChangeSet, Stack, refuse_loss
 from singletable.models import Table
+
+if TYPE_CHECKING:
+    from singletable.infra.stack import ChangeSet
 
 __all__ = ["deploy_command"]
 
@@ -60,11 +62,13 @@ def deploy_command(
         raise click.UsageError(f"--table is {place.table_name!r}, and setup.cfg says {settings.table_name!r}.")
     name, function = project.load_sample(sample) if sample else (None, None)
     given = _parameters(parameters)
-    text = template_of(table, settings)
+    template = template_of(table, settings)
+    from singletable.infra.stack import Stack, refuse_loss
+
     console = make_console()
     stack = Stack(_client(place), stack_name or settings.table_name)
     console.print(f"[bold]{escape(stack.name)}[/] ({environment}): table {escape(settings.table_name)}, {place.words}")
-    changes = stack.plan(text, given)
+    changes = stack.plan(template, given)
     _print_changes(console, changes)
     try:
         refuse_loss(changes)

@@ -18,6 +18,8 @@ from singletable.models.targets import TableSender
 from singletable.patterns import patterns_of
 
 if TYPE_CHECKING:
+    from troposphere import Template
+
     from singletable.infra.settings import Settings
 
 __all__ = ["infra_command", "settings_of", "template_of"]
@@ -35,19 +37,19 @@ def settings_of(project: Project, table: type[Table], environment: str) -> Setti
     return read_settings(environment, str(table.Meta.table_name), project.infra, table.describe().stream)
 
 
-def template_of(table: type[Table], settings: Settings) -> str:
+def template_of(table: type[Table], settings: Settings) -> Template:
     """The template of an environment.
 
     Raises:
         InfraError: troposphere is not installed.
     """
     try:
-        from singletable.infra.template import cloudformation
+        from singletable.infra.template import make_template
     except ModuleNotFoundError as error:
         raise InfraError(
             f"The module {error.name} is missing.", remedy="Install it: pip install 'singletable[infra]'."
         ) from None
-    return cloudformation(table.describe(), settings)
+    return make_template(table.describe(), settings)
 
 
 @infra_command.command("cloudformation")
@@ -69,7 +71,10 @@ def cloudformation_command(environment: str, out: Path | None) -> None:
     """
     project = find_project()
     table = project.load_table()
-    text = template_of(table, settings_of(project, table, environment))
+    template = template_of(table, settings_of(project, table, environment))
+    from singletable.infra.template import as_text
+
+    text = as_text(template)
     if out is None:
         click.echo(text, nl=False)
         return

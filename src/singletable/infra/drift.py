@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from singletable.models.description import TableDescription
@@ -21,7 +22,13 @@ def differences(
         table: What DescribeTable says of it.
         ttl: What DescribeTimeToLive says; None where the server does not know time to live.
     """
-    return [*_keys(description, table), *_indexes(description, table), *_ttl(description, ttl), *_stream(description, table)]
+    found = (
+        _keys(description, table),
+        _indexes(description, table),
+        _ttl(description, ttl),
+        _stream(description, table),
+    )
+    return [*chain.from_iterable(found)]
 
 
 def _keys(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:
@@ -31,7 +38,8 @@ def _keys(description: TableDescription, table: Mapping[str, Any]) -> Iterator[s
         yield f"The table is keyed by {theirs}; the models say {mine}. No update changes that: migrate to a new table."
     for each in table.get("AttributeDefinitions", ()):
         if each["AttributeType"] != "S":
-            yield f"The key attribute {each['AttributeName']} is of type {each['AttributeType']}; derived keys are text (S)."
+            what = f"{each['AttributeName']} is of type {each['AttributeType']}"
+            yield f"The key attribute {what}; derived keys are text (S)."
 
 
 def _indexes(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:

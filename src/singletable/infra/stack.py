@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from time import monotonic, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from botocore.exceptions import ClientError
 
 from singletable.errors import InfraError
 from singletable.infra.table import TABLE
+from singletable.infra.template import as_text
+
+if TYPE_CHECKING:
+    from troposphere import Template
 
 __all__ = ["Change", "ChangeSet", "Stack"]
 
@@ -91,47 +95,45 @@ class Stack:
         stack = self.describe() or {}
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
 
-    def plan(self, template: str, parameters: Mapping[str, str]) -> ChangeSet:
+    def plan(self, template: Template, parameters: Mapping[str, str]) -> ChangeSet:
         """A change set, made and not executed.
 
         Args:
-            template: The template's text.
+            template: The template.
             parameters: The parameters that are given; others stay as they are, or get their defaults.
 
         Raises:
-            InfraError: The template is too large, the stack is busy or broken, or CloudFormation refuses it.
+            InfraError: A parameter is none of the template's, the template is too large, the stack is busy, or
+                CloudFormation refuses it.
         """
-        size = len(template.encode())
-        if size > _LARGEST:
+        unknown = sorted(set(parameters) - set(template.parameters))
+        if unknown:
             raise InfraError(
-                f"The template is {size:,} bytes; CloudFormation takes {_LARGEST:,} directly.",
+                f"The template has no parameter {unknown[0]!r}.",
+                remedy=f"It has: {', '.join(sorted(template.parameters)) or 'none'}.",
+                value=unknown[0],
+            )
+        text = as_text(template)
+        if len(text.encode()) > _LARGEST:
+            raise InfraError(
+                f"The template is {len(text.encode()):,} bytes; CloudFormation takes {_LARGEST:,} directly.",
                 remedy="Write it with `singletable infra cloudformation --out`, and deploy it from S3.",
-                value=size,
+                value=len(text.encode()),
             )
         stack = self.describe()
-        if stack is not None and not stack["StackStatus"].endswith("_COMPLETE"):
-            raise InfraError(
-                f"The stack {self.name!r} is {stack['StackStatus']}.",
-                remedy="Wait until it is done, or mend or delete it in the console.",
-                value=stack["StackStatus"],
-            )
-        if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
-            raise InfraError(
-                f"The stack {self.name!r} was never made: its first deployment was rolled back.",
-                remedy=f"Delete it (aws cloudformation delete-stack --stack-name {self.name}), and deploy again.",
-                value=stack["StackStatus"],
-            )
+        _refuse_unready(self.name, stack)
         name = f"singletable-{datetime.now(timezone.utc):%Y%m%d%H%M%S%f}"
-        known = {each["ParameterKey"] for each in (stack or {}).get("Parameters", ())}
+        before = {each["ParameterKey"] for each in (stack or {}).get("Parameters", ())}
+        kept = sorted(before.intersection(template.parameters) - set(parameters))
         self._client.create_change_set(
             StackName=self.name,
             ChangeSetName=name,
             ChangeSetType="CREATE" if stack is None else "UPDATE",
-            TemplateBody=template,
+            TemplateBody=text,
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[
-                *({"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()),
-                *({"ParameterKey": key, "UsePreviousValue": True} for key in sorted(known - set(parameters)) if f"\n  {key}:" in template),
+                *({"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())),
+                *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
             ],
         )
         return ChangeSet(name, stack is None, self._changes(name))
@@ -150,9 +152,10 @@ class Stack:
 
     def discard(self, changes: ChangeSet) -> None:
         """Forget a change set; with it the stack, where it was to be a new one."""
-        self._client.delete_change_set(StackName=self.name, ChangeSetName=changes.name)
         if changes.new:
             self._client.delete_stack(StackName=self.name)
+        else:
+            self._client.delete_change_set(StackName=self.name, ChangeSetName=changes.name)
 
     def execute(self, changes: ChangeSet, tell: Callable[[str], None]) -> None:
         """Execute a change set, and wait until the stack is made or changed.
@@ -192,10 +195,10 @@ class Stack:
     def _events(self) -> Iterator[dict[str, Any]]:
         """What happened, the earliest first."""
         try:
-            events = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
+            events: list[dict[str, Any]] = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
         except ClientError:
             return iter(())
-        return reversed(events)
+        return iter(events[::-1])
 
     def _until(self, look: Callable[[], Any], done: Callable[[Any], bool]) -> Any:
         end = monotonic() + _PATIENCE
@@ -204,6 +207,22 @@ class Stack:
                 raise InfraError(f"The stack {self.name!r} is not done after an hour.", remedy="Look in the console.")
             self._wait(_POLL)
         return found
+
+
+def _refuse_unready(name: str, stack: Mapping[str, Any] | None) -> None:
+    status = "" if stack is None else stack["StackStatus"]
+    if status == "ROLLBACK_COMPLETE":
+        raise InfraError(
+            f"The stack {name!r} was never made: its first deployment was rolled back.",
+            remedy=f"Delete it (aws cloudformation delete-stack --stack-name {name}), and deploy again.",
+            value=status,
+        )
+    if status and not status.endswith("_COMPLETE"):
+        raise InfraError(
+            f"The stack {name!r} is {status}.",
+            remedy="Wait until it is done, or mend or delete it in the console.",
+            value=status,
+        )
 
 
 def refuse_loss(changes: ChangeSet) -> None:
@@ -218,14 +237,15 @@ def refuse_loss(changes: ChangeSet) -> None:
         raise InfraError(
             f"The table would be {'removed' if lost.action == 'Remove' else 'replaced'} ({what} changed), and its items"
             " left behind.",
-            remedy="Keys and names of a table do not change. Deploy a stack of another name, and move the items there by a"
-            " migration; or take the change back.",
+            remedy="Keys and names of a table do not change. Deploy a stack of another name, and move the items there"
+            " by a migration; or take the change back.",
             value=lost.name,
         )
 
 
 def _change(change: Mapping[str, Any]) -> Change:
-    parts = (each.get("Target", {}).get("Name") or each.get("Target", {}).get("Attribute") for each in change.get("Details", ()))
+    targets = [each.get("Target", {}) for each in change.get("Details", ())]
+    parts = (each.get("Name") or each.get("Attribute") for each in targets)
     return Change(
         action=change["Action"],
         name=change["LogicalResourceId"],

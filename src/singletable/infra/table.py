@@ -66,9 +66,7 @@ def add_key(template: Template, settings: Settings) -> kms.Key:
             UpdateReplacePolicy="Retain",
         )
     )
-    template.add_resource(
-        kms.Alias("TableKeyAlias", AliasName=f"alias/{settings.table_name}", TargetKeyId=Ref(key))
-    )
+    template.add_resource(kms.Alias("TableKeyAlias", AliasName=f"alias/{settings.table_name}", TargetKeyId=Ref(key)))
     return key
 
 

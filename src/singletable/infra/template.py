@@ -13,12 +13,17 @@ from singletable.infra.settings import Settings
 from singletable.infra.table import KEY, TABLE, add_key, add_table
 from singletable.models.description import TableDescription
 
-__all__ = ["cloudformation", "make_template"]
+__all__ = ["as_text", "cloudformation", "make_template"]
 
 
 def cloudformation(description: TableDescription, settings: Settings) -> str:
     """The CloudFormation template, as YAML; the same text for the same models and settings."""
-    return str(make_template(description, settings).to_yaml(clean_up=False, long_form=False))
+    return as_text(make_template(description, settings))
+
+
+def as_text(template: Template) -> str:
+    """A template as YAML, in the order of names."""
+    return str(template.to_yaml())
 
 
 def make_template(description: TableDescription, settings: Settings) -> Template:

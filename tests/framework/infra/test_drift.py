@@ -34,9 +34,8 @@ def index_of(table, name, **changes):
 
 
 def keys(*names):
-    return [
-        {"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE")[: len(names)], strict=True)
-    ]
+    kinds = ("HASH", "RANGE")[: len(names)]
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, kinds, strict=True)]
 
 
 CASES = {
@@ -67,12 +66,13 @@ CASES = {
         "The index GSI2 is keyed by GSI1PK and GSI1SK; the models say GSI2PK and GSI2SK.",
     ),
     "another projection": (
-        lambda table: index_of(
-            table, "GSI1", Projection={"ProjectionType": "INCLUDE", "NonKeyAttributes": ["b", "a"]}
-        ),
+        lambda table: index_of(table, "GSI1", Projection={"ProjectionType": "INCLUDE", "NonKeyAttributes": ["b", "a"]}),
         "The index GSI1 holds INCLUDE (a, b); the models say ALL.",
     ),
-    "an index in the making": (lambda table: index_of(table, "GSI1", IndexStatus="CREATING"), "The index GSI1 is CREATING."),
+    "an index in the making": (
+        lambda table: index_of(table, "GSI1", IndexStatus="CREATING"),
+        "The index GSI1 is CREATING.",
+    ),
     "a local index": (
         lambda table: changed(
             table,

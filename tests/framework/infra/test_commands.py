@@ -1,0 +1,120 @@
+"""`singletable infra` and `deploy`, as a person runs them; the stack is moto's, behind HTTP."""
+
+import json
+
+import pytest
+
+from models import ShopTable
+from tests.framework.cli.test_commands import assert_one_line, project, run
+from tests.framework.migrations.server import moto_server
+
+__all__ = ["project"]  # a fixture
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with moto_server() as url:
+        yield url
+
+
+def test_a_template_is_written(tmp_path):
+    printed = run("infra", "cloudformation", "--environment", "prod")
+    assert printed.returncode == 0, printed.stderr
+    assert "AWS::DynamoDB::Table" in printed.stdout
+    written = run("infra", "cloudformation", "--environment", "prod", "--out", str(tmp_path / "prod.yaml"))
+    assert "Wrote" in written.stdout
+    assert (tmp_path / "prod.yaml").read_text() == printed.stdout
+
+
+def test_a_policy_is_printed():
+    done = run("infra", "iam", "--role", "reader", "--region", "eu-west-1", "--account", "123456789012")
+    document = json.loads(done.stdout)
+    assert document["Statement"][0]["Resource"] == ["arn:aws:dynamodb:eu-west-1:123456789012:table/shop"]
+    tenant = run("infra", "iam", "--role", "writer", "--tenant-tag", "user", "--tenant-attribute", "user_id")
+    assert "${aws:PrincipalTag/user}" in tenant.stdout
+
+
+def test_what_cannot_be_meant_is_one_line(tmp_path):
+    assert_one_line(
+        run("infra", "cloudformation", "--environment", "test"), "no environment 'test'", "dev, staging, prod"
+    )
+    assert_one_line(run("infra", "iam", "--role", "admin"), "no role 'admin'", "reader, writer")
+    missing = tmp_path / "no" / "folder.yaml"
+    done = run("infra", "cloudformation", "--environment", "dev", "--out", str(missing))
+    assert_one_line(done, "cannot be written", "No such file", code=2)
+    done = run("infra", "iam", "--role", "reader", "--tenant-attribute", "user_id")
+    assert done.returncode == 2
+    assert "--tenant-tag" in done.stderr
+
+
+def test_settings_are_read_from_the_project(project):
+    config = project / "setup.cfg"
+    config.write_text(
+        config.read_text() + "\n[singletable:infra]\nbilling = provisioned\n[singletable:infra:prod]\nbiling = x\n"
+    )
+    done = run("infra", "cloudformation", "--environment", "dev", cwd=project)
+    assert "PROVISIONED" in done.stdout
+    assert_one_line(
+        run("infra", "cloudformation", "--environment", "prod", cwd=project), "no option 'biling'", "billing"
+    )
+
+
+def test_drift_is_told(server):
+    with ShopTable.bind(endpoint_url=server, credentials=("x", "x", None), table_name="drifting"):
+        ShopTable.create_table(wait=True)
+        here = ("--endpoint-url", server, "--table", "drifting")
+        done = run("infra", "diff", *here, **CREDENTIALS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "drifting is as the models say." in done.stdout
+        ShopTable._get_connection().connection.client.update_table(
+            TableName="drifting", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "GSI3"}}]
+        )
+        done = run("infra", "diff", *here, **CREDENTIALS)
+        assert done.returncode == 1
+        assert "The index GSI3 is missing." in done.stdout
+        assert "drifting: 1 difference." in done.stdout
+        ShopTable.delete_table()
+    assert_one_line(run("infra", "diff", *here, **CREDENTIALS), "'drifting'", "does not exist")
+
+
+SHOP = ["--environment", "dev", "--yes", "--region", "us-east-1"]
+# moto's CloudFormation takes the tags of a key for something else.
+PLAIN = "\n[singletable:infra]\ncustomer_key = no\n"
+
+
+@pytest.fixture
+def notes(project):
+    """A project whose stack moto can make."""
+    config = project / "setup.cfg"
+    config.write_text(config.read_text() + PLAIN)
+    return project
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse")  # of what moto's CloudFormation does not make
+def test_a_stack_is_deployed_migrated_and_filled(server, notes):
+    def deploy(*arguments):
+        return run("deploy", *SHOP, "--endpoint-url", server, *arguments, cwd=notes, **CREDENTIALS)
+
+    looked = deploy("--dry-run")
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    assert "add    Table AWS::DynamoDB::Table" in looked.stdout
+    assert "Nothing was changed." in looked.stdout
+    done = deploy()
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("create complete", "The stack is made.", "every migration is applied"):
+        assert words in done.stdout
+    again = deploy()
+    assert again.returncode == 0, again.stdout + again.stderr
+    wrong = deploy("--parameter", "DaxVpc=vpc-1")
+    assert_one_line(wrong, "no parameter 'DaxVpc'", "DaxVpcId")
+
+
+def test_what_a_deployment_cannot_mean(server, notes):
+    done = run("deploy", *SHOP, "--endpoint-url", server, "--parameter", "x", cwd=notes, **CREDENTIALS)
+    assert done.returncode == 2
+    assert "NAME=VALUE" in done.stderr
+    done = run("deploy", *SHOP, "--endpoint-url", server, "--table", "other", cwd=notes, **CREDENTIALS)
+    assert done.returncode == 2
+    assert "setup.cfg says" in done.stderr
