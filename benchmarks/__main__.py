@@ -32,14 +32,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="What singletable costs the client.")
     parser.add_argument("--rounds", type=int, default=15, help="rounds of a comparison; odd, 9 or more to be quoted")
     parser.add_argument("--memory", action="store_true", help="also backfill a million items, two minutes")
-    parser.add_argument("--profile", action="store_true", help="only show where a Query of 100 items spends its CPU")
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="only show where a Query of 100 items spends its CPU, and write profile.txt",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the results, and write nothing")
     options = parser.parse_args()
     if options.rounds < 3:
         parser.error("quartiles need three rounds")
     console = make_console()
     if options.profile:
+        console.record = True
         profile(console)
+        if not options.dry_run:
+            text = "\n".join(map(str.rstrip, console.export_text().splitlines()))
+            (PAGES / "profile.txt").write_text(text.strip() + "\n", encoding="utf-8")
         return
     found_on = machine()
     versions: dict[str, str] = {"python": platform.python_version()}

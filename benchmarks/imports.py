@@ -12,14 +12,33 @@ from functools import partial
 from benchmarks.results import Row, compare
 from benchmarks.rounds import ROOT, alternate
 
-OURS = {"Table and Key": "from singletable import Table, Key", "singletable alone": "import singletable"}
+OURS = {
+    "Table and Key": "from singletable import Table, Key",
+    "singletable alone": "import singletable",
+    "up to a first request": """
+from pynamodb.attributes import UnicodeAttribute
+from singletable import Key, Table
+
+class ShopTable(Table):
+    class Meta:
+        table_name = "shop"
+
+class User(ShopTable, discriminator="USER"):
+    user_id = UnicodeAttribute()
+    key = Key(pk="USER#{user_id}", sk="PROFILE")
+
+User.query(user_id="u1").params()
+""",
+}
+JUDGED = "Table and Key"
+"""The others are information: a package that loads its parts when they are used costs nothing by itself."""
 
 # `import pynamodb` alone is an empty package. These are what any model with an index needs.
 THEIRS = (
     "from pynamodb.models import Model; from pynamodb.attributes import UnicodeAttribute;"
     " from pynamodb.indexes import GlobalSecondaryIndex"
 )
-_TIMED = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
+_TIMED = "import time\nstart = time.perf_counter()\n{}\nprint(time.perf_counter() - start)"
 
 
 def imports(rounds: int) -> Iterator[Row]:
@@ -29,7 +48,7 @@ def imports(rounds: int) -> Iterator[Row]:
         environment["PYTHONPYCACHEPREFIX"] = cache
 
         def seconds(statement: str) -> float:
-            command = [sys.executable, "-c", _TIMED.format(statement)]
+            command = [sys.executable, "-c", _TIMED.replace("{}", statement)]
             ended = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT)
             return float(ended.stdout)
 
@@ -41,6 +60,6 @@ def imports(rounds: int) -> Iterator[Row]:
             measured[statement],
             measured[THEIRS],
             unit="ms",
-            target=("at most 1.15", 1.15),
+            target=("at most 1.15", 1.15) if name == JUDGED else None,
             scale=1e3,
         )

@@ -231,7 +231,7 @@ def test_an_attribute_alone_is_written_as_the_long_way_writes_it(name, data):
     value = data.draw(st.one_of(zoo.right(entity.get_attributes()[name]), zoo.VALUES))
     instance = zoo.complete(entity)
     outcome(lambda: setattr(instance, name, value))
-    other = copy.deepcopy(instance)
+    other = instance._copy()
     expected = outcome(lambda: written(other._write_carefully(True)))
     assert expected == outcome(lambda: written(instance._container_serialize(null_check=True)))
     assert state(other) == state(instance)
@@ -242,7 +242,7 @@ def test_an_attribute_alone_is_written_as_the_long_way_writes_it(name, data):
 def test_an_instance_is_written_as_the_long_way_writes_it(entity, data):
     """The same item, or the same error; and the instance is left in the same state."""
     instance = data.draw(instances(entity))
-    other = copy.deepcopy(instance)
+    other = instance._copy()
     expected = outcome(lambda: written(other._write_carefully(True)))
     assert expected == outcome(lambda: written(instance._container_serialize(null_check=True)))
     assert state(other) == state(instance)
@@ -265,7 +265,7 @@ def test_what_was_read_is_written_as_the_long_way_writes_it(entity, data):
         value = data.draw(zoo.right(entity._schema_of().attributes[name]))
         outcome(lambda name=name, value=value: setattr(instance, name, value))
     instance.extra_attributes |= data.draw(st.sampled_from(({}, {"id": {"S": "known"}}, {"ttl": {"N": "1"}})))
-    other = copy.deepcopy(instance)
+    other = instance._copy()
     expected = outcome(lambda: written(other._write_carefully(True)))
     assert expected == outcome(lambda: written(instance._container_serialize(null_check=True)))
     assert state(other) == state(instance)

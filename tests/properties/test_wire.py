@@ -299,7 +299,7 @@ DUPLICATES = b'{"Items":[{"a":{"S":"x"}}],"Items":[{"B":{"B":"YQ=="},"B":{"S":"Y
         b'{"__type":"TransactionCanceledException","CancellationReasons":{"Item":1}}',
         b'{"__type":"ConditionalCheckFailedException","\\u0049tem":{"a":{"S":"x"}}}',
         b'{"Items":[{"a":' + b'{"L":[' * 99 + b'{"B":"YQ=="}' + b"]}" * 99 + b"}]}",
-        b'{"Items":[{"a":{"B":"YQ=="}}],"Deep":' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"Items":[{"a":{"B":"YQ=="}}],"Deep":' + b"[" * 980 + b"]" * 980 + b"}",
         DUPLICATES,
     ],
     ids=lambda value: repr(value)[:60],
@@ -339,19 +339,41 @@ def test_other_clients_are_left_alone():
     assert [{}, {"Items": [{"a": {"B": b"a"}}]}] == seen
 
 
-@example(b'{"Items":[{"a":{"S":"x"}}],"Count":1}')
-@given(bodies(PAGES))
-def test_what_is_usual_is_parsed_in_one_go(body):
-    """Otherwise nobody would notice a handler that always leaves the answer to botocore."""
+def left_to_botocore(operation, body, status=200):
+    """What botocore's parser is left with."""
     seen = []
 
     def look(response_dict, **_):
         seen.append(response_dict["body"])
 
-    CLIENTS[1].meta.events.register_last("before-parse.dynamodb.Query", look)
+    event = f"before-parse.dynamodb.{operation}"
+    CLIENTS[1].meta.events.register_last(event, look)
     try:
-        ask(CLIENTS[1], "Query", body)
+        ask(CLIENTS[1], operation, body, status)
     finally:
-        CLIENTS[1].meta.events.unregister("before-parse.dynamodb.Query", look)
+        CLIENTS[1].meta.events.unregister(event, look)
+    (left,) = seen
+    return left
+
+
+@example(b'{"Items":[{"a":{"S":"x"}}],"Count":1}')
+@given(bodies(PAGES))
+def test_what_is_usual_is_parsed_in_one_go(body):
+    """Otherwise nobody would notice a handler that always leaves the answer to botocore."""
     empty = not any(value is not None for value in json.loads(body).values())
-    assert [body if empty else b""] == seen
+    assert (body if empty else b"") == left_to_botocore("Query", body)
+
+
+@pytest.mark.parametrize("prefix", ["", "com.amazonaws.dynamodb.v20120810#"])
+@pytest.mark.parametrize(
+    ("code", "member", "held"),
+    [
+        ("ConditionalCheckFailedException", "Item", {"a": {"S": "x"}}),
+        ("TransactionCanceledException", "CancellationReasons", [{"Code": "None"}, {"Item": {"a": {"S": "x"}}}]),
+    ],
+)
+def test_the_items_of_a_failure_are_parsed_in_one_go(prefix, code, member, held):
+    """And the rest of it is left to botocore."""
+    rest = {"__type": prefix + code, "message": "m"}
+    body = json.dumps({**rest, member: held}).encode()
+    assert rest == json.loads(left_to_botocore("PutItem", body, 400))

@@ -307,6 +307,7 @@ def ours():
         "number": NumberAttribute(attr_name="n"),
         "number_default": NumberAttribute(default=0, null=True),
         "spelled": Spelled(Mood, null=True),
+        "spelled_free": Spelled(Mood, null=True),
         "text": UnicodeAttribute(default_for_new="new"),
         "text_null": UnicodeAttribute(null=True, attr_name="text-null"),
         "time": UTCDateTimeAttribute(null=True),
@@ -363,7 +364,7 @@ class Everything(Zoo, discriminator="EVERYTHING"):
 
     timed = Key(index=ByTime, pk="Z#{ident}", sk="{time}")
     key = Key(pk="Z#{ident}", sk="{text}#EVERYTHING")
-    moody = Key(index=ByMood, pk="MOOD#{mood}", sk="{spelled}", when={"mood": (Mood.GOOD, Mood.BAD)})
+    moody = Key(index=ByMood, pk="MOOD#{mood}", sk="{spelled}", when={"mood": Mood.GOOD})
     typed = Key(index=ByType, sk="{whole:05d}#{exact:08.2f}")
 
     gone_at = Expiry(after="time", days=1.5, attr_name="ttl")
@@ -410,7 +411,7 @@ NUMBERS = st.one_of(
     ),
     st.sampled_from(
         (
-            "18446744073709551616",
+            "-18446744073709551617",
             "1" * 38,
             "1" * 40,
             "0." + "1" * 40,
@@ -634,6 +635,7 @@ STORED = {
     "number": N,
     "number_default": N,
     "spelled": typed("S", ENUMS),
+    "spelled_free": typed("S", ENUMS),
     "text": S,
     "text_null": S,
     "time": T,

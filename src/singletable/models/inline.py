@@ -94,8 +94,12 @@ def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Con
     for name, attribute in attributes.items():
         if attribute.default is not None:
             default = names.bind("default", attribute.default)
-            plainly = type(attribute).__set__ is Attribute.__set__ and not callable(attribute.default)
-            yield f"values[{name!r}] = {default}" if plainly else f"set_default(self, {name!r}, {default})"
+            if type(attribute).__set__ is not Attribute.__set__:
+                yield f"set_default(self, {name!r}, {default})"
+            elif callable(attribute.default):
+                yield f"if (value := {default}()) is not None: values[{name!r}] = value"
+            else:
+                yield f"values[{name!r}] = {default}"
     for name, attribute in attributes.items():
         value, content = f"(value := get({attribute.attr_name!r}))", f"value[{attribute.attr_type!r}]"
         if _has_own_value(attribute):
