@@ -107,13 +107,14 @@ def iam_command(
     table = project.load_table()
     if tenant_attribute and not tenant_tag:
         raise click.UsageError("--tenant-attribute says what --tenant-tag is compared with: give that, too.")
-    name = settings_of(project, table, environment).table_name
+    tables = f"arn:aws:dynamodb:{region}:{account}:table/"
     document = policy(
         table.describe(),
         patterns_of(table),
         role,
-        f"arn:aws:dynamodb:{region}:{account}:table/{name}",
+        tables + settings_of(project, table, environment).table_name,
         Tenant(tenant_tag, tenant_attribute or tenant_tag) if tenant_tag else None,
+        tables + project.control_table if project.control_table else None,
     )
     click.echo(json.dumps(document, indent=2))
 

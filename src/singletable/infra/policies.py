@@ -22,6 +22,7 @@ _WRITES = ("BatchWriteItem", "ConditionCheckItem", "DeleteItem", "PutItem", "Upd
 _MIGRATES = (
     "BatchGetItem",
     "ConditionCheckItem",
+    "CreateTable",
     "DeleteItem",
     "DescribeTable",
     "DescribeTimeToLive",
@@ -34,6 +35,7 @@ _MIGRATES = (
     "UpdateTable",
     "UpdateTimeToLive",
 )
+_RECORDS = ("ConditionCheckItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
 _STREAMS = ("DescribeStream", "GetRecords", "GetShardIterator")
 
 
@@ -56,6 +58,7 @@ def policy(
     role: str,
     table_arn: str,
     tenant: Tenant | None = None,
+    control_arn: str | None = None,
 ) -> dict[str, Any]:
     """An IAM policy document.
 
@@ -65,6 +68,7 @@ def policy(
         role: `reader`, `writer`, `migrator` or `stream`.
         table_arn: The table's ARN; parts may be `*`.
         tenant: Whose items a reader or a writer may reach; None for everyone's.
+        control_arn: The ARN of the table in which migrations are recorded; None for the table itself.
 
     Raises:
         InfraError: There is no such role, or no partition key holds the tenant.
@@ -75,7 +79,10 @@ def policy(
     if role == "stream":
         statements = [_allow(_STREAMS, [f"{table_arn}/stream/*"]), _allow(["ListStreams"], ["*"])]
     elif role == "migrator":
-        statements = [_allow(_MIGRATES, [table_arn])]
+        # Verifying scans every index.
+        statements = [_allow(_MIGRATES, [table_arn, f"{table_arn}/index/*"])]
+        if control_arn is not None:
+            statements.append(_allow(_RECORDS, [control_arn]))
     else:
         statements = _of_patterns(description, patterns, table_arn, tenant)
         if role == "writer":

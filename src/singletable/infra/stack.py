@@ -125,17 +125,24 @@ class Stack:
         name = f"singletable-{datetime.now(timezone.utc):%Y%m%d%H%M%S%f}"
         before = {each["ParameterKey"] for each in (stack or {}).get("Parameters", ())}
         kept = sorted(before.intersection(template.parameters) - set(parameters))
-        self._client.create_change_set(
-            StackName=self.name,
-            ChangeSetName=name,
-            ChangeSetType="CREATE" if stack is None else "UPDATE",
-            TemplateBody=text,
-            Capabilities=["CAPABILITY_IAM"],
-            Parameters=[
-                *({"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())),
-                *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
-            ],
-        )
+        try:
+            self._client.create_change_set(
+                StackName=self.name,
+                ChangeSetName=name,
+                ChangeSetType="CREATE" if stack is None else "UPDATE",
+                TemplateBody=text,
+                Capabilities=["CAPABILITY_IAM"],
+                Parameters=[
+                    *({"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())),
+                    *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
+                ],
+            )
+        except ClientError as error:
+            if not _says_unchanged(str(error)):
+                raise InfraError(
+                    f"CloudFormation refuses the change of {self.name!r}: {error}", value=str(error)
+                ) from error
+            return ChangeSet(name, stack is None, ())
         return ChangeSet(name, stack is None, self._changes(name))
 
     def _changes(self, name: str) -> tuple[Change, ...]:
@@ -145,7 +152,7 @@ class Stack:
         )
         if described["Status"] == "FAILED":
             reason = described.get("StatusReason", "")
-            if any(each in reason for each in _UNCHANGED):
+            if _says_unchanged(reason):
                 return ()
             raise InfraError(f"CloudFormation refuses the change of {self.name!r}: {reason}", value=reason)
         return tuple(_change(each["ResourceChange"]) for each in described["Changes"] if "ResourceChange" in each)
@@ -207,6 +214,10 @@ class Stack:
                 raise InfraError(f"The stack {self.name!r} is not done after an hour.", remedy="Look in the console.")
             self._wait(_POLL)
         return found
+
+
+def _says_unchanged(reason: str) -> bool:
+    return any(each in reason for each in _UNCHANGED)
 
 
 def _refuse_unready(name: str, stack: Mapping[str, Any] | None) -> None:

@@ -107,6 +107,12 @@ def test_a_stack_is_deployed_migrated_and_filled(server, notes):
         assert words in done.stdout
     again = deploy()
     assert again.returncode == 0, again.stdout + again.stderr
+    assert "as the models and setup.cfg say" in again.stdout
+    filled = deploy("--sample", "small")
+    assert filled.returncode == 0, filled.stdout + filled.stderr
+    assert "of the sample small." in filled.stdout
+    assert_one_line(deploy("--sample", "small"), "holds items already", "Leave --sample out")
+    assert_one_line(deploy("--sample", "none"), "no sample 'none'")
     wrong = deploy("--parameter", "DaxVpc=vpc-1")
     assert_one_line(wrong, "no parameter 'DaxVpc'", "DaxVpcId")
 

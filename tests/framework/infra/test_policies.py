@@ -41,6 +41,15 @@ def test_only_the_migrator_scans():
         assert not any("*" in each for statement in of_shop(role) for each in statement["Action"])
 
 
+def test_a_migrator_verifies_indexes_and_records_where_it_is_told():
+    described = ShopTable.describe()
+    (alone,) = policy(described, [], "migrator", ARN)["Statement"]
+    assert alone["Resource"] == [ARN, f"{ARN}/index/*"]
+    _, records = policy(described, [], "migrator", ARN, control_arn=f"{ARN}-control")["Statement"]
+    assert records["Resource"] == [f"{ARN}-control"]
+    assert not operations([records]) & {"Scan", "UpdateTable"}
+
+
 def test_a_writer_writes_the_table_and_not_its_indexes():
     *_, writes = of_shop("writer")
     assert writes["Resource"] == [ARN]

@@ -73,7 +73,7 @@ def test_the_same_models_give_the_same_text(name):
 @pytest.mark.parametrize("table", [ShopTable, LedgerTable], ids=lambda table: table.__name__)
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_deployed_table_is_the_models(environment, table):
-    """Deployed in moto's CloudFormation, which leaves out time to live, recovery and the table class."""
+    """Deployed in moto's CloudFormation, which leaves out time to live, recovery, encryption and the table class."""
     description = table.describe()
     chosen = read_settings(environment, "shop", {})
     with mock_aws():
@@ -88,7 +88,6 @@ def test_the_deployed_table_is_the_models(environment, table):
         deployed = client.describe_table(TableName=chosen.table_name)["Table"]
         assert differences(description, deployed) == []
         assert deployed["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES", "StreamEnabled": True}
-        assert deployed["SSEDescription"]["SSEType"] == "KMS"
         assert deployed["DeletionProtectionEnabled"] is (environment == "prod")
         assert deployed["BillingModeSummary"]["BillingMode"] == (
             "PROVISIONED" if environment == "prod" else "PAY_PER_REQUEST"
