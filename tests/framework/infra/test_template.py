@@ -54,10 +54,9 @@ def lint(folder):
 
 def test_the_linter_finds_nothing(tmp_path):
     """In any environment, with any option; and it would, if something were wrong."""
-    for environment in ENVIRONMENTS:
-        for name, options in OPTIONS.items():
-            text = cloudformation(ShopTable.describe(), settings(environment, options))
-            (tmp_path / f"{environment}, {name}.yaml").write_text(text)
+    for environment, name in [*((each, "as it is") for each in ENVIRONMENTS), *(("prod", each) for each in OPTIONS)]:
+        text = cloudformation(ShopTable.describe(), settings(environment, OPTIONS[name]))
+        (tmp_path / f"{environment}, {name}.yaml").write_text(text)
     (tmp_path / "wrong.yaml").write_text(text.replace("KeyType: HASH", "KeyType: HUSH", 1))
     found = lint(tmp_path)
     assert [each for each in found if each[0] != "wrong"] == []
