@@ -165,4 +165,6 @@ def test_a_broken_engine_is_caught(monkeypatch, broken):
     """By the same sweep, which stops at the first thing that it finds."""
     options = {"old_code": False, "verify": False, "accept_quarantine": True}
     broken(monkeypatch)
-    assert any(next(sweep(seed, every=4, **options), None) for seed in range(MANY))
+    # Any seed finds each of them; from the third on all are found within seconds.
+    seeds = sorted(range(MANY), key=lambda seed: seed < 3)
+    assert any(next(sweep(seed, every=4, **options), None) for seed in seeds)
