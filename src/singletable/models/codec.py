@@ -18,7 +18,6 @@ from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
 from pynamodb.models import Model
 
 from singletable.keys.generated import Names, generate, source_of
-from singletable.models.attributes import key_converter
 from singletable.models.inline import getter, reading, set_default, writer
 from singletable.requests.types import Item
 
@@ -84,7 +83,8 @@ def _loader(entity: type[StoredItem], read: Callable[[Any, Item], None]) -> Call
             read(instance, item)
         except Exception:
             # It may be anything; the long way says what.
-            return load_as_declared(item)
+            instance = entity(_user_instantiated=False)
+            instance._read_carefully(item)
         return instance
 
     new = entity.__new__
@@ -194,7 +194,7 @@ def _deriving(schema: EntitySchema, stored: Mapping[str, str], names: Names) -> 
     sources = {name: f"source_{number}" for number, name in enumerate(schema.key_sources)}
     for name, variable in sources.items():
         attribute = schema.attributes[name]
-        convert = key_converter(attribute)
+        convert = schema.converters.get(name)
         value = getter(name, attribute)
         yield f"{variable} = " + (f"{names.bind('to_key', convert)}({value})" if convert else value)
     indexed = [variable for name, variable in stored.items() if name not in schema.layout.primary]

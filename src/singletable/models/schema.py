@@ -6,7 +6,7 @@ metaclass's internals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from pynamodb.attributes import Attribute, VersionAttribute
 
 from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
-from singletable.models.attributes import from_key, key_converter, to_key
+from singletable.models.attributes import from_key, key_converter
 from singletable.models.expiry import ExpiryRule
 from singletable.models.key import PRIMARY
 from singletable.models.layout import TableLayout
@@ -84,6 +84,12 @@ class EntitySchema:
 
         return make_codec(self)
 
+    @cached_property
+    def converters(self) -> Mapping[str, Callable[[Any], Any]]:
+        """What turns an attribute's value into what the keys' encodings expect, where that is another; by name."""
+        found = {name: key_converter(attribute) for name, attribute in self.attributes.items()}
+        return {name: convert for name, convert in found.items() if convert is not None}
+
     @property
     def primary(self) -> CompositeKey:
         """The primary key."""
@@ -107,8 +113,9 @@ class EntitySchema:
             key.refuse_unexpected(values, key.attributes)
             return key.build(self.to_keys(values))
 
-        converters = {each: key_converter(self.attributes[each]) for each in key.attributes}
-        return key.compile({each: convert for each, convert in converters.items() if convert is not None}, carefully)
+        return key.compile(
+            {each: self.converters[each] for each in key.attributes if each in self.converters}, carefully
+        )
 
     def to_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Attribute values as the keys' encodings expect them.
@@ -125,7 +132,7 @@ class EntitySchema:
                 f"{self.name} has no attribute {name!r}.", entity=self.name, unexpected=(name,)
             )
         try:
-            return to_key(attribute, value)
+            return self.converters[name](value) if name in self.converters else value
         except (TypeError, ValueError):
             shown = "‹personal›" if self.sources[name].personal else repr(value)
             raise InvalidKeyValueError(

@@ -180,17 +180,17 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _container_serialize(self, null_check: bool = True) -> Item:
         """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
-        if null_check:
-            try:
-                self._outgoing = self._schema_of().codec.write(self)
-            except Exception:
-                # It may be anything; the long way says what.
-                self._outgoing = self._write_carefully(null_check)
-        else:
-            self._outgoing = self._write_carefully(null_check)
+        self._outgoing = self._write() if null_check else self._write_carefully(null_check=False)
         return dict(self._outgoing)
 
-    def _write_carefully(self, null_check: bool) -> Item:
+    def _write(self) -> Item:
+        try:
+            return self._schema_of().codec.write(self)
+        except Exception:
+            # It may be anything; the long way says what.
+            return self._write_carefully()
+
+    def _write_carefully(self, null_check: bool = True) -> Item:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
         from singletable.models.deriving import derived_values
 

@@ -16,7 +16,7 @@ from singletable.errors import (
     SingletableError,
     TableMissing,
 )
-from singletable.models.key import PRIMARY, BoundKey
+from singletable.models.key import PRIMARY
 from singletable.models.writing import WritableItem
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from singletable.models.binding import Binding
     from singletable.models.collection import Collection
     from singletable.models.description import TableDescription
-    from singletable.models.key import Unknown
+    from singletable.models.key import BoundKey, Unknown
     from singletable.models.transaction import Transaction
     from singletable.requests import Get, Query, Scan, TableConnection
     from singletable.requests.types import Item
@@ -407,7 +407,7 @@ class Table(WritableItem):
     @classmethod
     def _primary_key(cls: type[T]) -> BoundKey[T]:
         cls._schema_of()
-        return BoundKey(cls, PRIMARY)
+        return cast("BoundKey[T]", getattr(cls, PRIMARY))
 
     @classmethod
     def _refuse_keys(cls, keys: tuple[Any, ...]) -> None:
