@@ -18,7 +18,10 @@ from singletable.infra.table import (
 )
 from singletable.models.description import TableDescription
 
-__all__ = ["add_global_table"]
+__all__ = ["REPLICATED", "add_global_table"]
+
+REPLICATED = "NEW_AND_OLD_IMAGES"
+"""What the stream must show that replication reads."""
 
 
 def add_global_table(template: Template, description: TableDescription, settings: Settings) -> dynamodb.GlobalTable:
@@ -43,8 +46,7 @@ def add_global_table(template: Template, description: TableDescription, settings
                 else {}
             ),
         )
-        for index in description.indexes
-        if not index.local
+        for index in description.global_indexes
     ]
     if global_indexes:
         options["GlobalSecondaryIndexes"] = global_indexes
@@ -62,8 +64,7 @@ def add_global_table(template: Template, description: TableDescription, settings
             BillingMode="PROVISIONED" if settings.provisioned else "PAY_PER_REQUEST",
             AttributeDefinitions=definitions_of(description),
             KeySchema=key_schema(description.partition_name, description.sort_name),
-            # Replication reads this stream, and needs both images.
-            StreamSpecification=dynamodb.StreamSpecification(StreamViewType="NEW_AND_OLD_IMAGES"),
+            StreamSpecification=dynamodb.StreamSpecification(StreamViewType=REPLICATED),
             Replicas=replicas,
             DeletionPolicy="Retain" if settings.environment == "prod" else "Delete",
             UpdateReplacePolicy="Retain",
@@ -91,8 +92,7 @@ def _replica(description: TableDescription, settings: Settings, region: Any, key
                 IndexName=index.name,
                 ReadProvisionedThroughputSettings=_reads(settings, settings.units_of(index.name)[0]),
             )
-            for index in description.indexes
-            if not index.local
+            for index in description.global_indexes
         ]
         if indexes:
             options["GlobalSecondaryIndexes"] = indexes

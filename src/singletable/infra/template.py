@@ -7,7 +7,7 @@ from troposphere import Export, GetAtt, Output, Ref, Sub, Template
 from singletable.errors import InfraError
 from singletable.infra.alarms import add_alarms
 from singletable.infra.cache import add_cache
-from singletable.infra.global_table import add_global_table
+from singletable.infra.global_table import REPLICATED, add_global_table
 from singletable.infra.scaling import add_scaling
 from singletable.infra.settings import Settings
 from singletable.infra.table import KEY, TABLE, add_key, add_table
@@ -61,7 +61,7 @@ def make_template(description: TableDescription, settings: Settings) -> Template
 
 
 def _check(description: TableDescription, settings: Settings) -> None:
-    known = {index.name for index in description.indexes if not index.local}
+    known = {index.name for index in description.global_indexes}
     for name in settings.index_units:
         if name not in known:
             raise InfraError(
@@ -69,6 +69,12 @@ def _check(description: TableDescription, settings: Settings) -> None:
                 remedy=f"It has: {', '.join(sorted(known)) or 'none'}.",
                 value=name,
             )
+    if settings.replicas and settings.stream != REPLICATED:
+        raise InfraError(
+            f"stream = {settings.stream}, and the table has replicas, which are fed by a stream of {REPLICATED}.",
+            remedy="Leave stream out.",
+            value=settings.stream,
+        )
     if description.stream is not None and description.stream != settings.stream:
         raise InfraError(
             f"Meta.stream_view_type of {description.name} is {description.stream}, and stream = {settings.stream}.",

@@ -208,7 +208,11 @@ def test_units_of_no_index_are_refused():
     assert "GSI1" in caught.value.remedy
 
 
+def test_replicas_are_fed_by_both_images():
+    with pytest.raises(InfraError, match="stream = KEYS_ONLY, and the table has replicas"):
+        cloudformation(ShopTable.describe(), settings("dev", {"replicas": "eu-west-1", "stream": "KEYS_ONLY"}))
+
+
 def test_one_environment_goes_before_all():
     chosen = settings("prod", {"read_units": "5", "table_name": "shop-of-{environment}"}, prod={"read_units": "7"})
     assert (chosen.read_units, chosen.table_name) == (7, "shop-of-prod")
-    assert json.dumps(sorted(ENVIRONMENTS)) == '["dev", "prod", "staging"]'
