@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from singletable.cli.demo import sample_entities
-from singletable.cli.engines import Place, live_table, table_options
+from singletable.cli.engines import Place, live_table, table_options, use_profile
 from singletable.cli.infra import settings_of, template_of
 from singletable.cli.migrate import migrate_command
-from singletable.cli.project import Project, find_project
+from singletable.cli.project import find_project
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
 from singletable.models import Table
@@ -60,7 +60,7 @@ def deploy_command(
     settings = settings_of(project, table, environment)
     if place.table_name not in (None, settings.table_name):
         raise click.UsageError(f"--table is {place.table_name!r}, and setup.cfg says {settings.table_name!r}.")
-    name, function = project.load_sample(sample) if sample else (None, None)
+    chosen = project.load_sample(sample) if sample else None
     given = _parameters(parameters)
     template = template_of(table, settings)
     from singletable.infra.stack import Stack, refuse_loss
@@ -89,14 +89,20 @@ def deploy_command(
         console.print(f"  {output}: {escape(value)}")
     there = attrs.evolve(place, table_name=settings.table_name)
     if project.migrations and not no_migrate:
-        _migrate(context, there, yes=yes)
-    if name is not None and function is not None:
-        _load(console, project, table, there, name)
+        context.invoke(
+            migrate_command,
+            table_name=there.table_name,
+            region=there.region,
+            endpoint_url=there.endpoint_url,
+            profile=there.profile,
+            yes=yes,
+        )
+    if chosen is not None:
+        _load(console, table, there, *chosen)
 
 
 def _client(place: Place) -> Any:
-    if place.profile:
-        os.environ["AWS_PROFILE"] = place.profile
+    use_profile(place)
     return get_session().create_client("cloudformation", region_name=place.region, endpoint_url=place.endpoint_url)
 
 
@@ -120,16 +126,8 @@ def _print_changes(console: Console, changes: ChangeSet) -> None:
         console.print(f"  [{colour}]{each.action.lower():6}[/] {each.name} [dim]{each.kind}{what}[/]{replaced}")
 
 
-def _migrate(context: click.Context, place: Place, *, yes: bool) -> None:
-    arguments = ["--table", str(place.table_name), *(["--yes"] if yes else [])]
-    for option, value in (("--region", place.region), ("--endpoint-url", place.endpoint_url)):
-        arguments += [option, value] if value else []
-    with migrate_command.make_context("migrate", arguments, parent=context) as inner:
-        migrate_command.invoke(inner)
-
-
-def _load(console: Console, project: Project, table: type[Table], place: Place, name: str) -> None:
-    entities = sample_entities(name, project.load_sample(name)[1], None)
+def _load(console: Console, table: type[Table], place: Place, name: str, function: Callable[..., Any]) -> None:
+    entities = sample_entities(name, function, None)
     with live_table(table, place):
         if next(iter(table.scan(limit=1, unknown="skip")), None) is not None:
             raise InfraError(

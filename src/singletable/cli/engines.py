@@ -106,14 +106,19 @@ def _check_url(context: click.Context, option: click.Parameter, text: str | None
     return text
 
 
+def use_profile(place: Place) -> None:
+    """Let the AWS SDK take the place's profile, where it names one, for the rest of the process."""
+    if place.profile:
+        os.environ["AWS_PROFILE"] = place.profile
+
+
 @contextmanager
 def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[None]:
     """A table that is there, at a place, for the block; where it is bound already, if the place names none."""
     if table._bindings and place == Place("dynamodb"):
         yield
         return
-    if place.profile:
-        os.environ["AWS_PROFILE"] = place.profile
+    use_profile(place)
     with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings):
         yield
 
@@ -129,8 +134,7 @@ def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iter
         with embedded(table):
             yield
         return
-    if place.profile:
-        os.environ["AWS_PROFILE"] = place.profile
+    use_profile(place)
     with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url) as bound:
         if table.exists():
             raise ProjectError(

@@ -37,7 +37,7 @@ def add_alarms(template: Template, description: TableDescription, settings: Sett
     }
     places: list[tuple[str, str | None]] = [("Table", None)]
     # An index throttles by itself, and a throttled write of an index throttles the table's.
-    places += [(logical(index.name), index.name) for index in description.indexes if not index.local]
+    places += [(logical(index.name), index.name) for index in description.global_indexes]
     for name, index in places:
         for verb in ("Read", "Write"):
             template.add_resource(

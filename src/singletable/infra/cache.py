@@ -90,7 +90,7 @@ def add_cache(template: Template, settings: Settings) -> None:
             SecurityGroupIds=[GetAtt(group, "GroupId")],
             SSESpecification=dax.SSESpecification(SSEEnabled=True),
             ClusterEndpointEncryptionType="TLS",
-            Tags={"Environment": settings.environment, "ManagedBy": "singletable", **settings.tags},
+            Tags=settings.all_tags,
         )
     )
     template.add_output(

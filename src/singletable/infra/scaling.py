@@ -15,9 +15,9 @@ from singletable.models.description import TableDescription
 __all__ = ["add_scaling", "logical"]
 
 
-def logical(*parts: str) -> str:
+def logical(name: str) -> str:
     """A name within the template: letters and digits only."""
-    return "".join(re.sub(r"[^A-Za-z0-9]", "", part[:1].upper() + part[1:]) for part in parts)
+    return re.sub(r"[^A-Za-z0-9]", "", name[:1].upper() + name[1:])
 
 
 def add_scaling(template: Template, description: TableDescription, settings: Settings) -> None:
@@ -25,8 +25,7 @@ def add_scaling(template: Template, description: TableDescription, settings: Set
     places: list[tuple[str, str, Any]] = [("Table", "table", Sub(f"table/${{{TABLE}}}"))]
     places += [
         (logical(index.name), "index", Sub(f"table/${{{TABLE}}}/index/{index.name}"))
-        for index in description.indexes
-        if not index.local
+        for index in description.global_indexes
     ]
     for name, kind, resource in places:
         for verb in ("Read", "Write"):

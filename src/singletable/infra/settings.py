@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from configparser import ConfigParser
 from typing import Any
 
 import attrs
 
 from singletable.errors import InfraError
+from singletable.models.layout import STREAM_VIEWS
 
 __all__ = ["ENVIRONMENTS", "Settings", "read_settings"]
 
@@ -15,7 +17,6 @@ ENVIRONMENTS = ("dev", "staging", "prod")
 
 _BILLING = ("on-demand", "provisioned")
 _CLASSES = {"standard": "STANDARD", "infrequent-access": "STANDARD_INFREQUENT_ACCESS"}
-_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +76,11 @@ class Settings:
     def aws_table_class(self) -> str:
         """The table class, as AWS calls it."""
         return _CLASSES[self.table_class]
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """Its tags, and which environment it is."""
+        return {"Environment": self.environment, "ManagedBy": "singletable", **self.tags}
 
     def units_of(self, index: str) -> tuple[int, int]:
         """The read and write capacity units of an index."""
@@ -165,10 +171,10 @@ def _nodes(text: str) -> int:
 
 
 def _boolean(text: str) -> bool:
-    words = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
-    if text.lower() not in words:
+    states = ConfigParser.BOOLEAN_STATES
+    if text.lower() not in states:
         raise ValueError("yes or no is wanted")
-    return words[text.lower()]
+    return states[text.lower()]
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -214,7 +220,7 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "most_units": _positive,
     "target_percent": _percent,
     "table_class": _one_of(*_CLASSES),
-    "stream": _one_of(*_VIEWS),
+    "stream": _one_of(*STREAM_VIEWS),
     "point_in_time_recovery": _boolean,
     "deletion_protection": _boolean,
     "customer_key": _boolean,

@@ -20,7 +20,7 @@ KEY = "TableKey"
 
 def tags_of(settings: Settings) -> Tags:
     """The tags of everything: those of the settings, and which environment it is."""
-    return Tags(**{"Environment": settings.environment, "ManagedBy": "singletable", **settings.tags})
+    return Tags(**settings.all_tags)
 
 
 def add_key(template: Template, settings: Settings) -> kms.Key:
@@ -112,8 +112,7 @@ def add_table(template: Template, description: TableDescription, settings: Setti
             Projection=projection_of(index),
             **({"ProvisionedThroughput": _throughput(*settings.units_of(index.name))} if settings.provisioned else {}),
         )
-        for index in description.indexes
-        if not index.local
+        for index in description.global_indexes
     ]
     if global_indexes:
         options["GlobalSecondaryIndexes"] = global_indexes

@@ -123,6 +123,11 @@ class TableDescription:
     ttl: str | None = None
     stream: str | None = None
 
+    @property
+    def global_indexes(self) -> tuple[IndexLayout, ...]:
+        """Its global indexes: those that have capacity of their own."""
+        return tuple(index for index in self.indexes if not index.local)
+
     def entity(self, name: str) -> EntityDescription:
         """The entity with this class name."""
         return next(each for each in self.entities if each.name == name)

@@ -11,10 +11,14 @@ from pynamodb.indexes import Index, LocalSecondaryIndex
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["OWN_TYPES", "IndexLayout", "TableLayout", "index_attribute", "index_layout", "layout_of"]
+__all__ = ["OWN_TYPES", "STREAM_VIEWS", "IndexLayout", "TableLayout", "index_attribute", "index_layout", "layout_of"]
 
 OWN_TYPES = "singletable:"
 """What the discriminators of the framework's own items begin with: records of migrations, checkpoints, leases."""
+
+
+STREAM_VIEWS = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY")
+"""What a table's stream can show (API Reference, "StreamSpecification")."""
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ import attrs
 from singletable.migrations.operations.base import TableOperation
 from singletable.migrations.script import as_names
 from singletable.migrations.state import Index, TableState
+from singletable.models.layout import STREAM_VIEWS
 
 if TYPE_CHECKING:
     from singletable.migrations.live import LiveTable
@@ -27,7 +28,6 @@ _MOST_INDEXES = 20
 """Global secondary indexes of a table (DynamoDB, "Service, account, and table quotas")."""
 
 _PROJECTIONS = ("ALL", "KEYS_ONLY", "INCLUDE")
-_VIEWS = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY")
 
 
 @attrs.frozen
@@ -193,8 +193,8 @@ class EnableStream(TableOperation):
         return f"Switch the stream on ({self.view})"
 
     def apply(self, state: TableState) -> TableState:
-        if self.view not in _VIEWS:
-            raise self.fail(f"{self.view!r} is no view of a stream.", f"One of: {', '.join(_VIEWS)}.")
+        if self.view not in STREAM_VIEWS:
+            raise self.fail(f"{self.view!r} is no view of a stream.", f"One of: {', '.join(STREAM_VIEWS)}.")
         if state.stream is not None:
             raise self.fail(f"It is on already ({state.stream}).", "DisableStream first.")
         return attrs.evolve(state, stream=self.view)
