@@ -16,6 +16,7 @@ from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, TransactWri
 __all__ = [
     "AccessDenied",
     "AlreadyExists",
+    "AlreadyHandled",
     "BatchIncomplete",
     "ConcurrentUpdateError",
     "ConditionFailed",
@@ -24,6 +25,8 @@ __all__ = [
     "DeclarationError",
     "EndpointUnreachable",
     "EngineUnavailable",
+    "HandlersFailed",
+    "ImageMissing",
     "InfraError",
     "InvalidBatchError",
     "InvalidConditionError",
@@ -38,6 +41,7 @@ __all__ = [
     "LeaseHeld",
     "LeaseLost",
     "MalformedItemError",
+    "MalformedRecordError",
     "MigrationConflict",
     "MigrationError",
     "MigrationPaused",
@@ -51,11 +55,15 @@ __all__ = [
     "RequestFailed",
     "SingletableError",
     "StaleKeyError",
+    "StreamMissing",
+    "StreamTrimmed",
+    "StreamViewError",
     "TableMissing",
     "Throttled",
     "TransactionCancelled",
     "UnexpectedAttributesError",
     "UnknownItemError",
+    "Unprocessable",
 ]
 
 
@@ -246,6 +254,63 @@ class TransactionCancelled(SingletableError, TransactWriteError):
     """
 
     reasons: tuple[Any, ...] = ()
+
+
+# --- streams --------------------------------------------------------------------------
+
+
+class StreamViewError(SingletableError):
+    """A stream does not show what a handler needs; `view` is what it shows, `handler` the first that needs more."""
+
+    view: str | None = None
+    handler: str | None = None
+
+
+class StreamMissing(SingletableError):
+    """The table has no stream, or the stream is gone."""
+
+
+class StreamTrimmed(SingletableError):
+    """Records were dropped before they were read: they were older than the 24 hours for which a stream keeps them.
+
+    `shard` is the shard's id.
+    """
+
+    shard: str | None = None
+
+
+class MalformedRecordError(SingletableError, ValueError):
+    """What came as a record of a stream is none; `event_id` and `sequence_number` say which, as far as is known."""
+
+    event_id: str | None = None
+    sequence_number: str | None = None
+
+
+class ImageMissing(SingletableError, AttributeError):
+    """A change has no such image, or the stream does not show it; `image` is `new` or `old`."""
+
+    image: str | None = None
+
+
+class Unprocessable(SingletableError):
+    """A handler raises it for an event that it can never handle: a dead letter at once, and no further attempt.
+
+    Its text is the letter's reason: leave values of items out of it.
+    """
+
+
+class AlreadyHandled(SingletableError):
+    """The handler has handled this event before: its transaction was not done again. The router counts it so."""
+
+
+class HandlersFailed(SingletableError):
+    """Handlers of a record failed; the others are done and are not called again for it.
+
+    `letters` has one `singletable.streams.DeadLetter` for each that failed, `errors` what they raised.
+    """
+
+    letters: tuple[Any, ...] = ()
+    errors: tuple[Exception, ...] = ()
 
 
 # --- migrations -----------------------------------------------------------------------

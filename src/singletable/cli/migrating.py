@@ -92,7 +92,7 @@ def _records(project: Project, table: type[Table], connection: TableConnection) 
     if project.control_table is None:
         layout = table._layout_of()
         return Records(connection, layout.partition_name, layout.sort_name, layout.type_name)
-    settings = attrs.evolve(connection.connection._settings, table_name=project.control_table)
+    settings = attrs.evolve(connection.connection.settings, table_name=project.control_table)
     records = Records(
         TableConnection(settings, connection.connection.get_meta_table(connection.table_name)), "PK", "SK", "entityType"
     )

@@ -7,14 +7,13 @@ see one another's tables.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from itertools import count
 from threading import RLock
 from typing import Any, TypeVar
 
+from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailable
 from singletable.models import Table
 
@@ -39,11 +38,13 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
     Raises:
         EngineUnavailable: moto is not installed.
     """
-    stubber = _OncePerToken(_stubber())
     account = f"{next(_accounts):012d}"
+    transactions = Transactions(_stubber(), lambda: _tables(account))
 
     def answer_by_moto(client: Any) -> None:
-        client.meta.events.register_first("before-send.dynamodb", stubber)
+        # Of DynamoDB, or of its streams.
+        service = client.meta.service_model.service_id.hyphenize()
+        client.meta.events.register_first(f"before-send.{service}", transactions)
 
     binding = table.bind(
         region=_REGION,
@@ -64,43 +65,6 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
         _forget(account)
 
 
-class _OncePerToken:
-    """Answers a transaction that comes again under its client request token as before, and takes no other under it.
-
-    DynamoDB does so for ten minutes; moto would apply it twice.
-    """
-
-    def __init__(self, answer: Callable[..., Any]) -> None:
-        self._answer = answer
-        self._answered: dict[str, tuple[bytes, Any]] = {}
-
-    def __call__(self, event_name: str, request: Any, **kwargs: Any) -> Any:
-        target = request.headers.get("X-Amz-Target", b"")
-        if not bytes(target if isinstance(target, bytes) else target.encode()).endswith(b".TransactWriteItems"):
-            return self._answer(event_name, request, **kwargs)
-        body = bytes(request.body)
-        token = json.loads(body).get("ClientRequestToken")
-        if token not in self._answered:
-            response = self._answer(event_name, request, **kwargs)
-            if token is None or response.status_code != HTTPStatus.OK:
-                return response
-            response.content  # noqa: B018 - read once and kept, so that it can be given again
-            self._answered[token] = (body, response)
-        sent, response = self._answered[token]
-        return response if sent == body else _token_taken(request.url)
-
-
-def _token_taken(url: str) -> Any:
-    from botocore.awsrequest import AWSResponse
-    from moto.core.botocore_stubber import MockRawResponse
-
-    error = {
-        "__type": "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException",
-        "message": "The request uses the same client token as a previous, but non-identical request.",
-    }
-    return AWSResponse(url, HTTPStatus.BAD_REQUEST, {}, MockRawResponse(json.dumps(error)))
-
-
 def _stubber() -> Any:
     try:
         from moto.core.botocore_stubber import BotocoreStubber
@@ -112,6 +76,13 @@ def _stubber() -> Any:
     stubber = BotocoreStubber()
     stubber.enabled = True
     return stubber
+
+
+def _tables(account: str) -> list[Any]:
+    """moto's tables of an account."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    return list(dynamodb_backends[account][_REGION].tables.values())
 
 
 def _forget(account: str) -> None:

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
-from singletable.models import IntegerAttribute, Key, Table
+from singletable.models import IntegerAttribute, Key
 from singletable.models.attributes import StrictUnicodeAttribute
+from singletable.models.own import own_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item
 
-__all__ = ["Records", "key_digest", "key_from_text", "key_to_text", "records_table"]
+__all__ = ["Records", "key_digest", "key_from_text", "key_to_text"]
 
 
 class Records:
@@ -32,8 +33,7 @@ class Records:
     """
 
     def __init__(self, connection: TableConnection, partition: str, sort: str, type_name: str) -> None:
-        # Made anew for each table: PynamoDB binds a class, and a process may migrate several tables.
-        base = records_table(partition, sort, type_name, str(connection.table_name))
+        base = own_table(partition, sort, type_name, str(connection.table_name))
         base._table_connection = connection
         self.table = base
         self.key_names = (partition, sort)
@@ -100,27 +100,6 @@ class Records:
         self.Segment = Segment
         self.Lease = Lease
         self.Quarantined = Quarantined
-
-
-def records_table(partition: str, sort: str, type_name: str, name: str) -> Any:
-    """A table class that knows of no entity yet.
-
-    Args:
-        partition: The stored attribute of the partition key.
-        sort: The stored attribute of the sort key.
-        type_name: The stored attribute of the discriminator.
-        name: The table's name.
-    """
-
-    class MigrationRecords(Table):
-        class Meta:
-            table_name = name
-
-        pk = UnicodeAttribute(hash_key=True, attr_name=partition)
-        sk = UnicodeAttribute(range_key=True, attr_name=sort)
-        entity_type = DiscriminatorAttribute(attr_name=type_name)
-
-    return MigrationRecords
 
 
 def key_to_text(key: Item | None) -> str | None:

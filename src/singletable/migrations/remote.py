@@ -22,11 +22,12 @@ from singletable.migrations.graph import Graph
 from singletable.migrations.live import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.passes import Step
-from singletable.migrations.records import Records, records_table
+from singletable.migrations.records import Records
 from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
 from singletable.models.binding import connection_of
+from singletable.models.own import own_table
 from singletable.requests.connection import TableConnection
 
 __all__ = ["Job", "Place", "do_slice", "kept_place", "remote_tasks", "run_slice"]
@@ -240,7 +241,7 @@ def _pass_of(steps: list[Step], number: int, name: str) -> Step:
 
 @lru_cache(maxsize=8)
 def _connect(job: Job, partition: str, sort: str, type_name: str, name: str, process: int) -> TableConnection:
-    table = records_table(partition, sort, type_name, name)
+    table = own_table(partition, sort, type_name, name)
     # Bound as an application would bind it, so that regions and servers are chosen the same way.
     table.bind(table_name=name, region=job.region, endpoint_url=job.endpoint_url, credentials=job.credentials)
     return connection_of(table)

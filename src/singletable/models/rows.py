@@ -14,7 +14,7 @@ from singletable.requests.types import Item, UnknownItem
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["key_reader", "keys_tell_apart", "unknown_of"]
+__all__ = ["key_reader", "keys_tell_apart", "primary_key_reader", "unknown_of"]
 
 
 def key_reader(
@@ -46,6 +46,22 @@ def key_reader(
         if mine is not None:
             return _attributes(schemas[mine], row, index)
         return None if fitting else unknown_of(layout, row)
+
+    return read
+
+
+def primary_key_reader(table: type[Table]) -> Callable[[Item], tuple[type[Table], dict[str, Any]] | None]:
+    """A function that reads from a primary key alone whose it is, and the attributes in it; None if no entity's.
+
+    Of entities that share a key the class is said in which it was declared: the key does not tell them apart.
+    """
+
+    def read(key: Item) -> tuple[type[Table], dict[str, Any]] | None:
+        fitting = [schema for schema in table._schemas().values() if _fits(schema, key)]
+        if not fitting:
+            return None
+        schema = next((each for each in fitting if each.entity is each.key_owner), fitting[0])
+        return schema.entity, _attributes(schema, key, None)
 
     return read
 

@@ -108,7 +108,7 @@ class _Connection(PynamoConnection):
             aws_secret_access_key=secret,
             aws_session_token=token,
         )
-        self._settings = settings
+        self.settings = settings
         self.place = settings.place
         self._creation = RLock()
         self._prepared: Any = None
@@ -130,8 +130,8 @@ class _Connection(PynamoConnection):
             if client is not self._prepared:
                 self._prepared = client
                 parse_items(client)
-                if self._settings.prepare:
-                    self._settings.prepare(client)
+                if self.settings.prepare:
+                    self.settings.prepare(client)
             return client
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -145,11 +145,11 @@ class _Connection(PynamoConnection):
             call = partial(interceptor, call)
         answer = call(operation_name, operation_kwargs)
         self.send_post_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
-        record(operation_name, operation_kwargs, answer, metered=self._settings.metered)
+        record(operation_name, operation_kwargs, answer, metered=self.settings.metered)
         return answer
 
     def _guarded_call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
-        with self._settings.guard:
+        with self.settings.guard:
             return self._make_api_call(operation_name, operation_kwargs)
 
 

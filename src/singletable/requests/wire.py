@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["OPERATIONS", "parse_items"]
+__all__ = ["OPERATIONS", "decode_binary", "parse_items"]
 
 OPERATIONS = (
     "BatchGetItem",
@@ -63,7 +63,7 @@ def _parse(
     try:
         parsed = _loads(body)
         if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
-            _decode_binary(parsed)
+            decode_binary(parsed)
         taken, left = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
     except (AttributeError, RecursionError, TypeError, ValueError):
         # It is not what DynamoDB sends: botocore says what it makes of it.
@@ -111,7 +111,7 @@ def _members(structure: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: structure[name] for name in names if structure.get(name) is not None}
 
 
-def _decode_binary(node: Any) -> None:
+def decode_binary(node: Any) -> None:
     """Decode every binary value below a part of the answer, in place.
 
     What is called "B" is a value's type if text stands below it, and the name of an attribute if a value
@@ -119,7 +119,7 @@ def _decode_binary(node: Any) -> None:
     """
     if type(node) is list:
         for each in node:
-            _decode_binary(each)
+            decode_binary(each)
     elif type(node) is dict:
         for name, value in node.items():
             if name == "B" and type(value) is str:
@@ -127,4 +127,4 @@ def _decode_binary(node: Any) -> None:
             elif name == "BS" and type(value) is list:
                 node[name] = [b64decode(each) for each in value]
             elif type(value) is dict or type(value) is list:
-                _decode_binary(value)
+                decode_binary(value)

@@ -13,13 +13,13 @@ from singletable.errors import LeaseLost, MigrationConflict, MigrationError, Mig
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
 from singletable.migrations.options import Options
-from singletable.migrations.records import records_table
 from singletable.migrations.remote import Job, Place, remote_tasks, run_slice
 from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.writer import write_script
 from singletable.models.binding import connection_of
+from singletable.models.own import own_table
 from tests.framework.migrations.world import ShelfTable, put_old, send, stale, stored
 
 ITEMS = 60
@@ -202,7 +202,7 @@ def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
 
 def test_records_in_a_table_of_their_own(served, url, scripts):
     """The control table's keys are PK and SK."""
-    control = records_table("PK", "SK", "entityType", "control")
+    control = own_table("PK", "SK", "entityType", "control")
     with control.bind(table_name="control", endpoint_url=url, credentials=CREDENTIALS):
         control.create_table(wait=True)
         one = job(url, scripts, control_table="control")

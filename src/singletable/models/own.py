@@ -1,0 +1,40 @@
+"""Items of the framework's own, in the application's table: records of migrations, marks of handled events.
+
+Their discriminators begin with `OWN_TYPES` and their partition keys with `OWN_KEYS`; what reads entities passes over
+them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
+
+from singletable.models.layout import OWN_TYPES
+from singletable.models.table import Table
+
+__all__ = ["OWN_KEYS", "OWN_TYPES", "own_table"]
+
+OWN_KEYS = "SINGLETABLE#"
+"""What the partition keys of the framework's own items begin with."""
+
+
+def own_table(partition: str, sort: str, type_name: str, name: str) -> Any:
+    """A table class for such items, that knows of no entity yet; one for each table, since PynamoDB binds a class.
+
+    Args:
+        partition: The stored attribute of the partition key.
+        sort: The stored attribute of the sort key.
+        type_name: The stored attribute of the discriminator.
+        name: The table's name.
+    """
+
+    class OwnItems(Table):
+        class Meta:
+            table_name = name
+
+        pk = UnicodeAttribute(hash_key=True, attr_name=partition)
+        sk = UnicodeAttribute(range_key=True, attr_name=sort)
+        entity_type = DiscriminatorAttribute(attr_name=type_name)
+
+    return OwnItems

@@ -1,0 +1,78 @@
+"""Checkpoints: how far each shard of a stream was read, so that reading goes on there after a stop."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from singletable.errors import StreamMissing
+
+__all__ = ["ENDED", "Checkpoints", "FileCheckpoints"]
+
+ENDED = "ended"
+"""The position of a shard that was read to its end."""
+
+
+class Checkpoints:
+    """The positions of the shards of streams, in this process only.
+
+    A position is the sequence number of the last record that was handled; `ended`; or `@` and epoch seconds, for a
+    shard that was to be read from then on and has had no record yet.
+    """
+
+    def __init__(self) -> None:
+        self._streams: dict[str, dict[str, str]] = {}
+
+    def of(self, stream: str) -> dict[str, str]:
+        """The positions of a stream's shards, by shard; empty for one that was never read."""
+        return dict(self._streams.get(stream, {}))
+
+    def save(self, stream: str, shard: str, position: str) -> None:
+        """Note a shard's position."""
+        self._streams.setdefault(stream, {})[shard] = position
+        self._write()
+
+    def forget(self, stream: str, shards: Iterable[str]) -> None:
+        """Drop the positions of shards that the stream no longer has."""
+        positions = self._streams.get(stream, {})
+        gone = [each for each in shards if positions.pop(each, None) is not None]
+        if gone:
+            self._write()
+
+    def _write(self) -> None:
+        """Nothing more is to be done."""
+
+
+class FileCheckpoints(Checkpoints):
+    """The same, in a JSON file, which is replaced as a whole with each position.
+
+    Raises:
+        StreamMissing: The file holds something else.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__()
+        self._path = Path(path)
+        if self._path.exists():
+            try:
+                read = json.loads(self._path.read_text(encoding="utf-8"))
+                self._streams = {
+                    str(stream): {str(shard): str(position) for shard, position in shards.items()}
+                    for stream, shards in read["streams"].items()
+                }
+            except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+                raise StreamMissing(
+                    f"{self._path} holds no checkpoints of streams: {type(error).__name__}.",
+                    remedy="Name another file, or remove it to begin anew.",
+                ) from None
+
+    def _write(self) -> None:
+        # Replaced and not rewritten: a process that dies meanwhile leaves the one or the other.
+        beside = self._path.with_name(self._path.name + ".new")
+        try:
+            beside.write_text(json.dumps({"streams": self._streams}, indent=2) + "\n", encoding="utf-8")
+            os.replace(beside, self._path)
+        except OSError as error:
+            raise StreamMissing(f"{self._path} cannot be written: {error.strerror}.") from None

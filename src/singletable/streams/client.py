@@ -1,0 +1,102 @@
+"""The client: DynamoDB Streams, at the place where a table is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from singletable.errors import StreamMissing
+from singletable.models.binding import connection_of
+from singletable.models.targets import TableSender
+from singletable.requests.sending import error_code, translate
+
+if TYPE_CHECKING:
+    from singletable.models import Table
+
+__all__ = ["StreamsClient", "stream_arn"]
+
+_FOR_THE_READER = {"ExpiredIteratorException", "TrimmedDataAccessException"}
+
+
+def stream_arn(table: type[Table]) -> str:
+    """The ARN of a table's stream.
+
+    Raises:
+        StreamMissing: It has none.
+    """
+    sender = TableSender(table)
+    described = sender.send("DescribeTable", {"TableName": sender.table_name})["Table"]
+    if not described.get("LatestStreamArn") or not described.get("StreamSpecification", {}).get("StreamEnabled"):
+        raise StreamMissing(
+            f"The table {sender.table_name!r} has no stream.",
+            remedy="Set Meta.stream_view_type = 'NEW_AND_OLD_IMAGES', and migrate or deploy.",
+        )
+    return str(described["LatestStreamArn"])
+
+
+class StreamsClient:
+    """Sends operations of DynamoDB Streams, with the credentials, the time-outs and the attempts of the table.
+
+    Args:
+        table: The table class; where it is bound when this is made.
+    """
+
+    def __init__(self, table: type[Table]) -> None:
+        self._connection = connection_of(table)
+        self._settings = settings = self._connection.connection.settings
+        access, secret, token = settings.credentials or (None, None, None)
+        self._client = self._connection.connection.session.create_client(
+            "dynamodbstreams",
+            settings.region,
+            endpoint_url=_endpoint(settings.endpoint_url),
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+                retries={"total_max_attempts": settings.max_attempts, "mode": "standard"},
+            ),
+        )
+        if settings.extra_headers:
+            self._client.meta.events.register("before-call.dynamodb-streams", self._add_headers)
+        if settings.prepare:
+            settings.prepare(self._client)
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        """Send one operation, by its name in botocore: `get_records`.
+
+        Raises:
+            SingletableError: A subclass that says what stands in the way.
+            ClientError: The iterator has expired, or its records are gone: the reader knows what to do.
+        """
+        try:
+            with self._settings.guard:
+                answer: dict[str, Any] = getattr(self._client, operation)(**params)
+        except ClientError as error:
+            code = error_code(error)
+            if code in _FOR_THE_READER:
+                raise
+            if code == "ResourceNotFoundException":
+                raise StreamMissing(
+                    "The stream, or a shard of it, is gone.",
+                    remedy="A stream that was switched off is kept for 24 hours. Start again on the table's new one.",
+                ) from error
+            raise translate(error, operation, self._connection) from error
+        except BotoCoreError as error:
+            raise translate(error, operation, self._connection) from error
+        return answer
+
+    def _add_headers(self, params: dict[str, Any], **kwargs: Any) -> None:
+        params["headers"].update(self._settings.extra_headers or {})
+
+
+def _endpoint(url: str | None) -> str | None:
+    """Where streams are, for a table at a URL: in AWS at a host of their own, on other servers at the same one."""
+    host = urlsplit(url or "").hostname or ""
+    if url is None or not (host.startswith("dynamodb.") and ".amazonaws.com" in host):
+        return url
+    return url.replace("//dynamodb.", "//streams.dynamodb.", 1)

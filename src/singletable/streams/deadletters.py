@@ -1,0 +1,67 @@
+"""Dead letters: what could not be handled, by id and reason; never with a value of an item."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import attrs
+
+from singletable.errors import ImageMissing, MalformedItemError, MalformedRecordError, Unprocessable
+from singletable.requests.sending import error_code
+
+__all__ = ["DeadLetter", "Sink", "log_letter", "reason_of"]
+
+_log = logging.getLogger("singletable.streams")
+
+
+@attrs.frozen
+class DeadLetter:
+    """A record that was given up, or, in `HandlersFailed`, would be.
+
+    Args:
+        reason: Why: the kind of the error and where it was raised. What an error says is left out, since it may quote
+            an item; but for what is raised for this: `Unprocessable`, and records that cannot be read.
+        event_id: The event's id.
+        sequence_number: Its place in its shard: the record can be read again there for 24 hours.
+        event: `INSERT`, `MODIFY` or `REMOVE`.
+        entity: The entity's name, where it is known.
+        handler: The name of the handler; None where no handler was reached.
+    """
+
+    reason: str
+    event_id: str | None = None
+    sequence_number: str | None = None
+    event: str | None = None
+    entity: str | None = None
+    handler: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its parts, as JSON takes them."""
+        return attrs.asdict(self)
+
+
+Sink: TypeAlias = Callable[[DeadLetter], None]
+"""What takes dead letters. Where it raises, the record is not given up, but comes again."""
+
+
+def log_letter(letter: DeadLetter) -> None:
+    """Write a dead letter to the log `singletable.streams`, at level ERROR: what is done where no sink is given."""
+    _log.error("dead letter: %s", letter.reason, extra=letter.to_dict())
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a handler failed, without what the error says of values."""
+    if isinstance(error, (ImageMissing, MalformedItemError, MalformedRecordError, Unprocessable)):
+        return str(error)
+    code = error_code(error)
+    kind = type(error).__name__ + (f" ({code})" if code else "")
+    frames = traceback.extract_tb(error.__traceback__)
+    # Where the project's own code was, and not a library that it called.
+    own = [each for each in frames if "site-packages" not in each.filename and "singletable" not in each.filename]
+    if not own:
+        return kind
+    return f"{kind} in {own[-1].name} ({Path(own[-1].filename).name}:{own[-1].lineno})"

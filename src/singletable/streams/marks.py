@@ -1,0 +1,133 @@
+"""Marks: which handlers have handled an event, kept in the table itself, so that a transaction can write them, too.
+
+DynamoDB and Lambda deliver an event at least once. A mark is an item under the event's id and the handler's name, and
+expires after some days.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+
+from singletable.errors import AlreadyExists, AlreadyHandled, InvalidTransactionError, TransactionCancelled
+from singletable.models import Expiry, Key, Transaction, plan
+from singletable.models.binding import connection_of
+from singletable.models.own import own_table
+from singletable.models.timestamps import utcnow
+
+if TYPE_CHECKING:
+    from singletable.models import Table
+    from singletable.requests.connection import TableConnection
+
+__all__ = ["Delivery", "Marks"]
+
+
+class Marks:
+    """The marks of one table, wherever it is bound at that moment.
+
+    Args:
+        table: The table class.
+        days: How long they are kept.
+    """
+
+    def __init__(self, table: type[Table], days: float) -> None:
+        self._table = table
+        self._days = days
+
+    def of(self, event_id: str) -> frozenset[str]:
+        """The names of the handlers that have handled an event."""
+        return frozenset(each.handler for each in self._item().query(event_id=event_id, consistent=True))
+
+    def new(self, event_id: str, handler: str) -> Any:
+        """A mark that is not written yet."""
+        return self._item()(event_id=event_id, handler=handler)
+
+    def write(self, event_id: str, handler: str) -> None:
+        """Say that a handler has handled an event; it may have been said already."""
+        with suppress(AlreadyExists):
+            self.new(event_id, handler).create()
+
+    def _item(self) -> Any:
+        ttl = self._table.describe().ttl
+        assert ttl is not None  # the router asks for one
+        return _mark_class(self._table, connection_of(self._table), ttl, self._days)
+
+
+@lru_cache(maxsize=8)
+def _mark_class(table: type[Table], connection: TableConnection, ttl: str, days: float) -> Any:
+    layout = table._layout_of()
+    base = own_table(layout.partition_name, layout.sort_name, layout.type_name, str(connection.table_name))
+    base._table_connection = connection
+
+    class Handled(base, discriminator="singletable:handled"):
+        """A handler has handled an event."""
+
+        event_id = UnicodeAttribute(attr_name="eventId")
+        handler = UnicodeAttribute()
+        handled_at = UTCDateTimeAttribute(attr_name="handledAt", default_for_new=utcnow)
+
+        key = Key(pk="SINGLETABLE#HANDLED#{event_id}", sk="{handler}")
+
+        expires_at = Expiry(after="handled_at", days=days, attr_name=ttl)
+
+    return Handled
+
+
+class Delivery:
+    """One event, on its way to one handler.
+
+    Args:
+        table: The table class.
+        marks: Where it is marked; None for a handler that needs no marks.
+        event_id: The event's id.
+        handler: The handler's name.
+    """
+
+    def __init__(self, table: type[Table], marks: Marks | None, event_id: str, handler: str) -> None:
+        self._table = table
+        self._marks = marks
+        self._event_id = event_id
+        self._handler = handler
+        self.marked = False
+
+    def transaction(self) -> Transaction:
+        """A transaction with the mark in it; see `Change.transaction`."""
+        if self._marks is None:
+            return Transaction(self._table)
+        if self.marked:
+            raise InvalidTransactionError(
+                f"{self._handler} has sent its transaction for this event.",
+                remedy="Put all of it into one transaction, or write a handler for each part.",
+            )
+        return _MarkedTransaction(self)
+
+    def finish(self) -> None:
+        """Mark the event, unless its transaction did."""
+        if self._marks is not None and not self.marked:
+            self._marks.write(self._event_id, self._handler)
+
+    def mark(self) -> Any:
+        """The mark, as an entity that is not written yet."""
+        assert self._marks is not None
+        return self._marks.new(self._event_id, self._handler)
+
+
+class _MarkedTransaction(Transaction):
+    def __init__(self, delivery: Delivery) -> None:
+        super().__init__(delivery._table)
+        self._delivery = delivery
+
+    def send(self) -> None:
+        self._require_open()
+        # The last, so that the reasons of a cancelled one are in the order of the handler's own operations.
+        self._writes.append(plan.create(self._delivery.mark()))
+        try:
+            super().send()
+        except TransactionCancelled as error:
+            if isinstance(error.reasons[-1].error, AlreadyExists):
+                raise AlreadyHandled("This event was handled before.", remedy="Nothing was written.") from None
+            raise
+        self._delivery.marked = True

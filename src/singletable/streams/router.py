@@ -1,0 +1,335 @@
+"""The router: which handlers a change goes to, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from singletable.errors import (
+    AlreadyHandled,
+    DeclarationError,
+    HandlersFailed,
+    MalformedItemError,
+    MalformedRecordError,
+    StreamViewError,
+    Unprocessable,
+)
+from singletable.streams.change import IMAGES, Change, is_own, read_change
+from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
+from singletable.streams.marks import Delivery, Marks
+from singletable.streams.records import EVENTS, Event, Record, read_record
+
+if TYPE_CHECKING:
+    from singletable.models import Table
+
+__all__ = ["Outcome", "StreamRouter"]
+
+T = TypeVar("T", bound="Table")
+F = TypeVar("F", bound=Callable[[Change[Any]], None])
+
+_NEEDS: dict[Event, frozenset[str]] = {
+    "INSERT": frozenset({"new"}),
+    "MODIFY": frozenset({"new", "old"}),
+    "REMOVE": frozenset({"old"}),
+}
+
+
+@attrs.frozen
+class _Handler:
+    name: str
+    function: Callable[[Change[Any]], None]
+    entity: type[Table]
+    events: tuple[Event, ...]
+    changed: frozenset[str]
+    expired: bool | None
+    needs: frozenset[str]
+    idempotent: bool
+
+    def wants(self, change: Change[Any]) -> bool:
+        if change.event not in self.events or change.entity is None or not issubclass(change.entity, self.entity):
+            return False
+        if change.event == "REMOVE" and self.expired is not None and change.expired is not self.expired:
+            return False
+        if change.event == "MODIFY" and self.changed:
+            return change.changed is not None and not self.changed.isdisjoint(change.changed)
+        return True
+
+
+@attrs.frozen
+class Outcome:
+    """What became of one record.
+
+    Args:
+        handled: The handlers that handled it now.
+        repeated: Those that had handled it before, and were not called again.
+        letters: The dead letters that it made.
+    """
+
+    handled: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    letters: tuple[DeadLetter, ...] = ()
+
+
+class StreamRouter:
+    """Gives the changes of a table to handlers, as entities.
+
+    A handler takes one `Change`. Each handler handles each event once, as far as its effects are in the table: do
+    them in `change.transaction()`, and they are done exactly once. Effects elsewhere, such as a mail, are done at
+    least once: a process that dies between the mail and the mark sends it again.
+
+    Where a handler raises, the others of the record are called all the same; the record comes again, and only those
+    that failed are called again.
+
+    Args:
+        table: The table class.
+        dead_letters: What takes the records that are given up; without one they are logged as errors.
+        remember_days: How many days the marks of handled events are kept. An event is delivered for at most 24 hours
+            after it happened, unless it is sent again by hand later.
+    """
+
+    def __init__(self, table: type[Table], *, dead_letters: Sink | None = None, remember_days: float = 7) -> None:
+        self.table = table._table_class()
+        self._sink: Sink = dead_letters or log_letter
+        self._marks = Marks(self.table, remember_days)
+        self._handlers: list[_Handler] = []
+        self._default: _Handler | None = None
+        self._starters: list[Callable[[], object]] = []
+
+    # --- what goes where ----------------------------------------------------------
+
+    def on(
+        self,
+        entity: type[T],
+        *events: Event,
+        changed: str | Collection[str] = (),
+        expired: bool | None = None,
+        needs: Collection[str] | None = None,
+        idempotent: bool = False,
+        name: str | None = None,
+    ) -> Callable[[Callable[[Change[T]], None]], Callable[[Change[T]], None]]:
+        """Make a function the handler of some events of an entity, and of the entities that inherit from it.
+
+        Args:
+            entity: The entity class; the table class for every entity.
+            events: `INSERT`, `MODIFY`, `REMOVE`.
+            changed: An attribute, or several, of which one must have changed: MODIFY only for those.
+            expired: True for what time to live removed, False for what a user did; None for both.
+            needs: The images that the handler reads, of `new` and `old`. Left out, what there is: new for INSERT, old
+                for REMOVE, both for MODIFY. Give () for a handler that reads `change.key` alone.
+            idempotent: Whether it may as well be called twice for an event: no mark is kept then.
+            name: What it is called in marks and messages; left out, its module and name. A mark under another name is
+                not seen: a handler that is renamed handles again what is delivered again.
+
+        Raises:
+            DeclarationError: The table has no such entity, or the events do not fit together.
+        """
+        self._check(entity, events, changed, expired)
+        attributes = frozenset([changed] if isinstance(changed, str) else changed)
+        images = frozenset(needs) if needs is not None else frozenset().union(*(_NEEDS[each] for each in events))
+        if attributes:
+            images |= _NEEDS["MODIFY"]
+        if not images <= {"new", "old"}:
+            raise DeclarationError(f"needs={sorted(images)}: an image is new or old.", entity=entity.__name__)
+
+        def register(function: Callable[[Change[T]], None]) -> Callable[[Change[T]], None]:
+            called = name or f"{function.__module__}.{function.__qualname__}"
+            self._add(_Handler(called, function, entity, events, attributes, expired, images, idempotent))
+            return function
+
+        return register
+
+    def default(self, function: F) -> F:
+        """Make a function the handler of items of unknown types; without one they are dead letters."""
+        if self._default is not None:
+            raise DeclarationError(f"{self._default.name} is the default handler already.", remedy="There is only one.")
+        called = f"{function.__module__}.{function.__qualname__}"
+        self._default = _Handler(called, function, self.table, EVENTS, frozenset(), None, frozenset(), False)
+        self._require_ttl(called)
+        return function
+
+    def on_start(self, function: Callable[[], object]) -> Callable[[], object]:
+        """Have a function called at the start: what it raises is told then, and not at the first event."""
+        self._starters.append(function)
+        return function
+
+    def _check(
+        self, entity: type[Table], events: tuple[Event, ...], changed: str | Collection[str], expired: bool | None
+    ) -> None:
+        if not (isinstance(entity, type) and issubclass(entity, self.table)):
+            raise DeclarationError(
+                f"{entity!r} is no entity of {self.table.__name__}.", remedy="Name one of its classes."
+            )
+        unknown = [each for each in events if each not in EVENTS]
+        if unknown or not events:
+            raise DeclarationError(
+                f"router.on({entity.__name__}, ...) names "
+                + (f"the event {unknown[0]!r}." if unknown else "no event."),
+                remedy=f"There are {', '.join(EVENTS)}.",
+                entity=entity.__name__,
+            )
+        if changed and "MODIFY" not in events:
+            raise DeclarationError(
+                f"router.on({entity.__name__}, changed={changed!r}) is of no MODIFY: nothing changes else.",
+                remedy="Name MODIFY, or leave changed= out.",
+                entity=entity.__name__,
+            )
+        if expired is not None and "REMOVE" not in events:
+            raise DeclarationError(
+                f"router.on({entity.__name__}, expired={expired}) is of no REMOVE: what expires is removed.",
+                remedy="Name REMOVE, or leave expired= out.",
+                entity=entity.__name__,
+            )
+        known = entity._schema_of().attributes if entity is not self.table else entity.get_attributes()
+        for each in [changed] if isinstance(changed, str) else changed:
+            if each not in known:
+                raise DeclarationError(
+                    f"{entity.__name__} has no attribute {each!r} that could change.",
+                    remedy=f"It has: {', '.join(sorted(known))}.",
+                    entity=entity.__name__,
+                    attribute=each,
+                )
+
+    def _add(self, handler: _Handler) -> None:
+        if any(each.name == handler.name for each in self._handlers):
+            raise DeclarationError(
+                f"Two handlers are called {handler.name}: their marks would be one.", remedy="Give one a name=."
+            )
+        if not handler.idempotent:
+            self._require_ttl(handler.name)
+        self._handlers.append(handler)
+
+    def _require_ttl(self, handler: str) -> None:
+        if self.table.describe().ttl is None:
+            raise DeclarationError(
+                f"{self.table.__name__} has no time to live: the marks of what {handler} handled would stay for ever.",
+                remedy="Declare an Expiry on an entity, or make the handler idempotent=True.",
+            )
+
+    # --- running ------------------------------------------------------------------
+
+    def start(self, view: str | None = None) -> None:
+        """Check what can be checked before the first event, and call what was registered by `on_start`.
+
+        Args:
+            view: What the stream shows; None to go by `Meta.stream_view_type`, if that is declared.
+
+        Raises:
+            StreamViewError: The stream does not show what a handler needs.
+        """
+        shown = view or self.table.describe().stream
+        if shown is not None:
+            self._check_view(shown)
+        for each in self._starters:
+            each()
+
+    def _check_view(self, view: str) -> None:
+        for handler in self._handlers:
+            missing = sorted(handler.needs - IMAGES.get(view, frozenset()))
+            if missing:
+                raise StreamViewError(
+                    f"The stream shows {view}; {handler.name} needs the {' and the '.join(missing)} image.",
+                    remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or say with needs= what"
+                    " the handler reads.",
+                    view=view,
+                    handler=handler.name,
+                )
+
+    def process(self, raw: Any) -> Outcome:
+        """Give one record to its handlers.
+
+        Args:
+            raw: The record, as Lambda or GetRecords gives it.
+
+        Raises:
+            HandlersFailed: Handlers failed. The others are done; give the record again.
+            StreamViewError: The stream does not show what a handler needs.
+        """
+        try:
+            record = read_record(raw)
+        except MalformedRecordError as error:
+            return self.bury(DeadLetter(reason_of(error), error.event_id, error.sequence_number))
+        if record.view is not None:
+            self._check_view(record.view)
+        if is_own(self.table, record):
+            return Outcome()
+        try:
+            change = read_change(self.table, record)
+        except MalformedItemError as error:
+            return self.bury(
+                DeadLetter(reason_of(error), record.event_id, record.sequence_number, record.event, error.entity)
+            )
+        if change.entity is None:
+            if self._default is None:
+                return self.bury(_letter(change, None, "no entity of the table has its type, and no default handler"))
+            return self._run(change, [self._default])
+        return self._run(change, [each for each in self._handlers if each.wants(change)])
+
+    def bury(self, *letters: DeadLetter) -> Outcome:
+        """Hand dead letters to what takes them."""
+        for letter in letters:
+            self._sink(letter)
+        return Outcome(letters=letters)
+
+    def _run(self, change: Change[Any], handlers: list[_Handler]) -> Outcome:
+        if not handlers:
+            return Outcome()
+        marked = any(not each.idempotent for each in handlers)
+        done = self._marks.of(change.event_id) if marked else frozenset()
+        handled, repeated = [], [each.name for each in handlers if each.name in done]
+        letters: list[DeadLetter] = []
+        failed: list[tuple[DeadLetter, Exception]] = []
+        for handler in handlers:
+            if handler.name in done:
+                continue
+            delivery = Delivery(self.table, None if handler.idempotent else self._marks, change.event_id, handler.name)
+            try:
+                handler.function(attrs.evolve(change, delivery=delivery))
+                delivery.finish()
+            except AlreadyHandled:
+                repeated.append(handler.name)
+            except Unprocessable as error:
+                letter = _letter(change, handler, reason_of(error))
+                # Given up for good, before it is marked as done.
+                self._sink(letter)
+                delivery.finish()
+                letters.append(letter)
+            except Exception as error:  # whatever it is, the others are called all the same
+                failed.append((_letter(change, handler, reason_of(error)), error))
+            else:
+                handled.append(handler.name)
+        if failed:
+            raise HandlersFailed(
+                f"{len(failed)} of {len(handlers)} handlers failed for the event {change.event_id}: "
+                + "; ".join(f"{letter.handler}: {letter.reason}" for letter, _ in failed),
+                letters=tuple(letter for letter, _ in failed),
+                errors=tuple(error for _, error in failed),
+            ) from failed[0][1]
+        return Outcome(tuple(handled), tuple(repeated), tuple(letters))
+
+    @cached_property
+    def lambda_handler(self) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+        """The handler for AWS Lambda. Reading it starts the router: a module says `handler = router.lambda_handler`.
+
+        Raises:
+            StreamViewError: The stream does not show what a handler needs.
+            EngineUnavailable: aws-lambda-powertools is not installed.
+        """
+        from singletable.streams.awslambda import make_handler
+
+        self.start()
+        return make_handler(self)
+
+
+def _letter(change: Change[Any], handler: _Handler | None, reason: str) -> DeadLetter:
+    record: Record = change.record
+    return DeadLetter(
+        reason,
+        record.event_id,
+        record.sequence_number,
+        record.event,
+        change.entity.__name__ if change.entity else None,
+        handler.name if handler else None,
+    )

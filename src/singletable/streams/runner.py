@@ -1,0 +1,135 @@
+"""The runner: a stream read on this machine, and given to the same router that Lambda would call."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import attrs
+
+from singletable.errors import HandlersFailed
+from singletable.requests.retries import pause
+from singletable.streams.checkpoints import Checkpoints
+from singletable.streams.client import StreamsClient, stream_arn
+from singletable.streams.deadletters import DeadLetter
+from singletable.streams.reader import TRIM_HORIZON, Batch, StreamReader
+from singletable.streams.router import Outcome, StreamRouter
+
+__all__ = ["Report", "poll_forever", "run_stream"]
+
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+
+
+@attrs.define
+class Report:
+    """What a run did.
+
+    Args:
+        records: How many records were read.
+        handled: How often each handler handled one.
+        repeated: How often each was not called again.
+        letters: The dead letters.
+    """
+
+    records: int = 0
+    handled: Counter[str] = attrs.field(factory=Counter)
+    repeated: Counter[str] = attrs.field(factory=Counter)
+    letters: list[DeadLetter] = attrs.field(factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of one record."""
+        self.records += 1
+        self.handled.update(outcome.handled)
+        self.repeated.update(outcome.repeated)
+        self.letters += outcome.letters
+
+
+def run_stream(
+    router: StreamRouter,
+    *,
+    start: str = TRIM_HORIZON,
+    checkpoints: Checkpoints | None = None,
+    attempts: int = 3,
+    idle: float | None = None,
+    accept_gaps: bool = False,
+    stop: Event | None = None,
+    tell: Callable[[Report, Batch], None] = lambda report, batch: None,
+) -> Report:
+    """Read the stream of a router's table, where that is bound, and handle what it says until told to stop.
+
+    A record that fails is given again, with growing pauses, before any record behind it. After the last attempt it is
+    a dead letter, and what is behind it goes on.
+
+    Args:
+        router: The router.
+        start: Where to begin on a stream without checkpoints: `TRIM_HORIZON` or `LATEST`.
+        checkpoints: How far the stream was read; kept in this process where none are given.
+        attempts: How often a record is given at most.
+        idle: Stop once no record has come for so many seconds; None to go on.
+        accept_gaps: Whether to go on behind records that are gone.
+        stop: Set it, in another thread, to stop after the record that is under way.
+        tell: Called after each batch.
+
+    Raises:
+        StreamViewError: The stream does not show what a handler needs.
+        StreamTrimmed: Records were dropped before they were read.
+        StreamMissing: The table has no stream.
+    """
+    client, arn = StreamsClient(router.table), stream_arn(router.table)
+    reader = StreamReader(client, arn, checkpoints=checkpoints, start=start, accept_gaps=accept_gaps).open()
+    router.start(reader.view)
+    stop = stop or Event()
+    report = Report()
+
+    def handle(batch: Batch) -> bool:
+        for raw in batch.records:
+            if stop.is_set():
+                return False
+            report.add(_handle(router, raw, attempts))
+        tell(report, batch)
+        return True
+
+    poll_forever(reader, handle, idle=idle, stop=stop)
+    return report
+
+
+def poll_forever(
+    reader: StreamReader, handle: Callable[[Batch], bool], *, idle: float | None = None, stop: Event | None = None
+) -> None:
+    """Poll a reader until it has nothing for a while, is at its end, or is told to stop.
+
+    Args:
+        reader: The reader.
+        handle: Called with each batch; where it returns False, the batch does not count as read, and all ends.
+        idle: Stop once no record has come for so many seconds; None to go on.
+        stop: Set it, in another thread, to stop.
+    """
+    stop = stop or Event()
+    since, wait = time.monotonic(), _FIRST_PAUSE
+    while not stop.is_set() and not reader.ended:
+        found = False
+        for batch in reader.poll():
+            found = True
+            if not handle(batch):
+                return
+        if found:
+            since, wait = time.monotonic(), _FIRST_PAUSE
+            continue
+        if idle is not None and time.monotonic() - since >= idle:
+            return
+        stop.wait(wait)
+        wait = min(2 * wait, _LONGEST_PAUSE)
+
+
+def _handle(router: StreamRouter, raw: dict[str, Any], attempts: int) -> Outcome:
+    for attempt in range(attempts):
+        pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
+        try:
+            return router.process(raw)
+        except HandlersFailed as error:
+            failed = error
+    return router.bury(*failed.letters)
