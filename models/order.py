@@ -3,7 +3,7 @@
 from decimal import Decimal
 from enum import Enum
 
-from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
 from models.ids import new_id
 from models.table import GSI1, GSI2, GSI3, ShopTable, utcnow
@@ -34,6 +34,9 @@ class Order(ShopTable, discriminator="ORDER"):
     status = EnumAttribute(OrderStatus, default_for_new=OrderStatus.PENDING)
     placed_at = UTCDateTimeAttribute(attr_name="placedAt", default_for_new=utcnow)
     total = DecimalAttribute(default_for_new=Decimal)
+    # False until `shop.stream` has taken it, for an order that was not written by `place_order`, which takes the stock
+    # with the order. One that was stored before there was this attribute has none: `place_order` wrote it.
+    stock_taken = BooleanAttribute(attr_name="stockTaken", null=True, default_for_new=False)
 
     key = Key(pk="USER#{user_id}", sk="ORDER#{order_id}")
     by_id = Key(index=GSI1, pk="ORDER#{order_id}", sk="ORDER")

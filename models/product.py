@@ -1,5 +1,6 @@
 """Products."""
 
+from decimal import Decimal
 from enum import Enum
 
 from pynamodb.attributes import UnicodeAttribute
@@ -26,7 +27,15 @@ class Product(ShopTable, discriminator="PRODUCT"):
     stock = IntegerAttribute(default_for_new=0)
     status = EnumAttribute(ProductStatus, default_for_new=ProductStatus.ACTIVE)
     description = UnicodeAttribute(null=True)
+    # What `shop.stream` adds up as reviews come, change and go; a product without reviews may have neither.
+    rating_count = IntegerAttribute(attr_name="ratingCount", null=True)
+    rating_sum = IntegerAttribute(attr_name="ratingSum", null=True)
 
     key = Key(pk="PRODUCT#{product_id}", sk="METADATA")
     by_category = Key(index=GSI1, pk="CATEGORY#{category_id}", sk="PRODUCT#{created_at}")
     by_status = Key(index=GSI2, pk="STATUS#{status}", sk="PRODUCT#{product_id}")
+
+    @property
+    def rating(self) -> Decimal | None:
+        """The mean of its reviews, in stars; None for a product without one."""
+        return Decimal(self.rating_sum or 0) / self.rating_count if self.rating_count else None

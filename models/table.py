@@ -51,6 +51,7 @@ class ShopTable(Table):
 
     class Meta:
         table_name = "shop"
+        stream_view_type = "NEW_AND_OLD_IMAGES"
 
     gsi1 = GSI1()
     gsi2 = GSI2()

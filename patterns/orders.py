@@ -82,7 +82,8 @@ def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Orde
             if OrderRequest.item(user_id=user_id, request_id=request_id, consistent=True).one_or_none():
                 return _order_of(user_id, request_id, wanted)
             raise Product.DoesNotExist(f"There is no product {product_id}.")
-    order = Order(user_id=user_id, total=sum(prices[each] * quantity for each, quantity in lines.items()))
+    total = sum(prices[each] * quantity for each, quantity in lines.items())
+    order = Order(user_id=user_id, total=total, stock_taken=True)
     request = OrderRequest(user_id=user_id, request_id=request_id, order_id=order.order_id, lines=wanted)
     try:
         with ShopTable.transaction() as transaction:
@@ -121,24 +122,39 @@ def cancel_order(user_id: str, order_id: str) -> Order:
         Order.DoesNotExist: There is no such order.
         StatusChangeRefused: It is too late.
     """
-    order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
-    _refuse_change(order, OrderStatus.CANCELLED)
-    taken: Counter[str] = Counter()
-    for line in OrderItem.query(order_id=order_id, consistent=True):
-        taken[line.product_id] += line.quantity
-    there = {found.product_id for found in _products(taken)}
-    try:
-        with ShopTable.transaction() as transaction:
-            transaction.update(order, condition=Order.status == order.status, status=OrderStatus.CANCELLED)
-            for product_id in sorted(there):
-                transaction.update(
-                    Product(product_id=product_id), actions=[Product.stock.set(Product.stock + taken[product_id])]
-                )
-    except TransactionCancelled as error:
-        if error.reasons[0].code == "ConditionalCheckFailed":
-            raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
-        raise
+    for last in (False, True):
+        order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
+        _refuse_change(order, OrderStatus.CANCELLED)
+        back = _taken_by(order)
+        taken = order.stock_taken
+        owed = Order.stock_taken.does_not_exist() if taken is None else Order.stock_taken == taken
+        unchanged = (Order.status == order.status) & owed
+        try:
+            with ShopTable.transaction() as transaction:
+                transaction.update(order, condition=unchanged, status=OrderStatus.CANCELLED)
+                for product_id, quantity in back.items():
+                    transaction.update(
+                        Product(product_id=product_id), actions=[Product.stock.set(Product.stock + quantity)]
+                    )
+            break
+        except TransactionCancelled as error:
+            reason = error.reasons[0]
+            if reason.code != "ConditionalCheckFailed":
+                raise
+            if last or getattr(reason.standing, "status", None) is not order.status:
+                raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
+            # Its stock was taken meanwhile, and has to be put back; it is taken once.
     return order
+
+
+def _taken_by(order: Order) -> dict[str, int]:
+    """What an order took from the stock of products that there are still, by product id."""
+    if order.stock_taken is False:
+        return {}
+    taken: Counter[str] = Counter()
+    for line in OrderItem.query(order_id=order.order_id, consistent=True):
+        taken[line.product_id] += line.quantity
+    return {product_id: taken[product_id] for product_id in sorted(found.product_id for found in _products(taken))}
 
 
 def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:

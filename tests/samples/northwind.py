@@ -92,6 +92,7 @@ def _orders(data: Path) -> Iterator[Order | OrderItem]:
             status=OrderStatus.SHIPPED if row["ShippedDate"] else OrderStatus.PENDING,
             placed_at=placed_at,
             total=total.quantize(_CENT),
+            stock_taken=True,
             **_dates(placed_at),
         )
         for number, line in enumerate(lines, start=1):

@@ -160,6 +160,7 @@ def _orders(
             status=chance.choice(list(OrderStatus)),
             placed_at=placed_at,
             total=sum((line.quantity * line.unit_price for line in lines), Decimal(0)),
+            stock_taken=True,
             **_dates(placed_at),
         )
         yield from lines
