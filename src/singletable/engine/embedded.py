@@ -44,6 +44,8 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
     def answer_by_moto(client: Any) -> None:
         # Of DynamoDB, or of its streams.
         service = client.meta.service_model.service_id.hyphenize()
+        # botocore calls every handler: under mock_aws() moto would do each request twice.
+        client.meta.events.unregister("before-send", _stubber_of_mock_aws())
         client.meta.events.register_first(f"before-send.{service}", transactions)
 
     binding = table.bind(
@@ -76,6 +78,12 @@ def _stubber() -> Any:
     stubber = BotocoreStubber()
     stubber.enabled = True
     return stubber
+
+
+def _stubber_of_mock_aws() -> Any:
+    from moto.core.models import botocore_stubber
+
+    return botocore_stubber
 
 
 def _tables(account: str) -> list[Any]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy, deepcopy
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -38,38 +41,64 @@ class Transactions:
         if token in self._answered:
             sent, response = self._answered[token]
             return response if sent == body else _token_taken(request.url)
-        streams = [(table.name, _kept(table.stream_shard)) for table in self._tables() if table.stream_shard]
-        lengths = [len(stream.items) for _, stream in streams]
-        response = self._answer(event_name, request, **kwargs)
+        lengths = {table.name: len(table.stream_shard.items) for table in self._tables() if table.stream_shard}
+        with self._copied_cheaply(json.loads(body)):
+            response = self._answer(event_name, request, **kwargs)
         if response.status_code == HTTPStatus.OK:
             if token is not None:
                 response.content  # noqa: B018 - read once and kept, so that it can be given again
                 self._answered[token] = (body, response)
             return response
-        tables = {table.name: table for table in self._tables()}
-        for (name, stream), length in zip(streams, lengths, strict=True):
-            del stream.items[length:]
-            stream.table = tables[name]
+        for table in self._tables():
+            if table.name in lengths:
+                del table.stream_shard.items[lengths[table.name] :]
+                table.stream_shard.table = table
         return response
 
+    @contextmanager
+    def _copied_cheaply(self, asked: dict[str, Any]) -> Iterator[None]:
+        """Have moto's tables copied cheaply for the block.
 
-def _kept(shard: Any) -> Any:
-    """A table's stream, such that a copy of the table has that same stream, and not a copy of it."""
-    plain, kept = _kinds()
-    if type(shard) is plain:
-        shard.__class__ = kept
-    return shard
+        moto keeps a copy of the whole table for each operation of a transaction, to go back to: with a thousand items
+        most of a transaction's time. Only what a transaction updates is changed in place; so only that is copied.
+        """
+        operations = [each["Update"] for each in asked.get("TransactItems", []) if "Update" in each]
+        plain, cheap = _kinds()
+        for table in self._tables():
+            table.updated = [each["Key"] for each in operations if each.get("TableName") == table.name]
+            table.__class__ = cheap
+        try:
+            yield
+        finally:
+            # Of a cancelled transaction these are the copies.
+            for table in self._tables():
+                table.__class__ = plain
+                del table.updated
 
 
 @lru_cache(maxsize=1)
 def _kinds() -> tuple[type, type]:
-    from moto.dynamodb.models.table import StreamShard
+    """moto's table, and one whose copy shares what does not change. The stream is shared, too: readers have it."""
+    from moto.dynamodb.models.dynamo_type import DynamoType
+    from moto.dynamodb.models.table import Table
 
-    class Kept(StreamShard):
-        def __deepcopy__(self, memo: object) -> Kept:
-            return self
+    class Cheap(Table):
+        updated: list[dict[str, Any]]
 
-    return StreamShard, Kept
+        def __deepcopy__(self, memo: object) -> Cheap:
+            twin = copy(self)
+            twin.items = defaultdict(dict, {partition: copy(items) for partition, items in self.items.items()})
+            for key in self.updated:
+                try:
+                    names = [DynamoType(key[name]) for name in (self.hash_key_attr, self.range_key_attr) if name]
+                    item = self.get_item(*names)
+                except Exception:  # noqa: S112 - a key that is none: moto says so
+                    continue
+                if item is not None and len(names) > 1:
+                    twin.items[names[0]][names[1]] = deepcopy(item)
+            return twin
+
+    return Table, Cheap
 
 
 def _token_taken(url: str) -> Any:
