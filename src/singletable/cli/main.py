@@ -18,6 +18,7 @@ from singletable.cli.init import init_command
 from singletable.cli.makemigrations import makemigrations_command
 from singletable.cli.migrate import migrate_command
 from singletable.cli.migrations import rollback_command, stamp_command, status_command, unlock_command
+from singletable.cli.streams import streams_command
 from singletable.cli.verify import verify_command
 from singletable.errors import MigrationError, MigrationPaused, MigrationStopped, SingletableError
 from singletable.requests.sending import translate_any
@@ -66,6 +67,7 @@ for command in (
     rollback_command,
     stamp_command,
     status_command,
+    streams_command,
     unlock_command,
     verify_command,
 ):

@@ -37,6 +37,7 @@ class Project:
         control_table: Where migrations are recorded; None for the table itself.
         samples: Where its samples are, by name, the default first.
         accept: The findings that it lives with, and why.
+        stream: Where the router of its stream is; None where there is none.
         infra: The options of its infrastructure: of all environments under "", of one under its name.
     """
 
@@ -47,11 +48,12 @@ class Project:
     control_table: str | None
     samples: Mapping[str, str]
     accept: Mapping[tuple[str, str], str]
+    stream: str | None = None
     infra: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
 
     def load_table(self) -> type[Table]:
         """Import the table class, with all entities and access patterns."""
-        table = self._load(self.table, "table")
+        table = self.load_object(self.table, "table")
         if not (isinstance(table, type) and issubclass(table, Table)):
             raise ProjectError(f"{self.table} in setup.cfg is no table class.", remedy="Name a subclass of Table.")
         if table._table_class() is not table:
@@ -97,27 +99,37 @@ class Project:
             raise ProjectError(
                 f"There is no sample {chosen!r}.", remedy=f"The project has: {', '.join(self.samples)}.", value=chosen
             )
-        sample = self._load(self.samples[chosen], f"sample {chosen}")
+        sample = self.load_object(self.samples[chosen], f"sample {chosen}")
         if not callable(sample):
             raise ProjectError(f"{self.samples[chosen]} in setup.cfg is no function.", value=chosen)
         return chosen, sample
 
-    def _load(self, path: str, what: str) -> Any:
+    def load_object(self, path: str, what: str, source: str = "in setup.cfg") -> Any:
+        """What is called `name` in a module of the project, for a path `module:name`.
+
+        Args:
+            path: Where it is.
+            what: What messages call it.
+            source: Where the path is from, for messages.
+
+        Raises:
+            ProjectError: There is none, or its module cannot be imported.
+        """
         module_name, _, attribute = path.partition(":")
-        module = self._import(module_name)
+        module = self._import(module_name, source)
         try:
             return getattr(module, attribute)
         except AttributeError:
             raise ProjectError(
-                f"The {what} {path!r} in setup.cfg does not exist: {module_name} has no {attribute!r}.",
+                f"The {what} {path!r} {source} does not exist: {module_name} has no {attribute!r}.",
                 remedy="Write module:name.",
                 value=path,
             ) from None
 
-    def _import(self, name: str) -> Any:
+    def _import(self, name: str, source: str = "in setup.cfg") -> Any:
         if str(self.root) not in sys.path:
             sys.path.insert(0, str(self.root))
-        with users_code(f"Importing {name}, as setup.cfg says, failed", self.root):
+        with users_code(f"Importing {name}, which is named {source}, failed", self.root):
             return importlib.import_module(name)
 
     def _import_all(self, package: str) -> None:
@@ -189,6 +201,7 @@ def _project(root: Path, config: ConfigParser) -> Project:
         control_table=config.get(f"{_SECTION}:migrations", "control_table", fallback=None),
         samples=dict(config[samples]) if config.has_section(samples) else {},
         accept=_accepted(root, config.get(f"{_SECTION}:check", "accept", fallback="")),
+        stream=section.get("stream"),
         infra={
             name.removeprefix(f"{_SECTION}:infra").removeprefix(":"): dict(config[name])
             for name in config.sections()

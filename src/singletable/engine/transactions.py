@@ -91,7 +91,7 @@ def _kinds() -> tuple[type, type]:
             for key in self.updated:
                 try:
                     names = [DynamoType(key[name]) for name in (self.hash_key_attr, self.range_key_attr) if name]
-                    item = self.get_item(*names)
+                    item = self.get_item(names[0], names[1] if len(names) > 1 else None)
                 except Exception:  # noqa: S112 - a key that is none: moto says so
                     continue
                 if item is not None and len(names) > 1:

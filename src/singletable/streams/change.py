@@ -117,7 +117,7 @@ class Change(Generic[T]):
         name = self.entity.__name__ if self.entity else "item"
         if _LACKS[self.event] == which:
             raise ImageMissing(
-                f"A {self.event} of {name} has no {which} image.",
+                f"{'An' if self.event == 'INSERT' else 'A'} {self.event} of {name} has no {which} image.",
                 remedy=f"Use change.{'new' if which == 'old' else 'old'}.",
                 entity=name,
                 image=which,

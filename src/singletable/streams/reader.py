@@ -129,6 +129,8 @@ class StreamReader:
             self._look()
         for shard in self._readable():
             answer = self._records(shard)
+            if answer is None:
+                continue
             records = self._wanted(shard, answer["Records"])
             if records:
                 yield Batch(shard.name, records)
@@ -190,21 +192,22 @@ class StreamReader:
 
     # --- records ------------------------------------------------------------------
 
-    def _records(self, shard: _Shard) -> dict[str, Any]:
+    def _records(self, shard: _Shard) -> dict[str, Any] | None:
+        """What a shard has now; None where it is to be asked again."""
         if shard.iterator is None:
             self._aim(shard)
         try:
             return self._client.call("get_records", ShardIterator=shard.iterator, Limit=_LIMIT)
         except Throttled:
             # Five calls a second are allowed for each shard, of all its readers together.
-            return {"Records": [], "NextShardIterator": shard.iterator}
+            return None
         except ClientError as error:
             if error_code(error) == "TrimmedDataAccessException":
                 self._gap(shard.name, error)
                 shard.position = None
             # It has expired, which they do after 15 minutes, or what it pointed at is gone.
-            self._aim(shard)
-            return self._client.call("get_records", ShardIterator=shard.iterator, Limit=_LIMIT)
+            shard.iterator = None
+            return None
 
     def _aim(self, shard: _Shard) -> None:
         """Get an iterator for what is behind a shard's position."""

@@ -156,7 +156,7 @@ def test_no_project(tmp_path):
     ("setup", "words"),
     [
         ("[singletable]\n", "does not name the table"),
-        ("[singletable]\ntable = nowhere:Table\n", "Importing nowhere, as setup.cfg says, failed"),
+        ("[singletable]\ntable = nowhere:Table\n", "Importing nowhere, which is named in setup.cfg, failed"),
         ("[singletable]\ntable = json:dumps\n", "is no table class"),
         ("[singletable]\ntable = json:nothing\n", "json has no 'nothing'"),
         ("[singletable\n", "cannot be read"),

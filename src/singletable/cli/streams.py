@@ -1,0 +1,257 @@
+"""`singletable streams`: a live table's stream, watched, or given to the project's router."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from singletable.cli.engines import Place, live_table, table_options
+from singletable.cli.project import Project, find_project, users_code
+from singletable.cli.words import counted, make_console
+from singletable.errors import MalformedItemError, MalformedRecordError, ProjectError
+from singletable.models import Table
+from singletable.streams import Batch, Change, FileCheckpoints, Report, StreamReader, StreamRouter, run_stream
+from singletable.streams.change import is_own, read_change
+from singletable.streams.client import StreamsClient, stream_arn
+from singletable.streams.reader import LATEST, TRIM_HORIZON
+from singletable.streams.records import read_record
+from singletable.streams.runner import poll_forever
+
+if TYPE_CHECKING:
+    from singletable.streams.records import Record
+
+__all__ = ["streams_command"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_STARTS = {"start": TRIM_HORIZON, "now": LATEST}
+
+
+@click.group("streams")
+def streams_command() -> None:
+    """What changes in a live table, as it changes."""
+
+
+def _reading(default: str) -> Callable[[F], F]:
+    """The options of both commands."""
+
+    def decorate(command: F) -> F:
+        for option in (
+            click.option(
+                "--stop-when-idle", "idle", type=click.FloatRange(0), metavar="SECONDS", help="Stop without records."
+            ),
+            click.option(
+                "--from",
+                "start",
+                type=click.Choice(list(_STARTS)),
+                default=default,
+                show_default=True,
+                help="The start of the stream, up to 24 hours ago, or now.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@streams_command.command("tail")
+@_reading("now")
+@click.option("--entity", "names", multiple=True, metavar="NAME", help="Only this entity; may be given again.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print changes.")
+@table_options
+def tail_command(place: Place, start: str, idle: float | None, names: tuple[str, ...], form: str) -> None:
+    """Print each change as it comes: the event, the entity, its key and which attributes changed; no other values.
+
+    It goes on until it is interrupted. Personal values in keys are not shown.
+    """
+    table = find_project().load_table()
+    _require_entities(table, names)
+    console = make_console()
+    with live_table(table, place), _until_interrupted() as stop:
+        reader = StreamReader(StreamsClient(table), stream_arn(table), start=_STARTS[start], accept_gaps=True).open()
+        if form == "text":
+            console.print(f"[dim]{escape(str(table.Meta.table_name))}: a stream of {reader.view}. Ctrl+C ends it.[/]")
+
+        def show(batch: Batch) -> bool:
+            for raw in batch.records:
+                line = _line(table, raw)
+                if line is not None and (not names or line["entity"] in names):
+                    _print(console, line, form)
+            return True
+
+        poll_forever(reader, show, idle=idle, stop=stop)
+
+
+@streams_command.command("run")
+@_reading("start")
+@click.option("--handler", metavar="MODULE:NAME", help="The router.  [stream in setup.cfg]")
+@click.option("--checkpoints", type=click.Path(dir_okay=False, path_type=Path), help="A file that says how far it was.")
+@click.option("--attempts", type=click.IntRange(1), default=3, show_default=True, help="How often a record is given.")
+@click.option("--accept-gaps", is_flag=True, help="Go on where records are gone that were not read.")
+@table_options
+def run_command(
+    place: Place,
+    start: str,
+    idle: float | None,
+    handler: str | None,
+    checkpoints: Path | None,
+    attempts: int,
+    accept_gaps: bool,
+) -> None:
+    """Give each change to the project's router, as Lambda would.
+
+    It goes on until it is interrupted, and ends behind the record that is under way. Exit code 1 if there were dead
+    letters. What was handled before is not handled again, also without a file of checkpoints; with one, it is not read
+    again either.
+    """
+    project = find_project()
+    project.load_table()
+    router = _router(project, handler)
+    console = make_console()
+
+    def tell(report: Report, batch: Batch) -> None:
+        read = counted(len(batch.records), "record")
+        console.print(f"[dim]{read} of {escape(batch.shard)}; {report.records:,} in all.[/]")
+
+    # Dead letters are told in the end, and need not be logged, too.
+    logging.getLogger("singletable.streams").addHandler(logging.NullHandler())
+    running = users_code(f"Running {handler or project.stream} failed", project.root)
+    with live_table(router.table, place), _until_interrupted() as stop, running:
+        report = run_stream(
+            router,
+            start=_STARTS[start],
+            checkpoints=FileCheckpoints(checkpoints) if checkpoints else None,
+            attempts=attempts,
+            idle=idle,
+            accept_gaps=accept_gaps,
+            stop=stop,
+            tell=tell,
+        )
+    _print_report(console, report)
+    if report.letters:
+        raise SystemExit(1)
+
+
+def _router(project: Project, handler: str | None) -> StreamRouter:
+    path = handler or project.stream
+    if path is None:
+        raise ProjectError(
+            "No router is named.", remedy="Write --handler shop.stream:router, or stream = ... in [singletable]."
+        )
+    router = project.load_object(path, "router", "of --handler" if handler else "in setup.cfg")
+    if not isinstance(router, StreamRouter):
+        raise ProjectError(f"{path} is a {type(router).__name__}, and no StreamRouter.", value=path)
+    return router
+
+
+def _require_entities(table: type[Table], names: tuple[str, ...]) -> None:
+    known = [schema.name for schema in table._schemas().values()]
+    for name in names:
+        if name not in known:
+            raise ProjectError(
+                f"{table.__name__} has no entity {name!r}.", remedy=f"It has: {', '.join(known)}.", value=name
+            )
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[Event]:
+    """An event that Ctrl+C and a polite kill set, for the block."""
+    stop = Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+# --- what is printed ---------------------------------------------------------------------
+
+
+def _line(table: type[Table], raw: Any) -> dict[str, Any] | None:
+    """What is printed of a record; None for one of the framework's own items."""
+    try:
+        record = read_record(raw)
+        if is_own(table, record):
+            return None
+        change = read_change(table, record)
+    except (MalformedItemError, MalformedRecordError) as error:
+        return {"at": None, "event": "?", "entity": error.entity, "key": {}, "changed": [], "fault": str(error)}
+    event = "EXPIRE" if change.expired else record.event
+    changed = sorted(change.changed or ()) if record.event == "MODIFY" else []
+    at = None if record.at is None else record.at.isoformat(timespec="seconds")
+    return {
+        "at": at,
+        "event": event,
+        "entity": change.entity.__name__ if change.entity else None,
+        "key": _key(change),
+        "changed": changed,
+        "fault": None if change.entity else _unknown(table, record),
+    }
+
+
+def _key(change: Change[Any]) -> dict[str, Any]:
+    if change.entity is None:
+        # It may hold anything; whoever may see it finds it by the record's number.
+        return {}
+    schema = change.entity._schema_of()
+    return {name: "‹personal›" if schema.is_personal(name) else str(each) for name, each in change.key.items()}
+
+
+def _unknown(table: type[Table], record: Record) -> str:
+    says = (record.new or record.old or {}).get(table._layout_of().type_name, {}).get("S")
+    return f"of no known type: {says}" if says else "of no known type"
+
+
+_COLOURS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red", "EXPIRE": "magenta", "?": "red"}
+
+
+def _print(console: Console, line: dict[str, Any], form: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(line, ensure_ascii=False))
+        return
+    time = (line["at"] or "")[11:19]
+    key = " ".join(f"{name}={each}" for name, each in line["key"].items())
+    changed, fault = ", ".join(line["changed"]), line["fault"]
+    console.print(
+        f"[dim]{time:8}[/] [{_COLOURS[line['event']]}]{line['event']:6}[/] [bold]{escape(line['entity'] or '-')}[/]"
+        f" {escape(key)}{f'  [dim]{escape(changed)}[/]' if changed else ''}"
+        f"{f'  [red]{escape(fault)}[/]' if fault else ''}",
+        soft_wrap=True,
+    )
+
+
+def _print_report(console: Console, report: Report) -> None:
+    names = sorted({*report.handled, *report.repeated})
+    if names:
+        grid = Grid("handler", box=None, pad_edge=False)
+        for column in ("handled", "not again"):
+            grid.add_column(column, justify="right")
+        for name in names:
+            grid.add_row(escape(name), f"{report.handled[name]:,}", f"{report.repeated[name]:,}")
+        console.print(grid)
+    for letter in report.letters:
+        where = f"{letter.event or '?'} of {letter.entity or '?'}, sequence number {letter.sequence_number or '?'}"
+        console.print(
+            f"[red]dead letter[/] {escape(where)}{f', {escape(letter.handler)}' if letter.handler else ''}:"
+            f" {escape(letter.reason)}"
+        )
+    dead = counted(len(report.letters), "dead letter")
+    verdict = f"[red]{dead}.[/]" if report.letters else "[green]No dead letters.[/]"
+    console.print(f"{counted(report.records, 'record')}. {verdict}")

@@ -1,0 +1,245 @@
+"""Reading: shards, their children, checkpoints, and what a stream does to its readers."""
+
+import json
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from singletable.errors import StreamMissing, StreamTrimmed
+from singletable.streams import Checkpoints, FileCheckpoints, StreamReader
+from singletable.streams.reader import LATEST, TRIM_HORIZON
+from tests.framework.streams.shards import ARN, FakeStream
+
+
+def reader_of(stream, **options):
+    return StreamReader(stream, ARN, clock=lambda: stream.now, **options)
+
+
+def read(reader, polls=20):
+    """The numbers of the records that some polls find."""
+    return [
+        int(each["dynamodb"]["SequenceNumber"])
+        for _ in range(polls)
+        for batch in reader.poll()
+        for each in batch.records
+    ]
+
+
+def test_children_are_read_behind_their_parents():
+    """Also where they are listed on another page than these."""
+    stream = FakeStream(page=1)
+    for number in range(12):
+        stream.write(number)
+        if number % 4 == 3:
+            stream.reshard()
+    seen = []
+    reader = reader_of(stream)
+    for _ in range(20):
+        for batch in reader.poll():
+            seen += [(int(each["dynamodb"]["Keys"]["PK"]["S"]), batch.shard) for each in batch.records]
+    assert list(range(12)) == sorted(number for number, _ in seen)
+    assert list(range(4)) == [number for number, _ in seen[:4]]
+    assert {4, 5, 6, 7} == {number for number, _ in seen[4:8]}
+
+
+def test_a_new_shard_is_found_at_once():
+    """Its parent's end says that there may be one; without an end the shards are listed again after a minute."""
+    stream = FakeStream()
+    reader = reader_of(stream)
+    read(reader)
+    listed = stream.calls.count("describe_stream")
+    read(reader)
+    assert listed == stream.calls.count("describe_stream")
+    stream.reshard()
+    stream.write(1)
+    assert [101] == read(reader, polls=3)
+    stream.now += 61
+    before = stream.calls.count("describe_stream")
+    read(reader, polls=1)
+    assert before < stream.calls.count("describe_stream")
+
+
+def test_from_now_on():
+    """What was there is left out; what comes is read, in the shard and in its children."""
+    stream = FakeStream()
+    stream.write(1)
+    stream.reshard()
+    stream.write(2)
+    reader = reader_of(stream, start=LATEST).open()
+    stream.write(3)
+    stream.reshard()
+    stream.write(4)
+    assert [103, 104] == read(reader)
+
+
+def test_from_now_on_with_an_iterator_that_expires_before_it_is_used():
+    """The next one is not of a later moment."""
+    stream = FakeStream()
+    reader = reader_of(stream, start=LATEST).open()
+    stream.write(1)
+    stream.faults = ["expired"]
+    assert [101] == read(reader)
+
+
+def test_from_now_on_goes_on_there_after_a_stop():
+    """Also where no record had come before the stop: what came meanwhile is read, and nothing from long before."""
+    stream, checkpoints = FakeStream(), Checkpoints()
+    stream.write(1)
+    stream.now += 3600
+    assert [] == read(reader_of(stream, start=LATEST, checkpoints=checkpoints).open())
+    stream.now += 3600
+    stream.write(2)
+    assert [102] == read(reader_of(stream, start=LATEST, checkpoints=checkpoints).open())
+    stream.write(3)
+    assert [103] == read(reader_of(stream, start=TRIM_HORIZON, checkpoints=checkpoints).open())
+
+
+def test_a_batch_that_is_not_finished_comes_again():
+    """A reader that is closed at a batch has not read it."""
+    stream, checkpoints = FakeStream(limit=2), Checkpoints()
+    for number in range(4):
+        stream.write(number)
+    first = reader_of(stream, checkpoints=checkpoints)
+    assert [101, 102] == read(first, polls=1)
+    with pytest.raises(RuntimeError):
+        for _ in first.poll():
+            raise RuntimeError("a crash")
+    assert [103, 104] == read(first)
+    assert [] == read(reader_of(stream, checkpoints=checkpoints))
+
+
+def test_an_iterator_that_has_expired_is_made_anew():
+    """They live for 15 minutes."""
+    stream = FakeStream(limit=1)
+    for number in range(3):
+        stream.write(number)
+    stream.faults = [None, "expired", None, None, "throttled"]
+    assert [101, 102, 103] == read(reader_of(stream))
+
+
+def test_records_that_are_gone_are_told():
+    """Not passed over; only where that is asked for."""
+    stream, checkpoints = FakeStream(limit=1), Checkpoints()
+    for number in range(4):
+        stream.write(number)
+    reader = reader_of(stream, checkpoints=checkpoints)
+    assert [101] == read(reader, polls=1)
+    stream.trim()
+    stream.write(5)
+    for behind in (reader, reader_of(stream, checkpoints=checkpoints)):
+        with pytest.raises(StreamTrimmed, match="shardId-0000 are gone that were not read: .* --accept-gaps") as caught:
+            read(behind, polls=1)
+        assert "shardId-0000" == caught.value.shard
+    assert [105] == read(reader_of(stream, checkpoints=checkpoints, accept_gaps=True))
+
+
+def test_a_shard_that_is_gone_before_it_was_read_is_a_gap_too():
+    """A closed shard leaves the list with its last record."""
+    stream, checkpoints = FakeStream(limit=1), Checkpoints()
+    stream.write(1)
+    stream.write(2)
+    read(reader_of(stream, checkpoints=checkpoints), polls=1)
+    stream.reshard()
+    stream.trim()
+    with pytest.raises(StreamTrimmed, match="shardId-0000"):
+        reader_of(stream, checkpoints=checkpoints).open()
+
+
+def test_what_was_read_to_its_end_may_go():
+    """And is forgotten, so that checkpoints do not grow for ever."""
+    stream, checkpoints = FakeStream(), Checkpoints()
+    stream.write(1)
+    stream.reshard()
+    read(reader_of(stream, checkpoints=checkpoints))
+    assert "ended" == checkpoints.of(ARN)["shardId-0000"]
+    stream.trim()
+    read(reader_of(stream, checkpoints=checkpoints))
+    assert "shardId-0000" not in checkpoints.of(ARN)
+
+
+def test_a_stream_that_is_switched_off_ends():
+    """Once all of it was read."""
+    stream = FakeStream()
+    stream.write(1)
+    stream.disable()
+    reader = reader_of(stream).open()
+    assert not reader.ended
+    assert [101] == read(reader)
+    assert reader.ended
+
+
+def test_checkpoints_in_a_file(tmp_path):
+    """Another process goes on where the first one stopped."""
+    path, stream = tmp_path / "checkpoints.json", FakeStream()
+    stream.write(1)
+    assert [101] == read(reader_of(stream, checkpoints=FileCheckpoints(path)))
+    stream.write(2)
+    assert [102] == read(reader_of(stream, checkpoints=FileCheckpoints(path)))
+    assert {"streams": {ARN: {"shardId-0000": "102"}}} == json.loads(path.read_text())
+    assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"streams": 1}', '{"other": {}}'])
+def test_a_file_of_something_else_is_refused(tmp_path, text):
+    """And left as it is."""
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(StreamMissing, match="other.json holds no checkpoints of streams"):
+        FileCheckpoints(path)
+    assert text == path.read_text()
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    """It is said, with its name."""
+    checkpoints = FileCheckpoints(tmp_path / "no" / "such.json")
+    with pytest.raises(StreamMissing, match="such.json cannot be written"):
+        checkpoints.save(ARN, "s", "1")
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.integers(0, 7),
+        st.sampled_from(["reshard", "poll", "poll", "restart", "crash", "expired", "throttled"]),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_nothing_is_missed_and_nothing_overtakes(steps):
+    """For any history of a stream and of its reader; only what a crash interrupted comes twice."""
+    stream, checkpoints = FakeStream(), Checkpoints()
+    reader = reader_of(stream, checkpoints=checkpoints)
+    written, seen = defaultdict(list), defaultdict(list)
+    crashed, reshards = 0, 0
+
+    def poll(reader, last=None):
+        nonlocal crashed
+        for batch in reader.poll():
+            for each in batch.records:
+                seen[each["dynamodb"]["Keys"]["PK"]["S"]].append(each["eventID"])
+            if last == "crash":
+                crashed += len(batch.records)
+                return
+
+    for step in steps:
+        if isinstance(step, int):
+            stream.write(step)
+            written[str(step)].append(f"e{stream.sequence}")
+        elif step == "reshard" and reshards < 3:
+            stream.reshard()
+            reshards += 1
+        elif step in ("expired", "throttled"):
+            stream.faults.append(step)
+        elif step == "restart":
+            reader = reader_of(stream, checkpoints=checkpoints)
+        elif step in ("poll", "crash"):
+            poll(reader, step)
+    stream.faults.clear()
+    stream.now += 61
+    for _ in range(80):
+        poll(reader)
+    assert {key: list(dict.fromkeys(events)) for key, events in seen.items()} == dict(written)
+    assert sum(map(len, seen.values())) - sum(map(len, written.values())) <= crashed

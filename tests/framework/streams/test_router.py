@@ -1,0 +1,494 @@
+"""The router: which handler gets what, and what becomes of a record."""
+
+import logging
+from datetime import datetime, timezone
+
+import attrs
+import pytest
+from pynamodb.attributes import UnicodeAttribute
+
+from singletable import Key, Table
+from singletable.errors import (
+    AlreadyExists,
+    DeclarationError,
+    HandlersFailed,
+    ImageMissing,
+    InvalidTransactionError,
+    StreamViewError,
+    TransactionCancelled,
+    Unprocessable,
+)
+from singletable.models.own import own_table
+from singletable.streams import Change, StreamRouter, record_of
+from tests.framework.app import Account, AppTable, Event
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+class Log:
+    """A router whose handlers note what they are given."""
+
+    def __init__(self, **options):
+        self.letters, self.seen = [], []
+        self.router = StreamRouter(AppTable, dead_letters=self.letters.append, **options)
+
+    def on(self, *arguments, name, **options):
+        @self.router.on(*arguments, name=name, **options)
+        def note(change):
+            self.seen.append((name, change))
+
+    @property
+    def names(self):
+        return [name for name, _ in self.seen]
+
+
+def account(**attributes):
+    return Account(**{"account_id": "a1", "visits": 0, **attributes})
+
+
+def event(**attributes):
+    return Event(**{"account_id": "a1", "seq": 1, "at": NOON, **attributes})
+
+
+def test_a_handler_gets_entities(table):
+    """New and old, by its class, with the key and the names of what changed."""
+    log = Log()
+    log.on(Account, "MODIFY", name="any")
+    log.router.process(record_of(old=account(visits=1), new=account(visits=2), event_id="e1"))
+    ((_, change),) = log.seen
+    assert isinstance(change.new, Account)
+    assert (1, 2) == (change.old.visits, change.new.visits)
+    assert {"account_id": "a1"} == change.key
+    assert {"visits"} == change.changed
+    assert ("MODIFY", "e1", Account, False) == (change.event, change.event_id, change.entity, change.expired)
+    assert change.at is not None
+
+
+def test_events_go_by_their_kind(table):
+    """INSERT, MODIFY of what changed, REMOVE by a user or by time to live."""
+    log = Log()
+    log.on(Account, "INSERT", name="new")
+    log.on(Account, "MODIFY", changed="email", name="mail")
+    log.on(Account, "MODIFY", changed=["email", "visits"], name="either")
+    log.on(Account, "REMOVE", name="gone")
+    log.on(Account, "REMOVE", expired=True, name="expired")
+    log.on(Account, "REMOVE", expired=False, name="deleted")
+    log.on(Account, "INSERT", "MODIFY", "REMOVE", changed="email", name="all")
+    log.on(Event, "INSERT", "MODIFY", "REMOVE", name="other entity")
+    for record, names in (
+        (record_of(new=account()), ["new", "all"]),
+        (record_of(old=account(), new=account(visits=1)), ["either"]),
+        (record_of(old=account(), new=account(email="x")), ["mail", "either", "all"]),
+        (record_of(old=account(), new=account()), []),
+        (record_of(old=account()), ["gone", "deleted", "all"]),
+        (record_of(old=account(), expired=True), ["gone", "expired", "all"]),
+    ):
+        log.seen.clear()
+        outcome = log.router.process(record)
+        assert names == log.names == list(outcome.handled)
+
+
+def test_the_table_class_stands_for_every_entity(table):
+    """And its own attributes may be watched."""
+    log = Log()
+    log.on(AppTable, "INSERT", name="any")
+    log.router.process(record_of(new=account()))
+    log.router.process(record_of(new=event()))
+    assert [Account, Event] == [change.entity for _, change in log.seen]
+
+
+def test_an_item_of_an_unknown_type_goes_to_the_default(table):
+    """Without one it is a dead letter, which says so."""
+    log = Log()
+    log.on(AppTable, "INSERT", name="any")
+    raw = record_of(new=account(), sequence_number="7")
+    type_name = AppTable._layout_of().type_name
+    raw["dynamodb"]["NewImage"][type_name] = {"S": "NEWER"}
+    (letter,) = log.router.process(raw).letters
+    assert [letter] == log.letters
+    assert ("no entity of the table has its type, and no default handler", "7") == (
+        letter.reason,
+        letter.sequence_number,
+    )
+    unknown = []
+    log.router.default(unknown.append)
+    assert () == log.router.process(raw).letters
+    assert "NEWER" == unknown[0].new.entity_type
+    assert unknown[0].entity is None
+    assert [] == log.names
+    with pytest.raises(DeclarationError, match="is the default handler already"):
+        log.router.default(print)
+
+
+def test_the_frameworks_own_items_are_passed_over(table):
+    """Marks, and records of migrations; whatever the stream shows of them."""
+    log = Log()
+    log.router.default(lambda change: log.seen.append(("default", change)))
+
+    class Own(own_table("PK", "SK", AppTable._layout_of().type_name, "app"), discriminator="singletable:x"):
+        name = UnicodeAttribute()
+        key = Key(pk="SINGLETABLE#X", sk="{name}")
+
+    for view in ("NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY"):
+        for images in ({"new": Own(name="n")}, {"old": Own(name="n")}):
+            log.router.process(record_of(**images, view=view))
+    assert [] == log.seen
+
+
+# --- what the stream shows ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("view", "there"),
+    [("NEW_AND_OLD_IMAGES", "new old"), ("NEW_IMAGE", "new"), ("OLD_IMAGE", "old"), ("KEYS_ONLY", "")],
+)
+def test_what_a_view_leaves_out_is_said(table, view, there):
+    """The key is always there, and the entity."""
+    log = Log()
+    log.on(Account, "MODIFY", needs=(), name="any")
+    log.router.process(record_of(old=account(), new=account(visits=1), view=view))
+    ((_, change),) = log.seen
+    assert (Account, {"account_id": "a1"}) == (change.entity, change.key)
+    assert (view == "NEW_AND_OLD_IMAGES") == (change.changed is not None)
+    for which in ("new", "old"):
+        if which in there:
+            assert "a1" == getattr(change, which).account_id
+        else:
+            message = f"The stream shows {view}; the {which} image of the MODIFY of Account is missing. Switch"
+            with pytest.raises(ImageMissing, match=message):
+                getattr(change, which)
+
+
+def test_an_image_that_no_stream_could_show(table):
+    """An INSERT has no old one, a REMOVE no new one."""
+    log = Log()
+    log.on(Account, "INSERT", "REMOVE", needs=(), name="any")
+    log.router.process(record_of(new=account()))
+    log.router.process(record_of(old=account()))
+    with pytest.raises(ImageMissing, match=r"An INSERT of Account has no old image. Use change.new."):
+        log.seen[0][1].old  # noqa: B018 - a property
+    with pytest.raises(ImageMissing, match=r"A REMOVE of Account has no new image. Use change.old."):
+        log.seen[1][1].new  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("view", "arguments", "missing"),
+    [
+        ("KEYS_ONLY", {"events": ["INSERT"]}, "needs the new image"),
+        ("NEW_IMAGE", {"events": ["REMOVE"]}, "needs the old image"),
+        ("NEW_IMAGE", {"events": ["MODIFY"]}, "needs the old image"),
+        ("OLD_IMAGE", {"events": ["MODIFY"], "changed": "visits", "needs": ()}, "needs the new image"),
+        ("KEYS_ONLY", {"events": ["MODIFY"]}, "needs the new and the old image"),
+        ("NEW_IMAGE", {"events": ["INSERT"]}, None),
+        ("KEYS_ONLY", {"events": ["INSERT", "MODIFY", "REMOVE"], "needs": ()}, None),
+    ],
+)
+def test_a_stream_that_shows_too_little_is_told_at_the_start(table, view, arguments, missing):
+    """And, where nobody says before what it shows, at the first record."""
+    log = Log()
+    log.on(Account, *arguments.pop("events"), name="the handler", **arguments)
+    if missing is None:
+        log.router.start(view)
+        return
+    for attempt in (lambda: log.router.start(view), lambda: log.router.process(record_of(new=account(), view=view))):
+        with pytest.raises(StreamViewError, match=f"The stream shows {view}; the handler {missing}") as caught:
+            attempt()
+        assert (view, "the handler") == (caught.value.view, caught.value.handler)
+
+
+def test_what_is_registered_for_the_start_is_called(table):
+    """Before any event."""
+    log = Log()
+    log.router.on_start(lambda: log.seen.append(("start", None)))
+    log.router.start()
+    assert ["start"] == log.names
+
+
+# --- once for each event -----------------------------------------------------------------
+
+
+def test_a_handler_is_called_once_for_an_event(table):
+    """And again for the same change under another id."""
+    log = Log()
+    log.on(Account, "INSERT", name="first")
+    first, other = record_of(new=account(), event_id="e1"), record_of(new=account(), event_id="e2")
+    assert ("first",) == log.router.process(first).handled
+    again = log.router.process(first)
+    assert ((), ("first",)) == (again.handled, again.repeated)
+    log.router.process(other)
+    assert ["first", "first"] == log.names
+
+
+def test_an_idempotent_handler_is_called_each_time_and_leaves_no_mark(table):
+    """It says that it may be."""
+    log = Log()
+    log.on(Account, "INSERT", idempotent=True, name="twice")
+    record = record_of(new=account())
+    assert [("twice",)] * 2 == [log.router.process(record).handled for _ in range(2)]
+    assert [] == items()
+
+
+def items():
+    """Everything that is stored, as it is."""
+    connection = AppTable._get_connection().connection
+    return connection.dispatch("Scan", {"TableName": "app", "ConsistentRead": True})["Items"]
+
+
+def test_a_mark_expires(table):
+    """It is an item of the framework's own, with the table's time to live."""
+    log = Log(remember_days=2)
+    log.on(Account, "INSERT", name="first")
+    log.router.process(record_of(new=account(), event_id="e1"))
+    (mark,) = items()
+    assert ("SINGLETABLE#HANDLED#e1", "first") == (mark["PK"]["S"], mark["SK"]["S"])
+    lives = int(mark["ttl"]["N"]) - datetime.now(timezone.utc).timestamp()
+    assert 2 * 86_400 - 60 < lives <= 2 * 86_400
+    assert [] == AppTable.scan().all()
+
+
+def test_only_what_failed_is_called_again(table):
+    """The others of the record are done."""
+    log = Log()
+    failing = [True]
+    log.on(Account, "INSERT", name="before")
+
+    @log.router.on(Account, "INSERT", name="fails")
+    def fails(change):
+        if failing:
+            raise ValueError("secret " + change.new.account_id)
+        log.seen.append(("fails", change))
+
+    log.on(Account, "INSERT", name="behind")
+    record = record_of(new=account(), event_id="e1", sequence_number="9")
+    with pytest.raises(HandlersFailed, match="1 of 3 handlers failed for the event e1: fails: ValueError in fails"):
+        log.router.process(record)
+    failing.clear()
+    outcome = log.router.process(record)
+    assert (("fails",), ("before", "behind")) == (outcome.handled, outcome.repeated)
+    assert ["before", "behind", "fails"] == log.names
+
+
+def test_what_a_failure_says_has_no_value_in_it(table):
+    """The kind, and where; the error itself is the cause."""
+    log = Log()
+
+    @log.router.on(Account, "INSERT")
+    def fails(change):
+        raise ValueError("secret " + change.new.account_id)
+
+    with pytest.raises(HandlersFailed) as caught:
+        log.router.process(record_of(new=account(), event_id="e1", sequence_number="9"))
+    (letter,) = caught.value.letters
+    assert "a1" not in str(caught.value) + repr(letter)
+    assert letter.reason.startswith("ValueError in fails (test_router.py:")
+    assert ("e1", "9", "INSERT", "Account") == (
+        letter.event_id,
+        letter.sequence_number,
+        letter.event,
+        letter.entity,
+    )
+    assert ["secret a1"] == [str(each) for each in caught.value.errors]
+
+
+def test_what_a_transaction_does_is_done_once(table):
+    """With its mark, or not at all: also where the process dies before the handler returns."""
+    log = Log()
+    dying = [True]
+
+    @log.router.on(Account, "INSERT", name="count")
+    def count(change: Change[Account]):
+        with change.transaction() as transaction:
+            transaction.update(Account(account_id="total"), actions=[Account.visits.add(change.new.visits)])
+        if dying:
+            raise SystemExit
+
+    Account(account_id="total", visits=0).create()
+    record = record_of(new=account(visits=3))
+    with pytest.raises(SystemExit):
+        log.router.process(record)
+    dying.clear()
+    assert ("count",) == log.router.process(record).repeated
+    assert 3 == Account.get(account_id="total").visits
+
+
+def test_two_that_handle_an_event_at_once(table):
+    """Both saw no mark; one of the transactions is done, and the other handler counts as repeated."""
+    log, entered = Log(), []
+
+    @log.router.on(Account, "INSERT", name="count")
+    def count(change):
+        if not entered:
+            entered.append(1)
+            assert ("count",) == log.router.process(record).handled
+        with change.transaction() as transaction:
+            transaction.update(Account(account_id="total"), actions=[Account.visits.add(1)])
+
+    Account(account_id="total", visits=0).create()
+    record = record_of(new=account())
+    outcome = log.router.process(record)
+    assert ((), ("count",)) == (outcome.handled, outcome.repeated)
+    assert 1 == Account.get(account_id="total").visits
+
+
+def test_the_reasons_of_a_cancelled_transaction_are_the_handlers_own(table):
+    """In the order of its operations; the mark is behind them, and not written."""
+    log, reasons = Log(), []
+
+    @log.router.on(Account, "INSERT", name="create")
+    def create(change):
+        try:
+            with change.transaction() as transaction:
+                transaction.create(change.new)
+        except TransactionCancelled as error:
+            reasons.extend(error.reasons)
+            raise
+
+    account().create()
+    record = record_of(new=account())
+    with pytest.raises(HandlersFailed):
+        log.router.process(record)
+    assert isinstance(reasons[0].error, AlreadyExists)
+    Account.get(account_id="a1").delete()
+    assert ("create",) == log.router.process(record).handled
+
+
+def test_a_second_transaction_of_a_handler_is_refused(table):
+    """The first one's mark would be in its way."""
+    log, faults = Log(), []
+
+    @log.router.on(Account, "INSERT", name="two")
+    def two(change):
+        for number in range(2):
+            try:
+                with change.transaction() as transaction:
+                    transaction.create(Account(account_id=f"n{number}"))
+            except InvalidTransactionError as error:
+                faults.append(str(error))
+
+    log.router.process(record_of(new=account()))
+    assert ["two has sent its transaction for this event."] == [each.split(" Put")[0] for each in faults]
+
+
+def test_a_change_without_a_router_has_no_transaction(table):
+    """There is no handler to mark."""
+    log = Log()
+    log.on(Account, "INSERT", name="any")
+    log.router.process(record_of(new=account()))
+    change = attrs.evolve(log.seen[0][1], delivery=None)
+    with pytest.raises(InvalidTransactionError, match="not given to a handler by a router"):
+        change.transaction()
+
+
+# --- dead letters ------------------------------------------------------------------------
+
+
+def test_an_event_that_can_never_be_handled_is_a_dead_letter_at_once(table):
+    """The others of the record are called, and it does not come again."""
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="never")
+    def never(change):
+        raise Unprocessable("No such country.")
+
+    log.on(Account, "INSERT", name="other")
+    record = record_of(new=account())
+    outcome = log.router.process(record)
+    assert ("other",) == outcome.handled
+    assert ["No such country."] == [each.reason for each in log.letters]
+    assert ("never", "other") == log.router.process(record).repeated
+    assert 1 == len(log.letters)
+
+
+def test_an_image_that_cannot_be_read_is_a_dead_letter(table):
+    """With its sequence number and the attribute, and not the value."""
+    log = Log()
+    log.on(Event, "INSERT", name="any")
+    raw = record_of(new=event(), sequence_number="7")
+    raw["dynamodb"]["NewImage"]["at"] = {"S": "secret"}
+    (letter,) = log.router.process(raw).letters
+    assert ("7", "INSERT", "Event") == (letter.sequence_number, letter.event, letter.entity)
+    assert "at" in letter.reason
+    assert "secret" not in letter.reason
+    assert [] == log.names
+
+
+def test_a_letter_that_cannot_be_sent_is_not_lost(table):
+    """The record fails, and comes again."""
+
+    def broken(letter):
+        raise OSError("the queue is down")
+
+    router = StreamRouter(AppTable, dead_letters=broken)
+    with pytest.raises(OSError, match="queue is down"):
+        router.process({"dynamodb": {"SequenceNumber": "7"}})
+
+    @router.on(Account, "INSERT", name="never")
+    def never(change):
+        raise Unprocessable("No.")
+
+    record = record_of(new=account())
+    for _ in range(2):
+        with pytest.raises(OSError, match="queue is down"):
+            router.process(record)
+
+
+def test_without_a_sink_dead_letters_are_logged(table, caplog):
+    """As errors, with their parts as fields."""
+    with caplog.at_level(logging.ERROR, logger="singletable.streams"):
+        StreamRouter(AppTable).process({"dynamodb": {"SequenceNumber": "7"}})
+    (line,) = caplog.records
+    assert "7" == line.sequence_number
+    assert "dead letter: A record of the stream cannot be read" in line.message
+
+
+# --- declaring ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ([Account], {}, "names no event. There are INSERT, MODIFY, REMOVE"),
+        ([Account, "UPDATE"], {}, "names the event 'UPDATE'"),
+        ([Account, "INSERT"], {"changed": "visits"}, "is of no MODIFY"),
+        ([Account, "MODIFY"], {"expired": True}, "is of no REMOVE"),
+        (
+            [Account, "MODIFY"],
+            {"changed": "colour"},
+            "Account has no attribute 'colour' that could change. It has:",
+        ),
+        ([Account, "INSERT"], {"needs": ["both"]}, "an image is new or old"),
+        ([Table, "INSERT"], {}, "is no entity of AppTable"),
+        (["Account", "INSERT"], {}, "'Account' is no entity of AppTable"),
+    ],
+)
+def test_what_cannot_be_registered(arguments, options, message):
+    """It is told where it is declared."""
+    with pytest.raises(DeclarationError, match=message):
+        StreamRouter(AppTable).on(*arguments, **options)(print)
+
+
+def test_two_handlers_of_one_name():
+    """Their marks would be one."""
+    log = Log()
+    log.on(Account, "INSERT", name="one")
+    with pytest.raises(DeclarationError, match="Two handlers are called one"):
+        log.on(Event, "INSERT", name="one")
+
+
+def test_a_table_without_time_to_live():
+    """Marks would stay for ever; a handler that needs none may be there."""
+
+    class Plain(Table):
+        class Meta:
+            table_name = "plain"
+
+    class Thing(Plain, discriminator="THING"):
+        name = UnicodeAttribute()
+        key = Key(pk="THING#{name}", sk="-")
+
+    router = StreamRouter(Plain)
+    with pytest.raises(DeclarationError, match="Plain has no time to live: .* Declare an Expiry"):
+        router.on(Thing, "INSERT")(print)
+    with pytest.raises(DeclarationError, match="Plain has no time to live"):
+        router.default(print)
+    router.on(Thing, "INSERT", idempotent=True, name="fine")(print)
