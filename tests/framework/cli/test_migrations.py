@@ -296,7 +296,7 @@ def test_a_table_that_nobody_answers_for():
 
 
 def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monkeypatch):
-    """Its copies may be stale, and must follow: `migrate` and `verify` ask it nothing, and it sees all that they write."""
+    """Its copies may be stale, and must follow: `migrate` and `verify` ask it nothing, and it sees all they write."""
     with clustered(ShopTable, monkeypatch) as cluster:
         done = command("migrate", "--yes", *FEW)
         assert 0 == done.exit_code, done.output
