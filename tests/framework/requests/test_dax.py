@@ -252,6 +252,16 @@ def test_a_failed_condition_asks_the_cluster_once_and_the_table_for_the_item(clu
     assert (["PutItem"], ["GetItem"]) == (cluster.operations, cluster.table)
 
 
+def test_no_item_is_asked_for_where_the_client_has_no_way_to_give_it(cluster):
+    """Neither by a single write nor by a part of a transaction; the caller's arguments stay as they are."""
+    with AppTable.transaction() as transaction:
+        transaction.create(event(1))
+        sent = transaction.params()
+    event(2).create()
+    assert "ReturnValuesOnConditionCheckFailure" in repr(sent)
+    assert "ReturnValuesOnConditionCheckFailure" not in repr(cluster.asked)
+
+
 def test_the_arguments_of_a_batch_stay_as_they_are(cluster):
     """The client writes notes into the requests that it is given."""
     request = {"PutRequest": {"Item": {**KEY, "entityType": {"S": "ACCOUNT"}, "accountId": {"S": "a"}}}}
@@ -335,6 +345,18 @@ def test_the_cluster_is_tried_again(cluster, clock, caplog):
     assert 2 == len(warnings_of(caplog))
 
 
+def test_a_refusal_is_an_answer_too(cluster, clock):
+    """A cluster that says that a condition failed is there again."""
+    cluster.reachable = False
+    Account(account_id="a").create()
+    clock[0] += 31
+    cluster.reachable = True
+    with pytest.raises(AlreadyExists):
+        Account(account_id="a").create()
+    Account.get(account_id="a")
+    assert ["PutItem", "GetItem"] == cluster.operations
+
+
 def test_others_do_not_wait_while_one_tries_again(cluster, clock):
     """Their requests go to the table at once."""
     cluster.reachable = False
@@ -352,6 +374,7 @@ def test_others_do_not_wait_while_one_tries_again(cluster, clock):
     thread.start()
     assert trying.wait(5)
     assert "a" == Account.get(account_id="a").account_id
+    assert thread.is_alive()
     waiting.set()
     thread.join()
 
@@ -467,6 +490,15 @@ def test_what_the_client_refuses_is_told(cluster):
     with pytest.raises(RequestFailed, match=r"PutItem on 'app' failed \(ValidationException\)"):
         send(connection_of(AppTable), "PutItem", {"TableName": "app", "Item": "no item"})
     assert [] == cluster.table
+
+
+def test_reasons_are_as_botocore_gives_them():
+    """From the row of codes, messages and items that a node sends."""
+    code = "TransactionCanceledException"
+    reasons = [{"Code": None}, {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}]
+    error = service_error("TransactWriteItems", {"Error": {"Code": code}, "CancellationReasons": reasons})
+    told = dax._told(error, "TransactWriteItems", {"TransactItems": [{}, {}]}).response
+    assert [{"Code": "None"}, reasons[1]] == told["CancellationReasons"]
 
 
 def test_reasons_that_cannot_be_read_are_none():
