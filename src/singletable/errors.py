@@ -386,7 +386,7 @@ class CredentialsMissing(SingletableError):
 
 
 class EngineUnavailable(SingletableError):
-    """The chosen engine needs a package that is not installed."""
+    """The chosen engine, or DAX, needs a package that is not installed."""
 
 
 class ProjectError(SingletableError):

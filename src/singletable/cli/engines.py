@@ -13,8 +13,10 @@ import attrs
 import click
 
 from singletable.engine import embedded
-from singletable.errors import ProjectError
+from singletable.errors import EndpointUnreachable, ProjectError
 from singletable.models import Table
+from singletable.models.binding import Binding
+from singletable.requests.dax import endpoints_of
 
 __all__ = ["Place", "fresh_table", "place_options"]
 
@@ -32,6 +34,7 @@ class Place:
         table_name: The table's name; None for the one in Meta.
         region: The AWS region.
         profile: The AWS profile.
+        dax_endpoints: The endpoints of a DAX cluster; none for those in Meta.
     """
 
     engine: str
@@ -39,6 +42,7 @@ class Place:
     table_name: str | None = None
     region: str | None = None
     profile: str | None = None
+    dax_endpoints: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -51,6 +55,14 @@ class Place:
 def _where(command: F) -> F:
     """The options that say where a server and a table are."""
     for option in (
+        click.option(
+            "--dax",
+            "dax_endpoints",
+            metavar="ENDPOINT",
+            multiple=True,
+            callback=_check_dax,
+            help="An endpoint of a DAX cluster.  [those in Meta]",
+        ),
         click.option("--profile", metavar="PROFILE", help="The AWS profile."),
         click.option("--region", metavar="REGION", help="The AWS region."),
         click.option("--table", "table_name", metavar="NAME", help="The table's name there.  [the one in Meta]"),
@@ -72,17 +84,18 @@ def place_options(command: F) -> F:
         table_name: str | None,
         region: str | None,
         profile: str | None,
+        dax_endpoints: tuple[str, ...],
         **options: Any,
     ) -> Any:
         if engine == "embedded" and endpoint_url:
             raise click.UsageError("--engine embedded and --endpoint-url name two places.")
         engine = engine or ("dynamodb" if endpoint_url else "embedded")
-        if engine == "embedded" and (table_name or region or profile):
+        if engine == "embedded" and (table_name or region or profile or dax_endpoints):
             raise click.UsageError(
-                "--table, --region and --profile say where on AWS or on a server:"
+                "--table, --region, --profile and --dax say where on AWS or on a server:"
                 " add --engine dynamodb or --endpoint-url."
             )
-        return command(place=Place(engine, endpoint_url, table_name, region, profile), **options)
+        return command(place=Place(engine, endpoint_url, table_name, region, profile, dax_endpoints), **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
 
@@ -93,9 +106,15 @@ def table_options(command: F) -> F:
     @_where
     @functools.wraps(command)
     def with_place(
-        endpoint_url: str | None, table_name: str | None, region: str | None, profile: str | None, **options: Any
+        endpoint_url: str | None,
+        table_name: str | None,
+        region: str | None,
+        profile: str | None,
+        dax_endpoints: tuple[str, ...],
+        **options: Any,
     ) -> Any:
-        return command(place=Place("dynamodb", endpoint_url, table_name, region, profile), **options)
+        place = Place("dynamodb", endpoint_url, table_name, region, profile, dax_endpoints)
+        return command(place=place, **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
 
@@ -104,6 +123,13 @@ def _check_url(context: click.Context, option: click.Parameter, text: str | None
     if text is not None and not (urlsplit(text).scheme in _SCHEMES and urlsplit(text).netloc):
         raise click.BadParameter(f"{text!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
     return text
+
+
+def _check_dax(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return endpoints_of(texts)
+    except EndpointUnreachable as error:
+        raise click.BadParameter(str(error), param_hint="--dax") from error
 
 
 def use_profile(place: Place) -> None:
@@ -118,9 +144,16 @@ def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[No
     if table._bindings and place == Place("dynamodb"):
         yield
         return
-    use_profile(place)
-    with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings):
+    with _bound(table, place, **settings):
         yield
+
+
+def _bound(table: type[Table], place: Place, **settings: Any) -> Binding:
+    use_profile(place)
+    if place.dax_endpoints or place.profile:
+        # Another profile may be another account, where Meta's cluster is not.
+        settings["dax_endpoints"] = place.dax_endpoints
+    return table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings)
 
 
 @contextmanager
@@ -134,8 +167,7 @@ def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iter
         with embedded(table):
             yield
         return
-    use_profile(place)
-    with table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url) as bound:
+    with _bound(table, place) as bound:
         if table.exists():
             raise ProjectError(
                 f"The table {bound.settings.table_name!r} exists already at {place.words}.",

@@ -29,6 +29,7 @@ from singletable.migrations.throttle import Throttle
 from singletable.models.binding import connection_of
 from singletable.models.own import own_table
 from singletable.requests.connection import TableConnection
+from singletable.requests.dax import endpoints_of
 
 __all__ = ["Job", "Place", "do_slice", "kept_place", "remote_tasks", "run_slice"]
 
@@ -54,6 +55,7 @@ class Job:
         rate: Units per second that this process may consume, of the table and of each index, for reads and for writes:
             its share of the whole. None for no limit; it still slows down where DynamoDB throttles.
         control_table: The table where the history is kept; None for the table itself.
+        dax_endpoints: The endpoints of a DAX cluster through which to write, so that its copies follow.
     """
 
     table_name: str
@@ -63,6 +65,7 @@ class Job:
     credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False, converter=_as_tuple)
     rate: float | None = attrs.field(default=None)
     control_table: str | None = None
+    dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
 
     @rate.validator
     def _is_positive(self, field: object, rate: float | None) -> None:
@@ -243,7 +246,13 @@ def _pass_of(steps: list[Step], number: int, name: str) -> Step:
 def _connect(job: Job, partition: str, sort: str, type_name: str, name: str, process: int) -> TableConnection:
     table = own_table(partition, sort, type_name, name)
     # Bound as an application would bind it, so that regions and servers are chosen the same way.
-    table.bind(table_name=name, region=job.region, endpoint_url=job.endpoint_url, credentials=job.credentials)
+    table.bind(
+        table_name=name,
+        region=job.region,
+        endpoint_url=job.endpoint_url,
+        credentials=job.credentials,
+        dax_endpoints=job.dax_endpoints if name == job.table_name else (),
+    )
     return connection_of(table)
 
 

@@ -257,6 +257,9 @@ class Runner:
         """Whether items are to be written with statements: as the options say, or as the server knows them."""
         if self.options.write_mode != "auto":
             return self.options.write_mode == "statements"
+        if self.table.connection.connection._settings.dax_endpoints:
+            # A cluster has no statements, and would keep its copies of what went round it.
+            return False
         lease = self.records.Lease(name="runner")
         return bool(self.records.table.Meta.table_name == self.table.name) and knows_statements(
             self.table, lease._key_item(), "probe"
@@ -468,7 +471,7 @@ class Runner:
 
     def _forget_segments(self, name: str, step: int | None = None) -> None:
         for migration in (name, f"{name}{BACKWARD}", f"{name}{VERIFYING}"):
-            found = self.records.Segment.query(migration=migration).all()
+            found = self.records.Segment.query(migration=migration, consistent=True).all()
             with self.records.table.batch() as batch:
                 for each in found:
                     if step is None or each.step == step:

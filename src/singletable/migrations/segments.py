@@ -228,7 +228,7 @@ class SegmentWorker(_SegmentReader):
     def redrive(self, migration: str, step: int) -> Counter[str]:
         """Try again what is quarantined; what goes well leaves the quarantine."""
         counts: Counter[str] = Counter()
-        for record in self._records.Quarantined.query(migration=migration).all():
+        for record in self._records.Quarantined.query(migration=migration, consistent=True).all():
             if record.step != step:
                 continue
             key = key_from_text(record.item_key) or {}

@@ -67,6 +67,8 @@ def bind(
             remedy=f"It takes: {', '.join(sorted(known))}.",
             unexpected=unknown,
         )
+    if "dax_endpoints" not in settings and _is_place_of_meta(table, name, region, endpoint_url, settings):
+        settings["dax_endpoints"] = _dax_endpoints(table)
     binding = Binding(table, Settings(name, region, endpoint_url, **settings))
     with _lock:
         if not table._bindings:
@@ -74,6 +76,19 @@ def bind(
         table._bindings = (*table._bindings, binding)
         _switch(table)
     return binding
+
+
+def _is_place_of_meta(
+    table: type[Table], name: str, region: str | None, endpoint_url: str | None, settings: dict[str, Any]
+) -> bool:
+    """Whether a binding is to the table that Meta names: a cluster has copies of that one's items only."""
+    own = table._unbound_name if table._bindings else table.Meta.table_name
+    same_region = region == getattr(table.Meta, "region", None)
+    return name == own and same_region and endpoint_url is None and settings.get("credentials") is None
+
+
+def _dax_endpoints(table: type[Table]) -> Any:
+    return getattr(table.Meta, "dax_endpoints", ())
 
 
 def _switch(table: type[Table]) -> None:
@@ -106,6 +121,7 @@ def _from_meta(table: type[Table]) -> Settings:
         max_connections=meta.max_pool_connections,
         extra_headers=meta.extra_headers,
         credentials=credentials,
+        dax_endpoints=_dax_endpoints(table),
     )
 
 

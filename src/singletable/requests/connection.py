@@ -22,6 +22,7 @@ from pynamodb.connection.base import MetaTable
 from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
 from singletable.errors import EndpointUnreachable
+from singletable.requests.dax import Dax, endpoints_of
 from singletable.requests.usage import record
 from singletable.requests.wire import parse_items
 
@@ -64,6 +65,7 @@ class Settings:
         place: What messages call the server; None for its URL or region.
         metered: Whether the engine reports the capacity that it consumed.
         guard: A lock held during each call, for engines that are not safe under threads.
+        dax_endpoints: The endpoints of a DAX cluster, or the one; see `requests.dax`.
     """
 
     table_name: str
@@ -79,6 +81,7 @@ class Settings:
     place: str | None = None
     metered: bool = True
     guard: AbstractContextManager[Any] = attrs.field(factory=nullcontext, eq=False)
+    dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
 
     @endpoint_url.validator
     def _is_a_url(self, field: object, url: str | None) -> None:
@@ -112,7 +115,7 @@ class _Connection(PynamoConnection):
         self.place = settings.place
         self._creation = RLock()
         self._prepared: Any = None
-        self.around: tuple[Interceptor, ...] = ()
+        self.around: tuple[Interceptor, ...] = (Dax(settings, self.session),) if settings.dax_endpoints else ()
 
     @property
     def session(self) -> Any:

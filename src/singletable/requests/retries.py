@@ -5,10 +5,17 @@ from __future__ import annotations
 import random
 import time
 
-__all__ = ["ATTEMPTS", "pause"]
+__all__ = ["ATTEMPTS", "THROTTLED", "pause"]
 
 ATTEMPTS = 16
 """How often a write is sent at most whose condition fails because another writer was faster."""
+
+THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+}
+"""DynamoDB's codes for a request that was asked of it too fast."""
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.5

@@ -30,6 +30,7 @@ from singletable.errors import (
     Throttled,
 )
 from singletable.requests.connection import TableConnection
+from singletable.requests.retries import THROTTLED
 from singletable.requests.types import Params
 
 __all__ = ["cancellation_reasons", "error_code", "retried", "send", "standing_item", "translate", "translate_any"]
@@ -46,13 +47,6 @@ _CREDENTIALS = (
     ProfileNotFound,
     TokenRetrievalError,
 )
-THROTTLED = {
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-}
-"""DynamoDB's codes for a request that was asked of it too fast."""
-
 _DENIED = {
     "AccessDeniedException",
     "ExpiredTokenException",

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from singletable import Table
+from singletable.cli.engines import Place, live_table
+
 ROOT = Path(__file__).parents[3]
 EXECUTABLE = [sys.executable, "-c", "from singletable.cli import main; main()"]
 
@@ -293,3 +296,40 @@ def test_options_that_cannot_be_meant(project, tmp_path):
     setup = project / "setup.cfg"
     setup.write_text(setup.read_text() + "\n[singletable:check]\naccept =\n    ST999 Note.key: why not\n")
     assert_one_line(run("check", cwd=project), "with the id of a rule")
+
+
+# --- DAX ------------------------------------------------------------------------------
+
+
+def test_dax_is_no_engine_in_this_process():
+    """As a table's name is none there."""
+    done = run("demo", "--dax", "dax://host")
+    assert done.returncode == 2
+    assert "--profile and --dax say where on AWS or on a server: add --engine dynamodb" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["verify", "demo"])
+def test_a_bad_dax_endpoint_is_told(command):
+    """With the forms that are right."""
+    done = run(command, "--dax", "http://host", "--endpoint-url", "http://127.0.0.1:1")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for words in ("--dax", "'http://host' is no endpoint of a DAX", "daxs://"):
+        assert words in " ".join(done.stderr.split())
+
+
+def test_place_with_dax_is_bound_with_it():
+    """One or several; the cluster of Meta where it names no other place."""
+
+    class Cached(Table):
+        class Meta:
+            table_name = "cached"
+            dax_endpoints = "dax://meta"
+
+    def endpoints(**parts):
+        with live_table(Cached, Place("dynamodb", **parts)):
+            return Cached._bindings[-1].settings.dax_endpoints
+
+    assert ("dax://meta",) == endpoints()
+    assert ("dax://a", "dax://b") == endpoints(dax_endpoints=("dax://a", "dax://b"))
+    assert () == endpoints(table_name="other")

@@ -18,6 +18,7 @@ from singletable.models.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.cli.test_commands import ROOT, assert_one_line, project, run
+from tests.framework.requests.cluster import clustered
 from tests.samples.tutorial import entities
 
 __all__ = ["project"]  # a fixture
@@ -292,3 +293,18 @@ def test_a_table_that_nobody_answers_for():
         AWS_SECRET_ACCESS_KEY="x",
     )
     assert_one_line(done, "Nothing answers at http://127.0.0.1:9")
+
+
+def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monkeypatch):
+    """Its copies may be stale, and must follow: `migrate` and `verify` ask it nothing, and it sees all they write."""
+    with clustered(ShopTable, monkeypatch) as cluster:
+        done = command("migrate", "--yes", *FEW)
+        assert 0 == done.exit_code, done.output
+        assert 0 == command("verify").exit_code
+    check_fresh(ShopTable)
+    assert {"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"} >= set(cluster.operations)
+    assert "UpdateItem" in cluster.operations
+    assert set(cluster.table) <= {
+        *("CreateTable", "DescribeTable", "DescribeTimeToLive", "GetItem", "Query", "Scan"),
+        *("UpdateTable", "UpdateTimeToLive"),
+    }

@@ -1,0 +1,354 @@
+"""DAX: which requests go to the cluster, which to the table, and what is done while the cluster is out of reach.
+
+The rule is fixed; nothing is tried out. To the cluster go reads of keys and queries that may be stale, and all
+writes of items, so that its copies follow them. To the table go consistent and transactional reads, which a cluster
+only passes on (Developer Guide, "DAX and DynamoDB consistency models"); scans, since who reads everything wants what
+is stored, and would push everything else out of the cache; and what a cluster has not: PartiQL, tables.
+
+AWS's client (amazon-dax-client 2.1) is told not to repeat anything, for it repeats a write whose answer was lost, and
+even one whose condition failed. What may be repeated is repeated here.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from threading import RLock
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    NoCredentialsError,
+    NoRegionError,
+    ReadTimeoutError,
+)
+
+from singletable.errors import EndpointUnreachable, EngineUnavailable
+from singletable.requests.retries import THROTTLED, pause
+from singletable.requests.values import same_value
+
+if TYPE_CHECKING:
+    from singletable.requests.connection import Call, Settings
+    from singletable.requests.types import Item, Params
+
+__all__ = ["AWAY", "CONNECT_TIMEOUT", "Dax", "endpoints_of", "goes_to_cluster"]
+
+AWAY = 30.0
+"""Seconds for which requests go to the table before the cluster is tried again."""
+
+CONNECT_TIMEOUT = 1.0
+"""Seconds until an attempt to connect to a node is given up: it is in the same network, a millisecond away."""
+
+_READS = {"BatchGetItem": "batch_get_item", "GetItem": "get_item", "Query": "query"}
+_WRITES = {
+    "BatchWriteItem": "batch_write_item",
+    "DeleteItem": "delete_item",
+    "PutItem": "put_item",
+    "TransactWriteItems": "transact_write_items",
+    "UpdateItem": "update_item",
+}
+_METHODS = _READS | _WRITES
+
+_SCHEMES = ("dax", "daxs")
+_FORMS = "daxs://my-cluster.abc123.dax-clusters.eu-west-1.amazonaws.com, dax://host:8111 or host:8111"
+_FIRST_PAUSE = 0.05
+_REQUEST_ERROR = 4
+"""The first of a node's error codes where the request is at fault, and not the cluster."""
+
+_NAMES_OF_DYNAMODB = {
+    "InternalServerErrorException": "InternalServerError",
+    "RequestLimitExceededException": "RequestLimitExceeded",
+}
+_ITEM_OF_FAILURE = "ReturnValuesOnConditionCheckFailure"
+_PARTS_OF_A_REASON = 3
+_PARTS_OF_A_KEY = 2
+
+_log = logging.getLogger("singletable")
+
+
+def endpoints_of(given: str | Iterable[str]) -> tuple[str, ...]:
+    """A cluster's endpoints, from one or several texts.
+
+    Raises:
+        EndpointUnreachable: One is no endpoint, or some are encrypted and others not.
+    """
+    endpoints = (given,) if isinstance(given, str) else tuple(given)
+    schemes = {_scheme(each) for each in endpoints}
+    if len(schemes) > 1:
+        raise EndpointUnreachable(
+            f"The DAX endpoints {', '.join(endpoints)} are some of them encrypted (daxs) and some not (dax).",
+            remedy="Name endpoints of one cluster.",
+            value=endpoints,
+        )
+    return endpoints
+
+
+def _scheme(endpoint: str) -> str:
+    try:
+        parts = urlsplit(endpoint if "://" in endpoint else f"dax://{endpoint}")
+        sound = parts.scheme in _SCHEMES and parts.hostname and parts.netloc == endpoint.rpartition("://")[2]
+        # Whether the port is a number is only told when it is asked for.
+        sound = sound and parts.port != 0 and not {"@", " ", "["} & set(parts.netloc)
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise EndpointUnreachable(
+            f"{endpoint!r} is no endpoint of a DAX cluster.", remedy=f"Write for example {_FORMS}.", value=endpoint
+        )
+    return parts.scheme
+
+
+def goes_to_cluster(operation: str, params: Mapping[str, Any]) -> bool:
+    """Whether a request goes to the cluster; all others go to the table.
+
+    Args:
+        operation: The DynamoDB operation.
+        params: Its arguments.
+    """
+    parts = (params, *params.get("RequestItems", {}).values())
+    return operation in _WRITES or (operation in _READS and not any(each.get("ConsistentRead") for each in parts))
+
+
+class Dax:
+    """Stands around every call of a connection, and answers from the cluster what goes there.
+
+    While the cluster is out of reach everything goes to the table; one request in `AWAY` seconds tries it again.
+    A read is sent to the table when the cluster failed it; a write only when it was certainly not sent.
+
+    Args:
+        settings: The connection's.
+        session: A botocore session, for credentials.
+
+    Raises:
+        EngineUnavailable: amazon-dax-client is not installed.
+    """
+
+    def __init__(self, settings: Settings, session: Any) -> None:
+        self._settings = settings
+        self._session = session
+        self._make = _client_class()
+        self._lock = RLock()
+        self._client: Any = None
+        self._out_of_reach = False
+        self._away_until = 0.0
+
+    def __call__(self, call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        client = self._reached() if goes_to_cluster(operation, params) else None
+        if client is None:
+            return call(operation, params)
+        reading = operation in _READS
+        fault: Exception
+        attempts = self._settings.max_attempts
+        for attempt in range(attempts):
+            pause(attempt, _FIRST_PAUSE)
+            try:
+                answer = getattr(client, _METHODS[operation])(**_as_sent(operation, params))
+            except BotoCoreError:
+                # Of the credentials, which are looked up again when they expire.
+                raise
+            except Exception as error:  # the client raises whatever sockets and its parser do
+                if _is_answer(error):
+                    self._back()
+                    if attempt + 1 == attempts or not _passes(error, reading):
+                        raise _told(error, operation, params) from error
+                elif _was_not_sent(error) or (reading and (attempt or attempts == 1 or _is_late(error))):
+                    fault = error
+                    break
+                elif not reading:
+                    # That a node closed a connection says little of the cluster; that nothing comes, more.
+                    if _is_late(error):
+                        self._leave(error)
+                    raise self._no_answer(error) from error
+            else:
+                self._back()
+                return _as_dynamodb_answers(operation, params, answer)
+        self._leave(fault)
+        return call(operation, params)
+
+    def _reached(self) -> Any:
+        """The client; None while requests go to the table."""
+        if monotonic() < self._away_until:
+            return None
+        with self._lock:
+            if monotonic() < self._away_until:
+                return None
+            if self._out_of_reach:
+                # The others do not wait for how this one fares.
+                self._away_until = monotonic() + AWAY
+            if self._client is None:
+                try:
+                    self._client = self._connect()
+                except BotoCoreError:
+                    raise
+                except Exception as error:  # as above
+                    if _is_answer(error):
+                        raise _told(error, "Connecting to DAX", {}) from error
+                    self._leave(error)
+            return self._client
+
+    def _connect(self) -> Any:
+        region = self._settings.region or self._session.get_config_variable("region")
+        if region is None:
+            raise NoRegionError()
+        if self._session.get_credentials() is None:
+            # The client would take it for a cluster that does not answer.
+            raise NoCredentialsError()
+        client = self._make(
+            self._session,
+            region_name=region,
+            endpoints=list(self._settings.dax_endpoints),
+            config=Config(
+                connect_timeout=min(self._settings.connect_timeout, CONNECT_TIMEOUT),
+                read_timeout=self._settings.read_timeout,
+                retries={"max_attempts": 0},
+            ),
+        )
+        # It has threads, which must not outlive the connection.
+        weakref.finalize(self, client.close)
+        return client
+
+    def _leave(self, error: Exception) -> None:
+        with self._lock:
+            self._away_until = monotonic() + AWAY
+            if self._out_of_reach:
+                return
+            self._out_of_reach = True
+        _log.warning(
+            "The DAX cluster %s is out of reach (%s): requests go to the table %r; it is tried again every %d seconds.",
+            self._place,
+            getattr(error, "code", None) or type(error).__name__,
+            self._settings.table_name,
+            AWAY,
+        )
+
+    def _back(self) -> None:
+        if not self._out_of_reach:
+            return
+        with self._lock:
+            self._out_of_reach, self._away_until = False, 0.0
+        _log.info("The DAX cluster %s answers again.", self._place)
+
+    def _no_answer(self, error: Exception) -> BotoCoreError:
+        kind = ReadTimeoutError if _is_late(error) else ConnectionClosedError
+        return kind(endpoint_url=self._place, error=error)
+
+    @property
+    def _place(self) -> str:
+        return ", ".join(self._settings.dax_endpoints)
+
+
+def _client_class() -> Callable[..., Any]:
+    try:
+        from amazondax import AmazonDaxClient
+    except ImportError as error:
+        raise EngineUnavailable(
+            "DAX endpoints are set, and amazon-dax-client is not installed.",
+            remedy="Run `pip install 'singletable[dax]'`, or leave out Meta.dax_endpoints and --dax.",
+        ) from error
+    return AmazonDaxClient  # type: ignore[no-any-return]
+
+
+# --- what went wrong ------------------------------------------------------------------
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether the request is at fault: DynamoDB, a node, or the client's own checks refused it."""
+    codes = getattr(error, "codes", None)
+    if codes:
+        return bool(codes[0] == _REQUEST_ERROR)
+    return isinstance(error, ClientError) and getattr(error, "code", None) == "ValidationException"
+
+
+def _passes(error: Exception, reading: bool) -> bool:
+    """Whether the same request may be answered in a moment; one that was throttled did nothing."""
+    code = _code(error)
+    return code in THROTTLED or (reading and code == "InternalServerError")
+
+
+def _was_not_sent(error: Exception) -> bool:
+    # A time-out may be that of connecting, but nothing tells it from that of waiting for the answer.
+    return getattr(error, "code", None) == "NoRouteException" or isinstance(error, ConnectionRefusedError)
+
+
+def _is_late(error: Exception) -> bool:
+    return isinstance(error, TimeoutError)
+
+
+def _code(error: Exception) -> Any:
+    code = getattr(error, "code", None)
+    if code is None and getattr(error, "auth_error", False):
+        return "AccessDeniedException"
+    return _NAMES_OF_DYNAMODB.get(code, code) if isinstance(code, str) else code
+
+
+def _told(error: Any, operation: str, params: Params) -> ClientError:
+    """The error as botocore raises it for a table."""
+    response = {**error.response, "Error": {**error.response.get("Error", {}), "Code": _code(error)}}
+    reasons = getattr(error, "cancellation_reasons", None) or ()
+    if len(reasons) == _PARTS_OF_A_REASON * len(params.get("TransactItems", ())):
+        # The client leaves them as a node sends them: code, message and item of each operation, one after the other.
+        response["CancellationReasons"] = [
+            {"Code": code or "None", **({"Message": message} if message else {})}
+            for code, message in zip(reasons[::_PARTS_OF_A_REASON], reasons[1::_PARTS_OF_A_REASON], strict=True)
+        ]
+    return ClientError(response, operation)
+
+
+# --- what the client needs otherwise --------------------------------------------------
+
+
+def _as_sent(operation: str, params: Params) -> Params:
+    """The arguments for the client.
+
+    It has no way to give the item of a failed condition back; who asked for it reads it from the table.
+    """
+    if operation == "BatchWriteItem":
+        # It leaves notes in the requests that it is given.
+        requests = params["RequestItems"].items()
+        return {**params, "RequestItems": {name: _copies(each) for name, each in requests}}
+    if operation == "TransactWriteItems":
+        parts = [{kind: _without_item(part) for kind, part in each.items()} for each in params["TransactItems"]]
+        return {**params, "TransactItems": parts}
+    return _without_item(params)
+
+
+def _copies(requests: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{kind: dict(part) for kind, part in each.items()} for each in requests]
+
+
+def _without_item(params: Params) -> Params:
+    return {name: value for name, value in params.items() if name != _ITEM_OF_FAILURE}
+
+
+def _as_dynamodb_answers(operation: str, params: Params, answer: dict[str, Any]) -> dict[str, Any]:
+    if operation == "BatchWriteItem" and answer.get("UnprocessedItems"):
+        sent, left = params["RequestItems"], answer["UnprocessedItems"]
+        return {**answer, "UnprocessedItems": {name: _undone(sent[name], each) for name, each in left.items()}}
+    return answer
+
+
+def _undone(sent: list[Params], left: list[Params]) -> list[Params]:
+    """The requests that a node has left, as they were sent: the client forgets the key of a put.
+
+    Where it cannot be told which put it was, it is each that it can be: to put an item again leaves it as it is.
+    """
+    puts = [each for each in sent if "PutRequest" in each]
+    undone = [each for each in left if "DeleteRequest" in each]
+    told = [each["PutRequest"]["Item"] for each in left if "PutRequest" in each]
+    known = [any(_may_be(put["PutRequest"]["Item"], item) for put in puts) for item in told]
+    if all(known):
+        puts = [put for put in puts if any(_may_be(put["PutRequest"]["Item"], item) for item in told)]
+    return [*undone, *(puts if told else ())]
+
+
+def _may_be(item: Item, told: Item) -> bool:
+    """Whether an item is what is told, which may lack the key."""
+    return len(item) - len(told) <= _PARTS_OF_A_KEY and all(
+        same_value(item.get(name), value) for name, value in told.items()
+    )
