@@ -3,7 +3,6 @@
 import json
 import random
 import sys
-from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
 
@@ -15,12 +14,13 @@ from moto.ses.models import ses_backends
 
 import patterns
 from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
-from models.table import utcnow
 from shop.notices import NotConfigured, notices
 from shop.stream import router
-from singletable.engine import embedded
 from singletable.streams import record_of, run_stream
+from tests.framework.streams.conftest import logged
 from tests.shop.test_patterns import sold
+
+__all__ = ["logged"]  # a fixture
 
 REGION = "eu-central-1"
 FROM = "shop@example.com"
@@ -264,7 +264,7 @@ def test_what_is_missing_is_told_when_the_function_starts(post, table, monkeypat
         import_module("shop.awslambda")
 
 
-def test_the_lambda_function(post, table, capsys):
+def test_the_lambda_function(post, table, logged):
     """It is given what AWS gives it, and says which record to give it again."""
     vars(router).pop("lambda_handler", None)
     sys.modules.pop("shop.awslambda", None)
@@ -276,7 +276,7 @@ def test_the_lambda_function(post, table, capsys):
     event = json.loads(json.dumps({"Records": records}))
     assert {"batchItemFailures": []} == handler(event, None)
     assert ["ann@example.com"] == [to for to, _ in mails()]
-    printed = capsys.readouterr()
+    printed = logged.readouterr()
     assert "ann@example.com" not in printed.out + printed.err
     assert '"DeadLetters":[1.0]' in printed.out
 
@@ -335,6 +335,3 @@ def test_a_thousand_writes_are_tailed_while_they_are_written(post, table):
     handled = reports[0].handled + reports[1].handled
     assert 1 <= handled["shop.stream.welcome"]
     assert 1 == len({each["userId"] for event, each in post() if event == "user-created"})
-
-
-_ = (embedded, timedelta, utcnow)

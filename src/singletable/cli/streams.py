@@ -250,7 +250,8 @@ def _print_report(console: Console, report: Report) -> None:
         where = f"{letter.event or '?'} of {letter.entity or '?'}, sequence number {letter.sequence_number or '?'}"
         console.print(
             f"[red]dead letter[/] {escape(where)}{f', {escape(letter.handler)}' if letter.handler else ''}:"
-            f" {escape(letter.reason)}"
+            f" {escape(letter.reason)}",
+            soft_wrap=True,
         )
     dead = counted(len(report.letters), "dead letter")
     verdict = f"[red]{dead}.[/]" if report.letters else "[green]No dead letters.[/]"

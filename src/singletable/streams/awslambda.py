@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,8 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
     Lambda, "Reporting batch item failures"). So no record overtakes another of its shard.
 
     A line of JSON is logged for each failed record and each batch, and the counts `Handled`, `Repeated`, `Failed` and
-    `DeadLetters` and the age of the last record in milliseconds are written as CloudWatch metrics, by the table's name.
+    `DeadLetters` and the age of the last record in milliseconds are written as CloudWatch metrics (`Age`), by the
+    table's name.
 
     Raises:
         EngineUnavailable: aws-lambda-powertools is not installed.
@@ -52,10 +54,11 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
             return results
 
     table = str(router.table.Meta.table_name)
-    logger = Logger(service="singletable.streams")
-    logger.append_keys(table=table)
-    # Dead letters are logged by the standard library's logger, which knows nothing of JSON.
-    copy_config_to_registered_loggers(logger, include={"singletable.streams"})
+    # The service's name is also that of a logger, which must be no other's.
+    logger = Logger(service=f"{table}-stream")
+    # Dead letters, and what else the framework says, are logged by a logger that knows nothing of JSON.
+    logging.getLogger("singletable")
+    copy_config_to_registered_loggers(logger, include={"singletable"})
     metrics = Metrics(namespace=_NAMESPACE, service=table)
     processor = InOrder(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 

@@ -210,7 +210,7 @@ def test_a_script_that_is_missing(shelf):
 def test_records_in_a_table_of_their_own(shelf):
     """It is created, and the migrated table holds none of them."""
     connection = connection_of(shelf).connection
-    settings = attrs.evolve(connection._settings, table_name="control")
+    settings = attrs.evolve(connection.settings, table_name="control")
     control = TableConnection(settings, connection.get_meta_table("shelf"))
     records = Records(control, "PK", "SK", "entityType")
     kinds = {item["entityType"]["S"] for item in send("Scan")["Items"]}

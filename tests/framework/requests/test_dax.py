@@ -580,7 +580,7 @@ class Cached(Table):
 
 def test_meta_names_the_cluster():
     """One text or several."""
-    assert ("daxs://cached.test",) == connection_of(Cached).connection._settings.dax_endpoints
+    assert ("daxs://cached.test",) == connection_of(Cached).connection.settings.dax_endpoints
     assert ("a:1", "b:2") == endpoints_of(["a:1", "b:2"])
 
 

@@ -1,0 +1,24 @@
+"""What several tests of streams need."""
+
+import logging
+
+import pytest
+
+
+@pytest.fixture
+def logged(capsys):
+    """pytest's capture; the logger that a Lambda handler makes writes to it, and all loggers are as before afterwards.
+
+    It keeps the standard output that it first found, and takes the framework's own logger over.
+    """
+    own = logging.getLogger("singletable")
+    before = own.handlers, own.propagate, own.level
+    _forget()
+    yield capsys
+    _forget()
+    own.handlers, own.propagate, own.level = before
+
+
+def _forget():
+    for name in ("app-stream", "shop-stream"):
+        logging.root.manager.loggerDict.pop(name, None)

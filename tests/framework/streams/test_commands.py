@@ -1,0 +1,177 @@
+"""`singletable streams`, as a person runs it, on the embedded table of the shop."""
+
+import json
+
+import pytest
+
+import patterns
+from models import ShopTable, User
+from shop.stream import router
+from singletable.streams import StreamRouter
+from tests.framework.cli.test_commands import assert_one_line, project, run
+from tests.framework.infra.test_commands import here
+from tests.shop.conftest import table
+
+__all__ = ["project", "table"]  # fixtures
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    """A router in the place of the shop's, which only counts."""
+    made = StreamRouter(ShopTable)
+    made.on(User, "INSERT", "MODIFY", name="count")(lambda change: None)
+    monkeypatch.setattr("shop.stream.router", made)
+    return made
+
+
+def changed():
+    """A user, changed once, and an item of a type that is not known."""
+    user = patterns.register_user("Ann", "ann@example.com")
+    user.update(name="Anne")
+    connection = ShopTable._get_connection().connection
+    item = {"PK": {"S": "x"}, "SK": {"S": "secret"}, "entityType": {"S": "NEWER"}}
+    connection.dispatch("PutItem", {"TableName": "shop", "Item": item})
+    return user
+
+
+def tail(*arguments):
+    return here("streams", "tail", "--from", "start", "--stop-when-idle", "0", *arguments)
+
+
+def run_router(*arguments):
+    return here("streams", "run", "--stop-when-idle", "0", *arguments)
+
+
+def counts(done):
+    """What is said of the router's one handler: how often it handled, and how often it was not called again."""
+    (row,) = (line.split() for line in done.stdout.splitlines() if line.startswith("count "))
+    return row[1:]
+
+
+def test_tail_shows_what_changed_and_no_values(table):
+    """The event, the entity, its key, the names of what changed."""
+    user = changed()
+    done = tail()
+    assert 0 == done.returncode, done.stderr
+    head, *lines = done.stdout.splitlines()
+    assert "shop: a stream of NEW_AND_OLD_IMAGES. Ctrl+C ends it." == head
+    assert [
+        f"INSERT User user_id={user.user_id}",
+        "INSERT EmailClaim email=‹personal›",
+        f"MODIFY User user_id={user.user_id}  name, updated_at",
+        "INSERT -   of no known type: NEWER",
+    ] == [line.split(" ", 1)[1] for line in lines]
+    assert "ann@" not in done.stdout
+
+
+def test_tail_as_json(table):
+    """A line each, and only of the entities that are named."""
+    user = changed()
+    done = tail("--format", "json", "--entity", "User")
+    inserted, modified = map(json.loads, done.stdout.splitlines())
+    assert ("INSERT", "User", {"user_id": user.user_id}, None) == tuple(
+        inserted[name] for name in ("event", "entity", "key", "fault")
+    )
+    assert ["name", "updated_at"] == modified["changed"]
+
+
+def test_tail_of_what_cannot_be_read(table):
+    """It says so, and goes on; what time to live removed is told apart."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    user = changed()
+    user.delete()
+    account = ShopTable._get_connection().connection.settings.extra_headers["x-moto-account-id"]
+    shard = dynamodb_backends[account]["us-east-1"].tables["shop"].stream_shard
+    shard.items[0].record["dynamodb"]["NewImage"]["createdAt"] = {"S": "secret"}
+    shard.items[-1].record["userIdentity"] = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+    done = tail()
+    assert "createdAt" in done.stdout.splitlines()[1]
+    assert "secret" not in done.stdout
+    assert f"EXPIRE User user_id={user.user_id}" in done.stdout.splitlines()[-1]
+
+
+def test_run_gives_what_changed_to_the_router(table, counting):
+    """And says what became of it; a second time nothing is handled again."""
+    changed()
+    first = run_router()
+    assert 1 == first.returncode
+    assert ["2", "0"] == counts(first)
+    assert "dead letter INSERT of ?, sequence number" in first.stdout
+    assert "no entity of the table has its type, and no default handler" in first.stdout
+    assert first.stdout.rstrip().endswith("6 records. 1 dead letter.")
+    assert ["0", "2"] == counts(run_router())
+
+
+def test_run_with_checkpoints_reads_nothing_again(table, counting, tmp_path):
+    """Not even what it would not handle again."""
+    changed()
+    counting.default(lambda change: None)
+    arguments = ("--checkpoints", str(tmp_path / "checkpoints.json"))
+    first = run_router(*arguments)
+    assert 0 == first.returncode
+    # The marks of what was handled are in the stream, too, and are passed over.
+    assert first.stdout.rstrip().endswith("7 records. No dead letters.")
+    User(name="Bob", email="bob@example.com").create()
+    assert ["1", "0"] == counts(run_router(*arguments))
+
+
+def test_run_takes_a_failing_record_as_often_as_it_is_told(table, monkeypatch):
+    """Then it is a dead letter, and what is behind it goes on."""
+    made, calls = StreamRouter(ShopTable), []
+    monkeypatch.setattr("shop.stream.router", made)
+
+    @made.on(User, "INSERT", name="fails")
+    def fails(change):
+        calls.append(change.event_id)
+        raise OSError("secret")
+
+    made.on(User, "MODIFY", name="behind")(lambda change: calls.append("behind"))
+    user = User(name="Ann", email="ann@example.com")
+    user.create()
+    user.update(name="Anne")
+    done = run_router("--attempts", "2")
+    assert [calls[0], calls[0], "behind"] == calls
+    assert 1 == done.returncode
+    assert "OSError in fails" in done.stdout
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_run_from_now(table, counting):
+    """What was there before is left out."""
+    changed()
+    done = run_router("--from", "now")
+    assert done.stdout.rstrip().endswith("0 records. No dead letters.")
+
+
+def test_the_shops_router_is_the_one_in_setup_cfg(table, monkeypatch):
+    """What it needs and is not there is one line, at the start."""
+    for name in ("SHOP_FROM_ADDRESS", "SHOP_TOPIC_ARN"):
+        monkeypatch.delenv(name, raising=False)
+    from shop.notices import notices
+
+    notices.cache_clear()
+    assert router.table is ShopTable
+    done = run_router()
+    assert_one_line(
+        done, "Running shop.stream:router failed at shop/notices.py", "SHOP_FROM_ADDRESS is ''", "give the address"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("tail", "--entity", "Ordr"), ["ShopTable has no entity 'Ordr'.", "It has:"]),
+        (("run", "--handler", "shop.stream:rooter"), ["The router 'shop.stream:rooter' of --handler does not exist"]),
+        (("run", "--handler", "shop.streams:router"), ["Importing shop.streams, which is named of --handler, failed"]),
+        (("run", "--handler", "models:User"), ["models:User is a", "and no StreamRouter"]),
+    ],
+)
+def test_what_is_wrong_is_one_line(table, arguments, says):
+    """And the remedy."""
+    assert_one_line(here("streams", *arguments), *says)
+
+
+def test_a_project_without_a_router(project):
+    """The option and the setting are named."""
+    assert_one_line(run("streams", "run", cwd=project), "No router is named.", "--handler", "stream =")

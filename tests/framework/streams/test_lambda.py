@@ -1,0 +1,134 @@
+"""The Lambda handler: what is reported, logged and counted."""
+
+import builtins
+import json
+
+import pytest
+
+from singletable.errors import EngineUnavailable, MalformedRecordError, StreamViewError, Unprocessable
+from singletable.streams import StreamRouter, record_of
+from tests.framework.app import Account, AppTable
+
+
+@pytest.fixture
+def router(table, logged):
+    """Notes the accounts it is given in `router.seen`; it fails for those in `router.failing`."""
+    made = StreamRouter(AppTable)
+    made.seen, made.failing = [], set()
+
+    @made.on(Account, "INSERT", name="note")
+    def note(change):
+        if change.new.account_id == "never":
+            raise Unprocessable("No such country.")
+        if change.new.account_id in made.failing:
+            raise ValueError(f"secret {change.new.account_id}")
+        made.seen.append(change.new.account_id)
+
+    return made
+
+
+def batch(*names):
+    """A Lambda event with new accounts, whose sequence numbers count from 1."""
+    records = [record_of(new=Account(account_id=name), sequence_number=f"{1 + n}") for n, name in enumerate(names)]
+    return json.loads(json.dumps({"Records": records}))
+
+
+def lines(capsys):
+    """What was logged, and the metrics."""
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (metrics,) = (each for each in printed if "_aws" in each)
+    return [each for each in printed if "_aws" not in each], {
+        name: metrics[name][0] for name in ("Handled", "Repeated", "Failed", "DeadLetters")
+    }
+
+
+def test_a_batch_that_goes_through(router, logged):
+    """Nothing is reported; one line is logged."""
+    assert {"batchItemFailures": []} == router.lambda_handler(batch("a", "b", "c"), None)
+    assert ["a", "b", "c"] == router.seen
+    (line,), counts = lines(logged)
+    assert ("batch", "app-stream", 3, 3) == tuple(line[name] for name in ("message", "service", "records", "handled"))
+    assert {"Handled": 3, "Repeated": 0, "Failed": 0, "DeadLetters": 0} == counts
+
+
+def test_a_batch_ends_at_the_first_that_fails(router, logged):
+    """What is behind it is not overtaken: it is not handled. Given again from there, each is handled once."""
+    router.failing.add("b")
+    event = batch("a", "b", "c")
+    assert {"batchItemFailures": [{"itemIdentifier": "2"}]} == router.lambda_handler(event, None)
+    assert ["a"] == router.seen
+    (failed, _), counts = lines(logged)
+    assert ("handler failed", "2", "note", "Account") == tuple(
+        failed[name] for name in ("message", "sequence_number", "handler", "entity")
+    )
+    assert failed["reason"].startswith("ValueError in note (test_lambda.py:")
+    assert {"Handled": 1, "Repeated": 0, "Failed": 1, "DeadLetters": 0} == counts
+    router.failing.clear()
+    # Lambda gives the failed record and those behind it; here all of them, as it may.
+    assert {"batchItemFailures": []} == router.lambda_handler(event, None)
+    assert ["a", "b", "c"] == router.seen
+    assert {"Handled": 2, "Repeated": 1, "Failed": 0, "DeadLetters": 0} == lines(logged)[1]
+
+
+def test_the_first_of_a_batch_that_fails(router):
+    """The whole batch comes again; the function does not fail."""
+    router.failing.add("a")
+    assert {"batchItemFailures": [{"itemIdentifier": "1"}]} == router.lambda_handler(batch("a", "b"), None)
+
+
+def test_what_cannot_be_read_or_handled_does_not_stop_the_rest(router, logged):
+    """A dead letter each, with the sequence number and the reason."""
+    event = batch("a", "never", "c", "d")
+    event["Records"][2]["dynamodb"]["NewImage"]["visits"] = {"S": "secret"}
+    del event["Records"][0]["eventID"]
+    assert {"batchItemFailures": []} == router.lambda_handler(event, None)
+    assert ["d"] == router.seen
+    logged, counts = lines(logged)
+    letters = [each for each in logged if "dead letter" in each["message"]]
+    assert ["1", "2", "3"] == [each["sequence_number"] for each in letters]
+    assert "No such country." == letters[1]["reason"]
+    assert {"Handled": 1, "Repeated": 0, "Failed": 0, "DeadLetters": 3} == counts
+
+
+def test_no_value_of_an_item_is_logged(router, logged):
+    """Of none that is handled, fails or is given up; also not at DEBUG."""
+    router.failing.add("secret-b")
+    event = batch("secret-a", "secret-b")
+    del event["Records"][0]["dynamodb"]["Keys"]
+    router.lambda_handler(event, None)
+    assert "secret" not in "".join(logged.readouterr())
+
+
+@pytest.mark.parametrize("event", [{}, {"Records": "x"}, [], {"detail": {}}])
+def test_an_event_of_something_else(router, event):
+    """It says what it should be."""
+    with pytest.raises(MalformedRecordError, match="no Records: it is not from a DynamoDB stream"):
+        router.lambda_handler(event, None)
+
+
+def test_an_empty_batch(router):
+    """Nothing is to be done."""
+    assert {"batchItemFailures": []} == router.lambda_handler({"Records": []}, None)
+
+
+def test_a_stream_that_shows_too_little_fails_at_the_start(table, monkeypatch):
+    """Where the model says what it shows."""
+    monkeypatch.setattr(AppTable.Meta, "stream_view_type", "KEYS_ONLY", raising=False)
+    router = StreamRouter(AppTable)
+    router.on(Account, "INSERT", name="any")(print)
+    with pytest.raises(StreamViewError, match="shows KEYS_ONLY; any needs the new image"):
+        router.lambda_handler  # noqa: B018 - a property
+
+
+def test_without_powertools(router, monkeypatch):
+    """One line and the remedy."""
+
+    def missing(name, *arguments, **options):
+        if name.startswith("aws_lambda_powertools"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return imported(name, *arguments, **options)
+
+    imported = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[lambda\]'"):
+        router.lambda_handler  # noqa: B018
