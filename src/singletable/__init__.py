@@ -24,9 +24,10 @@ if TYPE_CHECKING:
         Transaction,
         UpdatedAtAttribute,
         UUIDAttribute,
+        observe,
         plan,
     )
-    from singletable.requests import Get, Page, Query, Scan, UnknownItem, measure
+    from singletable.requests import Get, Page, Query, Scan, Sent, Tally, UnknownItem, measure, named, spans
 
 __all__ = [
     "Batch",
@@ -43,14 +44,19 @@ __all__ = [
     "Page",
     "Query",
     "Scan",
+    "Sent",
     "SingletableError",
     "Table",
+    "Tally",
     "Transaction",
     "UUIDAttribute",
     "UnknownItem",
     "UpdatedAtAttribute",
     "measure",
+    "named",
+    "observe",
     "plan",
+    "spans",
 ]
 
 __getattr__, __dir__ = exports(
@@ -70,14 +76,19 @@ __getattr__, __dir__ = exports(
         "Page": "requests",
         "Query": "requests",
         "Scan": "requests",
+        "Sent": "requests",
         "SingletableError": "errors",
         "Table": "models",
+        "Tally": "requests",
         "Transaction": "models",
         "UUIDAttribute": "models",
         "UnknownItem": "requests",
         "UpdatedAtAttribute": "models",
         "measure": "requests",
+        "named": "requests",
+        "observe": "models",
         "plan": "models",
+        "spans": "requests",
     },
 )
 

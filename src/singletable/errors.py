@@ -361,8 +361,10 @@ class RequestFailed(SingletableError):
 class Throttled(RequestFailed):
     """The table or an index is asked for more than its capacity, after all of the SDK's retries.
 
-    `index` is the index, where DynamoDB says that it is one.
+    `table` is the table's name, `index` the index, where DynamoDB says that it is one.
     """
+
+    table: str | None = None
 
 
 class TableMissing(RequestFailed):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from singletable.models.expiry import Expiry, ExpiryRule
     from singletable.models.key import BoundKey, Key
+    from singletable.models.observation import Observation, observe
     from singletable.models.table import Table
     from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
     from singletable.models.transaction import CancellationReason, Transaction
@@ -43,11 +44,13 @@ __all__ = [
     "ExpiryRule",
     "IntegerAttribute",
     "Key",
+    "Observation",
     "Table",
     "TableDescription",
     "Transaction",
     "UUIDAttribute",
     "UpdatedAtAttribute",
+    "observe",
     "plan",
 ]
 
@@ -69,11 +72,13 @@ __getattr__, __dir__ = exports(
         "ExpiryRule": "expiry",
         "IntegerAttribute": "attributes",
         "Key": "key",
+        "Observation": "observation",
         "Table": "table",
         "TableDescription": "description",
         "Transaction": "transaction",
         "UUIDAttribute": "attributes",
         "UpdatedAtAttribute": "timestamps",
+        "observe": "observation",
         "plan": "",
     },
 )

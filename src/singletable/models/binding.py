@@ -102,7 +102,9 @@ def connection_of(table: type[Table]) -> TableConnection:
     with _lock:
         if table._table_connection is None:
             settings = table._bindings[-1].settings if table._bindings else _from_meta(table)
-            table._table_connection = TableConnection(settings, _meta_table(table, settings.table_name))
+            table._table_connection = TableConnection(
+                settings, _meta_table(table, settings.table_name), lambda: table._observers
+            )
         return table._table_connection
 
 
@@ -117,6 +119,7 @@ def _from_meta(table: type[Table]) -> Settings:
         endpoint_url=meta.host,
         connect_timeout=meta.connect_timeout_seconds,
         read_timeout=meta.read_timeout_seconds,
+        timeouts=getattr(meta, "timeouts", {}),
         max_attempts=1 + meta.max_retry_attempts,
         max_connections=meta.max_pool_connections,
         extra_headers=meta.extra_headers,

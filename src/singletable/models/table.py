@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from singletable.models.description import TableDescription
     from singletable.models.key import BoundKey, Unknown
     from singletable.models.transaction import Transaction
-    from singletable.requests import Get, Query, Scan, TableConnection
+    from singletable.requests import Get, Observer, Query, Scan, TableConnection
     from singletable.requests.types import Item
 
 __all__ = ["Table"]
@@ -62,6 +62,7 @@ class Table(WritableItem):
             cursor_lifetime = 86_400
 
     _bindings: ClassVar[tuple[Binding, ...]] = ()
+    _observers: ClassVar[tuple[Observer, ...]] = ()
     _unbound_name: ClassVar[str] = ""
     _table_connection: ClassVar[TableConnection | None] = None
 

@@ -12,6 +12,7 @@ from singletable.keys import CompositeKey
 from singletable.models.layout import OWN_TYPES, TableLayout
 from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
 from singletable.requests.cursor import CursorSeal, seal_from
+from singletable.requests.observing import named
 from singletable.requests.sending import send
 from singletable.requests.types import Item, Params, Target, UnknownItem
 
@@ -26,9 +27,15 @@ T = TypeVar("T", bound="Table")
 
 @attrs.frozen
 class TableSender:
-    """Sends through whatever connection the table is bound to at that moment."""
+    """Sends through whatever connection the table is bound to at that moment.
+
+    Args:
+        table: The table class.
+        name: What observers are told that its requests are of; None for what `named` says.
+    """
 
     table: type[Table]
+    name: str | None = None
 
     @property
     def table_name(self) -> str:
@@ -43,7 +50,10 @@ class TableSender:
 
     def send(self, operation: str, params: Params) -> dict[str, Any]:
         """Send one operation."""
-        return send(self.table._get_connection(), operation, params)
+        if self.name is None:
+            return send(self.table._get_connection(), operation, params)
+        with named(self.name):
+            return send(self.table._get_connection(), operation, params)
 
 
 def target_of(entity: type[T], name: str) -> Target[T]:

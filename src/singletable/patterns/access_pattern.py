@@ -8,8 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, get_args, get_type_hints
 
+import attrs
+
 from singletable.errors import PatternError
 from singletable.models import Table
+from singletable.models.targets import TableSender
 from singletable.requests import Get, Query, Scan
 
 __all__ = ["AccessPattern", "ScanInPattern", "access_pattern", "patterns_of", "requests_of"]
@@ -47,7 +50,7 @@ class AccessPattern(Generic[P, R]):
         self.permanent = permanent
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.function(*args, **kwargs)
+        return _of(self.name, self.function(*args, **kwargs))
 
     @property
     def name(self) -> str:
@@ -171,6 +174,17 @@ def requests_of(pattern: AccessPattern[..., Any], answer: Any) -> tuple[Query[An
             remedy="Return the request itself (Order.query(...), User.item(...)), not what it answers.",
         )
     return requests
+
+
+def _of(name: str, answer: R) -> R:
+    """What a pattern returned, such that observers are told whose requests these are."""
+    if isinstance(answer, (Query, Get)) and isinstance(answer.target.sender, TableSender):
+        sender = attrs.evolve(answer.target.sender, name=name)
+        return attrs.evolve(answer, target=attrs.evolve(answer.target, sender=sender))
+    if isinstance(answer, tuple):
+        parts = [_of(name, part) for part in answer]
+        return type(answer)(*parts) if hasattr(answer, "_fields") else type(answer)(parts)
+    return answer
 
 
 def _tables_in(hint: Any) -> list[type[Table]]:

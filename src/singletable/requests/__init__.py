@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from singletable.requests.connection import Settings, TableConnection
     from singletable.requests.explanation import Explanation
     from singletable.requests.get import Get
+    from singletable.requests.observing import Observer, Sent, Tally, Totals, named
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
+    from singletable.requests.spans import spans
     from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
     from singletable.requests.usage import Usage, measure
     from singletable.requests.write import Put, Update
@@ -23,20 +25,26 @@ __all__ = [
     "Explanation",
     "Get",
     "Item",
+    "Observer",
     "Page",
     "Params",
     "Put",
     "Query",
     "Scan",
     "Sender",
+    "Sent",
     "Settings",
     "TableConnection",
+    "Tally",
     "Target",
+    "Totals",
     "UnknownItem",
     "Update",
     "Usage",
     "make_query",
     "measure",
+    "named",
+    "spans",
 ]
 
 __getattr__, __dir__ = exports(
@@ -45,19 +53,25 @@ __getattr__, __dir__ = exports(
         "Explanation": "explanation",
         "Get": "get",
         "Item": "types",
+        "Observer": "observing",
         "Page": "results",
         "Params": "types",
         "Put": "write",
         "Query": "query",
         "Scan": "scan",
         "Sender": "types",
+        "Sent": "observing",
         "Settings": "connection",
         "TableConnection": "connection",
+        "Tally": "observing",
         "Target": "types",
+        "Totals": "observing",
         "UnknownItem": "types",
         "Update": "write",
         "Usage": "usage",
         "make_query": "query",
         "measure": "usage",
+        "named": "observing",
+        "spans": "spans",
     },
 )

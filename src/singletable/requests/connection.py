@@ -21,10 +21,11 @@ from pynamodb.connection.base import Connection as PynamoConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
-from singletable.errors import EndpointUnreachable
+from singletable.errors import EndpointUnreachable, InvalidValueError, UnexpectedAttributesError
 from singletable.requests.dax import Dax, endpoints_of
-from singletable.requests.usage import record
-from singletable.requests.wire import parse_items
+from singletable.requests.observing import Observer, watched
+from singletable.requests.usage import record, units_of
+from singletable.requests.wire import OPERATIONS, parse_items
 
 __all__ = ["Call", "Interceptor", "Settings", "TableConnection"]
 
@@ -57,6 +58,7 @@ class Settings:
         endpoint_url: The URL of a server that speaks DynamoDB.
         connect_timeout: Seconds until an attempt to connect is given up.
         read_timeout: Seconds until an answer is given up.
+        timeouts: Seconds until an answer is given up for some operations, by name: `{"GetItem": 0.5, "Scan": 60}`.
         max_attempts: How often a request is sent at most, the first time included.
         max_connections: How many connections are kept; as many threads can work at once.
         extra_headers: HTTP headers to add to each request.
@@ -73,6 +75,7 @@ class Settings:
     endpoint_url: str | None = attrs.field(default=None)
     connect_timeout: float = 15
     read_timeout: float = 30
+    timeouts: Mapping[str, float] = attrs.field(factory=dict, converter=dict)
     max_attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
     max_connections: int = 10
     extra_headers: Mapping[str, str] | None = None
@@ -82,6 +85,20 @@ class Settings:
     metered: bool = True
     guard: AbstractContextManager[Any] = attrs.field(factory=nullcontext, eq=False)
     dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
+
+    @timeouts.validator
+    def _are_timeouts(self, field: object, timeouts: Mapping[str, float]) -> None:
+        for operation, seconds in timeouts.items():
+            if operation not in OPERATIONS:
+                raise UnexpectedAttributesError(
+                    f"There is no operation {operation!r} that could have a time-out of its own.",
+                    remedy=f"There are: {', '.join(OPERATIONS)}.",
+                    unexpected=(operation,),
+                )
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+                raise InvalidValueError(
+                    f"The time-out {seconds!r} of {operation} is no number of seconds above 0.", value=seconds
+                )
 
     @endpoint_url.validator
     def _is_a_url(self, field: object, url: str | None) -> None:
@@ -97,7 +114,7 @@ def _loader(data_path: str | None) -> Loader:
 
 
 class _Connection(PynamoConnection):
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, observers: Callable[[], tuple[Observer, ...]]) -> None:
         access, secret, token = settings.credentials or (None, None, None)
         super().__init__(
             region=settings.region,
@@ -113,7 +130,9 @@ class _Connection(PynamoConnection):
         )
         self.settings = settings
         self.place = settings.place
+        self.observers = observers
         self._creation = RLock()
+        self._patient: dict[float, _Connection] = {}
         self._prepared: Any = None
         self.around: tuple[Interceptor, ...] = (Dax(settings, self.session),) if settings.dax_endpoints else ()
 
@@ -146,14 +165,35 @@ class _Connection(PynamoConnection):
         call: Call = self._guarded_call
         for interceptor in self.around:
             call = partial(interceptor, call)
-        answer = call(operation_name, operation_kwargs)
+        observers = self.observers()
+        if observers:
+            answer = watched(
+                observers,
+                self.settings.table_name,
+                operation_name,
+                operation_kwargs,
+                partial(call, operation_name, operation_kwargs),
+                partial(units_of, operation_name, operation_kwargs, metered=self.settings.metered),
+            )
+        else:
+            answer = call(operation_name, operation_kwargs)
         self.send_post_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
         record(operation_name, operation_kwargs, answer, metered=self.settings.metered)
         return answer
 
     def _guarded_call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        seconds = self.settings.timeouts.get(operation_name)
+        connection = self if seconds is None else self._with_timeout(seconds)
         with self.settings.guard:
-            return self._make_api_call(operation_name, operation_kwargs)
+            return connection._make_api_call(operation_name, operation_kwargs)
+
+    def _with_timeout(self, seconds: float) -> _Connection:
+        """The same connection with another time-out: botocore's belongs to a client, and not to a request."""
+        with self._creation:
+            if seconds not in self._patient:
+                settings = attrs.evolve(self.settings, read_timeout=seconds, timeouts={}, dax_endpoints=())
+                self._patient[seconds] = _Connection(settings, tuple)
+            return self._patient[seconds]
 
 
 class TableConnection(PynamoTableConnection):
@@ -161,8 +201,10 @@ class TableConnection(PynamoTableConnection):
 
     connection: _Connection
 
-    def __init__(self, settings: Settings, meta_table: MetaTable) -> None:
+    def __init__(
+        self, settings: Settings, meta_table: MetaTable, observers: Callable[[], tuple[Observer, ...]] = tuple
+    ) -> None:
         # PynamoDB's own __init__ would build its own Connection; these are all the fields it sets.
         self.table_name = settings.table_name
-        self.connection = _Connection(settings)
+        self.connection = _Connection(settings, observers)
         self.connection.add_meta_table(meta_table)

@@ -162,6 +162,7 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             remedy="Send less at once, spread hot partitions, or raise the capacity of the table and its indexes.",
             operation=operation,
             code=code,
+            table=name,
             index=index,
         )
     if code == "UnknownOperationException":

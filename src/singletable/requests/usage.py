@@ -11,7 +11,7 @@ import attrs
 
 from singletable.requests.capacity import estimate_units
 
-__all__ = ["Usage", "measure", "record"]
+__all__ = ["Usage", "measure", "record", "units_of"]
 
 _READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"})
 _UNCOUNTED = frozenset(
@@ -52,15 +52,19 @@ def record(operation: str, params: dict[str, Any], answer: dict[str, Any], *, me
     measured = _measured.get()
     if not measured:
         return
+    read, write = units_of(operation, params, answer, metered=metered)
+    for usage in measured:
+        usage.requests += 1
+        usage.read_units += read
+        usage.write_units += write
+
+
+def units_of(operation: str, params: dict[str, Any], answer: dict[str, Any], *, metered: bool) -> tuple[float, float]:
+    """The read and the write capacity units of one answered request."""
     consumed = answer.get("ConsumedCapacity") or []
     if isinstance(consumed, dict):
         consumed = [consumed]
     units = sum(each.get("CapacityUnits") or 0.0 for each in consumed)
     if not metered and operation not in _UNCOUNTED:
         units = estimate_units(operation, params, answer)
-    for usage in measured:
-        usage.requests += 1
-        if operation in _READS:
-            usage.read_units += units
-        else:
-            usage.write_units += units
+    return (units, 0.0) if operation in _READS else (0.0, units)

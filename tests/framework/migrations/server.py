@@ -33,7 +33,13 @@ class Quiet(WSGIRequestHandler):
 @contextmanager
 def moto_server():
     """The URL of a server in a thread of this process."""
-    application = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    with serving(OneAtATime(DomainDispatcherApplication(create_backend_app))) as url:
+        yield url
+
+
+@contextmanager
+def serving(application):
+    """The URL of a server of a WSGI application, in a thread of this process."""
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)

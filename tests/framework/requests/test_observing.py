@@ -1,0 +1,215 @@
+"""Observers, names of requests, and OpenTelemetry's spans."""
+
+import builtins
+import threading
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import patterns
+from models import Order, OrderStatus, Product, ShopTable, User
+from singletable import Tally, measure, named, observe, spans
+from singletable.engine import embedded
+from singletable.errors import ConditionFailed, EngineUnavailable, Throttled
+from singletable.testing.faults import Throttling, inject
+from tests.shop.conftest import table
+
+__all__ = ["table"]  # a fixture
+
+
+@pytest.fixture
+def seen(table):
+    """Everything that is told of the shop's table."""
+    told = []
+    with observe(ShopTable, told.append):
+        yield told
+
+
+def test_a_request_is_told(seen):
+    """The operation, the table, how long it took and what it cost; and no key or value."""
+    with measure() as usage:
+        User(user_id="secret-u1", name="secret", email="e@example.com").create()
+    (sent,) = seen
+    assert ("PutItem", "shop", None, None, None, 1) == (
+        sent.operation,
+        sent.table,
+        sent.index,
+        sent.pattern,
+        sent.error,
+        sent.attempts,
+    )
+    assert (usage.read_units, usage.write_units) == (sent.read_units, sent.write_units) == (0.0, 1.0)
+    assert 0 < sent.seconds < 60
+    assert "secret" not in repr(sent)
+
+
+def test_requests_are_told_by_access_pattern(seen):
+    """Wherever they are sent; each of several, and what an index leaves out and is fetched."""
+    asked = patterns.orders_of_user("u1"), patterns.user("u1"), patterns.users_by_status("ACTIVE")
+    assert [] == seen
+    asked[0].all()
+    asked[1].one_or_none()
+    asked[2].all()
+    for each in patterns.order_with_items("o1"):
+        each.all()
+    assert [
+        ("Query", None, "orders_of_user"),
+        ("GetItem", None, "user"),
+        ("Query", "GSI2", "users_by_status"),
+        ("Query", "GSI1", "order_with_items"),
+        ("Query", None, "order_with_items"),
+    ] == [(sent.operation, sent.index, sent.pattern) for sent in seen]
+    assert [0.5] * 5 == [sent.read_units for sent in seen]
+
+
+def test_a_pattern_is_what_its_function_returns_but_for_the_name():
+    """Requests are equal to those that were made by hand."""
+    assert Order.query(user_id="u1", descending=True) == patterns.orders_of_user("u1")
+    pair = patterns.order_with_items("o1")
+    assert isinstance(pair, tuple)
+    assert Order.by_id.query(order_id="o1") == pair[0]
+
+
+def test_what_is_no_pattern_can_be_given_a_name(seen):
+    """A block, or a function; a pattern within has its own."""
+
+    @named("stock taking")
+    def take():
+        Product(product_id="p1", name="-", category_id="c", price=1).create()
+        patterns.product("p1").one()
+
+    take()
+    with named("outer"), named("inner"):
+        User.item(user_id="u").one_or_none()
+    User.item(user_id="u").one_or_none()
+    assert ["stock taking", "product", "inner", None] == [sent.pattern for sent in seen]
+
+
+def test_a_name_is_of_its_thread(seen):
+    """Another thread's requests have none."""
+    with named("mine"):
+        other = threading.Thread(target=lambda: User.item(user_id="u").one_or_none())
+        other.start()
+        other.join()
+    assert [None] == [sent.pattern for sent in seen]
+
+
+def test_what_failed_is_told_with_its_code(seen):
+    """And raises as it did."""
+    user = User(user_id="u1", name="-", email="-")
+    user.create()
+    with pytest.raises(ConditionFailed):
+        user.update(name="x", condition=User.name == "y")
+    with inject(ShopTable, Throttling(calls=[1])), pytest.raises(Throttled):
+        user.refresh()
+    assert [None, "ConditionalCheckFailedException", "ProvisionedThroughputExceededException"] == [
+        sent.error for sent in seen
+    ]
+    assert all(sent.read_units == 0 for sent in seen[1:])
+
+
+def test_an_observer_that_fails_breaks_no_request(table, caplog):
+    """It is logged; the others are told."""
+    told = []
+
+    def broken(sent):
+        raise ValueError("metrics are down")
+
+    with observe(ShopTable, broken, told.append):
+        assert User.item(user_id="u").one_or_none() is None
+    assert 1 == len(told)
+    assert "An observer of shop failed: ValueError." in caplog.text
+
+
+def test_observers_come_and_go(table):
+    """By block or by hand; also across bindings."""
+    first, second = [], []
+    outer = observe(User, first.append)  # an entity stands for its table
+    with observe(ShopTable, second.append):
+        User.item(user_id="u").one_or_none()
+        with embedded(ShopTable, create=False), pytest.raises(Exception, match="does not exist"):
+            User.item(user_id="u").one_or_none()
+    User.item(user_id="u").one_or_none()
+    outer.undo()
+    outer.undo()
+    User.item(user_id="u").one_or_none()
+    assert (3, 2) == (len(first), len(second))
+    assert () == ShopTable._observers
+
+
+def test_a_tally_adds_up_by_pattern(table):
+    """Requests, failures, time and units."""
+    tally = Tally()
+    with observe(ShopTable, tally):
+        for user_id in ("u1", "u2"):
+            patterns.orders_of_user(user_id).all()
+        with named("registering"):
+            patterns.register_user("Ann", "ann@example.com")
+            with pytest.raises(patterns.EmailTaken):
+                patterns.register_user("Bob", "ann@example.com")
+    asked, writing = tally.totals["orders_of_user"], tally.totals["registering"]
+    assert (2, 0, 1.0, 0.0) == (asked.requests, asked.failed, asked.read_units, asked.write_units)
+    assert 0 < asked.slowest < asked.seconds
+    assert (2, 1, 4.0) == (writing.requests, writing.failed, writing.write_units)
+
+
+# --- OpenTelemetry -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def tracing(table):
+    """A tracer, and the spans that it has written."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    with observe(ShopTable, spans(tracer)):
+        yield tracer, exporter.get_finished_spans
+
+
+def test_a_span_for_each_request(tracing):
+    """Below the current one, from its beginning to its end, with the conventions' names."""
+    tracer, written = tracing
+    with tracer.start_as_current_span("request") as parent:
+        patterns.users_by_status("ACTIVE").all()
+    span, _ = written()
+    assert ("DynamoDB.Query", trace.SpanKind.CLIENT) == (span.name, span.kind)
+    assert parent.get_span_context().span_id == span.parent.span_id
+    assert {
+        "db.system.name": "aws.dynamodb",
+        "db.operation.name": "Query",
+        "db.collection.name": "shop",
+        "aws.dynamodb.table_names": ("shop",),
+        "aws.dynamodb.index_name": "GSI2",
+        "singletable.access_pattern": "users_by_status",
+        "singletable.read_units": 0.5,
+        "singletable.write_units": 0.0,
+        "singletable.attempts": 1,
+    } == dict(span.attributes)
+    assert parent.start_time <= span.start_time < span.end_time
+    assert trace.StatusCode.UNSET is span.status.status_code
+
+
+def test_a_span_of_what_failed(tracing):
+    """It says so, and with which code."""
+    _, written = tracing
+    with pytest.raises(Order.DoesNotExist):
+        Order(user_id="u", order_id="o").update(status=OrderStatus.PAID)
+    assert "ConditionalCheckFailedException" == written()[0].attributes["error.type"]
+    assert trace.StatusCode.ERROR is written()[0].status.status_code
+
+
+def test_without_opentelemetry(monkeypatch):
+    """One line and the remedy."""
+
+    def missing(name, *arguments, **options):
+        if name.startswith("opentelemetry"):
+            raise ImportError(name)
+        return imported(name, *arguments, **options)
+
+    imported = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[opentelemetry\]'"):
+        spans()
