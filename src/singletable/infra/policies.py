@@ -11,6 +11,7 @@ from singletable.errors import InfraError
 from singletable.keys import CompositeKey, Template
 from singletable.keys.encoding import SEPARATOR
 from singletable.models import TableDescription
+from singletable.models.own import MARKS
 from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
 from singletable.requests import Get, Query
 
@@ -36,6 +37,8 @@ _MIGRATES = (
     "UpdateTimeToLive",
 )
 _RECORDS = ("ConditionCheckItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
+# ForAllValues holds where there is nothing to compare, as in a Scan.
+_SOME_KEY = {"Null": {"dynamodb:LeadingKeys": "false"}}
 _STREAMS = ("DescribeStream", "GetRecords", "GetShardIterator")
 
 
@@ -77,7 +80,13 @@ def policy(
     if role not in ROLES:
         raise InfraError(f"There is no role {role!r}.", remedy=f"Use one of: {', '.join(ROLES)}.", value=role)
     if role == "stream":
-        statements = [_allow(_STREAMS, [f"{table_arn}/stream/*"]), _allow(["ListStreams"], ["*"])]
+        marks = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{MARKS}{SEPARATOR}*"]}, **_SOME_KEY}
+        statements = [
+            _allow(_STREAMS, [f"{table_arn}/stream/*"]),
+            _allow(["ListStreams"], ["*"]),
+            # What the router remembers of the events that were handled.
+            _allow(["PutItem", "Query"], [table_arn], marks),
+        ]
     elif role == "migrator":
         # Verifying scans every index.
         statements = [_allow(_MIGRATES, [table_arn, f"{table_arn}/index/*"])]
@@ -146,8 +155,7 @@ def _leading(partitions: Sequence[Template], tenant: Tenant | None) -> dict[str,
         )
     return {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": prefixes},
-        # ForAllValues holds where there is nothing to compare, as in a Scan.
-        "Null": {"dynamodb:LeadingKeys": "false"},
+        **_SOME_KEY,
     }
 
 

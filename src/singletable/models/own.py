@@ -13,10 +13,13 @@ from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 from singletable.models.layout import OWN_TYPES
 from singletable.models.table import Table
 
-__all__ = ["OWN_KEYS", "OWN_TYPES", "own_table"]
+__all__ = ["MARKS", "OWN_KEYS", "OWN_TYPES", "own_table"]
 
 OWN_KEYS = "SINGLETABLE#"
 """What the partition keys of the framework's own items begin with."""
+
+MARKS = f"{OWN_KEYS}HANDLED"
+"""What the partition keys of marks of handled events begin with."""
 
 
 def own_table(partition: str, sort: str, type_name: str, name: str) -> Any:

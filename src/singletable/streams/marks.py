@@ -15,7 +15,7 @@ from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 from singletable.errors import AlreadyExists, AlreadyHandled, InvalidTransactionError, TransactionCancelled
 from singletable.models import Expiry, Key, Transaction, plan
 from singletable.models.binding import connection_of
-from singletable.models.own import own_table
+from singletable.models.own import MARKS, own_table
 from singletable.models.timestamps import utcnow
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _mark_class(table: type[Table], connection: TableConnection, ttl: str, days:
         handler = UnicodeAttribute()
         handled_at = UTCDateTimeAttribute(attr_name="handledAt", default_for_new=utcnow)
 
-        key = Key(pk="SINGLETABLE#HANDLED#{event_id}", sk="{handler}")
+        key = Key(pk=MARKS + "#{event_id}", sk="{handler}")
 
         expires_at = Expiry(after="handled_at", days=days, attr_name=ttl)
 

@@ -57,10 +57,16 @@ def test_a_writer_writes_the_table_and_not_its_indexes():
 
 
 def test_a_stream_reader_reads_the_stream():
-    first, listing = of_shop("stream")
+    first, listing, marks = of_shop("stream")
     assert first["Resource"] == [f"{ARN}/stream/*"]
     assert operations([first]) == {"DescribeStream", "GetRecords", "GetShardIterator"}
     assert listing["Resource"] == ["*"], "ListStreams knows no resource"
+    assert {"dynamodb:PutItem", "dynamodb:Query"} == set(marks["Action"])
+    assert [ARN] == marks["Resource"]
+    assert {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SINGLETABLE#HANDLED#*"]},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    } == marks["Condition"]
 
 
 def reaches(statement, key, tag, value):
