@@ -41,12 +41,18 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
     account = f"{next(_accounts):012d}"
     transactions = Transactions(_stubber(), lambda: _tables(account))
 
+    def answer(event_name: str, request: Any, **kwargs: Any) -> Any:
+        response = transactions(event_name, request, **kwargs)
+        if event_name.endswith(".UpdateTable"):
+            _end_streams(_tables(account))
+        return response
+
     def answer_by_moto(client: Any) -> None:
         # Of DynamoDB, or of its streams.
         service = client.meta.service_model.service_id.hyphenize()
         # botocore calls every handler: under mock_aws() moto would do each request twice.
         client.meta.events.unregister("before-send", _stubber_of_mock_aws())
-        client.meta.events.register_first(f"before-send.{service}", transactions)
+        client.meta.events.register_first(f"before-send.{service}", answer)
 
     binding = table.bind(
         region=_REGION,
@@ -78,6 +84,13 @@ def _stubber() -> Any:
     stubber = BotocoreStubber()
     stubber.enabled = True
     return stubber
+
+
+def _end_streams(tables: list[Any]) -> None:
+    """Let tables whose stream was switched off have none: moto goes on writing it, and fails."""
+    for table in tables:
+        if table.stream_shard is not None and not table.stream_specification.get("StreamEnabled"):
+            table.stream_shard = None
 
 
 def _stubber_of_mock_aws() -> Any:

@@ -185,3 +185,22 @@ def test_moto_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "moto.core.botocore_stubber", None)
     with pytest.raises(EngineUnavailable, match=r'pip install "singletable\[embedded\]"'), embedded(AppTable):
         pass
+
+
+def test_a_table_is_written_to_after_its_stream_was_switched_off():
+    """moto alone would fail."""
+    from models import Category, ShopTable
+
+    with embedded(ShopTable):
+        connection = ShopTable._get_connection().connection
+        connection.dispatch("UpdateTable", {"TableName": "shop", "StreamSpecification": {"StreamEnabled": False}})
+        Category(category_id="c", name="-").create()
+        assert ["c"] == [each.category_id for each in Category.scan()]
+
+
+def test_under_mock_aws_a_request_is_done_once():
+    """botocore calls every handler that would answer it; a second one would find the item of the first."""
+    with mock_aws(), embedded(AppTable):
+        Account(account_id="a1", visits=0).create()
+        Account(account_id="a1").update(actions=[Account.visits.add(1)])
+        assert 1 == Account.get(account_id="a1").visits

@@ -103,4 +103,6 @@ def test_time_to_live(deployed):
 def test_a_stream_is_compared_where_the_models_name_one(deployed):
     table, ttl = deployed
     described = attrs.evolve(ShopTable.describe(), stream="NEW_IMAGE")
-    assert differences(described, table, ttl) == ["The stream is off; the models say NEW_IMAGE."]
+    assert differences(described, table, ttl) == ["The stream is NEW_AND_OLD_IMAGES; the models say NEW_IMAGE."]
+    off = {**table, "StreamSpecification": {"StreamEnabled": False}}
+    assert differences(described, off, ttl) == ["The stream is off; the models say NEW_IMAGE."]
