@@ -87,10 +87,10 @@ def _stubber() -> Any:
 
 
 def _end_streams(tables: list[Any]) -> None:
-    """Let tables whose stream was switched off have none: moto goes on writing it, and fails."""
+    """Let tables whose stream was switched off have none: moto goes on writing it, and fails, and takes no other."""
     for table in tables:
         if table.stream_shard is not None and not table.stream_specification.get("StreamEnabled"):
-            table.stream_shard = None
+            table.stream_shard = table.latest_stream_label = None
 
 
 def _stubber_of_mock_aws() -> Any:

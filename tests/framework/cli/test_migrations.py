@@ -246,7 +246,8 @@ def test_rollback(old_shop):
         assert 0 == done.exit_code, done.output
     assert not [item for item in send("Scan")["Items"] if "ttl" in item]
     assert "pending" in command("status").output
-    assert 0 == command("migrate", "--yes", *FEW).exit_code
+    done = command("migrate", "--yes", *FEW)
+    assert 0 == done.exit_code, done.output
 
 
 def test_stamp_and_a_table_that_has_no_history(shop):
@@ -276,7 +277,8 @@ def test_unlock(old_shop):
     assert "At work: dead@desk" in command("status").output
     assert 2 == command("unlock", text="n\n").exit_code
     assert "Taken from dead@desk." in command("unlock", "--yes").output
-    assert 0 == command("migrate", "--yes", *FEW).exit_code
+    done = command("migrate", "--yes", *FEW)
+    assert 0 == done.exit_code, done.output
 
 
 def test_options_that_contradict(shop):

@@ -13,6 +13,7 @@ from singletable.errors import (
     EndpointUnreachable,
     EngineUnavailable,
     SingletableError,
+    StreamMissing,
     TableMissing,
 )
 from tests.framework.app import Account, AppTable, event
@@ -188,14 +189,20 @@ def test_moto_missing(monkeypatch):
 
 
 def test_a_table_is_written_to_after_its_stream_was_switched_off():
-    """moto alone would fail."""
+    """moto alone would fail; and it may be switched on again."""
     from models import Category, ShopTable
+    from singletable.streams.client import stream_arn
 
     with embedded(ShopTable):
         connection = ShopTable._get_connection().connection
         connection.dispatch("UpdateTable", {"TableName": "shop", "StreamSpecification": {"StreamEnabled": False}})
+        with pytest.raises(StreamMissing):
+            stream_arn(ShopTable)
         Category(category_id="c", name="-").create()
         assert ["c"] == [each.category_id for each in Category.scan()]
+        on = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+        connection.dispatch("UpdateTable", {"TableName": "shop", "StreamSpecification": on})
+        assert "shop" in stream_arn(ShopTable)
 
 
 def test_under_mock_aws_a_request_is_done_once():
