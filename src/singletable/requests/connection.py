@@ -159,7 +159,8 @@ class TableConnection(PynamoTableConnection):
     connection: _Connection
 
     def __init__(self, settings: Settings, meta_table: MetaTable) -> None:
-        # PynamoDB's own __init__ would build its own Connection; these are all the fields it sets.
+        # PynamoDB's own __init__ would build its own Connection; `table_name` and `connection` are all that it sets.
         self.table_name = settings.table_name
+        self.settings = settings
         self.connection = _Connection(settings)
         self.connection.add_meta_table(meta_table)
