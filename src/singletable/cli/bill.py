@@ -73,7 +73,7 @@ def print_measured(console: Console, table: str, measured: Measured, workload: W
         f" ({counted(measured.items, 'item')}), prices of {escape(prices.region)} as of {escape(prices.as_of)}"
     )
     standard = prices.classes["standard"]
-    rows = _table("Reads", "access pattern", "asks", "items", "units a call", "$ a million calls", "calls/s", "units/s")
+    rows = _table("Reads", "access pattern", "asks", "items", "units each", "$ a million", "calls/s", "units/s")
     for call in measured.calls:
         rate = workload.reads.get(call.name, Decimal(0))
         rows.add_row(
@@ -88,7 +88,7 @@ def print_measured(console: Console, table: str, measured: Measured, workload: W
     console.print("[dim]Each was asked with the values that have most to answer, and its answer read whole.[/]\n")
     for title, why in measured.silent:
         console.print(f"[yellow]Not asked:[/] {escape(title)} [dim]({escape(why)})[/]")
-    rows = _table("Writes", "entity", "on", "bytes", "units an item", "$ a million items", "items/s", "units/s", "kept")
+    rows = _table("Writes", "entity", "on", "bytes", "units each", "$ a million", "items/s", "units/s", "kept")
     for each in measured.footprints:
         new, changed = workload.written(each.name), workload.updates.get(each.name, Decimal(0))
         twice = workload.transactions.get(each.name, Decimal(0)) * each.units["table"]
@@ -267,12 +267,13 @@ def _table(title: str, *headings: str) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
     for number, heading in enumerate(headings):
         left = number == 0 or heading in ("", "asks", "on")
-        table.add_column(heading, justify="left" if left else "right")
+        # A name is to be typed; it is not cut while there is anything else to fold.
+        table.add_column(heading, justify="left" if left else "right", no_wrap=number == 0)
     return table
 
 
 def _kept(footprint: Footprint) -> str:
-    return "for ever" if footprint.days is None else f"{footprint.days:,f} days"
+    return "for\N{NO-BREAK SPACE}ever" if footprint.days is None else f"{footprint.days:,f}\N{NO-BREAK SPACE}days"
 
 
 def _rated(rate: Decimal, units: Decimal) -> tuple[str, str]:

@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 26, 21, 8, 30, tzinfo=timezone.utc)
         (timedelta(days=15), 100_000, 300),  # minutes are kept for 15 days, and time goes on
         (timedelta(days=62), 100_000, 300),
         (timedelta(days=64), 100_000, 3600),
-        (timedelta(days=454), 1440, 21_600),
+        (timedelta(days=454), 1440, 86_400),
     ],
 )
 def test_the_shortest_period_that_there_is(span, most, period):
