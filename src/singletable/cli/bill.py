@@ -273,7 +273,7 @@ def _table(title: str, *headings: str) -> RichTable:
 
 
 def _kept(footprint: Footprint) -> str:
-    return "for\N{NO-BREAK SPACE}ever" if footprint.days is None else f"{footprint.days:,f}\N{NO-BREAK SPACE}days"
+    return "for ever" if footprint.days is None else f"{footprint.days:,f} days"
 
 
 def _rated(rate: Decimal, units: Decimal) -> tuple[str, str]:

@@ -125,7 +125,7 @@ def test_costs_for_people(tmp_path):
         "times this load",
         "USD in month 12",
         "as of",
-        "2,555\N{NO-BREAK SPACE}days",
+        "2,555 days",
     ):
         assert words in by_file.stdout
     spiky = here("cost", *RATES, "--peak", "3")
