@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
 from singletable.errors import AccessDenied, EndpointUnreachable, RequestFailed, SingletableError
@@ -170,8 +171,10 @@ def fetch(
         while not pages or token:
             try:
                 page = send(**request.params(token))
-            except Exception as error:
+            except (BotoCoreError, ClientError, ResponseParserError) as error:
                 raise _told(error, where) from error
+            if "MetricDataResults" not in page:
+                raise RequestFailed(f"{where} answers GetMetricData with something else.", remedy=_ELSEWHERE)
             pages.append(page)
             token = page.get("NextToken")
         found |= request.read(pages)
@@ -199,7 +202,7 @@ def _told(error: Exception, where: str) -> SingletableError:
     if isinstance(error, (ConnectionError, HTTPClientError)):
         what = f"No CloudWatch answers at {where} ({type(error).__name__})."
         return EndpointUnreachable(what, remedy=remedy or "Check the region and the network.", value=where)
-    if not isinstance(error, ClientError):
+    if isinstance(error, BotoCoreError):
         return translate_any(error, "GetMetricData")
     code = error_code(error)
     if code in _DENIED:
@@ -209,9 +212,12 @@ def _told(error: Exception, where: str) -> SingletableError:
             operation="GetMetricData",
             code=code,
         )
-    message = " ".join(str(error.response.get("Error", {}).get("Message") or "").split())
+    message = " ".join(str(getattr(error, "response", {}).get("Error", {}).get("Message") or "").split())
     # A server that does not know the request may answer with a page for browsers.
     told = f": {message}" if message and not message.startswith("<") else "."
     return RequestFailed(
-        f"GetMetricData failed at {where} ({code}){told}", remedy=remedy, operation="GetMetricData", code=code
+        f"GetMetricData failed at {where} ({code or type(error).__name__}){told}",
+        remedy=remedy,
+        operation="GetMetricData",
+        code=code,
     )

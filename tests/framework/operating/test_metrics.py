@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 
 from singletable.errors import AccessDenied, CredentialsMissing, EndpointUnreachable, RequestFailed
 from singletable.operating.cloudwatch import Metric, MetricRequest, Series, fetch, requests_for
@@ -125,6 +126,12 @@ def test_places_have_counts_sizes_and_provisioned_units():
     assert not read_metrics(DESCRIBED, {}, WINDOW).seen
 
 
+def test_an_answer_that_is_none():
+    """Of some web server, say."""
+    with pytest.raises(RequestFailed, match=r"http://127.0.0.1:8000 answers GetMetricData with something else"):
+        fetch(lambda **params: {}, (READS,), WINDOW, LOCAL)
+
+
 def refused(code, message=""):
     return ClientError({"Error": {"Code": code, "Message": message}}, "GetMetricData")
 
@@ -140,6 +147,7 @@ PAGE = "<!doctype html>\n<title>404 Not Found</title>"
         (refused("AccessDeniedException"), AWS, AccessDenied, r"\(AccessDeniedException\)"),
         (refused("Throttling", "Rate\nexceeded"), AWS, RequestFailed, r"\(Throttling\): Rate exceeded$"),
         (refused("404", PAGE), LOCAL, RequestFailed, r"8000 \(404\)\. A server of DynamoDB alone has no metrics"),
+        (ResponseParserError("no XML"), LOCAL, RequestFailed, r"8000 \(ResponseParserError\)\. A server of DynamoDB"),
         (NoCredentialsError(), AWS, CredentialsMissing, r"Unable to locate credentials"),
         (
             EndpointConnectionError(endpoint_url=LOCAL),
