@@ -50,6 +50,7 @@ __all__ = [
     "MultipleItemsFound",
     "NoResponse",
     "NotProjectedError",
+    "OperatingError",
     "PatternError",
     "ProjectError",
     "RequestFailed",
@@ -397,3 +398,7 @@ class ProjectError(SingletableError):
 
 class InfraError(SingletableError):
     """A template, a policy or a stack cannot be made as it was asked for."""
+
+
+class OperatingError(SingletableError):
+    """Metrics or costs cannot be worked out from what was given."""

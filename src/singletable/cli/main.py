@@ -11,11 +11,13 @@ from pynamodb.exceptions import PynamoDBException
 
 import singletable
 from singletable.cli.check import check_command
+from singletable.cli.cost import cost_command
 from singletable.cli.demo import demo_command
 from singletable.cli.deploy import deploy_command
 from singletable.cli.infra import infra_command
 from singletable.cli.init import init_command
 from singletable.cli.makemigrations import makemigrations_command
+from singletable.cli.metrics import metrics_command
 from singletable.cli.migrate import migrate_command
 from singletable.cli.migrations import rollback_command, stamp_command, status_command, unlock_command
 from singletable.cli.streams import streams_command
@@ -58,11 +60,13 @@ def main() -> None:
 
 for command in (
     check_command,
+    cost_command,
     demo_command,
     deploy_command,
     infra_command,
     init_command,
     makemigrations_command,
+    metrics_command,
     migrate_command,
     rollback_command,
     stamp_command,

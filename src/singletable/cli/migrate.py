@@ -17,6 +17,7 @@ from singletable.migrations.history import History
 from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute
 from singletable.migrations.options import Options
 from singletable.migrations.plan import Plan, PlannedStep, Prices, difference, make_plan
+from singletable.operating.prices import load_prices
 
 __all__ = ["migrate_command"]
 
@@ -55,16 +56,12 @@ __all__ = ["migrate_command"]
 @click.option(
     "--price-reads",
     type=float,
-    default=Prices().million_reads,
-    show_default=True,
-    help="Dollars for a million read units.",
+    help="Dollars for a million read units.  [those of us-east-1]",
 )
 @click.option(
     "--price-writes",
     type=float,
-    default=Prices().million_writes,
-    show_default=True,
-    help="Dollars for a million write units.",
+    help="Dollars for a million write units.  [those of us-east-1]",
 )
 @table_options
 def migrate_command(
@@ -83,8 +80,8 @@ def migrate_command(
     accept_quarantine: bool,
     accept_edited: bool,
     no_verify: bool,
-    price_reads: float,
-    price_writes: float,
+    price_reads: float | None,
+    price_writes: float | None,
 ) -> None:
     """Apply the migrations that are not applied yet, up to TARGET or to the last one.
 
@@ -106,7 +103,7 @@ def migrate_command(
             console.print("Nothing to do: every migration is applied.")
             return
         plan = make_plan(context.live, graph, names)
-        _print_plan(console, plan, Prices(price_reads, price_writes), rate)
+        _print_plan(console, plan, _prices(price_reads, price_writes), rate)
         if dry_run:
             _print_examples(console, context, plan)
         if plan_only or dry_run:
@@ -130,6 +127,15 @@ def migrate_command(
             with pausing(runner, reporter.tell):
                 done = runner.migrate(wanted)
         console.print(f"[bold green]Applied {counted(len(done), 'migration')}.[/]")
+
+
+def _prices(reads: float | None, writes: float | None) -> Prices:
+    """The prices that were given, and for others those of the price file."""
+    listed = load_prices().classes["standard"]
+    return Prices(
+        float(listed.million_reads) if reads is None else reads,
+        float(listed.million_writes) if writes is None else writes,
+    )
 
 
 def _segments(history: History) -> int:

@@ -93,7 +93,7 @@ def _records(project: Project, table: type[Table], connection: TableConnection) 
         layout = table._layout_of()
         return Records(connection, layout.partition_name, layout.sort_name, layout.type_name)
     # The records are read consistently: no cluster is asked for them, and its role need not know their table.
-    settings = attrs.evolve(connection.connection.settings, table_name=project.control_table, dax_endpoints=())
+    settings = attrs.evolve(connection.settings, table_name=project.control_table, dax_endpoints=())
     records = Records(
         TableConnection(settings, connection.connection.get_meta_table(connection.table_name)), "PK", "SK", "entityType"
     )

@@ -35,14 +35,10 @@ _EXAMPLES = 2
 
 @attrs.frozen
 class Prices:
-    """What a million units cost, in US dollars, on demand.
+    """What a million units cost, in US dollars, on demand; `singletable.operating.prices` has a file of them."""
 
-    The defaults are those of us-east-1, standard table class, since 1 November 2024 (DynamoDB, "Pricing for on-demand
-    capacity"); other regions have others.
-    """
-
-    million_reads: float = 0.125
-    million_writes: float = 0.625
+    million_reads: float
+    million_writes: float
 
 
 @attrs.frozen

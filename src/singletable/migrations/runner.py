@@ -257,7 +257,7 @@ class Runner:
         """Whether items are to be written with statements: as the options say, or as the server knows them."""
         if self.options.write_mode != "auto":
             return self.options.write_mode == "statements"
-        if self.table.connection.connection.settings.dax_endpoints:
+        if self.table.connection.settings.dax_endpoints:
             # A cluster has no statements, and would keep its copies of what went round it.
             return False
         lease = self.records.Lease(name="runner")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from singletable.requests.types import Item
 
-__all__ = ["CONTAINER", "estimate_units", "item_size", "value_size"]
+__all__ = ["CONTAINER", "estimate_units", "item_size", "value_size", "write_units"]
 
 _READ_UNIT = 4096
 _WRITE_UNIT = 1024
@@ -43,6 +43,11 @@ def value_size(value: dict[str, Any]) -> int:
     return sum(value_size({kind[0]: each}) for each in content)
 
 
+def write_units(item: Item) -> int:
+    """The write capacity units that putting an item takes."""
+    return max(1, ceil(item_size(item) / _WRITE_UNIT))
+
+
 def estimate_units(operation: str, params: dict[str, Any], answer: dict[str, Any]) -> float:
     """The capacity units that DynamoDB would have charged the table or the index that was asked.
 
@@ -58,22 +63,18 @@ def estimate_units(operation: str, params: dict[str, Any], answer: dict[str, Any
         found = [item for items in answer.get("Responses", {}).values() for item in items]
         return sum(_read(item_size(item), consistent) for item in found)
     if operation == "PutItem":
-        return float(_write(params["Item"]))
+        return float(write_units(params["Item"]))
     if operation == "BatchWriteItem":
         puts = [each for requests in params["RequestItems"].values() for each in requests]
-        return float(sum(_write(each["PutRequest"]["Item"]) if "PutRequest" in each else 1 for each in puts))
+        return float(sum(write_units(each["PutRequest"]["Item"]) if "PutRequest" in each else 1 for each in puts))
     if operation == "TransactGetItems":
         # Twice a consistent read: once to prepare the transaction, once to commit it.
         return sum(2 * _read(item_size(each.get("Item") or {}), True) for each in answer.get("Responses", []))
     if operation == "TransactWriteItems":
         items = (each.get("Put", {}).get("Item", {}) for each in params["TransactItems"])
-        return float(sum(2 * _write(item) for item in items))
-    return float(_write(answer.get("Attributes") or {}))
+        return float(sum(2 * write_units(item) for item in items))
+    return float(write_units(answer.get("Attributes") or {}))
 
 
 def _read(size: int, consistent: bool) -> float:
     return max(1, ceil(size / _READ_UNIT)) * (1.0 if consistent else 0.5)
-
-
-def _write(item: Item) -> int:
-    return max(1, ceil(item_size(item) / _WRITE_UNIT))

@@ -208,3 +208,8 @@ class TableConnection(PynamoTableConnection):
         self.table_name = settings.table_name
         self.connection = _Connection(settings, observers)
         self.connection.add_meta_table(meta_table)
+
+    @property
+    def settings(self) -> Settings:
+        """Where the table is, and how it is reached."""
+        return self.connection.settings

@@ -29,11 +29,13 @@ class Usage:
         read_units: Read capacity units: as DynamoDB reported them, or estimated from the items' sizes where
             the engine does not meter (the embedded one).
         write_units: Write capacity units, likewise.
+        read_units_at: The read units of each place: of an index under its name, of the table under None.
     """
 
     requests: int = 0
     read_units: float = 0.0
     write_units: float = 0.0
+    read_units_at: dict[str | None, float] = attrs.field(factory=dict)
 
 
 @contextmanager
@@ -53,8 +55,11 @@ def record(operation: str, params: dict[str, Any], answer: dict[str, Any], *, me
     if not measured:
         return
     read, write = units_of(operation, params, answer, metered=metered)
+    place = params.get("IndexName")
     for usage in measured:
         usage.requests += 1
+        if read:
+            usage.read_units_at[place] = usage.read_units_at.get(place, 0.0) + read
         usage.read_units += read
         usage.write_units += write
 

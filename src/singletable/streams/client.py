@@ -46,7 +46,7 @@ class StreamsClient:
 
     def __init__(self, table: type[Table]) -> None:
         self._connection = connection_of(table)
-        self._settings = settings = self._connection.connection.settings
+        self._settings = settings = self._connection.settings
         access, secret, token = settings.credentials or (None, None, None)
         self._client = self._connection.connection.session.create_client(
             "dynamodbstreams",

@@ -190,7 +190,7 @@ for _operation, _method in METHODS.items():
 def clustered(table, monkeypatch, **settings):
     """A table that is bound to an engine, bound to a cluster before it, too; yields the cluster."""
     connection = connection_of(table)
-    plain = connection.connection.settings
+    plain = connection.settings
     cluster = Cluster(connection)
     monkeypatch.setattr(sys.modules[AmazonDaxClient.__module__], "Cluster", cluster)
 

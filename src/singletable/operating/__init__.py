@@ -1,0 +1,1 @@
+"""Operating a table: what it does, as CloudWatch tells, and what it costs."""

@@ -1,0 +1,223 @@
+"""CloudWatch: metrics as values, one GetMetricData request as a value, and the step that sends it.
+
+Sources: API Reference, "GetMetricData" (500 metrics a request, pages, one point for each period that has data).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.parsers import ResponseParserError
+from botocore.session import get_session
+
+from singletable.errors import AccessDenied, EndpointUnreachable, RequestFailed, SingletableError
+from singletable.operating.window import Window
+from singletable.requests.sending import error_code, translate_any
+from singletable.requests.types import Params
+
+__all__ = ["Metric", "MetricRequest", "Series", "fetch", "make_client", "requests_for"]
+
+_NAMESPACE = "AWS/DynamoDB"
+_MOST = 500
+_ELSEWHERE = "A server of DynamoDB alone has no metrics: set AWS_ENDPOINT_URL_CLOUDWATCH to one that has."
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+@attrs.frozen
+class Metric:
+    """One statistic of one metric of DynamoDB.
+
+    Args:
+        name: The metric's name: `ConsumedReadCapacityUnits`.
+        statistic: `Sum`, `Average`, `SampleCount`, `p99`.
+        dimensions: Of what, as (name, value) pairs.
+    """
+
+    name: str
+    statistic: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+@attrs.frozen
+class Series:
+    """The values of a metric in a window, one for each period.
+
+    Args:
+        window: The window.
+        values: A value for each of its periods; None where CloudWatch has no point, which DynamoDB sends where
+            there was nothing to count.
+    """
+
+    window: Window
+    values: tuple[float | None, ...]
+
+    @property
+    def known(self) -> tuple[float, ...]:
+        """The values that there are."""
+        return tuple(value for value in self.values if value is not None)
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return sum(self.known)
+
+    @property
+    def highest(self) -> float | None:
+        """The highest of them; None where there are none."""
+        return max(self.known, default=None)
+
+    @property
+    def average(self) -> float:
+        """Their sum by the second, over the whole window."""
+        return self.total / self.window.seconds
+
+    @property
+    def rates(self) -> Series:
+        """Each of them by the second of its period."""
+        pairs = zip(self.window.starts, self.values, strict=True)
+        rates = (None if value is None else value / self.window.seconds_of(start) for start, value in pairs)
+        return Series(self.window, tuple(rates))
+
+
+@attrs.frozen
+class MetricRequest:
+    """What would be asked of CloudWatch.
+
+    Args:
+        metrics: The metrics; 500 at most.
+        window: Of which time.
+    """
+
+    metrics: tuple[Metric, ...]
+    window: Window
+
+    def params(self, token: str | None = None) -> Params:
+        """The exact request, or the one for the page behind a token."""
+        queries = [
+            {
+                "Id": f"m{number}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": _NAMESPACE,
+                        "MetricName": metric.name,
+                        "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
+                    },
+                    "Period": self.window.period,
+                    "Stat": metric.statistic,
+                },
+            }
+            for number, metric in enumerate(self.metrics)
+        ]
+        return {
+            "MetricDataQueries": queries,
+            "StartTime": self.window.start,
+            "EndTime": self.window.end,
+            "ScanBy": "TimestampAscending",
+            **({"NextToken": token} if token else {}),
+        }
+
+    def read(self, pages: Sequence[Mapping[str, Any]]) -> dict[Metric, Series]:
+        """The answer's pages as a series for each metric."""
+        points: dict[str, dict[datetime, float]] = {}
+        for page in pages:
+            for each in page["MetricDataResults"]:
+                found = zip(each["Timestamps"], each["Values"], strict=True)
+                points.setdefault(each["Id"], {}).update((moment, value) for moment, value in found)
+        starts = self.window.starts
+        return {
+            metric: Series(self.window, tuple(points.get(f"m{number}", {}).get(start) for start in starts))
+            for number, metric in enumerate(self.metrics)
+        }
+
+
+def requests_for(metrics: Sequence[Metric], window: Window) -> Iterator[MetricRequest]:
+    """The requests that ask for some metrics, as few as CloudWatch takes."""
+    for first in range(0, len(metrics), _MOST):
+        yield MetricRequest(tuple(metrics[first : first + _MOST]), window)
+
+
+def fetch(
+    send: Callable[..., Mapping[str, Any]], metrics: Sequence[Metric], window: Window, where: str
+) -> dict[Metric, Series]:
+    """Ask CloudWatch for some metrics, all pages of them.
+
+    Args:
+        send: A client's `get_metric_data`.
+        metrics: The metrics.
+        window: Of which time.
+        where: What a message calls the server.
+
+    Raises:
+        SingletableError: A subclass that says what stands in the way.
+    """
+    found: dict[Metric, Series] = {}
+    for request in requests_for(metrics, window):
+        pages: list[Mapping[str, Any]] = []
+        token: str | None = None
+        while not pages or token:
+            try:
+                page = send(**request.params(token))
+            except (BotoCoreError, ClientError, ResponseParserError) as error:
+                raise _told(error, where) from error
+            if "MetricDataResults" not in page:
+                raise RequestFailed(f"{where} answers GetMetricData with something else.", remedy=_ELSEWHERE)
+            pages.append(page)
+            token = page.get("NextToken")
+        found |= request.read(pages)
+    return found
+
+
+def make_client(
+    region: str | None, endpoint_url: str | None, credentials: tuple[str, str, str | None] | None = None
+) -> Any:
+    """A client of CloudWatch. None leaves a choice to the AWS SDK, which knows `AWS_ENDPOINT_URL_CLOUDWATCH`."""
+    access, secret, token = credentials or (None, None, None)
+    return get_session().create_client(
+        "cloudwatch",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+    )
+
+
+def _told(error: Exception, where: str) -> SingletableError:
+    """What CloudWatch's client raised, as the error that tells a person what to do."""
+    remedy = "" if ".amazonaws." in where else _ELSEWHERE
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        what = f"No CloudWatch answers at {where} ({type(error).__name__})."
+        return EndpointUnreachable(what, remedy=remedy or "Check the region and the network.", value=where)
+    if isinstance(error, BotoCoreError):
+        return translate_any(error, "GetMetricData")
+    code = error_code(error)
+    if code in _DENIED:
+        return AccessDenied(
+            f"GetMetricData of CloudWatch is not allowed ({code}).",
+            remedy="Allow cloudwatch:GetMetricData; `aws sts get-caller-identity` says whose credentials these are.",
+            operation="GetMetricData",
+            code=code,
+        )
+    message = " ".join(str(getattr(error, "response", {}).get("Error", {}).get("Message") or "").split())
+    # A server that does not know the request may answer with a page for browsers.
+    told = f": {message}" if message and not message.startswith("<") else "."
+    return RequestFailed(
+        f"GetMetricData failed at {where} ({code or type(error).__name__}){told}",
+        remedy=remedy,
+        operation="GetMetricData",
+        code=code,
+    )

@@ -1,0 +1,109 @@
+"""What a sample tells of costs: it is loaded, each access pattern is asked, and items are measured as they are stored.
+
+Each pattern is asked with the values that have most to answer, so that its cost is that of a large answer, read whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from singletable.models import Table, plan
+from singletable.models.description import TableDescription
+from singletable.models.layout import IndexLayout
+from singletable.operating.metrics import TABLE
+from singletable.operating.workload import OVERHEAD, Call, Footprint
+from singletable.patterns import AccessPattern, draw_arguments, requests_of
+from singletable.requests import measure
+from singletable.requests.capacity import item_size, write_units
+from singletable.requests.types import Item
+
+__all__ = ["call_of", "footprints_of", "places_of"]
+
+
+def places_of(description: TableDescription) -> tuple[str, ...]:
+    """What has capacity of its own: the table and its global indexes."""
+    return (TABLE, *(index.name for index in description.global_indexes))
+
+
+def call_of(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Call | None:
+    """What a call of a pattern asks for, on a table that holds these entities; None where they have nothing to ask.
+
+    Args:
+        pattern: The access pattern; its table is bound, and these are its items.
+        entities: The sample.
+
+    Raises:
+        PatternError: It cannot be asked.
+    """
+    arguments = draw_arguments(pattern, entities)
+    if arguments is None:
+        return None
+    global_indexes = places_of(pattern.table.describe())
+    units: dict[str, Decimal] = {}
+    items = sent = 0
+    requests = requests_of(pattern, pattern(**arguments))
+    for request in requests:
+        with measure() as usage:
+            items += len(request.all())
+        sent += usage.requests
+        for index, read in usage.read_units_at.items():
+            # A local index has no capacity of its own.
+            place = index if index in global_indexes else TABLE
+            units[str(place)] = units.get(str(place), Decimal(0)) + Decimal(str(read))
+    consistent = any(bool(getattr(request, "consistent", False)) for request in requests)
+    return Call(pattern.name, pattern.title, items, sent, units, consistent)
+
+
+def footprints_of(description: TableDescription, entities: Iterable[Table]) -> tuple[Footprint, ...]:
+    """What an item of each entity of a sample takes, by name."""
+    items: dict[str, list[Item]] = {}
+    for entity in entities:
+        items.setdefault(type(entity).__name__, []).append(plan.create(entity).item)
+    expiries = {entity.name: entity.expiry for entity in description.entities}
+    return tuple(
+        _footprint(description, name, found, expiries[name].days if expiries[name] else None)  # type: ignore[union-attr]
+        for name, found in sorted(items.items())
+    )
+
+
+@attrs.frozen
+class _Copy:
+    """An item, as the table or one index holds it."""
+
+    place: str
+    item: Item
+
+
+def _footprint(description: TableDescription, name: str, items: Sequence[Item], days: float | None) -> Footprint:
+    copies = [copy for item in items for copy in _copies(description, item)]
+    count = Decimal(len(items))
+    units: dict[str, Decimal] = {}
+    for copy in copies:
+        units[copy.place] = units.get(copy.place, Decimal(0)) + write_units(copy.item)
+    return Footprint(
+        name=name,
+        sampled=len(items),
+        size=Decimal(sum(map(item_size, items))) / count,
+        units={place: total / count for place, total in units.items()},
+        stored=Decimal(sum(item_size(copy.item) + OVERHEAD for copy in copies)) / count,
+        days=None if days is None else Decimal(str(days)),
+    )
+
+
+def _copies(description: TableDescription, item: Item) -> Iterable[_Copy]:
+    yield _Copy(TABLE, item)
+    for index in description.indexes:
+        names = [name for name in (index.partition_name, index.sort_name) if name]
+        if all(name in item for name in names):
+            yield _Copy(TABLE if index.local else index.name, _projected(description, index, item))
+
+
+def _projected(description: TableDescription, index: IndexLayout, item: Mapping[str, Any]) -> Item:
+    if index.projection == "ALL":
+        return dict(item)
+    held = {description.partition_name, description.sort_name, index.partition_name, index.sort_name, *index.included}
+    return {name: value for name, value in item.items() if name in held}

@@ -1,0 +1,212 @@
+"""`singletable metrics` and `cost`, as a person runs them on the shop; CloudWatch is moto's, behind HTTP."""
+
+import json
+
+import pytest
+
+from models import ShopTable
+from tests.framework.cli.test_commands import assert_one_line
+from tests.framework.infra.test_commands import CREDENTIALS, here
+from tests.framework.migrations.server import CREDENTIALS as KEYS
+from tests.framework.operating.cloudwatch import put, watched_server
+
+AWS = {**CREDENTIALS, "AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1]}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with watched_server() as url:
+        put(url, "ConsumedReadCapacityUnits", [600.0, 1200.0, 0.0, 6000.0])
+        put(url, "ConsumedWriteCapacityUnits", [300.0], GlobalSecondaryIndexName="GSI1")
+        put(url, "ReadThrottleEvents", [7.0, 5.0])
+        put(url, "SystemErrors", [3.0], Operation="Query")
+        put(url, "SuccessfulRequestLatency", [2.0, 4.0, 9.0], Operation="Query")
+        # Of another table, and so nobody's business.
+        put(url, "ConsumedReadCapacityUnits", [1e9], TableName="other")
+        yield url
+
+
+def json_of(*arguments):
+    done = here(*arguments, "--format", "json", **AWS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_metrics_of_a_table_and_its_indexes(server):
+    data = json_of("metrics", "--since", "30m", "--endpoint-url", server)
+    assert ("shop", 60, 30) == (
+        data["table"],
+        data["period"],
+        len(data["places"][0]["read_units_per_second"]["points"]),
+    )
+    table, gsi1, *_ = data["places"]
+    assert ["table", "GSI1", "GSI2", "GSI3"] == [each["name"] for each in data["places"]]
+    reads = table["read_units_per_second"]
+    assert [100.0, 0.0, 20.0, 10.0] == [point for point in reads["points"] if point is not None]
+    assert (7800 / 1800, 100.0) == (pytest.approx(reads["average"]), reads["highest"])
+    assert 5.0 == gsi1["write_units_per_second"]["highest"]
+    assert (12, 0) == (table["read_throttles"], table["write_throttles"])
+    (query,) = data["operations"]
+    assert ("Query", 3, 5.0, 9.0, 3) == (
+        query["name"],
+        query["requests"],
+        query["average_ms"],
+        query["p99_ms"],
+        query["system_errors"],
+    )
+
+
+def test_metrics_for_people(server):
+    done = here("metrics", "--since", "30m", "--endpoint-url", server, **AWS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("1 minute a point", "on demand", "█▁▂▂", "p99 ms", "up to six hours ago"):
+        assert words in done.stdout
+    assert "CloudWatch has nothing" not in done.stdout
+
+
+def test_a_table_that_nobody_asked(server):
+    """Its items are counted all the same."""
+    with ShopTable.bind(endpoint_url=server, credentials=KEYS, table_name="quiet"):
+        ShopTable.create_table(wait=True)
+    done = here("metrics", "--endpoint-url", server, "--table", "quiet", **AWS)
+    assert done.returncode == 0, done.stderr
+    assert "CloudWatch has nothing of quiet" in done.stdout
+    done = here("cost", "--from-cloudwatch", "--endpoint-url", server, "--table", "quiet", **AWS)
+    assert_one_line(done, "no consumed capacity of 'quiet'", "--since")
+
+
+def test_metrics_of_what_is_not_there(server, monkeypatch):
+    there = ("metrics", "--endpoint-url", server)
+    assert_one_line(here(*there, "--table", "nowhere", **AWS), "'nowhere'", "does not exist")
+    assert_one_line(here(*there, "--since", "500d", **AWS), "keeps 455 days", "shorter window")
+    refused = here(*there, "--since", "soon", **AWS)
+    assert (2, True) == (refused.returncode, "30m, 3h, 7d or 2w" in refused.stderr)
+    # The SDK's own variable names where CloudWatch is, and goes before the table's URL.
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    done = here(*there, **AWS, AWS_ENDPOINT_URL_CLOUDWATCH="http://127.0.0.1:9")
+    assert_one_line(done, "No CloudWatch answers at http://127.0.0.1:9", "AWS_ENDPOINT_URL_CLOUDWATCH")
+
+
+RATES = ("--rate", "orders_of_user=50", "--rate", "orders_placed_between=2", "--write", "Order=5")
+
+
+def test_costs_of_rates():
+    """Units of a call times calls, of an item times items; the shop's numbers, from its sample."""
+    data = json_of("cost", *RATES, "--transact", "OrderItem=10", "--months", "1")
+    calls = {each["name"]: each for each in data["calls"]}
+    assert 11 == len(calls)
+    assert {"table": 0.5} == calls["orders_of_user"]["units"]
+    between = calls["orders_placed_between"]["units"]
+    loads = {each["place"]: each for each in data["loads"]}
+    assert 50 * 0.5 + 2 * between["table"] == loads["table"]["reads"]
+    assert 2 * between["GSI3"] == loads["GSI3"]["reads"]
+    assert [5 + 2 * 10, 5, 5, 5] == [each["writes"] for each in data["loads"]]
+    items = {each["name"]: each for each in data["items"]}
+    stored = sum(each["bytes_in_month"] for each in data["items"])
+    assert items["Order"]["stored"] * 5 * 730 * 3600 == pytest.approx(items["Order"]["bytes_in_month"])
+    assert stored / 2**30 == pytest.approx(data["gigabytes"])
+    on_demand = data["bills"][0]
+    read_units = sum(each["reads"] for each in data["loads"])
+    assert read_units * 730 * 3600 * 0.125e-6 == pytest.approx(on_demand["reads"])
+    assert on_demand["reads"] + on_demand["writes"] + on_demand["storage"] == pytest.approx(on_demand["total"])
+    assert 1 == sum(bill["cheapest"] for bill in data["bills"])
+
+
+def test_costs_for_people(tmp_path):
+    """A file with rates says the same as options, which go before it."""
+    file = tmp_path / "rates.ini"
+    file.write_text("[reads]\norders_of_user = 50\norders_placed_between = 999\n[writes]\nOrder = 5\n")
+    by_file = here("cost", "--rates", str(file), "--rate", "orders_placed_between=2")
+    assert by_file.returncode == 0, by_file.stderr
+    assert here("cost", *RATES).stdout == by_file.stdout
+    for words in (
+        "← cheapest",
+        "Break-even at 28.",
+        "times this load",
+        "USD in month 12",
+        "as of",
+        "2,555 days",
+    ):
+        assert words in by_file.stdout
+    spiky = here("cost", *RATES, "--peak", "3")
+    assert "On demand is cheaper at any multiple of this load" in spiky.stdout
+
+
+def test_without_rates_calls_and_items_are_measured():
+    done = here("cost")
+    assert done.returncode == 0, done.stderr
+    assert "orders_placed_between" in done.stdout
+    assert "Give rates to see what a month costs" in done.stdout
+    assert "cheapest" not in done.stdout
+
+
+def test_costs_from_cloudwatch(server):
+    """The capacity that was consumed, and for provisioned capacity the highest minute of it."""
+    data = json_of("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server)
+    table, gsi1, *_ = data["loads"]
+    assert (pytest.approx(7800 / 1800), 100.0) == (table["reads"], table["peak_reads"])
+    assert 5.0 == gsi1["peak_writes"]
+    assert ["on-demand", "standard"] == data["now"]
+    steady = json_of("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--peak", "2")
+    assert pytest.approx(2 * 7800 / 1800) == steady["loads"][0]["peak_reads"]
+    done = here("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, **AWS)
+    assert "as it is now" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--rate", "nothing=1"), ("no access pattern 'nothing'", "orders_of_user")),
+        (("--write", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
+        (("--write", "OrderRequest=1"), ("says nothing of the entity 'OrderRequest'", "--sample")),
+        (("--rates", "nowhere.ini"), ("nowhere.ini cannot be read", "No such file")),
+        (("--region", "eu-west-1"), ("no prices of eu-west-1", "--prices")),
+        (("--prices", "README.md"), ("README.md is no price file", "prices.json")),
+        (("--sample", "none"), ("no sample 'none'", "tutorial")),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(arguments, words):
+    assert_one_line(here("cost", *arguments), *words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[reads]\nuser = often\n", "user = 'often' is no rate"),
+        (
+            "[calls]\nuser = 1\n",
+            "section [calls], which says nothing here. [reads], [writes], [transactions], [updates]",
+        ),
+        ("user = 1\n", "cannot be read"),
+    ],
+)
+def test_files_of_rates_that_cannot_be_read(tmp_path, text, words):
+    file = tmp_path / "rates.ini"
+    file.write_text(text)
+    done = here("cost", "--rates", str(file))
+    assert_one_line(done, *words.split(". "))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--rate", "user"),
+        ("--rate", "user=-1"),
+        ("--rate", "user=NaN"),
+        ("--from-cloudwatch", "--rate", "user=1"),
+        ("--table", "shop"),
+        ("--target", "0"),
+        ("--peak", "0.5"),
+    ],
+)
+def test_options_that_cannot_be_meant(arguments):
+    done = here("cost", *arguments)
+    assert (2, True) == (done.returncode, "Usage:" in done.stderr)
+
+
+def test_prices_of_another_region(server):
+    """Said outright they are taken; else a table's own are wanted."""
+    where = ("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--region", "eu-west-1")
+    with ShopTable.bind(endpoint_url=server, credentials=KEYS, region="eu-west-1"):
+        ShopTable.create_table(wait=True)
+    assert_one_line(here(*where, **AWS), "no prices of eu-west-1", "--price-region")
