@@ -293,7 +293,7 @@ def test_a_thousand_writes_are_tailed_while_they_are_written(post, table):
 
     def tail():
         try:
-            reports.append(run_stream(router, idle=3.0, stop=stop))
+            reports.append(run_stream(router, idle=2.0, stop=stop))
         except Exception as error:
             faults.append(error)
             raise
@@ -307,18 +307,18 @@ def test_a_thousand_writes_are_tailed_while_they_are_written(post, table):
     while writes < 1_000:
         roll = rng.random()
         product_id = rng.choice(products)
-        if roll < 0.15 or not reviews:
+        if roll < 0.08 or not reviews:
             review = Review(product_id=product_id, user_id="u", rating=rng.randrange(1, 6))
             review.create()
             reviews.append(review)
-        elif roll < 0.17:
+        elif roll < 0.09:
             quantity = rng.randrange(1, 4)
             other_code_orders(user, [(product_id, quantity)], order_id=f"o{writes}")
             taken[product_id] += quantity
             writes += 1
-        elif roll < 0.2:
+        elif roll < 0.11:
             reviews.pop(rng.randrange(len(reviews))).delete()
-        elif roll < 0.4:
+        elif roll < 0.22:
             rng.choice(reviews).update(rating=rng.randrange(1, 6))
         else:
             rng.choice(reviews).update(text=str(writes))
