@@ -88,6 +88,20 @@ def test_events_go_by_their_kind(table):
         assert names == log.names == list(outcome.handled)
 
 
+def test_a_map_that_is_as_it_was_has_not_changed(table):
+    """By what is stored: PynamoDB's maps are equal to nothing but themselves. Sets and numbers likewise."""
+    log = Log()
+    log.on(Event, "MODIFY", name="any")
+    before = event(detail={"a": {"b": [1]}}, tags={"x", "y"}, note="one")
+    for after in (
+        event(detail={"a": {"b": [1]}}, tags={"y", "x"}, note="two"),
+        event(detail={"a": {"b": [2]}}, tags={"x", "y"}, note="one"),
+        event(detail={"a": {"b": [1]}}, tags={"x"}, note="one"),
+    ):
+        log.router.process(record_of(old=before, new=after))
+    assert [{"note"}, {"detail"}, {"tags"}] == [change.changed for _, change in log.seen]
+
+
 def test_the_table_class_stands_for_every_entity(table):
     """And its own attributes may be watched."""
     log = Log()
