@@ -383,6 +383,27 @@ def test_a_second_transaction_of_a_handler_is_refused(table):
     assert ["two has sent its transaction for this event."] == [each.split(" Put")[0] for each in faults]
 
 
+def test_a_transaction_within_another_is_refused(table):
+    """The inner one is sent first; the outer one is not lost as if it had been done before."""
+    log, faults = Log(), []
+
+    @log.router.on(Account, "INSERT", name="two")
+    def two(change):
+        try:
+            with change.transaction() as outer:
+                outer.create(Account(account_id="outer"))
+                with change.transaction() as inner:
+                    inner.create(Account(account_id="inner"))
+        except InvalidTransactionError as error:
+            faults.append(str(error))
+            raise
+
+    with pytest.raises(HandlersFailed, match="two: InvalidTransactionError"):
+        log.router.process(record_of(new=account()))
+    assert ["two has sent its transaction for this event."] == [each.split(" Put")[0] for each in faults]
+    assert ["inner"] == [each.account_id for each in Account.scan()]
+
+
 def test_a_change_without_a_router_has_no_transaction(table):
     """There is no handler to mark."""
     log = Log()
