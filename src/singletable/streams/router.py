@@ -285,8 +285,10 @@ class StreamRouter:
             if handler.name in done:
                 continue
             delivery = Delivery(self.table, None if handler.idempotent else self._marks, change.event_id, handler.name)
+            # Entities of its own: what a handler sets, updates or refreshes is not what the next one is given.
+            given = attrs.evolve(read_change(self.table, change.record), delivery=delivery)
             try:
-                handler.function(attrs.evolve(change, delivery=delivery))
+                handler.function(given)
                 delivery.finish()
             except AlreadyHandled:
                 repeated.append(handler.name)

@@ -221,6 +221,27 @@ def test_what_is_registered_for_the_start_is_called(table):
 # --- once for each event -----------------------------------------------------------------
 
 
+def test_what_a_handler_does_to_its_entities_is_not_seen_by_the_next(table):
+    """Else it would be given one thing with the first delivery, and another once the first handler is done."""
+    log = Log()
+
+    @log.router.on(Event, "MODIFY", name="changes")
+    def changes(change):
+        change.new.detail["a"]["b"].append(2)
+        change.new.tags.add("y")
+        change.old.note = "mine"
+        with change.transaction() as transaction:
+            transaction.update(change.new, note="mine")
+
+    log.on(Event, "MODIFY", name="behind")
+    stored = event(note="new", detail={"a": {"b": [1]}}, tags={"x"})
+    stored.create()
+    log.router.process(record_of(old=event(note="old"), new=stored))
+    ((_, change),) = log.seen
+    assert ("old", "new", {"x"}) == (change.old.note, change.new.note, change.new.tags)
+    assert {"a": {"b": [1]}} == change.new.detail.as_dict()
+
+
 def test_a_handler_is_called_once_for_an_event(table):
     """And again for the same change under another id."""
     log = Log()
