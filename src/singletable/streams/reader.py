@@ -148,22 +148,26 @@ class StreamReader:
 
     def _look(self) -> None:
         positions = self._checkpoints.of(self._stream)
-        first = not self._shards
         listed: set[str] = set()
         for told in self._list():
             name = told["ShardId"]
             listed.add(name)
             if name in self._shards:
                 continue
-            # Of a stream that is read from now on, what was closed before is left out; its children are not.
-            latest = first and self._latest
             position = positions.get(name)
-            if latest:
+            if self._latest:
+                # What was closed before now is left out; its children are not.
                 over = "EndingSequenceNumber" in told["SequenceNumberRange"]
                 position = ENDED if over else f"@{int(self._clock())}"
                 self._checkpoints.save(self._stream, name, position)
-            self._shards[name] = _Shard(name, told.get("ParentShardId"), position, latest)
+            self._shards[name] = _Shard(name, told.get("ParentShardId"), position, self._latest)
         self._listed = self._clock()
+        # What is listed for the first time later on has begun later than now.
+        self._latest = False
+        readable = {each.name for each in self._readable()}
+        for shard in self._shards.values():
+            # One that was cut from another while these were listed: by the time it is read, "now" is long over.
+            shard.latest = shard.latest and shard.name in readable
         known = {**positions, **{each.name: each.position for each in self._shards.values()}}
         for name in known.keys() - listed:
             if known[name] != ENDED:

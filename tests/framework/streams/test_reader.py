@@ -74,6 +74,36 @@ def test_from_now_on():
     assert [103, 104] == read(reader)
 
 
+def test_from_now_on_of_a_stream_that_has_no_shard_yet():
+    """All of the first one is of later than now."""
+    stream = FakeStream()
+    first, stream.shards = stream.shards, []
+    reader = reader_of(stream, start=LATEST).open()
+    stream.shards = first
+    stream.write(1)
+    stream.now += 61
+    assert [101] == read(reader)
+
+
+def test_from_now_on_while_a_shard_splits():
+    """Its children are listed as open as it is itself; they are read behind it, and from their beginning."""
+    stream = FakeStream(page=1)
+    list_page = stream._describe_stream
+
+    def splitting(**arguments):
+        told = list_page(**arguments)
+        if len(stream.shards) == 1:
+            stream.reshard()
+            told["StreamDescription"]["LastEvaluatedShardId"] = "shardId-0000"
+        return told
+
+    stream._describe_stream = splitting
+    reader = reader_of(stream, start=LATEST).open()
+    stream.write(0)
+    stream.write(1)
+    assert [101, 102] == sorted(read(reader))
+
+
 def test_from_now_on_with_an_iterator_that_expires_before_it_is_used():
     """The next one is not of a later moment."""
     stream = FakeStream()
