@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -126,7 +127,9 @@ class StreamReader:
             StreamTrimmed: Records were dropped before they were read.
         """
         if self._listed is None or self._clock() - self._listed > _LOOK_AGAIN:
-            self._look()
+            # What is known of already is read meanwhile.
+            with suppress(Throttled):
+                self._look()
         for shard in self._readable():
             answer = self._records(shard)
             if answer is None:
@@ -198,9 +201,9 @@ class StreamReader:
 
     def _records(self, shard: _Shard) -> dict[str, Any] | None:
         """What a shard has now; None where it is to be asked again."""
-        if shard.iterator is None:
-            self._aim(shard)
         try:
+            if shard.iterator is None:
+                self._aim(shard)
             return self._client.call("get_records", ShardIterator=shard.iterator, Limit=_LIMIT)
         except Throttled:
             # Five calls a second are allowed for each shard, of all its readers together.
