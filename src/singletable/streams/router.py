@@ -288,20 +288,16 @@ class StreamRouter:
             # Entities of its own: what a handler sets, updates or refreshes is not what the next one is given.
             given = attrs.evolve(read_change(self.table, change.record), delivery=delivery)
             try:
-                handler.function(given)
-                delivery.finish()
+                letter = self._call(handler, given, delivery)
             except AlreadyHandled:
                 repeated.append(handler.name)
-            except Unprocessable as error:
-                letter = _letter(change, handler, reason_of(error))
-                # Given up for good, before it is marked as done.
-                self._sink(letter)
-                delivery.finish()
-                letters.append(letter)
             except Exception as error:  # whatever it is, the others are called all the same
                 failed.append((_letter(change, handler, reason_of(error)), error))
             else:
-                handled.append(handler.name)
+                if letter is None:
+                    handled.append(handler.name)
+                else:
+                    letters.append(letter)
         if failed:
             raise HandlersFailed(
                 f"{len(failed)} of {len(handlers)} handlers failed for the event {change.event_id}: "
@@ -310,6 +306,18 @@ class StreamRouter:
                 errors=tuple(error for _, error in failed),
             ) from failed[0][1]
         return Outcome(tuple(handled), tuple(repeated), tuple(letters))
+
+    def _call(self, handler: _Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
+        """Call a handler, and mark the event as handled; the dead letter that came of it."""
+        letter = None
+        try:
+            handler.function(change)
+        except Unprocessable as error:
+            letter = _letter(change, handler, reason_of(error))
+            # Given up for good, before it is marked as done.
+            self._sink(letter)
+        delivery.finish()
+        return letter
 
     @cached_property
     def lambda_handler(self) -> Callable[[dict[str, Any], Any], dict[str, Any]]:

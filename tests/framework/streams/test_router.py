@@ -20,6 +20,7 @@ from singletable.errors import (
 )
 from singletable.models.own import own_table
 from singletable.streams import Change, StreamRouter, record_of
+from singletable.testing.faults import Throttling, inject
 from tests.framework.app import Account, AppTable, Event
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -469,7 +470,8 @@ def test_an_image_that_cannot_be_read_is_a_dead_letter(table):
 
 
 def test_a_letter_that_cannot_be_sent_is_not_lost(table):
-    """The record fails, and comes again."""
+    """The record fails, and comes again; the others of the record are called all the same."""
+    called = []
 
     def broken(letter):
         raise OSError("the queue is down")
@@ -482,10 +484,32 @@ def test_a_letter_that_cannot_be_sent_is_not_lost(table):
     def never(change):
         raise Unprocessable("No.")
 
+    router.on(Account, "INSERT", name="other")(called.append)
     record = record_of(new=account())
     for _ in range(2):
-        with pytest.raises(OSError, match="queue is down"):
+        with pytest.raises(HandlersFailed, match="never: OSError in broken"):
             router.process(record)
+    assert 1 == len(called)
+
+
+def test_a_letter_whose_mark_cannot_be_written_comes_again(table):
+    """As any event that cannot be marked; the others of the record are called all the same."""
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="never")
+    def never(change):
+        raise Unprocessable("No.")
+
+    log.on(Account, "INSERT", name="other")
+    record = record_of(new=account())
+    with (
+        inject(AppTable, Throttling(operations=["PutItem"], calls={1})),
+        pytest.raises(HandlersFailed, match="never: Throttled"),
+    ):
+        log.router.process(record)
+    assert ["other"] == log.names
+    assert ("other",) == log.router.process(record).repeated
+    assert 2 == len(log.letters)
 
 
 def test_without_a_sink_dead_letters_are_logged(table, caplog):
