@@ -77,6 +77,7 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
             try:
                 outcomes.append(router.process(record.raw_event))
             except HandlersFailed as error:
+                outcomes.append(error.outcome)
                 tell("handler failed", *error.letters)
                 raise
             except Exception as error:  # the marks cannot be read, or a dead letter not be sent

@@ -72,6 +72,16 @@ class Outcome:
     repeated: tuple[str, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
 
+    def then(self, later: Outcome) -> Outcome:
+        """What became of a record that was given again after this."""
+        now = {*self.handled, *(each.handler for each in self.letters)}
+        repeated = dict.fromkeys((*self.repeated, *later.repeated))
+        return Outcome(
+            self.handled + later.handled,
+            tuple(each for each in repeated if each not in now),
+            self.letters + later.letters,
+        )
+
 
 class StreamRouter:
     """Gives the changes of a table to handlers, as entities.
@@ -298,14 +308,16 @@ class StreamRouter:
                     handled.append(handler.name)
                 else:
                     letters.append(letter)
+        outcome = Outcome(tuple(handled), tuple(repeated), tuple(letters))
         if failed:
             raise HandlersFailed(
                 f"{len(failed)} of {len(handlers)} handlers failed for the event {change.event_id}: "
                 + "; ".join(f"{letter.handler}: {letter.reason}" for letter, _ in failed),
                 letters=tuple(letter for letter, _ in failed),
                 errors=tuple(error for _, error in failed),
+                outcome=outcome,
             ) from failed[0][1]
-        return Outcome(tuple(handled), tuple(repeated), tuple(letters))
+        return outcome
 
     def _call(self, handler: _Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
         """Call a handler, and mark the event as handled; the dead letter that came of it."""

@@ -71,6 +71,14 @@ def test_a_batch_ends_at_the_first_that_fails(router, logged):
     assert {"Handled": 2, "Repeated": 1, "Failed": 0, "DeadLetters": 0} == lines(logged)[1]
 
 
+def test_what_the_other_handlers_of_a_failing_record_did_is_counted(router, logged):
+    """They are not called again."""
+    router.on(Account, "INSERT", name="other")(lambda change: None)
+    router.failing.add("a")
+    router.lambda_handler(batch("a", "b"), None)
+    assert {"Handled": 1, "Repeated": 0, "Failed": 1, "DeadLetters": 0} == lines(logged)[1]
+
+
 def test_the_first_of_a_batch_that_fails(router):
     """The whole batch comes again; the function does not fail."""
     router.failing.add("a")
