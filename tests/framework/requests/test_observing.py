@@ -84,10 +84,22 @@ def test_what_is_no_pattern_can_be_given_a_name(seen):
         patterns.product("p1").one()
 
     take()
-    with named("outer"), named("inner"):
+    with named("outer"):
+        with named("inner"):
+            User.item(user_id="u").one_or_none()
         User.item(user_id="u").one_or_none()
     User.item(user_id="u").one_or_none()
-    assert ["stock taking", "product", "inner", None] == [sent.pattern for sent in seen]
+    assert ["stock taking", "product", "inner", "outer", None] == [sent.pattern for sent in seen]
+
+
+def test_a_name_is_of_the_threads_of_a_batch_too(seen):
+    """Of writes and of reads."""
+    with named("load"), ShopTable.batch(workers=4) as batch:
+        for number in range(100):
+            batch.save(User(user_id=f"u{number}", name="-", email="-"))
+    with named("look"):
+        ShopTable.batch_get([User.item(user_id=f"u{number}") for number in range(200)], workers=2)
+    assert ["load"] * 4 + ["look"] * 2 == [sent.pattern for sent in seen]
 
 
 def test_a_name_is_of_its_thread(seen):

@@ -18,6 +18,7 @@ from singletable.errors import (
     TransactionCancelled,
     Unprocessable,
 )
+from singletable.models.binding import connection_of
 from singletable.models.own import own_table
 from singletable.streams import Change, StreamRouter, record_of
 from singletable.testing.faults import Throttling, inject
@@ -253,6 +254,28 @@ def test_a_handler_is_called_once_for_an_event(table):
     assert ((), ("first",)) == (again.handled, again.repeated)
     log.router.process(other)
     assert ["first", "first"] == log.names
+
+
+def test_marks_are_read_as_they_were_last_written(table):
+    """A handler without a transaction has nothing else to tell by; where no handler needs marks, none are read."""
+    asked = []
+
+    def note(send, operation, params):
+        if operation == "Query":
+            asked.append(params["ConsistentRead"])
+        return send(operation, params)
+
+    log = Log()
+    log.on(Account, "INSERT", name="first")
+    log.on(Account, "REMOVE", idempotent=True, name="second")
+    connection = connection_of(AppTable).connection
+    connection.around = (note,)
+    try:
+        log.router.process(record_of(new=account()))
+        log.router.process(record_of(old=account()))
+    finally:
+        connection.around = ()
+    assert [True] == asked
 
 
 def test_an_idempotent_handler_is_called_each_time_and_leaves_no_mark(table):
