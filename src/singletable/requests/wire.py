@@ -126,6 +126,6 @@ def decode_binary(node: Any) -> None:
             if name == "B" and type(value) is str:
                 node[name] = b64decode(value)
             elif name == "BS" and type(value) is list:
-                node[name] = [b64decode(each) if type(each) is str else each for each in value]
+                node[name] = [each if type(each) is bytes else b64decode(each) for each in value]
             elif type(value) is dict or type(value) is list:
                 decode_binary(value)
