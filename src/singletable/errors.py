@@ -307,10 +307,12 @@ class AlreadyHandled(SingletableError):
 class HandlersFailed(SingletableError):
     """Handlers of a record failed; the others are done and are not called again for it.
 
-    `letters` has one `singletable.streams.DeadLetter` for each that failed, `errors` what they raised.
+    `letters` has one `singletable.streams.DeadLetter` for each that failed, `errors` what they raised; `outcome` is
+    what became of the others.
     """
 
     letters: tuple[Any, ...] = ()
+    outcome: Any = None
     errors: tuple[Exception, ...] = ()
 
 

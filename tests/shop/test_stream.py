@@ -165,6 +165,34 @@ def test_a_cancellation_goes_round_the_stream_that_takes_the_stock_meanwhile(sho
     assert OrderStatus.CANCELLED is Order.get(user_id=shop.user_id, order_id="o1").status
 
 
+def test_an_order_that_is_sent_meanwhile_is_not_cancelled(shop):
+    """And its stock stays taken."""
+    from singletable.testing.faults import Rival, inject
+
+    sold("p1", stock=5)
+    order = patterns.place_order(shop.user_id, {"p1": 2}, "r")
+    patterns.change_status(shop.user_id, order.order_id, OrderStatus.PAID)
+    send = Rival(
+        lambda: patterns.change_status(shop.user_id, order.order_id, OrderStatus.SHIPPED),
+        calls={1},
+        operations=["TransactWriteItems"],
+    )
+    with inject(ShopTable, send), pytest.raises(patterns.StatusChangeRefused, match="is no longer PAID"):
+        patterns.cancel_order(shop.user_id, order.order_id)
+    assert 3 == Product.get(product_id="p1").stock
+    assert OrderStatus.SHIPPED is Order.get(user_id=shop.user_id, order_id=order.order_id).status
+
+
+def test_an_order_takes_its_stock_once_though_its_event_has_another_id(shop):
+    """As where its mark has expired: the order says that it was taken."""
+    sold("p1", stock=5)
+    other_code_orders(shop, [("p1", 2)])
+    order = Order.get(user_id=shop.user_id, order_id="o1")
+    for _ in range(2):
+        assert [] == list(router.process(record_of(new=order)).letters)
+        assert 3 == Product.get(product_id="p1").stock
+
+
 def test_an_order_that_cannot_be_filled_is_a_dead_letter_that_says_why(shop):
     """At once, by product; the mail and the event are sent all the same, and nothing is tried again."""
     sold("p1", stock=1)

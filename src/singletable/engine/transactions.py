@@ -94,8 +94,10 @@ def _kinds() -> tuple[type, type]:
                     item = self.get_item(names[0], names[1] if len(names) > 1 else None)
                 except Exception:  # noqa: S112 - a key that is none: moto says so
                     continue
-                if item is not None and len(names) > 1:
-                    twin.items[names[0]][names[1]] = deepcopy(item)
+                if item is not None:
+                    # Without a sort key the item itself is in the partition's place.
+                    place: Any = twin.items[names[0]] if len(names) > 1 else twin.items
+                    place[names[-1]] = deepcopy(item)
             return twin
 
     return Table, Cheap

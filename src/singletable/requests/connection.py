@@ -47,6 +47,9 @@ _CONTROL = frozenset(
     }
 )
 
+_TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
+"""What reads and writes items; the answer of a BatchWriteItem carries none."""
+
 
 @attrs.frozen
 class Settings:
@@ -89,10 +92,10 @@ class Settings:
     @timeouts.validator
     def _are_timeouts(self, field: object, timeouts: Mapping[str, float]) -> None:
         for operation, seconds in timeouts.items():
-            if operation not in OPERATIONS:
+            if operation not in _TIMED:
                 raise UnexpectedAttributesError(
                     f"There is no operation {operation!r} that could have a time-out of its own.",
-                    remedy=f"There are: {', '.join(OPERATIONS)}.",
+                    remedy=f"There are: {', '.join(_TIMED)}.",
                     unexpected=(operation,),
                 )
             if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):

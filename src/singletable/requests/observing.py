@@ -94,27 +94,34 @@ def watched(
         units: The read and write units of an answer.
     """
     started, clock = time.time(), time.perf_counter()
-    told: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
+    failure: BaseException | None = None
     try:
         answer = call()
         read, write = units(answer)
-        told = {"read_units": read, "write_units": write, "attempts": _attempts(answer)}
-        return answer
+        told: dict[str, Any] = {"read_units": read, "write_units": write, "attempts": _attempts(answer)}
     except BaseException as error:
+        failure = error
         response = getattr(error.__cause__ or error, "response", None) or getattr(error, "response", None) or {}
         told = {
             "error": response.get("Error", {}).get("Code") or type(error).__name__,
             "attempts": _attempts(response),
         }
-        raise
+    # Not while the request's error is handled: it would be logged with an observer's, and may quote an item.
+    seconds = time.perf_counter() - clock
+    sent = Sent(operation, table, params.get("IndexName"), _name.get(), started, seconds, **told)
+    for observer in observers:
+        try:
+            observer(sent)
+        except Exception as error:  # it is somebody's metrics, and no reason for a request to fail
+            _log.warning("An observer of %s failed: %s.", table, type(error).__name__, exc_info=True)
+    if failure is None:
+        return answer
+    try:
+        raise failure
     finally:
-        seconds = time.perf_counter() - clock
-        sent = Sent(operation, table, params.get("IndexName"), _name.get(), started, seconds, **told)
-        for observer in observers:
-            try:
-                observer(sent)
-            except Exception as error:  # it is somebody's metrics, and no reason for a request to fail
-                _log.warning("An observer of %s failed: %s.", table, type(error).__name__, exc_info=True)
+        # The error's traceback has this frame, which must not have the error.
+        failure = None
 
 
 def _attempts(answer: dict[str, Any]) -> int:

@@ -116,6 +116,7 @@ def decode_binary(node: Any) -> None:
 
     What is called "B" is a value's type if text stands below it, and the name of an attribute if a value
     does; "BS" likewise, for a list. (A table's name, which has lists of items below it, is longer.)
+    What is bytes already is left as it is.
     """
     if type(node) is list:
         for each in node:
@@ -125,6 +126,6 @@ def decode_binary(node: Any) -> None:
             if name == "B" and type(value) is str:
                 node[name] = b64decode(value)
             elif name == "BS" and type(value) is list:
-                node[name] = [b64decode(each) for each in value]
+                node[name] = [each if type(each) is bytes else b64decode(each) for each in value]
             elif type(value) is dict or type(value) is list:
                 decode_binary(value)

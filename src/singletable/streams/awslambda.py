@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from singletable.errors import EngineUnavailable, HandlersFailed, MalformedRecordError
-from singletable.streams.records import read_record
+from singletable.streams.deadletters import DeadLetter, reason_of
+from singletable.streams.records import found, read_record
 
 if TYPE_CHECKING:
     from singletable.streams.router import Outcome, StreamRouter
@@ -70,16 +71,25 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
                 remedy="Give the function an event source mapping of the table's stream.",
             )
         outcomes: list[Outcome] = []
-        failures: list[HandlersFailed] = []
+        failed: list[DeadLetter] = []
 
         def process(record: Any) -> None:
             try:
                 outcomes.append(router.process(record.raw_event))
             except HandlersFailed as error:
-                failures.append(error)
-                for letter in error.letters:
-                    logger.error("handler failed", extra=letter.to_dict())
+                outcomes.append(error.outcome)
+                tell("handler failed", *error.letters)
                 raise
+            except Exception as error:  # the marks cannot be read, or a dead letter not be sent
+                raw = record.raw_event
+                number = found(raw, "dynamodb", "SequenceNumber")
+                tell("record failed", DeadLetter(reason_of(error), found(raw, "eventID"), number))
+                raise
+
+        def tell(message: str, *letters: DeadLetter) -> None:
+            failed.extend(letters)
+            for letter in letters:
+                logger.error(message, extra=letter.to_dict())
 
         with processor(records=records, handler=process):
             processor.process()
@@ -87,7 +97,7 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
             "Handled": sum(len(each.handled) for each in outcomes),
             "Repeated": sum(len(each.repeated) for each in outcomes),
             "DeadLetters": sum(len(each.letters) for each in outcomes),
-            "Failed": sum(len(each.letters) for each in failures),
+            "Failed": len(failed),
         }
         for name, count in counts.items():
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)

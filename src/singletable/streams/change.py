@@ -13,6 +13,7 @@ from singletable.models.own import OWN_KEYS, OWN_TYPES
 from singletable.models.rows import primary_key_reader
 from singletable.models.targets import load
 from singletable.requests.types import UnknownItem
+from singletable.requests.values import same_value
 from singletable.streams.records import Event, Record
 
 if TYPE_CHECKING:
@@ -156,17 +157,23 @@ def read_change(table: type[Table], record: Record) -> Change[Any]:
         return Change(record, None, record.key, None, new, old)
     entity = type(shown)
     names = entity._schema_of().primary.attributes
-    changed = _changed(record.event, new, old)
+    changed = _changed(record, new, old)
     return Change(record, entity, {name: getattr(shown, name) for name in names}, changed, new, old)
 
 
-def _changed(event: Event, new: Any, old: Any) -> frozenset[str] | None:
+def _changed(record: Record, new: Any, old: Any) -> frozenset[str] | None:
     """The attributes whose values differ, of images that show enough to say so."""
     there = [each for each in (new, old) if each is not None and not isinstance(each, UnknownItem)]
-    names = frozenset(name for each in there for name in type(each)._schema_of().attributes)
-    if event != "MODIFY" or (len(there) == 1 and (isinstance(new, UnknownItem) or isinstance(old, UnknownItem))):
-        return names
-    if len(there) < 2:
+    stored = {name: each.attr_name for one in there for name, each in type(one)._schema_of().attributes.items()}
+    if record.event != "MODIFY" or (len(there) == 1 and (isinstance(new, UnknownItem) or isinstance(old, UnknownItem))):
+        return frozenset(stored)
+    if record.new is None or record.old is None or len(there) < 2:
         return None
     missing = object()
-    return frozenset(name for name in names if getattr(new, name, missing) != getattr(old, name, missing))
+    return frozenset(
+        name
+        for name, place in stored.items()
+        if getattr(new, name, missing) != getattr(old, name, missing)
+        # PynamoDB's maps are equal to nothing but themselves.
+        and not same_value(record.new.get(place), record.old.get(place))
+    )

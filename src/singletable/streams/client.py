@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from singletable.errors import StreamMissing
+from singletable.errors import StreamMissing, Throttled
 from singletable.models.binding import connection_of
 from singletable.models.targets import TableSender
 from singletable.requests.sending import error_code, translate
@@ -84,6 +84,13 @@ class StreamsClient:
                 raise StreamMissing(
                     "The stream, or a shard of it, is gone.",
                     remedy="A stream that was switched off is kept for 24 hours. Start again on the table's new one.",
+                ) from error
+            if code == "LimitExceededException":
+                raise Throttled(
+                    f"{operation} of the stream was throttled ({code}).",
+                    remedy="Have fewer readers: two at once are allowed for each shard.",
+                    operation=operation,
+                    code=code,
                 ) from error
             raise translate(error, operation, self._connection) from error
         except BotoCoreError as error:

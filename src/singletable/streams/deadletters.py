@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from singletable.errors import ImageMissing, MalformedItemError, MalformedRecordError, Unprocessable
+from singletable.errors import ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable
 from singletable.requests.sending import error_code
 
 __all__ = ["DeadLetter", "Sink", "log_letter", "reason_of"]
@@ -24,7 +24,8 @@ class DeadLetter:
 
     Args:
         reason: Why: the kind of the error and where it was raised. What an error says is left out, since it may quote
-            an item; but for what is raised for this: `Unprocessable`, and records that cannot be read.
+            an item; but for what is raised for this (`Unprocessable`, records that cannot be read, streams that show
+            too little).
         event_id: The event's id.
         sequence_number: Its place in its shard: the record can be read again there for 24 hours.
         event: `INSERT`, `MODIFY` or `REMOVE`.
@@ -55,7 +56,7 @@ def log_letter(letter: DeadLetter) -> None:
 
 def reason_of(error: BaseException) -> str:
     """Why a handler failed, without what the error says of values."""
-    if isinstance(error, (ImageMissing, MalformedItemError, MalformedRecordError, Unprocessable)):
+    if isinstance(error, (ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)):
         return str(error)
     code = error_code(error)
     kind = type(error).__name__ + (f" ({code})" if code else "")

@@ -97,12 +97,16 @@ class Delivery:
         """A transaction with the mark in it; see `Change.transaction`."""
         if self._marks is None:
             return Transaction(self._table)
+        self.refuse_second()
+        return _MarkedTransaction(self)
+
+    def refuse_second(self) -> None:
+        """Raise if a transaction was sent: its own mark would make a second one seem to have been done before."""
         if self.marked:
             raise InvalidTransactionError(
                 f"{self._handler} has sent its transaction for this event.",
                 remedy="Put all of it into one transaction, or write a handler for each part.",
             )
-        return _MarkedTransaction(self)
 
     def finish(self) -> None:
         """Mark the event, unless its transaction did."""
@@ -122,6 +126,7 @@ class _MarkedTransaction(Transaction):
 
     def send(self) -> None:
         self._require_open()
+        self._delivery.refuse_second()
         # The last, so that the reasons of a cancelled one are in the order of the handler's own operations.
         self._writes.append(plan.create(self._delivery.mark()))
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -126,7 +127,9 @@ class StreamReader:
             StreamTrimmed: Records were dropped before they were read.
         """
         if self._listed is None or self._clock() - self._listed > _LOOK_AGAIN:
-            self._look()
+            # What is known of already is read meanwhile.
+            with suppress(Throttled):
+                self._look()
         for shard in self._readable():
             answer = self._records(shard)
             if answer is None:
@@ -148,22 +151,26 @@ class StreamReader:
 
     def _look(self) -> None:
         positions = self._checkpoints.of(self._stream)
-        first = not self._shards
         listed: set[str] = set()
         for told in self._list():
             name = told["ShardId"]
             listed.add(name)
             if name in self._shards:
                 continue
-            # Of a stream that is read from now on, what was closed before is left out; its children are not.
-            latest = first and self._latest
             position = positions.get(name)
-            if latest:
+            if self._latest:
+                # What was closed before now is left out; its children are not.
                 over = "EndingSequenceNumber" in told["SequenceNumberRange"]
                 position = ENDED if over else f"@{int(self._clock())}"
                 self._checkpoints.save(self._stream, name, position)
-            self._shards[name] = _Shard(name, told.get("ParentShardId"), position, latest)
+            self._shards[name] = _Shard(name, told.get("ParentShardId"), position, self._latest)
         self._listed = self._clock()
+        # What is listed for the first time later on has begun later than now.
+        self._latest = False
+        readable = {each.name for each in self._readable()}
+        for shard in self._shards.values():
+            # One that was cut from another while these were listed: by the time it is read, "now" is long over.
+            shard.latest = shard.latest and shard.name in readable
         known = {**positions, **{each.name: each.position for each in self._shards.values()}}
         for name in known.keys() - listed:
             if known[name] != ENDED:
@@ -194,9 +201,9 @@ class StreamReader:
 
     def _records(self, shard: _Shard) -> dict[str, Any] | None:
         """What a shard has now; None where it is to be asked again."""
-        if shard.iterator is None:
-            self._aim(shard)
         try:
+            if shard.iterator is None:
+                self._aim(shard)
             return self._client.call("get_records", ShardIterator=shard.iterator, Limit=_LIMIT)
         except Throttled:
             # Five calls a second are allowed for each shard, of all its readers together.

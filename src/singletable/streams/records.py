@@ -20,7 +20,7 @@ from singletable.requests.wire import decode_binary
 if TYPE_CHECKING:
     from singletable.models import Table
 
-__all__ = ["EVENTS", "Event", "Record", "read_record", "record_of"]
+__all__ = ["EVENTS", "Event", "Record", "found", "read_record", "record_of"]
 
 Event: TypeAlias = Literal["INSERT", "MODIFY", "REMOVE"]
 
@@ -83,8 +83,8 @@ def read_record(raw: Any) -> Record:
             "A record of the stream cannot be read: "
             + (f"it has no {error.args[0]!r}." if isinstance(error, KeyError) else f"{error}."),
             remedy="It is no record of a DynamoDB stream, or was damaged on its way.",
-            event_id=_found(raw, "eventID"),
-            sequence_number=_found(raw, "dynamodb", "SequenceNumber"),
+            event_id=found(raw, "eventID"),
+            sequence_number=found(raw, "dynamodb", "SequenceNumber"),
         ) from None
     return record
 
@@ -159,7 +159,8 @@ def _item(image: Any) -> Item:
     return cast(Item, image)
 
 
-def _found(raw: Any, *names: str) -> str | None:
+def found(raw: Any, *names: str) -> str | None:
+    """The text at a path of names in what may be no record; None where there is none."""
     for name in names:
         raw = raw.get(name) if isinstance(raw, Mapping) else None
     return raw if isinstance(raw, str) else None

@@ -72,6 +72,16 @@ class Outcome:
     repeated: tuple[str, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
 
+    def then(self, later: Outcome) -> Outcome:
+        """What became of a record that was given again after this."""
+        now = {*self.handled, *(each.handler for each in self.letters)}
+        repeated = dict.fromkeys((*self.repeated, *later.repeated))
+        return Outcome(
+            self.handled + later.handled,
+            tuple(each for each in repeated if each not in now),
+            self.letters + later.letters,
+        )
+
 
 class StreamRouter:
     """Gives the changes of a table to handlers, as entities.
@@ -285,29 +295,41 @@ class StreamRouter:
             if handler.name in done:
                 continue
             delivery = Delivery(self.table, None if handler.idempotent else self._marks, change.event_id, handler.name)
+            # Entities of its own: what a handler sets, updates or refreshes is not what the next one is given.
+            given = attrs.evolve(read_change(self.table, change.record), delivery=delivery)
             try:
-                handler.function(attrs.evolve(change, delivery=delivery))
-                delivery.finish()
+                letter = self._call(handler, given, delivery)
             except AlreadyHandled:
                 repeated.append(handler.name)
-            except Unprocessable as error:
-                letter = _letter(change, handler, reason_of(error))
-                # Given up for good, before it is marked as done.
-                self._sink(letter)
-                delivery.finish()
-                letters.append(letter)
             except Exception as error:  # whatever it is, the others are called all the same
                 failed.append((_letter(change, handler, reason_of(error)), error))
             else:
-                handled.append(handler.name)
+                if letter is None:
+                    handled.append(handler.name)
+                else:
+                    letters.append(letter)
+        outcome = Outcome(tuple(handled), tuple(repeated), tuple(letters))
         if failed:
             raise HandlersFailed(
                 f"{len(failed)} of {len(handlers)} handlers failed for the event {change.event_id}: "
                 + "; ".join(f"{letter.handler}: {letter.reason}" for letter, _ in failed),
                 letters=tuple(letter for letter, _ in failed),
                 errors=tuple(error for _, error in failed),
+                outcome=outcome,
             ) from failed[0][1]
-        return Outcome(tuple(handled), tuple(repeated), tuple(letters))
+        return outcome
+
+    def _call(self, handler: _Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
+        """Call a handler, and mark the event as handled; the dead letter that came of it."""
+        letter = None
+        try:
+            handler.function(change)
+        except Unprocessable as error:
+            letter = _letter(change, handler, reason_of(error))
+            # Given up for good, before it is marked as done.
+            self._sink(letter)
+        delivery.finish()
+        return letter
 
     @cached_property
     def lambda_handler(self) -> Callable[[dict[str, Any], Any], dict[str, Any]]:

@@ -126,10 +126,12 @@ def poll_forever(
 
 
 def _handle(router: StreamRouter, raw: dict[str, Any], attempts: int) -> Outcome:
+    before = Outcome()
     for attempt in range(attempts):
         pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
         try:
-            return router.process(raw)
+            return before.then(router.process(raw))
         except HandlersFailed as error:
             failed = error
-    return router.bury(*failed.letters)
+            before = before.then(error.outcome)
+    return before.then(router.bury(*failed.letters))

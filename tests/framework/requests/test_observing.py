@@ -4,6 +4,7 @@ import builtins
 import threading
 
 import pytest
+from botocore.exceptions import ClientError
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -13,7 +14,8 @@ import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
 from singletable import Tally, measure, named, observe, spans
 from singletable.engine import embedded
-from singletable.errors import ConditionFailed, EngineUnavailable, Throttled
+from singletable.errors import ConditionFailed, EngineUnavailable, RequestFailed, Throttled
+from singletable.models.binding import connection_of
 from singletable.testing.faults import Throttling, inject
 from tests.shop.conftest import table
 
@@ -82,10 +84,22 @@ def test_what_is_no_pattern_can_be_given_a_name(seen):
         patterns.product("p1").one()
 
     take()
-    with named("outer"), named("inner"):
+    with named("outer"):
+        with named("inner"):
+            User.item(user_id="u").one_or_none()
         User.item(user_id="u").one_or_none()
     User.item(user_id="u").one_or_none()
-    assert ["stock taking", "product", "inner", None] == [sent.pattern for sent in seen]
+    assert ["stock taking", "product", "inner", "outer", None] == [sent.pattern for sent in seen]
+
+
+def test_a_name_is_of_the_threads_of_a_batch_too(seen):
+    """Of writes and of reads."""
+    with named("load"), ShopTable.batch(workers=4) as batch:
+        for number in range(100):
+            batch.save(User(user_id=f"u{number}", name="-", email="-"))
+    with named("look"):
+        ShopTable.batch_get([User.item(user_id=f"u{number}") for number in range(200)], workers=2)
+    assert ["load"] * 4 + ["look"] * 2 == [sent.pattern for sent in seen]
 
 
 def test_a_name_is_of_its_thread(seen):
@@ -122,6 +136,28 @@ def test_an_observer_that_fails_breaks_no_request(table, caplog):
         assert User.item(user_id="u").one_or_none() is None
     assert 1 == len(told)
     assert "An observer of shop failed: ValueError." in caplog.text
+
+
+def test_what_an_observers_failure_logs_has_nothing_of_the_request(table, caplog):
+    """DynamoDB's message may quote a value: "cannot be converted to a numeric value: ..."."""
+
+    def broken(sent):
+        raise ValueError("metrics are down")
+
+    def refuse(send, operation, params):
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": "no number: secret"}}, operation)
+
+    connection = connection_of(ShopTable).connection
+    with observe(ShopTable, broken):
+        connection.around = (*connection.around, refuse)
+        try:
+            with pytest.raises(RequestFailed, match="secret") as caught:
+                User.item(user_id="u").one_or_none()
+        finally:
+            connection.around = connection.around[:-1]
+    assert "metrics are down" in caplog.text
+    assert "secret" not in caplog.text
+    assert isinstance(caught.value.__cause__, ClientError)
 
 
 def test_observers_come_and_go(table):

@@ -139,7 +139,11 @@ def test_an_operation_may_have_a_time_out_of_its_own(server):
                 Account.item(account_id="a").one_or_none()
             waited = time.monotonic() - started
             assert [] == Account.query(account_id="a").all()
-        with bound(server, max_attempts=1, read_timeout=0.1, timeouts={"Query": 30}):
+        server.slow["BatchWriteItem"] = 0.2
+        with bound(server, max_attempts=1, read_timeout=0.1, timeouts={"Query": 30, "BatchWriteItem": 30}):
+            with AppTable.batch() as batch:
+                batch.save(Account(account_id="a"))
+            Account(account_id="a").delete()
             assert [] == Account.query(account_id="a").all()
             with pytest.raises(NoResponse):
                 Account.item(account_id="a").one_or_none()

@@ -21,13 +21,14 @@ class Shard:
 class FakeStream:
     """A stream. Keys are cut over the open shards by their number.
 
-    `faults` is a list of what happens to the next calls of GetRecords: "expired", "throttled", or None for nothing.
+    `faults` is a list of what happens to the next calls of GetRecords: "expired", "throttled", or None for nothing;
+    `throttled` names operations whose next call is.
     """
 
     def __init__(self, page=2, limit=3, now=1_000_000.0):
         self.page, self.limit, self.now = page, limit, now
         self.shards, self.iterators, self.faults, self.calls = [], {}, [], []
-        self.sequence, self.status = 100, "ENABLED"
+        self.sequence, self.status, self.throttled = 100, "ENABLED", []
         self.open = [self._shard(None)]
 
     def _shard(self, parent):
@@ -75,6 +76,9 @@ class FakeStream:
     def call(self, operation, **params):
         """As StreamsClient.call."""
         self.calls.append(operation)
+        if operation in self.throttled:
+            self.throttled.remove(operation)
+            raise Throttled(f"{operation} was throttled.")
         return getattr(self, f"_{operation}")(**params)
 
     def _describe_stream(self, StreamArn, ExclusiveStartShardId=None):

@@ -7,6 +7,7 @@ import pytest
 import patterns
 from models import ShopTable, User
 from shop.stream import router
+from singletable.errors import Unprocessable
 from singletable.streams import StreamRouter
 from tests.framework.cli.test_commands import assert_one_line, project, run
 from tests.framework.infra.test_commands import here
@@ -135,6 +136,31 @@ def test_run_takes_a_failing_record_as_often_as_it_is_told(table, monkeypatch):
     assert 1 == done.returncode
     assert "OSError in fails" in done.stdout
     assert "secret" not in done.stdout + done.stderr
+
+
+def test_run_tells_of_what_became_of_a_record_before_it_was_given_again(table, monkeypatch):
+    """A dead letter of one handler, though another fails with it; and what was handled then."""
+    made, failing = StreamRouter(ShopTable), [True]
+    monkeypatch.setattr("shop.stream.router", made)
+
+    @made.on(User, "INSERT", name="never")
+    def never(change):
+        raise Unprocessable("No such country.")
+
+    @made.on(User, "INSERT", name="later")
+    def later(change):
+        if failing.pop():
+            failing.append(False)
+            raise OSError
+
+    made.on(User, "INSERT", name="count")(lambda change: None)
+    User(name="Ann", email="ann@example.com").create()
+    done = run_router()
+    assert 1 == done.returncode
+    assert ["1", "0"] == counts(done)
+    assert ["later", "1", "0"] == next(line.split() for line in done.stdout.splitlines() if line.startswith("later"))
+    assert "never: No such country." in done.stdout
+    assert done.stdout.rstrip().endswith("1 dead letter.")
 
 
 def test_run_from_now(table, counting):

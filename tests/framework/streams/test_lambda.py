@@ -7,6 +7,7 @@ import pytest
 
 from singletable.errors import EngineUnavailable, MalformedRecordError, StreamViewError, Unprocessable
 from singletable.streams import StreamRouter, record_of
+from singletable.testing.faults import Throttling, inject
 from tests.framework.app import Account, AppTable
 
 
@@ -70,6 +71,14 @@ def test_a_batch_ends_at_the_first_that_fails(router, logged):
     assert {"Handled": 2, "Repeated": 1, "Failed": 0, "DeadLetters": 0} == lines(logged)[1]
 
 
+def test_what_the_other_handlers_of_a_failing_record_did_is_counted(router, logged):
+    """They are not called again."""
+    router.on(Account, "INSERT", name="other")(lambda change: None)
+    router.failing.add("a")
+    router.lambda_handler(batch("a", "b"), None)
+    assert {"Handled": 1, "Repeated": 0, "Failed": 1, "DeadLetters": 0} == lines(logged)[1]
+
+
 def test_the_first_of_a_batch_that_fails(router):
     """The whole batch comes again; the function does not fail."""
     router.failing.add("a")
@@ -88,6 +97,31 @@ def test_what_cannot_be_read_or_handled_does_not_stop_the_rest(router, logged):
     assert ["1", "2", "3"] == [each["sequence_number"] for each in letters]
     assert "No such country." == letters[1]["reason"]
     assert {"Handled": 1, "Repeated": 0, "Failed": 0, "DeadLetters": 3} == counts
+
+
+def test_a_record_that_no_handler_was_given_fails_with_a_line_too(table, logged):
+    """The marks cannot be read, a dead letter is not taken, the stream shows too little: each is logged and counted."""
+
+    def full(letter):
+        raise OSError("secret")
+
+    router = StreamRouter(AppTable, dead_letters=full)
+    router.on(Account, "INSERT", name="note")(lambda change: None)
+    throttled, small = batch("a"), batch("a")
+    small["Records"][0]["dynamodb"]["StreamViewType"] = "KEYS_ONLY"
+    with inject(AppTable, Throttling(operations=["Query"])):
+        answers = [
+            router.lambda_handler(event, None)
+            for event in (throttled, {"Records": [{"dynamodb": {"SequenceNumber": "1"}}]}, small)
+        ]
+    assert [{"batchItemFailures": [{"itemIdentifier": "1"}]}] * 3 == answers
+    printed = [json.loads(line) for line in logged.readouterr().out.splitlines()]
+    failed = [each for each in printed if each.get("message") == "record failed"]
+    assert [("1", "Throttled"), ("1", "OSError in full"), ("1", "The stream shows KEYS_ONLY; note needs the new")] == [
+        (each["sequence_number"], each["reason"].split(" (")[0].split(" image")[0]) for each in failed
+    ]
+    assert [[1.0]] * 3 == [each["Failed"] for each in printed if "_aws" in each]
+    assert "secret" not in str(printed)
 
 
 def test_no_value_of_an_item_is_logged(router, logged):

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singletable.errors import StreamMissing, StreamTrimmed
+from models import ShopTable
+from singletable.engine import embedded
+from singletable.errors import StreamMissing, StreamTrimmed, Throttled
 from singletable.streams import Checkpoints, FileCheckpoints, StreamReader
+from singletable.streams.client import StreamsClient
 from singletable.streams.reader import LATEST, TRIM_HORIZON
-from tests.framework.streams.shards import ARN, FakeStream
+from tests.framework.streams.shards import ARN, FakeStream, error
 
 
 def reader_of(stream, **options):
@@ -74,6 +77,36 @@ def test_from_now_on():
     assert [103, 104] == read(reader)
 
 
+def test_from_now_on_of_a_stream_that_has_no_shard_yet():
+    """All of the first one is of later than now."""
+    stream = FakeStream()
+    first, stream.shards = stream.shards, []
+    reader = reader_of(stream, start=LATEST).open()
+    stream.shards = first
+    stream.write(1)
+    stream.now += 61
+    assert [101] == read(reader)
+
+
+def test_from_now_on_while_a_shard_splits():
+    """Its children are listed as open as it is itself; they are read behind it, and from their beginning."""
+    stream = FakeStream(page=1)
+    list_page = stream._describe_stream
+
+    def splitting(**arguments):
+        told = list_page(**arguments)
+        if len(stream.shards) == 1:
+            stream.reshard()
+            told["StreamDescription"]["LastEvaluatedShardId"] = "shardId-0000"
+        return told
+
+    stream._describe_stream = splitting
+    reader = reader_of(stream, start=LATEST).open()
+    stream.write(0)
+    stream.write(1)
+    assert [101, 102] == sorted(read(reader))
+
+
 def test_from_now_on_with_an_iterator_that_expires_before_it_is_used():
     """The next one is not of a later moment."""
     stream = FakeStream()
@@ -117,6 +150,36 @@ def test_an_iterator_that_has_expired_is_made_anew():
         stream.write(number)
     stream.faults = [None, "expired", None, None, "throttled"]
     assert [101, 102, 103] == read(reader_of(stream))
+
+
+def test_a_stream_that_throttles_is_asked_again():
+    """For its shards and their iterators, as for records; what is known already is read meanwhile."""
+    stream = FakeStream()
+    reader = reader_of(stream).open()
+    stream.write(1)
+    stream.faults = ["expired"]
+    stream.throttled = ["get_shard_iterator", "describe_stream"]
+    stream.now += 61
+    assert [101] == read(reader, polls=3)
+    assert [] == stream.throttled
+    stream.reshard()
+    stream.write(1)
+    stream.throttled = ["describe_stream", "get_shard_iterator"]
+    assert [102] == read(reader, polls=4)
+
+
+def test_the_streams_own_word_for_throttling():
+    """GetRecords has one of its own (API Reference, "GetRecords")."""
+
+    class Limited:
+        def get_records(self):
+            raise error("LimitExceededException")
+
+    with embedded(ShopTable):
+        client = StreamsClient(ShopTable)
+        client._client = Limited()
+        with pytest.raises(Throttled, match=r"get_records of the stream was throttled \(Limit"):
+            client.call("get_records")
 
 
 def test_records_that_are_gone_are_told():

@@ -22,7 +22,13 @@ LAMBDA = {
     "dynamodb": {
         "ApproximateCreationDateTime": 1479499740,
         "Keys": {"PK": {"S": "a"}, "SK": {"S": "b"}},
-        "OldImage": {"PK": {"S": "a"}, "SK": {"S": "b"}, "blob": {"B": base64.b64encode(b"\x00\xff").decode()}},
+        "OldImage": {
+            "PK": {"S": "a"},
+            "SK": {"S": "b"},
+            "blob": {"B": base64.b64encode(b"\x00\xff").decode()},
+            "BS": {"BS": [base64.b64encode(b"\x00\xff").decode(), "YWFhYQ=="]},
+            "B": {"M": {"BS": {"L": [{"B": "YWFhYQ=="}, {"BS": ["YWFhYQ=="]}]}}},
+        },
         "SequenceNumber": "4421584500000000017450439092",
         "SizeBytes": 59,
         "StreamViewType": "NEW_AND_OLD_IMAGES",
@@ -34,7 +40,13 @@ BOTOCORE = {
     "dynamodb": {
         **LAMBDA["dynamodb"],
         "ApproximateCreationDateTime": datetime(2016, 11, 18, 20, 9, tzinfo=timezone.utc),
-        "OldImage": {"PK": {"S": "a"}, "SK": {"S": "b"}, "blob": {"B": b"\x00\xff"}},
+        "OldImage": {
+            "PK": {"S": "a"},
+            "SK": {"S": "b"},
+            "blob": {"B": b"\x00\xff"},
+            "BS": {"BS": [b"\x00\xff", b"aaaa"]},
+            "B": {"M": {"BS": {"L": [{"B": b"aaaa"}, {"BS": [b"aaaa"]}]}}},
+        },
     },
     "userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"},
 }

@@ -18,8 +18,10 @@ from singletable.errors import (
     TransactionCancelled,
     Unprocessable,
 )
+from singletable.models.binding import connection_of
 from singletable.models.own import own_table
 from singletable.streams import Change, StreamRouter, record_of
+from singletable.testing.faults import Throttling, inject
 from tests.framework.app import Account, AppTable, Event
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -86,6 +88,20 @@ def test_events_go_by_their_kind(table):
         log.seen.clear()
         outcome = log.router.process(record)
         assert names == log.names == list(outcome.handled)
+
+
+def test_a_map_that_is_as_it_was_has_not_changed(table):
+    """By what is stored: PynamoDB's maps are equal to nothing but themselves. Sets and numbers likewise."""
+    log = Log()
+    log.on(Event, "MODIFY", name="any")
+    before = event(detail={"a": {"b": [1]}}, tags={"x", "y"}, note="one")
+    for after in (
+        event(detail={"a": {"b": [1]}}, tags={"y", "x"}, note="two"),
+        event(detail={"a": {"b": [2]}}, tags={"x", "y"}, note="one"),
+        event(detail={"a": {"b": [1]}}, tags={"x"}, note="one"),
+    ):
+        log.router.process(record_of(old=before, new=after))
+    assert [{"note"}, {"detail"}, {"tags"}] == [change.changed for _, change in log.seen]
 
 
 def test_the_table_class_stands_for_every_entity(table):
@@ -207,6 +223,27 @@ def test_what_is_registered_for_the_start_is_called(table):
 # --- once for each event -----------------------------------------------------------------
 
 
+def test_what_a_handler_does_to_its_entities_is_not_seen_by_the_next(table):
+    """Else it would be given one thing with the first delivery, and another once the first handler is done."""
+    log = Log()
+
+    @log.router.on(Event, "MODIFY", name="changes")
+    def changes(change):
+        change.new.detail["a"]["b"].append(2)
+        change.new.tags.add("y")
+        change.old.note = "mine"
+        with change.transaction() as transaction:
+            transaction.update(change.new, note="mine")
+
+    log.on(Event, "MODIFY", name="behind")
+    stored = event(note="new", detail={"a": {"b": [1]}}, tags={"x"})
+    stored.create()
+    log.router.process(record_of(old=event(note="old"), new=stored))
+    ((_, change),) = log.seen
+    assert ("old", "new", {"x"}) == (change.old.note, change.new.note, change.new.tags)
+    assert {"a": {"b": [1]}} == change.new.detail.as_dict()
+
+
 def test_a_handler_is_called_once_for_an_event(table):
     """And again for the same change under another id."""
     log = Log()
@@ -217,6 +254,28 @@ def test_a_handler_is_called_once_for_an_event(table):
     assert ((), ("first",)) == (again.handled, again.repeated)
     log.router.process(other)
     assert ["first", "first"] == log.names
+
+
+def test_marks_are_read_as_they_were_last_written(table):
+    """A handler without a transaction has nothing else to tell by; where no handler needs marks, none are read."""
+    asked = []
+
+    def note(send, operation, params):
+        if operation == "Query":
+            asked.append(params["ConsistentRead"])
+        return send(operation, params)
+
+    log = Log()
+    log.on(Account, "INSERT", name="first")
+    log.on(Account, "REMOVE", idempotent=True, name="second")
+    connection = connection_of(AppTable).connection
+    connection.around = (note,)
+    try:
+        log.router.process(record_of(new=account()))
+        log.router.process(record_of(old=account()))
+    finally:
+        connection.around = ()
+    assert [True] == asked
 
 
 def test_an_idempotent_handler_is_called_each_time_and_leaves_no_mark(table):
@@ -369,6 +428,27 @@ def test_a_second_transaction_of_a_handler_is_refused(table):
     assert ["two has sent its transaction for this event."] == [each.split(" Put")[0] for each in faults]
 
 
+def test_a_transaction_within_another_is_refused(table):
+    """The inner one is sent first; the outer one is not lost as if it had been done before."""
+    log, faults = Log(), []
+
+    @log.router.on(Account, "INSERT", name="two")
+    def two(change):
+        try:
+            with change.transaction() as outer:
+                outer.create(Account(account_id="outer"))
+                with change.transaction() as inner:
+                    inner.create(Account(account_id="inner"))
+        except InvalidTransactionError as error:
+            faults.append(str(error))
+            raise
+
+    with pytest.raises(HandlersFailed, match="two: InvalidTransactionError"):
+        log.router.process(record_of(new=account()))
+    assert ["two has sent its transaction for this event."] == [each.split(" Put")[0] for each in faults]
+    assert ["inner"] == [each.account_id for each in Account.scan()]
+
+
 def test_a_change_without_a_router_has_no_transaction(table):
     """There is no handler to mark."""
     log = Log()
@@ -413,7 +493,8 @@ def test_an_image_that_cannot_be_read_is_a_dead_letter(table):
 
 
 def test_a_letter_that_cannot_be_sent_is_not_lost(table):
-    """The record fails, and comes again."""
+    """The record fails, and comes again; the others of the record are called all the same."""
+    called = []
 
     def broken(letter):
         raise OSError("the queue is down")
@@ -426,10 +507,32 @@ def test_a_letter_that_cannot_be_sent_is_not_lost(table):
     def never(change):
         raise Unprocessable("No.")
 
+    router.on(Account, "INSERT", name="other")(called.append)
     record = record_of(new=account())
     for _ in range(2):
-        with pytest.raises(OSError, match="queue is down"):
+        with pytest.raises(HandlersFailed, match="never: OSError in broken"):
             router.process(record)
+    assert 1 == len(called)
+
+
+def test_a_letter_whose_mark_cannot_be_written_comes_again(table):
+    """As any event that cannot be marked; the others of the record are called all the same."""
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="never")
+    def never(change):
+        raise Unprocessable("No.")
+
+    log.on(Account, "INSERT", name="other")
+    record = record_of(new=account())
+    with (
+        inject(AppTable, Throttling(operations=["PutItem"], calls={1})),
+        pytest.raises(HandlersFailed, match="never: Throttled"),
+    ):
+        log.router.process(record)
+    assert ["other"] == log.names
+    assert ("other",) == log.router.process(record).repeated
+    assert 2 == len(log.letters)
 
 
 def test_without_a_sink_dead_letters_are_logged(table, caplog):
