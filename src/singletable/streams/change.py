@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
-from singletable.errors import ImageMissing, InvalidTransactionError
+from singletable.errors import (
+    ImageMissing,
+    InvalidTransactionError,
+    MalformedItemError,
+    MalformedRecordError,
+)
 from singletable.models.own import OWN_KEYS, OWN_TYPES
 from singletable.models.rows import primary_key_reader
 from singletable.models.targets import load
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
     from singletable.models import Table, Transaction
     from singletable.streams.marks import Delivery
 
-__all__ = ["IMAGES", "Change", "is_own", "read_change"]
+__all__ = ["IMAGES", "Change", "is_own", "keys_tell", "read_change"]
 
 T = TypeVar("T", bound="Table")
 
@@ -140,12 +145,35 @@ def is_own(table: type[Table], record: Record) -> bool:
     return str(record.key.get(layout.partition_name, {}).get("S", "")).startswith(OWN_KEYS)
 
 
+def keys_tell(table: type[Table], entity: type[Table]) -> bool:
+    """Whether a key alone says that an item is of a class, or of one that inherits from it."""
+    schemas = table._schemas().values()
+    # Of a key that several share it is only said in which class it was declared.
+    return not any(issubclass(each.entity, entity) and not issubclass(each.key_owner, entity) for each in schemas)
+
+
 def read_change(table: type[Table], record: Record) -> Change[Any]:
     """A record as entities.
 
     Raises:
         MalformedItemError: An image holds what its model cannot read, or the keys are not of its entity.
+        MalformedRecordError: An image or a key is no item at all.
     """
+    try:
+        return _read_change(table, record)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, MalformedItemError):
+            raise
+        # What it is may quote a value.
+        raise MalformedRecordError(
+            f"A record of the stream has a key or an image that is no item ({type(error).__name__}).",
+            remedy="It was damaged on its way, or the keys of the table are not those of its models.",
+            event_id=record.event_id,
+            sequence_number=record.sequence_number,
+        ) from None
+
+
+def _read_change(table: type[Table], record: Record) -> Change[Any]:
     new, old = (None if image is None else load(table, image) for image in (record.new, record.old))
     shown: Any = new if new is not None else old
     if shown is None:

@@ -59,7 +59,7 @@ class FileCheckpoints(Checkpoints):
             try:
                 read = json.loads(self._path.read_text(encoding="utf-8"))
                 self._streams = {
-                    str(stream): {str(shard): str(position) for shard, position in shards.items()}
+                    str(stream): {str(shard): _position(position) for shard, position in shards.items()}
                     for stream, shards in read["streams"].items()
                 }
             except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
@@ -67,6 +67,8 @@ class FileCheckpoints(Checkpoints):
                     f"{self._path} holds no checkpoints of streams: {type(error).__name__}.",
                     remedy="Name another file, or remove it to begin anew.",
                 ) from None
+        # What cannot be written is told before the first record.
+        self._write()
 
     def _write(self) -> None:
         # Replaced and not rewritten: a process that dies meanwhile leaves the one or the other.
@@ -75,4 +77,12 @@ class FileCheckpoints(Checkpoints):
             beside.write_text(json.dumps({"streams": self._streams}, indent=2) + "\n", encoding="utf-8")
             os.replace(beside, self._path)
         except OSError as error:
-            raise StreamMissing(f"{self._path} cannot be written: {error.strerror}.") from None
+            raise StreamMissing(
+                f"{self._path} cannot be written: {error.strerror}.", remedy="Name a file where one can be written."
+            ) from None
+
+
+def _position(text: str) -> str:
+    if text != ENDED and not (text.isascii() and text.removeprefix("@").isdigit()):
+        raise ValueError("no position")
+    return text

@@ -15,6 +15,7 @@ from singletable.requests.sending import error_code
 
 __all__ = ["DeadLetter", "Sink", "log_letter", "reason_of"]
 
+_HERE = Path(__file__).parents[1]
 _log = logging.getLogger("singletable.streams")
 
 
@@ -62,7 +63,7 @@ def reason_of(error: BaseException) -> str:
     kind = type(error).__name__ + (f" ({code})" if code else "")
     frames = traceback.extract_tb(error.__traceback__)
     # Where the project's own code was, and not a library that it called.
-    own = [each for each in frames if "site-packages" not in each.filename and "singletable" not in each.filename]
+    own = [each for each in frames if "site-packages" not in each.filename and _HERE not in Path(each.filename).parents]
     if not own:
         return kind
     return f"{kind} in {own[-1].name} ({Path(own[-1].filename).name}:{own[-1].lineno})"

@@ -70,7 +70,7 @@ def read_record(raw: Any) -> Record:
             event=raw["eventName"],
             sequence_number=_text(told["SequenceNumber"]),
             at=_moment(told.get("ApproximateCreationDateTime")),
-            view=told.get("StreamViewType"),
+            view=None if told.get("StreamViewType") is None else _text(told["StreamViewType"]),
             expired=_by_time_to_live(raw.get("userIdentity") or {}),
             key=_item(told["Keys"]),
             new=_item(told["NewImage"]) if told.get("NewImage") else None,

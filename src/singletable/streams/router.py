@@ -17,7 +17,7 @@ from singletable.errors import (
     StreamViewError,
     Unprocessable,
 )
-from singletable.streams.change import IMAGES, Change, is_own, read_change
+from singletable.streams.change import IMAGES, Change, is_own, keys_tell, read_change
 from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
 from singletable.streams.marks import Delivery, Marks
 from singletable.streams.records import EVENTS, Event, Record, read_record
@@ -35,6 +35,9 @@ _NEEDS: dict[Event, frozenset[str]] = {
     "MODIFY": frozenset({"new", "old"}),
     "REMOVE": frozenset({"old"}),
 }
+
+_LONGEST = 3650
+"""Days for which marks may be kept: beyond that it is another thing that is wanted."""
 
 
 @attrs.frozen
@@ -101,6 +104,11 @@ class StreamRouter:
     """
 
     def __init__(self, table: type[Table], *, dead_letters: Sink | None = None, remember_days: float = 7) -> None:
+        if isinstance(remember_days, bool) or not 1 <= remember_days <= _LONGEST:
+            raise DeclarationError(
+                f"remember_days={remember_days!r}: an event may come again for a day.",
+                remedy=f"Give a number of days from 1 to {_LONGEST}.",
+            )
         self.table = table._table_class()
         self._sink: Sink = dead_letters or log_letter
         self._marks = Marks(self.table, remember_days)
@@ -145,7 +153,7 @@ class StreamRouter:
             raise DeclarationError(f"needs={sorted(images)}: an image is new or old.", entity=entity.__name__)
 
         def register(function: Callable[[Change[T]], None]) -> Callable[[Change[T]], None]:
-            called = name or f"{function.__module__}.{function.__qualname__}"
+            called = name or _name_of(function)
             self._add(_Handler(called, function, entity, events, attributes, expired, images, idempotent))
             return function
 
@@ -155,7 +163,7 @@ class StreamRouter:
         """Make a function the handler of items of unknown types; without one they are dead letters."""
         if self._default is not None:
             raise DeclarationError(f"{self._default.name} is the default handler already.", remedy="There is only one.")
-        called = f"{function.__module__}.{function.__qualname__}"
+        called = _name_of(function)
         self._default = _Handler(called, function, self.table, EVENTS, frozenset(), None, frozenset(), False)
         self._require_ttl(called)
         return function
@@ -237,6 +245,15 @@ class StreamRouter:
 
     def _check_view(self, view: str) -> None:
         for handler in self._handlers:
+            if not IMAGES.get(view) and not keys_tell(self.table, handler.entity):
+                raise StreamViewError(
+                    f"The stream shows {view}, and a key does not say whether an item is of {handler.entity.__name__}:"
+                    f" {handler.name} would not be called.",
+                    remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or handle the class in"
+                    " which the key is declared.",
+                    view=view,
+                    handler=handler.name,
+                )
             missing = sorted(handler.needs - IMAGES.get(view, frozenset()))
             if missing:
                 raise StreamViewError(
@@ -267,7 +284,7 @@ class StreamRouter:
             return Outcome()
         try:
             change = read_change(self.table, record)
-        except MalformedItemError as error:
+        except (MalformedItemError, MalformedRecordError) as error:
             return self.bury(
                 DeadLetter(reason_of(error), record.event_id, record.sequence_number, record.event, error.entity)
             )
@@ -343,6 +360,15 @@ class StreamRouter:
 
         self.start()
         return make_handler(self)
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    try:
+        return f"{function.__module__}.{function.__qualname__}"
+    except AttributeError:
+        raise DeclarationError(
+            f"{type(function).__name__} has no name that its marks could have.", remedy="Give one with name=."
+        ) from None
 
 
 def _letter(change: Change[Any], handler: _Handler | None, reason: str) -> DeadLetter:

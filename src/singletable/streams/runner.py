@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import HandlersFailed
+from singletable.errors import HandlersFailed, InvalidValueError
 from singletable.requests.retries import pause
 from singletable.streams.checkpoints import Checkpoints
 from singletable.streams.client import StreamsClient, stream_arn
@@ -79,6 +79,8 @@ def run_stream(
         StreamTrimmed: Records were dropped before they were read.
         StreamMissing: The table has no stream.
     """
+    if attempts < 1:
+        raise InvalidValueError(f"attempts={attempts!r}: a record is given once at least.", value=attempts)
     client, arn = StreamsClient(router.table), stream_arn(router.table)
     reader = StreamReader(client, arn, checkpoints=checkpoints, start=start, accept_gaps=accept_gaps).open()
     router.start(reader.view)

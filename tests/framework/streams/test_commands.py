@@ -1,6 +1,8 @@
 """`singletable streams`, as a person runs it, on the embedded table of the shop."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -168,6 +170,25 @@ def test_run_from_now(table, counting):
     changed()
     done = run_router("--from", "now")
     assert done.stdout.rstrip().endswith("0 records. No dead letters.")
+
+
+def test_ctrl_c_ends_it_behind_the_record_that_is_under_way(table, monkeypatch):
+    """The report is printed all the same, and the handlers of the process are as before."""
+    made, seen = StreamRouter(ShopTable), []
+    monkeypatch.setattr("shop.stream.router", made)
+
+    @made.on(User, "INSERT", name="interrupted")
+    def interrupted(change):
+        seen.append(change.new.name)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    for name in ("Ann", "Bob"):
+        User(name=name, email="-").create()
+    done = here("streams", "run")
+    assert (0, ["Ann"]) == (done.returncode, seen)
+    assert done.stdout.rstrip().endswith("1 record. No dead letters.")
+    assert before is signal.getsignal(signal.SIGINT)
 
 
 def test_the_shops_router_is_the_one_in_setup_cfg(table, monkeypatch):

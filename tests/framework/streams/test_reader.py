@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -244,7 +245,10 @@ def test_checkpoints_in_a_file(tmp_path):
     assert [path] == list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"streams": 1}', '{"other": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"streams": 1}', '{"other": {}}', '{"streams": {"a": {"s": "@x"}}}', '{"streams": {"a": {"s": 1}}}'],
+)
 def test_a_file_of_something_else_is_refused(tmp_path, text):
     """And left as it is."""
     path = tmp_path / "other.json"
@@ -255,10 +259,27 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
 
 
 def test_a_file_that_cannot_be_written(tmp_path):
-    """It is said, with its name."""
-    checkpoints = FileCheckpoints(tmp_path / "no" / "such.json")
-    with pytest.raises(StreamMissing, match="such.json cannot be written"):
-        checkpoints.save(ARN, "s", "1")
+    """It is said before anything is read, with its name and the remedy."""
+    with pytest.raises(StreamMissing, match=r"such.json cannot be written: .* Name a file where one can be written"):
+        FileCheckpoints(tmp_path / "no" / "such.json")
+
+
+def test_a_file_is_whole_whenever_the_process_dies(tmp_path, monkeypatch):
+    """The one before, until the next one is."""
+    path = tmp_path / "checkpoints.json"
+    checkpoints = FileCheckpoints(path)
+    checkpoints.save(ARN, "s", "1")
+
+    def dies(self, text, **options):
+        with open(self, "w", encoding="utf-8") as file:
+            file.write(text[:5])
+        raise SystemExit
+
+    monkeypatch.setattr(Path, "write_text", dies)
+    with pytest.raises(SystemExit):
+        checkpoints.save(ARN, "s", "2")
+    monkeypatch.undo()
+    assert {"s": "1"} == FileCheckpoints(path).of(ARN)
 
 
 STEPS = st.lists(

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timezone
+from functools import partial
 
 import attrs
 import pytest
@@ -492,6 +493,28 @@ def test_an_image_that_cannot_be_read_is_a_dead_letter(table):
     assert [] == log.names
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda told: told["NewImage"].update(at={"S": 5}),
+        lambda told: told["NewImage"].update(entityType={"S": 5}),
+        lambda told: told["NewImage"].pop("PK"),
+        lambda told: told["NewImage"].update(PK={"S": "secret"}),
+        lambda told: (told.pop("NewImage"), told["Keys"].pop("PK")),
+        lambda told: told.update(StreamViewType=5),
+    ],
+)
+def test_a_damaged_record_is_a_dead_letter(table, damage):
+    """Whatever is wrong with it; with its sequence number, and no value."""
+    log = Log()
+    log.on(Event, "INSERT", needs=(), name="any")
+    raw = record_of(new=event(), sequence_number="7")
+    damage(raw["dynamodb"])
+    outcome = log.router.process(raw)
+    assert ["7"] == [each.sequence_number for each in outcome.letters]
+    assert "secret" not in repr(outcome)
+
+
 def test_a_letter_that_cannot_be_sent_is_not_lost(table):
     """The record fails, and comes again; the others of the record are called all the same."""
     called = []
@@ -568,6 +591,45 @@ def test_what_cannot_be_registered(arguments, options, message):
     """It is told where it is declared."""
     with pytest.raises(DeclarationError, match=message):
         StreamRouter(AppTable).on(*arguments, **options)(print)
+
+
+@pytest.mark.parametrize("days", [0, -1, 0.5, 10**9, float("nan"), True])
+def test_marks_are_kept_for_a_sensible_time(days):
+    """An event may come again for a day."""
+    with pytest.raises(DeclarationError, match=f"remember_days={days}: an event may come again for a day"):
+        StreamRouter(AppTable, remember_days=days)
+
+
+def test_a_handler_without_a_name():
+    """Its marks need one."""
+    router = StreamRouter(AppTable)
+    nameless = partial(print, "x")
+    with pytest.raises(DeclarationError, match="partial has no name that its marks could have. Give one with name="):
+        router.on(Account, "INSERT")(nameless)
+    router.on(Account, "INSERT", name="print")(nameless)
+
+
+def test_a_key_that_two_classes_share_is_told_where_only_keys_are_shown():
+    """A handler of the one that does not declare it would never be called."""
+
+    class Shared(Table):
+        class Meta:
+            table_name = "shared"
+
+    class Person(Shared, discriminator="PERSON"):
+        name = UnicodeAttribute()
+        key = Key(pk="PERSON#{name}", sk="-")
+
+    class Clerk(Person, discriminator="CLERK"):
+        desk = UnicodeAttribute(null=True)
+
+    router = StreamRouter(Shared)
+    router.on(Person, "INSERT", needs=(), idempotent=True, name="person")(print)
+    router.start("KEYS_ONLY")
+    router.on(Clerk, "INSERT", needs=(), idempotent=True, name="clerk")(print)
+    with pytest.raises(StreamViewError, match="a key does not say whether an item is of Clerk: clerk would"):
+        router.start("KEYS_ONLY")
+    router.start("NEW_IMAGE")
 
 
 def test_two_handlers_of_one_name():

@@ -6,8 +6,10 @@ import pytest
 
 from models import Product, Review, ShopTable
 from singletable.engine import embedded
-from singletable.errors import StreamMissing, StreamViewError
+from singletable.errors import InvalidValueError, StreamMissing, StreamViewError
+from singletable.models.binding import connection_of
 from singletable.streams import StreamRouter, run_stream
+from singletable.streams.client import StreamsClient
 from tests.framework.app import AppTable
 from tests.shop.conftest import table
 
@@ -78,3 +80,33 @@ def test_a_cancelled_transaction_leaves_nothing_in_the_stream(table):
     reader.join(timeout=30)
     assert [("INSERT", "Product"), ("MODIFY", "Product"), ("INSERT", "Review")] == seen
     assert "new" == Product.get(product_id="p1").name
+
+
+def test_a_record_is_given_once_at_least(table):
+    """No attempts are none."""
+    with pytest.raises(InvalidValueError, match="attempts=0: a record is given once at least"):
+        run_stream(StreamRouter(ShopTable), attempts=0)
+
+
+def test_the_client_is_the_tables(table):
+    """Its time-outs, attempts, credentials and headers."""
+    settings = connection_of(ShopTable).settings
+    with ShopTable.bind(
+        region="eu-west-1",
+        endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
+        credentials=("key", "secret", "token"),
+        read_timeout=7,
+        connect_timeout=3,
+        max_attempts=2,
+        prepare=settings.prepare,
+    ):
+        client = StreamsClient(ShopTable)._client
+    config = client.meta.config
+    assert (7, 3, {"total_max_attempts": 2, "mode": "standard"}) == (
+        config.read_timeout,
+        config.connect_timeout,
+        config.retries,
+    )
+    assert "https://streams.dynamodb.eu-west-1.amazonaws.com" == client.meta.endpoint_url
+    used = client._request_signer._credentials
+    assert ("key", "secret", "token") == (used.access_key, used.secret_key, used.token)
