@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
-from singletable import Tally, measure, named, observe, spans
+from singletable import Sent, Tally, measure, named, observe, spans
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, EngineUnavailable, RequestFailed, Throttled
 from singletable.models.binding import connection_of
@@ -192,6 +192,14 @@ def test_a_tally_adds_up_by_pattern(table):
     assert (2, 1, 4.0) == (writing.requests, writing.failed, writing.write_units)
 
 
+def test_the_slowest_is_kept():
+    """Whichever came first."""
+    tally = Tally()
+    for seconds in (0.25, 1.0, 0.5):
+        tally(Sent("Query", "shop", None, "p", 0.0, seconds))
+    assert (3, 1.75, 1.0) == (tally.totals["p"].requests, tally.totals["p"].seconds, tally.totals["p"].slowest)
+
+
 # --- OpenTelemetry -----------------------------------------------------------------------
 
 
@@ -226,6 +234,13 @@ def test_a_span_for_each_request(tracing):
     } == dict(span.attributes)
     assert parent.start_time <= span.start_time < span.end_time
     assert trace.StatusCode.UNSET is span.status.status_code
+
+
+def test_a_span_is_as_long_as_its_request(tracing):
+    """In nanoseconds, from when it was sent."""
+    tracer, written = tracing
+    spans(tracer)(Sent("Query", "shop", None, None, 1_000.5, 0.25))
+    assert (1_000_500_000_000, 1_000_750_000_000) == (written()[0].start_time, written()[0].end_time)
 
 
 def test_a_span_of_what_failed(tracing):

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import time
 
 import pytest
 
@@ -122,6 +123,17 @@ def test_a_record_that_no_handler_was_given_fails_with_a_line_too(table, logged)
     ]
     assert [[1.0]] * 3 == [each["Failed"] for each in printed if "_aws" in each]
     assert "secret" not in str(printed)
+
+
+def test_the_age_is_that_of_the_last_record(router, logged):
+    """In milliseconds; what the alarm on a stream that falls behind would watch."""
+    event = batch("a", "b")
+    now = time.time()
+    for record, age in zip(event["Records"], (500, 90), strict=True):
+        record["dynamodb"]["ApproximateCreationDateTime"] = now - age
+    router.lambda_handler(event, None)
+    (metrics,) = (json.loads(line) for line in logged.readouterr().out.splitlines() if "_aws" in line)
+    assert 90_000 <= metrics["Age"][0] < 120_000
 
 
 def test_no_value_of_an_item_is_logged(router, logged):
