@@ -116,7 +116,8 @@ def test_ratings_and_stock_are_exact(writes, count, data):
             key = str(each["dynamodb"]["Keys"])
             shards[places.setdefault(key, len(places)) % count].append(each)
         deliver(router, shards, data.draw)
-        assert [] == letters
+        # What fails behind its transaction is done, and told; nothing else is given up.
+        assert all(each.reason.endswith("behind its transaction, which is done") for each in letters)
         sold = Counter()
         for order in Order.query(user_id="u"):
             if order.status is not OrderStatus.CANCELLED:

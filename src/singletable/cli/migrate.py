@@ -13,10 +13,12 @@ from rich.padding import Padding
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, opened, pausing
 from singletable.cli.words import counted, make_console
+from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
 from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute
 from singletable.migrations.options import Options
 from singletable.migrations.plan import Plan, PlannedStep, Prices, difference, make_plan
+from singletable.migrations.state import state_of
 from singletable.operating.prices import load_prices
 
 __all__ = ["migrate_command"]
@@ -101,6 +103,8 @@ def migrate_command(
         console.print(f"[bold]{escape(context.where)}[/]")
         if not names:
             console.print("Nothing to do: every migration is applied.")
+            if detect(graph.state, state_of(context.table.describe())).operations:
+                console.print("[yellow]The models have changed since:[/] singletable makemigrations")
             return
         plan = make_plan(context.live, graph, names)
         _print_plan(console, plan, _prices(price_reads, price_writes), rate)

@@ -116,6 +116,8 @@ class Project:
             ProjectError: There is none, or its module cannot be imported.
         """
         module_name, _, attribute = path.partition(":")
+        if not module_name or not attribute:
+            raise ProjectError(f"The {what} {path!r} {source} is no place.", remedy="Write module:name.", value=path)
         module = self._import(module_name, source)
         try:
             return getattr(module, attribute)

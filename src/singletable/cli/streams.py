@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +21,13 @@ from rich.table import Table as Grid
 from singletable.cli.engines import Place, live_table, table_options
 from singletable.cli.project import Project, find_project, users_code
 from singletable.cli.words import counted, make_console
-from singletable.errors import MalformedItemError, MalformedRecordError, ProjectError
+from singletable.errors import HandlersFailed, MalformedItemError, MalformedRecordError, ProjectError
 from singletable.models import Table
 from singletable.streams import Batch, Change, FileCheckpoints, Report, StreamReader, StreamRouter, run_stream
 from singletable.streams.change import is_own, read_change
 from singletable.streams.client import StreamsClient, stream_arn
 from singletable.streams.reader import LATEST, TRIM_HORIZON
-from singletable.streams.records import read_record
+from singletable.streams.records import found, read_record
 from singletable.streams.runner import poll_forever
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def tail_command(place: Place, start: str, idle: float | None, names: tuple[str,
 @click.option("--handler", metavar="MODULE:NAME", help="The router.  [stream in setup.cfg]")
 @click.option("--checkpoints", type=click.Path(dir_okay=False, path_type=Path), help="A file that says how far it was.")
 @click.option("--attempts", type=click.IntRange(1), default=3, show_default=True, help="How often a record is given.")
+@click.option("--traceback", "traces", is_flag=True, help="Print what a handler raised, whole: it may quote items.")
 @click.option("--accept-gaps", is_flag=True, help="Go on where records are gone that were not read.")
 @table_options
 def run_command(
@@ -108,6 +110,7 @@ def run_command(
     handler: str | None,
     checkpoints: Path | None,
     attempts: int,
+    traces: bool,
     accept_gaps: bool,
 ) -> None:
     """Give each change to the project's router, as Lambda would.
@@ -125,6 +128,10 @@ def run_command(
         read = counted(len(batch.records), "record")
         console.print(f"[dim]{read} of {escape(batch.shard)}; {report.records:,} in all.[/]")
 
+    def trace(failure: HandlersFailed) -> None:
+        for error in failure.errors:
+            click.echo("".join(traceback.format_exception(error)), err=True)
+
     # Dead letters are told in the end, and need not be logged, too.
     logging.getLogger("singletable.streams").addHandler(logging.NullHandler())
     running = users_code(f"Running {handler or project.stream} failed", project.root)
@@ -138,6 +145,7 @@ def run_command(
             accept_gaps=accept_gaps,
             stop=stop,
             tell=tell,
+            failed=trace if traces else None,
         )
     _print_report(console, report)
     if report.letters:
@@ -192,7 +200,16 @@ def _line(table: type[Table], raw: Any) -> dict[str, Any] | None:
             return None
         change = read_change(table, record)
     except (MalformedItemError, MalformedRecordError) as error:
-        return {"at": None, "event": "?", "entity": error.entity, "key": {}, "changed": [], "fault": str(error)}
+        return {
+            "at": None,
+            "event": "?",
+            "entity": error.entity,
+            "key": {},
+            "changed": [],
+            "event_id": found(raw, "eventID"),
+            "sequence_number": found(raw, "dynamodb", "SequenceNumber"),
+            "fault": str(error),
+        }
     event = "EXPIRE" if change.expired else record.event
     changed = sorted(change.changed or ()) if record.event == "MODIFY" else []
     at = None if record.at is None else record.at.isoformat(timespec="seconds")
@@ -202,6 +219,8 @@ def _line(table: type[Table], raw: Any) -> dict[str, Any] | None:
         "entity": change.entity.__name__ if change.entity else None,
         "key": _key(change),
         "changed": changed,
+        "event_id": record.event_id,
+        "sequence_number": record.sequence_number,
         "fault": None if change.entity else _unknown(table, record),
     }
 
@@ -255,4 +274,5 @@ def _print_report(console: Console, report: Report) -> None:
         )
     dead = counted(len(report.letters), "dead letter")
     verdict = f"[red]{dead}.[/]" if report.letters else "[green]No dead letters.[/]"
-    console.print(f"{counted(report.records, 'record')}. {verdict}")
+    own = f", {report.own:,} of them of singletable's own items" if report.own else ""
+    console.print(f"{counted(report.records, 'record')}{own}. {verdict}")

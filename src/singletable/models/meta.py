@@ -183,6 +183,16 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
         raise DeclarationError(
             f"{name}: Meta.key_encoding is {encoding!r}.", remedy='Use "escaped" or "raw".', rule="ST107", entity=name
         )
+    from singletable.models.layout import STREAM_VIEWS
+
+    view = getattr(namespace["Meta"], "stream_view_type", None)
+    if view is not None and view not in STREAM_VIEWS:
+        raise DeclarationError(
+            f"{name}: Meta.stream_view_type is {view!r}.",
+            remedy=f"A stream shows {', '.join(STREAM_VIEWS)}.",
+            rule="ST107",
+            entity=name,
+        )
     namespace["_derived"] = _add_index_attributes(name, namespace)
 
 

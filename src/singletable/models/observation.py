@@ -6,6 +6,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from singletable.errors import DeclarationError
 from singletable.requests.observing import Observer
 
 if TYPE_CHECKING:
@@ -45,10 +46,18 @@ class Observation:
 
 
 def observe(table: type[Table], *observers: Observer) -> Observation:
-    """Have observers told of each request of a table and its entities, wherever it is bound.
+    """Have observers told of each request of a table and of all its entities, wherever it is bound.
 
     Args:
-        table: The table class.
+        table: The table class, or an entity of it, which stands for its table.
         observers: Called with each request, once it was answered or has failed.
+
+    Raises:
+        DeclarationError: One cannot be called with a request.
     """
+    for each in observers:
+        if not callable(each) or isinstance(each, type):
+            raise DeclarationError(
+                f"{each!r} is no observer.", remedy="Give a function that takes a Sent, or an instance: Tally()."
+            )
     return Observation(table._table_class(), observers)

@@ -140,6 +140,11 @@ class Transaction:
 
     # --- sending it ---------------------------------------------------------------
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was sent, or its block has ended; nothing can be added then."""
+        return self._ended
+
     def params(self) -> Params:
         """The request, as the arguments of TransactWriteItems; nothing is sent.
 

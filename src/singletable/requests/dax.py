@@ -94,7 +94,8 @@ def _scheme(endpoint: str) -> str:
         parts = urlsplit(endpoint if "://" in endpoint else f"dax://{endpoint}")
         sound = parts.scheme in _SCHEMES and parts.hostname and parts.netloc == endpoint.rpartition("://")[2]
         # Whether the port is a number is only told when it is asked for.
-        sound = sound and parts.port != 0 and not {"@", " ", "["} & set(parts.netloc)
+        sound = sound and parts.port != 0 and ("://" in endpoint or parts.port is not None)
+        sound = sound and not {"@", " ", "["} & set(parts.netloc)
     except (TypeError, ValueError):
         sound = False
     if not sound:

@@ -164,3 +164,11 @@ class Tally:
         totals.slowest = max(totals.slowest, sent.seconds)
         totals.read_units += sent.read_units
         totals.write_units += sent.write_units
+
+    def __repr__(self) -> str:
+        lines = (
+            f"{name}: {each.requests} requests, {each.failed} failed, {each.seconds:.3f} s,"
+            f" {each.read_units:g} read and {each.write_units:g} write units"
+            for name, each in self.totals.items()
+        )
+        return f"<Tally {'; '.join(lines) or 'of nothing'}>"

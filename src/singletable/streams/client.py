@@ -30,9 +30,13 @@ def stream_arn(table: type[Table]) -> str:
     sender = TableSender(table)
     described = sender.send("DescribeTable", {"TableName": sender.table_name})["Table"]
     if not described.get("LatestStreamArn") or not described.get("StreamSpecification", {}).get("StreamEnabled"):
+        view = table.describe().stream
         raise StreamMissing(
             f"The table {sender.table_name!r} has no stream.",
-            remedy="Set Meta.stream_view_type = 'NEW_AND_OLD_IMAGES', and migrate or deploy.",
+            remedy="Set Meta.stream_view_type = 'NEW_AND_OLD_IMAGES', and migrate or deploy."
+            if view is None
+            else f"Meta says {view}, and the table does not have it yet: singletable makemigrations, then migrate; or"
+            " deploy.",
         )
     return str(described["LatestStreamArn"])
 

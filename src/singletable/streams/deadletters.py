@@ -10,7 +10,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from singletable.errors import ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable
+from singletable.errors import (
+    ImageMissing,
+    MalformedItemError,
+    MalformedRecordError,
+    StreamViewError,
+    TransactionCancelled,
+    Unprocessable,
+)
 from singletable.requests.sending import error_code
 
 __all__ = ["DeadLetter", "Sink", "log_letter", "reason_of"]
@@ -26,7 +33,7 @@ class DeadLetter:
     Args:
         reason: Why: the kind of the error and where it was raised. What an error says is left out, since it may quote
             an item; but for what is raised for this (`Unprocessable`, records that cannot be read, streams that show
-            too little).
+            too little). Of a cancelled transaction it is said which operations were in the way.
         event_id: The event's id.
         sequence_number: Its place in its shard: the record can be read again there for 24 hours.
         event: `INSERT`, `MODIFY` or `REMOVE`.
@@ -55,11 +62,17 @@ def log_letter(letter: DeadLetter) -> None:
     _log.error("dead letter: %s", letter.reason, extra=letter.to_dict())
 
 
+def _in_the_way(error: BaseException) -> str:
+    """Which operations of a cancelled transaction were in the way: what they were, of which entity, and the code."""
+    reasons = error.reasons if isinstance(error, TransactionCancelled) else ()
+    return ", ".join(f"{each.verb} of {type(each.entity).__name__}: {each.code}" for each in reasons if each.code)
+
+
 def reason_of(error: BaseException) -> str:
     """Why a handler failed, without what the error says of values."""
     if isinstance(error, (ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)):
         return str(error)
-    code = error_code(error)
+    code = error_code(error) or _in_the_way(error)
     kind = type(error).__name__ + (f" ({code})" if code else "")
     frames = traceback.extract_tb(error.__traceback__)
     # Where the project's own code was, and not a library that it called.

@@ -91,14 +91,15 @@ class Delivery:
         self._marks = marks
         self._event_id = event_id
         self._handler = handler
+        self._taken: list[Transaction] = []
         self.marked = False
 
     def transaction(self) -> Transaction:
         """A transaction with the mark in it; see `Change.transaction`."""
-        if self._marks is None:
-            return Transaction(self._table)
         self.refuse_second()
-        return _MarkedTransaction(self)
+        taken = Transaction(self._table) if self._marks is None else _MarkedTransaction(self)
+        self._taken.append(taken)
+        return taken
 
     def refuse_second(self) -> None:
         """Raise if a transaction was sent: its own mark would make a second one seem to have been done before."""
@@ -106,6 +107,14 @@ class Delivery:
             raise InvalidTransactionError(
                 f"{self._handler} has sent its transaction for this event.",
                 remedy="Put all of it into one transaction, or write a handler for each part.",
+            )
+
+    def refuse_unsent(self) -> None:
+        """Raise if a transaction was taken and not sent: what the handler wanted is not done."""
+        if any(not each.ended for each in self._taken):
+            raise InvalidTransactionError(
+                f"{self._handler} took change.transaction() and did not send it.",
+                remedy="Write `with change.transaction() as transaction:`.",
             )
 
     def finish(self) -> None:

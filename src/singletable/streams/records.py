@@ -62,6 +62,10 @@ def read_record(raw: Any) -> Record:
     Raises:
         MalformedRecordError: It is none; `sequence_number` and `event_id` say which, as far as they are known.
     """
+    if isinstance(raw, Mapping) and "Records" in raw:
+        raise MalformedRecordError(
+            "This is a whole event of Lambda, and not a record.", remedy="Give it to router.lambda_handler."
+        )
     try:
         told = raw["dynamodb"]
         decode_binary(told)
@@ -111,6 +115,21 @@ def record_of(
     there = new if new is not None else old
     if there is None:
         raise MalformedRecordError("A record of nothing.", remedy="Give the entity as new=, as old=, or as both.")
+    for each in (new, old):
+        if each is not None and not hasattr(each, "extra_attributes"):
+            name = each.__name__ if isinstance(each, type) else type(each).__name__
+            raise MalformedRecordError(f"A record of {name}, which is no entity.", remedy="Give an instance.")
+    if new is old:
+        raise MalformedRecordError(
+            "new= and old= are one instance: nothing has changed.", remedy="Make two, or a copy before the change."
+        )
+    if new is not None and old is not None and new._key_item() != old._key_item():
+        raise MalformedRecordError(
+            f"{old!r} and {new!r} have different primary keys: no change makes the one of the other.",
+            remedy="Give both the same attributes of the key; defaults such as times differ from instance to instance.",
+        )
+    if expired and new is not None:
+        raise MalformedRecordError("An item that has expired is removed.", remedy="Give old= alone.")
     told: dict[str, Any] = {
         "ApproximateCreationDateTime": datetime.now(timezone.utc).timestamp(),
         "Keys": there._key_item(),

@@ -17,6 +17,7 @@ from singletable.errors import (
     StreamViewError,
     Unprocessable,
 )
+from singletable.requests import named
 from singletable.streams.change import IMAGES, Change, is_own, keys_tell, read_change
 from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
 from singletable.streams.marks import Delivery, Marks
@@ -69,11 +70,13 @@ class Outcome:
         handled: The handlers that handled it now.
         repeated: Those that had handled it before, and were not called again.
         letters: The dead letters that it made.
+        own: Whether it is of an item of the framework's own, which no handler is given.
     """
 
     handled: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
+    own: bool = False
 
     def then(self, later: Outcome) -> Outcome:
         """What became of a record that was given again after this."""
@@ -83,6 +86,7 @@ class Outcome:
             self.handled + later.handled,
             tuple(each for each in repeated if each not in now),
             self.letters + later.letters,
+            later.own,
         )
 
 
@@ -200,15 +204,29 @@ class StreamRouter:
                 remedy="Name REMOVE, or leave expired= out.",
                 entity=entity.__name__,
             )
-        known = entity._schema_of().attributes if entity is not self.table else entity.get_attributes()
+        schemas = [each for each in self.table._schemas().values() if issubclass(each.entity, entity)]
+        if expired and all(each.expiry is None for each in schemas):
+            raise DeclarationError(
+                f"{entity.__name__} has no Expiry: time to live removes none of it.",
+                remedy="Declare one, or leave expired= out.",
+                entity=entity.__name__,
+            )
+        known = self._changeable(entity)
         for each in [changed] if isinstance(changed, str) else changed:
             if each not in known:
                 raise DeclarationError(
                     f"{entity.__name__} has no attribute {each!r} that could change.",
-                    remedy=f"It has: {', '.join(sorted(known))}.",
+                    remedy=f"It has: {', '.join(known)}. What is derived follows from these.",
                     entity=entity.__name__,
                     attribute=each,
                 )
+
+    def _changeable(self, entity: type[Table]) -> list[str]:
+        """The attributes that can change under one primary key; of the table class, those of every entity."""
+        if entity is self.table:
+            return sorted(set(entity.get_attributes()) - set(entity._derived_names()))
+        schema = entity._schema_of()
+        return sorted(set(schema.attributes) - set(schema.primary.attributes))
 
     def _add(self, handler: _Handler) -> None:
         if any(each.name == handler.name for each in self._handlers):
@@ -281,7 +299,7 @@ class StreamRouter:
         if record.view is not None:
             self._check_view(record.view)
         if is_own(self.table, record):
-            return Outcome()
+            return Outcome(own=True)
         try:
             change = read_change(self.table, record)
         except (MalformedItemError, MalformedRecordError) as error:
@@ -338,14 +356,23 @@ class StreamRouter:
 
     def _call(self, handler: _Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
         """Call a handler, and mark the event as handled; the dead letter that came of it."""
-        letter = None
-        try:
-            handler.function(change)
-        except Unprocessable as error:
-            letter = _letter(change, handler, reason_of(error))
-            # Given up for good, before it is marked as done.
-            self._sink(letter)
-        delivery.finish()
+        reason = None
+        with named(handler.name):
+            try:
+                handler.function(change)
+                delivery.refuse_unsent()
+            except Unprocessable as error:
+                reason = reason_of(error)
+            except Exception as error:
+                if not delivery.marked:
+                    raise
+                # The event is marked, and the handler is not called again for it.
+                reason = f"{reason_of(error)}, behind its transaction, which is done"
+            letter = None if reason is None else _letter(change, handler, reason)
+            if letter is not None:
+                # Given up for good, before it is marked as done.
+                self._sink(letter)
+            delivery.finish()
         return letter
 
     @cached_property

@@ -30,12 +30,14 @@ class Report:
 
     Args:
         records: How many records were read.
+        own: How many of them were of the framework's own items, which no handler is given.
         handled: How often each handler handled one.
         repeated: How often each was not called again.
         letters: The dead letters.
     """
 
     records: int = 0
+    own: int = 0
     handled: Counter[str] = attrs.field(factory=Counter)
     repeated: Counter[str] = attrs.field(factory=Counter)
     letters: list[DeadLetter] = attrs.field(factory=list)
@@ -43,6 +45,7 @@ class Report:
     def add(self, outcome: Outcome) -> None:
         """Count what became of one record."""
         self.records += 1
+        self.own += outcome.own
         self.handled.update(outcome.handled)
         self.repeated.update(outcome.repeated)
         self.letters += outcome.letters
@@ -58,6 +61,7 @@ def run_stream(
     accept_gaps: bool = False,
     stop: Event | None = None,
     tell: Callable[[Report, Batch], None] = lambda report, batch: None,
+    failed: Callable[[HandlersFailed], None] | None = None,
 ) -> Report:
     """Read the stream of a router's table, where that is bound, and handle what it says until told to stop.
 
@@ -73,6 +77,7 @@ def run_stream(
         accept_gaps: Whether to go on behind records that are gone.
         stop: Set it, in another thread, to stop after the record that is under way.
         tell: Called after each batch.
+        failed: Called with each failure of a record, also with those that another attempt mends.
 
     Raises:
         StreamViewError: The stream does not show what a handler needs.
@@ -91,7 +96,7 @@ def run_stream(
         for raw in batch.records:
             if stop.is_set():
                 return False
-            report.add(_handle(router, raw, attempts))
+            report.add(_handle(router, raw, attempts, failed))
         tell(report, batch)
         return True
 
@@ -127,7 +132,9 @@ def poll_forever(
         wait = min(2 * wait, _LONGEST_PAUSE)
 
 
-def _handle(router: StreamRouter, raw: dict[str, Any], attempts: int) -> Outcome:
+def _handle(
+    router: StreamRouter, raw: dict[str, Any], attempts: int, told: Callable[[HandlersFailed], None] | None
+) -> Outcome:
     before = Outcome()
     for attempt in range(attempts):
         pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
@@ -135,5 +142,7 @@ def _handle(router: StreamRouter, raw: dict[str, Any], attempts: int) -> Outcome
             return before.then(router.process(raw))
         except HandlersFailed as error:
             failed = error
+            if told is not None:
+                told(error)
             before = before.then(error.outcome)
     return before.then(router.bury(*failed.letters))

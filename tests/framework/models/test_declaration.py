@@ -173,6 +173,11 @@ def test_entities_that_could_not_work(body, rule, message):
     [
         ({"again": ByName()}, "ST107", "'ByName' is declared twice"),
         ({"meta": {"key_encoding": "none"}}, "ST107", 'Use "escaped" or "raw"'),
+        (
+            {"meta": {"stream_view_type": "NEW"}},
+            "ST107",
+            "stream_view_type is 'NEW'. A stream shows NEW_AND_OLD_IMAGES",
+        ),
         ({"by_name_pk": UnicodeAttribute()}, "ST110", "is also the name of a key attribute of by_name"),
         ({"pk": NumberAttribute(hash_key=True, attr_name="PK")}, "ST107", "a key of the table is not text"),
         ({"name": UnicodeAttribute(attr_name="NameSK")}, "ST107", "is on name, a declared attribute"),

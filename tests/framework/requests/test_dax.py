@@ -621,6 +621,7 @@ def test_the_embedded_engine_has_no_cluster():
         "dax://host:port",
         "dax://host/path",
         "host:0",
+        "host",
         "a b:1",
         "dax://u:p@host",
         "[::1]:1",

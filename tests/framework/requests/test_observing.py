@@ -14,7 +14,7 @@ import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
 from singletable import Sent, Tally, measure, named, observe, spans
 from singletable.engine import embedded
-from singletable.errors import ConditionFailed, EngineUnavailable, RequestFailed, Throttled
+from singletable.errors import ConditionFailed, DeclarationError, EngineUnavailable, RequestFailed, Throttled
 from singletable.models.binding import connection_of
 from singletable.testing.faults import Throttling, inject
 from tests.shop.conftest import table
@@ -198,6 +198,21 @@ def test_the_slowest_is_kept():
     for seconds in (0.25, 1.0, 0.5):
         tally(Sent("Query", "shop", None, "p", 0.0, seconds))
     assert (3, 1.75, 1.0) == (tally.totals["p"].requests, tally.totals["p"].seconds, tally.totals["p"].slowest)
+
+
+@pytest.mark.parametrize("observer", ["x", Tally, None])
+def test_what_cannot_observe(observer):
+    """It is told at once, and not at each request."""
+    with pytest.raises(DeclarationError, match=r"is no observer. Give a function that takes a Sent, or an instance"):
+        observe(ShopTable, observer)
+
+
+def test_a_tally_shows_itself():
+    """A line a name."""
+    tally = Tally()
+    assert "<Tally of nothing>" == repr(tally)
+    tally(Sent("Query", "shop", None, "user", 0.0, 0.25, read_units=0.5))
+    assert "<Tally user: 1 requests, 0 failed, 0.250 s, 0.5 read and 0 write units>" == repr(tally)
 
 
 # --- OpenTelemetry -----------------------------------------------------------------------

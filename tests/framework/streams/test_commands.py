@@ -76,6 +76,8 @@ def test_tail_as_json(table):
         inserted[name] for name in ("event", "entity", "key", "fault")
     )
     assert ["name", "updated_at"] == modified["changed"]
+    assert inserted["event_id"] != modified["event_id"]
+    assert int(inserted["sequence_number"]) < int(modified["sequence_number"])
 
 
 def test_tail_of_what_cannot_be_read(table):
@@ -102,7 +104,7 @@ def test_run_gives_what_changed_to_the_router(table, counting):
     assert ["2", "0"] == counts(first)
     assert "dead letter INSERT of ?, sequence number" in first.stdout
     assert "no entity of the table has its type, and no default handler" in first.stdout
-    assert first.stdout.rstrip().endswith("6 records. 1 dead letter.")
+    assert first.stdout.rstrip().endswith("6 records, 2 of them of singletable's own items. 1 dead letter.")
     assert ["0", "2"] == counts(run_router())
 
 
@@ -114,7 +116,7 @@ def test_run_with_checkpoints_reads_nothing_again(table, counting, tmp_path):
     first = run_router(*arguments)
     assert 0 == first.returncode
     # The marks of what was handled are in the stream, too, and are passed over.
-    assert first.stdout.rstrip().endswith("7 records. No dead letters.")
+    assert first.stdout.rstrip().endswith("7 records, 3 of them of singletable's own items. No dead letters.")
     User(name="Bob", email="bob@example.com").create()
     assert ["1", "0"] == counts(run_router(*arguments))
 
@@ -211,6 +213,10 @@ def test_the_shops_router_is_the_one_in_setup_cfg(table, monkeypatch):
         (("tail", "--entity", "Ordr"), ["ShopTable has no entity 'Ordr'.", "It has:"]),
         (("run", "--handler", "shop.stream:rooter"), ["The router 'shop.stream:rooter' of --handler does not exist"]),
         (("run", "--handler", "shop.streams:router"), ["Importing shop.streams, which is named of --handler, failed"]),
+        (
+            ("run", "--handler", "shop.stream"),
+            ["The router 'shop.stream' of --handler is no place.", "Write module:name"],
+        ),
         (("run", "--handler", "models:User"), ["models:User is a", "and no StreamRouter"]),
     ],
 )

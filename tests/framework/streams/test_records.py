@@ -12,6 +12,8 @@ from singletable.streams import record_of
 from singletable.streams.records import read_record
 from tests.framework.app import Account
 
+SAME = Account(account_id="a")
+
 # The image's bytes are decoded in place: tests copy what they read.
 LAMBDA = {
     "eventID": "c4ca4238a0b923820dcc509a6f75849b",
@@ -115,16 +117,40 @@ def test_what_is_no_record(raw, message):
 
 def test_a_record_of_entities():
     """For tests of handlers: what Lambda would be given, as JSON."""
-    account = Account(account_id="a1", visits=1)
+    account, before = Account(account_id="a1", visits=1), Account(account_id="a1")
     record = read_record(json.loads(json.dumps(record_of(new=account, sequence_number="7", event_id="e"))))
     assert ("INSERT", "7", "e", False) == (record.event, record.sequence_number, record.event_id, record.expired)
     assert account.serialize() == record.new
     assert {"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "ACCOUNT"}} == record.key
     assert ("MODIFY", "REMOVE") == tuple(
-        read_record(each).event for each in (record_of(new=account, old=account), record_of(old=account))
+        read_record(each).event for each in (record_of(new=account, old=before), record_of(old=account))
     )
-    keys_only = read_record(record_of(new=account, old=account, view="KEYS_ONLY"))
+    keys_only = read_record(record_of(new=account, old=before, view="KEYS_ONLY"))
     assert (None, None, "KEYS_ONLY") == (keys_only.new, keys_only.old, keys_only.view)
     assert read_record(record_of(old=account, expired=True)).expired
-    with pytest.raises(MalformedRecordError, match="A record of nothing"):
-        record_of()
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ({}, "A record of nothing. Give the entity as new=, as old="),
+        ({"new": Account}, "A record of Account, which is no entity. Give an instance"),
+        ({"new": {"a": 1}}, "A record of dict, which is no entity"),
+        ({"new": SAME, "old": SAME}, "new= and old= are one instance"),
+        (
+            {"new": SAME, "old": Account(account_id="b")},
+            "have different primary keys: no change makes the one of",
+        ),
+        ({"new": SAME, "expired": True}, "An item that has expired is removed. Give old= alone"),
+    ],
+)
+def test_a_record_of_what_cannot_happen(images, message):
+    """A test with it would prove nothing."""
+    with pytest.raises(MalformedRecordError, match=message):
+        record_of(**images)
+
+
+def test_a_whole_event_is_no_record():
+    """It says where it belongs."""
+    with pytest.raises(MalformedRecordError, match="a whole event of Lambda, .* Give it to router.lambda_handler"):
+        read_record({"Records": [LAMBDA]})

@@ -8,7 +8,7 @@ import attrs
 import pytest
 from pynamodb.attributes import UnicodeAttribute
 
-from singletable import Key, Table
+from singletable import Key, Table, observe
 from singletable.errors import (
     AlreadyExists,
     DeclarationError,
@@ -74,17 +74,18 @@ def test_events_go_by_their_kind(table):
     log.on(Account, "MODIFY", changed="email", name="mail")
     log.on(Account, "MODIFY", changed=["email", "visits"], name="either")
     log.on(Account, "REMOVE", name="gone")
-    log.on(Account, "REMOVE", expired=True, name="expired")
-    log.on(Account, "REMOVE", expired=False, name="deleted")
+    log.on(Event, "REMOVE", expired=True, name="expired")
+    log.on(Event, "REMOVE", expired=False, name="deleted")
     log.on(Account, "INSERT", "MODIFY", "REMOVE", changed="email", name="all")
-    log.on(Event, "INSERT", "MODIFY", "REMOVE", name="other entity")
     for record, names in (
         (record_of(new=account()), ["new", "all"]),
         (record_of(old=account(), new=account(visits=1)), ["either"]),
         (record_of(old=account(), new=account(email="x")), ["mail", "either", "all"]),
         (record_of(old=account(), new=account()), []),
-        (record_of(old=account()), ["gone", "deleted", "all"]),
-        (record_of(old=account(), expired=True), ["gone", "expired", "all"]),
+        (record_of(old=account()), ["gone", "all"]),
+        (record_of(old=event()), ["deleted"]),
+        (record_of(old=event(), expired=True), ["expired"]),
+        (record_of(new=event()), []),
     ):
         log.seen.clear()
         outcome = log.router.process(record)
@@ -444,10 +445,73 @@ def test_a_transaction_within_another_is_refused(table):
             faults.append(str(error))
             raise
 
-    with pytest.raises(HandlersFailed, match="two: InvalidTransactionError"):
-        log.router.process(record_of(new=account()))
+    log.router.process(record_of(new=account()))
+    assert log.letters[0].reason.startswith("InvalidTransactionError in two")
     assert ["two has sent its transaction for this event."] == [each.split(" Put")[0] for each in faults]
     assert ["inner"] == [each.account_id for each in Account.scan()]
+
+
+def test_what_fails_behind_its_transaction_is_a_dead_letter(table):
+    """The event is marked: another attempt would not call the handler, and say nothing."""
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="mail")
+    def mail(change):
+        with change.transaction() as transaction:
+            transaction.create(Account(account_id="done"))
+        raise OSError("the mail server is down")
+
+    record = record_of(new=account())
+    (letter,) = log.router.process(record).letters
+    assert letter.reason.startswith("OSError in mail (")
+    assert letter.reason.endswith("), behind its transaction, which is done")
+    assert [letter] == log.letters
+    assert ("mail",) == log.router.process(record).repeated
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_a_transaction_that_is_taken_and_not_sent_fails_the_handler(table, idempotent):
+    """What it wanted is not done, and must not count as handled."""
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="forgets", idempotent=idempotent)
+    def forgets(change):
+        change.transaction().create(Account(account_id="never"))
+
+    with pytest.raises(HandlersFailed) as caught:
+        log.router.process(record_of(new=account()))
+    (error,) = caught.value.errors
+    assert "forgets took change.transaction() and did not send it. Write `with change.tr" in str(error)
+    assert [] == items()
+
+
+def test_what_was_in_the_way_of_a_transaction_is_said(table):
+    """By entity and code; not which item."""
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="count")
+    def count(change):
+        with change.transaction() as transaction:
+            transaction.update(Account(account_id="secret"), visits=1)
+
+    with pytest.raises(HandlersFailed) as caught:
+        log.router.process(record_of(new=account()))
+    (letter,) = caught.value.letters
+    assert letter.reason.startswith("TransactionCancelled (update of Account: ConditionalCheckFailed) in count (")
+    assert "secret" not in repr(letter) + str(caught.value)
+
+
+def test_a_handlers_requests_have_its_name(table):
+    """Observers tell them apart, as those of access patterns."""
+    log, seen = Log(), []
+
+    @log.router.on(Account, "INSERT", name="count")
+    def count(change):
+        Account.item(account_id="b").one_or_none()
+
+    with observe(AppTable, lambda sent: seen.append((sent.operation, sent.pattern))):
+        log.router.process(record_of(new=account()))
+    assert [("GetItem", "count")] == [each for each in seen if each[0] == "GetItem"]
 
 
 def test_a_change_without_a_router_has_no_transaction(table):
@@ -579,8 +643,10 @@ def test_without_a_sink_dead_letters_are_logged(table, caplog):
         (
             [Account, "MODIFY"],
             {"changed": "colour"},
-            "Account has no attribute 'colour' that could change. It has:",
+            "Account has no attribute 'colour' that could change. It has: email, visits. What is der",
         ),
+        ([Account, "MODIFY"], {"changed": "account_id"}, "Account has no attribute 'account_id' that could change"),
+        ([Account, "REMOVE"], {"expired": True}, "Account has no Expiry: time to live removes none of it"),
         ([Account, "INSERT"], {"needs": ["both"]}, "an image is new or old"),
         ([Table, "INSERT"], {}, "is no entity of AppTable"),
         (["Account", "INSERT"], {}, "'Account' is no entity of AppTable"),

@@ -26,6 +26,14 @@ def test_a_table_without_a_stream():
         run_stream(StreamRouter(AppTable), idle=0)
 
 
+def test_a_stream_that_only_meta_has(table, monkeypatch):
+    """The way on is a migration, and not what was done already."""
+    connection = connection_of(ShopTable).connection
+    connection.dispatch("UpdateTable", {"TableName": "shop", "StreamSpecification": {"StreamEnabled": False}})
+    with pytest.raises(StreamMissing, match="Meta says NEW_AND_OLD_IMAGES, and the table does not .* makemigrations"):
+        run_stream(StreamRouter(ShopTable), idle=0)
+
+
 def test_what_the_stream_shows_is_checked_before_the_first_record(monkeypatch):
     """DescribeStream says it."""
     monkeypatch.setattr(ShopTable.Meta, "stream_view_type", "NEW_IMAGE", raising=False)
