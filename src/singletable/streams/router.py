@@ -14,12 +14,12 @@ from singletable.errors import (
     HandlersFailed,
     MalformedItemError,
     MalformedRecordError,
-    StreamViewError,
     Unprocessable,
 )
 from singletable.requests import named
-from singletable.streams.change import IMAGES, Change, is_own, keys_tell, read_change
+from singletable.streams.change import Change, is_own, read_change
 from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
+from singletable.streams.handlers import Handler, name_of, wanted_of
 from singletable.streams.marks import Delivery, Marks
 from singletable.streams.records import EVENTS, Event, Record, read_record
 
@@ -31,35 +31,8 @@ __all__ = ["Outcome", "StreamRouter"]
 T = TypeVar("T", bound="Table")
 F = TypeVar("F", bound=Callable[[Change[Any]], None])
 
-_NEEDS: dict[Event, frozenset[str]] = {
-    "INSERT": frozenset({"new"}),
-    "MODIFY": frozenset({"new", "old"}),
-    "REMOVE": frozenset({"old"}),
-}
-
 _LONGEST = 3650
 """Days for which marks may be kept: beyond that it is another thing that is wanted."""
-
-
-@attrs.frozen
-class _Handler:
-    name: str
-    function: Callable[[Change[Any]], None]
-    entity: type[Table]
-    events: tuple[Event, ...]
-    changed: frozenset[str]
-    expired: bool | None
-    needs: frozenset[str]
-    idempotent: bool
-
-    def wants(self, change: Change[Any]) -> bool:
-        if change.event not in self.events or change.entity is None or not issubclass(change.entity, self.entity):
-            return False
-        if change.event == "REMOVE" and self.expired is not None and change.expired is not self.expired:
-            return False
-        if change.event == "MODIFY" and self.changed:
-            return change.changed is not None and not self.changed.isdisjoint(change.changed)
-        return True
 
 
 @attrs.frozen
@@ -116,8 +89,8 @@ class StreamRouter:
         self.table = table._table_class()
         self._sink: Sink = dead_letters or log_letter
         self._marks = Marks(self.table, remember_days)
-        self._handlers: list[_Handler] = []
-        self._default: _Handler | None = None
+        self._handlers: list[Handler] = []
+        self._default: Handler | None = None
         self._starters: list[Callable[[], object]] = []
 
     # --- what goes where ----------------------------------------------------------
@@ -148,17 +121,10 @@ class StreamRouter:
         Raises:
             DeclarationError: The table has no such entity, or the events do not fit together.
         """
-        self._check(entity, events, changed, expired)
-        attributes = frozenset([changed] if isinstance(changed, str) else changed)
-        images = frozenset(needs) if needs is not None else frozenset().union(*(_NEEDS[each] for each in events))
-        if attributes:
-            images |= _NEEDS["MODIFY"]
-        if not images <= {"new", "old"}:
-            raise DeclarationError(f"needs={sorted(images)}: an image is new or old.", entity=entity.__name__)
+        wanted = wanted_of(self.table, entity, events, changed, expired, needs)
 
         def register(function: Callable[[Change[T]], None]) -> Callable[[Change[T]], None]:
-            called = name or _name_of(function)
-            self._add(_Handler(called, function, entity, events, attributes, expired, images, idempotent))
+            self._add(Handler(name or name_of(function), function, wanted, idempotent))
             return function
 
         return register
@@ -167,9 +133,8 @@ class StreamRouter:
         """Make a function the handler of items of unknown types; without one they are dead letters."""
         if self._default is not None:
             raise DeclarationError(f"{self._default.name} is the default handler already.", remedy="There is only one.")
-        called = _name_of(function)
-        self._default = _Handler(called, function, self.table, EVENTS, frozenset(), None, frozenset(), False)
-        self._require_ttl(called)
+        self._default = Handler(name_of(function), function, wanted_of(self.table, self.table, EVENTS, needs=()))
+        self._require_ttl(self._default.name)
         return function
 
     def on_start(self, function: Callable[[], object]) -> Callable[[], object]:
@@ -177,58 +142,7 @@ class StreamRouter:
         self._starters.append(function)
         return function
 
-    def _check(
-        self, entity: type[Table], events: tuple[Event, ...], changed: str | Collection[str], expired: bool | None
-    ) -> None:
-        if not (isinstance(entity, type) and issubclass(entity, self.table)):
-            raise DeclarationError(
-                f"{entity!r} is no entity of {self.table.__name__}.", remedy="Name one of its classes."
-            )
-        unknown = [each for each in events if each not in EVENTS]
-        if unknown or not events:
-            raise DeclarationError(
-                f"router.on({entity.__name__}, ...) names "
-                + (f"the event {unknown[0]!r}." if unknown else "no event."),
-                remedy=f"There are {', '.join(EVENTS)}.",
-                entity=entity.__name__,
-            )
-        if changed and "MODIFY" not in events:
-            raise DeclarationError(
-                f"router.on({entity.__name__}, changed={changed!r}) is of no MODIFY: nothing changes else.",
-                remedy="Name MODIFY, or leave changed= out.",
-                entity=entity.__name__,
-            )
-        if expired is not None and "REMOVE" not in events:
-            raise DeclarationError(
-                f"router.on({entity.__name__}, expired={expired}) is of no REMOVE: what expires is removed.",
-                remedy="Name REMOVE, or leave expired= out.",
-                entity=entity.__name__,
-            )
-        schemas = [each for each in self.table._schemas().values() if issubclass(each.entity, entity)]
-        if expired and all(each.expiry is None for each in schemas):
-            raise DeclarationError(
-                f"{entity.__name__} has no Expiry: time to live removes none of it.",
-                remedy="Declare one, or leave expired= out.",
-                entity=entity.__name__,
-            )
-        known = self._changeable(entity)
-        for each in [changed] if isinstance(changed, str) else changed:
-            if each not in known:
-                raise DeclarationError(
-                    f"{entity.__name__} has no attribute {each!r} that could change.",
-                    remedy=f"It has: {', '.join(known)}. What is derived follows from these.",
-                    entity=entity.__name__,
-                    attribute=each,
-                )
-
-    def _changeable(self, entity: type[Table]) -> list[str]:
-        """The attributes that can change under one primary key; of the table class, those of every entity."""
-        if entity is self.table:
-            return sorted(set(entity.get_attributes()) - set(entity._derived_names()))
-        schema = entity._schema_of()
-        return sorted(set(schema.attributes) - set(schema.primary.attributes))
-
-    def _add(self, handler: _Handler) -> None:
+    def _add(self, handler: Handler) -> None:
         if any(each.name == handler.name for each in self._handlers):
             raise DeclarationError(
                 f"Two handlers are called {handler.name}: their marks would be one.", remedy="Give one a name=."
@@ -263,24 +177,7 @@ class StreamRouter:
 
     def _check_view(self, view: str) -> None:
         for handler in self._handlers:
-            if not IMAGES.get(view) and not keys_tell(self.table, handler.entity):
-                raise StreamViewError(
-                    f"The stream shows {view}, and a key does not say whether an item is of {handler.entity.__name__}:"
-                    f" {handler.name} would not be called.",
-                    remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or handle the class in"
-                    " which the key is declared.",
-                    view=view,
-                    handler=handler.name,
-                )
-            missing = sorted(handler.needs - IMAGES.get(view, frozenset()))
-            if missing:
-                raise StreamViewError(
-                    f"The stream shows {view}; {handler.name} needs the {' and the '.join(missing)} image.",
-                    remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or say with needs= what"
-                    " the handler reads.",
-                    view=view,
-                    handler=handler.name,
-                )
+            handler.require(self.table, view)
 
     def process(self, raw: Any) -> Outcome:
         """Give one record to its handlers.
@@ -310,7 +207,7 @@ class StreamRouter:
             if self._default is None:
                 return self.bury(_letter(change, None, "no entity of the table has its type, and no default handler"))
             return self._run(change, [self._default])
-        return self._run(change, [each for each in self._handlers if each.wants(change)])
+        return self._run(change, [each for each in self._handlers if each.wanted.fits(change)])
 
     def bury(self, *letters: DeadLetter) -> Outcome:
         """Hand dead letters to what takes them."""
@@ -318,7 +215,7 @@ class StreamRouter:
             self._sink(letter)
         return Outcome(letters=letters)
 
-    def _run(self, change: Change[Any], handlers: list[_Handler]) -> Outcome:
+    def _run(self, change: Change[Any], handlers: list[Handler]) -> Outcome:
         if not handlers:
             return Outcome()
         marked = any(not each.idempotent for each in handlers)
@@ -354,7 +251,7 @@ class StreamRouter:
             ) from failed[0][1]
         return outcome
 
-    def _call(self, handler: _Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
+    def _call(self, handler: Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
         """Call a handler, and mark the event as handled; the dead letter that came of it."""
         reason = None
         with named(handler.name):
@@ -389,16 +286,7 @@ class StreamRouter:
         return make_handler(self)
 
 
-def _name_of(function: Callable[..., object]) -> str:
-    try:
-        return f"{function.__module__}.{function.__qualname__}"
-    except AttributeError:
-        raise DeclarationError(
-            f"{type(function).__name__} has no name that its marks could have.", remedy="Give one with name=."
-        ) from None
-
-
-def _letter(change: Change[Any], handler: _Handler | None, reason: str) -> DeadLetter:
+def _letter(change: Change[Any], handler: Handler | None, reason: str) -> DeadLetter:
     record: Record = change.record
     return DeadLetter(
         reason,

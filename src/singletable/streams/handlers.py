@@ -1,0 +1,178 @@
+"""Handlers: which changes a function wants, checked when it is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from singletable.errors import DeclarationError, StreamViewError
+from singletable.streams.change import IMAGES, Change, keys_tell
+from singletable.streams.records import EVENTS, Event
+
+if TYPE_CHECKING:
+    from singletable.models import Table
+
+__all__ = ["Handler", "Wanted", "name_of", "wanted_of"]
+
+_NEEDS: dict[Event, frozenset[str]] = {
+    "INSERT": frozenset({"new"}),
+    "MODIFY": frozenset({"new", "old"}),
+    "REMOVE": frozenset({"old"}),
+}
+
+
+@attrs.frozen
+class Wanted:
+    """Which changes a handler is called for.
+
+    Args:
+        entity: Of this class, and of those that inherit from it.
+        events: What happened.
+        changed: For MODIFY: the attributes of which one has changed; none for any change.
+        expired: For REMOVE: whether time to live removed it; None for both.
+        needs: The images that the handler reads, of `new` and `old`.
+    """
+
+    entity: type[Table]
+    events: tuple[Event, ...]
+    changed: frozenset[str]
+    expired: bool | None
+    needs: frozenset[str]
+
+    def fits(self, change: Change[Any]) -> bool:
+        """Whether a change is one of these."""
+        if change.event not in self.events or change.entity is None or not issubclass(change.entity, self.entity):
+            return False
+        if change.event == "REMOVE" and self.expired is not None and change.expired is not self.expired:
+            return False
+        if change.event == "MODIFY" and self.changed:
+            return change.changed is not None and not self.changed.isdisjoint(change.changed)
+        return True
+
+
+@attrs.frozen
+class Handler:
+    """A function that takes changes.
+
+    Args:
+        name: What it is called in marks and messages.
+        function: The function.
+        wanted: Which changes it is given.
+        idempotent: Whether it may as well be called twice for an event.
+    """
+
+    name: str
+    function: Callable[[Change[Any]], None]
+    wanted: Wanted
+    idempotent: bool = False
+
+    def require(self, table: type[Table], view: str) -> None:
+        """Refuse a stream that does not show what the handler needs.
+
+        Args:
+            table: The table class.
+            view: What its stream shows.
+
+        Raises:
+            StreamViewError: An image is missing; or only keys are shown, which do not say what an item is.
+        """
+        entity, shown = self.wanted.entity, IMAGES.get(view, frozenset())
+        missing = sorted(self.wanted.needs - shown)
+        if missing:
+            raise StreamViewError(
+                f"The stream shows {view}; {self.name} needs the {' and the '.join(missing)} image.",
+                remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or say with needs= what"
+                " the handler reads.",
+                view=view,
+                handler=self.name,
+            )
+        if not shown and not keys_tell(table, entity):
+            raise StreamViewError(
+                f"The stream shows {view}, and a key does not say whether an item is of {entity.__name__}:"
+                f" {self.name} would not be called.",
+                remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or handle the class in"
+                " which the key is declared.",
+                view=view,
+                handler=self.name,
+            )
+
+
+def wanted_of(
+    table: type[Table],
+    entity: type[Table],
+    events: tuple[Event, ...],
+    changed: str | Collection[str] = (),
+    expired: bool | None = None,
+    needs: Collection[str] | None = None,
+) -> Wanted:
+    """What `StreamRouter.on` was given, checked; see there.
+
+    Raises:
+        DeclarationError: The table has no such entity, or the handler could never be called.
+    """
+    if not (isinstance(entity, type) and issubclass(entity, table)):
+        raise DeclarationError(f"{entity!r} is no entity of {table.__name__}.", remedy="Name one of its classes.")
+    called = entity.__name__
+    unknown = [each for each in events if each not in EVENTS]
+    if unknown or not events:
+        raise DeclarationError(
+            f"router.on({called}, ...) names " + (f"the event {unknown[0]!r}." if unknown else "no event."),
+            remedy=f"There are {', '.join(EVENTS)}.",
+            entity=called,
+        )
+    if changed and "MODIFY" not in events:
+        raise DeclarationError(
+            f"router.on({called}, changed={changed!r}) is of no MODIFY: nothing changes else.",
+            remedy="Name MODIFY, or leave changed= out.",
+            entity=called,
+        )
+    if expired is not None and "REMOVE" not in events:
+        raise DeclarationError(
+            f"router.on({called}, expired={expired}) is of no REMOVE: what expires is removed.",
+            remedy="Name REMOVE, or leave expired= out.",
+            entity=called,
+        )
+    schemas = [each for each in table._schemas().values() if issubclass(each.entity, entity)]
+    if expired and all(each.expiry is None for each in schemas):
+        raise DeclarationError(
+            f"{called} has no Expiry: time to live removes none of it.",
+            remedy="Declare one, or leave expired= out.",
+            entity=called,
+        )
+    attributes = frozenset([changed] if isinstance(changed, str) else changed)
+    known = _changeable(table, entity) if attributes else []
+    for each in sorted(attributes.difference(known)):
+        raise DeclarationError(
+            f"{called} has no attribute {each!r} that could change.",
+            remedy=f"It has: {', '.join(known)}. What is derived follows from these.",
+            entity=called,
+            attribute=each,
+        )
+    images = frozenset(needs) if needs is not None else frozenset().union(*(_NEEDS[each] for each in events))
+    if not images <= {"new", "old"}:
+        raise DeclarationError(f"needs={sorted(images)}: an image is new or old.", entity=called)
+    return Wanted(entity, events, attributes, expired, images | (_NEEDS["MODIFY"] if attributes else frozenset()))
+
+
+def name_of(function: Callable[..., object]) -> str:
+    """The name of a function, for its marks.
+
+    Raises:
+        DeclarationError: It has none.
+    """
+    try:
+        return f"{function.__module__}.{function.__qualname__}"
+    except AttributeError:
+        raise DeclarationError(
+            f"{type(function).__name__} has no name that its marks could have.", remedy="Give one with name=."
+        ) from None
+
+
+def _changeable(table: type[Table], entity: type[Table]) -> list[str]:
+    """The attributes that can change under one primary key; of the table class, those of every entity."""
+    if entity is table:
+        return sorted(set(entity.get_attributes()) - set(entity._derived_names()))
+    schema = entity._schema_of()
+    return sorted(set(schema.attributes) - set(schema.primary.attributes))
