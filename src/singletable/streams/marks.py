@@ -51,7 +51,7 @@ class Marks:
             self.new(event_id, handler).create()
 
     def _item(self) -> Any:
-        ttl = self._table.describe().ttl
+        ttl = self._table._expiry_name()
         assert ttl is not None  # the router asks for one
         return _mark_class(self._table, connection_of(self._table), ttl, self._days)
 

@@ -152,7 +152,7 @@ class StreamRouter:
         self._handlers.append(handler)
 
     def _require_ttl(self, handler: str) -> None:
-        if self.table.describe().ttl is None:
+        if self.table._expiry_name() is None:
             raise DeclarationError(
                 f"{self.table.__name__} has no time to live: the marks of what {handler} handled would stay for ever.",
                 remedy="Declare an Expiry on an entity, or make the handler idempotent=True.",
