@@ -37,12 +37,13 @@ class Transactions:
         if not event_name.endswith(".TransactWriteItems"):
             return self._answer(event_name, request, **kwargs)
         body = bytes(request.body)
-        token = json.loads(body).get("ClientRequestToken")
+        asked = json.loads(body)
+        token = asked.get("ClientRequestToken")
         if token in self._answered:
             sent, response = self._answered[token]
             return response if sent == body else _token_taken(request.url)
         lengths = {table.name: len(table.stream_shard.items) for table in self._tables() if table.stream_shard}
-        with self._copied_cheaply(json.loads(body)):
+        with self._copied_cheaply(asked):
             response = self._answer(event_name, request, **kwargs)
         if response.status_code == HTTPStatus.OK:
             if token is not None:

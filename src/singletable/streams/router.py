@@ -220,17 +220,16 @@ class StreamRouter:
             return Outcome()
         marked = any(not each.idempotent for each in handlers)
         done = self._marks.of(change.event_id) if marked else frozenset()
-        handled, repeated = [], [each.name for each in handlers if each.name in done]
+        handled: list[str] = []
+        repeated = [each.name for each in handlers if each.name in done]
         letters: list[DeadLetter] = []
         failed: list[tuple[DeadLetter, Exception]] = []
-        for handler in handlers:
-            if handler.name in done:
-                continue
+        for number, handler in enumerate(each for each in handlers if each.name not in done):
             delivery = Delivery(self.table, None if handler.idempotent else self._marks, change.event_id, handler.name)
             # Entities of its own: what a handler sets, updates or refreshes is not what the next one is given.
-            given = attrs.evolve(read_change(self.table, change.record), delivery=delivery)
+            given = read_change(self.table, change.record) if number else change
             try:
-                letter = self._call(handler, given, delivery)
+                letter = self._call(handler, attrs.evolve(given, delivery=delivery), delivery)
             except AlreadyHandled:
                 repeated.append(handler.name)
             except Exception as error:  # whatever it is, the others are called all the same
