@@ -17,8 +17,13 @@ OWN_TYPES = "singletable:"
 """What the discriminators of the framework's own items begin with: records of migrations, checkpoints, leases."""
 
 
-STREAM_VIEWS = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE", "OLD_IMAGE", "KEYS_ONLY")
-"""What a table's stream can show (API Reference, "StreamSpecification")."""
+STREAM_VIEWS: Mapping[str, frozenset[str]] = {
+    "NEW_AND_OLD_IMAGES": frozenset({"new", "old"}),
+    "NEW_IMAGE": frozenset({"new"}),
+    "OLD_IMAGE": frozenset({"old"}),
+    "KEYS_ONLY": frozenset(),
+}
+"""What a table's stream can show of an item, beside its key (API Reference, "StreamSpecification")."""
 
 
 @attrs.frozen
@@ -42,6 +47,17 @@ class IndexLayout:
     projection: str
     included: tuple[str, ...] = ()
     local: bool = False
+
+    def held(self, primary: tuple[str, str]) -> frozenset[str] | None:
+        """The stored attributes that a row of it holds; None for all of the item.
+
+        Args:
+            primary: The stored names of the table's own key.
+        """
+        if self.projection == "ALL":
+            return None
+        names = (*primary, self.partition_name, self.sort_name, *self.included)
+        return frozenset(name for name in names if name)
 
 
 @attrs.frozen

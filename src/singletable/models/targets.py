@@ -9,7 +9,7 @@ import attrs
 
 from singletable.errors import InvalidConditionError, ItemDoesNotExist, SingletableError
 from singletable.keys import CompositeKey
-from singletable.models.layout import OWN_TYPES, TableLayout
+from singletable.models.layout import OWN_TYPES
 from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
 from singletable.requests.cursor import CursorSeal, seal_from
 from singletable.requests.observing import named
@@ -138,7 +138,7 @@ def collection_target(table: type[Table], entities: Sequence[type[T]], index: st
 def _target(table: type[Table], entities: Sequence[type[T]], key: CompositeKey) -> Target[T]:
     layout = table._layout_of()
     partition_name, sort_name = layout.names_at(key.index)
-    projected = _projected(layout, key.index)
+    projected = None if key.index is None else layout.indexes[key.index].held(layout.primary)
     keys_here = (partition_name, sort_name)
     visible = projected is None or layout.type_name in projected
     types = tuple(
@@ -163,14 +163,6 @@ def _target(table: type[Table], entities: Sequence[type[T]], key: CompositeKey) 
         local=key.index is not None and layout.indexes[key.index].local,
         absent=_absence(entities[0]),
     )
-
-
-def _projected(layout: TableLayout, index: str | None) -> frozenset[str] | None:
-    if index is None or layout.indexes[index].projection == "ALL":
-        return None
-    held = layout.indexes[index]
-    names = (layout.partition_name, layout.sort_name, held.partition_name, held.sort_name, *held.included)
-    return frozenset(name for name in names if name)
 
 
 def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item], T | UnknownItem | None]:

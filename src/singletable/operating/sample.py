@@ -5,7 +5,7 @@ Each pattern is asked with the values that have most to answer, so that its cost
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,6 @@ import attrs
 
 from singletable.models import Table, plan
 from singletable.models.description import TableDescription
-from singletable.models.layout import IndexLayout
 from singletable.operating.metrics import TABLE
 from singletable.operating.workload import OVERHEAD, Call, Footprint
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
@@ -96,14 +95,10 @@ def _footprint(description: TableDescription, name: str, items: Sequence[Item], 
 
 def _copies(description: TableDescription, item: Item) -> Iterable[_Copy]:
     yield _Copy(TABLE, item)
+    primary = (description.partition_name, description.sort_name)
     for index in description.indexes:
         names = [name for name in (index.partition_name, index.sort_name) if name]
         if all(name in item for name in names):
-            yield _Copy(TABLE if index.local else index.name, _projected(description, index, item))
-
-
-def _projected(description: TableDescription, index: IndexLayout, item: Mapping[str, Any]) -> Item:
-    if index.projection == "ALL":
-        return dict(item)
-    held = {description.partition_name, description.sort_name, index.partition_name, index.sort_name, *index.included}
-    return {name: value for name, value in item.items() if name in held}
+            held = index.held(primary)
+            row = item if held is None else {name: value for name, value in item.items() if name in held}
+            yield _Copy(TABLE if index.local else index.name, row)

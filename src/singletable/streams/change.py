@@ -25,17 +25,9 @@ if TYPE_CHECKING:
     from singletable.models import Table, Transaction
     from singletable.streams.marks import Delivery
 
-__all__ = ["IMAGES", "Change", "is_own", "keys_tell", "read_change"]
+__all__ = ["Change", "is_own", "keys_tell", "read_change"]
 
 T = TypeVar("T", bound="Table")
-
-IMAGES: Mapping[str, frozenset[str]] = {
-    "NEW_AND_OLD_IMAGES": frozenset({"new", "old"}),
-    "NEW_IMAGE": frozenset({"new"}),
-    "OLD_IMAGE": frozenset({"old"}),
-    "KEYS_ONLY": frozenset(),
-}
-"""What a stream of each view shows of an item, beside its key."""
 
 _LACKS: Mapping[Event, str] = {"INSERT": "old", "REMOVE": "new", "MODIFY": ""}
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from singletable.errors import DeclarationError, StreamViewError
-from singletable.streams.change import IMAGES, Change, keys_tell
+from singletable.models.layout import STREAM_VIEWS
+from singletable.streams.change import Change, keys_tell
 from singletable.streams.records import EVENTS, Event
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Handler:
         Raises:
             StreamViewError: An image is missing; or only keys are shown, which do not say what an item is.
         """
-        entity, shown = self.wanted.entity, IMAGES.get(view, frozenset())
+        entity, shown = self.wanted.entity, STREAM_VIEWS.get(view, frozenset())
         missing = sorted(self.wanted.needs - shown)
         if missing:
             raise StreamViewError(

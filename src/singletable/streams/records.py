@@ -14,6 +14,7 @@ from uuid import uuid4
 import attrs
 
 from singletable.errors import MalformedRecordError
+from singletable.models.layout import STREAM_VIEWS
 from singletable.requests.types import Item
 from singletable.requests.wire import decode_binary
 
@@ -137,9 +138,10 @@ def record_of(
         "SizeBytes": 0,
         "StreamViewType": view,
     }
-    if new is not None and view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+    shown = STREAM_VIEWS.get(view, frozenset())
+    if new is not None and "new" in shown:
         told["NewImage"] = new.serialize()
-    if old is not None and view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
+    if old is not None and "old" in shown:
         told["OldImage"] = old.serialize()
     record = {
         "eventID": event_id or uuid4().hex,
