@@ -68,17 +68,13 @@ def watching(table: type[Table], place: Place) -> Iterator[Watched]:
     A server of one's own is asked for metrics at its own URL, unless the SDK is told another, so that a local table
     is never shown with the figures of one that has its name in AWS.
     """
-    from singletable.operating.cloudwatch import make_client
-
     with live_table(table, place):
         sender = TableSender(table)
         described = sender.send("DescribeTable", {"TableName": sender.table_name})["Table"]
         connection = connection_of(table)
-        settings = connection.settings
         told = "AWS_ENDPOINT_URL_CLOUDWATCH" in os.environ
-        region = connection.connection.client.meta.region_name
-        client = make_client(region, None if told else settings.endpoint_url, settings.credentials)
-        yield Watched(described, region, client.meta.endpoint_url, client)
+        client = connection.client_of("cloudwatch", None if told else connection.settings.endpoint_url)
+        yield Watched(described, client.meta.region_name, client.meta.endpoint_url, client)
 
 
 @click.command("metrics")

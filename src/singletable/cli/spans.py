@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from singletable.cli.words import counted
+
 __all__ = ["SPAN", "span_words", "sparkline"]
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -38,8 +40,7 @@ def span_words(seconds: float) -> str:
     """A span in words: `5 minutes`, `1 hour`."""
     for size, noun in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds % size == 0:
-            count = int(seconds // size)
-            return f"{count} {noun}" + ("" if count == 1 else "s")
+            return counted(int(seconds // size), noun)
     return f"{seconds:g} seconds"
 
 

@@ -12,14 +12,13 @@ from typing import Any
 import attrs
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.parsers import ResponseParserError
-from botocore.session import get_session
 
 from singletable.errors import AccessDenied, EndpointUnreachable, RequestFailed, SingletableError
 from singletable.operating.window import Window
 from singletable.requests.sending import error_code, translate_any
 from singletable.requests.types import Params
 
-__all__ = ["Metric", "MetricRequest", "Series", "fetch", "make_client", "requests_for"]
+__all__ = ["Metric", "MetricRequest", "Series", "fetch", "requests_for"]
 
 _NAMESPACE = "AWS/DynamoDB"
 _MOST = 500
@@ -179,21 +178,6 @@ def fetch(
             token = page.get("NextToken")
         found |= request.read(pages)
     return found
-
-
-def make_client(
-    region: str | None, endpoint_url: str | None, credentials: tuple[str, str, str | None] | None = None
-) -> Any:
-    """A client of CloudWatch. None leaves a choice to the AWS SDK, which knows `AWS_ENDPOINT_URL_CLOUDWATCH`."""
-    access, secret, token = credentials or (None, None, None)
-    return get_session().create_client(
-        "cloudwatch",
-        region_name=region,
-        endpoint_url=endpoint_url,
-        aws_access_key_id=access,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
-    )
 
 
 def _told(error: Exception, where: str) -> SingletableError:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import attrs
+from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 from pynamodb.connection.base import Connection as PynamoConnection
 from pynamodb.connection.base import MetaTable
@@ -216,3 +217,26 @@ class TableConnection(PynamoTableConnection):
     def settings(self) -> Settings:
         """Where the table is, and how it is reached."""
         return self.connection.settings
+
+    def client_of(self, service: str, endpoint_url: str | None) -> Any:
+        """A botocore client of another service, with the table's region, credentials, time-outs and attempts.
+
+        Args:
+            service: The service, as botocore calls it: `dynamodbstreams`.
+            endpoint_url: Where it is; None leaves that to the SDK.
+        """
+        settings = self.settings
+        access, secret, token = settings.credentials or (None, None, None)
+        return self.connection.session.create_client(
+            service,
+            settings.region,
+            endpoint_url=endpoint_url,
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=Config(
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+                retries={"total_max_attempts": settings.max_attempts, "mode": "standard"},
+            ),
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from singletable.errors import StreamMissing, Throttled
@@ -51,20 +50,7 @@ class StreamsClient:
     def __init__(self, table: type[Table]) -> None:
         self._connection = connection_of(table)
         self._settings = settings = self._connection.settings
-        access, secret, token = settings.credentials or (None, None, None)
-        self._client = self._connection.connection.session.create_client(
-            "dynamodbstreams",
-            settings.region,
-            endpoint_url=_endpoint(settings.endpoint_url),
-            aws_access_key_id=access,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            config=Config(
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-                retries={"total_max_attempts": settings.max_attempts, "mode": "standard"},
-            ),
-        )
+        self._client = self._connection.client_of("dynamodbstreams", _endpoint(settings.endpoint_url))
         if settings.extra_headers:
             self._client.meta.events.register("before-call.dynamodb-streams", self._add_headers)
         if settings.prepare:
@@ -95,6 +81,7 @@ class StreamsClient:
                     remedy="Have fewer readers: two at once are allowed for each shard.",
                     operation=operation,
                     code=code,
+                    table=self._connection.table_name,
                 ) from error
             raise translate(error, operation, self._connection) from error
         except BotoCoreError as error:
