@@ -1,6 +1,6 @@
 """Observers, names of requests, and OpenTelemetry's spans."""
 
-import builtins
+import sys
 import threading
 
 import pytest
@@ -269,13 +269,6 @@ def test_a_span_of_what_failed(tracing):
 
 def test_without_opentelemetry(monkeypatch):
     """One line and the remedy."""
-
-    def missing(name, *arguments, **options):
-        if name.startswith("opentelemetry"):
-            raise ImportError(name)
-        return imported(name, *arguments, **options)
-
-    imported = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[opentelemetry\]'"):
         spans()

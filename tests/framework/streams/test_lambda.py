@@ -1,7 +1,7 @@
 """The Lambda handler: what is reported, logged and counted."""
 
-import builtins
 import json
+import sys
 import time
 
 import pytest
@@ -168,13 +168,6 @@ def test_a_stream_that_shows_too_little_fails_at_the_start(table, monkeypatch):
 
 def test_without_powertools(router, monkeypatch):
     """One line and the remedy."""
-
-    def missing(name, *arguments, **options):
-        if name.startswith("aws_lambda_powertools"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return imported(name, *arguments, **options)
-
-    imported = builtins.__import__
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setitem(sys.modules, "aws_lambda_powertools", None)
     with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[lambda\]'"):
         router.lambda_handler  # noqa: B018
