@@ -7,13 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 from singletable.cli.spans import span_words
-from singletable.cli.words import counted
+from singletable.cli.words import counted, make_table
 
 if TYPE_CHECKING:
     from singletable.operating.cost import Estimate
@@ -264,7 +263,7 @@ def _turns(estimate: Estimate, months: int | None) -> list[str]:
 
 
 def _table(title: str, *headings: str) -> RichTable:
-    table = RichTable(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table = make_table(title)
     for number, heading in enumerate(headings):
         left = number == 0 or heading in ("", "asks", "on")
         # A name is to be typed; it is not cut while there is anything else to fold.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
-from rich import box
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
@@ -20,7 +19,7 @@ from rich.table import Table as RichTable
 from singletable.cli.engines import Place, live_table, table_options
 from singletable.cli.project import find_project
 from singletable.cli.spans import SPAN, span_words, sparkline
-from singletable.cli.words import make_console
+from singletable.cli.words import make_console, make_table
 from singletable.models import Table
 from singletable.models.binding import connection_of
 from singletable.models.targets import TableSender
@@ -168,7 +167,7 @@ def _print_sizes(console: Console, places: Sequence[PlaceMetrics]) -> None:
 
 
 def _table(title: str, *headings: str) -> RichTable:
-    table = RichTable(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    table = make_table(title)
     for heading in headings:
         left = heading in ("", headings[0]) or heading.endswith("over time")
         table.add_column(heading, justify="left" if left else "right", no_wrap=True)

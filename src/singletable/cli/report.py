@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table as RichTable
 
-from singletable.cli.words import counted
+from singletable.cli.words import counted, make_table
 from singletable.models import Table
 from singletable.patterns import AccessPattern
 from singletable.requests import Get, Query, Usage
@@ -98,7 +98,7 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
 
 def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool) -> None:
     """Show all access patterns in one table, and the verdict."""
-    table = RichTable(box=box.SIMPLE_HEAD, title="Every access pattern", title_justify="left", title_style="bold")
+    table = make_table("Every access pattern")
     table.add_column("")
     table.add_column("access pattern")
     table.add_column("asks")

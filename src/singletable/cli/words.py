@@ -1,12 +1,14 @@
-"""The console that commands print to, and how they count."""
+"""The console that commands print to, its tables, and how they count."""
 
 from __future__ import annotations
 
 import os
 
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
-__all__ = ["counted", "make_console"]
+__all__ = ["counted", "make_console", "make_table"]
 
 _PLAIN_WIDTH = 120
 
@@ -18,6 +20,11 @@ def make_console() -> Console:
         return console
     columns = os.environ.get("COLUMNS", "")
     return Console(highlight=False, width=int(columns) if columns.isdecimal() and int(columns) else _PLAIN_WIDTH)
+
+
+def make_table(title: str) -> Table:
+    """A table with a title, without columns or rows yet."""
+    return Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
