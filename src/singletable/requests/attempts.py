@@ -1,9 +1,9 @@
 """Attempts: whether one of the HTTP attempts of a write may have been applied although no answer arrived.
 
-A write can be applied and its answer lost: a time-out, a reset connection, a status 500 (DynamoDB Developer Guide,
-"Error handling": "the operation might have succeeded or failed"), or a body that arrived damaged. The SDK then sends the
-request again, and what DynamoDB says to the second attempt does not speak for the first. `Attempts` remembers that over
-all requests of one logical write, and decides whether the SDK may send again at all.
+A write can be applied and its answer lost: by a time-out, a reset connection, a body that arrived damaged, or a status
+500, after which a write may have succeeded or failed (DynamoDB Developer Guide, "Error handling with DynamoDB"). The
+SDK then sends the request again, and the answer to the second attempt does not speak for the first. `Attempts`
+remembers that over all requests of one logical write, and decides whether the SDK may send again at all.
 """
 
 from __future__ import annotations
@@ -120,9 +120,12 @@ def _note(operation: Any, response: Any, caught_exception: Exception | None, **_
 
 
 def _fault_of(operation: str, answer: Any, parsed: dict[str, Any]) -> Exception | None:
-    if answer.status_code == HTTPStatus.OK:
-        return DamagedAnswer(endpoint_url=answer.url) if DAMAGED in parsed else None
-    return ClientError(parsed, operation)
+    fault: Exception | None = None
+    if answer.status_code != HTTPStatus.OK:
+        fault = ClientError(parsed, operation)
+    elif DAMAGED in parsed:
+        fault = DamagedAnswer(endpoint_url=answer.url)
+    return fault
 
 
 def _is_uncertain(fault: Exception) -> bool:
