@@ -17,6 +17,7 @@ from singletable.errors import (
     RequestFailed,
     SingletableError,
     Throttled,
+    TransactionCancelled,
     UnexpectedAttributesError,
 )
 from tests.framework.requests.wire_faults import LOST, REFUSALS, UNSENT, wire_faults
@@ -483,3 +484,18 @@ def test_an_existing_item_is_said_to_exist_without_doubt(wire, kind):
     with pytest.raises(ConditionFailed, match="nothing was written") as caught:
         kind.get(name="1").update(state="x", condition=kind.total == 5)
     assert not caught.value.uncertain
+
+
+def test_a_cancellation_by_conflicts_does_not_speak_for_a_lost_attempt(wire, monkeypatch):
+    """A failed condition does: DynamoDB answers for the token of a transaction that was applied."""
+    entity = made(Plain)
+    conflict = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
+    wire.script = ["lost: 500", *[("TransactionCanceledException", conflict)] * 20]
+    error = outcome(lambda: send_transaction(Plain, entity))
+    wire.script = []
+    assert (TransactionCancelled, True) == (type(error), error.uncertain)
+    assert "nothing was written" not in str(error)
+    failed = {"CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]}
+    wire.script = ["500", ("TransactionCanceledException", failed)]
+    error = outcome(lambda: send_transaction(Plain, Plain.get(name="1")))
+    assert (TransactionCancelled, False) == (type(error), error.uncertain)

@@ -52,6 +52,8 @@ class WireFaults:
         operation = event_name.rpartition(".")[2]
         fault = self.script.pop(0) if self.script and operation != "GetItem" else None
         self.asked.append((operation, fault))
+        if isinstance(fault, tuple):
+            return _refusal(request, 400, fault[0], **fault[1])
         if fault in REFUSALS:
             return _refusal(request, *REFUSALS[fault])
         if fault in UNSENT:
@@ -70,8 +72,8 @@ class WireFaults:
         return response
 
 
-def _refusal(request, status, code):
-    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected"}).encode()
+def _refusal(request, status, code, **more):
+    body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "injected", **more}).encode()
     return _answer(request, status, body, {})
 
 
