@@ -1,5 +1,8 @@
 """Writes do the same on each engine, and fail with the same errors; dynalite has no transactions."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
 
@@ -368,3 +371,26 @@ def test_a_move_is_done_or_named_as_missing(engine):
         return
     made.move(number=2)
     assert [2] == numbers(tasks("p"))
+
+
+# --- threads --------------------------------------------------------------------------
+
+
+def test_eight_threads_lose_no_acknowledged_write():
+    """Each counts up by compare and set, and again if it was refused."""
+    created(points=0)
+
+    def count_up(_):
+        for _ in range(5):
+            done = False
+            while not done:
+                read = Task.get(project="p", number=1, consistent=True)
+                before = read.points
+                read.points += 1
+                with suppress(ConditionFailed):
+                    read.save(condition=Task.points == before)
+                    done = True
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count_up, range(8)))
+    assert 40 == Task.get(project="p", number=1).points

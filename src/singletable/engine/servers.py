@@ -102,6 +102,7 @@ def server(
     program: str | Program,
     table: type[Table] | None = None,
     *,
+    create: bool = True,
     version: str | None = None,
     port: int | None = None,
     timeout: float = 60,
@@ -113,7 +114,8 @@ def server(
 
     Args:
         program: `ministack`, `dynalite`, or a `Program` of your own.
-        table: The table class to create a table for, under the name in its Meta.
+        table: The table class to bind; the table has the name in its Meta.
+        create: Whether to create the table, too.
         version: The version; see `Program.of_version`.
         port: The port; a free one if left out.
         timeout: Seconds until the server must answer.
@@ -126,14 +128,14 @@ def server(
         if table is None:
             yield started
         else:
-            with started.fresh_table(table, table_name=str(table.Meta.table_name)):
+            with started.fresh_table(table, table_name=str(table.Meta.table_name), create=create):
                 yield started
     finally:
         _stop(started)
 
 
 @contextmanager
-def fresh_table(table: type[T], engine: str = "embedded") -> Iterator[type[T]]:
+def fresh_table(table: type[T], engine: str = "embedded", *, create: bool = True) -> Iterator[type[T]]:
     """A new table on an engine, for the block: the table class and all its entities are bound to it.
 
     Servers are shared: the first use in a process starts one, which runs until the process ends.
@@ -141,11 +143,13 @@ def fresh_table(table: type[T], engine: str = "embedded") -> Iterator[type[T]]:
     Args:
         table: The table class.
         engine: `embedded`, `ministack` or `dynalite`.
+        create: Whether to create the table, too.
 
     Raises:
         EngineUnavailable: The engine cannot be installed or started.
     """
-    with embedded(table) if engine == "embedded" else _shared_server(engine).fresh_table(table) as bound:
+    block = embedded if engine == "embedded" else _shared_server(engine).fresh_table
+    with block(table, create=create) as bound:
         yield bound
 
 
