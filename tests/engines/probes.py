@@ -142,9 +142,7 @@ PROBES = (
         questions.capacity_of_a_put,
         "estimated on moto and MiniStack",
     ),
-    Probe(
-        "`a = NULL` if a is absent", "does not hold", ABSENT, questions.absent_and_null, "`InvalidConditionError`"
-    ),
+    Probe("`a = NULL` if a is absent", "does not hold", ABSENT, questions.absent_and_null, "`InvalidConditionError`"),
     Probe(
         "`a = {b: x}` if it is that",
         "holds",

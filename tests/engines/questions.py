@@ -1,9 +1,9 @@
-"""Questions about items: raw requests for the probes, sent past the framework to a fresh table of `tests.framework.app`."""
+"""Questions about items, for the probes: raw requests to a fresh table of `tests.framework.app`."""
 
 __all__ = [
     "absent_and_null",
-    "batch_get_of_101",
     "batch_get_of_18_megabytes",
+    "batch_get_of_101",
     "batch_of_26",
     "batch_with_a_duplicate",
     "capacity_of_a_get",

@@ -92,5 +92,6 @@ def test_killed_twice_and_resumed(name, capsys):
         assert ITEMS == report.items["TASK"]
     with capsys.disabled():
         print(
-            f"\n{ITEMS:,} items on {name} backfilled in {seconds:.0f} s with two kills, verified: {ITEMS / seconds:.0f} a second"
+            f"\n{ITEMS:,} items on {name} backfilled in {seconds:.0f} s with two kills, verified:"
+            f" {ITEMS / seconds:.0f} a second"
         )

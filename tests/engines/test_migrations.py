@@ -1,4 +1,4 @@
-"""A migration on moto and MiniStack, which have what it needs: indexes, transactions, time to live and, one of them, PartiQL."""
+"""A migration on the two engines that create indexes; one of them has PartiQL."""
 
 import pytest
 

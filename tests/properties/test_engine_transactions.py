@@ -1,4 +1,4 @@
-"""Transactions of moto, whose tables the embedded engine copies cheaply, and of MiniStack: items and streams follow a model."""
+"""Transactions of the embedded engine, which copies tables cheaply, and of MiniStack: both follow a model."""
 
 from copy import deepcopy
 from itertools import count

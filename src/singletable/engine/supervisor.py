@@ -33,7 +33,9 @@ def main(parent: int, folder: str, command: list[str]) -> int:
     """
     linux = sys.platform == "linux"
     try:
-        server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_me if linux else None)
+        server = subprocess.Popen(  # noqa: S603 - a command of a Program
+            command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_me if linux else None
+        )
     except OSError as error:
         sys.stderr.write(f"{command[0]!r} cannot be started: {error.strerror}\n")
         return _CANNOT_START

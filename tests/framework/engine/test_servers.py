@@ -187,7 +187,7 @@ def test_a_server_that_dies_at_start_shows_its_output():
     with (
         pytest.raises(
             EngineUnavailable,
-            match=r"^fake 1.0 stopped before it answered \(exit code 3\): mode dies no such table space Check the command",
+            match=r"^fake 1.0 stopped before it answered \(exit code 3\): mode dies no such table space Check the com",
         ),
         server(fake("dies"), version="1.0"),
     ):
