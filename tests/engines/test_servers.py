@@ -13,6 +13,7 @@ from models import Category, ShopTable
 from singletable.engine import server
 from singletable.engine.programs import PROGRAMS
 from singletable.errors import EngineUnavailable
+from tests.framework.ledger import LedgerTable
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +36,14 @@ def test_a_server_listens_on_loopback_only(name):
         with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
             # Another address of the loopback network; a server on every interface would answer.
             probe.connect(("127.0.0.2", port))
+
+
+def test_ministack_does_not_delete_expired_items():
+    """It would within 60 seconds; the table that is created has its time to live switched off."""
+    with server("ministack", LedgerTable):
+        client = LedgerTable._get_connection().connection.client
+        described = client.describe_time_to_live(TableName="ledger")["TimeToLiveDescription"]
+        assert "DISABLED" == described["TimeToLiveStatus"]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -36,6 +36,7 @@ class Program:
         ready_path: A path that answers a GET, with any status, once the server is ready.
         needs: Which program each command needs, and how to get it: `{"npm": "Install Node.js."}`.
         time_to_live: Whether the server has UpdateTimeToLive.
+        sweeps: Whether the server deletes expired items so soon that a test could lose them.
         metered: Whether the server reports the capacity that a request consumed.
     """
 
@@ -48,6 +49,7 @@ class Program:
     ready_path: str = attrs.field(default="/", repr=False)
     needs: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     time_to_live: bool = attrs.field(default=True, repr=False)
+    sweeps: bool = attrs.field(default=False, repr=False)
     metered: bool = attrs.field(default=True, repr=False)
 
     @property
@@ -110,6 +112,8 @@ MINISTACK = Program(
         "LOG_LEVEL": "ERROR",
     },
     ready_path="/_ministack/health",
+    # Every 60 seconds (services/dynamodb.py, `_ttl_reaper`).
+    sweeps=True,
     metered=False,
 )
 

@@ -65,7 +65,8 @@ class Server:
     def fresh_table(self, table: type[T], *, table_name: str | None = None, create: bool = True) -> Iterator[type[T]]:
         """A new table on this server, for the block: the table class and all its entities are bound to it.
 
-        Credentials are dummies, whatever the environment holds.
+        Credentials are dummies, whatever the environment holds. On MiniStack, a table that this creates has its time to
+        live switched off: the server would delete expired items within 60 seconds, in the middle of a test.
 
         Args:
             table: The table class.
@@ -88,6 +89,8 @@ class Server:
                 # PynamoDB would wait for two seconds between two looks at the table.
                 table.create_table(wait=False, ignore_update_ttl_errors=not self.program.time_to_live)
                 _wait_until_active(table)
+                if self.program.sweeps:
+                    _switch_time_to_live_off(table)
             yield table
             if create:
                 # The server may be gone by now, and the table with it.
@@ -301,6 +304,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _switch_time_to_live_off(table: type[Table]) -> None:
+    attribute = table.describe().ttl
+    if attribute is not None:
+        sender = TableSender(table)
+        off = {"Enabled": False, "AttributeName": attribute}
+        sender.send("UpdateTimeToLive", {"TableName": sender.table_name, "TimeToLiveSpecification": off})
 
 
 def _wait_until_active(table: type[Table]) -> None:
