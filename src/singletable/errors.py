@@ -410,7 +410,7 @@ class CredentialsMissing(SingletableError):
 
 
 class EngineUnavailable(SingletableError):
-    """The chosen engine, or DAX, needs a package that is not installed."""
+    """The chosen engine cannot be installed or started, or a needed package is not installed."""
 
 
 class ProjectError(SingletableError):
