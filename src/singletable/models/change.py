@@ -22,7 +22,7 @@ from singletable.models.effects import changed_attribute, evolve, path_of, read_
 from singletable.models.key import PRIMARY
 from singletable.models.schema import EntitySchema
 from singletable.models.timestamps import utcnow
-from singletable.requests.expressions import is_whole, still_holds
+from singletable.requests.expressions import Actions, Portable, is_whole, still_holds
 from singletable.requests.types import Item
 from singletable.requests.values import check_value, same_value
 
@@ -33,7 +33,7 @@ __all__ = ["Change", "assignments", "plan_change"]
 
 
 @attrs.frozen
-class Change:
+class Change(Portable):
     """What an update sends.
 
     Args:
@@ -42,9 +42,9 @@ class Change:
         after: The item as it will be, as far as the instance knows; None where it does not.
     """
 
-    actions: tuple[Action, ...]
-    guards: Mapping[str, dict[str, Any] | None]
-    after: Item | None
+    actions: tuple[Action, ...] = attrs.field(converter=Actions)
+    guards: Mapping[str, dict[str, Any] | None] = attrs.field(repr=False)
+    after: Item | None = attrs.field(repr=False)
 
     def conditions(self) -> Iterator[PynamoCondition]:
         """The guards, as conditions."""

@@ -314,6 +314,11 @@ class StoredItem(Model, metaclass=TableMeta):
                 held[attribute.attr_name] = {attribute.attr_type: serialized}
         return held
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What a transaction of PynamoDB's left to be done is a function, and cannot be pickled.
+        state = vars(self)
+        return {name: each for name, each in state.items() if name != "_pending"} if "_pending" in state else state
+
     def _copy(self: S) -> S:
         """Another instance with the same values, about the same stored item."""
         other = copy(self)

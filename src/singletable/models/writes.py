@@ -14,6 +14,7 @@ from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFa
 from singletable.models.change import Change
 from singletable.models.effects import changed_attribute
 from singletable.models.targets import stored_item
+from singletable.requests.expressions import Actions, Portable
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import error_code, retried, standing_item
 from singletable.requests.types import Item, Params
@@ -38,7 +39,7 @@ T = TypeVar("T", bound="StoredItem")
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
-class Write(Generic[T]):
+class Write(Portable, Generic[T]):
     """One write of one entity, as a value. `params()` is the exact request; `send()` sends it.
 
     Args:
@@ -208,7 +209,7 @@ class UpdateWrite(Write[T]):
 
     verb: ClassVar[str] = "update"
 
-    actions: Sequence[Action]
+    actions: Sequence[Action] = attrs.field(converter=Actions)
     change: Change
     reads: bool = False
 
