@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from singletable.chains import unchained
 from singletable.errors import (
     DeclarationError,
     InvalidKeyValueError,
@@ -44,6 +45,7 @@ class Field:
     encoding: Encoding
     personal: bool = False
 
+    @unchained
     def encode(self, value: Any, template: str) -> str:
         """The field's text for `value`; `InvalidKeyValueError` where it has none."""
         try:
@@ -149,6 +151,7 @@ class Template:
         self._verify_projections(parts, values)
         return values
 
+    @unchained
     def _read(self, field: Field, text: str, values: dict[str, Any]) -> None:
         try:
             value = field.encoding.decode(text)

@@ -28,6 +28,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.constants import NUMBER, STRING
 
+from singletable.chains import unchained
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys import ValueKind
 from singletable.requests.values import number_fault, number_text
@@ -193,6 +194,7 @@ class EnumAttribute(Scalar[EnumT]):
             value = self.enum(value)
         super().__set__(instance, value)
 
+    @unchained
     def serialize(self, value: Any) -> str:
         try:
             return cast(str, self.to_key(value))

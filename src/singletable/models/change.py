@@ -149,7 +149,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     whole = is_whole(path_of(action))
     _refuse_derived(schema, stored, name, instance._expiry_name())
     for operand in _values_in(action):
-        check_value(schema.name, name or stored, operand.value)
+        check_value(schema.name, name or stored, operand.value, personal=stored in schema.personal_stored)
     if isinstance(action, SetAction) and whole:
         value = action.values[1]
         if isinstance(value, Value) and name is not None:

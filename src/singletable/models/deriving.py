@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from singletable.chains import unchained
 from singletable.errors import InvalidValueError, SingletableError
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
 
-__all__ = ["derived_item", "derived_values", "serialize"]
+__all__ = ["FAULTS", "derived_item", "derived_values", "serialize"]
+
+
+FAULTS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+"""The errors that PynamoDB raises for a value that an attribute cannot store or read."""
 
 
 def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, str | None]:
@@ -39,21 +44,25 @@ def derived_item(schema: EntitySchema, entity: object) -> Item:
     return item
 
 
+@unchained
 def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
     """An attribute's value as it is stored, without its type.
 
     Raises:
         InvalidValueError: The attribute cannot hold it.
     """
-    attribute = schema.attributes[name]
+    attribute, personal = schema.attributes[name], schema.is_personal(name)
     try:
         return attribute.serialize(value)
-    except SingletableError:
-        raise
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # a class of a user's own may raise anything, and quote the value
+        if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
+            raise
+        if isinstance(error, SingletableError) and error.value is None:
+            # It hides the value itself.
+            raise
         raise InvalidValueError(
             f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
             f" ({type(error).__name__}).",
             entity=schema.name,
             attribute=name,
-        ) from error
+        ) from None if personal else error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from pynamodb.attributes import Attribute, VersionAttribute
 
+from singletable.chains import unchained
 from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
 from singletable.models.attributes import from_key, key_converter
@@ -69,6 +70,9 @@ class EntitySchema:
     stamps: tuple[str, ...] = attrs.field(init=False)
     """The attributes that every write sets to its time."""
 
+    personal_stored: frozenset[str] = attrs.field(init=False)
+    """The stored names of the personal attributes."""
+
     @version.default
     def _its_version(self) -> str | None:
         return next((name for name, each in self.attributes.items() if isinstance(each, VersionAttribute)), None)
@@ -76,6 +80,10 @@ class EntitySchema:
     @stamps.default
     def _its_stamps(self) -> tuple[str, ...]:
         return tuple(name for name, each in self.attributes.items() if isinstance(each, UpdatedAtAttribute))
+
+    @personal_stored.default
+    def _its_personal_stored(self) -> frozenset[str]:
+        return frozenset(self.attributes[name].attr_name for name in self.personal)
 
     @cached_property
     def codec(self) -> Codec:
@@ -125,6 +133,7 @@ class EntitySchema:
         """
         return {name: self._to_key(name, value) for name, value in values.items()}
 
+    @unchained
     def _to_key(self, name: str, value: Any) -> Any:
         attribute = self.attributes.get(name)
         if attribute is None:

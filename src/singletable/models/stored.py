@@ -11,6 +11,7 @@ from pynamodb.constants import NULL
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
 
+from singletable.chains import unchained
 from singletable.errors import (
     DeclarationError,
     InvalidValueError,
@@ -137,19 +138,22 @@ class StoredItem(Model, metaclass=TableMeta):
         """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
         try:
             self._schema_of().codec.read(self, attribute_values)
-        except Exception:
-            # It may be anything; the long way says what.
-            self._read_carefully(attribute_values)
+            return
+        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+            pass
+        self._read_carefully(attribute_values)
 
+    @unchained
     def _read_carefully(self, attribute_values: Item) -> None:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
+        from singletable.models.deriving import FAULTS
         from singletable.models.rows import unknown_of
 
         self.attribute_values = {}
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
         known: set[str] = set()
-        derived = self._derived_names()
+        derived, personal = self._derived_names(), self._schema_of().personal
         for name, attribute in self.get_attributes().items():
             known.add(attribute.attr_name)
             value = attribute_values.get(attribute.attr_name)
@@ -161,7 +165,9 @@ class StoredItem(Model, metaclass=TableMeta):
                     self.attribute_values[name] = read
                 else:
                     setattr(self, name, read)
-            except (AttributeDeserializationError, ArithmeticError, TypeError, ValueError) as error:
+            except Exception as error:  # a class of a user's own may raise anything, and quote the value
+                if not isinstance(error, (AttributeDeserializationError, *FAULTS)) and name not in personal:
+                    raise
                 raise MalformedItemError(
                     f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"
                     f" {type(attribute).__name__} cannot read ({type(error).__name__}).",
@@ -186,13 +192,14 @@ class StoredItem(Model, metaclass=TableMeta):
     def _write(self) -> Item:
         try:
             return self._schema_of().codec.write(self)
-        except Exception:
-            # It may be anything; the long way says what.
-            return self._write_carefully()
+        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+            pass
+        return self._write_carefully()
 
+    @unchained
     def _write_carefully(self, null_check: bool = True) -> Item:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
-        from singletable.models.deriving import derived_values
+        from singletable.models.deriving import FAULTS, derived_values
 
         schema = self._schema_of()
         values = schema.key_values(self)
@@ -201,10 +208,10 @@ class StoredItem(Model, metaclass=TableMeta):
             self._derive(derived_values(schema, values))
         try:
             item: Item = super()._container_serialize(null_check=null_check)
-        except SingletableError:
-            raise
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self._diagnose(error) from error
+        except Exception as error:  # a class of a user's own may raise anything, and quote a value
+            if not schema.personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
+                raise
+            raise self._diagnose(error) from None if schema.personal else error
         seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
         if schema.expiry and seconds is not None:
             item[schema.expiry.stored_name] = {"N": str(seconds)}
