@@ -29,7 +29,7 @@ from pynamodb.attributes import (
 from pynamodb.constants import NUMBER, STRING
 
 from singletable.chains import unchained
-from singletable.errors import InvalidValueError, UnexpectedAttributesError
+from singletable.errors import InvalidValueError, SingletableError, UnexpectedAttributesError
 from singletable.keys import ValueKind
 from singletable.requests.values import number_fault, number_text
 
@@ -65,12 +65,19 @@ class Scalar(Attribute[_T]):
 def _without_dicts(name: str) -> Callable[..., Any]:
     pynamodbs = getattr(Attribute, name)
 
+    @unchained
     def operator(self: Attribute[Any], *values: Any) -> Any:
         for value in values:
             if isinstance(value, dict):
                 self.serialize(value)
                 raise _refused(self, value, "expected a value, got dict")
-        return pynamodbs(self, *values)
+        try:
+            return pynamodbs(self, *values)
+        except SingletableError:
+            raise
+        except ValueError:
+            # PynamoDB's message quotes the value.
+            raise _refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it") from None
 
     operator.__name__ = name
     return operator

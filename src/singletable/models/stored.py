@@ -7,7 +7,7 @@ from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pynamodb.attributes import ListAttribute, MapAttribute
-from pynamodb.constants import NULL
+from pynamodb.constants import ATTRIBUTE_TYPES, NULL
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
 
@@ -84,6 +84,23 @@ class StoredItem(Model, metaclass=TableMeta):
         self._stored = None
         self._raw = None
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
+
+    @unchained
+    def _set_attributes(self, **attributes: Any) -> None:
+        for name, value in attributes.items():
+            try:
+                setattr(self, name, value)
+            except (TypeError, ValueError):
+                if name not in self._schema_of().personal:
+                    raise
+                # PynamoDB's message quotes a name within the map.
+                raise InvalidValueError(
+                    f"{type(self).__name__}.{name}: {type(self.get_attributes()[name]).__name__} does not take this"
+                    f" {type(value).__name__}.",
+                    remedy="Give a value of its type; a map has the attributes that its class declares.",
+                    entity=type(self).__name__,
+                    attribute=name,
+                ) from None
 
     @classmethod
     def _table_class(cls) -> type[Table]:
@@ -168,8 +185,9 @@ class StoredItem(Model, metaclass=TableMeta):
             except Exception as error:  # a class of a user's own may raise anything, and quote the value
                 if not isinstance(error, (AttributeDeserializationError, *FAULTS)) and name not in personal:
                     raise
+                kind = "/".join(value) if set(value).issubset(ATTRIBUTE_TYPES) else "an unknown type"
                 raise MalformedItemError(
-                    f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"
+                    f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {kind}, which"
                     f" {type(attribute).__name__} cannot read ({type(error).__name__}).",
                     remedy="Other code wrote it; mend the item, or the attribute's class.",
                     entity=type(self).__name__,

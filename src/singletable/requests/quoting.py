@@ -39,9 +39,11 @@ def _mask_chain(error: BaseException | None, params: dict[str, Any]) -> None:
     texts = sorted(set(_texts(params)), key=len, reverse=True)
     while isinstance(error, (BotoCoreError, ClientError)):
         error.args = tuple(_masked(each, texts) for each in error.args)
-        for holder in (getattr(error, "response", None), getattr(error, "kwargs", None)):
-            if isinstance(holder, dict):
-                _mask_messages(holder, texts)
+        if isinstance(error, ClientError):
+            _mask_messages(error.response, texts)
+        else:
+            shown = {name: str(each) for name, each in error.kwargs.items()}
+            error.kwargs = {name: _masked(each, texts) for name, each in shown.items()}
         for reason in getattr(error, "cancellation_reasons", None) or ():
             if isinstance(reason, CancellationReason):
                 reason.message = _masked(reason.message, texts)
@@ -51,12 +53,15 @@ def _mask_chain(error: BaseException | None, params: dict[str, Any]) -> None:
 
 
 def _mask_messages(part: Any, texts: list[str]) -> None:
-    for each in part.values() if isinstance(part, dict) else part:
-        if isinstance(each, (dict, list)):
+    if isinstance(part, list):
+        for each in part:
             _mask_messages(each, texts)
-    for name in ("Message", "message", "report"):
-        if isinstance(part, dict) and isinstance(part.get(name), str):
-            part[name] = _masked(part[name], texts)
+    elif isinstance(part, dict):
+        for name, each in part.items():
+            if name in ("Message", "message"):
+                part[name] = _masked(each, texts)
+            elif name != "Item":
+                _mask_messages(each, texts)
 
 
 def _masked(message: Any, texts: list[str]) -> Any:
