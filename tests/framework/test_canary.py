@@ -240,7 +240,7 @@ def values_at(place):
 
 # --- looking for canaries -------------------------------------------------------------
 
-HOLD_ITEMS = {"item", "key", "standing", "response", "cancellation_reasons", "entity", "obj"}
+HOLD_ITEMS = {"item", "key", "standing", "entity", "obj", "Item", "CancellationReasons"}
 """The fields of errors that are documented to hold an item or its key; no repr of ours shows what they hold."""
 
 
@@ -255,7 +255,12 @@ def assert_error_is_clean(error):
     for each in _chain(error):
         assert_clean(f"{each} {each!r} {each.args!r}")
         for name, part in vars(each).items():
-            if name in HOLD_ITEMS:
+            if name == "response":
+                for told in (part, *part.get("CancellationReasons", ())):
+                    assert_clean(repr({key: each for key, each in told.items() if key not in HOLD_ITEMS}))
+            elif name == "cancellation_reasons":
+                assert_clean(repr([reason and reason.message for reason in part]))
+            elif name in HOLD_ITEMS:
                 if not isinstance(part, (dict, list, tuple)):
                     assert_clean(repr(part))
             else:
