@@ -255,7 +255,7 @@ def assert_error_is_clean(error):
     for each in _chain(error):
         assert_clean(f"{each} {each!r} {each.args!r}")
         for name, part in vars(each).items():
-            if name == "response":
+            if name == "response" and part is not None:
                 for told in (part, *part.get("CancellationReasons", ())):
                     assert_clean(repr({key: each for key, each in told.items() if key not in HOLD_ITEMS}))
             elif name == "cancellation_reasons":
@@ -358,14 +358,34 @@ def test_no_refused_value_is_shown(place):
     assert refused or place in ("at_booleanattribute", "of_at_booleanattribute", "at_nullattribute")
 
 
-@pytest.mark.parametrize("place", [name for name, kind in NAMES.items() if issubclass(kind, Scalar)])
+NAMED = ("append", "prepend", "startswith", "contains", "is_in", "set", "add", "delete")
+SIGNS = ("__eq__", "__lt__", "__add__", "__sub__", "__radd__", "__rsub__", "__or__")
+
+
+@pytest.mark.parametrize("place", [*NAMES, *LISTS])
 def test_no_operand_is_shown(place):
-    """Every operator of an attribute class of the framework, at the top and in a typed map."""
-    for attribute in (getattr(Holder, place), getattr(Holder.outer.inner, place), getattr(Holder.inners[0], place)):
-        for value in WRONG:
-            for operator in ("__eq__", "__lt__", "__add__", "__or__", "startswith", "contains", "is_in", "set", "add"):
+    """Every operator of an attribute, at the top and in a typed map; except signs of PynamoDB's own classes."""
+    attributes = [getattr(Holder, place)]
+    if place in NAMES:
+        attributes += [getattr(Holder.outer.inner, place), getattr(Holder.inners[0], place)]
+    for attribute in attributes:
+        for operator in (*NAMED, *SIGNS) if isinstance(attribute, Scalar) else NAMED:
+            for value in WRONG:
                 caught(lambda a=attribute, o=operator, v=value: getattr(a, o)(v))
+        for value in WRONG:
             caught(lambda a=attribute, v=value: a.between(v, v))
+
+
+def test_a_mark_leaves_paths_as_they_are():
+    """Each copy that PynamoDB makes of an attribute has operators of its own."""
+    added = {"x"}
+    for attribute, path in (
+        (Holder.at_unicodesetattribute, ["at_unicodesetattribute"]),
+        (Holder.outer.inner.at_unicodesetattribute, ["outer", "inner", "at_unicodesetattribute"]),
+        (Holder.inners[3].at_unicodesetattribute, ["inners[3]", "at_unicodesetattribute"]),
+        (Inner.at_unicodesetattribute, ["at_unicodesetattribute"]),
+    ):
+        assert path == attribute.add(added).values[0].path
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -39,12 +39,14 @@ __all__ = [
     "DerivedAttribute",
     "EnumAttribute",
     "IntegerAttribute",
+    "Scalar",
     "StrictNumberAttribute",
     "StrictUTCDateTimeAttribute",
     "StrictUnicodeAttribute",
     "UUIDAttribute",
     "derived",
     "from_key",
+    "hiding",
     "is_standard",
     "key_converter",
     "key_kind",
@@ -62,22 +64,32 @@ class Scalar(Attribute[_T]):
     """Refuses a dict as the value of a condition or an action: PynamoDB takes `{"S": "x"}` for already serialised."""
 
 
-def _without_dicts(name: str) -> Callable[..., Any]:
-    pynamodbs = getattr(Attribute, name)
+def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
+    """Return an operator of an attribute class that hides a personal value that it refuses; PynamoDB's quotes it."""
+    pynamodbs = getattr(kind, name)
 
     @unchained
     def operator(self: Attribute[Any], *values: Any) -> Any:
-        for value in values:
-            if isinstance(value, dict):
-                self.serialize(value)
-                raise _refused(self, value, "expected a value, got dict")
         try:
             return pynamodbs(self, *values)
         except SingletableError:
             raise
         except ValueError:
-            # PynamoDB's message quotes the value.
             raise _refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it") from None
+
+    operator.__name__ = name
+    return operator
+
+
+def _without_dicts(name: str) -> Callable[..., Any]:
+    pynamodbs = hiding(Attribute, name)
+
+    def operator(self: Attribute[Any], *values: Any) -> Any:
+        for value in values:
+            if isinstance(value, dict):
+                self.serialize(value)
+                raise _refused(self, value, "expected a value, got dict")
+        return pynamodbs(self, *values)
 
     operator.__name__ = name
     return operator
@@ -102,6 +114,8 @@ for _operator in (
     "set",
     "add",
     "delete",
+    "append",
+    "prepend",
 ):
     setattr(Scalar, _operator, _without_dicts(_operator))
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import Any
 
 from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
 
+from singletable.models.attributes import Scalar, hiding
+
 __all__ = ["mark_personal"]
+
+
+_OPERATORS = ("add", "append", "contains", "delete", "prepend", "set", "startswith")
 
 
 def mark_personal(attribute: Attribute[Any]) -> None:
@@ -16,6 +22,10 @@ def mark_personal(attribute: Attribute[Any]) -> None:
     condition such as `Person.identity == Identity(...)` knows nothing of the entity.
     """
     attribute.personal = True  # type: ignore[attr-defined]  # read by the messages of `attributes`
+    if not isinstance(attribute, Scalar):
+        for name in _OPERATORS:
+            # A bound method: a copy of the attribute, which has another path, gets one of its own.
+            vars(attribute).setdefault(name, MethodType(hiding(type(attribute), name), attribute))
     if isinstance(attribute, MapAttribute):
         _mark_map(type(attribute))
         # Paths such as `Person.identity.ssn` are made from copies.
