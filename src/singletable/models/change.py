@@ -98,7 +98,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         reading = {name for action in deciding for name in read_attributes(action)}
         if reading and instance._raw is None:
             raise _never_read(schema, deciding)
-        after = evolve(known, deciding)
+        after = _evolved(schema, known, deciding)
         _refuse_other_types(schema, touched & set(stored), after)
         derived += derive({name: _value(instance, schema, name, after) for name in sources})
         # The primary key, under which the item is found, fixes what it is made of.
@@ -129,6 +129,23 @@ def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) ->
                 entity=schema.name,
                 attribute=name,
             )
+
+
+def _evolved(schema: EntitySchema, known: Item, actions: Sequence[Action]) -> Item:
+    """The item after an update; the error for a personal attribute shows no path within it."""
+    try:
+        return evolve(known, actions)
+    except InvalidValueError as error:
+        personal = error.attribute
+        if personal not in schema.personal_stored:
+            raise
+    # Not while the other error is handled, which this one would lead to.
+    raise InvalidValueError(
+        f"The update within {personal!r} cannot be followed: the item does not hold what it reads or changes there.",
+        remedy="Read the item first, or set the whole attribute.",
+        entity=schema.name,
+        attribute=personal,
+    )
 
 
 def _after(known: Item, actions: Sequence[Action]) -> Item | None:

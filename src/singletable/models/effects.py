@@ -24,7 +24,7 @@ from pynamodb.expressions.operand import (
 from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveAction, SetAction
 
 from singletable.errors import InvalidValueError
-from singletable.requests.expressions import is_whole, top_name
+from singletable.requests.expressions import top_name
 from singletable.requests.types import Item
 from singletable.requests.values import DIGITS, number_text
 
@@ -185,6 +185,5 @@ def _put(item: Item, steps: Sequence[str | int], value: dict[str, Any] | None, p
 
 
 def _refused(reason: str, path: Path | None) -> InvalidValueError:
-    # The names within a map are not shown: the map may be personal.
-    where = "" if path is None else f" at {top_name(path)!r}" if is_whole(path) else f" within {top_name(path)!r}"
+    where = "" if path is None else f" at {'.'.join(path.path)!r}"
     return InvalidValueError(f"The update{where} cannot be followed: {reason}.", attribute=path and top_name(path))
