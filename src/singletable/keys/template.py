@@ -45,18 +45,19 @@ class Field:
     encoding: Encoding
     personal: bool = False
 
-    @unchained
     def encode(self, value: Any, template: str) -> str:
         """The field's text for `value`; `InvalidKeyValueError` where it has none."""
         try:
             return self.encoding.encode(value)
-        except Refusal as refusal:
-            raise InvalidKeyValueError(
-                f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
-                remedy=refusal.remedy,
-                attribute=self.attribute,
-                value=None if self.personal else value,
-            ) from None
+        except Refusal as error:
+            refusal = error
+        # Not while the refusal is handled: what led to it may quote the value.
+        raise InvalidKeyValueError(
+            f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
+            remedy=refusal.remedy,
+            attribute=self.attribute,
+            value=None if self.personal else value,
+        )
 
     def show(self, value: Any) -> str:
         """`value` for a message: shortened, and hidden where it is personal."""

@@ -68,14 +68,14 @@ def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
     """Return an operator of an attribute class that hides a personal value that it refuses; PynamoDB's quotes it."""
     pynamodbs = getattr(kind, name)
 
-    @unchained
     def operator(self: Attribute[Any], *values: Any) -> Any:
         try:
             return pynamodbs(self, *values)
         except SingletableError:
             raise
         except ValueError:
-            raise _refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it") from None
+            pass  # it quotes the value, and the error for it must not lead to it
+        raise _refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it")
 
     operator.__name__ = name
     return operator

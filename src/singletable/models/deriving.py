@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from singletable.chains import unchained
 from singletable.errors import InvalidValueError, SingletableError
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
@@ -44,25 +43,27 @@ def derived_item(schema: EntitySchema, entity: object) -> Item:
     return item
 
 
-@unchained
 def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
     """An attribute's value as it is stored, without its type.
 
     Raises:
         InvalidValueError: The attribute cannot hold it.
     """
-    attribute, personal = schema.attributes[name], schema.is_personal(name)
+    attribute = schema.attributes[name]
     try:
         return attribute.serialize(value)
     except Exception as error:  # a class of a user's own may raise anything, and quote the value
+        personal = schema.is_personal(name)
         if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
             raise
         if isinstance(error, SingletableError) and error.value is None:
             # It hides the value itself.
             raise
-        raise InvalidValueError(
-            f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
-            f" ({type(error).__name__}).",
-            entity=schema.name,
-            attribute=name,
-        ) from None if personal else error
+        fault = error
+    # Not while the other error is handled: a personal attribute's must not lead to it.
+    raise InvalidValueError(
+        f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
+        f" ({type(fault).__name__}).",
+        entity=schema.name,
+        attribute=name,
+    ) from None if personal else fault

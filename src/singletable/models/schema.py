@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from pynamodb.attributes import Attribute, VersionAttribute
 
-from singletable.chains import unchained
 from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
 from singletable.models.attributes import from_key, key_converter
@@ -133,7 +132,6 @@ class EntitySchema:
         """
         return {name: self._to_key(name, value) for name, value in values.items()}
 
-    @unchained
     def _to_key(self, name: str, value: Any) -> Any:
         attribute = self.attributes.get(name)
         if attribute is None:
@@ -143,14 +141,15 @@ class EntitySchema:
         try:
             return self.converters[name](value) if name in self.converters else value
         except (TypeError, ValueError):
-            shown = "‹personal›" if self.sources[name].personal else repr(value)
-            raise InvalidKeyValueError(
-                f"{name}={shown} cannot stand in a key of {self.name}: it is no value of {type(attribute).__name__}.",
-                remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
-                entity=self.name,
-                attribute=name,
-                value=None if self.sources[name].personal else value,
-            ) from None
+            pass  # its error may quote the value, and this one must not lead to it
+        shown = "‹personal›" if self.sources[name].personal else repr(value)
+        raise InvalidKeyValueError(
+            f"{name}={shown} cannot stand in a key of {self.name}: it is no value of {type(attribute).__name__}.",
+            remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
+            entity=self.name,
+            attribute=name,
+            value=None if self.sources[name].personal else value,
+        )
 
     def from_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Attribute values, from what the keys' encodings read."""

@@ -85,22 +85,22 @@ class StoredItem(Model, metaclass=TableMeta):
         self._raw = None
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
 
-    @unchained
     def _set_attributes(self, **attributes: Any) -> None:
-        for name, value in attributes.items():
-            try:
+        try:
+            for name, value in attributes.items():
                 setattr(self, name, value)
-            except (TypeError, ValueError):
-                if name not in self._schema_of().personal:
-                    raise
-                # PynamoDB's message quotes a name within the map.
-                raise InvalidValueError(
-                    f"{type(self).__name__}.{name}: {type(self.get_attributes()[name]).__name__} does not take this"
-                    f" {type(value).__name__}.",
-                    remedy="Give a value of its type; a map has the attributes that its class declares.",
-                    entity=type(self).__name__,
-                    attribute=name,
-                ) from None
+            return
+        except (TypeError, ValueError):
+            if name not in self._schema_of().personal:
+                raise
+        # PynamoDB's error quotes a name within the map, and this one must not lead to it.
+        raise InvalidValueError(
+            f"{type(self).__name__}.{name}: {type(self.get_attributes()[name]).__name__} does not take this"
+            f" {type(value).__name__}.",
+            remedy="Give a value of its type; a map has the attributes that its class declares.",
+            entity=type(self).__name__,
+            attribute=name,
+        )
 
     @classmethod
     def _table_class(cls) -> type[Table]:
@@ -342,7 +342,7 @@ class StoredItem(Model, metaclass=TableMeta):
     def __getstate__(self) -> dict[str, Any]:
         # What a transaction of PynamoDB's left to be done is a function, and cannot be pickled.
         state = vars(self)
-        return {name: each for name, each in state.items() if name != "_pending"} if "_pending" in state else state
+        return {**state, "_pending": None} if "_pending" in state else state
 
     def _copy(self: S) -> S:
         """Another instance with the same values, about the same stored item."""
