@@ -13,6 +13,7 @@ from itertools import count
 from threading import RLock
 from typing import Any, TypeVar
 
+from singletable.engine.serializer import serialize_quickly
 from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailable
 from singletable.models import Table
@@ -81,6 +82,7 @@ def _stubber() -> Any:
             "The embedded engine needs moto, which is not installed.",
             remedy='Run `pip install "singletable[embedded]"`, or name a server with --endpoint-url.',
         ) from error
+    serialize_quickly()
     stubber = BotocoreStubber()
     stubber.enabled = True
     return stubber
