@@ -2,7 +2,7 @@
 
 Only this table's own client is answered by moto. Other AWS clients of the process, credentials and
 environment are left alone, and every `embedded()` block has an account of its own, so that blocks do not
-see one another's tables.
+see one another's tables. In the whole process, moto serializes DynamoDB's answers with the faster `serializer`.
 """
 
 from __future__ import annotations
