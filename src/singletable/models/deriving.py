@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from singletable.errors import InvalidValueError, SingletableError
+from singletable.models.attributes import class_name
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
+from singletable.requests.values import NESTING
 
 __all__ = ["derived_item", "derived_values", "serialize"]
 
@@ -50,9 +52,16 @@ def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
         return attribute.serialize(value)
     except SingletableError:
         raise
+    except RecursionError:
+        raise InvalidValueError(
+            f"{schema.name}.{name} is nested too deeply, or contains itself.",
+            remedy=f"DynamoDB stores {NESTING} levels of maps and lists.",
+            entity=schema.name,
+            attribute=name,
+        ) from None
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidValueError(
-            f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
+            f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {class_name(attribute)}"
             f" ({type(error).__name__}).",
             entity=schema.name,
             attribute=name,

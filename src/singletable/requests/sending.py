@@ -70,6 +70,12 @@ def send(connection: TableConnection, operation: str, params: Params) -> dict[st
         raise translate(error, operation, connection) from error
     except BotoCoreError as error:
         raise translate(error, operation, connection) from error
+    except RecursionError:
+        raise NoResponse(
+            f"The answer to {operation} on {connection.table_name!r} is nested too deeply to be read.",
+            remedy="DynamoDB sends no such answer: check which server answers. A write may have been done.",
+            operation=operation,
+        ) from None
 
 
 def error_code(error: BaseException | None) -> str | None:
