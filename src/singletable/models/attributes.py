@@ -273,7 +273,7 @@ class StrictVersionAttribute(VersionAttribute):
     """PynamoDB's version, without its trap: `int(Decimal("1E+999999999"))` takes gigabytes, and is refused."""
 
     def __set__(self, instance: Any, value: Any) -> None:
-        super().__set__(instance, self._in_range(value))  # type: ignore[no-untyped-call]
+        super().__set__(instance, self._in_range(value) if isinstance(value, Decimal) else value)  # type: ignore[no-untyped-call]
 
     def serialize(self, value: Any) -> str:
         return cast(str, super().serialize(self._in_range(value)))  # type: ignore[no-untyped-call]

@@ -44,6 +44,8 @@ _WHOLE = Context(prec=400)
 _WITHOUT_LOSS = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])
 _MOST_BITS = 432
 """An int of more bits is beyond 10^130; its conversion to a Decimal may take minutes."""
+_MOST_READ = 4300
+"""Digits of the longest text that Python makes an int of, unless it is told otherwise."""
 # Each part begins with a character that the part before cannot end with: a match takes linear time.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SHOWN = 3
@@ -82,15 +84,18 @@ _BEYOND = f"it is beyond 1E{SMALLEST} and 9.99E+{LARGEST}"
 
 
 def read_number(text: str) -> Decimal:
-    """Return a stored number, which is one that DynamoDB has.
+    """Return a stored number, of few enough digits to be made an int.
 
     Raises:
-        ValueError: The text is not such a number.
+        ValueError: The text is not a finite number, or its exponent is beyond all bounds.
     """
-    fault = _fault_of(text)
-    if fault is not None:
-        raise ValueError(fault)
-    return Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("it is not a number") from None
+    if not number.is_finite() or abs(number.adjusted()) >= _MOST_READ:
+        raise ValueError("it is not a finite number, or has too many digits")
+    return number
 
 
 def canonical(value: Mapping[str, Any]) -> dict[str, Any]:

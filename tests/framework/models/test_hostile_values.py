@@ -88,7 +88,7 @@ def test_a_number_beyond_dynamodbs_is_refused_in_constant_time(name, value):
     """Wherever it is given; `int(Decimal("1E+999999999"))` would take gigabytes."""
     attribute, box = getattr(Box, name), Box(name="x")
     for given in (
-        lambda: plan.create(Box(name="x", **{name: value})),
+        lambda: plan.save(Box(name="x", **{name: value})),
         lambda: plan.update(box, **{name: value}),
         lambda: attribute == value,
         lambda: attribute.between(1, value),
