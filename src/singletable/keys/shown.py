@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["shown"]
+__all__ = ["kept", "shown"]
 
 _LONGEST = 80
 _WIDEST_INT = 1000
 """Bits of an int that is written out; Python converts a larger one slowly, or not at all."""
+
+
+def kept(value: object) -> object:
+    """Return a value for a field of an error; an int that Python may refuse to write out is described instead."""
+    return shown(value) if isinstance(value, int) and value.bit_length() > _WIDEST_INT else value
 
 
 def shown(value: object) -> str:

@@ -23,7 +23,7 @@ from singletable.errors import (
 )
 from singletable.keys.encoding import SEPARATOR, Encoding, Refusal
 from singletable.keys.language import Language, Seq, literal
-from singletable.keys.shown import shown
+from singletable.keys.shown import kept, shown
 from singletable.keys.spec import Source, UnpaddedNumber, encoding_for
 from singletable.keys.text import plain
 
@@ -58,7 +58,7 @@ class Field:
                 f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
                 remedy=refusal.remedy,
                 attribute=self.attribute,
-                value=None if self.personal else value,
+                value=None if self.personal else kept(value),
             ) from None
 
     def show(self, value: Any) -> str:

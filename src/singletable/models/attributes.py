@@ -32,7 +32,7 @@ from pynamodb.constants import NUMBER, STRING
 
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys import ValueKind
-from singletable.keys.shown import shown
+from singletable.keys.shown import kept, shown
 from singletable.keys.text import plain
 from singletable.models.containers import RawMapAttribute, StrictListAttribute, inner_attributes
 from singletable.requests.values import number_fault, number_text, read_number
@@ -445,5 +445,5 @@ def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "
         f"{attribute.attr_name}={text} cannot be stored or compared: {reason}.",
         remedy=remedy,
         attribute=attribute.attr_name,
-        value=None if personal else value,
+        value=None if personal else kept(value),
     )

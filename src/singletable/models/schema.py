@@ -15,7 +15,7 @@ from pynamodb.attributes import Attribute, VersionAttribute
 
 from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
-from singletable.keys.shown import shown
+from singletable.keys.shown import kept, shown
 from singletable.models.attributes import from_key, key_converter
 from singletable.models.expiry import ExpiryRule
 from singletable.models.key import PRIMARY
@@ -141,7 +141,7 @@ class EntitySchema:
                 remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
                 entity=self.name,
                 attribute=name,
-                value=None if self.sources[name].personal else value,
+                value=None if self.sources[name].personal else kept(value),
             ) from None
 
     def from_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:

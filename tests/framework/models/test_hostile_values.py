@@ -20,7 +20,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from singletable import DecimalAttribute, IntegerAttribute, Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import InvalidValueError, MalformedItemError, MalformedRecordError, NoResponse, SingletableError
-from singletable.keys.shown import shown
+from singletable.keys.shown import kept, shown
 from singletable.requests.values import NESTING, check_value
 from singletable.streams.records import read_record
 
@@ -154,6 +154,7 @@ def test_a_value_in_a_message_is_short():
     for _ in range(10**4):
         nested = [nested]
     assert "‹an int of 3,300,001 bits›" == shown(1 << 3_300_000)
+    assert ["‹an int of 3,300,001 bits›", 7, nested] == [kept(1 << 3_300_000), kept(7), kept(nested)]
     assert "‹list›" == shown(nested)
     assert "‹dict›" == shown({1: 10**5_000})
     assert "[[...]]" == shown(endless)
