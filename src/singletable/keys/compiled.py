@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from singletable.keys.encoding import SEPARATOR, Inline
 from singletable.keys.generated import Names, generate
+from singletable.keys.text import quoted
 
 if TYPE_CHECKING:
     from singletable.keys.template import Template
@@ -69,7 +70,7 @@ def compile_key(
 
 
 def _converted(attribute: str, convert: _Convert, names: Names) -> str:
-    value = f"values[{attribute!r}]"
+    value = f"values[{quoted(attribute)}]"
     return f"{names.bind('to_key', convert[attribute])}({value})" if attribute in convert else value
 
 
@@ -88,4 +89,4 @@ def _joined(template: Template, texts: Iterator[str]) -> str:
     for segment in template.segments:
         part = segment.literal.replace("{", "{{").replace("}", "}}")
         parts.append(f"{part}{{{next(texts)}}}" if segment.field else part)
-    return f"f{SEPARATOR.join(parts)!r}"
+    return f"f{quoted(SEPARATOR.join(parts))}"

@@ -17,6 +17,7 @@ from singletable.errors import (
 )
 from singletable.keys.compiled import Build, compile_key
 from singletable.keys.template import Template
+from singletable.keys.text import plain
 
 __all__ = ["PARTITION_KEY_BYTES", "SORT_KEY_BYTES", "CompositeKey"]
 
@@ -139,7 +140,7 @@ class CompositeKey:
 
         It is absent while an attribute of the key is not set, or a condition of `when` does not hold.
         """
-        if any(values.get(name) not in allowed for name, allowed in self.when):
+        if any(plain(values.get(name)) not in allowed for name, allowed in self.when):
             return None
         mine = self.pick(values)
         if any(value is None for value in mine.values()):

@@ -22,6 +22,8 @@ __all__ = ["FixedPoint", "Integer", "PlainInteger", "PlainNumber"]
 # Python's default context rounds to 28 digits; DynamoDB's numbers have 38 and a user's may have more.
 _WIDE = Context(prec=2000, Emin=-999999, Emax=999999)
 _MOST_DIGITS = 130
+_MOST_BITS = 432
+"""An int of more bits has more than `_MOST_DIGITS` digits; its conversion to a Decimal may take minutes."""
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
@@ -132,7 +134,7 @@ class PlainNumber(Encoding):
         text = format(exact(value), "f")
         if "." in text:
             text = text.rstrip("0").rstrip(".")
-        return "0" if text in ("-0", "0") else text
+        return text
 
     def decode(self, text: str) -> int | float | Decimal:
         if not re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", text) or text == "-0":
@@ -169,13 +171,21 @@ def exact(value: Any) -> Decimal:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Refusal("it is not a finite number")
-        value = repr(value)
+        value = float.__repr__(value)
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise Refusal(_TOO_WIDE)
     number = Decimal(value)
     if not number.is_finite():
         raise Refusal("it is not a finite number")
-    if number and not -_MOST_DIGITS <= number.adjusted() < _MOST_DIGITS:
-        raise Refusal("it is too wide: DynamoDB's numbers reach from 1E-130 to 9.9E+125")
+    if not number:
+        # The exponent of a zero may be any number, and would be written out as so many zeros.
+        return Decimal(0)
+    if not -_MOST_DIGITS <= number.adjusted() < _MOST_DIGITS:
+        raise Refusal(_TOO_WIDE)
     return number
+
+
+_TOO_WIDE = "it is too wide: DynamoDB's numbers reach from 1E-130 to 9.9E+125"
 
 
 def _pad(value: int, width: int) -> str:

@@ -24,9 +24,14 @@ from singletable.errors import (
 )
 from singletable.keys.encoding import SEPARATOR, Encoding, Refusal
 from singletable.keys.language import Language, Seq, literal
+from singletable.keys.shown import kept, shown
 from singletable.keys.spec import Source, UnpaddedNumber, encoding_for
+from singletable.keys.text import plain
 
 __all__ = ["SEPARATOR", "Field", "Segment", "Template", "parse_template"]
+
+_LONGEST_KEY = 2048
+"""Characters of the longest key: DynamoDB limits a partition key to as many bytes."""
 
 
 @attrs.frozen
@@ -56,15 +61,14 @@ class Field:
             f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
             remedy=refusal.remedy,
             attribute=self.attribute,
-            value=None if self.personal else value,
+            value=None if self.personal else kept(value),
         )
 
     def show(self, value: Any) -> str:
         """`value` for a message: shortened, and hidden where it is personal."""
         if self.personal:
             return "‹personal›"
-        text = repr(value)
-        return text if len(text) <= 80 else f"{text[:77]}..."
+        return shown(value)
 
     def __str__(self) -> str:
         return f"{{{self.attribute}:{self.spec}}}" if self.spec else f"{{{self.attribute}}}"
@@ -140,6 +144,8 @@ class Template:
         Raises:
             KeyParseError: No values give this key.
         """
+        if len(key) > _LONGEST_KEY:
+            raise self._foreign(f"it has {len(key):,} characters")
         parts = key.split(SEPARATOR)
         if len(parts) != len(self.segments):
             raise self._foreign(f"it has {len(parts)} parts, not {len(self.segments)}")
@@ -226,6 +232,7 @@ def parse_template(text: str, sources: Mapping[str, Source], *, raw: bool = Fals
     """
     if not isinstance(text, str) or not text:
         raise _refused("ST105", text, "it is empty", "Write at least a literal, such as 'PROFILE'.")
+    text = plain(text)
     try:
         text.encode()
     except UnicodeEncodeError:

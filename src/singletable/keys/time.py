@@ -74,6 +74,7 @@ class Date(Encoding):
 
 
 _LADDER = ("%Y", "%m", "%d", "%H", "%M", "%S")
+_UNITS = ("days", "hours", "minutes", "seconds")
 _DIRECTIVE = re.compile(r"%(.)")
 
 
@@ -130,6 +131,17 @@ class Bucket(Encoding):
             current = self._next(current)
             label = self._label(current)
 
+    def count(self, first: Any, last: Any) -> int:
+        """Return the number of buckets that `between` gives, without building them."""
+        return self._number(_moment(last)) - self._number(_moment(first)) + 1
+
+    def _number(self, moment: datetime) -> int:
+        """Return the number of a moment's bucket, counted from the year 1."""
+        if self.depth <= 2:
+            return moment.year if self.depth == 1 else 12 * moment.year + moment.month
+        since = moment - datetime.min.replace(tzinfo=timezone.utc)
+        return since // timedelta(**{_UNITS[self.depth - 3]: 1})
+
     def _label(self, moment: datetime) -> str:
         # Built by hand: strftime's %Y is not padded below the year 1000 on every platform.
         parts = {
@@ -148,8 +160,7 @@ class Bucket(Encoding):
         if self.depth == 2:
             first = moment.replace(day=1)
             return first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-        unit = ("days", "hours", "minutes", "seconds")[self.depth - 3]
-        return moment + timedelta(**{unit: 1})
+        return moment + timedelta(**{_UNITS[self.depth - 3]: 1})
 
     def language(self) -> Language:
         literals = _DIRECTIVE.split(self.format)[::2]

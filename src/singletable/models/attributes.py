@@ -20,6 +20,8 @@ from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
     JSONAttribute,
+    ListAttribute,
+    MapAttribute,
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
@@ -31,7 +33,10 @@ from pynamodb.constants import NUMBER, STRING
 from singletable.chains import unchained
 from singletable.errors import InvalidValueError, SingletableError, UnexpectedAttributesError
 from singletable.keys import ValueKind
-from singletable.requests.values import number_fault, number_text
+from singletable.keys.shown import kept, shown
+from singletable.keys.text import plain
+from singletable.models.containers import RawMapAttribute, StrictListAttribute, inner_attributes
+from singletable.requests.values import number_fault, number_text, read_number
 
 __all__ = [
     "DateAttribute",
@@ -43,7 +48,9 @@ __all__ = [
     "StrictNumberAttribute",
     "StrictUTCDateTimeAttribute",
     "StrictUnicodeAttribute",
+    "StrictVersionAttribute",
     "UUIDAttribute",
+    "class_name",
     "derived",
     "from_key",
     "hiding",
@@ -132,7 +139,7 @@ class IntegerAttribute(Scalar[int]):
         return _number_text(self, value)
 
     def deserialize(self, value: str) -> int:
-        number = Decimal(value)
+        number = read_number(value)
         if number != number.to_integral_value():
             raise ValueError("not a whole number")
         return int(number)
@@ -194,7 +201,7 @@ class EnumAttribute(Scalar[EnumT]):
     key_kind: ClassVar[ValueKind] = ValueKind.CHOICE
 
     def __init__(self, enum: type[EnumT], **options: Any) -> None:
-        bad = [member.name for member in enum if not isinstance(member.value, str) or not member.value]
+        bad = [member.name for member in enum if not isinstance(member.value, str) or not plain(member.value)]
         if bad:
             raise TypeError(f"{enum.__name__}: the value of {', '.join(bad)} is not a non-empty str")
         for name in ("default", "default_for_new"):
@@ -207,7 +214,7 @@ class EnumAttribute(Scalar[EnumT]):
     @property
     def choices(self) -> tuple[str, ...]:
         """The values of all members, in the order of their definition."""
-        return tuple(member.value for member in self.enum)
+        return tuple(plain(member.value) for member in self.enum)
 
     def __set__(self, instance: Any, value: Any) -> None:
         # The text of a member stands for it; text that is none is refused when it is to be stored.
@@ -227,7 +234,7 @@ class EnumAttribute(Scalar[EnumT]):
 
     def to_key(self, value: Any) -> Any:
         """The member's text; the text of a member stands for it."""
-        return self.enum(value).value
+        return plain(self.enum(value).value)
 
     def from_key(self, value: Any) -> EnumT:
         """The member with this text."""
@@ -246,7 +253,7 @@ class StrictNumberAttribute(Scalar[Any], NumberAttribute):
         return _number_text(self, value)
 
     def deserialize(self, value: str) -> Any:
-        exact = Decimal(value)
+        exact = read_number(value)
         if exact == exact.to_integral_value():
             return int(exact)
         near = float(value)
@@ -285,6 +292,23 @@ class StrictUnicodeAttribute(Scalar[str], UnicodeAttribute):
         return str.__str__(value)
 
 
+class StrictVersionAttribute(VersionAttribute):
+    """PynamoDB's version, without its trap: `int(Decimal("1E+999999999"))` takes gigabytes, and is refused."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        super().__set__(instance, self._in_range(value) if isinstance(value, Decimal) else value)  # type: ignore[no-untyped-call]
+
+    def serialize(self, value: Any) -> str:
+        return cast(str, super().serialize(self._in_range(value)))  # type: ignore[no-untyped-call]
+
+    def _in_range(self, value: Any) -> Any:
+        number = Decimal(float.__repr__(value)) if isinstance(value, float) else value
+        fault = number_fault(number) if isinstance(number, (int, Decimal)) else None
+        if fault is not None:
+            raise _refused(self, value, fault)
+        return value
+
+
 class DerivedAttribute(StrictUnicodeAttribute):
     """One half of a key, as it is stored: it follows what it is made of, and is never set."""
 
@@ -304,9 +328,12 @@ def not_to_be_set(instance: object, name: str) -> UnexpectedAttributesError:
 
 
 _TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
+    ListAttribute: StrictListAttribute,
+    MapAttribute: RawMapAttribute,
     NumberAttribute: StrictNumberAttribute,
     UnicodeAttribute: StrictUnicodeAttribute,
     UTCDateTimeAttribute: StrictUTCDateTimeAttribute,
+    VersionAttribute: StrictVersionAttribute,
 }
 
 # Not numbers: Decimal("0.1") is stored as 0.1 is, and the two are not equal.
@@ -331,13 +358,23 @@ _KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
 
 
 def strict(attribute: Attribute[Any]) -> None:
-    """Make a plain PynamoDB text, number or datetime strict, in place.
+    """Make a plain PynamoDB text, number, datetime, version, list or untyped map strict, in place.
 
-    Only the three exact classes change; a subclass keeps what its author wrote.
+    Only the exact classes change; a subclass keeps what its author wrote. Of a typed map only the lists and untyped
+    maps inside it change.
     """
     twin = _TWINS.get(type(attribute))
     if twin is not None:
         attribute.__class__ = twin
+    for each in inner_attributes(attribute):
+        if type(each) in (ListAttribute, MapAttribute):
+            each.__class__ = _TWINS[type(each)]
+
+
+def class_name(attribute: Attribute[Any]) -> str:
+    """Return the name of the class that a list, a map or a version was declared with, not of its strict twin."""
+    declared: dict[type, type] = {twin: known for known, twin in _TWINS.items() if not issubclass(twin, Scalar)}
+    return declared.get(type(attribute), type(attribute)).__name__
 
 
 def derived(attribute: Attribute[Any]) -> None:
@@ -417,20 +454,19 @@ def from_key(attribute: Attribute[Any], value: Any) -> Any:
 
 def _number_text(attribute: Attribute[Any], value: Decimal | float) -> str:
     # A float is the number that it is written as, not the binary one behind it.
-    number = Decimal(float.__repr__(value) if isinstance(value, float) else value)
+    number = Decimal(float.__repr__(value)) if isinstance(value, float) else value
     fault = number_fault(number)
     if fault is not None:
         raise _refused(attribute, value, fault)
-    return number_text(number)
+    return number_text(Decimal(number))
 
 
 def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "") -> InvalidValueError:
     personal = getattr(attribute, "personal", False)
-    shown = "‹personal›" if personal else repr(value)
+    text = "‹personal›" if personal else shown(value)
     return InvalidValueError(
-        f"{attribute.attr_name}={shown if len(shown) <= 80 else shown[:77] + '...'} cannot be stored or compared:"
-        f" {reason}.",
+        f"{attribute.attr_name}={text} cannot be stored or compared: {reason}.",
         remedy=remedy,
         attribute=attribute.attr_name,
-        value=None if personal else value,
+        value=None if personal else kept(value),
     )

@@ -13,15 +13,21 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from pynamodb.constants import NULL
 from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.expressions.operand import Path, Value, _Operand
+from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action, RemoveAction, SetAction
 
-from singletable.errors import InvalidValueError, KeyChangeError, StaleKeyError, UnexpectedAttributesError
+from singletable.errors import (
+    InvalidConditionError,
+    InvalidValueError,
+    KeyChangeError,
+    StaleKeyError,
+    UnexpectedAttributesError,
+)
 from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.models.key import PRIMARY
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import Actions, Portable, is_whole, still_holds
+from singletable.requests.expressions import Actions, Portable, is_whole, still_holds, values_in
 from singletable.requests.types import Item
 from singletable.requests.values import check_value, same_value
 
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
 
 __all__ = ["Change", "assignments", "plan_change"]
+
+_MOST_OPERANDS = 50
+"""Levels of operands in one action; DynamoDB takes 300 operators and functions in all of an update."""
 
 
 @attrs.frozen
@@ -163,11 +172,12 @@ def _after(known: Item, actions: Sequence[Action]) -> Item | None:
 
 def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action | None:
     """The action as it is sent; None for one that changes nothing."""
+    _refuse_deep_operands(schema, action)
     stored = changed_attribute(action)
     name = schema.stored_names.get(stored)
     whole = is_whole(path_of(action))
     _refuse_derived(schema, stored, name, instance._expiry_name())
-    for operand in _values_in(action):
+    for operand in values_in(action):
         check_value(schema.name, name or stored, operand.value, personal=stored in schema.personal_stored)
     if isinstance(action, SetAction) and whole:
         value = action.values[1]
@@ -194,6 +204,20 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
             attribute=name,
         )
     return action
+
+
+def _refuse_deep_operands(schema: EntitySchema, action: Action) -> None:
+    """Refuse an operand inside an operand inside an operand: PynamoDB writes them by recursion."""
+    inside: list[Any] = [action]
+    for _ in range(_MOST_OPERANDS):
+        inside = [each for outer in inside if not isinstance(outer, (Path, Value)) for each in outer.values]
+        if not inside:
+            return
+    raise InvalidConditionError(
+        f"{schema.name}: an update action nests over {_MOST_OPERANDS} operands.",
+        remedy="Work the value out first, and set the attribute to it.",
+        entity=schema.name,
+    )
 
 
 def _refuse_derived(schema: EntitySchema, stored: str, name: str | None, expiry: str | None) -> None:
@@ -229,14 +253,6 @@ def _refuse_key_change(instance: StoredItem, schema: EntitySchema, name: str, ac
             entity=schema.name,
             attribute=name,
         )
-
-
-def _values_in(operand: Any) -> Iterator[Value]:
-    if isinstance(operand, Value):
-        yield operand
-    elif isinstance(operand, (Action, _Operand)) and not isinstance(operand, Path):
-        for each in operand.values:
-            yield from _values_in(each)
 
 
 def _assign(schema: EntitySchema, name: str, value: Any) -> Action:

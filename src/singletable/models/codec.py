@@ -18,6 +18,7 @@ from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
 from pynamodb.models import Model
 
 from singletable.keys.generated import Names, generate, source_of
+from singletable.keys.text import plain, quoted
 from singletable.models.inline import getter, reading, set_default, writer
 from singletable.requests.types import Item
 
@@ -119,14 +120,13 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
         return deepcopy({name: value for name, value in item.items() if name not in known and name != expiring})
 
     names = Names(entity=entity, extras=extras, knows=known.issuperset, set_default=set_default)
-    partition, sort = layout.primary
     lines = [
         "def read(self, item):",
-        f"    self.attribute_values = values = {{{entity._discriminator!r}: entity}}",
+        f"    self.attribute_values = values = {{{quoted(entity._discriminator)}: entity}}",
         "    get = item.get",
         *(f"    {line}" for line in reading(attributes, names, entity._derived_names())),
         "    self.extra_attributes = {} if knows(item) else extras(item)",
-        f"    self._stored = {{{partition!r}: item[{partition!r}]['S'], {sort!r}: item[{sort!r}]['S']}}",
+        "    self._stored = {" + ", ".join(f"{name}: item[{name}]['S']" for name in map(quoted, layout.primary)) + "}",
         "    self._raw = item",
     ]
     return _generate("read", f"reading {schema.name}", lines, names)
@@ -144,7 +144,7 @@ def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
     partition, sort = layout.primary
     declared = entity.get_attributes().items()
     derived = {name: stored[each.attr_name] for name, each in declared if each.attr_name in stored}
-    primary = f"{{{partition!r}: {stored[partition]}, {sort!r}: {stored[sort]}}}"
+    primary = f"{{{quoted(partition)}: {stored[partition]}, {quoted(sort)}: {stored[sort]}}}"
     always = {
         layout.type_name: "types[entity]",
         partition: stored[partition],
@@ -157,10 +157,10 @@ def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
         *(f"    {line}" for line in _deriving(schema, stored, names)),
         f"    if self._stored is not None and self._stored != {primary}:",
         "        unusual()",
-        *(f"    values[{name!r}] = {variable}" for name, variable in derived.items()),
-        "    item = {" + ", ".join(f"{name!r}: {{'S': {content}}}" for name, content in always.items()) + "}",
+        *(f"    values[{quoted(name)}] = {variable}" for name, variable in derived.items()),
+        "    item = {" + ", ".join(f"{quoted(name)}: {{'S': {content}}}" for name, content in always.items()) + "}",
         *(
-            f"    if {variable} is not None: item[{name!r}] = {{'S': {variable}}}"
+            f"    if {variable} is not None: item[{quoted(name)}] = {{'S': {variable}}}"
             for name, variable in stored.items()
             if name not in layout.primary
         ),
@@ -170,7 +170,7 @@ def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
         after = getter(schema.expiry.after, schema.attributes[schema.expiry.after])
         lines += [
             f"    if (seconds := {names.bind('expiry', schema.expiry.derive)}({after})) is not None:",
-            f"        item[{schema.expiry.stored_name!r}] = {{'N': str(seconds)}}",
+            f"        item[{quoted(schema.expiry.stored_name)}] = {{'N': str(seconds)}}",
         ]
     if any(isinstance(each, (ListAttribute, MapAttribute)) for each in schema.attributes.values()):
         lines.append("    self._keep_unknown_inside(item)")
@@ -202,9 +202,12 @@ def _deriving(schema: EntitySchema, stored: Mapping[str, str], names: Names) -> 
     if indexed:
         yield f"{' = '.join(indexed)} = None"
     for key in schema.keys.values():
-        given = ", ".join(f"{name!r}: {sources[name]}" for name in key.attributes)
+        given = ", ".join(f"{quoted(name)}: {sources[name]}" for name in key.attributes)
         places = (stored.get(name or "", "_") for name in schema.layout.names_at(key.index))
-        conditions = [f"{sources[name]} in {names.bind('allowed', allowed)}" for name, allowed in key.when]
+        conditions = [
+            f"{names.bind('plain', plain)}({sources[name]}) in {names.bind('allowed', allowed)}"
+            for name, allowed in key.when
+        ]
         if key.index is not None:
             conditions += [f"{sources[name]} is not None" for name in key.attributes]
         if conditions:
@@ -214,16 +217,16 @@ def _deriving(schema: EntitySchema, stored: Mapping[str, str], names: Names) -> 
 
 
 def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str]:
-    place = f"item[{attribute.attr_name!r}]"
+    place = f"item[{quoted(attribute.attr_name)}]"
     inline = writer(attribute, names)
     serialize = names.bind(f"serialize_{name}", _serializer(attribute))
     yield f"value = {getter(name, attribute)}"
     if inline is not None:
         yield f"if {inline.guard}:"
-        yield f"    {place} = {{{attribute.attr_type!r}: {inline.content}}}"
+        yield f"    {place} = {{{quoted(attribute.attr_type)}: {inline.content}}}"
     # An empty set is serialised to nothing.
     yield f"{'elif' if inline else 'if'} value is not None and (content := {serialize}(value)) is not None:"
-    yield f"    {place} = {{{attribute.attr_type!r}: content}}"
+    yield f"    {place} = {{{quoted(attribute.attr_type)}: content}}"
     if not attribute.null:
         yield "else:"
         yield "    unusual()"

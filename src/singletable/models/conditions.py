@@ -21,8 +21,9 @@ from singletable.errors import InvalidConditionError, NotProjectedError, Unexpec
 from singletable.keys import CompositeKey, Condition
 from singletable.models.attributes import from_key, to_key
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import comparisons_of, is_whole, paths_of, top_name
+from singletable.requests.expressions import comparisons_of, is_whole, paths_of, top_name, values_in
 from singletable.requests.types import Target
+from singletable.requests.values import check_value
 
 __all__ = ["check_condition", "check_filter", "read_question"]
 
@@ -195,7 +196,13 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
 
     Absent is not NULL, and engines differ in what they answer; inside a list or a map None is stored as
     NULL, and may be asked for. A value of another type is a dict that PynamoDB took for already serialised.
+
+    Raises:
+        InvalidConditionError: as it says.
+        InvalidValueError: DynamoDB has no such value: a number out of range, or nested over 32 levels.
     """
+    for value in values_in(condition):
+        check_value(schema.name, "a condition's value", value.value)
     for part in comparisons_of(condition):
         path, *others = part.values
         whole = isinstance(path, Path) and is_whole(path)

@@ -10,12 +10,14 @@ from pynamodb.attributes import Attribute, DiscriminatorAttribute
 
 from singletable.errors import DeclarationError
 from singletable.keys import Source, ValueKind
+from singletable.keys.text import plain
 from singletable.models.attributes import key_kind
 from singletable.models.declared_keys import composite_keys, key_declarations, refuse_wavering
 from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import PRIMARY, Key
 from singletable.models.layout import TableLayout
 from singletable.models.marks import mark_personal
+from singletable.models.names import OPTIONS, PARAMETERS, refuse_unusable_name
 from singletable.models.schema import EntitySchema
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["entity_schema"]
 
 _INSTANCE = ("attribute_values", "extra_attributes")
-_OPTIONS = ("actions", "condition", "consistent", "descending", "filter", "index", "limit", "unknown")
 
 
 def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout, public: frozenset[str]) -> EntitySchema:
@@ -118,9 +119,11 @@ def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]
                 rule="ST110",
                 attribute=name,
             )
-        if name in _OPTIONS:
+        if name in (*OPTIONS, *PARAMETERS):
             raise DeclarationError(
-                f"The attribute name {name!r} is an option of query() or update().",
+                f"The attribute name {name!r} is an option of query() or update()."
+                if name in OPTIONS
+                else f"The attribute name {name!r} is a parameter of the constructor or of update().",
                 remedy=f"Call it something else, and keep the stored name with attr_name={name!r}.",
                 rule="ST110",
                 attribute=name,
@@ -170,7 +173,7 @@ def _personal(owner: type[Table]) -> frozenset[str]:
             raise DeclarationError(
                 f"Meta.personal is the text {names!r}.", remedy=f'Write personal = ("{names}",).', rule="ST110"
             )
-        marked |= set(names)
+        marked |= set(map(plain, names))
     return frozenset(marked)
 
 
@@ -206,7 +209,8 @@ def _expiry(
         raise DeclarationError(
             f"The entity has {len(found)} expiries: {', '.join(found)}.", remedy="Keep one.", rule="ST109"
         )
-    expiry = next(iter(found.values()))
+    name, expiry = next(iter(found.items()))
+    refuse_unusable_name(entity.__name__, expiry.attr_name, name)
     source = sources.get(expiry.after)
     if source is None or source.kind is not ValueKind.DATETIME:
         wrong = (

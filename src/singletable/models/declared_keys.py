@@ -13,7 +13,8 @@ from pynamodb.attributes import Attribute
 from singletable.errors import DeclarationError
 from singletable.keys import CompositeKey, Source, encoding_for, parse_template
 from singletable.keys.encoding import Refusal
-from singletable.models.attributes import key_kind, to_key
+from singletable.keys.text import plain
+from singletable.models.attributes import class_name, key_kind, to_key
 from singletable.models.key import PRIMARY, Key
 from singletable.models.layout import TableLayout
 
@@ -173,7 +174,7 @@ def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -
             f"The primary key {PRIMARY!r} names an index.", remedy="Give the index key another name.", rule="ST106"
         )
     index: Any = key.index
-    found = index if isinstance(index, str) else getattr(getattr(index, "Meta", None), "index_name", repr(index))
+    found: str = index if isinstance(index, str) else getattr(getattr(index, "Meta", None), "index_name", repr(index))
     if found not in layout.indexes:
         known = ", ".join(layout.indexes) or "none"
         raise DeclarationError(
@@ -182,7 +183,7 @@ def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -
             rule="ST107",
             index=found,
         )
-    return str(found)
+    return plain(found)
 
 
 def _refuse_unusable(key: Key, sources: Mapping[str, Source], attributes: Mapping[str, Attribute[Any]]) -> None:
@@ -195,7 +196,7 @@ def _refuse_unusable(key: Key, sources: Mapping[str, Source], attributes: Mappin
     for name in named:
         if name is not None and name in attributes and name not in sources:
             raise DeclarationError(
-                f"{{{name}}}: a {type(attributes[name]).__name__} cannot stand in a key.",
+                f"{{{name}}}: a {class_name(attributes[name])} cannot stand in a key.",
                 remedy="Keys take text, numbers, times, dates, UUIDs, bools, bytes and enumerations; a class"
                 " of your own says which with key_kind.",
                 rule="ST105",

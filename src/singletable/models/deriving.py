@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from singletable.errors import InvalidValueError, SingletableError
+from singletable.models.attributes import class_name
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
+from singletable.requests.values import NESTING
 
 __all__ = ["FAULTS", "derived_item", "derived_values", "serialize"]
 
 
-FAULTS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+FAULTS = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 """The errors that PynamoDB raises for a value that an attribute cannot store or read."""
 
 
@@ -52,6 +54,8 @@ def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
     attribute = schema.attributes[name]
     try:
         return attribute.serialize(value)
+    except RecursionError:
+        too_deep = True
     except Exception as error:  # a class of a user's own may raise anything, and quote the value
         personal = schema.is_personal(name)
         if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
@@ -59,10 +63,17 @@ def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
         if isinstance(error, SingletableError) and error.value is None:
             # It hides the value itself.
             raise
-        fault = error
+        too_deep, fault = False, error
     # Not while the other error is handled: a personal attribute's must not lead to it.
+    if too_deep:
+        raise InvalidValueError(
+            f"{schema.name}.{name} is nested too deeply, or contains itself.",
+            remedy=f"DynamoDB stores {NESTING} levels of maps and lists.",
+            entity=schema.name,
+            attribute=name,
+        )
     raise InvalidValueError(
-        f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
+        f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {class_name(attribute)}"
         f" ({type(fault).__name__}).",
         entity=schema.name,
         attribute=name,

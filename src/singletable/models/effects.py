@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
-from decimal import Context, Decimal
+from decimal import Context
 from typing import Any
 
 from pynamodb.expressions.operand import (
@@ -24,9 +24,9 @@ from pynamodb.expressions.operand import (
 from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveAction, SetAction
 
 from singletable.errors import InvalidValueError
-from singletable.requests.expressions import top_name
+from singletable.requests.expressions import StoredName, top_name
 from singletable.requests.types import Item
-from singletable.requests.values import DIGITS, number_text
+from singletable.requests.values import DIGITS, number_text, read_number
 
 __all__ = ["changed_attribute", "evolve", "path_of", "read_attributes"]
 
@@ -81,6 +81,8 @@ def _order(step: str | int) -> tuple[int, str]:
 
 def _steps(path: Path) -> list[str | int]:
     """`["detail", "list", 0]` for the path `detail.list[0]`."""
+    if isinstance(path, StoredName):
+        return [path.name]
     steps: list[str | int] = []
     for segment in path.path:
         name, bracket, rest = segment.partition("[")
@@ -113,8 +115,9 @@ def _result(action: Action, item: Item) -> dict[str, Any] | None:
     if isinstance(action, AddAction):
         if kind == "N":
             return {"N": _sum(old, subset, 1)}
-        return {kind: _distinct([*old[kind], *content])}
-    left = [each for each in old[kind] if each not in content]
+        return {kind: list(_elements(kind, [*content, *old[kind]]).values())}
+    gone = _elements(kind, content)
+    left = [each for same, each in _elements(kind, old[kind]).items() if same not in gone]
     return {kind: left} if left else None
 
 
@@ -148,11 +151,15 @@ def _require(kind: str, operand: _Operand, *values: dict[str, Any]) -> None:
 
 
 def _sum(one: dict[str, Any], other: dict[str, Any], sign: int) -> str:
-    return number_text(_ARITHMETIC.add(Decimal(one["N"]), sign * Decimal(other["N"])))
+    try:
+        return number_text(_ARITHMETIC.add(read_number(one["N"]), sign * read_number(other["N"])))
+    except ValueError:
+        raise _refused("it adds to a number that DynamoDB does not have", None) from None
 
 
-def _distinct(values: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
+def _elements(kind: str, values: Iterable[Any]) -> dict[Any, Any]:
+    """Return the elements of a set by what DynamoDB compares: the numbers 1 and 1.0 are one element."""
+    return {number_text(each) if kind == "NS" else each: each for each in values}
 
 
 def _find(item: Item, steps: Sequence[str | int]) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from singletable.errors import DeclarationError, InvalidValueError
+from singletable.keys.text import plain
 from singletable.models.attributes import not_to_be_set
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class ExpiryRule:
             ) from None
 
 
+def _text(value: str) -> str:
+    # A converter gives the parameter its type.
+    return plain(value)
+
+
 @attrs.frozen(kw_only=True)
 class Expiry:
     """Declares that an item expires some time after a point in time that it holds.
@@ -53,9 +59,9 @@ class Expiry:
         attr_name: The stored attribute; one for all entities of a table, since DynamoDB has only one.
     """
 
-    after: str
+    after: str = attrs.field(converter=_text)
     days: float = attrs.field(default=0)
-    attr_name: str = "ttl"
+    attr_name: str = attrs.field(default="ttl", converter=_text)
 
     @days.validator
     def _is_a_span(self, field: object, days: Any) -> None:

@@ -31,6 +31,7 @@ from pynamodb.attributes import (
 from pynamodb.constants import NULL
 
 from singletable.keys.generated import Names, generate
+from singletable.keys.text import plain, quoted
 from singletable.models.attributes import (
     DateAttribute,
     DecimalAttribute,
@@ -40,8 +41,10 @@ from singletable.models.attributes import (
     StrictNumberAttribute,
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
+    StrictVersionAttribute,
     UUIDAttribute,
 )
+from singletable.models.containers import RawMapAttribute, raw_map
 
 __all__ = ["Written", "getter", "reader", "reading", "set_default", "writer"]
 
@@ -95,13 +98,13 @@ def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Con
         if attribute.default is not None:
             default = names.bind("default", attribute.default)
             if type(attribute).__set__ is not Attribute.__set__:
-                yield f"set_default(self, {name!r}, {default})"
+                yield f"set_default(self, {quoted(name)}, {default})"
             elif callable(attribute.default):
-                yield f"if (value := {default}()) is not None: values[{name!r}] = value"
+                yield f"if (value := {default}()) is not None: values[{quoted(name)}] = value"
             else:
-                yield f"values[{name!r}] = {default}"
+                yield f"values[{quoted(name)}] = {default}"
     for name, attribute in attributes.items():
-        value, content = f"(value := get({attribute.attr_name!r}))", f"value[{attribute.attr_type!r}]"
+        value, content = f"(value := get({quoted(attribute.attr_name)}))", f"value[{quoted(attribute.attr_type)}]"
         if _has_own_value(attribute):
             content = f"{names.bind('get_value', attribute.get_value)}(value)"
             condition = f"{value} and 'NULL' not in value"
@@ -112,7 +115,7 @@ def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Con
         read = reader(attribute, content, names)
         plainly = name in derived or _sets_plainly(attribute)
         yield f"if {condition}:"
-        yield f"    values[{name!r}] = {read}" if plainly else f"    setattr(self, {name!r}, {read})"
+        yield f"    values[{quoted(name)}] = {read}" if plainly else f"    setattr(self, {quoted(name)}, {read})"
 
 
 def set_default(instance: Any, name: str, default: Any) -> None:
@@ -133,7 +136,9 @@ _SETTERS = {
     (DerivedAttribute.__set__, Attribute.deserialize),
     (EnumAttribute.__set__, EnumAttribute.deserialize),
     (MapAttribute.__set__, MapAttribute.deserialize),
+    (RawMapAttribute.__set__, MapAttribute.deserialize),
     (VersionAttribute.__set__, VersionAttribute.deserialize),
+    (StrictVersionAttribute.__set__, VersionAttribute.deserialize),
 }
 
 
@@ -200,28 +205,16 @@ _UNTYPED: dict[str, Callable[[Any], Any]] = {
     "M": lambda content: {name: read_untyped(each) for name, each in content.items()},
 }
 
-_OF_MAPS = frozenset((*MapAttribute.attribute_args, "self", "_user_instantiated"))
-
 
 def read_untyped_map(content: dict[str, Any]) -> MapAttribute[Any, Any]:
     """An untyped map as an instance holds it: a container of values."""
-    values = {name: read_untyped(each) for name, each in content.items()}
-    if not _OF_MAPS.isdisjoint(values):
-        # PynamoDB takes some names for arguments of its own; those of attributes' options it takes for names as well.
-        return MapAttribute(**values)  # type: ignore[no-untyped-call]  # PynamoDB's
-    return _new_map(MapAttribute, values)
-
-
-def _new_map(of: type[MapAttribute[Any, Any]], values: dict[str, Any]) -> MapAttribute[Any, Any]:
-    made = of.__new__(of)
-    vars(made).update(attribute_kwargs={}, attribute_values=values)
-    return made
+    return raw_map({name: read_untyped(each) for name, each in content.items()})
 
 
 def _map(attribute: MapAttribute[Any, Any], content: str, names: Names) -> str:
     """An empty source leaves it to the attribute."""
     kind = type(attribute)
-    if kind is MapAttribute:
+    if kind in (MapAttribute, RawMapAttribute):
         return f"{names.bind('untyped_map', read_untyped_map)}({content})"
     # A map within one of its own class has no end as source.
     if not _is_plain_map(kind) or kind in names.objects.get("within", ()):
@@ -273,7 +266,7 @@ def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
         return ""
     if isinstance(element, MapAttribute):
         element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
-    read = _inline(element, f"each[{element.attr_type!r}]", names)
+    read = _inline(element, f"each[{quoted(element.attr_type)}]", names)
     return read and f"[None if 'NULL' in each else {read} for each in {content}]"
 
 
@@ -306,7 +299,7 @@ _READ: dict[Any, Reading] = {
     DateAttribute.deserialize: lambda attribute, content, names: f"{names.bind('day', date.fromisoformat)}({content})",
     UUIDAttribute.deserialize: _called(UUID),
     EnumAttribute.deserialize: lambda attribute, content, names: (
-        f"{names.bind('members', {each.value: each for each in attribute.enum})}[{content}]"
+        f"{names.bind('members', {plain(each.value): each for each in attribute.enum})}[{content}]"
     ),
     ListAttribute.deserialize: _list,
     MapAttribute.deserialize: _map,
@@ -335,7 +328,8 @@ def writer(attribute: Attribute[Any], names: Names) -> Written | None:
 
 def getter(name: str, attribute: Attribute[Any]) -> str:
     """The source of an instance's value, read out of `get` where reading it comes to that."""
-    return f"get({name!r})" if type(attribute).__get__ in (Attribute.__get__, MapAttribute.__get__) else f"self.{name}"
+    plainly = type(attribute).__get__ in (Attribute.__get__, MapAttribute.__get__)
+    return f"get({quoted(name)})" if plainly else f"getattr(self, {quoted(name)})"
 
 
 _EXACT = 10**38
@@ -350,7 +344,7 @@ def _utc_written(attribute: Attribute[Any], names: Names) -> Written:
 
 
 def _member(attribute: EnumAttribute[Any], names: Names) -> Written | None:
-    own_values = any(each.value != each._value_ for each in attribute.enum)
+    own_values = any(type(each._value_) is not str or each.value != each._value_ for each in attribute.enum)
     if own_values or _method(attribute, "to_key") is not EnumAttribute.to_key:
         return None
     return Written("value._value_", f"type(value) is {names.bind('members_of', attribute.enum)}")
@@ -366,6 +360,7 @@ _WRITE: dict[Any, Callable[[Any, Names], Written | None]] = {
     StrictNumberAttribute.serialize: _whole,
     IntegerAttribute.serialize: _whole,
     VersionAttribute.serialize: _whole,
+    StrictVersionAttribute.serialize: _whole,
     BooleanAttribute.serialize: lambda attribute, names: Written("value", "type(value) is bool"),
     StrictUTCDateTimeAttribute.serialize: _utc_written,
     DateAttribute.serialize: lambda attribute, names: Written(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from singletable.keys.text import plain, plain_names
 from singletable.models.attributes import not_to_be_set
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ class Key:
         index: type[Index] | Index | str | None = None,  # type: ignore[type-arg]  # of any model
         when: Mapping[str, Any] | None = None,
     ) -> None:
-        self.pk = pk
-        self.sk = sk
-        self.index = index
-        self.when: Mapping[str, Any] = {} if when is None else when
+        self.pk = plain(pk)
+        self.sk = plain(sk)
+        self.index = plain(index)
+        self.when: Mapping[str, Any] = plain_names(when) if isinstance(when, Mapping) else {} if when is None else when
         self._name = ""
         self._bound: dict[type, BoundKey[Any]] = {}
 
@@ -148,6 +149,7 @@ class BoundKey(Generic[T]):
         from singletable.models.targets import target_of
         from singletable.requests.query import make_query
 
+        attributes = plain_names(attributes)
         schema = self.entity._schema_of()
         target = target_of(self.entity, self.name)
         equals, condition, filter = read_question(schema, target, conditions, attributes, filter)
@@ -173,6 +175,7 @@ class BoundKey(Generic[T]):
         from singletable.models.targets import target_of
         from singletable.requests.get import Get
 
+        attributes = plain_names(attributes)
         schema = self.entity._schema_of()
         target = target_of(self.entity, self.name)
         if target.key.index is not None:

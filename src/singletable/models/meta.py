@@ -16,8 +16,11 @@ from pynamodb.indexes import Index, LocalSecondaryIndex
 from pynamodb.models import MetaModel
 
 from singletable.errors import DeclarationError, ItemDoesNotExist
+from singletable.keys.text import plain
 from singletable.models.attributes import derived, strict
+from singletable.models.containers import inner_attributes
 from singletable.models.key import PRIMARY
+from singletable.models.names import make_plain, refuse_private, refuse_unusable_name
 from singletable.models.stamps import WriteTokenAttribute
 
 if TYPE_CHECKING:
@@ -41,8 +44,11 @@ class TableMeta(MetaModel):
         discriminator: str | None = None,
         abstract: bool = False,
     ) -> TableMeta:
+        discriminator = plain(discriminator)
         tables = [base for base in bases if isinstance(base, TableMeta)]
         if tables:
+            refuse_private(name, namespace, tables)
+            make_plain(namespace)
             _inherit_meta(tables[0], namespace)
             _add_error_class(name, tables[0], namespace)
             if _is_table_class(tables[0], namespace):
@@ -50,6 +56,8 @@ class TableMeta(MetaModel):
             else:
                 _prepare_entity(name, tables[0], namespace, discriminator, abstract)
             _own_copies(bases, namespace)
+            make_plain(namespace)
+            refuse_private(name, namespace, tables)
         made = super().__new__(mcs, name, bases, namespace, discriminator)  # type: ignore[no-untyped-call]
         return cast(TableMeta, made)
 
@@ -62,6 +70,7 @@ class TableMeta(MetaModel):
         abstract: bool = False,
     ) -> None:
         table = cast("type[Table]", cls)
+        discriminator = plain(discriminator)
         earlier = _make_way(table, discriminator)
         try:
             cls._make(table, name, bases, namespace, discriminator)
@@ -86,8 +95,10 @@ class TableMeta(MetaModel):
             super().__init__(name, bases, namespace, discriminator)
         except ValueError as error:
             raise DeclarationError(f"{name}: {error}", remedy=_remedy(error), rule=_rule(error), entity=name) from None
-        for attribute in table.get_attributes().values():
+        for python_name, attribute in table.get_attributes().items():
             strict(attribute)
+            for each in (attribute, *inner_attributes(attribute)):
+                refuse_unusable_name(name, each.attr_name, python_name)
         if namespace.get("_owns_table"):
             from singletable.models.layout import layout_of
 

@@ -7,7 +7,6 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
-from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from singletable.errors import (
@@ -17,12 +16,14 @@ from singletable.errors import (
     TransactionCancelled,
     UnexpectedAttributesError,
 )
+from singletable.keys.text import plain_names
 from singletable.models import plan
 from singletable.models.change import assignments
 from singletable.models.transaction import Transaction
 from singletable.models.writes import too_contended
+from singletable.requests.expressions import StoredName
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.values import same_value
+from singletable.requests.values import check_value, same_value
 
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
@@ -77,8 +78,11 @@ def differences(known: StoredItem, after: StoredItem) -> list[Action]:
 def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
     """The same for attributes that the model does not know, which are held as they are stored."""
     old, new = before.extra_attributes, after.extra_attributes
+    for name, value in new.items():
+        check_value(type(after).__name__, name, value)
     names = [name for name in dict.fromkeys((*old, *new)) if not same_value(old.get(name), new.get(name))]
-    return [Path([name]).set(new[name]) if name in new else Path([name]).remove() for name in names]
+    paths = ((name, StoredName(name)) for name in names)
+    return [path.set(new[name]) if name in new else path.remove() for name, path in paths]
 
 
 def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
@@ -113,6 +117,7 @@ def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
         UnexpectedAttributesError: The entity has no such attribute.
         KeyChangeError: The primary key would stay what it is.
     """
+    changes = plain_names(changes)
     assignments(old._schema_of(), changes)  # refuses names and values that cannot be
     new = old._copy()
     for name, value in changes.items():

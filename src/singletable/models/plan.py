@@ -15,6 +15,7 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from singletable.errors import InvalidConditionError
+from singletable.keys.text import plain_names
 from singletable.models.change import Change, assignments, plan_change
 from singletable.models.conditions import check_condition
 from singletable.models.effects import changed_attribute, evolve, read_attributes
@@ -119,6 +120,7 @@ def update(
         StaleKeyError: What a key is made of would change in a way that cannot be followed.
         InvalidValueError: A value cannot be stored, or the item would be over 400 KB.
     """
+    values = plain_names(values)
     if bool(actions) == bool(values):
         raise InvalidConditionError(
             f"{type(entity).__name__}.update() takes either values or actions; it was given "
@@ -261,9 +263,7 @@ def unchanged(entity: StoredItem) -> PynamoCondition:
         return required & _expected(entity, version_of(entity))  # type: ignore[no-any-return]
     known: Mapping[str, Any] = entity._known()
     names = [attribute.attr_name for attribute in schema.attributes.values()]
-    # PynamoDB takes a bracket in a name for the position in a list.
-    extras = (name for name in entity.extra_attributes if "[" not in name)
-    for name in dict.fromkeys((*names, *extras)):
+    for name in dict.fromkeys((*names, *entity.extra_attributes)):
         required &= still_holds(name, known.get(name))
     return required
 

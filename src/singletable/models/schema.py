@@ -15,6 +15,7 @@ from pynamodb.attributes import Attribute, VersionAttribute
 
 from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
+from singletable.keys.shown import kept, shown
 from singletable.models.attributes import from_key, key_converter
 from singletable.models.expiry import ExpiryRule
 from singletable.models.key import PRIMARY
@@ -155,15 +156,15 @@ class EntitySchema:
             )
         try:
             return self.converters[name](value) if name in self.converters else value
-        except (TypeError, ValueError):
+        except (ArithmeticError, RecursionError, TypeError, ValueError):
             pass  # its error may quote the value, and this one must not lead to it
-        shown = "‹personal›" if self.sources[name].personal else repr(value)
+        text = "‹personal›" if self.sources[name].personal else shown(value)
         raise InvalidKeyValueError(
-            f"{name}={shown} cannot stand in a key of {self.name}: it is no value of {type(attribute).__name__}.",
+            f"{name}={text} cannot stand in a key of {self.name}: it is no value of {type(attribute).__name__}.",
             remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
             entity=self.name,
             attribute=name,
-            value=None if self.sources[name].personal else value,
+            value=None if self.sources[name].personal else kept(value),
         )
 
     def from_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:

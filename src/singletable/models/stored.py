@@ -20,7 +20,10 @@ from singletable.errors import (
     SingletableError,
     UnexpectedAttributesError,
 )
+from singletable.keys.text import plain_names
+from singletable.models.attributes import class_name
 from singletable.models.meta import TableMeta
+from singletable.requests.values import NESTING, is_too_deep
 
 if TYPE_CHECKING:
     from singletable.models.layout import TableLayout
@@ -72,13 +75,15 @@ class StoredItem(Model, metaclass=TableMeta):
         if _user_instantiated:
             self._schema_of()
             if not attributes.keys() <= self.get_attributes().keys():
+                attributes = plain_names(attributes)
                 unknown = tuple(name for name in attributes if name not in self.get_attributes())
-                raise UnexpectedAttributesError(
-                    f"{type(self).__name__} has no attribute {', '.join(unknown)}.",
-                    remedy=f"It has: {', '.join(self._schema_of().attributes)}.",
-                    entity=type(self).__name__,
-                    unexpected=unknown,
-                )
+                if unknown:
+                    raise UnexpectedAttributesError(
+                        f"{type(self).__name__} has no attribute {', '.join(unknown)}.",
+                        remedy=f"It has: {', '.join(self._schema_of().attributes)}.",
+                        entity=type(self).__name__,
+                        unexpected=unknown,
+                    )
         self.extra_attributes = {}
         self._stored = None
         self._raw = None
@@ -165,6 +170,14 @@ class StoredItem(Model, metaclass=TableMeta):
         from singletable.models.deriving import FAULTS
         from singletable.models.rows import unknown_of
 
+        for stored, content in attribute_values.items():
+            if is_too_deep(content):
+                raise MalformedItemError(
+                    f"An item of {type(self).__name__} holds {stored!r}, which is nested over {NESTING} levels.",
+                    remedy="DynamoDB stores no such value: check which server answers.",
+                    entity=type(self).__name__,
+                    key=unknown_of(self._layout_of(), attribute_values).key,
+                )
         self.attribute_values = {}
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
@@ -187,7 +200,7 @@ class StoredItem(Model, metaclass=TableMeta):
                 kind = "/".join(value) if set(value).issubset(ATTRIBUTE_TYPES) else "an unknown type"
                 raise MalformedItemError(
                     f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {kind}, which"
-                    f" {type(attribute).__name__} cannot read ({type(error).__name__}).",
+                    f" {class_name(attribute)} cannot read ({type(error).__name__}).",
                     remedy="Other code wrote it; mend the item, or the attribute's class.",
                     entity=type(self).__name__,
                     attribute=name,
@@ -203,7 +216,10 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _container_serialize(self, null_check: bool = True) -> Item:
         """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
-        self._outgoing = self._write() if null_check else self._write_carefully(null_check=False)
+        try:
+            self._outgoing = self._write() if null_check else self._write_carefully(null_check=False)
+        except RecursionError as error:
+            raise self._diagnose(error) from None
         return dict(self._outgoing)
 
     def _write(self) -> Item:

@@ -16,6 +16,7 @@ from singletable.errors import (
     SingletableError,
     TableMissing,
 )
+from singletable.keys.text import plain
 from singletable.models.key import PRIMARY
 from singletable.models.writing import WritableItem
 
@@ -69,12 +70,12 @@ class Table(WritableItem):
     # --- reading ------------------------------------------------------------------
 
     @classmethod
-    def item(cls: type[T], *, consistent: bool = False, **attributes: Any) -> Get[T]:
+    def item(cls: type[T], /, *, consistent: bool = False, **attributes: Any) -> Get[T]:
         """The request for one item by its primary key, as a value; `one()` sends it."""
         return cast("Get[T]", cls._primary_key().item(consistent=consistent, **attributes))
 
     @classmethod
-    def get(cls: type[T], *keys: Any, consistent: bool = False, **attributes: Any) -> T:
+    def get(cls: type[T], /, *keys: Any, consistent: bool = False, **attributes: Any) -> T:
         """One item by its primary key: `Order.get(user_id="u1", order_id="o1")`.
 
         Raises:
@@ -87,6 +88,7 @@ class Table(WritableItem):
     @classmethod
     def query(  # type: ignore[override]  # PynamoDB's takes key text, this one attributes
         cls: type[T],
+        /,
         *conditions: PynamoCondition,
         descending: bool = False,
         limit: int | None = None,
@@ -109,6 +111,7 @@ class Table(WritableItem):
     @classmethod
     def collection(
         cls,
+        /,
         *entities: type[T],
         index: Any = None,
         descending: bool = False,
@@ -132,7 +135,7 @@ class Table(WritableItem):
         from singletable.models.targets import collection_target
         from singletable.requests.query import make_query
 
-        name = index if index is None or isinstance(index, str) else index.Meta.index_name
+        name = plain(index) if index is None or isinstance(index, str) else index.Meta.index_name
         target = collection_target(cls._table_class(), entities, name)
         equals, _, loose = read_question(entities[0]._schema_of(), target, (), attributes, None)
         if loose is not None:
@@ -214,7 +217,7 @@ class Table(WritableItem):
         return cls.item(**asked)
 
     @classmethod
-    def count(cls, *conditions: Any, **attributes: Any) -> int:
+    def count(cls, /, *conditions: Any, **attributes: Any) -> int:
         """How many items a query has. PynamoDB's count without a key is the whole table's, hours old."""
         return cls.query(*conditions, **attributes).count()
 
@@ -307,7 +310,7 @@ class Table(WritableItem):
         return read_together(cls._table_class(), requests)
 
     @classmethod
-    def load_collection(cls, *entities: type[T], **attributes: Any) -> Collection[T]:
+    def load_collection(cls, /, *entities: type[T], **attributes: Any) -> Collection[T]:
         """Everything of several entity types in one partition, read consistently and written back as one unit.
 
         Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -40,12 +39,16 @@ class Explanation:
 def explain(query: Query[Any]) -> Explanation:
     """Put a query into words."""
     target, key = query.target, query.key
-    groups = list(islice(query.groups(), _COUNTED))
-    texts = [partition for group in groups for partition in group]
+    groups, texts = 0, list[str]()
+    for group in query.groups():
+        groups += 1
+        texts += group
+        if len(texts) >= _COUNTED:
+            break
     shown = [repr(key.partition.mask(text, _HIDDEN)) for text in (texts[0], texts[-1])]
     partition = f"{target.partition_name} = {shown[0]}"
     if len(texts) > 1:
-        way = "shards, merged" if len(groups) == 1 else "buckets, in order"
+        way = "shards, merged" if groups == 1 else "buckets, in order"
         partition = f"{target.partition_name} = {shown[0]} … {shown[1]} ({len(texts)} {way})"
     filtered = tuple(dict.fromkeys(path.path[0] for path in paths_of(query.filter)))
     return Explanation(target.place, partition + _sort(query, query.sort_range()), len(texts), filtered)

@@ -10,9 +10,9 @@ from typing import Any
 
 import attrs
 from pynamodb.constants import NULL
-from pynamodb.expressions.condition import And, Between, Comparison, In, Or
+from pynamodb.expressions.condition import And, Between, Comparison, In, Not, Or
 from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.expressions.operand import Path, _Operand
+from pynamodb.expressions.operand import Path, Value, _Operand
 from pynamodb.expressions.update import Action
 
 from singletable.keys import KeyRange
@@ -23,6 +23,7 @@ __all__ = [
     "Actions",
     "Placeholders",
     "Portable",
+    "StoredName",
     "all_of",
     "comparisons_of",
     "is_whole",
@@ -30,6 +31,7 @@ __all__ = [
     "paths_of",
     "still_holds",
     "top_name",
+    "values_in",
 ]
 
 SORT_CONDITIONS = {
@@ -64,13 +66,23 @@ class Placeholders:
         Chains of AND and OR have no parentheses inside. PynamoDB writes a pair for each operator, and dynalite's
         parser takes nearly three times as long for each pair in another: 2.6 s for eleven.
         """
-        if not isinstance(condition, (And, Or)):
-            return condition.serialize(self.names, self.values)
-        parts = []
-        for each in _chain(condition, type(condition)):
-            text = self.condition(each)
-            parts.append(f"({text})" if isinstance(each, (And, Or)) else text)
-        return f" {condition.operator} ".join(parts)
+        # A stack of its own: a chain of a thousand terms is a thousand conditions, each inside the next.
+        texts: list[str] = []
+        left: list[PynamoCondition | str] = [condition]
+        while left:
+            each = left.pop()
+            if isinstance(each, str):
+                texts.append(each)
+            elif isinstance(each, (And, Or)):
+                parts: list[PynamoCondition | str] = []
+                for term in _chain(each, type(each)):
+                    parts += (f" {each.operator} ", *_enclosed(term))
+                left.extend(reversed(parts[1:]))
+            elif isinstance(each, Not):
+                left.extend((")", *reversed(_enclosed(each.values[0])), f"({each.operator} "))
+            else:
+                texts.append(each.serialize(self.names, self.values))
+        return "".join(texts)
 
     def arguments(self) -> Params:
         """The request's arguments that hold names and values."""
@@ -123,19 +135,30 @@ def _detached(part: Any) -> Any:
     return part
 
 
+class StoredName(Path):
+    """The path of a whole attribute, whatever its name: PynamoDB takes `[0]` in a name for a position in a list."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__([name])
+        self.name = name
+
+    def _serialize_value(self, value: Any, placeholder_names: dict[str, str], _: Any) -> str:
+        return placeholder_names.setdefault(self.name, f"#{len(placeholder_names)}")
+
+
 def top_name(path: Path) -> str:
     """The stored name of the top-level attribute that a path begins with."""
-    return str(path.path[0].partition("[")[0])
+    return path.name if isinstance(path, StoredName) else str(path.path[0].partition("[")[0])
 
 
 def is_whole(path: Path) -> bool:
     """Whether a path is a whole attribute, and not something inside one."""
-    return len(path.path) == 1 and "[" not in path.path[0]
+    return isinstance(path, StoredName) or (len(path.path) == 1 and "[" not in path.path[0])
 
 
 def still_holds(name: str, value: dict[str, Any] | None) -> PynamoCondition:
     """The condition that an attribute is stored with a value such as `{"S": "x"}`; None for one that must not be."""
-    path = Path([name])
+    path = StoredName(name)
     if value is not None and NULL in value:
         # There is only one NULL; PynamoDB has no comparison with it.
         return path.is_type(NULL)
@@ -170,16 +193,29 @@ def comparisons_of(condition: PynamoCondition | None) -> Iterator[PynamoConditio
     return (operand for operand in _operands(condition) if isinstance(operand, (Comparison, Between, In)))
 
 
+def values_in(operand: Any) -> Iterator[Value]:
+    """Yield every value within a condition, an action or an operand."""
+    return (each for each in _operands(operand) if isinstance(each, Value))
+
+
+def _enclosed(term: PynamoCondition) -> tuple[PynamoCondition | str, ...]:
+    return ("(", term, ")") if isinstance(term, (And, Or)) else (term,)
+
+
 def _chain(condition: PynamoCondition, kind: type[PynamoCondition]) -> Iterator[PynamoCondition]:
-    if isinstance(condition, kind):
-        for each in condition.values:
-            yield from _chain(each, kind)
-    else:
-        yield condition
+    left = [condition]
+    while left:
+        each = left.pop()
+        if isinstance(each, kind):
+            left.extend(reversed(each.values))
+        else:
+            yield each
 
 
 def _operands(operand: Any) -> Iterator[Any]:
-    yield operand
-    if isinstance(operand, (PynamoCondition, _Operand)):
-        for value in operand.values:
-            yield from _operands(value)
+    left = [operand]
+    while left:
+        each = left.pop()
+        yield each
+        if isinstance(each, (Action, PynamoCondition, _Operand)):
+            left.extend(reversed(each.values))

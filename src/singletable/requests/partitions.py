@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
+from math import prod
 from typing import Any
 
 from singletable.errors import InvalidConditionError, MissingAttributesError
@@ -11,7 +12,10 @@ from singletable.keys import CompositeKey, Condition, Field
 from singletable.keys.shard import Shard
 from singletable.keys.time import Bucket
 
-__all__ = ["partition_groups"]
+__all__ = ["MOST_PARTITIONS", "partition_groups"]
+
+MOST_PARTITIONS = 10_000
+"""The largest number of buckets that a query visits one after another, and of shards that it merges."""
 
 
 def partition_groups(
@@ -24,7 +28,8 @@ def partition_groups(
 
     Raises:
         MissingAttributesError: An attribute of the partition key is not given.
-        InvalidConditionError: A bucketed attribute has no lower or no upper bound.
+        InvalidConditionError: A bucketed attribute has no lower or no upper bound, or there are over 10,000 buckets or
+            shards.
     """
     fields = key.partition.fields
     missing = tuple(
@@ -52,6 +57,7 @@ def partition_groups(
             entity=key.owner,
             index=key.index,
         )
+    _refuse_many_shards(key, equals)
     labels: Iterable[str | None] = (None,)
     if open_buckets:
         assert condition is not None
@@ -74,6 +80,19 @@ def _group(key: CompositeKey, equals: Mapping[str, Any], label: str | None) -> t
     for partition in group:
         key.check_partition_size(partition)
     return group
+
+
+def _refuse_many_shards(key: CompositeKey, equals: Mapping[str, Any]) -> None:
+    """Refuse to merge over 10,000 shards: several fields of a key may be shards, and each multiplies the others."""
+    fields = [field for field in key.partition.fields if isinstance(field.encoding, Shard) and _is_open(field, equals)]
+    shards = prod(field.encoding.count for field in fields if isinstance(field.encoding, Shard))
+    if shards > MOST_PARTITIONS:
+        raise InvalidConditionError(
+            f"{key.label} has {shards:,} shards; a query merges at most {MOST_PARTITIONS:,}.",
+            remedy=f"Give {' or '.join(dict.fromkeys(field.attribute for field in fields))}.",
+            entity=key.owner,
+            index=key.index,
+        )
 
 
 def _is_open(field: Field, equals: Mapping[str, Any]) -> bool:
@@ -99,6 +118,16 @@ def _labels(key: CompositeKey, field: Field, condition: Condition) -> Iterator[s
         raise InvalidConditionError(
             f"{condition.attribute} between {field.show(first)} and {field.show(last)}: the bounds are reversed.",
             remedy="Give the lower bound first; DynamoDB refuses such a query too.",
+            attribute=condition.attribute,
+        )
+    buckets = bucket.count(first, last)
+    if buckets > MOST_PARTITIONS:
+        raise InvalidConditionError(
+            f"{key.label}: {condition.attribute} between {field.show(first)} and {field.show(last)} covers {buckets:,}"
+            f" buckets of {bucket.format}; a query visits at most {MOST_PARTITIONS:,}.",
+            remedy="Ask for a shorter interval, or declare a key with larger buckets.",
+            entity=key.owner,
+            index=key.index,
             attribute=condition.attribute,
         )
     return bucket.between(first, last)

@@ -87,6 +87,14 @@ def send(
             raise
         failure = translate(error, operation, connection)
         raise (as_uncertain(failure, *_looks(operation)) if attempts.lost else failure) from error
+    except RecursionError:
+        attempts.lost |= writing
+        deep = NoResponse(
+            f"The answer to {operation} on {connection.table_name!r} is nested too deeply to be read.",
+            remedy="DynamoDB sends no such answer: check which server answers.",
+            operation=operation,
+        )
+        raise (as_uncertain(deep, *_looks(operation)) if attempts.lost else deep) from None
 
 
 def _looks(operation: str) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping
-from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from singletable.errors import InvalidValueError, ItemTooLarge
 from singletable.requests.capacity import CONTAINER, item_size, value_size
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 __all__ = [
     "DIGITS",
     "ITEM_BYTES",
+    "NESTING",
     "canonical",
     "check_item",
     "check_value",
+    "is_too_deep",
     "number_fault",
     "number_text",
+    "read_number",
     "same_item",
     "same_value",
 ]
@@ -34,8 +37,17 @@ DIGITS = 38
 LARGEST, SMALLEST = 125, -130
 """The exponents of the largest and of the smallest number but 0 (Developer Guide, "Data types")."""
 
+NESTING = 32
+"""Levels of the most deeply nested value, itself included (Developer Guide, "Supported data types": document types)."""
+
 _WHOLE = Context(prec=400)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WITHOUT_LOSS = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])
+_MOST_BITS = 432
+"""An int of more bits is beyond 10^130; its conversion to a Decimal may take minutes."""
+_MOST_READ = 4300
+"""Digits of the longest text that Python makes an int of, unless it is told otherwise."""
+# Each part begins with a character that the part before cannot end with: a match takes linear time.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SHOWN = 3
 _WIDEST = 4
 """Bytes of UTF-8 that one character takes at most."""
@@ -46,31 +58,54 @@ _HIDDEN = "‹personal›"
 def number_text(value: Decimal | str) -> str:
     """A number as DynamoDB gives it back: without trailing zeros, so that it is the same on every engine."""
     number = Decimal(value)
+    if not number:
+        return "0"
     if abs(number.adjusted()) >= DIGITS:
         return str(_WHOLE.normalize(number))
     text = format(number, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def number_fault(number: Decimal) -> str | None:
+def number_fault(number: Decimal | int) -> str | None:
     """Why DynamoDB has no such number; None where it has."""
+    if isinstance(number, int):
+        if number.bit_length() > _MOST_BITS:
+            return _BEYOND
+        number = Decimal(number)
     if not number.is_finite():
         return "it is not a finite number"
-    if len("".join(map(str, number.as_tuple().digits)).strip("0")) > DIGITS:
+    try:
+        _WITHOUT_LOSS.plus(number)
+    except (Inexact, InvalidOperation):
         return f"it has more than {DIGITS} significant digits"
-    if number and not SMALLEST <= number.adjusted() <= LARGEST:
-        return f"it is beyond 1E{SMALLEST} and 9.99E+{LARGEST}"
-    return None
+    return _BEYOND if number and not SMALLEST <= number.adjusted() <= LARGEST else None
+
+
+_BEYOND = f"it is beyond 1E{SMALLEST} and 9.99E+{LARGEST}"
+
+
+def read_number(text: str) -> Decimal:
+    """Return a stored number, of few enough digits to be made an int.
+
+    Raises:
+        ValueError: The text is not a finite number, or its exponent is beyond all bounds.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("it is not a number") from None
+    if not number.is_finite() or abs(number.adjusted()) >= _MOST_READ:
+        raise ValueError("it is not a finite number, or has too many digits")
+    return number
 
 
 def canonical(value: Mapping[str, Any]) -> dict[str, Any]:
     """A stored value in the one form that equal values share: 1.50 is 1.5, and sets have no order."""
     ((kind, content),) = value.items()
     if kind == "N":
-        content = number_text(content)
+        content = _same_number(content)
     elif kind == "NS":
-        content = sorted(map(number_text, content))
+        content = sorted(map(_same_number, content))
     elif kind in ("SS", "BS"):
         content = sorted(content)
     elif kind == "L":
@@ -78,6 +113,13 @@ def canonical(value: Mapping[str, Any]) -> dict[str, Any]:
     elif kind == "M":
         content = {name: canonical(each) for name, each in content.items()}
     return {kind: content}
+
+
+def _same_number(text: str) -> str:
+    try:
+        return number_text(text)
+    except ArithmeticError:
+        return text  # DynamoDB has no such number, so that no other text is the same one
 
 
 def same_value(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
@@ -143,11 +185,28 @@ def check_value(owner: object, name: str, value: Mapping[str, Any], *, personal:
         A number of bytes that the value does not exceed.
     """
     size = _plain_size(value)
-    return _look_at(owner, name, value, personal) if size is None else size
+    return _look_at(owner, (None, name), value, 1, personal) if size is None else size
 
 
-def _look_at(owner: object, name: str, value: Mapping[str, Any], personal: bool) -> int:
+_Path: TypeAlias = "tuple[_Path | None, str | int]"
+"""The place of a value: the place that it is inside of, and its name or position there.
+
+Only an error spells it out: a long name would otherwise be copied for every value below it.
+"""
+
+
+def _spelled(path: _Path) -> str:
+    steps: list[str] = []
+    outer: _Path | None = path
+    while outer is not None:
+        outer, step = outer
+        steps.append(f"[{step}]" if isinstance(step, int) else step if outer is None else f".{step}")
+    return "".join(reversed(steps))
+
+
+def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, personal: bool) -> int:
     if not isinstance(value, Mapping) or len(value) != 1:
+        name = _spelled(path)
         raise InvalidValueError(
             f"{owner}: {name} is no DynamoDB value.",
             remedy='One is a type and its content, such as {"S": "text"}.',
@@ -155,36 +214,65 @@ def _look_at(owner: object, name: str, value: Mapping[str, Any], personal: bool)
         )
     ((kind, content),) = value.items()
     size = CONTAINER
-    if kind in ("N", "NS"):
-        for number in [content] if kind == "N" else content:
-            _check_number(owner, name, number)
-    elif kind == "M":
-        for inner, each in content.items():
-            _check_text(owner, f"{name}.", inner)
-            inside = _plain_size(each)
-            # The path of a value is put together only where it may have to be told.
-            size += 1 + _WIDEST * len(inner)
-            if inside is None:
-                inside = _look_at(owner, f"{name}.{_HIDDEN if personal else inner}", each, personal)
-            size += inside
-    elif kind == "L":
-        for position, each in enumerate(content):
-            inside = _plain_size(each)
-            size += 1 + (_look_at(owner, f"{name}[{position}]", each, personal) if inside is None else inside)
-    elif kind in ("S", "SS"):
-        for text in [content] if kind == "S" else content:
-            _check_text(owner, name, text, empty=kind == "S")
     # PynamoDB writes an empty set as NULL; a set that is empty all the same is refused by DynamoDB.
     if kind in ("SS", "NS", "BS") and not content:
+        name = _spelled(path)
         raise InvalidValueError(
             f"{owner}: {name} is an empty set, which DynamoDB does not store.",
             remedy="Leave the attribute None.",
             attribute=name,
         )
+    if kind in ("L", "M") and content and level >= NESTING:
+        raise _too_deep(owner, path)
+    if kind in ("N", "NS"):
+        for number in [content] if kind == "N" else content:
+            _check_number(owner, path, number)
+    elif kind == "M":
+        for inner, each in content.items():
+            _check_text(owner, (path, ""), inner)
+            inside = _plain_size(each)
+            size += 1 + _WIDEST * len(inner)
+            size += (
+                _look_at(owner, (path, _HIDDEN if personal else inner), each, level + 1, personal)
+                if inside is None
+                else inside
+            )
+    elif kind == "L":
+        for position, each in enumerate(content):
+            inside = _plain_size(each)
+            size += 1 + (_look_at(owner, (path, position), each, level + 1, personal) if inside is None else inside)
+    elif kind in ("S", "SS"):
+        for text in [content] if kind == "S" else content:
+            _check_text(owner, path, text, empty=kind == "S")
     return size if kind in ("L", "M") else value_size(dict(value))
 
 
-def _check_text(owner: object, name: str, text: Any, *, empty: bool = False) -> None:
+def is_too_deep(value: Any) -> bool:
+    """Return whether a stored value has more levels than DynamoDB stores; what is no value is not looked into."""
+    left = [(value, 1)]
+    while left:
+        each, level = left.pop()
+        for kind, content in each.items() if isinstance(each, Mapping) else ():
+            inside = (
+                content.values() if kind == "M" and isinstance(content, Mapping) else content if kind == "L" else ()
+            )
+            if inside and level >= NESTING:
+                return True
+            left += ((inner, level + 1) for inner in inside)
+    return False
+
+
+def _too_deep(owner: object, path: _Path) -> InvalidValueError:
+    while path[0] is not None:
+        path = path[0]
+    return InvalidValueError(
+        f"{owner}: {path[1]} is nested over {NESTING} levels; DynamoDB would refuse it.",
+        remedy="Store the inner part as JSON text, or in items of its own.",
+        attribute=str(path[1]),
+    )
+
+
+def _check_text(owner: object, path: _Path, text: Any, *, empty: bool = False) -> None:
     reason = None
     if not isinstance(text, str):
         reason = f"it is a {type(text).__name__}, no text"
@@ -196,17 +284,27 @@ def _check_text(owner: object, name: str, text: Any, *, empty: bool = False) -> 
         except UnicodeEncodeError:
             reason = "it holds half a surrogate pair, which UTF-8 cannot store"
     if reason is not None:
+        name = _spelled(path)
         raise InvalidValueError(f"{owner}: {name}: {reason}; DynamoDB would refuse it.", attribute=name)
 
 
-def _check_number(owner: object, name: str, number: Any) -> None:
+def _fault_of(number: Any) -> str | None:
+    """Return why a text is not the text of a number that DynamoDB has; None if it is."""
     if not isinstance(number, str) or _NUMBER.fullmatch(number) is None:
         # A bool is sent as `true`, and a float may be NaN: neither is personal. Any other text may be.
-        shown = f"{number}, " if str(number).lower() in _WORDS else ""
-        reason: str | None = f"it is {shown}no number"
-    else:
-        reason = number_fault(Decimal(number))
+        word = str(number) if isinstance(number, (bool, float, str)) else ""
+        shown = f"{word}, " if word.lower() in _WORDS else ""
+        return f"it is {shown}no number"
+    try:
+        return number_fault(Decimal(number))
+    except InvalidOperation:
+        return _BEYOND  # the exponent alone has some twenty digits
+
+
+def _check_number(owner: object, path: _Path, number: Any) -> None:
+    reason = _fault_of(number)
     if reason is not None:
+        name = _spelled(path)
         raise InvalidValueError(
             f"{owner}: {name}: {reason}; DynamoDB would refuse it.",
             remedy="Give an int, a Decimal or a finite float.",

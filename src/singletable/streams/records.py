@@ -85,7 +85,7 @@ def read_record(raw: Any) -> Record:
         )
         if record.event not in EVENTS:
             raise ValueError(f"the event {record.event!r} is none of {', '.join(EVENTS)}")
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise MalformedRecordError(
             "A record of the stream cannot be read: "
             + (f"it has no {error.args[0]!r}." if isinstance(error, KeyError) else f"{error}."),

@@ -1,0 +1,26 @@
+"""Values in messages: short, whatever they are."""
+
+from __future__ import annotations
+
+__all__ = ["kept", "shown"]
+
+_LONGEST = 80
+_WIDEST_INT = 1000
+"""Bits of an int that is written out; Python converts a larger one slowly, or not at all."""
+
+
+def kept(value: object) -> object:
+    """Return a value for a field of an error; an int that Python may refuse to write out is described instead."""
+    return shown(value) if isinstance(value, int) and value.bit_length() > _WIDEST_INT else value
+
+
+def shown(value: object) -> str:
+    """Return a value's repr for a message, of at most 80 characters."""
+    if isinstance(value, int) and value.bit_length() > _WIDEST_INT:
+        return f"‹an int of {value.bit_length():,} bits›"
+    try:
+        text = str.__repr__(value) if isinstance(value, str) else repr(value)
+    except Exception:
+        # The error about the value matters more than an error of its repr (nesting, a very long int inside, user code).
+        text = f"‹{type(value).__name__}›"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
