@@ -56,9 +56,11 @@ from singletable.models.attributes import (
     StrictNumberAttribute,
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
+    StrictVersionAttribute,
     UUIDAttribute,
 )
 from singletable.models.binding import connection_of
+from singletable.models.containers import RawMapAttribute, StrictListAttribute
 from singletable.models.stamps import WriteTokenAttribute
 from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
 from singletable.requests import retries
@@ -119,8 +121,18 @@ PLANTED = {
 }
 """A value of each attribute class, with a canary in it where the class can hold one."""
 
-NOT_VALUES = {Attribute, DerivedAttribute, DiscriminatorAttribute, Scalar, VersionAttribute, WriteTokenAttribute}
-"""Bases, and attributes that the framework sets by itself."""
+NOT_VALUES = {
+    Attribute,
+    DerivedAttribute,
+    DiscriminatorAttribute,
+    RawMapAttribute,
+    Scalar,
+    StrictListAttribute,
+    StrictVersionAttribute,
+    VersionAttribute,
+    WriteTokenAttribute,
+}
+"""Bases, twins that take the place of a planted class, and attributes that the framework sets by itself."""
 
 WRONG = [
     TEXT,

@@ -202,7 +202,7 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
         InvalidValueError: DynamoDB has no such value: a number out of range, or nested over 32 levels.
     """
     for value in values_in(condition):
-        check_value(schema.name, "a condition's value", value.value)
+        check_value(schema.name, "a condition's value", value.value, personal=True)
     for part in comparisons_of(condition):
         path, *others = part.values
         whole = isinstance(path, Path) and is_whole(path)

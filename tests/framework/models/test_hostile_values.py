@@ -253,7 +253,11 @@ def test_a_hostile_json_text_is_malformed():
         Box.from_raw_data({**STORED, "text": {"S": "[" * 10**5}})
 
 
-def test_a_hostile_answer_cannot_be_read():
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(200, r"No answer to GetItem .*\(DamagedAnswer\)"), (400, "The answer to GetItem on .* is nested too deeply")],
+)
+def test_a_hostile_answer_cannot_be_read(status, message):
     """Neither parser of botocore's answers takes more levels than the stack has."""
 
     class Body:
@@ -263,9 +267,9 @@ def test_a_hostile_answer_cannot_be_read():
     with embedded(Boxes):
         client = Boxes._get_connection().connection.client
         client.meta.events.register_first(
-            "before-send.dynamodb.GetItem", lambda request, **_: AWSResponse(request.url, 200, {}, Body())
+            "before-send.dynamodb.GetItem", lambda request, **_: AWSResponse(request.url, status, {}, Body())
         )
-        with pytest.raises(NoResponse, match="The answer to GetItem on .* is nested too deeply to be read"):
+        with pytest.raises(NoResponse, match=message):
             Box.get(name="x")
 
 

@@ -80,6 +80,7 @@ def declare(text):
             region = text("eu-west-1")
             key_encoding = text("raw")
             stream_view_type = text("NEW_IMAGE")
+            first_version = 1  # the same in both
 
         pk = UnicodeAttribute(hash_key=True, attr_name=text("hash key"))
         gsi1 = GSI1()
