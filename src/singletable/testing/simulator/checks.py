@@ -14,7 +14,7 @@ from singletable.models import Table
 from singletable.requests.types import Item
 from singletable.requests.values import canonical, same_value
 from singletable.testing.invariants import stale_attributes
-from singletable.testing.simulator.calls import Call, Part, own_names, plain, token_name
+from singletable.testing.simulator.calls import Call, Part, own_names, plain
 from singletable.testing.simulator.ledger import Application, Images, ItemKey, Ledger
 
 __all__ = ["CHECKS", "Finding", "findings_in"]
@@ -80,7 +80,7 @@ def findings_in(
             found += _effects(call_of, application)
         elif application.repeated and any(before != after for before, after in application.images.values()):
             found.append(Finding("ledger", "The engine applied a transaction twice under one token.", application.call))
-    found += _versions(table, ledger)
+    found += _repeats(table, ledger)
     found += _winners(calls, ledger)
     found += _counters(calls, ledger)
     return found
@@ -197,10 +197,8 @@ def _renewed(call: Call, part: Part, before: Item | None, after: Item) -> Iterat
     old, new = _version(part, before), _version(part, after)
     if (part.locked or part.exists) and old is not None and new != old + 1:
         yield Finding("version", f"{call.label}: a version was not counted on by one.", call.number)
-    version = part.schema.attributes[part.schema.version].attr_name if part.schema.version else None
-    for name in sorted(own_names(part.schema) - {version}):
-        if name not in after or (before and same_value(before.get(name), after.get(name))):
-            yield Finding("stamp", f"{call.label} left {name} as it was.", call.number)
+    for name in sorted(own_names(part.schema) - after.keys()):
+        yield Finding("stamp", f"{call.label} left no {name}.", call.number)
 
 
 def _version(part: Part, item: Item | None) -> int | None:
@@ -220,26 +218,22 @@ def _keys(table: type[Table], application: Application) -> Iterator[Finding]:
 # --- over several calls -------------------------------------------------------------------
 
 
-def _versions(table: type[Table], ledger: Ledger) -> Iterator[Finding]:
-    """Whether each write of a key left a version that no other write of it has left; likewise its write token."""
+def _repeats(table: type[Table], ledger: Ledger) -> Iterator[Finding]:
+    """Whether each write of a key left a version, a time and a write token that no other call has left on it."""
     type_name = table._layout_of().type_name
-    left: dict[tuple[ItemKey, str, str], int] = {}
+    left: dict[tuple[ItemKey, str, str], int | None] = {}
     for application in ledger.applications:
         for key, (before, after) in application.images.items():
             schema = table._schemas().get(after.get(type_name, {}).get("S", "")) if after else None
-            if after is None or schema is None or before == after:
+            if after is None or schema is None or before == after or application.call is None:
                 continue
             version = schema.attributes[schema.version].attr_name if schema.version else None
-            for name in filter(None, [version, *token_name(schema)]):
-                value = str(after.get(name))
-                writer = left.setdefault((key, name, value), application.number)
-                other = ledger.applications[writer]
-                if other.number != application.number and other.call != application.call:
+            for name in sorted(own_names(schema)):
+                first = left.setdefault((key, name, str(after.get(name))), application.call)
+                if first != application.call:
                     check = "version repeated" if name == version else "stamp"
-                    text = f"#{application.call} left the {name} that #{other.call} had left on the same key."
+                    text = f"#{application.call} left the {name} that #{first} had left on the same key."
                     yield Finding(check, text, application.call)
-                if name == version and "N" not in after.get(name, {}):
-                    yield Finding("version", f"#{application.call} left an item without a version.", application.call)
 
 
 def _winners(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:

@@ -205,7 +205,8 @@ class Drawer:
         return self._one(key, {}, entity, perform, removed, locked=True, names=(), shown=shown)
 
     def _move(self, key: ItemKey) -> Call | None:
-        entity = self._instance(key)
+        # A copy, since the writer goes on holding an instance under the old key.
+        entity = self._instance(key)._copy()
         schema = entity._schema_of()
         others = [each for each in self._keys if each != key and self._schema(each) is schema]
         if not others:
@@ -431,4 +432,4 @@ class Drawer:
 
 
 def _shown(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r:.60}" for name, value in values.items())
+    return ", ".join(f"{name}={value!a:.60}" for name, value in values.items())

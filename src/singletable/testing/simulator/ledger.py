@@ -72,6 +72,10 @@ class Ledger:
         self.applications.append(application)
         return application
 
+    def has(self, token: str | None) -> bool:
+        """Whether a transaction was applied under a client request token."""
+        return token in self._tokens
+
     def of(self, call: int) -> list[Application]:
         """What a logical operation has applied, each transaction once."""
         return [each for each in self.applications if each.call == call and not each.repeated]

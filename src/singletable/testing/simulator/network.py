@@ -24,6 +24,7 @@ WRITES = frozenset({"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteIte
 _SINGLE = frozenset({"DeleteItem", "PutItem", "UpdateItem"})
 _READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"})
 _PREFIX = "com.amazonaws.dynamodb.v20120810#"
+_CANCELLED = "TransactionCanceledException"
 _ENDPOINT = "https://simulated"
 
 
@@ -77,7 +78,7 @@ FAULTS: Sequence[NetworkFault] = (
     NetworkFault(
         "cancelled by a conflict",
         400,
-        "TransactionCanceledException",
+        _CANCELLED,
         known=True,
         operations=frozenset({"TransactWriteItems", "TransactGetItems"}),
     ),
@@ -135,7 +136,7 @@ class Network:
         if operation not in WRITES | _READS:
             return answer(event_name, request)
         self._baton.pass_on()
-        fault = self._choose(operation, rate)
+        fault = self._choose(operation, rate, request)
         self.met[fault.name if fault else ""] += 1
         if fault is not None and number is not None and operation in WRITES and not fault.known:
             self.doubtful.add(number)
@@ -147,11 +148,15 @@ class Network:
             self._baton.pass_on()
         return response if fault is None else self._instead(fault, request, response)
 
-    def _choose(self, operation: str, rate: float) -> NetworkFault | None:
+    def _choose(self, operation: str, rate: float, request: Any) -> NetworkFault | None:
         if self._dice.random() >= rate * (0.3 if operation in _READS else 1):
             return None
         possible = [each for each in self._faults if each.operations is None or operation in each.operations]
-        return self._dice.choice(possible) if possible else None
+        fault = self._dice.choice(possible) if possible else None
+        if fault is not None and fault.code == _CANCELLED and operation in WRITES:
+            # DynamoDB answers for a token as it did first: a transaction that was applied is never cancelled.
+            return None if self._ledger.has(json.loads(request.body).get("ClientRequestToken")) else fault
+        return fault
 
     def _apply(
         self, answer: Answer, event_name: str, request: Any, number: int | None, fault: NetworkFault | None
@@ -241,7 +246,7 @@ def _table_in(body: Mapping[str, Any]) -> str:
 
 def _error(fault: NetworkFault, request: Any) -> dict[str, Any]:
     error: dict[str, Any] = {"__type": _PREFIX + fault.code, "message": f"Simulated: {fault.name}."}
-    if fault.code == "TransactionCanceledException":
+    if fault.code == _CANCELLED:
         count = len(json.loads(request.body)["TransactItems"])
         conflict = {"Code": "TransactionConflict", "Message": "Simulated."}
         error["CancellationReasons"] = [conflict, *({"Code": "None"} for _ in range(count - 1))]
