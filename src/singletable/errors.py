@@ -9,7 +9,7 @@ a built-in or PynamoDB class (`ValueError`, `TypeError`, `DoesNotExist`), the su
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, TransactWriteError, UpdateError
 
@@ -76,12 +76,16 @@ class SingletableError(Exception):
         remedy: What to do about it; printed after `what`.
         parts: The situation's parts (`entity`, `index`, `attribute`, `value`, ...), readable as
             attributes of the error. A part that was not given reads as None.
+
+    `uncertain` is True if the error ends a write that may have been applied all the same: an attempt got no answer.
+    Otherwise nothing was written.
     """
 
     entity: str | None = None
     index: str | None = None
     attribute: str | None = None
     value: Any = None
+    uncertain: bool = False
 
     def __init__(self, what: str, *, remedy: str = "", **parts: Any) -> None:
         self.what = what
@@ -90,6 +94,18 @@ class SingletableError(Exception):
         # Behind the other base classes: PynamoDB's set fields of their own.
         for name, part in parts.items():
             setattr(self, name, part)
+
+
+E = TypeVar("E", bound=SingletableError)
+
+
+def as_uncertain(error: E) -> E:
+    """Mark an error as one that ends a write which may have been applied, and say so in its message."""
+    error.uncertain = True
+    error.what = f"{error.what} An attempt ended without a definite answer, so the write may have been applied."
+    error.remedy = f"{error.remedy} Read the item (refresh() or get()) before you write again.".strip()
+    error.args = (f"{error.what} {error.remedy}",)
+    return error
 
 
 # --- declaring ------------------------------------------------------------------------
@@ -191,14 +207,12 @@ class CursorError(SingletableError, ValueError):
 
 
 class ConditionFailed(SingletableError, PutError, UpdateError, DeleteError):
-    """The condition of a write does not hold; nothing was written.
+    """The condition of a write does not hold. Nothing was written, unless `uncertain` is True.
 
-    `item` is what is stored instead, as DynamoDB sent it: the item that stood in the way, or None. `uncertain`
-    is true where the SDK sent the request more than once, and an earlier attempt may have been applied.
+    `item` is the stored item, as DynamoDB sent it; None if there is none.
     """
 
     item: dict[str, Any] | None = None
-    uncertain: bool = False
 
 
 class AlreadyExists(ConditionFailed):

@@ -2,6 +2,8 @@
 
 import json
 from base64 import b64encode
+from binascii import crc32
+from http import HTTPStatus
 
 import botocore.session
 import pytest
@@ -10,7 +12,7 @@ from botocore.config import Config
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from singletable.requests.wire import OPERATIONS, parse_items
+from singletable.requests.wire import DAMAGED, OPERATIONS, parse_items
 from singletable.testing.strategies import nasty_text
 
 KEY = {"PK": {"S": "P"}}
@@ -305,9 +307,30 @@ DUPLICATES = b'{"Items":[{"a":{"S":"x"}}],"Items":[{"B":{"B":"YQ=="},"B":{"S":"Y
     ids=lambda value: repr(value)[:60],
 )
 def test_what_dynamodb_never_sends_is_taken_as_botocore_takes_it(operation, status, body):
-    """The same answer, or the same error."""
+    """The same answer, or the same error; but a good status with a body that is not JSON is marked as damaged."""
     expected, actual = both(operation, body, status)
-    assert expected == actual
+    if status == HTTPStatus.OK and not is_json(body):
+        assert {DAMAGED, "ResponseMetadata"} == actual.keys()
+    else:
+        assert expected == actual
+
+
+def is_json(body):
+    """Whether the standard library reads a body."""
+    try:
+        json.loads(body)
+    except (RecursionError, ValueError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("operation", ["Query", "PutItem", "BatchWriteItem", "DescribeTable"])
+def test_an_answer_whose_checksum_is_wrong_is_marked_as_damaged(operation):
+    """botocore asks again for it, and takes it for good once its attempts are used up; a right checksum is no mark."""
+    body = b'{"Count": 1}'
+    for checksum, damaged in ((crc32(body), False), (crc32(body) + 1, True)):
+        answer = ask(CLIENTS[1], operation, body, headers={"x-amz-crc32": str(checksum)})
+        assert damaged == (DAMAGED in answer)
 
 
 @given(

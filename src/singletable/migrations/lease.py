@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError, TableMissing
 from singletable.migrations.clock import Clock
+from singletable.migrations.patience import patiently
 from singletable.migrations.records import Records
 
 __all__ = ["Lease", "owner_name"]
@@ -66,7 +67,7 @@ class Lease:
         held = self._read()
         if held is None:
             try:
-                record(name=_NAME, owner=self.owner, epoch=1).create()
+                patiently(record(name=_NAME, owner=self.owner, epoch=1).create)
             except AlreadyExists:
                 held = self._read()
             else:
@@ -94,7 +95,7 @@ class Lease:
             LeaseLost: Another runner has taken it, or it was given back.
         """
         self.epoch = epoch
-        self.beat()
+        patiently(self.beat)
 
     def beat(self) -> None:
         """Show that its holder lives.
@@ -139,9 +140,11 @@ class Lease:
         record = self._records.Lease
         # Where another has taken it, that one will give it back.
         with suppress(ConditionFailed, record.DoesNotExist):
-            record(name=_NAME).update(
-                actions=[record.owner.remove()],
-                condition=(record.epoch == self.epoch) & (record.owner == self.owner),
+            patiently(
+                lambda: record(name=_NAME).update(
+                    actions=[record.owner.remove()],
+                    condition=(record.epoch == self.epoch) & (record.owner == self.owner),
+                )
             )
 
     def holder(self) -> str | None:
@@ -199,9 +202,11 @@ class Lease:
         record = self._records.Lease
         same_owner = record.owner.does_not_exist() if owner is None else record.owner == owner
         try:
-            record(name=_NAME).update(
-                actions=[record.owner.set(self.owner), record.epoch.set(epoch + 1), record.beat.set(0)],
-                condition=(record.epoch == epoch) & (record.beat == beat) & same_owner,
+            patiently(
+                lambda: record(name=_NAME).update(
+                    actions=[record.owner.set(self.owner), record.epoch.set(epoch + 1), record.beat.set(0)],
+                    condition=(record.epoch == epoch) & (record.beat == beat) & same_owner,
+                )
             )
         except (ConditionFailed, record.DoesNotExist):
             held = self._read()

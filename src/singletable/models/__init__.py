@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from singletable.models.expiry import Expiry, ExpiryRule
     from singletable.models.key import BoundKey, Key
     from singletable.models.observation import Observation, observe
+    from singletable.models.stamps import WriteTokenAttribute
     from singletable.models.table import Table
     from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
     from singletable.models.transaction import CancellationReason, Transaction
@@ -50,6 +51,7 @@ __all__ = [
     "Transaction",
     "UUIDAttribute",
     "UpdatedAtAttribute",
+    "WriteTokenAttribute",
     "observe",
     "plan",
 ]
@@ -78,6 +80,7 @@ __getattr__, __dir__ = exports(
         "Transaction": "transaction",
         "UUIDAttribute": "attributes",
         "UpdatedAtAttribute": "timestamps",
+        "WriteTokenAttribute": "stamps",
         "observe": "observation",
         "plan": "",
     },

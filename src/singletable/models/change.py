@@ -21,7 +21,6 @@ from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.models.key import PRIMARY
 from singletable.models.schema import EntitySchema
-from singletable.models.timestamps import utcnow
 from singletable.requests.expressions import is_whole, still_holds
 from singletable.requests.types import Item
 from singletable.requests.values import check_value, same_value
@@ -40,11 +39,13 @@ class Change:
         actions: The caller's actions, and those on derived attributes.
         guards: What must still be stored, by stored name; None for what must not be.
         after: The item as it will be, as far as the instance knows; None where it does not.
+        stamped: The attributes that the update sets by itself, by stored name.
     """
 
     actions: tuple[Action, ...]
     guards: Mapping[str, dict[str, Any] | None]
     after: Item | None
+    stamped: Item = attrs.field(factory=dict)
 
     def conditions(self) -> Iterator[PynamoCondition]:
         """The guards, as conditions."""
@@ -84,7 +85,8 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
     """
     schema = instance._schema_of()
     planned = [checked for action in actions if (checked := _check(instance, schema, action)) is not None]
-    planned += _stamp(schema, {changed_attribute(action) for action in planned})
+    stamped = _stamped(schema, {changed_attribute(action) for action in planned})
+    planned += [Path([stored]).set(value) for stored, value in stamped.items()]
     known = instance._known()
     planned, unstored = _with_defaults(instance, schema, planned, known)
     touched = {changed_attribute(action) for action in planned}
@@ -113,7 +115,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
     everything = (*planned, *derived) or tuple(actions)
     result = _after(known, everything)
     _refuse_other_types(schema, touched, result or {})
-    return Change(everything, guards, result)
+    return Change(everything, guards, result, stamped)
 
 
 def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) -> None:
@@ -178,9 +180,11 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
 
 
 def _refuse_derived(schema: EntitySchema, stored: str, name: str | None, expiry: str | None) -> None:
-    if name is not None and name == schema.version:
+    if name is not None and name in (schema.version, schema.token):
         raise UnexpectedAttributesError(
-            f"{schema.name}.{name} is a version, and counts by itself.",
+            f"{schema.name}.{name} is a version, and counts by itself."
+            if name == schema.version
+            else f"{schema.name}.{name} is the write token, which every write sets by itself.",
             remedy="Leave it out.",
             entity=schema.name,
             unexpected=(name,),
@@ -228,10 +232,14 @@ def _assign(schema: EntitySchema, name: str, value: Any) -> Action:
     return path.remove()
 
 
-def _stamp(schema: EntitySchema, touched: set[str]) -> list[Action]:
-    return [
-        _assign(schema, name, utcnow()) for name in schema.stamps if schema.attributes[name].attr_name not in touched
-    ]
+def _stamped(schema: EntitySchema, touched: set[str]) -> Item:
+    """The attributes that every write sets by itself, as this one stores them, without those of the caller."""
+    fresh = {name: stamp.fresh() for name, stamp in schema.stamps.items()}
+    return {
+        attribute.attr_name: {attribute.attr_type: serialize(schema, name, fresh[name])}
+        for name in fresh
+        if (attribute := schema.attributes[name]).attr_name not in touched
+    }
 
 
 # --- what follows from them -----------------------------------------------------------

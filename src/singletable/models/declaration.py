@@ -64,6 +64,7 @@ def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout, 
             personal=personal & frozenset(attributes),
             expiry=expiry,
             layout=layout,
+            first_version=_first_version(entity),
         )
 
 
@@ -136,6 +137,19 @@ def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]
                 attribute=name,
             )
     return attributes
+
+
+def _first_version(entity: type[Table]) -> int | None:
+    declared = getattr(entity.Meta, "first_version", "random")
+    if declared not in ("random", 1) or isinstance(declared, bool):
+        raise DeclarationError(
+            f"Meta.first_version is {declared!r}.",
+            remedy='Use "random", or 1 as PynamoDB does, which lets a stale instance write to an item that was deleted'
+            " and created again.",
+            rule="ST107",
+            value=declared,
+        )
+    return None if declared == "random" else 1
 
 
 def _source(attribute: Attribute[Any], *, personal: bool) -> Source | None:

@@ -17,6 +17,7 @@ from singletable.models.attributes import EnumAttribute, is_standard
 from singletable.models.expiry import ExpiryRule
 from singletable.models.layout import IndexLayout, TableLayout
 from singletable.models.schema import EntitySchema
+from singletable.models.timestamps import UpdatedAtAttribute
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -201,7 +202,9 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
         keys=(schema.primary, *(schema.keys[name] for name in others)),
         expiry=schema.expiry,
         shares_keys_with=family,
-        stamp=next((schema.attributes[name].attr_name for name in schema.stamps), None),
+        stamp=next(
+            (each.attr_name for each in schema.attributes.values() if isinstance(each, UpdatedAtAttribute)), None
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from pynamodb.models import MetaModel
 from singletable.errors import DeclarationError, ItemDoesNotExist
 from singletable.models.attributes import derived, strict
 from singletable.models.key import PRIMARY
+from singletable.models.stamps import WriteTokenAttribute
 
 if TYPE_CHECKING:
     from singletable.models.schema import EntitySchema
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["TableMeta"]
 
 _ENCODINGS = ("escaped", "raw")
+_TOKEN = "write_token"  # noqa: S105 - the name of an attribute
 
 
 class TableMeta(MetaModel):
@@ -328,6 +330,7 @@ def _prepare_entity(
         raise DeclarationError(
             f"{name}: the discriminator is {discriminator!r}.", remedy="Use a text.", rule="ST108", entity=name
         )
+    _add_write_token(name, base, namespace)
     clash = set(namespace) & set(getattr(base, "_derived", ()))
     if clash:
         raise DeclarationError(
@@ -336,6 +339,33 @@ def _prepare_entity(
             rule="ST110",
             entity=name,
         )
+
+
+def _add_write_token(name: str, base: TableMeta, namespace: dict[str, Any]) -> None:
+    """Declare the write token that `Meta.write_token` names, unless the entity or a base has one."""
+    stored = getattr(namespace.get("Meta", getattr(base, "Meta", None)), "write_token", None)
+    if stored is None:
+        return
+    if not isinstance(stored, str) or not stored:
+        raise DeclarationError(
+            f"{name}: Meta.write_token is {stored!r}.",
+            remedy='Name the stored attribute: write_token = "writeToken".',
+            rule="ST107",
+            entity=name,
+            value=stored,
+        )
+    inherited = cast("type[Table]", base).get_attributes()
+    if any(isinstance(each, WriteTokenAttribute) for each in (*inherited.values(), *namespace.values())):
+        return
+    if _TOKEN in namespace or _TOKEN in inherited:
+        raise DeclarationError(
+            f"{name}: {_TOKEN!r} is the name of the attribute that Meta.write_token declares, and another has it.",
+            remedy=f"Call the other one something else, and keep its stored name with attr_name={_TOKEN!r}.",
+            rule="ST110",
+            entity=name,
+            attribute=_TOKEN,
+        )
+    namespace[_TOKEN] = WriteTokenAttribute(attr_name=stored)
 
 
 def _stored_discriminator(table: type[Table]) -> str:

@@ -45,7 +45,7 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
         result = function(fresh)
         actions = differences(known, fresh)
         if actions:
-            write = plan.update(known, actions, plan.unchanged(known))
+            write = plan.update_actions(known, actions, plan.unchanged(known), fenced=plan.is_fenced(known))
             try:
                 attrs.evolve(write, reads=True).send()
             except ConditionFailed as error:
@@ -68,7 +68,8 @@ def differences(known: StoredItem, after: StoredItem) -> list[Action]:
     changes = {
         name: getattr(after, name)
         for name, attribute in schema.attributes.items()
-        if name != schema.version and not same_value(before.get(attribute.attr_name), held.get(attribute.attr_name))
+        if name not in (schema.version, schema.token)
+        and not same_value(before.get(attribute.attr_name), held.get(attribute.attr_name))
     }
     return [*assignments(schema, changes), *_extra_changes(known, after)]
 
@@ -124,6 +125,6 @@ def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
         )
     transaction = Transaction(old._table_class())
     # The version goes on, so that whoever has read the item under its old key is found out if it comes back there.
-    transaction.add(plan.create(new, version=(plan.version_of(old) or 0) + 1))
+    transaction.add(plan.create(new, version=old._schema_of().next_version(plan.version_of(old))))
     transaction.delete(old, condition=plan.unchanged(old))
     return transaction, new

@@ -15,9 +15,9 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from singletable.errors import InvalidConditionError
-from singletable.models.change import assignments, plan_change
+from singletable.models.change import Change, assignments, plan_change
 from singletable.models.conditions import check_condition
-from singletable.models.effects import evolve, read_attributes
+from singletable.models.effects import changed_attribute, evolve, read_attributes
 from singletable.models.schema import EntitySchema
 from singletable.models.targets import TableSender
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
@@ -34,22 +34,26 @@ __all__ = ["check", "create", "delete", "save", "update"]
 T = TypeVar("T", bound="StoredItem")
 
 
-def create(entity: T, *, version: int = 1) -> CreateWrite[T]:
+def create(entity: T, *, version: int | None = None) -> CreateWrite[T]:
     """A put of an item that must not be there yet.
 
     Args:
         entity: The instance.
-        version: The version that it begins with, where it has one.
+        version: The version that it begins with, if it has one; None for the first one of a new item.
 
     Raises:
         InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
     """
-    written, item = _outgoing(entity, version)
+    schema = entity._schema_of()
+    written, item = _outgoing(entity, schema.next_version(None) if version is None else version)
     layout = entity._layout_of()
     return CreateWrite(
         entity=entity,
         written=written,
         item=item,
+        # Another writer may delete the item before a second attempt, which would then create it again.
+        resend=False,
+        mark=_mark_of_item(schema, item, first=version is None),
         request=Put(
             sender=TableSender(entity._table_class()),
             item=item,
@@ -71,8 +75,9 @@ def save(entity: T, condition: PynamoCondition | None = None, *, add_version_con
         InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
     """
     check_condition(entity._schema_of(), condition)
+    schema = entity._schema_of()
     version = version_of(entity)
-    written, item = _outgoing(entity, (version or 0) + 1)
+    written, item = _outgoing(entity, schema.next_version(version))
     return SaveWrite(
         entity=entity,
         written=written,
@@ -80,6 +85,8 @@ def save(entity: T, condition: PynamoCondition | None = None, *, add_version_con
         version=version,
         locked=add_version_condition,
         condition=condition,
+        resend=_may_resend(schema, version, condition, locked=add_version_condition),
+        mark=_mark_of_item(schema, item, first=version is None),
         request=Put(
             sender=TableSender(entity._table_class()),
             item=item,
@@ -124,9 +131,22 @@ def update(
 
 
 def update_actions(
-    entity: T, actions: Sequence[Action], condition: PynamoCondition | None, *, add_version_condition: bool = True
+    entity: T,
+    actions: Sequence[Action],
+    condition: PynamoCondition | None,
+    *,
+    add_version_condition: bool = True,
+    fenced: bool = False,
 ) -> UpdateWrite[T]:
-    """The same, from actions alone."""
+    """The same, from actions alone.
+
+    Args:
+        entity: The instance.
+        actions: PynamoDB's update actions.
+        condition: A PynamoDB condition on the stored item.
+        add_version_condition: Whether the stored version must be the one that was read.
+        fenced: Whether the condition can hold only once, whatever other writers do.
+    """
     schema = entity._schema_of()
     check_condition(schema, condition)
     change = plan_change(entity, actions)
@@ -134,20 +154,24 @@ def update_actions(
     if schema.version is not None:
         counter = Path([schema.attributes[schema.version].attr_name])
         # Without a condition on it the stored version is not known; it counts on from whatever it is.
-        count = counter.set({"N": str((version or 0) + 1)}) if add_version_condition else counter.add({"N": "1"})
+        following = {"N": str(schema.next_version(version))}
+        count: Action = counter.set(following) if add_version_condition else counter.add({"N": "1"})
         change = attrs.evolve(
             change, actions=(*change.actions, count), after=change.after and evolve(change.after, [count])
         )
     if change.after is not None and entity._raw is not None:
         check_item(entity, change.after)
+    reads = any(map(read_attributes, actions))
     return UpdateWrite(
         entity=entity,
         actions=actions,
-        reads=any(map(read_attributes, actions)),
+        reads=reads,
         change=change,
         version=version,
         locked=add_version_condition,
         condition=condition,
+        resend=fenced or _may_resend(schema, version, condition, locked=add_version_condition, reads=reads),
+        mark=_mark_of_change(schema, change),
         request=Update(
             sender=TableSender(entity._table_class()),
             key=entity._key_item(),
@@ -183,6 +207,7 @@ def delete(
         version=version,
         locked=add_version_condition,
         condition=condition,
+        resend=_may_resend(entity._schema_of(), version, condition, locked=add_version_condition),
         request=Delete(
             sender=TableSender(entity._table_class()),
             key=entity._key_item(),
@@ -241,6 +266,49 @@ def unchanged(entity: StoredItem) -> PynamoCondition:
     for name in dict.fromkeys((*names, *extras)):
         required &= still_holds(name, known.get(name))
     return required
+
+
+def is_fenced(entity: StoredItem) -> bool:
+    """Whether the condition of `unchanged` can hold only once: no writer restores what it compares.
+
+    That is the version, or else a time of writing or a write token.
+    """
+    schema = entity._schema_of()
+    return bool(schema.stamps) if schema.version is None else version_of(entity) is not None
+
+
+def _may_resend(
+    schema: EntitySchema, version: int | None, condition: PynamoCondition | None, *, locked: bool, reads: bool = False
+) -> bool:
+    """Whether a request may be sent again after an attempt whose answer was lost.
+
+    Under the version that was read it can be applied only once. Without any condition it may be applied twice, and the
+    last writer wins, as always; unless the result depends on the stored value.
+    """
+    if locked and schema.version is not None:
+        return version is not None
+    return condition is None and not reads
+
+
+def _mark_of_item(schema: EntitySchema, item: Item, *, first: bool) -> Mapping[str, dict[str, Any]]:
+    """What only this put stores: its token, the random version of a new item, or all of it with the time of writing."""
+    if schema.token is not None:
+        name = schema.attributes[schema.token].attr_name
+        return {name: item[name]}
+    if first and schema.version is not None and schema.first_version is None:
+        name = schema.attributes[schema.version].attr_name
+        return {name: item[name]}
+    return item if schema.stamps else {}
+
+
+def _mark_of_change(schema: EntitySchema, change: Change) -> Mapping[str, dict[str, Any] | None]:
+    """What only this update stores: its token, or everything that it changes with the time of writing."""
+    token = schema.attributes[schema.token].attr_name if schema.token is not None else None
+    if token in change.stamped:
+        return {token: change.stamped[token]}
+    if change.after is None or not change.stamped:
+        return {}
+    return {name: change.after.get(name) for name in map(changed_attribute, change.actions)}
 
 
 def _outgoing(entity: T, version: int) -> tuple[T, Item]:

@@ -19,7 +19,7 @@ from singletable.models.attributes import from_key, key_converter
 from singletable.models.expiry import ExpiryRule
 from singletable.models.key import PRIMARY
 from singletable.models.layout import TableLayout
-from singletable.models.timestamps import UpdatedAtAttribute
+from singletable.models.stamps import Stamp, WriteTokenAttribute, random_version
 
 if TYPE_CHECKING:
     from singletable.keys.compiled import Build
@@ -44,6 +44,7 @@ class EntitySchema:
         personal: The names of those attributes whose values must never be shown.
         expiry: Its expiry, if any.
         layout: Its table's layout.
+        first_version: The version of a new item; None for a random one.
     """
 
     entity: type[Table]
@@ -56,6 +57,7 @@ class EntitySchema:
     personal: frozenset[str]
     expiry: ExpiryRule | None
     layout: TableLayout
+    first_version: int | None = None
     key_sources: tuple[str, ...] = attrs.field(init=False)
     """Every attribute that decides what any key is; worked out once, since every item that is read asks."""
 
@@ -66,16 +68,29 @@ class EntitySchema:
     version: str | None = attrs.field(init=False)
     """The name of its PynamoDB VersionAttribute, where it has one."""
 
-    stamps: tuple[str, ...] = attrs.field(init=False)
-    """The attributes that every write sets to its time."""
+    stamps: Mapping[str, Stamp] = attrs.field(init=False)
+    """The attributes that every write sets by itself, by name: times of writing and the write token."""
+
+    token: str | None = attrs.field(init=False)
+    """The name of its write token, if it has one."""
 
     @version.default
     def _its_version(self) -> str | None:
         return next((name for name, each in self.attributes.items() if isinstance(each, VersionAttribute)), None)
 
     @stamps.default
-    def _its_stamps(self) -> tuple[str, ...]:
-        return tuple(name for name, each in self.attributes.items() if isinstance(each, UpdatedAtAttribute))
+    def _its_stamps(self) -> Mapping[str, Stamp]:
+        return {name: each for name, each in self.attributes.items() if isinstance(each, Stamp)}
+
+    @token.default
+    def _its_token(self) -> str | None:
+        return next((name for name, each in self.attributes.items() if isinstance(each, WriteTokenAttribute)), None)
+
+    def next_version(self, version: int | None) -> int:
+        """Return the version that follows another; that of a new item for None."""
+        if version is not None:
+            return version + 1
+        return random_version() if self.first_version is None else self.first_version
 
     @cached_property
     def codec(self) -> Codec:

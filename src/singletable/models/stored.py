@@ -20,7 +20,6 @@ from singletable.errors import (
     UnexpectedAttributesError,
 )
 from singletable.models.meta import TableMeta
-from singletable.models.timestamps import utcnow
 
 if TYPE_CHECKING:
     from singletable.models.layout import TableLayout
@@ -323,9 +322,8 @@ class StoredItem(Model, metaclass=TableMeta):
     def _stamp(self, version: int | None = None) -> None:
         """Set the attributes that every write sets; and the version, where one is given."""
         schema = self._schema_of()
-        now = utcnow() if schema.stamps else None
-        for name in schema.stamps:
-            setattr(self, name, now)
+        for name, stamp in schema.stamps.items():
+            setattr(self, name, stamp.fresh())
         if schema.version is not None and version is not None:
             setattr(self, schema.version, version)
 

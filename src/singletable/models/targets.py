@@ -19,6 +19,7 @@ from singletable.requests.types import Item, Params, Target, UnknownItem
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
     from singletable.models.table import Table
+    from singletable.requests.attempts import Attempts
 
 __all__ = ["TableSender", "collection_target", "load", "require_member", "stored_item", "target_of", "whole_table"]
 
@@ -48,12 +49,12 @@ class TableSender:
         meta = self.table.Meta
         return seal_from(getattr(meta, "cursor_secret", None), meta.cursor_lifetime, self.table.__name__)
 
-    def send(self, operation: str, params: Params) -> dict[str, Any]:
-        """Send one operation."""
+    def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
+        """Send one operation; `attempts` remembers those of one logical write."""
         if self.name is None:
-            return send(self.table._get_connection(), operation, params)
+            return send(self.table._get_connection(), operation, params, attempts)
         with named(self.name):
-            return send(self.table._get_connection(), operation, params)
+            return send(self.table._get_connection(), operation, params, attempts)
 
 
 def target_of(entity: type[T], name: str) -> Target[T]:

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from singletable.models.attributes import StrictUTCDateTimeAttribute
+from singletable.models.stamps import Stamp
 
 __all__ = ["CreatedAtAttribute", "UpdatedAtAttribute", "utcnow"]
 
@@ -23,9 +24,13 @@ class CreatedAtAttribute(StrictUTCDateTimeAttribute):
         super().__init__(**options)
 
 
-class UpdatedAtAttribute(StrictUTCDateTimeAttribute):
+class UpdatedAtAttribute(Stamp, StrictUTCDateTimeAttribute):
     """When an item was last written. Every write sets it, by whichever path; an update may give another value."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("default_for_new", utcnow)
         super().__init__(**options)
+
+    def fresh(self) -> datetime:
+        """Return this moment."""
+        return utcnow()

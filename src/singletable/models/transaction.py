@@ -16,6 +16,7 @@ from singletable.models import plan
 from singletable.models.targets import TableSender, load, require_member, stored_item
 from singletable.models.writes import Write, too_contended
 from singletable.requests import Get
+from singletable.requests.attempts import Attempts
 from singletable.requests.batch import identity
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, error_code
@@ -159,6 +160,8 @@ class Transaction:
         Raises:
             InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
             TransactionCancelled: Nothing was written; `reasons` say why, in the order of the operations.
+            RequestFailed: It failed; `uncertain` is True if it may have been applied all the same. Sent again under
+                the same token within ten minutes, it is applied once.
         """
         self._require_open()
         self._ended = True
@@ -166,13 +169,16 @@ class Transaction:
             return
         writes, token = list(self._writes), self._token
         blamed: list[str | None] = []
+        attempts = Attempts()
         for attempt in range(ATTEMPTS):
             pause(attempt)
             try:
-                self._request(writes, token).send()
+                self._request(writes, token).send(attempts)
             except ClientError as error:
                 if error_code(error) != "TransactionCanceledException":
                     raise
+                # Had an attempt before it been applied, DynamoDB would have answered for the token as it did then.
+                attempts.lost = False
                 again, reasons = self._judge(writes, error)
                 if again is None:
                     raise _cancelled(reasons) from error
@@ -223,8 +229,7 @@ class Transaction:
             standing: Item | None = None
             if code == "ConditionalCheckFailed":
                 standing = reason.get("Item") or stored_item(write.entity)
-                # Were it applied already, DynamoDB would have answered for its token as it did then.
-                verdict = write.judge(standing, retried=False)
+                verdict = write.judge(standing, lost=False)
             elif code is not None and code not in _PASSING:
                 verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
             if isinstance(verdict, Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import attrs
@@ -10,14 +10,20 @@ from botocore.exceptions import ClientError
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 
-from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFailed, SingletableError
+from singletable.errors import (
+    AlreadyExists,
+    ConcurrentUpdateError,
+    ConditionFailed,
+    SingletableError,
+    as_uncertain,
+)
 from singletable.models.change import Change
-from singletable.models.effects import changed_attribute
 from singletable.models.targets import stored_item
+from singletable.requests.attempts import Attempts
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.sending import error_code, retried, standing_item
+from singletable.requests.sending import error_code, standing_item
 from singletable.requests.types import Item, Params
-from singletable.requests.values import same_item, same_value
+from singletable.requests.values import same_value
 from singletable.requests.write import WriteRequest
 
 if TYPE_CHECKING:
@@ -43,10 +49,13 @@ class Write(Generic[T]):
 
     Args:
         entity: The instance that is written.
-        request: What is sent.
+        request: The request.
         version: The version that the instance has; None for an entity without one, or that has none yet.
         locked: Whether that must be the version that is stored.
         condition: The caller's condition, which is part of the request's.
+        resend: Whether the request may be sent again after an attempt whose answer was lost: a second application would
+            change nothing, or its condition forbids it whatever other writers do.
+        mark: Stored attributes with values that only this write gives; nothing if no attribute tells it from others.
     """
 
     verb: ClassVar[str]
@@ -56,6 +65,8 @@ class Write(Generic[T]):
     version: int | None = None
     locked: bool = True
     condition: PynamoCondition | None = None
+    resend: bool = True
+    mark: Mapping[str, dict[str, Any] | None] = attrs.field(factory=dict)
 
     def params(self) -> Params:
         """The request, as the arguments of the DynamoDB operation; nothing is sent."""
@@ -67,33 +78,33 @@ class Write(Generic[T]):
         Raises:
             ConditionFailed: Its condition does not hold; the subclass says which.
             ItemDoesNotExist: There is nothing to update.
+            RequestFailed: It failed; `uncertain` is True if it may have been applied all the same.
         """
         send_write(self)
 
-    def judge(self, standing: Item | None, *, retried: bool) -> Write[T] | SingletableError | None:
-        """What a failed condition means.
+    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+        """Decide what a failed condition means.
 
         Args:
-            standing: The item that is stored; None where there is none.
-            retried: Whether the SDK sent the request more than once, so that an earlier attempt may
-                have been applied although its answer was lost.
+            standing: The stored item; None if there is none.
+            lost: Whether an earlier attempt may have been applied although its answer was lost.
 
         Returns:
-            The write to try instead; the error to raise; or None where it was applied after all.
+            The write to try instead; the error to raise; or None if this write was applied after all.
         """
-        return None if retried and self.was_applied(standing) else self.refusal(standing, retried=retried)
+        return None if lost and self.was_applied(standing) else self.refusal(standing, lost=lost)
 
-    def refusal(self, standing: Item | None, *, retried: bool) -> SingletableError:
-        """The error for a condition that does not hold on what is stored."""
+    def refusal(self, standing: Item | None, *, lost: bool) -> SingletableError:
+        """Return the error for a condition that does not hold on the stored item."""
         schema = self.entity._schema_of()
-        outcome = _outcome(retried)
+        outcome = _outcome(lost)
         if standing and standing.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
             return ConditionFailed(
                 f"{self.entity!r} is another entity by now; {outcome}.",
                 remedy="The error's item field has what is stored.",
                 entity=schema.name,
                 item=standing,
-                uncertain=retried,
+                uncertain=lost,
             )
         if self.locked and schema.version is not None and self._version_in(standing) != self.version:
             found = "changed it since it was read (its version is another now)"
@@ -102,7 +113,7 @@ class Write(Generic[T]):
                 remedy="refresh() it and try again." if standing else "create() it, if it is to be there again.",
                 entity=schema.name,
                 item=standing,
-                uncertain=retried,
+                uncertain=lost,
             )
         what = "does not exist" if standing is None else f"does not meet the condition of this {self.verb}"
         return ConditionFailed(
@@ -110,12 +121,16 @@ class Write(Generic[T]):
             remedy="" if standing is None else "The error's item field has what is stored.",
             entity=schema.name,
             item=standing,
-            uncertain=retried,
+            uncertain=lost,
         )
 
     def was_applied(self, standing: Item | None) -> bool:
-        """Whether what is stored is what this write would have left."""
-        return False
+        """Whether the stored item was left by this write. An item that is merely equal proves nothing."""
+        return (
+            bool(self.mark)
+            and standing is not None
+            and all(same_value(standing.get(name), value) for name, value in self.mark.items())
+        )
 
     def finish(self, item: Item | None) -> None:
         """Let the instance know what is stored now; `item` is that, where DynamoDB told."""
@@ -146,11 +161,6 @@ class SaveWrite(Write[T]):
     written: T
     item: Item
 
-    def was_applied(self, standing: Item | None) -> bool:
-        # Two writers that read one version may make the same of it; only a time of writing tells them apart.
-        told = self.entity._schema_of().stamps or self.version is None or not self.locked
-        return bool(told) and standing is not None and same_item(standing, self.item)
-
     def finish(self, item: Item | None) -> None:
         self.entity._adopt(self.written, self.item)
 
@@ -161,29 +171,26 @@ class CreateWrite(SaveWrite[T]):
 
     verb: ClassVar[str] = "create"
 
-    def judge(self, standing: Item | None, *, retried: bool) -> Write[T] | SingletableError | None:
-        if retried and self.was_applied(standing):
+    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+        if lost and self.was_applied(standing):
             return None
-        if standing is None:
+        if standing is None and not lost:
             # It was deleted between the failure and the look.
             return self
         return AlreadyExists(
-            f"{self.entity!r} exists already; {_outcome(retried)}.",
+            f"{self.entity!r} exists already; {_outcome(lost)}.",
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=self.entity._schema_of().name,
             item=standing,
-            uncertain=retried,
+            uncertain=lost,
         )
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class DeleteWrite(Write[T]):
-    """A delete, by the derived key."""
+    """A delete, by the derived key. Nothing tells it from another writer's: an item that is gone bears no mark."""
 
     verb: ClassVar[str] = "delete"
-
-    def was_applied(self, standing: Item | None) -> bool:
-        return standing is None
 
     def finish(self, item: Item | None) -> None:
         self.entity._forget()
@@ -202,7 +209,7 @@ class UpdateWrite(Write[T]):
 
     Args:
         actions: The caller's actions.
-        change: What they come to.
+        change: The actions that are sent, and what they do to the item.
         reads: Whether the result depends on what was stored, so that it would be wrong if it were done twice.
     """
 
@@ -212,43 +219,35 @@ class UpdateWrite(Write[T]):
     change: Change
     reads: bool = False
 
-    def judge(self, standing: Item | None, *, retried: bool) -> Write[T] | SingletableError | None:
+    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
         from singletable.models import plan
 
         schema = self.entity._schema_of()
         if standing is None or standing.get(schema.layout.type_name) != {"S": schema.discriminator}:
             what = "does not exist" if standing is None else "is another entity by now"
             return self.entity.DoesNotExist(  # type: ignore[call-arg,return-value]  # the class that the metaclass made
-                f"{self.entity!r} {what}; nothing was written.",
+                f"{self.entity!r} {what}; {_outcome(lost)}.",
                 remedy="Use create() to write it first.",
                 entity=schema.name,
+                uncertain=lost,
             )
-        if retried and self.was_applied(standing):
+        if lost and self.was_applied(standing):
             return None
-        if retried and self.reads:
+        if lost and self.reads:
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer changed it; {_outcome(retried)}.",
+                f"{self.entity!r}: another writer changed it; {_outcome(lost)}.",
                 remedy="refresh() it, and see whether this update is to be sent again.",
                 entity=schema.name,
                 item=standing,
-                uncertain=retried,
+                uncertain=lost,
             )
-        refusal = self.refusal(standing, retried=retried)
+        refusal = self.refusal(standing, lost=lost)
         if isinstance(refusal, ConcurrentUpdateError) or self.change.holds_on(standing):
             return refusal
         # What a key depends on was changed by another writer: the key is derived anew from what is stored.
         fresh = type(self.entity)._from_item(standing)
         again = plan.update_actions(fresh, self.actions, self.condition, add_version_condition=self.locked)
-        return attrs.evolve(again, entity=self.entity, reads=self.reads)
-
-    def was_applied(self, standing: Item | None) -> bool:
-        after = self.change.after
-        if standing is None or after is None:
-            return False
-        touched = {changed_attribute(action) for action in self.change.actions}
-        # Another writer may have come to the same sum; only a time of writing tells them apart.
-        told = self.entity._schema_of().stamps or not self.reads
-        return bool(told) and all(same_value(standing.get(name), after.get(name)) for name in touched)
+        return attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
 
     def finish(self, item: Item | None) -> None:
         if item is not None:
@@ -257,8 +256,8 @@ class UpdateWrite(Write[T]):
             self.entity._assume(self.change.after)
 
 
-def _outcome(retried: bool) -> str:
-    return "an earlier attempt, whose answer was lost, may have been applied" if retried else "nothing was written"
+def _outcome(lost: bool) -> str:
+    return "an earlier attempt, whose answer was lost, may have been applied" if lost else "nothing was written"
 
 
 def send_write(write: Write[Any]) -> dict[str, Any]:
@@ -266,18 +265,20 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
 
     Raises: as `Write.send` does.
     """
+    attempts = Attempts()
     for attempt in range(ATTEMPTS):
         pause(attempt)
+        attempts.resend = write.resend
         try:
-            answer = write.request.send()
+            answer = write.request.send(attempts)
         except ClientError as error:
             if error_code(error) == "TransactionConflictException":
                 # A transaction has the item; it is over in a moment.
                 continue
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            standing = standing_item(error) or stored_item(write.entity)
-            verdict = write.judge(standing, retried=retried(error))
+            standing = standing_item(error) or _look(write, attempts)
+            verdict = write.judge(standing, lost=attempts.lost)
             if isinstance(verdict, SingletableError):
                 verdict.cause = error  # type: ignore[attr-defined]  # as PynamoDB's errors have it
                 raise verdict from error
@@ -285,16 +286,36 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
                 write.finish(standing)
                 return {}
             write = verdict
+        except SingletableError as error:
+            if not (error.uncertain and write.mark):
+                raise
+            try:
+                standing = _look(write, attempts)
+            except SingletableError:
+                raise error from None
+            if not write.was_applied(standing):
+                raise
+            write.finish(standing)
+            return {}
         else:
             write.finish(answer.get("Attributes"))
             return answer
-    raise too_contended(write.entity)
+    raise too_contended(write.entity, lost=attempts.lost)
 
 
-def too_contended(entity: StoredItem) -> ConcurrentUpdateError:
+def _look(write: Write[Any], attempts: Attempts) -> Item | None:
+    """Read the stored item, for a failed condition that came without it."""
+    try:
+        return stored_item(write.entity)
+    except SingletableError as error:
+        raise (as_uncertain(error) if attempts.lost else error) from error.__cause__
+
+
+def too_contended(entity: StoredItem, *, lost: bool = False) -> ConcurrentUpdateError:
     """The error for a write in whose way other writers were every time."""
     return ConcurrentUpdateError(
-        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; nothing was written.",
+        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; {_outcome(lost)}.",
         remedy="Try again later, or let fewer writers change one item.",
         entity=type(entity).__name__,
+        uncertain=lost,
     )

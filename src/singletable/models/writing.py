@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pynamodb.expressions.operand import Path
+
 from singletable.models.stored import StoredItem
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ R = TypeVar("R")
 
 class WritableItem(StoredItem):
     """An entity that writes itself: each method plans a write (`singletable.plan`) and sends it."""
+
+    _next_version: int | None = None
+    """The version that a transaction of PynamoDB's writes."""
 
     def create(self) -> None:
         """Write the item, which must not be there yet.
@@ -164,12 +169,27 @@ class WritableItem(StoredItem):
         self._pending = lambda: self._assume(change.after)
         return super().get_update_kwargs_from_instance(list(change.actions), required, *args, **kwargs)
 
+    def _handle_version_attribute(
+        self, *, attributes: dict[str, Any] | None = None, actions: list[Action] | None = None
+    ) -> PynamoCondition | None:
+        """Called by PynamoDB: the version that a write sets, and the condition on the stored one."""
+        schema = self._schema_of()
+        if schema.version is None:
+            return None
+        attribute, version = schema.attributes[schema.version], getattr(self, schema.version)
+        self._next_version = schema.next_version(version)
+        stored = {"N": str(self._next_version)}
+        if attributes is not None:
+            attributes[attribute.attr_name] = stored
+        if actions is not None:
+            actions.append(Path([attribute.attr_name]).set(stored))
+        return attribute.does_not_exist() if version is None else attribute == version
+
     def update_local_version_attribute(self) -> None:
         """Called by PynamoDB when its transaction has succeeded: what it wrote is what is stored now."""
         version = self._schema_of().version
-        count = None if version is None else (getattr(self, version) or 0) + 1
         if self._pending is not None:
             self._pending()
             self._pending = None
         if version is not None:
-            setattr(self, version, count)
+            setattr(self, version, self._next_version)

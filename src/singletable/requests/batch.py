@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-from singletable.errors import BatchIncomplete, Throttled
+from singletable.errors import BatchIncomplete, Throttled, as_uncertain
+from singletable.requests.attempts import Attempts
 from singletable.requests.retries import pause
 from singletable.requests.types import Item, Sender
 
@@ -26,6 +27,7 @@ _ATTEMPTS = 10
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _T = TypeVar("_T")
+_UnderWay: TypeAlias = "dict[Future[tuple[list[Operation], Attempts]], list[Operation]]"
 
 
 @attrs.frozen
@@ -89,7 +91,7 @@ def fetch_items(
     operations = (Operation(identity(key, primary), key, subject) for key, subject in named)
     unique = {operation.key: operation for operation in operations}
 
-    def send(pending: list[Any]) -> list[Any]:
+    def send(pending: list[Any], attempts: Attempts) -> list[Any]:
         request = {"Keys": pending, "ConsistentRead": consistent}
         answer = sender.send("BatchGetItem", {"RequestItems": {sender.table_name: request}})
         items = answer.get("Responses", {}).get(sender.table_name, [])
@@ -120,8 +122,8 @@ def write_all(
         BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
     """
 
-    def send(pending: list[Any]) -> list[Any]:
-        answer = sender.send("BatchWriteItem", {"RequestItems": {sender.table_name: pending}})
+    def send(pending: list[Any], attempts: Attempts) -> list[Any]:
+        answer = sender.send("BatchWriteItem", {"RequestItems": {sender.table_name: pending}}, attempts)
         return list((answer.get("UnprocessedItems") or {}).get(sender.table_name) or [])
 
     return _all_chunks("BatchWriteItem", operations, WRITE_LIMIT, send, primary, workers)
@@ -131,7 +133,7 @@ def _all_chunks(
     name: str, operations: Iterable[Operation], size: int, send: Any, primary: tuple[str, ...], workers: int
 ) -> Iterator[list[Operation]]:
     chunks = _distinct_chunks(operations, size)
-    under_way: dict[Future[list[Operation]], list[Operation]] = {}
+    under_way: _UnderWay = {}
     executor: Executor = _Inline() if workers == 1 else ThreadPoolExecutor(workers, "singletable-batch")
     failure: Exception | None = None
     with executor:
@@ -156,31 +158,32 @@ def _all_chunks(
         raise failure
 
 
-def _finished(
-    name: str, under_way: dict[Future[list[Operation]], list[Operation]], rest: Iterator[Operation]
-) -> Iterator[list[Operation]]:
+def _finished(name: str, under_way: _UnderWay, rest: Iterator[Operation]) -> Iterator[list[Operation]]:
     """Wait for a request, and yield what it did. One that was not finished ends the batch, once the others are."""
     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
     undone: list[Operation] = []
     failure: Exception | None = None
+    lost = False
     while done:
         for future in done:
             chunk = under_way.pop(future)
             try:
-                left = future.result()
+                left, attempts = future.result()
+                lost |= bool(left) and attempts.lost
             except Exception as error:
                 if chunk[0].verb == "get":
                     # Nothing is lost with a read.
                     raise
                 # How much of the chunk was done is not known.
                 left, failure = chunk, failure or error
+                lost |= getattr(error, "uncertain", False)
             keys = {operation.key for operation in left}
             yield [operation for operation in chunk if operation.key not in keys]
             undone += left
         done = set(under_way) if undone else set()
     if undone:
         what = f"after {_ATTEMPTS} attempts" if failure is None else f"when a request failed: {failure}"
-        raise BatchIncomplete(
+        incomplete = BatchIncomplete(
             f"{name}: {len(undone):,} items were left unprocessed {what}".rstrip(".") + ".",
             remedy=("The table is throttled: send less at once, or raise its capacity. " if failure is None else "")
             + "The error's fields unprocessed and rest hold what was not done; batch.resume(error) takes it up.",
@@ -188,23 +191,25 @@ def _finished(
             verbs=tuple(operation.verb for operation in undone),
             rest=(operation.subject for operation in rest),
             pending=chain(undone, rest),
-        ) from failure
+        )
+        raise (as_uncertain(incomplete) if lost else incomplete) from failure
 
 
-def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> list[Operation]:
-    """Send one chunk until nothing is left undone; what is left after ten attempts."""
+def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> tuple[list[Operation], Attempts]:
+    """Send one chunk until nothing is left undone; returns what is left after ten attempts."""
+    attempts = Attempts()
     pending = [operation.request for operation in chunk]
     for attempt in range(_ATTEMPTS):
         # Exponential backoff with full jitter, as DynamoDB's guide to batch operations asks for.
         pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
         try:
-            pending = send(pending)
+            pending = send(pending, attempts)
         except Throttled:
             continue
         if not pending:
-            return []
+            return [], attempts
     left = {identity(_key_in(request), primary) for request in pending}
-    return [operation for operation in chunk if operation.key in left]
+    return [operation for operation in chunk if operation.key in left], attempts
 
 
 def _key_in(request: dict[str, Any]) -> Item:

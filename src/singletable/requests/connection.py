@@ -23,10 +23,11 @@ from pynamodb.connection.base import MetaTable
 from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
 from singletable.errors import EndpointUnreachable, InvalidValueError, UnexpectedAttributesError
+from singletable.requests.attempts import lose, watch
 from singletable.requests.dax import Dax, endpoints_of
 from singletable.requests.observing import Observer, watched
 from singletable.requests.usage import record, units_of
-from singletable.requests.wire import OPERATIONS, parse_items
+from singletable.requests.wire import DAMAGED, OPERATIONS, DamagedAnswer, parse_items
 
 __all__ = ["Call", "Interceptor", "Settings", "TableConnection"]
 
@@ -156,6 +157,7 @@ class _Connection(PynamoConnection):
             if client is not self._prepared:
                 self._prepared = client
                 parse_items(client)
+                watch(client)
                 if self.settings.prepare:
                     self.settings.prepare(client)
             return client
@@ -189,7 +191,13 @@ class _Connection(PynamoConnection):
         seconds = self.settings.timeouts.get(operation_name)
         connection = self if seconds is None else self._with_timeout(seconds)
         with self.settings.guard:
-            return connection._make_api_call(operation_name, operation_kwargs)
+            answer = connection._make_api_call(operation_name, operation_kwargs)
+        if DAMAGED in answer:
+            # It arrived so each time, or the server sends no checksum that would have botocore ask again.
+            fault = DamagedAnswer(endpoint_url=connection.client.meta.endpoint_url)
+            lose(fault)
+            raise fault
+        return answer
 
     def _with_timeout(self, seconds: float) -> _Connection:
         """The same connection with another time-out: botocore's belongs to a client, and not to a request."""

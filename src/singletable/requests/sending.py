@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from botocore.exceptions import (
@@ -18,6 +19,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from singletable.errors import (
     AccessDenied,
@@ -28,12 +30,15 @@ from singletable.errors import (
     SingletableError,
     TableMissing,
     Throttled,
+    as_uncertain,
 )
+from singletable.requests.attempts import READS, Attempts, following, may_have_been_applied
 from singletable.requests.connection import TableConnection
 from singletable.requests.retries import THROTTLED
 from singletable.requests.types import Params
+from singletable.requests.wire import DamagedAnswer
 
-__all__ = ["cancellation_reasons", "error_code", "retried", "send", "standing_item", "translate", "translate_any"]
+__all__ = ["cancellation_reasons", "error_code", "send", "standing_item", "translate", "translate_any"]
 
 _FOR_THE_CALLER = {
     "ConditionalCheckFailedException",
@@ -55,21 +60,33 @@ _DENIED = {
 }
 
 
-def send(connection: TableConnection, operation: str, params: Params) -> dict[str, Any]:
+def send(
+    connection: TableConnection, operation: str, params: Params, attempts: Attempts | None = None
+) -> dict[str, Any]:
     """Send one operation.
 
+    Args:
+        connection: The table's connection.
+        operation: The DynamoDB operation.
+        params: Its arguments.
+        attempts: The attempts of the logical write of which this is one request; it learns of those of this one.
+
     Raises:
-        SingletableError: A subclass that says what stands in the way. A failed condition is passed
-            on as botocore's ClientError, since only the caller knows what it meant.
+        SingletableError: The request failed. The subclass names the reason; `uncertain` is True if a write may have
+            been applied all the same. A failed condition and a conflict are passed on as botocore's ClientError, since
+            only the caller knows what they mean.
     """
+    writing = operation not in READS
+    attempts = attempts or Attempts()
     try:
-        return connection.connection.dispatch(operation, params)
-    except ClientError as error:
+        with following(attempts) if writing else nullcontext():
+            return connection.connection.dispatch(operation, params)
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        attempts.lost |= writing and may_have_been_applied(error)
         if error_code(error) in _FOR_THE_CALLER:
             raise
-        raise translate(error, operation, connection) from error
-    except BotoCoreError as error:
-        raise translate(error, operation, connection) from error
+        failure = translate(error, operation, connection)
+        raise (as_uncertain(failure) if attempts.lost else failure) from error
 
 
 def error_code(error: BaseException | None) -> str | None:
@@ -86,13 +103,6 @@ def cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
         if reasons:
             return reasons
     return []
-
-
-def retried(error: BaseException) -> bool:
-    """Whether the SDK sent the failed request more than once: an earlier attempt may have been applied."""
-    # PynamoDB's error leaves the count out; botocore's, which caused it, has it.
-    found = (getattr(each, "response", {}).get("ResponseMetadata", {}) for each in (error, error.__cause__))
-    return any(int(metadata.get("RetryAttempts", 0)) > 0 for metadata in found)
 
 
 def standing_item(error: BaseException) -> dict[str, Any] | None:
@@ -124,13 +134,10 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
         )
     if isinstance(error, NoRegionError):
         return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
-    if isinstance(error, (ConnectionClosedError, ReadTimeoutError)):
-        writing = operation.endswith(("WriteItem", "WriteItems", "PutItem", "UpdateItem", "DeleteItem"))
+    if isinstance(error, (ConnectionClosedError, DamagedAnswer, ReadTimeoutError, ResponseParserError)):
         return NoResponse(
             f"No answer to {operation} on {name!r} came from {_endpoint(error, connection)} ({type(error).__name__}).",
-            remedy="It may have been done or not: refresh(), and see what is stored, before you write again."
-            if writing
-            else "Try again.",
+            remedy="Try again." if operation in READS else "",
             operation=operation,
         )
     if isinstance(error, (ConnectionError, HTTPClientError)):
@@ -180,9 +187,8 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             code=code,
         )
     message = getattr(error, "response", {}).get("Error", {}).get("Message") or str(error)
-    return RequestFailed(
-        f"{operation} on {name!r} failed ({code or type(error).__name__}): {message}", operation=operation, code=code
-    )
+    what = f"{operation} on {name!r} failed ({code or type(error).__name__}): {message.removesuffix('.')}."
+    return RequestFailed(what, operation=operation, code=code)
 
 
 def _throttling_index(error: Exception) -> str | None:

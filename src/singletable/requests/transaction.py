@@ -9,6 +9,7 @@ from uuid import NAMESPACE_OID, uuid4, uuid5
 import attrs
 
 from singletable.errors import InvalidTransactionError
+from singletable.requests.attempts import Attempts
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write import WriteRequest
 
@@ -71,9 +72,13 @@ class TransactWrite:
             "ClientRequestToken": self.token,
         }
 
-    def send(self) -> dict[str, Any]:
-        """Send it; a cancelled one raises botocore's ClientError."""
-        return self.sender.send("TransactWriteItems", self.params())
+    def send(self, attempts: Attempts | None = None) -> dict[str, Any]:
+        """Send it; a cancelled one raises botocore's ClientError.
+
+        Args:
+            attempts: What is known of earlier requests under the same token.
+        """
+        return self.sender.send("TransactWriteItems", self.params(), attempts)
 
 
 @attrs.frozen

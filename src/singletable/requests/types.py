@@ -11,6 +11,7 @@ from singletable.errors import ItemDoesNotExist
 from singletable.keys import CompositeKey
 
 if TYPE_CHECKING:
+    from singletable.requests.attempts import Attempts
     from singletable.requests.cursor import CursorSeal
 
 __all__ = ["E", "Item", "Params", "Sender", "Target", "UnknownItem"]
@@ -35,8 +36,8 @@ class Sender(Protocol):
     def seal(self) -> CursorSeal:
         """What cursors are sealed with."""
 
-    def send(self, operation: str, params: Params) -> dict[str, Any]:
-        """Send one operation and return DynamoDB's answer."""
+    def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
+        """Send one operation and return DynamoDB's answer; `attempts` remembers those of one logical write."""
 
 
 @attrs.frozen

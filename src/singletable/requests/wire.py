@@ -3,8 +3,11 @@
 botocore walks the body of an answer by the service's description, some microseconds for every value. The
 values of items need no walk: their JSON is what botocore makes of it, but for binary, which is base64 on
 the wire. So a handler of the event `before-parse` takes the body of the operations that carry items,
-parses it with orjson, and leaves botocore's parser an empty one; whatever is unusual (an error, a body that
-is no JSON) is left as it is. The handler belongs to one client; all others of the process are as before.
+parses it with orjson, and leaves botocore's parser an empty one; whatever is unusual (an error) is left as it is. The
+handler belongs to one client; all others of the process are as before.
+
+A body that is not JSON, or whose checksum is wrong, is marked as damaged: botocore takes the first for an empty answer,
+and the second, once its attempts are used up, for a good one.
 
 What is below the members of an answer is taken as it comes: values are trusted to be of DynamoDB's types. A bare
 number beyond 64 bits is a float here; DynamoDB sends none, since the numbers of items are text.
@@ -13,14 +16,18 @@ number beyond 64 bits is a float here; DynamoDB sends none, since the numbers of
 from __future__ import annotations
 
 import gc
+import json
 import re
 from base64 import b64decode
+from binascii import crc32
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 import orjson
+from botocore.exceptions import HTTPClientError
 
-__all__ = ["OPERATIONS", "decode_binary", "parse_items"]
+__all__ = ["DAMAGED", "OPERATIONS", "DamagedAnswer", "decode_binary", "parse_items"]
 
 OPERATIONS = (
     "BatchGetItem",
@@ -42,35 +49,64 @@ _ESCAPED_B_OR_S = re.compile(rb"\\u00(?:42|53)").search
 _LARGE = 16 * 1024
 """Bytes of a body that has some hundred values."""
 
-_ANSWERED, _FAILED = 200, 400
+DAMAGED = "SingletableDamaged"
+"""The member that marks a parsed answer whose body arrived damaged."""
+
 _OF_FAILURES = {"ConditionalCheckFailedException": "Item", "TransactionCanceledException": "CancellationReasons"}
 _OF_REASONS = ("Item", "Code", "Message")
 
 
+class DamagedAnswer(HTTPClientError):  # type: ignore[misc]  # botocore has no types
+    """An answer arrived that is not what DynamoDB sent: its checksum is wrong, or it is not JSON."""
+
+    fmt = "The answer from {endpoint_url} arrived damaged."
+
+
 def parse_items(client: Any) -> None:
-    """Let a botocore client of DynamoDB parse items in one go."""
-    for operation in OPERATIONS:
+    """Let a botocore client of DynamoDB parse items in one go, and mark answers that arrived damaged."""
+    for operation in client.meta.service_model.operation_names:
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _parse)
 
 
 def _parse(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
-    body, status = response_dict["body"], response_dict["status_code"]
-    failed = status == _FAILED
-    if not body or (status != _ANSWERED and not failed) or (failed and b'"Item"' not in body):
+    body, failed = response_dict["body"], response_dict["status_code"] == HTTPStatus.BAD_REQUEST
+    carries_items = operation_model.name in OPERATIONS and (not failed or b'"Item"' in body)
+    if response_dict["status_code"] != HTTPStatus.OK and not (failed and carries_items):
         return
+    taken: dict[str, Any] = {}
+    left = body
     try:
         parsed = _loads(body)
-        if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
-            decode_binary(parsed)
-        taken, left = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
+        if not failed and not _has_its_checksum(body, response_dict["headers"]):
+            taken, left = {DAMAGED: True}, b"{}"
+        elif carries_items:
+            if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
+                decode_binary(parsed)
+            taken, left = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
     except (AttributeError, RecursionError, TypeError, ValueError):
-        # It is not what DynamoDB sends: botocore says what it makes of it.
-        return
+        # It is not what DynamoDB sends: what can be read at all is left to botocore.
+        if not failed and not _is_json(body):
+            taken, left = {DAMAGED: True}, b"{}"
     if taken:
         customized_response_dict.update(taken)
         response_dict["body"] = left
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether the body is JSON as Python reads it, which takes NaN and more."""
+    try:
+        json.loads(body)
+    except (RecursionError, ValueError):
+        return False
+    return True
+
+
+def _has_its_checksum(body: bytes, headers: Any) -> bool:
+    """Whether the body is the one whose checksum DynamoDB sent with it; other servers send none."""
+    told = headers.get("x-amz-crc32")
+    return told is None or told.strip() == str(crc32(body))
 
 
 def _loads(body: bytes) -> Any:

@@ -15,6 +15,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 from pynamodb.expressions.update import Update as UpdateExpression
 
+from singletable.requests.attempts import Attempts
 from singletable.requests.capacity import item_size, value_size
 from singletable.requests.expressions import Placeholders
 from singletable.requests.types import Item, Params, Sender
@@ -53,9 +54,13 @@ class WriteRequest:
             params["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return {**params, **placeholders.arguments()}
 
-    def send(self) -> dict[str, Any]:
-        """Send it; a failed condition raises botocore's ClientError."""
-        return self.sender.send(self.operation, self.params())
+    def send(self, attempts: Attempts | None = None) -> dict[str, Any]:
+        """Send it; a failed condition raises botocore's ClientError.
+
+        Args:
+            attempts: What is known of earlier requests of the same logical write.
+        """
+        return self.sender.send(self.operation, self.params(), attempts)
 
     def size(self) -> int:
         """About how many bytes it counts for against a transaction's limit."""

@@ -6,7 +6,6 @@ expires after some days.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +45,8 @@ class Marks:
         return self._item()(event_id=event_id, handler=handler)
 
     def write(self, event_id: str, handler: str) -> None:
-        """Say that a handler has handled an event; it may have been said already."""
-        with suppress(AlreadyExists):
-            self.new(event_id, handler).create()
+        """Mark an event as handled by a handler, again if it is marked already."""
+        self.new(event_id, handler).save()
 
     def _item(self) -> Any:
         ttl = self._table._expiry_name()

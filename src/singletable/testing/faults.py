@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from singletable.errors import InvalidValueError
 from singletable.models import Table
 from singletable.models.binding import connection_of
+from singletable.requests.attempts import READS, lose
 from singletable.requests.connection import Call
 
 __all__ = [
@@ -135,7 +136,7 @@ class Unprocessed(Fault):
 
 @attrs.frozen(kw_only=True)
 class LostResponse(Fault):
-    """The request is done, and its answer lost; the SDK sends it again.
+    """The request is done, and its answer lost; the SDK sends it again, unless a second application would do harm.
 
     Args:
         for_good: Whether the answers to the SDK's retries are lost, too, so that the caller gets no answer.
@@ -145,15 +146,12 @@ class LostResponse(Fault):
 
     def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
         send(operation, deepcopy(params))
+        fault = ReadTimeoutError(endpoint_url="injected")
         if self.for_good:
-            raise ReadTimeoutError(endpoint_url="injected")
-        try:
-            return send(operation, params)
-        except ClientError as error:
-            # Where botocore counts its retries: PynamoDB's error, around botocore's, has no count.
-            told = error.__cause__ if isinstance(error.__cause__, ClientError) else error
-            told.response.setdefault("ResponseMetadata", {})["RetryAttempts"] = 1
-            raise
+            raise fault
+        if operation not in READS:
+            lose(fault)
+        return send(operation, params)
 
 
 @attrs.frozen(kw_only=True)

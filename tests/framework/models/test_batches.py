@@ -228,7 +228,7 @@ def test_versions_and_foreigners_are_refused_in_batches():
     with pytest.raises(InvalidBatchError, match="would refuse a 26th item"):
         Task.batch_write(auto_commit=False)
     assert [1] == list(LedgerTable.load_all([Doc(ident="1")]))
-    assert 1 == Doc.get(ident="1").version
+    assert 1 < Doc.get(ident="1").version, "a random first version"
 
 
 def test_after_a_batch_an_instance_knows_what_is_stored():

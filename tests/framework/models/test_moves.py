@@ -117,7 +117,8 @@ def test_a_version_is_checked_on_every_path():
     Doc(ident="1").create()
     stale, other = Doc.get(ident="1"), Doc.get(ident="1")
     other.save()
-    assert 2 == other.version
+    first = stale.version
+    assert first + 1 == other.version
 
     def transact(verb, **values):
         with LedgerTable.transaction() as transaction:
@@ -130,26 +131,29 @@ def test_a_version_is_checked_on_every_path():
         with pytest.raises(TransactionCancelled) as caught:
             transact(verb, **values)
         assert isinstance(caught.value.reasons[0].error, ConcurrentUpdateError)
-    assert 1 == stale.version, "what failed is not counted"
+    assert first == stale.version, "a refused write is not counted"
     stale.mutate(lambda each: setattr(each, "text", "z"))
-    assert (3, "z") == (stale.version, stale.text)
+    assert (first + 2, "z") == (stale.version, stale.text)
     stale.save(add_version_condition=False)
     stale.move(ident="2")
-    assert 5 == Doc.get(ident="2").version, "it goes on counting"
+    assert first + 4 == Doc.get(ident="2").version, "it goes on counting"
 
 
 def test_a_create_or_save_whose_answer_was_lost_is_found_to_be_done():
-    """What is stored is what was sent; a rival's item is not taken for it."""
+    """A random first version and a time of writing prove it; a rival's item is not taken for it."""
     doc = Doc(ident="1")
     with inject(LedgerTable, LostResponse(operations=["PutItem"])):
         doc.create()
+        first = doc.version
         doc.text = "x"
         doc.save()
-    assert (2, "x") == (doc.version, Doc.get(ident="1").text)
-    with inject(LedgerTable, LostResponse(operations=["PutItem"])), pytest.raises(AlreadyExists):
+    assert (first + 1, "x") == (doc.version, Doc.get(ident="1").text)
+    with inject(LedgerTable, LostResponse(operations=["PutItem"])), pytest.raises(AlreadyExists) as caught:
         Doc(ident="1").create()
+    assert not caught.value.uncertain
     with inject(LedgerTable, LostResponse(operations=["DeleteItem"])):
-        doc.delete()
+        with pytest.raises(ConcurrentUpdateError, match="deleted it .* whose answer was lost, may have been applied"):
+            doc.delete()
     assert [] == LedgerTable.scan().all()
 
 
@@ -159,7 +163,7 @@ def test_times_are_set_on_every_path(monkeypatch):
     made = task(1)
     made.create()
     born = made.created_at
-    monkeypatch.setattr("singletable.models.stored.utcnow", lambda: later)
+    monkeypatch.setattr("singletable.models.timestamps.utcnow", lambda: later)
     made.save()
     with LedgerTable.batch() as batch:
         batch.put(batched := task(2))
@@ -189,7 +193,7 @@ def test_a_write_without_an_answer_may_have_been_done():
     """The error does not say that nothing was written, nor that nothing answers there."""
     made = task(1)
     with inject(LedgerTable, LostResponse(for_good=True)):
-        with pytest.raises(NoResponse, match="No answer to PutItem .*may have been done or not: refresh") as caught:
+        with pytest.raises(NoResponse, match="No answer to PutItem .*the write may have been applied. Read") as caught:
             made.create()
         with pytest.raises(NoResponse, match="No answer to GetItem .* Try again"):
             made.refresh()

@@ -39,10 +39,11 @@ def test_a_transaction_of_everything():
         transaction.delete(gone)
     assert ["TransactWriteItems"] == injected.calls
     assert [1, 3, 4] == numbers()
-    assert (6, "t", 1) == (counted.points, kept.title, doc.version)
+    assert (6, "t", Doc.get(ident="1").version) == (counted.points, kept.title, doc.version)
     counted.update(actions=[Task.points.add(1)])
+    first = doc.version
     doc.update(text="b")
-    assert (7, 2) == (Task.get(project="p", number=3).points, Doc.get(ident="1").version)
+    assert (7, first + 1) == (Task.get(project="p", number=3).points, Doc.get(ident="1").version)
 
 
 def test_a_cancelled_transaction_says_why_in_the_callers_order():
@@ -232,13 +233,16 @@ def test_pynamodbs_transaction_keeps_the_promise():
     made, doc = task(1, title="t", points=1), Doc(ident="1")
     made.create()
     doc.create()
+    first = doc.version
     with TransactWrite(connection=LedgerTable._get_connection().connection) as transaction:
         transaction.update(made, actions=[Task.points.add(1), Task.state.set(State.DONE)])
         transaction.update(doc, actions=[Doc.text.set("x")])
         transaction.save(task(2))
+        transaction.save(new := Doc(ident="2"))
     assert (2, "000002#0001") == (made.points, stored_item(made)["GSI1SK"]["S"])
     assert "GSI2PK" not in stored_item(made)
-    assert 2 == doc.version == Doc.get(ident="1").version
+    assert first + 1 == doc.version == Doc.get(ident="1").version
+    assert 1 < new.version == Doc.get(ident="2").version
     with inject(LedgerTable) as injected:
         made.update(actions=[Task.points.add(1)])
         doc.update(text="y")

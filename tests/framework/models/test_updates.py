@@ -254,7 +254,7 @@ def test_updated_at_is_set_by_every_update(monkeypatch):
     """And created_at by none; a value that is given stands."""
     made = created()
     later = MOMENT + timedelta(days=400)
-    monkeypatch.setattr("singletable.models.change.utcnow", lambda: later)
+    monkeypatch.setattr("singletable.models.timestamps.utcnow", lambda: later)
     before = made.created_at
     made.update(actions=[Task.likes.add(1)])
     assert (before, later) == (made.created_at, made.updated_at)

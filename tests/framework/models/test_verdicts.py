@@ -3,45 +3,50 @@
 from typing import ClassVar
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, VersionAttribute
 
 from singletable import Key, Table, plan
 from singletable.engine import embedded
-from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFailed, ItemDoesNotExist
+from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFailed, ItemDoesNotExist, NoResponse
 from singletable.requests import retries
+from singletable.requests.attempts import lose
 from singletable.testing.faults import Fault, LostResponse, Rival, inject
-from tests.framework.ledger import Doc, LedgerTable, Task, task
+from tests.framework.ledger import MOMENT, Doc, LedgerTable, Task, task
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
 
-def verdict(write, standing, *, retried):
+def verdict(write, standing, *, lost):
     """The type of what `judge` returns."""
-    return type(write.judge(standing, retried=retried))
+    return type(write.judge(standing, lost=lost))
 
 
-def test_what_stands_there_is_only_taken_for_ones_own_if_the_sdk_sent_twice():
-    """A rival may write the very same item; and after a second try another's item stays another's."""
+def test_a_stored_item_is_taken_for_ones_own_only_after_a_lost_answer():
+    """A rival may write the very same item; and after a lost answer another's item stays another's."""
     for write in (plan.create(task(1)), plan.save(Doc(ident="1"))):
-        other = {**write.item, "title": {"S": "another"}, "version": {"N": "7"}}
+        other = {**write.item, "updatedAt": {"S": "another"}, "version": {"N": "7"}}
         refusal = AlreadyExists if write.verb == "create" else ConcurrentUpdateError
-        assert type(None) is verdict(write, write.item, retried=True)
-        assert refusal is verdict(write, write.item, retried=False)
-        assert refusal is verdict(write, other, retried=True)
-    assert ConditionFailed is verdict(plan.save(task(1), Task.points == 1), None, retried=True)
-    gone = plan.delete(task(1), Task.points == 1)
-    assert type(None) is verdict(gone, None, retried=True)
-    assert ConditionFailed is verdict(gone, None, retried=False)
-    assert ConditionFailed is verdict(gone, task(1).serialize(), retried=True)
+        assert type(None) is verdict(write, write.item, lost=True)
+        assert refusal is verdict(write, write.item, lost=False)
+        assert refusal is verdict(write, other, lost=True)
+    assert ConditionFailed is verdict(plan.save(task(1), Task.points == 1), None, lost=True)
     check = plan.check(task(1), Task.points == 1)
-    assert ConditionFailed is verdict(check, task(1).serialize(), retried=True)
+    assert ConditionFailed is verdict(check, task(1).serialize(), lost=True)
+
+
+@pytest.mark.parametrize("standing", [None, {"title": {"S": "x"}}])
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_delete_whose_condition_fails_is_never_taken_for_done(standing, lost):
+    """An item that is gone does not say who deleted it: two could claim one deletion."""
+    refused = plan.delete(task(1), Task.points == 1).judge(standing, lost=lost)
+    assert (ConditionFailed, lost) == (type(refused), refused.uncertain)
 
 
 def test_a_create_whose_rival_is_gone_again_is_sent_again():
     """Between the failure and the look at what stands there."""
     write = plan.create(task(1))
-    assert write is write.judge(None, retried=False)
+    assert write is write.judge(None, lost=False)
 
 
 class BareTable(Table):
@@ -66,16 +71,12 @@ class Counter(BareTable, discriminator="COUNTER"):
 
 
 class LostRequest(Rival):
-    """The SDK's first attempt never arrived, and before the second another writer was faster."""
+    """The first attempt never arrived, and nobody knows; before a second one another writer is faster."""
 
     def befall(self, send, operation, params, dice):
         self.write()
-        try:
-            return send(operation, params)
-        except Exception as error:
-            told = error.__cause__ if isinstance(error.__cause__, ClientError) else error
-            told.response.setdefault("ResponseMetadata", {})["RetryAttempts"] = 1
-            raise
+        lose(ReadTimeoutError(endpoint_url="injected"))
+        return send(operation, params)
 
 
 @pytest.fixture
@@ -91,17 +92,45 @@ class TestWithoutTimes:
 
     lost: ClassVar = {"operations": ["UpdateItem"], "calls": {1}}
 
-    def test_an_update_to_values_is_done_if_they_stand_there(self):
-        """Whoever wrote them; and the condition that it has made false is not held against it."""
+    def test_a_conditional_update_is_not_repeated_after_a_lost_answer(self):
+        """Its condition may hold a second time, and an equal item may be another writer's."""
+        made = Note(ident="1")
+        made.create()
+        with inject(BareTable, LostResponse(**self.lost)) as injected, pytest.raises(NoResponse) as caught:
+            made.update(text="x", condition=Note.text.does_not_exist())
+        assert (True, ["UpdateItem"]) == (caught.value.uncertain, injected.calls)
+        assert "x" == Note.get(ident="1").text
+        rival = LostRequest(lambda: Note.get(ident="1").update(text="y"), **self.lost)
+        with inject(BareTable, rival), pytest.raises(NoResponse, match="the write may have been applied") as caught:
+            made.update(text="y", condition=Note.text == "x")
+        assert caught.value.uncertain
+
+    def test_an_update_to_values_without_a_condition_is_repeated(self):
+        """A second application changes nothing; a failed condition still says that the first may have been applied."""
         made = Note(ident="1")
         made.create()
         with inject(BareTable, LostResponse(**self.lost)):
-            made.update(text="x", condition=Note.text.does_not_exist())
+            made.update(text="x")
         assert "x" == Note.get(ident="1").text == made.text
-        with inject(BareTable, LostRequest(lambda: Note.get(ident="1").update(text="r"), **self.lost)):
-            with pytest.raises(ConditionFailed, match="answer was lost, may have been applied") as caught:
-                made.update(text="y", condition=Note.text == "x")
+        with inject(BareTable, LostRequest(lambda: Note(ident="1").delete(), **self.lost)):
+            with pytest.raises(ItemDoesNotExist, match="answer was lost, may have been applied") as caught:
+                made.update(text="y")
         assert caught.value.uncertain
+
+    @pytest.mark.parametrize("write", ["create", "save", "delete", "increment"])
+    def test_a_write_that_could_be_done_twice_is_sent_once(self, write):
+        """The SDK does not repeat it, and the error says that it may have been applied."""
+        made, new = Note(ident="1"), Note(ident="2")
+        made.create()
+        act = {
+            "create": new.create,
+            "save": lambda: made.save(Note.total == 0),
+            "delete": lambda: made.delete(Note.total == 0),
+            "increment": lambda: made.update(actions=[Note.total.set(Note.total + 1)]),
+        }[write]
+        with inject(BareTable, LostResponse()) as injected, pytest.raises(NoResponse) as caught:
+            act()
+        assert (True, 1) == (caught.value.uncertain, len(injected.calls))
 
     def test_a_mutation_whose_answer_was_lost_is_not_done_again(self):
         """Nor is another writer's equal result taken for it."""
@@ -111,18 +140,17 @@ class TestWithoutTimes:
         def increment(each):
             each.total += 1
 
-        with inject(BareTable, LostResponse(**self.lost)) as injected:
-            with pytest.raises(ConcurrentUpdateError, match="answer was lost, may have been applied"):
-                made.mutate(increment)
-        assert ["GetItem", "UpdateItem"] == injected.calls
+        with inject(BareTable, LostResponse(**self.lost)) as injected, pytest.raises(NoResponse) as caught:
+            made.mutate(increment)
+        assert (True, ["GetItem", "UpdateItem"]) == (caught.value.uncertain, injected.calls)
         assert 1 == Note.get(ident="1").total
         with inject(BareTable, LostRequest(lambda: Note.get(ident="1").mutate(increment), **self.lost)):
-            with pytest.raises(ConcurrentUpdateError, match="see whether this update is to be sent again"):
+            with pytest.raises(NoResponse, match="Read the item .* before you write again"):
                 made.mutate(increment)
         assert 2 == Note.get(ident="1").total
 
     def test_an_equal_sum_of_another_writer_is_not_taken_for_ones_own(self):
-        """Both read version 1, and both make version 2 of it: one of them is told."""
+        """Both read one version, and both make the next one of it: one of them is told."""
         made = Counter(ident="1")
         made.create()
         for write in (
@@ -132,8 +160,12 @@ class TestWithoutTimes:
             mine, other = Counter.get(ident="1"), Counter.get(ident="1")
             before = mine.total
             rival = LostRequest(lambda: other.update(actions=[Counter.total.add(1)]), calls={1})  # noqa: B023
-            with inject(BareTable, rival), pytest.raises(ConcurrentUpdateError, match="may have been applied"):
+            with (
+                inject(BareTable, rival),
+                pytest.raises(ConcurrentUpdateError, match="may have been applied") as caught,
+            ):
                 write(mine)
+            assert caught.value.uncertain
             assert before + 1 == Counter.get(ident="1").total
 
 
@@ -150,8 +182,13 @@ def test_with_times_an_update_whose_answer_was_lost_is_known_for_ones_own():
     assert not told.was_applied({**told.change.after, "text": {"S": "y"}})
     assert not told.was_applied(None)
     newer = {**Doc(ident="1").serialize(), **told.change.after, "version": {"N": "3"}}
-    assert type(None) is verdict(told, {**Doc(ident="1").serialize(), **told.change.after}, retried=True)
-    assert ConcurrentUpdateError is verdict(told, newer, retried=False)
+    assert type(None) is verdict(told, {**Doc(ident="1").serialize(), **told.change.after}, lost=True)
+    assert ConcurrentUpdateError is verdict(told, newer, lost=False)
+
+
+def test_a_time_that_the_caller_gives_proves_nothing():
+    """Two writers may give the same one."""
+    assert {} == plan.update(task(1), title="x", updated_at=MOMENT).mark
 
 
 def test_a_condition_that_fails_is_no_other_writer():
@@ -189,7 +226,7 @@ def test_an_update_of_nothing_says_so():
         task(1).update(title="t")
     write = plan.update(task(1), title="t")
     became = {**task(1).serialize(), "entityType": {"S": "DOC"}}
-    assert "is another entity by now; nothing was written" in str(write.judge(became, retried=True))
+    assert "is another entity by now; nothing was written" in str(write.judge(became, lost=False))
 
 
 def test_a_conflict_with_a_transaction_is_waited_out(monkeypatch):

@@ -409,7 +409,9 @@ def test_a_write_whose_fate_is_unknown_is_not_sent_twice(cluster, fault, applied
     account.create()
     cluster.asked.clear()
     cluster.faults = [("applied", fault) if applied else fault]
-    with pytest.raises(NoResponse, match=f"No answer to UpdateItem on 'app' came from {ENDPOINT}.*may have been done"):
+    with pytest.raises(
+        NoResponse, match=f"No answer to UpdateItem on 'app' came from {ENDPOINT}.*may have been applied"
+    ):
         account.update(actions=[Account.visits.add(1)])
     assert (["UpdateItem"], []) == (cluster.operations, cluster.table)
     assert (2 if applied else 1) == Account.get(account_id="a", consistent=True).visits

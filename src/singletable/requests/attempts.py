@@ -1,0 +1,134 @@
+"""Attempts: whether one of the HTTP attempts of a write may have been applied although no answer arrived.
+
+A write can be applied and its answer lost: by a time-out, a reset connection, a body that arrived damaged, or a status
+500, after which a write may have succeeded or failed (DynamoDB Developer Guide, "Error handling with DynamoDB"). The
+SDK then sends the request again, and the answer to the second attempt does not speak for the first. `Attempts`
+remembers that over all requests of one logical write, and decides whether the SDK may send again at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ProxyConnectionError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+
+from singletable.requests.wire import DAMAGED, DamagedAnswer
+
+__all__ = ["READS", "Attempts", "following", "lose", "may_have_been_applied", "watch"]
+
+READS = frozenset(
+    {
+        "BatchGetItem",
+        "DescribeTable",
+        "DescribeTimeToLive",
+        "GetItem",
+        "ListTables",
+        "Query",
+        "Scan",
+        "TransactGetItems",
+    }
+)
+"""Operations that write nothing."""
+
+_FAULTS_OF_THE_SERVER = {"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"}
+_IN_PROGRESS = "TransactionInProgressException"
+_NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+
+
+@attrs.define
+class Attempts:
+    """What is known of the attempts of one logical write, over all of its requests.
+
+    Args:
+        resend: Whether the SDK may send a request again after an attempt that may have been applied.
+        lost: Whether an attempt may have been applied without an answer that says so.
+    """
+
+    resend: bool = True
+    lost: bool = False
+
+
+_current: ContextVar[Attempts | None] = ContextVar("attempts", default=None)
+
+
+@contextmanager
+def following(attempts: Attempts) -> Iterator[None]:
+    """Note the attempts of the requests that are sent in the block."""
+    token = _current.set(attempts)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def watch(client: Any) -> None:
+    """Let the attempts of a botocore client of DynamoDB be noted, before its retry mode decides about another one."""
+    client.meta.events.register_first("needs-retry.dynamodb", _note)
+
+
+def lose(fault: Exception) -> None:
+    """Note that the answer of an attempt was lost.
+
+    Args:
+        fault: The reason; raised if the request must not be sent again.
+    """
+    attempts = _current.get()
+    if attempts is not None:
+        attempts.lost = True
+        if not attempts.resend:
+            raise fault
+
+
+def may_have_been_applied(error: BaseException) -> bool:
+    """Whether a write may have been applied although its last attempt ended with this error.
+
+    A refusal (status 400: throttled, invalid, denied, a failed condition, a conflict) was not applied, and neither was
+    a request that never left: no connection, no credentials.
+    """
+    if isinstance(error, ClientError):
+        # PynamoDB's error leaves the status out; botocore's, which caused it, has it.
+        cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", HTTPStatus.BAD_REQUEST)
+        code = cause.response.get("Error", {}).get("Code")
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _FAULTS_OF_THE_SERVER or code == _IN_PROGRESS
+    if isinstance(error, SSLError):
+        # A refused certificate ends the handshake; any other fault of TLS may come with the answer.
+        return "CERTIFICATE_VERIFY_FAILED" not in str(error)
+    return isinstance(error, (HTTPClientError, ResponseParserError)) and not isinstance(error, _NEVER_SENT)
+
+
+def _note(operation: Any, response: Any, caught_exception: Exception | None, **_: Any) -> None:
+    """Called by botocore after each attempt; it returns nothing, which leaves the decision to the retry mode."""
+    if _current.get() is None or operation.name in READS:
+        return
+    fault = caught_exception if response is None else _fault_of(operation.name, *response)
+    if fault is not None and _is_uncertain(fault):
+        lose(fault)
+
+
+def _fault_of(operation: str, answer: Any, parsed: dict[str, Any]) -> Exception | None:
+    fault: Exception | None = None
+    if answer.status_code != HTTPStatus.OK:
+        fault = ClientError(parsed, operation)
+    elif DAMAGED in parsed:
+        fault = DamagedAnswer(endpoint_url=answer.url)
+    return fault
+
+
+def _is_uncertain(fault: Exception) -> bool:
+    # What is neither botocore's nor an answer was raised by a handler, at a moment that nobody knows.
+    known = isinstance(fault, (ClientError, HTTPClientError, *_NEVER_SENT, SSLError))
+    return may_have_been_applied(fault) if known else True
