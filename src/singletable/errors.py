@@ -99,11 +99,16 @@ class SingletableError(Exception):
 E = TypeVar("E", bound=SingletableError)
 
 
-def as_uncertain(error: E) -> E:
-    """Mark an error as one that ends a write which may have been applied, and say so in its message."""
+def as_uncertain(error: E, look: str = "Read the item (refresh() or get()) before you write again.") -> E:
+    """Mark an error as one that ends a write which may have been applied, and say so in its message.
+
+    Args:
+        error: The error.
+        look: The remedy that is added to its own.
+    """
     error.uncertain = True
     error.what = f"{error.what} An attempt ended without a definite answer, so the write may have been applied."
-    error.remedy = f"{error.remedy} Read the item (refresh() or get()) before you write again.".strip()
+    error.remedy = f"{error.remedy} {look}".strip()
     error.args = (f"{error.what} {error.remedy}",)
     return error
 
@@ -263,7 +268,7 @@ class InvalidTransactionError(SingletableError, ValueError):
 
 
 class TransactionCancelled(SingletableError, TransactWriteError):
-    """A transaction was cancelled; nothing of it was written.
+    """A transaction was cancelled. Nothing of it was written, unless `uncertain` is True.
 
     `reasons` has one `singletable.CancellationReason` for each operation, in the order in which they were given.
     """

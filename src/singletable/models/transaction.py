@@ -14,7 +14,7 @@ from pynamodb.expressions.update import Action
 from singletable.errors import InvalidTransactionError, SingletableError, TransactionCancelled
 from singletable.models import plan
 from singletable.models.targets import TableSender, load, require_member, stored_item
-from singletable.models.writes import Write, too_contended
+from singletable.models.writes import Write, outcome, too_contended
 from singletable.requests import Get
 from singletable.requests.attempts import Attempts
 from singletable.requests.batch import identity
@@ -159,7 +159,8 @@ class Transaction:
 
         Raises:
             InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
-            TransactionCancelled: Nothing was written; `reasons` say why, in the order of the operations.
+            TransactionCancelled: `reasons` say why, in the order of the operations. Nothing was written, unless
+                `uncertain` is True.
             RequestFailed: It failed; `uncertain` is True if it may have been applied all the same. Sent again under
                 the same token within ten minutes, it is applied once.
         """
@@ -177,11 +178,12 @@ class Transaction:
             except ClientError as error:
                 if error_code(error) != "TransactionCanceledException":
                     raise
-                # Had an attempt before it been applied, DynamoDB would have answered for the token as it did then.
-                attempts.lost = False
+                if "ConditionalCheckFailed" in map(_code, cancellation_reasons(error)):
+                    # If an earlier attempt had been applied, DynamoDB would have answered for its token as it did then.
+                    attempts.lost = False
                 again, reasons = self._judge(writes, error)
                 if again is None:
-                    raise _cancelled(reasons) from error
+                    raise _cancelled(reasons, lost=attempts.lost) from error
                 if any(one is not other for one, other in zip(again, writes, strict=True)):
                     # DynamoDB takes a token for one request only; the same one again must end as this one does.
                     writes, token = again, next_token(token)
@@ -199,7 +201,8 @@ class Transaction:
                 if code
                 else CancellationReason(position, write.verb, write.entity)
                 for position, (write, code) in enumerate(zip(writes, blamed, strict=True))
-            ]
+            ],
+            lost=attempts.lost,
         )
 
     def _request(self, writes: Sequence[Write[Any]], token: str) -> TransactWrite:
@@ -264,7 +267,7 @@ def _code(told: Mapping[str, Any]) -> str | None:
     return None if code in (None, "None") else str(code)
 
 
-def _cancelled(reasons: Sequence[CancellationReason]) -> TransactionCancelled:
+def _cancelled(reasons: Sequence[CancellationReason], *, lost: bool) -> TransactionCancelled:
     blamed = [reason for reason in reasons if reason.code is not None]
     lines = [
         f"{reason.verb} of {reason.entity!r} ({reason.code}): {_briefly(reason.error)}"
@@ -272,9 +275,10 @@ def _cancelled(reasons: Sequence[CancellationReason]) -> TransactionCancelled:
         if reason.error is not None
     ]
     return TransactionCancelled(
-        "The transaction was cancelled; nothing was written. " + ("; ".join(lines) or "DynamoDB gave no reason") + ".",
+        f"The transaction was cancelled; {outcome(lost)}. " + ("; ".join(lines) or "DynamoDB gave no reason") + ".",
         remedy="The error's reasons field has one entry an operation, in their order.",
         reasons=tuple(reasons),
+        uncertain=lost,
     )
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "SaveWrite",
     "UpdateWrite",
     "Write",
+    "outcome",
     "send_write",
     "too_contended",
 ]
@@ -97,10 +98,10 @@ class Write(Generic[T]):
     def refusal(self, standing: Item | None, *, lost: bool) -> SingletableError:
         """Return the error for a condition that does not hold on the stored item."""
         schema = self.entity._schema_of()
-        outcome = _outcome(lost)
+        known = outcome(lost)
         if standing and standing.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
             return ConditionFailed(
-                f"{self.entity!r} is another entity by now; {outcome}.",
+                f"{self.entity!r} is another entity by now; {known}.",
                 remedy="The error's item field has what is stored.",
                 entity=schema.name,
                 item=standing,
@@ -109,7 +110,7 @@ class Write(Generic[T]):
         if self.locked and schema.version is not None and self._version_in(standing) != self.version:
             found = "changed it since it was read (its version is another now)"
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer {found if standing else 'deleted it since it was read'}; {outcome}.",
+                f"{self.entity!r}: another writer {found if standing else 'deleted it since it was read'}; {known}.",
                 remedy="refresh() it and try again." if standing else "create() it, if it is to be there again.",
                 entity=schema.name,
                 item=standing,
@@ -117,7 +118,7 @@ class Write(Generic[T]):
             )
         what = "does not exist" if standing is None else f"does not meet the condition of this {self.verb}"
         return ConditionFailed(
-            f"{self.entity!r} {what}; {outcome}.",
+            f"{self.entity!r} {what}; {known}.",
             remedy="" if standing is None else "The error's item field has what is stored.",
             entity=schema.name,
             item=standing,
@@ -178,7 +179,7 @@ class CreateWrite(SaveWrite[T]):
             # It was deleted between the failure and the look.
             return self
         return AlreadyExists(
-            f"{self.entity!r} exists already; {_outcome(lost)}.",
+            f"{self.entity!r} exists already; {outcome(lost)}.",
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=self.entity._schema_of().name,
             item=standing,
@@ -226,7 +227,7 @@ class UpdateWrite(Write[T]):
         if standing is None or standing.get(schema.layout.type_name) != {"S": schema.discriminator}:
             what = "does not exist" if standing is None else "is another entity by now"
             return self.entity.DoesNotExist(  # type: ignore[call-arg,return-value]  # the class that the metaclass made
-                f"{self.entity!r} {what}; {_outcome(lost)}.",
+                f"{self.entity!r} {what}; {outcome(lost)}.",
                 remedy="Use create() to write it first.",
                 entity=schema.name,
                 uncertain=lost,
@@ -235,7 +236,7 @@ class UpdateWrite(Write[T]):
             return None
         if lost and self.reads:
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer changed it; {_outcome(lost)}.",
+                f"{self.entity!r}: another writer changed it; {outcome(lost)}.",
                 remedy="refresh() it, and see whether this update is to be sent again.",
                 entity=schema.name,
                 item=standing,
@@ -256,7 +257,8 @@ class UpdateWrite(Write[T]):
             self.entity._assume(self.change.after)
 
 
-def _outcome(lost: bool) -> str:
+def outcome(lost: bool) -> str:
+    """Return what is known of a write that ends with an error, for its message."""
     return "an earlier attempt, whose answer was lost, may have been applied" if lost else "nothing was written"
 
 
@@ -314,7 +316,7 @@ def _look(write: Write[Any], attempts: Attempts) -> Item | None:
 def too_contended(entity: StoredItem, *, lost: bool = False) -> ConcurrentUpdateError:
     """The error for a write in whose way other writers were every time."""
     return ConcurrentUpdateError(
-        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; {_outcome(lost)}.",
+        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; {outcome(lost)}.",
         remedy="Try again later, or let fewer writers change one item.",
         entity=type(entity).__name__,
         uncertain=lost,

@@ -27,22 +27,9 @@ from botocore.parsers import ResponseParserError
 
 from singletable.requests.wire import DAMAGED, DamagedAnswer
 
-__all__ = ["READS", "Attempts", "following", "lose", "may_have_been_applied", "watch"]
+__all__ = ["Attempts", "following", "is_read", "lose", "may_have_been_applied", "watch"]
 
-READS = frozenset(
-    {
-        "BatchGetItem",
-        "DescribeTable",
-        "DescribeTimeToLive",
-        "GetItem",
-        "ListTables",
-        "Query",
-        "Scan",
-        "TransactGetItems",
-    }
-)
-"""Operations that write nothing."""
-
+_READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet")
 _FAULTS_OF_THE_SERVER = {"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"}
 _IN_PROGRESS = "TransactionInProgressException"
 _NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
@@ -72,6 +59,11 @@ def following(attempts: Attempts) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def is_read(operation: str) -> bool:
+    """Whether an operation of DynamoDB writes nothing."""
+    return operation.startswith(_READING)
 
 
 def watch(client: Any) -> None:
@@ -112,7 +104,7 @@ def may_have_been_applied(error: BaseException) -> bool:
 
 def _note(operation: Any, response: Any, caught_exception: Exception | None, **_: Any) -> None:
     """Called by botocore after each attempt; it returns nothing, which leaves the decision to the retry mode."""
-    if _current.get() is None or operation.name in READS:
+    if _current.get() is None or is_read(operation.name):
         return
     fault = caught_exception if response is None else _fault_of(operation.name, *response)
     if fault is not None and _is_uncertain(fault):

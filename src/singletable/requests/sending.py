@@ -32,7 +32,7 @@ from singletable.errors import (
     Throttled,
     as_uncertain,
 )
-from singletable.requests.attempts import READS, Attempts, following, may_have_been_applied
+from singletable.requests.attempts import Attempts, following, is_read, may_have_been_applied
 from singletable.requests.connection import TableConnection
 from singletable.requests.retries import THROTTLED
 from singletable.requests.types import Params
@@ -76,7 +76,7 @@ def send(
             been applied all the same. A failed condition and a conflict are passed on as botocore's ClientError, since
             only the caller knows what they mean.
     """
-    writing = operation not in READS
+    writing = not is_read(operation)
     attempts = attempts or Attempts()
     try:
         with following(attempts) if writing else nullcontext():
@@ -86,7 +86,14 @@ def send(
         if error_code(error) in _FOR_THE_CALLER:
             raise
         failure = translate(error, operation, connection)
-        raise (as_uncertain(failure) if attempts.lost else failure) from error
+        raise (as_uncertain(failure, *_looks(operation)) if attempts.lost else failure) from error
+
+
+def _looks(operation: str) -> tuple[str, ...]:
+    """The remedy after a request whose fate is unknown, if it is not that of an item."""
+    if operation == "TransactWriteItems":
+        return ("Read the items, or send the transaction again under the same token within ten minutes.",)
+    return () if "Item" in operation else ("Describe the table before you send it again.",)
 
 
 def error_code(error: BaseException | None) -> str | None:
@@ -137,7 +144,7 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
     if isinstance(error, (ConnectionClosedError, DamagedAnswer, ReadTimeoutError, ResponseParserError)):
         return NoResponse(
             f"No answer to {operation} on {name!r} came from {_endpoint(error, connection)} ({type(error).__name__}).",
-            remedy="Try again." if operation in READS else "",
+            remedy="Try again." if is_read(operation) else "",
             operation=operation,
         )
     if isinstance(error, (ConnectionError, HTTPClientError)):

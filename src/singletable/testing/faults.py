@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from singletable.errors import InvalidValueError
 from singletable.models import Table
 from singletable.models.binding import connection_of
-from singletable.requests.attempts import READS, lose
+from singletable.requests.attempts import is_read, lose
 from singletable.requests.connection import Call
 
 __all__ = [
@@ -149,7 +149,7 @@ class LostResponse(Fault):
         fault = ReadTimeoutError(endpoint_url="injected")
         if self.for_good:
             raise fault
-        if operation not in READS:
+        if not is_read(operation):
             lose(fault)
         return send(operation, params)
 

@@ -1,0 +1,501 @@
+"""An acknowledged write is one write: lost answers, rivals between attempts, and versions, with the SDK's retries."""
+
+import pytest
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, VersionAttribute
+
+from singletable import Key, Table, UpdatedAtAttribute, WriteTokenAttribute, plan
+from singletable.engine import embedded
+from singletable.errors import (
+    AccessDenied,
+    AlreadyExists,
+    BatchIncomplete,
+    ConcurrentUpdateError,
+    ConditionFailed,
+    DeclarationError,
+    EndpointUnreachable,
+    NoResponse,
+    RequestFailed,
+    SingletableError,
+    Throttled,
+    TransactionCancelled,
+    UnexpectedAttributesError,
+)
+from tests.framework.requests.wire_faults import LOST, REFUSALS, UNSENT, wire_faults
+
+
+class LockTable(Table):
+    class Meta:
+        table_name = "locks"
+
+
+class Plain(LockTable, discriminator="PLAIN"):
+    name = UnicodeAttribute()
+    state = UnicodeAttribute(null=True)
+    total = NumberAttribute(default_for_new=0)
+    key = Key(pk="P#{name}", sk="P")
+
+
+class Versioned(LockTable, discriminator="VERSIONED"):
+    name = UnicodeAttribute()
+    state = UnicodeAttribute(null=True)
+    total = NumberAttribute(default_for_new=0)
+    version = VersionAttribute()
+    key = Key(pk="V#{name}", sk="V")
+
+
+class Stamped(LockTable, discriminator="STAMPED"):
+    name = UnicodeAttribute()
+    state = UnicodeAttribute(null=True)
+    total = NumberAttribute(default_for_new=0)
+    updated_at = UpdatedAtAttribute()
+    key = Key(pk="S#{name}", sk="S")
+
+
+class Tokened(LockTable, discriminator="TOKENED"):
+    class Meta:
+        write_token = "writeToken"
+
+    name = UnicodeAttribute()
+    state = UnicodeAttribute(null=True)
+    total = NumberAttribute(default_for_new=0)
+    key = Key(pk="T#{name}", sk="T")
+
+
+KINDS = (Plain, Versioned, Stamped, Tokened)
+MARKED = (Stamped, Tokened)
+LOST_FAULTS = (*LOST, "lost: 500", "lost: truncated", "lost: checksum")
+KNOWN_REFUSALS = ("throttled", "expired", "skewed", "invalid", "no connection", "bad certificate")
+
+
+@pytest.fixture(scope="module")
+def table():
+    with embedded(LockTable) as bound:
+        yield bound
+
+
+@pytest.fixture
+def wire(table, monkeypatch):
+    with wire_faults(table, monkeypatch) as faults:
+        yield faults
+    for each in LockTable.scan():
+        each.delete()
+
+
+def made(kind, **values):
+    """A stored entity, read by a reader of its own."""
+    kind(name="1", **values).create()
+    return kind.get(name="1")
+
+
+def increment(each):
+    each.total += 1
+
+
+WRITES = {
+    "create": lambda kind, entity: kind(name="2").create(),
+    "save": lambda kind, entity: entity.save(),
+    "save(condition)": lambda kind, entity: entity.save(kind.total == 0),
+    "update": lambda kind, entity: entity.update(state="x"),
+    "update(condition)": lambda kind, entity: entity.update(state="x", condition=kind.total == 0),
+    "update(actions)": lambda kind, entity: entity.update(actions=[kind.total.set(kind.total + 1)]),
+    "delete": lambda kind, entity: entity.delete(),
+    "delete(condition)": lambda kind, entity: entity.delete(kind.total == 0),
+    "mutate": lambda kind, entity: entity.mutate(increment),
+    "move": lambda kind, entity: entity.move(name="3"),
+    "transaction": lambda kind, entity: send_transaction(kind, entity),
+    "batch": lambda kind, entity: send_batch(entity),
+}
+
+
+def send_transaction(kind, entity):
+    with LockTable.transaction() as transaction:
+        transaction.update(entity, actions=[kind.total.set(kind.total + 1)])
+        transaction.create(kind(name="2"))
+
+
+def send_batch(entity):
+    with LockTable.batch() as batch:
+        batch.put(entity)
+
+
+def outcome(write):
+    """The error of a write; None if it was acknowledged."""
+    try:
+        write()
+    except SingletableError as error:
+        return error
+    return None
+
+
+# --- the answer is lost ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", LOST_FAULTS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("more", [[], ["conflict"]])
+def test_mutate_applies_its_function_once(wire, kind, fault, more):
+    """The answer is lost, and the SDK's retry may meet a transaction: it is acknowledged, or uncertain."""
+    entity = made(kind)
+    wire.script = [fault, *more]
+    error = outcome(lambda: entity.mutate(increment))
+    assert 1 == kind.get(name="1").total
+    assert (kind in MARKED) == (error is None)
+    assert error is None or error.uncertain
+
+
+@pytest.mark.parametrize("after", [*KNOWN_REFUSALS, "500", "reset", "conflict"])
+@pytest.mark.parametrize("name", [name for name in WRITES if name not in ("save", "batch")])
+@pytest.mark.parametrize("kind", [Plain, Versioned])
+def test_an_error_does_not_hide_an_applied_write(wire, kind, name, after):
+    """The first attempt is applied, its answer lost, and every retry fails in some other way."""
+    entity = made(kind)
+    wire.script = ["lost: 500", *[after] * 40]
+    error = outcome(lambda: WRITES[name](kind, entity))
+    wire.script = []
+    if (kind, name) == (Versioned, "create"):
+        # The random first version is a mark.
+        assert error is None
+        return
+    assert error is not None
+    assert error.uncertain
+    assert "may have been applied" in str(error)
+    assert "nothing was written" not in str(error)
+
+
+def test_a_lost_answer_before_the_item_was_deleted_is_told(wire):
+    """`DoesNotExist` does not claim that nothing was written."""
+    entity = made(Plain)
+    wire.script = ["lost: 500"]
+    asked = iter(range(9))
+    wire.before = lambda operation: next(asked) == 1 and gone(wire)
+    error = outcome(lambda: entity.update(state="x"))
+    assert isinstance(error, Plain.DoesNotExist)
+    assert error.uncertain
+
+
+def gone(wire):
+    wire.before = None
+    Plain(name="1").delete()
+
+
+@pytest.mark.parametrize("fault", LOST_FAULTS)
+@pytest.mark.parametrize("name", ["update(actions)", "update(condition)", "save(condition)", "create", "mutate"])
+@pytest.mark.parametrize("kind", MARKED)
+def test_a_marked_write_is_recognized(wire, kind, name, fault):
+    """By its time of writing or its token: it is acknowledged, and was applied once."""
+    entity = made(kind)
+    wire.script = [fault]
+    WRITES[name](kind, entity)
+    assert (1 if name in ("update(actions)", "mutate") else 0) == kind.get(name="1").total
+
+
+@pytest.mark.parametrize("kind", MARKED)
+def test_a_mark_is_looked_for_even_if_no_attempt_is_answered(wire, kind):
+    """All attempts are lost; the stored item tells."""
+    entity = made(kind)
+    wire.script = ["lost: 500"] * 4
+    entity.mutate(increment)
+    assert (1, 1) == (entity.total, kind.get(name="1").total)
+
+
+def test_a_look_that_fails_leaves_the_write_uncertain(wire, monkeypatch):
+    """The error is that of the write, and not that of the look."""
+    entity = made(Tokened)
+    wire.script = ["lost: 500"]
+    monkeypatch.setattr("singletable.models.writes.stored_item", lambda *_: (_ for _ in ()).throw(Throttled("t")))
+    error = outcome(lambda: entity.update(state="x", condition=Tokened.total == 0))
+    assert (RequestFailed, True) == (type(error), error.uncertain)
+
+
+def test_a_batch_tells_that_what_it_left_may_be_written(wire):
+    """Applied, answer lost, then throttled to the end."""
+    entity = made(Plain)
+    wire.script = ["lost: 500", *["throttled"] * 60]
+    error = outcome(lambda: send_batch(entity))
+    wire.script = []
+    assert (BatchIncomplete, True) == (type(error), error.uncertain)
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("fault", ["lost: truncated", "lost: checksum"])
+def test_a_damaged_answer_is_no_acknowledgement(wire, name, fault):
+    """Of any write: a good status with a body that is not DynamoDB's."""
+    entity = made(Plain)
+    wire.script = [fault] * 4
+    error = outcome(lambda: WRITES[name](Plain, entity))
+    assert (NoResponse, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
+
+
+def test_a_damaged_answer_to_a_read_is_no_missing_item(wire, monkeypatch):
+    """A read that is cut off is not taken for "does not exist"."""
+    made(Plain)
+    monkeypatch.setattr(wire, "_engine", cut_off(wire._engine))
+    with pytest.raises(NoResponse, match="No answer to GetItem .* Try again") as caught:
+        Plain.get(name="1")
+    assert not caught.value.uncertain
+
+
+def cut_off(engine):
+    def answer(event_name, request):
+        response = engine(event_name, request)
+        response._content = response.content[:-2]
+        return response
+
+    return answer
+
+
+# --- it was never applied -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", KNOWN_REFUSALS)
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_that_was_refused_is_not_uncertain(wire, name, fault):
+    """Throttled, denied, invalid, or without a connection: nothing was written, and the error says no other."""
+    entity = made(Plain)
+    wire.script = [fault] * 60
+    error = outcome(lambda: WRITES[name](Plain, entity))
+    wire.script = []
+    assert (False, ["Plain(name='1')"]) == (error.uncertain, [repr(each) for each in LockTable.scan()])
+    expected = {
+        "throttled": Throttled,
+        "expired": AccessDenied,
+        "skewed": AccessDenied,
+        "invalid": RequestFailed,
+        "no connection": EndpointUnreachable,
+        "bad certificate": EndpointUnreachable,
+    }[fault]
+    assert name == "batch" or isinstance(error, expected)
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("fault", ["throttled", "no connection"])
+def test_a_write_that_was_refused_once_is_repeated(wire, name, fault):
+    """And acknowledged, by every path."""
+    entity = made(Plain)
+    wire.script = [fault]
+    WRITES[name](Plain, entity)
+    assert fault == wire.asked[-2][1] or fault in [each for _, each in wire.asked]
+
+
+def test_every_fault_of_the_wire_is_tried():
+    """The lists above name each of them."""
+    assert {*REFUSALS, *UNSENT} == {*KNOWN_REFUSALS, "conflict", "in progress", "500", "503", "reset"}
+
+
+@pytest.mark.parametrize("fault", ["in progress", "500", "503", "reset"])
+def test_a_transaction_that_may_be_under_way_is_uncertain(wire, fault):
+    """Also if DynamoDB says that an earlier attempt under the token is in progress."""
+    entity = made(Plain)
+    wire.script = [fault] * 4
+    error = outcome(lambda: send_transaction(Plain, entity))
+    assert error.uncertain
+
+
+# --- two want the same ----------------------------------------------------------------
+
+CLAIMS = {
+    "create": lambda kind, entity: kind(name="2").create(),
+    "update(condition)": lambda kind, entity: entity.update(state="CLAIMED", condition=kind.state == "OPEN"),
+    "save(condition)": lambda kind, entity: save_claimed(kind, entity),
+    "delete(condition)": lambda kind, entity: entity.delete(kind.state == "OPEN"),
+    "mutate": lambda kind, entity: entity.mutate(claim),
+}
+
+
+class Taken(Exception):
+    """The function of a mutation refuses."""
+
+
+def claim(each):
+    if each.state != "OPEN":
+        raise Taken
+    each.state = "CLAIMED"
+
+
+def save_claimed(kind, entity):
+    entity.state = "CLAIMED"
+    entity.save(kind.state == "OPEN")
+
+
+@pytest.mark.parametrize("fault", ["throttled", "no connection", "500", "503", "reset"])
+@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_claim_has_one_winner(wire, kind, name, fault):
+    """The first attempt is not applied, and a rival makes the same claim before the second."""
+    first, second = made(kind, state="OPEN"), kind.get(name="1")
+    rivals = []
+
+    def before(operation):
+        if operation != "GetItem" and not rivals:
+            rivals.append("at work")
+            CLAIMS[name](kind, second)
+            rivals.append("acknowledged")
+
+    wire.script, wire.before = [fault], before
+    try:
+        error = outcome(lambda: CLAIMS[name](kind, first))
+    except Taken as taken:
+        error = taken
+    if rivals:
+        assert (["at work", "acknowledged"], False) == (rivals, error is None)
+    assert (fault in ("500", "503", "reset")) == getattr(error, "uncertain", False)
+
+
+@pytest.mark.parametrize("name", ["update", "save", "delete"])
+@pytest.mark.parametrize("fault", ["throttled", "500", "reset"])
+def test_one_version_has_one_winner(wire, name, fault):
+    """The same for two that read one version, and write the same."""
+    first, second = made(Versioned), Versioned.get(name="1")
+    rivals = []
+
+    def before(operation):
+        if operation != "GetItem" and not rivals:
+            rivals.append("at work")
+            WRITES[name](Versioned, second)
+            rivals.append("acknowledged")
+
+    wire.script, wire.before = [fault], before
+    error = outcome(lambda: WRITES[name](Versioned, first))
+    assert (["at work", "acknowledged"], ConcurrentUpdateError) == (rivals, type(error))
+    assert (fault != "throttled") == error.uncertain
+
+
+# --- versions -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("again", ["create", "save", "transaction", "load_all"])
+@pytest.mark.parametrize("name", ["update", "save", "delete"])
+def test_a_version_does_not_come_back(wire, name, again):
+    """An instance of an item that was deleted and created again, by whichever path, cannot write to the new one."""
+    stale = made(Versioned)
+    Versioned.get(name="1").delete()
+    new = Versioned(name="1", state="new")
+    if again == "transaction":
+        with LockTable.transaction() as transaction:
+            transaction.put(new)
+    elif again == "load_all":
+        list(LockTable.load_all([new]))
+    else:
+        getattr(new, again)()
+    with pytest.raises(ConcurrentUpdateError):
+        WRITES[name](Versioned, stale)
+    assert "new" == Versioned.get(name="1").state
+
+
+def test_a_first_version_of_one_is_an_option():
+    """PynamoDB's; the reference calls it weaker."""
+
+    class OldTable(Table):
+        class Meta:
+            table_name = "old"
+            first_version = 1
+
+    class Doc(OldTable, discriminator="DOC"):
+        name = UnicodeAttribute()
+        version = VersionAttribute()
+        key = Key(pk="D#{name}", sk="D")
+
+    assert ({"N": "1"}, {}) == (plan.create(Doc(name="1")).item["version"], plan.create(Doc(name="1")).mark)
+    with pytest.raises(DeclarationError, match=r'Meta.first_version is 2. Use "random", or 1 as PynamoDB does'):
+
+        class Bad(OldTable, discriminator="BAD"):
+            class Meta:
+                first_version = 2
+
+            name = UnicodeAttribute()
+            key = Key(pk="B#{name}", sk="B")
+
+
+# --- the write token ------------------------------------------------------------------
+
+
+def test_every_write_sets_a_new_token(wire):
+    """By every path; the instance and the stored item have the same one."""
+    entity = made(Tokened)
+    seen = {entity.write_token}
+    for name in ("save", "update", "update(actions)", "mutate", "batch", "move"):
+        WRITES[name](Tokened, entity)
+        stored = Tokened.get(name=entity.name).write_token
+        assert stored == Tokened.get(name=entity.name)._raw["writeToken"]["S"]
+        assert name == "batch" or stored == entity.write_token
+        assert stored not in seen
+        seen.add(stored)
+
+
+def test_a_token_is_not_the_callers_to_set():
+    """Neither by value nor by action, nor by the function of a mutation."""
+    for values in ({"write_token": "x"}, {"actions": [Tokened.write_token.set("x")]}):
+        with pytest.raises(UnexpectedAttributesError, match="is the write token, which every write sets by itself"):
+            plan.update(Tokened(name="1"), **values)
+
+
+def test_a_token_is_declared_once():
+    """On the table for all its entities, which inherit it; or by an attribute of the entity's own."""
+
+    class AllTable(Table):
+        class Meta:
+            table_name = "all"
+            write_token = "wt"
+
+    class Base(AllTable, discriminator="BASE"):
+        name = UnicodeAttribute()
+        key = Key(pk="B#{name}", sk="B")
+
+    class Special(Base, discriminator="SPECIAL"):
+        pass
+
+    class Own(AllTable, discriminator="OWN"):
+        name = UnicodeAttribute()
+        stamp = WriteTokenAttribute(attr_name="own")
+        key = Key(pk="O#{name}", sk="O")
+
+    assert ["wt", "wt", "own"] == [next(iter(plan.create(each(name="1")).mark)) for each in (Base, Special, Own)]
+    for named, message in ((5, "Meta.write_token is 5"), ("", "Meta.write_token is ''")):
+        with pytest.raises(DeclarationError, match=message):
+
+            class Bad(AllTable, discriminator="BAD"):
+                class Meta:
+                    write_token = named
+
+                name = UnicodeAttribute()
+                key = Key(pk="X#{name}", sk="X")
+
+    with pytest.raises(DeclarationError, match="'write_token' is the name of the attribute that Meta.write_token decl"):
+
+        class Taken(AllTable, discriminator="TAKEN"):
+            write_token = UnicodeAttribute()
+            key = Key(pk="Y#{write_token}", sk="Y")
+
+
+def test_an_equal_item_proves_nothing():
+    """Without a mark a write is never taken for applied, even if the stored item is the one it would have left."""
+    for write in (plan.create(Plain(name="1")), plan.save(Plain(name="1")), plan.update(Plain(name="1"), state="x")):
+        left = getattr(write, "item", None) or {**Plain(name="1").serialize(), **write.change.after}
+        assert not write.was_applied(left)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_existing_item_is_said_to_exist_without_doubt(wire, kind):
+    """No attempt was lost."""
+    made(kind)
+    with pytest.raises(AlreadyExists, match="nothing was written") as caught:
+        kind(name="1").create()
+    assert not caught.value.uncertain
+    with pytest.raises(ConditionFailed, match="nothing was written") as caught:
+        kind.get(name="1").update(state="x", condition=kind.total == 5)
+    assert not caught.value.uncertain
+
+
+def test_a_cancellation_by_conflicts_does_not_speak_for_a_lost_attempt(wire, monkeypatch):
+    """A failed condition does: DynamoDB answers for the token of a transaction that was applied."""
+    entity = made(Plain)
+    conflict = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
+    wire.script = ["lost: 500", *[("TransactionCanceledException", conflict)] * 20]
+    error = outcome(lambda: send_transaction(Plain, entity))
+    wire.script = []
+    assert (TransactionCancelled, True) == (type(error), error.uncertain)
+    assert "nothing was written" not in str(error)
+    failed = {"CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}]}
+    wire.script = ["500", ("TransactionCanceledException", failed)]
+    error = outcome(lambda: send_transaction(Plain, Plain.get(name="1")))
+    assert (TransactionCancelled, False) == (type(error), error.uncertain)
