@@ -140,6 +140,16 @@ class Simulator:
         items = [f"k{number} = {self.pool.templates[key]!r}" for number, key in enumerate(keys, 1)]
         return History(seed, self.table.__name__, items, network.steps, calls, findings, network.met)
 
+    def check(self, histories: int = 100, seed: int = 0) -> Counter[str]:
+        """Run several histories, and raise if one of them has a finding; see `simulate`."""
+        attempts: Counter[str] = Counter()
+        for number in range(seed, seed + histories):
+            history = self.run(number)
+            if history.findings:
+                raise SimulationFailed(history)
+            attempts += history.attempts
+        return attempts
+
     def _choose_keys(self, dice: random.Random) -> list[ItemKey]:
         """The keys of up to four items, of one entity or two, some of one partition."""
         by_entity: dict[str, list[ItemKey]] = {}
@@ -242,11 +252,4 @@ def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **optio
         SimulationFailed: A history has findings. The message shows it, and how to repeat it.
         PatternError: An attribute's class is unknown here; give a strategy for it by `given`.
     """
-    simulator = Simulator(table, **options)
-    attempts: Counter[str] = Counter()
-    for number in range(seed, seed + histories):
-        history = simulator.run(number)
-        if history.findings:
-            raise SimulationFailed(history)
-        attempts += history.attempts
-    return attempts
+    return Simulator(table, **options).check(histories, seed)
