@@ -24,7 +24,7 @@ Answer: TypeAlias = Callable[..., Any]
 """What answers one HTTP attempt: given botocore's event name and its prepared request, an `AWSResponse`."""
 
 Intercept: TypeAlias = Callable[[Answer, str, Any], Any]
-"""What stands around `Answer`: given it, the event name and the request, it answers, or raises what a network raises."""
+"""What stands around an `Answer`: given that, the event name and the request, it answers or raises as networks do."""
 
 T = TypeVar("T", bound=Table)
 
@@ -35,9 +35,7 @@ _moto_lock = RLock()
 
 
 @contextmanager
-def embedded(
-    table: type[T], *, create: bool = True, intercept: Intercept | None = None
-) -> Iterator[type[T]]:
+def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None = None) -> Iterator[type[T]]:
     """A fresh table in this process, for the block: the table class and all its entities are bound to it.
 
     Args:

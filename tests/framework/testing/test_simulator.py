@@ -214,7 +214,12 @@ PLANTED = {
         REFUSED,
         "two winners",
     ),
-    "attempts are forgotten between requests": (planted("create", sending_again), ["create", "delete"], LOST, "hidden write"),
+    "attempts are forgotten between requests": (
+        planted("create", sending_again),
+        ["create", "delete"],
+        LOST,
+        "hidden write",
+    ),
     "an error denies a write": (planted("update", denying), ["claim", "update"], LOST, "nothing was written"),
     "an error hides a lost answer": (planted("save", certain), ["save", "save if"], LOST, "hidden write"),
     "every error is uncertain": (planted("update", doubting), ["update"], REFUSED, "over-claim"),
@@ -249,7 +254,7 @@ PLANTED = {
     "a time is not renewed": (in_engine(altering(one_time)), ["save"], (), "stamp"),
     "a token is forgotten": (in_engine(forgetting_tokens), ["transaction"], LOST, "ledger"),
 }
-"""Each planted fault with the kinds of calls and the faults of the network that show it, and the check that finds it."""
+"""Each planted fault, with the kinds of calls and the network's faults that show it, and the check that finds it."""
 
 HISTORIES = 25
 POOL = fill_pool(SimulatedTable, {})
@@ -302,7 +307,7 @@ def test_a_finding_shows_its_history(monkeypatch):
     assert isinstance(history, History)
     assert history.findings == caught.value.findings
     message = str(caught.value)
-    assert f"Repeat it: Simulator(SimulatedTable).run(seed={history.seed})" in message
+    assert f"Repeat it, with the same options: Simulator(SimulatedTable).run(seed={history.seed})" in message
     assert all(step in message for step in history.steps)
 
 

@@ -103,7 +103,7 @@ def without_sleep() -> Iterator[None]:
     """Let the pauses between retries take no time in the threads of a baton; other threads sleep as before."""
     real = time.sleep
 
-    def sleep(seconds: float) -> None:
+    def sleep(seconds: Any) -> None:
         if current_thread() not in _simulated:
             real(seconds)
 

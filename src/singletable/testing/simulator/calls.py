@@ -15,7 +15,20 @@ from singletable.requests.values import canonical
 from singletable.testing.oracle import stored_attributes, stored_values
 from singletable.testing.simulator.ledger import Images, ItemKey
 
-__all__ = ["Call", "Claim", "Effect", "Increment", "Part", "added", "changed", "moved", "plain", "put", "removed", "same"]
+__all__ = [
+    "Call",
+    "Claim",
+    "Effect",
+    "Increment",
+    "Part",
+    "added",
+    "changed",
+    "moved",
+    "plain",
+    "put",
+    "removed",
+    "same",
+]
 
 Effect: TypeAlias = Callable[[Images], "Item | None"]
 """What an item must be after a write, as `plain` shows it; None for an item that must not be stored."""

@@ -57,9 +57,7 @@ class Finding:
     call: int | None = None
 
 
-def findings_in(
-    table: type[Table], calls: Sequence[Call], ledger: Ledger, doubtful: Collection[int]
-) -> list[Finding]:
+def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubtful: Collection[int]) -> list[Finding]:
     """Return what is wrong with a history.
 
     Args:
@@ -93,7 +91,9 @@ def _outcome(call: Call, ledger: Ledger, doubtful: bool) -> Iterator[Finding]:
     applied = Counter(key for each in ledger.of(call.number) for key in each.images)
     error = call.error
     if error is not None and not isinstance(error, SingletableError):
-        yield Finding("foreign error", f"{call.label} raised {type(error).__name__}, not a SingletableError.", call.number)
+        yield Finding(
+            "foreign error", f"{call.label} raised {type(error).__name__}, not a SingletableError.", call.number
+        )
     if isinstance(error, BatchIncomplete):
         yield from _batch_outcome(call, error, applied, doubtful)
         return
@@ -128,7 +128,9 @@ def _failed(call: Call, error: Exception, applied: bool, uncertain: bool, doubtf
     if uncertain and denies and not applied:
         yield Finding("contradiction", f"{call.label}: its {name} is uncertain and denies a write.", call.number)
     if uncertain and not doubtful:
-        yield Finding("over-claim", f"{call.label}: no attempt can have been applied; {name} is uncertain.", call.number)
+        yield Finding(
+            "over-claim", f"{call.label}: no attempt can have been applied; {name} is uncertain.", call.number
+        )
 
 
 def _batch_outcome(call: Call, error: BatchIncomplete, applied: Counter[ItemKey], doubtful: bool) -> Iterator[Finding]:
@@ -187,8 +189,10 @@ def _effect(call: Call, part: Part, images: Images) -> Iterator[Finding]:
     expected, found = part.effect(images), plain(part.schema, after)
     if expected == found:
         return
-    names = {name for name in {*(expected or {}), *(found or {})} if (expected or {}).get(name) != (found or {}).get(name)}
-    what = ", ".join(sorted(names)) if expected is not None and found is not None else "the item's existence"
+    if expected is None or found is None:
+        what = "the item's existence"
+    else:
+        what = ", ".join(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
     yield Finding("wrong effect", f"{call.label} left something else: {what}.", call.number)
 
 

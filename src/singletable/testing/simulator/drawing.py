@@ -1,38 +1,17 @@
-"""Drawing: which call a writer makes next, through which instance. One method for each kind of call."""
+"""Drawing: which call a writer makes next. One method for each kind of call."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute
-
-from singletable.errors import SingletableError
 from singletable.models import Table
-from singletable.models.attributes import DecimalAttribute, IntegerAttribute
-from singletable.models.plan import version_of
-from singletable.models.schema import EntitySchema
-from singletable.requests.batch import identity
-from singletable.requests.expressions import still_holds
 from singletable.requests.values import canonical
-from singletable.testing.draws import changeable
-from singletable.testing.simulator.calls import (
-    Call,
-    Claim,
-    Effect,
-    Increment,
-    Part,
-    added,
-    changed,
-    moved,
-    put,
-    removed,
-    same,
-)
+from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, moved, put, removed, same
+from singletable.testing.simulator.choosing import Chooser, shown
 from singletable.testing.simulator.ledger import ItemKey
-from singletable.testing.simulator.pool import Pool, varied
 
 __all__ = ["KINDS", "Drawer"]
 
@@ -55,26 +34,9 @@ KINDS = (
 )
 """Every kind of call."""
 
-_NUMBERS = (NumberAttribute, IntegerAttribute, DecimalAttribute)
-_FRESH, _HELD = 0.35, 0.8
 
-
-class Drawer:
-    """Draws the calls of one writer. It keeps the instances that it has used, so that they get stale.
-
-    Args:
-        table: The table class.
-        pool: What is written.
-        keys: The items of this history.
-        dice: What is drawn.
-    """
-
-    def __init__(self, table: type[Table], pool: Pool, keys: Sequence[ItemKey], dice: random.Random) -> None:
-        self._table = table
-        self._pool = pool
-        self._keys = keys
-        self._dice = dice
-        self._held: dict[ItemKey, Table] = {}
+class Drawer(Chooser):
+    """Draws the calls of one writer."""
 
     def draw(self, kind: str) -> Call | None:
         """Draw a call of a kind; None if no item of this history can have it."""
@@ -84,12 +46,6 @@ class Drawer:
         if call is not None:
             call.kind = kind
         return call
-
-    def hold(self, key: ItemKey, entity: Table) -> None:
-        """Give the writer an instance, as if it had read it."""
-        self._held[key] = entity
-
-    # --- kinds of calls -----------------------------------------------------------
 
     def _create(self, key: ItemKey) -> Call:
         entity, values = self._new(key)
@@ -103,12 +59,12 @@ class Drawer:
 
     def _save_if(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)
-        name, condition, shown = self._condition(entity)
+        _, condition, also = self._condition(entity)
         values = self._changes(entity)
         for each, value in values.items():
             setattr(entity, each, deepcopy(value))
         effect = put(entity._schema_of(), entity)
-        return self._one(key, values, entity, lambda: entity.save(condition), effect, locked=True, shown=shown)
+        return self._one(key, values, entity, lambda: entity.save(condition), effect, locked=True, also=also)
 
     def _update(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)
@@ -135,10 +91,10 @@ class Drawer:
         schema, values = entity._schema_of(), self._changes(entity)
         if not values:
             return None
-        name, condition, shown = self._condition(entity, [*values])
+        name, condition, also = self._condition(entity, [*values])
         effect = changed(schema, key, values)
         perform = lambda: entity.update(condition=condition, **values)  # noqa: E731 - as its neighbors
-        call = self._one(key, values, entity, perform, effect, exists=True, locked=True, shown=shown)
+        call = self._one(key, values, entity, perform, effect, exists=True, locked=True, also=also)
         before = entity._known().get(name)
         call.claim = Claim(key, name, None if before is None else canonical(before))
         return call
@@ -149,7 +105,7 @@ class Drawer:
         if name is None:
             return None
         attribute, amount = getattr(type(entity), name), self._dice.choice((1, 1, 2, 7))
-        adds = self._dice.random() < 0.5  # noqa: PLR2004 - one in two
+        adds = self._dice.random() < 0.5
         action = attribute.add(amount) if adds else attribute.set(attribute + amount)
         stored = schema.attributes[name].attr_name
         call = self._one(
@@ -160,7 +116,7 @@ class Drawer:
             added(schema, key, stored, amount),
             exists=True,
             locked=True,
-            shown=f"{'ADD' if adds else 'SET'} {name} + {amount}",
+            also=f"{'ADD' if adds else 'SET'} {name} + {amount}",
         )
         call.increment = Increment(key, stored, amount)
         return call
@@ -169,13 +125,13 @@ class Drawer:
         entity = self._instance(key)
         schema, name = entity._schema_of(), self._number(entity)
         values: Mapping[str, Any] = {}
-        if name is not None and self._dice.random() < 0.6:  # noqa: PLR2004 - more often than not
+        if name is not None and self._dice.random() < 0.6:
             stored, counter = schema.attributes[name].attr_name, name
 
             def change(each: Table) -> None:
                 setattr(each, counter, (getattr(each, counter) or 0) + 1)
 
-            shown, effect = f"{name} += 1", added(schema, key, stored, 1)
+            also, effect = f"{name} += 1", added(schema, key, stored, 1)
         else:
             values = self._changes(entity)
             if not values:
@@ -185,9 +141,9 @@ class Drawer:
                 for one, value in values.items():
                     setattr(each, one, deepcopy(value))
 
-            shown, effect = "", changed(schema, key, values)
+            also, effect = "", changed(schema, key, values)
         call = self._one(
-            key, values, entity, lambda: entity.mutate(change), effect, exists=True, idle=bool(values), shown=shown
+            key, values, entity, lambda: entity.mutate(change), effect, exists=True, idle=bool(values), also=also
         )
         if not values:
             call.increment = Increment(key, stored, 1)
@@ -200,9 +156,9 @@ class Drawer:
 
     def _delete_if(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)._copy()
-        _, condition, shown = self._condition(entity)
+        _, condition, also = self._condition(entity)
         perform = lambda: entity.delete(condition)  # noqa: E731 - as its neighbors
-        return self._one(key, {}, entity, perform, removed, locked=True, names=(), shown=shown)
+        return self._one(key, {}, entity, perform, removed, locked=True, names=(), also=also)
 
     def _move(self, key: ItemKey) -> Call | None:
         # A copy, since the writer goes on holding an instance under the old key.
@@ -224,13 +180,13 @@ class Drawer:
             return None
         parts, texts, writes = [], [], []
         for each in chosen:
-            deletes = self._dice.random() < 0.3  # noqa: PLR2004 - fewer deletes than puts
+            deletes = self._dice.random() < 0.3
             entity, values = (self._instance(each)._copy(), {}) if deletes else self._edited(each)
             effect = removed if deletes else put(entity._schema_of(), entity)
             names = () if deletes else None
             parts.append(Part(each, entity._schema_of(), effect, once=False, instance=entity, names=names))
             writes.append(("delete" if deletes else "put", entity))
-            texts.append(f"{writes[-1][0]} {self._label(each)} {_shown(values)}".strip())
+            texts.append(f"{writes[-1][0]} {self._label(each)} {shown(values)}".strip())
 
         def perform() -> None:
             with self._table.batch() as batch:
@@ -246,7 +202,7 @@ class Drawer:
             effect = put(entity._schema_of(), entity)
             parts.append(Part(each, entity._schema_of(), effect, once=False, instance=entity))
             entities.append(entity)
-            texts.append(f"{self._label(each)} {_shown(values)}".strip())
+            texts.append(f"{self._label(each)} {shown(values)}".strip())
         return Call("", "; ".join(texts), lambda: list(self._table.load_all(entities)), parts)
 
     def _transaction(self, key: ItemKey) -> Call:
@@ -271,11 +227,11 @@ class Drawer:
         if verb == "create":
             entity, values = self._new(key)
             part = Part(key, entity._schema_of(), put(entity._schema_of(), entity), exists=False, instance=entity)
-            return part, f"{label} {_shown(values)}", lambda transaction: transaction.create(entity)
+            return part, f"{label} {shown(values)}", lambda transaction: transaction.create(entity)
         if verb == "put":
             entity, values = self._edited(key)
             part = self._locked(entity, key, put(entity._schema_of(), entity), None)
-            return part, f"{label} {_shown(values)}", lambda transaction: transaction.put(entity)
+            return part, f"{label} {shown(values)}", lambda transaction: transaction.put(entity)
         entity = self._instance(key)
         schema, values, name = entity._schema_of(), self._changes(entity), self._number(entity)
         if verb == "delete":
@@ -292,7 +248,7 @@ class Drawer:
             touched = [schema.attributes[each].attr_name for each in (*values, *filter(None, [schema.version]))]
             part = self._locked(entity, key, changed(schema, key, values), touched)
             part.exists = True
-            return part, f"{label} {_shown(values)}", lambda transaction: transaction.update(entity, **values)
+            return part, f"{label} {shown(values)}", lambda transaction: transaction.update(entity, **values)
         part = Part(key, schema, same(schema, key), exists=True)
         return part, f"check {self._label(key)}", lambda transaction: transaction.check(entity)
 
@@ -326,12 +282,12 @@ class Drawer:
         """Change or remove one entity of a collection, perhaps."""
         key, schema = self._key(entity), entity._schema_of()
         choice = dice.random()
-        if choice < 0.2:  # noqa: PLR2004 - one in five
+        if choice < 0.2:
             part = self._locked(entity, key, removed, ())
             part.exists = True
             parts.append(part)
             unit.remove(entity)
-        elif choice < 0.8 and self._pool.changes[schema.name]:  # noqa: PLR2004 - and three in five
+        elif choice < 0.8 and self._pool.changes[schema.name]:
             values = dice.choice(self._pool.changes[schema.name])
             part = self._locked(entity, key, changed(schema, key, values), ())
             part.exists = part.idle = True
@@ -339,97 +295,3 @@ class Drawer:
             for name, value in values.items():
                 setattr(entity, name, deepcopy(value))
             parts.append(part)
-
-    # --- what they share ----------------------------------------------------------
-
-    def _one(
-        self,
-        key: ItemKey,
-        values: Mapping[str, Any],
-        entity: Table,
-        perform: Callable[[], Any],
-        effect: Effect,
-        *,
-        once: bool = True,
-        exists: bool | None = None,
-        locked: bool = False,
-        idle: bool = False,
-        names: Sequence[str] | None = None,
-        shown: str = "",
-    ) -> Call:
-        """A call that writes one item."""
-        part = self._locked(entity, key, effect, names) if locked else Part(key, entity._schema_of(), effect)
-        part.once, part.exists, part.idle, part.instance, part.names = once, exists, idle, entity, names
-        text = " ".join(filter(None, (self._label(key), _shown(values), shown)))
-        return Call("", text, perform, [part])
-
-    def _locked(self, entity: Table, key: ItemKey, effect: Effect, names: Sequence[str] | None) -> Part:
-        """A part that asks for the version that an instance has."""
-        schema = entity._schema_of()
-        locked = schema.version is not None
-        return Part(
-            key, schema, effect, instance=entity, names=names, locked=locked, version=version_of(entity)
-        )
-
-    def _instance(self, key: ItemKey) -> Table:
-        """An instance of an item: read now, read or written earlier, or never read."""
-        choice = self._dice.random()
-        if choice < _FRESH or (choice < _HELD and key not in self._held):
-            template = self._pool.templates[key]
-            names = template._schema_of().primary.attributes
-            try:
-                found = type(template).get(consistent=True, **{name: getattr(template, name) for name in names})
-            except SingletableError:
-                found = None
-            if type(found) is type(template):
-                self._held[key] = found
-                return found
-        elif choice < _HELD:
-            return self._held[key]
-        return self._new(key)[0]
-
-    def _new(self, key: ItemKey) -> tuple[Table, Mapping[str, Any]]:
-        template = self._pool.templates[key]
-        values = self._changes(template)
-        entity = varied(template, values)
-        self._held[key] = entity
-        return entity, values
-
-    def _edited(self, key: ItemKey) -> tuple[Table, Mapping[str, Any]]:
-        entity = self._instance(key)
-        values = self._changes(entity)
-        for name, value in values.items():
-            setattr(entity, name, deepcopy(value))
-        return entity, values
-
-    def _changes(self, entity: Table) -> Mapping[str, Any]:
-        possible = self._pool.changes[entity._schema_of().name]
-        return self._dice.choice(possible) if possible else {}
-
-    def _condition(self, entity: Table, names: Sequence[str] = ()) -> tuple[str, Any, str]:
-        """A condition that an attribute is stored as the instance knows it; with its stored name and its text."""
-        schema = entity._schema_of()
-        name = self._dice.choice([*names] or changeable(schema) or [*schema.primary.attributes])
-        stored = schema.attributes[name].attr_name
-        return stored, still_holds(stored, entity._known().get(stored)), f"if {name} is as known"
-
-    def _number(self, entity: Table) -> str | None:
-        schema = entity._schema_of()
-        names = [name for name in changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
-        return self._dice.choice(names) if names else None
-
-    def _several(self) -> list[ItemKey]:
-        return self._dice.sample(self._keys, self._dice.randint(1, min(3, len(self._keys))))
-
-    def _schema(self, key: ItemKey) -> EntitySchema:
-        return self._pool.templates[key]._schema_of()
-
-    def _key(self, entity: Table) -> ItemKey:
-        return identity(entity._key_item(), self._table._layout_of().primary)
-
-    def _label(self, key: ItemKey) -> str:
-        return f"k{self._keys.index(key) + 1}" if key in self._keys else "another item"
-
-
-def _shown(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!a:.60}" for name, value in values.items())

@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -51,21 +52,10 @@ class NetworkFault:
     operations: frozenset[str] | None = None
 
 
-def _reset() -> Exception:
-    return ConnectionClosedError(endpoint_url=_ENDPOINT)
-
-
-def _timeout() -> Exception:
-    return ReadTimeoutError(endpoint_url=_ENDPOINT)
-
-
-def _refused() -> Exception:
-    return EndpointConnectionError(endpoint_url=_ENDPOINT, error="refused")
-
-
-def _unreachable() -> Exception:
-    return ConnectTimeoutError(endpoint_url=_ENDPOINT)
-
+_reset = partial(ConnectionClosedError, endpoint_url=_ENDPOINT)
+_timeout = partial(ReadTimeoutError, endpoint_url=_ENDPOINT)
+_refused = partial(EndpointConnectionError, endpoint_url=_ENDPOINT, error="refused")
+_unreachable = partial(ConnectTimeoutError, endpoint_url=_ENDPOINT)
 
 FAULTS: Sequence[NetworkFault] = (
     NetworkFault("throttled", 400, "ProvisionedThroughputExceededException", known=True),
@@ -95,8 +85,8 @@ FAULTS: Sequence[NetworkFault] = (
 )
 """Every fault.
 
-Sources: the DynamoDB Developer Guide, "Error handling" (which errors leave it open whether a write was applied), and the
-API reference of each operation.
+Sources: the DynamoDB Developer Guide, "Error handling with DynamoDB" (which errors leave it open whether a write was
+applied), and the API reference of each operation.
 """
 
 
@@ -194,7 +184,7 @@ class Network:
         writing = operation == "BatchWriteItem"
         ((table, asked),) = body["RequestItems"].items()
         entries = asked if writing else asked["Keys"]
-        left = [each for each in entries if self._dice.random() < 0.5]  # noqa: PLR2004 - one in two
+        left = [each for each in entries if self._dice.random() < 0.5]
         done = [each for each in entries if each not in left]
         found: dict[str, Any] = {} if writing else {"Responses": {table: []}}
         if done:

@@ -82,4 +82,3 @@ def varied(entity: Table, changes: Mapping[str, Any]) -> Table:
     for name, value in changes.items():
         setattr(other, name, deepcopy(value))
     return other
-

@@ -71,7 +71,7 @@ class SimulationFailed(AssertionError):
     def __init__(self, history: History) -> None:
         self.history, self.findings = history, history.findings
         meanings = "\n".join(f"{each}: {CHECKS[each]}" for each in dict.fromkeys(one.check for one in self.findings))
-        super().__init__(f"{history}\n{meanings}\nRepeat it: Simulator({history.table}).run(seed={history.seed})")
+        super().__init__(f"{history}\n{meanings}\nRepeat it, with the same options: Simulator({history.table}).run(seed={history.seed})")
 
 
 class Simulator:
@@ -166,14 +166,14 @@ class Simulator:
         """Store some of the items, and give each writer instances of them."""
         stored = []
         for number, key in enumerate(keys, 1):
-            if dice.random() < 0.7:  # noqa: PLR2004 - more are stored than not
+            if dice.random() < 0.7:
                 entity = varied(self.pool.templates[key], {})
                 try:
                     entity.create()
                 except SingletableError:
                     continue
                 network.note(f"k{number} is stored")
-                if dice.random() < 0.5:  # noqa: PLR2004 - one in two
+                if dice.random() < 0.5:
                     self._write_as_other_code(entity)
                 entity.refresh(consistent_read=True)
                 stored.append((key, entity))
