@@ -2,10 +2,11 @@
 
 from singletable.testing.simulator.checks import CHECKS, Finding
 from singletable.testing.simulator.drawing import KINDS
-from singletable.testing.simulator.network import FAULTS, NetworkFault
+from singletable.testing.simulator.network import APPLIED_LATER, FAULTS, NetworkFault
 from singletable.testing.simulator.run import History, SimulationFailed, Simulator, simulate
 
 __all__ = [
+    "APPLIED_LATER",
     "CHECKS",
     "FAULTS",
     "KINDS",

@@ -78,8 +78,9 @@ def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubt
             found += _effects(call_of, application)
         elif application.repeated and any(before != after for before, after in application.images.values()):
             found.append(Finding("ledger", "The engine applied a transaction twice under one token.", application.call))
-    found += _repeats(table, ledger, _put_again(calls, ledger))
-    found += _winners(calls, ledger)
+    put_again = _put_again(calls, ledger)
+    found += _repeats(table, ledger, put_again)
+    found += _winners(calls, ledger, put_again)
     found += _counters(calls, ledger)
     return found
 
@@ -256,7 +257,7 @@ def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey])
                     yield Finding(check, text, application.call)
 
 
-def _winners(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
+def _winners(calls: Sequence[Call], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
     """Whether more calls were acknowledged than can have won; from outcomes and stored values alone."""
     births: Counter[ItemKey] = Counter()
     left: Counter[Any] = Counter()
@@ -273,7 +274,8 @@ def _winners(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
         if call.error is None and call.claim is not None and _leaves(call):
             claims["claim", call.claim.key, call.claim.name, str(call.claim.value)].append(call)
         for part in call.parts:
-            if call.error is None and part.locked and part.version is not None and not part.idle:
+            counts = part.locked and part.version is not None and not part.idle and part.key not in put_again
+            if call.error is None and counts:
                 claims["version", part.key, part.version].append(call)
     for claim, winners in claims.items():
         most = births[claim[1]] if claim[0] == "create" else left[claim[1:]] if claim[0] == "claim" else 1

@@ -19,7 +19,7 @@ from singletable.engine.embedded import Answer
 from singletable.testing.simulator.baton import Baton
 from singletable.testing.simulator.ledger import Ledger
 
-__all__ = ["FAULTS", "WRITES", "Network", "NetworkFault"]
+__all__ = ["APPLIED_LATER", "FAULTS", "WRITES", "Network", "NetworkFault"]
 
 WRITES = frozenset({"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"})
 _SINGLE = frozenset({"DeleteItem", "PutItem", "UpdateItem"})
@@ -40,6 +40,7 @@ class NetworkFault:
         raises: The exception that comes instead of an answer.
         applied: Whether the engine gets the request first.
         known: Whether the client can know that the request was not applied.
+        later: Whether the engine gets the request after the client has given the attempt up.
         operations: The operations that it happens to; None for all.
     """
 
@@ -49,6 +50,7 @@ class NetworkFault:
     raises: Callable[[], Exception] | None = None
     applied: bool = False
     known: bool = False
+    later: bool = False
     operations: frozenset[str] | None = None
 
 
@@ -89,6 +91,12 @@ Sources: the DynamoDB Developer Guide, "Error handling with DynamoDB" (which err
 applied), and the API reference of each operation.
 """
 
+APPLIED_LATER = NetworkFault("read time-out, applied later", raises=_timeout, later=True, operations=WRITES)
+"""A request that is slow on its way: the client gives up, and the engine gets it afterwards.
+
+It is not among `FAULTS`: no client can keep an unconditional write from arriving after a later one.
+"""
+
 
 class Network:
     """Stands around every HTTP attempt of a table's client (`embedded(intercept=...)`).
@@ -115,6 +123,7 @@ class Network:
         self._ledger = ledger
         self._dice = dice
         self._faults = faults
+        self._under_way: list[Callable[[], Any]] = []
 
     def note(self, text: str) -> None:
         """Add a step."""
@@ -126,17 +135,26 @@ class Network:
         if operation not in WRITES | _READS:
             return answer(event_name, request)
         self._baton.pass_on()
+        if self._under_way and self._dice.random() < 0.5:
+            self._under_way.pop(0)()
         fault = self._choose(operation, rate, request)
         self.met[fault.name if fault else ""] += 1
         if fault is not None and number is not None and operation in WRITES and not fault.known:
             self.doubtful.add(number)
         if fault is not None and not fault.applied:
             self.note(f"    {operation}: {fault.name}")
+            if fault.later:
+                self._under_way.append(partial(self._apply, answer, event_name, request, number, fault))
             return self._instead(fault, request)
         response = self._apply(answer, event_name, request, number, fault)
         if operation in WRITES:
             self._baton.pass_on()
         return response if fault is None else self._instead(fault, request, response)
+
+    def deliver(self) -> None:
+        """Let the engine get what is still under way."""
+        while self._under_way:
+            self._under_way.pop(0)()
 
     def _choose(self, operation: str, rate: float, request: Any) -> NetworkFault | None:
         if self._dice.random() >= rate * (0.3 if operation in _READS else 1):
@@ -160,7 +178,7 @@ class Network:
             if fault is not None:
                 self.note(f"    {operation}: {fault.name}")
             return response
-        lost = f"; {fault.name}" if fault else ""
+        lost = f"; {f'#{number}, ' if fault.later else ''}{fault.name}" if fault else ""
         if response.status_code != HTTPStatus.OK:
             code = json.loads(content).get("__type", "").rpartition("#")[2]
             self.note(f"    {operation}: {code or response.status_code}{lost}")

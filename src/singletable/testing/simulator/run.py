@@ -71,7 +71,9 @@ class SimulationFailed(AssertionError):
     def __init__(self, history: History) -> None:
         self.history, self.findings = history, history.findings
         meanings = "\n".join(f"{each}: {CHECKS[each]}" for each in dict.fromkeys(one.check for one in self.findings))
-        super().__init__(f"{history}\n{meanings}\nRepeat it, with the same options: Simulator({history.table}).run(seed={history.seed})")
+        super().__init__(
+            f"{history}\n{meanings}\nRepeat it, with the same options: Simulator({history.table}).run(seed={history.seed})"
+        )
 
 
 class Simulator:
@@ -133,6 +135,7 @@ class Simulator:
             baton.run(
                 {name: _Writer(name, each, network, ledger, dice, kinds, self._calls, calls) for name, each in drawers}
             )
+            network.deliver()
             findings = findings_in(self.table, calls, ledger, network.doubtful)
             stored = {identity(item, ledger.primary): item for item in scan_raw(self.table)}
             if stored != ledger.items:
