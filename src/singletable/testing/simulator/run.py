@@ -71,9 +71,8 @@ class SimulationFailed(AssertionError):
     def __init__(self, history: History) -> None:
         self.history, self.findings = history, history.findings
         meanings = "\n".join(f"{each}: {CHECKS[each]}" for each in dict.fromkeys(one.check for one in self.findings))
-        super().__init__(
-            f"{history}\n{meanings}\nRepeat it, with the same options: Simulator({history.table}).run(seed={history.seed})"
-        )
+        repeat = f"Repeat it, with the same options: Simulator({history.table}).run(seed={history.seed})"
+        super().__init__(f"{history}\n{meanings}\n{repeat}")
 
 
 class Simulator:
