@@ -30,7 +30,7 @@ test-deep: $(VENV)/ready  ## the property tests with 10,000 examples each
 test-random: $(VENV)/ready  ## the same with other examples every time
 	@HYPOTHESIS_PROFILE=random $(RUN)/python -m pytest -q -n auto tests/properties $(ARGS)
 
-test-engines: $(VENV)/ready  ## the same behaviour on moto and dynalite (npm installs it)
+test-engines: $(VENV)/ready  ## the same behaviour on moto, dynalite and MiniStack (installed on first use)
 	@$(RUN)/python -m pytest -q -m engines tests/engines $(ARGS)
 
 mutate: $(VENV)/ready  ## which changes of keys/ no test notices (ARGS="--sample 100 --seed 1", or other MODULES and COVER)

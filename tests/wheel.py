@@ -11,6 +11,7 @@ WANTED = (
     "singletable/py.typed",
     "singletable/cli/skeleton/Makefile.txt",
     "singletable/cli/skeleton/models/note.py.txt",
+    "singletable/engine/survive.js",
     "singletable/operating/prices.json",
 )
 

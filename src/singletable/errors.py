@@ -4,14 +4,17 @@
 fields, so that a program can act on them and a person can read the message: what failed, with the
 offending value, and what to do about it. Where a caller of plain Python or of PynamoDB would expect
 a built-in or PynamoDB class (`ValueError`, `TypeError`, `DoesNotExist`), the subclass is one too.
+Every error can be pickled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, TransactWriteError, UpdateError
+
+from singletable.pickling import nearest_class, portable, rebuild
 
 __all__ = [
     "AccessDenied",
@@ -94,6 +97,22 @@ class SingletableError(Exception):
         # Behind the other base classes: PynamoDB's set fields of their own.
         for name, part in parts.items():
             setattr(self, name, part)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the message and every part that can be pickled; a process pool sends errors that way.
+
+        An error of a class that cannot be imported, such as the `DoesNotExist` of an entity within a function, arrives
+        as its base. `__cause__` and the traceback stay behind, as with any exception.
+        """
+        return rebuild, (
+            nearest_class(type(self)),
+            self.args,
+            {name: portable(each) for name, each in vars(self).items()},
+        )
+
+    def __copy__(self) -> SingletableError:
+        # In this process every part is kept, whether it can be pickled or not.
+        return cast(SingletableError, rebuild(type(self), self.args, vars(self)))
 
 
 E = TypeVar("E", bound=SingletableError)
@@ -255,6 +274,8 @@ class BatchIncomplete(SingletableError):
     items, or keys, as they were given; `verbs` says of each whether it was a put, delete or get. `rest` is an
     iterator over what it had not taken yet from an iterable. `Batch.resume(error)` takes up all of it.
     Where a request failed, with `__cause__`, how much of its 25 writes was done is not known; all are in `unprocessed`.
+    A pickle holds what the batch had taken. If its iterable has more, the copy raises `InvalidBatchError` when it comes
+    to the rest.
     """
 
     unprocessed: tuple[Any, ...] = ()
@@ -410,7 +431,7 @@ class CredentialsMissing(SingletableError):
 
 
 class EngineUnavailable(SingletableError):
-    """The chosen engine, or DAX, needs a package that is not installed."""
+    """The chosen engine cannot be installed or started, or a needed package is not installed."""
 
 
 class ProjectError(SingletableError):

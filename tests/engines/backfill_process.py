@@ -8,7 +8,7 @@ from singletable.migrations.runner import Runner
 from singletable.models.binding import connection_of
 from tests.framework.migrations.world import BY_STATE, EXPIRY, ShelfTable, graph
 
-CREDENTIALS = ("dynalite", "dynalite", None)
+CREDENTIALS = ("dummy", "dummy", None)
 
 
 def history():

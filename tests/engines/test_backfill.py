@@ -1,4 +1,4 @@
-"""Many items on dynalite, backfilled by a process that is killed twice on the way, resumed and verified."""
+"""Many items on a server, backfilled by a process that is killed twice on the way, resumed and verified."""
 
 import os
 import subprocess
@@ -7,6 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from singletable.engine import server
+from singletable.engine.programs import PROGRAMS
 from singletable.migrations.clock import Clock
 from singletable.migrations.live import LiveTable
 from singletable.migrations.options import Options
@@ -62,16 +66,20 @@ def scan(connection):
         start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def test_killed_twice_and_resumed(dynalite, capsys):
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_killed_twice_and_resumed(name, capsys):
     """Nothing is left out, done wrongly or lost; a few items of the pages under way are looked at again."""
-    with ShelfTable.bind(table_name=TABLE, endpoint_url=dynalite, credentials=CREDENTIALS):
+    with (
+        server(name) as at,
+        ShelfTable.bind(table_name=TABLE, endpoint_url=at.endpoint_url, credentials=CREDENTIALS),
+    ):
         connection = connection_of(ShelfTable)
         Runner(connection, history(), Options(segments=64)).migrate("0001_initial")
         items = [old_item(number) for number in range(ITEMS)]
         load(connection, items)
         start = time.monotonic()
-        killed = [run_until(dynalite, ITEMS * part // 3)[0] for part in (1, 2)]
-        code, _ = run_until(dynalite, ITEMS * 2)
+        killed = [run_until(at.endpoint_url, ITEMS * part // 3)[0] for part in (1, 2)]
+        code, _ = run_until(at.endpoint_url, ITEMS * 2)
         seconds = time.monotonic() - start
         assert ([-9, -9], 0) == (killed, code)
         expected = {item["PK"]["S"]: item for item in items}
@@ -84,5 +92,6 @@ def test_killed_twice_and_resumed(dynalite, capsys):
         assert ITEMS == report.items["TASK"]
     with capsys.disabled():
         print(
-            f"\n{ITEMS:,} items backfilled in {seconds:.0f} s with two kills, verified: {ITEMS / seconds:.0f} a second"
+            f"\n{ITEMS:,} items on {name} backfilled in {seconds:.0f} s with two kills, verified:"
+            f" {ITEMS / seconds:.0f} a second"
         )

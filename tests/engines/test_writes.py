@@ -1,4 +1,7 @@
-"""Writes do the same on each engine, and fail with the same errors; transactions are only on one of them."""
+"""Writes do the same on each engine, and fail with the same errors; dynalite has no transactions."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
@@ -37,11 +40,6 @@ def created(**attributes):
 def numbers(found):
     """The numbers of some tasks."""
     return [each.number for each in found]
-
-
-def on_dynalite():
-    """Whether the table is there: it has no transactions, and does not compare maps."""
-    return LedgerTable._bindings[-1].settings.place != "the embedded engine"
 
 
 # --- one item -------------------------------------------------------------------------
@@ -89,11 +87,11 @@ def test_actions_are_followed_too():
     assert (None, ["b"]) == (made.labels, made.notes)
 
 
-def test_a_nested_action_on_a_source_is_followed_where_maps_compare():
+def test_a_nested_action_on_a_source_is_followed_where_maps_compare(engine):
     """The guard is the map that was read; dynalite holds no two maps for equal, and refuses it without writing."""
     doc = Doc(ident="1", place={"city": "Bern", "street": "s"})
     doc.create()
-    if on_dynalite():
+    if engine == "dynalite":
         with pytest.raises(ConditionFailed, match="does not meet the condition of this update; nothing was written"):
             doc.update(actions=[Doc.place["city"].set("Basel")])
         assert ("CITY#Bern", "Bern") == (stored_item(doc)["GSI1PK"]["S"], Doc.get(ident="1").place.city)
@@ -253,10 +251,10 @@ def test_mutate_of_a_version():
     assert ("b!", third) == (doc.text, doc.version)
 
 
-def test_mutate_of_an_item_with_a_map_where_maps_compare():
+def test_mutate_of_an_item_with_a_map_where_maps_compare(engine):
     """Everything must be as it was read; dynalite says so of no map, and nothing is written."""
     made = created(detail={"a": "x"}, points=1)
-    if on_dynalite():
+    if engine == "dynalite":
         with pytest.raises(ConcurrentUpdateError):
             made.mutate(lambda each: setattr(each, "points", 2))
         assert 1 == Task.get(project="p", number=1).points
@@ -336,14 +334,14 @@ def unavailable(act, operation):
     assert (operation, "UnknownOperationException") == (caught.value.operation, caught.value.code)
 
 
-def test_a_transaction_is_done_whole_or_named_as_missing():
+def test_a_transaction_is_done_whole_or_named_as_missing(engine):
     """Nothing is written by a server that has none."""
 
     def act():
         with LedgerTable.transaction() as transaction:
             transaction.create(task(), Doc(ident="1"))
 
-    if on_dynalite():
+    if engine == "dynalite":
         unavailable(act, "TransactWriteItems")
         assert [] == LedgerTable.scan().all()
         return
@@ -353,26 +351,49 @@ def test_a_transaction_is_done_whole_or_named_as_missing():
     assert [AlreadyExists, AlreadyExists] == [type(reason.error) for reason in caught.value.reasons]
 
 
-def test_a_read_transaction_is_answered_or_named_as_missing():
+def test_a_read_transaction_is_answered_or_named_as_missing(engine):
     """In the order asked."""
     created()
 
     def act():
         return LedgerTable.transact_get(Doc.item(ident="1"), Task.item(project="p", number=1))
 
-    if on_dynalite():
+    if engine == "dynalite":
         unavailable(act, "TransactGetItems")
         return
     absent, found = act()
     assert (None, 1) == (absent, found.number)
 
 
-def test_a_move_is_done_or_named_as_missing():
+def test_a_move_is_done_or_named_as_missing(engine):
     """The old item stays where it was, if it cannot be moved."""
     made = created(points=4)
-    if on_dynalite():
+    if engine == "dynalite":
         unavailable(lambda: made.move(number=2), "TransactWriteItems")
         assert [1] == numbers(tasks("p"))
         return
     made.move(number=2)
     assert [2] == numbers(tasks("p"))
+
+
+# --- threads --------------------------------------------------------------------------
+
+
+def test_eight_threads_lose_no_acknowledged_write():
+    """Each counts up by compare and set, and again if it was refused."""
+    created(points=0)
+
+    def count_up(_):
+        for _ in range(5):
+            done = False
+            while not done:
+                read = Task.get(project="p", number=1, consistent=True)
+                before = read.points
+                read.points += 1
+                with suppress(ConditionFailed):
+                    read.save(condition=Task.points == before)
+                    done = True
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count_up, range(8)))
+    assert 40 == Task.get(project="p", number=1).points

@@ -1,16 +1,18 @@
-"""Transactions of the embedded engine, which copies tables cheaply: items and streams are what a model says."""
+"""Transactions of the embedded engine, which copies tables cheaply, and of MiniStack: both follow a model."""
 
 from copy import deepcopy
 from itertools import count
 
+import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models import ShopTable
-from singletable.engine import embedded
+from singletable.engine import fresh_table
 from singletable.models.binding import connection_of
 from singletable.streams.client import StreamsClient
+from tests.properties.test_machines import DEEP
 
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 KEYS = {"two": ("PK", "SK"), "more": ("PK", "SK"), "one": ("PK",)}
@@ -86,9 +88,9 @@ def fresh(table, key, number):
     return {**key_of(table, key), "n": value, "m": {"M": {"a": {"M": {"n": value}}}}, "l": {"L": [value, value]}}
 
 
-def operation(verb, table, key, number):
+def operation(prefix, verb, table, key, number):
     """A write as TransactWriteItems takes it."""
-    where = {"TableName": table}
+    where = {"TableName": f"{prefix}-{table}"}
     if verb in ("put", "create"):
         condition = {"ConditionExpression": "attribute_not_exists(PK)"} if verb == "create" else {}
         return {"Put": {**where, **condition, "Item": fresh(table, key, number)}}
@@ -121,19 +123,24 @@ def streamed(streams, arn):
     return [(each["dynamodb"].get("OldImage"), each["dynamodb"].get("NewImage")) for each in records]
 
 
-@settings(max_examples=max(20, settings().max_examples // 8), suppress_health_check=list(HealthCheck))
-@given(HISTORIES)
-def test_a_transaction_is_done_or_leaves_no_trace(history):
+@pytest.mark.parametrize(("engine", "share"), [("embedded", 8), *[("ministack", 100)] * DEEP])
+def test_a_transaction_is_done_or_leaves_no_trace(engine, share):
     """In all its tables, also in those whose key is one attribute, and within maps and lists."""
+    examples = max(20, settings().max_examples // share)
+    settings(max_examples=examples, suppress_health_check=list(HealthCheck))(given(HISTORIES)(check))(engine)
+
+
+def check(engine, history):
     numbers, world = count(1), World()
-    with embedded(ShopTable, create=False):
-        connection, streams = connection_of(ShopTable).connection, StreamsClient(ShopTable)
+    with fresh_table(ShopTable, engine, create=False):
+        bound = connection_of(ShopTable)
+        connection, prefix, streams = bound.connection, bound.table_name, StreamsClient(ShopTable)
         arns = {}
         for name, key in KEYS.items():
             made = connection._make_api_call(
                 "CreateTable",
                 {
-                    "TableName": name,
+                    "TableName": f"{prefix}-{name}",
                     "KeySchema": [
                         {"AttributeName": each, "KeyType": kind}
                         for each, kind in zip(key, ("HASH", "RANGE"), strict=False)
@@ -148,7 +155,7 @@ def test_a_transaction_is_done_or_leaves_no_trace(history):
             then, operations, holds = deepcopy(world), [], True
             for verb, table, partition, sort in writes:
                 arguments = (verb, table, (partition, sort)[: len(KEYS[table])], next(numbers))
-                operations.append(operation(*arguments))
+                operations.append(operation(prefix, *arguments))
                 holds &= then.do(*arguments)
             try:
                 connection.dispatch("TransactWriteItems", {"TransactItems": operations})
@@ -158,6 +165,8 @@ def test_a_transaction_is_done_or_leaves_no_trace(history):
                 assert holds
                 world = then
             for name in KEYS:
-                items = connection.dispatch("Scan", {"TableName": name})["Items"]
+                items = connection.dispatch("Scan", {"TableName": f"{prefix}-{name}"})["Items"]
                 assert ordered(world.stored[name].values()) == ordered(items)
                 assert world.told[name] == streamed(streams, arns[name])
+        for name in KEYS:
+            connection.dispatch("DeleteTable", {"TableName": f"{prefix}-{name}"})

@@ -33,7 +33,25 @@ class ShopMachine(TableMachine, table=ShopTable):
     areas = patterns  # imported, the access patterns are registered
 
 
+class LedgerOnMiniStack(LedgerMachine):
+    """The same on a server with transactions of its own."""
+
+    engine = "ministack"
+
+
+class ShopOnMiniStack(ShopMachine):
+    """The same on a server with transactions of its own."""
+
+    engine = "ministack"
+
+
 TestLedger = LedgerMachine.TestCase
 TestLedger.settings = settings(max_examples=1000 if DEEP else 10, stateful_step_count=50 if DEEP else 25, deadline=None)
 TestShop = ShopMachine.TestCase
 TestShop.settings = settings(max_examples=1000 if DEEP else 10, stateful_step_count=50 if DEEP else 25, deadline=None)
+
+if DEEP:
+    TestLedgerOnMiniStack = LedgerOnMiniStack.TestCase
+    TestLedgerOnMiniStack.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+    TestShopOnMiniStack = ShopOnMiniStack.TestCase
+    TestShopOnMiniStack.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

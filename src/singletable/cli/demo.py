@@ -55,8 +55,11 @@ def demo_command(
     code 0 only if all of them agree. On the embedded engine a second act follows: a table as of the project's first
     migration, migrated to the last while the new models write to it, verified, and asked again.
     """
-    if keep and place.engine == "embedded":
-        raise click.UsageError("The embedded engine is gone with the process; --keep is for others.")
+    if keep and place.ends_with_command:
+        raise click.UsageError(
+            f"The table on {place.engine} is gone when the demo ends. Use --keep with --endpoint-url or with"
+            " --engine dynamodb."
+        )
     project = find_project()
     table = project.load_table()
     name, function = project.load_sample(sample)
@@ -75,7 +78,7 @@ def demo_command(
             outcome = _ask(pattern, entities)
             print_outcome(console, outcome, rows)
             outcomes.append(outcome)
-        print_summary(console, outcomes, estimated=place.engine == "embedded")
+        print_summary(console, outcomes, estimated=not place.metered)
     right = all(outcome.right for outcome in outcomes)
     graph = (
         project.load_migrations() if project.migrations and place.engine == "embedded" and not no_migrations else None

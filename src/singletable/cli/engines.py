@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import attrs
 import click
 
-from singletable.engine import embedded
+from singletable.engine import embedded, server
+from singletable.engine.programs import PROGRAMS
 from singletable.errors import EndpointUnreachable, ProjectError
 from singletable.models import Table
 from singletable.models.binding import Binding
@@ -29,7 +30,8 @@ class Place:
     """Where a command runs.
 
     Args:
-        engine: `embedded`, or `dynamodb` for anything that is reached over HTTP.
+        engine: `embedded`; `ministack` or `dynalite` for a local server that the command starts; or `dynamodb` for
+            anything else that is reached over HTTP.
         endpoint_url: The server's URL; None for AWS.
         table_name: The table's name; None for the one in Meta.
         region: The AWS region.
@@ -45,10 +47,22 @@ class Place:
     dax_endpoints: tuple[str, ...] = ()
 
     @property
+    def ends_with_command(self) -> bool:
+        """Whether the command starts the engine, and the table is gone when the command ends."""
+        return self.engine != "dynamodb"
+
+    @property
+    def metered(self) -> bool:
+        """Whether the engine reports the capacity that it consumed."""
+        return self.engine == "dynamodb" or (self.engine in PROGRAMS and PROGRAMS[self.engine].metered)
+
+    @property
     def words(self) -> str:
         """The place, for people."""
         if self.engine == "embedded":
             return "the embedded engine: moto, in this process; nothing leaves this machine"
+        if self.engine in PROGRAMS:
+            return f"{self.engine}, a local server that this command starts and stops"
         return self.endpoint_url or f"DynamoDB{f' in {self.region}' if self.region else ''}"
 
 
@@ -76,7 +90,12 @@ def place_options(command: F) -> F:
     """Give a command the options that say where it runs, embedded by default; it gets a `Place` as `place`."""
 
     @_where
-    @click.option("--engine", type=click.Choice(["embedded", "dynamodb"]), help="Where the table is.  [embedded]")
+    @click.option(
+        "--engine",
+        type=click.Choice(["embedded", *PROGRAMS, "dynamodb"]),
+        help="Where the table is. dynalite and ministack are local servers that the command installs on first use,"
+        " starts and stops.  [embedded]",
+    )
     @functools.wraps(command)
     def with_place(
         engine: str | None,
@@ -87,15 +106,22 @@ def place_options(command: F) -> F:
         dax_endpoints: tuple[str, ...],
         **options: Any,
     ) -> Any:
-        if engine == "embedded" and endpoint_url:
-            raise click.UsageError("--engine embedded and --endpoint-url name two places.")
-        engine = engine or ("dynamodb" if endpoint_url else "embedded")
-        if engine == "embedded" and (table_name or region or profile or dax_endpoints):
+        place = Place(
+            engine or ("dynamodb" if endpoint_url else "embedded"),
+            endpoint_url,
+            table_name,
+            region,
+            profile,
+            dax_endpoints,
+        )
+        if place.ends_with_command and endpoint_url:
+            raise click.UsageError(f"--engine {engine} and --endpoint-url name two places.")
+        if place.ends_with_command and (table_name or region or profile or dax_endpoints):
             raise click.UsageError(
                 "--table, --region, --profile and --dax say where on AWS or on a server:"
                 " add --engine dynamodb or --endpoint-url."
             )
-        return command(place=Place(engine, endpoint_url, table_name, region, profile, dax_endpoints), **options)
+        return command(place=place, **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
 
@@ -163,8 +189,8 @@ def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iter
     Raises:
         ProjectError: The table is there already: its items are someone's.
     """
-    if place.engine == "embedded":
-        with embedded(table):
+    if place.ends_with_command:
+        with embedded(table) if place.engine == "embedded" else server(place.engine, table):
             yield
         return
     with _bound(table, place) as bound:

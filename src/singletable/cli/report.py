@@ -119,7 +119,7 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
         )
     console.print(table)
     if estimated:
-        console.print("[dim]Read units are estimated from item sizes; the embedded engine does not meter.[/]")
+        console.print("[dim]Read units are estimated from item sizes; this engine does not meter.[/]")
     wrong = sum(not outcome.right for outcome in outcomes)
     asked = sum(outcome.arguments is not None for outcome in outcomes)
     if wrong:

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from singletable.chains import unchained
 from singletable.errors import InvalidConditionError, UnexpectedAttributesError
 from singletable.keys.composite import SORT_KEY_BYTES, CompositeKey
 from singletable.keys.encoding import SEPARATOR, Choice, RawText, Refusal, Text
@@ -38,7 +39,7 @@ class Condition:
 
     attribute: str
     operator: str
-    values: tuple[Any, ...]
+    values: tuple[Any, ...] = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -51,7 +52,7 @@ class KeyRange:
     """
 
     operator: str
-    operands: tuple[str, ...] = ()
+    operands: tuple[str, ...] = attrs.field(default=(), repr=False)
 
     def __contains__(self, key: object) -> bool:
         if not isinstance(key, str):
@@ -76,7 +77,7 @@ class Position:
         used: The attributes that the prefix was made of.
     """
 
-    prefix: str
+    prefix: str = attrs.field(repr=False)
     field: Field | None
     tail: bool
     used: tuple[str, ...]
@@ -251,6 +252,7 @@ def _filled(prefix: str) -> str:
     return prefix + "\U0010ffff" * (room // 4) + ("", "\x7f", "\u07ff", "\uffff")[room % 4]
 
 
+@unchained
 def _encode_prefix(key: CompositeKey, field: Field, condition: Condition) -> str:
     encoding = field.encoding
     if not isinstance(encoding, (Text, RawText, Choice)):

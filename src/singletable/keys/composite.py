@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from singletable.chains import unchained
 from singletable.errors import (
     KeyParseError,
     KeyTooLongError,
@@ -145,6 +146,7 @@ class CompositeKey:
             return None
         return self.build(mine)
 
+    @unchained
     def parse(self, partition: str, sort: str | None = None) -> dict[str, Any]:
         """The attributes that a key was built from, projections left out.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from singletable.chains import unchained
 from singletable.errors import (
     DeclarationError,
     InvalidKeyValueError,
@@ -48,13 +49,15 @@ class Field:
         """The field's text for `value`; `InvalidKeyValueError` where it has none."""
         try:
             return self.encoding.encode(value)
-        except Refusal as refusal:
-            raise InvalidKeyValueError(
-                f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
-                remedy=refusal.remedy,
-                attribute=self.attribute,
-                value=None if self.personal else value,
-            ) from None
+        except Refusal as error:
+            refusal = error
+        # Not while the refusal is handled: what led to it may quote the value.
+        raise InvalidKeyValueError(
+            f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
+            remedy=refusal.remedy,
+            attribute=self.attribute,
+            value=None if self.personal else value,
+        )
 
     def show(self, value: Any) -> str:
         """`value` for a message: shortened, and hidden where it is personal."""
@@ -149,6 +152,7 @@ class Template:
         self._verify_projections(parts, values)
         return values
 
+    @unchained
     def _read(self, field: Field, text: str, values: dict[str, Any]) -> None:
         try:
             value = field.encoding.decode(text)

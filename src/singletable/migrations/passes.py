@@ -30,8 +30,8 @@ class ItemChange:
         sets: The attributes to set.
     """
 
-    item: Item
-    image: Item
+    item: Item = attrs.field(repr=False)
+    image: Item = attrs.field(repr=False)
     pins: frozenset[str]
     key_names: tuple[str, str]
     sets: Item = attrs.field(init=False, eq=False, repr=False)

@@ -28,7 +28,8 @@ from pynamodb.attributes import (
 )
 from pynamodb.constants import NUMBER, STRING
 
-from singletable.errors import InvalidValueError, UnexpectedAttributesError
+from singletable.chains import unchained
+from singletable.errors import InvalidValueError, SingletableError, UnexpectedAttributesError
 from singletable.keys import ValueKind
 from singletable.requests.values import number_fault, number_text
 
@@ -38,12 +39,14 @@ __all__ = [
     "DerivedAttribute",
     "EnumAttribute",
     "IntegerAttribute",
+    "Scalar",
     "StrictNumberAttribute",
     "StrictUTCDateTimeAttribute",
     "StrictUnicodeAttribute",
     "UUIDAttribute",
     "derived",
     "from_key",
+    "hiding",
     "is_standard",
     "key_converter",
     "key_kind",
@@ -61,8 +64,25 @@ class Scalar(Attribute[_T]):
     """Refuses a dict as the value of a condition or an action: PynamoDB takes `{"S": "x"}` for already serialised."""
 
 
+def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
+    """Return an operator of an attribute class that hides a personal value that it refuses; PynamoDB's quotes it."""
+    pynamodbs = getattr(kind, name)
+
+    def operator(self: Attribute[Any], *values: Any) -> Any:
+        try:
+            return pynamodbs(self, *values)
+        except SingletableError:
+            raise
+        except ValueError:
+            pass  # it quotes the value, and the error for it must not lead to it
+        raise _refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it")
+
+    operator.__name__ = name
+    return operator
+
+
 def _without_dicts(name: str) -> Callable[..., Any]:
-    pynamodbs = getattr(Attribute, name)
+    pynamodbs = hiding(Attribute, name)
 
     def operator(self: Attribute[Any], *values: Any) -> Any:
         for value in values:
@@ -94,6 +114,8 @@ for _operator in (
     "set",
     "add",
     "delete",
+    "append",
+    "prepend",
 ):
     setattr(Scalar, _operator, _without_dicts(_operator))
 
@@ -193,6 +215,7 @@ class EnumAttribute(Scalar[EnumT]):
             value = self.enum(value)
         super().__set__(instance, value)
 
+    @unchained
     def serialize(self, value: Any) -> str:
         try:
             return cast(str, self.to_key(value))

@@ -21,7 +21,7 @@ from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.models.key import PRIMARY
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import is_whole, still_holds
+from singletable.requests.expressions import Actions, Portable, is_whole, still_holds
 from singletable.requests.types import Item
 from singletable.requests.values import check_value, same_value
 
@@ -32,7 +32,7 @@ __all__ = ["Change", "assignments", "plan_change"]
 
 
 @attrs.frozen
-class Change:
+class Change(Portable):
     """What an update sends.
 
     Args:
@@ -42,10 +42,10 @@ class Change:
         stamped: The attributes that the update sets by itself, by stored name.
     """
 
-    actions: tuple[Action, ...]
-    guards: Mapping[str, dict[str, Any] | None]
-    after: Item | None
-    stamped: Item = attrs.field(factory=dict)
+    actions: tuple[Action, ...] = attrs.field(converter=Actions)
+    guards: Mapping[str, dict[str, Any] | None] = attrs.field(repr=False)
+    after: Item | None = attrs.field(repr=False)
+    stamped: Item = attrs.field(factory=dict, repr=False)
 
     def conditions(self) -> Iterator[PynamoCondition]:
         """The guards, as conditions."""
@@ -100,7 +100,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         reading = {name for action in deciding for name in read_attributes(action)}
         if reading and instance._raw is None:
             raise _never_read(schema, deciding)
-        after = evolve(known, deciding)
+        after = _evolved(schema, known, deciding)
         _refuse_other_types(schema, touched & set(stored), after)
         derived += derive({name: _value(instance, schema, name, after) for name in sources})
         # The primary key, under which the item is found, fixes what it is made of.
@@ -133,6 +133,23 @@ def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) ->
             )
 
 
+def _evolved(schema: EntitySchema, known: Item, actions: Sequence[Action]) -> Item:
+    """The item after an update; the error for a personal attribute shows no path within it."""
+    try:
+        return evolve(known, actions)
+    except InvalidValueError as error:
+        personal = error.attribute
+        if personal not in schema.personal_stored:
+            raise
+    # Not while the other error is handled, which this one would lead to.
+    raise InvalidValueError(
+        f"The update within {personal!r} cannot be followed: the item does not hold what it reads or changes there.",
+        remedy="Read the item first, or set the whole attribute.",
+        entity=schema.name,
+        attribute=personal,
+    )
+
+
 def _after(known: Item, actions: Sequence[Action]) -> Item | None:
     try:
         return evolve(known, actions)
@@ -151,7 +168,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     whole = is_whole(path_of(action))
     _refuse_derived(schema, stored, name, instance._expiry_name())
     for operand in _values_in(action):
-        check_value(schema.name, name or stored, operand.value)
+        check_value(schema.name, name or stored, operand.value, personal=stored in schema.personal_stored)
     if isinstance(action, SetAction) and whole:
         value = action.values[1]
         if isinstance(value, Value) and name is not None:

@@ -81,10 +81,11 @@ def _loader(entity: type[StoredItem], read: Callable[[Any, Item], None]) -> Call
         instance = new(entity)
         try:
             read(instance, item)
-        except Exception:
-            # It may be anything; the long way says what.
-            instance = entity(_user_instantiated=False)
-            instance._read_carefully(item)
+            return instance
+        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+            pass
+        instance = entity(_user_instantiated=False)
+        instance._read_carefully(item)
         return instance
 
     new = entity.__new__

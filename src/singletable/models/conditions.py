@@ -16,6 +16,7 @@ from pynamodb.expressions.condition import (
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path, Value
 
+from singletable.chains import unchained
 from singletable.errors import InvalidConditionError, NotProjectedError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Condition
 from singletable.models.attributes import from_key, to_key
@@ -118,7 +119,7 @@ def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -
     name = attribute_of(schema, path)
     if len(path.path) > 1 or name is None or name not in key.attributes:
         raise InvalidConditionError(
-            f"{key.label}: the condition is on {'.'.join(path.path)!r}, which is not in the key.",
+            f"{key.label}: the condition is on {_shown(schema, path)!r}, which is not in the key.",
             remedy=f"The key is made of {', '.join(key.attributes)}. {_ASK_BY_FILTER}",
             entity=schema.name,
             index=key.index,
@@ -128,6 +129,7 @@ def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -
     return Condition(name, operator, tuple(_value(schema, name, operand, operator) for operand in operands))
 
 
+@unchained
 def _value(schema: EntitySchema, name: str, operand: Value, operator: str) -> Any:
     attribute = schema.attributes[name]
     ((_, serialized),) = operand.value.items()
@@ -141,6 +143,12 @@ def _value(schema: EntitySchema, name: str, operand: Value, operator: str) -> An
             entity=schema.name,
             attribute=name,
         ) from None
+
+
+def _shown(schema: EntitySchema, path: Path) -> str:
+    """A path for a message; the names within a personal map are values."""
+    top = top_name(path)
+    return f"{top}.‹personal›" if top in schema.personal_stored and not is_whole(path) else ".".join(path.path)
 
 
 def attribute_of(schema: EntitySchema, path: Path) -> str | None:

@@ -15,6 +15,7 @@ from singletable.models.declared_keys import composite_keys, key_declarations, r
 from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import PRIMARY, Key
 from singletable.models.layout import TableLayout
+from singletable.models.marks import mark_personal
 from singletable.models.schema import EntitySchema
 
 if TYPE_CHECKING:
@@ -124,8 +125,8 @@ def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]
                 rule="ST110",
                 attribute=name,
             )
-        # Read by the attribute's own messages, which must not show a personal value.
-        attribute.personal = getattr(attribute, "personal", False) or name in personal  # type: ignore[attr-defined]
+        if name in personal:
+            mark_personal(attribute)
         attributes[name] = attribute
     stored = [attribute.attr_name for attribute in attributes.values()]
     for name, attribute in attributes.items():

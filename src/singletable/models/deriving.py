@@ -9,7 +9,11 @@ from singletable.errors import InvalidValueError, SingletableError
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
 
-__all__ = ["derived_item", "derived_values", "serialize"]
+__all__ = ["FAULTS", "derived_item", "derived_values", "serialize"]
+
+
+FAULTS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+"""The errors that PynamoDB raises for a value that an attribute cannot store or read."""
 
 
 def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, str | None]:
@@ -48,12 +52,18 @@ def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
     attribute = schema.attributes[name]
     try:
         return attribute.serialize(value)
-    except SingletableError:
-        raise
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidValueError(
-            f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
-            f" ({type(error).__name__}).",
-            entity=schema.name,
-            attribute=name,
-        ) from error
+    except Exception as error:  # a class of a user's own may raise anything, and quote the value
+        personal = schema.is_personal(name)
+        if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
+            raise
+        if isinstance(error, SingletableError) and error.value is None:
+            # It hides the value itself.
+            raise
+        fault = error
+    # Not while the other error is handled: a personal attribute's must not lead to it.
+    raise InvalidValueError(
+        f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {type(attribute).__name__}"
+        f" ({type(fault).__name__}).",
+        entity=schema.name,
+        attribute=name,
+    ) from None if personal else fault

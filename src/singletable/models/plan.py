@@ -160,7 +160,7 @@ def update_actions(
             change, actions=(*change.actions, count), after=change.after and evolve(change.after, [count])
         )
     if change.after is not None and entity._raw is not None:
-        check_item(entity, change.after)
+        check_item(entity, change.after, entity._schema_of().personal_stored)
     reads = any(map(read_attributes, actions))
     return UpdateWrite(
         entity=entity,
@@ -316,7 +316,7 @@ def _outgoing(entity: T, version: int) -> tuple[T, Item]:
     written = entity._copy()
     written._stamp(version)
     item = written.serialize()
-    check_item(entity, item)
+    check_item(entity, item, entity._schema_of().personal_stored)
     return written, item
 
 

@@ -74,6 +74,9 @@ class EntitySchema:
     token: str | None = attrs.field(init=False)
     """The name of its write token, if it has one."""
 
+    personal_stored: frozenset[str] = attrs.field(init=False)
+    """The stored names of the personal attributes."""
+
     @version.default
     def _its_version(self) -> str | None:
         return next((name for name, each in self.attributes.items() if isinstance(each, VersionAttribute)), None)
@@ -91,6 +94,10 @@ class EntitySchema:
         if version is not None:
             return version + 1
         return random_version() if self.first_version is None else self.first_version
+
+    @personal_stored.default
+    def _its_personal_stored(self) -> frozenset[str]:
+        return frozenset(self.attributes[name].attr_name for name in self.personal)
 
     @cached_property
     def codec(self) -> Codec:
@@ -149,14 +156,15 @@ class EntitySchema:
         try:
             return self.converters[name](value) if name in self.converters else value
         except (TypeError, ValueError):
-            shown = "‹personal›" if self.sources[name].personal else repr(value)
-            raise InvalidKeyValueError(
-                f"{name}={shown} cannot stand in a key of {self.name}: it is no value of {type(attribute).__name__}.",
-                remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
-                entity=self.name,
-                attribute=name,
-                value=None if self.sources[name].personal else value,
-            ) from None
+            pass  # its error may quote the value, and this one must not lead to it
+        shown = "‹personal›" if self.sources[name].personal else repr(value)
+        raise InvalidKeyValueError(
+            f"{name}={shown} cannot stand in a key of {self.name}: it is no value of {type(attribute).__name__}.",
+            remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
+            entity=self.name,
+            attribute=name,
+            value=None if self.sources[name].personal else value,
+        )
 
     def from_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Attribute values, from what the keys' encodings read."""

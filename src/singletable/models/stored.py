@@ -7,10 +7,11 @@ from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pynamodb.attributes import ListAttribute, MapAttribute
-from pynamodb.constants import NULL
+from pynamodb.constants import ATTRIBUTE_TYPES, NULL
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
 
+from singletable.chains import unchained
 from singletable.errors import (
     DeclarationError,
     InvalidValueError,
@@ -83,6 +84,23 @@ class StoredItem(Model, metaclass=TableMeta):
         self._raw = None
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
 
+    def _set_attributes(self, **attributes: Any) -> None:
+        try:
+            for name, value in attributes.items():
+                setattr(self, name, value)
+            return
+        except (TypeError, ValueError):
+            if name not in self._schema_of().personal:
+                raise
+        # PynamoDB's error quotes a name within the map, and this one must not lead to it.
+        raise InvalidValueError(
+            f"{type(self).__name__}.{name}: {type(self.get_attributes()[name]).__name__} does not take this"
+            f" {type(value).__name__}.",
+            remedy="Give a value of its type; a map has the attributes that its class declares.",
+            entity=type(self).__name__,
+            attribute=name,
+        )
+
     @classmethod
     def _table_class(cls) -> type[Table]:
         for base in cls.__mro__:
@@ -136,19 +154,22 @@ class StoredItem(Model, metaclass=TableMeta):
         """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
         try:
             self._schema_of().codec.read(self, attribute_values)
-        except Exception:
-            # It may be anything; the long way says what.
-            self._read_carefully(attribute_values)
+            return
+        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+            pass
+        self._read_carefully(attribute_values)
 
+    @unchained
     def _read_carefully(self, attribute_values: Item) -> None:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
+        from singletable.models.deriving import FAULTS
         from singletable.models.rows import unknown_of
 
         self.attribute_values = {}
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
         known: set[str] = set()
-        derived = self._derived_names()
+        derived, personal = self._derived_names(), self._schema_of().personal
         for name, attribute in self.get_attributes().items():
             known.add(attribute.attr_name)
             value = attribute_values.get(attribute.attr_name)
@@ -160,9 +181,12 @@ class StoredItem(Model, metaclass=TableMeta):
                     self.attribute_values[name] = read
                 else:
                     setattr(self, name, read)
-            except (AttributeDeserializationError, ArithmeticError, TypeError, ValueError) as error:
+            except Exception as error:  # a class of a user's own may raise anything, and quote the value
+                if not isinstance(error, (AttributeDeserializationError, *FAULTS)) and name not in personal:
+                    raise
+                kind = "/".join(value) if set(value).issubset(ATTRIBUTE_TYPES) else "an unknown type"
                 raise MalformedItemError(
-                    f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {'/'.join(value)}, which"
+                    f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {kind}, which"
                     f" {type(attribute).__name__} cannot read ({type(error).__name__}).",
                     remedy="Other code wrote it; mend the item, or the attribute's class.",
                     entity=type(self).__name__,
@@ -185,13 +209,14 @@ class StoredItem(Model, metaclass=TableMeta):
     def _write(self) -> Item:
         try:
             return self._schema_of().codec.write(self)
-        except Exception:
-            # It may be anything; the long way says what.
-            return self._write_carefully()
+        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+            pass
+        return self._write_carefully()
 
+    @unchained
     def _write_carefully(self, null_check: bool = True) -> Item:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
-        from singletable.models.deriving import derived_values
+        from singletable.models.deriving import FAULTS, derived_values
 
         schema = self._schema_of()
         values = schema.key_values(self)
@@ -200,10 +225,10 @@ class StoredItem(Model, metaclass=TableMeta):
             self._derive(derived_values(schema, values))
         try:
             item: Item = super()._container_serialize(null_check=null_check)
-        except SingletableError:
-            raise
-        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self._diagnose(error) from error
+        except Exception as error:  # a class of a user's own may raise anything, and quote a value
+            if not schema.personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
+                raise
+            raise self._diagnose(error) from None if schema.personal else error
         seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
         if schema.expiry and seconds is not None:
             item[schema.expiry.stored_name] = {"N": str(seconds)}
@@ -312,6 +337,11 @@ class StoredItem(Model, metaclass=TableMeta):
             if serialized is not None:
                 held[attribute.attr_name] = {attribute.attr_type: serialized}
         return held
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What a transaction of PynamoDB's left to be done is a function, and cannot be pickled.
+        state = vars(self)
+        return {**state, "_pending": None} if "_pending" in state else state
 
     def _copy(self: S) -> S:
         """Another instance with the same values, about the same stored item."""

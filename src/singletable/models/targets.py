@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -38,6 +39,10 @@ class TableSender:
     table: type[Table]
     name: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By reference: a copy sends through the binding of the process in which it is made.
+        return TableSender, (self.table, self.name)
+
     @property
     def table_name(self) -> str:
         """The table's name where it is bound now."""
@@ -60,7 +65,7 @@ class TableSender:
 def target_of(entity: type[T], name: str) -> Target[T]:
     """The target of one of an entity's keys."""
     schema = entity._schema_of()
-    target = _target(entity._table_class(), (entity,), schema.keys[name])
+    target = _target(entity._table_class(), (entity,), schema.keys[name], partial(target_of, entity, name))
     if len(target.types) > 1 and schema.layout.type_name in (target.partition_name, target.sort_name):
         raise InvalidConditionError(
             f"{target.key.label} is on the discriminator, and items of {schema.name} are of {len(target.types)} types.",
@@ -95,7 +100,8 @@ def stored_item(entity: StoredItem) -> Item | None:
 
 def whole_table(table: type[Table], entities: Sequence[type[T]]) -> Target[T]:
     """The target of a scan for some entities."""
-    return _target(table, entities, entities[0]._schema_of().primary)
+    remake = partial(whole_table, table, tuple(entities))
+    return _target(table, entities, entities[0]._schema_of().primary, remake)
 
 
 def collection_target(table: type[Table], entities: Sequence[type[T]], index: str | None) -> Target[T]:
@@ -133,10 +139,13 @@ def collection_target(table: type[Table], entities: Sequence[type[T]], index: st
                 index=index,
             )
     owner = " + ".join(entity.__name__ for entity in entities)
-    return _target(table, entities, CompositeKey("collection", index, first, None, owner=owner))
+    remake = partial(collection_target, table, tuple(entities), index)
+    return _target(table, entities, CompositeKey("collection", index, first, None, owner=owner), remake)
 
 
-def _target(table: type[Table], entities: Sequence[type[T]], key: CompositeKey) -> Target[T]:
+def _target(
+    table: type[Table], entities: Sequence[type[T]], key: CompositeKey, remake: Callable[[], Target[T]]
+) -> Target[T]:
     layout = table._layout_of()
     partition_name, sort_name = layout.names_at(key.index)
     projected = None if key.index is None else layout.indexes[key.index].held(layout.primary)
@@ -163,6 +172,7 @@ def _target(table: type[Table], entities: Sequence[type[T]], key: CompositeKey) 
         keys_tell=visible or keys_tell_apart(table, types),
         local=key.index is not None and layout.indexes[key.index].local,
         absent=_absence(entities[0]),
+        remake=remake,
     )
 
 

@@ -20,6 +20,7 @@ from singletable.errors import (
 from singletable.models.change import Change
 from singletable.models.targets import stored_item
 from singletable.requests.attempts import Attempts
+from singletable.requests.expressions import Actions, Portable
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import error_code, standing_item
 from singletable.requests.types import Item, Params
@@ -45,7 +46,7 @@ T = TypeVar("T", bound="StoredItem")
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
-class Write(Generic[T]):
+class Write(Portable, Generic[T]):
     """One write of one entity, as a value. `params()` is the exact request; `send()` sends it.
 
     Args:
@@ -216,7 +217,7 @@ class UpdateWrite(Write[T]):
 
     verb: ClassVar[str] = "update"
 
-    actions: Sequence[Action]
+    actions: Sequence[Action] = attrs.field(converter=Actions)
     change: Change
     reads: bool = False
 

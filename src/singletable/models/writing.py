@@ -147,7 +147,7 @@ class WritableItem(StoredItem):
         self._stamp()
         sent = super().get_save_kwargs_from_instance(condition, *args, **kwargs)
         item = self._outgoing
-        check_item(self, item)
+        check_item(self, item, self._schema_of().personal_stored)
         self._pending = lambda: self._remember(item)
         return sent
 

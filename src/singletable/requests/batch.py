@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 
 from singletable.errors import BatchIncomplete, Throttled, as_uncertain
+from singletable.pickling import Elsewhere
 from singletable.requests.attempts import Attempts
 from singletable.requests.retries import pause
 from singletable.requests.types import Item, Sender
@@ -50,6 +52,58 @@ class Operation:
     def verb(self) -> str:
         """What is to be done: put, delete or get."""
         return "put" if "PutRequest" in self.request else "delete" if "DeleteRequest" in self.request else "get"
+
+
+class Remainder(Iterator[Operation]):
+    """The operations that a batch had not sent: those that it had taken, then the others of its iterable.
+
+    A pickle holds those that were taken. If the iterable has more, the copy raises when it comes to them.
+
+    Args:
+        taken: The operations that were taken.
+        more: The others.
+    """
+
+    def __init__(self, taken: Iterable[Operation], more: Iterator[Operation]) -> None:
+        self._taken = deque(taken)
+        self._more = more
+        self._has_more: bool | None = None
+
+    def __next__(self) -> Operation:
+        return self._taken.popleft() if self._taken else next(self._more)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._has_more is None:
+            # One is taken to learn whether any is left; it is part of the pickle.
+            try:
+                self._taken.append(next(self._more))
+                self._has_more = True
+            except StopIteration:
+                self._has_more = False
+            except Exception:  # whatever the caller's iterable raises
+                self._has_more = True
+        return Remainder, (tuple(self._taken), Elsewhere() if self._has_more else iter(()))
+
+
+@attrs.frozen
+class _Subjects(Iterator[Any]):
+    """The entities or keys of operations, as the caller gave them."""
+
+    operations: Iterator[Operation]
+
+    def __next__(self) -> Any:
+        return next(self.operations).subject
+
+
+@attrs.frozen
+class _Pending(Iterator[Operation]):
+    """Operations that were left undone, then the rest of the batch, which `_Subjects` shares."""
+
+    undone: deque[Operation]
+    rest: Remainder
+
+    def __next__(self) -> Operation:
+        return self.undone.popleft() if self.undone else next(self.rest)
 
 
 def chunked(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
@@ -149,16 +203,16 @@ def _all_chunks(
             while under_way and (
                 len(under_way) >= workers or any(keys & {each.key for each in busy} for busy in under_way.values())
             ):
-                yield from _finished(name, under_way, chain(chunk, chain.from_iterable(chunks)))
+                yield from _finished(name, under_way, Remainder(chunk, chain.from_iterable(chunks)))
             # Each in a context of its own, so that measure() counts what threads send.
             under_way[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
         while under_way:
-            yield from _finished(name, under_way, iter(()))
+            yield from _finished(name, under_way, Remainder((), iter(())))
     if failure is not None:
         raise failure
 
 
-def _finished(name: str, under_way: _UnderWay, rest: Iterator[Operation]) -> Iterator[list[Operation]]:
+def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list[Operation]]:
     """Wait for a request, and yield what it did. One that was not finished ends the batch, once the others are."""
     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
     undone: list[Operation] = []
@@ -189,8 +243,8 @@ def _finished(name: str, under_way: _UnderWay, rest: Iterator[Operation]) -> Ite
             + "The error's fields unprocessed and rest hold what was not done; batch.resume(error) takes it up.",
             unprocessed=tuple(operation.subject for operation in undone),
             verbs=tuple(operation.verb for operation in undone),
-            rest=(operation.subject for operation in rest),
-            pending=chain(undone, rest),
+            rest=_Subjects(rest),
+            pending=_Pending(deque(undone), rest),
         )
         raise (as_uncertain(incomplete) if lost else incomplete) from failure
 

@@ -2,7 +2,8 @@
 
 Four things differ from PynamoDB 6.1's own: the client is created under a lock (PynamoDB shares it
 lazily between threads without one), the retry mode is pinned (PynamoDB's default has changed between
-versions), item values are not logged at DEBUG, and items are parsed in one go (`wire`).
+versions), item values are neither logged at DEBUG (`bodies`) nor quoted by errors (`quoting`), and items
+are parsed in one go (`wire`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
 from singletable.errors import EndpointUnreachable, InvalidValueError, UnexpectedAttributesError
 from singletable.requests.attempts import lose, watch
+from singletable.requests.bodies import hide_bodies
 from singletable.requests.dax import Dax, endpoints_of
 from singletable.requests.observing import Observer, watched
+from singletable.requests.quoting import unquoted
 from singletable.requests.usage import record, units_of
 from singletable.requests.wire import DAMAGED, OPERATIONS, DamagedAnswer, parse_items
 
@@ -158,6 +161,7 @@ class _Connection(PynamoConnection):
                 self._prepared = client
                 parse_items(client)
                 watch(client)
+                hide_bodies(client)
                 if self.settings.prepare:
                     self.settings.prepare(client)
             return client
@@ -171,6 +175,7 @@ class _Connection(PynamoConnection):
         call: Call = self._guarded_call
         for interceptor in self.around:
             call = partial(interceptor, call)
+        call = partial(unquoted, call)
         observers = self.observers()
         if observers:
             answer = watched(
@@ -235,7 +240,7 @@ class TableConnection(PynamoTableConnection):
         """
         settings = self.settings
         access, secret, token = settings.credentials or (None, None, None)
-        return self.connection.session.create_client(
+        client = self.connection.session.create_client(
             service,
             settings.region,
             endpoint_url=endpoint_url,
@@ -248,3 +253,5 @@ class TableConnection(PynamoTableConnection):
                 retries={"total_max_attempts": settings.max_attempts, "mode": "standard"},
             ),
         )
+        hide_bodies(client)
+        return client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -12,13 +13,16 @@ from pynamodb.constants import NULL
 from pynamodb.expressions.condition import And, Between, Comparison, In, Or
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path, _Operand
+from pynamodb.expressions.update import Action
 
 from singletable.keys import KeyRange
 from singletable.requests.types import Params
 
 __all__ = [
     "SORT_CONDITIONS",
+    "Actions",
     "Placeholders",
+    "Portable",
     "all_of",
     "comparisons_of",
     "is_whole",
@@ -76,6 +80,47 @@ class Placeholders:
         if self.values:
             arguments["ExpressionAttributeValues"] = dict(self.values)
         return arguments
+
+
+class Actions(tuple[Action, ...]):
+    """PynamoDB's update actions; the repr names the attributes that they change, and shows no value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        names = [top_name(path) for action in self for path in action.values[:1] if isinstance(path, Path)]
+        return f"<actions on {', '.join(names) or 'nothing'}>"
+
+
+class Portable:
+    """A request or a plan that can be pickled.
+
+    A pickle holds its fields. PynamoDB's conditions and actions in them lose their reference to the attributes that
+    they were made of, which may have functions as defaults; nothing that is sent depends on it.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = attrs.fields(type(self))  # type: ignore[arg-type]  # every subclass is an attrs class
+        return _remade, (type(self), {field.name: _detached(getattr(self, field.name)) for field in fields})
+
+
+def _remade(kind: type[Any], fields: dict[str, Any]) -> Any:
+    return kind(**fields)
+
+
+def _detached(part: Any) -> Any:
+    """A condition, an action or a sequence of them without its attributes; anything else as it is."""
+    if isinstance(part, (PynamoCondition, Action, _Operand)):
+        part = copy(part)
+        if isinstance(part, Path):
+            part.attribute = None  # type: ignore[assignment]  # as in a path that is made of a name
+        else:
+            part.values = tuple(map(_detached, part.values))
+    elif isinstance(part, (list, tuple)):
+        part = type(part)(map(_detached, part))
+    return part
 
 
 def top_name(path: Path) -> str:

@@ -14,7 +14,7 @@ from singletable.errors import CursorError, InvalidConditionError, MultipleItems
 from singletable.keys import CompositeKey, Condition, KeyRange, sort_range
 from singletable.requests.cursor import bound_to
 from singletable.requests.explanation import Explanation, explain
-from singletable.requests.expressions import Placeholders, key_condition
+from singletable.requests.expressions import Placeholders, Portable, key_condition
 from singletable.requests.partitions import partition_groups
 from singletable.requests.results import Page, Results, Row, fetched, rows, unknown_item
 from singletable.requests.types import E, Item, Params, Target, UnknownItem
@@ -25,7 +25,7 @@ _MOST_TYPES_IN_FILTER = 100
 
 
 @attrs.frozen(repr=False)
-class Query(Generic[E]):
+class Query(Portable, Generic[E]):
     """Items of one partition (or of a series of buckets, or of all shards), as a value.
 
     Iterate it, or take `all()`, `first()`, `one()`, `one_or_none()`, `count()`, `page()`, `keys()`.

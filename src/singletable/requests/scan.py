@@ -8,7 +8,7 @@ from typing import Generic, Literal
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
-from singletable.requests.expressions import Placeholders
+from singletable.requests.expressions import Placeholders, Portable
 from singletable.requests.results import Results, in_rows, pages
 from singletable.requests.types import E, Params, Target
 
@@ -16,7 +16,7 @@ __all__ = ["Scan"]
 
 
 @attrs.frozen
-class Scan(Generic[E]):
+class Scan(Portable, Generic[E]):
     """Every item of some entity types. It reads, and costs, the whole table.
 
     Args:

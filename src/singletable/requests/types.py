@@ -74,6 +74,7 @@ class Target(Generic[E]):
         keys_tell: Whether a row's keys say which entity it is of.
         local: Whether the key is on a local index, which can be read consistently.
         absent: The error for an item that is not there, from a message.
+        remake: Makes the target again from the models of the process; it is what a pickle holds.
     """
 
     key: CompositeKey
@@ -90,6 +91,10 @@ class Target(Generic[E]):
     keys_tell: bool
     local: bool
     absent: Callable[[str], ItemDoesNotExist] = attrs.field(eq=False, repr=False)
+    remake: Callable[[], Target[E]] = attrs.field(eq=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (self.remake, self.sender)
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -109,3 +114,7 @@ class Target(Generic[E]):
     def primary_of(self, row: Item) -> Item:
         """The row's primary key."""
         return {name: row[name] for name in self.primary if name in row}
+
+
+def _made_again(remake: Callable[[], Target[E]], sender: Sender) -> Target[E]:
+    return attrs.evolve(remake(), sender=sender)

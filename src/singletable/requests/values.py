@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _SHOWN = 3
 _WIDEST = 4
 """Bytes of UTF-8 that one character takes at most."""
-_LONGEST_WORD = len("-Infinity")
+_WORDS = ("true", "false", "nan", "-nan", "infinity", "-infinity")
+_HIDDEN = "‹personal›"
 
 
 def number_text(value: Decimal | str) -> str:
@@ -91,19 +92,22 @@ def same_item(one: Item, other: Item) -> bool:
     return one.keys() == other.keys() and all(same_value(value, other[name]) for name, value in one.items())
 
 
-def check_item(owner: object, item: Item) -> None:
+def check_item(owner: object, item: Item, personal: Container[str] = ()) -> None:
     """Refuse an item that DynamoDB would refuse.
 
     Args:
         owner: What messages call the item; its values are not shown.
         item: The item.
+        personal: The stored attributes whose names within maps are not shown.
 
     Raises:
         InvalidValueError: A number is none, at any depth.
         ItemTooLarge: It is larger than 400 KB.
     """
     # Most values are short and plain: they cannot be wrong, and need no exact count of bytes.
-    at_most = sum(check_value(owner, name, value) + _WIDEST * len(name) for name, value in item.items())
+    at_most = sum(
+        check_value(owner, name, value, personal=name in personal) + _WIDEST * len(name) for name, value in item.items()
+    )
     size = item_size(item) if at_most > ITEM_BYTES else at_most
     if size > ITEM_BYTES:
         sizes = sorted(((name, item_size({name: value})) for name, value in item.items()), key=lambda each: -each[1])
@@ -132,17 +136,17 @@ def _plain_size(value: Any) -> int | None:
     return 1 if kind == "BOOL" and type(content) is bool else None
 
 
-def check_value(owner: object, name: str, value: Mapping[str, Any]) -> int:
+def check_value(owner: object, name: str, value: Mapping[str, Any], *, personal: bool = False) -> int:
     """Refuse what is no DynamoDB value at any depth: NaN, `true` for a number, an empty set, broken text.
 
     Returns:
         A number of bytes that the value does not exceed.
     """
     size = _plain_size(value)
-    return _look_at(owner, name, value) if size is None else size
+    return _look_at(owner, name, value, personal) if size is None else size
 
 
-def _look_at(owner: object, name: str, value: Mapping[str, Any]) -> int:
+def _look_at(owner: object, name: str, value: Mapping[str, Any], personal: bool) -> int:
     if not isinstance(value, Mapping) or len(value) != 1:
         raise InvalidValueError(
             f"{owner}: {name} is no DynamoDB value.",
@@ -160,11 +164,13 @@ def _look_at(owner: object, name: str, value: Mapping[str, Any]) -> int:
             inside = _plain_size(each)
             # The path of a value is put together only where it may have to be told.
             size += 1 + _WIDEST * len(inner)
-            size += _look_at(owner, f"{name}.{inner}", each) if inside is None else inside
+            if inside is None:
+                inside = _look_at(owner, f"{name}.{_HIDDEN if personal else inner}", each, personal)
+            size += inside
     elif kind == "L":
         for position, each in enumerate(content):
             inside = _plain_size(each)
-            size += 1 + (_look_at(owner, f"{name}[{position}]", each) if inside is None else inside)
+            size += 1 + (_look_at(owner, f"{name}[{position}]", each, personal) if inside is None else inside)
     elif kind in ("S", "SS"):
         for text in [content] if kind == "S" else content:
             _check_text(owner, name, text, empty=kind == "S")
@@ -195,8 +201,8 @@ def _check_text(owner: object, name: str, text: Any, *, empty: bool = False) -> 
 
 def _check_number(owner: object, name: str, number: Any) -> None:
     if not isinstance(number, str) or _NUMBER.fullmatch(number) is None:
-        # A bool is sent as `true`, and a float may be NaN: neither is personal, nor worth hiding.
-        shown = "" if not isinstance(number, str) or len(number) > _LONGEST_WORD else f"{number}, "
+        # A bool is sent as `true`, and a float may be NaN: neither is personal. Any other text may be.
+        shown = f"{number}, " if str(number).lower() in _WORDS else ""
         reason: str | None = f"it is {shown}no number"
     else:
         reason = number_fault(Decimal(number))

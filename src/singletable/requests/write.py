@@ -17,14 +17,14 @@ from pynamodb.expressions.update import Update as UpdateExpression
 
 from singletable.requests.attempts import Attempts
 from singletable.requests.capacity import item_size, value_size
-from singletable.requests.expressions import Placeholders
+from singletable.requests.expressions import Actions, Placeholders, Portable
 from singletable.requests.types import Item, Params, Sender
 
 __all__ = ["Check", "Delete", "Put", "Update", "WriteRequest"]
 
 
 @attrs.frozen(kw_only=True)
-class WriteRequest:
+class WriteRequest(Portable):
     """What the four have in common.
 
     Args:
@@ -111,7 +111,7 @@ class Update(_Keyed):
     operation: ClassVar[str] = "UpdateItem"
     place: ClassVar[str] = "Update"
 
-    actions: Sequence[Action] = attrs.field(repr=False)
+    actions: Sequence[Action] = attrs.field(repr=False, converter=Actions)
 
     def params(self) -> Params:
         """The request, as the arguments of UpdateItem, which answers with the item as it is then."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
+from singletable.chains import unchained
 from singletable.errors import (
     ImageMissing,
     InvalidTransactionError,
@@ -144,6 +145,7 @@ def keys_tell(table: type[Table], entity: type[Table]) -> bool:
     return not any(issubclass(each.entity, entity) and not issubclass(each.key_owner, entity) for each in schemas)
 
 
+@unchained
 def read_change(table: type[Table], record: Record) -> Change[Any]:
     """A record as entities.
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import attrs
 
+from singletable.chains import unchained
 from singletable.errors import MalformedRecordError
 from singletable.models.layout import STREAM_VIEWS
 from singletable.requests.types import Item
@@ -57,6 +58,7 @@ class Record:
     old: Item | None = attrs.field(default=None, repr=False)
 
 
+@unchained
 def read_record(raw: Any) -> Record:
     """A record, from what Lambda or GetRecords gives. Bytes that are base64 are decoded in place.
 
@@ -171,7 +173,9 @@ def _moment(value: Any) -> datetime | None:
         return None
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-    return datetime.fromtimestamp(float(value), tz=timezone.utc)
+    if not isinstance(value, (int, float)):
+        raise TypeError("the time of the change is not a number of seconds")
+    return datetime.fromtimestamp(value, tz=timezone.utc)
 
 
 def _item(image: Any) -> Item:

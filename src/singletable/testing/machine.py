@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pynamodb.attributes import NumberAttribute
 
-from singletable.engine import embedded
+from singletable.engine import fresh_table
 from singletable.errors import (
     AlreadyExists,
     ConcurrentUpdateError,
@@ -58,10 +58,12 @@ class TableMachine(RuleBasedStateMachine):
 
     Args:
         table: The table class.
+        engine: Where the table is: `embedded`, or `ministack`, a server that runs until the process ends.
         given: Strategies for attributes that need them, by entity's name: `{"Review": {"rating": st.integers(1, 5)}}`.
     """
 
     table: ClassVar[type[Table]]
+    engine: ClassVar[str] = "embedded"
     given: ClassVar[dict[str, dict[str, st.SearchStrategy[Any]]]] = {}
 
     def __init_subclass__(cls, table: type[Table] | None = None, **options: Any) -> None:
@@ -75,7 +77,7 @@ class TableMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
-        self._stack.enter_context(embedded(self.table))
+        self._stack.enter_context(fresh_table(self.table, self.engine))
         self._model: dict[tuple[Any, ...], Item] = {}
         self._held: list[Table] = []
         self._asked = 0

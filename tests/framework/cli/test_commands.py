@@ -213,6 +213,12 @@ def test_no_credentials(project):
     assert_one_line(done, "nobody")
 
 
+def test_a_server_that_cannot_be_installed(project, tmp_path):
+    """One line and the remedy."""
+    done = run("demo", "--engine", "dynalite", cwd=project, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
+    assert_one_line(done, "dynalite needs 'npm', which was not found.", "Install Node.js 20")
+
+
 def test_init_refuses_what_is_there(project):
     """Nothing is overwritten."""
     assert_one_line(run("init", "notes", cwd=project.parent), "exists already")
@@ -288,6 +294,9 @@ def test_options_that_cannot_be_meant(project, tmp_path):
         ["--region", "us-east-1"],
         ["--table", "other"],
         ["--engine", "embedded", "--endpoint-url", "http://x"],
+        ["--engine", "ministack", "--endpoint-url", "http://x"],
+        ["--engine", "dynalite", "--keep"],
+        ["--engine", "dynalite", "--table", "other"],
     ):
         done = run("demo", *options, cwd=project)
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)

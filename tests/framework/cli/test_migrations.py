@@ -236,6 +236,26 @@ def test_personal_keys_are_hidden(old_shop):
     assert item["email"]["S"] in command("verify", "--show-personal").output
 
 
+def test_no_command_shows_a_personal_value(old_shop):
+    """A canary in each personal attribute, also of the wrong type: a dry run, the run, and what is in quarantine."""
+    user, *others = sorted(send("Scan")["Items"], key=lambda item: item["entityType"] != {"S": "USER"})
+    for each in others:
+        if not each["entityType"]["S"].startswith("singletable:"):
+            send("DeleteItem", Key={name: each[name] for name in ("PK", "SK")})
+    for number, planted in enumerate(({"S": "kestrel"}, {"SS": ["kestrel"]}, {"M": {"kestrel": {"S": "kestrel"}}})):
+        personal = dict.fromkeys(("email", "phone", "address"), planted)
+        send("PutItem", Item={**user, "PK": {"S": f"USER#u{number}"}, "userId": {"S": f"u{number}"}, **personal})
+    commands = (
+        ["migrate", "--dry-run"],
+        ["migrate", "--yes", "--max-errors", "1", *FEW],
+        ["status"],
+        ["status", "--json"],
+    )
+    outputs = [command(*arguments).output for arguments in commands]
+    assert "email is stored as SS, not as S" in outputs[2]
+    assert [] == [each for each in outputs if "kestrel" in each]
+
+
 def test_rollback(old_shop):
     """The last migration is taken back; one that another depends on is not, nor one that nothing takes back."""
     command("migrate", "--yes", *FEW)

@@ -33,7 +33,7 @@ class Edit:
         pins: The stored attributes that it was worked out from: the write is done only while they are what they were.
     """
 
-    values: Mapping[str, dict[str, Any] | None]
+    values: Mapping[str, dict[str, Any] | None] = attrs.field(repr=False)
     pins: frozenset[str]
 
 

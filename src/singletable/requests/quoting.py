@@ -1,0 +1,101 @@
+"""Quoting: errors of the SDK and of a server, without the values of the request that they quote.
+
+DynamoDB quotes a value that it cannot convert, and botocore quotes one of the wrong Python type.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from pynamodb.exceptions import CancellationReason
+
+if TYPE_CHECKING:
+    from singletable.requests.connection import Call
+
+__all__ = ["unquoted"]
+
+_HIDDEN = "‹value›"
+_HOLDERS = frozenset({"ExclusiveStartKey", "ExpressionAttributeValues", "Item", "Key", "Keys", "Parameters"})
+"""The members of a request that hold values (API Reference, "Actions")."""
+
+_TYPES = frozenset({"B", "BOOL", "BS", "L", "M", "N", "NS", "NULL", "S", "SS"})
+
+
+def unquoted(call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Send a request; what it raises quotes no value of it, and no name within a map."""
+    try:
+        return call(operation, params)
+    except (BotoCoreError, ClientError) as error:
+        _mask_chain(error, params)
+        raise
+
+
+def _mask_chain(error: BaseException | None, params: dict[str, Any]) -> None:
+    # The longest first: one may be a part of another.
+    texts = sorted(set(_texts(params)), key=len, reverse=True)
+    while isinstance(error, (BotoCoreError, ClientError)):
+        error.args = tuple(_masked(each, texts) for each in error.args)
+        if isinstance(error, ClientError):
+            _mask_messages(error.response, texts)
+        else:
+            shown = {name: str(each) for name, each in error.kwargs.items()}
+            error.kwargs = {name: _masked(each, texts) for name, each in shown.items()}
+        for reason in getattr(error, "cancellation_reasons", None) or ():
+            if isinstance(reason, CancellationReason):
+                reason.message = _masked(reason.message, texts)
+        if isinstance(error, HTTPClientError):
+            error.request = None  # it has the body
+        error = error.__cause__ or error.__context__
+
+
+def _mask_messages(part: Any, texts: list[str]) -> None:
+    if isinstance(part, list):
+        for each in part:
+            _mask_messages(each, texts)
+    elif isinstance(part, dict):
+        for name, each in part.items():
+            if name in ("Message", "message"):
+                part[name] = _masked(each, texts)
+            elif name != "Item":
+                _mask_messages(each, texts)
+
+
+def _masked(message: Any, texts: list[str]) -> Any:
+    if not isinstance(message, str):
+        return message
+    for text in texts:
+        if text in message:
+            # Whole words only: a value such as "a" stands in every sentence.
+            message = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", _HIDDEN, message)
+    return message
+
+
+def _texts(params: Any, inside: bool = False) -> Iterator[str]:
+    """Every value in a request as it may be quoted: as text, as Python or JSON writes it; and the names within maps."""
+    if isinstance(params, dict):
+        for name, each in params.items():
+            if name in _HOLDERS and not inside:
+                # The names of top-level attributes and placeholders are not values.
+                for part in each if isinstance(each, list) else (each,):
+                    for value in part.values() if name != "Parameters" and isinstance(part, dict) else (part,):
+                        yield from _texts(value, True)
+            else:
+                if inside and name not in _TYPES:
+                    yield from _forms(name)
+                yield from _texts(each, inside)
+    elif isinstance(params, (list, tuple, set, frozenset)):
+        for each in params:
+            yield from _texts(each, inside)
+    elif inside and params is not None and not isinstance(params, bool):
+        yield from _forms(params)
+
+
+def _forms(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from {value, repr(value)[1:-1], json.dumps(value)[1:-1]} - {""}
+    else:
+        yield from {str(value), repr(value)}

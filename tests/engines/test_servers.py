@@ -1,0 +1,69 @@
+"""The servers that singletable starts: the page's example, the shop's demo, and the interface that they listen on."""
+
+import re
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from models import Category, ShopTable
+from singletable.engine import server
+from singletable.engine.programs import PROGRAMS
+from singletable.errors import EngineUnavailable
+from tests.framework.ledger import LedgerTable
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_pages_example_runs(capsys):
+    """As it is written."""
+    page = (ROOT / "docs" / "reference" / "engines.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^## Start a local server\n\n((?: {4}.*\n|\n)+)", page, flags=re.MULTILINE)
+    exec(textwrap.dedent(example), {})
+    assert capsys.readouterr().out.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_server_listens_on_loopback_only(name):
+    """MiniStack's own default is every interface."""
+    with server(name, ShopTable) as at:
+        Category(category_id="c", name="n").create()
+        assert "n" == Category.get(category_id="c").name
+        port = int(at.endpoint_url.rpartition(":")[2])
+        with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+            # Another address of the loopback network; a server on every interface would answer.
+            probe.connect(("127.0.0.2", port))
+
+
+def test_ministack_does_not_delete_expired_items():
+    """It would within 60 seconds; the table that is created has its time to live switched off."""
+    with server("ministack", LedgerTable):
+        client = LedgerTable._get_connection().connection.client
+        described = client.describe_time_to_live(TableName="ledger")["TimeToLiveDescription"]
+        assert "DISABLED" == described["TimeToLiveStatus"]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_version_that_does_not_exist(name, tmp_path, monkeypatch):
+    """The error names it and shows the installer's output."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(EngineUnavailable, match=f"^{name} 99.0.0 could not be installed.*{name}"):
+        with server(name, version="99.0.0"):
+            pass
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_demo_runs(name):
+    """Each access pattern answers as on the embedded engine."""
+    code = "from singletable.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "demo", "--engine", name, "--rows", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, True) == (done.returncode, "11 of 11 access patterns asked" in done.stdout), done.stderr

@@ -1,0 +1,332 @@
+"""Servers: installed once, started, awaited, stopped, also after SIGKILL; every foreseeable fault has a remedy."""
+
+import ast
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import attrs
+import pytest
+
+from singletable.engine import Program, fresh_table, server, servers
+from singletable.engine.installation import cache_folder, installed
+from singletable.engine.programs import DYNALITE, MINISTACK, PROGRAMS
+from singletable.errors import EngineUnavailable
+from tests.framework.app import AppTable
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = Path(__file__).parent / "fake_server.py"
+SECONDS = 10
+"""How long a test waits for something that takes milliseconds."""
+
+
+def fake(mode="serve", **settings):
+    """The fake server as a program."""
+    return Program(name="fake", command=("{python}", str(SCRIPT), mode, "{port}"), **settings)
+
+
+def ask(at):
+    """What the fake server answers: its environment and its process id."""
+    try:
+        urlopen(at.endpoint_url, timeout=SECONDS)
+    except URLError as error:
+        return ast.literal_eval(error.read().decode())
+
+
+def until(condition):
+    """Wait until a condition is true."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def is_gone(pid):
+    """Whether a process has ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    # The container's first process may not collect orphans.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "singletable" / "engines"
+
+
+# --- running --------------------------------------------------------------------------
+
+
+def test_a_server_answers_within_the_block_and_is_gone_afterwards():
+    """Its folder, with its log and the files that it made, is deleted."""
+    with server(fake()) as at:
+        pid = ask(at)[-1]
+        assert ("mode serve\n", {"left-behind", "server.log"}) == (
+            at.log.read_text(),
+            {each.name for each in at.log.parent.iterdir()},
+        )
+    assert (True, False) == (is_gone(pid), at.log.parent.exists())
+
+
+def test_a_server_is_stopped_if_the_block_raises():
+    """The exception reaches the caller."""
+    with pytest.raises(ValueError, match="in the block"), server(fake()) as at:
+        raise ValueError("in the block")
+    with pytest.raises(URLError, match="refused"):
+        urlopen(at.endpoint_url)
+
+
+def test_a_server_gets_its_own_environment_and_no_credentials(monkeypatch):
+    """Its home is its own folder, so it finds no credentials file either."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("BIND_HOST", "0.0.0.0")
+    with server(fake(environment={"BIND_HOST": "127.0.0.1"})) as at:
+        assert [None, "127.0.0.1", str(at.log.parent)] == ask(at)[:-1]
+
+
+def test_a_table_class_is_bound_with_dummy_credentials():
+    """Whatever the environment holds; the name and the URL are the server's."""
+    with server(fake()) as at, at.fresh_table(AppTable, table_name="mine", create=False):
+        settings = AppTable._bindings[-1].settings
+        assert ("mine", at.endpoint_url, ("fake", "fake", None)) == (
+            settings.table_name,
+            settings.endpoint_url,
+            settings.credentials,
+        )
+    assert () == AppTable._bindings
+
+
+def test_each_fresh_table_has_a_name_of_its_own():
+    """So that blocks of one server do not meet."""
+    with server(fake()) as at:
+        names = set()
+        for _ in range(2):
+            with at.fresh_table(AppTable, create=False):
+                names.add(AppTable._bindings[-1].settings.table_name)
+    assert 2 == len(names)
+
+
+def test_a_shared_server_is_started_once(monkeypatch):
+    """`fresh_table` by two engines' names starts two servers, and runs each until the process ends."""
+    shared = {}
+    monkeypatch.setattr(servers, "_shared", shared)
+    monkeypatch.setitem(PROGRAMS, "fake", fake())
+    with servers.ExitStack() as stack:
+        monkeypatch.setattr(servers, "_shared_stack", stack)
+        with ThreadPoolExecutor(4) as pool:
+            found = set(pool.map(servers._shared_server, ["fake"] * 4))
+        assert (1, ["fake"]) == (len(found), [*shared])
+        ask(found.pop())
+
+
+def test_a_fresh_embedded_table_needs_no_server():
+    """`embedded` is the default engine."""
+    with fresh_table(AppTable) as bound:
+        assert (True, "the embedded engine") == (bound.exists(), AppTable._bindings[-1].settings.place)
+
+
+# --- killed ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["alone", "fork"])
+def test_a_server_ends_if_its_parent_is_killed(mode):
+    """Also if a forked child of the parent still runs and holds the supervisor's pipe open."""
+    command = [sys.executable, "-m", "tests.framework.engine.server_process", mode]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        url, log = parent.stdout.readline().split()
+        try:
+            urlopen(url)
+        except URLError as error:
+            pid = ast.literal_eval(error.read().decode())[-1]
+        parent.kill()
+        parent.wait()
+        until(lambda: is_gone(pid))
+        until(lambda: not Path(log).parent.exists())
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+def test_a_server_ends_if_its_supervisor_is_killed():
+    """The block's end deletes its folder all the same."""
+    with server(fake()) as at:
+        pid = ask(at)[-1]
+        at._process.kill()
+        if sys.platform == "linux":
+            until(lambda: is_gone(pid))
+    until(lambda: is_gone(pid))
+    assert not at.log.parent.exists()
+
+
+def test_a_forked_child_does_not_stop_its_parents_server():
+    """It leaves the block, and the parent's server still answers."""
+    with server(fake()) as at:
+        servers._stop(attrs.evolve(at, owner=at._owner + 1))
+        assert not is_gone(ask(at)[-1])
+
+
+# --- faults ---------------------------------------------------------------------------
+
+
+def test_a_server_that_dies_at_start_shows_its_output():
+    """With its exit code; nothing is left behind."""
+    with (
+        pytest.raises(
+            EngineUnavailable,
+            match=r"^fake 1.0 stopped before it answered \(exit code 3\): mode dies no such table space Check the com",
+        ),
+        server(fake("dies"), version="1.0"),
+    ):
+        pass
+
+
+def test_a_server_that_does_not_answer_is_stopped():
+    """After the given time."""
+    with (
+        pytest.raises(EngineUnavailable, match=r"did not answer within 0.3 seconds: mode silent"),
+        server(fake("silent"), timeout=0.3),
+    ):
+        pass
+
+
+def test_a_port_that_is_taken():
+    """It is named; without `port=` another one is found."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(EngineUnavailable, match=f"cannot listen on port {port} of 127.0.0.1: .*leave port= out"),
+            server(fake(), port=port),
+        ):
+            pass
+
+
+def test_a_port_that_is_taken_meanwhile(monkeypatch):
+    """The server dies, and is started again on another port."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        ports = iter([other.getsockname()[1], servers._free_port()])
+        monkeypatch.setattr(servers, "_free_port", lambda: next(ports))
+        with server(fake()) as at:
+            ask(at)
+        assert [] == [*ports]
+
+
+def test_a_chosen_port_is_used():
+    """It is in the URL."""
+    port = servers._free_port()
+    with server(fake(), port=port) as at:
+        assert f"http://127.0.0.1:{port}" == at.endpoint_url
+
+
+def test_an_unknown_server():
+    """Those that are known are named."""
+    with (
+        pytest.raises(EngineUnavailable, match=r"^'localstack' is not a server .*Choose from dynalite, ministack"),
+        server("localstack"),
+    ):
+        pass
+
+
+def test_a_missing_tool(monkeypatch, tmp_path):
+    """npm and node come with Node.js."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(EngineUnavailable, match="^dynalite needs 'npm', which was not found. Install Node.js 20"),
+        server("dynalite"),
+    ):
+        pass
+
+
+# --- installing -----------------------------------------------------------------------
+
+COPY = ("{python}", "-c", "import shutil, sys; shutil.copy(*sys.argv[1:])", str(SCRIPT), "{folder}/{version}.py")
+
+
+def test_a_program_is_installed_once(cache):
+    """In a folder of its version; an abandoned installation is removed if it is old."""
+    program = fake(install=[COPY]).of_version("1.2")
+    cache.mkdir(parents=True)
+    for name, age in ((".making-old", 10_000), (".making-new", 0)):
+        (cache / name).mkdir()
+        os.utime(cache / name, (time.time() - age,) * 2)
+    folder = installed(program)
+    before = folder.stat().st_mtime_ns
+    assert (cache / "fake-1.2", before) == (installed(program), folder.stat().st_mtime_ns)
+    assert ({".making-new", "fake-1.2"}, ["1.2.py"]) == (set(os.listdir(cache)), os.listdir(folder))
+
+
+def test_two_installations_at_once(cache):
+    """Both succeed, and one copy is kept."""
+    program = fake(install=[COPY]).of_version("1.2")
+    with ThreadPoolExecutor(4) as pool:
+        assert {cache / "fake-1.2"} == set(pool.map(lambda _: installed(program), range(4)))
+    assert ["fake-1.2"] == os.listdir(cache)
+
+
+def test_an_installation_that_fails(cache):
+    """Its output is shown, and nothing is left behind."""
+    program = fake(install=[("{python}", "-c", "print('no network'); raise SystemExit(1)")]).of_version("1.2")
+    with (
+        pytest.raises(EngineUnavailable, match=r"^fake 1.2 could not be installed \(exit code 1\): no network Check"),
+        server(program),
+    ):
+        pass
+    assert [] == os.listdir(cache)
+
+
+def test_a_cache_that_cannot_be_written(cache):
+    """The variable that moves it is named."""
+    cache.parent.parent.write_text("a file")
+    with pytest.raises(EngineUnavailable, match="cannot be installed in .*Set XDG_CACHE_HOME"):
+        installed(MINISTACK)
+
+
+def test_a_damaged_installation(cache):
+    """The folder to delete is named."""
+    (cache / MINISTACK.fill(MINISTACK.folder)).mkdir(parents=True)
+    with (
+        pytest.raises(EngineUnavailable, match=f"^ministack needs '.*which was not found. Delete '{cache_folder()}"),
+        server("ministack"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("version", ["../x", "1.0 --index-url=http://x", "latest", "-r x"])
+def test_a_text_that_is_not_a_version(version, monkeypatch):
+    """As an argument or in the environment variable."""
+    message = f"is not a version of {DYNALITE.name}. Write for example '4.0.0', as version= or in SINGLETABLE_DYNALITE_"
+    with pytest.raises(EngineUnavailable, match=message):
+        DYNALITE.of_version(version)
+    monkeypatch.setenv("SINGLETABLE_DYNALITE_VERSION", version)
+    with pytest.raises(EngineUnavailable, match=message):
+        DYNALITE.of_version()
+
+
+def test_the_version_is_chosen_by_argument_then_variable_then_default(monkeypatch):
+    """The variable is named after the program."""
+    chosen = [MINISTACK.of_version().version]
+    monkeypatch.setenv("SINGLETABLE_MINISTACK_VERSION", "1.5.1")
+    chosen += [MINISTACK.of_version().version, MINISTACK.of_version("1.5.2").version]
+    assert [MINISTACK.version, "1.5.1", "1.5.2"] == chosen
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.name)
+def test_known_programs_listen_on_loopback_only(program):
+    """MiniStack's own default is every interface."""
+    assert "127.0.0.1" in (*program.command, program.environment.get("BIND_HOST"))

@@ -1,0 +1,29 @@
+"""What a worker process of the pickling tests does; it imports little, since each pool starts a process."""
+
+import threading
+
+from singletable import plan
+from singletable.engine import embedded
+from tests.framework.app import Account, AppTable, event
+
+
+def fail():
+    """Raise the error of an entity's own class, with a field that no process but this one can hold."""
+    error = Account.DoesNotExist("No Account.", entity="Account")
+    error.held = threading.Lock()
+    raise error
+
+
+def send_here(request):
+    """Send a request through this process's binding."""
+    with embedded(AppTable):
+        Account(account_id="a1", email="here").create()
+        return request.one().email
+
+
+def change_here(write):
+    """Send a planned write through this process's binding; the item as it is then."""
+    with embedded(AppTable):
+        plan.create(event(1)).send()
+        write.send()
+        return write.params(), event(1).get(account_id="a1", seq=1).note

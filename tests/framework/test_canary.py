@@ -1,0 +1,621 @@
+"""A canary: values that are planted in every attribute class at every depth, and looked for wherever they could leave.
+
+A place may show the name of a personal attribute, never a value of it nor a name within it.
+"""
+
+import base64
+import inspect
+import logging
+import traceback
+from datetime import datetime, timezone
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+import attrs
+import pytest
+from botocore.exceptions import ClientError, HTTPClientError, ParamValidationError, ReadTimeoutError
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BinarySetAttribute,
+    BooleanAttribute,
+    DiscriminatorAttribute,
+    DynamicMapAttribute,
+    JSONAttribute,
+    ListAttribute,
+    MapAttribute,
+    NullAttribute,
+    NumberAttribute,
+    NumberSetAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+    UTCDateTimeAttribute,
+    VersionAttribute,
+)
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.transactions import TransactWrite
+
+from singletable import Expiry, Key, Table, observe, plan, spans
+from singletable.engine import embedded
+from singletable.errors import BatchIncomplete, MalformedItemError, SingletableError
+from singletable.migrations.operations import Backfill, BackfillWith
+from singletable.migrations.passes import ItemChange
+from singletable.migrations.sources import SOURCES, Text, Unfit
+from singletable.models.attributes import (
+    DateAttribute,
+    DecimalAttribute,
+    DerivedAttribute,
+    EnumAttribute,
+    IntegerAttribute,
+    Scalar,
+    StrictNumberAttribute,
+    StrictUnicodeAttribute,
+    StrictUTCDateTimeAttribute,
+    UUIDAttribute,
+)
+from singletable.models.binding import connection_of
+from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
+from singletable.requests import retries
+from singletable.requests.types import UnknownItem
+from singletable.streams import StreamRouter, record_of
+from singletable.streams.change import read_change
+from singletable.streams.records import read_record
+from singletable.testing.faults import Throttling, inject
+
+TEXT, NUMBER = "kestrel", 86753098675309
+MOMENT = datetime(1907, 5, 13, 11, 47, 53, tzinfo=timezone.utc)
+BIRTH = UUID("19071907-1907-4907-8907-190719071907")
+NEEDLES = (
+    TEXT,
+    base64.b64encode(TEXT.encode()).decode()[:-1],
+    str(NUMBER),
+    "1907-05-13",
+    "1907, 5, 13",
+    str(int(MOMENT.timestamp())),
+    str(BIRTH),
+    BIRTH.hex,
+)
+"""How a value looks that has left: nothing that chance could write into a signature or a time."""
+
+
+class Bird(Enum):
+    """Of its members' texts none is a canary: a message may list them."""
+
+    YELLOW = "yellow"
+    GREEN = "green"
+
+
+PLANTED = {
+    BinaryAttribute: TEXT.encode(),
+    BinarySetAttribute: {TEXT.encode()},
+    BooleanAttribute: True,
+    CreatedAtAttribute: MOMENT,
+    DateAttribute: MOMENT.date(),
+    DecimalAttribute: Decimal(NUMBER),
+    DynamicMapAttribute: {TEXT: TEXT},
+    EnumAttribute: Bird.YELLOW,
+    IntegerAttribute: NUMBER,
+    JSONAttribute: {TEXT: [TEXT]},
+    ListAttribute: [TEXT, {TEXT: NUMBER}],
+    MapAttribute: {TEXT: {TEXT: [TEXT, NUMBER]}},
+    NullAttribute: None,
+    NumberAttribute: NUMBER,
+    NumberSetAttribute: {NUMBER},
+    StrictNumberAttribute: NUMBER,
+    StrictUTCDateTimeAttribute: MOMENT,
+    StrictUnicodeAttribute: TEXT,
+    TTLAttribute: MOMENT,
+    UTCDateTimeAttribute: MOMENT,
+    UUIDAttribute: BIRTH,
+    UnicodeAttribute: TEXT,
+    UnicodeSetAttribute: {TEXT},
+    UpdatedAtAttribute: MOMENT,
+}
+"""A value of each attribute class, with a canary in it where the class can hold one."""
+
+NOT_VALUES = {Attribute, DerivedAttribute, DiscriminatorAttribute, Scalar, VersionAttribute}
+"""Bases, and attributes that the framework sets by itself."""
+
+WRONG = [
+    TEXT,
+    f"{TEXT}\ud800",
+    NUMBER,
+    float(NUMBER) + 0.5,
+    Decimal(NUMBER) * 10**40 + 1,
+    MOMENT.replace(tzinfo=None),
+    MOMENT.date(),
+    TEXT.encode(),
+    {TEXT, NUMBER},
+    {TEXT: object()},
+    {TEXT: {"": TEXT}},
+    [{TEXT: {TEXT: float("nan")}}],
+    [{TEXT}, {TEXT: set()}],
+    {"S": TEXT},
+    {"N": TEXT},
+    BIRTH,
+    object(),
+]
+"""Values of which each is wrong for most classes."""
+
+
+def _classes(kind=Attribute):
+    """Every attribute class of PynamoDB and of the framework; copies that it makes for itself are not among them."""
+    for each in kind.__subclasses__():
+        yield from _classes(each)
+        mine = each.__module__.split(".")[0] in ("pynamodb", "singletable")
+        if mine and getattr(inspect.getmodule(each), each.__name__, None) is each:
+            yield each
+
+
+class Failing(UnicodeAttribute):
+    """A class of a user's own that raises what nobody expects, with the value."""
+
+    def serialize(self, value):
+        raise RuntimeError(f"it is {value}")
+
+    def deserialize(self, value):
+        raise RuntimeError(f"it was {value}")
+
+
+def _attribute(kind):
+    options = {"null": True}
+    if kind in (BinaryAttribute, BinarySetAttribute):
+        options["legacy_encoding"] = False
+    return EnumAttribute(Bird, **options) if kind is EnumAttribute else kind(**options)
+
+
+class YellowAttribute(EnumAttribute):
+    """PynamoDB makes the elements of a list without arguments."""
+
+    def __init__(self, **options):
+        super().__init__(Bird, **options)
+
+
+class CanaryTable(Table):
+    class Meta:
+        table_name = "canaries"
+        stream_view_type = "NEW_AND_OLD_IMAGES"
+
+
+NAMES = {f"at_{kind.__name__.lower()}": kind for kind in PLANTED}
+Inner = type("Inner", (MapAttribute,), {name: _attribute(kind) for name, kind in NAMES.items()})
+Outer = type("Outer", (MapAttribute,), {"inner": Inner(null=True), "many": ListAttribute(of=Inner, null=True)})
+LISTS = {
+    f"of_{name}": ListAttribute(of=YellowAttribute if kind is EnumAttribute else kind, null=True)
+    for name, kind in NAMES.items()
+    if kind is not NullAttribute
+}
+PLACES = (*NAMES, *LISTS, "outer", "inners", "failing")
+
+
+class Holder(CanaryTable, discriminator="HOLDER"):
+    """Every class at the top, in lists, in a typed map, in a list of typed maps, and within a map in a map."""
+
+    class Meta:
+        personal = ("ident", *PLACES)
+
+    ident = UnicodeAttribute()
+    number = IntegerAttribute(default=1)
+    outer = Outer(null=True)
+    inners = ListAttribute(of=Inner, null=True)
+    failing = Failing(null=True)
+    locals().update({name: _attribute(kind) for name, kind in NAMES.items()})
+    locals().update(LISTS)
+
+    key = Key(pk="HOLDER#{ident}", sk="HOLDER#{ident}#{number:03d}")
+    expires_at = Expiry(after="at_utcdatetimeattribute", days=365_000)
+
+
+def holder(**values):
+    return Holder(ident=f"{TEXT}1", **values)
+
+
+def full():
+    """A valid holder, with a canary in every place but one."""
+    everything = {name: PLANTED[kind] for name, kind in NAMES.items()}
+    lists = {name: [PLANTED[NAMES[name.removeprefix("of_")]]] for name in LISTS}
+    typed = {"inner": Inner(**everything), "many": [Inner(**everything)]}
+    return holder(**everything, **lists, outer=Outer(**typed), inners=[Inner(**everything)])
+
+
+def values_at(place):
+    """What is given to an attribute to be refused: each wrong value, and one with each wrong value within it."""
+    for wrong in WRONG:
+        yield wrong
+        if place in LISTS or place == "inners":
+            yield [wrong]
+        # An attribute of PynamoDB's for the time to live refuses a value when it is set.
+        typed = [Inner(**{name: wrong}) for name in NAMES if name != "at_ttlattribute"]
+        if place == "inners":
+            yield from ([each] for each in typed)
+        if place == "outer":
+            yield from (Outer(inner=each) for each in typed)
+            yield from (Outer(many=[each]) for each in typed)
+
+
+# --- looking for canaries -------------------------------------------------------------
+
+HOLD_ITEMS = {"item", "key", "standing", "entity", "obj", "Item", "CancellationReasons"}
+"""The fields of errors that are documented to hold an item or its key; no repr of ours shows what they hold."""
+
+
+def assert_clean(text):
+    found = [needle for needle in NEEDLES if needle in text]
+    assert [] == found, text
+
+
+def assert_error_is_clean(error):
+    """Messages, fields and traceback of an error, and of every error that it leads to."""
+    assert_clean("".join(traceback.format_exception_only(error)))
+    for each in _chain(error):
+        assert_clean(f"{each} {each!r} {each.args!r}")
+        for name, part in vars(each).items():
+            if name == "response" and part is not None:
+                for told in (part, *part.get("CancellationReasons", ())):
+                    assert_clean(repr({key: each for key, each in told.items() if key not in HOLD_ITEMS}))
+            elif name == "cancellation_reasons":
+                assert_clean(repr([reason and reason.message for reason in part]))
+            elif name in HOLD_ITEMS:
+                if not isinstance(part, (dict, list, tuple)):
+                    assert_clean(repr(part))
+            else:
+                assert_part_is_clean(part)
+
+
+def assert_part_is_clean(part):
+    if isinstance(part, BaseException):
+        assert_error_is_clean(part)
+    elif isinstance(part, (tuple, list)):
+        for each in part:
+            assert_part_is_clean(each)
+    elif attrs.has(type(part)):
+        assert_clean(repr(part))
+        for field in attrs.fields(type(part)):
+            if field.name not in HOLD_ITEMS:
+                assert_part_is_clean(getattr(part, field.name))
+    else:
+        assert_clean(f"{part} {part!r}")
+
+
+def _chain(error):
+    seen = []
+    while error is not None and not any(error is each for each in seen):
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return seen
+
+
+def caught(action):
+    """What an action raises, which must be clean; None if it raises nothing."""
+    try:
+        action()
+    except Exception as error:
+        assert_error_is_clean(error)
+        return error
+    return None
+
+
+@pytest.fixture
+def canaries(caplog, monkeypatch):
+    """A table, watched by observers; whatever any logger says at DEBUG is clean in the end."""
+    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+    caplog.set_level(logging.DEBUG)
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    told, records = [], []
+    caplog.handler.emit = records.append
+    with embedded(CanaryTable) as table, observe(table, told.append, spans(provider.get_tracer("test"))):
+        yield table
+    assert told
+    for each in told:
+        assert_clean(repr(each))
+    for span in exporter.get_finished_spans():
+        assert_clean(span.to_json())
+    assert {"botocore.endpoint", "botocore.parsers"} <= {each.name for each in records}
+    for each in records:
+        assert_clean(f"{each.name}: {each.getMessage()}")
+        if each.exc_info:
+            assert_error_is_clean(each.exc_info[1])
+
+
+# --- the tests ------------------------------------------------------------------------
+
+
+def test_every_attribute_class_has_a_canary():
+    """A new class must be planted, and then is looked for everywhere."""
+    assert set(_classes()) - NOT_VALUES == set(PLANTED)
+
+
+def test_the_canaries_are_planted():
+    """In what is stored; a test that plants nothing would find nothing."""
+    stored = full().serialize()
+    hidden = {"at_booleanattribute", "at_enumattribute", "at_nullattribute", "at_ttlattribute"}
+    for place in {*NAMES, *LISTS, "outer", "inners"} - hidden - {f"of_{name}" for name in hidden}:
+        assert any(needle in repr(stored[place]) for needle in NEEDLES), place
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_refused_value_is_shown(place):
+    """Constructor, create, update, save, and as the operand of a condition; for whichever reason it is refused."""
+    refused = 0
+    attribute = getattr(Holder, place)
+    for value in values_at(place):
+        for action in (
+            lambda value=value: plan.create(holder(**{place: value})),
+            lambda value=value: plan.save(holder(**{place: value})),
+            lambda value=value: plan.update(holder(), **{place: value}),
+        ):
+            refused += caught(action) is not None
+        if not isinstance(attribute, Failing):
+            caught(lambda value=value: Holder.query(ident="x", filter=attribute == value))
+            caught(lambda value=value: plan.update(holder(), [attribute.set(value)]))
+    # A bool is made of anything, and a null of nothing.
+    assert refused or place in ("at_booleanattribute", "of_at_booleanattribute", "at_nullattribute")
+
+
+NAMED = ("append", "prepend", "startswith", "contains", "is_in", "set", "add", "delete")
+SIGNS = ("__eq__", "__lt__", "__add__", "__sub__", "__radd__", "__rsub__", "__or__")
+
+
+@pytest.mark.parametrize("place", [*NAMES, *LISTS])
+def test_no_operand_is_shown(place):
+    """Every operator of an attribute, at the top and in a typed map; except signs of PynamoDB's own classes."""
+    attributes = [getattr(Holder, place)]
+    if place in NAMES:
+        attributes += [getattr(Holder.outer.inner, place), getattr(Holder.inners[0], place)]
+    for attribute in attributes:
+        for operator in (*NAMED, *SIGNS) if isinstance(attribute, Scalar) else NAMED:
+            for value in WRONG:
+                caught(lambda a=attribute, o=operator, v=value: getattr(a, o)(v))
+        for value in WRONG:
+            caught(lambda a=attribute, v=value: a.between(v, v))
+
+
+def test_a_mark_leaves_paths_as_they_are():
+    """Each copy that PynamoDB makes of an attribute has operators of its own."""
+    added = {"x"}
+    for attribute, path in (
+        (Holder.at_unicodesetattribute, ["at_unicodesetattribute"]),
+        (Holder.outer.inner.at_unicodesetattribute, ["outer", "inner", "at_unicodesetattribute"]),
+        (Holder.inners[3].at_unicodesetattribute, ["inners[3]", "at_unicodesetattribute"]),
+        (Inner.at_unicodesetattribute, ["at_unicodesetattribute"]),
+    ):
+        assert path == attribute.add(added).values[0].path
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_stored_value_is_shown_that_cannot_be_read(place):
+    """Each type of DynamoDB's where another is declared, and text that means nothing."""
+    contents = [
+        {"S": TEXT},
+        {"N": TEXT},
+        {"N": f"{NUMBER}.5"},
+        {"B": TEXT},
+        {"L": [{"S": TEXT}, {"M": {TEXT: {"S": TEXT}}}]},
+        {"M": {TEXT: {"N": TEXT}, "inner": {"S": TEXT}}},
+        {"M": {"inner": {"M": {name: {"S": TEXT} for name in NAMES}}}},
+        {"L": [{"M": {name: {"N": TEXT} for name in NAMES}}]},
+        {"SS": [TEXT]},
+        {TEXT: TEXT},
+    ]
+    item = holder().serialize()
+    errors = [caught(lambda each=each: Holder.from_raw_data({**item, place: each})) for each in contents]
+    assert {MalformedItemError} == {type(each) for each in errors if each}
+    for content in contents:
+        caught(lambda content=content: read_change(CanaryTable, _record({**item, place: content})))
+
+
+def test_no_name_within_a_personal_map_is_shown():
+    """In paths of conditions and actions, and in the constructor."""
+    name = Holder.at_mapattribute[TEXT]
+    known = Holder._from_item(holder().serialize())
+    for action in (
+        lambda: Holder.query(name == "x", ident="x"),
+        lambda: plan.update(known, [name[TEXT].set("x"), Holder.at_utcdatetimeattribute.set(name[TEXT])]),
+        lambda: holder(outer={TEXT: 1}),
+        lambda: holder(outer={"inner": {TEXT: 1}}),
+    ):
+        assert isinstance(caught(action), SingletableError)
+
+
+def _record(image):
+    raw = record_of(new=holder())
+    raw["dynamodb"]["NewImage"] = image
+    return read_record(raw)
+
+
+def test_no_plan_shows_a_value(canaries):
+    """Writes, what they send and what they change; queries with conditions and filters; everything that holds them."""
+    one = full()
+    stored = Holder._from_item(one.serialize())
+    text = Holder.at_unicodeattribute
+    writes = [
+        plan.create(one),
+        plan.save(one, text == TEXT),
+        plan.update(one, at_unicodeattribute=TEXT, at_mapattribute={TEXT: TEXT}),
+        plan.update(
+            stored, [text.set(TEXT), Holder.at_unicodesetattribute.add({TEXT}), Holder.outer.remove()], text > TEXT
+        ),
+        plan.delete(stored, text.contains(TEXT)),
+        plan.check(one, text.is_in(TEXT, "x")),
+    ]
+    queries = [
+        Holder.item(ident=TEXT, number=1),
+        Holder.query(ident=TEXT, filter=text == TEXT),
+        Holder.query(Holder.number.between(1, 2), ident=TEXT),
+        Holder.scan(filter=text == TEXT),
+    ]
+    shown = [*writes, *(each.request for each in writes), *queries]
+    shown += [each.change for each in writes if hasattr(each, "change")] + [
+        writes[2].actions,
+        writes[2].request.actions,
+    ]
+    shown += [each.explain() for each in queries[:3]] + [each.sort_range() for each in queries[:3]]
+    shown += [each.condition for each in queries[1:3]]
+    transaction, batch = canaries.transaction(), canaries.batch()
+    transaction.add(*writes)
+    batch.put(one)
+    batch.get(queries[0])
+    change = read_change(CanaryTable, _record(one.serialize()))
+    shown += [transaction, transaction._writes, batch, one, stored, change, change.record, vars(batch)["_gets"]]
+    shown += [UnknownItem("X", (TEXT, TEXT), one.serialize()), canaries.load_collection(Holder, ident=TEXT)]
+    shown += [ItemChange(one.serialize(), stored.serialize(), frozenset(), ("PK", "SK"))]
+    for each in shown:
+        assert_clean(f"{each!r} {each}")
+
+
+def test_no_failed_write_shows_a_value(canaries):
+    """Conditions, transactions, batches and their causes; the item is in fields that are documented to hold it."""
+    one = full()
+    one.create()
+    text = Holder.at_unicodeattribute
+    conflict = lambda: canaries.transaction()  # noqa: E731
+
+    def cancelled():
+        with conflict() as transaction:
+            transaction.create(full())
+
+    def twice():
+        with conflict() as transaction:
+            transaction.create(full(), full())
+
+    def pynamodbs():
+        with TransactWrite(connection=connection_of(CanaryTable).connection) as transaction:
+            transaction.save(full(), condition=Holder.number.does_not_exist())
+
+    for action in (
+        lambda: full().create(),
+        lambda: full().save(text == "other"),
+        lambda: full().delete(text == f"{TEXT}2"),
+        lambda: full().update(number=None),
+        lambda: full().update(number=2),
+        lambda: full().update([text.set("x")], text == f"{TEXT}3"),
+        lambda: holder(number=7).update(at_unicodeattribute=TEXT),
+        lambda: Holder.get(ident=f"{TEXT}9", number=1),
+        lambda: full().move(number=1),
+        lambda: holder(at_unicodeattribute=TEXT * 100_000).create(),
+        lambda: Holder.from_raw_data({**full().serialize(), "entityType": {"S": "OTHER"}}),
+        cancelled,
+        twice,
+    ):
+        assert isinstance(caught(action), SingletableError)
+    assert isinstance(caught(pynamodbs), TransactWriteError)
+    statement = {"Statement": 'SELECT * FROM "canaries"'}
+    assert connection_of(CanaryTable).connection.client._make_api_call("ExecuteStatement", statement)["Items"]
+    with inject(CanaryTable, Throttling()):
+        error = caught(lambda: list(canaries.load_all([full()])))
+    assert isinstance(error, BatchIncomplete)
+
+
+QUOTING = "One or more parameter values were invalid: {0}; '{0}'; [{0!r}]"
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "SerializationException", "TransactionCanceledException"])
+def test_no_value_of_a_request_is_quoted_that_the_server_quotes(canaries, monkeypatch, code):
+    """By its message, in the SDK's error, in PynamoDB's, and in the reasons of a cancelled transaction."""
+
+    def refuse(operation, params):
+        quoted = QUOTING.format(_values(params))
+        reasons = [{"Code": "ValidationError", "Message": quoted}]
+        raise ClientError({"Error": {"Code": code, "Message": quoted}, "CancellationReasons": reasons}, operation)
+
+    def together():
+        with canaries.transaction() as transaction:
+            transaction.create(full())
+
+    def pynamodbs():
+        with TransactWrite(connection=connection_of(CanaryTable).connection) as transaction:
+            transaction.save(full())
+
+    monkeypatch.setattr(connection_of(CanaryTable).connection.client, "_make_api_call", refuse)
+    for action in (
+        lambda: full().save(),
+        lambda: full().update(at_unicodeattribute=TEXT, at_mapattribute={TEXT: [TEXT, NUMBER]}),
+        lambda: full().delete(Holder.at_integerattribute == NUMBER),
+        lambda: Holder.query(ident=TEXT, filter=Holder.at_dateattribute == MOMENT.date()).all(),
+        lambda: Holder.item(ident=TEXT, number=1).one(),
+        lambda: canaries.batch_get([Holder.item(ident=TEXT, number=1)]),
+        lambda: list(canaries.load_all([full()])),
+        together,
+        pynamodbs,
+    ):
+        assert caught(action) is not None
+
+
+def _values(params):
+    return [each for name, each in params.items() if name not in ("ExpressionAttributeNames", "TableName")]
+
+
+def test_no_value_of_a_request_is_quoted_that_the_sdk_quotes(canaries):
+    """botocore shows a value of the wrong Python type with its path, and keeps a request that got no answer."""
+    failures = (
+        ParamValidationError(report=f"Invalid type for parameter Item.outer.M.{TEXT}.N, value: {NUMBER}, type: int"),
+        HTTPClientError(request=_Request({"Item": {"at_unicodeattribute": TEXT}}), error=f"broken after {TEXT}"),
+        ReadTimeoutError(request=_Request({"Item": {"at_unicodeattribute": TEXT}}), endpoint_url="http://x"),
+    )
+    for failure in failures:
+
+        def fail(send, operation, params, failure=failure):
+            raise failure
+
+        connection_of(CanaryTable).connection.around = (fail,)
+        assert isinstance(caught(full().save), SingletableError)
+
+
+@attrs.frozen
+class _Request:
+    """As botocore's, with the body that it was to send."""
+
+    body: object
+
+
+def test_no_dead_letter_shows_a_value(canaries, caplog):
+    """A handler that quotes, an image that cannot be read, a record that is none; letters, errors and the log."""
+    letters = []
+    router = StreamRouter(CanaryTable, dead_letters=letters.append)
+
+    @router.on(Holder, "INSERT", idempotent=True)
+    def quoting(change):
+        raise ValueError(f"it is {change.new.at_unicodeattribute}")
+
+    raw = record_of(new=full())
+    with pytest.raises(SingletableError) as failed:
+        router.process(raw)
+    assert_clean(f"{failed.value} {failed.value!r} {failed.value.letters} {failed.value.outcome}")
+    for damage in (
+        {"NewImage": {**full().serialize(), "at_integerattribute": {"S": TEXT}}},
+        {"NewImage": {"PK": TEXT}},
+        {"Keys": TEXT},
+        {"ApproximateCreationDateTime": TEXT},
+        {"SequenceNumber": {TEXT: TEXT}},
+    ):
+        router.process({**raw, "dynamodb": {**raw["dynamodb"], **damage}})
+    StreamRouter(CanaryTable).process({**raw, "dynamodb": {TEXT: TEXT}})
+    assert 5 == len(letters)
+    for letter in letters:
+        assert_clean(f"{letter!r} {letter.to_dict()}")
+    Holder.query(ident="x").all()
+
+
+def test_no_reason_for_quarantine_shows_a_value():
+    """A source of each kind that cannot be read, and a function that quotes."""
+
+    def quoting(text):
+        raise ValueError(f"it is {text}")
+
+    for source in SOURCES.values():
+        for stored in ({"S": TEXT}, {"N": TEXT}, {"M": {TEXT: {"S": TEXT}}}, {"B": TEXT}):
+            try:
+                source("at").read({"at": stored})
+            except Unfit as unfit:
+                assert_clean(f"{unfit} {unfit.reason}")
+    work = BackfillWith("HOLDER", {"text": Text("at")}, quoting, writes=("x",)).compile_new()
+    with pytest.raises(Unfit) as caught_unfit:
+        work({"at": {"S": TEXT}})
+    assert_clean(f"{caught_unfit.value} {caught_unfit.value.reason}")
+    assert_clean(repr(Backfill("HOLDER")))

@@ -1,0 +1,256 @@
+"""Pickling: every error, request and plan crosses to another process, or a copy of it does as much as can be kept."""
+
+import copy
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from singletable import UnknownItem, errors, plan
+from singletable.errors import (
+    BatchIncomplete,
+    ConditionFailed,
+    HandlersFailed,
+    InvalidBatchError,
+    SingletableError,
+    TransactionCancelled,
+)
+from singletable.models.transaction import CancellationReason
+from singletable.requests import retries
+from singletable.requests.batch import Remainder
+from singletable.testing.faults import Throttling, inject
+from tests.framework import pooled
+from tests.framework.app import START, Account, AppTable, Event, Level, event
+
+
+def _through_a_pickle(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+COPIES = pytest.mark.parametrize("again", [_through_a_pickle, copy.copy, copy.deepcopy])
+
+EVERY_ERROR = [getattr(errors, name) for name in errors.__all__]
+
+
+@COPIES
+@pytest.mark.parametrize("kind", EVERY_ERROR, ids=lambda kind: kind.__name__)
+def test_every_error_keeps_its_message_and_its_parts(kind, again):
+    """Each class of errors.py, with each of the parts that it declares."""
+    declared = {name for each in kind.__mro__ for name in vars(each).get("__annotations__", ())} - {"pending", "rest"}
+    error = kind("It failed.", remedy="Fix it.", **{name: f"the {name}" for name in declared if name != "msg"})
+    found = again(error)
+    assert kind is type(found)
+    assert str(error) == str(found) == "It failed. Fix it."
+    assert vars(error) == vars(found)
+
+
+def test_every_class_of_errors_is_public():
+    """A new class is in `__all__`, and so in the test above."""
+    declared = {each.__name__ for each in vars(errors).values() if isinstance(each, type)}
+    assert {name for name in declared if issubclass(getattr(errors, name), SingletableError)} == set(errors.__all__)
+
+
+def test_an_error_leaves_behind_what_cannot_be_pickled():
+    """A part that cannot be pickled reads as None, an exception is replaced by its name; a copy here keeps both."""
+
+    class Awkward(Exception):
+        def __init__(self, one, two):
+            super().__init__(one)
+
+    error = HandlersFailed("Two failed.", errors=(Awkward(1, 2), ValueError("three")), value=lambda: None, letters=())
+    found = _through_a_pickle(error)
+    assert "A Awkward was raised, which cannot be pickled." == str(found.errors[0])
+    assert "three" == str(found.errors[1])
+    assert found.value is None
+    assert error.value is copy.copy(error).value
+
+
+class ByTwo(Exception):
+    """It can be pickled, but not made again."""
+
+    def __init__(self, one, two):
+        super().__init__(one)
+
+
+def test_an_exception_that_cannot_be_made_again_is_replaced():
+    """Reading such a pickle would break the whole pool."""
+    assert SingletableError is type(_through_a_pickle(HandlersFailed("One.", errors=(ByTwo(1, 2),))).errors[0])
+
+
+def test_an_error_of_an_unimportable_entity_arrives_as_its_base():
+    """The `DoesNotExist` of an entity within a function."""
+
+    class Local(AppTable, abstract=True):
+        pass
+
+    assert AppTable.DoesNotExist is type(_through_a_pickle(Local.DoesNotExist("None.")))
+    assert Account.DoesNotExist is type(_through_a_pickle(Account.DoesNotExist("None.")))
+
+
+def test_what_a_failed_write_raises_can_be_pickled(table):
+    """With the SDK's error as its cause, and the item that is stored."""
+    Account(account_id="a1").create()
+    with pytest.raises(ConditionFailed) as caught:
+        Account(account_id="a1").create()
+    assert caught.value.item == _through_a_pickle(caught.value).item
+    assert "ConditionalCheckFailedException" == _through_a_pickle(caught.value).cause_response_code
+
+
+def test_the_reasons_of_a_cancelled_transaction_can_be_pickled(table):
+    """Their entities, their errors, and the entity that is stored."""
+    Account(account_id="a1").create()
+    with pytest.raises(TransactionCancelled) as caught, AppTable.transaction() as transaction:
+        transaction.create(Account(account_id="a1"))
+    (reason,) = _through_a_pickle(caught.value).reasons
+    assert CancellationReason is type(reason)
+    assert ("create", "ConditionalCheckFailed") == (reason.verb, reason.code)
+    assert "a1" == reason.entity.account_id == reason.standing.account_id
+    assert str(caught.value.reasons[0].error) == str(reason.error)
+
+
+@pytest.fixture
+def failed(table, monkeypatch):
+    """A batch of 40 that was throttled to the end; the fixture's value makes one from an iterable."""
+    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+
+    def fail(entities):
+        with inject(AppTable, Throttling()), pytest.raises(BatchIncomplete) as caught, AppTable.batch() as b:
+            b.put_all(entities)
+        return caught.value
+
+    return fail
+
+
+def accounts(count):
+    return [Account(account_id=f"a{number}") for number in range(count)]
+
+
+def test_a_failed_batch_is_resumed_from_a_pickle(failed, table):
+    """All that was taken from the iterable is in it."""
+    error = _through_a_pickle(failed(iter(accounts(26))))
+    assert [f"a{number}" for number in range(25)] == [each.account_id for each in error.unprocessed]
+    with AppTable.batch() as batch:
+        batch.resume(error)
+    assert 26 == len(AppTable.scan().all())
+
+
+def test_a_pickle_of_a_failed_batch_says_that_it_lacks_the_rest(failed, table):
+    """An iterator stays where it is: its copy raises, and never ends as if it were empty; the original goes on."""
+    original = failed(iter(accounts(60)))
+    error = _through_a_pickle(original)
+    with pytest.raises(InvalidBatchError, match="The rest of the batch is in the process in which it failed"):
+        list(error.rest)
+    with AppTable.batch() as batch:
+        batch.resume(original)
+    assert 60 == len(AppTable.scan().all())
+
+
+def test_a_pickle_of_a_failed_batch_without_importable_entities_raises_when_it_is_resumed():
+    """It must not claim that nothing is left."""
+    error = BatchIncomplete("It failed.", pending=iter(lambda: None, 1), unprocessed=(lambda: None, 1))
+    found = _through_a_pickle(error)
+    assert (None, 1) == found.unprocessed
+    with pytest.raises(InvalidBatchError, match="The rest of the batch"):
+        next(found.pending)
+
+
+def test_an_iterable_that_fails_is_not_taken_for_one_that_ended():
+    """A pickle looks for one more operation, and whatever comes of that."""
+
+    def failing():
+        raise ZeroDivisionError
+        yield
+
+    with pytest.raises(InvalidBatchError, match="The rest of the batch"):
+        list(_through_a_pickle(Remainder([], failing())))
+    assert [] == list(_through_a_pickle(Remainder([], iter(()))))
+
+
+REQUESTS = [
+    Account.item(account_id="a1", consistent=True),
+    Account.query(account_id="a1"),
+    Account.by_email.query(email="x", limit=3),
+    Event.query(Event.seq.between(1, 3), account_id="a1", filter=(Event.note == "x") & Event.tags.exists()),
+    Event.by_day.query(Event.at.between(START, START), descending=True),
+    Event.scan(filter=(Event.level == Level.WARN) | ~Event.detail["a"].exists(), segments=2),
+    AppTable.scan(limit=1),
+    AppTable.collection(Account, Event, account_id="a1"),
+]
+
+
+@COPIES
+@pytest.mark.parametrize("request_", REQUESTS, ids=repr)
+def test_a_request_keeps_its_arguments(request_, again):
+    """Get, Query and Scan, also those of several entities; the copy loads entities, too."""
+    found = again(request_)
+    assert request_.params() == found.params()
+    assert repr(request_) == repr(found)
+    assert request_.target == found.target
+
+
+def plans():
+    """A write of each kind, with and without a condition."""
+    known = Event._from_item(event(1, note="old").serialize())
+    return [
+        plan.create(event(1)),
+        plan.save(event(1), Event.note == "x"),
+        plan.update(event(1), note="new"),
+        plan.update(known, [Event.seq.set(1), Event.note.set(Event.note | "x"), Event.tags.add({"t"})]),
+        plan.delete(known, Event.note.startswith("o")),
+        plan.check(event(1), Event.level.is_in(Level.WARN, Level.INFO)),
+    ]
+
+
+@COPIES
+@pytest.mark.parametrize("number", range(6))
+def test_a_plan_keeps_its_request(number, again):
+    """Create, save, update, delete and check."""
+    write = plans()[number]
+    found = again(write)
+    assert write.params() == found.params()
+    assert vars(write.entity) == vars(found.entity)
+    assert repr(write) == repr(found)
+
+
+def test_a_transaction_can_be_pickled_before_it_is_sent(table):
+    """With its token; it is sent through the table class."""
+    transaction = AppTable.transaction(token="t1")
+    transaction.create(Account(account_id="a1"))
+    _through_a_pickle(transaction).send()
+    assert "a1" == Account.get(account_id="a1").account_id
+
+
+def test_an_entity_can_be_pickled_in_the_middle_of_a_transaction_of_pynamodbs():
+    """What it is to remember afterwards is a function."""
+    account = Account(account_id="a1")
+    account.get_save_kwargs_from_instance()
+    assert account.serialize() == _through_a_pickle(account).serialize()
+
+
+def test_a_pickle_holds_neither_a_connection_nor_a_value_of_a_setting(table):
+    """Only the table class, by its name."""
+    text = pickle.dumps([*REQUESTS, *plans()])
+    assert b"botocore" not in text
+    assert b"endpoint" not in text
+    assert b"Lock" not in text
+
+
+def test_an_unknown_item_can_be_pickled():
+    """As what `unknown="yield"` gives."""
+    unknown = UnknownItem("X", ("p", "s"), {"PK": {"S": "p"}})
+    assert unknown == _through_a_pickle(unknown)
+
+
+def test_an_error_and_a_plan_cross_to_another_process():
+    """By both pools of the standard library; the other process sends through its own binding."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        with pytest.raises(Account.DoesNotExist, match=r"No Account\.") as caught:
+            pool.submit(pooled.fail).result()
+        assert caught.value.held is None
+        assert "here" == pool.submit(pooled.send_here, Account.item(account_id="a1")).result()
+        write = plan.update(event(1), note="new")
+        assert (write.params(), "new") == pool.submit(pooled.change_here, write).result()
+    with spawn.Pool(1) as workers, pytest.raises(Account.DoesNotExist, match=r"No Account\."):
+        workers.apply(pooled.fail)
