@@ -1,17 +1,22 @@
 """The simulator finds faults that are planted in the framework, in its users or in the engine, each by name."""
 
 import json
+import random
+import time
 from contextlib import contextmanager, suppress
+from functools import partial
+from threading import Lock
 
 import pytest
 from hypothesis import strategies as st
 
 from singletable.engine import embedded
-from singletable.errors import ConditionFailed, PatternError, SingletableError
+from singletable.errors import ConditionFailed, InvalidValueError, PatternError, SingletableError
 from singletable.models.targets import stored_item
 from singletable.models.writing import WritableItem
 from singletable.testing import Fault, History, SimulationFailed, Simulator, inject, simulate
-from singletable.testing.simulator import CHECKS, FAULTS
+from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, baton
+from singletable.testing.simulator.baton import Baton, without_sleep
 from singletable.testing.simulator.pool import fill_pool
 from tests.framework.simulated import Plain, SimulatedTable
 
@@ -318,6 +323,68 @@ def test_a_fault_of_the_network_is_met(fault):
     histories = (single.run(seed) for seed in range(4))
     met = next(history for history in histories if history.attempts[fault.name])
     assert [] == met.findings
+
+
+def test_options_that_cannot_be_are_refused():
+    """Kinds of calls that do not exist, and fewer writers than can meet."""
+    for kinds in (["creat"], "create", []):
+        with pytest.raises(InvalidValueError, match="not a list of kinds of calls. Give some of: batch, claim, "):
+            Simulator(SimulatedTable, kinds=kinds)
+    with pytest.raises(InvalidValueError, match="1 writers do not meet. Give 2 writers or more."):
+        Simulator(SimulatedTable, writers=1)
+
+
+def test_a_request_that_arrives_later_is_recorded():
+    """After the client gave it up; the errors of that time have said that it may be applied."""
+    late = simulator(faults=[APPLIED_LATER], kinds=["claim", "increment", "mutate"])
+    history = next(each for each in map(late.run, range(HISTORIES)) if any("applied; #" in step for step in each.steps))
+    assert [] == history.findings
+
+
+def test_one_thread_runs_at_a_time():
+    """Until it passes the baton on or ends, in an order that the dice decide; a failure is raised at the end."""
+
+    def orders(seed):
+        baton, order = Baton(random.Random(seed), 0.5), []
+
+        def work(name):
+            for _ in range(3):
+                order.append(name)
+                assert name == baton.running
+                baton.pass_on()
+
+        baton.run({name: partial(work, name) for name in "abc"})
+        assert None is baton.running
+        return "".join(order)
+
+    assert orders(1) == orders(1)
+    assert "aaabbbccc" == "".join(sorted(orders(1)))
+    assert 1 < len({orders(seed) for seed in range(5)})
+    with pytest.raises(ZeroDivisionError):
+        Baton(random.Random(0), 0.5).run({"a": lambda: 1 / 0, "b": lambda: None})
+
+
+def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
+    """Instead of waiting for it forever."""
+    monkeypatch.setattr(baton, "_PATIENCE", 0.02)
+    held, both = Lock(), Baton(random.Random(0), 1)
+
+    def hold():
+        with held:
+            both.pass_on()
+
+    with pytest.raises(RuntimeError, match="holds the baton and waits for a lock that another writer holds"):
+        both.run({"a": hold, "b": hold})
+
+
+def test_only_the_threads_of_a_baton_do_not_sleep(monkeypatch):
+    """Another thread sleeps as before."""
+    slept = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with without_sleep():
+        time.sleep(1)
+        Baton(random.Random(0), 1).run({"a": lambda: time.sleep(2)})
+    assert [1] == slept
 
 
 def test_strategies_narrow_what_is_written():

@@ -108,8 +108,18 @@ def _outcome(call: Call, ledger: Ledger, doubtful: bool) -> Iterator[Finding]:
 def _acknowledged(call: Call, part: Part, count: int, ledger: Ledger) -> Iterator[Finding]:
     if count == 0 and not (part.idle and _already(call, part, ledger)):
         yield Finding("not applied", f"{call.label} was acknowledged and never applied.", call.number)
-    if count > 1 and part.once:
+    if part.once and count > 1 and not _was_undone(call, part, ledger):
         yield Finding("applied twice", f"{call.label} was acknowledged once and applied {count} times.", call.number)
+
+
+def _was_undone(call: Call, part: Part, ledger: Ledger) -> bool:
+    """Whether a call was applied again only to the very item that it had found before.
+
+    With a version, a time or a write token, that item comes back only by the repeated put of another writer, which has
+    undone the call; being applied again, the call has taken effect once.
+    """
+    found = [each.images[part.key][0] for each in ledger.of(call.number) if part.key in each.images]
+    return bool(own_names(part.schema)) and all(before == found[0] for before in found)
 
 
 def _already(call: Call, part: Part, ledger: Ledger) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from singletable.engine import embedded
-from singletable.errors import SingletableError
+from singletable.errors import InvalidValueError, SingletableError
 from singletable.models import Table
 from singletable.models.targets import TableSender
 from singletable.requests.batch import identity
@@ -31,7 +31,10 @@ __all__ = ["History", "SimulationFailed", "Simulator", "simulate"]
 _RATES = (0.0, 0.3, 0.6, 0.9)
 """How many of a call's attempts meet a fault."""
 
-UNKNOWN_ATTRIBUTE = "unknownToTheModel"
+_FEWEST = 2
+"""Writers of a history."""
+
+_UNKNOWN_ATTRIBUTE = "unknownToTheModel"
 """The stored attribute that some items have from the start, as if other code had written it."""
 
 
@@ -89,6 +92,9 @@ class Simulator:
         kinds: The kinds of calls; see `KINDS`.
         faults: What may go wrong with an attempt; see `FAULTS`.
         engine: Where the table is. A context manager that binds the table as `embedded` does, `intercept` included.
+
+    Raises:
+        InvalidValueError: A kind of calls is unknown, or there are fewer than two writers.
     """
 
     def __init__(
@@ -102,6 +108,17 @@ class Simulator:
         faults: Sequence[NetworkFault] = FAULTS,
         engine: Callable[..., AbstractContextManager[Any]] = embedded,
     ) -> None:
+        unknown = sorted({kinds} if isinstance(kinds, str) else {*kinds} - {*KINDS})
+        if unknown or not kinds:
+            raise InvalidValueError(
+                f"{', '.join(unknown) or 'No kind'}: not a list of kinds of calls.",
+                remedy=f"Give some of: {', '.join(KINDS)}.",
+                value=kinds,
+            )
+        if writers < _FEWEST:
+            raise InvalidValueError(
+                f"{writers} writers do not meet.", remedy=f"Give {_FEWEST} writers or more.", value=writers
+            )
         self.table = table
         self._given = given or {}
         self._writers = writers
@@ -180,7 +197,7 @@ class Simulator:
                 entity.refresh(consistent_read=True)
                 stored.append((key, entity))
         drawers = []
-        for number in range(1, dice.randint(2, max(2, self._writers)) + 1):
+        for number in range(1, dice.randint(_FEWEST, self._writers) + 1):
             drawer = Drawer(self.table, self.pool, keys, dice)
             for key, entity in stored:
                 drawer.hold(key, varied(entity, {}))
@@ -190,7 +207,7 @@ class Simulator:
     def _write_as_other_code(self, entity: Table) -> None:
         sender = TableSender(self.table)
         asked = {"Key": entity._key_item(), "UpdateExpression": "SET #n = :v"}
-        names = {"#n": UNKNOWN_ATTRIBUTE}
+        names = {"#n": _UNKNOWN_ATTRIBUTE}
         values = {":v": {"M": {"kept": {"BOOL": True}}}}
         more = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
         sender.send("UpdateItem", {"TableName": sender.table_name, **asked, **more})
