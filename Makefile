@@ -22,7 +22,7 @@ check: $(VENV)/ready  ## what is wrong with the shop's keys and access patterns
 	@$(RUN)/singletable check $(ARGS)
 
 test: $(VENV)/ready  ## the tests, within five minutes
-	@$(RUN)/python -m pytest -q -n auto $(ARGS)
+	@$(RUN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 test-deep: $(VENV)/ready  ## the property tests with 10,000 examples each
 	@HYPOTHESIS_PROFILE=deep $(RUN)/python -m pytest -q -n auto tests/properties $(ARGS)

@@ -59,6 +59,7 @@ from singletable.models.attributes import (
     UUIDAttribute,
 )
 from singletable.models.binding import connection_of
+from singletable.models.stamps import WriteTokenAttribute
 from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
 from singletable.requests import retries
 from singletable.requests.types import UnknownItem
@@ -118,7 +119,7 @@ PLANTED = {
 }
 """A value of each attribute class, with a canary in it where the class can hold one."""
 
-NOT_VALUES = {Attribute, DerivedAttribute, DiscriminatorAttribute, Scalar, VersionAttribute}
+NOT_VALUES = {Attribute, DerivedAttribute, DiscriminatorAttribute, Scalar, VersionAttribute, WriteTokenAttribute}
 """Bases, and attributes that the framework sets by itself."""
 
 WRONG = [
@@ -308,7 +309,8 @@ def canaries(caplog, monkeypatch):
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     told, records = [], []
-    caplog.handler.emit = records.append
+    # The handler outlives the test.
+    monkeypatch.setattr(caplog.handler, "emit", records.append)
     with embedded(CanaryTable) as table, observe(table, told.append, spans(provider.get_tracer("test"))):
         yield table
     assert told

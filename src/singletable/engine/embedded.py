@@ -2,7 +2,7 @@
 
 Only this table's own client is answered by moto. Other AWS clients of the process, credentials and
 environment are left alone, and every `embedded()` block has an account of its own, so that blocks do not
-see one another's tables.
+see one another's tables. In the whole process, moto serializes DynamoDB's answers with the faster `serializer`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import count
 from threading import RLock
 from typing import Any, TypeAlias, TypeVar
 
+from singletable.engine.serializer import serialize_quickly
 from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailable
 from singletable.models import Table
@@ -96,6 +97,7 @@ def _stubber() -> Any:
             "The embedded engine needs moto, which is not installed.",
             remedy='Run `pip install "singletable[embedded]"`, or name a server with --endpoint-url.',
         ) from error
+    serialize_quickly()
     stubber = BotocoreStubber()
     stubber.enabled = True
     return stubber

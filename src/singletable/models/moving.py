@@ -91,6 +91,9 @@ def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
         try:
             transaction.send()
         except TransactionCancelled as error:
+            if error.uncertain:
+                # The item may be under its new key.
+                raise
             created, deleted = error.reasons
             if deleted.error is not None:
                 # Gone, or changed since it was read: the next attempt reads it, and raises if it is gone.

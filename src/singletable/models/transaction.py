@@ -177,7 +177,9 @@ class Transaction:
                 self._request(writes, token).send(attempts)
             except ClientError as error:
                 if error_code(error) != "TransactionCanceledException":
-                    raise
+                    # Another transaction is in the way, and no operation is blamed.
+                    blamed = ["TransactionConflict"] * len(writes)
+                    continue
                 if "ConditionalCheckFailed" in map(_code, cancellation_reasons(error)):
                     # If an earlier attempt had been applied, DynamoDB would have answered for its token as it did then.
                     attempts.lost = False

@@ -11,20 +11,31 @@ import pytest
 
 from singletable import Table
 from singletable.cli.engines import Place, live_table
+from tests.framework.processes import PATIENCE, run_code
 
 ROOT = Path(__file__).parents[3]
-EXECUTABLE = [sys.executable, "-c", "from singletable.cli import main; main()"]
+MAIN = "from singletable.cli import main; main()"
 
 
-def run(*arguments, cwd=ROOT, **environment):
+def environ(**environment):
+    """The environment of a command, with the sources of this project and a fixed width."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", "COLUMNS": "120", **environment}
+
+
+def run(*arguments, cwd=ROOT, code=MAIN, **environment):
     """Run `singletable` as a user would, in a process of its own."""
+    return run_code(code, *arguments, cwd=cwd, env=environ(**environment))
+
+
+def run_anew(*command, cwd):
+    """Run Python as a user would, in an interpreter that has imported nothing yet."""
     return subprocess.run(
-        [*EXECUTABLE, *arguments],
+        [sys.executable, *command],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", "COLUMNS": "120", **environment},
+        env=environ(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -65,15 +76,7 @@ def test_demo_answers_every_pattern():
 def test_demo_fails_where_an_answer_is_wrong(project):
     """A planted fault: the pattern asks in another order than it says."""
     code = "import singletable.testing.oracle as o; e = o.expected; o.expected = lambda *a: e(*a)[::-1]\n"
-    done = subprocess.run(
-        [sys.executable, "-c", code + "from singletable.cli import main; main()", "demo"],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run("demo", cwd=project, code=code + MAIN)
     assert done.returncode == 1
     assert "out of order" in done.stdout
     assert "2 of 2 access patterns failed, or gave another answer" in done.stdout
@@ -81,18 +84,10 @@ def test_demo_fails_where_an_answer_is_wrong(project):
 
 def test_a_new_project_works(project):
     """Its demo, its tests and its checks pass as they are laid out."""
-    assert run("demo", cwd=project).returncode == 0
+    assert run_anew("-c", MAIN, "demo", cwd=project).returncode == 0
     checked = run("check", cwd=project)
     assert (checked.returncode, "No problems." in checked.stdout) == (0, True)
-    tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    tests = run_anew("-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=project)
     assert tests.returncode == 0, tests.stdout
     assert "7 passed" in tests.stdout
     assert not list(project.rglob("*.txt.txt"))

@@ -55,8 +55,15 @@ BY_GSI1 = {
 }
 
 
-def pool(workers=2):
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+def pool():
+    return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+
+
+@pytest.fixture(scope="module")
+def executor():
+    """Two processes that one run after another uses, as those of a long-lived pool."""
+    with pool() as processes:
+        yield processes
 
 
 def test_a_job_is_plain_data(tmp_path):
@@ -91,13 +98,12 @@ def test_what_is_no_job_is_refused(data, what):
         Job.from_dict(data)
 
 
-def test_processes(served, url, scripts):
+def test_processes(served, url, scripts, executor):
     """Every item is migrated by one of two processes, and the coordinator is told what they consumed."""
     fill(scripts)
     seen = []
-    with pool() as executor:
-        made = runner(scripts, remote_tasks(executor, job(url, scripts)), progress=seen.append, slice_pages=4)
-        assert ["0002_by_state"] == made.migrate()
+    made = runner(scripts, remote_tasks(executor, job(url, scripts)), progress=seen.append, slice_pages=4)
+    assert ["0002_by_state"] == made.migrate()
     assert_migrated()
     assert {"backfill", "verify"} == {each.phase for each in seen}
     verified = [each for each in seen if each.phase == "verify"]
@@ -106,35 +112,32 @@ def test_processes(served, url, scripts):
     assert seen[-1].consumed["read"] > 0
 
 
-def test_a_partial_of_run_slice_does_as_well(served, url, scripts):
+def test_a_partial_of_run_slice_does_as_well(served, url, scripts, executor):
     """As plain as it gets, in this process: data in, data out."""
     fill(scripts)
-    with pool(1) as executor:
-        runner(scripts, Tasks(executor, partial(run_slice, job(url, scripts).to_dict()))).migrate()
+    runner(scripts, Tasks(executor, partial(run_slice, job(url, scripts).to_dict()))).migrate()
     assert_migrated()
 
 
-def test_a_rollback_in_processes(served, url, scripts):
+def test_a_rollback_in_processes(served, url, scripts, executor):
     """`~back` slices take back what was written, and nothing else."""
     fill(scripts)
     before = stored()
-    with pool() as executor:
-        tasks = remote_tasks(executor, job(url, scripts))
-        runner(scripts, tasks).migrate()
-        runner(scripts, tasks).rollback("0002_by_state")
+    tasks = remote_tasks(executor, job(url, scripts))
+    runner(scripts, tasks).migrate()
+    runner(scripts, tasks).rollback("0002_by_state")
     assert before == stored()
 
 
-def test_a_process_that_dies_ends_the_run_with_words(served, url, scripts):
+def test_a_process_that_dies_ends_the_run_with_words(served, url, scripts, executor):
     """And the next run goes on."""
     write_script(scripts, "0003_label", DEADLY)
     fill(scripts)
     tasks = job(url, scripts)
-    with pool() as executor, pytest.raises(MigrationStopped, match="process that did slices has died") as died:
-        runner(scripts, remote_tasks(executor, tasks)).migrate()
+    with pool() as dying, pytest.raises(MigrationStopped, match="process that did slices has died") as died:
+        runner(scripts, remote_tasks(dying, tasks)).migrate()
     assert "Run it again" in died.value.remedy
-    with pool() as executor:
-        assert ["0003_label"] == runner(scripts, remote_tasks(executor, tasks)).migrate()
+    assert ["0003_label"] == runner(scripts, remote_tasks(executor, tasks)).migrate()
     assert {"OPEN"} == {item["label"]["S"] for item in stored().values()}
     assert_migrated()
 
@@ -174,11 +177,11 @@ def begun(scripts):
     return made
 
 
-def test_an_error_comes_back_whole(served, url, scripts):
+def test_an_error_comes_back_whole(served, url, scripts, executor):
     """From another process, with its words and its type."""
     made = begun(scripts)
     run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=9))
-    with pool(1) as executor, pytest.raises(LeaseLost, match="has taken over this segment") as lost:
+    with pytest.raises(LeaseLost, match="has taken over this segment") as lost:
         executor.submit(run_slice, job(url, scripts).to_dict(), slice_of(made)).result()
     assert "status" in lost.value.remedy
 
@@ -200,7 +203,7 @@ def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
         run_slice(job(url, scripts / "nowhere").to_dict(), slice_of(made))
 
 
-def test_records_in_a_table_of_their_own(served, url, scripts):
+def test_records_in_a_table_of_their_own(served, url, scripts, executor):
     """The control table's keys are PK and SK."""
     control = own_table("PK", "SK", "entityType", "control")
     with control.bind(table_name="control", endpoint_url=url, credentials=CREDENTIALS):
@@ -209,8 +212,7 @@ def test_records_in_a_table_of_their_own(served, url, scripts):
         records = Place.of(one).records
         runner(scripts, records=records).migrate("0001_initial")
         put_old(ITEMS)
-        with pool() as executor:
-            runner(scripts, remote_tasks(executor, one), records=records).migrate()
+        runner(scripts, remote_tasks(executor, one), records=records).migrate()
         assert_migrated()
         assert not [item for item in send("Scan")["Items"] if item["PK"]["S"].startswith("SINGLETABLE#")]
         control.delete_table()
@@ -222,7 +224,7 @@ def test_dask(served, url, scripts):
     fill(scripts)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -18,6 +18,7 @@ from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.stepfunctions import state_machine
 from singletable.models.binding import connection_of
+from tests.framework.migrations.server import moto_in_process
 from tests.framework.migrations.states import Execution, Failed, StateError
 from tests.framework.migrations.world import ShelfTable, old_item, put_old, send, stale, stored
 
@@ -67,6 +68,13 @@ class Functions:
 
     def count(self, action):
         return sum(event["action"] == action for event in self.calls)
+
+
+@pytest.fixture
+def url(monkeypatch):
+    """DynamoDB in this process: an execution that is interpreted has no other."""
+    with moto_in_process(monkeypatch) as answered:
+        yield answered
 
 
 @pytest.fixture(autouse=True)

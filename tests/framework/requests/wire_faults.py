@@ -1,4 +1,4 @@
-"""Faults of single HTTP attempts: the SDK's own retries are real, and only their pauses are left out."""
+"""Faults of single HTTP attempts. The SDK retries as it does; only its pauses and its quota are left out."""
 
 import json
 from contextlib import contextmanager
@@ -116,6 +116,8 @@ def wire_faults(table, monkeypatch):
     events.register_first("before-send.dynamodb", faults)
     with monkeypatch.context() as patched:
         patched.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+        # A client has a quota of retries, which the faults of many tests would use up.
+        patched.setattr("botocore.retries.standard.RetryQuotaChecker.acquire_retry_quota", lambda *_: True)
         yield faults
     events.unregister("before-send.dynamodb", faults)
     events.register_first("before-send.dynamodb", catcher.handler)

@@ -107,6 +107,7 @@ FAULTS = {
 
 
 SEEDS = {
+    "no recompute on ADD": 5,
     "no recompute on when": 2,
     "no condition on untouched sources": 3,
     "early clearing of a batch": 1,
