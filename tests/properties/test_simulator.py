@@ -10,7 +10,7 @@ from singletable.testing import Simulator
 from tests.framework.ledger import LedgerTable
 from tests.framework.simulated import SimulatedTable
 
-DEEP = os.environ.get("HYPOTHESIS_PROFILE", "fast") != "fast"
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")
 TIMES = 100 if DEEP else 1
 """How many times as many histories are run as in `make test`, which has 100."""
 

@@ -23,7 +23,6 @@ __all__ = [
     "Part",
     "added",
     "changed",
-    "moved",
     "plain",
     "put",
     "removed",
@@ -199,11 +198,6 @@ def added(schema: EntitySchema, key: ItemKey, name: str, amount: int) -> Effect:
         return {**before, name: canonical({"N": str(total)})}
 
     return after
-
-
-def moved(schema: EntitySchema, source: ItemKey, values: Mapping[str, Any]) -> Effect:
-    """The effect of `move()` on the new item."""
-    return changed(schema, source, values)
 
 
 def same(schema: EntitySchema, key: ItemKey) -> Effect:

@@ -9,7 +9,7 @@ from typing import Any
 
 from singletable.models import Table
 from singletable.requests.values import canonical
-from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, moved, put, removed, same
+from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, put, removed, same
 from singletable.testing.simulator.choosing import Chooser, shown
 from singletable.testing.simulator.ledger import ItemKey
 
@@ -171,7 +171,7 @@ class Drawer(Chooser):
         values = {name: getattr(self._pool.templates[target], name) for name in schema.primary.attributes}
         call = self._one(key, {}, entity, lambda: entity.move(**values), removed, exists=True, names=())
         call.text += f" to {self._label(target)}"
-        call.parts.append(Part(target, schema, moved(schema, key, values), exists=False, instance=entity))
+        call.parts.append(Part(target, schema, changed(schema, key, values), exists=False, instance=entity))
         return call
 
     def _batch(self, key: ItemKey) -> Call | None:
