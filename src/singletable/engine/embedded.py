@@ -7,18 +7,25 @@ see one another's tables. In the whole process, moto serializes DynamoDB's answe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from singletable.engine.serializer import serialize_quickly
 from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailable
 from singletable.models import Table
 
-__all__ = ["embedded"]
+__all__ = ["Answer", "Intercept", "embedded"]
+
+Answer: TypeAlias = Callable[..., Any]
+"""What answers one HTTP attempt: given botocore's event name and its prepared request, an `AWSResponse`."""
+
+Intercept: TypeAlias = Callable[[Answer, str, Any], Any]
+"""What stands around an `Answer`: given that, the event name and the request, it answers or raises as networks do."""
 
 T = TypeVar("T", bound=Table)
 
@@ -29,12 +36,14 @@ _moto_lock = RLock()
 
 
 @contextmanager
-def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
+def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None = None) -> Iterator[type[T]]:
     """A fresh table in this process, for the block: the table class and all its entities are bound to it.
 
     Args:
         table: The table class.
         create: Whether to create the table, too.
+        intercept: Called for each HTTP attempt of the table's client, the SDK's retries included, with the function
+            that answers it. `singletable.testing.simulate` uses it.
 
     Raises:
         EngineUnavailable: moto is not installed.
@@ -43,9 +52,11 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
     transactions = Transactions(_stubber(), lambda: _tables(account))
 
     def answer(event_name: str, request: Any, **kwargs: Any) -> Any:
-        response = transactions(event_name, request, **kwargs)
-        if event_name.endswith(".UpdateTable"):
-            _end_streams(_tables(account))
+        # Held for one attempt, and not for a call with its retries, between which other writers are at work.
+        with _moto_lock:
+            response = transactions(event_name, request, **kwargs)
+            if event_name.endswith(".UpdateTable"):
+                _end_streams(_tables(account))
         return response
 
     def answer_by_moto(client: Any) -> None:
@@ -53,7 +64,8 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
         service = client.meta.service_model.service_id.hyphenize()
         # botocore calls every handler: under mock_aws() moto would do each request twice.
         client.meta.events.unregister("before-send", _stubber_of_mock_aws())
-        client.meta.events.register_first(f"before-send.{service}", answer)
+        handler = answer if intercept is None else _intercepted(intercept, answer)
+        client.meta.events.register_first(f"before-send.{service}", handler)
 
     binding = table.bind(
         region=_REGION,
@@ -63,7 +75,6 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
         prepare=answer_by_moto,
         place="the embedded engine",
         metered=False,
-        guard=_moto_lock,
     )
     try:
         if create:
@@ -72,6 +83,10 @@ def embedded(table: type[T], *, create: bool = True) -> Iterator[type[T]]:
     finally:
         binding.undo()
         _forget(account)
+
+
+def _intercepted(intercept: Intercept, answer: Answer) -> Answer:
+    return lambda event_name, request, **kwargs: intercept(partial(answer, **kwargs), event_name, request)
 
 
 def _stubber() -> Any:

@@ -24,14 +24,18 @@ if TYPE_CHECKING:
     from singletable.testing.machine import TableMachine
     from singletable.testing.oracle import agrees, expected
     from singletable.testing.properties import check_pattern, key_invariants
+    from singletable.testing.simulator import History, SimulationFailed, Simulator, simulate
 
 __all__ = [
     "Crash",
     "Fault",
+    "History",
     "InjectedCrash",
     "Injection",
     "LostResponse",
     "Rival",
+    "SimulationFailed",
+    "Simulator",
     "TableMachine",
     "Throttling",
     "Unprocessed",
@@ -42,6 +46,7 @@ __all__ = [
     "expected",
     "inject",
     "key_invariants",
+    "simulate",
     "stale_attributes",
 ]
 
@@ -50,10 +55,13 @@ __getattr__, __dir__ = exports(
     {
         "Crash": "faults",
         "Fault": "faults",
+        "History": "simulator",
         "InjectedCrash": "faults",
         "Injection": "faults",
         "LostResponse": "faults",
         "Rival": "faults",
+        "SimulationFailed": "simulator",
+        "Simulator": "simulator",
         "TableMachine": "machine",
         "Throttling": "faults",
         "Unprocessed": "faults",
@@ -64,6 +72,7 @@ __getattr__, __dir__ = exports(
         "expected": "oracle",
         "inject": "faults",
         "key_invariants": "properties",
+        "simulate": "simulator",
         "stale_attributes": "invariants",
     },
 )

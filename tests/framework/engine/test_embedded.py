@@ -5,6 +5,7 @@ import threading
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 from moto import mock_aws
 
 from singletable.engine import embedded
@@ -211,3 +212,20 @@ def test_under_mock_aws_a_request_is_done_once():
         Account(account_id="a1", visits=0).create()
         Account(account_id="a1").update(actions=[Account.visits.add(1)])
         assert 1 == Account.get(account_id="a1").visits
+
+
+def test_every_attempt_can_be_intercepted():
+    """The SDK's own retries included; what the interceptor raises is what the SDK meets."""
+    attempts = []
+
+    def refuse_once(answer, event_name, request):
+        attempts.append(event_name)
+        if event_name.endswith(".PutItem") and 1 == attempts.count(event_name):
+            raise ConnectTimeoutError(endpoint_url="here")
+        return answer(event_name, request)
+
+    with embedded(AppTable, intercept=refuse_once):
+        Account(account_id="a").create()
+        assert "a" == Account.get(account_id="a").account_id
+    assert 2 == attempts.count("before-send.dynamodb.PutItem")
+    assert 1 == attempts.count("before-send.dynamodb.GetItem")

@@ -1,0 +1,114 @@
+"""The baton: threads of which exactly one runs at a time, in an order that a seed decides."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import copy_context
+from threading import Lock, Thread, current_thread
+from typing import Any
+
+__all__ = ["Baton", "without_sleep"]
+
+_PATIENCE = 60.0
+"""Seconds until a writer that never gets the baton is taken for a deadlock."""
+
+
+class Baton:
+    """Runs functions in threads, one at a time.
+
+    A thread keeps the baton until it calls `pass_on()` or ends. The same dice and the same functions give the same
+    order, whatever the operating system does.
+
+    Args:
+        dice: Who is next.
+        change: The probability that `pass_on()` gives the baton to another thread, if there is one.
+    """
+
+    def __init__(self, dice: random.Random, change: float) -> None:
+        self.running: str | None = None
+        """The name of the thread that runs; None before and after `run()`."""
+        self._dice = dice
+        self._change = change
+        self._turns: dict[str, Lock] = {}
+        self._over = Lock()
+        self._failures: list[BaseException] = []
+
+    def run(self, functions: Mapping[str, Callable[[], Any]]) -> None:
+        """Run functions to their ends, each in a thread of its own with a copy of the caller's context.
+
+        Args:
+            functions: The functions, by the names of their threads.
+
+        Raises:
+            RuntimeError: A thread waited for a lock that another thread holds while it waits for the baton.
+            BaseException: What a function raised.
+        """
+        self._turns = {name: Lock() for name in functions}
+        for lock in (*self._turns.values(), self._over):
+            lock.acquire()
+        threads = [
+            Thread(target=copy_context().run, args=(self._body, name, function), name=name, daemon=True)
+            for name, function in functions.items()
+        ]
+        for thread in threads:
+            _simulated.add(thread)
+            thread.start()
+        self._give(self._dice.choice([*self._turns]))
+        try:
+            if not self._over.acquire(timeout=_PATIENCE * len(threads)):
+                raise RuntimeError(f"{self.running} holds the baton and waits for a lock that another writer holds.")
+        finally:
+            _simulated.difference_update(threads)
+            self.running = None
+        for thread in threads:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def pass_on(self) -> None:
+        """Let another thread run, perhaps; return when it is this thread's turn again."""
+        mine = self.running
+        others = [name for name in self._turns if name != mine]
+        if mine is None or not others or self._dice.random() >= self._change:
+            return
+        self._give(self._dice.choice(others))
+        self._turns[mine].acquire()
+
+    def _give(self, name: str) -> None:
+        self.running = name
+        self._turns[name].release()
+
+    def _body(self, name: str, function: Callable[[], Any]) -> None:
+        self._turns[name].acquire()
+        try:
+            function()
+        except BaseException as error:  # raised again by run()
+            self._failures.append(error)
+        finally:
+            del self._turns[name]
+            if self._turns:
+                self._give(self._dice.choice([*self._turns]))
+            else:
+                self._over.release()
+
+
+_simulated: set[Thread] = set()
+
+
+@contextmanager
+def without_sleep() -> Iterator[None]:
+    """Let the pauses between retries take no time in the threads of a baton; other threads sleep as before."""
+    real = time.sleep
+
+    def sleep(seconds: Any) -> None:
+        if current_thread() not in _simulated:
+            real(seconds)
+
+    time.sleep = sleep
+    try:
+        yield
+    finally:
+        time.sleep = real

@@ -1,0 +1,336 @@
+"""Checks: what must hold after a history, whatever its faults were. Each finding has the name of its check."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from singletable.errors import BatchIncomplete, SingletableError
+from singletable.models import Table
+from singletable.requests.types import Item
+from singletable.requests.values import canonical, same_value
+from singletable.testing.invariants import stale_attributes
+from singletable.testing.simulator.calls import Call, Part, own_names, plain
+from singletable.testing.simulator.ledger import Application, Images, ItemKey, Ledger
+
+__all__ = ["CHECKS", "Finding", "findings_in"]
+
+CHECKS: Mapping[str, str] = {
+    "not applied": "An acknowledged call was never applied.",
+    "applied twice": "An acknowledged call was applied more than once, although it may be applied only once.",
+    "hidden write": "A call raised an error that is not `uncertain`, and it was applied.",
+    "nothing was written": "A call raised an error that says that nothing was written, and it was applied.",
+    "contradiction": "An error is `uncertain` and says that nothing was written.",
+    "over-claim": "An error is `uncertain`, although no attempt can have been applied.",
+    "wrong effect": "A write left something else than the call's own change of what was stored.",
+    "unasked write": "A write changed an item that the call does not name.",
+    "stale version": "A write through one version was applied to another one.",
+    "version": "A version was not counted on by one, or an item has none.",
+    "version repeated": "Two writes of one key left the same version.",
+    "stamp": "A write left the time or the write token of an earlier write.",
+    "stale key": "A stored key or expiry is not the one derived from the stored attributes.",
+    "instance": "After an acknowledged call the instance is not what the call left, nor what was stored later.",
+    "two winners": "More calls were acknowledged as the one that won than could have won.",
+    "counter": "A number is not the sum of the acknowledged increments and some of the uncertain ones.",
+    "foreign error": "An error is not a SingletableError.",
+    "ledger": "The stored items are not those of the last recorded writes.",
+}
+"""What each finding means, by the name of its check."""
+
+
+@attrs.frozen
+class Finding:
+    """Something that must not happen.
+
+    Args:
+        check: The name of the check, one of `CHECKS`.
+        text: What happened.
+        call: The number of the call; None if it is about several.
+    """
+
+    check: str
+    text: str
+    call: int | None = None
+
+
+def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubtful: Collection[int]) -> list[Finding]:
+    """Return what is wrong with a history.
+
+    Args:
+        table: The table class.
+        calls: The calls, in the order in which they began.
+        ledger: What was applied.
+        doubtful: The calls of which a client cannot know whether an attempt was applied.
+    """
+    found: list[Finding] = []
+    for call in calls:
+        found += _outcome(call, ledger, call.number in doubtful)
+        found += _instances(call, ledger)
+    by_number = {call.number: call for call in calls}
+    for application in ledger.applications:
+        call_of = by_number.get(application.call if application.call is not None else -1)
+        found += _keys(table, application)
+        if call_of is not None and not application.repeated:
+            found += _effects(call_of, application)
+        elif application.repeated and any(before != after for before, after in application.images.values()):
+            found.append(Finding("ledger", "The engine applied a transaction twice under one token.", application.call))
+    put_again = _put_again(calls, ledger)
+    found += _repeats(table, ledger, put_again)
+    found += _winners(calls, ledger, put_again)
+    found += _counters(calls, ledger)
+    return found
+
+
+# --- acknowledged, failed, uncertain ----------------------------------------------------
+
+
+def _outcome(call: Call, ledger: Ledger, doubtful: bool) -> Iterator[Finding]:
+    applied = Counter(key for each in ledger.of(call.number) for key in each.images)
+    error = call.error
+    if error is not None and not isinstance(error, SingletableError):
+        yield Finding(
+            "foreign error", f"{call.label} raised {type(error).__name__}, not a SingletableError.", call.number
+        )
+    if isinstance(error, BatchIncomplete):
+        yield from _batch_outcome(call, error, applied, doubtful)
+        return
+    if error is None:
+        for part in call.parts:
+            yield from _acknowledged(call, part, applied[part.key], ledger)
+        return
+    yield from _failed(call, error, bool(applied), bool(getattr(error, "uncertain", False)), doubtful)
+
+
+def _acknowledged(call: Call, part: Part, count: int, ledger: Ledger) -> Iterator[Finding]:
+    if count == 0 and not (part.idle and _already(call, part, ledger)):
+        yield Finding("not applied", f"{call.label} was acknowledged and never applied.", call.number)
+    if part.once and count > 1 and not _was_undone(call, part, ledger):
+        yield Finding("applied twice", f"{call.label} was acknowledged once and applied {count} times.", call.number)
+
+
+def _was_undone(call: Call, part: Part, ledger: Ledger) -> bool:
+    """Whether a call was applied again only to the very item that it had found before.
+
+    With a version, a time or a write token, that item comes back only by the repeated put of another writer, which has
+    undone the call; being applied again, the call has taken effect once.
+    """
+    found = [each.images[part.key][0] for each in ledger.of(call.number) if part.key in each.images]
+    return bool(own_names(part.schema)) and all(before == found[0] for before in found)
+
+
+def _already(call: Call, part: Part, ledger: Ledger) -> bool:
+    """Whether an item was, at some time during a call, what the call would have made of it."""
+    past = [each.images[part.key][1] for each in ledger.applications[: call.begun] if part.key in each.images]
+    until = ledger.applications[call.begun : call.ended]
+    seen = [*past[-1:], *(each.images[part.key][1] for each in until if part.key in each.images)]
+    return any(item and part.effect({part.key: (item, item)}) == plain(part.schema, item) for item in seen)
+
+
+def _failed(call: Call, error: Exception, applied: bool, uncertain: bool, doubtful: bool) -> Iterator[Finding]:
+    name, denies = type(error).__name__, "nothing was written" in str(error)
+    if applied and not uncertain:
+        yield Finding("hidden write", f"{call.label} was applied, and its {name} is not uncertain.", call.number)
+    if applied and denies:
+        yield Finding("nothing was written", f"{call.label} was applied, and its {name} denies it.", call.number)
+    if uncertain and denies and not applied:
+        yield Finding("contradiction", f"{call.label}: its {name} is uncertain and denies a write.", call.number)
+    if uncertain and not doubtful:
+        yield Finding(
+            "over-claim", f"{call.label}: no attempt can have been applied; {name} is uncertain.", call.number
+        )
+
+
+def _batch_outcome(call: Call, error: BatchIncomplete, applied: Counter[ItemKey], doubtful: bool) -> Iterator[Finding]:
+    claimed: Any = getattr(error, "uncertain", False)
+    left = [*error.unprocessed, *error.rest]
+    for part in call.parts:
+        perhaps = claimed if isinstance(claimed, bool) else any(each is part.instance for each in claimed)
+        if any(each is part.instance for each in left) or (perhaps and not isinstance(claimed, bool)):
+            yield from _failed(call, error, applied[part.key] > 0, bool(perhaps), doubtful)
+        elif not applied[part.key]:
+            yield Finding("not applied", f"{call.label}: an item counts as processed, and never was.", call.number)
+
+
+def _instances(call: Call, ledger: Ledger) -> Iterator[Finding]:
+    """Whether the instances of an acknowledged call are what is stored after it."""
+    own = ledger.of(call.number)
+    if call.error is not None or not own:
+        return
+    for part, held in zip(call.parts, call.held, strict=True):
+        if held is None or not any(part.key in each.images for each in own):
+            continue
+        names = part.names if part.names is not None else [each.attr_name for each in part.schema.attributes.values()]
+        first = next(each.number for each in own if part.key in each.images)
+        images = ledger.images(part.key, since=first, until=call.ended)
+        if not any(item is not None and _agrees(held, item, names) for item in images):
+            yield Finding("instance", f"{call.label}: the instance is not what is stored.", call.number)
+
+
+def _agrees(held: Item, item: Item, names: Iterable[str]) -> bool:
+    return all(same_value(held.get(name), item.get(name)) for name in names)
+
+
+# --- what each write did ------------------------------------------------------------------
+
+
+def _effects(call: Call, application: Application) -> Iterator[Finding]:
+    parts = {part.key: part for part in call.parts}
+    for key, (before, after) in application.images.items():
+        part = parts.get(key)
+        if part is None:
+            yield Finding("unasked write", f"{call.label} wrote another item than it names.", call.number)
+            continue
+        yield from _effect(call, part, application.images)
+        if part.locked and _version(part, before) != part.version:
+            yield Finding("stale version", f"{call.label} was applied to another version than its own.", call.number)
+        if after is not None and before != after:
+            yield from _renewed(call, part, before, after)
+
+
+def _effect(call: Call, part: Part, images: Images) -> Iterator[Finding]:
+    before, after = images[part.key]
+    if part.exists is not None and part.exists != (before is not None):
+        state = "exists" if before is not None else "does not exist"
+        yield Finding("wrong effect", f"{call.label} was applied to an item that {state}.", call.number)
+        return
+    expected, found = part.effect(images), plain(part.schema, after)
+    if expected == found:
+        return
+    if expected is None or found is None:
+        what = "the item's existence"
+    else:
+        what = ", ".join(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
+    yield Finding("wrong effect", f"{call.label} left something else: {what}.", call.number)
+
+
+def _renewed(call: Call, part: Part, before: Item | None, after: Item) -> Iterator[Finding]:
+    """Whether the attributes that every write sets by itself were set."""
+    old, new = _version(part, before), _version(part, after)
+    if (part.locked or part.exists) and old is not None and new != old + 1:
+        yield Finding("version", f"{call.label}: a version was not counted on by one.", call.number)
+    for name in sorted(own_names(part.schema) - after.keys()):
+        yield Finding("stamp", f"{call.label} left no {name}.", call.number)
+
+
+def _version(part: Part, item: Item | None) -> int | None:
+    if item is None or part.schema.version is None:
+        return None
+    number = item.get(part.schema.attributes[part.schema.version].attr_name, {}).get("N")
+    return None if number is None else int(number)
+
+
+def _keys(table: type[Table], application: Application) -> Iterator[Finding]:
+    for _, after in application.images.values():
+        stale = stale_attributes(table, after) if after is not None else []
+        if stale:
+            yield Finding("stale key", f"A write left stale {', '.join(stale)}.", application.call)
+
+
+# --- over several calls -------------------------------------------------------------------
+
+
+def _put_again(calls: Sequence[Call], ledger: Ledger) -> set[ItemKey]:
+    """The keys of items with a version that one call has put more than once without a condition."""
+    puts = Counter(
+        (call.number, part.key)
+        for call in calls
+        for part in call.parts
+        if part.schema.version is not None and not part.once and part.exists is None
+        for each in ledger.of(call.number)
+        if part.key in each.images
+    )
+    return {key for (_, key), count in puts.items() if count > 1}
+
+
+def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
+    """Whether each write of a key left a version, a time and a write token that no other call has left on it.
+
+    A put without a condition (`load_all`) that is sent again brings its own version back; such keys are left out.
+    """
+    type_name = table._layout_of().type_name
+    left: dict[tuple[ItemKey, str, str], int | None] = {}
+    for application in ledger.applications:
+        for key, (before, after) in application.images.items():
+            schema = table._schemas().get(after.get(type_name, {}).get("S", "")) if after else None
+            if after is None or schema is None or before == after or application.call is None or key in put_again:
+                continue
+            version = schema.attributes[schema.version].attr_name if schema.version else None
+            for name in sorted(own_names(schema)):
+                first = left.setdefault((key, name, str(after.get(name))), application.call)
+                if first != application.call:
+                    check = "version repeated" if name == version else "stamp"
+                    text = f"#{application.call} left the {name} that #{first} had left on the same key."
+                    yield Finding(check, text, application.call)
+
+
+def _winners(calls: Sequence[Call], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
+    """Whether more calls were acknowledged than can have won; from outcomes and stored values alone."""
+    births: Counter[ItemKey] = Counter()
+    left: Counter[Any] = Counter()
+    for each in ledger.applications:
+        for key, (before, after) in each.images.items():
+            births[key] += before is None and after is not None
+            for name in {*(before or {}), *(after or {})} if before is not None else ():
+                old, new = _canonical(before, name), _canonical(after, name)
+                left[key, name, str(old)] += old != new
+    claims: defaultdict[Any, list[Call]] = defaultdict(list)
+    for call in calls:
+        if call.error is None and call.kind == "create":
+            claims["create", call.parts[0].key].append(call)
+        if call.error is None and call.claim is not None and _leaves(call):
+            claims["claim", call.claim.key, call.claim.name, str(call.claim.value)].append(call)
+        for part in call.parts:
+            counts = part.locked and part.version is not None and not part.idle and part.key not in put_again
+            if call.error is None and counts:
+                claims["version", part.key, part.version].append(call)
+    for claim, winners in claims.items():
+        most = births[claim[1]] if claim[0] == "create" else left[claim[1:]] if claim[0] == "claim" else 1
+        if len(winners) > most:
+            labels = "; ".join(each.label for each in winners)
+            yield Finding("two winners", f"{len(winners)} calls were acknowledged, {most} can have won: {labels}.")
+
+
+def _leaves(call: Call) -> bool:
+    """Whether a claim takes the attribute to another value than the one that it asks for."""
+    claim, (part,) = call.claim, call.parts
+    assert claim is not None
+    item: Item = {} if claim.value is None else {claim.name: dict(claim.value)}
+    return _canonical(part.effect({part.key: (item, item)}), claim.name) != claim.value
+
+
+def _canonical(item: Item | None, name: str) -> dict[str, Any] | None:
+    value = (item or {}).get(name)
+    return None if value is None else canonical(value)
+
+
+def _counters(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
+    """Whether a number that was only added to is the sum of what was added; from outcomes and stored values alone."""
+    touching: defaultdict[ItemKey, list[Call]] = defaultdict(list)
+    for call in calls:
+        for part in call.parts:
+            touching[part.key].append(call)
+    for key, concerned in touching.items():
+        names = {each.increment.name for each in concerned if each.increment is not None}
+        images = ledger.images(key)
+        if any(each.increment is None for each in concerned) or len(names) != 1 or not images or not images[0]:
+            continue
+        (name,) = names
+        sums = {0}
+        for each in concerned:
+            assert each.increment is not None
+            amount = each.increment.amount
+            if each.error is None:
+                sums = {total + amount for total in sums}
+            elif getattr(each.error, "uncertain", False):
+                sums |= {total + amount for total in sums}
+        grown = _number(images[-1], name) - _number(images[0], name)
+        if grown not in sums:
+            yield Finding("counter", f"{name} grew by {grown}; the calls account for {sorted(sums)}.")
+
+
+def _number(item: Item | None, name: str) -> Any:
+    return Decimal((item or {}).get(name, {}).get("N", "0"))

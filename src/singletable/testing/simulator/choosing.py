@@ -1,0 +1,140 @@
+"""Choosing: the instances through which a writer writes, and the values that it gives them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute
+
+from singletable.errors import SingletableError
+from singletable.models import Table
+from singletable.models.attributes import DecimalAttribute, IntegerAttribute
+from singletable.models.plan import version_of
+from singletable.models.schema import EntitySchema
+from singletable.requests.batch import identity
+from singletable.requests.expressions import still_holds
+from singletable.testing.draws import changeable
+from singletable.testing.simulator.calls import Call, Effect, Part
+from singletable.testing.simulator.ledger import ItemKey
+from singletable.testing.simulator.pool import Pool, varied
+
+__all__ = ["Chooser", "shown"]
+
+_NUMBERS = (NumberAttribute, IntegerAttribute, DecimalAttribute)
+_FRESH, _HELD = 0.35, 0.8
+
+
+class Chooser:
+    """Chooses for one writer. It keeps the instances that the writer has used, so that they get stale.
+
+    Args:
+        table: The table class.
+        pool: What is written.
+        keys: The items of this history.
+        dice: What is drawn.
+    """
+
+    def __init__(self, table: type[Table], pool: Pool, keys: Sequence[ItemKey], dice: random.Random) -> None:
+        self._table = table
+        self._pool = pool
+        self._keys = keys
+        self._dice = dice
+        self._held: dict[ItemKey, Table] = {}
+
+    def hold(self, key: ItemKey, entity: Table) -> None:
+        """Give the writer an instance, as if it had read it."""
+        self._held[key] = entity
+
+    def _one(
+        self,
+        key: ItemKey,
+        values: Mapping[str, Any],
+        entity: Table,
+        perform: Callable[[], Any],
+        effect: Effect,
+        *,
+        once: bool = True,
+        exists: bool | None = None,
+        locked: bool = False,
+        idle: bool = False,
+        names: Sequence[str] | None = None,
+        also: str = "",
+    ) -> Call:
+        """A call that writes one item."""
+        part = self._locked(entity, key, effect, names) if locked else Part(key, entity._schema_of(), effect)
+        part.once, part.exists, part.idle, part.instance, part.names = once, exists, idle, entity, names
+        text = " ".join(filter(None, (self._label(key), shown(values), also)))
+        return Call("", text, perform, [part])
+
+    def _locked(self, entity: Table, key: ItemKey, effect: Effect, names: Sequence[str] | None) -> Part:
+        """A part that asks for the version that an instance has."""
+        schema = entity._schema_of()
+        locked = schema.version is not None
+        return Part(key, schema, effect, instance=entity, names=names, locked=locked, version=version_of(entity))
+
+    def _instance(self, key: ItemKey) -> Table:
+        """An instance of an item: read now, read or written earlier, or never read."""
+        choice = self._dice.random()
+        if choice < _FRESH or (choice < _HELD and key not in self._held):
+            template = self._pool.templates[key]
+            names = template._schema_of().primary.attributes
+            try:
+                found = type(template).get(consistent=True, **{name: getattr(template, name) for name in names})
+            except SingletableError:
+                found = None
+            if type(found) is type(template):
+                self._held[key] = found
+                return found
+        elif choice < _HELD:
+            return self._held[key]
+        return self._new(key)[0]
+
+    def _new(self, key: ItemKey) -> tuple[Table, Mapping[str, Any]]:
+        template = self._pool.templates[key]
+        values = self._changes(template)
+        entity = varied(template, values)
+        self._held[key] = entity
+        return entity, values
+
+    def _edited(self, key: ItemKey) -> tuple[Table, Mapping[str, Any]]:
+        entity = self._instance(key)
+        values = self._changes(entity)
+        for name, value in values.items():
+            setattr(entity, name, deepcopy(value))
+        return entity, values
+
+    def _changes(self, entity: Table) -> Mapping[str, Any]:
+        possible = self._pool.changes[entity._schema_of().name]
+        return self._dice.choice(possible) if possible else {}
+
+    def _condition(self, entity: Table, names: Sequence[str] = ()) -> tuple[str, Any, str]:
+        """A condition that an attribute is stored as the instance knows it; with its stored name and its text."""
+        schema = entity._schema_of()
+        name = self._dice.choice([*names] or changeable(schema) or [*schema.primary.attributes])
+        stored = schema.attributes[name].attr_name
+        return stored, still_holds(stored, entity._known().get(stored)), f"if {name} is as known"
+
+    def _number(self, entity: Table) -> str | None:
+        schema = entity._schema_of()
+        names = [name for name in changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
+        return self._dice.choice(names) if names else None
+
+    def _several(self) -> list[ItemKey]:
+        return self._dice.sample(self._keys, self._dice.randint(1, min(3, len(self._keys))))
+
+    def _schema(self, key: ItemKey) -> EntitySchema:
+        return self._pool.templates[key]._schema_of()
+
+    def _key(self, entity: Table) -> ItemKey:
+        return identity(entity._key_item(), self._table._layout_of().primary)
+
+    def _label(self, key: ItemKey) -> str:
+        return f"k{self._keys.index(key) + 1}" if key in self._keys else "another item"
+
+
+def shown(values: Mapping[str, Any]) -> str:
+    """Values, for people."""
+    return ", ".join(f"{name}={value!a:.60}" for name, value in values.items())

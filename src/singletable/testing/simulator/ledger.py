@@ -1,0 +1,109 @@
+"""The ledger: what the engine applied, in its order, with each item before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from singletable.requests.batch import identity
+from singletable.requests.types import Item
+
+__all__ = ["Application", "Images", "ItemKey", "Ledger"]
+
+ItemKey: TypeAlias = tuple[str, ...]
+"""An item's primary key, as the texts that are stored."""
+
+Images: TypeAlias = Mapping[ItemKey, tuple[Item | None, Item | None]]
+"""Items before and after a write, by key; None for one that is not stored."""
+
+
+@attrs.frozen
+class Application:
+    """One write request that the engine applied.
+
+    Args:
+        number: Its place in the ledger, from 0.
+        call: The number of the logical operation that sent it; None for one that no operation sent.
+        operation: The DynamoDB operation.
+        images: The items that it names or changed.
+        repeated: Whether it is a transaction that was applied before under the same client request token.
+    """
+
+    number: int
+    call: int | None
+    operation: str
+    images: Images
+    repeated: bool = False
+
+
+class Ledger:
+    """Records applied writes. It compares the stored items themselves, and believes no answer.
+
+    Args:
+        primary: The stored names of the primary key's attributes.
+    """
+
+    def __init__(self, primary: tuple[str, ...]) -> None:
+        self.primary = primary
+        self.items: dict[ItemKey, Item] = {}
+        """What is stored now."""
+        self.applications: list[Application] = []
+        self._tokens: set[str] = set()
+
+    def record(self, call: int | None, operation: str, body: Mapping[str, Any], stored: Iterable[Item]) -> Application:
+        """Record a request that the engine has applied.
+
+        Args:
+            call: The number of the logical operation.
+            operation: The DynamoDB operation.
+            body: The request, as it was sent to the engine.
+            stored: Every item of the table after it.
+        """
+        before, self.items = self.items, {identity(item, self.primary): item for item in stored}
+        token = body.get("ClientRequestToken")
+        repeated = token in self._tokens
+        self._tokens |= {token} if token else set()
+        changed = (key for key in (*before, *self.items) if before.get(key) != self.items.get(key))
+        keys = dict.fromkeys((*self._named(operation, body), *changed))
+        images = {key: (before.get(key), self.items.get(key)) for key in keys}
+        application = Application(len(self.applications), call, operation, images, repeated)
+        self.applications.append(application)
+        return application
+
+    def has(self, token: str | None) -> bool:
+        """Whether a transaction was applied under a client request token."""
+        return token in self._tokens
+
+    def of(self, call: int) -> list[Application]:
+        """What a logical operation has applied, each transaction once."""
+        return [each for each in self.applications if each.call == call and not each.repeated]
+
+    def images(self, key: ItemKey, since: int = 0, until: int | None = None) -> list[Item | None]:
+        """What an item was after each write of it.
+
+        Args:
+            key: The item's key.
+            since: The number of the first write that counts.
+            until: The number of the first write that no longer counts; None if all later ones do.
+        """
+        return [each.images[key][1] for each in self.applications[since:until] if key in each.images]
+
+    def _named(self, operation: str, body: Mapping[str, Any]) -> Iterator[ItemKey]:
+        for named in _items_named(operation, body):
+            yield identity(named, self.primary)
+
+
+def _items_named(operation: str, body: Mapping[str, Any]) -> Iterator[Item]:
+    if operation == "TransactWriteItems":
+        for each in body["TransactItems"]:
+            ((_, request),) = each.items()
+            yield request.get("Item") or request["Key"]
+    elif operation == "BatchWriteItem":
+        for requests in body["RequestItems"].values():
+            for each in requests:
+                ((_, request),) = each.items()
+                yield request.get("Item") or request["Key"]
+    else:
+        yield body.get("Item") or body["Key"]

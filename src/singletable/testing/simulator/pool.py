@@ -1,0 +1,84 @@
+"""The pool: entities and changes, drawn once for a table, from which every history takes its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any, TypeVar
+
+import attrs
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from singletable.models import Table
+from singletable.requests.batch import identity
+from singletable.testing.draws import Given, changes_of, meeting_entities
+from singletable.testing.simulator.ledger import ItemKey
+
+__all__ = ["Pool", "fill_pool", "varied"]
+
+_ENTITIES = 16
+_CHANGES = 24
+
+V = TypeVar("V")
+
+
+@attrs.frozen
+class Pool:
+    """What the simulator writes.
+
+    Args:
+        templates: One entity for each primary key.
+        changes: New values of attributes, by the name of their entity; None removes an attribute.
+    """
+
+    templates: Mapping[ItemKey, Table]
+    changes: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def fill_pool(table: type[Table], strategies: Mapping[str, Given]) -> Pool:
+    """Draw entities and changes by Hypothesis; the same ones each time.
+
+    Args:
+        table: The table class.
+        strategies: Strategies for attributes that need them, by entity's name.
+
+    Raises:
+        PatternError: An attribute's class is unknown here, and no strategy is given for it.
+    """
+    templates: dict[ItemKey, Table] = {}
+    changes: dict[str, list[Mapping[str, Any]]] = {}
+    for schema in sorted(table._schemas().values(), key=lambda each: each.name):
+        own = strategies.get(schema.name, {})
+        for entity in _drawn(meeting_entities(schema, own), _ENTITIES):
+            templates.setdefault(identity(entity._key_item(), schema.layout.primary), entity)
+        changes[schema.name] = [each for each in _drawn(changes_of(schema, own), _CHANGES) if each]
+    return Pool(templates, changes)
+
+
+def _drawn(strategy: st.SearchStrategy[V], count: int) -> list[V]:
+    found: list[V] = []
+
+    @seed(0)
+    @settings(
+        max_examples=count,
+        derandomize=False,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def keep(value: V) -> None:
+        found.append(value)
+
+    keep()
+    return found
+
+
+def varied(entity: Table, changes: Mapping[str, Any]) -> Table:
+    """Return a copy of an entity with other values."""
+    other = deepcopy(entity)
+    for name, value in changes.items():
+        setattr(other, name, deepcopy(value))
+    return other

@@ -1,0 +1,274 @@
+"""Running histories: several writers on a few items, with faults, and the checks afterwards."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from singletable.engine import embedded
+from singletable.errors import InvalidValueError, SingletableError
+from singletable.models import Table
+from singletable.models.targets import TableSender
+from singletable.requests.batch import identity
+from singletable.testing.draws import Given
+from singletable.testing.invariants import scan_raw
+from singletable.testing.simulator.baton import Baton, without_sleep
+from singletable.testing.simulator.calls import Call
+from singletable.testing.simulator.checks import CHECKS, Finding, findings_in
+from singletable.testing.simulator.drawing import KINDS, Drawer
+from singletable.testing.simulator.ledger import ItemKey, Ledger
+from singletable.testing.simulator.network import FAULTS, Network, NetworkFault
+from singletable.testing.simulator.pool import Pool, fill_pool, varied
+
+__all__ = ["History", "SimulationFailed", "Simulator", "simulate"]
+
+_RATES = (0.0, 0.3, 0.6, 0.9)
+"""How many of a call's attempts meet a fault."""
+
+_FEWEST = 2
+"""Writers of a history."""
+
+_UNKNOWN_ATTRIBUTE = "unknownToTheModel"
+"""The stored attribute that some items have from the start, as if other code had written it."""
+
+
+@attrs.frozen
+class History:
+    """What happened for one seed. `print(history)` shows it step by step.
+
+    Args:
+        seed: The seed.
+        table: The name of the table class.
+        items: The items, for people: k1, k2, ...
+        steps: What happened, one line each.
+        calls: The logical operations.
+        findings: What must not happen and did.
+        attempts: How many HTTP attempts met each fault; "" counts those without one.
+    """
+
+    seed: int
+    table: str
+    items: Sequence[str]
+    steps: Sequence[str]
+    calls: Sequence[Call]
+    findings: Sequence[Finding]
+    attempts: Counter[str]
+
+    def __str__(self) -> str:
+        lines = [f"History {self.seed} of {self.table}"]
+        lines += [f"  {item}" for item in self.items]
+        lines += [f"{number:4d} {step}" for number, step in enumerate(self.steps, 1)]
+        lines += [f"  {finding.check}: {finding.text}" for finding in self.findings] or ["  No finding."]
+        return "\n".join(lines)
+
+
+class SimulationFailed(AssertionError):
+    """A history has findings. `history` is the history; `findings` are its findings."""
+
+    def __init__(self, history: History) -> None:
+        self.history, self.findings = history, history.findings
+        meanings = "\n".join(f"{each}: {CHECKS[each]}" for each in dict.fromkeys(one.check for one in self.findings))
+        repeat = f"Repeat it, with the same options: Simulator({history.table}).run(seed={history.seed})"
+        super().__init__(f"{history}\n{meanings}\n{repeat}")
+
+
+class Simulator:
+    """Runs histories of a table: several writers, every kind of write, faults at each HTTP attempt.
+
+    The writers take turns at each HTTP attempt, in an order that the seed decides. Nothing sleeps, and nothing is sent
+    over a network; the SDK's own retries are real. Histories of one process run one after another.
+
+    Args:
+        table: The table class.
+        given: Strategies for attributes that need them, by entity's name: `{"Review": {"rating": st.integers(1, 5)}}`.
+        writers: The number of writers of a history, at most; at least 2.
+        calls: The number of calls that each writer makes.
+        kinds: The kinds of calls; see `KINDS`.
+        faults: What may go wrong with an attempt; see `FAULTS`.
+        engine: Where the table is. A context manager that binds the table as `embedded` does, `intercept` included.
+
+    Raises:
+        InvalidValueError: A kind of calls is unknown, or there are fewer than two writers.
+    """
+
+    def __init__(
+        self,
+        table: type[Table],
+        *,
+        given: Mapping[str, Given] | None = None,
+        writers: int = 3,
+        calls: int = 4,
+        kinds: Collection[str] = KINDS,
+        faults: Sequence[NetworkFault] = FAULTS,
+        engine: Callable[..., AbstractContextManager[Any]] = embedded,
+    ) -> None:
+        unknown = sorted({kinds} if isinstance(kinds, str) else {*kinds} - {*KINDS})
+        if unknown or not kinds:
+            raise InvalidValueError(
+                f"{', '.join(unknown) or 'No kind'}: not a list of kinds of calls.",
+                remedy=f"Give some of: {', '.join(KINDS)}.",
+                value=kinds,
+            )
+        if writers < _FEWEST:
+            raise InvalidValueError(
+                f"{writers} writers do not meet.", remedy=f"Give {_FEWEST} writers or more.", value=writers
+            )
+        self.table = table
+        self._given = given or {}
+        self._writers = writers
+        self._calls = calls
+        self._kinds = sorted(kinds)
+        self._faults = faults
+        self._engine = engine
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The entities and changes from which every history takes its own."""
+        return fill_pool(self.table, self._given)
+
+    def run(self, seed: int) -> History:
+        """Run one history.
+
+        Args:
+            seed: Decides everything that is drawn, and the order of the writers.
+        """
+        dice = random.Random(seed)  # noqa: S311 - not a secret
+        keys = self._choose_keys(dice)
+        ledger = Ledger(self.table._layout_of().primary)
+        baton = Baton(dice, dice.choice((0.3, 0.6, 0.9)))
+        faults = dice.sample(self._faults, min(len(self._faults), dice.randint(2, 6)))
+        network = Network(baton, ledger, dice, faults)
+        kinds = dice.sample(self._kinds, min(len(self._kinds), dice.randint(1, 6)))
+        calls: list[Call] = []
+        with self._engine(self.table, intercept=network), without_sleep():
+            drawers = self._set_up(keys, dice, network)
+            baton.run(
+                {name: _Writer(name, each, network, ledger, dice, kinds, self._calls, calls) for name, each in drawers}
+            )
+            network.deliver()
+            findings = findings_in(self.table, calls, ledger, network.doubtful)
+            stored = {identity(item, ledger.primary): item for item in scan_raw(self.table)}
+            if stored != ledger.items:
+                findings.append(Finding("ledger", "The engine holds other items than the last write left."))
+        items = [f"k{number} = {self.pool.templates[key]!r}" for number, key in enumerate(keys, 1)]
+        return History(seed, self.table.__name__, items, network.steps, calls, findings, network.met)
+
+    def check(self, histories: int = 100, seed: int = 0) -> Counter[str]:
+        """Run several histories, and raise if one of them has a finding; see `simulate`."""
+        attempts: Counter[str] = Counter()
+        for number in range(seed, seed + histories):
+            history = self.run(number)
+            if history.findings:
+                raise SimulationFailed(history)
+            attempts += history.attempts
+        return attempts
+
+    def _choose_keys(self, dice: random.Random) -> list[ItemKey]:
+        """The keys of up to four items, of one entity or two, some of one partition."""
+        by_entity: dict[str, list[ItemKey]] = {}
+        for key, template in self.pool.templates.items():
+            by_entity.setdefault(template._schema_of().name, []).append(key)
+        names = dice.sample(sorted(by_entity), min(len(by_entity), dice.randint(1, 2)))
+        first = dice.choice(by_entity[names[0]])
+        neighbors = [key for key in self.pool.templates if key[0] == first[0] and key != first]
+        others = [key for name in names for key in by_entity[name] if key != first]
+        chosen = [first, *dice.sample(neighbors, min(len(neighbors), dice.randint(0, 1)))]
+        return list(dict.fromkeys([*chosen, *dice.sample(others, min(len(others), dice.randint(0, 2)))]))
+
+    def _set_up(self, keys: Sequence[ItemKey], dice: random.Random, network: Network) -> list[tuple[str, Drawer]]:
+        """Store some of the items, and give each writer instances of them."""
+        stored = []
+        for number, key in enumerate(keys, 1):
+            if dice.random() < 0.7:
+                entity = varied(self.pool.templates[key], {})
+                try:
+                    entity.create()
+                except SingletableError:
+                    continue
+                network.note(f"k{number} is stored")
+                if dice.random() < 0.5:
+                    self._write_as_other_code(entity)
+                entity.refresh(consistent_read=True)
+                stored.append((key, entity))
+        drawers = []
+        for number in range(1, dice.randint(_FEWEST, self._writers) + 1):
+            drawer = Drawer(self.table, self.pool, keys, dice)
+            for key, entity in stored:
+                drawer.hold(key, varied(entity, {}))
+            drawers.append((f"w{number}", drawer))
+        return drawers
+
+    def _write_as_other_code(self, entity: Table) -> None:
+        sender = TableSender(self.table)
+        asked = {"Key": entity._key_item(), "UpdateExpression": "SET #n = :v"}
+        names = {"#n": _UNKNOWN_ATTRIBUTE}
+        values = {":v": {"M": {"kept": {"BOOL": True}}}}
+        more = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+        sender.send("UpdateItem", {"TableName": sender.table_name, **asked, **more})
+
+
+@attrs.frozen
+class _Writer:
+    """One writer: it draws calls and makes them, one after another."""
+
+    name: str
+    drawer: Drawer
+    network: Network
+    ledger: Ledger
+    dice: random.Random
+    kinds: Sequence[str]
+    count: int
+    calls: list[Call]
+
+    def __call__(self) -> None:
+        for _ in range(self.count):
+            call = self.drawer.draw(self.dice.choice(self.kinds))
+            if call is not None:
+                self._make(call)
+
+    def _make(self, call: Call) -> None:
+        call.number, call.writer, call.begun = len(self.calls) + 1, self.name, len(self.ledger.applications)
+        self.calls.append(call)
+        self.network.note(f"#{call.number} {call.kind} {call.text}")
+        self.network.calls[self.name] = (call.number, self.dice.choice(_RATES))
+        error: Exception | None = None
+        try:
+            call.perform()
+        except Exception as raised:  # whatever a call raises is judged by the checks
+            error = raised
+        finally:
+            del self.network.calls[self.name]
+        call.end(error, len(self.ledger.applications))
+        self.network.note(f"#{call.number} -> {call.outcome}")
+
+
+def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **options: Any) -> Counter[str]:
+    """Run histories of a table, and raise if one of them has a finding; see `Simulator`.
+
+    ::
+
+        def test_writers_and_faults():
+            simulate(ShopTable, histories=100)
+
+    A history takes about a tenth of a second.
+
+    Args:
+        table: The table class.
+        histories: The number of histories.
+        seed: The seed of the first; each history has the next one.
+        options: As for `Simulator`.
+
+    Returns:
+        How many HTTP attempts met each fault; "" counts those without one.
+
+    Raises:
+        SimulationFailed: A history has findings. The message shows it, and how to repeat it.
+        PatternError: An attribute's class is unknown here; give a strategy for it by `given`.
+    """
+    return Simulator(table, **options).check(histories, seed)

@@ -1,0 +1,396 @@
+"""The simulator finds faults that are planted in the framework, in its users or in the engine, each by name."""
+
+import json
+import random
+import time
+from contextlib import contextmanager, suppress
+from functools import partial
+from threading import Lock
+
+import pytest
+from hypothesis import strategies as st
+
+from singletable.engine import embedded
+from singletable.errors import ConditionFailed, InvalidValueError, PatternError, SingletableError
+from singletable.models.targets import stored_item
+from singletable.models.writing import WritableItem
+from singletable.testing import Fault, History, SimulationFailed, Simulator, inject, simulate
+from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, baton
+from singletable.testing.simulator.baton import Baton, without_sleep
+from singletable.testing.simulator.pool import fill_pool
+from tests.framework.simulated import Plain, SimulatedTable
+
+LOST = [fault for fault in FAULTS if fault.applied]
+REFUSED = [fault for fault in FAULTS if fault.known]
+
+
+def wrapping(name, wrap):
+    """Plant a method that calls the real one."""
+
+    def plant(patch):
+        real = getattr(WritableItem, name)
+        patch.setattr(WritableItem, name, lambda self, *args, **kwargs: wrap(real, self, *args, **kwargs))
+
+    return plant
+
+
+def believing_equality(real, self, *args, **values):
+    """Take a failed condition for success if the stored item has the wanted values."""
+    try:
+        real(self, *args, **values)
+    except ConditionFailed:
+        names = [name for name in values if name in self._schema_of().attributes]
+        standing = stored_item(self)
+        if standing is None or any(getattr(type(self)._from_item(standing), name) != values[name] for name in names):
+            raise
+
+
+def acknowledging_every_create(real, self):
+    with suppress(SingletableError):
+        real(self)
+
+
+def sending_again(real, self, *args, **kwargs):
+    """Send a write again after a failure that may have been applied, as if it were another one."""
+    try:
+        real(self, *args, **kwargs)
+    except SingletableError as error:
+        if not error.uncertain:
+            raise
+        real(self, *args, **kwargs)
+
+
+def replacing_after_a_lost_answer(real, self):
+    try:
+        real(self)
+    except SingletableError as error:
+        if not error.uncertain:
+            raise
+        self.save()
+
+
+def certain(real, self, *args, **kwargs):
+    try:
+        real(self, *args, **kwargs)
+    except SingletableError as error:
+        error.uncertain = False
+        raise
+
+
+def doubting(real, self, *args, **kwargs):
+    try:
+        real(self, *args, **kwargs)
+    except SingletableError as error:
+        error.uncertain = True
+        raise
+
+
+def denying(real, self, *args, **kwargs):
+    try:
+        real(self, *args, **kwargs)
+    except SingletableError as error:
+        error.args = ("It failed; nothing was written.",)
+        raise
+
+
+def raising_a_plain_error(real, self, *args, **kwargs):
+    try:
+        real(self, *args, **kwargs)
+    except SingletableError as error:
+        raise RuntimeError("it failed") from error
+
+
+def forgetting_unknown_attributes(real, self, *args, **kwargs):
+    self.extra_attributes = {}
+    real(self, *args, **kwargs)
+
+
+def leaving_the_instance(real, self, *args, **kwargs):
+    real(self._copy(), *args, **kwargs)
+
+
+def writing_a_neighbor(real, self, *args, **kwargs):
+    Plain(name="somebody else").save()
+    real(self, *args, **kwargs)
+
+
+class Altered(Fault):
+    """A request or its answer is altered; every call, whatever the rate."""
+
+    def befall(self, send, operation, params, dice):
+        return self.alter(send, operation, params)
+
+
+def altering(alter):
+    """An engine whose requests are altered before the network sees them."""
+
+    class This(Altered):
+        pass
+
+    This.alter = staticmethod(alter)
+
+    @contextmanager
+    def engine(table, intercept):
+        with embedded(table, intercept=intercept) as bound, inject(table, This()):
+            yield bound
+
+    return engine
+
+
+def forgetting_unprocessed(send, operation, params):
+    answer = send(operation, params)
+    if operation == "BatchWriteItem":
+        answer["UnprocessedItems"] = {}
+    return answer
+
+
+def without_conditions(send, operation, params):
+    if operation in ("PutItem", "DeleteItem"):
+        for name in ("ConditionExpression", "ReturnValuesOnConditionCheckFailure"):
+            params.pop(name, None)
+        # Nothing else of a put or a delete uses placeholders.
+        for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
+            params.pop(name, None)
+    return send(operation, params)
+
+
+def restarting_versions(send, operation, params):
+    if operation == "PutItem" and "version" in params["Item"]:
+        params["Item"]["version"] = {"N": "1"}
+    return send(operation, params)
+
+
+def skipping_versions(send, operation, params):
+    if operation == "PutItem" and "version" in params["Item"]:
+        params["Item"]["version"] = {"N": str(int(params["Item"]["version"]["N"]) + 1)}
+    return send(operation, params)
+
+
+def stale_keys(send, operation, params):
+    if operation == "PutItem":
+        params["Item"].pop("GSI1SK", None)
+    return send(operation, params)
+
+
+def one_time(send, operation, params):
+    if operation == "PutItem" and "writtenAt" in params["Item"]:
+        params["Item"]["writtenAt"] = {"S": "2026-01-01T00:00:00.000000+0000"}
+    return send(operation, params)
+
+
+@contextmanager
+def forgetting_tokens(table, intercept):
+    """An engine that applies a transaction as often as it comes, its token notwithstanding."""
+
+    def without_token(answer, event_name, request):
+        def forgetful(event_name, request, **kwargs):
+            body = json.loads(request.body)
+            if body.pop("ClientRequestToken", None):
+                request.body = json.dumps(body).encode()
+                request.headers["Content-Length"] = str(len(request.body))
+            return answer(event_name, request, **kwargs)
+
+        return intercept(forgetful, event_name, request)
+
+    with embedded(table, intercept=without_token) as bound:
+        yield bound
+
+
+def planted(method, wrap):
+    """A fault in the framework: one of its methods does something else."""
+    return wrapping(method, wrap), embedded
+
+
+def in_engine(engine):
+    """A fault of the engine, or on the way to it."""
+    return lambda patch: None, engine
+
+
+def both(*plants):
+    """Two faults at once."""
+    return lambda patch: [plant(patch) for plant, _ in plants], embedded
+
+
+PLANTED = {
+    "equality is taken as proof": (planted("update", believing_equality), ["claim"], REFUSED, "two winners"),
+    "a create is acknowledged to everybody": (
+        planted("create", acknowledging_every_create),
+        ["create"],
+        REFUSED,
+        "two winners",
+    ),
+    "attempts are forgotten between requests": (
+        planted("create", sending_again),
+        ["create", "delete"],
+        LOST,
+        "hidden write",
+    ),
+    "an error denies a write": (planted("update", denying), ["claim", "update"], LOST, "nothing was written"),
+    "an error hides a lost answer": (planted("save", certain), ["save", "save if"], LOST, "hidden write"),
+    "every error is uncertain": (planted("update", doubting), ["update"], REFUSED, "over-claim"),
+    "an uncertain error denies a write": (planted("update", doubting), ["claim"], LOST, "contradiction"),
+    "a create is repeated after a lost answer": (
+        planted("create", replacing_after_a_lost_answer),
+        ["create"],
+        LOST,
+        "applied twice",
+    ),
+    "mutate goes on after an uncertain failure": (planted("mutate", sending_again), ["mutate"], LOST, "applied twice"),
+    "an increment is sent again": (planted("update", sending_again), ["increment"], LOST, "counter"),
+    "an error is not ours": (planted("update", raising_a_plain_error), ["update"], REFUSED, "foreign error"),
+    "unknown attributes are dropped": (planted("save", forgetting_unknown_attributes), ["save"], (), "wrong effect"),
+    "an instance is left as it was": (planted("update", leaving_the_instance), ["update"], (), "instance"),
+    "a write writes a neighbor": (planted("update", writing_a_neighbor), ["update"], (), "unasked write"),
+    "a batch forgets unprocessed items": (
+        in_engine(altering(forgetting_unprocessed)),
+        ["batch", "load all"],
+        [fault for fault in FAULTS if fault.name == "unprocessed"],
+        "not applied",
+    ),
+    "a version is not checked": (in_engine(altering(without_conditions)), ["save", "delete"], (), "stale version"),
+    "a version restarts": (
+        in_engine(altering(restarting_versions)),
+        ["create", "delete", "save"],
+        (),
+        "version repeated",
+    ),
+    "a version is skipped": (in_engine(altering(skipping_versions)), ["save"], (), "version"),
+    "an index key goes stale": (in_engine(altering(stale_keys)), ["save"], (), "stale key"),
+    "a time is not renewed": (in_engine(altering(one_time)), ["save"], (), "stamp"),
+    "a token is forgotten": (in_engine(forgetting_tokens), ["transaction"], LOST, "ledger"),
+}
+"""Each planted fault, with the kinds of calls and the network's faults that show it, and the check that finds it."""
+
+HISTORIES = 25
+POOL = fill_pool(SimulatedTable, {})
+"""Drawn once for all of these tests."""
+
+
+def simulator(**options):
+    """A simulator of the table that has every kind of entity."""
+    made = Simulator(SimulatedTable, calls=8, **options)
+    made.pool = POOL
+    return made
+
+
+def checks_of(history):
+    """The names of the checks that found something."""
+    return {found.check for found in history.findings}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found(name, monkeypatch):
+    """Within 25 histories, by the check that is meant for it, which finds nothing there without the fault."""
+    (plant, engine), kinds, faults, check = PLANTED[name]
+    with monkeypatch.context() as patch:
+        plant(patch)
+        faulty = simulator(kinds=kinds, faults=faults, engine=engine)
+        seed = next((seed for seed in range(HISTORIES) if check in checks_of(faulty.run(seed))), None)
+    assert seed is not None, f"no history of {HISTORIES} has {check!r}"
+    assert check not in checks_of(simulator(kinds=kinds, faults=faults).run(seed))
+
+
+def test_every_check_finds_a_planted_fault():
+    """No check is there that has never found anything."""
+    assert set(CHECKS) == {check for *_, check in PLANTED.values()}
+
+
+def test_a_history_is_repeated_by_its_seed():
+    """Step by step; another seed gives another history."""
+    first = str(simulator().run(7))
+    assert first == str(simulator().run(7))
+    assert first.splitlines()[1:] != str(simulator().run(8)).splitlines()[1:]
+
+
+def test_a_finding_shows_its_history(monkeypatch):
+    """The steps, the check's meaning, and how to repeat it."""
+    plant, _ = planted("update", certain)
+    plant(monkeypatch)
+    with pytest.raises(SimulationFailed, match="raised an error that is not `uncertain`, and it was applied") as caught:
+        simulate(SimulatedTable, histories=HISTORIES, kinds=["update"], faults=LOST)
+    history = caught.value.history
+    assert isinstance(history, History)
+    assert history.findings == caught.value.findings
+    message = str(caught.value)
+    assert f"Repeat it, with the same options: Simulator(SimulatedTable).run(seed={history.seed})" in message
+    assert all(step in message for step in history.steps)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_of_the_network_is_met(fault):
+    """Within four histories of what it can befall, and nothing is wrong with the writes that meet it."""
+    single = simulator(faults=[fault], kinds=["update", "batch", "transaction"])
+    histories = (single.run(seed) for seed in range(4))
+    met = next(history for history in histories if history.attempts[fault.name])
+    assert [] == met.findings
+
+
+def test_options_that_cannot_be_are_refused():
+    """Kinds of calls that do not exist, and fewer writers than can meet."""
+    for kinds in (["creat"], "create", []):
+        with pytest.raises(InvalidValueError, match="not a list of kinds of calls. Give some of: batch, claim, "):
+            Simulator(SimulatedTable, kinds=kinds)
+    with pytest.raises(InvalidValueError, match="1 writers do not meet. Give 2 writers or more."):
+        Simulator(SimulatedTable, writers=1)
+
+
+def test_a_request_that_arrives_later_is_recorded():
+    """After the client gave it up; the errors of that time have said that it may be applied."""
+    late = simulator(faults=[APPLIED_LATER], kinds=["claim", "increment", "mutate"])
+    history = next(each for each in map(late.run, range(HISTORIES)) if any("applied; #" in step for step in each.steps))
+    assert [] == history.findings
+
+
+def test_one_thread_runs_at_a_time():
+    """Until it passes the baton on or ends, in an order that the dice decide; a failure is raised at the end."""
+
+    def orders(seed):
+        baton, order = Baton(random.Random(seed), 0.5), []
+
+        def work(name):
+            for _ in range(3):
+                order.append(name)
+                assert name == baton.running
+                baton.pass_on()
+
+        baton.run({name: partial(work, name) for name in "abc"})
+        assert None is baton.running
+        return "".join(order)
+
+    assert orders(1) == orders(1)
+    assert "aaabbbccc" == "".join(sorted(orders(1)))
+    assert 1 < len({orders(seed) for seed in range(5)})
+    with pytest.raises(ZeroDivisionError):
+        Baton(random.Random(0), 0.5).run({"a": lambda: 1 / 0, "b": lambda: None})
+
+
+def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
+    """Instead of waiting for it forever."""
+    monkeypatch.setattr(baton, "_PATIENCE", 0.02)
+    held, both = Lock(), Baton(random.Random(0), 1)
+
+    def hold():
+        with held:
+            both.pass_on()
+
+    with pytest.raises(RuntimeError, match="holds the baton and waits for a lock that another writer holds"):
+        both.run({"a": hold, "b": hold})
+
+
+def test_only_the_threads_of_a_baton_do_not_sleep(monkeypatch):
+    """Another thread sleeps as before."""
+    slept = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with without_sleep():
+        time.sleep(1)
+        Baton(random.Random(0), 1).run({"a": lambda: time.sleep(2)})
+    assert [1] == slept
+
+
+def test_strategies_narrow_what_is_written():
+    """Of an attribute whose values are narrower than its type."""
+    narrow = fill_pool(SimulatedTable, {"Plain": {"tally": st.just(7)}})
+    assert {7} == {each.tally for each in narrow.templates.values() if isinstance(each, Plain)}
+    assert {7} == {each["tally"] for each in narrow.changes["Plain"] if "tally" in each}
+    with pytest.raises(PatternError, match="there is no attribute nothing"):
+        fill_pool(SimulatedTable, {"Plain": {"nothing": st.just(7)}})
