@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Transaction,
         UpdatedAtAttribute,
         UUIDAttribute,
+        from_env,
         observe,
         plan,
     )
@@ -52,6 +53,7 @@ __all__ = [
     "UUIDAttribute",
     "UnknownItem",
     "UpdatedAtAttribute",
+    "from_env",
     "measure",
     "named",
     "observe",
@@ -84,6 +86,7 @@ __getattr__, __dir__ = exports(
         "UUIDAttribute": "models",
         "UnknownItem": "requests",
         "UpdatedAtAttribute": "models",
+        "from_env": "models",
         "measure": "requests",
         "named": "requests",
         "observe": "models",

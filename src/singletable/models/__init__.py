@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from singletable.models.expiry import Expiry, ExpiryRule
     from singletable.models.key import BoundKey, Key
+    from singletable.models.names import from_env
     from singletable.models.observation import Observation, observe
     from singletable.models.table import Table
     from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
@@ -50,6 +51,7 @@ __all__ = [
     "Transaction",
     "UUIDAttribute",
     "UpdatedAtAttribute",
+    "from_env",
     "observe",
     "plan",
 ]
@@ -78,6 +80,7 @@ __getattr__, __dir__ = exports(
         "Transaction": "transaction",
         "UUIDAttribute": "attributes",
         "UpdatedAtAttribute": "timestamps",
+        "from_env": "names",
         "observe": "observation",
         "plan": "",
     },

@@ -16,7 +16,7 @@ from singletable.models.effects import changed_attribute
 from singletable.models.targets import stored_item
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import error_code, retried, standing_item
-from singletable.requests.types import Item, Params
+from singletable.requests.types import Item, Params, Sender
 from singletable.requests.values import same_item, same_value
 from singletable.requests.write import WriteRequest
 
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound="StoredItem")
+W = TypeVar("W", bound="Write[Any]")
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
@@ -69,6 +70,10 @@ class Write(Generic[T]):
             ItemDoesNotExist: There is nothing to update.
         """
         send_write(self)
+
+    def through(self: W, sender: Sender) -> W:
+        """Return the write as one that is sent through a sender."""
+        return attrs.evolve(self, request=attrs.evolve(self.request, sender=sender))
 
     def judge(self, standing: Item | None, *, retried: bool) -> Write[T] | SingletableError | None:
         """What a failed condition means.
@@ -239,7 +244,7 @@ class UpdateWrite(Write[T]):
         # What a key depends on was changed by another writer: the key is derived anew from what is stored.
         fresh = type(self.entity)._from_item(standing)
         again = plan.update_actions(fresh, self.actions, self.condition, add_version_condition=self.locked)
-        return attrs.evolve(again, entity=self.entity, reads=self.reads)
+        return attrs.evolve(again, entity=self.entity, reads=self.reads).through(self.request.sender)
 
     def was_applied(self, standing: Item | None) -> bool:
         after = self.change.after
@@ -276,7 +281,7 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
                 continue
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            standing = standing_item(error) or stored_item(write.entity)
+            standing = standing_item(error) or stored_item(write.entity, write.request.sender)
             verdict = write.judge(standing, retried=retried(error))
             if isinstance(verdict, SingletableError):
                 verdict.cause = error  # type: ignore[attr-defined]  # as PynamoDB's errors have it

@@ -33,7 +33,16 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.retries import THROTTLED
 from singletable.requests.types import Params
 
-__all__ = ["cancellation_reasons", "error_code", "retried", "send", "standing_item", "translate", "translate_any"]
+__all__ = [
+    "cancellation_reasons",
+    "error_code",
+    "place_of",
+    "retried",
+    "send",
+    "standing_item",
+    "translate",
+    "translate_any",
+]
 
 _FOR_THE_CALLER = {
     "ConditionalCheckFailedException",
@@ -70,6 +79,19 @@ def send(connection: TableConnection, operation: str, params: Params) -> dict[st
         raise translate(error, operation, connection) from error
     except BotoCoreError as error:
         raise translate(error, operation, connection) from error
+
+
+def place_of(connection: TableConnection) -> tuple[str, str]:
+    """Return the region and the endpoint that a connection's requests go to.
+
+    Raises:
+        CredentialsMissing: There is no region, or no profile of the name that is given.
+    """
+    try:
+        meta = connection.connection.client.meta
+    except BotoCoreError as error:
+        raise translate(error, "A request", connection) from error
+    return meta.region_name, meta.endpoint_url
 
 
 def error_code(error: BaseException | None) -> str | None:

@@ -93,12 +93,12 @@ def test_an_expired_cursor_is_refused(monkeypatch):
 def test_another_version_is_refused(monkeypatch):
     """One of the plain cursors before, or of a later format."""
     plain = base64.urlsafe_b64encode(json.dumps({"v": 1, "q": "x", "last": LAST}).encode()).decode().rstrip("=")
-    with pytest.raises(CursorError, match="The cursor is of version 123; this is 2"):
+    with pytest.raises(CursorError, match="The cursor is of version 123; this is 3"):
         SEAL.open(b"query", plain)
-    monkeypatch.setattr(cursors, "_VERSION", 3)
+    monkeypatch.setattr(cursors, "_VERSION", 4)
     later = SEAL.write(b"query", LAST)
     monkeypatch.undo()
-    with pytest.raises(CursorError, match="of version 3; this is 2"):
+    with pytest.raises(CursorError, match="of version 4; this is 3"):
         SEAL.open(b"query", later)
 
 
