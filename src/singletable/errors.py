@@ -236,10 +236,12 @@ class BatchIncomplete(SingletableError):
     items, or keys, as they were given; `verbs` says of each whether it was a put, delete or get. `rest` is an
     iterator over what it had not taken yet from an iterable. `Batch.resume(error)` takes up all of it.
     Where a request failed, with `__cause__`, how much of its 25 writes was done is not known; all are in `unprocessed`.
+    `sender` is what the batch was sent through.
     """
 
     unprocessed: tuple[Any, ...] = ()
     verbs: tuple[str, ...] = ()
+    sender: Any = None
     pending: Iterator[Any] = iter(())
     rest: Iterator[Any] = iter(())
 

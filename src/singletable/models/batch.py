@@ -91,10 +91,12 @@ class Batch:
         """Take up what another batch had not done, puts and deletes as they were.
 
         Raises:
-            InvalidBatchError: It was about reads; ask for them again.
+            InvalidBatchError: It was about reads, which must be asked for again, or the batch was for another place.
         """
         if "get" in error.verbs:
             raise InvalidBatchError("A batch cannot take up reads.", remedy="Ask for error.unprocessed again.")
+        if error.sender is not None:
+            self._sender.require(error, InvalidBatchError, "A batch")
         self._add(error.pending)
 
     def get(self, *requests: Get[Any]) -> None:
@@ -132,12 +134,16 @@ class Batch:
                 yield operation
 
         primary = self._table._layout_of().primary
-        for chunk in write_all(self._sender, counted(), primary, workers=self._workers):
-            for operation in chunk:
-                if operation.write is not None:
-                    operation.write.finish(None)
-            done += len(chunk)
-            yield len(chunk)
+        try:
+            for chunk in write_all(self._sender, counted(), primary, workers=self._workers):
+                for operation in chunk:
+                    if operation.write is not None:
+                        operation.write.finish(None)
+                done += len(chunk)
+                yield len(chunk)
+        except BatchIncomplete as error:
+            error.sender = self._sender
+            raise
         self.folded += taken - done
 
     def _add(self, operations: Iterable[Operation]) -> None:

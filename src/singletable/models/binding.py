@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING, Any, cast
 
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.models.blocks import is_entered_at_once
@@ -191,7 +189,8 @@ def connection_of(table: type[Table], settings: Settings | None = None) -> Table
 
 
 def _layers(home: Home) -> tuple[Layer, ...]:
-    return tuple(layer for of, layer in _context.get() if of is home)
+    entered = _context.get()
+    return tuple([layer for of, layer in entered if of is home]) if entered else ()
 
 
 def _enter(home: Home, layer: Layer) -> None:
@@ -229,12 +228,17 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidValueError(
             f"bind() was given {' and '.join(sources)}, which name different credentials.", remedy="Give one of them."
         )
-    whole = Settings(**{"table_name": "", **given})
-    if whole.session is not None:
-        region = whole.session.instance_variables().get("region")
-        if region and "region" not in given:
-            whole, given["region"] = attrs.evolve(whole, region=region), region
-    return {name: getattr(whole, name) for name in given}
+    for name, value in given.items():
+        field = FIELDS[name]
+        if field.converter is not None:
+            given[name] = cast("Callable[[Any], Any]", field.converter)(value)
+        if field.validator is not None:
+            field.validator(None, field, given[name])
+    if "session" in given and "region" not in given:
+        region = given["session"].instance_variables().get("region")
+        if region:
+            given["region"] = region
+    return given
 
 
 def _text(name: str, value: Any) -> str:

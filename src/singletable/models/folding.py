@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -12,7 +13,7 @@ import attrs
 from singletable.requests.sessions import region_of_profile
 from singletable.requests.settings import INTERNAL, PLACE, SOURCES, Settings
 
-__all__ = ["FIELDS", "PUBLIC", "Effective", "Layer", "as_key", "environment", "fold", "given_by_meta"]
+__all__ = ["FIELDS", "PUBLIC", "Effective", "Layer", "as_key", "environment", "fold", "given_by_meta", "values_of_meta"]
 
 FIELDS = {field.name: field for field in attrs.fields(Settings)}
 PUBLIC = tuple(sorted(name for name in FIELDS if name not in INTERNAL))
@@ -24,7 +25,13 @@ _OF_PYNAMODB = {
     "read_timeout": "read_timeout_seconds",
     "max_connections": "max_pool_connections",
 }
-_ENVIRONMENT = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_NAMES = (*PUBLIC, *_OF_PYNAMODB.values(), "max_retry_attempts", *_KEYS)
+
+values_of_meta: Callable[[Any], tuple[Any, ...]] = attrgetter(*_NAMES)
+"""Returns what a table's Meta gives, as one tuple; see `given_by_meta`. It is called for each request."""
+
+_PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
 _LOCAL_REGION = "us-east-1"
 """A local server has no regions, but requests are signed for one."""
 
@@ -81,20 +88,22 @@ class Layer:
         return {**kept, **given}, pinned or self.pinned
 
 
-def given_by_meta(meta: Any) -> dict[str, Any]:
-    """Return the settings that a table's Meta gives, under their own names or under PynamoDB's."""
-    given = {}
-    for name in PUBLIC:
-        value = getattr(meta, name, None)
-        if value is None and name in _OF_PYNAMODB:
-            value = getattr(meta, _OF_PYNAMODB[name], None)
-        if value is not None:
-            given[name] = value
+def given_by_meta(values: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the settings that a table's Meta gives, under their own names or under PynamoDB's.
+
+    Args:
+        values: What `values_of_meta` returned.
+    """
+    meta = dict(zip(_NAMES, values, strict=True))
+    given = {name: meta[name] for name in PUBLIC if meta[name] is not None}
+    for name, theirs in _OF_PYNAMODB.items():
+        if meta[theirs] is not None:
+            given.setdefault(name, meta[theirs])
     given["table_name"] = str.__str__(given["table_name"])
-    if "max_attempts" not in given:
-        given["max_attempts"] = 1 + meta.max_retry_attempts
-    if not given.keys() & {*SOURCES} and meta.aws_access_key_id and meta.aws_secret_access_key:
-        given["credentials"] = (meta.aws_access_key_id, meta.aws_secret_access_key, meta.aws_session_token)
+    given.setdefault("max_attempts", 1 + meta["max_retry_attempts"])
+    keys = tuple(meta[name] for name in _KEYS)
+    if not given.keys() & {*SOURCES} and keys[0] and keys[1]:
+        given["credentials"] = keys
     return given
 
 
@@ -111,8 +120,9 @@ def _hashable(value: Any) -> Any:
 
 
 def environment() -> tuple[str | None, ...]:
-    """Return the environment variables from which the region follows if no setting gives it."""
-    return tuple(map(os.environ.get, _ENVIRONMENT))
+    """Return the region that the environment names; or what names the profile whose region holds, if it names none."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return (region,) if region else (None, *map(os.environ.get, _PROFILES))
 
 
 def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str | None, ...]) -> Effective:
@@ -133,7 +143,7 @@ def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str 
 
 def _region(values: Mapping[str, Any], variables: tuple[str | None, ...]) -> str | None:
     session = values.get("session")
-    found = variables[0] or variables[1]
+    found = variables[0]
     if found is None:
         found = region_of_profile(None, session) if session else _region_of_profile(values.get("profile"), variables)
     return found or (_LOCAL_REGION if values.get("endpoint_url") else None)

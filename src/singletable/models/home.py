@@ -12,7 +12,7 @@ import attrs
 from pynamodb import constants
 from pynamodb.connection.base import MetaTable
 
-from singletable.models.folding import Effective, Layer, as_key, environment, fold, given_by_meta
+from singletable.models.folding import Effective, Layer, environment, fold, given_by_meta, values_of_meta
 from singletable.models.names import require_length
 from singletable.requests.connection import TableConnection
 from singletable.requests.forking import renewed_in_child
@@ -26,7 +26,19 @@ __all__ = ["MOST_CONNECTIONS", "FixedHome", "Home"]
 MOST_CONNECTIONS = 32
 """Connections kept for one table class; the one that was not used for the longest time is closed."""
 
-_MOST_FOLDED = 256
+_MOST_FOLDED = 1024
+
+
+@attrs.frozen(eq=False)
+class _Meta:
+    """What a table's Meta gave when it was last read."""
+
+    values: tuple[Any, ...]
+    given: Mapping[str, Any]
+
+    @property
+    def has_region(self) -> bool:
+        return "region" in self.given
 
 
 class Home:
@@ -40,6 +52,7 @@ class Home:
         self.table = table
         self.bindings: tuple[Layer, ...] = ()
         self._folded: dict[Any, Effective] = {}
+        self._meta = _Meta((), {})
         self._schema: Mapping[str, Any] | None = None
         self._renew()
         renewed_in_child(self)
@@ -58,15 +71,19 @@ class Home:
         Args:
             layers: The bindings of the current context, innermost last.
         """
-        layers = (*self.bindings, *layers)
-        meta = given_by_meta(self.table.Meta)
-        variables = () if "region" in meta or any("region" in each.given for each in layers) else environment()
-        key = (as_key(meta), variables, tuple(each.key for each in layers))
+        if self.bindings:
+            layers = (*self.bindings, *layers)
+        values = values_of_meta(self.table.Meta)
+        if values != self._meta.values:
+            self._meta = _Meta(values, given_by_meta(values))
+        meta = self._meta
+        variables = () if meta.has_region else environment()
+        key = (meta, variables, *[each.key for each in layers]) if layers else (meta, variables)
         found = self._folded.get(key)
         if found is None:
             if len(self._folded) >= _MOST_FOLDED:
                 self._folded = {}
-            found = self._folded[key] = fold(meta, layers, variables or environment())
+            found = self._folded[key] = fold(meta.given, layers, variables)
         return found
 
     def connection(self, settings: Settings) -> TableConnection:

@@ -61,6 +61,9 @@ class Table(WritableItem):
         class Meta:
             billing_mode = PAY_PER_REQUEST_BILLING_MODE
             cursor_lifetime = 86_400
+            # Settings that PynamoDB has not, or under another name; None for one that is not given.
+            endpoint_url = connect_timeout = read_timeout = timeouts = max_attempts = max_connections = None
+            credentials = session = profile = role_arn = dax_endpoints = None
 
     _home: ClassVar[Home]
     _observers: ClassVar[tuple[Observer, ...]] = ()

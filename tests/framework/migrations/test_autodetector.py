@@ -145,9 +145,9 @@ def test_an_index_is_changed_in_projection():
 def test_a_local_index_comes_with_its_table():
     """Its partition key is the table's own, which the entity's primary key makes already."""
     new = state(index("LSI", local=True), E={"name": text(), "by_name": Key(index="LSI", sk="N#{name}")})
-    sort = KeyText("LSK", "N#{name}", sort=True, ident=Text("ident"), name=Text("name"))
+    sort = KeyText("LSISK", "N#{name}", sort=True, ident=Text("ident"), name=Text("name"))
     assert [
-        CreateTable("PK", "SK", indexes=(Index("LSI", "PK", "LSK", local=True),)),
+        CreateTable("PK", "SK", indexes=(Index("LSI", "PK", "LSISK", local=True),)),
         AddEntity("E", PK, SK, sort, attributes={"ident": "S", "name": "S"}),
     ] == operations(EMPTY, new)
 
@@ -155,7 +155,7 @@ def test_a_local_index_comes_with_its_table():
 def test_a_local_index_is_added_or_removed():
     """It lives and dies with its table, which the message says."""
     without, having = state(E={}), state(index("LSI", local=True), E={})
-    with pytest.raises(MigrationError, match="local index L can only be created with its table. Use a global index"):
+    with pytest.raises(MigrationError, match="local index LSI can only be created with its table. Use a global index"):
         detect(without, having)
     with pytest.raises(MigrationError, match="local index L is another in the models.* Declare it as it was"):
         detect(having, without)

@@ -5,7 +5,6 @@ import itertools
 import pytest
 from botocore.exceptions import ClientError
 
-from singletable.engine import embedded
 from singletable.errors import BatchIncomplete, InvalidBatchError, InvalidValueError, RequestFailed, TableMissing
 from singletable.requests import retries
 from singletable.testing.faults import Fault, Rival, Throttling, Unprocessed, inject
