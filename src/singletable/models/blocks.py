@@ -16,7 +16,8 @@ __all__ = ["is_entered_at_once"]
 _ENTERING = frozenset({"SETUP_WITH", "SETUP_ASYNC_WITH", "BEFORE_WITH", "BEFORE_ASYNC_WITH"})
 """What Python 3.10 to 3.13 begin a `with` statement with."""
 
-_SKIPPED = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "NOT_TAKEN"})
+_BEGINNING = 2
+_SKIPPED = frozenset({"CACHE", "EXTENDED_ARG", "JUMP_FORWARD", "NOP", "NOT_TAKEN"})
 _RETURNING = "RETURN_VALUE"
 
 
@@ -39,11 +40,11 @@ def _following(code: CodeType, position: int) -> str:
     """Return the name of the instruction after a call; in Python 3.14 `with` begins with two others."""
     instructions = code.co_code
     found: list[str] = []
-    for at in range(position + 2, len(instructions), 2):
-        name = opname[instructions[at]]
-        if name in _SKIPPED:
-            continue
-        found.append(name)
-        if name != "COPY" or len(found) > 1:
-            break
+    at = position + 2
+    while at < len(instructions) and len(found) < _BEGINNING:
+        name, argument = opname[instructions[at]], instructions[at + 1]
+        # After the first branch of a conditional expression: `with T.bind(...) if tenant else nullcontext():`.
+        at += 2 + (2 * argument if name == "JUMP_FORWARD" else 0)
+        if name not in _SKIPPED:
+            found.append(name)
     return "BEFORE_WITH" if found == ["COPY", "LOAD_SPECIAL"] else found[0] if found else ""

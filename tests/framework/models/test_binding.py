@@ -6,7 +6,7 @@ import logging
 import pickle
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from enum import Enum
 
 import pytest
@@ -24,7 +24,7 @@ from singletable.errors import (
     ItemDoesNotExist,
     UnexpectedAttributesError,
 )
-from singletable.models.binding import connection_of, held, is_bound
+from singletable.models.binding import Binding, connection_of, held, is_bound
 from singletable.models.home import MOST_CONNECTIONS
 from singletable.testing import Unprocessed, inject
 from tests.framework.canned import CREDENTIALS, canned
@@ -324,6 +324,8 @@ def entering():
         yield name()
     with (lambda: tenant("tenant-a"))():
         yield name()
+    with tenant("tenant-a") if Shelf else tenant("tenant-b"):
+        yield name()
     with ExitStack() as stack:
         stack.enter_context(Shelf.bind(table_name="tenant-a"))
         yield name()
@@ -339,11 +341,25 @@ def entering():
 
 def test_every_form_of_a_block_holds_within_it():
     """With one binding or several, of a function, on a stack, asynchronous."""
-    assert ["tenant-a"] * 7 == list(entering())
+    assert ["tenant-a"] * 8 == list(entering())
     assert not is_bound(Shelf)
 
 
-def test_no_other_thread_takes_a_block_for_a_statement():
+def test_no_other_thread_takes_a_block_for_a_statement(monkeypatch):
+    """Between the call of bind() and the block, a thread that is not bound sees Meta's name."""
+    seen, enter = [], Binding.__enter__
+
+    def enter_late(binding):
+        seen.append(run(name))
+        return enter(binding)
+
+    monkeypatch.setattr(Binding, "__enter__", enter_late)
+    on_a_stack = 6
+    assert 8 == len(list(entering()))
+    assert ["shelf"] == list(dict.fromkeys(seen[:on_a_stack] + seen[on_a_stack + 1 :]))
+
+
+def test_threads_that_switch_all_the_time_see_their_own():
     """A third thread that is not bound sees Meta's name at every moment."""
     stop, seen = threading.Event(), set()
 
@@ -491,13 +507,14 @@ def made_in(table):
     """Requests of every kind, made while the table is bound to a name; each with a function that sends it."""
     with Shelf.bind(table_name=table):
         batch, transaction = Shelf.batch(), Shelf.transaction()
-        book = Book(book="a")
+        book, get, query = Book(book="a"), Book.item(book="a"), Book.query(book="a")
+        planned, loading = plan.save(Book(book="e")), Shelf.load_all([Book(book="f")])
         return {
-            "get": Book.item(book="a").one_or_none,
-            "query": Book.query(book="a").all,
-            "first": Book.query(book="a").first,
-            "count": Book.query(book="a").count,
-            "page": lambda query=Book.query(book="a"): query.page(1),
+            "get": get.one_or_none,
+            "query": query.all,
+            "first": query.first,
+            "count": query.count,
+            "page": lambda: query.page(1),
             "scan": Book.scan().all,
             "collection": Shelf.collection(Book, book="a").all,
             "create": plan.create(book).send,
@@ -505,16 +522,17 @@ def made_in(table):
             "update": plan.update(book, copies=2).send,
             "delete": plan.delete(book).send,
             "batch": lambda: (batch.put(Book(book="b")), batch.delete(Book(book="c")), batch.send()),
-            "batch get": lambda get=Book.item(book="a"): (batch.get(get), batch.send()),
+            "batch get": lambda: (batch.get(get), batch.send()),
             "transaction": lambda: (transaction.create(Book(book="d")), transaction.check(book), transaction.send()),
-            "planned": lambda write=plan.save(Book(book="e")): send_in(Shelf.transaction, write, table),
-            "load all": lambda loading=Shelf.load_all([Book(book="f")]): list(loading),
+            "planned": lambda: send_in(Shelf.transaction, planned, table),
+            "load all": lambda: list(loading),
         }
 
 
 def send_in(transaction, write, table):
-    """Send a planned write in a transaction that is made under a binding."""
-    with Shelf.bind(table_name=table):
+    """Send a planned write in a transaction that is made under the binding that it was planned under."""
+    endpoint_url = write.request.sender.settings.endpoint_url
+    with Shelf.bind(table_name=table, endpoint_url=endpoint_url, max_attempts=4):
         made = transaction()
     made.add(write)
     made.send()
@@ -525,11 +543,11 @@ def test_a_request_goes_where_it_was_made(server, kind):
     """Whatever is bound when it is sent."""
     send = made_in("made-here")[kind]
     statement = Shelf.bind(table_name="statement")
-    with Shelf.bind(table_name="sent-here"):
-        try:
-            send()
-        except ItemDoesNotExist:
-            pass
+    with (
+        Shelf.bind(table_name="sent-here", endpoint_url="http://127.0.0.1:9", max_attempts=1),
+        suppress(ItemDoesNotExist),
+    ):
+        send()
     statement.undo()
     assert {"made-here"} == set().union(*[asked.tables for asked in server.asked])
 
