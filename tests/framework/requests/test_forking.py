@@ -2,6 +2,7 @@
 
 import gc
 import multiprocessing
+import os
 import signal
 import threading
 import weakref
@@ -21,7 +22,8 @@ from tests.framework.forked import Child, Preloaded, Secret, answer, ask, ask_at
 # Python 3.12 warns of each fork with threads, which is what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
-ROUNDS, WORKERS = 25, 8
+WORKERS = 8
+ROUNDS = 25 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 8
 
 
 @pytest.fixture
@@ -32,8 +34,11 @@ def server():
         statement.undo()
 
 
-def test_two_hundred_workers_get_their_own_answers(server):
-    """The parent has used the connection before, as a server that loads an application does, and is busy meanwhile."""
+def test_workers_get_their_own_answers(server):
+    """The parent has used the connection before, as a server that loads an application does, and is busy meanwhile.
+
+    `make test-deep` has 200 workers.
+    """
     stop = threading.Event()
 
     def busy():
