@@ -114,7 +114,7 @@ def follow(steps):
     assert META == now()
 
 
-@given(st.lists(STEPS, max_size=14))
+@given(st.lists(STEPS, min_size=6, max_size=20))
 def test_nested_bindings_are_as_the_model_of_inheritance(steps):
     """Statements, blocks, engines and held settings, ended in any order."""
     before = dict(vars(Bound.Meta))
