@@ -292,8 +292,10 @@ def test_a_binding_may_be_entered_again():
     """Also within itself, and in two threads."""
     binding = Shelf.bind(table_name="tenant-a")
     with binding, binding:
-        with Shelf.bind(table_name="tenant-b"), binding:
-            assert "tenant-a" == name()
+        with Shelf.bind(table_name="tenant-b"):
+            with binding:
+                assert "tenant-a" == name()
+            assert "tenant-b" == name()
         assert "tenant-a" == name()
     assert "shelf" == name()
     with binding:
@@ -592,6 +594,13 @@ def test_an_operation_of_several_steps_stays_where_it_began(two_tables):
         assert 1 == shelf.save()
         assert [] == Book.scan().all()
     assert [("b", 7)] == [(each.book, each.copies) for each in Book.scan()]
+
+
+def test_held_settings_keep_the_place_of_an_engine():
+    """No binding within them leaves it."""
+    with embedded(Shelf, create=False), held(Shelf), Shelf.bind(endpoint_url="http://127.0.0.1:9"):
+        assert "the embedded engine" == Shelf.bound().place
+        assert "http://127.0.0.1:9" != Shelf.bound().endpoint_url
 
 
 def test_held_settings_stay_within_the_block(server):
