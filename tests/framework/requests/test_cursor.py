@@ -5,6 +5,7 @@ import json
 import logging
 import time
 
+import attrs
 import pytest
 
 from singletable.engine import embedded
@@ -130,6 +131,25 @@ def test_replay_elsewhere_is_refused(ten):
             other.page(3, cursor)
     with AppTable.bind(table_name="elsewhere"), pytest.raises(CursorError, match="belongs to another query"):
         Event.query(account_id="a1").page(3, cursor)
+
+
+def test_a_cursor_is_bound_to_a_region_and_an_endpoint(table):
+    """Two tables of one name, in two regions or on two servers, have different items."""
+    bound, last = b"query", LAST
+    places = [("us-east-1", "http://a"), ("eu-west-1", "http://a"), ("us-east-1", "http://b"), ()]
+    seals = [attrs.evolve(SEAL, place=place) for place in places]
+    for one in seals:
+        cursor = one.write(bound, last)
+        assert last == one.open(bound, cursor)
+        for other in seals:
+            if other is not one:
+                with pytest.raises(CursorError, match="belongs to another query, table, region or endpoint"):
+                    other.open(bound, cursor)
+    with AppTable.bind(region="eu-west-1", endpoint_url="http://127.0.0.1:9"):
+        # The engine fixes the place.
+        assert ("us-east-1", "https://dynamodb.us-east-1.amazonaws.com") == Account.item(
+            account_id="a"
+        ).target.sender.seal.place
 
 
 def test_a_cursor_is_bound_to_a_context(ten):
