@@ -74,9 +74,9 @@ class Home:
         if self.bindings:
             layers = (*self.bindings, *layers)
         values = values_of_meta(self.table.Meta)
-        if values != self._meta.values:
-            self._meta = _Meta(values, given_by_meta(values))
         meta = self._meta
+        if values != meta.values:
+            meta = self._meta = _Meta(values, given_by_meta(values))
         variables = () if meta.has_region else environment()
         key = (meta, variables, *[each.key for each in layers]) if layers else (meta, variables)
         found = self._folded.get(key)
