@@ -10,9 +10,9 @@ from contextlib import ExitStack, suppress
 from enum import Enum
 
 import pytest
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
-from singletable import Key, Table, plan
+from singletable import Expiry, Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import (
     BatchIncomplete,
@@ -26,6 +26,8 @@ from singletable.errors import (
 )
 from singletable.models.binding import Binding, connection_of, held, is_bound
 from singletable.models.home import MOST_CONNECTIONS
+from singletable.models.timestamps import utcnow
+from singletable.streams.marks import Delivery, Marks
 from singletable.testing import Unprocessed, inject
 from tests.framework.canned import CREDENTIALS, canned
 
@@ -714,3 +716,29 @@ def test_the_connections_to_an_engine_end_with_it():
         connection_of(Shelf)
         assert any(each.place for each in Shelf._home._connections)
     assert not any(each.place for each in Shelf._home._connections)
+
+
+def test_the_mark_of_a_handled_event_goes_where_its_transaction_goes(server):
+    """Marks are the framework's own items, in the same table."""
+
+    class Handling(Table):
+        class Meta:
+            table_name = "handling"
+            region = "eu-west-1"
+
+    class Event(Handling, discriminator="EVENT"):
+        event = UnicodeAttribute()
+        at = UTCDateTimeAttribute(default_for_new=utcnow)
+        key = Key(pk="EVENT#{event}", sk="EVENT")
+        expires_at = Expiry(after="at", days=1, attr_name="ttl")
+
+    delivery = Delivery(Handling, Marks(Handling, 7), "event-1", "handler")
+    with Handling.bind(endpoint_url=server.url, credentials=CREDENTIALS):
+        with Handling.bind(table_name="made-here"):
+            transaction = delivery.transaction()
+        with Handling.bind(table_name="sent-here"):
+            transaction.create(Event(event="a"))
+            transaction.send()
+            Marks(Handling, 7).write("event-2", "handler")
+    assert [{"made-here"}, {"sent-here"}] == [asked.tables for asked in server.asked]
+    assert 2 == len(server.asked[0].params["TransactItems"])
