@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UpdatedAtAttribute,
         UUIDAttribute,
         WriteTokenAttribute,
+        from_env,
         observe,
         plan,
     )
@@ -54,6 +55,7 @@ __all__ = [
     "UnknownItem",
     "UpdatedAtAttribute",
     "WriteTokenAttribute",
+    "from_env",
     "measure",
     "named",
     "observe",
@@ -87,6 +89,7 @@ __getattr__, __dir__ = exports(
         "UnknownItem": "requests",
         "UpdatedAtAttribute": "models",
         "WriteTokenAttribute": "models",
+        "from_env": "models",
         "measure": "requests",
         "named": "requests",
         "observe": "models",

@@ -276,10 +276,12 @@ class BatchIncomplete(SingletableError):
     Where a request failed, with `__cause__`, how much of its 25 writes was done is not known; all are in `unprocessed`.
     A pickle holds what the batch had taken. If its iterable has more, the copy raises `InvalidBatchError` when it comes
     to the rest.
+    `sender` is what the batch was sent through.
     """
 
     unprocessed: tuple[Any, ...] = ()
     verbs: tuple[str, ...] = ()
+    sender: Any = None
     pending: Iterator[Any] = iter(())
     rest: Iterator[Any] = iter(())
 

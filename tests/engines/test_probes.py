@@ -17,7 +17,7 @@ def ask_all(engine):
     for probe in PROBES:
         with fresh_table(AppTable, engine) as table:
             client = table._get_connection().connection.client
-            answers.append(answer(probe, client, table.Meta.table_name))
+            answers.append(answer(probe, client, table.bound().table_name))
     return answers
 
 

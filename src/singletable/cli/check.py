@@ -9,10 +9,12 @@ import click
 from rich.markup import escape
 from rich.padding import Padding
 
-from singletable.check import Finding, Severity, check, declaration_finding
+from singletable.check import RULES, Finding, Severity, check, declaration_finding
 from singletable.cli.project import find_project
 from singletable.cli.words import counted, make_console
-from singletable.errors import DeclarationError
+from singletable.errors import DeclarationError, InvalidValueError
+from singletable.models import Table
+from singletable.models.table_names import require_length
 from singletable.patterns import patterns_of
 
 __all__ = ["check_command"]
@@ -38,7 +40,7 @@ def check_command(form: str, strict: bool) -> None:
     summary = ""
     try:
         table = project.load_table()
-        findings = check(table, project.accept)
+        findings = [*_name_findings(table), *check(table, project.accept)]
         description = table.describe()
         summary = (
             f"{description.name}: {counted(len(description.entities), 'entity', 'entities')},"
@@ -54,6 +56,15 @@ def check_command(form: str, strict: bool) -> None:
     open_findings = [finding for finding in findings if finding.accepted is None]
     errors = [finding for finding in open_findings if finding.severity is Severity.ERROR]
     sys.exit(1 if errors or (strict and open_findings) else 0)
+
+
+def _name_findings(table: type[Table]) -> list[Finding]:
+    """The finding about a table name that no server takes; the embedded engine does."""
+    try:
+        require_length(table.Meta.table_name)
+    except InvalidValueError as error:
+        return [Finding(RULES["ST107"], table.__name__, error.what, remedy=error.remedy)]
+    return []
 
 
 def _print(findings: list[Finding], summary: str) -> None:

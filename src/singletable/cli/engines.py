@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from singletable.engine import embedded, server
 from singletable.engine.programs import PROGRAMS
 from singletable.errors import EndpointUnreachable, ProjectError
 from singletable.models import Table
-from singletable.models.binding import Binding
+from singletable.models.binding import Binding, is_bound
 from singletable.requests.dax import endpoints_of
 
 __all__ = ["Place", "fresh_table", "place_options"]
@@ -167,19 +167,21 @@ def use_profile(place: Place) -> None:
 @contextmanager
 def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[None]:
     """A table that is there, at a place, for the block; where it is bound already, if the place names none."""
-    if table._bindings and place == Place("dynamodb"):
+    if is_bound(table) and place == Place("dynamodb"):
         yield
         return
     with _bound(table, place, **settings):
         yield
 
 
-def _bound(table: type[Table], place: Place, **settings: Any) -> Binding:
+def _bound(table: type[Table], place: Place, **settings: Any) -> AbstractContextManager[Binding]:
+    """Bind a table for the block, for every thread of the command."""
     use_profile(place)
     if place.dax_endpoints or place.profile:
         # Another profile may be another account, where Meta's cluster is not.
         settings["dax_endpoints"] = place.dax_endpoints
-    return table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings)
+    binding = table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings)
+    return binding.everywhere()
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def settings_of(project: Project, table: type[Table], environment: str) -> Setti
     """The settings of an environment, as setup.cfg says them."""
     from singletable.infra.settings import read_settings
 
-    return read_settings(environment, str(table.Meta.table_name), project.infra, table.describe().stream)
+    return read_settings(environment, table.bound().table_name, project.infra, table.describe().stream)
 
 
 def template_of(table: type[Table], settings: Settings) -> Template:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 
 from rich.console import Console
 
@@ -96,7 +97,7 @@ class _LiveWriter:
         self._later = list(later)
         self._there = list(there)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=(self._write,), daemon=True)
 
     def __enter__(self) -> _LiveWriter:
         self._thread.start()

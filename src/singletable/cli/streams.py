@@ -83,7 +83,7 @@ def tail_command(place: Place, start: str, idle: float | None, names: tuple[str,
     with live_table(table, place), _until_interrupted() as stop:
         reader = StreamReader(StreamsClient(table), stream_arn(table), start=_STARTS[start], accept_gaps=True).open()
         if form == "text":
-            console.print(f"[dim]{escape(str(table.Meta.table_name))}: a stream of {reader.view}. Ctrl+C ends it.[/]")
+            console.print(f"[dim]{escape(table.bound().table_name)}: a stream of {reader.view}. Ctrl+C ends it.[/]")
 
         def show(batch: Batch) -> bool:
             for raw in batch.records:

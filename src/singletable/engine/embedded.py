@@ -18,6 +18,8 @@ from singletable.engine.serializer import serialize_quickly
 from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailable
 from singletable.models import Table
+from singletable.models.binding import pinned
+from singletable.requests.forking import renewed_in_child
 
 __all__ = ["Answer", "Intercept", "embedded"]
 
@@ -31,13 +33,38 @@ T = TypeVar("T", bound=Table)
 
 _REGION = "us-east-1"
 _accounts = count(1)
-# moto is not safe under threads: eight of them lost up to 17 % of acknowledged writes (docs/reference/engines.md).
-_moto_lock = RLock()
+
+
+class _Guard:
+    """A lock around moto, which is not safe under threads: eight lost up to 17 % of acknowledged writes.
+
+    See docs/reference/engines.md. In a process that was forked it is free, whichever thread of the parent held it.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+        renewed_in_child(self)
+
+    def renew(self) -> None:
+        """Replace the lock."""
+        self._lock = RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+
+_moto_lock = _Guard()
 
 
 @contextmanager
 def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None = None) -> Iterator[type[T]]:
     """A fresh table in this process, for the block: the table class and all its entities are bound to it.
+
+    Within the block, `bind()` changes the table's name, time-outs and attempts, and never the place. Threads that are
+    started within it reach it, too.
 
     Args:
         table: The table class.
@@ -67,7 +94,8 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
         handler = answer if intercept is None else _intercepted(intercept, answer)
         client.meta.events.register_first(f"before-send.{service}", handler)
 
-    binding = table.bind(
+    place = pinned(
+        table._table_class(),
         region=_REGION,
         endpoint_url=f"https://dynamodb.{_REGION}.amazonaws.com",
         credentials=("embedded", "embedded", None),
@@ -77,11 +105,11 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
         metered=False,
     )
     try:
-        if create:
-            table.create_table(wait=True)
-        yield table
+        with place:
+            if create:
+                table.create_table(wait=True)
+            yield table
     finally:
-        binding.undo()
         _forget(account)
 
 

@@ -27,6 +27,7 @@ from singletable.engine.installation import find_tool, installed, shorten
 from singletable.engine.programs import PROGRAMS, Program
 from singletable.errors import EngineUnavailable, RequestFailed, SingletableError
 from singletable.models import Table
+from singletable.models.binding import pinned
 from singletable.models.targets import TableSender
 
 __all__ = ["Server", "fresh_table", "server"]
@@ -65,6 +66,7 @@ class Server:
     def fresh_table(self, table: type[T], *, table_name: str | None = None, create: bool = True) -> Iterator[type[T]]:
         """A new table on this server, for the block: the table class and all its entities are bound to it.
 
+        As with `embedded`, no binding in the block changes the place, and threads that are started in it see the table.
         Credentials are dummies, whatever the environment holds. On MiniStack, a table that this creates has its time to
         live switched off: the server would delete expired items within 60 seconds, in the middle of a test.
 
@@ -76,15 +78,15 @@ class Server:
         Raises:
             SingletableError: The table cannot be created, for example because the name is taken.
         """
-        binding = table.bind(
-            table_name=table_name or f"{table.Meta.table_name}-{os.getpid()}-{next(_names)}",
+        with pinned(
+            table._table_class(),
+            table_name=table_name or f"{table.bound().table_name}-{os.getpid()}-{next(_names)}",
             region=_REGION,
             endpoint_url=self.endpoint_url,
             credentials=(self.program.name, self.program.name, None),
             metered=self.program.metered,
             dax_endpoints=(),
-        )
-        try:
+        ):
             if create:
                 # PynamoDB would wait for two seconds between two looks at the table.
                 table.create_table(wait=False, ignore_update_ttl_errors=not self.program.time_to_live)
@@ -96,8 +98,6 @@ class Server:
                 # The server may be gone by now, and the table with it.
                 with suppress(SingletableError):
                     table.delete_table()
-        finally:
-            binding.undo()
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def server(
         if table is None:
             yield started
         else:
-            with started.fresh_table(table, table_name=str(table.Meta.table_name), create=create):
+            with started.fresh_table(table, table_name=table.bound().table_name, create=create):
                 yield started
     finally:
         _stop(started)

@@ -33,8 +33,7 @@ class Records:
     """
 
     def __init__(self, connection: TableConnection, partition: str, sort: str, type_name: str) -> None:
-        base = own_table(partition, sort, type_name, str(connection.table_name))
-        base._table_connection = connection
+        base = own_table(partition, sort, type_name, str(connection.table_name), connection)
         self.table = base
         self.key_names = (partition, sort)
 

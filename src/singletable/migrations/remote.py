@@ -30,10 +30,20 @@ from singletable.models.binding import connection_of
 from singletable.models.own import own_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.dax import endpoints_of
+from singletable.requests.forking import run_in_child
 
 __all__ = ["Job", "Place", "do_slice", "kept_place", "remote_tasks", "run_slice"]
 
 _lock = RLock()
+
+
+def _renew() -> None:
+    # Another thread of the parent may hold it forever.
+    global _lock
+    _lock = RLock()
+
+
+run_in_child(_renew)
 
 
 def _as_tuple(credentials: Sequence[str | None] | None) -> tuple[str, str, str | None] | None:

@@ -261,7 +261,7 @@ class Runner:
             # A cluster has no statements, and would keep its copies of what went round it.
             return False
         lease = self.records.Lease(name="runner")
-        return bool(self.records.table.Meta.table_name == self.table.name) and knows_statements(
+        return bool(self.records.table.bound().table_name == self.table.name) and knows_statements(
             self.table, lease._key_item(), "probe"
         )
 
@@ -290,15 +290,15 @@ class Runner:
             self.table.require()  # raises what a missing table raises
 
     def _create_records(self) -> None:
-        if self.records.table.Meta.table_name != self.table.name:
-            records = LiveTable(self.records.table._table_connection, self.clock, self._tell)
+        if self.records.table.bound().table_name != self.table.name:
+            records = LiveTable(self.records.table._get_connection(), self.clock, self._tell)
             records.create(*self.records.key_names, ())
 
     def _refuse_foreign(self, history: History) -> None:
         """Refuse to take a table for new that others have filled."""
         if history.migrations:
             return
-        own = self.records.table.Meta.table_name == self.table.name
+        own = self.records.table.bound().table_name == self.table.name
         answer = self.table.send("Scan", {"TableName": self.table.name, "Limit": 2 if own else 1})
         if len(answer.get("Items", [])) > (1 if own else 0):  # the lease is one
             raise MigrationConflict(

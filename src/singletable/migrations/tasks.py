@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import attrs
@@ -46,12 +47,13 @@ def submitting(tasks: Tasks | None, workers: int) -> Iterator[Submit]:
     """
     if tasks is None:
         with ThreadPoolExecutor(workers, thread_name_prefix="singletable") as pool:
-            yield lambda worker, task: pool.submit(worker.run, task)
+            # Each in a copy of the caller's context: a thread begins with an empty one, in which no binding holds.
+            yield lambda worker, task: pool.submit(copy_context().run, worker.run, task)
         return
 
     def submit(worker: SegmentWorker | SegmentVerifier, task: Slice) -> Future[SliceResult]:
         if tasks.function is None:
-            return tasks.executor.submit(worker.run, task)
+            return tasks.executor.submit(copy_context().run, worker.run, task)
         outer: Future[SliceResult] = Future()
         try:
             inner = tasks.executor.submit(tasks.function, attrs.asdict(task))

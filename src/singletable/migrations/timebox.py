@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from typing import Any
 
 from singletable.migrations.sources import Unfit
@@ -52,7 +53,7 @@ class Timebox:
         if queues is None:
             queues = (queue.SimpleQueue(), queue.SimpleQueue())
             self._local.queues = queues
-            threading.Thread(target=self._serve, args=queues, daemon=True).start()
+            threading.Thread(target=copy_context().run, args=(self._serve, *queues), daemon=True).start()
         return queues
 
     def _serve(self, inbox: queue.SimpleQueue[Any], outbox: queue.SimpleQueue[Any]) -> None:

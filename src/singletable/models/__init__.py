@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from singletable.models.observation import Observation, observe
     from singletable.models.stamps import WriteTokenAttribute
     from singletable.models.table import Table
+    from singletable.models.table_names import from_env
     from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
     from singletable.models.transaction import CancellationReason, Transaction
 
@@ -52,6 +53,7 @@ __all__ = [
     "UUIDAttribute",
     "UpdatedAtAttribute",
     "WriteTokenAttribute",
+    "from_env",
     "observe",
     "plan",
 ]
@@ -81,6 +83,7 @@ __getattr__, __dir__ = exports(
         "UUIDAttribute": "attributes",
         "UpdatedAtAttribute": "timestamps",
         "WriteTokenAttribute": "stamps",
+        "from_env": "table_names",
         "observe": "observation",
         "plan": "",
     },

@@ -36,6 +36,8 @@ class Batch:
     one item the last one wins, as if they had been sent one after another; `folded` counts the others.
     DynamoDB takes no conditions in a batch, so an entity with a version is refused.
 
+    It is sent to where the table is bound when it is made, whatever is bound when it is sent.
+
     What DynamoDB leaves unprocessed is sent again, up to ten times, with exponential backoff and full jitter.
 
     Args:
@@ -47,6 +49,7 @@ class Batch:
         if workers < 1:
             raise InvalidBatchError(f"A batch with {workers} workers does nothing.", value=workers)
         self._table = table
+        self._sender = TableSender(table)
         self._workers = workers
         self._operations: list[Iterable[Operation]] = []
         self._gets: list[Get[Any]] = []
@@ -88,10 +91,12 @@ class Batch:
         """Take up what another batch had not done, puts and deletes as they were.
 
         Raises:
-            InvalidBatchError: It was about reads; ask for them again.
+            InvalidBatchError: It was about reads, which must be asked for again, or the batch was for another place.
         """
         if "get" in error.verbs:
             raise InvalidBatchError("A batch cannot take up reads.", remedy="Ask for error.unprocessed again.")
+        if error.sender is not None:
+            self._sender.require(error, InvalidBatchError, "A batch")
         self._add(error.pending)
 
     def get(self, *requests: Get[Any]) -> None:
@@ -102,6 +107,7 @@ class Batch:
                     f"A batch gets items by primary key, not by a {type(request).__name__}.",
                     remedy="Write batch.get(Order.item(user_id=..., order_id=...)).",
                 )
+            self._sender.require(request.target, InvalidBatchError, "A batch")
         self._require_open()
         self._gets.extend(requests)
 
@@ -112,7 +118,7 @@ class Batch:
             BatchIncomplete: DynamoDB left something unprocessed; `unprocessed` and `rest` hold what was not done.
         """
         gets, self._gets = self._gets, []
-        self.items.extend(get_items(self._table, gets, self._workers))
+        self.items.extend(get_items(self._sender, gets, self._workers))
         for _ in self.sending():
             pass
 
@@ -128,12 +134,16 @@ class Batch:
                 yield operation
 
         primary = self._table._layout_of().primary
-        for chunk in write_all(TableSender(self._table), counted(), primary, workers=self._workers):
-            for operation in chunk:
-                if operation.write is not None:
-                    operation.write.finish(None)
-            done += len(chunk)
-            yield len(chunk)
+        try:
+            for chunk in write_all(self._sender, counted(), primary, workers=self._workers):
+                for operation in chunk:
+                    if operation.write is not None:
+                        operation.write.finish(None)
+                done += len(chunk)
+                yield len(chunk)
+        except BatchIncomplete as error:
+            error.sender = self._sender
+            raise
         self.folded += taken - done
 
     def _add(self, operations: Iterable[Operation]) -> None:
@@ -180,20 +190,29 @@ class Batch:
 
 
 def get_items(
-    table: type[Table], requests: list[Get[Any]], workers: int = 1, *, consistent: bool | None = None
+    sender: TableSender, requests: list[Get[Any]], workers: int = 1, *, consistent: bool | None = None
 ) -> list[Any]:
     """The items that requests ask for, in their order; None for one that does not exist.
+
+    Args:
+        sender: What they are sent through.
+        requests: The requests.
+        workers: How many requests may be under way at once.
+        consistent: Whether to read what was last written; None for what the requests say.
 
     Raises:
         UnknownItemError: An item is of no type that the table knows.
         BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+        InvalidBatchError: A request was made for another place.
     """
+    for request in requests:
+        sender.require(request.target, InvalidBatchError, "A batch")
     if not requests:
         return []
     items = fetch_items(
-        TableSender(table),
+        sender,
         [request.params()["Key"] for request in requests],
-        table._layout_of().primary,
+        sender.table._layout_of().primary,
         consistent=any(request.consistent for request in requests) if consistent is None else consistent,
         workers=workers,
         subjects=requests,

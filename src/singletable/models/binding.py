@@ -1,150 +1,248 @@
-"""Binding: which server a table and all its entities are on, for the process or for a block."""
+"""Binding: which server a table and all its entities are on, for the process or for a block.
+
+The settings that hold are folded when a request is made: those of `Meta`, then those of the process-wide bindings in
+the order in which they were made, then those of the current context, innermost last. Nothing changes `Meta`.
+"""
 
 from __future__ import annotations
 
-from threading import RLock
-from typing import TYPE_CHECKING, Any
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, cast
 
-import attrs
-from botocore.session import get_session
-from pynamodb import constants
-from pynamodb.connection.base import MetaTable
-
-from singletable.errors import UnexpectedAttributesError
-from singletable.requests.connection import Settings, TableConnection
+from singletable.errors import InvalidValueError, UnexpectedAttributesError
+from singletable.models.blocks import is_entered_at_once
+from singletable.models.folding import FIELDS, PUBLIC, Layer
+from singletable.models.table_names import name_fault
+from singletable.requests.connection import TableConnection
+from singletable.requests.settings import PLACE, SOURCES, Settings
 
 if TYPE_CHECKING:
+    from singletable.models.home import Home
     from singletable.models.table import Table
 
-__all__ = ["Binding", "bind", "connection_of"]
+__all__ = ["Binding", "bind", "bound", "connection_of", "held", "is_bound", "pinned"]
 
-_lock = RLock()
+_log = logging.getLogger("singletable")
+_TEXTS = ("table_name", "region", "endpoint_url", "profile", "role_arn")
+
+_context: ContextVar[tuple[tuple[Home, Layer], ...]] = ContextVar("singletable_bindings", default=())
+"""The bindings of the current context, of all tables, innermost last."""
 
 
 class Binding:
-    """A table bound to a server. Leave the `with` block, or call `undo()`, to be where it was before."""
+    """A table bound to a place.
 
-    def __init__(self, table: type[Table], settings: Settings) -> None:
-        self.table = table
-        self.settings = settings
+    As a statement it holds for the process, until `undo()`. As the block of `with` or `async with` it holds for the
+    current context, until the block ends; it may be entered again, also within itself.
+    """
+
+    def __init__(self, home: Home, layer: Layer) -> None:
+        self._home = home
+        self._layer = layer
+
+    @property
+    def table(self) -> type[Table]:
+        """The table class."""
+        return self._home.table
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of a request that is made now, with this binding as the innermost one."""
+        outer = tuple(each for each in _layers(self._home) if each is not self._layer)
+        return self._home.effective((*outer, self._layer)).settings
 
     def undo(self) -> None:
-        """Take this binding away: the table is where the latest of the others, or Meta, says."""
-        with _lock:
-            self.table._bindings = tuple(each for each in self.table._bindings if each is not self)
-            _switch(self.table)
+        """Take this binding from the process and from the current context."""
+        self._leave_process()
+        _context.set(tuple(each for each in _context.get() if each[1] is not self._layer))
+
+    @contextmanager
+    def everywhere(self) -> Iterator[Binding]:
+        """Hold for the process, and in the current context before what holds there, for the block."""
+        self._leave_process()
+        self._hold()
+        _enter(self._home, self._layer)
+        try:
+            yield self
+        finally:
+            self.undo()
+
+    def _hold(self) -> Binding:
+        self._report_place()
+        with self._home.lock:
+            self._home.bindings = (*self._home.bindings, self._layer)
+        return self
+
+    def _leave_process(self) -> None:
+        with self._home.lock:
+            self._home.bindings = tuple(each for each in self._home.bindings if each is not self._layer)
+
+    def _report_place(self) -> None:
+        ignored = [] if self._layer.pinned else sorted(PLACE & self._layer.given.keys())
+        if ignored and self._home.effective(_layers(self._home)).pinned:
+            _log.info(
+                "%s stays at %s: %s of bind() changes nothing there.",
+                self.table.__name__,
+                bound(self.table).place,
+                ", ".join(ignored),
+            )
 
     def __enter__(self) -> Binding:
+        # In this order, the calling thread never sees the table without the binding.
+        self._report_place()
+        _enter(self._home, self._layer)
+        self._leave_process()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.undo()
+        _leave(self._layer)
+
+    async def __aenter__(self) -> Binding:
+        return self.__enter__()
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.__exit__()
 
     def __repr__(self) -> str:
         return f"<{self.table.__name__} bound to {self.settings.table_name!r}>"
 
 
-def bind(
-    table: type[Table],
-    *,
-    table_name: str | None = None,
-    region: str | None = None,
-    endpoint_url: str | None = None,
-    **settings: Any,
-) -> Binding:
+def bind(table: type[Table], **settings: Any) -> Binding:
     """Bind a table; see `Table.bind`."""
-    name = table_name or str(table.Meta.table_name)
-    if region is None:
-        region = getattr(table.Meta, "region", None)
-    if endpoint_url is not None and region is None and get_session().get_config_variable("region") is None:
-        # A server of one's own has no regions, but requests are signed for one.
-        region = "us-east-1"
-    known = {field.name for field in attrs.fields(Settings)}
-    unknown = tuple(each for each in settings if each not in known)
+    unknown = tuple(each for each in settings if each not in FIELDS)
     if unknown:
         raise UnexpectedAttributesError(
             f"bind() takes no {', '.join(unknown)}.",
-            remedy=f"It takes: {', '.join(sorted(known))}.",
+            remedy=f"It takes: {', '.join(PUBLIC)}.",
             unexpected=unknown,
         )
-    if "dax_endpoints" not in settings and _is_place_of_meta(table, name, region, endpoint_url, settings):
-        settings["dax_endpoints"] = _dax_endpoints(table)
-    binding = Binding(table, Settings(name, region, endpoint_url, **settings))
-    with _lock:
-        if not table._bindings:
-            table._unbound_name = str(table.Meta.table_name)
-        table._bindings = (*table._bindings, binding)
-        _switch(table)
-    return binding
+    binding = Binding(table._home, Layer(_checked(settings)))
+    # The frame of Table.bind, or of another function of this package, returns to the caller.
+    return binding if is_entered_at_once(sys._getframe(1)) else binding._hold()
 
 
-def _is_place_of_meta(
-    table: type[Table], name: str, region: str | None, endpoint_url: str | None, settings: dict[str, Any]
-) -> bool:
-    """Whether a binding is to the table that Meta names: a cluster has copies of that one's items only."""
-    own = table._unbound_name if table._bindings else table.Meta.table_name
-    same_region = region == getattr(table.Meta, "region", None)
-    return name == own and same_region and endpoint_url is None and settings.get("credentials") is None
+@contextmanager
+def pinned(table: type[Table], **settings: Any) -> Iterator[Binding]:
+    """Fix a table's place for the block: no binding within it changes which server a request reaches.
+
+    It holds for the process, so that threads that are started in the block reach it, and first for the current context.
+
+    Args:
+        table: The table class.
+        settings: Fields of `Settings`. A setting of the place that is not given is not inherited.
+    """
+    with Binding(table._home, Layer(_checked(settings), pinned=True)).everywhere() as binding:
+        try:
+            yield binding
+        finally:
+            table._home.drop(binding.settings)
 
 
-def _dax_endpoints(table: type[Table]) -> Any:
-    return getattr(table.Meta, "dax_endpoints", ())
+@contextmanager
+def held(table: type[Table]) -> Iterator[Settings]:
+    """Keep the settings of a table that hold now for the block, in the current context.
+
+    Args:
+        table: The table class.
+    """
+    home = table._table_class()._home
+    layer = Layer({}, held=home.effective(_layers(home)))
+    _enter(home, layer)
+    try:
+        yield bound(table)
+    finally:
+        _leave(layer)
 
 
-def _switch(table: type[Table]) -> None:
-    """Let the latest binding hold; PynamoDB reads the table's name from Meta."""
-    table._table_connection = None
-    table.Meta.table_name = table._bindings[-1].settings.table_name if table._bindings else table._unbound_name
+def bound(table: type[Table], settings: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings of a request that is made now.
+
+    Args:
+        table: The table class.
+        settings: Settings to bind it with.
+    """
+    home = table._home
+    layers = _layers(home)
+    return home.effective(layers if settings is None else (*layers, Layer(settings))).settings
 
 
-def connection_of(table: type[Table]) -> TableConnection:
-    """The table's one connection, made when it is first used; shared by its entities and by threads."""
-    with _lock:
-        if table._table_connection is None:
-            settings = table._bindings[-1].settings if table._bindings else _from_meta(table)
-            table._table_connection = TableConnection(
-                settings, _meta_table(table, settings.table_name), lambda: table._observers
-            )
-        return table._table_connection
+def is_bound(table: type[Table]) -> bool:
+    """Whether a binding holds, for the process or in the current context."""
+    return bool(table._home.bindings or _layers(table._home))
 
 
-def _from_meta(table: type[Table]) -> Settings:
-    meta: Any = table.Meta
-    credentials = None
-    if meta.aws_access_key_id and meta.aws_secret_access_key:
-        credentials = (meta.aws_access_key_id, meta.aws_secret_access_key, meta.aws_session_token)
-    return Settings(
-        table_name=meta.table_name,
-        region=meta.region,
-        endpoint_url=meta.host,
-        connect_timeout=meta.connect_timeout_seconds,
-        read_timeout=meta.read_timeout_seconds,
-        timeouts=getattr(meta, "timeouts", {}),
-        max_attempts=1 + meta.max_retry_attempts,
-        max_connections=meta.max_pool_connections,
-        extra_headers=meta.extra_headers,
-        credentials=credentials,
-        dax_endpoints=_dax_endpoints(table),
-    )
+def connection_of(table: type[Table], settings: Settings | None = None) -> TableConnection:
+    """Return a table's connection, which its entities and all threads share.
+
+    Args:
+        table: The table class.
+        settings: The settings; None for those of a request that is made now.
+
+    Raises:
+        InvalidValueError: The table's name is too short for a server.
+    """
+    return table._home.connection(bound(table) if settings is None else settings)
 
 
-def _meta_table(table: type[Table], table_name: str) -> MetaTable:
-    schema = table._get_schema()
-    indexes = {
-        place: [
-            {constants.INDEX_NAME: index["index_name"], constants.KEY_SCHEMA: index["key_schema"]}
-            for index in schema[where]  # type: ignore[literal-required]  # a TypedDict, read by two names
-        ]
-        for place, where in (
-            (constants.GLOBAL_SECONDARY_INDEXES, "global_secondary_indexes"),
-            (constants.LOCAL_SECONDARY_INDEXES, "local_secondary_indexes"),
+def _layers(home: Home) -> tuple[Layer, ...]:
+    entered = _context.get()
+    return tuple([layer for of, layer in entered if of is home]) if entered else ()
+
+
+def _enter(home: Home, layer: Layer) -> None:
+    _context.set((*_context.get(), (home, layer)))
+
+
+def _leave(layer: Layer) -> None:
+    """Take a layer from the context once. A fixture may leave in another context than it entered: no token fits."""
+    entered = _context.get()
+    for position in range(len(entered) - 1, -1, -1):
+        if entered[position][1] is layer:
+            _context.set((*entered[:position], *entered[position + 1 :]))
+            return
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are given, as `Settings` holds them.
+
+    Raises:
+        SingletableError: A setting cannot be what it is, or two contradict each other.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name in _TEXTS:
+        if name in given:
+            given[name] = _text(name, given[name])
+    fault = name_fault(given["table_name"]) if "table_name" in given else None
+    if fault:
+        raise InvalidValueError(
+            f"The table name {given['table_name']!r} {fault}.",
+            remedy="Use 3 to 255 of these characters, or the table's ARN; leave table_name out for the one of Meta.",
+            value=given["table_name"],
         )
-    }
-    return MetaTable(
-        {
-            constants.TABLE_NAME: table_name,
-            constants.KEY_SCHEMA: schema["key_schema"],
-            constants.ATTR_DEFINITIONS: schema["attribute_definitions"],
-            **indexes,
-        }
-    )
+    sources = [name for name in SOURCES if name in given]
+    if len(sources) > 1:
+        raise InvalidValueError(
+            f"bind() was given {' and '.join(sources)}, which name different credentials.", remedy="Give one of them."
+        )
+    for name, value in given.items():
+        field = FIELDS[name]
+        if field.converter is not None:
+            given[name] = cast("Callable[[Any], Any]", field.converter)(value)
+        if field.validator is not None:
+            field.validator(None, field, given[name])
+    if "session" in given and "region" not in given:
+        region = given["session"].instance_variables().get("region")
+        if region:
+            given["region"] = region
+    return given
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidValueError(f"{name}={value!r} is not a text.", remedy=f'Write {name}="...".', value=value)
+    # A member of an enumeration stands for its text.
+    return str.__str__(value)

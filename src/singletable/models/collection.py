@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from singletable.errors import KeyChangeError, MultipleItemsFound, UnexpectedAttributesError
 from singletable.models import plan
+from singletable.models.binding import held
 from singletable.models.moving import differences
+from singletable.models.targets import TableSender
 from singletable.models.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Collection(Generic[T]):
 
     `save()` is one transaction: what was added must not be there yet, and what was changed or removed must
     still be as it was read, or nothing is written. What was neither is left alone, and not looked at again.
+    It is written to where it was read, whatever is bound then.
 
     Args:
         table: The table class.
@@ -44,6 +47,7 @@ class Collection(Generic[T]):
         self, table: type[Table], kinds: tuple[type[T], ...], shared: Mapping[str, Any], entities: Sequence[T]
     ) -> None:
         self._table, self._kinds, self._shared = table, kinds, shared
+        self._sender = TableSender(table)
         self._entities = list(entities)
         self._added: list[T] = []
         self._removed: list[T] = []
@@ -51,8 +55,9 @@ class Collection(Generic[T]):
     @classmethod
     def load(cls, table: type[Table], entities: tuple[type[T], ...], attributes: Mapping[str, Any]) -> Collection[T]:
         """Read a collection; see `Table.load_collection`."""
-        query = table.collection(*entities, consistent=True, **attributes)
-        return cls(table, entities, query.equals, query.all())
+        with held(table):
+            query = table.collection(*entities, consistent=True, **attributes)
+            return cls(table, entities, query.equals, query.all())
 
     def __iter__(self) -> Iterator[T]:
         return iter((*self._entities, *self._added))
@@ -119,7 +124,7 @@ class Collection(Generic[T]):
 
     def transaction(self) -> Transaction:
         """What `save()` sends, as a value."""
-        transaction = Transaction(self._table)
+        transaction = Transaction(self._table, sender=self._sender)
         transaction.create(*self._added)
         for entity in self._entities:
             actions = differences(type(entity)._from_item(entity._known()), entity)

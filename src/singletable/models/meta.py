@@ -22,6 +22,7 @@ from singletable.models.containers import inner_attributes
 from singletable.models.key import PRIMARY
 from singletable.models.names import make_plain, refuse_private, refuse_unusable_name
 from singletable.models.stamps import WriteTokenAttribute
+from singletable.models.table_names import EnvironmentName, declared_name, index_fault, name_fault
 
 if TYPE_CHECKING:
     from singletable.models.schema import EntitySchema
@@ -100,12 +101,14 @@ class TableMeta(MetaModel):
             for each in (attribute, *inner_attributes(attribute)):
                 refuse_unusable_name(name, each.attr_name, python_name)
         if namespace.get("_owns_table"):
+            from singletable.models.home import Home
             from singletable.models.layout import layout_of
 
             for key in namespace["_derived"]:
                 derived(table.get_attributes()[key])
             table._layout = layout_of(table)
             table._entities = {}
+            table._home = Home(table)
         elif discriminator is not None:
             public = frozenset(name for name in dir(_root(cls)) if not name.startswith("_"))
             from singletable.models.declaration import entity_schema
@@ -167,11 +170,12 @@ def _add_error_class(name: str, base: TableMeta, namespace: dict[str, Any]) -> N
 def _is_table_class(base: TableMeta, namespace: Mapping[str, Any]) -> bool:
     """A table class is the first one down from `Table` that has a table name."""
     below = getattr(base, "_owns_table", False)
-    return not below and bool(getattr(namespace.get("Meta"), "table_name", None))
+    return not below and bool(declared_name(namespace.get("Meta")))
 
 
 def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
     """Add what every item has: the keys, the discriminator, and the stored attributes of the indexes."""
+    _check_name(name, "the table name", declared_name(namespace["Meta"]))
     namespace["_owns_table"] = True
     declared = [value for value in namespace.values() if isinstance(value, Attribute)]
     # Fresh for each table: a discriminator attribute keeps the classes that it knows.
@@ -253,6 +257,21 @@ def _refuse_declared(table: str, attribute: str, index: Any, declared: str, own:
         )
 
 
+def _check_name(owner: str, what: str, text: Any, fault: str | None = None) -> None:
+    """Refuse a name that DynamoDB does not take. The environment's is checked when it is read."""
+    if isinstance(text, EnvironmentName):
+        return
+    fault = fault or (name_fault(text) if isinstance(text, str) else "is not a text")
+    if fault:
+        raise DeclarationError(
+            f"{owner}: {what} {text!r} {fault}.",
+            remedy="Use 3 to 255 of the characters a-z, A-Z, 0-9, '_', '-' and '.'.",
+            rule="ST107",
+            entity=owner,
+            value=text,
+        )
+
+
 def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], hash_name: str) -> None:
     where = f"{table}.{attribute}"
     if "index_name" not in vars(index.Meta):
@@ -264,6 +283,7 @@ def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], 
             entity=table,
         )
     name = index.Meta.index_name
+    _check_name(where, "the index name", name, index_fault(name))
     if name in names:
         raise DeclarationError(
             f"{where}: the index {name!r} is declared twice, as {names[name]} too.",
@@ -319,10 +339,11 @@ def _prepare_entity(
                 index=attribute,
             )
     table_name = vars(namespace["Meta"]).get("table_name") if "Meta" in namespace else None
-    own = namespace["Meta"].table_name if "Meta" in namespace else None
-    if own is not None and own != base.Meta.table_name:  # type: ignore[attr-defined]  # set by PynamoDB
+    own = declared_name(namespace.get("Meta"))
+    shared = declared_name(base.Meta)  # type: ignore[attr-defined]  # set by PynamoDB
+    if own is not None and own != shared:
         raise DeclarationError(
-            f"{name}: Meta.table_name is {own!r}, and the entity's table is {base.Meta.table_name!r}.",  # type: ignore[attr-defined]
+            f"{name}: Meta.table_name is {own!r}, and the entity's table is {shared!r}.",
             remedy="Leave table_name out; an entity lives in its table.",
             rule="ST107",
             entity=name,

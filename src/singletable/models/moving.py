@@ -18,6 +18,7 @@ from singletable.errors import (
 )
 from singletable.keys.text import plain_names
 from singletable.models import plan
+from singletable.models.binding import held
 from singletable.models.change import assignments
 from singletable.models.transaction import Transaction
 from singletable.models.writes import too_contended
@@ -37,6 +38,11 @@ R = TypeVar("R")
 
 def mutate(entity: T, function: Callable[[T], R]) -> R:
     """Read an item, change it by a function, and write it unless another writer was faster; see `Table.mutate`."""
+    with held(entity._table_class()):
+        return _mutate(entity, function)
+
+
+def _mutate(entity: T, function: Callable[[T], R]) -> R:
     for attempt in range(ATTEMPTS):
         pause(attempt)
         known = entity._copy()
@@ -87,6 +93,11 @@ def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
 
 def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
     """Give an item another primary key; see `Table.move`."""
+    with held(entity._table_class()):
+        _move(entity, changes)
+
+
+def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
     old = entity._copy()
     for attempt in range(ATTEMPTS):
         pause(attempt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from inspect import getattr_static
 from typing import Any
 
 from pynamodb.attributes import Attribute, MapAttribute
@@ -56,7 +57,8 @@ def make_plain(namespace: Mapping[str, Any]) -> None:
 
 def _make_meta_plain(meta: Any) -> None:
     for name in dir(meta):
-        value = getattr(meta, name)
+        # A name from the environment is not read yet.
+        value = getattr_static(meta, name)
         if not name.startswith("__") and isinstance(value, str) and type(value) is not str:
             setattr(meta, name, plain(value))
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from singletable.errors import DeclarationError
+from singletable.requests.forking import run_in_child
 from singletable.requests.observing import Observer
 
 if TYPE_CHECKING:
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["Observation", "observe"]
 
 _lock = RLock()
+
+
+def _renew() -> None:
+    # Another thread of the parent may hold it forever.
+    global _lock
+    _lock = RLock()
+
+
+run_in_child(_renew)
 
 
 class Observation:

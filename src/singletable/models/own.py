@@ -10,8 +10,10 @@ from typing import Any
 
 from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 
+from singletable.models.home import FixedHome, Home
 from singletable.models.layout import OWN_TYPES
 from singletable.models.table import Table
+from singletable.requests.connection import TableConnection
 
 __all__ = ["MARKS", "OWN_KEYS", "OWN_TYPES", "own_table"]
 
@@ -22,7 +24,7 @@ MARKS = f"{OWN_KEYS}HANDLED"
 """What the partition keys of marks of handled events begin with."""
 
 
-def own_table(partition: str, sort: str, type_name: str, name: str) -> Any:
+def own_table(partition: str, sort: str, type_name: str, name: str, home: Home | TableConnection | None = None) -> Any:
     """A table class for such items, that knows of no entity yet; one for each table, since PynamoDB binds a class.
 
     Args:
@@ -30,6 +32,8 @@ def own_table(partition: str, sort: str, type_name: str, name: str) -> Any:
         sort: The stored attribute of the sort key.
         type_name: The stored attribute of the discriminator.
         name: The table's name.
+        home: The home of a table class, with which it is bound; or the one connection that it has; None for a home
+            of its own.
     """
 
     class OwnItems(Table):
@@ -40,4 +44,8 @@ def own_table(partition: str, sort: str, type_name: str, name: str) -> Any:
         sk = UnicodeAttribute(range_key=True, attr_name=sort)
         entity_type = DiscriminatorAttribute(attr_name=type_name)
 
+    if isinstance(home, TableConnection):
+        OwnItems._home = FixedHome(OwnItems, home)
+    elif home is not None:
+        OwnItems._home = home
     return OwnItems

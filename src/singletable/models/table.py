@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from singletable.models.binding import Binding
     from singletable.models.collection import Collection
     from singletable.models.description import TableDescription
+    from singletable.models.home import Home
     from singletable.models.key import BoundKey, Unknown
     from singletable.models.transaction import Transaction
-    from singletable.requests import Get, Observer, Query, Scan, TableConnection
+    from singletable.requests import Get, Observer, Query, Scan, Settings
     from singletable.requests.types import Item
 
 __all__ = ["Table"]
@@ -61,11 +62,12 @@ class Table(WritableItem):
         class Meta:
             billing_mode = PAY_PER_REQUEST_BILLING_MODE
             cursor_lifetime = 86_400
+            # Settings that PynamoDB has not, or under another name; None for one that is not given.
+            endpoint_url = connect_timeout = read_timeout = timeouts = max_attempts = max_connections = None
+            credentials = session = profile = role_arn = dax_endpoints = None
 
-    _bindings: ClassVar[tuple[Binding, ...]] = ()
+    _home: ClassVar[Home]
     _observers: ClassVar[tuple[Observer, ...]] = ()
-    _unbound_name: ClassVar[str] = ""
-    _table_connection: ClassVar[TableConnection | None] = None
 
     # --- reading ------------------------------------------------------------------
 
@@ -197,9 +199,10 @@ class Table(WritableItem):
             BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
         """
         from singletable.models.batch import get_items
+        from singletable.models.targets import TableSender
 
         gets = [cls._get_request(each) for each in items]
-        return get_items(cls._table_class(), gets, workers, consistent=consistent or None)
+        return get_items(TableSender(cls._table_class()), gets, workers, consistent=consistent or None)
 
     @classmethod
     def _get_request(cls, asked: Mapping[str, Any] | Get[Any]) -> Get[Any]:
@@ -352,17 +355,33 @@ class Table(WritableItem):
         endpoint_url: str | None = None,
         **settings: Any,
     ) -> Binding:
-        """Say where the table is, for it and all its entities: for the process, or for a `with` block.
+        """Bind the table and all its entities to a place: as a statement for the process, with `with` for the context.
+
+        `T.bind(...)` holds for the process, until `undo()` is called on what it returns. `with T.bind(...):` and
+        `async with T.bind(...):` hold for the current context: other threads and tasks do not see it. A setting that
+        is not given, or None, is inherited: from the binding around it, then from `Meta`, then from the AWS SDK.
 
         Args:
-            table_name: The table's name there; None for `Meta.table_name`.
-            region: The AWS region; None for the SDK's own configuration.
-            endpoint_url: A server that speaks DynamoDB; None for AWS, or AWS_ENDPOINT_URL_DYNAMODB.
-            settings: Any other field of `singletable.requests.Settings`.
+            table_name: The table's name there, or its ARN.
+            region: The AWS region.
+            endpoint_url: The URL of a server that speaks DynamoDB.
+            settings: Other fields of `singletable.requests.Settings`: `session`, `profile`, `role_arn`, `timeouts`, ...
+
+        Raises:
+            UnexpectedAttributesError: There is no such setting.
+            InvalidValueError: A setting cannot have its value, or two of them name different credentials.
+            EndpointUnreachable: The URL is not one.
         """
         from singletable.models.binding import bind
 
         return bind(cls._table_class(), table_name=table_name, region=region, endpoint_url=endpoint_url, **settings)
+
+    @classmethod
+    def bound(cls) -> Settings:
+        """Return the settings of a request that is made now: the table's name, its place, time-outs and attempts."""
+        from singletable.models.binding import bound
+
+        return bound(cls._table_class())
 
     @classmethod
     def create_table(cls, *args: Any, ignore_update_ttl_errors: bool = False, **kwargs: Any) -> Any:

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from singletable.errors import InvalidConditionError, ItemDoesNotExist, SingletableError
+from singletable.errors import EngineUnavailable, InvalidConditionError, ItemDoesNotExist, SingletableError
 from singletable.keys import CompositeKey
+from singletable.models.binding import bound, connection_of
 from singletable.models.layout import OWN_TYPES
 from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
 from singletable.requests.cursor import CursorSeal, seal_from
 from singletable.requests.observing import named
-from singletable.requests.sending import send
-from singletable.requests.types import Item, Params, Target, UnknownItem
+from singletable.requests.sending import place_of, send
+from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
 
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
     from singletable.models.table import Table
     from singletable.requests.attempts import Attempts
+    from singletable.requests.connection import TableConnection
+    from singletable.requests.settings import Settings
 
 __all__ = ["TableSender", "collection_target", "load", "require_member", "stored_item", "target_of", "whole_table"]
 
@@ -29,37 +32,80 @@ T = TypeVar("T", bound="Table")
 
 @attrs.frozen
 class TableSender:
-    """Sends through whatever connection the table is bound to at that moment.
+    """Sends to where the table is bound when the sender is made, whatever is bound later.
 
     Args:
         table: The table class.
         name: What observers are told that its requests are of; None for what `named` says.
+        settings: The settings that it sends with; those that hold now if they are left out.
     """
 
     table: type[Table]
     name: str | None = None
+    settings: Settings = attrs.field(repr=lambda settings: settings.words)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # By reference: a copy sends through the binding of the process in which it is made.
-        return TableSender, (self.table, self.name)
+    @settings.default
+    def _bound_now(self) -> Settings:
+        return bound(self.table)
 
     @property
     def table_name(self) -> str:
-        """The table's name where it is bound now."""
-        return str(self.table.Meta.table_name)
+        """The table's name."""
+        return self.settings.table_name
+
+    @property
+    def connection(self) -> TableConnection:
+        """The connection, made anew if the one that the table had was dropped."""
+        return connection_of(self.table, self.settings)
 
     @property
     def seal(self) -> CursorSeal:
-        """What cursors are sealed with: the secrets of Meta, or of the environment."""
+        """What cursors are sealed with: the secrets of Meta or of the environment, and the table's place."""
         meta = self.table.Meta
-        return seal_from(getattr(meta, "cursor_secret", None), meta.cursor_lifetime, self.table.__name__)
+        seal = seal_from(getattr(meta, "cursor_secret", None), meta.cursor_lifetime, self.table.__name__)
+        return attrs.evolve(seal, place=place_of(self.connection))
 
     def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
         """Send one operation; `attempts` remembers those of one logical write."""
         if self.name is None:
-            return send(self.table._get_connection(), operation, params, attempts)
+            return send(self.connection, operation, params, attempts)
         with named(self.name):
-            return send(self.table._get_connection(), operation, params, attempts)
+            return send(self.connection, operation, params, attempts)
+
+    def require(self, request: Any, error: type[SingletableError], what: str) -> None:
+        """Refuse a request that was made for another place.
+
+        Args:
+            request: The request, or its target; it has a `sender`.
+            error: The error to raise.
+            what: What the request is to be a part of, for the message.
+        """
+        other = request.sender
+        if isinstance(other, TableSender) and other.settings.where != self.settings.where:
+            raise error(
+                f"{what} for {self.settings.words} was given a request that was made for {other.settings.words}.",
+                remedy="Make both under one binding.",
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {name: getattr(self.settings, name) for name in ("table_name", "region", "endpoint_url")}
+        return _restored, (self.table, self.name, kept, self.settings.place)
+
+
+def _restored(table: type[Table], name: str | None, kept: dict[str, Any], place: str | None) -> TableSender:
+    """Return a sender that was pickled: to the same table, with the credentials of the process that loads it.
+
+    Raises:
+        EngineUnavailable: It was made for an engine that this process does not use.
+    """
+    settings = bound(table, {each: value for each, value in kept.items() if value is not None})
+    if settings.place != place:
+        raise EngineUnavailable(
+            f"A request for {kept['table_name']!r} at {place or 'a server'} was loaded where the table is at"
+            f" {settings.place or 'a server'}.",
+            remedy="Load it where the table is bound to the same engine.",
+        )
+    return TableSender(table, name, settings)
 
 
 def target_of(entity: type[T], name: str) -> Target[T]:
@@ -88,12 +134,16 @@ def require_member(table: type[Table], entity: Any, error: type[SingletableError
         )
 
 
-def stored_item(entity: StoredItem) -> Item | None:
-    """The item under an entity's primary key as it is stored now; None where there is none.
+def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None:
+    """Return the item under an entity's primary key as it is stored now; None if there is none.
 
     DynamoDB sends it with a failed condition; other servers may not.
+
+    Args:
+        entity: The instance.
+        sender: What the failed request was sent through; None for where the table is bound now.
     """
-    sender = TableSender(entity._table_class())
+    sender = TableSender(entity._table_class()) if sender is None else sender
     params = {"TableName": sender.table_name, "Key": entity._key_item(), "ConsistentRead": True}
     return sender.send("GetItem", params).get("Item") or None
 

@@ -72,15 +72,19 @@ class Transaction:
     Afterwards the instances are what was written. Of an update DynamoDB says nothing then: attributes that
     other writers changed meanwhile are seen after `refresh()`.
 
+    It is sent to where the table is bound when it is made, whatever is bound when writes are added.
+
     Args:
         table: The table class.
         token: The client request token; one is made where none is given. It names this request, with its
             times of writing: for a request id that outlives the process, write an item (see `place_order` of the
             shop). Where a key is derived anew, a token that follows from this one names what is sent then.
+        sender: What it is sent through; one for where the table is bound now if it is None.
     """
 
-    def __init__(self, table: type[Table], token: str | None = None) -> None:
+    def __init__(self, table: type[Table], token: str | None = None, sender: TableSender | None = None) -> None:
         self._table = table
+        self._sender = TableSender(table) if sender is None else sender
         self._token = new_token() if token is None else token
         self._writes: list[Write[Any]] = []
         self._ended = False
@@ -89,11 +93,11 @@ class Transaction:
 
     def create(self, *entities: StoredItem) -> None:
         """Put entities that must not be there yet."""
-        self._writes += [plan.create(self._mine(entity)) for entity in entities]
+        self._take(*[plan.create(self._mine(entity)) for entity in entities])
 
     def put(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Put an entity, replacing what is there."""
-        self._writes.append(plan.save(self._mine(entity), condition))
+        self._take(plan.save(self._mine(entity), condition))
 
     save = put
     """PynamoDB's name for it."""
@@ -106,18 +110,22 @@ class Transaction:
         **values: Any,
     ) -> None:
         """Change attributes of a stored entity, by values or by actions."""
-        self._writes.append(plan.update(self._mine(entity), actions, condition, **values))
+        self._take(plan.update(self._mine(entity), actions, condition, **values))
 
     def delete(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Delete an entity."""
-        self._writes.append(plan.delete(self._mine(entity), condition))
+        self._take(plan.delete(self._mine(entity), condition))
 
     def check(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Go through only if a condition holds on an entity that is not written; that it exists, if none is given."""
-        self._writes.append(plan.check(self._mine(entity), condition))
+        self._take(plan.check(self._mine(entity), condition))
 
     def add(self, *writes: Write[Any]) -> None:
-        """Take writes that were planned before, by the functions of `singletable.plan`."""
+        """Take writes that were planned before, by the functions of `singletable.plan`.
+
+        Raises:
+            InvalidTransactionError: One is not a write of this table, or was planned for another place.
+        """
         for write in writes:
             if not isinstance(write, Write):
                 raise InvalidTransactionError(
@@ -125,7 +133,11 @@ class Transaction:
                     remedy="Write transaction.add(plan.delete(order)), or transaction.delete(order).",
                 )
             self._mine(write.entity)
-        self._writes += writes
+            self._sender.require(write.request, InvalidTransactionError, "A transaction")
+        self._take(*writes)
+
+    def _take(self, *writes: Write[Any]) -> None:
+        self._writes += [write.through(self._sender) for write in writes]
 
     def _require_open(self) -> None:
         if self._ended:
@@ -219,7 +231,7 @@ class Transaction:
                     entity=type(write.entity).__name__,
                 )
             seen[key] = write
-        return TransactWrite(TableSender(self._table), [write.request for write in writes], token)
+        return TransactWrite(self._sender, [write.request for write in writes], token)
 
     def _judge(
         self, writes: Sequence[Write[Any]], error: ClientError
@@ -233,7 +245,7 @@ class Transaction:
             verdict: Any = write
             standing: Item | None = None
             if code == "ConditionalCheckFailed":
-                standing = reason.get("Item") or stored_item(write.entity)
+                standing = reason.get("Item") or stored_item(write.entity, self._sender)
                 verdict = write.judge(standing, lost=False)
             elif code is not None and code not in _PASSING:
                 verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
@@ -297,13 +309,16 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
                 f"transact_get() takes requests for items, not a {type(request).__name__}.",
                 remedy="Write transact_get(Order.item(user_id=..., order_id=...), ...).",
             )
+    sender = TableSender(table)
+    for request in requests:
+        sender.require(request.target, InvalidTransactionError, "A read transaction")
     if not requests:
         return []
     keys = [request.params()["Key"] for request in requests]
     primary = table._layout_of().primary
     if len({identity(key, primary) for key in keys}) < len(keys):
         raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
-    reading = TransactGet(TableSender(table), keys)
+    reading = TransactGet(sender, keys)
     for attempt in range(ATTEMPTS):
         pause(attempt)
         try:

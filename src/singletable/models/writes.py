@@ -23,7 +23,7 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import Actions, Portable
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import error_code, standing_item
-from singletable.requests.types import Item, Params
+from singletable.requests.types import Item, Params, Sender
 from singletable.requests.values import same_value
 from singletable.requests.write import WriteRequest
 
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound="StoredItem")
+W = TypeVar("W", bound="Write[Any]")
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
@@ -83,6 +84,10 @@ class Write(Portable, Generic[T]):
             RequestFailed: It failed; `uncertain` is True if it may have been applied all the same.
         """
         send_write(self)
+
+    def through(self: W, sender: Sender) -> W:
+        """Return the write as one that is sent through a sender."""
+        return attrs.evolve(self, request=attrs.evolve(self.request, sender=sender))
 
     def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
         """Decide what a failed condition means.
@@ -249,7 +254,8 @@ class UpdateWrite(Write[T]):
         # What a key depends on was changed by another writer: the key is derived anew from what is stored.
         fresh = type(self.entity)._from_item(standing)
         again = plan.update_actions(fresh, self.actions, self.condition, add_version_condition=self.locked)
-        return attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
+        again = attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
+        return again.through(self.request.sender)
 
     def finish(self, item: Item | None) -> None:
         if item is not None:
@@ -309,7 +315,7 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
 def _look(write: Write[Any], attempts: Attempts) -> Item | None:
     """Read the stored item, for a failed condition that came without it."""
     try:
-        return stored_item(write.entity)
+        return stored_item(write.entity, write.request.sender)
     except SingletableError as error:
         raise (as_uncertain(error) if attempts.lost else error) from error.__cause__
 

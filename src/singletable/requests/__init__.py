@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.requests.connection import Settings, TableConnection
+    from singletable.requests.connection import TableConnection
     from singletable.requests.explanation import Explanation
     from singletable.requests.get import Get
     from singletable.requests.observing import Observer, Sent, Tally, Totals, named
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
+    from singletable.requests.settings import Settings
     from singletable.requests.spans import spans
     from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
     from singletable.requests.usage import Usage, measure
@@ -61,7 +62,7 @@ __getattr__, __dir__ = exports(
         "Scan": "scan",
         "Sender": "types",
         "Sent": "observing",
-        "Settings": "connection",
+        "Settings": "settings",
         "TableConnection": "connection",
         "Tally": "observing",
         "Target": "types",

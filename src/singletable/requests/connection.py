@@ -8,29 +8,29 @@ are parsed in one go (`wire`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache, partial
-from threading import RLock
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import attrs
 from botocore.config import Config
-from botocore.loaders import Loader, create_loader
 from pynamodb.connection.base import Connection as PynamoConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
-from singletable.errors import EndpointUnreachable, InvalidValueError, UnexpectedAttributesError
 from singletable.requests.attempts import lose, watch
 from singletable.requests.bodies import hide_bodies
-from singletable.requests.dax import Dax, endpoints_of
+from singletable.requests.dax import Dax
+from singletable.requests.forking import renewed_in_child
 from singletable.requests.observing import Observer, watched
 from singletable.requests.quoting import unquoted
+from singletable.requests.sessions import creating, free_credentials, session_of
+from singletable.requests.settings import Settings
 from singletable.requests.usage import record, units_of
-from singletable.requests.wire import DAMAGED, OPERATIONS, DamagedAnswer, parse_items
+from singletable.requests.wire import DAMAGED, DamagedAnswer, parse_items
 
 __all__ = ["Call", "Interceptor", "Settings", "TableConnection"]
 
@@ -52,78 +52,22 @@ _CONTROL = frozenset(
     }
 )
 
-_TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
-"""What reads and writes items; the answer of a BatchWriteItem carries none."""
-
-
-@attrs.frozen
-class Settings:
-    """Where a table is, and how to reach it. None leaves a choice to the AWS SDK's own configuration.
-
-    Args:
-        table_name: The table's name.
-        region: The AWS region.
-        endpoint_url: The URL of a server that speaks DynamoDB.
-        connect_timeout: Seconds until an attempt to connect is given up.
-        read_timeout: Seconds until an answer is given up.
-        timeouts: Seconds until an answer is given up for some operations, by name: `{"GetItem": 0.5, "Scan": 60}`.
-        max_attempts: How often a request is sent at most, the first time included.
-        max_connections: How many connections are kept; as many threads can work at once.
-        extra_headers: HTTP headers to add to each request.
-        credentials: Access key, secret key and session token, where the SDK is not to look for them.
-        prepare: Called with the botocore client once it is made.
-        place: What messages call the server; None for its URL or region.
-        metered: Whether the engine reports the capacity that it consumed.
-        guard: A lock held during each call, for engines that are not safe under threads.
-        dax_endpoints: The endpoints of a DAX cluster, or the one; see `requests.dax`.
-    """
-
-    table_name: str
-    region: str | None = None
-    endpoint_url: str | None = attrs.field(default=None)
-    connect_timeout: float = 15
-    read_timeout: float = 30
-    timeouts: Mapping[str, float] = attrs.field(factory=dict, converter=dict)
-    max_attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    max_connections: int = 10
-    extra_headers: Mapping[str, str] | None = None
-    credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False)
-    prepare: Callable[[Any], None] | None = None
-    place: str | None = None
-    metered: bool = True
-    guard: AbstractContextManager[Any] = attrs.field(factory=nullcontext, eq=False)
-    dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
-
-    @timeouts.validator
-    def _are_timeouts(self, field: object, timeouts: Mapping[str, float]) -> None:
-        for operation, seconds in timeouts.items():
-            if operation not in _TIMED:
-                raise UnexpectedAttributesError(
-                    f"There is no operation {operation!r} that could have a time-out of its own.",
-                    remedy=f"There are: {', '.join(_TIMED)}.",
-                    unexpected=(operation,),
-                )
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
-                raise InvalidValueError(
-                    f"The time-out {seconds!r} of {operation} is no number of seconds above 0.", value=seconds
-                )
-
-    @endpoint_url.validator
-    def _is_a_url(self, field: object, url: str | None) -> None:
-        if url is not None and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc):
-            raise EndpointUnreachable(
-                f"{url!r} is no URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
-            )
-
-
-@lru_cache(maxsize=8)
-def _loader(data_path: str | None) -> Loader:
-    return create_loader(data_path)
-
 
 class _Connection(PynamoConnection):
-    def __init__(self, settings: Settings, observers: Callable[[], tuple[Observer, ...]]) -> None:
-        access, secret, token = settings.credentials or (None, None, None)
+    """A connection with some settings.
+
+    Args:
+        settings: The settings.
+        observers: Returns who observes the requests.
+        sharing: A connection whose client this one uses; its settings differ in the table's name only.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        observers: Callable[[], tuple[Observer, ...]],
+        sharing: _Connection | None = None,
+    ) -> None:
         super().__init__(
             region=settings.region,
             host=settings.endpoint_url,
@@ -132,38 +76,46 @@ class _Connection(PynamoConnection):
             retry_configuration={"total_max_attempts": settings.max_attempts, "mode": "standard"},
             max_pool_connections=settings.max_connections,
             extra_headers=settings.extra_headers,
-            aws_access_key_id=access,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
         )
         self.settings = settings
         self.place = settings.place
         self.observers = observers
-        self._creation = RLock()
-        self._patient: dict[float, _Connection] = {}
+        self.shared: _Connection = self if sharing is None else sharing.shared
+        self._made: Any = None
         self._prepared: Any = None
+        self._patient: dict[float, _Connection] = {}
+        self._counting = Lock()
+        self._under_way = 0
+        self._dropped = False
+        renewed_in_child(self)
         self.around: tuple[Interceptor, ...] = (Dax(settings, self.session),) if settings.dax_endpoints else ()
 
     @property
     def session(self) -> Any:
-        """A botocore session that reads the SDK's service descriptions once a process, and not once a client."""
-        session = super().session
-        if getattr(session, "_singletable_loader", None) is None:
-            session._singletable_loader = _loader(session.get_config_variable("data_path"))
-            session.register_component("data_loader", session._singletable_loader)
-        return session
+        """The botocore session that clients are made with."""
+        if self.shared is not self:
+            return self.shared.session
+        with creating():
+            if self._made is None:
+                self._made = session_of(self.settings)
+            return self._made
 
     @property
     def client(self) -> Any:
-        with self._creation:
+        if self.shared is not self:
+            return self.shared.client
+        client = self._prepared
+        if client is not None and client._request_signer._credentials:
+            return client
+        with creating():
             client = super().client
             if client is not self._prepared:
-                self._prepared = client
                 parse_items(client)
                 watch(client)
                 hide_bodies(client)
                 if self.settings.prepare:
                     self.settings.prepare(client)
+                self._prepared = client
             return client
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -194,8 +146,8 @@ class _Connection(PynamoConnection):
 
     def _guarded_call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         seconds = self.settings.timeouts.get(operation_name)
-        connection = self if seconds is None else self._with_timeout(seconds)
-        with self.settings.guard:
+        connection = self if seconds is None else self.shared._with_timeout(seconds)
+        with self.shared._request(), self.settings.guard:
             answer = connection._make_api_call(operation_name, operation_kwargs)
         if DAMAGED in answer:
             # It arrived so each time, or the server sends no checksum that would have botocore ask again.
@@ -206,11 +158,48 @@ class _Connection(PynamoConnection):
 
     def _with_timeout(self, seconds: float) -> _Connection:
         """The same connection with another time-out: botocore's belongs to a client, and not to a request."""
-        with self._creation:
+        with creating():
             if seconds not in self._patient:
                 settings = attrs.evolve(self.settings, read_timeout=seconds, timeouts={}, dax_endpoints=())
-                self._patient[seconds] = _Connection(settings, tuple)
+                patient = self._patient[seconds] = _Connection(settings, tuple)
+                patient._made = self.session
             return self._patient[seconds]
+
+    @contextmanager
+    def _request(self) -> Iterator[None]:
+        """Keep the client's sockets open for a request."""
+        with self._counting:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._under_way -= 1
+                ending = self._dropped and not self._under_way
+            if ending:
+                self._close()
+
+    def drop(self) -> None:
+        """Close the sockets, after the requests that are under way. A later request opens new ones, and closes them."""
+        with self._counting:
+            self._dropped = True
+            if self._under_way:
+                return
+        self._close()
+
+    def _close(self) -> None:
+        for each in (self, *self._patient.values()):
+            if each._client is not None:
+                each._client.close()
+
+    def renew(self) -> None:
+        """Forget the parent process's client and session; called in a child. Its sockets stay open for the parent."""
+        self._client = self._prepared = self._made = None
+        if self.settings.session is not None:
+            free_credentials(self.settings.session)
+        self._patient = {}
+        self._counting = Lock()
+        self._under_way = 0
 
 
 class TableConnection(PynamoTableConnection):
@@ -219,11 +208,15 @@ class TableConnection(PynamoTableConnection):
     connection: _Connection
 
     def __init__(
-        self, settings: Settings, meta_table: MetaTable, observers: Callable[[], tuple[Observer, ...]] = tuple
+        self,
+        settings: Settings,
+        meta_table: MetaTable,
+        observers: Callable[[], tuple[Observer, ...]] = tuple,
+        sharing: TableConnection | None = None,
     ) -> None:
         # PynamoDB's own __init__ would build its own Connection; these are all the fields it sets.
         self.table_name = settings.table_name
-        self.connection = _Connection(settings, observers)
+        self.connection = _Connection(settings, observers, None if sharing is None else sharing.connection)
         self.connection.add_meta_table(meta_table)
 
     @property
@@ -239,19 +232,16 @@ class TableConnection(PynamoTableConnection):
             endpoint_url: Where it is; None leaves that to the SDK.
         """
         settings = self.settings
-        access, secret, token = settings.credentials or (None, None, None)
-        client = self.connection.session.create_client(
-            service,
-            settings.region,
-            endpoint_url=endpoint_url,
-            aws_access_key_id=access,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            config=Config(
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-                retries={"total_max_attempts": settings.max_attempts, "mode": "standard"},
-            ),
-        )
+        with creating():
+            client = self.connection.session.create_client(
+                service,
+                settings.region,
+                endpoint_url=endpoint_url,
+                config=Config(
+                    connect_timeout=settings.connect_timeout,
+                    read_timeout=settings.read_timeout,
+                    retries={"total_max_attempts": settings.max_attempts, "mode": "standard"},
+                ),
+            )
         hide_bodies(client)
         return client

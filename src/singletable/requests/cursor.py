@@ -2,8 +2,8 @@
 
 A cursor is encrypted and authenticated (AES-256-GCM), under a key of its own that is derived from the table's
 secret and 16 random bytes (HKDF-SHA256), so that no two cursors share key and nonce. What it is bound to is
-authenticated with it: the query with its table, index, partition, range, filter and direction, whatever
-the caller adds (a tenant, a session), and the format's version. It expires.
+authenticated with it: the query with its table, region, endpoint, index, partition, range, filter and direction,
+whatever the caller adds (a tenant, a session), and the format's version. It expires.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["ENVIRONMENT", "CursorSeal", "bound_to", "seal_from"]
 ENVIRONMENT = "SINGLETABLE_CURSOR_SECRET"
 """The environment variable with the secrets, separated by spaces, newest first."""
 
-_VERSION = 2
+_VERSION = 3
 _SALT = 16
 _TAG = 16
 _SHORTEST_SECRET = 16
@@ -47,10 +47,12 @@ class CursorSeal:
     Args:
         secrets: The secrets, newest first: the first one seals, all of them open.
         lifetime: Seconds until a cursor expires.
+        place: The region and the endpoint of the table, to which a cursor is bound.
     """
 
     secrets: tuple[bytes, ...] = attrs.field(repr=False)
     lifetime: float
+    place: tuple[str, ...] = ()
 
     def write(self, bound: bytes, last: Mapping[str, Item]) -> str:
         """A cursor.
@@ -62,7 +64,7 @@ class CursorSeal:
         text = json.dumps([int(time.time() + self.lifetime), last], separators=(",", ":"))
         salt = secrets.token_bytes(_SALT)
         head = bytes([_VERSION]) + salt
-        sealed = _cipher(self.secrets[0], salt).encrypt(bytes(12), text.encode(), head + bound)
+        sealed = _cipher(self.secrets[0], salt).encrypt(bytes(12), text.encode(), self._associated(head, bound))
         return base64.urlsafe_b64encode(head + sealed).decode().rstrip("=")
 
     def open(self, bound: bytes, cursor: str) -> dict[str, Item]:
@@ -75,11 +77,14 @@ class CursorSeal:
         version, salt, sealed = content[0], content[1 : 1 + _SALT], content[1 + _SALT :]
         if version != _VERSION:
             raise CursorError(f"The cursor is of version {version}; this is {_VERSION}.", remedy=_REMEDY)
-        text = self._unseal(salt, sealed, content[: 1 + _SALT] + bound)
+        text = self._unseal(salt, sealed, self._associated(content[: 1 + _SALT], bound))
         expires, last = json.loads(text)
         if time.time() > expires:
             raise CursorError("The cursor has expired.", remedy=_REMEDY)
         return dict(last)
+
+    def _associated(self, head: bytes, bound: bytes) -> bytes:
+        return head + bound + json.dumps(self.place).encode()
 
     def _unseal(self, salt: bytes, sealed: bytes, associated: bytes) -> bytes:
         from cryptography.exceptions import InvalidTag
@@ -90,7 +95,8 @@ class CursorSeal:
             except InvalidTag:
                 continue
         raise CursorError(
-            "The cursor belongs to another query, was altered, or was sealed with a secret that is not known here.",
+            "The cursor belongs to another query, table, region or endpoint, was altered, or was sealed with a secret"
+            " that is not known here.",
             remedy=_REMEDY,
         )
 

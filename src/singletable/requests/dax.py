@@ -30,7 +30,9 @@ from botocore.exceptions import (
 )
 
 from singletable.errors import EndpointUnreachable, EngineUnavailable
+from singletable.requests.forking import renewed_in_child
 from singletable.requests.retries import THROTTLED, pause
+from singletable.requests.sessions import session_of
 from singletable.requests.values import same_value
 
 if TYPE_CHECKING:
@@ -136,8 +138,17 @@ class Dax:
         self._make = _client_class()
         self._lock = RLock()
         self._client: Any = None
+        self._closing: Any = None
         self._out_of_reach = False
         self._away_until = 0.0
+        renewed_in_child(self)
+
+    def renew(self) -> None:
+        """Forget the parent process's client; called in a child, which has none of the client's threads."""
+        if self._closing is not None:
+            self._closing.detach()
+        self._client = self._closing = self._session = None
+        self._lock = RLock()
 
     def __call__(self, call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         client = self._reached() if goes_to_cluster(operation, params) else None
@@ -194,6 +205,8 @@ class Dax:
             return self._client
 
     def _connect(self) -> Any:
+        if self._session is None:
+            self._session = session_of(self._settings)
         region = self._settings.region or self._session.get_config_variable("region")
         if region is None:
             raise NoRegionError()
@@ -211,7 +224,7 @@ class Dax:
             ),
         )
         # It has threads, which must not outlive the connection.
-        weakref.finalize(self, client.close)
+        self._closing = weakref.finalize(self, client.close)
         return client
 
     def _leave(self, error: Exception) -> None:

@@ -38,7 +38,15 @@ from singletable.requests.retries import THROTTLED
 from singletable.requests.types import Params
 from singletable.requests.wire import DamagedAnswer
 
-__all__ = ["cancellation_reasons", "error_code", "send", "standing_item", "translate", "translate_any"]
+__all__ = [
+    "cancellation_reasons",
+    "error_code",
+    "place_of",
+    "send",
+    "standing_item",
+    "translate",
+    "translate_any",
+]
 
 _FOR_THE_CALLER = {
     "ConditionalCheckFailedException",
@@ -102,6 +110,19 @@ def _looks(operation: str) -> tuple[str, ...]:
     if operation == "TransactWriteItems":
         return ("Read the items, or send the transaction again under the same token within ten minutes.",)
     return () if "Item" in operation else ("Describe the table before you send it again.",)
+
+
+def place_of(connection: TableConnection) -> tuple[str, str]:
+    """Return the region and the endpoint that a connection's requests go to.
+
+    Raises:
+        CredentialsMissing: There is no region, or no profile of the name that is given.
+    """
+    try:
+        meta = connection.connection.client.meta
+    except BotoCoreError as error:
+        raise translate(error, "A request", connection) from error
+    return meta.region_name, meta.endpoint_url
 
 
 def error_code(error: BaseException | None) -> str | None:

@@ -54,7 +54,7 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
                     break
             return results
 
-    table = str(router.table.Meta.table_name)
+    table = router.table.bound().table_name
     # The service's name is also that of a logger, which must be no other's.
     logger = Logger(service=f"{table}-stream")
     # Dead letters, and what else the framework says, are logged by a logger that knows nothing of JSON.

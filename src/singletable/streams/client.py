@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from singletable.errors import StreamMissing, Throttled
 from singletable.models.binding import connection_of
 from singletable.models.targets import TableSender
+from singletable.requests.forking import renewed_in_child
 from singletable.requests.sending import error_code, translate
 
 if TYPE_CHECKING:
@@ -49,12 +50,22 @@ class StreamsClient:
 
     def __init__(self, table: type[Table]) -> None:
         self._connection = connection_of(table)
-        self._settings = settings = self._connection.settings
-        self._client = self._connection.client_of("dynamodbstreams", _endpoint(settings.endpoint_url))
+        self._settings = self._connection.settings
+        self._client = self._make_client()
+        renewed_in_child(self)
+
+    def renew(self) -> None:
+        """Forget the parent process's client; called in a child."""
+        self._client = None
+
+    def _make_client(self) -> Any:
+        settings = self._settings
+        client = self._connection.client_of("dynamodbstreams", _endpoint(settings.endpoint_url))
         if settings.extra_headers:
-            self._client.meta.events.register("before-call.dynamodb-streams", self._add_headers)
+            client.meta.events.register("before-call.dynamodb-streams", self._add_headers)
         if settings.prepare:
-            settings.prepare(self._client)
+            settings.prepare(client)
+        return client
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Send one operation, by its name in botocore: `get_records`.
@@ -63,6 +74,8 @@ class StreamsClient:
             SingletableError: A subclass that says what stands in the way.
             ClientError: The iterator has expired, or its records are gone: the reader knows what to do.
         """
+        if self._client is None:
+            self._client = self._make_client()
         try:
             with self._settings.guard:
                 answer: dict[str, Any] = getattr(self._client, operation)(**params)

@@ -13,13 +13,11 @@ from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
 from singletable.errors import AlreadyExists, AlreadyHandled, InvalidTransactionError, TransactionCancelled
 from singletable.models import Expiry, Key, Transaction, plan
-from singletable.models.binding import connection_of
 from singletable.models.own import MARKS, own_table
 from singletable.models.timestamps import utcnow
 
 if TYPE_CHECKING:
     from singletable.models import Table
-    from singletable.requests.connection import TableConnection
 
 __all__ = ["Delivery", "Marks"]
 
@@ -51,14 +49,13 @@ class Marks:
     def _item(self) -> Any:
         ttl = self._table._expiry_name()
         assert ttl is not None  # the router asks for one
-        return _mark_class(self._table, connection_of(self._table), ttl, self._days)
+        return _mark_class(self._table, ttl, self._days)
 
 
 @lru_cache(maxsize=8)
-def _mark_class(table: type[Table], connection: TableConnection, ttl: str, days: float) -> Any:
+def _mark_class(table: type[Table], ttl: str, days: float) -> Any:
     layout = table._layout_of()
-    base = own_table(layout.partition_name, layout.sort_name, layout.type_name, str(connection.table_name))
-    base._table_connection = connection
+    base = own_table(layout.partition_name, layout.sort_name, layout.type_name, "marks", table._home)
 
     class Handled(base, discriminator="singletable:handled"):
         """A handler has handled an event."""
@@ -135,7 +132,7 @@ class _MarkedTransaction(Transaction):
         self._require_open()
         self._delivery.refuse_second()
         # The last, so that the reasons of a cancelled one are in the order of the handler's own operations.
-        self._writes.append(plan.create(self._delivery.mark()))
+        self._take(plan.create(self._delivery.mark()))
         try:
             super().send()
         except TransactionCancelled as error:

@@ -332,7 +332,7 @@ def test_place_with_dax_is_bound_with_it():
 
     def endpoints(**parts):
         with live_table(Cached, Place("dynamodb", **parts)):
-            return Cached._bindings[-1].settings.dax_endpoints
+            return Cached.bound().dax_endpoints
 
     assert ("dax://meta",) == endpoints()
     assert ("dax://a", "dax://b") == endpoints(dax_endpoints=("dax://a", "dax://b"))

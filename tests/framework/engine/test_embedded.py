@@ -17,6 +17,7 @@ from singletable.errors import (
     StreamMissing,
     TableMissing,
 )
+from singletable.models.binding import is_bound
 from tests.framework.app import Account, AppTable, event
 
 
@@ -76,27 +77,28 @@ def test_eight_threads_lose_no_acknowledged_write():
 
 
 def test_the_binding_ends_with_the_block():
-    """And an unbound table is where Meta says."""
+    """And an unbound table is where Meta says, which nothing changes."""
     before = AppTable.Meta.table_name
     with AppTable.bind(table_name="elsewhere", region="eu-west-1", endpoint_url="http://127.0.0.1:9") as binding:
-        assert AppTable.Meta.table_name == "elsewhere"
+        assert AppTable.Meta.table_name == before
+        assert AppTable.bound().table_name == "elsewhere"
         assert event(1)._get_connection().table_name == "elsewhere"
         assert repr(binding) == "<AppTable bound to 'elsewhere'>"
-    assert AppTable.Meta.table_name == before
+    assert AppTable.bound().table_name == before
     process_wide = AppTable.bind(table_name="other")
-    assert AppTable.Meta.table_name == "other"
+    assert AppTable.bound().table_name == "other"
     process_wide.undo()
-    assert AppTable.Meta.table_name == before
+    assert AppTable.bound().table_name == before
 
 
 def test_bindings_may_end_in_any_order():
     """What is left is where the latest of the others says."""
-    before = AppTable.Meta.table_name
+    before = AppTable.bound().table_name
     one, other = AppTable.bind(table_name="one"), AppTable.bind(table_name="other")
     one.undo()
-    assert AppTable.Meta.table_name == "other"
+    assert AppTable.bound().table_name == "other"
     other.undo()
-    assert AppTable.Meta.table_name == before
+    assert AppTable.bound().table_name == before
 
 
 def test_table_missing_when_writing():
@@ -126,7 +128,7 @@ def test_bindings_that_could_not_work():
             AppTable.bind(**settings)
     with pytest.raises(ValueError, match="max_attempts"):
         AppTable.bind(max_attempts=0)
-    assert AppTable._bindings == ()
+    assert not is_bound(AppTable)
 
 
 def test_endpoint_down():

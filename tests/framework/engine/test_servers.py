@@ -99,13 +99,22 @@ def test_a_server_gets_its_own_environment_and_no_credentials(monkeypatch):
 def test_a_table_class_is_bound_with_dummy_credentials():
     """Whatever the environment holds; the name and the URL are the server's."""
     with server(fake()) as at, at.fresh_table(AppTable, table_name="mine", create=False):
-        settings = AppTable._bindings[-1].settings
+        settings = AppTable.bound()
         assert ("mine", at.endpoint_url, ("fake", "fake", None)) == (
             settings.table_name,
             settings.endpoint_url,
             settings.credentials,
         )
-    assert () == AppTable._bindings
+    assert None is AppTable.bound().endpoint_url
+
+
+def test_no_binding_in_the_block_changes_the_place():
+    """As inside `embedded`; and a thread that is started in the block sees the table."""
+    with server(fake()) as at, at.fresh_table(AppTable, table_name="mine", create=False):
+        with AppTable.bind(endpoint_url="http://127.0.0.1:1", max_attempts=1):
+            assert (at.endpoint_url, 1) == (AppTable.bound().endpoint_url, AppTable.bound().max_attempts)
+        with ThreadPoolExecutor(1) as pool:
+            assert at.endpoint_url == pool.submit(AppTable.bound).result().endpoint_url
 
 
 def test_each_fresh_table_has_a_name_of_its_own():
@@ -114,7 +123,7 @@ def test_each_fresh_table_has_a_name_of_its_own():
         names = set()
         for _ in range(2):
             with at.fresh_table(AppTable, create=False):
-                names.add(AppTable._bindings[-1].settings.table_name)
+                names.add(AppTable.bound().table_name)
     assert 2 == len(names)
 
 
@@ -134,7 +143,7 @@ def test_a_shared_server_is_started_once(monkeypatch):
 def test_a_fresh_embedded_table_needs_no_server():
     """`embedded` is the default engine."""
     with fresh_table(AppTable) as bound:
-        assert (True, "the embedded engine") == (bound.exists(), AppTable._bindings[-1].settings.place)
+        assert (True, "the embedded engine") == (bound.exists(), AppTable.bound().place)
 
 
 # --- killed ---------------------------------------------------------------------------

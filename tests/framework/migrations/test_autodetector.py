@@ -144,18 +144,18 @@ def test_an_index_is_changed_in_projection():
 
 def test_a_local_index_comes_with_its_table():
     """Its partition key is the table's own, which the entity's primary key makes already."""
-    new = state(index("L", local=True), E={"name": text(), "by_name": Key(index="L", sk="N#{name}")})
-    sort = KeyText("LSK", "N#{name}", sort=True, ident=Text("ident"), name=Text("name"))
+    new = state(index("LSI", local=True), E={"name": text(), "by_name": Key(index="LSI", sk="N#{name}")})
+    sort = KeyText("LSISK", "N#{name}", sort=True, ident=Text("ident"), name=Text("name"))
     assert [
-        CreateTable("PK", "SK", indexes=(Index("L", "PK", "LSK", local=True),)),
+        CreateTable("PK", "SK", indexes=(Index("LSI", "PK", "LSISK", local=True),)),
         AddEntity("E", PK, SK, sort, attributes={"ident": "S", "name": "S"}),
     ] == operations(EMPTY, new)
 
 
 def test_a_local_index_is_added_or_removed():
     """It lives and dies with its table, which the message says."""
-    without, having = state(E={}), state(index("L", local=True), E={})
-    with pytest.raises(MigrationError, match="local index L can only be created with its table. Use a global index"):
+    without, having = state(E={}), state(index("LSI", local=True), E={})
+    with pytest.raises(MigrationError, match="local index LSI can only be created with its table. Use a global index"):
         detect(without, having)
     with pytest.raises(MigrationError, match="local index L is another in the models.* Declare it as it was"):
         detect(having, without)
@@ -238,7 +238,7 @@ def test_a_key_hangs_on_another_attribute():
 def test_a_number_is_written_wider():
     """{line:03d} -> {line:05d} is another text."""
     old, new = (
-        state(index(), E={"line": IntegerAttribute(), "by_line": named("L", f"{{line:{width}d}}")})
+        state(index(), E={"line": IntegerAttribute(), "by_line": named("LSI", f"{{line:{width}d}}")})
         for width in ("03", "05")
     )
     assert [Backfill("E", KeyText("GSI1SK", "{line:05d}", sort=True, line=Integer("line")))] == operations(old, new)

@@ -5,7 +5,6 @@ import itertools
 import pytest
 from botocore.exceptions import ClientError
 
-from singletable.engine import embedded
 from singletable.errors import BatchIncomplete, InvalidBatchError, InvalidValueError, RequestFailed, TableMissing
 from singletable.requests import retries
 from singletable.testing.faults import Fault, Rival, Throttling, Unprocessed, inject
@@ -146,8 +145,8 @@ def test_a_request_that_fails_ends_the_batch_with_what_was_not_done(workers):
 def test_a_read_that_fails_says_why_and_is_not_taken_up():
     """Nothing is lost with it."""
     asked = [Task.item(project="p", number=1)]
-    with LedgerTable.bind(table_name="missing"), embedded(LedgerTable, create=False), pytest.raises(TableMissing):
-        LedgerTable.batch_get(asked)
+    with LedgerTable.bind(table_name="missing"), pytest.raises(TableMissing):
+        LedgerTable.batch_get([Task.item(project="p", number=1)])
     with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as caught:
         LedgerTable.batch_get(asked)
     assert (("get",), 1) == (caught.value.verbs, len(caught.value.unprocessed))

@@ -17,7 +17,7 @@ from amazondax.Tube import Tube
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from singletable.models.binding import connection_of
+from singletable.models.binding import connection_of, pinned
 from singletable.requests.dax import Dax
 
 ENDPOINT = "dax://cluster.test:8111"
@@ -199,7 +199,7 @@ def clustered(table, monkeypatch, **settings):
         client.meta.events.register("before-call.dynamodb", lambda model, **_: cluster.table.append(model.name))
 
     fields = {field.name: getattr(plain, field.name) for field in attrs.fields(type(plain))}
-    with table.bind(**{**fields, "prepare": prepare, "dax_endpoints": ENDPOINT, **settings}):
+    with pinned(table, **{**fields, "prepare": prepare, "dax_endpoints": ENDPOINT, **settings}):
         yield cluster
 
 

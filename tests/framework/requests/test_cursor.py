@@ -5,6 +5,7 @@ import json
 import logging
 import time
 
+import attrs
 import pytest
 
 from singletable.engine import embedded
@@ -93,12 +94,12 @@ def test_an_expired_cursor_is_refused(monkeypatch):
 def test_another_version_is_refused(monkeypatch):
     """One of the plain cursors before, or of a later format."""
     plain = base64.urlsafe_b64encode(json.dumps({"v": 1, "q": "x", "last": LAST}).encode()).decode().rstrip("=")
-    with pytest.raises(CursorError, match="The cursor is of version 123; this is 2"):
+    with pytest.raises(CursorError, match="The cursor is of version 123; this is 3"):
         SEAL.open(b"query", plain)
-    monkeypatch.setattr(cursors, "_VERSION", 3)
+    monkeypatch.setattr(cursors, "_VERSION", 4)
     later = SEAL.write(b"query", LAST)
     monkeypatch.undo()
-    with pytest.raises(CursorError, match="of version 3; this is 2"):
+    with pytest.raises(CursorError, match="of version 4; this is 3"):
         SEAL.open(b"query", later)
 
 
@@ -130,6 +131,25 @@ def test_replay_elsewhere_is_refused(ten):
             other.page(3, cursor)
     with AppTable.bind(table_name="elsewhere"), pytest.raises(CursorError, match="belongs to another query"):
         Event.query(account_id="a1").page(3, cursor)
+
+
+def test_a_cursor_is_bound_to_a_region_and_an_endpoint(table):
+    """Two tables of one name, in two regions or on two servers, have different items."""
+    bound, last = b"query", LAST
+    places = [("us-east-1", "http://a"), ("eu-west-1", "http://a"), ("us-east-1", "http://b"), ()]
+    seals = [attrs.evolve(SEAL, place=place) for place in places]
+    for one in seals:
+        cursor = one.write(bound, last)
+        assert last == one.open(bound, cursor)
+        for other in seals:
+            if other is not one:
+                with pytest.raises(CursorError, match="belongs to another query, table, region or endpoint"):
+                    other.open(bound, cursor)
+    with AppTable.bind(region="eu-west-1", endpoint_url="http://127.0.0.1:9"):
+        # The engine fixes the place.
+        assert ("us-east-1", "https://dynamodb.us-east-1.amazonaws.com") == Account.item(
+            account_id="a"
+        ).target.sender.seal.place
 
 
 def test_a_cursor_is_bound_to_a_context(ten):

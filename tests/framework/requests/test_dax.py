@@ -26,7 +26,7 @@ from singletable.errors import (
     Throttled,
     UnexpectedAttributesError,
 )
-from singletable.models.binding import connection_of
+from singletable.models.binding import connection_of, pinned
 from singletable.requests import Settings, dax, retries
 from singletable.requests.dax import endpoints_of, goes_to_cluster
 from singletable.requests.sending import send
@@ -527,9 +527,9 @@ def closed():
 @pytest.mark.parametrize("scheme", ["dax://", "daxs://", ""])
 def test_the_real_client_finds_nobody(table, closed, scheme, caplog):
     """Nothing of it is replaced."""
-    settings = AppTable._bindings[-1].settings
+    settings = AppTable.bound()
     fields = {field.name: getattr(settings, field.name) for field in attrs.fields(Settings)}
-    with AppTable.bind(**{**fields, "dax_endpoints": scheme + closed}):
+    with pinned(AppTable, **{**fields, "dax_endpoints": scheme + closed}):
         Account(account_id="a").create()
         assert "a" == Account.get(account_id="a").account_id
     assert 1 == len([each for each in warnings_of(caplog) if each.startswith("The DAX cluster")])
@@ -562,7 +562,8 @@ def test_missing_credentials_are_no_cluster_out_of_reach(cluster, monkeypatch):
         Account.get(account_id="a")
 
 
-def test_a_missing_region_is_told(table, monkeypatch):
+def test_a_missing_region_is_told(monkeypatch):
+    monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     with AppTable.bind(dax_endpoints=ENDPOINT):

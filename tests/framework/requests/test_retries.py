@@ -90,8 +90,8 @@ def test_a_throttled_request_is_sent_as_often_as_is_set(server, pauses, attempts
 def test_pauses_grow_with_full_jitter(server, pauses):
     """Anywhere from nothing to twice the one before: all that throttled together do not come again together."""
     # A client has a quota of retries: with all requests throttled it is used up behind some thirty of them.
-    for _ in range(3):
-        with bound(server, max_attempts=4):
+    for number in range(3):
+        with bound(server, max_attempts=4, max_connections=10 + number):
             for _ in range(20):
                 server.throttle(3)
                 Account.item(account_id="a").one_or_none()
@@ -155,7 +155,6 @@ def test_an_operation_may_have_a_time_out_of_its_own(server):
 def test_a_time_out_in_meta(monkeypatch):
     """As the other ones of PynamoDB are."""
     monkeypatch.setattr(AppTable.Meta, "timeouts", {"Scan": 60}, raising=False)
-    monkeypatch.setattr(AppTable, "_table_connection", None)
     assert {"Scan": 60} == connection_of(AppTable).connection.settings.timeouts
 
 

@@ -7,7 +7,7 @@ import pytest
 from models import Product, Review, ShopTable
 from singletable.engine import embedded
 from singletable.errors import InvalidValueError, StreamMissing, StreamViewError
-from singletable.models.binding import connection_of
+from singletable.models.binding import connection_of, pinned
 from singletable.streams import StreamRouter, run_stream
 from singletable.streams.client import StreamsClient
 from tests.framework.app import AppTable
@@ -99,7 +99,8 @@ def test_a_record_is_given_once_at_least(table):
 def test_the_client_is_the_tables(table):
     """Its time-outs, attempts, credentials and headers."""
     settings = connection_of(ShopTable).settings
-    with ShopTable.bind(
+    with pinned(
+        ShopTable,
         region="eu-west-1",
         endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
         credentials=("key", "secret", "token"),

@@ -1,0 +1,50 @@
+"""Blocks: whether the result of a call is entered by a `with` statement at once.
+
+`with T.bind(...)` holds for the current context, and `T.bind(...)` as a statement for the process. Between the call and
+`__enter__` another thread may run, and must not take the first for the second. Only the caller's next instruction
+tells them apart at that moment.
+"""
+
+from __future__ import annotations
+
+from dis import opname
+from functools import lru_cache
+from types import CodeType, FrameType
+
+__all__ = ["is_entered_at_once"]
+
+_ENTERING = frozenset({"SETUP_WITH", "SETUP_ASYNC_WITH", "BEFORE_WITH", "BEFORE_ASYNC_WITH"})
+"""What Python 3.10 to 3.13 begin a `with` statement with."""
+
+_BEGINNING = 2
+_SKIPPED = frozenset({"CACHE", "EXTENDED_ARG", "JUMP_FORWARD", "NOP", "NOT_TAKEN"})
+_RETURNING = "RETURN_VALUE"
+
+
+def is_entered_at_once(frame: FrameType | None) -> bool:
+    """Return whether a `with` statement enters what the frame's call returns, directly or through functions.
+
+    Args:
+        frame: The frame of the caller, in the middle of its call.
+    """
+    while frame is not None:
+        following = _following(frame.f_code, frame.f_lasti)
+        if following != _RETURNING:
+            return following in _ENTERING
+        frame = frame.f_back
+    return False
+
+
+@lru_cache(maxsize=1024)
+def _following(code: CodeType, position: int) -> str:
+    """Return the name of the instruction after a call; in Python 3.14 `with` begins with two others."""
+    instructions = code.co_code
+    found: list[str] = []
+    at = position + 2
+    while at < len(instructions) and len(found) < _BEGINNING:
+        name, argument = opname[instructions[at]], instructions[at + 1]
+        # After the first branch of a conditional expression: `with T.bind(...) if tenant else nullcontext():`.
+        at += 2 + (2 * argument if name == "JUMP_FORWARD" else 0)
+        if name not in _SKIPPED:
+            found.append(name)
+    return "BEFORE_WITH" if found == ["COPY", "LOAD_SPECIAL"] else found[0] if found else ""

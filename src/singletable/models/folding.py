@@ -1,0 +1,154 @@
+"""Folding: the settings that hold, from those that Meta and each binding give."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import attrs
+
+from singletable.requests.sessions import region_of_profile
+from singletable.requests.settings import INTERNAL, PLACE, SOURCES, Settings
+
+__all__ = ["FIELDS", "PUBLIC", "Effective", "Layer", "as_key", "environment", "fold", "given_by_meta", "values_of_meta"]
+
+FIELDS = {field.name: field for field in attrs.fields(Settings)}
+PUBLIC = tuple(sorted(name for name in FIELDS if name not in INTERNAL))
+"""The settings that an application may give."""
+
+_OF_PYNAMODB = {
+    "endpoint_url": "host",
+    "connect_timeout": "connect_timeout_seconds",
+    "read_timeout": "read_timeout_seconds",
+    "max_connections": "max_pool_connections",
+}
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_NAMES = (*PUBLIC, *_OF_PYNAMODB.values(), "max_retry_attempts", *_KEYS)
+
+values_of_meta: Callable[[Any], tuple[Any, ...]] = attrgetter(*_NAMES)
+"""Returns what a table's Meta gives, as one tuple; see `given_by_meta`. It is called for each request."""
+
+_PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
+_LOCAL_REGION = "us-east-1"
+"""A local server has no regions, but requests are signed for one."""
+
+
+@attrs.frozen
+class Effective:
+    """The settings that hold.
+
+    Args:
+        settings: The settings.
+        pinned: Whether an engine fixes the place.
+    """
+
+    settings: Settings
+    pinned: bool = False
+
+
+@attrs.frozen(eq=False)
+class Layer:
+    """Some settings, over those of the layers below it.
+
+    Args:
+        given: The settings that are given; the others are inherited.
+        pinned: Whether it fixes the place: later layers do not change it, unless they are pinned, too.
+        held: Everything that holds, whatever is below it; None for a layer that inherits.
+    """
+
+    given: Mapping[str, Any]
+    pinned: bool = False
+    held: Effective | None = None
+    key: tuple[Any, ...] = attrs.field(init=False)
+
+    @key.default
+    def _as_key(self) -> tuple[Any, ...]:
+        return (as_key(self.given), self.pinned, self.held)
+
+    def over(self, values: dict[str, Any], pinned: bool) -> tuple[dict[str, Any], bool]:
+        """Return the settings with this layer over others, and whether their place is fixed then."""
+        if self.held is not None:
+            return {name: getattr(self.held.settings, name) for name in FIELDS}, self.held.pinned
+        given = self.given
+        if self.pinned:
+            values = {name: value for name, value in values.items() if name not in PLACE}
+        elif pinned:
+            given = {name: value for name, value in given.items() if name not in PLACE}
+        moved = {"role_arn", *SOURCES} & given.keys() or any(
+            name in given and given[name] != values.get(name) for name in ("table_name", "region", "endpoint_url")
+        )
+        dropped = {"dax_endpoints"} if moved else set()
+        if given.keys() & {*SOURCES}:
+            # One source signs the requests, and a role is assumed with the source that it was given with.
+            dropped |= {"role_arn", *SOURCES}
+        kept = {name: value for name, value in values.items() if name not in dropped}
+        return {**kept, **given}, pinned or self.pinned
+
+
+def given_by_meta(values: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the settings that a table's Meta gives, under their own names or under PynamoDB's.
+
+    Args:
+        values: What `values_of_meta` returned.
+    """
+    meta = dict(zip(_NAMES, values, strict=True))
+    given = {name: meta[name] for name in PUBLIC if meta[name] is not None}
+    for name, theirs in _OF_PYNAMODB.items():
+        if meta[theirs] is not None:
+            given.setdefault(name, meta[theirs])
+    given["table_name"] = str.__str__(given["table_name"])
+    given.setdefault("max_attempts", 1 + meta["max_retry_attempts"])
+    keys = tuple(meta[name] for name in _KEYS)
+    if not given.keys() & {*SOURCES} and keys[0] and keys[1]:
+        given["credentials"] = keys
+    return given
+
+
+def as_key(given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return settings as a value that can be looked up."""
+    return tuple(
+        (name, tuple(sorted(value.items())) if isinstance(value, Mapping) else _hashable(value))
+        for name, value in given.items()
+    )
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def environment() -> tuple[str | None, ...]:
+    """Return the region that the environment names; or what names the profile whose region holds, if it names none."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return (region,) if region else (None, *map(os.environ.get, _PROFILES))
+
+
+def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str | None, ...]) -> Effective:
+    """Return the settings that hold.
+
+    Args:
+        meta: What Meta gives.
+        layers: The layers, innermost last.
+        variables: The environment, as `environment` returns it.
+    """
+    values, pinned = dict(meta), False
+    for layer in layers:
+        values, pinned = layer.over(values, pinned)
+    if values.get("region") is None:
+        values["region"] = _region(values, variables)
+    return Effective(Settings(**values), pinned)
+
+
+def _region(values: Mapping[str, Any], variables: tuple[str | None, ...]) -> str | None:
+    session = values.get("session")
+    found = variables[0]
+    if found is None:
+        found = region_of_profile(None, session) if session else _region_of_profile(values.get("profile"), variables)
+    return found or (_LOCAL_REGION if values.get("endpoint_url") else None)
+
+
+@lru_cache(maxsize=64)
+def _region_of_profile(profile: str | None, variables: tuple[str | None, ...]) -> str | None:
+    return region_of_profile(profile)

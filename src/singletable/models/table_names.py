@@ -1,0 +1,115 @@
+"""Names of tables and indexes: what DynamoDB takes, and names that the environment gives."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from singletable.errors import DeclarationError, InvalidValueError
+
+__all__ = ["EnvironmentName", "declared_name", "from_env", "index_fault", "name_fault", "require_length"]
+
+SHORTEST = 3
+LONGEST = 255
+_CHARACTERS = re.compile(r"[a-zA-Z0-9_.-]+")
+_ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]+:table/(?P<name>.*)", re.DOTALL)
+
+
+class EnvironmentName:
+    """A table name that an environment variable holds, read each time it is needed.
+
+    It is a descriptor: `Meta.table_name` is the text, wherever PynamoDB or singletable reads it.
+    """
+
+    def __init__(self, variable: str, default: str | None) -> None:
+        self.variable = variable
+        self.default = default
+
+    def __get__(self, instance: object, owner: type | None = None) -> str:
+        name = os.environ.get(self.variable) or self.default
+        if not name:
+            raise DeclarationError(
+                f"The environment variable {self.variable} is not set, and it names the table.",
+                remedy=f'Set it, or write from_env("{self.variable}", default="...").',
+                rule="ST107",
+            )
+        fault = name_fault(name)
+        if fault:
+            raise DeclarationError(
+                f"The environment variable {self.variable} holds the table name {name!r}, which {fault}.",
+                remedy=_REMEDY,
+                rule="ST107",
+                value=name,
+            )
+        return name
+
+    def __repr__(self) -> str:
+        return f"from_env({self.variable!r}, default={self.default!r})"
+
+
+def from_env(variable: str, default: str | None = None) -> Any:
+    """Return a value for `Meta.table_name` that reads an environment variable whenever a request is made.
+
+    Args:
+        variable: The environment variable, for example `SHOP_TABLE`.
+        default: The table's name if the variable is not set or empty.
+
+    Raises:
+        DeclarationError: The default is not a table name.
+    """
+    fault = None if default is None else name_fault(default)
+    if fault:
+        raise DeclarationError(
+            f"from_env({variable!r}): the default {default!r} {fault}.", remedy=_REMEDY, rule="ST107", value=default
+        )
+    return EnvironmentName(variable, default)
+
+
+def declared_name(meta: Any) -> Any:
+    """Return the table name that a Meta class declares, as it is declared: a text, or an `EnvironmentName`."""
+    for owner in getattr(meta, "__mro__", ()):
+        if "table_name" in vars(owner):
+            return vars(owner)["table_name"]
+    return None
+
+
+def name_fault(name: str) -> str | None:
+    """Return why DynamoDB refuses the name of a table or an index, but for a short one; None for a sound name.
+
+    Names have 3 to 255 of the characters a-z, A-Z, 0-9, underscore, hyphen and dot (Developer Guide, "Naming rules").
+    A table may also be named by its ARN.
+    """
+    arn = _ARN.fullmatch(name)
+    text = name if arn is None else arn["name"]
+    if not text:
+        return "is empty"
+    if not _CHARACTERS.fullmatch(text):
+        return "has characters other than a-z, A-Z, 0-9, '_', '-' and '.'"
+    if len(text) > LONGEST:
+        return f"has {len(text)} characters, and {LONGEST} are the most"
+    return None
+
+
+def index_fault(name: Any) -> str | None:
+    """Return why DynamoDB refuses the name of an index; None for a sound one."""
+    if isinstance(name, str) and len(name) < SHORTEST:
+        return f"has fewer than {SHORTEST} characters"
+    return "is not the name of an index" if isinstance(name, str) and _ARN.fullmatch(name) else None
+
+
+def require_length(name: str) -> None:
+    """Refuse a table name that is too short for a server.
+
+    Raises:
+        InvalidValueError: It has fewer than 3 characters.
+    """
+    if len(name) < SHORTEST:
+        raise InvalidValueError(
+            f"The table name {name!r} has fewer than {SHORTEST} characters; DynamoDB refuses it.",
+            remedy="Give a longer one in Meta.table_name or bind(table_name=...).",
+            value=name,
+        )
+
+
+_REMEDY = f"Use {SHORTEST} to {LONGEST} of these characters, or the table's ARN."

@@ -1,0 +1,64 @@
+"""What a forked or spawned process does in the tests: it reads the item of its own key."""
+
+import contextlib
+import os
+
+from pynamodb.attributes import UnicodeAttribute
+
+from singletable import Key, Table
+from tests.framework.canned import CREDENTIALS
+
+
+class Preloaded(Table):
+    class Meta:
+        table_name = "preloaded"
+        region = "us-east-1"
+
+
+class Secret(Preloaded, discriminator="SECRET"):
+    owner = UnicodeAttribute()
+    text = UnicodeAttribute()
+    key = Key(pk="SECRET#{owner}", sk="SECRET")
+
+
+def answer(asked):
+    """The item of the key that is asked for."""
+    key = asked.params["Key"]
+    owner = key["PK"]["S"].partition("#")[2]
+    stored = {"owner": {"S": owner}, "text": {"S": f"of {owner}"}, "entityType": {"S": "SECRET"}}
+    return 200, {"Item": key | stored}
+
+
+def ask(owner):
+    """Read the secret of an owner; an error is returned as its text."""
+    try:
+        return Secret.get(owner=owner).text
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def ask_at(url, owner):
+    """The same in a process that has nothing of its parent, and where it is bound anew."""
+    with Preloaded.bind(endpoint_url=url, credentials=CREDENTIALS):
+        return ask(owner)
+
+
+class Child:
+    """A forked process that calls a function with its arguments, and hands back the text that it returns."""
+
+    def __init__(self, function, *arguments):
+        self._reading, writing = os.pipe()
+        self._pid = os.fork()
+        if self._pid:
+            os.close(writing)
+            return
+        with contextlib.suppress(BaseException):
+            os.write(writing, str(function(*arguments)).encode()[:4000])
+        os._exit(0)
+
+    def answer(self):
+        """The text; an empty one if the child has died."""
+        with os.fdopen(self._reading) as reading:
+            text = reading.read()
+        os.waitpid(self._pid, 0)
+        return text

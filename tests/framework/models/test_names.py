@@ -1,0 +1,116 @@
+"""Names of tables and indexes, and names that the environment gives."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.transactions import TransactWrite
+
+from singletable import Key, Table, from_env
+from singletable.cli import main
+from singletable.engine import embedded
+from singletable.errors import DeclarationError
+
+
+class Named(Table):
+    class Meta:
+        table_name = from_env("SHOP_TABLE", default="shop")
+
+
+class Part(Named, discriminator="PART"):
+    part = UnicodeAttribute()
+    key = Key(pk="PART#{part}", sk="PART")
+
+
+def test_the_variable_is_read_whenever_a_request_is_made(monkeypatch):
+    """Not when the class is made; the default holds if it is unset or empty, and bind() before both."""
+    request = Part.item(part="a")
+    names = []
+    for value in (None, "", "shop-dev", "shop-prod"):
+        monkeypatch.delenv("SHOP_TABLE", raising=False)
+        if value is not None:
+            monkeypatch.setenv("SHOP_TABLE", value)
+        names.append((Part.item(part="a").params()["TableName"], Named.bound().table_name, Named.Meta.table_name))
+        with Named.bind(table_name="bound"):
+            assert "bound" == Part.item(part="a").params()["TableName"]
+    assert [(each,) * 3 for each in ("shop", "shop", "shop-dev", "shop-prod")] == names
+    assert "shop" == request.params()["TableName"]
+
+
+def test_a_table_named_by_the_environment_works(monkeypatch):
+    """Writing, reading, describing, and PynamoDB's own transactions."""
+    monkeypatch.setenv("SHOP_TABLE", "shop-test")
+    with embedded(Named):
+        Part(part="a").create()
+        assert "shop-test" == Named.describe_table()["TableName"]
+        assert ("Named", ["Part"]) == (Named.describe().name, [each.name for each in Named.describe().entities])
+        with TransactWrite(connection=Named._get_connection().connection) as transaction:
+            transaction.save(Part(part="b"))
+        assert {"a", "b"} == {each.part for each in Part.scan()}
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch):
+    """The class is made; the error comes with the first request."""
+    monkeypatch.delenv("NO_TABLE", raising=False)
+
+    class Unnamed(Table):
+        class Meta:
+            table_name = from_env("NO_TABLE")
+
+    class Thing(Unnamed, discriminator="THING"):
+        key = Key(pk="THING", sk="THING")
+
+    with pytest.raises(DeclarationError, match="NO_TABLE is not set, and it names the table. Set it, or write"):
+        Thing.query()
+    monkeypatch.setenv("NO_TABLE", "a b")
+    with pytest.raises(DeclarationError, match="NO_TABLE holds the table name 'a b', which has characters other than"):
+        Thing.query()
+    with Unnamed.bind(table_name="bound"):
+        monkeypatch.setenv("NO_TABLE", "unnamed")
+        assert "bound" == Thing.query().params()["TableName"]
+    with pytest.raises(DeclarationError, match="the default 'a b' has characters other than"):
+        from_env("NO_TABLE", default="a b")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a b", "the table name 'a b' has characters other than"),
+        ("é" * 3, "the table name 'ééé' has characters other than"),
+        ("a" * 256, "has 256 characters, and 255 are the most"),
+        (7, "the table name 7 is not a text"),
+        ("shop\n", "has characters other than"),
+    ],
+)
+def test_a_table_name_is_checked_when_the_class_is_made(text, message):
+    """ST107."""
+    with pytest.raises(DeclarationError, match=message) as caught:
+        type(Table)("Wrong", (Table,), {"Meta": type("Meta", (), {"table_name": text})})
+    assert "ST107" == caught.value.rule
+
+
+@pytest.mark.parametrize("text", ["ab", "a b", "a" * 256, "GSI/1", "arn:aws:dynamodb:eu-west-1:1:table/shop"])
+def test_an_index_name_is_checked_when_the_class_is_made(text):
+    """From 3 to 255 of the characters that DynamoDB takes."""
+
+    class Index(GlobalSecondaryIndex):
+        class Meta:
+            index_name = text
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True, attr_name="GSI1PK")
+
+    with pytest.raises(DeclarationError, match=r"Wrong.by_it: the index name .* Use 3 to 255") as caught:
+        type(Table)("Wrong", (Table,), {"Meta": type("Meta", (), {"table_name": "app"}), "by_it": Index()})
+    assert "ST107" == caught.value.rule
+
+
+@pytest.mark.parametrize(("text", "codes"), [("shop", []), ("ab", ["ST107"])])
+def test_check_finds_a_short_name(monkeypatch, text, codes):
+    """The embedded engine takes it; DynamoDB does not."""
+    monkeypatch.setattr("models.ShopTable.Meta.table_name", text)
+    answer = CliRunner().invoke(main, ["check", "--format", "json"])
+    found = [each for each in json.loads(answer.stdout) if "accepted" not in each or not each["accepted"]]
+    assert (codes, len(codes)) == ([each["rule"] for each in found], answer.exit_code)
