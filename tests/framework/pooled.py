@@ -1,6 +1,7 @@
 """What a worker process of the pickling tests does; it imports little, since each pool starts a process."""
 
 import threading
+from contextlib import ExitStack
 
 from singletable import plan
 from singletable.engine import embedded
@@ -14,16 +15,22 @@ def fail():
     raise error
 
 
+_block = ExitStack()
+
+
+def start():
+    """Keep the table in this process, from its start to its end."""
+    _block.enter_context(embedded(AppTable))
+
+
 def send_here(request):
-    """Send a request through this process's binding."""
-    with embedded(AppTable):
-        Account(account_id="a1", email="here").create()
-        return request.one().email
+    """Send a request to this process's table."""
+    Account(account_id="a1", email="here").create()
+    return request.one().email
 
 
 def change_here(write):
-    """Send a planned write through this process's binding; the item as it is then."""
-    with embedded(AppTable):
-        plan.create(event(1)).send()
-        write.send()
-        return write.params(), event(1).get(account_id="a1", seq=1).note
+    """Send a planned write to this process's table; the item as it is then."""
+    plan.create(event(1)).send()
+    write.send()
+    return write.params(), event(1).get(account_id="a1", seq=1).note

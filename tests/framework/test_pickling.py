@@ -229,11 +229,10 @@ def test_an_entity_can_be_pickled_in_the_middle_of_a_transaction_of_pynamodbs():
 
 
 def test_a_pickle_holds_neither_a_connection_nor_a_value_of_a_setting(table):
-    """Only the table class, by its name."""
-    text = pickle.dumps([*REQUESTS, *plans()])
-    assert b"botocore" not in text
-    assert b"endpoint" not in text
-    assert b"Lock" not in text
+    """Only the table class, by its name, and where the table is."""
+    with AppTable.bind(credentials=("access-key", "secret-key", None), extra_headers={"x-secret": "secret-header"}):
+        text = pickle.dumps([*REQUESTS, *plans(), Account.item(account_id="a1")])
+    assert [] == [each for each in (b"botocore", b"Lock", b"access-key", b"secret") if each in text]
 
 
 def test_an_unknown_item_can_be_pickled():
@@ -243,9 +242,9 @@ def test_an_unknown_item_can_be_pickled():
 
 
 def test_an_error_and_a_plan_cross_to_another_process():
-    """By both pools of the standard library; the other process sends through its own binding."""
+    """By both pools of the standard library; the other process sends to its own embedded table."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with embedded(AppTable), ProcessPoolExecutor(1, mp_context=spawn, initializer=pooled.start) as pool:
         with pytest.raises(Account.DoesNotExist, match=r"No Account\.") as caught:
             pool.submit(pooled.fail).result()
         assert caught.value.held is None

@@ -157,7 +157,7 @@ def test_a_local_index_is_added_or_removed():
     without, having = state(E={}), state(index("LSI", local=True), E={})
     with pytest.raises(MigrationError, match="local index LSI can only be created with its table. Use a global index"):
         detect(without, having)
-    with pytest.raises(MigrationError, match="local index L is another in the models.* Declare it as it was"):
+    with pytest.raises(MigrationError, match="local index LSI is another in the models.* Declare it as it was"):
         detect(having, without)
 
 
