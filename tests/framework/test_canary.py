@@ -42,7 +42,7 @@ from pynamodb.transactions import TransactWrite
 
 from singletable import Expiry, Key, Table, observe, plan, spans
 from singletable.engine import embedded
-from singletable.errors import BatchIncomplete, MalformedItemError, SingletableError
+from singletable.errors import BatchIncomplete, EndpointUnreachable, MalformedItemError, SingletableError
 from singletable.migrations.operations import Backfill, BackfillWith
 from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import SOURCES, Text, Unfit
@@ -69,6 +69,7 @@ from singletable.streams import StreamRouter, record_of
 from singletable.streams.change import read_change
 from singletable.streams.records import read_record
 from singletable.testing.faults import Throttling, inject
+from tests.framework.app import Account, AppTable
 
 TEXT, NUMBER = "kestrel", 86753098675309
 MOMENT = datetime(1907, 5, 13, 11, 47, 53, tzinfo=timezone.utc)
@@ -633,3 +634,10 @@ def test_no_reason_for_quarantine_shows_a_value():
         work({"at": {"S": TEXT}})
     assert_clean(f"{caught_unfit.value} {caught_unfit.value.reason}")
     assert_clean(repr(Backfill("HOLDER")))
+
+
+def test_an_endpoint_is_shown_whole():
+    """A value that is a part of it is not taken for a value of the request."""
+    with AppTable.bind(endpoint_url="http://127.0.0.1:1", credentials=("x", "x", None), max_attempts=1):
+        with pytest.raises(EndpointUnreachable, match=r"Nothing answers at http://127\.0\.0\.1:1/"):
+            Account.get(account_id="127")

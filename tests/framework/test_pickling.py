@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from singletable import UnknownItem, errors, plan
+from singletable.engine import embedded
 from singletable.errors import (
     BatchIncomplete,
     ConditionFailed,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from pynamodb.exceptions import CancellationReason
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ def _mask_chain(error: BaseException | None, params: dict[str, Any]) -> None:
     # The longest first: one may be a part of another.
     texts = sorted(set(_texts(params)), key=len, reverse=True)
     while isinstance(error, (BotoCoreError, ClientError)):
-        error.args = tuple(_masked(each, texts) for each in error.args)
         if isinstance(error, ClientError):
+            error.args = tuple(_masked(each, texts) for each in error.args)
             _mask_messages(error.response, texts)
-        else:
+        elif not isinstance(error, (ConnectionError, HTTPClientError)):
+            # Those of the connection name the endpoint, of which a value such as "1" may be a part.
+            error.args = tuple(_masked(each, texts) for each in error.args)
             shown = {name: str(each) for name, each in error.kwargs.items()}
             error.kwargs = {name: _masked(each, texts) for name, each in shown.items()}
         for reason in getattr(error, "cancellation_reasons", None) or ():
