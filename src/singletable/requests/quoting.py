@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from pynamodb.exceptions import CancellationReason
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ def _mask_chain(error: BaseException | None, params: dict[str, Any]) -> None:
         if isinstance(error, ClientError):
             error.args = tuple(_masked(each, texts) for each in error.args)
             _mask_messages(error.response, texts)
-        elif not isinstance(error, (ConnectionError, HTTPClientError)):
-            # Those of the connection name the endpoint, of which a value such as "1" may be a part.
-            error.args = tuple(_masked(each, texts) for each in error.args)
+        else:
+            # A value such as "1" may be a part of the endpoint.
             shown = {name: str(each) for name, each in error.kwargs.items()}
-            error.kwargs = {name: _masked(each, texts) for name, each in shown.items()}
+            masked = {name: _masked(each, texts) for name, each in shown.items() if name != "endpoint_url"}
+            error.kwargs = {**shown, **masked}
+            error.args = (error.fmt.format(**error.kwargs),)
         for reason in getattr(error, "cancellation_reasons", None) or ():
             if isinstance(reason, CancellationReason):
                 reason.message = _masked(reason.message, texts)

@@ -8,15 +8,12 @@ from typing import Any
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
     ConnectionError,
     CredentialRetrievalError,
-    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
-    ReadTimeoutError,
     TokenRetrievalError,
 )
 from botocore.parsers import ResponseParserError
@@ -36,7 +33,6 @@ from singletable.requests.attempts import Attempts, following, is_read, may_have
 from singletable.requests.connection import TableConnection
 from singletable.requests.retries import THROTTLED
 from singletable.requests.types import Params
-from singletable.requests.wire import DamagedAnswer
 
 __all__ = [
     "cancellation_reasons",
@@ -170,13 +166,13 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
         )
     if isinstance(error, NoRegionError):
         return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
-    if isinstance(error, (ConnectionClosedError, DamagedAnswer, ReadTimeoutError, ResponseParserError)):
+    if not isinstance(error, ClientError) and may_have_been_applied(error):
         return NoResponse(
             f"No answer to {operation} on {name!r} came from {_endpoint(error, connection)} ({type(error).__name__}).",
             remedy="Try again." if is_read(operation) else "",
             operation=operation,
         )
-    if isinstance(error, (ConnectionError, HTTPClientError)):
+    if isinstance(error, ConnectionError):
         return EndpointUnreachable(
             f"Nothing answers at {_endpoint(error, connection)} ({type(error).__name__}).",
             remedy="Check that the server runs, and the URL (--endpoint-url, AWS_ENDPOINT_URL_DYNAMODB, Meta.host).",
