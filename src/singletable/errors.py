@@ -273,7 +273,8 @@ class BatchIncomplete(SingletableError):
     `unprocessed` holds exactly what was not done, of what the batch had taken: entities, requests for
     items, or keys, as they were given; `verbs` says of each whether it was a put, delete or get. `rest` is an
     iterator over what it had not taken yet from an iterable. `Batch.resume(error)` takes up all of it.
-    Where a request failed, with `__cause__`, how much of its 25 writes was done is not known; all are in `unprocessed`.
+    If a request failed, `__cause__` is its error. The writes of that request are all in `unprocessed`; some of them may
+    have been done if `uncertain` is True.
     A pickle holds what the batch had taken. If its iterable has more, the copy raises `InvalidBatchError` when it comes
     to the rest.
     `sender` is what the batch was sent through.

@@ -29,7 +29,7 @@ _ATTEMPTS = 10
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _T = TypeVar("_T")
-_UnderWay: TypeAlias = "dict[Future[tuple[list[Operation], Attempts]], list[Operation]]"
+_UnderWay: TypeAlias = "dict[Future[_Ended], list[Operation]]"
 
 
 @attrs.frozen
@@ -221,16 +221,12 @@ def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list
     while done:
         for future in done:
             chunk = under_way.pop(future)
-            try:
-                left, attempts = future.result()
-                lost |= bool(left) and attempts.lost
-            except Exception as error:
-                if chunk[0].verb == "get":
-                    # Nothing is lost with a read.
-                    raise
-                # How much of the chunk was done is not known.
-                left, failure = chunk, failure or error
-                lost |= getattr(error, "uncertain", False)
+            ended = future.result()
+            if ended.failure is not None and chunk[0].verb == "get":
+                # Nothing is lost with a read.
+                raise ended.failure
+            left, failure = ended.left, failure or ended.failure
+            lost |= bool(left) and ended.attempts.lost
             keys = {operation.key for operation in left}
             yield [operation for operation in chunk if operation.key not in keys]
             undone += left
@@ -249,9 +245,25 @@ def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list
         raise (as_uncertain(incomplete) if lost else incomplete) from failure
 
 
-def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> tuple[list[Operation], Attempts]:
-    """Send one chunk until nothing is left undone; returns what is left after ten attempts."""
+@attrs.frozen
+class _Ended:
+    """What became of one chunk.
+
+    Args:
+        left: The operations that were not done, as far as is known.
+        attempts: The attempts of its requests.
+        failure: The error that ended it; None if it was done, or after the last attempt.
+    """
+
+    left: list[Operation]
+    attempts: Attempts
+    failure: Exception | None = None
+
+
+def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> _Ended:
+    """Send one chunk until nothing is left undone, ten times at most."""
     attempts = Attempts()
+    failure: Exception | None = None
     pending = [operation.request for operation in chunk]
     for attempt in range(_ATTEMPTS):
         # Exponential backoff with full jitter, as DynamoDB's guide to batch operations asks for.
@@ -260,10 +272,13 @@ def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> 
             pending = send(pending, attempts)
         except Throttled:
             continue
+        except Exception as error:  # the caller raises it, once the other chunks are at their end
+            failure = error
+            break
         if not pending:
-            return [], attempts
+            return _Ended([], attempts)
     left = {identity(_key_in(request), primary) for request in pending}
-    return [operation for operation in chunk if operation.key in left], attempts
+    return _Ended([operation for operation in chunk if operation.key in left], attempts, failure)
 
 
 def _key_in(request: dict[str, Any]) -> Item:

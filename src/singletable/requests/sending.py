@@ -218,7 +218,9 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             operation=operation,
             code=code,
         )
-    message = getattr(error, "response", {}).get("Error", {}).get("Message") or str(error)
+    message = getattr(error, "response", {}).get("Error", {}).get("Message")
+    if not message:
+        message = "the answer cannot be read" if isinstance(error, ClientError) else str(error)
     what = f"{operation} on {name!r} failed ({code or type(error).__name__}): {message.removesuffix('.')}."
     return RequestFailed(what, operation=operation, code=code)
 

@@ -52,6 +52,9 @@ _LARGE = 16 * 1024
 DAMAGED = "SingletableDamaged"
 """The member that marks a parsed answer whose body arrived damaged."""
 
+_SERVER_FAULT = 500
+"""Statuses from here on are told by botocore itself, if the body is empty."""
+
 _OF_FAILURES = {"ConditionalCheckFailedException": "Item", "TransactionCanceledException": "CancellationReasons"}
 _OF_REASONS = ("Item", "Code", "Message")
 
@@ -71,27 +74,29 @@ def parse_items(client: Any) -> None:
 def _parse(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
-    body, failed = response_dict["body"], response_dict["status_code"] == HTTPStatus.BAD_REQUEST
-    carries_items = operation_model.name in OPERATIONS and (not failed or b'"Item"' in body)
-    if response_dict["status_code"] != HTTPStatus.OK and not (failed and carries_items):
-        return
+    body, status = response_dict["body"], response_dict["status_code"]
+    answered, failed = status == HTTPStatus.OK, status == HTTPStatus.BAD_REQUEST
+    carries_items = operation_model.name in OPERATIONS and (answered or (failed and b'"Item"' in body))
     taken: dict[str, Any] = {}
     left = body
+    if not body and not answered:
+        return
     try:
         parsed = _loads(body)
-        if not failed and not _has_its_checksum(body, response_dict["headers"]):
+        if answered and not _has_its_checksum(body, response_dict["headers"]):
             taken, left = {DAMAGED: True}, b"{}"
         elif carries_items:
             if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
                 decode_binary(parsed)
-            taken, left = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
+            taken, rest = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
+            left = rest if taken else body
     except (AttributeError, RecursionError, TypeError, ValueError):
         # It is not what DynamoDB sends: what can be read at all is left to botocore.
-        if not failed and not _is_json(body):
-            taken, left = {DAMAGED: True}, b"{}"
-    if taken:
-        customized_response_dict.update(taken)
-        response_dict["body"] = left
+        if not _is_json(body):
+            # botocore would quote a refusal that is cut off, and it may hold an item.
+            taken, left = ({DAMAGED: True}, b"{}") if answered else ({}, b"" if status >= _SERVER_FAULT else b"{}")
+    customized_response_dict.update(taken)
+    response_dict["body"] = left
 
 
 def _is_json(body: bytes) -> bool:

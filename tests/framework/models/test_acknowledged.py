@@ -1,5 +1,7 @@
 """An acknowledged write is one write: lost answers, rivals between attempts, and versions, with the SDK's retries."""
 
+import json
+
 import pytest
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, VersionAttribute
 
@@ -20,7 +22,7 @@ from singletable.errors import (
     TransactionCancelled,
     UnexpectedAttributesError,
 )
-from tests.framework.requests.wire_faults import LOST, REFUSALS, UNSENT, wire_faults
+from tests.framework.requests.wire_faults import LOST, REFUSALS, UNSENT, answer_of, wire_faults
 
 
 class LockTable(Table):
@@ -499,3 +501,42 @@ def test_a_cancellation_by_conflicts_does_not_speak_for_a_lost_attempt(wire, mon
     wire.script = ["500", ("TransactionCanceledException", failed)]
     error = outcome(lambda: send_transaction(Plain, Plain.get(name="1")))
     assert (TransactionCancelled, False) == (type(error), error.uncertain)
+
+
+def test_a_batch_leaves_out_what_an_answer_has_done(wire, monkeypatch):
+    """One put is left unprocessed, and the request for it is refused: only that one was not done."""
+    first, second = Plain(name="1"), Plain(name="2")
+    engine = wire._engine
+
+    def answer(event_name, request):
+        body = json.loads(request.body)
+        puts = body["RequestItems"]["locks"]
+        request.body = json.dumps({"RequestItems": {"locks": puts[:1]}}).encode()
+        engine(event_name, request)
+        return answer_of(request, {"UnprocessedItems": {"locks": puts[1:]}})
+
+    monkeypatch.setattr(wire, "_engine", answer)
+    wire.script = [None, "expired"]
+    with pytest.raises(BatchIncomplete) as caught, LockTable.batch() as batch:
+        batch.put(first, second)
+    monkeypatch.undo()
+    assert (False, (second,)) == (caught.value.uncertain, caught.value.unprocessed)
+    assert ["Plain(name='1')"] == [repr(each) for each in LockTable.scan()]
+
+
+def test_a_refusal_that_is_cut_off_is_an_error_of_ours(wire, monkeypatch):
+    """Also within a character; its body, which may hold an item, is not quoted."""
+    made(Plain, state="é" * 20)
+    engine = wire._engine
+    monkeypatch.setattr(wire, "_engine", lambda *asked: cut(engine(*asked), b"\xc3"))
+    with pytest.raises(RequestFailed) as caught:
+        Plain(name="1").create()
+    assert (False, False) == (caught.value.uncertain, "state" in str(caught.value))
+
+
+def cut(response, within):
+    """An answer that ends within a character."""
+    if response.status_code == 400:
+        content = json.dumps(json.loads(response.content), ensure_ascii=False).encode()
+        response._content = content[: content.index(within) + 1]
+    return response

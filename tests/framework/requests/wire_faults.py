@@ -77,6 +77,11 @@ def _refusal(request, status, code, **more):
     return _answer(request, status, body, {})
 
 
+def answer_of(request, body):
+    """A good answer with a body."""
+    return _answer(request, 200, json.dumps(body).encode(), {})
+
+
 class _Raw:
     def __init__(self, body):
         self._body = body
