@@ -124,7 +124,7 @@ class _Connection(PynamoConnection):
         table_name = operation_kwargs.get("TableName")
         request = uuid4()
         self.send_pre_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
-        call: Call = self._guarded_call
+        call: Call = self._call
         for interceptor in self.around:
             call = partial(interceptor, call)
         call = partial(unquoted, call)
@@ -144,10 +144,10 @@ class _Connection(PynamoConnection):
         record(operation_name, operation_kwargs, answer, metered=self.settings.metered)
         return answer
 
-    def _guarded_call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         seconds = self.settings.timeouts.get(operation_name)
         connection = self if seconds is None else self.shared._with_timeout(seconds)
-        with self.shared._request(), self.settings.guard:
+        with self.shared._request():
             answer = connection._make_api_call(operation_name, operation_kwargs)
         if DAMAGED in answer:
             # It arrived so each time, or the server sends no checksum that would have botocore ask again.

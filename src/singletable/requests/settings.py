@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,20 +27,17 @@ PLACE = frozenset(
         "prepare",
         "place",
         "metered",
-        "guard",
         "extra_headers",
         "dax_endpoints",
     }
 )
 """The settings that decide which server a request reaches, and as whom."""
 
-INTERNAL = frozenset({"prepare", "place", "metered", "guard"})
+INTERNAL = frozenset({"prepare", "place", "metered"})
 """The settings that engines give, and applications do not."""
 
 _TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
 """What reads and writes items; the answer of a BatchWriteItem carries none."""
-
-_UNGUARDED = nullcontext()
 
 
 @attrs.frozen
@@ -65,7 +61,6 @@ class Settings:
         prepare: Called with the botocore client once it is made.
         place: What messages call the server; None for its URL or region.
         metered: Whether the engine reports the capacity that it consumed.
-        guard: A lock held during each call, for engines that are not safe under threads.
         dax_endpoints: The endpoints of a DAX cluster, or the one; see `requests.dax`.
     """
 
@@ -85,7 +80,6 @@ class Settings:
     prepare: Callable[[Any], None] | None = None
     place: str | None = None
     metered: bool = True
-    guard: AbstractContextManager[Any] = attrs.field(default=_UNGUARDED, repr=False)
     dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
 
     def __hash__(self) -> int:
