@@ -77,8 +77,7 @@ class StreamsClient:
         if self._client is None:
             self._client = self._make_client()
         try:
-            with self._settings.guard:
-                answer: dict[str, Any] = getattr(self._client, operation)(**params)
+            answer: dict[str, Any] = getattr(self._client, operation)(**params)
         except ClientError as error:
             code = error_code(error)
             if code in _FOR_THE_READER:

@@ -53,10 +53,10 @@ def is_gone(pid):
     """Whether a process has ended."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        # The container's first process may not collect orphans.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return True
-    # The container's first process may not collect orphans.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 @pytest.fixture(autouse=True)

@@ -185,7 +185,7 @@ def test_an_unknown_setting_is_refused_with_those_that_applications_give():
         Shelf.bind(endpoint="http://x")
     listed = str(caught.value).partition("It takes: ")[2].rstrip(".").split(", ")
     assert {"session", "profile", "role_arn", "timeouts"} < set(listed)
-    assert not {"prepare", "place", "metered", "guard"} & set(listed)
+    assert not {"prepare", "place", "metered"} & set(listed)
 
 
 @pytest.mark.parametrize(
