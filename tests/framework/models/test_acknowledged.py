@@ -228,6 +228,16 @@ def test_a_damaged_answer_is_no_acknowledgement(wire, name, fault):
     assert (NoResponse, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
 
 
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("fault", ["204", "an error with 200", "a list"])
+def test_an_answer_that_dynamodb_does_not_send_is_no_acknowledgement(wire, name, fault):
+    """A proxy's answer that botocore takes for success, with nothing written."""
+    entity = made(Plain)
+    wire.script = [fault] * 4
+    error = outcome(lambda: WRITES[name](Plain, entity))
+    assert (NoResponse, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
+
+
 def test_a_damaged_answer_to_a_read_is_no_missing_item(wire, monkeypatch):
     """A read that is cut off is not taken for "does not exist"."""
     made(Plain)
