@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import attrs
@@ -142,12 +143,13 @@ class Write(Portable, Generic[T]):
     def finish(self, item: Item | None) -> None:
         """Let the instance know what is stored now; `item` is that, where DynamoDB told."""
 
-    def _version_in(self, standing: Item | None) -> int | None:
+    def _version_in(self, standing: Item | None) -> Decimal | None:
         schema = self.entity._schema_of()
         if standing is None or schema.version is None:
             return None
         number = standing.get(schema.attributes[schema.version].attr_name, {}).get("N")
-        return None if number is None else int(number)
+        # Other code may have stored a number that is not an integer.
+        return None if number is None else Decimal(number)
 
     def __repr__(self) -> str:
         # The request holds values.
