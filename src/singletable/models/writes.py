@@ -133,15 +133,21 @@ class Write(Portable, Generic[T]):
         )
 
     def was_applied(self, standing: Item | None) -> bool:
-        """Whether the stored item was left by this write. An item that is merely equal proves nothing."""
-        return (
-            bool(self.mark)
-            and standing is not None
-            and all(same_value(standing.get(name), value) for name, value in self.mark.items())
-        )
+        """Whether the stored item was left by this write. An item that is merely equal proves nothing.
+
+        Nor does a mark that the instance has already: it is that of an earlier send of the same plan.
+        """
+        return self._is_marked(standing) and not self._is_marked(self.entity._raw)
 
     def finish(self, item: Item | None) -> None:
         """Let the instance know what is stored now; `item` is that, where DynamoDB told."""
+
+    def _is_marked(self, item: Item | None) -> bool:
+        return (
+            bool(self.mark)
+            and item is not None
+            and all(same_value(item.get(name), value) for name, value in self.mark.items())
+        )
 
     def _version_in(self, standing: Item | None) -> Decimal | None:
         schema = self.entity._schema_of()

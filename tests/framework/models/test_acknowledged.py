@@ -256,6 +256,23 @@ def cut_off(engine):
     return answer
 
 
+@pytest.mark.parametrize("kind", MARKED)
+@pytest.mark.parametrize("verb", ["update", "save"])
+def test_a_plan_that_is_sent_twice_is_not_acknowledged_by_its_first_mark(wire, kind, verb):
+    """The stored item bears the plan's mark from the first send; the second one is not applied."""
+    entity = made(kind)
+    entity.total = 1
+    write = (
+        plan.save(entity, kind.total < 9)
+        if verb == "save"
+        else plan.update(entity, actions=[kind.total.set(kind.total + 1)])
+    )
+    write.send()
+    wire.script = ["500"]
+    error = outcome(write.send)
+    assert (RequestFailed, True, 1) == (type(error), error.uncertain, kind.get(name="1").total)
+
+
 # --- it was never applied -------------------------------------------------------------
 
 
