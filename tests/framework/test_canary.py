@@ -426,7 +426,7 @@ def test_no_stored_value_is_shown_that_cannot_be_read(place):
 
 
 def test_no_name_within_a_personal_map_is_shown():
-    """In paths of conditions and actions, and in the constructor."""
+    """In paths of conditions and actions, in constructors, and in what is assigned."""
     name = Holder.at_mapattribute[TEXT]
     known = Holder._from_item(holder().serialize())
     for action in (
@@ -434,6 +434,10 @@ def test_no_name_within_a_personal_map_is_shown():
         lambda: plan.update(known, [name[TEXT].set("x"), Holder.at_utcdatetimeattribute.set(name[TEXT])]),
         lambda: holder(outer={TEXT: 1}),
         lambda: holder(outer={"inner": {TEXT: 1}}),
+        lambda: setattr(known, "outer", {TEXT: 1}),
+        lambda: setattr(known, "outer", {"inner": {TEXT: 1}}),
+        lambda: Outer(**{TEXT: 1}),
+        lambda: Inner(**{TEXT: 1}),
     ):
         assert isinstance(caught(action), SingletableError)
 

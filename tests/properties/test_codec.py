@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from enum import Enum
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.models import Model
@@ -159,7 +159,9 @@ def test_an_item_is_read_as_pynamodb_reads_it(item):
 
     try:
         expected = read(PLAIN)
-    except Exception:
+    except Exception as error:
+        # PynamoDB takes a key such as `self` of an untyped map for its own argument; here such maps are read.
+        assume("got multiple values for argument" not in str(error))
         with pytest.raises(Exception):  # noqa: B017, PT011 - PynamoDB's are of any class
             read(Everything)
     else:

@@ -227,8 +227,9 @@ _MADE_BY = ("__init__", "__new__", "__setattr__", "_instantiate", "_set_attribut
 
 def _is_plain_map(kind: type[MapAttribute[Any, Any]]) -> bool:
     """Whether a typed map is made as PynamoDB makes it, and says nothing of subclasses."""
-    made = (name for each in kind.__mro__[: kind.__mro__.index(MapAttribute)] for name in vars(each))
-    return not (getattr(kind, "_discriminator", None) or set(made).intersection(_MADE_BY))
+    own = (vars(each).items() for each in kind.__mro__[: kind.__mro__.index(MapAttribute)])
+    made = {name for members in own for name, member in members if not getattr(member, "only_hides", False)}
+    return not (getattr(kind, "_discriminator", None) or made.intersection(_MADE_BY))
 
 
 def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..., Any]:

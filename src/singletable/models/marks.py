@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
 from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
 
+from singletable.errors import InvalidValueError
 from singletable.models.attributes import Scalar, hiding
 
 __all__ = ["mark_personal"]
@@ -35,11 +37,32 @@ def mark_personal(attribute: Attribute[Any]) -> None:
 
 
 def _mark_map(kind: type[MapAttribute[Any, Any]]) -> None:
+    if kind.is_raw():  # type: ignore[no-untyped-call]  # PynamoDB has no types here
+        # It declares nothing, and its subclasses are the maps of all other attributes.
+        return
+    if "_set_attributes" not in vars(kind):
+        kind._set_attributes = _hiding_names(kind)  # type: ignore[method-assign]
     _mark_all(kind.get_attributes().values())
     for each in kind.__subclasses__():
         # An instance of a subclass may be stored in place of one of the class.
         if each is not kind:
             _mark_map(each)
+
+
+def _hiding_names(kind: type[MapAttribute[Any, Any]]) -> Callable[..., None]:
+    """Return what gives a map its attributes, with an error that does not quote the name of an unknown one."""
+    pynamodbs = kind._set_attributes
+
+    def set_attributes(self: MapAttribute[Any, Any], **attributes: Any) -> None:
+        if not attributes.keys() <= self.get_attributes().keys():
+            raise InvalidValueError(
+                f"{type(self).__name__} was given an attribute that it does not declare.",
+                remedy=f"It has: {', '.join(self.get_attributes()) or 'none'}.",
+            )
+        pynamodbs(self, **attributes)  # type: ignore[no-untyped-call]  # as above
+
+    set_attributes.only_hides = True  # type: ignore[attr-defined]  # the codec makes such maps as PynamoDB does
+    return set_attributes
 
 
 def _mark_all(found: Any) -> None:

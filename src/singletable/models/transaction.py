@@ -76,9 +76,10 @@ class Transaction:
 
     Args:
         table: The table class.
-        token: The client request token; one is made where none is given. It names this request, with its
-            times of writing: for a request id that outlives the process, write an item (see `place_order` of the
-            shop). Where a key is derived anew, a token that follows from this one names what is sent then.
+        token: The client request token; one is made where none is given. It names this request, with its times of
+            writing, write tokens and first versions: only the same plans can be sent again under it. For a request id
+            that outlives the process, write an item (see `place_order` of the shop). Where a key is derived anew, a
+            token that follows from this one names what is sent then.
         sender: What it is sent through; one for where the table is bound now if it is None.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import attrs
@@ -132,22 +133,29 @@ class Write(Portable, Generic[T]):
         )
 
     def was_applied(self, standing: Item | None) -> bool:
-        """Whether the stored item was left by this write. An item that is merely equal proves nothing."""
-        return (
-            bool(self.mark)
-            and standing is not None
-            and all(same_value(standing.get(name), value) for name, value in self.mark.items())
-        )
+        """Whether the stored item was left by this write. An item that is merely equal proves nothing.
+
+        Nor does a mark that the instance has already: it is that of an earlier send of the same plan.
+        """
+        return self._is_marked(standing) and not self._is_marked(self.entity._raw)
 
     def finish(self, item: Item | None) -> None:
         """Let the instance know what is stored now; `item` is that, where DynamoDB told."""
 
-    def _version_in(self, standing: Item | None) -> int | None:
+    def _is_marked(self, item: Item | None) -> bool:
+        return (
+            bool(self.mark)
+            and item is not None
+            and all(same_value(item.get(name), value) for name, value in self.mark.items())
+        )
+
+    def _version_in(self, standing: Item | None) -> Decimal | None:
         schema = self.entity._schema_of()
         if standing is None or schema.version is None:
             return None
         number = standing.get(schema.attributes[schema.version].attr_name, {}).get("N")
-        return None if number is None else int(number)
+        # Other code may have stored a number that is not an integer.
+        return None if number is None else Decimal(number)
 
     def __repr__(self) -> str:
         # The request holds values.

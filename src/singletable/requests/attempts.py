@@ -113,10 +113,10 @@ def _note(operation: Any, response: Any, caught_exception: Exception | None, **_
 
 def _fault_of(operation: str, answer: Any, parsed: dict[str, Any]) -> Exception | None:
     fault: Exception | None = None
-    if answer.status_code != HTTPStatus.OK:
-        fault = ClientError(parsed, operation)
-    elif DAMAGED in parsed:
+    if DAMAGED in parsed:
         fault = DamagedAnswer(endpoint_url=answer.url)
+    elif answer.status_code != HTTPStatus.OK:
+        fault = ClientError(parsed, operation)
     return fault
 
 

@@ -104,7 +104,7 @@ def send(
 def _looks(operation: str) -> tuple[str, ...]:
     """The remedy after a request whose fate is unknown, if it is not that of an item."""
     if operation == "TransactWriteItems":
-        return ("Read the items, or send the transaction again under the same token within ten minutes.",)
+        return ("Read the items, or send the same plans again under the same token within ten minutes.",)
     return () if "Item" in operation else ("Describe the table before you send it again.",)
 
 
@@ -214,7 +214,8 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
     if code == "IdempotentParameterMismatchException":
         return RequestFailed(
             f"{operation} on {name!r}: its client request token was used for another transaction.",
-            remedy="Give each transaction a token of its own; DynamoDB remembers them for ten minutes.",
+            remedy="Give each transaction a token of its own; DynamoDB remembers them for ten minutes. If this one was"
+            " sent before and is planned anew, it may have been applied then: read the items.",
             operation=operation,
             code=code,
         )

@@ -188,6 +188,21 @@ def check_value(owner: object, name: str, value: Mapping[str, Any], *, personal:
     return _look_at(owner, (None, name), value, 1, personal) if size is None else size
 
 
+_BYTES = (bytes, bytearray, str)
+_MANY = (list, tuple, set, frozenset)
+_CONTENTS: Mapping[str, Any] = {
+    "S": object,
+    "N": object,
+    "B": _BYTES,
+    "BOOL": bool,
+    "NULL": bool,
+    "M": Mapping,
+    "L": (list, tuple),
+    "SS": _MANY,
+    "NS": _MANY,
+    "BS": _MANY,
+}
+
 _Path: TypeAlias = "tuple[_Path | None, str | int]"
 """The place of a value: the place that it is inside of, and its name or position there.
 
@@ -205,7 +220,7 @@ def _spelled(path: _Path) -> str:
 
 
 def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, personal: bool) -> int:
-    if not isinstance(value, Mapping) or len(value) != 1:
+    if not isinstance(value, Mapping) or len(value) != 1 or not _holds_its_type(value):
         name = _spelled(path)
         raise InvalidValueError(
             f"{owner}: {name} is no DynamoDB value.",
@@ -245,6 +260,17 @@ def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, p
         for text in [content] if kind == "S" else content:
             _check_text(owner, path, text, empty=kind == "S")
     return size if kind in ("L", "M") else value_size(dict(value))
+
+
+def _holds_its_type(value: Mapping[str, Any]) -> bool:
+    """Whether a value's type is one of DynamoDB's, and its content of a class that botocore sends as that type.
+
+    Texts and numbers have checks of their own, with messages of their own.
+    """
+    ((kind, content),) = value.items()
+    if kind not in _CONTENTS or not isinstance(content, _CONTENTS[kind]):
+        return False
+    return kind != "BS" or all(isinstance(each, _BYTES) for each in content)
 
 
 def is_too_deep(value: Any) -> bool:

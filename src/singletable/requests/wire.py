@@ -7,7 +7,9 @@ parses it with orjson, and leaves botocore's parser an empty one; whatever is un
 handler belongs to one client; all others of the process are as before.
 
 A body that is not JSON, or whose checksum is wrong, is marked as damaged: botocore takes the first for an empty answer,
-and the second, once its attempts are used up, for a good one.
+and the second, once its attempts are used up, for a good one. So is every other answer that botocore takes for success
+and that DynamoDB does not send: a status below 300 other than 200, and JSON without any member of the operation's
+answer, such as an error that a proxy sends with status 200.
 
 What is below the members of an answer is taken as it comes: values are trusted to be of DynamoDB's types. A bare
 number beyond 64 bits is a float here; DynamoDB sends none, since the numbers of items are text.
@@ -60,7 +62,7 @@ _OF_REASONS = ("Item", "Code", "Message")
 
 
 class DamagedAnswer(HTTPClientError):  # type: ignore[misc]  # botocore has no types
-    """An answer arrived that is not what DynamoDB sent: its checksum is wrong, or it is not JSON."""
+    """An answer arrived that is not DynamoDB's: a wrong checksum, a status that it does not send, or other content."""
 
     fmt = "The answer from {endpoint_url} arrived damaged."
 
@@ -79,11 +81,15 @@ def _parse(
     carries_items = operation_model.name in OPERATIONS and (answered or (failed and b'"Item"' in body))
     taken: dict[str, Any] = {}
     left = body
+    if status < HTTPStatus.MULTIPLE_CHOICES and not answered:
+        customized_response_dict[DAMAGED] = True
+        response_dict["body"] = b"{}"
+        return
     if not body and not answered:
         return
     try:
         parsed = _loads(body)
-        if answered and not _has_its_checksum(body, response_dict["headers"]):
+        if answered and not (_has_its_checksum(body, response_dict["headers"]) and _is_answer(parsed, operation_model)):
             taken, left = {DAMAGED: True}, b"{}"
         elif carries_items:
             if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
@@ -92,9 +98,12 @@ def _parse(
             left = rest if taken else body
     except (AttributeError, RecursionError, TypeError, ValueError):
         # It is not what DynamoDB sends: what can be read at all is left to botocore.
-        if not _is_json(body):
+        if answered:
+            sound = _is_json(body) and _is_answer(json.loads(body), operation_model)
+            taken, left = ({}, body) if sound else ({DAMAGED: True}, b"{}")
+        elif not _is_json(body):
             # botocore would quote a refusal that is cut off, and it may hold an item.
-            taken, left = ({DAMAGED: True}, b"{}") if answered else ({}, b"" if status >= _SERVER_FAULT else b"{}")
+            taken, left = {}, b"" if status >= _SERVER_FAULT else b"{}"
     customized_response_dict.update(taken)
     response_dict["body"] = left
 
@@ -112,6 +121,12 @@ def _has_its_checksum(body: bytes, headers: Any) -> bool:
     """Whether the body is the one whose checksum DynamoDB sent with it; other servers send none."""
     told = headers.get("x-amz-crc32")
     return told is None or told.strip() == str(crc32(body))
+
+
+def _is_answer(parsed: Any, operation_model: Any) -> bool:
+    """Whether a body of status 200 answers the operation: an object that is empty, or has one of its members."""
+    shape = operation_model.output_shape
+    return isinstance(parsed, dict) and not (parsed and shape and shape.members.keys().isdisjoint(parsed))
 
 
 def _loads(body: bytes) -> Any:

@@ -228,6 +228,16 @@ def test_a_damaged_answer_is_no_acknowledgement(wire, name, fault):
     assert (NoResponse, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
 
 
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("fault", ["204", "an error with 200", "a list"])
+def test_an_answer_that_dynamodb_does_not_send_is_no_acknowledgement(wire, name, fault):
+    """A proxy's answer that botocore takes for success, with nothing written."""
+    entity = made(Plain)
+    wire.script = [fault] * 4
+    error = outcome(lambda: WRITES[name](Plain, entity))
+    assert (NoResponse, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
+
+
 def test_a_damaged_answer_to_a_read_is_no_missing_item(wire, monkeypatch):
     """A read that is cut off is not taken for "does not exist"."""
     made(Plain)
@@ -244,6 +254,23 @@ def cut_off(engine):
         return response
 
     return answer
+
+
+@pytest.mark.parametrize("kind", MARKED)
+@pytest.mark.parametrize("verb", ["update", "save"])
+def test_a_plan_that_is_sent_twice_is_not_acknowledged_by_its_first_mark(wire, kind, verb):
+    """The stored item bears the plan's mark from the first send; the second one is not applied."""
+    entity = made(kind)
+    entity.total = 1
+    write = (
+        plan.save(entity, kind.total < 9)
+        if verb == "save"
+        else plan.update(entity, actions=[kind.total.set(kind.total + 1)])
+    )
+    write.send()
+    wire.script = ["500"]
+    error = outcome(write.send)
+    assert (RequestFailed, True, 1) == (type(error), error.uncertain, kind.get(name="1").total)
 
 
 # --- it was never applied -------------------------------------------------------------

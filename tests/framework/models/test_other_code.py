@@ -260,6 +260,10 @@ def test_an_attribute_is_not_given_a_value_of_another_type():
         note.extra_attributes = {"x": extra}
         with pytest.raises(InvalidValueError, match="x is no DynamoDB value"):
             note.save()
+    for extra in ({"a": {"S": "x"}}, {"M": "v"}, {"L": 1}, {"SS": "v"}, {"BS": [1]}, {"BOOL": "v"}, {"NULL": "v"}):
+        note.extra_attributes = {"x": {"L": [{"M": {"y": extra}}]}}
+        with pytest.raises(InvalidValueError, match=r"x\[0\].y is no DynamoDB value"):
+            note.save()
     with pytest.raises(InvalidValueError, match="detail.a is no DynamoDB value"):
         note.update(actions=[Note.detail.set({"M": {"a": 1}})])
     assert {"N": "0"} == stored_item(note)["total"]

@@ -186,6 +186,7 @@ def test_a_token_is_taken_for_one_transaction():
         with LedgerTable.transaction(token="token") as transaction:
             transaction.create(task(1))
     assert "IdempotentParameterMismatchException" == caught.value.code
+    assert "it may have been applied then: read the items" in caught.value.remedy
     assert [] == numbers()
 
 

@@ -49,6 +49,14 @@ def test_a_create_whose_rival_is_gone_again_is_sent_again():
     assert write is write.judge(None, lost=False)
 
 
+def test_a_stored_version_that_is_no_integer_is_another_version():
+    """Other code may have stored any number; the error is the one for a version that changed."""
+    counter = Doc(ident="1")
+    counter.version = 1
+    for number in ("1.5", "-3", "1E+30"):
+        assert ConcurrentUpdateError is verdict(plan.save(counter), {"version": {"N": number}}, lost=False)
+
+
 class BareTable(Table):
     """Entities without times of writing, by which one's own write could be told from another's."""
 

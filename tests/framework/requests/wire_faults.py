@@ -26,6 +26,9 @@ UNSENT = {
     "bad certificate": lambda: SSLError(endpoint_url="injected", error="CERTIFICATE_VERIFY_FAILED"),
 }
 
+ODD = {"204": (204, b""), "an error with 200": (200, b'{"__type": "com.amazon#Throttling"}'), "a list": (200, b"[]")}
+"""Answers of a proxy that botocore takes for success, to requests that the engine never sees."""
+
 LOST = {
     "lost: time-out": lambda: ReadTimeoutError(endpoint_url="injected"),
     "lost: reset": lambda: ConnectionClosedError(endpoint_url="injected"),
@@ -56,6 +59,9 @@ class WireFaults:
             return _refusal(request, 400, fault[0], **fault[1])
         if fault in REFUSALS:
             return _refusal(request, *REFUSALS[fault])
+        if fault in ODD:
+            status, body = ODD[fault]
+            return _answer(request, status, body, {})
         if fault in UNSENT:
             raise UNSENT[fault]()
         if self.before is not None:
