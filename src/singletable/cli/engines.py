@@ -159,7 +159,7 @@ def _check_dax(context: click.Context, option: click.Parameter, texts: tuple[str
 
 
 def use_profile(place: Place) -> None:
-    """Let the AWS SDK take the place's profile, where it names one, for the rest of the process."""
+    """Let other clients of the AWS SDK use the place's profile, if it names one, for the rest of the process."""
     if place.profile:
         os.environ["AWS_PROFILE"] = place.profile
 
@@ -180,7 +180,14 @@ def _bound(table: type[Table], place: Place, **settings: Any) -> AbstractContext
     if place.dax_endpoints or place.profile:
         # Another profile may be another account, where Meta's cluster is not.
         settings["dax_endpoints"] = place.dax_endpoints
-    binding = table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings)
+    # The environment alone is not enough: keys in it, and credentials of Meta, hold over AWS_PROFILE.
+    binding = table.bind(
+        table_name=place.table_name,
+        region=place.region,
+        endpoint_url=place.endpoint_url,
+        profile=place.profile or None,
+        **settings,
+    )
     return binding.everywhere()
 
 

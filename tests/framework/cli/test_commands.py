@@ -11,6 +11,7 @@ import pytest
 
 from singletable import Table
 from singletable.cli.engines import Place, live_table
+from tests.framework.canned import canned
 from tests.framework.processes import PATIENCE, run_code
 
 ROOT = Path(__file__).parents[3]
@@ -337,3 +338,21 @@ def test_place_with_dax_is_bound_with_it():
     assert ("dax://meta",) == endpoints()
     assert ("dax://a", "dax://b") == endpoints(dax_endpoints=("dax://a", "dax://b"))
     assert () == endpoints(table_name="other")
+
+
+@pytest.mark.parametrize("keys", [{}, {"credentials": ("of-meta", "secret", None)}])
+def test_the_profile_of_a_command_signs(monkeypatch, tmp_path, keys):
+    """Whatever keys the environment or Meta holds: they may be those of another account."""
+
+    class Signed(Table):
+        Meta = type("Meta", (), {"table_name": "signed", "region": "us-east-1", **keys})
+
+    (tmp_path / "credentials").write_text("[tenant]\naws_access_key_id = of-tenant\naws_secret_access_key = secret\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with canned() as server, live_table(Signed, Place("dynamodb", server.url, profile="tenant")):
+        Signed.exists()
+    monkeypatch.delenv("AWS_PROFILE")
+    assert ["of-tenant"] == [asked.access_key for asked in server.asked]
