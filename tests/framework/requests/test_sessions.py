@@ -190,3 +190,17 @@ def test_meta_may_give_a_profile():
         key = Key(pk="ITEM", sk="ITEM")
 
     assert ("one", 7) == (Profiled.bound().profile, Item.bound().max_attempts)
+
+
+def test_the_region_of_a_session_of_meta_holds_over_the_environment(monkeypatch):
+    """As that of a session which is bound does; a region that Meta gives holds over both."""
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+
+    class Sessioned(Table):
+        class Meta:
+            table_name = "sessioned"
+            session = boto3.Session(region_name="eu-west-3")
+
+    assert "eu-west-3" == Sessioned.bound().region
+    monkeypatch.setattr(Sessioned.Meta, "region", "eu-west-1", raising=False)
+    assert "eu-west-1" == Sessioned.bound().region
