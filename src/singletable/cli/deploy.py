@@ -111,8 +111,8 @@ def _client(place: Place, table: type[Table], table_name: str) -> Any:
         "endpoint_url": place.endpoint_url,
         "profile": place.profile,
     }
-    region = bound(table, {name: value for name, value in settings.items() if value}).region
-    session = Session(profile=place.profile or None)
+    region = bound(table, {name: value for name, value in settings.items() if value is not None}).region
+    session = Session(profile=place.profile)
     return session.create_client("cloudformation", region_name=region, endpoint_url=place.endpoint_url)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.models.blocks import is_entered_at_once
-from singletable.models.folding import FIELDS, PUBLIC, Layer, with_region_of_session
+from singletable.models.folding import FIELDS, PUBLIC, Layer, is_pinned, with_region_of_session
 from singletable.models.table_names import name_fault
 from singletable.requests.connection import TableConnection
 from singletable.requests.settings import PLACE, SOURCES, Settings
@@ -83,7 +83,7 @@ class Binding:
 
     def _report_place(self) -> None:
         ignored = [] if self._layer.pinned else sorted(PLACE & self._layer.given.keys())
-        if ignored and self._home.effective(_layers(self._home)).pinned:
+        if ignored and is_pinned((*self._home.bindings, *_layers(self._home))):
             _log.info(
                 "%s stays at %s: %s of bind() changes nothing there.",
                 self.table.__name__,

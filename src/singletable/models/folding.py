@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -22,6 +22,7 @@ __all__ = [
     "environment",
     "fold",
     "given_by_meta",
+    "is_pinned",
     "values_of_meta",
     "values_without_name",
     "with_region_of_session",
@@ -172,6 +173,14 @@ def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str 
     if not values.get("region"):
         values["region"] = _region(values, variables)
     return Effective(Settings(**values), pinned)
+
+
+def is_pinned(layers: Iterable[Layer]) -> bool:
+    """Return whether an engine fixes the place, without reading any settings."""
+    pinned = False
+    for layer in layers:
+        pinned = layer.held.pinned if layer.held is not None else pinned or layer.pinned
+    return pinned
 
 
 def _region(values: Mapping[str, Any], variables: tuple[str | None, ...]) -> str | None:

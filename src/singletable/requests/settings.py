@@ -13,7 +13,7 @@ from singletable.requests.dax import endpoints_of
 from singletable.requests.sessions import botocore_session
 from singletable.requests.wire import OPERATIONS
 
-__all__ = ["INTERNAL", "PLACE", "SOURCES", "Settings"]
+__all__ = ["INTERNAL", "PLACE", "SOURCES", "Settings", "is_http_url"]
 
 SOURCES = ("credentials", "session", "profile")
 """The settings that name the source of the credentials; one of them holds at a time."""
@@ -104,7 +104,8 @@ def _above_zero(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
 
-def _is_an_http_url(text: Any) -> bool:
+def is_http_url(text: Any) -> bool:
+    """Return whether a text is an http:// or https:// URL with a host, and with a sound port if it has one."""
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018 - it is checked when it is read
@@ -190,7 +191,7 @@ class Settings:
 
     @endpoint_url.validator
     def _is_a_url(self, field: object, url: str | None) -> None:
-        if url is not None and not _is_an_http_url(url):
+        if url is not None and not is_http_url(url):
             raise EndpointUnreachable(
                 f"{url!r} is no URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
             )

@@ -11,6 +11,7 @@ import pytest
 
 from singletable import Table
 from singletable.cli.engines import Place, live_table
+from singletable.errors import InvalidValueError
 from tests.framework.canned import canned
 from tests.framework.processes import PATIENCE, run_code
 
@@ -285,6 +286,7 @@ def test_options_that_cannot_be_meant(project, tmp_path):
     """Neither ignored nor passed on to fail later."""
     for options in (
         ["--endpoint-url", "notaurl"],
+        ["--endpoint-url", "http://[::1"],
         ["--keep"],
         ["--profile", "x"],
         ["--region", "us-east-1"],
@@ -351,8 +353,12 @@ def test_the_profile_of_a_command_signs(monkeypatch, tmp_path, keys):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "other")  # The command changes it, and the test sets it back.
     with canned() as server, live_table(Signed, Place("dynamodb", server.url, profile="tenant")):
         Signed.exists()
-    monkeypatch.delenv("AWS_PROFILE")
+    with (
+        pytest.raises(InvalidValueError, match="profile='' is not a text, or is empty"),
+        live_table(Signed, Place("dynamodb", profile="")),
+    ):
+        pass
     assert ["of-tenant"] == [asked.access_key for asked in server.asked]

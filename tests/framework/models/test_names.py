@@ -123,7 +123,7 @@ def test_a_binding_that_names_the_table_needs_no_variable(monkeypatch):
         class Meta:
             table_name = from_env("NO_TABLE")
 
-    with Elsewhere.bind(table_name="given"), Elsewhere.bind(max_attempts=1):
+    with Elsewhere.bind(table_name="given", endpoint_url="http://127.0.0.1:9"), Elsewhere.bind(max_attempts=1):
         assert ("given", 1) == (Elsewhere.bound().table_name, Elsewhere.bound().max_attempts)
     with Elsewhere.bind(max_attempts=1), pytest.raises(DeclarationError, match="NO_TABLE is not set"):
         Elsewhere.bound()
