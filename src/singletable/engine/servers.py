@@ -39,6 +39,7 @@ _HOST = "127.0.0.1"
 _REGION = "us-east-1"
 _INHERITED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 _PORTS_TRIED = 3
+_LAST_PORT = 65535
 _STOP_SECONDS = 10
 _TABLE_SECONDS = 30
 _names = count(1)
@@ -191,6 +192,12 @@ def _program(program: str | Program) -> Program:
 
 
 def _start(program: Program, port: int | None, timeout: float) -> Server:
+    if port is not None and (type(port) is not int or not 0 <= port <= _LAST_PORT):
+        raise EngineUnavailable(
+            f"{port!r} is not a port.",
+            remedy=f"Use 1 to {_LAST_PORT}, or leave port= out to use a free port.",
+            value=port,
+        )
     folder = installed(program)
     if port is not None and _in_use(port):
         raise _port_taken(program, port)

@@ -289,6 +289,13 @@ def test_a_chosen_port_is_used():
         assert f"http://127.0.0.1:{port}" == at.endpoint_url
 
 
+@pytest.mark.parametrize("port", [-1, 65536, "8000", True])
+def test_a_port_that_cannot_be(port):
+    """Nothing is started."""
+    with pytest.raises(EngineUnavailable, match=f"{port!r} is not a port. Use 1 to 65535"), server(fake(), port=port):
+        pass
+
+
 def test_an_unknown_server():
     """Those that are known are named."""
     with (
