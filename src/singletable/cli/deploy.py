@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
-from botocore.session import get_session
+from botocore.session import Session
 from rich.console import Console
 from rich.markup import escape
 
@@ -20,6 +20,7 @@ from singletable.cli.project import find_project
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
 from singletable.models import Table
+from singletable.models.binding import bound
 
 if TYPE_CHECKING:
     from singletable.infra.stack import ChangeSet
@@ -66,7 +67,7 @@ def deploy_command(
     from singletable.infra.stack import Stack, refuse_loss
 
     console = make_console()
-    stack = Stack(_client(place), stack_name or settings.table_name)
+    stack = Stack(_client(place, table, settings.table_name), stack_name or settings.table_name)
     console.print(f"[bold]{escape(stack.name)}[/] ({environment}): table {escape(settings.table_name)}, {place.words}")
     changes = stack.plan(template, given)
     _print_changes(console, changes)
@@ -101,9 +102,18 @@ def deploy_command(
         _load(console, table, there, *chosen)
 
 
-def _client(place: Place) -> Any:
+def _client(place: Place, table: type[Table], table_name: str) -> Any:
+    """Return a client of CloudFormation, in the region to which the table's own requests go."""
     use_profile(place)
-    return get_session().create_client("cloudformation", region_name=place.region, endpoint_url=place.endpoint_url)
+    settings = {
+        "table_name": table_name,
+        "region": place.region,
+        "endpoint_url": place.endpoint_url,
+        "profile": place.profile,
+    }
+    region = bound(table, {name: value for name, value in settings.items() if value is not None}).region
+    session = Session(profile=place.profile)
+    return session.create_client("cloudformation", region_name=region, endpoint_url=place.endpoint_url)
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, str]:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 import click
@@ -18,10 +17,10 @@ from singletable.errors import EndpointUnreachable, ProjectError
 from singletable.models import Table
 from singletable.models.binding import Binding, is_bound
 from singletable.requests.dax import endpoints_of
+from singletable.requests.settings import is_http_url
 
 __all__ = ["Place", "fresh_table", "place_options"]
 
-_SCHEMES = ("http", "https")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -146,7 +145,7 @@ def table_options(command: F) -> F:
 
 
 def _check_url(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
-    if text is not None and not (urlsplit(text).scheme in _SCHEMES and urlsplit(text).netloc):
+    if text is not None and not is_http_url(text):
         raise click.BadParameter(f"{text!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
     return text
 
@@ -159,7 +158,7 @@ def _check_dax(context: click.Context, option: click.Parameter, texts: tuple[str
 
 
 def use_profile(place: Place) -> None:
-    """Let the AWS SDK take the place's profile, where it names one, for the rest of the process."""
+    """Let other clients of the AWS SDK use the place's profile, if it names one, for the rest of the process."""
     if place.profile:
         os.environ["AWS_PROFILE"] = place.profile
 
@@ -180,7 +179,14 @@ def _bound(table: type[Table], place: Place, **settings: Any) -> AbstractContext
     if place.dax_endpoints or place.profile:
         # Another profile may be another account, where Meta's cluster is not.
         settings["dax_endpoints"] = place.dax_endpoints
-    binding = table.bind(table_name=place.table_name, region=place.region, endpoint_url=place.endpoint_url, **settings)
+    # The environment alone is not enough: keys in it, and credentials of Meta, hold over AWS_PROFILE.
+    binding = table.bind(
+        table_name=place.table_name,
+        region=place.region,
+        endpoint_url=place.endpoint_url,
+        profile=place.profile,
+        **settings,
+    )
     return binding.everywhere()
 
 

@@ -25,10 +25,11 @@ from singletable.engine import supervisor
 from singletable.engine.embedded import embedded
 from singletable.engine.installation import find_tool, installed, shorten
 from singletable.engine.programs import PROGRAMS, Program
-from singletable.errors import EngineUnavailable, RequestFailed, SingletableError
+from singletable.errors import EngineUnavailable, InvalidValueError, RequestFailed, SingletableError
 from singletable.models import Table
 from singletable.models.binding import pinned
 from singletable.models.targets import TableSender
+from singletable.requests.forking import run_in_child
 
 __all__ = ["Server", "fresh_table", "server"]
 
@@ -38,12 +39,22 @@ _HOST = "127.0.0.1"
 _REGION = "us-east-1"
 _INHERITED = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 _PORTS_TRIED = 3
+_LAST_PORT = 65535
 _STOP_SECONDS = 10
 _TABLE_SECONDS = 30
 _names = count(1)
 _shared: dict[str, Server] = {}
 _shared_lock = Lock()
 _shared_stack = ExitStack()
+
+
+def _renew() -> None:
+    # Another thread of the parent may hold it forever.
+    global _shared_lock
+    _shared_lock = Lock()
+
+
+run_in_child(_renew)
 
 
 @attrs.frozen(eq=False)
@@ -76,7 +87,8 @@ class Server:
             create: Whether to create the table, and delete it afterwards.
 
         Raises:
-            SingletableError: The table cannot be created, for example because the name is taken.
+            InvalidValueError: A table of this name exists already.
+            SingletableError: The table cannot be created.
         """
         with pinned(
             table._table_class(),
@@ -87,14 +99,13 @@ class Server:
             metered=self.program.metered,
             dax_endpoints=(),
         ):
-            if create:
-                # PynamoDB would wait for two seconds between two looks at the table.
-                table.create_table(wait=False, ignore_update_ttl_errors=not self.program.time_to_live)
-                _wait_until_active(table)
-                if self.program.sweeps:
-                    _switch_time_to_live_off(table)
-            yield table
-            if create:
+            if not create:
+                yield table
+                return
+            _create(table, self.program)
+            try:
+                yield table
+            finally:
                 # The server may be gone by now, and the table with it.
                 with suppress(SingletableError):
                     table.delete_table()
@@ -181,6 +192,12 @@ def _program(program: str | Program) -> Program:
 
 
 def _start(program: Program, port: int | None, timeout: float) -> Server:
+    if port is not None and (type(port) is not int or not 0 <= port <= _LAST_PORT):
+        raise EngineUnavailable(
+            f"{port!r} is not a port.",
+            remedy=f"Use 1 to {_LAST_PORT}, or leave port= out to use a free port.",
+            value=port,
+        )
     folder = installed(program)
     if port is not None and _in_use(port):
         raise _port_taken(program, port)
@@ -304,6 +321,22 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _create(table: type[Table], program: Program) -> None:
+    if table.exists():
+        # PynamoDB would take it as it is, and its items belong to another block.
+        name = table.bound().table_name
+        raise InvalidValueError(
+            f"The table {name!r} exists already on {program.name}.",
+            remedy="Choose another table_name, or pass create=False to use that table.",
+            value=name,
+        )
+    # PynamoDB would wait for two seconds between two looks at the table.
+    table.create_table(wait=False, ignore_update_ttl_errors=not program.time_to_live)
+    _wait_until_active(table)
+    if program.sweeps:
+        _switch_time_to_live_off(table)
 
 
 def _switch_time_to_live_off(table: type[Table]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.models.blocks import is_entered_at_once
-from singletable.models.folding import FIELDS, PUBLIC, Layer
+from singletable.models.folding import FIELDS, PUBLIC, Layer, is_pinned, with_region_of_session
 from singletable.models.table_names import name_fault
 from singletable.requests.connection import TableConnection
 from singletable.requests.settings import PLACE, SOURCES, Settings
@@ -83,7 +83,7 @@ class Binding:
 
     def _report_place(self) -> None:
         ignored = [] if self._layer.pinned else sorted(PLACE & self._layer.given.keys())
-        if ignored and self._home.effective(_layers(self._home)).pinned:
+        if ignored and is_pinned((*self._home.bindings, *_layers(self._home))):
             _log.info(
                 "%s stays at %s: %s of bind() changes nothing there.",
                 self.table.__name__,
@@ -136,10 +136,12 @@ def pinned(table: type[Table], **settings: Any) -> Iterator[Binding]:
         settings: Fields of `Settings`. A setting of the place that is not given is not inherited.
     """
     with Binding(table._home, Layer(_checked(settings), pinned=True)).everywhere() as binding:
+        # Read now: at the end of the block a variable that names the table may be unset.
+        place = binding.settings
         try:
             yield binding
         finally:
-            table._home.drop(binding.settings)
+            table._home.drop(place)
 
 
 @contextmanager
@@ -234,11 +236,7 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
             given[name] = cast("Callable[[Any], Any]", field.converter)(value)
         if field.validator is not None:
             field.validator(None, field, given[name])
-    if "session" in given and "region" not in given:
-        region = given["session"].instance_variables().get("region")
-        if region:
-            given["region"] = region
-    return given
+    return with_region_of_session(given)
 
 
 def _text(name: str, value: Any) -> str:

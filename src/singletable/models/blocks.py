@@ -16,7 +16,9 @@ __all__ = ["is_entered_at_once"]
 _ENTERING = frozenset({"SETUP_WITH", "SETUP_ASYNC_WITH", "BEFORE_WITH", "BEFORE_ASYNC_WITH"})
 """What Python 3.10 to 3.13 begin a `with` statement with."""
 
-_BEGINNING = 2
+_BEGINNING = 4
+_KEEPING = 2
+_COPIES = frozenset({"COPY", "DUP_TOP"})
 _SKIPPED = frozenset({"CACHE", "EXTENDED_ARG", "JUMP_FORWARD", "NOP", "NOT_TAKEN"})
 _RETURNING = "RETURN_VALUE"
 
@@ -37,7 +39,10 @@ def is_entered_at_once(frame: FrameType | None) -> bool:
 
 @lru_cache(maxsize=1024)
 def _following(code: CodeType, position: int) -> str:
-    """Return the name of the instruction after a call; in Python 3.14 `with` begins with two others."""
+    """Return the name of the instruction after a call; in Python 3.14 `with` begins with two others.
+
+    The two instructions of `with (binding := T.bind(...)):` that keep the binding are passed over.
+    """
     instructions = code.co_code
     found: list[str] = []
     at = position + 2
@@ -47,4 +52,6 @@ def _following(code: CodeType, position: int) -> str:
         at += 2 + (2 * argument if name == "JUMP_FORWARD" else 0)
         if name not in _SKIPPED:
             found.append(name)
-    return "BEFORE_WITH" if found == ["COPY", "LOAD_SPECIAL"] else found[0] if found else ""
+    if len(found) > _KEEPING and found[0] in _COPIES and found[1].startswith("STORE_"):
+        found = found[_KEEPING:]
+    return "BEFORE_WITH" if found[:2] == ["COPY", "LOAD_SPECIAL"] else found[0] if found else ""

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 import attrs
 
-from singletable.requests.sessions import region_of_profile
+from singletable.requests.sessions import botocore_session, region_of_profile
 from singletable.requests.settings import INTERNAL, PLACE, SOURCES, Settings
 
-__all__ = ["FIELDS", "PUBLIC", "Effective", "Layer", "as_key", "environment", "fold", "given_by_meta", "values_of_meta"]
+__all__ = [
+    "FIELDS",
+    "PUBLIC",
+    "Effective",
+    "Layer",
+    "as_key",
+    "environment",
+    "fold",
+    "given_by_meta",
+    "is_pinned",
+    "values_of_meta",
+    "values_without_name",
+    "with_region_of_session",
+]
 
 FIELDS = {field.name: field for field in attrs.fields(Settings)}
 PUBLIC = tuple(sorted(name for name in FIELDS if name not in INTERNAL))
@@ -30,6 +43,12 @@ _NAMES = (*PUBLIC, *_OF_PYNAMODB.values(), "max_retry_attempts", *_KEYS)
 
 values_of_meta: Callable[[Any], tuple[Any, ...]] = attrgetter(*_NAMES)
 """Returns what a table's Meta gives, as one tuple; see `given_by_meta`. It is called for each request."""
+
+
+def values_without_name(meta: Any) -> tuple[Any, ...]:
+    """Return what `values_of_meta` returns, with None for a table name that cannot be read."""
+    return tuple(None if name == "table_name" else getattr(meta, name) for name in _NAMES)
+
 
 _PROFILES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE")
 _LOCAL_REGION = "us-east-1"
@@ -68,6 +87,11 @@ class Layer:
     def _as_key(self) -> tuple[Any, ...]:
         return (as_key(self.given), self.pinned, self.held)
 
+    @property
+    def names_the_table(self) -> bool:
+        """Whether it gives the table's name."""
+        return self.held is not None or "table_name" in self.given
+
     def over(self, values: dict[str, Any], pinned: bool) -> tuple[dict[str, Any], bool]:
         """Return the settings with this layer over others, and whether their place is fixed then."""
         if self.held is not None:
@@ -92,19 +116,28 @@ def given_by_meta(values: tuple[Any, ...]) -> dict[str, Any]:
     """Return the settings that a table's Meta gives, under their own names or under PynamoDB's.
 
     Args:
-        values: What `values_of_meta` returned.
+        values: What `values_of_meta` or `values_without_name` returned.
     """
     meta = dict(zip(_NAMES, values, strict=True))
     given = {name: meta[name] for name in PUBLIC if meta[name] is not None}
     for name, theirs in _OF_PYNAMODB.items():
         if meta[theirs] is not None:
             given.setdefault(name, meta[theirs])
-    given["table_name"] = str.__str__(given["table_name"])
+    if "table_name" in given:
+        given["table_name"] = str.__str__(given["table_name"])
     given.setdefault("max_attempts", 1 + meta["max_retry_attempts"])
     keys = tuple(meta[name] for name in _KEYS)
     if not given.keys() & {*SOURCES} and keys[0] and keys[1]:
         given["credentials"] = keys
-    return given
+    return with_region_of_session(given)
+
+
+def with_region_of_session(given: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with the region that was given to their session, unless they give one themselves."""
+    if "session" not in given or given.get("region"):
+        return given
+    region = botocore_session(given["session"]).instance_variables().get("region")
+    return {**given, "region": region} if region else given
 
 
 def as_key(given: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -136,9 +169,18 @@ def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str 
     values, pinned = dict(meta), False
     for layer in layers:
         values, pinned = layer.over(values, pinned)
-    if values.get("region") is None:
+    # PynamoDB takes an empty Meta.region for none, too.
+    if not values.get("region"):
         values["region"] = _region(values, variables)
     return Effective(Settings(**values), pinned)
+
+
+def is_pinned(layers: Iterable[Layer]) -> bool:
+    """Return whether an engine fixes the place, without reading any settings."""
+    pinned = False
+    for layer in layers:
+        pinned = layer.held.pinned if layer.held is not None else pinned or layer.pinned
+    return pinned
 
 
 def _region(values: Mapping[str, Any], variables: tuple[str | None, ...]) -> str | None:

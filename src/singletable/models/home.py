@@ -12,7 +12,16 @@ import attrs
 from pynamodb import constants
 from pynamodb.connection.base import MetaTable
 
-from singletable.models.folding import Effective, Layer, environment, fold, given_by_meta, values_of_meta
+from singletable.errors import DeclarationError
+from singletable.models.folding import (
+    Effective,
+    Layer,
+    environment,
+    fold,
+    given_by_meta,
+    values_of_meta,
+    values_without_name,
+)
 from singletable.models.table_names import require_length
 from singletable.requests.connection import TableConnection
 from singletable.requests.forking import renewed_in_child
@@ -38,7 +47,7 @@ class _Meta:
 
     @property
     def has_region(self) -> bool:
-        return "region" in self.given
+        return bool(self.given.get("region"))
 
 
 class Home:
@@ -73,7 +82,13 @@ class Home:
         """
         if self.bindings:
             layers = (*self.bindings, *layers)
-        values = values_of_meta(self.table.Meta)
+        try:
+            values = values_of_meta(self.table.Meta)
+        except DeclarationError:
+            # The variable of from_env is not set; a binding that names the table does not need it.
+            if not any(each.names_the_table for each in layers):
+                raise
+            values = values_without_name(self.table.Meta)
         meta = self._meta
         if values != meta.values:
             meta = self._meta = _Meta(values, given_by_meta(values))

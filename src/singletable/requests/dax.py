@@ -80,7 +80,7 @@ def endpoints_of(given: str | Iterable[str]) -> tuple[str, ...]:
     Raises:
         EndpointUnreachable: One is no endpoint, or some are encrypted and others not.
     """
-    endpoints = (given,) if isinstance(given, str) else tuple(given)
+    endpoints = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
     schemes = {_scheme(each) for each in endpoints}
     if len(schemes) > 1:
         raise EndpointUnreachable(

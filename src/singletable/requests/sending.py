@@ -61,6 +61,11 @@ _DENIED = {
     "ExpiredTokenException",
     "InvalidSignatureException",
     "UnrecognizedClientException",
+    # STS has names of its own, for a role that cannot be assumed.
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
 }
 
 

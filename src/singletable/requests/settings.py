@@ -13,7 +13,7 @@ from singletable.requests.dax import endpoints_of
 from singletable.requests.sessions import botocore_session
 from singletable.requests.wire import OPERATIONS
 
-__all__ = ["INTERNAL", "PLACE", "SOURCES", "Settings"]
+__all__ = ["INTERNAL", "PLACE", "SOURCES", "Settings", "is_http_url"]
 
 SOURCES = ("credentials", "session", "profile")
 """The settings that name the source of the credentials; one of them holds at a time."""
@@ -38,6 +38,80 @@ INTERNAL = frozenset({"prepare", "place", "metered"})
 
 _TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
 """What reads and writes items; the answer of a BatchWriteItem carries none."""
+
+
+def _as_mapping(given: Any) -> dict[Any, Any]:
+    """Return a copy: a binding does not change with the dictionary that it was given."""
+    if not isinstance(given, Mapping):
+        raise InvalidValueError(
+            f"{given!r} is not a mapping.", remedy='Write for example {"GetItem": 0.5}.', value=given
+        )
+    return dict(given)
+
+
+def _as_headers(given: Any) -> dict[str, str]:
+    # The values may be secrets, so the message does not show them.
+    if not isinstance(given, Mapping) or not all(isinstance(each, str) for pair in given.items() for each in pair):
+        raise InvalidValueError(
+            "extra_headers is not a mapping of texts to texts.", remedy='Write extra_headers={"x-team": "shop"}.'
+        )
+    return dict(given)
+
+
+def _as_credentials(given: Any) -> tuple[Any, ...]:
+    # botocore's frozen credentials are such a tuple, too, and may have an account id as a fourth part.
+    keys = tuple(given) if isinstance(given, (tuple, list)) else ()
+    if not (
+        2 <= len(keys) <= 4
+        and all(isinstance(each, str) and each for each in keys[:2])
+        and all(each is None or isinstance(each, str) for each in keys[2:])
+    ):
+        raise InvalidValueError(
+            "credentials is not an access key, a secret key, and a session token or None.",
+            remedy='Write credentials=("AKIA...", "...", None).',
+        )
+    return keys
+
+
+def _is_a_text(settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not (isinstance(value, str) and value):
+        raise InvalidValueError(
+            f"{field.name}={value!r} is not a text, or is empty.",
+            remedy=f'Write {field.name}="...", or leave it out to inherit it.',
+            value=value,
+        )
+
+
+def _is_seconds(settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not _above_zero(value):
+        raise InvalidValueError(
+            f"{field.name}={value!r} is not a number of seconds above 0.",
+            remedy=f"Write for example {field.name}=5.",
+            value=value,
+        )
+
+
+def _is_a_count(settings: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidValueError(
+            f"{field.name}={value!r} is not a whole number of at least 1.",
+            remedy=f"Write for example {field.name}=4.",
+            value=value,
+        )
+
+
+def _above_zero(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def is_http_url(text: Any) -> bool:
+    """Return whether a text is an http:// or https:// URL with a host, and with a sound port if it has one."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - it is checked when it is read
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 @attrs.frozen
@@ -65,18 +139,22 @@ class Settings:
     """
 
     table_name: str
-    region: str | None = None
+    region: str | None = attrs.field(default=None, validator=_is_a_text)
     endpoint_url: str | None = attrs.field(default=None)
-    connect_timeout: float = 15
-    read_timeout: float = 30
-    timeouts: Mapping[str, float] = attrs.field(factory=dict, converter=dict)
-    max_attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    max_connections: int = 10
-    extra_headers: Mapping[str, str] | None = None
-    credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False)
+    connect_timeout: float = attrs.field(default=15, validator=_is_seconds)
+    read_timeout: float = attrs.field(default=30, validator=_is_seconds)
+    timeouts: Mapping[str, float] = attrs.field(factory=dict, converter=_as_mapping)
+    max_attempts: int = attrs.field(default=4, validator=_is_a_count)
+    max_connections: int = attrs.field(default=10, validator=_is_a_count)
+    extra_headers: Mapping[str, str] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_as_headers)
+    )
+    credentials: tuple[str, str, str | None] | None = attrs.field(
+        default=None, repr=False, converter=attrs.converters.optional(_as_credentials)
+    )
     session: Any = attrs.field(default=None, repr=False, converter=attrs.converters.optional(botocore_session), eq=id)
-    profile: str | None = None
-    role_arn: str | None = None
+    profile: str | None = attrs.field(default=None, validator=_is_a_text)
+    role_arn: str | None = attrs.field(default=None, validator=_is_a_text)
     prepare: Callable[[Any], None] | None = None
     place: str | None = None
     metered: bool = True
@@ -106,14 +184,14 @@ class Settings:
                     remedy=f"There are: {', '.join(_TIMED)}.",
                     unexpected=(operation,),
                 )
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+            if not _above_zero(seconds):
                 raise InvalidValueError(
                     f"The time-out {seconds!r} of {operation} is no number of seconds above 0.", value=seconds
                 )
 
     @endpoint_url.validator
     def _is_a_url(self, field: object, url: str | None) -> None:
-        if url is not None and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc):
+        if url is not None and not is_http_url(url):
             raise EndpointUnreachable(
                 f"{url!r} is no URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
             )

@@ -11,6 +11,8 @@ import pytest
 
 from singletable import Table
 from singletable.cli.engines import Place, live_table
+from singletable.errors import InvalidValueError
+from tests.framework.canned import canned
 from tests.framework.processes import PATIENCE, run_code
 
 ROOT = Path(__file__).parents[3]
@@ -284,6 +286,7 @@ def test_options_that_cannot_be_meant(project, tmp_path):
     """Neither ignored nor passed on to fail later."""
     for options in (
         ["--endpoint-url", "notaurl"],
+        ["--endpoint-url", "http://[::1"],
         ["--keep"],
         ["--profile", "x"],
         ["--region", "us-east-1"],
@@ -337,3 +340,25 @@ def test_place_with_dax_is_bound_with_it():
     assert ("dax://meta",) == endpoints()
     assert ("dax://a", "dax://b") == endpoints(dax_endpoints=("dax://a", "dax://b"))
     assert () == endpoints(table_name="other")
+
+
+@pytest.mark.parametrize("keys", [{}, {"credentials": ("of-meta", "secret", None)}])
+def test_the_profile_of_a_command_signs(monkeypatch, tmp_path, keys):
+    """Whatever keys the environment or Meta holds: they may be those of another account."""
+
+    class Signed(Table):
+        Meta = type("Meta", (), {"table_name": "signed", "region": "us-east-1", **keys})
+
+    (tmp_path / "credentials").write_text("[tenant]\naws_access_key_id = of-tenant\naws_secret_access_key = secret\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_PROFILE", "other")  # The command changes it, and the test sets it back.
+    with canned() as server, live_table(Signed, Place("dynamodb", server.url, profile="tenant")):
+        Signed.exists()
+    with (
+        pytest.raises(InvalidValueError, match="profile='' is not a text, or is empty"),
+        live_table(Signed, Place("dynamodb", profile="")),
+    ):
+        pass
+    assert ["of-tenant"] == [asked.access_key for asked in server.asked]

@@ -16,11 +16,12 @@ from urllib.request import urlopen
 import attrs
 import pytest
 
-from singletable.engine import Program, fresh_table, server, servers
+from singletable.engine import Program, Server, fresh_table, server, servers
 from singletable.engine.installation import cache_folder, installed
 from singletable.engine.programs import DYNALITE, MINISTACK, PROGRAMS
-from singletable.errors import EngineUnavailable
+from singletable.errors import EngineUnavailable, InvalidValueError
 from tests.framework.app import AppTable
+from tests.framework.canned import canned
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).parent / "fake_server.py"
@@ -125,6 +126,51 @@ def test_each_fresh_table_has_a_name_of_its_own():
             with at.fresh_table(AppTable, create=False):
                 names.add(AppTable.bound().table_name)
     assert 2 == len(names)
+
+
+@pytest.fixture
+def tables():
+    """The names of the tables that `speaking` has."""
+    return set()
+
+
+@pytest.fixture
+def speaking(tables, tmp_path):
+    """A server that knows the names of its tables, and nothing else."""
+
+    def answer(asked):
+        name = asked.params["TableName"]
+        if asked.operation == "CreateTable":
+            tables.add(name)
+        elif name not in tables:
+            return 400, {"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}
+        elif asked.operation == "DeleteTable":
+            tables.remove(name)
+        return 200, {"Table": {"TableName": name, "TableStatus": "ACTIVE"}}
+
+    with canned(answer) as at:
+        yield Server(fake(), at.url, tmp_path / "log", None)
+
+
+def test_a_fresh_table_is_deleted_if_the_block_raises(speaking, tables):
+    """The next block of that name does not find its items."""
+    with pytest.raises(KeyError), speaking.fresh_table(AppTable, table_name="mine"):
+        assert {"mine"} == tables
+        raise KeyError
+    assert set() == tables
+
+
+def test_a_fresh_table_is_not_another_blocks(speaking, tables):
+    """A table that exists is refused, and left alone."""
+    tables.add("mine")
+    with (
+        pytest.raises(InvalidValueError, match="The table 'mine' exists already on fake. Choose another table_name"),
+        speaking.fresh_table(AppTable, table_name="mine"),
+    ):
+        pass
+    assert {"mine"} == tables
+    with speaking.fresh_table(AppTable, table_name="mine", create=False):
+        assert "mine" == AppTable.bound().table_name
 
 
 def test_a_shared_server_is_started_once(monkeypatch):
@@ -241,6 +287,13 @@ def test_a_chosen_port_is_used():
     port = servers._free_port()
     with server(fake(), port=port) as at:
         assert f"http://127.0.0.1:{port}" == at.endpoint_url
+
+
+@pytest.mark.parametrize("port", [-1, 65536, "8000", True])
+def test_a_port_that_cannot_be(port):
+    """Nothing is started."""
+    with pytest.raises(EngineUnavailable, match=f"{port!r} is not a port. Use 1 to 65535"), server(fake(), port=port):
+        pass
 
 
 def test_an_unknown_server():

@@ -8,7 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from models import ShopTable
+from singletable import Table
 from singletable.cli import main
+from singletable.cli.deploy import _client
+from singletable.cli.engines import Place
 from tests.framework.cli.test_commands import ROOT, assert_one_line, project, run
 from tests.framework.migrations.server import moto_server
 
@@ -134,3 +137,19 @@ def test_what_a_deployment_cannot_mean(server, notes):
     assert "setup.cfg says" in done.stderr
     done = run("deploy", *SHOP, "--endpoint-url", server, "--parameter", "DaxVpc=x", cwd=notes, **CREDENTIALS)
     assert_one_line(done, "no parameter 'DaxVpc'", "DaxVpcId")
+
+
+def test_a_stack_is_in_the_region_of_its_table(monkeypatch):
+    """AWS_REGION counts, as it does for the table; the option holds over it."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    class Regional(Table):
+        class Meta:
+            table_name = "regional"
+
+    regions = [
+        _client(Place("dynamodb", region=region), Regional, "regional").meta.region_name
+        for region in (None, "sa-east-1")
+    ]
+    assert ["eu-west-3", "sa-east-1"] == regions

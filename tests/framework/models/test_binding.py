@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import logging
 import pickle
+import re
 import sys
 import threading
 from contextlib import ExitStack, suppress
@@ -17,6 +18,7 @@ from singletable.engine import embedded
 from singletable.errors import (
     BatchIncomplete,
     ConditionFailed,
+    EndpointUnreachable,
     EngineUnavailable,
     InvalidBatchError,
     InvalidTransactionError,
@@ -196,6 +198,20 @@ def test_an_unknown_setting_is_refused_with_those_that_applications_give():
         ({"table_name": "a" * 256}, "has 256 characters, and 255 are the most"),
         ({"table_name": 7}, "table_name=7 is not a text"),
         ({"region": b"eu"}, "region=b'eu' is not a text"),
+        ({"region": ""}, "region='' is not a text, or is empty"),
+        ({"profile": ""}, "profile='' is not a text, or is empty"),
+        ({"role_arn": ""}, "role_arn='' is not a text, or is empty"),
+        ({"max_attempts": 0}, "max_attempts=0 is not a whole number of at least 1"),
+        ({"max_attempts": "3"}, "max_attempts='3' is not a whole number of at least 1"),
+        ({"max_connections": True}, "max_connections=True is not a whole number of at least 1"),
+        ({"read_timeout": "5"}, "read_timeout='5' is not a number of seconds above 0"),
+        ({"connect_timeout": float("nan")}, "connect_timeout=nan is not a number of seconds above 0"),
+        ({"timeouts": 5}, "5 is not a mapping"),
+        ({"extra_headers": {"x": ["y"]}}, "extra_headers is not a mapping of texts to texts"),
+        ({"extra_headers": "x"}, "extra_headers is not a mapping of texts to texts"),
+        ({"credentials": "ab"}, "credentials is not an access key, a secret key, and a session token or None"),
+        ({"credentials": ("", "b", None)}, "credentials is not an access key, a secret key"),
+        ({"credentials": ("a",)}, "credentials is not an access key, a secret key"),
         ({"session": "tenant"}, "session= takes a boto3 or botocore session, not a str"),
         (
             {"profile": "a", "credentials": ("a", "b", None)},
@@ -208,6 +224,32 @@ def test_settings_that_cannot_be(settings, message):
     with pytest.raises(InvalidValueError, match=message):
         Shelf.bind(**settings)
     assert not is_bound(Shelf)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "http://", "http://[::1", "http://host:99999", 8000])
+def test_an_endpoint_that_is_not_a_url(url):
+    """Refused at once, whatever is wrong with it."""
+    with pytest.raises((EndpointUnreachable, InvalidValueError), match=f"{re.escape(repr(url))} is no"):
+        Shelf.bind(endpoint_url=url)
+    assert not is_bound(Shelf)
+
+
+def test_settings_of_meta_are_checked_when_a_request_is_made(monkeypatch):
+    """As those of a binding are; an empty region is PynamoDB's word for none."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    monkeypatch.setattr(Shelf.Meta, "region", "")
+    assert "eu-west-3" == Shelf.bound().region
+    monkeypatch.setattr(Shelf.Meta, "read_timeout", "5", raising=False)
+    with pytest.raises(InvalidValueError, match="read_timeout='5' is not a number of seconds above 0"):
+        Shelf.bound()
+
+
+def test_a_binding_does_not_change_with_a_dictionary_that_it_was_given():
+    """It keeps a copy."""
+    headers = {"x-team": "shop"}
+    with Shelf.bind(extra_headers=headers):
+        headers["x-team"] = "other"
+        assert {"x-team": "shop"} == Shelf.bound().extra_headers
 
 
 def test_members_of_an_enumeration_stand_for_their_text():
@@ -328,6 +370,9 @@ def entering():
         yield name()
     with (lambda: tenant("tenant-a"))():
         yield name()
+    with (kept := Shelf.bind(table_name="tenant-a")):
+        assert "tenant-a" == kept.settings.table_name
+        yield name()
     with tenant("tenant-a") if Shelf else tenant("tenant-b"):
         yield name()
     with ExitStack() as stack:
@@ -345,7 +390,7 @@ def entering():
 
 def test_every_form_of_a_block_holds_within_it():
     """With one binding or several, of a function, on a stack, asynchronous."""
-    assert ["tenant-a"] * 8 == list(entering())
+    assert ["tenant-a"] * 9 == list(entering())
     assert not is_bound(Shelf)
 
 
@@ -358,8 +403,8 @@ def test_no_other_thread_takes_a_block_for_a_statement(monkeypatch):
         return enter(binding)
 
     monkeypatch.setattr(Binding, "__enter__", enter_late)
-    on_a_stack = 6
-    assert 8 == len(list(entering()))
+    on_a_stack = 7
+    assert 9 == len(list(entering()))
     assert ["shelf"] == list(dict.fromkeys(seen[:on_a_stack] + seen[on_a_stack + 1 :]))
 
 

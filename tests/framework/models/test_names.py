@@ -114,3 +114,19 @@ def test_check_finds_a_short_name(monkeypatch, text, codes):
     answer = CliRunner().invoke(main, ["check", "--format", "json"])
     found = [each for each in json.loads(answer.stdout) if "accepted" not in each or not each["accepted"]]
     assert (codes, len(codes)) == ([each["rule"] for each in found], answer.exit_code)
+
+
+def test_a_binding_that_names_the_table_needs_no_variable(monkeypatch):
+    """Nor does an engine whose block began while the variable was set need it at the end."""
+
+    class Elsewhere(Table):
+        class Meta:
+            table_name = from_env("NO_TABLE")
+
+    with Elsewhere.bind(table_name="given", endpoint_url="http://127.0.0.1:9"), Elsewhere.bind(max_attempts=1):
+        assert ("given", 1) == (Elsewhere.bound().table_name, Elsewhere.bound().max_attempts)
+    with Elsewhere.bind(max_attempts=1), pytest.raises(DeclarationError, match="NO_TABLE is not set"):
+        Elsewhere.bound()
+    monkeypatch.setenv("NO_TABLE", "set")
+    with embedded(Elsewhere, create=False):
+        monkeypatch.delenv("NO_TABLE")

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from singletable.engine import embedded
+from singletable.engine import embedded, servers
 from singletable.engine.embedded import _moto_lock
 from singletable.models import observation, observe
 from singletable.models.binding import connection_of
@@ -109,7 +109,7 @@ def test_a_time_out_of_its_own_has_its_own_connection(server):
     assert 2 == len({asked.port for asked in server.asked})
 
 
-@pytest.mark.parametrize("what", ["clients", "home", "embedded", "observers"])
+@pytest.mark.parametrize("what", ["clients", "home", "embedded", "observers", "servers"])
 def test_a_lock_that_another_thread_holds_is_free_in_the_child(server, what):
     """The thread does not exist there, and would never release it."""
     ask("parent")
@@ -118,6 +118,7 @@ def test_a_lock_that_another_thread_holds_is_free_in_the_child(server, what):
         "home": Preloaded._home.lock,
         "embedded": _moto_lock,
         "observers": observation._lock,
+        "servers": servers._shared_lock,
     }[what]
     held, release = threading.Event(), threading.Event()
 
@@ -127,7 +128,7 @@ def test_a_lock_that_another_thread_holds_is_free_in_the_child(server, what):
             release.wait(30)
 
     def child():
-        with embedded(Preloaded), observe(Preloaded, lambda sent: None):
+        with servers._shared_lock, embedded(Preloaded), observe(Preloaded, lambda sent: None):
             Secret(owner="child", text="embedded").create()
             found = ask("child")
         return found, ask("child")

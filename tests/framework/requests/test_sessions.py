@@ -10,7 +10,7 @@ from botocore.session import Session
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from singletable import Key, Table
-from singletable.errors import CredentialsMissing, InvalidValueError, SingletableError
+from singletable.errors import AccessDenied, CredentialsMissing, InvalidValueError
 from singletable.models.binding import connection_of
 from singletable.streams.client import StreamsClient
 from tests.framework.canned import CREDENTIALS, canned
@@ -156,16 +156,17 @@ def test_other_clients_of_the_table_sign_as_it_does(server, sts):
     assert signed(server) == [client._request_signer._credentials.access_key]
 
 
-def test_a_role_that_may_not_be_assumed_is_reported(server, monkeypatch):
-    """With the operation that failed."""
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])
+def test_a_role_that_may_not_be_assumed_is_reported(server, monkeypatch, code):
+    """With the operation that failed, and the remedy."""
 
     def application(environ, start_response):
         start_response("403 Forbidden", [("Content-Type", "text/xml")])
-        return [b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"]
+        return [f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>".encode()]
 
     with serving(application) as url, Preloaded.bind(role_arn=ROLES[0], credentials=CREDENTIALS, max_attempts=1):
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
-        with pytest.raises(SingletableError, match="AccessDenied"):
+        with pytest.raises(AccessDenied, match=f"GetItem on 'preloaded' is not allowed .{code}.. Check which credent"):
             Secret.get(owner="a")
     assert [] == server.asked
 
@@ -190,3 +191,17 @@ def test_meta_may_give_a_profile():
         key = Key(pk="ITEM", sk="ITEM")
 
     assert ("one", 7) == (Profiled.bound().profile, Item.bound().max_attempts)
+
+
+def test_the_region_of_a_session_of_meta_holds_over_the_environment(monkeypatch):
+    """As that of a session which is bound does; a region that Meta gives holds over both."""
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+
+    class Sessioned(Table):
+        class Meta:
+            table_name = "sessioned"
+            session = boto3.Session(region_name="eu-west-3")
+
+    assert "eu-west-3" == Sessioned.bound().region
+    monkeypatch.setattr(Sessioned.Meta, "region", "eu-west-1", raising=False)
+    assert "eu-west-1" == Sessioned.bound().region
