@@ -194,16 +194,20 @@ class Transaction:
                     blamed = ["TransactionConflict"] * len(writes)
                     continue
                 if "ConditionalCheckFailed" in map(_code, cancellation_reasons(error)):
-                    # If an earlier attempt had been applied, DynamoDB would have answered for its token as it did then.
-                    attempts.lost = False
+                    # If an earlier attempt had been applied, DynamoDB would have answered for its token as it did then;
+                    # but one without any answer may still arrive.
+                    attempts.lost = attempts.late
                 again, reasons = self._judge(writes, error)
                 if again is None:
                     raise _cancelled(reasons, lost=attempts.lost) from error
-                if any(one is not other for one, other in zip(again, writes, strict=True)):
-                    # DynamoDB takes a token for one request only; the same one again must end as this one does.
-                    writes, token = again, next_token(token)
                 # There is one for each operation, or there would have been no use in another attempt.
                 blamed = [_code(each) for each in cancellation_reasons(error)]
+                if any(one is not other for one, other in zip(again, writes, strict=True)):
+                    if attempts.lost:
+                        # Under another token both could be applied.
+                        break
+                    # DynamoDB takes a token for one request only; the same one again must end as this one does.
+                    writes, token = again, next_token(token)
             else:
                 for write in writes:
                     write.finish(None)
@@ -211,7 +215,11 @@ class Transaction:
         raise _cancelled(
             [
                 CancellationReason(
-                    position, write.verb, write.entity, "TransactionConflict", too_contended(write.entity)
+                    position,
+                    write.verb,
+                    write.entity,
+                    "TransactionConflict",
+                    too_contended(write.entity, lost=attempts.lost),
                 )
                 if code
                 else CancellationReason(position, write.verb, write.entity)

@@ -330,8 +330,9 @@ def _look(write: Write[Any], attempts: Attempts) -> Item | None:
 
 def too_contended(entity: StoredItem, *, lost: bool = False) -> ConcurrentUpdateError:
     """The error for a write in whose way other writers were every time."""
+    often = "another writer" if lost else f"other writers at each of {ATTEMPTS} attempts"
     return ConcurrentUpdateError(
-        f"{entity!r} was changed by other writers at each of {ATTEMPTS} attempts; {outcome(lost)}.",
+        f"{entity!r} was changed by {often}; {outcome(lost)}.",
         remedy="Try again later, or let fewer writers change one item.",
         entity=type(entity).__name__,
         uncertain=lost,

@@ -42,10 +42,17 @@ class Attempts:
     Args:
         resend: Whether the SDK may send a request again after an attempt that may have been applied.
         lost: Whether an attempt may have been applied without an answer that says so.
+        late: Whether an attempt got no answer at all, so that it may still be applied.
     """
 
     resend: bool = True
     lost: bool = False
+    late: bool = False
+
+    def note(self, fault: BaseException) -> None:
+        """Note an attempt that may have been applied; `fault` is how it ended."""
+        self.lost = True
+        self.late |= not isinstance(fault, (ClientError, DamagedAnswer))
 
 
 _current: ContextVar[Attempts | None] = ContextVar("attempts", default=None)
@@ -79,7 +86,7 @@ def lose(fault: Exception) -> None:
     """
     attempts = _current.get()
     if attempts is not None:
-        attempts.lost = True
+        attempts.note(fault)
         if not attempts.resend:
             raise fault
 

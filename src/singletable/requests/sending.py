@@ -91,7 +91,8 @@ def send(
         with following(attempts) if writing else nullcontext():
             return connection.connection.dispatch(operation, params)
     except (BotoCoreError, ClientError, ResponseParserError) as error:
-        attempts.lost |= writing and may_have_been_applied(error)
+        if writing and may_have_been_applied(error):
+            attempts.note(error)
         if error_code(error) in _FOR_THE_CALLER:
             raise
         failure = translate(error, operation, connection)

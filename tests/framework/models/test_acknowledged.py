@@ -22,6 +22,7 @@ from singletable.errors import (
     TransactionCancelled,
     UnexpectedAttributesError,
 )
+from tests.framework.ledger import LedgerTable, State, Task, task
 from tests.framework.requests.wire_faults import LOST, REFUSALS, UNSENT, answer_of, wire_faults
 
 
@@ -567,3 +568,29 @@ def cut(response, within):
         content = json.dumps(json.loads(response.content), ensure_ascii=False).encode()
         response._content = content[: content.index(within) + 1]
     return response
+
+
+@pytest.mark.parametrize(("fault", "uncertain"), [("reset", True), ("500", False)])
+def test_a_transaction_that_may_still_arrive_is_uncertain(wire, fault, uncertain):
+    """An attempt without any answer may be delivered after the one whose condition failed; one with a 500 is over."""
+    entity = made(Plain, total=5)
+    wire.script = [fault]
+    with pytest.raises(TransactionCancelled) as caught, LockTable.transaction() as transaction:
+        transaction.update(entity, state="x", condition=Plain.total == 0)
+    assert (uncertain, uncertain) == (caught.value.uncertain, "nothing was written" not in str(caught.value))
+
+
+@pytest.mark.parametrize(("fault", "sent"), [("reset", 2), ("500", 3)])
+def test_a_transaction_that_may_still_arrive_is_not_planned_anew(monkeypatch, fault, sent):
+    """Its key would be derived anew, under the next token; then both could be applied."""
+    with embedded(LedgerTable), wire_faults(LedgerTable, monkeypatch) as wire:
+        made = task(1, title="t")
+        made.create()
+        stale = Task.get(project="p", number=1)
+        made.update(state=State.DOING)
+        wire.script = [fault]
+        transaction = LedgerTable.transaction()
+        transaction.update(stale, title="x")
+        error = outcome(transaction.send)
+        assert (sent == 2) == (error is not None and error.uncertain)
+        assert sent == len([operation for operation, _ in wire.asked if operation == "TransactWriteItems"])
