@@ -37,7 +37,33 @@ INTERNAL = frozenset({"prepare", "place", "metered"})
 """The settings that engines give, and applications do not."""
 
 _TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
-"""What reads and writes items; the answer of a BatchWriteItem carries none."""
+"""The operations that read or write items; the answer of a BatchWriteItem carries none."""
+
+
+def _is_seconds(settings: object, field: attrs.Attribute[Any], seconds: Any) -> None:
+    _require_seconds(f"The setting {field.name}", seconds)
+
+
+def _require_seconds(what: str, seconds: Any) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+        raise InvalidValueError(f"{what} is {seconds!r}, which is not a number of seconds above 0.", value=seconds)
+
+
+def _is_count(settings: object, field: attrs.Attribute[Any], count: Any) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InvalidValueError(
+            f"The setting {field.name} is {count!r}, which is not a whole number above 0.", value=count
+        )
+
+
+def _mapping(timeouts: Any) -> dict[str, float]:
+    if not isinstance(timeouts, Mapping):
+        raise InvalidValueError(
+            f"The setting timeouts is {timeouts!r}, which is not a mapping.",
+            remedy='Write for example timeouts={"GetItem": 0.5}.',
+            value=timeouts,
+        )
+    return dict(timeouts)
 
 
 @attrs.frozen
@@ -67,11 +93,11 @@ class Settings:
     table_name: str
     region: str | None = None
     endpoint_url: str | None = attrs.field(default=None)
-    connect_timeout: float = 15
-    read_timeout: float = 30
-    timeouts: Mapping[str, float] = attrs.field(factory=dict, converter=dict)
-    max_attempts: int = attrs.field(default=4, validator=attrs.validators.ge(1))
-    max_connections: int = 10
+    connect_timeout: float = attrs.field(default=15, validator=_is_seconds)
+    read_timeout: float = attrs.field(default=30, validator=_is_seconds)
+    timeouts: Mapping[str, float] = attrs.field(factory=dict, converter=_mapping)
+    max_attempts: int = attrs.field(default=4, validator=_is_count)
+    max_connections: int = attrs.field(default=10, validator=_is_count)
     extra_headers: Mapping[str, str] | None = None
     credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False)
     session: Any = attrs.field(default=None, repr=False, converter=attrs.converters.optional(botocore_session), eq=id)
@@ -83,12 +109,12 @@ class Settings:
     dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
 
     def __hash__(self) -> int:
-        # Few settings tell most bindings apart, and some of the others are mappings.
+        # These settings distinguish most bindings; some of the others are mappings, which have no hash.
         return hash((self.table_name, self.region, self.endpoint_url, self.profile, self.role_arn, self.max_attempts))
 
     @property
     def where(self) -> tuple[Any, ...]:
-        """What must be equal for two requests to reach the same table, as the same caller."""
+        """The settings that are equal if two requests reach the same table as the same caller."""
         return (self.table_name, *(getattr(self, name) for name in _WHERE))
 
     @property
@@ -102,20 +128,17 @@ class Settings:
         for operation, seconds in timeouts.items():
             if operation not in _TIMED:
                 raise UnexpectedAttributesError(
-                    f"There is no operation {operation!r} that could have a time-out of its own.",
-                    remedy=f"There are: {', '.join(_TIMED)}.",
+                    f"{operation!r} is not an operation that can have a time-out of its own.",
+                    remedy=f"Such operations are: {', '.join(_TIMED)}.",
                     unexpected=(operation,),
                 )
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
-                raise InvalidValueError(
-                    f"The time-out {seconds!r} of {operation} is no number of seconds above 0.", value=seconds
-                )
+            _require_seconds(f"The time-out of {operation}", seconds)
 
     @endpoint_url.validator
     def _is_a_url(self, field: object, url: str | None) -> None:
         if url is not None and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc):
             raise EndpointUnreachable(
-                f"{url!r} is no URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
+                f"{url!r} is not the URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
             )
 
 
