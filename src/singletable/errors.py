@@ -80,7 +80,7 @@ class SingletableError(Exception):
         parts: The situation's parts (`entity`, `index`, `attribute`, `value`, ...), readable as
             attributes of the error. A part that was not given reads as None.
 
-    `uncertain` is True if the error ends a write that may have been applied all the same: an attempt got no answer.
+    `uncertain` is True if the error ends a write that may have been applied, because an attempt got no answer.
     Otherwise nothing was written.
     """
 
@@ -275,9 +275,9 @@ class BatchIncomplete(SingletableError):
     iterator over what it had not taken yet from an iterable. `Batch.resume(error)` takes up all of it.
     If a request failed, `__cause__` is its error. The writes of that request are all in `unprocessed`; some of them may
     have been done if `uncertain` is True.
-    A pickle holds what the batch had taken. If its iterable has more, the copy raises `InvalidBatchError` when it comes
-    to the rest.
-    `sender` is what the batch was sent through.
+    A pickle holds the operations that the batch had taken. If its iterable has more, the copy raises
+    `InvalidBatchError` when it reaches the rest.
+    `sender` is the sender of the batch.
     """
 
     unprocessed: tuple[Any, ...] = ()

@@ -48,7 +48,7 @@ class Place:
 
     @property
     def ends_with_command(self) -> bool:
-        """Whether the command starts the engine, and the table is gone when the command ends."""
+        """Whether the command starts the engine itself, so that the table ends with the command."""
         return self.engine != "dynamodb"
 
     @property

@@ -69,7 +69,7 @@ def find_tool(program: Program, tool: str) -> str:
     """Return the path of a program that a command names.
 
     Raises:
-        EngineUnavailable: It is not installed.
+        EngineUnavailable: The program is not installed.
     """
     path = shutil.which(tool)
     if path is None:
@@ -100,9 +100,10 @@ def _run(program: Program, command: list[str]) -> None:
         if done.returncode == 0:
             return
     except subprocess.TimeoutExpired:
-        output, code = "", f"no end after {_INSTALL_SECONDS} seconds"
+        output, code = "", f"not finished after {_INSTALL_SECONDS} seconds"
     raise EngineUnavailable(
-        f"{program.name} {program.version} could not be installed ({code}): {shorten(output) or 'no output'}",
+        f"{program.name} {program.version} could not be installed ({code}):"
+        f" {shorten(output).removesuffix('.') or 'no output'}.",
         remedy="Check that the version exists and that this machine reaches the package index, then try again.",
         value=program.version,
     )

@@ -29,10 +29,10 @@ from singletable.testing.simulator.pool import Pool, fill_pool, varied
 __all__ = ["History", "SimulationFailed", "Simulator", "simulate"]
 
 _RATES = (0.0, 0.3, 0.6, 0.9)
-"""How many of a call's attempts meet a fault."""
+"""Shares of attempts that meet a fault; a writer draws one for each call."""
 
 _FEWEST = 2
-"""Writers of a history."""
+"""The least number of writers of a history."""
 
 _UNKNOWN_ATTRIBUTE = "unknownToTheModel"
 """The stored attribute that some items have from the start, as if other code had written it."""
@@ -40,16 +40,16 @@ _UNKNOWN_ATTRIBUTE = "unknownToTheModel"
 
 @attrs.frozen
 class History:
-    """What happened for one seed. `print(history)` shows it step by step.
+    """The history of one seed. `print(history)` shows it step by step.
 
     Args:
         seed: The seed.
         table: The name of the table class.
-        items: The items, for people: k1, k2, ...
-        steps: What happened, one line each.
+        items: The items, as text: k1, k2, ...
+        steps: The steps, one line each.
         calls: The logical operations.
-        findings: What must not happen and did.
-        attempts: How many HTTP attempts met each fault; "" counts those without one.
+        findings: The findings of the checks.
+        attempts: The number of HTTP attempts that met each fault; "" counts those without one.
     """
 
     seed: int
@@ -111,13 +111,13 @@ class Simulator:
         unknown = sorted({kinds} if isinstance(kinds, str) else {*kinds} - {*KINDS})
         if unknown or not kinds:
             raise InvalidValueError(
-                f"{', '.join(unknown) or 'No kind'}: not a list of kinds of calls.",
+                f"kinds={kinds!r} is not a list of kinds of calls.",
                 remedy=f"Give some of: {', '.join(KINDS)}.",
                 value=kinds,
             )
         if writers < _FEWEST:
             raise InvalidValueError(
-                f"{writers} writers do not meet.", remedy=f"Give {_FEWEST} writers or more.", value=writers
+                f"writers={writers} is too small.", remedy=f"Give {_FEWEST} or more.", value=writers
             )
         self.table = table
         self._given = given or {}
@@ -136,7 +136,7 @@ class Simulator:
         """Run one history.
 
         Args:
-            seed: Decides everything that is drawn, and the order of the writers.
+            seed: Decides everything that is drawn and the order of the writers.
         """
         dice = random.Random(seed)  # noqa: S311 - not a secret
         keys = self._choose_keys(dice)
@@ -265,7 +265,7 @@ def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **optio
         options: As for `Simulator`.
 
     Returns:
-        How many HTTP attempts met each fault; "" counts those without one.
+        The number of HTTP attempts that met each fault; "" counts those without one.
 
     Raises:
         SimulationFailed: A history has findings. The message shows it, and how to repeat it.
