@@ -122,7 +122,7 @@ def test_bindings_that_could_not_work():
     """Said at once, not by a request later."""
     for settings, message in (
         ({"endpoint_url": "127.0.0.1:8000"}, "is not the URL of a server"),
-        ({"endpoint": "http://x"}, "endpoint: not a setting of bind.. Its settings are: connect_timeout"),
+        ({"endpoint": "http://x"}, "endpoint: not a setting of bind... Its settings are: connect_timeout"),
     ):
         with pytest.raises(SingletableError, match=message):
             AppTable.bind(**settings)
