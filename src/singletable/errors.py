@@ -270,9 +270,9 @@ class InvalidBatchError(SingletableError, ValueError):
 class BatchIncomplete(SingletableError):
     """A batch was not finished after all retries, or a request of it failed.
 
-    `unprocessed` holds exactly what was not done, of what the batch had taken: entities, requests for
-    items, or keys, as they were given; `verbs` says of each whether it was a put, delete or get. `rest` is an
-    iterator over what it had not taken yet from an iterable. `Batch.resume(error)` takes up all of it.
+    `unprocessed` holds exactly the operations that the batch had taken and not done: entities, requests for items, or
+    keys, as they were given; `verbs` names each a put, delete or get. `rest` is an iterator over the operations that it
+    had not taken yet from an iterable. `Batch.resume(error)` sends all of them.
     If a request failed, `__cause__` is its error. The writes of that request are all in `unprocessed`; some of them may
     have been done if `uncertain` is True.
     A pickle holds the operations that the batch had taken. If its iterable has more, the copy raises

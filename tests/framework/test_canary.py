@@ -120,7 +120,7 @@ PLANTED = {
     UnicodeSetAttribute: {TEXT},
     UpdatedAtAttribute: MOMENT,
 }
-"""A value of each attribute class, with a canary in it where the class can hold one."""
+"""A value of each attribute class, with a canary in it if the class can hold one."""
 
 NOT_VALUES = {
     Attribute,
@@ -167,7 +167,7 @@ def _classes(kind=Attribute):
 
 
 class Failing(UnicodeAttribute):
-    """A class of a user's own that raises what nobody expects, with the value."""
+    """A user's class that raises an unexpected exception with the value."""
 
     def serialize(self, value):
         raise RuntimeError(f"it is {value}")
@@ -238,7 +238,7 @@ def full():
 
 
 def values_at(place):
-    """What is given to an attribute to be refused: each wrong value, and one with each wrong value within it."""
+    """Yield values that an attribute refuses: each wrong value, and one with each wrong value within it."""
     for wrong in WRONG:
         yield wrong
         if place in LISTS or place == "inners":
@@ -255,7 +255,7 @@ def values_at(place):
 # --- looking for canaries -------------------------------------------------------------
 
 HOLD_ITEMS = {"item", "key", "standing", "entity", "obj", "Item", "CancellationReasons"}
-"""The fields of errors that are documented to hold an item or its key; no repr of ours shows what they hold."""
+"""The fields of errors that are documented to hold an item or its key; no repr of ours shows their contents."""
 
 
 def assert_clean(text):
@@ -305,7 +305,7 @@ def _chain(error):
 
 
 def caught(action):
-    """What an action raises, which must be clean; None if it raises nothing."""
+    """Return the exception of an action, which must be clean; None if it raises nothing."""
     try:
         action()
     except Exception as error:
@@ -316,7 +316,7 @@ def caught(action):
 
 @pytest.fixture
 def canaries(caplog, monkeypatch):
-    """A table, watched by observers; whatever any logger says at DEBUG is clean in the end."""
+    """A table with observers; afterwards the DEBUG output of every logger must be clean."""
     monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
     caplog.set_level(logging.DEBUG)
     exporter, provider = InMemorySpanExporter(), TracerProvider()

@@ -21,7 +21,7 @@ class Bound(Table):
 
 
 class Model:
-    """What holds: the settings of each layer, whether it fixes the place, and where it is."""
+    """A model of the layers: their settings, whether they fix the place, and where they hold."""
 
     def __init__(self):
         self.process, self.context = [], []

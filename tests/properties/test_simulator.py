@@ -12,7 +12,7 @@ from tests.framework.simulated import SimulatedTable
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")
 TIMES = 100 if DEEP else 1
-"""How many times as many histories are run as in `make test`, which has 100."""
+"""The number of histories as a multiple of that in `make test`, which is 100."""
 
 SIMULATORS = {
     Simulator(SimulatedTable): 12,

@@ -110,7 +110,7 @@ def _run(program: Program, command: list[str]) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Delete what killed installations left behind."""
+    """Delete the temporary folders of killed installations."""
     for each in folder.glob(f"{_MAKING}*"):
         try:
             old = time.time() - each.stat().st_mtime > 2 * _INSTALL_SECONDS

@@ -360,7 +360,7 @@ _KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
 def strict(attribute: Attribute[Any]) -> None:
     """Make a plain PynamoDB text, number, datetime, version, list or untyped map strict, in place.
 
-    Only the exact classes change; a subclass keeps what its author wrote. Of a typed map only the lists and untyped
+    Only the exact classes change; a subclass keeps its own methods. Of a typed map only the lists and untyped
     maps inside it change.
     """
     twin = _TWINS.get(type(attribute))

@@ -197,8 +197,8 @@ def get_items(
     Args:
         sender: The sender of the requests.
         requests: The requests.
-        workers: How many requests may be under way at once.
-        consistent: Whether to read what was last written; None for what the requests say.
+        workers: The number of requests that may be under way at once.
+        consistent: Whether to read consistently; None to leave it to each request.
 
     Raises:
         UnknownItemError: An item is of no type that the table knows.

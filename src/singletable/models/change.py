@@ -152,7 +152,7 @@ def _evolved(schema: EntitySchema, known: Item, actions: Sequence[Action]) -> It
             raise
     # Raised outside the handler, so that this error does not lead to the other one.
     raise InvalidValueError(
-        f"The update within {personal!r} cannot be followed: the item does not hold what it reads or changes there.",
+        f"The update within {personal!r} cannot be followed: the item does not have a part that it reads or changes.",
         remedy="Read the item first, or set the whole attribute.",
         entity=schema.name,
         attribute=personal,

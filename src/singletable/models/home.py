@@ -87,7 +87,7 @@ class Home:
         return found
 
     def connection(self, settings: Settings) -> TableConnection:
-        """Return the connection with some settings, which threads share; make it if there is none.
+        """Return the connection with some settings, which threads share; make it if it does not exist.
 
         Raises:
             InvalidValueError: The table's name is too short for a server.

@@ -160,7 +160,7 @@ class StoredItem(Model, metaclass=TableMeta):
         try:
             self._schema_of().codec.read(self, attribute_values)
             return
-        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+        except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
             pass
         self._read_carefully(attribute_values)
 
@@ -225,7 +225,7 @@ class StoredItem(Model, metaclass=TableMeta):
     def _write(self) -> Item:
         try:
             return self._schema_of().codec.write(self)
-        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+        except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
             pass
         return self._write_carefully()
 

@@ -136,7 +136,7 @@ def require_member(table: type[Table], entity: Any, error: type[SingletableError
 
 
 def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None:
-    """Return the item under an entity's primary key as it is stored now; None if there is none.
+    """Return the item under an entity's primary key as it is stored now; None if it does not exist.
 
     DynamoDB sends it with a failed condition; other servers may not.
 

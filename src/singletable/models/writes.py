@@ -93,7 +93,7 @@ class Write(Portable, Generic[T]):
         """Interpret a failed condition.
 
         Args:
-            standing: The stored item; None if there is none.
+            standing: The stored item; None if it does not exist.
             lost: Whether an earlier attempt may have been applied although its answer was lost.
 
         Returns:

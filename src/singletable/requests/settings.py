@@ -77,15 +77,15 @@ class Settings:
         connect_timeout: Seconds until an attempt to connect is given up.
         read_timeout: Seconds until an answer is given up.
         timeouts: Seconds until an answer is given up for some operations, by name: `{"GetItem": 0.5, "Scan": 60}`.
-        max_attempts: How often a request is sent at most, the first time included.
-        max_connections: How many connections are kept; as many threads can work at once.
+        max_attempts: The most times that a request is sent, the first time included.
+        max_connections: The number of connections that are kept, and of threads that can work at once.
         extra_headers: HTTP headers to add to each request.
         credentials: Access key, secret key and session token, instead of those that the SDK finds.
         session: A boto3 or botocore session, whose credentials sign the requests.
         profile: A profile of the AWS configuration, whose credentials sign the requests.
         role_arn: A role to assume, with the credentials above; its credentials are refreshed before they expire.
         prepare: Called with the botocore client once it is made.
-        place: What messages call the server; None for its URL or region.
+        place: The server's name in messages; None for its URL or region.
         metered: Whether the engine reports the capacity that it consumed.
         dax_endpoints: The endpoints of a DAX cluster, or the one; see `requests.dax`.
     """

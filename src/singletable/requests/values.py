@@ -214,7 +214,7 @@ def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, p
         )
     ((kind, content),) = value.items()
     size = CONTAINER
-    # PynamoDB writes an empty set as NULL; a set that is empty all the same is refused by DynamoDB.
+    # PynamoDB writes an empty set as NULL; DynamoDB refuses any other empty set.
     if kind in ("SS", "NS", "BS") and not content:
         name = _spelled(path)
         raise InvalidValueError(

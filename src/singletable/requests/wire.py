@@ -60,7 +60,7 @@ _OF_REASONS = ("Item", "Code", "Message")
 
 
 class DamagedAnswer(HTTPClientError):  # type: ignore[misc]  # botocore has no types
-    """An answer arrived that is not what DynamoDB sent: its checksum is wrong, or it is not JSON."""
+    """An answer arrived damaged: its checksum is wrong, or it is not JSON."""
 
     fmt = "The answer from {endpoint_url} arrived damaged."
 

@@ -34,7 +34,7 @@ def fake(mode="serve", **settings):
 
 
 def ask(at):
-    """What the fake server answers: its environment and its process id."""
+    """Return the fake server's answer: its environment and its process id."""
     try:
         urlopen(at.endpoint_url, timeout=SECONDS)
     except URLError as error:

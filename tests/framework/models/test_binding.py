@@ -69,7 +69,7 @@ def two_tables():
 
 
 def run(function):
-    """What a function returns in a thread of its own."""
+    """Return a function's result in a thread of its own."""
     found = []
     thread = threading.Thread(target=lambda: found.append(function()))
     thread.start()
@@ -82,7 +82,7 @@ def name():
     return Shelf.bound().table_name
 
 
-# --- what is inherited --------------------------------------------------------------------
+# --- inheritance --------------------------------------------------------------------------
 
 
 def test_meta_gives_what_no_binding_gives():
@@ -174,7 +174,7 @@ def test_the_region(monkeypatch, tmp_path, variables, settings, expected):
         assert expected == Anywhere.bound().region
 
 
-# --- what is refused ----------------------------------------------------------------------
+# --- refused settings ---------------------------------------------------------------------
 
 
 def test_an_unknown_setting_is_refused_with_those_that_applications_give():

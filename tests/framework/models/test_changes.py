@@ -125,13 +125,13 @@ def test_what_is_refused_is_named_with_the_remedy():
         (
             Path(["unknown"]).set({"L": [{"N": "nan"}]}),
             InvalidValueError,
-            r"unknown\[0\]: it is nan",
+            r"unknown\[0\]: nan is not a number",
         ),
-        (Path(["detail"])["x"].set({"N": "nan"}), InvalidValueError, "Task: detail: it is nan"),
+        (Path(["detail"])["x"].set({"N": "nan"}), InvalidValueError, "Task: detail: nan is not a number"),
         (
             Path(["likes"]).set(Path(["likes"]) + {"N": "nan"}),
             InvalidValueError,
-            "Task: likes: it is nan",
+            "Task: likes: nan is not a number",
         ),
     ):
         with pytest.raises(error, match=message):

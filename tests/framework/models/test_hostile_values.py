@@ -179,7 +179,7 @@ def nested(levels, kind=dict):
 
 
 def stored(levels, kind="M"):
-    """The same as DynamoDB stores it."""
+    """A value within so many maps or lists, as DynamoDB stores it."""
     value = {"S": "x"}
     for _ in range(levels):
         value = {"M": {"a": value}} if kind == "M" else {"L": [value]}

@@ -31,7 +31,7 @@ from singletable.models.transaction import Transaction
 
 
 class Lying(str):
-    """A text that says everywhere that it is another one."""
+    """A text whose methods all give another text."""
 
     __slots__ = ()
 
@@ -182,7 +182,7 @@ def parameters():
 
 
 def fields():
-    """What an instance and its class keep for themselves."""
+    """The names that an instance and its class use themselves."""
     instance = entity("fine", UnicodeAttribute(null=True))(ident="i")
     private = [name for name in dir(Table) if name.startswith("_")]
     return sorted({*vars(instance), *private, *StoredItem.__annotations__, "_user_instantiated", "Meta"})

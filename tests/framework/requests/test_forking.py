@@ -19,7 +19,7 @@ from singletable.streams.client import StreamsClient
 from tests.framework.canned import CREDENTIALS, canned
 from tests.framework.forked import Child, Preloaded, Secret, answer, ask, ask_at
 
-# Python 3.12 warns of each fork with threads, which is what is tested.
+# Python 3.12 warns of each fork with threads, which these tests need.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 WORKERS = 8
@@ -35,7 +35,7 @@ def server():
 
 
 def test_workers_get_their_own_answers(server):
-    """The parent has used the connection before, as a server that loads an application does, and is busy meanwhile.
+    """Each worker gets its own answers, although the parent used the connection before and still uses it.
 
     `make test-deep` has 200 workers.
     """

@@ -28,7 +28,7 @@ def server():
 
 @pytest.fixture
 def sts(monkeypatch):
-    """moto's STS, where the SDK finds it."""
+    """moto's STS, at the endpoint that the SDK uses."""
     with serving(OneAtATime(DomainDispatcherApplication(create_backend_app))) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
         yield url

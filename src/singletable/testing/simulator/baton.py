@@ -44,7 +44,7 @@ class Baton:
 
         Raises:
             RuntimeError: A thread waited for a lock that another thread holds while it waits for the baton.
-            BaseException: What a function raised.
+            BaseException: A function raised it.
         """
         self._turns = {name: Lock() for name in functions}
         for lock in (*self._turns.values(), self._over):

@@ -98,7 +98,7 @@ class Call:
 
     Args:
         kind: The kind of operation.
-        text: The operation, for people.
+        text: The operation, as text.
         perform: Carries it out, once.
         parts: The items that it writes or checks. A collection's are known only once it is read.
         claim: The call as a claim; None if it is not one.
@@ -163,7 +163,7 @@ def token_name(schema: EntitySchema) -> list[str]:
 
 
 def plain(schema: EntitySchema, item: Item | None) -> Item | None:
-    """Return an item in canonical form, without what is derived and what every write sets by itself."""
+    """Return an item in canonical form, without derived attributes and those that every write sets by itself."""
     if item is None:
         return None
     expiry = schema.entity._expiry_name()

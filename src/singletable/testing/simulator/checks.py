@@ -48,7 +48,7 @@ class Finding:
 
     Args:
         check: The name of the check, one of `CHECKS`.
-        text: What happened.
+        text: The description.
         call: The number of the call; None if it is about several.
     """
 

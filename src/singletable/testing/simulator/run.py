@@ -90,8 +90,8 @@ class Simulator:
         writers: The number of writers of a history, at most; at least 2.
         calls: The number of calls that each writer makes.
         kinds: The kinds of calls; see `KINDS`.
-        faults: What may go wrong with an attempt; see `FAULTS`.
-        engine: Where the table is. A context manager that binds the table as `embedded` does, `intercept` included.
+        faults: The faults that an attempt may meet; see `FAULTS`.
+        engine: A function that returns a context manager, with the parameters of `embedded`, `intercept` included.
 
     Raises:
         InvalidValueError: A kind of calls is unknown, or there are fewer than two writers.
