@@ -75,7 +75,12 @@ def find_tool(program: Program, tool: str) -> str:
     if path is None:
         raise EngineUnavailable(
             f"{program.name} needs {tool!r}, which was not found.",
-            remedy=program.needs.get(tool) or f"Delete {str(cache_folder())!r}; the next start installs it again.",
+            remedy=program.needs.get(tool)
+            or (
+                f"Delete {str(cache_folder())!r}; the next start installs it again."
+                if program.install
+                else "Install it, or write its full path in the command."
+            ),
             value=tool,
         )
     return path

@@ -198,8 +198,9 @@ def _start(program: Program, port: int | None, timeout: float) -> Server:
         # Another program may have taken the port since it was found free.
         if last or port is not None or not _in_use(_port(started)):
             break
+    name = f"{program.name} {program.version}".rstrip()
     raise EngineUnavailable(
-        f"{program.name} {program.version} {problem}: {output.removesuffix('.') or 'no output'}.",
+        f"{name} {problem}: {output.removesuffix('.') or 'no output'}.",
         remedy=f"If its installation is damaged, delete {str(folder)!r}; the next start installs it again."
         if program.install
         else f"Check the command: {' '.join(program.command)}",

@@ -25,7 +25,7 @@ from tests.framework.app import AppTable
 ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).parent / "fake_server.py"
 SECONDS = 10
-"""How long a test waits for something that takes milliseconds."""
+"""Seconds that a test waits for something that takes milliseconds."""
 
 
 def fake(mode="serve", **settings):
@@ -258,6 +258,20 @@ def test_a_missing_tool(monkeypatch, tmp_path):
     with (
         pytest.raises(EngineUnavailable, match="^dynalite needs 'npm', which was not found. Install Node.js 20"),
         server("dynalite"),
+    ):
+        pass
+
+
+def test_a_missing_program_of_the_user():
+    """The error for a program that singletable does not install recommends its full path, and has no empty version."""
+    with (
+        pytest.raises(EngineUnavailable, match="^mine needs 'nowhere', which was not found. Install it, or write its"),
+        server(Program(name="mine", command=("nowhere", "{port}"))),
+    ):
+        pass
+    with (
+        pytest.raises(EngineUnavailable, match=r"^mine stopped before it answered \(exit code 1\): no output. Check"),
+        server(Program(name="mine", command=("false", "{port}"))),
     ):
         pass
 
