@@ -326,12 +326,20 @@ def test_a_fault_of_the_network_is_met(fault):
 
 
 def test_options_that_cannot_be_are_refused():
-    """Unknown kinds of calls and fewer than two writers are refused."""
+    """Unknown kinds of calls, unknown entities and numbers that are too small are refused."""
     for kinds in (["creat"], "create", []):
         with pytest.raises(InvalidValueError, match="is not a list of kinds of calls. Give some of: batch, claim, "):
             Simulator(SimulatedTable, kinds=kinds)
     with pytest.raises(InvalidValueError, match="writers=1 is too small. Give 2 or more."):
         Simulator(SimulatedTable, writers=1)
+    with pytest.raises(InvalidValueError, match="calls=0 is too small. Give 1 or more."):
+        Simulator(SimulatedTable, calls=0)
+    with pytest.raises(InvalidValueError, match="histories=0 is too small. Give 1 or more."):
+        Simulator(SimulatedTable).check(histories=0)
+    with pytest.raises(
+        InvalidValueError, match="given names Plane, which is not an entity of .* entities are: .*Plain"
+    ):
+        Simulator(SimulatedTable, given={"Plane": {}})
 
 
 def test_a_request_that_arrives_later_is_recorded():

@@ -94,7 +94,7 @@ class Simulator:
         engine: A function that returns a context manager, with the parameters of `embedded`, `intercept` included.
 
     Raises:
-        InvalidValueError: A kind of calls is unknown, or there are fewer than two writers.
+        InvalidValueError: A kind of calls or an entity in `given` is unknown, or a number is too small.
     """
 
     def __init__(
@@ -115,10 +115,15 @@ class Simulator:
                 remedy=f"Give some of: {', '.join(KINDS)}.",
                 value=kinds,
             )
-        if writers < _FEWEST:
+        strangers = sorted({*(given or {})} - {schema.name for schema in table._schemas().values()})
+        if strangers:
             raise InvalidValueError(
-                f"writers={writers} is too small.", remedy=f"Give {_FEWEST} or more.", value=writers
+                f"given names {', '.join(strangers)}, which is not an entity of {table.__name__}.",
+                remedy=f"Its entities are: {', '.join(sorted(each.name for each in table._schemas().values()))}.",
+                value=given,
             )
+        _require_least("writers", writers, _FEWEST)
+        _require_least("calls", calls, 1)
         self.table = table
         self._given = given or {}
         self._writers = writers
@@ -161,6 +166,7 @@ class Simulator:
 
     def check(self, histories: int = 100, seed: int = 0) -> Counter[str]:
         """Run several histories, and raise if one of them has a finding; see `simulate`."""
+        _require_least("histories", histories, 1)
         attempts: Counter[str] = Counter()
         for number in range(seed, seed + histories):
             history = self.run(number)
@@ -269,6 +275,12 @@ def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **optio
 
     Raises:
         SimulationFailed: A history has findings. The message shows it, and how to repeat it.
+        InvalidValueError: As for `Simulator`, or `histories` is below 1.
         PatternError: An attribute's class is unknown here; give a strategy for it by `given`.
     """
     return Simulator(table, **options).check(histories, seed)
+
+
+def _require_least(option: str, number: int, least: int) -> None:
+    if number < least:
+        raise InvalidValueError(f"{option}={number} is too small.", remedy=f"Give {least} or more.", value=number)
