@@ -115,7 +115,7 @@ def place_options(command: F) -> F:
             dax_endpoints,
         )
         if place.ends_with_command and endpoint_url:
-            raise click.UsageError(f"--engine {engine} and --endpoint-url name two places.")
+            raise click.UsageError(f"--engine {engine} and --endpoint-url name two places. Give one of them.")
         if place.ends_with_command and (table_name or region or profile or dax_endpoints):
             raise click.UsageError(
                 "--table, --region, --profile and --dax say where on AWS or on a server:"

@@ -85,7 +85,7 @@ class Binding:
         ignored = [] if self._layer.pinned else sorted(PLACE & self._layer.given.keys())
         if ignored and self._home.effective(_layers(self._home)).pinned:
             _log.info(
-                "%s stays at %s: %s of bind() changes nothing there.",
+                "%s stays at %s: in the block bind() ignores %s.",
                 self.table.__name__,
                 bound(self.table).place,
                 ", ".join(ignored),

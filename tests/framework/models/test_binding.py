@@ -481,7 +481,7 @@ def test_a_setting_of_the_place_that_changes_nothing_is_logged(caplog):
         with Shelf.bind(table_name="other"):
             pass
     lines = [each.getMessage() for each in caplog.records if each.name == "singletable"]
-    expected = "Shelf stays at the embedded engine: credentials, region of bind() changes nothing there."
+    expected = "Shelf stays at the embedded engine: in the block bind() ignores credentials, region."
     assert [expected] == lines
 
 
