@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def unchained(function: Callable[P, R]) -> Callable[P, R]:
-    """Let each `raise ... from None` in a function drop the earlier error, and not only hide it."""
+    """Let each `raise ... from None` in a function drop the earlier error instead of only hiding it."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -80,7 +80,7 @@ class SingletableError(Exception):
         parts: The situation's parts (`entity`, `index`, `attribute`, `value`, ...), readable as
             attributes of the error. A part that was not given reads as None.
 
-    `uncertain` is True if the error ends a write that may have been applied all the same: an attempt got no answer.
+    `uncertain` is True if the error ends a write that may have been applied, because an attempt got no answer.
     Otherwise nothing was written.
     """
 
@@ -270,14 +270,14 @@ class InvalidBatchError(SingletableError, ValueError):
 class BatchIncomplete(SingletableError):
     """A batch was not finished after all retries, or a request of it failed.
 
-    `unprocessed` holds exactly what was not done, of what the batch had taken: entities, requests for
-    items, or keys, as they were given; `verbs` says of each whether it was a put, delete or get. `rest` is an
-    iterator over what it had not taken yet from an iterable. `Batch.resume(error)` takes up all of it.
+    `unprocessed` holds exactly the operations that the batch had taken and not done: entities, requests for items, or
+    keys, as they were given; `verbs` names each a put, delete or get. `rest` is an iterator over the operations that it
+    had not taken yet from an iterable. `Batch.resume(error)` sends all of them.
     If a request failed, `__cause__` is its error. The writes of that request are all in `unprocessed`; some of them may
     have been done if `uncertain` is True.
-    A pickle holds what the batch had taken. If its iterable has more, the copy raises `InvalidBatchError` when it comes
-    to the rest.
-    `sender` is what the batch was sent through.
+    A pickle holds the operations that the batch had taken. If its iterable has more, the copy raises
+    `InvalidBatchError` when it reaches the rest.
+    `sender` is the sender of the batch.
     """
 
     unprocessed: tuple[Any, ...] = ()

@@ -15,7 +15,7 @@ __all__ = ["Elsewhere", "can_be_pickled", "nearest_class", "portable", "rebuild"
 
 
 class Elsewhere(Iterator[Any]):
-    """Stands for an iterator that stayed in the process that pickled the error; taking from it raises.
+    """Replaces an iterator that stayed in the process that pickled the error; its `__next__` raises.
 
     An empty iterator would claim that nothing is left to do.
     """
@@ -46,8 +46,8 @@ def nearest_class(kind: type[BaseException]) -> type[BaseException]:
 def portable(part: Any) -> Any:
     """Return a part of an error as it can be pickled.
 
-    In a tuple, each element is kept that can be. An exception that cannot is replaced by one that names its class, an
-    iterator by one that raises, anything else by None.
+    Of a tuple, each element that can be pickled is kept. Otherwise an exception is replaced by one that names its
+    class, an iterator by one that raises, and anything else by None.
     """
     if can_be_pickled(part):
         return part

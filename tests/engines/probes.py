@@ -24,7 +24,7 @@ class Probe:
         documented: The answer that DynamoDB documents, or gives.
         source: The URL of the document, or of a report of its answer.
         ask: Sends requests with a client to a table of a name; returns the answer in a few words.
-        here: What the framework does.
+        here: The framework's behavior.
     """
 
     behaviour: str
@@ -35,7 +35,7 @@ class Probe:
 
 
 def answer(probe: Probe, client: Any, table: str) -> str:
-    """Return an engine's answer; if the engine does not have the operation, it says so."""
+    """Return an engine's answer, which may be that the engine does not have the operation."""
     try:
         return probe.ask(client, table)
     except NotImplementedError:

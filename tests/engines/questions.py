@@ -58,13 +58,13 @@ def put(client, table, *args, **more):
 
 
 def rows(answered):
-    """How many rows there are."""
+    """Return the number of rows as text."""
     count = len(answered["Items"])
     return f"{count} row{'' if count == 1 else 's'}"
 
 
 def number(value):
-    """A number without the decimals that say nothing."""
+    """Return a number without trailing zeros."""
     return f"{value:g}"
 
 

@@ -14,7 +14,7 @@ from tests.framework.migrations.world import ShelfTable, graph, put_old, runner
 
 @pytest.mark.parametrize(("engine", "statements"), [("embedded", False), ("ministack", True)])
 def test_a_table_is_migrated_with_statements_if_their_conditions_count(engine, statements):
-    """The engine is asked; everything is right afterwards in both cases."""
+    """A migration probes whether the engine evaluates conditions of statements, and is right in both cases."""
     with embedded(ShelfTable, create=False) if engine == "embedded" else server(engine, ShelfTable, create=False):
         runner(write_mode="auto").migrate("0001_initial")
         put_old()

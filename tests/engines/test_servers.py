@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_pages_example_runs(capsys):
-    """As it is written."""
+    """The example of docs/reference/engines.md runs as written."""
     page = (ROOT / "docs" / "reference" / "engines.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^## Start a local server\n\n((?: {4}.*\n|\n)+)", page, flags=re.MULTILINE)
     exec(textwrap.dedent(example), {})
@@ -28,7 +28,7 @@ def test_the_pages_example_runs(capsys):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_server_listens_on_loopback_only(name):
-    """MiniStack's own default is every interface."""
+    """Servers do not answer on another address, although MiniStack listens on every interface by default."""
     with server(name, ShopTable) as at:
         Category(category_id="c", name="n").create()
         assert "n" == Category.get(category_id="c").name
@@ -39,7 +39,7 @@ def test_a_server_listens_on_loopback_only(name):
 
 
 def test_ministack_does_not_delete_expired_items():
-    """It would within 60 seconds; the table that is created has its time to live switched off."""
+    """Tables on MiniStack have time to live off; otherwise it deletes expired items within 60 seconds."""
     with server("ministack", LedgerTable):
         client = LedgerTable._get_connection().connection.client
         described = client.describe_time_to_live(TableName="ledger")["TimeToLiveDescription"]
@@ -48,7 +48,7 @@ def test_ministack_does_not_delete_expired_items():
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_version_that_does_not_exist(name, tmp_path, monkeypatch):
-    """The error names it and shows the installer's output."""
+    """The error names the version and shows the installer's output."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(EngineUnavailable, match=f"^{name} 99.0.0 could not be installed.*{name}"):
         with server(name, version="99.0.0"):
@@ -57,7 +57,7 @@ def test_a_version_that_does_not_exist(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_demo_runs(name):
-    """Each access pattern answers as on the embedded engine."""
+    """Each access pattern of the demo gives the same answer as on the embedded engine."""
     code = "from singletable.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "demo", "--engine", name, "--rows", "0"],

@@ -16,7 +16,7 @@ def shop(engine):
 
 
 def test_each_change_reaches_the_handlers_in_order(shop, engine):
-    """By create, update, transaction and delete, with both images; a table without a stream is an error."""
+    """Every kind of write reaches the handlers with both images; a table without a stream is an error."""
     router, seen = StreamRouter(ShopTable), []
 
     @router.on(ShopTable, "INSERT", "MODIFY", "REMOVE", name="note", idempotent=True)

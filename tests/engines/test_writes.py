@@ -380,7 +380,7 @@ def test_a_move_is_done_or_named_as_missing(engine):
 
 
 def test_eight_threads_lose_no_acknowledged_write():
-    """Each counts up by compare and set, and again if it was refused."""
+    """Eight threads count up by compare-and-set, and repeat each refused write."""
     created(points=0)
 
     def count_up(_):

@@ -64,7 +64,7 @@ def nothing(asked):
 
 @contextmanager
 def canned(answer=nothing):
-    """A server in a thread of this process: `url` is where it is, `asked` holds its requests.
+    """A server in a thread of this process: `url` is its address, `asked` holds its requests.
 
     Args:
         answer: Returns the status and the body for a request.

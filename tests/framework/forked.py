@@ -1,4 +1,4 @@
-"""What a forked or spawned process does in the tests: it reads the item of its own key."""
+"""The work of a forked or spawned process in the tests: it reads the item of its own key."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ def ask(owner):
 
 
 def ask_at(url, owner):
-    """The same in a process that has nothing of its parent, and where it is bound anew."""
+    """Read the secret of an owner in a process without its parent's bindings."""
     with Preloaded.bind(endpoint_url=url, credentials=CREDENTIALS):
         return ask(owner)
 

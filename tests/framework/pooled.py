@@ -1,4 +1,4 @@
-"""What a worker process of the pickling tests does; it imports little, since each pool starts a process."""
+"""The work of a process in the pickling tests; it imports little, because each pool starts a process."""
 
 import threading
 from contextlib import ExitStack

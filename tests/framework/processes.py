@@ -23,10 +23,10 @@ def run_code(code, *arguments, cwd, env):
     """Run `python -c code arguments` in a fork, and return what `subprocess.run` would with captured text.
 
     Args:
-        code: What to run, as the module `__main__`.
+        code: The code to run, as the module `__main__`.
         arguments: The rest of `sys.argv`.
         cwd: The working folder, which comes first in `sys.path`.
-        env: The whole environment. What an interpreter reads when it starts comes from this process, with UTF-8 on.
+        env: The whole environment. Variables that Python reads at its start have this process's values, with UTF-8 on.
     """
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdout", "stderr")]
@@ -102,7 +102,7 @@ def _obey(order):
 
 
 def _load():
-    """Import what commands import, by using it: an embedded table loads moto and the SDK's descriptions, too."""
+    """Import the modules of commands by using them: an embedded table loads moto and the SDK's descriptions, too."""
     import gc
 
     import hypothesis  # noqa: F401
@@ -119,7 +119,7 @@ def _load():
 
 
 if __name__ == "__main__":
-    # The folder of this script is no place that `python -c` would import from.
+    # `python -c` would not import from the folder of this script.
     del sys.path[0]
     _load()
     ordered = _serve()

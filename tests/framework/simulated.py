@@ -24,7 +24,7 @@ class SimulatedTable(Table):
 
 
 class Plain(SimulatedTable, discriminator="PLAIN"):
-    """An entity whose writes cannot be told from others with the same values."""
+    """An entity whose writes look like any others with the same values."""
 
     name = UnicodeAttribute()
     state = UnicodeAttribute(null=True)

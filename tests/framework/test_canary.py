@@ -120,7 +120,7 @@ PLANTED = {
     UnicodeSetAttribute: {TEXT},
     UpdatedAtAttribute: MOMENT,
 }
-"""A value of each attribute class, with a canary in it where the class can hold one."""
+"""A value of each attribute class, with a canary in it if the class can hold one."""
 
 NOT_VALUES = {
     Attribute,
@@ -167,7 +167,7 @@ def _classes(kind=Attribute):
 
 
 class Failing(UnicodeAttribute):
-    """A class of a user's own that raises what nobody expects, with the value."""
+    """A user's class that raises an unexpected exception with the value."""
 
     def serialize(self, value):
         raise RuntimeError(f"it is {value}")
@@ -238,7 +238,7 @@ def full():
 
 
 def values_at(place):
-    """What is given to an attribute to be refused: each wrong value, and one with each wrong value within it."""
+    """Yield values that an attribute refuses: each wrong value, and one with each wrong value within it."""
     for wrong in WRONG:
         yield wrong
         if place in LISTS or place == "inners":
@@ -255,7 +255,7 @@ def values_at(place):
 # --- looking for canaries -------------------------------------------------------------
 
 HOLD_ITEMS = {"item", "key", "standing", "entity", "obj", "Item", "CancellationReasons"}
-"""The fields of errors that are documented to hold an item or its key; no repr of ours shows what they hold."""
+"""The fields of errors that are documented to hold an item or its key; no repr of ours shows their contents."""
 
 
 def assert_clean(text):
@@ -305,7 +305,7 @@ def _chain(error):
 
 
 def caught(action):
-    """What an action raises, which must be clean; None if it raises nothing."""
+    """Return the exception of an action, which must be clean; None if it raises nothing."""
     try:
         action()
     except Exception as error:
@@ -316,7 +316,7 @@ def caught(action):
 
 @pytest.fixture
 def canaries(caplog, monkeypatch):
-    """A table, watched by observers; whatever any logger says at DEBUG is clean in the end."""
+    """A table with observers; afterwards the DEBUG output of every logger must be clean."""
     monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
     caplog.set_level(logging.DEBUG)
     exporter, provider = InMemorySpanExporter(), TracerProvider()
@@ -342,12 +342,12 @@ def canaries(caplog, monkeypatch):
 
 
 def test_every_attribute_class_has_a_canary():
-    """A new class must be planted, and then is looked for everywhere."""
+    """Every attribute class is in the list of those with a canary."""
     assert set(_classes()) - NOT_VALUES == set(PLANTED)
 
 
 def test_the_canaries_are_planted():
-    """In what is stored; a test that plants nothing would find nothing."""
+    """The stored item holds the canaries for which the other tests look."""
     stored = full().serialize()
     hidden = {"at_booleanattribute", "at_enumattribute", "at_nullattribute", "at_ttlattribute"}
     for place in {*NAMES, *LISTS, "outer", "inners"} - hidden - {f"of_{name}" for name in hidden}:
@@ -356,7 +356,7 @@ def test_the_canaries_are_planted():
 
 @pytest.mark.parametrize("place", PLACES)
 def test_no_refused_value_is_shown(place):
-    """Constructor, create, update, save, and as the operand of a condition; for whichever reason it is refused."""
+    """No path that refuses a value shows it, for any reason of refusal."""
     refused = 0
     attribute = getattr(Holder, place)
     for value in values_at(place):
@@ -379,7 +379,7 @@ SIGNS = ("__eq__", "__lt__", "__add__", "__sub__", "__radd__", "__rsub__", "__or
 
 @pytest.mark.parametrize("place", [*NAMES, *LISTS])
 def test_no_operand_is_shown(place):
-    """Every operator of an attribute, at the top and in a typed map; except signs of PynamoDB's own classes."""
+    """No operator of a marked attribute shows an operand that it refuses."""
     attributes = [getattr(Holder, place)]
     if place in NAMES:
         attributes += [getattr(Holder.outer.inner, place), getattr(Holder.inners[0], place)]
@@ -392,7 +392,7 @@ def test_no_operand_is_shown(place):
 
 
 def test_a_mark_leaves_paths_as_they_are():
-    """Each copy that PynamoDB makes of an attribute has operators of its own."""
+    """Each copy that PynamoDB makes of a marked attribute has its own operators."""
     added = {"x"}
     for attribute, path in (
         (Holder.at_unicodesetattribute, ["at_unicodesetattribute"]),
@@ -405,7 +405,7 @@ def test_a_mark_leaves_paths_as_they_are():
 
 @pytest.mark.parametrize("place", PLACES)
 def test_no_stored_value_is_shown_that_cannot_be_read(place):
-    """Each type of DynamoDB's where another is declared, and text that means nothing."""
+    """Neither a stored value of another type nor malformed text is shown."""
     contents = [
         {"S": TEXT},
         {"N": TEXT},
@@ -426,7 +426,7 @@ def test_no_stored_value_is_shown_that_cannot_be_read(place):
 
 
 def test_no_name_within_a_personal_map_is_shown():
-    """In paths of conditions and actions, in constructors, and in what is assigned."""
+    """Names within a personal map are hidden in conditions, actions, the constructor and assignments."""
     name = Holder.at_mapattribute[TEXT]
     known = Holder._from_item(holder().serialize())
     for action in (
@@ -449,7 +449,7 @@ def _record(image):
 
 
 def test_no_plan_shows_a_value(canaries):
-    """Writes, what they send and what they change; queries with conditions and filters; everything that holds them."""
+    """The reprs of writes, changes, queries and all objects that hold them show no value."""
     one = full()
     stored = Holder._from_item(one.serialize())
     text = Holder.at_unicodeattribute
@@ -489,7 +489,7 @@ def test_no_plan_shows_a_value(canaries):
 
 
 def test_no_failed_write_shows_a_value(canaries):
-    """Conditions, transactions, batches and their causes; the item is in fields that are documented to hold it."""
+    """Errors show no value; only the documented fields hold the item."""
     one = full()
     one.create()
     text = Holder.at_unicodeattribute
@@ -536,7 +536,7 @@ QUOTING = "One or more parameter values were invalid: {0}; '{0}'; [{0!r}]"
 
 @pytest.mark.parametrize("code", ["ValidationException", "SerializationException", "TransactionCanceledException"])
 def test_no_value_of_a_request_is_quoted_that_the_server_quotes(canaries, monkeypatch, code):
-    """By its message, in the SDK's error, in PynamoDB's, and in the reasons of a cancelled transaction."""
+    """The server's message is cleaned in our error, in its causes and in cancellation reasons."""
 
     def refuse(operation, params):
         quoted = QUOTING.format(_values(params))
@@ -571,7 +571,7 @@ def _values(params):
 
 
 def test_no_value_of_a_request_is_quoted_that_the_sdk_quotes(canaries):
-    """botocore shows a value of the wrong Python type with its path, and keeps a request that got no answer."""
+    """botocore's errors for a value of the wrong Python type and for a lost answer are cleaned."""
     failures = (
         ParamValidationError(report=f"Invalid type for parameter Item.outer.M.{TEXT}.N, value: {NUMBER}, type: int"),
         HTTPClientError(request=_Request({"Item": {"at_unicodeattribute": TEXT}}), error=f"broken after {TEXT}"),
@@ -594,7 +594,7 @@ class _Request:
 
 
 def test_no_dead_letter_shows_a_value(canaries, caplog):
-    """A handler that quotes, an image that cannot be read, a record that is none; letters, errors and the log."""
+    """Failed handlers, images and records show no value in letters, errors and the log."""
     letters = []
     router = StreamRouter(CanaryTable, dead_letters=letters.append)
 
@@ -622,7 +622,7 @@ def test_no_dead_letter_shows_a_value(canaries, caplog):
 
 
 def test_no_reason_for_quarantine_shows_a_value():
-    """A source of each kind that cannot be read, and a function that quotes."""
+    """Neither an unreadable source nor a failing function shows a value."""
 
     def quoting(text):
         raise ValueError(f"it is {text}")
@@ -641,7 +641,7 @@ def test_no_reason_for_quarantine_shows_a_value():
 
 
 def test_an_endpoint_is_shown_whole():
-    """A value that is a part of it is not taken for a value of the request."""
+    """A value that is a part of the endpoint does not hide that part."""
     with AppTable.bind(endpoint_url="http://127.0.0.1:1", credentials=("x", "x", None), max_attempts=1):
         with pytest.raises(EndpointUnreachable, match=r"Nothing answers at http://127\.0\.0\.1:1/"):
             Account.get(account_id="127")

@@ -37,7 +37,7 @@ EVERY_ERROR = [getattr(errors, name) for name in errors.__all__]
 @COPIES
 @pytest.mark.parametrize("kind", EVERY_ERROR, ids=lambda kind: kind.__name__)
 def test_every_error_keeps_its_message_and_its_parts(kind, again):
-    """Each class of errors.py, with each of the parts that it declares."""
+    """Each class of errors.py keeps its message and all declared parts in a pickle."""
     declared = {name for each in kind.__mro__ for name in vars(each).get("__annotations__", ())} - {"pending", "rest"}
     error = kind("It failed.", remedy="Fix it.", **{name: f"the {name}" for name in declared if name != "msg"})
     found = again(error)
@@ -47,13 +47,13 @@ def test_every_error_keeps_its_message_and_its_parts(kind, again):
 
 
 def test_every_class_of_errors_is_public():
-    """A new class is in `__all__`, and so in the test above."""
+    """Every class of errors.py is in `__all__`."""
     declared = {each.__name__ for each in vars(errors).values() if isinstance(each, type)}
     assert {name for name in declared if issubclass(getattr(errors, name), SingletableError)} == set(errors.__all__)
 
 
 def test_an_error_leaves_behind_what_cannot_be_pickled():
-    """A part that cannot be pickled reads as None, an exception is replaced by its name; a copy here keeps both."""
+    """Such a part is None in the pickle and an exception becomes its name; a copy keeps both."""
 
     class Awkward(Exception):
         def __init__(self, one, two):
@@ -75,12 +75,12 @@ class ByTwo(Exception):
 
 
 def test_an_exception_that_cannot_be_made_again_is_replaced():
-    """Reading such a pickle would break the whole pool."""
+    """An exception whose pickle cannot be read is replaced, because it would break a process pool."""
     assert SingletableError is type(_through_a_pickle(HandlersFailed("One.", errors=(ByTwo(1, 2),))).errors[0])
 
 
 def test_an_error_of_an_unimportable_entity_arrives_as_its_base():
-    """The `DoesNotExist` of an entity within a function."""
+    """The `DoesNotExist` of an entity within a function arrives as `ItemDoesNotExist`."""
 
     class Local(AppTable, abstract=True):
         pass
@@ -90,7 +90,7 @@ def test_an_error_of_an_unimportable_entity_arrives_as_its_base():
 
 
 def test_what_a_failed_write_raises_can_be_pickled(table):
-    """With the SDK's error as its cause, and the item that is stored."""
+    """The pickle keeps the stored item and the SDK's error as the cause."""
     Account(account_id="a1").create()
     with pytest.raises(ConditionFailed) as caught:
         Account(account_id="a1").create()
@@ -99,7 +99,7 @@ def test_what_a_failed_write_raises_can_be_pickled(table):
 
 
 def test_the_reasons_of_a_cancelled_transaction_can_be_pickled(table):
-    """Their entities, their errors, and the entity that is stored."""
+    """The pickle keeps their entities, errors and stored entities."""
     Account(account_id="a1").create()
     with pytest.raises(TransactionCancelled) as caught, AppTable.transaction() as transaction:
         transaction.create(Account(account_id="a1"))
@@ -128,7 +128,7 @@ def accounts(count):
 
 
 def test_a_failed_batch_is_resumed_from_a_pickle(failed, table):
-    """All that was taken from the iterable is in it."""
+    """The pickle has all operations that were taken from the iterable."""
     error = _through_a_pickle(failed(iter(accounts(26))))
     assert [f"a{number}" for number in range(25)] == [each.account_id for each in error.unprocessed]
     with AppTable.batch() as batch:
@@ -137,7 +137,7 @@ def test_a_failed_batch_is_resumed_from_a_pickle(failed, table):
 
 
 def test_a_pickle_of_a_failed_batch_says_that_it_lacks_the_rest(failed, table):
-    """An iterator stays where it is: its copy raises, and never ends as if it were empty; the original goes on."""
+    """The copy raises when it reaches the rest, and the original goes on."""
     original = failed(iter(accounts(60)))
     error = _through_a_pickle(original)
     with pytest.raises(InvalidBatchError, match="The rest of the batch is in the process in which it failed"):
@@ -148,7 +148,7 @@ def test_a_pickle_of_a_failed_batch_says_that_it_lacks_the_rest(failed, table):
 
 
 def test_a_pickle_of_a_failed_batch_without_importable_entities_raises_when_it_is_resumed():
-    """It must not claim that nothing is left."""
+    """The copy does not pretend that nothing is left to do."""
     error = BatchIncomplete("It failed.", pending=iter(lambda: None, 1), unprocessed=(lambda: None, 1))
     found = _through_a_pickle(error)
     assert (None, 1) == found.unprocessed
@@ -157,7 +157,7 @@ def test_a_pickle_of_a_failed_batch_without_importable_entities_raises_when_it_i
 
 
 def test_an_iterable_that_fails_is_not_taken_for_one_that_ended():
-    """A pickle looks for one more operation, and whatever comes of that."""
+    """A copy raises if the iterable failed when the pickle looked for one more operation."""
 
     def failing():
         raise ZeroDivisionError
@@ -183,7 +183,7 @@ REQUESTS = [
 @COPIES
 @pytest.mark.parametrize("request_", REQUESTS, ids=repr)
 def test_a_request_keeps_its_arguments(request_, again):
-    """Get, Query and Scan, also those of several entities; the copy loads entities, too."""
+    """Copies of Get, Query and Scan send the same request and load entities."""
     found = again(request_)
     assert request_.params() == found.params()
     assert repr(request_) == repr(found)
@@ -206,7 +206,7 @@ def plans():
 @COPIES
 @pytest.mark.parametrize("number", range(6))
 def test_a_plan_keeps_its_request(number, again):
-    """Create, save, update, delete and check."""
+    """Copies of create, save, update, delete and check have the same request."""
     write = plans()[number]
     found = again(write)
     assert write.params() == found.params()
@@ -215,7 +215,7 @@ def test_a_plan_keeps_its_request(number, again):
 
 
 def test_a_transaction_can_be_pickled_before_it_is_sent(table):
-    """With its token; it is sent through the table class."""
+    """The copy keeps the token, and is sent through the table class."""
     transaction = AppTable.transaction(token="t1")
     transaction.create(Account(account_id="a1"))
     _through_a_pickle(transaction).send()
@@ -223,27 +223,27 @@ def test_a_transaction_can_be_pickled_before_it_is_sent(table):
 
 
 def test_an_entity_can_be_pickled_in_the_middle_of_a_transaction_of_pynamodbs():
-    """What it is to remember afterwards is a function."""
+    """The function that PynamoDB leaves in the entity stays out of the pickle."""
     account = Account(account_id="a1")
     account.get_save_kwargs_from_instance()
     assert account.serialize() == _through_a_pickle(account).serialize()
 
 
 def test_a_pickle_holds_neither_a_connection_nor_a_value_of_a_setting(table):
-    """Only the table class, by its name, and where the table is."""
+    """The pickle holds only the table class, by its name, and the table's place."""
     with AppTable.bind(credentials=("access-key", "secret-key", None), extra_headers={"x-secret": "secret-header"}):
         text = pickle.dumps([*REQUESTS, *plans(), Account.item(account_id="a1")])
     assert [] == [each for each in (b"botocore", b"Lock", b"access-key", b"secret") if each in text]
 
 
 def test_an_unknown_item_can_be_pickled():
-    """As what `unknown="yield"` gives."""
+    """An item that `unknown="yield"` gives can be pickled."""
     unknown = UnknownItem("X", ("p", "s"), {"PK": {"S": "p"}})
     assert unknown == _through_a_pickle(unknown)
 
 
 def test_an_error_and_a_plan_cross_to_another_process():
-    """By both pools of the standard library; the other process sends to its own embedded table."""
+    """Both process pools of the standard library carry errors and plans."""
     spawn = multiprocessing.get_context("spawn")
     with embedded(AppTable), ProcessPoolExecutor(1, mp_context=spawn, initializer=pooled.start) as pool:
         with pytest.raises(Account.DoesNotExist, match=r"No Account\.") as caught:

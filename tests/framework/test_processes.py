@@ -18,13 +18,13 @@ from tests.framework.processes import run_code
     ],
 )
 def test_the_exit_code_is_that_of_python(code, exit_code, stderr, tmp_path):
-    """Normal ends, exits with a number or a message, and signals."""
+    """A forked process has Python's exit code after a normal end, an exit and a signal."""
     done = run_code(code, cwd=tmp_path, env=dict(os.environ))
     assert (exit_code, "", stderr) == (done.returncode, done.stdout, done.stderr)
 
 
 def test_an_error_is_printed_with_its_traceback(tmp_path):
-    """A command that fails with a traceback is seen by the tests that exclude one."""
+    """A traceback is in the output, so that tests can check for its absence."""
     done = run_code("1 / 0", cwd=tmp_path, env=dict(os.environ))
     assert 1 == done.returncode
     assert "Traceback" in done.stderr
@@ -32,7 +32,7 @@ def test_an_error_is_printed_with_its_traceback(tmp_path):
 
 
 def test_modules_and_environment_are_of_one_process(tmp_path):
-    """Modules come from the working folder, and no process sees those or the environment of another."""
+    """Modules come from the working folder, and processes do not share them or the environment."""
     code = "import os, sys, models; print(models.NAME, sys.argv[1:], os.environ.get('ONLY'), os.getcwd())"
     for name in ("one", "two"):
         folder = tmp_path / name
@@ -44,6 +44,6 @@ def test_modules_and_environment_are_of_one_process(tmp_path):
 
 
 def test_exit_handlers_run_and_output_is_complete(tmp_path):
-    """Text that is still in a buffer is written, as is that of an exit handler."""
+    """Buffered text and the text of exit handlers are written."""
     code = "import atexit; atexit.register(print, 'end'); print('é', end=' ')"
     assert "é end\n" == run_code(code, cwd=tmp_path, env={}).stdout

@@ -21,7 +21,7 @@ class Bound(Table):
 
 
 class Model:
-    """What holds: the settings of each layer, whether it fixes the place, and where it is."""
+    """A model of the layers: their settings, whether they fix the place, and where they hold."""
 
     def __init__(self):
         self.process, self.context = [], []
@@ -116,7 +116,7 @@ def follow(steps):
 
 @given(st.lists(STEPS, min_size=6, max_size=20))
 def test_nested_bindings_are_as_the_model_of_inheritance(steps):
-    """Statements, blocks, engines and held settings, ended in any order."""
+    """Statements, blocks, engines and held settings agree with the model in any order."""
     before = dict(vars(Bound.Meta))
     copy_context().run(follow, steps)
     assert before == dict(vars(Bound.Meta))

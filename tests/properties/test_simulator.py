@@ -12,7 +12,7 @@ from tests.framework.simulated import SimulatedTable
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")
 TIMES = 100 if DEEP else 1
-"""How many times as many histories are run as in `make test`, which has 100."""
+"""The number of histories as a multiple of that in `make test`, which is 100."""
 
 SIMULATORS = {
     Simulator(SimulatedTable): 12,
@@ -28,6 +28,6 @@ PARTS = 4
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("simulator", SIMULATORS, ids=lambda simulator: simulator.table.__name__)
 def test_no_history_has_a_finding(simulator, part):
-    """Acknowledged writes are applied as promised, errors say what may have been applied, keys are right."""
+    """Acknowledged writes are applied as promised, errors are right about applied writes, and keys are right."""
     histories = SIMULATORS[simulator] * TIMES
     simulator.check(histories, seed=part * histories)

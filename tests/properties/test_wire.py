@@ -305,7 +305,7 @@ DUPLICATES = b'{"Items":[{"a":{"S":"x"}}],"Items":[{"B":{"B":"YQ=="},"B":{"S":"Y
     ids=lambda value: repr(value)[:60],
 )
 def test_what_dynamodb_never_sends_is_taken_as_botocore_takes_it(operation, status, body):
-    """The same answer or error. A body of no such answer marks it as damaged, and no error quotes what is not JSON."""
+    """Odd bodies give botocore's answer or error; a body that is no answer of DynamoDB's counts as damaged."""
     expected, actual = both(operation, body, status)
     if status == HTTPStatus.OK and not is_answer(operation, body):
         assert {DAMAGED, "ResponseMetadata"} == actual.keys()
@@ -349,7 +349,7 @@ def test_other_json_with_status_200_marks_an_answer_as_damaged(operation, body):
 
 @pytest.mark.parametrize("operation", ["Query", "PutItem", "BatchWriteItem", "DescribeTable"])
 def test_an_answer_whose_checksum_is_wrong_is_marked_as_damaged(operation):
-    """botocore asks again for it, and takes it for good once its attempts are used up; a right checksum is no mark."""
+    """Only a wrong checksum marks an answer; botocore returns such an answer after its last attempt."""
     body = b"{ }"
     for checksum, damaged in ((crc32(body), False), (crc32(body) + 1, True)):
         answer = ask(CLIENTS[1], operation, body, headers={"x-amz-crc32": str(checksum)})

@@ -59,7 +59,7 @@ def check_command(form: str, strict: bool) -> None:
 
 
 def _name_findings(table: type[Table]) -> list[Finding]:
-    """The finding about a table name that no server takes; the embedded engine does."""
+    """Return a finding if the table's name is valid on the embedded engine only."""
     try:
         require_length(table.Meta.table_name)
     except InvalidValueError as error:

@@ -47,7 +47,7 @@ class Place:
 
     @property
     def ends_with_command(self) -> bool:
-        """Whether the command starts the engine, and the table is gone when the command ends."""
+        """Whether the command starts the engine itself, so that the table ends with the command."""
         return self.engine != "dynamodb"
 
     @property
@@ -114,7 +114,7 @@ def place_options(command: F) -> F:
             dax_endpoints,
         )
         if place.ends_with_command and endpoint_url:
-            raise click.UsageError(f"--engine {engine} and --endpoint-url name two places.")
+            raise click.UsageError(f"--engine {engine} and --endpoint-url name two places. Give one of them.")
         if place.ends_with_command and (table_name or region or profile or dax_endpoints):
             raise click.UsageError(
                 "--table, --region, --profile and --dax say where on AWS or on a server:"

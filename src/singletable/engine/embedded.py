@@ -24,10 +24,10 @@ from singletable.requests.forking import renewed_in_child
 __all__ = ["Answer", "Intercept", "embedded"]
 
 Answer: TypeAlias = Callable[..., Any]
-"""What answers one HTTP attempt: given botocore's event name and its prepared request, an `AWSResponse`."""
+"""A function that answers one HTTP attempt, an `AWSResponse`, from botocore's event name and prepared request."""
 
 Intercept: TypeAlias = Callable[[Answer, str, Any], Any]
-"""What stands around an `Answer`: given that, the event name and the request, it answers or raises as networks do."""
+"""A function around an `Answer`: it takes the `Answer`, the event name and the request, and answers or raises."""
 
 T = TypeVar("T", bound=Table)
 
@@ -36,9 +36,9 @@ _accounts = count(1)
 
 
 class _Guard:
-    """A lock around moto, which is not safe under threads: eight lost up to 17 % of acknowledged writes.
+    """A lock around moto, which is not thread-safe: eight threads lost up to 17 % of acknowledged writes.
 
-    See docs/reference/engines.md. In a process that was forked it is free, whichever thread of the parent held it.
+    See docs/reference/engines.md. In a forked process it is free, even if a thread of the parent held it.
     """
 
     def __init__(self) -> None:

@@ -69,13 +69,18 @@ def find_tool(program: Program, tool: str) -> str:
     """Return the path of a program that a command names.
 
     Raises:
-        EngineUnavailable: It is not installed.
+        EngineUnavailable: The program is not installed.
     """
     path = shutil.which(tool)
     if path is None:
         raise EngineUnavailable(
             f"{program.name} needs {tool!r}, which was not found.",
-            remedy=program.needs.get(tool) or f"Delete {str(cache_folder())!r}; the next start installs it again.",
+            remedy=program.needs.get(tool)
+            or (
+                f"Delete {str(cache_folder())!r}; the next start installs it again."
+                if program.install
+                else "Install it, or write its full path in the command."
+            ),
             value=tool,
         )
     return path
@@ -100,16 +105,17 @@ def _run(program: Program, command: list[str]) -> None:
         if done.returncode == 0:
             return
     except subprocess.TimeoutExpired:
-        output, code = "", f"no end after {_INSTALL_SECONDS} seconds"
+        output, code = "", f"not finished after {_INSTALL_SECONDS} seconds"
     raise EngineUnavailable(
-        f"{program.name} {program.version} could not be installed ({code}): {shorten(output) or 'no output'}",
+        f"{program.name} {program.version} could not be installed ({code}):"
+        f" {shorten(output).removesuffix('.') or 'no output'}.",
         remedy="Check that the version exists and that this machine reaches the package index, then try again.",
         value=program.version,
     )
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Delete what killed installations left behind."""
+    """Delete the temporary folders of killed installations."""
     for each in folder.glob(f"{_MAKING}*"):
         try:
             old = time.time() - each.stat().st_mtime > 2 * _INSTALL_SECONDS

@@ -24,13 +24,13 @@ _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,40}")
 
 @attrs.frozen(kw_only=True)
 class Program:
-    """A server that speaks DynamoDB: how to install and start it, and what it lacks.
+    """A server that speaks DynamoDB: how to install and start it, and which features it lacks.
 
     Args:
         name: The name, used in messages and for folders.
         command: The program and its arguments. The server must listen on 127.0.0.1 and `{port}` only.
         version: The version to install.
-        install: Commands that install the program in `{folder}`; none if nothing is to be installed.
+        install: Commands that install the program in `{folder}`; empty if nothing needs to be installed.
         folder: The name of the folder in the cache.
         environment: Environment variables for the server, which gets few others and no AWS credentials.
         ready_path: A path that answers a GET, with any status, once the server is ready.

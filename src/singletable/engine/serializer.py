@@ -1,4 +1,4 @@
-"""Answers of moto's DynamoDB, serialized in time that grows with the members that a value has.
+"""A serializer for the answers of moto's DynamoDB that looks only for the members that a value has.
 
 For each value of an item, moto's own serializer looks for all ten members of an `AttributeValue`, each under several
 names: three quarters of the time of a query that returns 20 items. A value that is a plain dictionary of members has no

@@ -1,4 +1,4 @@
-"""Servers: a local server that speaks DynamoDB, started for a block and gone afterwards, whatever happens."""
+"""Servers: local servers that speak DynamoDB, started for a block and stopped even if the process is killed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Server:
 
     @contextmanager
     def fresh_table(self, table: type[T], *, table_name: str | None = None, create: bool = True) -> Iterator[type[T]]:
-        """A new table on this server, for the block: the table class and all its entities are bound to it.
+        """Create a table on this server for the block, and bind the table class and all its entities to it.
 
         As with `embedded`, no binding in the block changes the place, and threads that are started in it see the table.
         Credentials are dummies, whatever the environment holds. On MiniStack, a table that this creates has its time to
@@ -83,7 +83,7 @@ class Server:
 
         Args:
             table: The table class.
-            table_name: The table's name there; a name of its own for each block if left out.
+            table_name: The table's name on the server; a new name for each block if left out.
             create: Whether to create the table, and delete it afterwards.
 
         Raises:
@@ -121,10 +121,10 @@ def server(
     port: int | None = None,
     timeout: float = 60,
 ) -> Iterator[Server]:
-    """A server on this machine, for the block; with a table class, also a fresh table to which the class is bound.
+    """Start a local server for the block; with a table class, also create its table and bind the class to it.
 
-    It listens on 127.0.0.1 only, keeps everything in memory, and is stopped in the end, also if this process is
-    killed. On first use the program is installed (`installation`).
+    The server listens on 127.0.0.1 only, keeps everything in memory, and is stopped after the block, even if this
+    process is killed. On first use the program is installed (`installation`).
 
     Args:
         program: `ministack`, `dynalite`, or a `Program` of your own.
@@ -150,7 +150,7 @@ def server(
 
 @contextmanager
 def fresh_table(table: type[T], engine: str = "embedded", *, create: bool = True) -> Iterator[type[T]]:
-    """A new table on an engine, for the block: the table class and all its entities are bound to it.
+    """Create a table on an engine for the block, and bind the table class and all its entities to it.
 
     Servers are shared: the first use in a process starts one, which runs until the process ends.
 
@@ -215,8 +215,9 @@ def _start(program: Program, port: int | None, timeout: float) -> Server:
         # Another program may have taken the port since it was found free.
         if last or port is not None or not _in_use(_port(started)):
             break
+    name = f"{program.name} {program.version}".rstrip()
     raise EngineUnavailable(
-        f"{program.name} {program.version} {problem}: {output or 'no output'}",
+        f"{name} {problem}: {output.removesuffix('.') or 'no output'}.",
         remedy=f"If its installation is damaged, delete {str(folder)!r}; the next start installs it again."
         if program.install
         else f"Check the command: {' '.join(program.command)}",
@@ -248,7 +249,7 @@ def _launch(program: Program, folder: Path, port: int) -> Server:
 
 
 def _wait_until_ready(started: Server, timeout: float) -> str | None:
-    """Return None once the server answers, or what happened instead."""
+    """Wait for the server; return None if it answers, or the problem as text."""
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         code = started._process.poll()
@@ -299,8 +300,8 @@ def _port(started: Server) -> int:
 
 def _port_taken(program: Program, port: int) -> EngineUnavailable:
     return EngineUnavailable(
-        f"{program.name} cannot listen on port {port} of {_HOST}: another program does.",
-        remedy="Stop that program, or leave port= out to use a free port.",
+        f"{program.name} cannot listen on port {port} of {_HOST}: the port is in use.",
+        remedy="Stop the program that uses it, or leave port= out to use a free port.",
         value=port,
     )
 
@@ -308,7 +309,7 @@ def _port_taken(program: Program, port: int) -> EngineUnavailable:
 def _in_use(port: int) -> bool:
     with socket.socket() as probe:
         if os.name != "nt":
-            # As servers do: a port that was closed a moment ago can be used.
+            # Servers set this option, too; it allows a port that was closed a moment ago.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))

@@ -178,7 +178,7 @@ def exact(value: Any) -> Decimal:
     if not number.is_finite():
         raise Refusal("it is not a finite number")
     if not number:
-        # The exponent of a zero may be any number, and would be written out as so many zeros.
+        # The exponent of a zero may be any number; as text it would become that many zeros.
         return Decimal(0)
     if not -_MOST_DIGITS <= number.adjusted() < _MOST_DIGITS:
         raise Refusal(_TOO_WIDE)

@@ -1,4 +1,4 @@
-"""Values in messages: short, whatever they are."""
+"""Short texts of values, for messages."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from singletable.keys.text import plain
 __all__ = ["SEPARATOR", "Field", "Segment", "Template", "parse_template"]
 
 _LONGEST_KEY = 2048
-"""Characters of the longest key: DynamoDB limits a partition key to as many bytes."""
+"""Characters of the longest key: DynamoDB limits a partition key to this number of bytes."""
 
 
 @attrs.frozen
@@ -56,7 +56,7 @@ class Field:
             return self.encoding.encode(value)
         except Refusal as error:
             refusal = error
-        # Not while the refusal is handled: what led to it may quote the value.
+        # Raised outside the handler: the cause of the refusal may quote the value.
         raise InvalidKeyValueError(
             f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
             remedy=refusal.remedy,

@@ -1,7 +1,7 @@
-"""Texts that a program declares or gives: as plain `str`, whatever class they are of.
+"""Texts that a program declares or gives, as plain `str` whatever their class.
 
-A member of `class Name(str, Enum)` is a text, but `str(member)` and `f"{member}"` are its name, and its `repr` is no
-literal. A subclass of `str` may override all of them, `__eq__` and `__hash__` included.
+A member of `class Name(str, Enum)` is a text, but `str(member)` and `f"{member}"` are its name, and its `repr` is not
+a literal. A subclass of `str` may override all of them, `__eq__` and `__hash__` included.
 """
 
 from __future__ import annotations

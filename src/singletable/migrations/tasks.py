@@ -47,7 +47,7 @@ def submitting(tasks: Tasks | None, workers: int) -> Iterator[Submit]:
     """
     if tasks is None:
         with ThreadPoolExecutor(workers, thread_name_prefix="singletable") as pool:
-            # Each in a copy of the caller's context: a thread begins with an empty one, in which no binding holds.
+            # Each runs in a copy of the caller's context: a new thread has an empty context without bindings.
             yield lambda worker, task: pool.submit(copy_context().run, worker.run, task)
         return
 

@@ -72,7 +72,7 @@ class Scalar(Attribute[_T]):
 
 
 def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
-    """Return an operator of an attribute class that hides a personal value that it refuses; PynamoDB's quotes it."""
+    """Return an operator of an attribute class whose errors hide personal values; PynamoDB's errors quote them."""
     pynamodbs = getattr(kind, name)
 
     def operator(self: Attribute[Any], *values: Any) -> Any:
@@ -81,7 +81,7 @@ def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
         except SingletableError:
             raise
         except ValueError:
-            pass  # it quotes the value, and the error for it must not lead to it
+            pass  # the error quotes the value, and the one below must not lead to it
         raise _refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it")
 
     operator.__name__ = name
@@ -293,7 +293,7 @@ class StrictUnicodeAttribute(Scalar[str], UnicodeAttribute):
 
 
 class StrictVersionAttribute(VersionAttribute):
-    """PynamoDB's version, without its trap: `int(Decimal("1E+999999999"))` takes gigabytes, and is refused."""
+    """PynamoDB's version, which refuses a number out of range: `int(Decimal("1E+999999999"))` takes gigabytes."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         super().__set__(instance, self._in_range(value) if isinstance(value, Decimal) else value)  # type: ignore[no-untyped-call]
@@ -360,7 +360,7 @@ _KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
 def strict(attribute: Attribute[Any]) -> None:
     """Make a plain PynamoDB text, number, datetime, version, list or untyped map strict, in place.
 
-    Only the exact classes change; a subclass keeps what its author wrote. Of a typed map only the lists and untyped
+    Only the exact classes change; a subclass keeps its own methods. Of a typed map only the lists and untyped
     maps inside it change.
     """
     twin = _TWINS.get(type(attribute))

@@ -36,7 +36,7 @@ class Batch:
     one item the last one wins, as if they had been sent one after another; `folded` counts the others.
     DynamoDB takes no conditions in a batch, so an entity with a version is refused.
 
-    It is sent to where the table is bound when it is made, whatever is bound when it is sent.
+    A batch goes to the place to which the table is bound when the batch is made, whatever is bound when it is sent.
 
     What DynamoDB leaves unprocessed is sent again, up to ten times, with exponential backoff and full jitter.
 
@@ -91,7 +91,7 @@ class Batch:
         """Take up what another batch had not done, puts and deletes as they were.
 
         Raises:
-            InvalidBatchError: It was about reads, which must be asked for again, or the batch was for another place.
+            InvalidBatchError: The other batch held reads, which must be requested again, or was made for another place.
         """
         if "get" in error.verbs:
             raise InvalidBatchError("A batch cannot take up reads.", remedy="Ask for error.unprocessed again.")
@@ -195,10 +195,10 @@ def get_items(
     """The items that requests ask for, in their order; None for one that does not exist.
 
     Args:
-        sender: What they are sent through.
+        sender: The sender of the requests.
         requests: The requests.
-        workers: How many requests may be under way at once.
-        consistent: Whether to read what was last written; None for what the requests say.
+        workers: The number of requests that may be under way at once.
+        consistent: Whether to read consistently; None to leave it to each request.
 
     Raises:
         UnknownItemError: An item is of no type that the table knows.

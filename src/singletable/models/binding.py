@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.models.blocks import is_entered_at_once
 from singletable.models.folding import FIELDS, PUBLIC, Layer, is_pinned, with_region_of_session
-from singletable.models.table_names import name_fault
+from singletable.models.table_names import NAME_RULE, name_fault
 from singletable.requests.connection import TableConnection
 from singletable.requests.settings import PLACE, SOURCES, Settings
 
@@ -56,13 +56,13 @@ class Binding:
         return self._home.effective((*outer, self._layer)).settings
 
     def undo(self) -> None:
-        """Take this binding from the process and from the current context."""
+        """Remove this binding from the process and from the current context."""
         self._leave_process()
         _context.set(tuple(each for each in _context.get() if each[1] is not self._layer))
 
     @contextmanager
     def everywhere(self) -> Iterator[Binding]:
-        """Hold for the process, and in the current context before what holds there, for the block."""
+        """Hold for the block, in the process and, before all other bindings, in the current context."""
         self._leave_process()
         self._hold()
         _enter(self._home, self._layer)
@@ -85,7 +85,7 @@ class Binding:
         ignored = [] if self._layer.pinned else sorted(PLACE & self._layer.given.keys())
         if ignored and is_pinned((*self._home.bindings, *_layers(self._home))):
             _log.info(
-                "%s stays at %s: %s of bind() changes nothing there.",
+                "%s stays at %s: in the block bind() ignores %s.",
                 self.table.__name__,
                 bound(self.table).place,
                 ", ".join(ignored),
@@ -116,12 +116,12 @@ def bind(table: type[Table], **settings: Any) -> Binding:
     unknown = tuple(each for each in settings if each not in FIELDS)
     if unknown:
         raise UnexpectedAttributesError(
-            f"bind() takes no {', '.join(unknown)}.",
-            remedy=f"It takes: {', '.join(PUBLIC)}.",
+            f"{', '.join(unknown)}: not a setting of bind().",
+            remedy=f"Its settings are: {', '.join(PUBLIC)}.",
             unexpected=unknown,
         )
     binding = Binding(table._home, Layer(_checked(settings)))
-    # The frame of Table.bind, or of another function of this package, returns to the caller.
+    # The frame is that of Table.bind or of another function of this package, which returns the binding to its caller.
     return binding if is_entered_at_once(sys._getframe(1)) else binding._hold()
 
 
@@ -129,7 +129,8 @@ def bind(table: type[Table], **settings: Any) -> Binding:
 def pinned(table: type[Table], **settings: Any) -> Iterator[Binding]:
     """Fix a table's place for the block: no binding within it changes which server a request reaches.
 
-    It holds for the process, so that threads that are started in the block reach it, and first for the current context.
+    It holds for the process, so that threads started in the block reach it, and in the current context before all
+    other bindings.
 
     Args:
         table: The table class.
@@ -146,7 +147,7 @@ def pinned(table: type[Table], **settings: Any) -> Iterator[Binding]:
 
 @contextmanager
 def held(table: type[Table]) -> Iterator[Settings]:
-    """Keep the settings of a table that hold now for the block, in the current context.
+    """Keep a table's present settings for the block, in the current context.
 
     Args:
         table: The table class.
@@ -200,7 +201,7 @@ def _enter(home: Home, layer: Layer) -> None:
 
 
 def _leave(layer: Layer) -> None:
-    """Take a layer from the context once. A fixture may leave in another context than it entered: no token fits."""
+    """Remove a layer from the context once. A `ContextVar` token would fail if a fixture exits in another context."""
     entered = _context.get()
     for position in range(len(entered) - 1, -1, -1):
         if entered[position][1] is layer:
@@ -209,10 +210,10 @@ def _leave(layer: Layer) -> None:
 
 
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are given, as `Settings` holds them.
+    """Return the settings that are given, in the form in which `Settings` holds them.
 
     Raises:
-        SingletableError: A setting cannot be what it is, or two contradict each other.
+        SingletableError: A setting has an invalid value, or two settings contradict each other.
     """
     given = {name: value for name, value in settings.items() if value is not None}
     for name in _TEXTS:
@@ -222,7 +223,7 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     if fault:
         raise InvalidValueError(
             f"The table name {given['table_name']!r} {fault}.",
-            remedy="Use 3 to 255 of these characters, or the table's ARN; leave table_name out for the one of Meta.",
+            remedy=f"{NAME_RULE} Leave table_name out to use the name in Meta.",
             value=given["table_name"],
         )
     sources = [name for name in SOURCES if name in given]
@@ -242,5 +243,5 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise InvalidValueError(f"{name}={value!r} is not a text.", remedy=f'Write {name}="...".', value=value)
-    # A member of an enumeration stands for its text.
+    # A member of an enumeration becomes its text.
     return str.__str__(value)

@@ -1,8 +1,8 @@
 """Blocks: whether the result of a call is entered by a `with` statement at once.
 
 `with T.bind(...)` holds for the current context, and `T.bind(...)` as a statement for the process. Between the call and
-`__enter__` another thread may run, and must not take the first for the second. Only the caller's next instruction
-tells them apart at that moment.
+`__enter__` another thread may run, and must not see the binding of a block as one of the process. At that moment only
+the caller's next instruction distinguishes the two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 __all__ = ["is_entered_at_once"]
 
 _ENTERING = frozenset({"SETUP_WITH", "SETUP_ASYNC_WITH", "BEFORE_WITH", "BEFORE_ASYNC_WITH"})
-"""What Python 3.10 to 3.13 begin a `with` statement with."""
+"""The instructions with which Python 3.10 to 3.13 begin a `with` statement."""
 
 _BEGINNING = 4
 _KEEPING = 2
@@ -24,7 +24,7 @@ _RETURNING = "RETURN_VALUE"
 
 
 def is_entered_at_once(frame: FrameType | None) -> bool:
-    """Return whether a `with` statement enters what the frame's call returns, directly or through functions.
+    """Return whether a `with` statement enters the result of the frame's call, directly or through functions.
 
     Args:
         frame: The frame of the caller, in the middle of its call.

@@ -143,16 +143,16 @@ def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) ->
 
 
 def _evolved(schema: EntitySchema, known: Item, actions: Sequence[Action]) -> Item:
-    """The item after an update; the error for a personal attribute shows no path within it."""
+    """Return the item after an update; the error for a personal attribute shows no path within it."""
     try:
         return evolve(known, actions)
     except InvalidValueError as error:
         personal = error.attribute
         if personal not in schema.personal_stored:
             raise
-    # Not while the other error is handled, which this one would lead to.
+    # Raised outside the handler, so that this error does not lead to the other one.
     raise InvalidValueError(
-        f"The update within {personal!r} cannot be followed: the item does not hold what it reads or changes there.",
+        f"The update within {personal!r} cannot be followed: the item does not have a part that it reads or changes.",
         remedy="Read the item first, or set the whole attribute.",
         entity=schema.name,
         attribute=personal,
@@ -207,7 +207,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
 
 
 def _refuse_deep_operands(schema: EntitySchema, action: Action) -> None:
-    """Refuse an operand inside an operand inside an operand: PynamoDB writes them by recursion."""
+    """Refuse operands that are nested too deeply: PynamoDB serializes them by recursion."""
     inside: list[Any] = [action]
     for _ in range(_MOST_OPERANDS):
         inside = [each for outer in inside if not isinstance(outer, (Path, Value)) for each in outer.values]
@@ -266,7 +266,7 @@ def _assign(schema: EntitySchema, name: str, value: Any) -> Action:
 
 
 def _stamped(schema: EntitySchema, touched: set[str]) -> Item:
-    """The attributes that every write sets by itself, as this one stores them, without those of the caller."""
+    """Return the attributes that every write sets by itself, as this one stores them, without those of the caller."""
     fresh = {name: stamp.fresh() for name, stamp in schema.stamps.items()}
     return {
         attribute.attr_name: {attribute.attr_type: serialize(schema, name, fresh[name])}

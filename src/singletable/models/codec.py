@@ -83,7 +83,7 @@ def _loader(entity: type[StoredItem], read: Callable[[Any, Item], None]) -> Call
         try:
             read(instance, item)
             return instance
-        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+        except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
             pass
         instance = entity(_user_instantiated=False)
         instance._read_carefully(item)

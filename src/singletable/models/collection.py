@@ -34,7 +34,7 @@ class Collection(Generic[T]):
 
     `save()` is one transaction: what was added must not be there yet, and what was changed or removed must
     still be as it was read, or nothing is written. What was neither is left alone, and not looked at again.
-    It is written to where it was read, whatever is bound then.
+    It is written to the place from which it was read, whatever is bound at that time.
 
     Args:
         table: The table class.

@@ -147,7 +147,7 @@ def _value(schema: EntitySchema, name: str, operand: Value, operator: str) -> An
 
 
 def _shown(schema: EntitySchema, path: Path) -> str:
-    """A path for a message; the names within a personal map are values."""
+    """Return a path for a message, without the names within a personal map."""
     top = top_name(path)
     return f"{top}.‹personal›" if top in schema.personal_stored and not is_whole(path) else ".".join(path.path)
 
@@ -199,7 +199,7 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
 
     Raises:
         InvalidConditionError: as it says.
-        InvalidValueError: DynamoDB has no such value: a number out of range, or nested over 32 levels.
+        InvalidValueError: DynamoDB cannot store the value: a number is out of range, or it is nested over 32 levels.
     """
     for value in values_in(condition):
         check_value(schema.name, "a condition's value", value.value, personal=True)

@@ -15,7 +15,7 @@ __all__ = ["RawMapAttribute", "StrictListAttribute", "inner_attributes", "raw_ma
 
 
 class RawMapAttribute(MapAttribute[str, Any]):
-    """PynamoDB's untyped map, without its trap: a key of a dict is never taken for an argument of PynamoDB's."""
+    """PynamoDB's untyped map, which never takes a key of a dict for an argument of its constructor."""
 
     @classmethod
     def is_raw(cls) -> bool:
@@ -32,7 +32,7 @@ class RawMapAttribute(MapAttribute[str, Any]):
 
 
 class StrictListAttribute(ListAttribute[Any]):
-    """PynamoDB's list, without its trap: a list that is nested too deeply is refused, and exhausts no stack."""
+    """PynamoDB's list, which refuses a value that is nested too deeply instead of exhausting the stack."""
 
     def serialize(self, values: Any, *, null_check: bool = True) -> Any:
         try:

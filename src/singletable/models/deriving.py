@@ -56,7 +56,7 @@ def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
         return attribute.serialize(value)
     except RecursionError:
         too_deep = True
-    except Exception as error:  # a class of a user's own may raise anything, and quote the value
+    except Exception as error:  # a user's class may raise anything, and quote the value
         personal = schema.is_personal(name)
         if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
             raise
@@ -64,7 +64,7 @@ def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
             # It hides the value itself.
             raise
         too_deep, fault = False, error
-    # Not while the other error is handled: a personal attribute's must not lead to it.
+    # Raised outside the handler: the error of a personal attribute must not lead to the other one.
     if too_deep:
         raise InvalidValueError(
             f"{schema.name}.{name} is nested too deeply, or contains itself.",

@@ -154,11 +154,11 @@ def _sum(one: dict[str, Any], other: dict[str, Any], sign: int) -> str:
     try:
         return number_text(_ARITHMETIC.add(read_number(one["N"]), sign * read_number(other["N"])))
     except ValueError:
-        raise _refused("it adds to a number that DynamoDB does not have", None) from None
+        raise _refused("it adds to a number that DynamoDB cannot store", None) from None
 
 
 def _elements(kind: str, values: Iterable[Any]) -> dict[Any, Any]:
-    """Return the elements of a set by what DynamoDB compares: the numbers 1 and 1.0 are one element."""
+    """Return the elements of a set by the value that DynamoDB compares: the numbers 1 and 1.0 are one element."""
     return {number_text(each) if kind == "NS" else each: each for each in values}
 
 

@@ -1,4 +1,4 @@
-"""Folding: the settings that hold, from those that Meta and each binding give."""
+"""Folding: the settings that hold, computed from those of Meta and of each binding."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _NAMES = (*PUBLIC, *_OF_PYNAMODB.values(), "max_retry_attempts", *_KEYS)
 
 values_of_meta: Callable[[Any], tuple[Any, ...]] = attrgetter(*_NAMES)
-"""Returns what a table's Meta gives, as one tuple; see `given_by_meta`. It is called for each request."""
+"""Returns the settings in a table's Meta as one tuple; see `given_by_meta`. It is called for each request."""
 
 
 def values_without_name(meta: Any) -> tuple[Any, ...]:
@@ -75,7 +75,7 @@ class Layer:
     Args:
         given: The settings that are given; the others are inherited.
         pinned: Whether it fixes the place: later layers do not change it, unless they are pinned, too.
-        held: Everything that holds, whatever is below it; None for a layer that inherits.
+        held: All settings, whatever the layers below give; None for a layer that inherits.
     """
 
     given: Mapping[str, Any]
@@ -106,7 +106,7 @@ class Layer:
         )
         dropped = {"dax_endpoints"} if moved else set()
         if given.keys() & {*SOURCES}:
-            # One source signs the requests, and a role is assumed with the source that it was given with.
+            # One source signs the requests, and a role is assumed with the source that was bound together with it.
             dropped |= {"role_arn", *SOURCES}
         kept = {name: value for name, value in values.items() if name not in dropped}
         return {**kept, **given}, pinned or self.pinned
@@ -141,7 +141,7 @@ def with_region_of_session(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_key(given: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return settings as a value that can be looked up."""
+    """Return settings as a hashable value."""
     return tuple(
         (name, tuple(sorted(value.items())) if isinstance(value, Mapping) else _hashable(value))
         for name, value in given.items()
@@ -153,7 +153,7 @@ def _hashable(value: Any) -> Any:
 
 
 def environment() -> tuple[str | None, ...]:
-    """Return the region that the environment names; or what names the profile whose region holds, if it names none."""
+    """Return the region in the environment; without one, the variables that name the profile and its file."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return (region,) if region else (None, *map(os.environ.get, _PROFILES))
 
@@ -162,7 +162,7 @@ def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str 
     """Return the settings that hold.
 
     Args:
-        meta: What Meta gives.
+        meta: The settings in Meta.
         layers: The layers, innermost last.
         variables: The environment, as `environment` returns it.
     """

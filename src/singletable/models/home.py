@@ -40,7 +40,7 @@ _MOST_FOLDED = 1024
 
 @attrs.frozen(eq=False)
 class _Meta:
-    """What a table's Meta gave when it was last read."""
+    """The settings in a table's Meta when it was last read."""
 
     values: tuple[Any, ...]
     given: Mapping[str, Any]
@@ -102,7 +102,7 @@ class Home:
         return found
 
     def connection(self, settings: Settings) -> TableConnection:
-        """Return the connection with some settings, which threads share; make it if there is none.
+        """Return the connection with some settings, which threads share; make it if it does not exist.
 
         Raises:
             InvalidValueError: The table's name is too short for a server.
@@ -142,7 +142,7 @@ class Home:
         return made
 
     def _is_shared(self, dropped: TableConnection) -> bool:
-        """Whether another connection has the client of a dropped one."""
+        """Whether another connection uses the client of a dropped one."""
         client = dropped.connection.shared
         users = [each for each in self._connections.values() if each.connection.shared is client]
         nameless = attrs.evolve(dropped.settings, table_name="")
@@ -159,7 +159,7 @@ class Home:
 
 
 class FixedHome(Home):
-    """The home of a table class whose connection never changes: records that stand in another table.
+    """The home of a table class whose connection never changes: records that are stored in another table.
 
     Args:
         table: The table class.

@@ -22,7 +22,7 @@ from singletable.models.containers import inner_attributes
 from singletable.models.key import PRIMARY
 from singletable.models.names import make_plain, refuse_private, refuse_unusable_name
 from singletable.models.stamps import WriteTokenAttribute
-from singletable.models.table_names import EnvironmentName, declared_name, index_fault, name_fault
+from singletable.models.table_names import CHARACTERS, EnvironmentName, declared_name, index_fault, name_fault
 
 if TYPE_CHECKING:
     from singletable.models.schema import EntitySchema
@@ -258,14 +258,14 @@ def _refuse_declared(table: str, attribute: str, index: Any, declared: str, own:
 
 
 def _check_name(owner: str, what: str, text: Any, fault: str | None = None) -> None:
-    """Refuse a name that DynamoDB does not take. The environment's is checked when it is read."""
+    """Refuse a name that DynamoDB refuses. A name from the environment is checked when it is read."""
     if isinstance(text, EnvironmentName):
         return
     fault = fault or (name_fault(text) if isinstance(text, str) else "is not a text")
     if fault:
         raise DeclarationError(
             f"{owner}: {what} {text!r} {fault}.",
-            remedy="Use 3 to 255 of the characters a-z, A-Z, 0-9, '_', '-' and '.'.",
+            remedy=f"Use {CHARACTERS}.",
             rule="ST107",
             entity=owner,
             value=text,

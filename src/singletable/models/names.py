@@ -77,7 +77,7 @@ def _make_attribute_plain(attribute: Attribute[Any]) -> None:
 
 
 def refuse_private(entity: str, namespace: Mapping[str, Any], bases: Iterable[type]) -> None:
-    """Refuse attributes and keys under the names of what `Table` and PynamoDB's `Model` keep for themselves.
+    """Refuse attributes and keys with names that `Table` or PynamoDB's `Model` keeps for itself.
 
     Raises:
         DeclarationError: An attribute, a key or an expiry has such a name.

@@ -19,7 +19,7 @@ _lock = RLock()
 
 
 def _renew() -> None:
-    # Another thread of the parent may hold it forever.
+    # A thread of the parent may have held this lock during the fork.
     global _lock
     _lock = RLock()
 

@@ -32,8 +32,8 @@ def own_table(partition: str, sort: str, type_name: str, name: str, home: Home |
         sort: The stored attribute of the sort key.
         type_name: The stored attribute of the discriminator.
         name: The table's name.
-        home: The home of a table class, with which it is bound; or the one connection that it has; None for a home
-            of its own.
+        home: The home of a table class whose bindings this one shares; or the only connection of this one; None for a
+            new home.
     """
 
     class OwnItems(Table):

@@ -40,7 +40,7 @@ def create(entity: T, *, version: int | None = None) -> CreateWrite[T]:
 
     Args:
         entity: The instance.
-        version: The version that it begins with, if it has one; None for the first one of a new item.
+        version: The first version, if the entity has versions; None for the one of a new item.
 
     Raises:
         InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
@@ -269,9 +269,9 @@ def unchanged(entity: StoredItem) -> PynamoCondition:
 
 
 def is_fenced(entity: StoredItem) -> bool:
-    """Whether the condition of `unchanged` can hold only once: no writer restores what it compares.
+    """Whether the condition of `unchanged` can hold only once: no writer restores the values that it compares.
 
-    That is the version, or else a time of writing or a write token.
+    They include the version, or else a time of writing or a write token.
     """
     schema = entity._schema_of()
     return bool(schema.stamps) if schema.version is None else version_of(entity) is not None
@@ -283,7 +283,7 @@ def _may_resend(
     """Whether a request may be sent again after an attempt whose answer was lost.
 
     Under the version that was read it can be applied only once. Without any condition it may be applied twice, and the
-    last writer wins, as always; unless the result depends on the stored value.
+    last writer wins, as always. A request whose result depends on the stored value may not be sent again.
     """
     if locked and schema.version is not None:
         return version is not None
@@ -291,7 +291,7 @@ def _may_resend(
 
 
 def _mark_of_item(schema: EntitySchema, item: Item, *, first: bool) -> Mapping[str, dict[str, Any]]:
-    """What only this put stores: its token, the random version of a new item, or all of it with the time of writing."""
+    """Return the values that only this put stores: its token, a random first version, or the item with its time."""
     if schema.token is not None:
         name = schema.attributes[schema.token].attr_name
         return {name: item[name]}
@@ -302,7 +302,7 @@ def _mark_of_item(schema: EntitySchema, item: Item, *, first: bool) -> Mapping[s
 
 
 def _mark_of_change(schema: EntitySchema, change: Change) -> Mapping[str, dict[str, Any] | None]:
-    """What only this update stores: its token, or everything that it changes with the time of writing."""
+    """Return the values that only this update stores: its token, or all its changes with the time of writing."""
     token = schema.attributes[schema.token].attr_name if schema.token is not None else None
     if token in change.stamped:
         return {token: change.stamped[token]}

@@ -157,10 +157,10 @@ class EntitySchema:
         try:
             return self.converters[name](value) if name in self.converters else value
         except (ArithmeticError, RecursionError, TypeError, ValueError):
-            pass  # its error may quote the value, and this one must not lead to it
+            pass  # the error may quote the value, and the one below must not lead to it
         text = "‹personal›" if self.sources[name].personal else shown(value)
         raise InvalidKeyValueError(
-            f"{name}={text} cannot stand in a key of {self.name}: it is no value of {type(attribute).__name__}.",
+            f"{name}={text} cannot stand in a key of {self.name}: it is not a value of {type(attribute).__name__}.",
             remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
             entity=self.name,
             attribute=name,

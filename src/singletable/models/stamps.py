@@ -13,16 +13,16 @@ _BYTES = 12
 """Random bytes of a token: two of a billion tokens are equal with a probability of 1 in 10**11."""
 
 _HIGHEST = 2**52
-"""Of first versions. As many can follow before one is inexact as a double, which is how JavaScript reads numbers."""
+"""The highest first version. As many can follow until one is inexact as a double, as which JavaScript reads it."""
 
 
 def random_version() -> int:
-    """Return a first version that no earlier item under the same key has had, nor will come to by counting."""
+    """Return a random first version: no earlier item under the same key has had it, or will reach it by counting."""
     return secrets.randbelow(_HIGHEST) + 1
 
 
 class Stamp:
-    """What the class of such an attribute has beside PynamoDB's `Attribute`."""
+    """A mixin for such an attribute, beside PynamoDB's `Attribute`."""
 
     def fresh(self) -> Any:
         """Return the attribute's value for a write that is made now."""

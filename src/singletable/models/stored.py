@@ -97,7 +97,7 @@ class StoredItem(Model, metaclass=TableMeta):
         except (TypeError, ValueError):
             if name not in self._schema_of().personal:
                 raise
-        # PynamoDB's error quotes a name within the map, and this one must not lead to it.
+        # PynamoDB's error quotes a name within the map, and the error below must not lead to it.
         raise InvalidValueError(
             f"{type(self).__name__}.{name}: {type(self.get_attributes()[name]).__name__} does not take this"
             f" {type(value).__name__}.",
@@ -160,7 +160,7 @@ class StoredItem(Model, metaclass=TableMeta):
         try:
             self._schema_of().codec.read(self, attribute_values)
             return
-        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+        except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
             pass
         self._read_carefully(attribute_values)
 
@@ -225,7 +225,7 @@ class StoredItem(Model, metaclass=TableMeta):
     def _write(self) -> Item:
         try:
             return self._schema_of().codec.write(self)
-        except Exception:  # noqa: S110 - it may be anything; the long way says what, in an error of its own
+        except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
             pass
         return self._write_carefully()
 
@@ -355,7 +355,7 @@ class StoredItem(Model, metaclass=TableMeta):
         return held
 
     def __getstate__(self) -> dict[str, Any]:
-        # What a transaction of PynamoDB's left to be done is a function, and cannot be pickled.
+        # PynamoDB's transactions leave a function here, which cannot be pickled.
         state = vars(self)
         return {**state, "_pending": None} if "_pending" in state else state
 

@@ -62,7 +62,7 @@ class Table(WritableItem):
         class Meta:
             billing_mode = PAY_PER_REQUEST_BILLING_MODE
             cursor_lifetime = 86_400
-            # Settings that PynamoDB has not, or under another name; None for one that is not given.
+            # Settings that PynamoDB does not have, or has under another name; None for one that is not given.
             endpoint_url = connect_timeout = read_timeout = timeouts = max_attempts = max_connections = None
             credentials = session = profile = role_arn = dax_endpoints = None
 
@@ -359,7 +359,7 @@ class Table(WritableItem):
     ) -> Binding:
         """Bind the table and all its entities to a place: as a statement for the process, with `with` for the context.
 
-        `T.bind(...)` holds for the process, until `undo()` is called on what it returns. `with T.bind(...):` and
+        `T.bind(...)` holds for the process, until `undo()` is called on the returned binding. `with T.bind(...):` and
         `async with T.bind(...):` hold for the current context: other threads and tasks do not see it. A setting that
         is not given, or None, is inherited: from the binding around it, then from `Meta`, then from the AWS SDK.
 
@@ -370,9 +370,9 @@ class Table(WritableItem):
             settings: Other fields of `singletable.requests.Settings`: `session`, `profile`, `role_arn`, `timeouts`, ...
 
         Raises:
-            UnexpectedAttributesError: There is no such setting.
+            UnexpectedAttributesError: A setting does not exist.
             InvalidValueError: A setting cannot have its value, or two of them name different credentials.
-            EndpointUnreachable: The URL is not one.
+            EndpointUnreachable: `endpoint_url` is not a URL.
         """
         from singletable.models.binding import bind
 

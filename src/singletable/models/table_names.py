@@ -1,4 +1,4 @@
-"""Names of tables and indexes: what DynamoDB takes, and names that the environment gives."""
+"""Names of tables and indexes: DynamoDB's rules, and names from the environment."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ from typing import Any
 
 from singletable.errors import DeclarationError, InvalidValueError
 
-__all__ = ["EnvironmentName", "declared_name", "from_env", "index_fault", "name_fault", "require_length"]
+__all__ = [
+    "CHARACTERS",
+    "NAME_RULE",
+    "EnvironmentName",
+    "declared_name",
+    "from_env",
+    "index_fault",
+    "name_fault",
+    "require_length",
+]
 
 SHORTEST = 3
 LONGEST = 255
+CHARACTERS = f"{SHORTEST} to {LONGEST} of the characters a-z, A-Z, 0-9, '_', '-' and '.'"
+NAME_RULE = f"Use {CHARACTERS}, or the table's ARN."
 _CHARACTERS = re.compile(r"[a-zA-Z0-9_.-]+")
 _ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]+:table/(?P<name>.*)", re.DOTALL)
 
@@ -38,7 +49,7 @@ class EnvironmentName:
         if fault:
             raise DeclarationError(
                 f"The environment variable {self.variable} holds the table name {name!r}, which {fault}.",
-                remedy=_REMEDY,
+                remedy=NAME_RULE,
                 rule="ST107",
                 value=name,
             )
@@ -61,7 +72,7 @@ def from_env(variable: str, default: str | None = None) -> Any:
     fault = None if default is None else name_fault(default)
     if fault:
         raise DeclarationError(
-            f"from_env({variable!r}): the default {default!r} {fault}.", remedy=_REMEDY, rule="ST107", value=default
+            f"from_env({variable!r}): the default {default!r} {fault}.", remedy=NAME_RULE, rule="ST107", value=default
         )
     return EnvironmentName(variable, default)
 
@@ -75,7 +86,7 @@ def declared_name(meta: Any) -> Any:
 
 
 def name_fault(name: str) -> str | None:
-    """Return why DynamoDB refuses the name of a table or an index, but for a short one; None for a sound name.
+    """Return the reason for which DynamoDB refuses a name of a table or an index; None for a valid or a short name.
 
     Names have 3 to 255 of the characters a-z, A-Z, 0-9, underscore, hyphen and dot (Developer Guide, "Naming rules").
     A table may also be named by its ARN.
@@ -85,14 +96,14 @@ def name_fault(name: str) -> str | None:
     if not text:
         return "is empty"
     if not _CHARACTERS.fullmatch(text):
-        return "has characters other than a-z, A-Z, 0-9, '_', '-' and '.'"
+        return f"has the character {next(each for each in text if not _CHARACTERS.fullmatch(each))!r}"
     if len(text) > LONGEST:
-        return f"has {len(text)} characters, and {LONGEST} are the most"
+        return f"has {len(text)} characters; the limit is {LONGEST}"
     return None
 
 
 def index_fault(name: Any) -> str | None:
-    """Return why DynamoDB refuses the name of an index; None for a sound one."""
+    """Return the reason for which DynamoDB refuses the name of an index; None for a valid one."""
     if isinstance(name, str) and len(name) < SHORTEST:
         return f"has fewer than {SHORTEST} characters"
     return "is not the name of an index" if isinstance(name, str) and _ARN.fullmatch(name) else None
@@ -110,6 +121,3 @@ def require_length(name: str) -> None:
             remedy="Give a longer one in Meta.table_name or bind(table_name=...).",
             value=name,
         )
-
-
-_REMEDY = f"Use {SHORTEST} to {LONGEST} of these characters, or the table's ARN."

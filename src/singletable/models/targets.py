@@ -32,7 +32,7 @@ T = TypeVar("T", bound="Table")
 
 @attrs.frozen
 class TableSender:
-    """Sends to where the table is bound when the sender is made, whatever is bound later.
+    """Sends requests to the place to which the table is bound when the sender is made, whatever is bound later.
 
     Args:
         table: The table class.
@@ -60,7 +60,7 @@ class TableSender:
 
     @property
     def seal(self) -> CursorSeal:
-        """What cursors are sealed with: the secrets of Meta or of the environment, and the table's place."""
+        """The seal of cursors: the secrets of Meta or of the environment, and the table's place."""
         meta = self.table.Meta
         seal = seal_from(getattr(meta, "cursor_secret", None), meta.cursor_lifetime, self.table.__name__)
         return attrs.evolve(seal, place=place_of(self.connection))
@@ -78,12 +78,13 @@ class TableSender:
         Args:
             request: The request, or its target; it has a `sender`.
             error: The error to raise.
-            what: What the request is to be a part of, for the message.
+            what: The batch or transaction that the request is added to, for the message.
         """
         other = request.sender
         if isinstance(other, TableSender) and other.settings.where != self.settings.where:
             raise error(
-                f"{what} for {self.settings.words} was given a request that was made for {other.settings.words}.",
+                f"{what} for {self.settings.words} was given a request that was made for {other.settings.words},"
+                " under another binding.",
                 remedy="Make both under one binding.",
             )
 
@@ -96,13 +97,13 @@ def _restored(table: type[Table], name: str | None, kept: dict[str, Any], place:
     """Return a sender that was pickled: to the same table, with the credentials of the process that loads it.
 
     Raises:
-        EngineUnavailable: It was made for an engine that this process does not use.
+        EngineUnavailable: The sender was made for an engine that this process does not use.
     """
     settings = bound(table, {each: value for each, value in kept.items() if value is not None})
     if settings.place != place:
         raise EngineUnavailable(
-            f"A request for {kept['table_name']!r} at {place or 'a server'} was loaded where the table is at"
-            f" {settings.place or 'a server'}.",
+            f"A request for {kept['table_name']!r} at {place or 'a server'} was loaded in a process that has the table"
+            f" at {settings.place or 'a server'}.",
             remedy="Load it where the table is bound to the same engine.",
         )
     return TableSender(table, name, settings)
@@ -135,13 +136,13 @@ def require_member(table: type[Table], entity: Any, error: type[SingletableError
 
 
 def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None:
-    """Return the item under an entity's primary key as it is stored now; None if there is none.
+    """Return the item under an entity's primary key as it is stored now; None if it does not exist.
 
     DynamoDB sends it with a failed condition; other servers may not.
 
     Args:
         entity: The instance.
-        sender: What the failed request was sent through; None for where the table is bound now.
+        sender: The sender of the failed request; None for the place to which the table is bound now.
     """
     sender = TableSender(entity._table_class()) if sender is None else sender
     params = {"TableName": sender.table_name, "Key": entity._key_item(), "ConsistentRead": True}

@@ -72,7 +72,8 @@ class Transaction:
     Afterwards the instances are what was written. Of an update DynamoDB says nothing then: attributes that
     other writers changed meanwhile are seen after `refresh()`.
 
-    It is sent to where the table is bound when it is made, whatever is bound when writes are added.
+    A transaction goes to the place to which the table is bound when it is made, whatever is bound when writes are
+    added.
 
     Args:
         table: The table class.
@@ -80,7 +81,7 @@ class Transaction:
             writing, write tokens and first versions: only the same plans can be sent again under it. For a request id
             that outlives the process, write an item (see `place_order` of the shop). Where a key is derived anew, a
             token that follows from this one names what is sent then.
-        sender: What it is sent through; one for where the table is bound now if it is None.
+        sender: The sender; None for the place to which the table is bound now.
     """
 
     def __init__(self, table: type[Table], token: str | None = None, sender: TableSender | None = None) -> None:
@@ -190,7 +191,7 @@ class Transaction:
                 self._request(writes, token).send(attempts)
             except ClientError as error:
                 if error_code(error) != "TransactionCanceledException":
-                    # Another transaction is in the way, and no operation is blamed.
+                    # Another transaction conflicts with this one, and DynamoDB names no operation.
                     blamed = ["TransactionConflict"] * len(writes)
                     continue
                 if "ConditionalCheckFailed" in map(_code, cancellation_reasons(error)):

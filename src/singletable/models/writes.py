@@ -59,7 +59,7 @@ class Write(Portable, Generic[T]):
         condition: The caller's condition, which is part of the request's.
         resend: Whether the request may be sent again after an attempt whose answer was lost: a second application would
             change nothing, or its condition forbids it whatever other writers do.
-        mark: Stored attributes with values that only this write gives; nothing if no attribute tells it from others.
+        mark: Stored attributes with values that only this write gives; empty if no attribute identifies it.
     """
 
     verb: ClassVar[str]
@@ -91,10 +91,10 @@ class Write(Portable, Generic[T]):
         return attrs.evolve(self, request=attrs.evolve(self.request, sender=sender))
 
     def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
-        """Decide what a failed condition means.
+        """Interpret a failed condition.
 
         Args:
-            standing: The stored item; None if there is none.
+            standing: The stored item; None if it does not exist.
             lost: Whether an earlier attempt may have been applied although its answer was lost.
 
         Returns:
@@ -203,7 +203,7 @@ class CreateWrite(SaveWrite[T]):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class DeleteWrite(Write[T]):
-    """A delete, by the derived key. Nothing tells it from another writer's: an item that is gone bears no mark."""
+    """A delete, by the derived key. A deleted item bears no mark, so its deletion may be another writer's."""
 
     verb: ClassVar[str] = "delete"
 
@@ -273,7 +273,7 @@ class UpdateWrite(Write[T]):
 
 
 def outcome(lost: bool) -> str:
-    """Return what is known of a write that ends with an error, for its message."""
+    """Return the known outcome of a write that ends with an error, as text for its message."""
     return "an earlier attempt, whose answer was lost, may have been applied" if lost else "nothing was written"
 
 

@@ -172,7 +172,7 @@ class WritableItem(StoredItem):
     def _handle_version_attribute(
         self, *, attributes: dict[str, Any] | None = None, actions: list[Action] | None = None
     ) -> PynamoCondition | None:
-        """Called by PynamoDB: the version that a write sets, and the condition on the stored one."""
+        """Return the version that a write sets, and the condition on the stored one. PynamoDB calls this method."""
         schema = self._schema_of()
         if schema.version is None:
             return None

@@ -2,7 +2,7 @@
 
 A write can be applied and its answer lost: by a time-out, a reset connection, a body that arrived damaged, or a status
 500, after which a write may have succeeded or failed (DynamoDB Developer Guide, "Error handling with DynamoDB"). The
-SDK then sends the request again, and the answer to the second attempt does not speak for the first. `Attempts`
+SDK then sends the request again, and the answer to the second attempt does not cover the first. `Attempts`
 remembers that over all requests of one logical write, and decides whether the SDK may send again at all.
 """
 
@@ -37,11 +37,11 @@ _NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionErro
 
 @attrs.define
 class Attempts:
-    """What is known of the attempts of one logical write, over all of its requests.
+    """The record of the attempts of one logical write, over all of its requests.
 
     Args:
         resend: Whether the SDK may send a request again after an attempt that may have been applied.
-        lost: Whether an attempt may have been applied without an answer that says so.
+        lost: Whether an attempt may have been applied, and its answer was lost.
         late: Whether an attempt got no answer at all, so that it may still be applied.
     """
 
@@ -74,7 +74,7 @@ def is_read(operation: str) -> bool:
 
 
 def watch(client: Any) -> None:
-    """Let the attempts of a botocore client of DynamoDB be noted, before its retry mode decides about another one."""
+    """Have each attempt of a botocore client of DynamoDB noted before its retry mode decides about the next one."""
     client.meta.events.register_first("needs-retry.dynamodb", _note)
 
 
@@ -128,6 +128,6 @@ def _fault_of(operation: str, answer: Any, parsed: dict[str, Any]) -> Exception 
 
 
 def _is_uncertain(fault: Exception) -> bool:
-    # What is neither botocore's nor an answer was raised by a handler, at a moment that nobody knows.
+    # Any other exception comes from a handler, before or after the request was sent.
     known = isinstance(fault, (ClientError, HTTPClientError, *_NEVER_SENT, SSLError))
     return may_have_been_applied(fault) if known else True

@@ -57,7 +57,7 @@ class Operation:
 class Remainder(Iterator[Operation]):
     """The operations that a batch had not sent: those that it had taken, then the others of its iterable.
 
-    A pickle holds those that were taken. If the iterable has more, the copy raises when it comes to them.
+    A pickle holds those that were taken. If the iterable has more, the copy raises when it reaches them.
 
     Args:
         taken: The operations that were taken.
@@ -74,7 +74,7 @@ class Remainder(Iterator[Operation]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._has_more is None:
-            # One is taken to learn whether any is left; it is part of the pickle.
+            # Taking one shows whether any is left; it is part of the pickle.
             try:
                 self._taken.append(next(self._more))
                 self._has_more = True
@@ -87,7 +87,7 @@ class Remainder(Iterator[Operation]):
 
 @attrs.frozen
 class _Subjects(Iterator[Any]):
-    """The entities or keys of operations, as the caller gave them."""
+    """Return the entities or keys of operations, as the caller gave them."""
 
     operations: Iterator[Operation]
 
@@ -223,7 +223,7 @@ def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list
             chunk = under_way.pop(future)
             ended = future.result()
             if ended.failure is not None and chunk[0].verb == "get":
-                # Nothing is lost with a read.
+                # A read changes nothing, so its lost answers do not matter.
                 raise ended.failure
             left, failure = ended.left, failure or ended.failure
             lost |= bool(left) and ended.attempts.lost
@@ -247,7 +247,7 @@ def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list
 
 @attrs.frozen
 class _Ended:
-    """What became of one chunk.
+    """The outcome of one chunk.
 
     Args:
         left: The operations that were not done, as far as is known.
@@ -272,7 +272,7 @@ def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> 
             pending = send(pending, attempts)
         except Throttled:
             continue
-        except Exception as error:  # the caller raises it, once the other chunks are at their end
+        except Exception as error:  # the caller raises it after the other chunks
             failure = error
             break
         if not pending:

@@ -1,4 +1,4 @@
-"""Bodies: what a botocore client sends and receives, such that its DEBUG log shows the size only.
+"""Bodies of requests and answers, of which a botocore client's DEBUG log shows only the size.
 
 botocore logs each request and each answer whole (loggers `botocore.endpoint` and `botocore.parsers`), by the repr of
 the body.

@@ -150,7 +150,7 @@ class _Connection(PynamoConnection):
         with self.shared._request():
             answer = connection._make_api_call(operation_name, operation_kwargs)
         if DAMAGED in answer:
-            # It arrived so each time, or the server sends no checksum that would have botocore ask again.
+            # Every attempt was damaged, or the server sends no checksum; without one, botocore does not retry.
             fault = DamagedAnswer(endpoint_url=connection.client.meta.endpoint_url)
             lose(fault)
             raise fault

@@ -1,9 +1,9 @@
 """Cursors: where a page ended, as text that a client may hold, and can neither read nor change.
 
 A cursor is encrypted and authenticated (AES-256-GCM), under a key of its own that is derived from the table's
-secret and 16 random bytes (HKDF-SHA256), so that no two cursors share key and nonce. What it is bound to is
-authenticated with it: the query with its table, region, endpoint, index, partition, range, filter and direction,
-whatever the caller adds (a tenant, a session), and the format's version. It expires.
+secret and 16 random bytes (HKDF-SHA256), so that no two cursors share key and nonce. Its
+binding is authenticated with it: the query with its table, region, endpoint, index, partition, range, filter and
+direction, whatever the caller adds (a tenant, a session), and the format's version. It expires.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Placeholders:
         Chains of AND and OR have no parentheses inside. PynamoDB writes a pair for each operator, and dynalite's
         parser takes nearly three times as long for each pair in another: 2.6 s for eleven.
         """
-        # A stack of its own: a chain of a thousand terms is a thousand conditions, each inside the next.
+        # A list instead of recursion: a chain of a thousand terms is a thousand conditions, each inside the next.
         texts: list[str] = []
         left: list[PynamoCondition | str] = [condition]
         while left:
@@ -123,7 +123,7 @@ def _remade(kind: type[Any], fields: dict[str, Any]) -> Any:
 
 
 def _detached(part: Any) -> Any:
-    """A condition, an action or a sequence of them without its attributes; anything else as it is."""
+    """Return a condition, an action or a sequence of them without its attributes; anything else as it is."""
     if isinstance(part, (PynamoCondition, Action, _Operand)):
         part = copy(part)
         if isinstance(part, Path):
@@ -136,7 +136,7 @@ def _detached(part: Any) -> Any:
 
 
 class StoredName(Path):
-    """The path of a whole attribute, whatever its name: PynamoDB takes `[0]` in a name for a position in a list."""
+    """Return the path of a whole attribute. PynamoDB would take `[0]` in its name for a position in a list."""
 
     def __init__(self, name: str) -> None:
         super().__init__([name])

@@ -26,7 +26,7 @@ _TYPES = frozenset({"B", "BOOL", "BS", "L", "M", "N", "NS", "NULL", "S", "SS"})
 
 
 def unquoted(call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Send a request; what it raises quotes no value of it, and no name within a map."""
+    """Send a request; its errors quote neither the request's values nor names within maps."""
     try:
         return call(operation, params)
     except (BotoCoreError, ClientError) as error:
@@ -72,13 +72,13 @@ def _masked(message: Any, texts: list[str]) -> Any:
         return message
     for text in texts:
         if text in message:
-            # Whole words only: a value such as "a" stands in every sentence.
+            # Whole words only: a value such as "a" occurs in every sentence.
             message = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", _HIDDEN, message)
     return message
 
 
 def _texts(params: Any, inside: bool = False) -> Iterator[str]:
-    """Every value in a request as it may be quoted: as text, as Python or JSON writes it; and the names within maps."""
+    """Return the values in a request as errors may quote them (text, Python, JSON), and the names within maps."""
     if isinstance(params, dict):
         for name, each in params.items():
             if name in _HOLDERS and not inside:

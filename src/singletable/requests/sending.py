@@ -78,7 +78,7 @@ def send(
         connection: The table's connection.
         operation: The DynamoDB operation.
         params: Its arguments.
-        attempts: The attempts of the logical write of which this is one request; it learns of those of this one.
+        attempts: The attempts of the logical write to which this request belongs; those of this request are added.
 
     Raises:
         SingletableError: The request failed. The subclass names the reason; `uncertain` is True if a write may have
@@ -108,7 +108,7 @@ def send(
 
 
 def _looks(operation: str) -> tuple[str, ...]:
-    """The remedy after a request whose fate is unknown, if it is not that of an item."""
+    """Return the remedy after a request with an unknown outcome; nothing for a request about one item."""
     if operation == "TransactWriteItems":
         return ("Read the items, or send the same plans again under the same token within ten minutes.",)
     return () if "Item" in operation else ("Describe the table before you send it again.",)
@@ -118,7 +118,7 @@ def place_of(connection: TableConnection) -> tuple[str, str]:
     """Return the region and the endpoint that a connection's requests go to.
 
     Raises:
-        CredentialsMissing: There is no region, or no profile of the name that is given.
+        CredentialsMissing: No region is set, or the profile does not exist.
     """
     try:
         meta = connection.connection.client.meta

@@ -35,7 +35,7 @@ def creating() -> AbstractContextManager[bool]:
 
 
 def _renew() -> None:
-    # Another thread of the parent may hold it forever.
+    # A thread of the parent may have held this lock during the fork.
     global _lock
     _lock = RLock()
 
@@ -73,7 +73,7 @@ def region_of_profile(profile: str | None, session: Session | None = None) -> st
 
 
 def free_credentials(session: Session) -> None:
-    """Replace the lock of a session's credentials, which another thread of the parent process may hold forever."""
+    """Replace the lock of a session's credentials, which a thread of the parent may have held during the fork."""
     credentials: Any = getattr(session, "_credentials", None)
     if hasattr(credentials, "_refresh_lock"):
         credentials._refresh_lock = Lock()

@@ -37,7 +37,7 @@ INTERNAL = frozenset({"prepare", "place", "metered"})
 """The settings that engines give, and applications do not."""
 
 _TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
-"""What reads and writes items; the answer of a BatchWriteItem carries none."""
+"""The operations that read or write items; the answer of a BatchWriteItem carries none."""
 
 
 def _as_mapping(given: Any) -> dict[Any, Any]:
@@ -125,15 +125,15 @@ class Settings:
         connect_timeout: Seconds until an attempt to connect is given up.
         read_timeout: Seconds until an answer is given up.
         timeouts: Seconds until an answer is given up for some operations, by name: `{"GetItem": 0.5, "Scan": 60}`.
-        max_attempts: How often a request is sent at most, the first time included.
-        max_connections: How many connections are kept; as many threads can work at once.
+        max_attempts: The most times that a request is sent, the first time included.
+        max_connections: The number of connections that are kept, and of threads that can work at once.
         extra_headers: HTTP headers to add to each request.
         credentials: Access key, secret key and session token, instead of those that the SDK finds.
         session: A boto3 or botocore session, whose credentials sign the requests.
         profile: A profile of the AWS configuration, whose credentials sign the requests.
         role_arn: A role to assume, with the credentials above; its credentials are refreshed before they expire.
         prepare: Called with the botocore client once it is made.
-        place: What messages call the server; None for its URL or region.
+        place: The server's name in messages; None for its URL or region.
         metered: Whether the engine reports the capacity that it consumed.
         dax_endpoints: The endpoints of a DAX cluster, or the one; see `requests.dax`.
     """
@@ -161,12 +161,12 @@ class Settings:
     dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
 
     def __hash__(self) -> int:
-        # Few settings tell most bindings apart, and some of the others are mappings.
+        # These settings distinguish most bindings; some of the others are mappings, which have no hash.
         return hash((self.table_name, self.region, self.endpoint_url, self.profile, self.role_arn, self.max_attempts))
 
     @property
     def where(self) -> tuple[Any, ...]:
-        """What must be equal for two requests to reach the same table, as the same caller."""
+        """The settings that are equal if two requests reach the same table as the same caller."""
         return (self.table_name, *(getattr(self, name) for name in _WHERE))
 
     @property
@@ -180,20 +180,21 @@ class Settings:
         for operation, seconds in timeouts.items():
             if operation not in _TIMED:
                 raise UnexpectedAttributesError(
-                    f"There is no operation {operation!r} that could have a time-out of its own.",
-                    remedy=f"There are: {', '.join(_TIMED)}.",
+                    f"{operation!r} is not an operation that can have a time-out of its own.",
+                    remedy=f"Such operations are: {', '.join(_TIMED)}.",
                     unexpected=(operation,),
                 )
             if not _above_zero(seconds):
                 raise InvalidValueError(
-                    f"The time-out {seconds!r} of {operation} is no number of seconds above 0.", value=seconds
+                    f"The time-out of {operation} is {seconds!r}, which is not a number of seconds above 0.",
+                    value=seconds,
                 )
 
     @endpoint_url.validator
     def _is_a_url(self, field: object, url: str | None) -> None:
         if url is not None and not is_http_url(url):
             raise EndpointUnreachable(
-                f"{url!r} is no URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
+                f"{url!r} is not the URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
             )
 
 

@@ -76,7 +76,7 @@ class TransactWrite:
         """Send it; a cancelled one raises botocore's ClientError.
 
         Args:
-            attempts: What is known of earlier requests under the same token.
+            attempts: The attempts of earlier requests under the same token.
         """
         return self.sender.send("TransactWriteItems", self.params(), attempts)
 

@@ -74,7 +74,7 @@ class Target(Generic[E]):
         keys_tell: Whether a row's keys say which entity it is of.
         local: Whether the key is on a local index, which can be read consistently.
         absent: The error for an item that is not there, from a message.
-        remake: Makes the target again from the models of the process; it is what a pickle holds.
+        remake: Makes the target again from the models of the process; a pickle holds this function.
     """
 
     key: CompositeKey

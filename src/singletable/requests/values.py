@@ -45,7 +45,7 @@ _WITHOUT_LOSS = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexac
 _MOST_BITS = 432
 """An int of more bits is beyond 10^130; its conversion to a Decimal may take minutes."""
 _MOST_READ = 4300
-"""Digits of the longest text that Python makes an int of, unless it is told otherwise."""
+"""Digits of the longest text that Python converts to an int by default."""
 # Each part begins with a character that the part before cannot end with: a match takes linear time.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SHOWN = 3
@@ -119,7 +119,7 @@ def _same_number(text: str) -> str:
     try:
         return number_text(text)
     except ArithmeticError:
-        return text  # DynamoDB has no such number, so that no other text is the same one
+        return text  # DynamoDB has no such number, so no other text equals it
 
 
 def same_value(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
@@ -206,7 +206,7 @@ _CONTENTS: Mapping[str, Any] = {
 _Path: TypeAlias = "tuple[_Path | None, str | int]"
 """The place of a value: the place that it is inside of, and its name or position there.
 
-Only an error spells it out: a long name would otherwise be copied for every value below it.
+Only an error makes a text of it: otherwise a long name would be copied for every value below it.
 """
 
 
@@ -229,7 +229,7 @@ def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, p
         )
     ((kind, content),) = value.items()
     size = CONTAINER
-    # PynamoDB writes an empty set as NULL; a set that is empty all the same is refused by DynamoDB.
+    # PynamoDB writes an empty set as NULL; DynamoDB refuses any other empty set.
     if kind in ("SS", "NS", "BS") and not content:
         name = _spelled(path)
         raise InvalidValueError(
@@ -274,7 +274,7 @@ def _holds_its_type(value: Mapping[str, Any]) -> bool:
 
 
 def is_too_deep(value: Any) -> bool:
-    """Return whether a stored value has more levels than DynamoDB stores; what is no value is not looked into."""
+    """Return whether a stored value has more levels than DynamoDB stores; malformed values are not inspected."""
     left = [(value, 1)]
     while left:
         each, level = left.pop()
@@ -315,12 +315,11 @@ def _check_text(owner: object, path: _Path, text: Any, *, empty: bool = False) -
 
 
 def _fault_of(number: Any) -> str | None:
-    """Return why a text is not the text of a number that DynamoDB has; None if it is."""
+    """Return the reason for which a text is not a number that DynamoDB can store; None if it is one."""
     if not isinstance(number, str) or _NUMBER.fullmatch(number) is None:
         # A bool is sent as `true`, and a float may be NaN: neither is personal. Any other text may be.
         word = str(number) if isinstance(number, (bool, float, str)) else ""
-        shown = f"{word}, " if word.lower() in _WORDS else ""
-        return f"it is {shown}no number"
+        return f"{word if word.lower() in _WORDS else 'it'} is not a number"
     try:
         return number_fault(Decimal(number))
     except InvalidOperation:

@@ -55,7 +55,7 @@ DAMAGED = "SingletableDamaged"
 """The member that marks a parsed answer whose body arrived damaged."""
 
 _SERVER_FAULT = 500
-"""Statuses from here on are told by botocore itself, if the body is empty."""
+"""botocore itself reports statuses from here on if the body is empty."""
 
 _OF_FAILURES = {"ConditionalCheckFailedException": "Item", "TransactionCanceledException": "CancellationReasons"}
 _OF_REASONS = ("Item", "Code", "Message")
@@ -97,12 +97,12 @@ def _parse(
             taken, rest = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
             left = rest if taken else body
     except (AttributeError, RecursionError, TypeError, ValueError):
-        # It is not what DynamoDB sends: what can be read at all is left to botocore.
+        # DynamoDB does not send such a body. botocore parses it if it is JSON at all.
         if answered:
             sound = _is_json(body) and _is_answer(json.loads(body), operation_model)
             taken, left = ({}, body) if sound else ({DAMAGED: True}, b"{}")
         elif not _is_json(body):
-            # botocore would quote a refusal that is cut off, and it may hold an item.
+            # botocore would quote a truncated refusal, which may hold an item.
             taken, left = {}, b"" if status >= _SERVER_FAULT else b"{}"
     customized_response_dict.update(taken)
     response_dict["body"] = left

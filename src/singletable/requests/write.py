@@ -58,7 +58,7 @@ class WriteRequest(Portable):
         """Send it; a failed condition raises botocore's ClientError.
 
         Args:
-            attempts: What is known of earlier requests of the same logical write.
+            attempts: The attempts of earlier requests of the same logical write.
         """
         return self.sender.send(self.operation, self.params(), attempts)
 

@@ -43,7 +43,7 @@ class Marks:
         return self._item()(event_id=event_id, handler=handler)
 
     def write(self, event_id: str, handler: str) -> None:
-        """Mark an event as handled by a handler, again if it is marked already."""
+        """Mark an event as handled by a handler; replace an earlier mark."""
         self.new(event_id, handler).save()
 
     def _item(self) -> Any:

@@ -136,7 +136,7 @@ class Unprocessed(Fault):
 
 @attrs.frozen(kw_only=True)
 class LostResponse(Fault):
-    """The request is done, and its answer lost; the SDK sends it again, unless a second application would do harm.
+    """The request is applied and its answer lost; the SDK sends it again, unless a second application would do harm.
 
     Args:
         for_good: Whether the answers to the SDK's retries are lost, too, so that the caller gets no answer.

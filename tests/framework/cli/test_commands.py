@@ -211,7 +211,7 @@ def test_no_credentials(project):
 
 
 def test_a_server_that_cannot_be_installed(project, tmp_path):
-    """One line and the remedy."""
+    """The command prints the error and its remedy in one line."""
     done = run("demo", "--engine", "dynalite", cwd=project, PATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
     assert_one_line(done, "dynalite needs 'npm', which was not found.", "Install Node.js 20")
 

@@ -237,7 +237,7 @@ def test_personal_keys_are_hidden(old_shop):
 
 
 def test_no_command_shows_a_personal_value(old_shop):
-    """A canary in each personal attribute, also of the wrong type: a dry run, the run, and what is in quarantine."""
+    """No canary in a personal attribute is in the output of a dry run, a run, or the list of quarantine."""
     user, *others = sorted(send("Scan")["Items"], key=lambda item: item["entityType"] != {"S": "USER"})
     for each in others:
         if not each["entityType"]["S"].startswith("singletable:"):

@@ -77,7 +77,7 @@ def test_eight_threads_lose_no_acknowledged_write():
 
 
 def test_the_binding_ends_with_the_block():
-    """And an unbound table is where Meta says, which nothing changes."""
+    """After the block the table is at the place in Meta, which is not changed."""
     before = AppTable.Meta.table_name
     with AppTable.bind(table_name="elsewhere", region="eu-west-1", endpoint_url="http://127.0.0.1:9") as binding:
         assert AppTable.Meta.table_name == before
@@ -121,13 +121,11 @@ def test_table_missing():
 def test_bindings_that_could_not_work():
     """Said at once, not by a request later."""
     for settings, message in (
-        ({"endpoint_url": "127.0.0.1:8000"}, "is no URL of a server"),
-        ({"endpoint": "http://x"}, "bind.. takes no endpoint. It takes: connect_timeout"),
+        ({"endpoint_url": "127.0.0.1:8000"}, "is not the URL of a server"),
+        ({"endpoint": "http://x"}, "endpoint: not a setting of bind... Its settings are: connect_timeout"),
     ):
         with pytest.raises(SingletableError, match=message):
             AppTable.bind(**settings)
-    with pytest.raises(ValueError, match="max_attempts"):
-        AppTable.bind(max_attempts=0)
     assert not is_bound(AppTable)
 
 
@@ -217,7 +215,7 @@ def test_under_mock_aws_a_request_is_done_once():
 
 
 def test_every_attempt_can_be_intercepted():
-    """The SDK's own retries included; what the interceptor raises is what the SDK meets."""
+    """The interceptor is called for the SDK's own retries, too, and the SDK receives its exceptions."""
     attempts = []
 
     def refuse_once(answer, event_name, request):

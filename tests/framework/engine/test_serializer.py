@@ -49,12 +49,12 @@ def answer(serializer, result):
 
 @given(PAGES)
 def test_items_are_serialized_as_by_moto(page):
-    """Values of every type at any depth, and dictionaries that are no value, give the same answer."""
+    """Values of every type at any depth, and malformed values, give the same answer as moto's serializer."""
     assert answer(JSONSerializer, page) == answer(quick_serializer(), page)
 
 
 def test_values_are_not_looked_up_member_by_member(monkeypatch):
-    """The short path is taken: an item of 100 values adds no look-ups to those of the answer itself."""
+    """An item of 100 values adds no look-ups to those of the answer itself."""
     looked_up = []
     real = serialize.ResponseSerializer.get_value
     monkeypatch.setattr(
@@ -67,14 +67,14 @@ def test_values_are_not_looked_up_member_by_member(monkeypatch):
 
 
 def test_a_version_of_moto_without_the_registry_keeps_its_serializer(monkeypatch):
-    """The embedded engine works without it, only more slowly."""
+    """The embedded engine works without the faster serializer."""
     monkeypatch.delattr(serialize, "SERVICE_SPECIFIC_SERIALIZERS")
     serialize_quickly()
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "dynamodbstreams"])
 def test_a_serializer_of_motos_own_is_kept(monkeypatch, service):
-    """What moto registers for DynamoDB itself is not replaced."""
+    """A serializer that moto registers for DynamoDB itself is not replaced."""
     monkeypatch.setattr(serialize, "SERVICE_SPECIFIC_SERIALIZERS", {service: {"json": JSONSerializer}})
     serialize_quickly()
     assert JSONSerializer is serialize.get_serializer_class(service, "json")

@@ -26,7 +26,7 @@ from tests.framework.canned import canned
 ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).parent / "fake_server.py"
 SECONDS = 10
-"""How long a test waits for something that takes milliseconds."""
+"""Seconds that a test waits for something that takes milliseconds."""
 
 
 def fake(mode="serve", **settings):
@@ -35,7 +35,7 @@ def fake(mode="serve", **settings):
 
 
 def ask(at):
-    """What the fake server answers: its environment and its process id."""
+    """Return the fake server's answer: its environment and its process id."""
     try:
         urlopen(at.endpoint_url, timeout=SECONDS)
     except URLError as error:
@@ -71,7 +71,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_a_server_answers_within_the_block_and_is_gone_afterwards():
-    """Its folder, with its log and the files that it made, is deleted."""
+    """The server's folder, with its log and its files, is deleted after the block."""
     with server(fake()) as at:
         pid = ask(at)[-1]
         assert ("mode serve\n", {"left-behind", "server.log"}) == (
@@ -82,7 +82,7 @@ def test_a_server_answers_within_the_block_and_is_gone_afterwards():
 
 
 def test_a_server_is_stopped_if_the_block_raises():
-    """The exception reaches the caller."""
+    """The server stops, and the exception reaches the caller."""
     with pytest.raises(ValueError, match="in the block"), server(fake()) as at:
         raise ValueError("in the block")
     with pytest.raises(URLError, match="refused"):
@@ -90,7 +90,7 @@ def test_a_server_is_stopped_if_the_block_raises():
 
 
 def test_a_server_gets_its_own_environment_and_no_credentials(monkeypatch):
-    """Its home is its own folder, so it finds no credentials file either."""
+    """The server's home is its own folder, so it finds no credentials file either."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("BIND_HOST", "0.0.0.0")
     with server(fake(environment={"BIND_HOST": "127.0.0.1"})) as at:
@@ -98,7 +98,7 @@ def test_a_server_gets_its_own_environment_and_no_credentials(monkeypatch):
 
 
 def test_a_table_class_is_bound_with_dummy_credentials():
-    """Whatever the environment holds; the name and the URL are the server's."""
+    """The table has the server's URL and dummy credentials, whatever the environment holds."""
     with server(fake()) as at, at.fresh_table(AppTable, table_name="mine", create=False):
         settings = AppTable.bound()
         assert ("mine", at.endpoint_url, ("fake", "fake", None)) == (
@@ -110,7 +110,7 @@ def test_a_table_class_is_bound_with_dummy_credentials():
 
 
 def test_no_binding_in_the_block_changes_the_place():
-    """As inside `embedded`; and a thread that is started in the block sees the table."""
+    """Bindings do not leave the server, and a thread that is started in the block sees the table."""
     with server(fake()) as at, at.fresh_table(AppTable, table_name="mine", create=False):
         with AppTable.bind(endpoint_url="http://127.0.0.1:1", max_attempts=1):
             assert (at.endpoint_url, 1) == (AppTable.bound().endpoint_url, AppTable.bound().max_attempts)
@@ -119,7 +119,7 @@ def test_no_binding_in_the_block_changes_the_place():
 
 
 def test_each_fresh_table_has_a_name_of_its_own():
-    """So that blocks of one server do not meet."""
+    """Two blocks on one server have two tables."""
     with server(fake()) as at:
         names = set()
         for _ in range(2):
@@ -174,7 +174,7 @@ def test_a_fresh_table_is_not_another_blocks(speaking, tables):
 
 
 def test_a_shared_server_is_started_once(monkeypatch):
-    """`fresh_table` by two engines' names starts two servers, and runs each until the process ends."""
+    """`fresh_table` starts one server for each engine, and both run until the process ends."""
     shared = {}
     monkeypatch.setattr(servers, "_shared", shared)
     monkeypatch.setitem(PROGRAMS, "fake", fake())
@@ -187,7 +187,7 @@ def test_a_shared_server_is_started_once(monkeypatch):
 
 
 def test_a_fresh_embedded_table_needs_no_server():
-    """`embedded` is the default engine."""
+    """`fresh_table` uses the embedded engine by default."""
     with fresh_table(AppTable) as bound:
         assert (True, "the embedded engine") == (bound.exists(), AppTable.bound().place)
 
@@ -197,7 +197,7 @@ def test_a_fresh_embedded_table_needs_no_server():
 
 @pytest.mark.parametrize("mode", ["alone", "fork"])
 def test_a_server_ends_if_its_parent_is_killed(mode):
-    """Also if a forked child of the parent still runs and holds the supervisor's pipe open."""
+    """The server ends even if a forked child of the parent still holds the supervisor's pipe open."""
     command = [sys.executable, "-m", "tests.framework.engine.server_process", mode]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     with subprocess.Popen(
@@ -217,7 +217,7 @@ def test_a_server_ends_if_its_parent_is_killed(mode):
 
 
 def test_a_server_ends_if_its_supervisor_is_killed():
-    """The block's end deletes its folder all the same."""
+    """The server ends, and the end of the block still deletes its folder."""
     with server(fake()) as at:
         pid = ask(at)[-1]
         at._process.kill()
@@ -228,7 +228,7 @@ def test_a_server_ends_if_its_supervisor_is_killed():
 
 
 def test_a_forked_child_does_not_stop_its_parents_server():
-    """It leaves the block, and the parent's server still answers."""
+    """A child leaves the block, and the parent's server still answers."""
     with server(fake()) as at:
         servers._stop(attrs.evolve(at, owner=at._owner + 1))
         assert not is_gone(ask(at)[-1])
@@ -238,11 +238,11 @@ def test_a_forked_child_does_not_stop_its_parents_server():
 
 
 def test_a_server_that_dies_at_start_shows_its_output():
-    """With its exit code; nothing is left behind."""
+    """The error has the output and the exit code, and no file or process is left."""
     with (
         pytest.raises(
             EngineUnavailable,
-            match=r"^fake 1.0 stopped before it answered \(exit code 3\): mode dies no such table space Check the com",
+            match=r"^fake 1.0 stopped before it answered \(exit code 3\): mode dies no such table space. Check the com",
         ),
         server(fake("dies"), version="1.0"),
     ):
@@ -250,7 +250,7 @@ def test_a_server_that_dies_at_start_shows_its_output():
 
 
 def test_a_server_that_does_not_answer_is_stopped():
-    """After the given time."""
+    """The server is stopped after the given time-out."""
     with (
         pytest.raises(EngineUnavailable, match=r"did not answer within 0.3 seconds: mode silent"),
         server(fake("silent"), timeout=0.3),
@@ -259,7 +259,7 @@ def test_a_server_that_does_not_answer_is_stopped():
 
 
 def test_a_port_that_is_taken():
-    """It is named; without `port=` another one is found."""
+    """The error names the port; without `port=` the server uses a free one."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -272,7 +272,7 @@ def test_a_port_that_is_taken():
 
 
 def test_a_port_that_is_taken_meanwhile(monkeypatch):
-    """The server dies, and is started again on another port."""
+    """A server whose port is taken before it starts is started again on another port."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         ports = iter([other.getsockname()[1], servers._free_port()])
@@ -283,7 +283,7 @@ def test_a_port_that_is_taken_meanwhile(monkeypatch):
 
 
 def test_a_chosen_port_is_used():
-    """It is in the URL."""
+    """The server's URL has the chosen port."""
     port = servers._free_port()
     with server(fake(), port=port) as at:
         assert f"http://127.0.0.1:{port}" == at.endpoint_url
@@ -297,7 +297,7 @@ def test_a_port_that_cannot_be(port):
 
 
 def test_an_unknown_server():
-    """Those that are known are named."""
+    """The error lists the known servers."""
     with (
         pytest.raises(EngineUnavailable, match=r"^'localstack' is not a server .*Choose from dynalite, ministack"),
         server("localstack"),
@@ -306,11 +306,25 @@ def test_an_unknown_server():
 
 
 def test_a_missing_tool(monkeypatch, tmp_path):
-    """npm and node come with Node.js."""
+    """The error for a missing npm or node recommends Node.js."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
         pytest.raises(EngineUnavailable, match="^dynalite needs 'npm', which was not found. Install Node.js 20"),
         server("dynalite"),
+    ):
+        pass
+
+
+def test_a_missing_program_of_the_user():
+    """The error for a program that singletable does not install recommends its full path, and has no empty version."""
+    with (
+        pytest.raises(EngineUnavailable, match="^mine needs 'nowhere', which was not found. Install it, or write its"),
+        server(Program(name="mine", command=("nowhere", "{port}"))),
+    ):
+        pass
+    with (
+        pytest.raises(EngineUnavailable, match=r"^mine stopped before it answered \(exit code 1\): no output. Check"),
+        server(Program(name="mine", command=("false", "{port}"))),
     ):
         pass
 
@@ -321,7 +335,7 @@ COPY = ("{python}", "-c", "import shutil, sys; shutil.copy(*sys.argv[1:])", str(
 
 
 def test_a_program_is_installed_once(cache):
-    """In a folder of its version; an abandoned installation is removed if it is old."""
+    """Each version is installed once, and an abandoned installation is removed if it is old."""
     program = fake(install=[COPY]).of_version("1.2")
     cache.mkdir(parents=True)
     for name, age in ((".making-old", 10_000), (".making-new", 0)):
@@ -334,7 +348,7 @@ def test_a_program_is_installed_once(cache):
 
 
 def test_two_installations_at_once(cache):
-    """Both succeed, and one copy is kept."""
+    """Both installations succeed, and one copy is kept."""
     program = fake(install=[COPY]).of_version("1.2")
     with ThreadPoolExecutor(4) as pool:
         assert {cache / "fake-1.2"} == set(pool.map(lambda _: installed(program), range(4)))
@@ -342,10 +356,10 @@ def test_two_installations_at_once(cache):
 
 
 def test_an_installation_that_fails(cache):
-    """Its output is shown, and nothing is left behind."""
+    """The error shows the installer's output, and no file is left."""
     program = fake(install=[("{python}", "-c", "print('no network'); raise SystemExit(1)")]).of_version("1.2")
     with (
-        pytest.raises(EngineUnavailable, match=r"^fake 1.2 could not be installed \(exit code 1\): no network Check"),
+        pytest.raises(EngineUnavailable, match=r"^fake 1.2 could not be installed \(exit code 1\): no network. Check"),
         server(program),
     ):
         pass
@@ -353,14 +367,14 @@ def test_an_installation_that_fails(cache):
 
 
 def test_a_cache_that_cannot_be_written(cache):
-    """The variable that moves it is named."""
+    """The error names the environment variable that moves the cache."""
     cache.parent.parent.write_text("a file")
     with pytest.raises(EngineUnavailable, match="cannot be installed in .*Set XDG_CACHE_HOME"):
         installed(MINISTACK)
 
 
 def test_a_damaged_installation(cache):
-    """The folder to delete is named."""
+    """The error names the folder to delete."""
     (cache / MINISTACK.fill(MINISTACK.folder)).mkdir(parents=True)
     with (
         pytest.raises(EngineUnavailable, match=f"^ministack needs '.*which was not found. Delete '{cache_folder()}"),
@@ -371,7 +385,7 @@ def test_a_damaged_installation(cache):
 
 @pytest.mark.parametrize("version", ["../x", "1.0 --index-url=http://x", "latest", "-r x"])
 def test_a_text_that_is_not_a_version(version, monkeypatch):
-    """As an argument or in the environment variable."""
+    """A malformed version is refused as an argument and in the environment variable."""
     message = f"is not a version of {DYNALITE.name}. Write for example '4.0.0', as version= or in SINGLETABLE_DYNALITE_"
     with pytest.raises(EngineUnavailable, match=message):
         DYNALITE.of_version(version)
@@ -381,7 +395,7 @@ def test_a_text_that_is_not_a_version(version, monkeypatch):
 
 
 def test_the_version_is_chosen_by_argument_then_variable_then_default(monkeypatch):
-    """The variable is named after the program."""
+    """The environment variable is named after the program."""
     chosen = [MINISTACK.of_version().version]
     monkeypatch.setenv("SINGLETABLE_MINISTACK_VERSION", "1.5.1")
     chosen += [MINISTACK.of_version().version, MINISTACK.of_version("1.5.2").version]
@@ -390,5 +404,5 @@ def test_the_version_is_chosen_by_argument_then_variable_then_default(monkeypatc
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.name)
 def test_known_programs_listen_on_loopback_only(program):
-    """MiniStack's own default is every interface."""
+    """Each known program is started with the loopback address, which is not MiniStack's default."""
     assert "127.0.0.1" in (*program.command, program.environment.get("BIND_HOST"))

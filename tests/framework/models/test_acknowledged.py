@@ -137,7 +137,7 @@ def outcome(write):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("more", [[], ["conflict"]])
 def test_mutate_applies_its_function_once(wire, kind, fault, more):
-    """The answer is lost, and the SDK's retry may meet a transaction: it is acknowledged, or uncertain."""
+    """After a lost answer and conflicts of its retries, `mutate()` is acknowledged once or uncertain."""
     entity = made(kind)
     wire.script = [fault, *more]
     error = outcome(lambda: entity.mutate(increment))
@@ -150,7 +150,7 @@ def test_mutate_applies_its_function_once(wire, kind, fault, more):
 @pytest.mark.parametrize("name", [name for name in WRITES if name not in ("save", "batch")])
 @pytest.mark.parametrize("kind", [Plain, Versioned])
 def test_an_error_does_not_hide_an_applied_write(wire, kind, name, after):
-    """The first attempt is applied, its answer lost, and every retry fails in some other way."""
+    """A write is uncertain if its first attempt was applied, its answer lost, and every retry failed."""
     entity = made(kind)
     wire.script = ["lost: 500", *[after] * 40]
     error = outcome(lambda: WRITES[name](kind, entity))
@@ -166,7 +166,7 @@ def test_an_error_does_not_hide_an_applied_write(wire, kind, name, after):
 
 
 def test_a_lost_answer_before_the_item_was_deleted_is_told(wire):
-    """`DoesNotExist` does not claim that nothing was written."""
+    """`DoesNotExist` after a lost answer is uncertain."""
     entity = made(Plain)
     wire.script = ["lost: 500"]
     asked = iter(range(9))
@@ -185,7 +185,7 @@ def gone(wire):
 @pytest.mark.parametrize("name", ["update(actions)", "update(condition)", "save(condition)", "create", "mutate"])
 @pytest.mark.parametrize("kind", MARKED)
 def test_a_marked_write_is_recognized(wire, kind, name, fault):
-    """By its time of writing or its token: it is acknowledged, and was applied once."""
+    """A write with a time of writing or a write token is acknowledged after a lost answer, and applied once."""
     entity = made(kind)
     wire.script = [fault]
     WRITES[name](kind, entity)
@@ -194,7 +194,7 @@ def test_a_marked_write_is_recognized(wire, kind, name, fault):
 
 @pytest.mark.parametrize("kind", MARKED)
 def test_a_mark_is_looked_for_even_if_no_attempt_is_answered(wire, kind):
-    """All attempts are lost; the stored item tells."""
+    """The stored item decides if the answers to all attempts are lost."""
     entity = made(kind)
     wire.script = ["lost: 500"] * 4
     entity.mutate(increment)
@@ -202,7 +202,7 @@ def test_a_mark_is_looked_for_even_if_no_attempt_is_answered(wire, kind):
 
 
 def test_a_look_that_fails_leaves_the_write_uncertain(wire, monkeypatch):
-    """The error is that of the write, and not that of the look."""
+    """If the read after a lost answer fails, the error is that of the write."""
     entity = made(Tokened)
     wire.script = ["lost: 500"]
     monkeypatch.setattr("singletable.models.writes.stored_item", lambda *_: (_ for _ in ()).throw(Throttled("t")))
@@ -211,7 +211,7 @@ def test_a_look_that_fails_leaves_the_write_uncertain(wire, monkeypatch):
 
 
 def test_a_batch_tells_that_what_it_left_may_be_written(wire):
-    """Applied, answer lost, then throttled to the end."""
+    """A batch that was applied, lost its answer and was throttled to the end is uncertain."""
     entity = made(Plain)
     wire.script = ["lost: 500", *["throttled"] * 60]
     error = outcome(lambda: send_batch(entity))
@@ -222,7 +222,7 @@ def test_a_batch_tells_that_what_it_left_may_be_written(wire):
 @pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("fault", ["lost: truncated", "lost: checksum"])
 def test_a_damaged_answer_is_no_acknowledgement(wire, name, fault):
-    """Of any write: a good status with a body that is not DynamoDB's."""
+    """A write whose answer has status 200 and a damaged body is not acknowledged."""
     entity = made(Plain)
     wire.script = [fault] * 4
     error = outcome(lambda: WRITES[name](Plain, entity))
@@ -240,7 +240,7 @@ def test_an_answer_that_dynamodb_does_not_send_is_no_acknowledgement(wire, name,
 
 
 def test_a_damaged_answer_to_a_read_is_no_missing_item(wire, monkeypatch):
-    """A read that is cut off is not taken for "does not exist"."""
+    """A truncated answer to a read is an error, and not a missing item."""
     made(Plain)
     monkeypatch.setattr(wire, "_engine", cut_off(wire._engine))
     with pytest.raises(NoResponse, match="No answer to GetItem .* Try again") as caught:
@@ -280,7 +280,7 @@ def test_a_plan_that_is_sent_twice_is_not_acknowledged_by_its_first_mark(wire, k
 @pytest.mark.parametrize("fault", KNOWN_REFUSALS)
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_that_was_refused_is_not_uncertain(wire, name, fault):
-    """Throttled, denied, invalid, or without a connection: nothing was written, and the error says no other."""
+    """Throttled, denied, invalid and unconnected writes are not applied, and their errors are not uncertain."""
     entity = made(Plain)
     wire.script = [fault] * 60
     error = outcome(lambda: WRITES[name](Plain, entity))
@@ -300,7 +300,7 @@ def test_a_write_that_was_refused_is_not_uncertain(wire, name, fault):
 @pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("fault", ["throttled", "no connection"])
 def test_a_write_that_was_refused_once_is_repeated(wire, name, fault):
-    """And acknowledged, by every path."""
+    """Every kind of write is repeated and acknowledged after one refusal."""
     entity = made(Plain)
     wire.script = [fault]
     WRITES[name](Plain, entity)
@@ -308,13 +308,13 @@ def test_a_write_that_was_refused_once_is_repeated(wire, name, fault):
 
 
 def test_every_fault_of_the_wire_is_tried():
-    """The lists above name each of them."""
+    """The lists in this module name every refusal and every fault before sending."""
     assert {*REFUSALS, *UNSENT} == {*KNOWN_REFUSALS, "conflict", "in progress", "500", "503", "reset"}
 
 
 @pytest.mark.parametrize("fault", ["in progress", "500", "503", "reset"])
 def test_a_transaction_that_may_be_under_way_is_uncertain(wire, fault):
-    """Also if DynamoDB says that an earlier attempt under the token is in progress."""
+    """A transaction is uncertain if DynamoDB reports that an attempt under its token is in progress."""
     entity = made(Plain)
     wire.script = [fault] * 4
     error = outcome(lambda: send_transaction(Plain, entity))
@@ -351,7 +351,7 @@ def save_claimed(kind, entity):
 @pytest.mark.parametrize("name", CLAIMS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_claim_has_one_winner(wire, kind, name, fault):
-    """The first attempt is not applied, and a rival makes the same claim before the second."""
+    """If a rival makes the same claim after a refused first attempt, only the rival is acknowledged."""
     first, second = made(kind, state="OPEN"), kind.get(name="1")
     rivals = []
 
@@ -374,7 +374,7 @@ def test_one_claim_has_one_winner(wire, kind, name, fault):
 @pytest.mark.parametrize("name", ["update", "save", "delete"])
 @pytest.mark.parametrize("fault", ["throttled", "500", "reset"])
 def test_one_version_has_one_winner(wire, name, fault):
-    """The same for two that read one version, and write the same."""
+    """Of two writers that read one version and write the same values, one is acknowledged."""
     first, second = made(Versioned), Versioned.get(name="1")
     rivals = []
 
@@ -396,7 +396,7 @@ def test_one_version_has_one_winner(wire, name, fault):
 @pytest.mark.parametrize("again", ["create", "save", "transaction", "load_all"])
 @pytest.mark.parametrize("name", ["update", "save", "delete"])
 def test_a_version_does_not_come_back(wire, name, again):
-    """An instance of an item that was deleted and created again, by whichever path, cannot write to the new one."""
+    """A stale instance cannot write to an item that was deleted and created again, by any path."""
     stale = made(Versioned)
     Versioned.get(name="1").delete()
     new = Versioned(name="1", state="new")
@@ -413,7 +413,7 @@ def test_a_version_does_not_come_back(wire, name, again):
 
 
 def test_a_first_version_of_one_is_an_option():
-    """PynamoDB's; the reference calls it weaker."""
+    """With `Meta.first_version = 1`, versions start at 1 as in PynamoDB."""
 
     class OldTable(Table):
         class Meta:
@@ -440,7 +440,7 @@ def test_a_first_version_of_one_is_an_option():
 
 
 def test_every_write_sets_a_new_token(wire):
-    """By every path; the instance and the stored item have the same one."""
+    """Every path sets a new write token, which the instance and the stored item share."""
     entity = made(Tokened)
     seen = {entity.write_token}
     for name in ("save", "update", "update(actions)", "mutate", "batch", "move"):
@@ -453,14 +453,14 @@ def test_every_write_sets_a_new_token(wire):
 
 
 def test_a_token_is_not_the_callers_to_set():
-    """Neither by value nor by action, nor by the function of a mutation."""
+    """A write token is refused as a value, in an action and in the function of a mutation."""
     for values in ({"write_token": "x"}, {"actions": [Tokened.write_token.set("x")]}):
         with pytest.raises(UnexpectedAttributesError, match="is the write token, which every write sets by itself"):
             plan.update(Tokened(name="1"), **values)
 
 
 def test_a_token_is_declared_once():
-    """On the table for all its entities, which inherit it; or by an attribute of the entity's own."""
+    """Entities inherit the table's write token, and an attribute of their own replaces it."""
 
     class AllTable(Table):
         class Meta:
@@ -498,7 +498,7 @@ def test_a_token_is_declared_once():
 
 
 def test_an_equal_item_proves_nothing():
-    """Without a mark a write is never taken for applied, even if the stored item is the one it would have left."""
+    """A write without a mark is not acknowledged after a lost answer, even if an equal item is stored."""
     for write in (plan.create(Plain(name="1")), plan.save(Plain(name="1")), plan.update(Plain(name="1"), state="x")):
         left = getattr(write, "item", None) or {**Plain(name="1").serialize(), **write.change.after}
         assert not write.was_applied(left)
@@ -506,7 +506,7 @@ def test_an_equal_item_proves_nothing():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_existing_item_is_said_to_exist_without_doubt(wire, kind):
-    """No attempt was lost."""
+    """`AlreadyExists` is not uncertain if no answer was lost."""
     made(kind)
     with pytest.raises(AlreadyExists, match="nothing was written") as caught:
         kind(name="1").create()
@@ -517,7 +517,7 @@ def test_an_existing_item_is_said_to_exist_without_doubt(wire, kind):
 
 
 def test_a_cancellation_by_conflicts_does_not_speak_for_a_lost_attempt(wire, monkeypatch):
-    """A failed condition does: DynamoDB answers for the token of a transaction that was applied."""
+    """After a lost answer, a cancellation by conflicts is uncertain; one by a failed condition is not."""
     entity = made(Plain)
     conflict = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
     wire.script = ["lost: 500", *[("TransactionCanceledException", conflict)] * 20]
@@ -532,7 +532,7 @@ def test_a_cancellation_by_conflicts_does_not_speak_for_a_lost_attempt(wire, mon
 
 
 def test_a_batch_leaves_out_what_an_answer_has_done(wire, monkeypatch):
-    """One put is left unprocessed, and the request for it is refused: only that one was not done."""
+    """Only the put that was left unprocessed and then refused counts as not done."""
     first, second = Plain(name="1"), Plain(name="2")
     engine = wire._engine
 
@@ -553,7 +553,7 @@ def test_a_batch_leaves_out_what_an_answer_has_done(wire, monkeypatch):
 
 
 def test_a_refusal_that_is_cut_off_is_an_error_of_ours(wire, monkeypatch):
-    """Also within a character; its body, which may hold an item, is not quoted."""
+    """A truncated refusal, also within a character, is a SingletableError that does not quote the body."""
     made(Plain, state="é" * 20)
     engine = wire._engine
     monkeypatch.setattr(wire, "_engine", lambda *asked: cut(engine(*asked), b"\xc3"))

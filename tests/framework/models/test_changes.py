@@ -110,7 +110,7 @@ def test_what_is_refused_is_named_with_the_remedy():
             "Task has no attribute wrong, bad. It has: created_at, detail, ",
         ),
         ({"points": None}, InvalidValueError, "Task.points cannot be None. Give a value, or declare the attribute"),
-        ({"detail": {"a": float("nan")}}, InvalidValueError, r"Task: detail.a: it is NaN"),
+        ({"detail": {"a": float("nan")}}, InvalidValueError, r"Task: detail.a: NaN is not a number"),
     ):
         with pytest.raises(error, match=message):
             plan.update(made, **values)
@@ -125,13 +125,13 @@ def test_what_is_refused_is_named_with_the_remedy():
         (
             Path(["unknown"]).set({"L": [{"N": "nan"}]}),
             InvalidValueError,
-            r"unknown\[0\]: it is nan",
+            r"unknown\[0\]: nan is not a number",
         ),
-        (Path(["detail"])["x"].set({"N": "nan"}), InvalidValueError, "Task: detail: it is nan"),
+        (Path(["detail"])["x"].set({"N": "nan"}), InvalidValueError, "Task: detail: nan is not a number"),
         (
             Path(["likes"]).set(Path(["likes"]) + {"N": "nan"}),
             InvalidValueError,
-            "Task: likes: it is nan",
+            "Task: likes: nan is not a number",
         ),
     ):
         with pytest.raises(error, match=message):

@@ -140,7 +140,7 @@ def test_a_version_is_checked_on_every_path():
 
 
 def test_a_create_or_save_whose_answer_was_lost_is_found_to_be_done():
-    """A random first version and a time of writing prove it; a rival's item is not taken for it."""
+    """A random first version and a time of writing prove the write; a rival's item does not."""
     doc = Doc(ident="1")
     with inject(LedgerTable, LostResponse(operations=["PutItem"])):
         doc.create()

@@ -31,7 +31,7 @@ from singletable.models.transaction import Transaction
 
 
 class Lying(str):
-    """A text that says everywhere that it is another one."""
+    """A text whose methods all give another text."""
 
     __slots__ = ()
 
@@ -119,7 +119,7 @@ def texts_in(value):
 
 @pytest.mark.parametrize("text", [member, Lying], ids=["enum", "lying"])
 def test_a_subclass_of_str_is_its_text_wherever_a_text_is_declared(text):
-    """The table is the same as one that was declared with plain texts, and so is every request."""
+    """The table and every request equal those of plain texts."""
     shop, order = declare(text)
     plain_shop, plain_order = declare(str)
     assert plain_shop.describe() == shop.describe()
@@ -149,7 +149,7 @@ def test_a_subclass_of_str_is_its_text_wherever_a_text_is_declared(text):
 
 
 def test_plain_leaves_what_is_no_text():
-    """And `quoted` is a literal of the text, whatever the text says of itself."""
+    """`plain` changes only texts, and `quoted` gives a literal of the text whatever its class."""
     assert 5 == plain(5)
     assert None is plain(None)
     assert (str, "x") == (type(plain(Lying("x"))), plain(Lying("x")))
@@ -182,7 +182,7 @@ def parameters():
 
 
 def fields():
-    """What an instance and its class keep for themselves."""
+    """The names that an instance and its class use themselves."""
     instance = entity("fine", UnicodeAttribute(null=True))(ident="i")
     private = [name for name in dir(Table) if name.startswith("_")]
     return sorted({*vars(instance), *private, *StoredItem.__annotations__, "_user_instantiated", "Meta"})
@@ -190,7 +190,7 @@ def fields():
 
 @pytest.mark.parametrize("name", [*parameters(), *fields()])
 def test_a_name_that_means_something_else_is_refused_when_the_class_is_created(name):
-    """The constructor, or `update()`, would take the value for its own argument; the remedy is another name."""
+    """The error recommends another Python name with the same stored name."""
     with pytest.raises(DeclarationError, match=f"{name!r}.* Call it something else.* attr_name") as caught:
         entity(name, UnicodeAttribute(null=True))
     assert "ST110" == caught.value.rule
@@ -205,7 +205,7 @@ ODD = ["cls", "class", "a b", "a.b", "1x", "x'y", 'x"y', "x\ny", "{x}", "\\", "v
     [(UnicodeAttribute, "v"), (IntegerAttribute, 7), (VersionAttribute, None), (MapAttribute, {"self": 1})],
 )
 def test_any_other_name_works_with_every_attribute_class(name, kind, value):
-    """Generated code holds names as literals: a name may be a keyword, or no identifier at all."""
+    """Keywords and names that are not identifiers work, because generated code holds names as literals."""
     odd = entity(name, kind(null=True))
     given = {} if value is None else {name: value}
     item = plan.create(odd(ident="i", **given)).params()["Item"]
@@ -219,7 +219,7 @@ def test_any_other_name_works_with_every_attribute_class(name, kind, value):
 
 @pytest.mark.parametrize("stored", ["a[0]", "a]b", "[", "\ud800"])
 def test_a_stored_name_that_no_expression_can_hold_is_refused(stored):
-    """At the top, within a typed map, as the name of an expiry, and as a key of the table."""
+    """Attributes, typed maps, expiries and the table's keys refuse such a stored name."""
     message = "is stored as .*Give it another attr_name"
     with pytest.raises(DeclarationError, match=message):
         entity("x", UnicodeAttribute(attr_name=stored))
@@ -245,7 +245,7 @@ def test_a_stored_name_that_no_expression_can_hold_is_refused(stored):
 
 @pytest.mark.parametrize("name", ["a[0]", "a]", "a.b", "select", "a b", "#0"])
 def test_attributes_beyond_the_model_may_have_any_name(name):
-    """`mutate` holds them against what was read, and changes exactly them: `a[0]` is no element of `a`."""
+    """`mutate` compares and changes exactly them: `a[0]` is not an element of `a`."""
     odd = entity("fine", UnicodeAttribute(null=True))
     with embedded(Odd):
         first = odd(ident="i")
@@ -258,7 +258,7 @@ def test_attributes_beyond_the_model_may_have_any_name(name):
 
 
 def test_stored_names_with_dots_spaces_and_reserved_words_work_in_every_expression():
-    """In conditions, filters, updates and nested paths."""
+    """They work in conditions, filters, updates and nested paths."""
     shop, order = declare(str)
     with embedded(shop):
         made = order(oid="1", status="PAID", note="a", raw={"a": 1}, typed={"first": "x", "rest": {"k": 1}})
@@ -274,6 +274,6 @@ def test_stored_names_with_dots_spaces_and_reserved_words_work_in_every_expressi
 
 
 def test_an_unknown_name_is_still_an_error():
-    """Whatever class the name is of."""
+    """An unknown name is an error whatever its class."""
     with pytest.raises(UnexpectedAttributesError, match="has no attribute nope"):
         entity("fine", UnicodeAttribute(null=True))(ident="i", **{Lying("nope"): 1})

@@ -96,8 +96,8 @@ def test_user_json_is_refused_where_pynamodb_takes_it_for_serialised():
         ({"likes": True}, "expected a number, got bool"),
         ({"likes": float("nan")}, "not a finite number"),
         ({"likes": "1"}, "got str"),
-        ({"notes": [1, float("nan")]}, r"notes\[1\]: it is NaN, no number; DynamoDB would refuse it"),
-        ({"detail": {"deep": [{"x": float("inf")}]}}, r"detail.deep\[0\].x: it is Infinity, no number"),
+        ({"notes": [1, float("nan")]}, r"notes\[1\]: NaN is not a number; DynamoDB would refuse it"),
+        ({"detail": {"deep": [{"x": float("inf")}]}}, r"detail.deep\[0\].x: Infinity is not a number"),
     ],
 )
 def test_values_of_the_wrong_type_are_refused_before_sending(values, message):

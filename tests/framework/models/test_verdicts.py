@@ -23,7 +23,7 @@ def verdict(write, standing, *, lost):
 
 
 def test_a_stored_item_is_taken_for_ones_own_only_after_a_lost_answer():
-    """A rival may write the very same item; and after a lost answer another's item stays another's."""
+    """A rival's equal item does not acknowledge a write."""
     for write in (plan.create(task(1)), plan.save(Doc(ident="1"))):
         other = {**write.item, "updatedAt": {"S": "another"}, "version": {"N": "7"}}
         refusal = AlreadyExists if write.verb == "create" else ConcurrentUpdateError
@@ -38,7 +38,7 @@ def test_a_stored_item_is_taken_for_ones_own_only_after_a_lost_answer():
 @pytest.mark.parametrize("standing", [None, {"title": {"S": "x"}}])
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_delete_whose_condition_fails_is_never_taken_for_done(standing, lost):
-    """An item that is gone does not say who deleted it: two could claim one deletion."""
+    """A missing item does not acknowledge a delete, because two writers could claim it."""
     refused = plan.delete(task(1), Task.points == 1).judge(standing, lost=lost)
     assert (ConditionFailed, lost) == (type(refused), refused.uncertain)
 
@@ -114,7 +114,7 @@ class TestWithoutTimes:
         assert caught.value.uncertain
 
     def test_an_update_to_values_without_a_condition_is_repeated(self):
-        """A second application changes nothing; a failed condition still says that the first may have been applied."""
+        """Such an update is repeated, and a failed condition after a lost answer is uncertain."""
         made = Note(ident="1")
         made.create()
         with inject(BareTable, LostResponse(**self.lost)):
@@ -127,7 +127,7 @@ class TestWithoutTimes:
 
     @pytest.mark.parametrize("write", ["create", "save", "delete", "increment"])
     def test_a_write_that_could_be_done_twice_is_sent_once(self, write):
-        """The SDK does not repeat it, and the error says that it may have been applied."""
+        """The SDK does not repeat it, and the error is uncertain."""
         made, new = Note(ident="1"), Note(ident="2")
         made.create()
         act = {
@@ -158,7 +158,7 @@ class TestWithoutTimes:
         assert 2 == Note.get(ident="1").total
 
     def test_an_equal_sum_of_another_writer_is_not_taken_for_ones_own(self):
-        """Both read one version, and both make the next one of it: one of them is told."""
+        """Of two writers that add to one version, one gets an error."""
         made = Counter(ident="1")
         made.create()
         for write in (
@@ -195,7 +195,7 @@ def test_with_times_an_update_whose_answer_was_lost_is_known_for_ones_own():
 
 
 def test_a_time_that_the_caller_gives_proves_nothing():
-    """Two writers may give the same one."""
+    """A time that the caller gives is not a mark, because two writers may give the same one."""
     assert {} == plan.update(task(1), title="x", updated_at=MOMENT).mark
 
 

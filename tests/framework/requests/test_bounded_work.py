@@ -83,7 +83,7 @@ def quick():
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("first", [FIRST, datetime.min.replace(tzinfo=timezone.utc)])
 def test_an_interval_of_too_many_buckets_is_refused(quick, first, descending):
-    """Nothing is built first: eight thousand years of hours took a minute and a gigabyte."""
+    """The interval is refused before its buckets are built."""
     end = datetime(9999, 12, 31, tzinfo=timezone.utc)
     message = r"Reading.by_hour: at between .* covers [0-9,]+ buckets .* at most 10,000. Ask for a shorter interval"
     with quick, pytest.raises(InvalidConditionError, match=message):
@@ -91,7 +91,7 @@ def test_an_interval_of_too_many_buckets_is_refused(quick, first, descending):
 
 
 def test_the_largest_interval_is_asked():
-    """10,000 buckets are visited; one more is refused."""
+    """A query visits 10,000 buckets and refuses one more."""
     last = FIRST + 9_999 * HOUR
     assert 4 * 10_000 == sum(map(len, Reading.by_hour.query(Reading.at.between(FIRST, last)).groups()))
     with pytest.raises(InvalidConditionError, match="covers 10,001 buckets"):
@@ -101,20 +101,20 @@ def test_the_largest_interval_is_asked():
 @pytest.mark.parametrize("form", ["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @pytest.mark.parametrize("end", [FIRST, FIRST + timedelta(seconds=59, microseconds=999_999), FIRST + 3 * HOUR / 7])
 def test_buckets_are_counted_as_they_are_built(form, end):
-    """The count, which is arithmetic, is the length of the series."""
+    """The computed number of buckets is the length of the series."""
     bucket, first = Bucket(form), FIRST - timedelta(seconds=1)
     assert len(list(bucket.between(first, end))) == bucket.count(first, end)
 
 
 def test_too_many_shards_are_not_merged(quick):
-    """Two fields of a thousand shards each are a million partitions, all of which would be merged at once."""
+    """Two fields of a thousand shards each are a million partitions, which are refused."""
     with quick, pytest.raises(InvalidConditionError, match="by_shards has 1,000,000 shards.* Give name or other"):
         Reading.by_shards.query()
     assert 1000 == len(next(Reading.by_shards.query(name="x").groups()))
 
 
 def test_an_explanation_counts_no_further_than_a_thousand(quick):
-    """What a query is in words takes no longer for more partitions."""
+    """An explanation takes no longer for more partitions."""
     query = Reading.by_hour.query(Reading.at.between(FIRST, FIRST + 9_000 * HOUR))
     with quick:
         assert 1000 == query.explain().partitions
@@ -122,7 +122,7 @@ def test_an_explanation_counts_no_further_than_a_thousand(quick):
 
 @pytest.mark.parametrize("operator", [and_, or_])
 def test_a_chain_of_conditions_takes_linear_time_and_no_stack(operator):
-    """Each of its terms is a condition inside the next one, 5,000 deep."""
+    """A chain of 5,000 terms works, although each is a condition inside the next."""
     chain = reduce(operator, [Reading.amount == number for number in range(5_000)])
     for params in (Reading.query(name="x", filter=chain).params(), plan.delete(Reading(name="x"), chain).params()):
         (text,) = (params[name] for name in ("FilterExpression", "ConditionExpression") if name in params)
@@ -131,7 +131,7 @@ def test_a_chain_of_conditions_takes_linear_time_and_no_stack(operator):
 
 
 def test_conditions_that_alternate_need_no_stack():
-    """AND within OR within AND, and NOT within NOT; every parenthesis stands where it means something."""
+    """Deep alternations of AND, OR and NOT keep exactly the parentheses that they need."""
     term = Path(["a"]).exists()
     mixed = reduce(lambda made, number: made & term if number % 2 else made | term, range(4_000), term)
     text = Placeholders().condition(mixed)
@@ -141,20 +141,20 @@ def test_conditions_that_alternate_need_no_stack():
 
 
 def test_operands_nested_too_deeply_are_refused():
-    """PynamoDB would write them by recursion."""
+    """An action with over 50 operands inside each other is refused."""
     operand = reduce(lambda inner, _: Path(["b"]) | inner, range(2_000), Path(["a"]) | 1)
     with pytest.raises(InvalidConditionError, match="Reading: an update action nests over 50 operands. Work the value"):
         plan.update(Reading(name="x"), actions=[Reading.amount.set(operand)])
 
 
 def test_a_number_is_matched_in_linear_time(quick):
-    """A text of 60,000 digits that is no number was tried in two billion ways."""
-    with quick, pytest.raises(InvalidValueError, match="o: n: it is no number"):
+    """A text of 60,000 digits that is not a number is refused in linear time."""
+    with quick, pytest.raises(InvalidValueError, match="o: n: it is not a number"):
         check_value("o", "n", {"N": "1" * 60_000 + "x"})
 
 
 def test_elements_are_taken_from_a_set_in_linear_time(quick):
-    """Each is looked up, not searched for."""
+    """Deleting many elements of a set takes linear time."""
     stored = {"PK": {"S": "READING#x"}, "SK": {"S": "READING"}, "entityType": {"S": "READING"}, "name": {"S": "x"}}
     many = Reading.from_raw_data({**stored, "tags": {"SS": [f"{number:x}" for number in range(30_000)]}})
     with quick:
@@ -163,7 +163,7 @@ def test_elements_are_taken_from_a_set_in_linear_time(quick):
 
 
 def test_numbers_of_a_set_are_compared_as_numbers():
-    """DynamoDB has one element for 1 and 1.0, and for 1E1 and 10."""
+    """1 and 1.0 are one element, and so are 1E1 and 10."""
     stored = {"PK": {"S": "READING#x"}, "SK": {"S": "READING"}, "entityType": {"S": "READING"}, "name": {"S": "x"}}
     item = Reading.from_raw_data({**stored, "extra": {"NS": ["1", "2.50", "10"]}})
     deleted = plan.update(item, actions=[Path(["extra"]).delete({"NS": ["1.0", "2.5"]})])
@@ -173,16 +173,16 @@ def test_numbers_of_a_set_are_compared_as_numbers():
 
 
 def test_a_long_name_is_not_copied_for_each_value_below_it(quick):
-    """The path of a value is spelled out for an error only."""
+    """The path of a value becomes a text only for an error."""
     inside = {"L": [{"L": []} for _ in range(20_000)]}
     with quick:
         check_value("o", "n" * 200_000, inside)
-    with pytest.raises(InvalidValueError, match=r"o: n\[1\]\.m: it is no number"):
+    with pytest.raises(InvalidValueError, match=r"o: n\[1\]\.m: it is not a number"):
         check_value("o", "n", {"L": [{"S": "x"}, {"M": {"m": {"N": "x" * 20}}}]})
 
 
 @pytest.mark.parametrize("key", ["READING#" + "x" * 10**6, "#" * 10**6, "READING#\ud800"])
 def test_a_foreign_key_is_refused_before_it_is_taken_apart(quick, key):
-    """A key is never longer than DynamoDB's limit."""
+    """A key that is longer than DynamoDB's limit is not parsed."""
     with quick, pytest.raises(KeyParseError, match="Not a key of Reading.key"):
         Reading.key.parse(key, "READING")

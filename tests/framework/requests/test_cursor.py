@@ -134,7 +134,7 @@ def test_replay_elsewhere_is_refused(ten):
 
 
 def test_a_cursor_is_bound_to_a_region_and_an_endpoint(table):
-    """Two tables of one name, in two regions or on two servers, have different items."""
+    """A cursor of a table with the same name in another region or on another server is refused."""
     bound, last = b"query", LAST
     places = [("us-east-1", "http://a"), ("eu-west-1", "http://a"), ("us-east-1", "http://b"), ()]
     seals = [attrs.evolve(SEAL, place=place) for place in places]

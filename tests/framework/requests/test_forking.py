@@ -19,7 +19,7 @@ from singletable.streams.client import StreamsClient
 from tests.framework.canned import CREDENTIALS, canned
 from tests.framework.forked import Child, Preloaded, Secret, answer, ask, ask_at
 
-# Python 3.12 warns of each fork with threads, which is what is tested.
+# Python 3.12 warns of each fork with threads, which these tests need.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 WORKERS = 8
@@ -35,7 +35,7 @@ def server():
 
 
 def test_workers_get_their_own_answers(server):
-    """The parent has used the connection before, as a server that loads an application does, and is busy meanwhile.
+    """Each worker gets its own answers, although the parent used the connection before and still uses it.
 
     `make test-deep` has 200 workers.
     """
@@ -63,7 +63,7 @@ def test_workers_get_their_own_answers(server):
 
 
 def test_the_parents_connection_outlives_its_children(server):
-    """They neither close its socket nor send through it."""
+    """Children neither close the parent's socket nor send through it."""
     ask("parent")
     ports = {asked.port for asked in server.asked}
     assert "of child" == Child(ask, "child").answer()
@@ -74,7 +74,7 @@ def test_the_parents_connection_outlives_its_children(server):
 
 
 def test_what_was_made_before_the_fork_is_sent_through_a_new_connection(server):
-    """Requests, and whatever holds a connection."""
+    """Requests and senders from before the fork use a new connection in the child."""
     ask("parent")
     held, get = connection_of(Preloaded), Secret.item(owner="child")
     before = held.connection.client
@@ -90,7 +90,7 @@ def test_what_was_made_before_the_fork_is_sent_through_a_new_connection(server):
 
 
 def test_a_client_of_the_streams_is_made_anew(server):
-    """A reader that was made before the fork goes on in the child."""
+    """A stream reader from before the fork works in the child."""
     client = StreamsClient(Preloaded)
     before = client._client
 
@@ -102,7 +102,7 @@ def test_a_client_of_the_streams_is_made_anew(server):
 
 
 def test_a_time_out_of_its_own_has_its_own_connection(server):
-    """The child's, too."""
+    """A connection for a single operation's time-out is made anew in the child."""
     with Preloaded.bind(timeouts={"GetItem": 5}):
         ask("parent")
         assert "of child" == Child(ask, "child").answer()
@@ -111,7 +111,7 @@ def test_a_time_out_of_its_own_has_its_own_connection(server):
 
 @pytest.mark.parametrize("what", ["clients", "home", "embedded", "observers", "servers"])
 def test_a_lock_that_another_thread_holds_is_free_in_the_child(server, what):
-    """The thread does not exist there, and would never release it."""
+    """The thread does not exist in the child, where it could never release the lock."""
     ask("parent")
     holding = {
         "clients": sessions.creating(),
@@ -149,7 +149,7 @@ def _within_seconds(seconds, function):
 
 
 def test_the_embedded_table_is_copied(server):
-    """What a child writes there is its own."""
+    """A child's writes to the embedded table stay in the child."""
     with embedded(Preloaded):
         Secret(owner="parent", text="parent's").create()
 
@@ -163,7 +163,7 @@ def test_the_embedded_table_is_copied(server):
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_every_start_method(server, method):
-    """A pool of processes, each of which reads its own keys, after the parent has used its connection."""
+    """The workers of a process pool read their own keys with fork, spawn and forkserver."""
     ask("parent")
     owners = [f"{method}-{number}" for number in range(8)]
     with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
@@ -173,7 +173,7 @@ def test_every_start_method(server, method):
 
 
 def test_connections_do_not_keep_one_another_alive():
-    """The list of what a child renews holds nothing."""
+    """The list of objects to renew keeps none of them alive."""
     with canned(answer) as server, Preloaded.bind(endpoint_url=server.url, credentials=CREDENTIALS, max_attempts=3):
         ask("parent")
         made = weakref.ref(connection_of(Preloaded).connection)

@@ -164,12 +164,12 @@ def test_a_time_out_in_meta(monkeypatch):
         (
             {"get_item": 1},
             UnexpectedAttributesError,
-            "no operation 'get_item' that .* There are: BatchGetItem",
+            "'get_item' is not an operation that .* Such operations are: BatchGetItem",
         ),
-        ({"GetItem": 0}, InvalidValueError, "The time-out 0 of GetItem is no number of seconds above 0"),
-        ({"GetItem": "1"}, InvalidValueError, "The time-out '1' of GetItem"),
-        ({"GetItem": True}, InvalidValueError, "The time-out True of GetItem"),
-        ({"GetItem": float("nan")}, InvalidValueError, "The time-out nan of GetItem"),
+        ({"GetItem": 0}, InvalidValueError, "The time-out of GetItem is 0, which is not a number of seconds above 0"),
+        ({"GetItem": "1"}, InvalidValueError, "The time-out of GetItem is '1'"),
+        ({"GetItem": True}, InvalidValueError, "The time-out of GetItem is True"),
+        ({"GetItem": float("nan")}, InvalidValueError, "The time-out of GetItem is nan"),
     ],
 )
 def test_a_time_out_that_is_none(timeouts, error, message):

@@ -28,7 +28,7 @@ def server():
 
 @pytest.fixture
 def sts(monkeypatch):
-    """moto's STS, where the SDK finds it."""
+    """moto's STS, at the endpoint that the SDK uses."""
     with serving(OneAtATime(DomainDispatcherApplication(create_backend_app))) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
         yield url
@@ -54,7 +54,7 @@ def signed(server):
 
 
 def test_a_session_signs(server):
-    """One of boto3 or of botocore; its own region holds, unless one is bound."""
+    """A boto3 or botocore session signs; its region holds unless one is bound."""
     theirs = boto3.Session(aws_access_key_id="boto3", aws_secret_access_key="secret", region_name="eu-west-3")
     plain = Session()
     plain.set_credentials("botocore", "secret")
@@ -71,7 +71,7 @@ def test_a_session_signs(server):
 
 
 def test_a_profile_signs(server, profiles):
-    """One in each context; an unknown one is reported when something is sent."""
+    """Each context signs with its own profile, and an unknown profile is an error when a request is sent."""
     for profile in ("one", "two", "one"):
         with Preloaded.bind(profile=profile):
             Secret.get(owner="a")
@@ -83,13 +83,13 @@ def test_a_profile_signs(server, profiles):
 
 
 def test_a_session_and_a_profile_are_refused_together():
-    """Each of them names credentials."""
+    """A session and a profile both name credentials, so giving both is an error."""
     with pytest.raises(InvalidValueError, match="given session and profile, which name different credentials. Give"):
         Preloaded.bind(session=Session(), profile="one")
 
 
 def test_a_role_is_assumed_and_its_credentials_are_refreshed(server, sts):
-    """Once for many requests, and again when they expire."""
+    """A role is assumed once for many requests, and again when its credentials expire."""
     with Preloaded.bind(role_arn=ROLES[0], credentials=("source", "secret", None)):
         Secret.get(owner="a")
         Secret.get(owner="a")
@@ -104,7 +104,7 @@ def test_a_role_is_assumed_and_its_credentials_are_refreshed(server, sts):
 
 @pytest.mark.parametrize("source", ["session", "profile", "credentials"])
 def test_a_role_is_assumed_with_the_credentials_that_are_given(server, profiles, monkeypatch, source):
-    """Those of a session, of a profile, or keys."""
+    """A role is assumed with those of a session, of a profile, or with keys."""
     asked = []
 
     def application(environ, start_response):
@@ -125,7 +125,7 @@ def test_a_role_is_assumed_with_the_credentials_that_are_given(server, profiles,
 
 
 def test_two_contexts_sign_with_their_own_roles(server, sts):
-    """At the same time, in two threads; a thread within one signs as it does."""
+    """Two threads sign with their own roles at the same time, and the threads that they start with the same."""
     barrier, keys = Barrier(2), {}
 
     def work(role):
@@ -149,7 +149,7 @@ def test_two_contexts_sign_with_their_own_roles(server, sts):
 
 
 def test_other_clients_of_the_table_sign_as_it_does(server, sts):
-    """The one of its stream."""
+    """The client of the table's stream signs with the table's role."""
     with Preloaded.bind(role_arn=ROLES[0], credentials=CREDENTIALS):
         client = StreamsClient(Preloaded)._client
         Secret.get(owner="a")
@@ -158,7 +158,7 @@ def test_other_clients_of_the_table_sign_as_it_does(server, sts):
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])
 def test_a_role_that_may_not_be_assumed_is_reported(server, monkeypatch, code):
-    """With the operation that failed, and the remedy."""
+    """The error names the operation that failed, and the remedy."""
 
     def application(environ, start_response):
         start_response("403 Forbidden", [("Content-Type", "text/xml")])
@@ -172,14 +172,14 @@ def test_a_role_that_may_not_be_assumed_is_reported(server, monkeypatch, code):
 
 
 def test_credentials_are_not_shown():
-    """Neither by settings nor by a binding."""
+    """The reprs of settings and bindings show no credentials."""
     with Preloaded.bind(credentials=("key-id", "secret-key", "token")) as binding:
         shown = repr(Preloaded.bound()) + repr(binding) + repr(Secret.item(owner="a").target.sender)
     assert not any(each in shown for each in ("key-id", "secret-key", "token'"))
 
 
 def test_meta_may_give_a_profile():
-    """And every other setting, under its own name."""
+    """Meta may give every setting under its own name."""
 
     class Profiled(Table):
         class Meta:

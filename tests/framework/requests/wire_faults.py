@@ -38,7 +38,7 @@ LOST = {
 
 
 class WireFaults:
-    """What befalls the next attempts, in order; `asked` has what was sent, with its fault.
+    """The faults of the next attempts, in order; `asked` has the requests that were sent, with their faults.
 
     Args:
         engine: Has the engine answer a request.
@@ -122,7 +122,7 @@ def wire_faults(table, monkeypatch):
     catcher, events = _Catcher(connection.client), connection.client.meta.events
     connection.settings.prepare(catcher)
     faults = WireFaults(catcher.handler)
-    # botocore calls every handler of an event, also behind one that has answered.
+    # botocore calls every handler of an event, also after one that has answered.
     events.unregister("before-send.dynamodb", catcher.handler)
     events.register_first("before-send.dynamodb", faults)
     with monkeypatch.context() as patched:

@@ -280,7 +280,7 @@ def checks_of(history):
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_fault_is_found(name, monkeypatch):
-    """Within 25 histories, by the check that is meant for it, which finds nothing there without the fault."""
+    """Its own check finds the fault within 25 histories, and finds nothing without the fault."""
     (plant, engine), kinds, faults, check = PLANTED[name]
     with monkeypatch.context() as patch:
         plant(patch)
@@ -291,22 +291,22 @@ def test_a_planted_fault_is_found(name, monkeypatch):
 
 
 def test_every_check_finds_a_planted_fault():
-    """No check is there that has never found anything."""
+    """Each check has a planted fault that it finds."""
     assert set(CHECKS) == {check for *_, check in PLANTED.values()}
 
 
 def test_a_history_is_repeated_by_its_seed():
-    """Step by step; another seed gives another history."""
+    """One seed gives the same steps, and another seed gives another history."""
     first = str(simulator().run(7))
     assert first == str(simulator().run(7))
     assert first.splitlines()[1:] != str(simulator().run(8)).splitlines()[1:]
 
 
 def test_a_finding_shows_its_history(monkeypatch):
-    """The steps, the check's meaning, and how to repeat it."""
+    """The message has the steps, the check's meaning, and the code that repeats the history."""
     plant, _ = planted("update", certain)
     plant(monkeypatch)
-    with pytest.raises(SimulationFailed, match="raised an error that is not `uncertain`, and it was applied") as caught:
+    with pytest.raises(SimulationFailed, match="was applied, and raised an error that is not `uncertain`") as caught:
         simulate(SimulatedTable, histories=HISTORIES, kinds=["update"], faults=LOST)
     history = caught.value.history
     assert isinstance(history, History)
@@ -318,7 +318,7 @@ def test_a_finding_shows_its_history(monkeypatch):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_of_the_network_is_met(fault):
-    """Within four histories of what it can befall, and nothing is wrong with the writes that meet it."""
+    """Each fault occurs within four histories, and the writes that meet it have no finding."""
     single = simulator(faults=[fault], kinds=["update", "batch", "transaction"])
     histories = (single.run(seed) for seed in range(4))
     met = next(history for history in histories if history.attempts[fault.name])
@@ -326,23 +326,31 @@ def test_a_fault_of_the_network_is_met(fault):
 
 
 def test_options_that_cannot_be_are_refused():
-    """Kinds of calls that do not exist, and fewer writers than can meet."""
+    """Unknown kinds of calls, unknown entities and numbers that are too small are refused."""
     for kinds in (["creat"], "create", []):
-        with pytest.raises(InvalidValueError, match="not a list of kinds of calls. Give some of: batch, claim, "):
+        with pytest.raises(InvalidValueError, match="is not a list of kinds of calls. Give some of: batch, claim, "):
             Simulator(SimulatedTable, kinds=kinds)
-    with pytest.raises(InvalidValueError, match="1 writers do not meet. Give 2 writers or more."):
+    with pytest.raises(InvalidValueError, match="writers=1 is too small. Give 2 or more."):
         Simulator(SimulatedTable, writers=1)
+    with pytest.raises(InvalidValueError, match="calls=0 is too small. Give 1 or more."):
+        Simulator(SimulatedTable, calls=0)
+    with pytest.raises(InvalidValueError, match="histories=0 is too small. Give 1 or more."):
+        Simulator(SimulatedTable).check(histories=0)
+    with pytest.raises(
+        InvalidValueError, match="given names Plane, which is not an entity of .* entities are: .*Plain"
+    ):
+        Simulator(SimulatedTable, given={"Plane": {}})
 
 
 def test_a_request_that_arrives_later_is_recorded():
-    """After the client gave it up; the errors of that time have said that it may be applied."""
+    """A request that is applied after the client gave it up has an uncertain error."""
     late = simulator(faults=[APPLIED_LATER], kinds=["claim", "increment", "mutate"])
     history = next(each for each in map(late.run, range(HISTORIES)) if any("applied; #" in step for step in each.steps))
     assert [] == history.findings
 
 
 def test_one_thread_runs_at_a_time():
-    """Until it passes the baton on or ends, in an order that the dice decide; a failure is raised at the end."""
+    """A thread runs until it passes the baton on or ends, and its failure is raised at the end."""
 
     def orders(seed):
         baton, order = Baton(random.Random(seed), 0.5), []
@@ -365,7 +373,7 @@ def test_one_thread_runs_at_a_time():
 
 
 def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
-    """Instead of waiting for it forever."""
+    """A deadlock is an error."""
     monkeypatch.setattr(baton, "_PATIENCE", 0.02)
     held, both = Lock(), Baton(random.Random(0), 1)
 
@@ -378,7 +386,7 @@ def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
 
 
 def test_only_the_threads_of_a_baton_do_not_sleep(monkeypatch):
-    """Another thread sleeps as before."""
+    """Threads without a baton sleep as before."""
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
     with without_sleep():
@@ -388,7 +396,7 @@ def test_only_the_threads_of_a_baton_do_not_sleep(monkeypatch):
 
 
 def test_strategies_narrow_what_is_written():
-    """Of an attribute whose values are narrower than its type."""
+    """`given` narrows the values of an attribute."""
     narrow = fill_pool(SimulatedTable, {"Plain": {"tally": st.just(7)}})
     assert {7} == {each.tally for each in narrow.templates.values() if isinstance(each, Plain)}
     assert {7} == {each["tally"] for each in narrow.changes["Plain"] if "tally" in each}

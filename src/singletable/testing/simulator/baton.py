@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["Baton", "without_sleep"]
 
 _PATIENCE = 60.0
-"""Seconds until a writer that never gets the baton is taken for a deadlock."""
+"""Seconds after which a writer that never got the baton counts as deadlocked."""
 
 
 class Baton:
@@ -23,7 +23,7 @@ class Baton:
     order, whatever the operating system does.
 
     Args:
-        dice: Who is next.
+        dice: Decides which thread is next.
         change: The probability that `pass_on()` gives the baton to another thread, if there is one.
     """
 
@@ -44,7 +44,7 @@ class Baton:
 
         Raises:
             RuntimeError: A thread waited for a lock that another thread holds while it waits for the baton.
-            BaseException: What a function raised.
+            BaseException: A function raised it.
         """
         self._turns = {name: Lock() for name in functions}
         for lock in (*self._turns.values(), self._over):
@@ -69,7 +69,7 @@ class Baton:
             raise self._failures[0]
 
     def pass_on(self) -> None:
-        """Let another thread run, perhaps; return when it is this thread's turn again."""
+        """Let the dice choose the next thread; return when it is this thread's turn again."""
         mine = self.running
         others = [name for name in self._turns if name != mine]
         if mine is None or not others or self._dice.random() >= self._change:
@@ -100,7 +100,7 @@ _simulated: set[Thread] = set()
 
 @contextmanager
 def without_sleep() -> Iterator[None]:
-    """Let the pauses between retries take no time in the threads of a baton; other threads sleep as before."""
+    """Skip the pauses between retries in the threads of a baton; other threads sleep as before."""
     real = time.sleep
 
     def sleep(seconds: Any) -> None:

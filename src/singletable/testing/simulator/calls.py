@@ -1,4 +1,4 @@
-"""Calls: logical operations, each with what it may do to which item."""
+"""Calls: logical operations, each with its permitted effect on each item."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Effect: TypeAlias = Callable[[Images], "Item | None"]
-"""What an item must be after a write, as `plain` shows it; None for an item that must not be stored."""
+"""Returns the item that a write must leave, as `plain` shows it; None for an item that must not be stored."""
 
 
 @attrs.define
@@ -39,12 +39,12 @@ class Part:
 
     Args:
         key: The item's key.
-        schema: The entity that it is.
-        effect: What the item is after each time that the call is applied.
+        schema: The schema of the item's entity.
+        effect: The effect of each application of the call.
         once: Whether an acknowledged call is applied exactly once; otherwise at least once.
-        exists: Whether the item must exist before; None if it need not, and may.
-        version: The version that must be stored before; None if none is asked for.
-        locked: Whether `version` is asked for.
+        exists: Whether the item must exist before; None if it may or may not.
+        version: The version that must be stored before; None if the item must not have one.
+        locked: Whether the call checks `version`.
         idle: Whether nothing needs to be sent if the item is already as it should be.
         instance: The instance that agrees with the item afterwards; None if there is none.
         names: The stored attributes in which it agrees; None for all.
@@ -84,7 +84,7 @@ class Increment:
     Args:
         key: The item's key.
         name: The stored attribute.
-        amount: What is added.
+        amount: The number that is added.
     """
 
     key: ItemKey
@@ -98,11 +98,11 @@ class Call:
 
     Args:
         kind: The kind of operation.
-        text: The operation, for people.
+        text: The operation, as text.
         perform: Carries it out, once.
         parts: The items that it writes or checks. A collection's are known only once it is read.
-        claim: The claim that it is, if it is one.
-        increment: The increment that it is, if it is one.
+        claim: The call as a claim; None if it is not one.
+        increment: The call as an increment; None if it is not one.
     """
 
     kind: str
@@ -114,20 +114,20 @@ class Call:
     number: int = 0
     writer: str = ""
     begun: int = 0
-    """How many writes the ledger had when it began."""
+    """The number of writes in the ledger when the call began."""
     ended: int | None = None
-    """How many it had when it ended; None while the call runs."""
+    """The number of writes in the ledger when the call ended; None while it runs."""
     error: Exception | None = None
-    """What it raised; None if it was acknowledged."""
+    """The exception that the call raised; None if it was acknowledged."""
     held: list[Item | None] = attrs.field(factory=list)
-    """What the instance of each part was when the call ended, as it would be stored."""
+    """The instance of each part when the call ended, as it would be stored."""
 
     def end(self, error: Exception | None, applied: int) -> None:
         """Record how the call ended.
 
         Args:
-            error: What it raised.
-            applied: How many writes the ledger has.
+            error: The exception that it raised.
+            applied: The number of writes in the ledger.
         """
         self.error, self.ended = error, applied
         if error is None:
@@ -138,7 +138,7 @@ class Call:
 
     @property
     def outcome(self) -> str:
-        """How it ended, for people."""
+        """The outcome, as text."""
         if self.error is None:
             return "acknowledged"
         uncertain = getattr(self.error, "uncertain", None)
@@ -146,7 +146,7 @@ class Call:
 
     @property
     def label(self) -> str:
-        """The call, for people."""
+        """The call, as text."""
         return f"#{self.number} {self.kind} {self.text} by {self.writer}"
 
 
@@ -163,7 +163,7 @@ def token_name(schema: EntitySchema) -> list[str]:
 
 
 def plain(schema: EntitySchema, item: Item | None) -> Item | None:
-    """Return an item in canonical form, without what is derived and what every write sets by itself."""
+    """Return an item in canonical form, without derived attributes and those that every write sets by itself."""
     if item is None:
         return None
     expiry = schema.entity._expiry_name()
@@ -172,13 +172,13 @@ def plain(schema: EntitySchema, item: Item | None) -> Item | None:
 
 
 def put(schema: EntitySchema, entity: Table) -> Effect:
-    """The effect of a put of an entity as it is now."""
+    """Return the effect of a put of an entity in its present state."""
     item = plain(schema, {**entity.extra_attributes, **stored_attributes(entity)})
     return lambda images: item
 
 
 def changed(schema: EntitySchema, key: ItemKey, values: Mapping[str, Any]) -> Effect:
-    """The effect of an update by values; None removes."""
+    """Return the effect of an update by values; None removes an attribute."""
     stored = stored_values(schema, values)
     gone = {schema.attributes[name].attr_name for name in values} - stored.keys()
 
@@ -190,7 +190,7 @@ def changed(schema: EntitySchema, key: ItemKey, values: Mapping[str, Any]) -> Ef
 
 
 def added(schema: EntitySchema, key: ItemKey, name: str, amount: int) -> Effect:
-    """The effect of adding to a number, by its stored name; an absent one counts as 0."""
+    """Return the effect of adding to a number, by its stored name; an absent one counts as 0."""
 
     def after(images: Images) -> Item | None:
         before = plain(schema, images[key][0]) or {}

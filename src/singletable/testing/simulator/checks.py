@@ -1,4 +1,4 @@
-"""Checks: what must hold after a history, whatever its faults were. Each finding has the name of its check."""
+"""Checks: the conditions that every history must meet, whatever its faults. A finding has the name of its check."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ __all__ = ["CHECKS", "Finding", "findings_in"]
 CHECKS: Mapping[str, str] = {
     "not applied": "An acknowledged call was never applied.",
     "applied twice": "An acknowledged call was applied more than once, although it may be applied only once.",
-    "hidden write": "A call raised an error that is not `uncertain`, and it was applied.",
-    "nothing was written": "A call raised an error that says that nothing was written, and it was applied.",
-    "contradiction": "An error is `uncertain` and says that nothing was written.",
+    "hidden write": "A call was applied, and raised an error that is not `uncertain`.",
+    "nothing was written": "A call was applied, and raised an error with the text 'nothing was written'.",
+    "contradiction": "An error is `uncertain`, and its text is 'nothing was written'.",
     "over-claim": "An error is `uncertain`, although no attempt can have been applied.",
-    "wrong effect": "A write left something else than the call's own change of what was stored.",
+    "wrong effect": "A write left another item than the stored one with the call's own change.",
     "unasked write": "A write changed an item that the call does not name.",
     "stale version": "A write through one version was applied to another one.",
-    "version": "A version was not counted on by one, or an item has none.",
+    "version": "A write did not raise the version by one, or left none.",
     "version repeated": "Two writes of one key left the same version.",
     "stamp": "A write left the time or the write token of an earlier write.",
     "stale key": "A stored key or expiry is not the one derived from the stored attributes.",
-    "instance": "After an acknowledged call the instance is not what the call left, nor what was stored later.",
-    "two winners": "More calls were acknowledged as the one that won than could have won.",
+    "instance": "After an acknowledged call the instance equals neither the item that it left nor a later one.",
+    "two winners": "More calls were acknowledged as winners than can have won.",
     "counter": "A number is not the sum of the acknowledged increments and some of the uncertain ones.",
     "foreign error": "An error is not a SingletableError.",
     "ledger": "The stored items are not those of the last recorded writes.",
 }
-"""What each finding means, by the name of its check."""
+"""The meaning of each finding, by the name of its check."""
 
 
 @attrs.frozen
@@ -48,7 +48,7 @@ class Finding:
 
     Args:
         check: The name of the check, one of `CHECKS`.
-        text: What happened.
+        text: The description.
         call: The number of the call; None if it is about several.
     """
 
@@ -58,12 +58,12 @@ class Finding:
 
 
 def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubtful: Collection[int]) -> list[Finding]:
-    """Return what is wrong with a history.
+    """Return the findings of a history.
 
     Args:
         table: The table class.
         calls: The calls, in the order in which they began.
-        ledger: What was applied.
+        ledger: The applied writes.
         doubtful: The calls of which a client cannot know whether an attempt was applied.
     """
     found: list[Finding] = []
@@ -115,15 +115,15 @@ def _acknowledged(call: Call, part: Part, count: int, ledger: Ledger) -> Iterato
 def _was_undone(call: Call, part: Part, ledger: Ledger) -> bool:
     """Whether a call was applied again only to the very item that it had found before.
 
-    With a version, a time or a write token, that item comes back only by the repeated put of another writer, which has
-    undone the call; being applied again, the call has taken effect once.
+    With a version, a time or a write token, that item comes back only by the repeated put of another writer. That put
+    has undone the call, so that the second application leaves its effect once.
     """
     found = [each.images[part.key][0] for each in ledger.of(call.number) if part.key in each.images]
     return bool(own_names(part.schema)) and all(before == found[0] for before in found)
 
 
 def _already(call: Call, part: Part, ledger: Ledger) -> bool:
-    """Whether an item was, at some time during a call, what the call would have made of it."""
+    """Whether an item had, at some time during a call, the state that the call would have given it."""
     past = [each.images[part.key][1] for each in ledger.applications[: call.begun] if part.key in each.images]
     until = ledger.applications[call.begun : call.ended]
     seen = [*past[-1:], *(each.images[part.key][1] for each in until if part.key in each.images)]
@@ -152,11 +152,11 @@ def _batch_outcome(call: Call, error: BatchIncomplete, applied: Counter[ItemKey]
         if any(each is part.instance for each in left) or (perhaps and not isinstance(claimed, bool)):
             yield from _failed(call, error, applied[part.key] > 0, bool(perhaps), doubtful)
         elif not applied[part.key]:
-            yield Finding("not applied", f"{call.label}: an item counts as processed, and never was.", call.number)
+            yield Finding("not applied", f"{call.label} never wrote an item that counts as processed.", call.number)
 
 
 def _instances(call: Call, ledger: Ledger) -> Iterator[Finding]:
-    """Whether the instances of an acknowledged call are what is stored after it."""
+    """Whether the instances of an acknowledged call equal the items that are stored after it."""
     own = ledger.of(call.number)
     if call.error is not None or not own:
         return
@@ -167,14 +167,14 @@ def _instances(call: Call, ledger: Ledger) -> Iterator[Finding]:
         first = next(each.number for each in own if part.key in each.images)
         images = ledger.images(part.key, since=first, until=call.ended)
         if not any(item is not None and _agrees(held, item, names) for item in images):
-            yield Finding("instance", f"{call.label}: the instance is not what is stored.", call.number)
+            yield Finding("instance", f"{call.label}: the instance differs from the stored item.", call.number)
 
 
 def _agrees(held: Item, item: Item, names: Iterable[str]) -> bool:
     return all(same_value(held.get(name), item.get(name)) for name in names)
 
 
-# --- what each write did ------------------------------------------------------------------
+# --- the effect of each write --------------------------------------------------------------
 
 
 def _effects(call: Call, application: Application) -> Iterator[Finding]:
@@ -204,14 +204,14 @@ def _effect(call: Call, part: Part, images: Images) -> Iterator[Finding]:
         what = "the item's existence"
     else:
         what = ", ".join(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
-    yield Finding("wrong effect", f"{call.label} left something else: {what}.", call.number)
+    yield Finding("wrong effect", f"{call.label} left another item than expected: {what}.", call.number)
 
 
 def _renewed(call: Call, part: Part, before: Item | None, after: Item) -> Iterator[Finding]:
     """Whether the attributes that every write sets by itself were set."""
     old, new = _version(part, before), _version(part, after)
     if (part.locked or part.exists) and old is not None and new != old + 1:
-        yield Finding("version", f"{call.label}: a version was not counted on by one.", call.number)
+        yield Finding("version", f"{call.label} did not raise a version by one.", call.number)
     for name in sorted(own_names(part.schema) - after.keys()):
         yield Finding("stamp", f"{call.label} left no {name}.", call.number)
 
@@ -308,7 +308,7 @@ def _canonical(item: Item | None, name: str) -> dict[str, Any] | None:
 
 
 def _counters(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
-    """Whether a number that was only added to is the sum of what was added; from outcomes and stored values alone."""
+    """Whether a number equals the sum of its increments; from outcomes and stored values alone."""
     touching: defaultdict[ItemKey, list[Call]] = defaultdict(list)
     for call in calls:
         for part in call.parts:

@@ -32,9 +32,9 @@ class Chooser:
 
     Args:
         table: The table class.
-        pool: What is written.
+        pool: The entities and changes to choose from.
         keys: The items of this history.
-        dice: What is drawn.
+        dice: Decides every choice.
     """
 
     def __init__(self, table: type[Table], pool: Pool, keys: Sequence[ItemKey], dice: random.Random) -> None:
@@ -76,7 +76,7 @@ class Chooser:
         return Part(key, schema, effect, instance=entity, names=names, locked=locked, version=version_of(entity))
 
     def _instance(self, key: ItemKey) -> Table:
-        """An instance of an item: read now, read or written earlier, or never read."""
+        """Return an instance of an item: read now, read or written earlier, or never read."""
         choice = self._dice.random()
         if choice < _FRESH or (choice < _HELD and key not in self._held):
             template = self._pool.templates[key]
@@ -111,7 +111,7 @@ class Chooser:
         return self._dice.choice(possible) if possible else {}
 
     def _condition(self, entity: Table, names: Sequence[str] = ()) -> tuple[str, Any, str]:
-        """A condition that an attribute is stored as the instance knows it; with its stored name and its text."""
+        """Return an attribute's stored name, the condition that it is stored as the instance knows it, and its text."""
         schema = entity._schema_of()
         name = self._dice.choice([*names] or changeable(schema) or [*schema.primary.attributes])
         stored = schema.attributes[name].attr_name

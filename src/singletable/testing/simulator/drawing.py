@@ -222,7 +222,7 @@ class Drawer(Chooser):
         return Call("", "; ".join(texts), perform, parts)
 
     def _write(self, verb: str, key: ItemKey) -> tuple[Part, str, Callable[[Any], None]]:
-        """One write of a transaction: its part, its text, and what adds it."""
+        """Return one write of a transaction: its part, its text, and a function that adds it."""
         label = f"{verb} {self._label(key)}"
         if verb == "create":
             entity, values = self._new(key)
@@ -279,7 +279,7 @@ class Drawer(Chooser):
         return call
 
     def _edit(self, unit: Any, entity: Table, dice: random.Random, parts: list[Part]) -> None:
-        """Change or remove one entity of a collection, perhaps."""
+        """Change one entity of a collection, remove it, or leave it."""
         key, schema = self._key(entity), entity._schema_of()
         choice = dice.random()
         if choice < 0.2:

@@ -1,4 +1,4 @@
-"""The ledger: what the engine applied, in its order, with each item before and after."""
+"""The ledger: the writes that the engine applied, in its order, with each item before and after."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Application:
 
 
 class Ledger:
-    """Records applied writes. It compares the stored items themselves, and believes no answer.
+    """Records applied writes. It compares the stored items themselves, and does not rely on answers.
 
     Args:
         primary: The stored names of the primary key's attributes.
@@ -48,7 +48,7 @@ class Ledger:
     def __init__(self, primary: tuple[str, ...]) -> None:
         self.primary = primary
         self.items: dict[ItemKey, Item] = {}
-        """What is stored now."""
+        """The items that are stored now."""
         self.applications: list[Application] = []
         self._tokens: set[str] = set()
 
@@ -77,11 +77,11 @@ class Ledger:
         return token in self._tokens
 
     def of(self, call: int) -> list[Application]:
-        """What a logical operation has applied, each transaction once."""
+        """Return the applied writes of a logical operation, each transaction once."""
         return [each for each in self.applications if each.call == call and not each.repeated]
 
     def images(self, key: ItemKey, since: int = 0, until: int | None = None) -> list[Item | None]:
-        """What an item was after each write of it.
+        """Return the states of an item, one after each of its writes.
 
         Args:
             key: The item's key.

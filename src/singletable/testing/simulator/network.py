@@ -1,4 +1,4 @@
-"""The network: what happens to each HTTP attempt, the SDK's own retries included."""
+"""The network: faults at each HTTP attempt, the SDK's own retries included."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NetworkFault:
     """Something that goes wrong with one HTTP attempt.
 
     Args:
-        name: What a history calls it.
+        name: Its name in a history.
         status: The status of the answer that comes instead of the engine's; 0 for the first half of the engine's.
         code: DynamoDB's code in that answer.
         raises: The exception that comes instead of an answer.
@@ -99,22 +99,22 @@ It is not among `FAULTS`: no client can keep an unconditional write from arrivin
 
 
 class Network:
-    """Stands around every HTTP attempt of a table's client (`embedded(intercept=...)`).
+    """Intercepts every HTTP attempt of a table's client (`embedded(intercept=...)`).
 
     An attempt passes the baton before it is sent and, if it is a write, between being applied and being answered.
 
     Args:
-        baton: Who runs.
-        ledger: What records the writes that the engine applies.
-        dice: Which attempt meets which fault.
+        baton: Decides which writer runs.
+        ledger: Records the writes that the engine applies.
+        dice: Decides which attempt meets which fault.
         faults: The faults of this history.
     """
 
     def __init__(self, baton: Baton, ledger: Ledger, dice: random.Random, faults: Sequence[NetworkFault]) -> None:
         self.steps: list[str] = []
-        """What has happened, for people."""
+        """The steps of the history, as text."""
         self.met: Counter[str] = Counter()
-        """How many attempts met each fault; "" counts those without one."""
+        """The number of attempts that met each fault; "" counts those without one."""
         self.doubtful: set[int] = set()
         """The operations of which a client cannot know whether one of their attempts was applied."""
         self.calls: dict[str, tuple[int, float]] = {}
@@ -152,7 +152,7 @@ class Network:
         return response if fault is None else self._instead(fault, request, response)
 
     def deliver(self) -> None:
-        """Let the engine get what is still under way."""
+        """Deliver the requests that are still under way to the engine."""
         while self._under_way:
             self._under_way.pop(0)()
 
@@ -162,7 +162,7 @@ class Network:
         possible = [each for each in self._faults if each.operations is None or operation in each.operations]
         fault = self._dice.choice(possible) if possible else None
         if fault is not None and fault.code == _CANCELLED and operation in WRITES:
-            # DynamoDB answers for a token as it did first: a transaction that was applied is never cancelled.
+            # DynamoDB repeats its first answer for a token: a transaction that was applied is never cancelled.
             return None if self._ledger.has(json.loads(request.body).get("ClientRequestToken")) else fault
         return fault
 
@@ -220,7 +220,7 @@ class Network:
         return _response(request, HTTPStatus.OK, json.dumps(found).encode())
 
     def _scan(self, answer: Answer, event_name: str, request: Any) -> list[dict[str, Any]]:
-        """Every item that the engine has now."""
+        """Return every item that the engine has now."""
         body = json.loads(request.body)
         found: list[dict[str, Any]] = []
         asked = {"TableName": _table_in(body), "ConsistentRead": True}
@@ -262,7 +262,7 @@ def _error(fault: NetworkFault, request: Any) -> dict[str, Any]:
 
 
 def _altered(request: Any, operation: str, body: Mapping[str, Any]) -> AWSPreparedRequest:
-    """The request with another operation and body. Its signature no longer fits, which engines do not check."""
+    """Return the request with another operation and body. Its signature is wrong, but engines do not check it."""
     content = json.dumps(body).encode()
     headers = HeadersDict(request.headers)
     headers["X-Amz-Target"] = f"DynamoDB_20120810.{operation}"

@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 @attrs.frozen
 class Pool:
-    """What the simulator writes.
+    """The entities and changes that the simulator writes.
 
     Args:
         templates: One entity for each primary key.

@@ -29,10 +29,10 @@ from singletable.testing.simulator.pool import Pool, fill_pool, varied
 __all__ = ["History", "SimulationFailed", "Simulator", "simulate"]
 
 _RATES = (0.0, 0.3, 0.6, 0.9)
-"""How many of a call's attempts meet a fault."""
+"""Shares of attempts that meet a fault; a writer draws one for each call."""
 
 _FEWEST = 2
-"""Writers of a history."""
+"""The least number of writers of a history."""
 
 _UNKNOWN_ATTRIBUTE = "unknownToTheModel"
 """The stored attribute that some items have from the start, as if other code had written it."""
@@ -40,16 +40,16 @@ _UNKNOWN_ATTRIBUTE = "unknownToTheModel"
 
 @attrs.frozen
 class History:
-    """What happened for one seed. `print(history)` shows it step by step.
+    """The history of one seed. `print(history)` shows it step by step.
 
     Args:
         seed: The seed.
         table: The name of the table class.
-        items: The items, for people: k1, k2, ...
-        steps: What happened, one line each.
+        items: The items, as text: k1, k2, ...
+        steps: The steps, one line each.
         calls: The logical operations.
-        findings: What must not happen and did.
-        attempts: How many HTTP attempts met each fault; "" counts those without one.
+        findings: The findings of the checks.
+        attempts: The number of HTTP attempts that met each fault; "" counts those without one.
     """
 
     seed: int
@@ -90,11 +90,11 @@ class Simulator:
         writers: The number of writers of a history, at most; at least 2.
         calls: The number of calls that each writer makes.
         kinds: The kinds of calls; see `KINDS`.
-        faults: What may go wrong with an attempt; see `FAULTS`.
-        engine: Where the table is. A context manager that binds the table as `embedded` does, `intercept` included.
+        faults: The faults that an attempt may meet; see `FAULTS`.
+        engine: A function that returns a context manager, with the parameters of `embedded`, `intercept` included.
 
     Raises:
-        InvalidValueError: A kind of calls is unknown, or there are fewer than two writers.
+        InvalidValueError: A kind of calls or an entity in `given` is unknown, or a number is too small.
     """
 
     def __init__(
@@ -111,14 +111,19 @@ class Simulator:
         unknown = sorted({kinds} if isinstance(kinds, str) else {*kinds} - {*KINDS})
         if unknown or not kinds:
             raise InvalidValueError(
-                f"{', '.join(unknown) or 'No kind'}: not a list of kinds of calls.",
+                f"kinds={kinds!r} is not a list of kinds of calls.",
                 remedy=f"Give some of: {', '.join(KINDS)}.",
                 value=kinds,
             )
-        if writers < _FEWEST:
+        strangers = sorted({*(given or {})} - {schema.name for schema in table._schemas().values()})
+        if strangers:
             raise InvalidValueError(
-                f"{writers} writers do not meet.", remedy=f"Give {_FEWEST} writers or more.", value=writers
+                f"given names {', '.join(strangers)}, which is not an entity of {table.__name__}.",
+                remedy=f"Its entities are: {', '.join(sorted(each.name for each in table._schemas().values()))}.",
+                value=given,
             )
+        _require_least("writers", writers, _FEWEST)
+        _require_least("calls", calls, 1)
         self.table = table
         self._given = given or {}
         self._writers = writers
@@ -136,7 +141,7 @@ class Simulator:
         """Run one history.
 
         Args:
-            seed: Decides everything that is drawn, and the order of the writers.
+            seed: Decides everything that is drawn and the order of the writers.
         """
         dice = random.Random(seed)  # noqa: S311 - not a secret
         keys = self._choose_keys(dice)
@@ -161,6 +166,7 @@ class Simulator:
 
     def check(self, histories: int = 100, seed: int = 0) -> Counter[str]:
         """Run several histories, and raise if one of them has a finding; see `simulate`."""
+        _require_least("histories", histories, 1)
         attempts: Counter[str] = Counter()
         for number in range(seed, seed + histories):
             history = self.run(number)
@@ -265,10 +271,16 @@ def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **optio
         options: As for `Simulator`.
 
     Returns:
-        How many HTTP attempts met each fault; "" counts those without one.
+        The number of HTTP attempts that met each fault; "" counts those without one.
 
     Raises:
         SimulationFailed: A history has findings. The message shows it, and how to repeat it.
+        InvalidValueError: As for `Simulator`, or `histories` is below 1.
         PatternError: An attribute's class is unknown here; give a strategy for it by `given`.
     """
     return Simulator(table, **options).check(histories, seed)
+
+
+def _require_least(option: str, number: int, least: int) -> None:
+    if number < least:
+        raise InvalidValueError(f"{option}={number} is too small.", remedy=f"Give {least} or more.", value=number)
