@@ -136,7 +136,11 @@ class Home:
     def _connect(self, settings: Settings) -> TableConnection:
         nameless = attrs.evolve(settings, table_name="")
         made = TableConnection(
-            settings, self._meta_table(settings.table_name), lambda: self.table._observers, self._sharing.get(nameless)
+            settings,
+            self._meta_table(settings.table_name),
+            lambda: self.table._observers,
+            self._sharing.get(nameless),
+            lambda: str(self.table.Meta.table_name),
         )
         self._sharing[nameless] = made
         return made

@@ -203,7 +203,15 @@ class _Connection(PynamoConnection):
 
 
 class TableConnection(PynamoTableConnection):
-    """PynamoDB's table connection, over the connection above."""
+    """PynamoDB's table connection, over the connection above.
+
+    Args:
+        settings: The settings.
+        meta_table: PynamoDB's description of the table.
+        observers: Returns who observes the requests.
+        sharing: A connection whose client this one uses.
+        declared_name: Returns the table's name in Meta; the name in the settings if it is left out.
+    """
 
     connection: _Connection
 
@@ -213,9 +221,11 @@ class TableConnection(PynamoTableConnection):
         meta_table: MetaTable,
         observers: Callable[[], tuple[Observer, ...]] = tuple,
         sharing: TableConnection | None = None,
+        declared_name: Callable[[], str] | None = None,
     ) -> None:
         # PynamoDB's own __init__ would build its own Connection; these are all the fields it sets.
         self.table_name = settings.table_name
+        self.declared_name = declared_name or (lambda: settings.table_name)
         self.connection = _Connection(settings, observers, None if sharing is None else sharing.connection)
         self.connection.add_meta_table(meta_table)
 
@@ -223,6 +233,14 @@ class TableConnection(PynamoTableConnection):
     def settings(self) -> Settings:
         """Where the table is, and how it is reached."""
         return self.connection.settings
+
+    def batch_write_item(self, *args: Any, **kwargs: Any) -> Any:
+        """Send PynamoDB's BatchWrite, which looks for the items that were left under the name in Meta."""
+        answer = super().batch_write_item(*args, **kwargs)
+        left = answer.get("UnprocessedItems") or {}
+        if self.table_name in left:
+            left[self.declared_name()] = left[self.table_name]
+        return answer
 
     def client_of(self, service: str, endpoint_url: str | None) -> Any:
         """A botocore client of another service, with the table's region, credentials, time-outs and attempts.

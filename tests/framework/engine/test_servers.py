@@ -146,7 +146,8 @@ def speaking(tables, tmp_path):
             return 400, {"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}
         elif asked.operation == "DeleteTable":
             tables.remove(name)
-        return 200, {"Table": {"TableName": name, "TableStatus": "ACTIVE"}}
+        found = {"TableName": name, "TableStatus": "ACTIVE"}
+        return 200, {"Table": found, "TableDescription": found, "TimeToLiveSpecification": {}}
 
     with canned(answer) as at:
         yield Server(fake(), at.url, tmp_path / "log", None)

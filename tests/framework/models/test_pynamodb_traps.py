@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import BatchWrite
 
 from singletable import Key, Table, UnknownItem, measure
 from singletable.engine import embedded
@@ -24,6 +25,7 @@ from singletable.errors import (
     UnknownItemError,
 )
 from singletable.models.targets import TableSender
+from singletable.testing.faults import Unprocessed, inject
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event, seqs
 
 pytestmark = pytest.mark.usefixtures("table")
@@ -345,3 +347,13 @@ def test_plain_attributes_are_made_strict_once_and_subclasses_left_alone():
 
     assert "StrictUTCDateTimeAttribute" == type(MineTable.plain).__name__
     assert Mine is type(MineTable.own)
+
+
+def test_pynamodbs_batch_sends_again_what_was_left_of_a_bound_table():
+    """It looks for the unprocessed items under the name in Meta, and the table has another one."""
+    with embedded(AppTable, create=False), AppTable.bind(table_name="another"):
+        AppTable.create_table(wait=True)
+        with inject(AppTable, Unprocessed(rate=0.5, calls={1})), BatchWrite(Account) as batch:
+            for number in range(40):
+                batch.save(Account(account_id=f"a{number}"))
+        assert 40 == len(AppTable.scan().all())
