@@ -16,8 +16,8 @@ from singletable.models.declared_keys import composite_keys, key_declarations, r
 from singletable.models.expiry import Expiry, ExpiryRule
 from singletable.models.key import PRIMARY, Key
 from singletable.models.layout import TableLayout
-from singletable.models.marks import mark_personal
 from singletable.models.names import OPTIONS, PARAMETERS, refuse_unusable_name
+from singletable.models.personal import mark_personal
 from singletable.models.schema import EntitySchema
 
 if TYPE_CHECKING:

@@ -311,7 +311,7 @@ def _mark_of_change(schema: EntitySchema, change: Change) -> Mapping[str, dict[s
     return {name: change.after.get(name) for name in map(changed_attribute, change.actions)}
 
 
-def _outgoing(entity: T, version: int) -> tuple[T, Item]:
+def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:
     """The instance as it is to be written, stamped and with its next version, and as an item."""
     written = entity._copy()
     written._stamp(version)

@@ -90,8 +90,10 @@ class EntitySchema:
     def _its_token(self) -> str | None:
         return next((name for name, each in self.attributes.items() if isinstance(each, WriteTokenAttribute)), None)
 
-    def next_version(self, version: int | None) -> int:
-        """Return the version that follows another; that of a new item for None."""
+    def next_version(self, version: int | None) -> int | None:
+        """Return the version that follows another; that of a new item for None. None if the entity has no version."""
+        if self.version is None:
+            return None
         if version is not None:
             return version + 1
         return random_version() if self.first_version is None else self.first_version
