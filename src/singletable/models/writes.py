@@ -115,9 +115,10 @@ class Write(Portable, Generic[T]):
                 uncertain=lost,
             )
         if self.locked and schema.version is not None and self._version_in(standing) != self.version:
-            found = "changed it since it was read (its version is another now)"
+            what = "changed" if standing else "deleted"
+            now = " (its version is another now)" if standing else ""
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer {found if standing else 'deleted it since it was read'}; {known}.",
+                f"{self.entity!r} was {what} since it was read{now}; {known}.",
                 remedy="refresh() it and try again." if standing else "create() it, if it is to be there again.",
                 entity=schema.name,
                 item=standing,
@@ -250,7 +251,7 @@ class UpdateWrite(Write[T]):
             return None
         if lost and self.reads:
             return ConcurrentUpdateError(
-                f"{self.entity!r}: another writer changed it; {outcome(lost)}.",
+                f"{self.entity!r} was changed since it was read; {outcome(lost)}.",
                 remedy="refresh() it, and see whether this update is to be sent again.",
                 entity=schema.name,
                 item=standing,

@@ -152,7 +152,7 @@ def test_a_create_or_save_whose_answer_was_lost_is_found_to_be_done():
         Doc(ident="1").create()
     assert not caught.value.uncertain
     with inject(LedgerTable, LostResponse(operations=["DeleteItem"])):
-        with pytest.raises(ConcurrentUpdateError, match="deleted it .* whose answer was lost, may have been applied"):
+        with pytest.raises(ConcurrentUpdateError, match="was deleted since .* may have been applied"):
             doc.delete()
     assert [] == LedgerTable.scan().all()
 
