@@ -42,7 +42,7 @@ class Attempts:
     Args:
         resend: Whether the SDK may send a request again after an attempt that may have been applied.
         lost: Whether an attempt may have been applied, and its answer was lost.
-        late: Whether an attempt got no answer at all, so that it may still be applied.
+        late: Whether an attempt got no answer at all, or is in progress, so that it may still be applied.
     """
 
     resend: bool = True
@@ -52,7 +52,8 @@ class Attempts:
     def note(self, fault: BaseException) -> None:
         """Note an attempt that may have been applied; `fault` is how it ended."""
         self.lost = True
-        self.late |= not isinstance(fault, (ClientError, DamagedAnswer))
+        answered = isinstance(fault, (ClientError, DamagedAnswer)) and _code(fault) != _IN_PROGRESS
+        self.late |= not answered
 
 
 _current: ContextVar[Attempts | None] = ContextVar("attempts", default=None)
@@ -101,12 +102,18 @@ def may_have_been_applied(error: BaseException) -> bool:
         # PynamoDB's error leaves the status out; botocore's, which caused it, has it.
         cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", HTTPStatus.BAD_REQUEST)
-        code = cause.response.get("Error", {}).get("Code")
+        code = _code(cause)
         return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _FAULTS_OF_THE_SERVER or code == _IN_PROGRESS
     if isinstance(error, SSLError):
         # A refused certificate ends the handshake; any other fault of TLS may come with the answer.
         return "CERTIFICATE_VERIFY_FAILED" not in str(error)
     return isinstance(error, (HTTPClientError, ResponseParserError)) and not isinstance(error, _NEVER_SENT)
+
+
+def _code(error: BaseException) -> str | None:
+    # botocore's faults of the connection have a response, too, which is None.
+    code: str | None = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
+    return code
 
 
 def _note(operation: Any, response: Any, caught_exception: Exception | None, **_: Any) -> None:
