@@ -16,7 +16,6 @@ from singletable.errors import (
     ConcurrentUpdateError,
     ConditionFailed,
     SingletableError,
-    as_uncertain,
 )
 from singletable.models.change import Change
 from singletable.models.targets import stored_item
@@ -326,7 +325,7 @@ def _look(write: Write[Any], attempts: Attempts) -> Item | None:
     try:
         return stored_item(write.entity, write.request.sender)
     except SingletableError as error:
-        raise (as_uncertain(error) if attempts.lost else error) from error.__cause__
+        raise attempts.marked(error) from error.__cause__
 
 
 def too_contended(entity: StoredItem, *, lost: bool = False) -> ConcurrentUpdateError:

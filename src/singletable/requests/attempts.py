@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from botocore.exceptions import (
@@ -25,9 +25,12 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from singletable.errors import SingletableError, as_uncertain
 from singletable.requests.wire import DAMAGED, DamagedAnswer
 
 __all__ = ["Attempts", "following", "is_read", "lose", "may_have_been_applied", "watch"]
+
+E = TypeVar("E", bound=SingletableError)
 
 _READING = ("BatchGet", "Describe", "Get", "List", "Query", "Scan", "TransactGet")
 _FAULTS_OF_THE_SERVER = {"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException"}
@@ -54,6 +57,15 @@ class Attempts:
         self.lost = True
         answered = isinstance(fault, (ClientError, DamagedAnswer)) and _code(fault) != _IN_PROGRESS
         self.late |= not answered
+
+    def marked(self, error: E, *look: str) -> E:
+        """Return an error that ends the write, as an uncertain one if an answer was lost.
+
+        Args:
+            error: The error.
+            look: The remedy that is added then, in place of the usual one.
+        """
+        return as_uncertain(error, *look) if self.lost else error
 
 
 _current: ContextVar[Attempts | None] = ContextVar("attempts", default=None)

@@ -27,7 +27,6 @@ from singletable.errors import (
     SingletableError,
     TableMissing,
     Throttled,
-    as_uncertain,
 )
 from singletable.requests.attempts import Attempts, following, is_read, may_have_been_applied
 from singletable.requests.connection import TableConnection
@@ -96,7 +95,7 @@ def send(
         if error_code(error) in _FOR_THE_CALLER:
             raise
         failure = translate(error, operation, connection)
-        raise (as_uncertain(failure, *_looks(operation)) if attempts.lost else failure) from error
+        raise attempts.marked(failure, *_looks(operation)) from error
     except RecursionError:
         attempts.lost |= writing
         deep = NoResponse(
@@ -104,7 +103,7 @@ def send(
             remedy="DynamoDB sends no such answer: check which server answers.",
             operation=operation,
         )
-        raise (as_uncertain(deep, *_looks(operation)) if attempts.lost else deep) from None
+        raise attempts.marked(deep, *_looks(operation)) from None
 
 
 def _looks(operation: str) -> tuple[str, ...]:
