@@ -267,10 +267,9 @@ def _assign(schema: EntitySchema, name: str, value: Any) -> Action:
 
 def _stamped(schema: EntitySchema, touched: set[str]) -> Item:
     """Return the attributes that every write sets by itself, as this one stores them, without those of the caller."""
-    fresh = {name: stamp.fresh() for name, stamp in schema.stamps.items()}
     return {
-        attribute.attr_name: {attribute.attr_type: serialize(schema, name, fresh[name])}
-        for name in fresh
+        attribute.attr_name: {attribute.attr_type: serialize(schema, name, stamp.fresh())}
+        for name, stamp in schema.stamps.items()
         if (attribute := schema.attributes[name]).attr_name not in touched
     }
 

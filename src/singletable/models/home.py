@@ -63,16 +63,15 @@ class Home:
         self._folded: dict[Any, Effective] = {}
         self._meta = _Meta((), {})
         self._schema: Mapping[str, Any] | None = None
-        self._renew()
+        self.renew()
         renewed_in_child(self)
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Begin with a new lock and no connections, for a new process."""
         self.lock = RLock()
         self._connections: OrderedDict[Settings, TableConnection] = OrderedDict()
         # By settings without the table's name.
         self._sharing: WeakValueDictionary[Settings, TableConnection] = WeakValueDictionary()
-
-    renew = _renew
 
     def effective(self, layers: tuple[Layer, ...]) -> Effective:
         """Return the settings that hold.
