@@ -34,13 +34,13 @@ class ShopMachine(TableMachine, table=ShopTable):
 
 
 class LedgerOnMiniStack(LedgerMachine):
-    """The same on a server with transactions of its own."""
+    """The histories of the ledger, on a server with transactions of its own."""
 
     engine = "ministack"
 
 
 class ShopOnMiniStack(ShopMachine):
-    """The same on a server with transactions of its own."""
+    """The histories of the shop, on a server with transactions of its own."""
 
     engine = "ministack"
 

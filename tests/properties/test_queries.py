@@ -100,7 +100,7 @@ def questions(draw):
 
 
 def here(query):
-    """A query that was drawn before the table was embedded, made anew: a request is bound when it is made."""
+    """A query that was drawn before the table was embedded, made again: a request is bound when it is made."""
     return attrs.evolve(query, target=query.target.remake())
 
 

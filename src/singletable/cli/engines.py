@@ -92,8 +92,8 @@ def place_options(command: F) -> F:
     @click.option(
         "--engine",
         type=click.Choice(["embedded", *PROGRAMS, "dynamodb"]),
-        help="Where the table is. dynalite and ministack are local servers that the command installs on first use,"
-        " starts and stops.  [embedded]",
+        help="The engine that holds the table. dynalite and ministack are local servers that the command installs on"
+        " first use, starts and stops.  [embedded]",
     )
     @functools.wraps(command)
     def with_place(

@@ -1,6 +1,6 @@
 """Programs: servers that speak DynamoDB, as data. `installation` installs them, `servers` runs them.
 
-Texts of commands and environments may hold `{folder}` (where the program is installed), `{port}`, `{name}`,
+Texts of commands and environments may hold `{folder}` (the folder of the installed program), `{port}`, `{name}`,
 `{version}`, `{python}` (this interpreter), `{python_version}` (for example 3.12), `{bin}` (the folder of programs in a
 virtual environment) and `{here}` (the folder of this module). Write other braces twice.
 """

@@ -140,7 +140,7 @@ def update_actions(
     add_version_condition: bool = True,
     fenced: bool = False,
 ) -> UpdateWrite[T]:
-    """The same, from actions alone.
+    """An update that is given as actions alone.
 
     Args:
         entity: The instance.

@@ -55,7 +55,7 @@ class TableSender:
 
     @property
     def connection(self) -> TableConnection:
-        """The connection, made anew if the one that the table had was dropped."""
+        """The connection; a new one if the table has dropped its own."""
         return connection_of(self.table, self.settings)
 
     @property

@@ -65,7 +65,7 @@ class Transaction:
             transaction.check(user, User.status == UserStatus.ACTIVE)
 
     Each write is planned when it is given, as it would be alone: keys, expiry, times and versions follow.
-    Where keys must be derived anew since another writer was faster, or DynamoDB reports a conflict, it is
+    If keys must be derived again since another writer was faster, or DynamoDB reports a conflict, it is
     sent again a bounded number of times. The client request token lets DynamoDB do it once even if the SDK
     sends it twice because an answer was lost.
 
@@ -77,9 +77,9 @@ class Transaction:
 
     Args:
         table: The table class.
-        token: The client request token; one is made where none is given. It names this request, with its times of
+        token: The client request token; one is made if none is given. It names this request, with its times of
             writing, write tokens and first versions: only the same plans can be sent again under it. For a request id
-            that outlives the process, write an item (see `place_order` of the shop). Where a key is derived anew, a
+            that outlives the process, write an item (see `place_order` of the shop). If a key is derived again, a
             token that follows from this one names what is sent then.
         sender: The sender; None for the place to which the table is bound now.
     """

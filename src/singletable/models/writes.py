@@ -278,7 +278,7 @@ def outcome(lost: bool) -> str:
 
 
 def send_write(write: Write[Any]) -> dict[str, Any]:
-    """Send a write, again where its keys had to be derived anew, and return DynamoDB's answer.
+    """Send a write, again if its keys had to be derived again, and return DynamoDB's answer.
 
     Raises: as `Write.send` does.
     """

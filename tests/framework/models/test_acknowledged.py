@@ -582,7 +582,7 @@ def test_a_transaction_that_may_still_arrive_is_uncertain(wire, fault, uncertain
 
 @pytest.mark.parametrize(("fault", "sent"), [("reset", 2), ("500", 3)])
 def test_a_transaction_that_may_still_arrive_is_not_planned_anew(monkeypatch, fault, sent):
-    """Its key would be derived anew, under the next token; then both could be applied."""
+    """Its key would be derived again, under the next token; then both could be applied."""
     with embedded(LedgerTable), wire_faults(LedgerTable, monkeypatch) as wire:
         made = task(1, title="t")
         made.create()

@@ -102,7 +102,7 @@ def test_a_client_of_the_streams_is_made_anew(server):
 
 
 def test_a_time_out_of_its_own_has_its_own_connection(server):
-    """A connection for a single operation's time-out is made anew in the child."""
+    """A connection for a single operation's time-out is created again in the child."""
     with Preloaded.bind(timeouts={"GetItem": 5}):
         ask("parent")
         assert "of child" == Child(ask, "child").answer()
