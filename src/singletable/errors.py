@@ -152,7 +152,15 @@ class PatternError(SingletableError, TypeError):
 
 
 class InvalidValueError(SingletableError, ValueError):
-    """A value is none that its attribute can hold: of the wrong type, naive, not finite."""
+    """The attribute cannot store this value: wrong type, naive datetime, or not finite.
+
+    `attribute` is the Python name of the top-level attribute. `path` is the place below it, such as `(0, "label")`:
+    names within maps and positions within lists. `reason` is the fault alone, such as `expected str, got int`.
+    """
+
+    path: tuple[str | int, ...] = ()
+    reason: str = ""
+    shown: str = ""
 
 
 class InvalidKeyValueError(InvalidValueError):

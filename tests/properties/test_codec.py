@@ -29,6 +29,13 @@ PLAIN = type(
 )
 """A model of PynamoDB's with the same attributes."""
 
+LEFT_ALONE = frozenset(
+    name
+    for name, attribute in pynamodbs().items()
+    if type(Everything.get_attributes()[name]) is type(attribute) and not isinstance(attribute, MapAttribute)
+)
+"""The attributes that are not made strict."""
+
 MOST = settings.default.max_examples
 FEWER, FEW = settings(max_examples=MOST // 2), settings(max_examples=MOST // 8)
 """What is tried so often for each class, or for each attribute, need not be tried as often as the rest."""
@@ -147,15 +154,16 @@ def test_an_instance_reads_another_item_as_the_long_way_does(entity, data):
 @given(items(Everything, odd=False))
 def test_an_item_is_read_as_pynamodb_reads_it(item):
     """The same values in every attribute that is not made strict, or an error where PynamoDB raises one."""
-    for name in zoo.ours():
-        item.pop(Everything.get_attributes()[name].attr_name, None)
+    for name, attribute in Everything.get_attributes().items():
+        if name not in LEFT_ALONE:
+            item.pop(attribute.attr_name, None)
     item |= {"PK": {"S": "P"}, "SK": {"S": "S"}}
     item.pop("GSI1PK", None)
 
     def read(model):
         made = model(_user_instantiated=False)
         made.deserialize(item)
-        return form({name: value for name, value in made.attribute_values.items() if name in pynamodbs()})
+        return form({name: value for name, value in made.attribute_values.items() if name in LEFT_ALONE})
 
     try:
         expected = read(PLAIN)
@@ -414,7 +422,9 @@ def test_an_instance_of_a_class_that_was_declared_anew_is_not_written():
     assert simple_item() == instance._container_serialize()
     new = declared(own)
     assert simple_item() == new(text="x")._container_serialize()
-    with pytest.raises(SingletableError, match=r"^A X cannot be stored \(KeyError\)"):
+    with pytest.raises(
+        SingletableError, match="X was declared again, since .* was run again; this is the earlier class"
+    ):
         instance._container_serialize()
 
 

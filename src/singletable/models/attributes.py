@@ -1,4 +1,4 @@
-"""Attribute classes that PynamoDB lacks, and strict twins of three that it has.
+"""Attribute classes that PynamoDB lacks, and strict twins of those that it has.
 
 An attribute can stand in a key if its class says which kind of values it holds, as `key_kind`. A
 class of your own takes part by setting it; `to_key` and `from_key` convert where the Python value is
@@ -7,24 +7,29 @@ not what the key's encoding expects.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import partial
+from math import isfinite
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from pynamodb.attributes import (
     Attribute,
     BinaryAttribute,
+    BinarySetAttribute,
     BooleanAttribute,
     JSONAttribute,
-    ListAttribute,
-    MapAttribute,
     NumberAttribute,
+    NumberSetAttribute,
     TTLAttribute,
     UnicodeAttribute,
+    UnicodeSetAttribute,
     UTCDateTimeAttribute,
     VersionAttribute,
 )
@@ -33,35 +38,50 @@ from pynamodb.constants import NUMBER, STRING
 from singletable.chains import unchained
 from singletable.errors import InvalidValueError, SingletableError, UnexpectedAttributesError
 from singletable.keys import ValueKind
-from singletable.keys.shown import kept, shown
 from singletable.keys.text import plain
-from singletable.models.containers import RawMapAttribute, StrictListAttribute, inner_attributes
-from singletable.requests.values import number_fault, number_text, read_number
+from singletable.models.faults import fault, guarded, settled, stepped
+from singletable.requests.values import number_fault, number_text, number_value, read_number
 
 __all__ = [
+    "SCALAR_TWINS",
     "DateAttribute",
     "DecimalAttribute",
     "DerivedAttribute",
     "EnumAttribute",
     "IntegerAttribute",
     "Scalar",
+    "StrictBinaryAttribute",
+    "StrictBinarySetAttribute",
+    "StrictBooleanAttribute",
+    "StrictJSONAttribute",
     "StrictNumberAttribute",
+    "StrictNumberSetAttribute",
+    "StrictTTLAttribute",
     "StrictUTCDateTimeAttribute",
     "StrictUnicodeAttribute",
+    "StrictUnicodeSetAttribute",
     "StrictVersionAttribute",
     "UUIDAttribute",
-    "class_name",
     "derived",
     "from_key",
     "hiding",
     "is_standard",
+    "json_text",
     "key_converter",
     "key_kind",
     "not_to_be_set",
+    "number_content",
+    "refused",
     "standard_attribute",
-    "strict",
+    "taking_maps",
     "to_key",
+    "utf8",
 ]
+
+_MOST_DIGITS = 4000
+"""Digits of a number in JSON, fewer than Python converts from text."""
+
+_OF_ITS_TYPE = "Give a value of the attribute's type."
 
 EnumT = TypeVar("EnumT", bound=Enum)
 _T = TypeVar("_T")
@@ -82,7 +102,7 @@ def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
             raise
         except ValueError:
             pass  # the error quotes the value, and the one below must not lead to it
-        raise _refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it")
+        raise refused(self, values[0], f"an attribute of type {self.attr_type} has no {name} with it", _OF_ITS_TYPE)
 
     operator.__name__ = name
     return operator
@@ -95,7 +115,7 @@ def _without_dicts(name: str) -> Callable[..., Any]:
         for value in values:
             if isinstance(value, dict):
                 self.serialize(value)
-                raise _refused(self, value, "expected a value, got dict")
+                raise refused(self, value, "expected a value, got dict", _OF_ITS_TYPE)
         return pynamodbs(self, *values)
 
     operator.__name__ = name
@@ -127,16 +147,40 @@ for _operator in (
     setattr(Scalar, _operator, _without_dicts(_operator))
 
 
+def taking_maps(kind: type[Attribute[Any]], *names: str) -> None:
+    """Let operators of a class take a map as a value, and never as one that is stored already.
+
+    Args:
+        kind: The class; its `_operand` makes an operand of a value.
+        names: The names of the operators.
+    """
+    for name in names:
+        pynamodbs = getattr(Attribute, name)
+
+        def operator(self: Any, *values: Any, _pynamodbs: Any = pynamodbs) -> Any:
+            return _pynamodbs(self, *map(self._operand, values))
+
+        operator.__name__ = name
+        setattr(kind, name, operator)
+
+
 class IntegerAttribute(Scalar[int]):
-    """A whole number; a bool, a float or text is refused."""
+    """A whole number; a bool, a float, a fraction or text is refused. A whole Decimal becomes an int."""
 
     attr_type = NUMBER
     key_kind: ClassVar[ValueKind] = ValueKind.INTEGER
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        if isinstance(value, Decimal) and number_fault(value) is None and value == value.to_integral_value():
+            value = int(value)
+        super().__set__(instance, value)
+
     def serialize(self, value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _refused(self, value, "expected int, got " + type(value).__name__)
-        return _number_text(self, value)
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            raise refused(self, value, "expected int, got " + type(value).__name__, "Give an int.")
+        if isinstance(value, Decimal) and number_fault(value) is None and value != value.to_integral_value():
+            raise refused(self, value, "it is not a whole number", "Give an int, or declare a DecimalAttribute.")
+        return guarded(self, number_content, value, self)
 
     def deserialize(self, value: str) -> int:
         number = read_number(value)
@@ -153,8 +197,8 @@ class DecimalAttribute(Scalar[Decimal]):
 
     def serialize(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            raise _refused(self, value, "expected Decimal, got " + type(value).__name__, 'Write Decimal("1.50").')
-        return _number_text(self, value)
+            raise refused(self, value, "expected Decimal, got " + type(value).__name__, 'Write Decimal("1.50").')
+        return guarded(self, number_content, value, self)
 
     def deserialize(self, value: str) -> Decimal:
         return Decimal(value)
@@ -168,7 +212,7 @@ class DateAttribute(Scalar[date]):
 
     def serialize(self, value: Any) -> str:
         if isinstance(value, datetime) or not isinstance(value, date):
-            raise _refused(self, value, "expected date, got " + type(value).__name__)
+            raise refused(self, value, "expected date, got " + type(value).__name__, "Give a datetime.date.")
         return value.isoformat()
 
     def deserialize(self, value: str) -> date:
@@ -183,7 +227,7 @@ class UUIDAttribute(Scalar[UUID]):
 
     def serialize(self, value: Any) -> str:
         if not isinstance(value, UUID):
-            raise _refused(self, value, "expected UUID, got " + type(value).__name__)
+            raise refused(self, value, "expected UUID, got " + type(value).__name__, "Give a uuid.UUID.")
         return str(value)
 
     def deserialize(self, value: str) -> UUID:
@@ -227,7 +271,8 @@ class EnumAttribute(Scalar[EnumT]):
         try:
             return cast(str, self.to_key(value))
         except ValueError:
-            raise _refused(self, value, "it is none of " + ", ".join(map(repr, self.choices))) from None
+            choices = ", ".join(map(repr, self.choices))
+            raise refused(self, value, f"it is none of {choices}", f"Give a {self.enum.__name__}.") from None
 
     def deserialize(self, value: str) -> EnumT:
         return self.enum(value)
@@ -248,16 +293,10 @@ class StrictNumberAttribute(Scalar[Any], NumberAttribute):
     """
 
     def serialize(self, value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-            raise _refused(self, value, "expected a number, got " + type(value).__name__)
-        return _number_text(self, value)
+        return guarded(self, number_content, value, self)
 
     def deserialize(self, value: str) -> Any:
-        exact = read_number(value)
-        if exact == exact.to_integral_value():
-            return int(exact)
-        near = float(value)
-        return near if Decimal(repr(near)) == exact else exact
+        return number_value(value)
 
 
 class StrictUTCDateTimeAttribute(Scalar[datetime], UTCDateTimeAttribute):
@@ -265,14 +304,9 @@ class StrictUTCDateTimeAttribute(Scalar[datetime], UTCDateTimeAttribute):
 
     def serialize(self, value: Any) -> str:
         if not isinstance(value, datetime):
-            raise _refused(self, value, "expected datetime, got " + type(value).__name__)
+            raise refused(self, value, "expected datetime, got " + type(value).__name__, _AWARE)
         if value.tzinfo is None or value.utcoffset() is None:
-            raise _refused(
-                self,
-                value,
-                "it has no time zone",
-                "Use datetime.now(timezone.utc), or value.replace(tzinfo=...).",
-            )
+            raise refused(self, value, "it has no time zone", _AWARE)
         return cast(str, super().serialize(value))  # type: ignore[no-untyped-call]
 
     def deserialize(self, value: str) -> datetime:
@@ -283,30 +317,194 @@ class StrictUTCDateTimeAttribute(Scalar[datetime], UTCDateTimeAttribute):
         return cast(datetime, super().deserialize(value))  # type: ignore[no-untyped-call]
 
 
+_AWARE = "Use datetime.now(timezone.utc), or value.replace(tzinfo=...)."
+
+
+class StrictTTLAttribute(Scalar[datetime], TTLAttribute):
+    """PynamoDB's time to live, whose errors name the attribute."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        super().__set__(instance, self._checked(value))  # type: ignore[no-untyped-call]
+
+    def serialize(self, value: Any) -> str:
+        return cast(str, super().serialize(self._checked(value)))  # type: ignore[no-untyped-call]
+
+    def _checked(self, value: Any) -> Any:
+        if value is not None and not isinstance(value, (datetime, timedelta)):
+            raise refused(self, value, "expected datetime or timedelta, got " + type(value).__name__, _AWARE)
+        if isinstance(value, datetime) and (value.tzinfo is None or value.utcoffset() is None):
+            raise refused(self, value, "it has no time zone", _AWARE)
+        return value
+
+
 class StrictUnicodeAttribute(Scalar[str], UnicodeAttribute):
     """PynamoDB's text, without its trap: what is no text is refused here, and not by DynamoDB later."""
 
     def serialize(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise _refused(self, value, "expected str, got " + type(value).__name__)
-        return str.__str__(value)
+            raise refused(self, value, "expected str, got " + type(value).__name__, "Give a str.")
+        return guarded(self, utf8, value, self)
+
+
+class StrictBooleanAttribute(Scalar[bool], BooleanAttribute):
+    """PynamoDB's bool, which takes True and False alone: to it, the text "false" is true."""
+
+    def serialize(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise refused(self, value, "expected bool, got " + type(value).__name__, "Give True or False.")
+        return value
+
+
+class StrictBinaryAttribute(Scalar[bytes], BinaryAttribute):
+    """PynamoDB's binary value, which takes bytes alone."""
+
+    def serialize(self, value: Any) -> bytes:
+        if not isinstance(value, (bytes, bytearray)):
+            raise refused(self, value, "expected bytes, got " + type(value).__name__, "Give bytes.")
+        return cast(bytes, super().serialize(value))  # type: ignore[no-untyped-call]
+
+
+class _StrictSet(Scalar[Any]):
+    """A set, which refuses a text or bytes: to PynamoDB, "abc" is a set of three letters."""
+
+    _elements: ClassVar[str]
+
+    def serialize(self, value: Any) -> list[Any] | None:
+        # Expressions give lists and tuples: `Doc.tags.add("a", "b")`.
+        if not isinstance(value, (AbstractSet, list, tuple)):
+            raise refused(self, value, "expected set, got " + type(value).__name__, f"Give a set of {self._elements}.")
+        # DynamoDB stores no empty set.
+        return list(dict.fromkeys(guarded(self, self._element, each) for each in value)) or None
+
+    def _element(self, value: Any) -> Any:
+        raise NotImplementedError
+
+
+class StrictUnicodeSetAttribute(_StrictSet, UnicodeSetAttribute):
+    """PynamoDB's set of texts, which takes texts alone."""
+
+    _elements = "str"
+
+    def _element(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise fault(self, value, "expected str, got " + type(value).__name__, "Give a set of str.")
+        return utf8(value, self)
+
+
+class StrictNumberSetAttribute(_StrictSet, NumberSetAttribute):
+    """PynamoDB's set of numbers, exactly: no digit is lost, and no bool is taken."""
+
+    _elements = "numbers"
+
+    def _element(self, value: Any) -> str:
+        return number_content(value, self)
+
+    def deserialize(self, value: Any) -> set[Any]:
+        return set(map(number_value, value))
+
+
+class StrictBinarySetAttribute(_StrictSet, BinarySetAttribute):
+    """PynamoDB's set of binary values, which takes bytes alone."""
+
+    _elements = "bytes"
+
+    def _element(self, value: Any) -> bytes:
+        if not isinstance(value, (bytes, bytearray)):
+            raise fault(self, value, "expected bytes, got " + type(value).__name__, "Give a set of bytes.")
+        return b64encode(value) if self.legacy_encoding else bytes(value)
+
+
+class StrictJSONAttribute(JSONAttribute):
+    """PynamoDB's JSON text, exactly: numbers keep their digits, and only what JSON has is stored."""
+
+    def serialize(self, value: Any) -> str | None:
+        return None if value is None else guarded(self, json_text, value, self)
+
+    def deserialize(self, value: str) -> Any:
+        return json.loads(value, strict=False, parse_float=_json_number, parse_constant=_refuse_constant)
+
+    def _operand(self, value: Any) -> Any:
+        return {STRING: self.serialize(value)} if isinstance(value, Mapping) else value
+
+
+taking_maps(StrictJSONAttribute, "__eq__", "__ne__", "is_in", "set")
+
+
+def _json_number(text: str) -> float | Decimal:
+    near = float(text)
+    return near if isfinite(near) and Decimal(repr(near)) == Decimal(text) else Decimal(text)
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"JSON has no {text}")
+
+
+def json_text(value: Any, owner: Attribute[Any]) -> str:
+    """Return a value as JSON text, as `json.dumps` writes it; a Decimal is a number.
+
+    Raises:
+        InvalidValueError: JSON has no such value; `path` is the place within it.
+    """
+    if isinstance(value, Mapping):
+        parts = []
+        for name, each in value.items():
+            if not isinstance(name, str):
+                raise fault(owner, name, f"a name in JSON is a {type(name).__name__}", "Names in JSON are texts.")
+            parts.append(f"{json.dumps(plain(name))}: {stepped(owner, name, json_text, each, owner)}")
+        return "{" + ", ".join(parts) + "}"
+    if isinstance(value, (list, tuple)):
+        return (
+            "["
+            + ", ".join(stepped(owner, position, json_text, each, owner) for position, each in enumerate(value))
+            + "]"
+        )
+    if value is None or isinstance(value, (bool, str)):
+        return json.dumps(plain(value))
+    if isinstance(value, (int, float, Decimal)):
+        if isinstance(value, Decimal):
+            if value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS:
+                return str(value)
+        elif isinstance(value, float):
+            if isfinite(value):
+                return float.__repr__(value)
+        elif value.bit_length() < _MOST_DIGITS:
+            return int.__repr__(value)
+        raise fault(owner, value, "it is not a finite number, or has too many digits", "Give a smaller number.")
+    raise fault(
+        owner, value, f"JSON has no {type(value).__name__}", "Give texts, numbers, bools, None, lists and dicts."
+    )
 
 
 class StrictVersionAttribute(VersionAttribute):
-    """PynamoDB's version, which refuses a number out of range: `int(Decimal("1E+999999999"))` takes gigabytes."""
+    """PynamoDB's version, which takes whole numbers in range alone: `int(Decimal("1E+999999999"))` takes gigabytes."""
 
     def __set__(self, instance: Any, value: Any) -> None:
-        super().__set__(instance, self._in_range(value) if isinstance(value, Decimal) else value)  # type: ignore[no-untyped-call]
+        super().__set__(instance, self._in_range(value))  # type: ignore[no-untyped-call]
 
     def serialize(self, value: Any) -> str:
         return cast(str, super().serialize(self._in_range(value)))  # type: ignore[no-untyped-call]
 
+    def deserialize(self, value: str) -> int:
+        number = number_value(value)
+        if number != int(number):
+            raise ValueError("not a whole number")
+        return int(number)
+
     def _in_range(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+            raise refused(self, value, "expected int, got " + type(value).__name__, _VERSION)
         number = Decimal(float.__repr__(value)) if isinstance(value, float) else value
-        fault = number_fault(number) if isinstance(number, (int, Decimal)) else None
-        if fault is not None:
-            raise _refused(self, value, fault)
+        reason = number_fault(number)
+        if reason is None and number != int(number):
+            reason = "it is not a whole number"
+        if reason is not None:
+            raise refused(self, value, reason, _VERSION)
         return value
+
+
+_VERSION = "A version counts by itself: leave it out, or give one that was read."
 
 
 class DerivedAttribute(StrictUnicodeAttribute):
@@ -327,21 +525,27 @@ def not_to_be_set(instance: object, name: str) -> UnexpectedAttributesError:
     )
 
 
-_TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
-    ListAttribute: StrictListAttribute,
-    MapAttribute: RawMapAttribute,
+SCALAR_TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
+    BinaryAttribute: StrictBinaryAttribute,
+    BinarySetAttribute: StrictBinarySetAttribute,
+    BooleanAttribute: StrictBooleanAttribute,
+    JSONAttribute: StrictJSONAttribute,
     NumberAttribute: StrictNumberAttribute,
+    NumberSetAttribute: StrictNumberSetAttribute,
+    TTLAttribute: StrictTTLAttribute,
     UnicodeAttribute: StrictUnicodeAttribute,
+    UnicodeSetAttribute: StrictUnicodeSetAttribute,
     UTCDateTimeAttribute: StrictUTCDateTimeAttribute,
     VersionAttribute: StrictVersionAttribute,
 }
+"""For each class of PynamoDB's, but for lists and maps, the class that takes its place."""
 
 # Not numbers: Decimal("0.1") is stored as 0.1 is, and the two are not equal.
 _STORED_AS_GIVEN = {
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
-    BinaryAttribute,
-    BooleanAttribute,
+    StrictBinaryAttribute,
+    StrictBooleanAttribute,
     DateAttribute,
     DecimalAttribute,
     IntegerAttribute,
@@ -355,26 +559,6 @@ _KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
     (BinaryAttribute, ValueKind.BYTES),
     (UnicodeAttribute, ValueKind.TEXT),
 )
-
-
-def strict(attribute: Attribute[Any]) -> None:
-    """Make a plain PynamoDB text, number, datetime, version, list or untyped map strict, in place.
-
-    Only the exact classes change; a subclass keeps its own methods. Of a typed map only the lists and untyped
-    maps inside it change.
-    """
-    twin = _TWINS.get(type(attribute))
-    if twin is not None:
-        attribute.__class__ = twin
-    for each in inner_attributes(attribute):
-        if type(each) in (ListAttribute, MapAttribute):
-            each.__class__ = _TWINS[type(each)]
-
-
-def class_name(attribute: Attribute[Any]) -> str:
-    """Return the name of the class that a list, a map or a version was declared with, not of its strict twin."""
-    declared: dict[type, type] = {twin: known for known, twin in _TWINS.items() if not issubclass(twin, Scalar)}
-    return declared.get(type(attribute), type(attribute)).__name__
 
 
 def derived(attribute: Attribute[Any]) -> None:
@@ -403,15 +587,15 @@ _STANDARD: dict[ValueKind, type[Attribute[Any]]] = {
     ValueKind.DATETIME: StrictUTCDateTimeAttribute,
     ValueKind.DATE: DateAttribute,
     ValueKind.UUID: UUIDAttribute,
-    ValueKind.BOOLEAN: BooleanAttribute,
-    ValueKind.BYTES: BinaryAttribute,
+    ValueKind.BOOLEAN: StrictBooleanAttribute,
+    ValueKind.BYTES: StrictBinaryAttribute,
 }
 
 
 def standard_attribute(kind: ValueKind) -> Attribute[Any]:
     """An attribute that stores values of a kind as the framework does; a choice is read as its text."""
     if kind is ValueKind.BYTES:
-        return BinaryAttribute(legacy_encoding=False)
+        return StrictBinaryAttribute(legacy_encoding=False)
     return StrictUnicodeAttribute() if kind is ValueKind.CHOICE else _STANDARD[kind]()
 
 
@@ -452,21 +636,37 @@ def from_key(attribute: Attribute[Any], value: Any) -> Any:
     return value if convert is None else convert(value)
 
 
-def _number_text(attribute: Attribute[Any], value: Decimal | float) -> str:
+def number_content(value: Any, owner: object) -> str:
+    """Return a number as it is stored: an int, a Decimal or a finite float, and not a bool.
+
+    Raises:
+        InvalidValueError: It is not a number, or not one that DynamoDB stores.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise fault(owner, value, "expected a number, got " + type(value).__name__, _NUMBER)
     # A float is the number that it is written as, not the binary one behind it.
     number = Decimal(float.__repr__(value)) if isinstance(value, float) else value
-    fault = number_fault(number)
-    if fault is not None:
-        raise _refused(attribute, value, fault)
+    reason = number_fault(number)
+    if reason is not None:
+        raise fault(owner, value, reason, _NUMBER)
     return number_text(Decimal(number))
 
 
-def _refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str = "") -> InvalidValueError:
-    personal = getattr(attribute, "personal", False)
-    text = "‹personal›" if personal else shown(value)
-    return InvalidValueError(
-        f"{attribute.attr_name}={text} cannot be stored or compared: {reason}.",
-        remedy=remedy,
-        attribute=attribute.attr_name,
-        value=None if personal else kept(value),
-    )
+_NUMBER = "Give an int, a Decimal or a finite float."
+
+
+def utf8(value: str, owner: object) -> str:
+    """Return a text as it is stored.
+
+    Raises:
+        InvalidValueError: UTF-8 cannot store it.
+    """
+    text = str.__str__(value)
+    if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    raise fault(owner, value, "it holds half a surrogate pair, which UTF-8 cannot store", "Give valid text.")
+
+
+def refused(attribute: Attribute[Any], value: Any, reason: str, remedy: str) -> InvalidValueError:
+    """Return the error for a value that an attribute cannot store; see `fault`."""
+    return settled(attribute, fault(attribute, value, reason, remedy))

@@ -10,15 +10,16 @@ rules, attribute by attribute, and says what is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
+from pynamodb.attributes import Attribute
 from pynamodb.models import Model
 
 from singletable.keys.generated import Names, generate, source_of
 from singletable.keys.text import plain, quoted
+from singletable.models.containers import store
 from singletable.models.inline import getter, reading, set_default, writer
 from singletable.requests.types import Item
 
@@ -59,9 +60,11 @@ def source(entity: type[Table]) -> str:
 
 
 def make_codec(schema: EntitySchema) -> Codec:
-    """The codec of an entity."""
+    """Return the codec of an entity."""
+    from singletable.models.stored import StoredItem
+
     read, write = _reader(schema), _writer(schema)
-    if schema.entity.__setattr__ is not object.__setattr__:
+    if schema.entity.__setattr__ is not StoredItem.__setattr__:
         # It sees every attribute that is set.
         read = schema.entity._read_carefully
     return Codec(_loader(schema.entity, read), read, write)
@@ -95,7 +98,7 @@ def _loader(entity: type[StoredItem], read: Callable[[Any, Item], None]) -> Call
         StoredItem.__init__,
         Model.deserialize,
         StoredItem._container_deserialize,
-        object.__setattr__,
+        StoredItem.__setattr__,
         object.__new__,
     )
     # A class with its own ways of making instances is made by them.
@@ -106,28 +109,17 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
     entity, layout = schema.entity, schema.layout
     declared = entity.get_attributes()
     attributes = {name: each for name, each in declared.items() if name != entity._discriminator}
-    known = frozenset(
-        {
-            layout.type_name,
-            *(each.attr_name for each in attributes.values()),
-            *([schema.expiry.stored_name] if schema.expiry else []),
-        }
-    )
-
-    def extras(item: Item) -> Item:
-        # A copy, so that a change within one is told from what was read.
-        expiring = entity._expiry_name()  # by now: an entity that expires may have been declared since
-        return deepcopy({name: value for name, value in item.items() if name not in known and name != expiring})
-
-    names = Names(entity=entity, extras=extras, knows=known.issuperset, set_default=set_default)
+    names = Names(entity=entity, set_default=set_default)
+    key = [f"{name}: item[{name}]['S']" for name in map(quoted, layout.primary)]
     lines = [
         "def read(self, item):",
-        f"    self.attribute_values = values = {{{quoted(entity._discriminator)}: entity}}",
+        "    held = self.__dict__",
+        f"    held['attribute_values'] = values = {{{quoted(entity._discriminator)}: entity}}",
         "    get = item.get",
         *(f"    {line}" for line in reading(attributes, names, entity._derived_names())),
-        "    self.extra_attributes = {} if knows(item) else extras(item)",
-        "    self._stored = {" + ", ".join(f"{name}: item[{name}]['S']" for name in map(quoted, layout.primary)) + "}",
-        "    self._raw = item",
+        "    held['_extras'] = None",
+        f"    held['_stored'] = {{{', '.join(key)}}}",
+        "    held['_raw'] = item",
     ]
     return _generate("read", f"reading {schema.name}", lines, names)
 
@@ -172,21 +164,16 @@ def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
             f"    if (seconds := {names.bind('expiry', schema.expiry.derive)}({after})) is not None:",
             f"        item[{quoted(schema.expiry.stored_name)}] = {{'N': str(seconds)}}",
         ]
-    if any(isinstance(each, (ListAttribute, MapAttribute)) for each in schema.attributes.values()):
-        lines.append("    self._keep_unknown_inside(item)")
-    lines += [
-        "    if self.extra_attributes:",
-        "        self._refuse_known_extras()",
-        "        return {**self.extra_attributes, **item}",
-        "    return item",
-    ]
+    lines.append("    return self._completed(item)")
     return _generate("write", f"writing {schema.name}", lines, names)
 
 
 def _derived_variables(schema: EntitySchema) -> dict[str, str]:
     """The variable that holds each derived key text, by stored name."""
     # An index may be on the discriminator, which every item has by itself.
-    names = [name for name in schema.layout.key_names if name != schema.layout.type_name]
+    names = [
+        name for name in schema.layout.key_names if name != schema.layout.type_name and name not in schema.foreign_keys
+    ]
     return {name: f"key_{number}" for number, name in enumerate(names)}
 
 
@@ -233,14 +220,7 @@ def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str
 
 
 def _serializer(attribute: Attribute[Any]) -> Callable[[Any], Any]:
-    options = {"null_check": True} if isinstance(attribute, (ListAttribute, MapAttribute)) else {}
-
-    def serialize(value: Any) -> Any:
-        if isinstance(value, MapAttribute):
-            value.validate(null_check=True)  # it raises
-        return attribute.serialize(value, **options)
-
-    return serialize
+    return partial(store, attribute)
 
 
 def _unusual() -> None:

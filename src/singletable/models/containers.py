@@ -1,17 +1,54 @@
-"""Strict twins of PynamoDB's list and untyped map, and the attributes that typed maps declare."""
+"""Maps and lists, strictly: what they store and read, at any depth.
+
+PynamoDB's own classes round numbers to floats, take a naive datetime for UTC and a text for a list of letters, drop
+entries that a typed map does not declare, and do not name the part of a value that was refused. `StrictListAttribute`
+and `RawMapAttribute` replace its list and its untyped map. A typed map is a class of the user's: `strict` gives it the
+functions `store_map`, `read_map` and `set_map`, unless it has its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BinarySetAttribute,
+    DynamicMapAttribute,
+    ListAttribute,
+    MapAttribute,
+)
+from pynamodb.constants import NULL
 
 from singletable.errors import InvalidValueError
 from singletable.keys.text import plain_names
-from singletable.requests.values import NESTING
+from singletable.models.attributes import SCALAR_TWINS, taking_maps
+from singletable.models.faults import HIDDEN, fault, guarded, is_personal, place_below, stepped
+from singletable.models.untyped import UntypedPath, is_map, raw_map, read_untyped, store_entries, store_untyped
+from singletable.requests.merging import keep_read
+from singletable.requests.types import Item
 
-__all__ = ["RawMapAttribute", "StrictListAttribute", "inner_attributes", "raw_map"]
+__all__ = [
+    "FAULTS",
+    "RawMapAttribute",
+    "StrictListAttribute",
+    "class_name",
+    "comparable",
+    "element_of",
+    "inner_attributes",
+    "is_plain_map",
+    "read_map",
+    "rewritten",
+    "set_map",
+    "store_map",
+    "strict",
+]
+
+FAULTS = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""The errors that PynamoDB raises for a value that an attribute cannot store or read."""
+
+# --- lists and untyped maps -------------------------------------------------------------
 
 
 class RawMapAttribute(MapAttribute[str, Any]):
@@ -24,39 +61,295 @@ class RawMapAttribute(MapAttribute[str, Any]):
     def __set__(self, instance: Any, value: Any) -> None:
         super().__set__(instance, raw_map(plain_names(value)) if isinstance(value, Mapping) else value)
 
+    def __getitem__(self, item: Any) -> Any:
+        if self._is_attribute_container():  # type: ignore[no-untyped-call]  # PynamoDB's
+            return super().__getitem__(item)
+        return UntypedPath.below(self, str(item))
+
     def serialize(self, values: Any, *, null_check: bool = True) -> Any:
-        try:
-            return super().serialize(values, null_check=null_check)
-        except RecursionError:
-            raise _too_deep(self) from None
+        return guarded(self, self._store, values)
+
+    def _store(self, values: Any) -> Item:
+        if not is_map(values):
+            raise fault(self, values, f"expected a map, got {type(values).__name__}", "Give a dict.")
+        if isinstance(values, Mapping):
+            return store_entries(self, values)
+        content: Item = store_untyped(self, values)["M"]
+        return content
+
+    def deserialize(self, values: Any) -> Any:
+        return {name: read_untyped(each) for name, each in values.items()}
+
+    def _operand(self, value: Any) -> Any:
+        return {"M": self.serialize(value)} if is_map(value) else value
 
 
 class StrictListAttribute(ListAttribute[Any]):
-    """PynamoDB's list, which refuses a value that is nested too deeply instead of exhausting the stack."""
+    """PynamoDB's list, which takes lists alone, and whose errors name the position."""
 
     def serialize(self, values: Any, *, null_check: bool = True) -> Any:
-        try:
-            return super().serialize(values, null_check=null_check)
-        except RecursionError:
-            raise _too_deep(self) from None
+        return guarded(self, self._store, values, null_check=null_check)
+
+    def _store(self, values: Any, *, null_check: bool) -> list[dict[str, Any]]:
+        if not isinstance(values, (list, tuple)):
+            raise fault(self, values, f"expected list, got {type(values).__name__}", "Give a list.")
+        return [
+            stepped(self, position, self._store_element, each, null_check=null_check)
+            for position, each in enumerate(values)
+        ]
+
+    def _store_element(self, value: Any, *, null_check: bool) -> dict[str, Any]:
+        kind = self.element_type
+        if value is None:
+            return {NULL: True}
+        if kind is None:
+            return store_untyped(self, value)
+        if isinstance(value, Attribute) and not isinstance(value, kind):
+            wanted = kind.__name__
+            raise fault(self, value, f"expected {wanted}, got {type(value).__name__}", f"Give a {wanted}.")
+        element = value if isinstance(value, MapAttribute) and type(value) is not MapAttribute else element_of(kind)
+        content = store(element, value, null_check=null_check)
+        # PynamoDB's form of an empty set within a list, which cannot leave it out.
+        return {NULL: True} if content is None else {element.attr_type: content}
+
+    def deserialize(self, values: Any) -> Any:
+        if self.element_type is None:
+            return [read_untyped(each) for each in values]
+        element = element_of(self.element_type)
+        if isinstance(element, MapAttribute):
+            element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
+        found = []
+        for position, each in enumerate(values):
+            # PynamoDB tells an element its position.
+            element.attr_name = f"{self.attr_name or ''}[{position}]"
+            found.append(None if NULL in each else element.deserialize(element.get_value(each)))
+        return found
+
+    def __getitem__(self, position: int) -> Any:
+        element: Any = super().__getitem__(position)
+        if self.element_type is None:
+            return UntypedPath.below(self, position)
+        strict(element)
+        place_below(self, element, position)
+        return element
+
+    def _operand(self, value: Any) -> Any:
+        if self.element_type is not None or not is_map(value):
+            return value
+        return guarded(self, store_untyped, self, value)
 
 
-def _too_deep(attribute: Attribute[Any]) -> InvalidValueError:
-    return InvalidValueError(
-        f"{attribute.attr_name} is nested too deeply, or contains itself.",
-        remedy=f"DynamoDB stores {NESTING} levels of maps and lists.",
-        attribute=attribute.attr_name,
+taking_maps(RawMapAttribute, "__eq__", "__ne__", "is_in", "set")
+taking_maps(StrictListAttribute, "contains")
+
+
+def element_of(kind: type[Attribute[Any]]) -> Attribute[Any]:
+    """Return a new attribute of the class of a list's elements, made strict."""
+    element = kind(legacy_encoding=False) if issubclass(kind, (BinaryAttribute, BinarySetAttribute)) else kind()
+    strict(element)
+    return element
+
+
+def store(attribute: Attribute[Any], value: Any, *, null_check: bool = True) -> Any:
+    """Return the value of an attribute within a map or a list as it is stored, without its type.
+
+    Raises:
+        InvalidValueError: It cannot be stored; `path` is the place within the value.
+    """
+    try:
+        if isinstance(attribute, (ListAttribute, MapAttribute)):
+            return attribute.serialize(value, null_check=null_check)  # type: ignore[no-untyped-call]  # PynamoDB's
+        return attribute.serialize(value)
+    except (InvalidValueError, RecursionError):
+        raise
+    except FAULTS as error:
+        reason = f"{class_name(attribute)} cannot store a {type(value).__name__} ({type(error).__name__})"
+    # Raised outside the handler: the error above may quote the value.
+    raise fault(attribute, value, reason, "Give a value of its type.")
+
+
+# --- typed maps -------------------------------------------------------------------------
+
+_READ = "_read"
+"""The field in which a map keeps its entries as they were read: unknown and unchanged ones are written from there."""
+
+
+def store_map(self: MapAttribute[Any, Any], values: Any, *, null_check: bool = True) -> Item:
+    """Return a typed map's entries as they are stored; the `serialize` of a strict map.
+
+    A dict becomes a map with the defaults of its class. Stored entries that the class does not declare are kept.
+    """
+    return guarded(self, _store_typed, self, values, null_check)
+
+
+def _store_typed(self: MapAttribute[Any, Any], values: Any, null_check: bool) -> Item:
+    found = values if isinstance(values, type(self)) else _made(self, values)
+    declared = found.get_attributes()
+    item: Item = {}
+    for name, attribute in declared.items():
+        value = getattr(found, name)
+        content = None if value is None else stepped(self, name, store, attribute, value, null_check=null_check)
+        if content is not None:
+            item[attribute.attr_name] = {attribute.attr_type: content}
+        elif null_check and not attribute.null:
+            raise _about(self, name, "it is missing", "Give a value, or declare the attribute with null=True.")
+    if isinstance(found, DynamicMapAttribute):
+        undeclared = {name: each for name, each in found.attribute_values.items() if name not in declared}
+        taken = next((name for name in undeclared if name in item), None)
+        if taken is not None:
+            raise _about(self, taken, "a declared attribute is stored under this name", "Use another name.")
+        item.update(store_entries(self, undeclared))
+    read: Item | None = vars(found).get(_READ)
+    if read is not None and read != item:
+        known = {attribute.attr_name: attribute for attribute in declared.values()}
+        if not isinstance(found, DynamicMapAttribute):
+            item = {**{name: each for name, each in read.items() if name not in known}, **item}
+        keep_read(item, read, [*known, *item], lambda name, stored: _again(known.get(name), stored))
+    return item
+
+
+def _again(attribute: Attribute[Any] | None, stored: dict[str, Any]) -> dict[str, Any] | None:
+    return store_untyped(None, read_untyped(stored)) if attribute is None else rewritten(attribute, stored)
+
+
+def rewritten(attribute: Attribute[Any], stored: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a stored value as the attribute writes what it reads from it; None if it writes nothing."""
+    if NULL in stored and attribute.attr_type != NULL:
+        return None
+    value = attribute.deserialize(attribute.get_value(stored))
+    content = None if value is None else attribute.serialize(value)
+    return None if content is None else {attribute.attr_type: content}
+
+
+def _made(self: MapAttribute[Any, Any], values: Any) -> MapAttribute[Any, Any]:
+    """Return a map of an attribute's class with entries, by Python name, and its defaults for the others."""
+    kind: Any = type(self)
+    if not is_map(values):
+        raise fault(
+            self, values, f"expected {kind.__name__} or a dict, got {type(values).__name__}", f"Give a {kind.__name__}."
+        )
+    entries = plain_names(values) if isinstance(values, Mapping) else values.attribute_values
+    made, declared = kind(), kind.get_attributes()
+    for name, value in entries.items():
+        if name in declared:
+            stepped(self, name, _set_entry, self, made, name, value)
+        elif isinstance(made, DynamicMapAttribute):
+            made.attribute_values[name] = value
+        else:
+            raise _about(
+                self, name, f"{kind.__name__} does not declare it", f"It has: {', '.join(declared) or 'nothing'}."
+            )
+    return made
+
+
+def _set_entry(self: MapAttribute[Any, Any], made: MapAttribute[Any, Any], name: str, value: Any) -> None:
+    try:
+        setattr(made, name, value)
+        return
+    except InvalidValueError:
+        raise
+    except FAULTS as error:
+        kind = type(error).__name__
+    attribute = made.get_attributes()[name]
+    raise fault(
+        self, value, f"{class_name(attribute)} does not take a {type(value).__name__} ({kind})", "Give another value."
     )
 
 
-def raw_map(values: Mapping[str, Any]) -> MapAttribute[Any, Any]:
-    """Return an untyped map as an instance holds it: PynamoDB's container, not made by its constructor.
+def _about(self: MapAttribute[Any, Any], name: str, reason: str, remedy: str) -> InvalidValueError:
+    """Return the error about a name within a map, of which there is no value to show."""
+    error = fault(self, None, reason, remedy)
+    error.shown, error.path = "", (HIDDEN if is_personal(self) else name,)
+    return error
 
-    The constructor takes keys such as `self` and `null` for its own arguments.
-    """
-    made = MapAttribute.__new__(MapAttribute)
-    vars(made).update(attribute_kwargs={}, attribute_values=dict(values))
+
+def set_map(self: MapAttribute[Any, Any], instance: Any, value: Any) -> None:
+    """Set a typed map, which may be given as a dict; the `__set__` of a strict map."""
+    Attribute.__set__(self, instance, guarded(self, _made, self, value) if isinstance(value, Mapping) else value)
+
+
+def read_map(self: MapAttribute[Any, Any], content: Item) -> MapAttribute[Any, Any]:
+    """Return a typed map with stored entries; the `deserialize` of a strict map."""
+    kind: Any = type(self)
+    found = kind._get_discriminator_class(content) or kind
+    if not issubclass(found, kind):
+        raise ValueError(f"it is a {found.__name__}, not a {kind.__name__}")
+    made = found(_user_instantiated=False)
+    vars(made)["attribute_values"] = {}
+    made._set_discriminator()
+    made._set_defaults(_user_instantiated=False)
+    declared = found.get_attributes()
+    for name, attribute in declared.items():
+        stored = content.get(attribute.attr_name)
+        if stored and NULL not in stored:
+            setattr(made, name, attribute.deserialize(attribute.get_value(stored)))
+    if isinstance(made, DynamicMapAttribute):
+        known = {attribute.attr_name for attribute in declared.values()}
+        made.attribute_values.update({name: read_untyped(each) for name, each in content.items() if name not in known})
+    vars(made)[_READ] = content
     return made
+
+
+def comparable(value: Any) -> Any:
+    """Return a value of an attribute so that equal values are equal: PynamoDB's maps are equal only to themselves."""
+    if isinstance(value, MapAttribute):
+        return type(value), {name: comparable(each) for name, each in value.attribute_values.items()}
+    if isinstance(value, Mapping):
+        return {name: comparable(each) for name, each in value.items()}
+    return [comparable(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+_MADE_BY = ("__init__", "__new__", "__setattr__", "_instantiate", "_set_attributes", "_set_defaults", "is_raw")
+
+
+def is_plain_map(kind: type[MapAttribute[Any, Any]]) -> bool:
+    """Whether a typed map is made as PynamoDB makes it, holds declared entries alone, and may not be of a subclass."""
+    own = (vars(each).items() for each in kind.__mro__[: kind.__mro__.index(MapAttribute)])
+    made = {name for members in own for name, member in members if not getattr(member, "only_hides", False)}
+    return not (getattr(kind, "_discriminator", None) or made.intersection(_MADE_BY))
+
+
+# --- making attributes strict -----------------------------------------------------------
+
+_TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
+    **SCALAR_TWINS,
+    ListAttribute: StrictListAttribute,
+    MapAttribute: RawMapAttribute,
+}
+_DECLARED: dict[type, type] = {twin: known for known, twin in _TWINS.items()}
+_UNTYPED = (MapAttribute, DynamicMapAttribute, RawMapAttribute)
+_METHODS: dict[str, tuple[tuple[Any, ...], Any]] = {
+    "serialize": ((MapAttribute.serialize, DynamicMapAttribute.serialize), store_map),
+    "deserialize": ((MapAttribute.deserialize, DynamicMapAttribute.deserialize), read_map),
+    "__set__": ((MapAttribute.__set__,), set_map),
+}
+
+
+def strict(attribute: Attribute[Any]) -> None:
+    """Make an attribute of PynamoDB's, and the attributes of the map classes in it, strict, in place.
+
+    Only the exact classes change; a subclass keeps its own methods. A map class is changed for all models that use it.
+    """
+    _make_strict(attribute)
+    if isinstance(attribute, (ListAttribute, MapAttribute)):
+        for each in list(inner_attributes(attribute)):
+            _make_strict(each)
+
+
+def _make_strict(attribute: Attribute[Any]) -> None:
+    attribute.__class__ = _TWINS.get(type(attribute), type(attribute))
+    kind = attribute.element_type if isinstance(attribute, ListAttribute) else type(attribute)
+    if kind is None or not issubclass(kind, MapAttribute) or kind in _UNTYPED or "_is_strict" in vars(kind):
+        return
+    kind._is_strict = True  # type: ignore[attr-defined]  # remembers it
+    for name, (pynamodbs, ours) in _METHODS.items():
+        if getattr(kind, name) in pynamodbs:
+            setattr(kind, name, ours)
+
+
+def class_name(attribute: Attribute[Any]) -> str:
+    """Return the name of the class that an attribute was declared with, not of its strict twin."""
+    return _DECLARED.get(type(attribute), type(attribute)).__name__
 
 
 def inner_attributes(attribute: Attribute[Any]) -> Iterator[Attribute[Any]]:

@@ -14,7 +14,8 @@ from singletable.errors import DeclarationError
 from singletable.keys import CompositeKey, Source, encoding_for, parse_template
 from singletable.keys.encoding import Refusal
 from singletable.keys.text import plain
-from singletable.models.attributes import class_name, key_kind, to_key
+from singletable.models.attributes import key_kind, to_key
+from singletable.models.containers import class_name
 from singletable.models.key import PRIMARY, Key
 from singletable.models.layout import TableLayout
 

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
+
 from singletable.errors import InvalidValueError, SingletableError
-from singletable.models.attributes import class_name
+from singletable.models.containers import FAULTS, class_name
+from singletable.models.faults import fault, located, too_deep
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
-from singletable.requests.values import NESTING
 
 __all__ = ["FAULTS", "derived_item", "derived_values", "serialize"]
 
 
-FAULTS = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
-"""The errors that PynamoDB raises for a value that an attribute cannot store or read."""
-
-
 def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, str | None]:
-    """Every derived key attribute by stored name; None where the item is absent from an index."""
-    derived: dict[str, str | None] = {}
-    for index in schema.layout.indexes.values():
-        derived[index.partition_name] = None
-        if index.sort_name:
-            derived[index.sort_name] = None
+    """Return every derived key attribute by stored name; None if the item is absent from the index."""
+    derived: dict[str, str | None] = dict.fromkeys(
+        name for key in schema.keys.values() for name in schema.layout.names_at(key.index) if name is not None
+    )
     for key in schema.keys.values():
         built = key.build(key.pick(values)) if key.index is None else key.derive(values)
         for stored, text in zip(schema.layout.names_at(key.index), built or (), strict=False):
@@ -45,36 +41,33 @@ def derived_item(schema: EntitySchema, entity: object) -> Item:
     return item
 
 
-def serialize(schema: EntitySchema, name: str, value: Any) -> Any:
-    """An attribute's value as it is stored, without its type.
+def serialize(schema: EntitySchema, name: str, value: Any, *, null_check: bool = True) -> Any:
+    """Return an attribute's value as it is stored, without its type.
 
     Raises:
-        InvalidValueError: The attribute cannot hold it.
+        InvalidValueError: The attribute cannot store it.
     """
-    attribute = schema.attributes[name]
+    attribute, personal = schema.attributes[name], schema.is_personal(name)
     try:
+        if isinstance(attribute, (ListAttribute, MapAttribute)):
+            return attribute.serialize(value, null_check=null_check)  # type: ignore[no-untyped-call]  # PynamoDB's
         return attribute.serialize(value)
     except RecursionError:
-        too_deep = True
+        found, cause = too_deep(), None
+    except InvalidValueError as error:
+        if error.reason or not personal or error.value is None:
+            # It hides a personal value itself.
+            located(error, entity=schema.name, attribute=name)
+            raise
+        found, cause = _not_storable(attribute, value, error), None
     except Exception as error:  # a user's class may raise anything, and quote the value
-        personal = schema.is_personal(name)
         if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
             raise
-        if isinstance(error, SingletableError) and error.value is None:
-            # It hides the value itself.
-            raise
-        too_deep, fault = False, error
+        found, cause = _not_storable(attribute, value, error), None if personal else error
     # Raised outside the handler: the error of a personal attribute must not lead to the other one.
-    if too_deep:
-        raise InvalidValueError(
-            f"{schema.name}.{name} is nested too deeply, or contains itself.",
-            remedy=f"DynamoDB stores {NESTING} levels of maps and lists.",
-            entity=schema.name,
-            attribute=name,
-        )
-    raise InvalidValueError(
-        f"{schema.name}.{name}: a {type(value).__name__} cannot be stored by {class_name(attribute)}"
-        f" ({type(fault).__name__}).",
-        entity=schema.name,
-        attribute=name,
-    ) from None if personal else fault
+    raise located(found, entity=schema.name, attribute=name) from cause
+
+
+def _not_storable(attribute: Attribute[Any], value: Any, error: Exception) -> InvalidValueError:
+    reason = f"{class_name(attribute)} cannot store a {type(value).__name__} ({type(error).__name__})"
+    return fault(attribute, value, reason, "Give a value of its type.")

@@ -6,7 +6,6 @@ every operand and every list position is that of the item before the update (API
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from decimal import Context
@@ -24,13 +23,12 @@ from pynamodb.expressions.operand import (
 from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveAction, SetAction
 
 from singletable.errors import InvalidValueError
-from singletable.requests.expressions import StoredName, top_name
+from singletable.requests.expressions import steps_of, top_name
 from singletable.requests.types import Item
 from singletable.requests.values import DIGITS, number_text, read_number
 
 __all__ = ["changed_attribute", "evolve", "path_of", "read_attributes"]
 
-_INDEX = re.compile(r"\[(\d+)\]")
 _ARITHMETIC = Context(prec=DIGITS)
 
 
@@ -49,7 +47,7 @@ def read_attributes(action: Action) -> frozenset[str]:
     """The stored names of the attributes whose old values decide the result of an action."""
     operands = action.values[1:]
     found = {top_name(each) for operand in operands for each in _paths(operand)}
-    if isinstance(action, (AddAction, DeleteAction)) or len(_steps(path_of(action))) > 1:
+    if isinstance(action, (AddAction, DeleteAction)) or len(steps_of(path_of(action))) > 1:
         found.add(changed_attribute(action))
     return frozenset(found)
 
@@ -64,10 +62,10 @@ def evolve(item: Item, actions: Sequence[Action]) -> Item:
     owned: set[str] = set()
     # Removals last and from the end of each list, since every position is that before the update.
     removals = [action for action in actions if isinstance(action, RemoveAction)]
-    removals.sort(key=lambda action: [_order(step) for step in _steps(path_of(action))], reverse=True)
+    removals.sort(key=lambda action: [_order(step) for step in steps_of(path_of(action))], reverse=True)
     others = [action for action in actions if not isinstance(action, RemoveAction)]
     for action in (*others, *removals):
-        name, *inner = _steps(path_of(action))
+        name, *inner = steps_of(path_of(action))
         if inner and name not in owned and name in after:
             after[str(name)] = deepcopy(after[str(name)])
             owned.add(str(name))
@@ -77,18 +75,6 @@ def evolve(item: Item, actions: Sequence[Action]) -> Item:
 
 def _order(step: str | int) -> tuple[int, str]:
     return (step, "") if isinstance(step, int) else (-1, step)
-
-
-def _steps(path: Path) -> list[str | int]:
-    """`["detail", "list", 0]` for the path `detail.list[0]`."""
-    if isinstance(path, StoredName):
-        return [path.name]
-    steps: list[str | int] = []
-    for segment in path.path:
-        name, bracket, rest = segment.partition("[")
-        steps.append(name)
-        steps.extend(int(index) for index in _INDEX.findall(bracket + rest))
-    return steps
 
 
 def _paths(operand: Any) -> Iterator[Path]:
@@ -105,7 +91,7 @@ def _result(action: Action, item: Item) -> dict[str, Any] | None:
         return None
     if isinstance(action, SetAction):
         return _evaluate(action.values[1], item)
-    old = _find(item, _steps(path_of(action)))
+    old = _find(item, steps_of(path_of(action)))
     subset = _evaluate(action.values[1], item)
     ((kind, content),) = subset.items()
     if old is None:
@@ -126,12 +112,12 @@ def _evaluate(operand: Any, item: Item) -> dict[str, Any]:
         value: dict[str, Any] = operand.value
         return value
     if isinstance(operand, Path):
-        found = _find(item, _steps(operand))
+        found = _find(item, steps_of(operand))
         if found is None:
             raise _refused("it reads an attribute that the item does not have", operand)
         return found
     if isinstance(operand, _IfNotExists):
-        found = _find(item, _steps(operand.values[0]))
+        found = _find(item, steps_of(operand.values[0]))
         return _evaluate(operand.values[1], item) if found is None else found
     if not isinstance(operand, (_ListAppend, _Increment, _Decrement)):
         raise NotImplementedError(f"the operand {type(operand).__name__} cannot be evaluated")

@@ -6,7 +6,6 @@ leaves PynamoDB's or this package's own is compiled as its parent is, and one th
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import date, datetime, timezone
@@ -14,16 +13,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 from pynamodb.attributes import (
     Attribute,
     BinaryAttribute,
     BinarySetAttribute,
     BooleanAttribute,
+    DynamicMapAttribute,
     ListAttribute,
     MapAttribute,
-    NumberAttribute,
-    NumberSetAttribute,
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
     VersionAttribute,
@@ -38,13 +35,24 @@ from singletable.models.attributes import (
     DerivedAttribute,
     EnumAttribute,
     IntegerAttribute,
+    StrictBooleanAttribute,
     StrictNumberAttribute,
+    StrictNumberSetAttribute,
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
     StrictVersionAttribute,
     UUIDAttribute,
 )
-from singletable.models.containers import RawMapAttribute, raw_map
+from singletable.models.containers import (
+    RawMapAttribute,
+    StrictListAttribute,
+    element_of,
+    is_plain_map,
+    read_map,
+    set_map,
+)
+from singletable.models.untyped import read_untyped, read_untyped_map
+from singletable.requests.values import number_value
 
 __all__ = ["Written", "getter", "reader", "reading", "set_default", "writer"]
 
@@ -135,10 +143,10 @@ def _sets_plainly(attribute: Attribute[Any]) -> bool:
 _SETTERS = {
     (DerivedAttribute.__set__, Attribute.deserialize),
     (EnumAttribute.__set__, EnumAttribute.deserialize),
-    (MapAttribute.__set__, MapAttribute.deserialize),
-    (RawMapAttribute.__set__, MapAttribute.deserialize),
-    (VersionAttribute.__set__, VersionAttribute.deserialize),
-    (StrictVersionAttribute.__set__, VersionAttribute.deserialize),
+    (IntegerAttribute.__set__, IntegerAttribute.deserialize),
+    (RawMapAttribute.__set__, RawMapAttribute.deserialize),
+    (set_map, read_map),
+    (StrictVersionAttribute.__set__, StrictVersionAttribute.deserialize),
 }
 
 
@@ -177,59 +185,15 @@ def read_fraction(text: str, otherwise: Callable[[str], Any]) -> Any:
     return number if exact and not number.is_integer() else otherwise(text)
 
 
-_SHORT = len(str(2**63))
-
-
-def read_json_number(text: str) -> Any:
-    """A number as PynamoDB's own class reads it."""
-    # Whole numbers beyond 64 bits are floats to orjson; what is shorter both read alike.
-    return orjson.loads(text) if len(text) < _SHORT else json.loads(text)
-
-
-def read_untyped(value: dict[str, Any]) -> Any:
-    """A value within an untyped map or list, as PynamoDB reads it."""
-    ((kind, content),) = value.items()
-    return content if kind == "S" else _UNTYPED[kind](content)
-
-
-_UNTYPED: dict[str, Callable[[Any], Any]] = {
-    "S": lambda content: content,
-    "N": read_json_number,
-    "B": lambda content: content,
-    "BOOL": bool,
-    "NULL": lambda content: None,
-    "SS": set,
-    "NS": lambda content: set(map(read_json_number, content)),
-    "BS": set,
-    "L": lambda content: [read_untyped(each) for each in content],
-    "M": lambda content: {name: read_untyped(each) for name, each in content.items()},
-}
-
-
-def read_untyped_map(content: dict[str, Any]) -> MapAttribute[Any, Any]:
-    """An untyped map as an instance holds it: a container of values."""
-    return raw_map({name: read_untyped(each) for name, each in content.items()})
-
-
 def _map(attribute: MapAttribute[Any, Any], content: str, names: Names) -> str:
     """An empty source leaves it to the attribute."""
     kind = type(attribute)
-    if kind in (MapAttribute, RawMapAttribute):
+    if kind is RawMapAttribute:
         return f"{names.bind('untyped_map', read_untyped_map)}({content})"
     # A map within one of its own class has no end as source.
-    if not _is_plain_map(kind) or kind in names.objects.get("within", ()):
+    if not is_plain_map(kind) or issubclass(kind, DynamicMapAttribute) or kind in names.objects.get("within", ()):
         return ""
     return f"{names.bind('read_' + kind.__name__, _map_reader(kind, names))}({content})"
-
-
-_MADE_BY = ("__init__", "__new__", "__setattr__", "_instantiate", "_set_attributes", "_set_defaults", "is_raw")
-
-
-def _is_plain_map(kind: type[MapAttribute[Any, Any]]) -> bool:
-    """Whether a typed map is made as PynamoDB makes it, and says nothing of subclasses."""
-    own = (vars(each).items() for each in kind.__mro__[: kind.__mro__.index(MapAttribute)])
-    made = {name for members in own for name, member in members if not getattr(member, "only_hides", False)}
-    return not (getattr(kind, "_discriminator", None) or made.intersection(_MADE_BY))
 
 
 def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..., Any]:
@@ -244,6 +208,7 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
         "    inside = self.__dict__",
         "    inside['attribute_kwargs'] = {}",
         "    inside['attribute_values'] = values = {}",
+        "    inside['_read'] = item",
         "    get = item.get",
         *(f"    {line}" for line in reading(kind.get_attributes(), inner)),
         "    return self",
@@ -259,10 +224,10 @@ def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
     if kind is None:
         return f"[{names.bind('untyped', read_untyped)}(each) for each in {content}]"
     try:
-        element = kind(legacy_encoding=False) if issubclass(kind, (BinaryAttribute, BinarySetAttribute)) else kind()
+        element = element_of(kind)
     except Exception:
-        return ""  # PynamoDB cannot make one either, and says so
-    # PynamoDB leaves untyped maps within lists plain, and tells an element which of the list it is.
+        return ""  # the attribute cannot make one either, and says so
+    # Untyped maps within lists are plain dicts, and an element is told which of the list it is.
     if kind is MapAttribute or _has_own_value(element):
         return ""
     if isinstance(element, MapAttribute):
@@ -284,15 +249,12 @@ _READ: dict[Any, Reading] = {
     BinaryAttribute.deserialize: _unless_legacy("{}"),
     BinarySetAttribute.deserialize: _unless_legacy("set({})"),
     BooleanAttribute.deserialize: lambda attribute, content, names: f"True if {content} else False",
-    NumberAttribute.deserialize: _called(read_json_number),
-    NumberSetAttribute.deserialize: lambda attribute, content, names: (
-        f"set(map({names.bind('read_json_number', read_json_number)}, {content}))"
+    StrictNumberSetAttribute.deserialize: lambda attribute, content, names: (
+        f"set(map({names.bind('number_value', number_value)}, {content}))"
     ),
     UnicodeSetAttribute.deserialize: lambda attribute, content, names: f"set({content})",
     UTCDateTimeAttribute.deserialize: _utc_read,
-    VersionAttribute.deserialize: lambda attribute, content, names: (
-        f"int({names.bind('read_json_number', read_json_number)}({content}))"
-    ),
+    StrictVersionAttribute.deserialize: lambda attribute, content, names: f"int({content})",
     StrictNumberAttribute.deserialize: _number,
     StrictUTCDateTimeAttribute.deserialize: _utc_read,
     IntegerAttribute.deserialize: lambda attribute, content, names: f"int({content})",
@@ -302,8 +264,9 @@ _READ: dict[Any, Reading] = {
     EnumAttribute.deserialize: lambda attribute, content, names: (
         f"{names.bind('members', {plain(each.value): each for each in attribute.enum})}[{content}]"
     ),
-    ListAttribute.deserialize: _list,
-    MapAttribute.deserialize: _map,
+    StrictListAttribute.deserialize: _list,
+    RawMapAttribute.deserialize: _map,
+    read_map: _map,
 }
 
 # --- writing ---------------------------------------------------------------------------
@@ -362,7 +325,7 @@ _WRITE: dict[Any, Callable[[Any, Names], Written | None]] = {
     IntegerAttribute.serialize: _whole,
     VersionAttribute.serialize: _whole,
     StrictVersionAttribute.serialize: _whole,
-    BooleanAttribute.serialize: lambda attribute, names: Written("value", "type(value) is bool"),
+    StrictBooleanAttribute.serialize: lambda attribute, names: Written("value", "type(value) is bool"),
     StrictUTCDateTimeAttribute.serialize: _utc_written,
     DateAttribute.serialize: lambda attribute, names: Written(
         "value.isoformat()", f"type(value) is {names.bind('date', date)}"

@@ -17,10 +17,17 @@ from pynamodb.models import MetaModel
 
 from singletable.errors import DeclarationError, ItemDoesNotExist
 from singletable.keys.text import plain
-from singletable.models.attributes import derived, strict
-from singletable.models.containers import inner_attributes
+from singletable.models.attributes import derived
+from singletable.models.containers import inner_attributes, strict
+from singletable.models.faults import place_attributes
 from singletable.models.key import PRIMARY
-from singletable.models.names import make_plain, refuse_private, refuse_unusable_name
+from singletable.models.names import (
+    make_plain,
+    refuse_bare_annotations,
+    refuse_private,
+    refuse_uncallable_init,
+    refuse_unusable_name,
+)
 from singletable.models.stamps import WriteTokenAttribute
 from singletable.models.table_names import CHARACTERS, EnvironmentName, declared_name, index_fault, name_fault
 
@@ -59,8 +66,18 @@ class TableMeta(MetaModel):
             _own_copies(bases, namespace)
             make_plain(namespace)
             refuse_private(name, namespace, tables)
+            refuse_bare_annotations(name, namespace, bases)
+            if "__init__" in namespace or "__new__" in namespace:
+                namespace["_makes_instances"] = True
         made = super().__new__(mcs, name, bases, namespace, discriminator)  # type: ignore[no-untyped-call]
         return cast(TableMeta, made)
+
+    def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
+        made = super().__call__(*args, **kwargs)
+        if cls._makes_instances:  # type: ignore[attr-defined]  # of StoredItem
+            # From now on, an attribute that does not exist cannot be set.
+            vars(made)["_made"] = True
+        return made
 
     def __init__(
         cls,
@@ -98,6 +115,8 @@ class TableMeta(MetaModel):
             raise DeclarationError(f"{name}: {error}", remedy=_remedy(error), rule=_rule(error), entity=name) from None
         for python_name, attribute in table.get_attributes().items():
             strict(attribute)
+            if python_name in namespace:
+                place_attributes(name, python_name, attribute)
             for each in (attribute, *inner_attributes(attribute)):
                 refuse_unusable_name(name, each.attr_name, python_name)
         if namespace.get("_owns_table"):
@@ -116,6 +135,7 @@ class TableMeta(MetaModel):
             schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
             _refuse_second_expiry(table, schema)
             table._schema = schema
+            refuse_uncallable_init(table)
             table._entities[schema.discriminator] = schema
 
 
@@ -419,6 +439,8 @@ def _make_way(table: type[Table], discriminator: str | None) -> EntitySchema | N
         return None
     _forget(old, discriminator)
     del table._entities[discriminator]
+    # It would read none of its items, which are of the new class.
+    old._schema, old._is_replaced = None, True
     return cast("EntitySchema", earlier)
 
 
@@ -426,6 +448,7 @@ def _restore(earlier: EntitySchema) -> None:
     attribute = earlier.entity._get_discriminator_attribute()
     assert attribute is not None
     attribute.register_class(earlier.entity, earlier.discriminator)
+    earlier.entity._schema, earlier.entity._is_replaced = earlier, False
     earlier.entity._entities[earlier.discriminator] = earlier
 
 

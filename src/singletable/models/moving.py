@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
+from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from singletable.errors import (
@@ -22,7 +23,7 @@ from singletable.models.binding import held
 from singletable.models.change import assignments
 from singletable.models.transaction import Transaction
 from singletable.models.writes import too_contended
-from singletable.requests.expressions import StoredName
+from singletable.requests.expressions import ItemPath
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.values import check_value, same_value
 
@@ -65,29 +66,30 @@ def _mutate(entity: T, function: Callable[[T], R]) -> R:
 
 
 def differences(known: StoredItem, after: StoredItem) -> list[Action]:
-    """The actions that make of an item as it was read what an instance is now.
+    """Return the update actions that turn the item as read into the instance's current state.
 
     Args:
         known: The item as it was read; it shares nothing with the instance that could change.
         after: The instance.
     """
     schema, before, held = after._schema_of(), known._held(), after._held()
-    changes = {
-        name: getattr(after, name)
+    paths = (
+        (Path([attribute.attr_name]), held.get(attribute.attr_name))
         for name, attribute in schema.attributes.items()
         if name not in (schema.version, schema.token)
         and not same_value(before.get(attribute.attr_name), held.get(attribute.attr_name))
-    }
-    return [*assignments(schema, changes), *_extra_changes(known, after)]
+    )
+    changes = [path.remove() if value is None else path.set(value) for path, value in paths]
+    return [*changes, *_extra_changes(known, after)]
 
 
 def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
-    """The same for attributes that the model does not know, which are held as they are stored."""
-    old, new = before.extra_attributes, after.extra_attributes
+    """Return the actions for attributes that the model does not know, which are held as they are stored."""
+    old, new = before._unknown(), after._unknown()
     for name, value in new.items():
         check_value(type(after).__name__, name, value)
     names = [name for name in dict.fromkeys((*old, *new)) if not same_value(old.get(name), new.get(name))]
-    paths = ((name, StoredName(name)) for name in names)
+    paths = ((name, ItemPath(name)) for name in names)
     return [path.set(new[name]) if name in new else path.remove() for name, path in paths]
 
 

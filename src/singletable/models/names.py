@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from inspect import getattr_static
-from typing import Any
+from typing import Any, ClassVar, get_origin
 
 from pynamodb.attributes import Attribute, MapAttribute
 from pynamodb.indexes import Index
@@ -13,7 +14,15 @@ from singletable.errors import DeclarationError
 from singletable.keys.text import plain
 from singletable.models.containers import inner_attributes
 
-__all__ = ["OPTIONS", "PARAMETERS", "make_plain", "refuse_private", "refuse_unusable_name"]
+__all__ = [
+    "OPTIONS",
+    "PARAMETERS",
+    "make_plain",
+    "refuse_bare_annotations",
+    "refuse_private",
+    "refuse_uncallable_init",
+    "refuse_unusable_name",
+]
 
 PARAMETERS = ("entity", "hash_key", "range_key", "self")
 """Parameters that PynamoDB's constructor, or a method that takes attributes by name, has beside the attributes."""
@@ -102,6 +111,70 @@ def refuse_private(entity: str, namespace: Mapping[str, Any], bases: Iterable[ty
                 entity=entity,
                 attribute=name,
             )
+
+
+def refuse_bare_annotations(entity: str, namespace: Mapping[str, Any], bases: Iterable[type]) -> None:
+    """Refuse annotations without a value, which declare nothing: `total: NumberAttribute` is not an attribute.
+
+    Those of private names and of class variables are allowed, and those that repeat an inherited attribute.
+
+    Raises:
+        DeclarationError: A public name is annotated and has no value.
+    """
+    for name, annotation in _annotations(namespace).items():
+        inherited = any(hasattr(base, name) for base in bases)
+        if name in namespace or inherited or name.startswith("_") or _is_class_variable(annotation):
+            continue
+        raise DeclarationError(
+            f"{entity}.{name} is annotated and has no value, so it is not an attribute.",
+            remedy=f"Write {name} = ...Attribute(), or annotate a class variable as ClassVar.",
+            rule="ST113",
+            entity=entity,
+            attribute=name,
+        )
+
+
+def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "__annotations__" in namespace or sys.version_info < (3, 14):
+        found: Mapping[str, Any] = namespace.get("__annotations__", {})
+        return found
+    from annotationlib import Format, call_annotate_function, get_annotate_from_class_namespace
+
+    annotate = get_annotate_from_class_namespace(namespace)
+    return {} if annotate is None else call_annotate_function(annotate, Format.STRING)
+
+
+def _is_class_variable(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.partition("[")[0].rpartition(".")[2].strip() == "ClassVar"
+    return annotation is ClassVar or get_origin(annotation) is ClassVar
+
+
+def refuse_uncallable_init(entity: type[Any]) -> None:
+    """Refuse an own `__init__` that reading cannot call, as PynamoDB does: `Order(_user_instantiated=False)`.
+
+    Raises:
+        DeclarationError: The signature does not allow it, or the call raises.
+    """
+    if not entity._makes_instances:
+        return
+    try:
+        entity(_user_instantiated=False)
+    except NameError:
+        # It uses a name that its module defines later.
+        return
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        return
+    raise DeclarationError(
+        f"{entity.__name__}.__init__ cannot be called as {entity.__name__}(_user_instantiated=False), which reading an"
+        f" item does ({reason}).",
+        remedy="Take **attributes and pass them on to super().__init__(**attributes), or use a classmethod to make new"
+        " instances.",
+        rule="ST114",
+        entity=entity.__name__,
+    )
 
 
 def refuse_unusable_name(entity: str, stored: str, name: str) -> None:

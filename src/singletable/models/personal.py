@@ -6,10 +6,12 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
-from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
+from pynamodb.attributes import Attribute, DynamicMapAttribute, ListAttribute, MapAttribute
 
 from singletable.errors import InvalidValueError
 from singletable.models.attributes import Scalar, hiding
+from singletable.models.containers import RawMapAttribute
+from singletable.models.faults import mark
 
 __all__ = ["mark_personal"]
 
@@ -23,7 +25,7 @@ def mark_personal(attribute: Attribute[Any]) -> None:
     The attributes of a map class are marked for every attribute that holds such a map. PynamoDB shares them, and a
     condition such as `Person.identity == Identity(...)` knows nothing of the entity.
     """
-    attribute.personal = True  # type: ignore[attr-defined]  # read by the messages of `attributes`
+    mark(attribute)
     if not isinstance(attribute, Scalar):
         for name in _OPERATORS:
             # A bound method: a copy of the attribute, which has another path, gets one of its own.
@@ -37,9 +39,10 @@ def mark_personal(attribute: Attribute[Any]) -> None:
 
 
 def _mark_map(kind: type[MapAttribute[Any, Any]]) -> None:
-    if kind.is_raw():  # type: ignore[no-untyped-call]  # PynamoDB has no types here
-        # It declares nothing, and its subclasses are the maps of all other attributes.
+    if kind in (MapAttribute, DynamicMapAttribute, RawMapAttribute):
+        # They declare nothing, and their subclasses are the maps of all other attributes.
         return
+    mark(kind)
     if "_set_attributes" not in vars(kind):
         kind._set_attributes = _hiding_names(kind)  # type: ignore[method-assign]
     _mark_all(kind.get_attributes().values())
@@ -68,7 +71,7 @@ def _hiding_names(kind: type[MapAttribute[Any, Any]]) -> Callable[..., None]:
 def _mark_all(found: Any) -> None:
     for each in found:
         # A map may hold itself, by way of a list.
-        if isinstance(each, Attribute) and vars(each).get("personal") is not True:
+        if isinstance(each, Attribute) and "_is_personal" not in vars(each):
             mark_personal(each)
 
 
@@ -79,7 +82,7 @@ def _marked_element(kind: type[Attribute[Any]]) -> type[Attribute[Any]]:
         if kind is not MapAttribute:
             _mark_map(kind)
         return kind
-    body = {"personal": True, "__module__": kind.__module__, "__doc__": kind.__doc__}
+    body = {"_is_personal": True, "__module__": kind.__module__, "__doc__": kind.__doc__}
     if issubclass(kind, ListAttribute) and kind.element_type is not None:
         body["element_type"] = _marked_element(kind.element_type)
     return type(kind.__name__, (kind,), body)

@@ -24,7 +24,6 @@ from singletable.models.targets import TableSender
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
 from singletable.requests.expressions import all_of, still_holds
 from singletable.requests.types import Item
-from singletable.requests.values import check_item
 from singletable.requests.write import Check, Delete, Put, Update
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def update_actions(
             change, actions=(*change.actions, count), after=change.after and evolve(change.after, [count])
         )
     if change.after is not None and entity._raw is not None:
-        check_item(entity, change.after, entity._schema_of().personal_stored)
+        entity._refuse_unstorable(change.after)
     reads = any(map(read_attributes, actions))
     return UpdateWrite(
         entity=entity,
@@ -263,7 +262,7 @@ def unchanged(entity: StoredItem) -> PynamoCondition:
         return required & _expected(entity, version_of(entity))  # type: ignore[no-any-return]
     known: Mapping[str, Any] = entity._known()
     names = [attribute.attr_name for attribute in schema.attributes.values()]
-    for name in dict.fromkeys((*names, *entity.extra_attributes)):
+    for name in dict.fromkeys((*names, *entity._unknown())):
         required &= still_holds(name, known.get(name))
     return required
 
@@ -316,7 +315,7 @@ def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:
     written = entity._copy()
     written._stamp(version)
     item = written.serialize()
-    check_item(entity, item, entity._schema_of().personal_stored)
+    entity._refuse_unstorable(item)
     return written, item
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from pynamodb.attributes import Attribute, VersionAttribute
 
-from singletable.errors import InvalidKeyValueError, UnexpectedAttributesError
+from singletable.errors import InvalidKeyValueError, InvalidValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
 from singletable.keys.shown import kept, shown
 from singletable.models.attributes import from_key, key_converter
@@ -89,6 +89,19 @@ class EntitySchema:
     @token.default
     def _its_token(self) -> str | None:
         return next((name for name, each in self.attributes.items() if isinstance(each, WriteTokenAttribute)), None)
+
+    @cached_property
+    def foreign_keys(self) -> frozenset[str]:
+        """The stored attributes of indexes on which the entity has no key. An item keeps them: other code owns them."""
+        own = {name for key in self.keys.values() for name in self.layout.names_at(key.index)}
+        return frozenset(self.layout.key_names) - own - {self.layout.type_name}
+
+    @cached_property
+    def stored_attributes(self) -> frozenset[str]:
+        """The stored names of the attributes that an item of the entity may have, but for the expiry of others."""
+        declared = {each.attr_name for each in self.entity.get_attributes().values()}
+        expiry = {self.expiry.stored_name} if self.expiry else set()
+        return frozenset(declared | expiry | {self.layout.type_name})
 
     def next_version(self, version: int | None) -> int | None:
         """Return the version that follows another; that of a new item for None. None if the entity has no version."""
@@ -176,6 +189,13 @@ class EntitySchema:
     def key_values(self, instance: object) -> dict[str, Any]:
         """The values that decide an instance's keys."""
         return self.to_keys({name: getattr(instance, name) for name in self.key_sources})
+
+    def named(self, error: InvalidValueError) -> InvalidValueError:
+        """Let an error about a stored value name the entity and its attribute; it is returned."""
+        error.entity = self.name
+        if error.attribute is not None:
+            error.attribute = self.stored_names.get(error.attribute, error.attribute)
+        return error
 
     def is_personal(self, name: str) -> bool:
         """Whether an attribute's values must never be shown."""

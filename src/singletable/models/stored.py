@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from pynamodb.attributes import ListAttribute, MapAttribute
 from pynamodb.constants import ATTRIBUTE_TYPES, NULL
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
@@ -21,9 +21,11 @@ from singletable.errors import (
     UnexpectedAttributesError,
 )
 from singletable.keys.text import plain_names
-from singletable.models.attributes import class_name
+from singletable.models.containers import FAULTS, class_name, comparable, rewritten
+from singletable.models.faults import fault, located
 from singletable.models.meta import TableMeta
-from singletable.requests.values import NESTING, is_too_deep
+from singletable.requests.merging import keep_read
+from singletable.requests.values import NESTING, check_item, is_too_deep, same_item
 
 if TYPE_CHECKING:
     from singletable.models.layout import TableLayout
@@ -47,9 +49,14 @@ class StoredItem(Model, metaclass=TableMeta):
     _layout: ClassVar[TableLayout | None] = None
     _entities: ClassVar[dict[str, EntitySchema]] = {}
     _schema: ClassVar[EntitySchema | None] = None
+    _makes_instances: ClassVar[bool] = False
+    """Whether the class has an `__init__` or `__new__` of its own."""
 
-    extra_attributes: Item
-    """What a stored item holds beyond its model; kept, and written back by `save()`."""
+    _is_replaced: ClassVar[bool] = False
+    """Whether a class of the same name has taken its place: a module was reloaded."""
+
+    _extras: Item | None
+    """`extra_attributes`, once somebody has asked for it."""
 
     _stored: dict[str, str] | None
     """The primary key under which the instance was read or written last."""
@@ -84,27 +91,72 @@ class StoredItem(Model, metaclass=TableMeta):
                         entity=type(self).__name__,
                         unexpected=unknown,
                     )
-        self.extra_attributes = {}
+        self._extras = None
         self._stored = None
         self._raw = None
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
 
-    def _set_attributes(self, **attributes: Any) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = type(self)
+        if name in kind._attributes:
+            self._set_attribute(name, value)
+        elif name.startswith("_") or name in vars(self) or hasattr(kind, name) or name == "attribute_values":
+            object.__setattr__(self, name, value)
+        elif kind._makes_instances and "_made" not in vars(self):
+            # An own __init__ or __new__ may add attributes.
+            object.__setattr__(self, name, value)
+        else:
+            near = get_close_matches(name, kind._attributes, 1)
+            raise UnexpectedAttributesError(
+                f"{kind.__name__} has no attribute {name!r}.",
+                remedy=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(kind._schema_of().attributes)}.",
+                entity=kind.__name__,
+                unexpected=(name,),
+            )
+
+    def _set_attribute(self, name: str, value: Any) -> None:
+        """Set a declared attribute; an error names it, and shows nothing of a personal one."""
+        schema = self._schema
         try:
-            for name, value in attributes.items():
-                setattr(self, name, value)
+            object.__setattr__(self, name, value)
             return
-        except (TypeError, ValueError):
-            if name not in self._schema_of().personal:
+        except InvalidValueError as error:
+            located(error, entity=type(self).__name__)
+            if error.reason or schema is None or name not in schema.personal:
                 raise
-        # PynamoDB's error quotes a name within the map, and the error below must not lead to it.
-        raise InvalidValueError(
-            f"{type(self).__name__}.{name}: {type(self.get_attributes()[name]).__name__} does not take this"
-            f" {type(value).__name__}.",
-            remedy="Give a value of its type; a map has the attributes that its class declares.",
-            entity=type(self).__name__,
-            attribute=name,
-        )
+        except SingletableError:
+            raise
+        except FAULTS as error:
+            cause = None if schema is None or name in schema.personal else error
+        # Raised outside the handler: PynamoDB's error quotes a name within a map.
+        attribute = self._attributes[name]
+        reason = f"{class_name(attribute)} does not take a {type(value).__name__}"
+        found = fault(attribute, value, reason, "Give a value of its type.")
+        raise located(found, entity=type(self).__name__, attribute=name) from cause
+
+    @property
+    def extra_attributes(self) -> Item:
+        """The attributes of the stored item that its model does not know; they are kept, and `save()` writes them."""
+        if self._extras is None:
+            # A copy, so that a change within one is told from what was read.
+            self._refuse_deep_nesting(self._unknown())
+            self._extras = deepcopy(self._unknown())
+        return self._extras
+
+    @extra_attributes.setter
+    def extra_attributes(self, attributes: Item) -> None:
+        self._extras = attributes
+
+    def _unknown(self) -> Item:
+        """Return `extra_attributes` to be read only, without a copy if nobody has asked for one."""
+        if self._extras is not None:
+            return self._extras
+        raw = self._raw
+        known = self._schema_of().stored_attributes
+        if raw is None or known.issuperset(raw):
+            return {}
+        expiry = self._expiry_name()
+        return {name: value for name, value in raw.items() if name not in known and name != expiry}
 
     @classmethod
     def _table_class(cls) -> type[Table]:
@@ -132,6 +184,7 @@ class StoredItem(Model, metaclass=TableMeta):
     def _schema_of(cls) -> EntitySchema:
         schema = cls._schema
         if schema is None or schema.entity is not cls:
+            cls._refuse_replaced()
             raise DeclarationError(
                 f"{cls.__name__} is no entity, but a table or an abstract base.",
                 remedy="Use one of its entities: " + ", ".join(each.name for each in cls._entities.values()) + "."
@@ -141,6 +194,16 @@ class StoredItem(Model, metaclass=TableMeta):
                 entity=cls.__name__,
             )
         return schema
+
+    @classmethod
+    def _refuse_replaced(cls) -> None:
+        if vars(cls).get("_is_replaced"):
+            raise DeclarationError(
+                f"{cls.__name__} was declared again, since {cls.__module__} was run again; this is the earlier class.",
+                remedy="Import the class again, and create or read its instances again.",
+                rule="ST108",
+                entity=cls.__name__,
+            )
 
     @classmethod
     def _expiry_name(cls) -> str | None:
@@ -167,24 +230,14 @@ class StoredItem(Model, metaclass=TableMeta):
     @unchained
     def _read_carefully(self, attribute_values: Item) -> None:
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
-        from singletable.models.deriving import FAULTS
         from singletable.models.rows import unknown_of
 
-        for stored, content in attribute_values.items():
-            if is_too_deep(content):
-                raise MalformedItemError(
-                    f"An item of {type(self).__name__} holds {stored!r}, which is nested over {NESTING} levels.",
-                    remedy="DynamoDB stores no such value: check which server answers.",
-                    entity=type(self).__name__,
-                    key=unknown_of(self._layout_of(), attribute_values).key,
-                )
+        self._refuse_deep_nesting(attribute_values)
         self.attribute_values = {}
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
-        known: set[str] = set()
         derived, personal = self._derived_names(), self._schema_of().personal
         for name, attribute in self.get_attributes().items():
-            known.add(attribute.attr_name)
             value = attribute_values.get(attribute.attr_name)
             if not value or NULL in value or name == self._discriminator:
                 continue
@@ -206,20 +259,24 @@ class StoredItem(Model, metaclass=TableMeta):
                     attribute=name,
                     key=unknown_of(self._layout_of(), attribute_values).key,
                 ) from None
-        expiry = self._expiry_name()
-        if expiry is not None:
-            known.add(expiry)
-        extras = {name: value for name, value in attribute_values.items() if name not in known}
-        # A copy, so that a change within one is told from what was read.
-        self.extra_attributes = deepcopy(extras) if extras else extras
+        self._extras = None
         self._remember(attribute_values)
+
+    def _refuse_deep_nesting(self, item: Item) -> None:
+        from singletable.models.rows import unknown_of
+
+        for stored, content in item.items():
+            if is_too_deep(content):
+                raise MalformedItemError(
+                    f"An item of {type(self).__name__} holds {stored!r}, which is nested over {NESTING} levels.",
+                    remedy="DynamoDB stores no such value: check which server answers.",
+                    entity=type(self).__name__,
+                    key=unknown_of(self._layout_of(), item).key,
+                )
 
     def _container_serialize(self, null_check: bool = True) -> Item:
         """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
-        try:
-            self._outgoing = self._write() if null_check else self._write_carefully(null_check=False)
-        except RecursionError as error:
-            raise self._diagnose(error) from None
+        self._outgoing = self._write() if null_check else self._write_carefully(null_check=False)
         return dict(self._outgoing)
 
     def _write(self) -> Item:
@@ -231,49 +288,64 @@ class StoredItem(Model, metaclass=TableMeta):
 
     @unchained
     def _write_carefully(self, null_check: bool = True) -> Item:
-        """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
-        from singletable.models.deriving import FAULTS, derived_values
+        """Write attribute by attribute; a fault is raised here."""
+        from singletable.models.deriving import derived_values
 
         schema = self._schema_of()
         values = schema.key_values(self)
         complete = all(values.get(name) is not None for name in schema.primary.attributes)
         if null_check or complete:
             self._derive(derived_values(schema, values))
-        try:
-            item: Item = super()._container_serialize(null_check=null_check)
-        except Exception as error:  # a class of a user's own may raise anything, and quote a value
-            if not schema.personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
-                raise
-            raise self._diagnose(error) from None if schema.personal else error
+        item: Item = {}
+        for name, attribute in self.get_attributes().items():
+            value = getattr(self, name)
+            content = None if value is None else self._content(name, value, null_check=null_check)
+            if content is not None:
+                item[attribute.attr_name] = {attribute.attr_type: content}
+            elif null_check and not attribute.null:
+                raise InvalidValueError(
+                    f"{schema.name}.{name} is None.",
+                    remedy="Give a value, or declare the attribute with null=True.",
+                    entity=schema.name,
+                    attribute=name,
+                )
         seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
         if schema.expiry and seconds is not None:
             item[schema.expiry.stored_name] = {"N": str(seconds)}
-        self._refuse_known_extras()
-        self._keep_unknown_inside(item)
-        return {**self.extra_attributes, **item}
+        return self._completed(item)
 
-    def _keep_unknown_inside(self, item: Item) -> None:
-        """Leave a map or list that was not changed as it was read, with what its model does not know."""
-        from singletable.requests.values import same_value
+    def _completed(self, item: Item) -> Item:
+        """Return an item as it is written: with unknown attributes, and with unchanged values as they were read."""
+        if self._extras:
+            self._refuse_known_extras()
+        raw = self._raw
+        if raw is None:
+            return {**self._extras, **item} if self._extras else item
+        if self._extras is None and item == raw:
+            return item
+        schema = self._schema_of()
+        foreign = {name: raw[name] for name in schema.foreign_keys if name in raw}
+        self._keep_unchanged(item, raw)
+        return {**self._unknown(), **item, **foreign}
 
-        if self._raw is None:
-            return
-        for attribute in self.get_attributes().values():
-            if not isinstance(attribute, (ListAttribute, MapAttribute)):
-                continue
-            now, read = item.get(attribute.attr_name), self._raw.get(attribute.attr_name, {})
-            if now is None or attribute.attr_type not in read or now == read:
-                continue
-            again = attribute.serialize(attribute.deserialize(attribute.get_value(read)))  # type: ignore[no-untyped-call]
-            if same_value(now, {attribute.attr_type: again}):
-                item[attribute.attr_name] = read
+    def _keep_unchanged(self, item: Item, raw: Item) -> None:
+        """Give an item, in place, the stored form of all attributes whose values were not changed."""
+        known = {attribute.attr_name: attribute for attribute in self._schema_of().attributes.values()}
+        keep_read(item, raw, known, lambda name, stored: rewritten(known[name], stored))
+
+    def _refuse_unstorable(self, item: Item) -> None:
+        """Refuse an item of this entity that DynamoDB would refuse."""
+        schema = self._schema_of()
+        try:
+            check_item(self, item, schema.personal_stored)
+        except InvalidValueError as error:
+            schema.named(error)
+            raise
 
     def _refuse_known_extras(self) -> None:
         """Refuse extras that the model knows: something derived would be stored that was not derived."""
-        if not self.extra_attributes:
-            return
         known = {self._expiry_name(), *(attribute.attr_name for attribute in self.get_attributes().values())}
-        wrong = sorted(name for name in self.extra_attributes if name in known)
+        wrong = sorted(name for name in self._extras or () if name in known)
         if wrong:
             raise UnexpectedAttributesError(
                 f"{self!r}: extra_attributes: {', '.join(wrong)} is an attribute of the model, or derived by it.",
@@ -282,30 +354,14 @@ class StoredItem(Model, metaclass=TableMeta):
                 unexpected=tuple(wrong),
             )
 
-    def _diagnose(self, error: Exception) -> SingletableError:
-        """What PynamoDB could not serialise, in words that say which attribute and why."""
+    def _content(self, name: str, value: Any, *, null_check: bool) -> Any:
+        """Return an attribute's value as it is stored, without its type."""
         from singletable.models.deriving import serialize
 
         schema = self._schema_of()
-        for name, attribute in schema.attributes.items():
-            value = getattr(self, name)
-            if value is None and not attribute.null:
-                return InvalidValueError(
-                    f"{schema.name}.{name} is None.",
-                    remedy="Give a value, or declare the attribute with null=True.",
-                    entity=schema.name,
-                    attribute=name,
-                )
-            try:
-                if value is not None:
-                    serialize(schema, name, value)
-            except InvalidValueError as invalid:
-                return invalid
-        return InvalidValueError(
-            f"A {schema.name} cannot be stored ({type(error).__name__}): a nested attribute is missing, or of the wrong"
-            " type.",
-            entity=schema.name,
-        )
+        if name in schema.attributes:
+            return serialize(schema, name, value, null_check=null_check)
+        return self._attributes[name].serialize(value)
 
     def _derive(self, derived: Mapping[str, str | None]) -> None:
         layout = self._layout_of()
@@ -352,6 +408,8 @@ class StoredItem(Model, metaclass=TableMeta):
             # An empty set is serialised to nothing.
             if serialized is not None:
                 held[attribute.attr_name] = {attribute.attr_type: serialized}
+        if self._raw is not None:
+            self._keep_unchanged(held, self._raw)
         return held
 
     def __getstate__(self) -> dict[str, Any]:
@@ -411,6 +469,19 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _get_serialized_keys(self) -> tuple[Any, Any]:
         return self._get_hash_range_key_serialized_values()
+
+    def __eq__(self, other: object) -> bool:
+        """Entities of one class are equal if they hold the same; whether and when they were stored does not count."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._contents() == other._contents() and same_item(self._unknown(), other._unknown())
+
+    # An entity can change.
+    __hash__ = None  # type: ignore[assignment]  # as Python sets it
+
+    def _contents(self) -> dict[str, Any]:
+        values = self.attribute_values
+        return {name: comparable(dict.get(values, name)) for name in self._schema_of().attributes}
 
     def __repr__(self) -> str:
         # Identifiers only: values stay out of logs, and personal ones out of everything.

@@ -174,6 +174,7 @@ class Table(WritableItem):
         from singletable.requests.query import check_options
         from singletable.requests.scan import Scan
 
+        cls._refuse_replaced()
         mine = [schema.entity for schema in cls._schemas().values() if issubclass(schema.entity, cls)]
         if not mine:
             raise DeclarationError(f"{cls.__name__} has no entities to scan for.", rule="ST108", entity=cls.__name__)
@@ -236,6 +237,7 @@ class Table(WritableItem):
         from singletable.requests.results import unknown_item
         from singletable.requests.types import UnknownItem
 
+        cls._refuse_replaced()
         entity = load(cls._table_class(), data)
         if isinstance(entity, UnknownItem):
             raise unknown_item(entity)

@@ -141,13 +141,12 @@ class WritableItem(StoredItem):
     ) -> dict[str, Any]:
         """What PynamoDB's TransactWrite sends for a put."""
         from singletable.models.conditions import check_condition
-        from singletable.requests.values import check_item
 
         check_condition(self._schema_of(), condition)
         self._stamp()
         sent = super().get_save_kwargs_from_instance(condition, *args, **kwargs)
         item = self._outgoing
-        check_item(self, item, self._schema_of().personal_stored)
+        self._refuse_unstorable(item)
         self._pending = lambda: self._remember(item)
         return sent
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import reduce
 from operator import and_
@@ -21,18 +22,22 @@ from singletable.requests.types import Params
 __all__ = [
     "SORT_CONDITIONS",
     "Actions",
+    "ItemPath",
     "Placeholders",
     "Portable",
-    "StoredName",
     "all_of",
     "comparisons_of",
     "is_whole",
     "key_condition",
+    "path_steps",
     "paths_of",
+    "steps_of",
     "still_holds",
     "top_name",
     "values_in",
 ]
+
+_INDEX = re.compile(r"\[(\d+)\]")
 
 SORT_CONDITIONS = {
     "=": "{name} = {0}",
@@ -135,30 +140,60 @@ def _detached(part: Any) -> Any:
     return part
 
 
-class StoredName(Path):
-    """Return the path of a whole attribute. PynamoDB would take `[0]` in its name for a position in a list."""
+class ItemPath(Path):
+    """Return a path of exact steps: names within maps, and positions within lists.
 
-    def __init__(self, name: str) -> None:
-        super().__init__([name])
-        self.name = name
+    PynamoDB would take `[0]` in a name for a position in a list.
+
+    Args:
+        steps: The stored name of an attribute, and the steps below it.
+    """
+
+    def __init__(self, *steps: str | int) -> None:
+        super().__init__([str(step) for step in steps])
+        self.steps = steps
+
+    def __getitem__(self, item: int | str) -> ItemPath:
+        return type(self)(*self.steps, item)
 
     def _serialize_value(self, value: Any, placeholder_names: dict[str, str], _: Any) -> str:
-        return placeholder_names.setdefault(self.name, f"#{len(placeholder_names)}")
+        text = ""
+        for step in self.steps:
+            if isinstance(step, int):
+                text += f"[{step}]"
+            else:
+                text += f".{placeholder_names.setdefault(step, f'#{len(placeholder_names)}')}"
+        return text[1:]
+
+
+def path_steps(segments: Sequence[str]) -> list[str | int]:
+    """Return the steps of a path that is written as PynamoDB does: `["detail", "list", 0]` for `detail.list[0]`."""
+    steps: list[str | int] = []
+    for segment in segments:
+        name, bracket, rest = segment.partition("[")
+        steps.append(name)
+        steps.extend(int(index) for index in _INDEX.findall(bracket + rest))
+    return steps
+
+
+def steps_of(path: Path) -> list[str | int]:
+    """Return the steps of a path."""
+    return list(path.steps) if isinstance(path, ItemPath) else path_steps(path.path)
 
 
 def top_name(path: Path) -> str:
     """The stored name of the top-level attribute that a path begins with."""
-    return path.name if isinstance(path, StoredName) else str(path.path[0].partition("[")[0])
+    return str(steps_of(path)[0])
 
 
 def is_whole(path: Path) -> bool:
     """Whether a path is a whole attribute, and not something inside one."""
-    return isinstance(path, StoredName) or (len(path.path) == 1 and "[" not in path.path[0])
+    return len(steps_of(path)) == 1
 
 
 def still_holds(name: str, value: dict[str, Any] | None) -> PynamoCondition:
     """The condition that an attribute is stored with a value such as `{"S": "x"}`; None for one that must not be."""
-    path = StoredName(name)
+    path = ItemPath(name)
     if value is not None and NULL in value:
         # There is only one NULL; PynamoDB has no comparison with it.
         return path.is_type(NULL)

@@ -23,6 +23,7 @@ __all__ = [
     "is_too_deep",
     "number_fault",
     "number_text",
+    "number_value",
     "read_number",
     "same_item",
     "same_value",
@@ -48,6 +49,8 @@ _MOST_READ = 4300
 """Digits of the longest text that Python converts to an int by default."""
 # Each part begins with a character that the part before cannot end with: a match takes linear time.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SHORT = 19
+"""Digits below which a whole number is converted at once."""
 _SHOWN = 3
 _WIDEST = 4
 """Bytes of UTF-8 that one character takes at most."""
@@ -97,6 +100,21 @@ def read_number(text: str) -> Decimal:
     if not number.is_finite() or abs(number.adjusted()) >= _MOST_READ:
         raise ValueError("it is not a finite number, or has too many digits")
     return number
+
+
+def number_value(text: str) -> int | float | Decimal:
+    """Return a stored number without loss: an int, a float that is written with the same digits, or a Decimal.
+
+    Raises:
+        ValueError: The text is not a finite number, or its exponent is beyond all bounds.
+    """
+    if len(text) < _SHORT and text.isdecimal() and text.isascii():
+        return int(text)
+    exact = read_number(text)
+    if exact == exact.to_integral_value():
+        return int(exact)
+    near = float(text)
+    return near if Decimal(repr(near)) == exact else exact
 
 
 def canonical(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,32 +228,35 @@ Only an error makes a text of it: otherwise a long name would be copied for ever
 """
 
 
-def _spelled(path: _Path) -> str:
-    steps: list[str] = []
+def _place(path: _Path) -> tuple[str, dict[str, Any]]:
+    """Return a place as text, and as the parts of an error."""
+    steps: list[str | int] = []
     outer: _Path | None = path
     while outer is not None:
         outer, step = outer
-        steps.append(f"[{step}]" if isinstance(step, int) else step if outer is None else f".{step}")
-    return "".join(reversed(steps))
+        steps.append(step)
+    top, *inside = reversed(steps)
+    text = str(top) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in inside)
+    return text, {"attribute": str(top), "path": tuple(inside)}
 
 
 def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, personal: bool) -> int:
     if not isinstance(value, Mapping) or len(value) != 1 or not _holds_its_type(value):
-        name = _spelled(path)
+        name, parts = _place(path)
         raise InvalidValueError(
             f"{owner}: {name} is no DynamoDB value.",
             remedy='One is a type and its content, such as {"S": "text"}.',
-            attribute=name,
+            **parts,
         )
     ((kind, content),) = value.items()
     size = CONTAINER
     # PynamoDB writes an empty set as NULL; DynamoDB refuses any other empty set.
     if kind in ("SS", "NS", "BS") and not content:
-        name = _spelled(path)
+        name, parts = _place(path)
         raise InvalidValueError(
             f"{owner}: {name} is an empty set, which DynamoDB does not store.",
             remedy="Leave the attribute None.",
-            attribute=name,
+            **parts,
         )
     if kind in ("L", "M") and content and level >= NESTING:
         raise _too_deep(owner, path)
@@ -310,8 +331,10 @@ def _check_text(owner: object, path: _Path, text: Any, *, empty: bool = False) -
         except UnicodeEncodeError:
             reason = "it holds half a surrogate pair, which UTF-8 cannot store"
     if reason is not None:
-        name = _spelled(path)
-        raise InvalidValueError(f"{owner}: {name}: {reason}; DynamoDB would refuse it.", attribute=name)
+        name, parts = _place(path)
+        raise InvalidValueError(
+            f"{owner}: {name}: {reason}; DynamoDB would refuse it.", remedy="Give another text.", **parts
+        )
 
 
 def _fault_of(number: Any) -> str | None:
@@ -329,9 +352,9 @@ def _fault_of(number: Any) -> str | None:
 def _check_number(owner: object, path: _Path, number: Any) -> None:
     reason = _fault_of(number)
     if reason is not None:
-        name = _spelled(path)
+        name, parts = _place(path)
         raise InvalidValueError(
             f"{owner}: {name}: {reason}; DynamoDB would refuse it.",
             remedy="Give an int, a Decimal or a finite float.",
-            attribute=name,
+            **parts,
         )

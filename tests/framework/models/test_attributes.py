@@ -11,6 +11,7 @@ from singletable import DateAttribute, DecimalAttribute, EnumAttribute, IntegerA
 from singletable.errors import InvalidValueError
 from singletable.keys import ValueKind
 from singletable.models.attributes import StrictNumberAttribute, StrictUTCDateTimeAttribute, key_kind
+from singletable.models.faults import mark
 
 
 class Size(Enum):
@@ -64,7 +65,7 @@ def test_refused(attribute, value, message):
 def test_a_personal_value_is_not_shown():
     """The models set the mark."""
     attribute = IntegerAttribute(attr_name="salary")
-    attribute.personal = True
+    mark(attribute)
     with pytest.raises(InvalidValueError, match="salary=‹personal› cannot be stored") as caught:
         attribute.serialize("4711")
     assert caught.value.value is None

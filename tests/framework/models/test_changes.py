@@ -110,7 +110,7 @@ def test_what_is_refused_is_named_with_the_remedy():
             "Task has no attribute wrong, bad. It has: created_at, detail, ",
         ),
         ({"points": None}, InvalidValueError, "Task.points cannot be None. Give a value, or declare the attribute"),
-        ({"detail": {"a": float("nan")}}, InvalidValueError, r"Task: detail.a: NaN is not a number"),
+        ({"detail": {"a": float("nan")}}, InvalidValueError, r"Task.detail.a=nan cannot .*: it is not a finite number"),
     ):
         with pytest.raises(error, match=message):
             plan.update(made, **values)

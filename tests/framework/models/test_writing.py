@@ -202,8 +202,8 @@ def test_a_wrong_type_is_named():
     """And nothing is sent."""
     for attributes, message in (
         ({"note": 5}, "note=5 cannot stand in the key .*expected text, got int"),
-        ({"detail": {"p": Decimal("1.5")}}, "Event.detail: a MapAttribute cannot be stored|Event.detail: a dict"),
-        ({"tags": 7}, "Event.tags: a int cannot be stored"),
+        ({"detail": {"p": timedelta(1)}}, "Event.detail.p=.* cannot be .*: DynamoDB has no type for a timedelta"),
+        ({"tags": 7}, "Event.tags=7 cannot be .*: expected set, got int. Give a set of str."),
     ):
         with pytest.raises(InvalidValueError, match=message):
             event(1, **attributes).save()
