@@ -1,4 +1,4 @@
-"""The README and the docs: their examples run, their links lead somewhere, their lists are complete."""
+"""The README and the docs: their links lead somewhere, their lists are complete. `tests/documents` runs their code."""
 
 import re
 from pathlib import Path
@@ -10,16 +10,7 @@ from singletable.check import RULES
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "tests" / "README.md"])
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
-def test_examples_run(path):
-    """Every Python block of a page, one after the other."""
-    namespace = {"__name__": "example"}
-    for block in EXAMPLE.findall(path.read_text(encoding="utf-8")):
-        exec(compile(block, str(path), "exec"), namespace)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)

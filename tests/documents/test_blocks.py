@@ -1,0 +1,91 @@
+"""Every code block of the README and the docs is run, or says why not; what is shown as its output is its output."""
+
+from contextlib import ExitStack
+from unittest.mock import patch
+from urllib.request import Request, urlopen
+
+import pytest
+from moto.dynamodb.models.table import StreamShard
+
+from tests.documents.blocks import blocks_of, inline_code_of
+from tests.documents.checking import ROOT, check_inline
+from tests.documents.session import run_document
+from tests.framework.migrations.server import moto_server
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "tests" / "README.md"])
+NAMES = {path: path.relative_to(ROOT).as_posix() for path in DOCUMENTS}
+BLOCKS = {name: blocks_of(path, name) for path, name in NAMES.items()}
+
+NOT_RUN = [
+    ("CONTRIBUTING.md", "runs for minutes, and installs packages"),
+    ("README.md", "deep: takes ten seconds; the tests of the commands run it, too"),
+    ("README.md", "runs all tests"),
+    ("README.md", "needs the Northwind data"),
+    ("docs/how-to/dax.md", "installs packages"),
+    ("docs/how-to/deploy.md", "installs packages"),
+    ("docs/how-to/deploy.md", "deep: takes ten seconds; the tests of the infrastructure run it, too"),
+    ("docs/how-to/observe.md", "installs packages"),
+    ("docs/how-to/operate.md", "needs the metrics of a table that is used"),
+    ("docs/how-to/operate.md", "needs the metrics of a table that is used"),
+    ("docs/how-to/run-on-many-machines.md", "needs AWS"),
+    ("docs/how-to/run-on-many-machines.md", "needs a scheduler of Dask"),
+    ("docs/how-to/streams.md", "installs packages"),
+    ("docs/how-to/streams.md", "goes on until Ctrl-C"),
+    ("docs/how-to/test-your-table.md", "installs MiniStack on first use"),
+    ("docs/how-to/test-your-table.md", "the values of a history depend on the version of Hypothesis"),
+    ("docs/reference/engines.md", "installs MiniStack on first use"),
+    ("docs/reference/mutation.md", "runs for minutes"),
+    ("docs/tutorial/first-table.md", "installs packages"),
+    ("docs/tutorial/first-table.md", "deep: takes ten seconds; the tests of the commands run it, too"),
+]
+
+
+@pytest.fixture
+def server():
+    """A function that returns the URL of a server that answers for AWS, which is started when it is called."""
+    with ExitStack() as stack:
+        urls = []
+
+        def start():
+            if not urls:
+                stack.enter_context(patch.object(StreamShard, "add", _add_if_on))
+                urls.append(stack.enter_context(moto_server()))
+                stack.callback(_reset, urls[0])
+                _reset(urls[0])
+            return urls[0]
+
+        yield start
+
+
+_add = StreamShard.add
+
+
+def _add_if_on(shard, *arguments):
+    """Add a record to a stream; moto fails at one that was switched off."""
+    if "StreamViewType" in shard.table.stream_specification:
+        _add(shard, *arguments)
+
+
+def _reset(url):
+    """Forget what earlier tests of this process have left with moto."""
+    urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse")  # of what moto's CloudFormation does not make
+@pytest.mark.parametrize("name", [name for name, blocks in BLOCKS.items() if blocks])
+def test_blocks_run(name, tmp_path, server):
+    """Python, files with pytest, commands with their output, and data; a copy of the shop is the project."""
+    run_document(name, BLOCKS[name], tmp_path, server)
+
+
+def test_every_block_that_is_not_run_is_in_this_list():
+    """With its document and its reason: a new one is a decision."""
+    reasons = [(name, block.reason) for name, blocks in BLOCKS.items() for block in blocks if block.reason]
+    assert NOT_RUN == reasons
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES.values())
+def test_commands_in_prose_exist(path):
+    """With the options that are named."""
+    wrong = [(number, what) for number, code in inline_code_of(path) if (what := check_inline(code))]
+    assert [] == wrong

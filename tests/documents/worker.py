@@ -1,0 +1,38 @@
+"""Run the Python blocks of a document, one after the other in one namespace; a process of its own runs this text.
+
+It imports nothing of the tests: its working folder has a package `tests` of its own.
+"""
+
+import contextlib
+import io
+import json
+import linecache
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+
+def run(blocks):
+    """Return what each block printed, and the traceback of the first that failed."""
+    namespace = {"__name__": "example"}
+    printed = []
+    for place, line, text in blocks:
+        output = io.StringIO()
+        # Tracebacks show the lines of the document.
+        source = "\n" * line + text
+        linecache.cache[place] = len(source), None, source.splitlines(keepends=True), place
+        try:
+            with contextlib.redirect_stdout(output):
+                exec(compile(source, place, "exec"), namespace)
+        except BaseException:
+            return printed, traceback.format_exc()
+        printed.append(output.getvalue())
+    return printed, None
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(botocore|moto|amazondax)\b")
+    order, answer = map(Path, sys.argv[1:])
+    answer.write_text(json.dumps(run(json.loads(order.read_text(encoding="utf-8")))), encoding="utf-8")
