@@ -138,7 +138,7 @@ def as_uncertain(error: E, look: str = "Read the item (refresh() or get()) befor
 class DeclarationError(SingletableError, ValueError):
     """A table, entity, key or expiry is declared in a way that could not work.
 
-    `rule` is the id under which `singletable check` documents the rule (`ST101`, ...).
+    `rule` is the id under which `singletable check` documents the rule (`ST101`, ...); `ST100` if no rule fits.
     """
 
     rule: str = "ST100"

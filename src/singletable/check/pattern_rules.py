@@ -7,18 +7,29 @@ from typing import Any
 
 from singletable.check.finding import Finding
 from singletable.check.rules import RULES
-from singletable.errors import MissingAttributesError, NotProjectedError, PatternError, SingletableError
+from singletable.errors import NotProjectedError, PatternError, SingletableError
 from singletable.keys import reads_foreign
 from singletable.models import TableDescription
 from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
 from singletable.patterns.access_pattern import ScanInPattern
 from singletable.requests import Get, Query
+from singletable.requests.partitions import NeedsScan
 
-__all__ = ["pattern_findings"]
+__all__ = ["PATTERN_RULES", "pattern_findings"]
+
+PATTERN_RULES = ("ST202", "ST301", "ST302", "ST303", "ST304", "ST305", "ST307")
+"""The rules about access patterns, which cannot be checked without one."""
 
 
 def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[..., Any]]) -> Iterator[Finding]:
     """Every breach of a rule about access patterns."""
+    if not patterns:
+        yield Finding(
+            RULES["ST308"],
+            table.name,
+            f"No access pattern of {table.name} is registered: the rules {', '.join(PATTERN_RULES)} were not checked.",
+        )
+        return
     used: set[str] = set()
     failed = False
     for pattern in patterns:
@@ -41,7 +52,7 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
 
 def _failure(pattern: AccessPattern[..., Any], error: Exception) -> Finding:
     rule = "ST305"
-    if isinstance(error, (MissingAttributesError, ScanInPattern)):
+    if isinstance(error, (NeedsScan, ScanInPattern)):
         rule = "ST302"
     elif isinstance(error, NotProjectedError):
         rule = "ST303"

@@ -9,7 +9,15 @@ __all__ = ["RULES"]
 _E, _W = Severity.ERROR, Severity.WARNING
 
 _ALL = (
-    # 1xx: refused when the class is made; `singletable check` shows them the same way
+    # 1xx: refused where it is declared, most when the class is made; `singletable check` shows them the same way
+    Rule(
+        "ST100",
+        "declaration that cannot work",
+        _E,
+        "No other rule describes it; the message does.",
+        "See the message.",
+        declared=True,
+    ),
     Rule(
         "ST101",
         "unknown attribute in a key",
@@ -30,8 +38,8 @@ _ALL = (
         "ST103",
         "ambiguous template",
         _E,
-        "Where two values can meet without a separator between them, two items can get one key.",
-        "Put '#' behind every field.",
+        "If two values can meet without a separator between them, two items can get one key.",
+        "Put '#' after every field.",
         declared=True,
     ),
     Rule(
@@ -54,7 +62,8 @@ _ALL = (
         "ST106",
         "malformed key",
         _E,
-        "An entity needs one primary key called 'key', and at most one key on each index.",
+        "An entity needs one primary key called 'key', and at most one key on each index, with a template for each key"
+        " attribute of the table or index and for no other.",
         "Declare key = Key(pk=..., sk=...), and index keys with index=....",
         declared=True,
     ),
@@ -63,7 +72,8 @@ _ALL = (
         "malformed table or index",
         _E,
         "PynamoDB would accept it, and fail later or do something else.",
-        "Declare indexes on the table class, each with an index_name of its own.",
+        "Give the table and each index a valid name and text keys; declare indexes on the table class, each with an"
+        " index_name of its own.",
         declared=True,
     ),
     Rule(
@@ -78,8 +88,8 @@ _ALL = (
         "ST109",
         "malformed when= or Expiry",
         _E,
-        "The condition can never hold, or the expiry has nothing to count from.",
-        "Name attributes of the entity and values that they can have.",
+        "The condition can never hold, or cannot keep an item out of the key; or the expiry has nothing to count from.",
+        "Name attributes of the entity and values that they can have; when= is for index keys.",
         declared=True,
     ),
     Rule(
@@ -105,6 +115,78 @@ _ALL = (
         "Once removed, the attribute is absent in the item, and has its default for whoever reads it: the key would be"
         " both absent and present.",
         "Take null=True or default= away; default_for_new= is only for new instances.",
+        declared=True,
+    ),
+    Rule(
+        "ST113",
+        "bare annotation in a class body",
+        _E,
+        "An annotation without a value declares nothing: the attribute would be neither stored nor read.",
+        "Give it a value: name = UnicodeAttribute().",
+        declared=True,
+    ),
+    Rule(
+        "ST114",
+        "own __init__ that reading cannot call",
+        _E,
+        "An item that is read is made by calling the class with its attributes by name.",
+        "Remove the __init__, or let it take **attributes and pass them to super().__init__().",
+        declared=True,
+    ),
+    Rule(
+        "ST115",
+        "name that is not an attribute in Meta",
+        _E,
+        "A list of attributes in Meta names one that the entity does not have, so that the option does nothing for it.",
+        "Use the Python name of an attribute of the entity.",
+        declared=True,
+    ),
+    Rule(
+        "ST116",
+        "malformed option in Meta",
+        _E,
+        "The option has a value without a meaning, and would be ignored or fail later.",
+        "Give it one of its values; see the message.",
+        declared=True,
+    ),
+    Rule(
+        "ST117",
+        "class that is not an entity",
+        _E,
+        "A table class and an abstract base have no items of their own, and no discriminator.",
+        "Use an entity of the table, or declare one with a discriminator.",
+        declared=True,
+    ),
+    Rule(
+        "ST118",
+        "malformed stream router or handler",
+        _E,
+        "The handler could never be called, or the marks of handled events could not be kept.",
+        "Name events, attributes and images that the entity has; see the message.",
+        declared=True,
+    ),
+    Rule(
+        "ST119",
+        "observer that cannot be called",
+        _E,
+        "An observer is called with each request.",
+        "Give a function that takes a Sent, or an instance with __call__.",
+        declared=True,
+    ),
+    Rule(
+        "ST120",
+        "second time to live",
+        _E,
+        "A DynamoDB table has one attribute for the time to live; items would never expire by another.",
+        "Declare one Expiry for an entity, with the same attr_name in all entities.",
+        declared=True,
+    ),
+    Rule(
+        "ST121",
+        "unusable stored name",
+        _E,
+        "No expression can hold the name, so that the attribute could be neither updated nor compared.",
+        "Give the attribute an attr_name without brackets, in characters that UTF-8 can store.",
         declared=True,
     ),
     # 2xx: the keys
@@ -170,8 +252,8 @@ _ALL = (
         "ST306",
         "accepted finding that is not there",
         _W,
-        "Whoever reads the list of accepted findings believes that the project lives with it.",
-        "Take the line out of setup.cfg, or mend what it names.",
+        "The list of accepted findings names a finding that the project does not have.",
+        "Remove the line from setup.cfg, or correct the rule and the place in it.",
     ),
     Rule(
         "ST307",
@@ -179,6 +261,14 @@ _ALL = (
         _W,
         "The pattern asks for something else than its parameters say.",
         "Use the parameter in the request, or remove it.",
+    ),
+    Rule(
+        "ST308",
+        "access patterns not checked",
+        _W,
+        "No access pattern of the table is registered, so that ST202 and the rules 3xx were not checked.",
+        "Import the modules of the access patterns before the check (import patterns), or name their package in"
+        " setup.cfg: patterns = patterns in [singletable].",
     ),
 )
 

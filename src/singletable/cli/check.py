@@ -49,6 +49,7 @@ def check_command(form: str, strict: bool) -> None:
         )
     except DeclarationError as error:
         findings = [declaration_finding(error)]
+        summary = "A class cannot be created, so nothing else was checked."
     if form == "json":
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2, ensure_ascii=False))
     else:

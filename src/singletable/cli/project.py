@@ -19,6 +19,7 @@ from singletable.check import RULES
 from singletable.errors import ProjectError, SingletableError
 from singletable.migrations import Graph, load_graph
 from singletable.models import Table
+from singletable.models.table_names import NAME_RULE, server_fault
 
 __all__ = ["Project", "find_project"]
 
@@ -200,7 +201,7 @@ def _project(root: Path, config: ConfigParser) -> Project:
         table=section["table"],
         patterns=section.get("patterns"),
         migrations=section.get("migrations"),
-        control_table=config.get(f"{_SECTION}:migrations", "control_table", fallback=None),
+        control_table=_control_table(root, config.get(f"{_SECTION}:migrations", "control_table", fallback=None)),
         samples=dict(config[samples]) if config.has_section(samples) else {},
         accept=_accepted(root, config.get(f"{_SECTION}:check", "accept", fallback="")),
         stream=section.get("stream"),
@@ -210,6 +211,17 @@ def _project(root: Path, config: ConfigParser) -> Project:
             if name == f"{_SECTION}:infra" or name.startswith(f"{_SECTION}:infra:")
         },
     )
+
+
+def _control_table(root: Path, name: str | None) -> str | None:
+    fault = None if name is None else server_fault(name)
+    if fault:
+        raise ProjectError(
+            f"{root / 'setup.cfg'}: control_table {name!r} in [{_SECTION}:migrations] {fault}.",
+            remedy=NAME_RULE,
+            value=name,
+        )
+    return name
 
 
 def _accepted(root: Path, text: str) -> dict[tuple[str, str], str]:

@@ -10,6 +10,7 @@ import attrs
 
 from singletable.errors import InfraError
 from singletable.models.layout import STREAM_VIEWS
+from singletable.models.table_names import CHARACTERS, own_name, server_fault
 
 __all__ = ["ENVIRONMENTS", "Settings", "read_settings"]
 
@@ -97,7 +98,7 @@ def read_settings(
 
     Args:
         environment: Its name.
-        table_name: The table's name in the models; elsewhere than in production the environment is put behind it.
+        table_name: The table's name or ARN in the models; except in production, the environment is added to the name.
         sections: The options of `[singletable:infra]`, under "", and those of `[singletable:infra:prod]` and so on,
             under the environment's name, which go before them.
         default_stream: What the models say of the stream.
@@ -111,7 +112,7 @@ def read_settings(
                 f"There is no environment {name!r}.", remedy=f"Use one of: {', '.join(ENVIRONMENTS)}.", value=name
             )
     values: dict[str, Any] = {
-        "table_name": table_name if environment == "prod" else f"{table_name}-{environment}",
+        "table_name": own_name(table_name) + ("" if environment == "prod" else f"-{environment}"),
         **(_PRODUCTION if environment == "prod" else {}),
         **({"stream": default_stream} if default_stream else {}),
     }
@@ -119,6 +120,14 @@ def read_settings(
         for option, text in sections.get(section, {}).items():
             values[option] = _read(option, text, environment)
     settings = Settings(environment=environment, **values)
+    name = settings.table_name
+    fault = "is an ARN" if own_name(name) != name else server_fault(name)
+    if fault:
+        raise InfraError(
+            f"The table name {name!r} of the environment {environment} {fault}.",
+            remedy=f"Give table_name in [singletable:infra]: {CHARACTERS}.",
+            value=name,
+        )
     if settings.least_units > settings.most_units:
         raise InfraError(
             f"least_units = {settings.least_units} is more than most_units = {settings.most_units}.",

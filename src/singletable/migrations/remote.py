@@ -28,6 +28,7 @@ from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
 from singletable.models.binding import connection_of
 from singletable.models.own import own_table
+from singletable.models.table_names import NAME_RULE, server_fault
 from singletable.requests.connection import TableConnection
 from singletable.requests.dax import endpoints_of
 from singletable.requests.forking import run_in_child
@@ -68,14 +69,23 @@ class Job:
         dax_endpoints: The endpoints of a DAX cluster through which to write, so that its copies follow.
     """
 
-    table_name: str
+    table_name: str = attrs.field()
     scripts: str = attrs.field(converter=str)
     region: str | None = None
     endpoint_url: str | None = None
     credentials: tuple[str, str, str | None] | None = attrs.field(default=None, repr=False, converter=_as_tuple)
     rate: float | None = attrs.field(default=None)
-    control_table: str | None = None
+    control_table: str | None = attrs.field(default=None)
     dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
+
+    @table_name.validator
+    @control_table.validator
+    def _is_a_name(self, field: attrs.Attribute[Any], name: Any) -> None:
+        if name is None and field.name == "control_table":
+            return
+        fault = server_fault(name) if isinstance(name, str) else "is not a text"
+        if fault:
+            raise MigrationError(f"{field.name}={name!r} {fault}.", remedy=NAME_RULE, value=name)
 
     @rate.validator
     def _is_positive(self, field: object, rate: float | None) -> None:

@@ -150,7 +150,7 @@ def _first_version(entity: type[Table]) -> int | None:
             f"Meta.first_version is {declared!r}.",
             remedy='Use "random", or 1 as PynamoDB does, which lets a stale instance write to an item that was deleted'
             " and created again.",
-            rule="ST107",
+            rule="ST116",
             value=declared,
         )
     return None if declared == "random" else 1
@@ -171,7 +171,7 @@ def _personal(owner: type[Table]) -> frozenset[str]:
         names = vars(meta).get("personal", ())
         if isinstance(names, str):
             raise DeclarationError(
-                f"Meta.personal is the text {names!r}.", remedy=f'Write personal = ("{names}",).', rule="ST110"
+                f"Meta.personal is the text {names!r}.", remedy=f'Write personal = ("{names}",).', rule="ST116"
             )
         marked |= set(map(plain, names))
     return frozenset(marked)
@@ -184,9 +184,9 @@ def _refuse_unknown_marks(
     unknown = sorted(personal - _personal(entity._table_class()) - set(attributes))
     if unknown:
         raise DeclarationError(
-            f"Meta.personal marks {', '.join(unknown)}, which is no attribute.",
+            f"Meta.personal names {', '.join(map(repr, unknown))}, and the entity has no such attribute.",
             remedy=f"Use the Python names: {', '.join(attributes)}.",
-            rule="ST101",
+            rule="ST115",
             attribute=unknown[0],
         )
 
@@ -207,7 +207,7 @@ def _expiry(
         return None
     if len(found) > 1:
         raise DeclarationError(
-            f"The entity has {len(found)} expiries: {', '.join(found)}.", remedy="Keep one.", rule="ST109"
+            f"The entity has {len(found)} expiries: {', '.join(found)}.", remedy="Keep one.", rule="ST120"
         )
     name, expiry = next(iter(found.items()))
     refuse_unusable_name(entity.__name__, expiry.attr_name, name)
@@ -227,6 +227,6 @@ def _expiry(
         raise DeclarationError(
             f"The expiry is stored as {expiry.attr_name!r}, which is taken.",
             remedy="Give it another attr_name.",
-            rule="ST109",
+            rule="ST110",
         )
     return expiry.rule

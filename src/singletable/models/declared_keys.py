@@ -209,10 +209,15 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
     conditions = []
     for attribute, allowed in key.when.items():
         if attribute not in attributes or key_kind(attributes[attribute]) is None:
+            fault = (
+                f"which is a {class_name(attributes[attribute])}: a key cannot depend on it"
+                if attribute in attributes
+                else "and the entity has no such attribute"
+            )
             raise DeclarationError(
-                f"{name}: when= names {attribute!r}, which is no attribute that a key can depend on.",
+                f"{name}: when= names {attribute!r}, {fault}.",
                 remedy=f"Use one of: {', '.join(each for each in attributes if key_kind(attributes[each]))}.",
-                rule="ST101",
+                rule="ST109" if attribute in attributes else "ST101",
                 attribute=attribute,
             )
         if isinstance(allowed, (set, frozenset)):

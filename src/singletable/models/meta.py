@@ -38,6 +38,15 @@ if TYPE_CHECKING:
 __all__ = ["TableMeta"]
 
 _ENCODINGS = ("escaped", "raw")
+_ONE_KEY = "Keep one, on the table class. An entity declares key = Key(pk=..., sk=...) instead."
+_PYNAMODBS = {
+    "discriminator": ("ST108", "Give each entity a discriminator of its own."),
+    "hash key": ("ST107", _ONE_KEY),
+    "range key": ("ST107", _ONE_KEY),
+    "TTL attribute": ("ST120", "Keep one of them."),
+}
+"""The rule and the remedy for an error that PynamoDB raises when a class is made, by a word of its message."""
+
 _TOKEN = "write_token"  # noqa: S105 - the name of an attribute
 
 
@@ -157,11 +166,11 @@ def _root(cls: TableMeta) -> TableMeta:
 
 
 def _rule(error: ValueError) -> str:
-    return "ST108" if "discriminator" in str(error) else "ST107"
+    return next((rule for word, (rule, _) in _PYNAMODBS.items() if word in str(error)), "ST100")
 
 
 def _remedy(error: ValueError) -> str:
-    return "Give each entity a discriminator of its own." if "discriminator" in str(error) else ""
+    return next((remedy for word, (_, remedy) in _PYNAMODBS.items() if word in str(error)), "Keep one of them.")
 
 
 def _inherit_meta(base: TableMeta, namespace: dict[str, Any]) -> None:
@@ -218,7 +227,7 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
     encoding = getattr(namespace["Meta"], "key_encoding", "escaped")
     if encoding not in _ENCODINGS:
         raise DeclarationError(
-            f"{name}: Meta.key_encoding is {encoding!r}.", remedy='Use "escaped" or "raw".', rule="ST107", entity=name
+            f"{name}: Meta.key_encoding is {encoding!r}.", remedy='Use "escaped" or "raw".', rule="ST116", entity=name
         )
     from singletable.models.layout import STREAM_VIEWS
 
@@ -227,7 +236,7 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
         raise DeclarationError(
             f"{name}: Meta.stream_view_type is {view!r}.",
             remedy=f"A stream shows {', '.join(STREAM_VIEWS)}.",
-            rule="ST107",
+            rule="ST116",
             entity=name,
         )
     namespace["_derived"] = _add_index_attributes(name, namespace)
@@ -316,12 +325,17 @@ def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], 
     keys = list(index.Meta.attributes.values())
     if sum(key.is_hash_key for key in keys) != 1 or sum(key.is_range_key for key in keys) > 1:
         raise DeclarationError(
-            f"{where}: the index {name!r} needs one hash_key and at most one range_key.", rule="ST107", entity=table
+            f"{where}: the index {name!r} needs one hash_key and at most one range_key.",
+            remedy="Declare pk = UnicodeAttribute(hash_key=True, attr_name=...) in its class.",
+            rule="ST107",
+            entity=table,
+            index=name,
         )
     partition = next(key for key in keys if key.is_hash_key)
     if isinstance(index, LocalSecondaryIndex) and partition.attr_name != hash_name:
         raise DeclarationError(
             f"{where}: a local index has the table's partition key, {hash_name!r}, not {partition.attr_name!r}.",
+            remedy=f"Give its hash key attr_name={hash_name!r}, or make it a GlobalSecondaryIndex.",
             rule="ST107",
             entity=table,
             index=name,
@@ -375,7 +389,7 @@ def _prepare_entity(
             + ("an abstract class has a discriminator." if abstract else "the entity has no discriminator."),
             remedy=f'Write `class {name}({base.__name__}, discriminator="{name.upper()}")`, or abstract=True for a'
             " base that is no entity.",
-            rule="ST108",
+            rule="ST117" if abstract else "ST108",
             entity=name,
         )
     if discriminator is not None and (not isinstance(discriminator, str) or not discriminator):
@@ -402,7 +416,7 @@ def _add_write_token(name: str, base: TableMeta, namespace: dict[str, Any]) -> N
         raise DeclarationError(
             f"{name}: Meta.write_token is {stored!r}.",
             remedy='Name the stored attribute: write_token = "writeToken".',
-            rule="ST107",
+            rule="ST116",
             entity=name,
             value=stored,
         )
@@ -467,7 +481,7 @@ def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:
                 f"{schema.name} expires by {mine.stored_name!r} and {other.name} by {theirs.stored_name!r};"
                 " a DynamoDB table has one such attribute.",
                 remedy="Use the same attr_name for both.",
-                rule="ST109",
+                rule="ST120",
                 entity=schema.name,
             )
     everyone = [*table._entities.values(), schema]

@@ -197,7 +197,7 @@ def refuse_unusable_name(entity: str, stored: str, name: str) -> None:
     raise DeclarationError(
         f"{entity}.{name} is stored as {stored!r}: {reason}.",
         remedy="Give it another attr_name. An attribute that the model does not declare is kept in extra_attributes.",
-        rule="ST110",
+        rule="ST121",
         entity=entity,
         attribute=name,
     )

@@ -68,6 +68,8 @@ def observe(table: type[Table], *observers: Observer) -> Observation:
     for each in observers:
         if not callable(each) or isinstance(each, type):
             raise DeclarationError(
-                f"{each!r} is no observer.", remedy="Give a function that takes a Sent, or an instance: Tally()."
+                f"{each!r} is not an observer.",
+                remedy="Give a function that takes a Sent, or an instance: Tally().",
+                rule="ST119",
             )
     return Observation(table._table_class(), observers)

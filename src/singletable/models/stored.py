@@ -190,7 +190,7 @@ class StoredItem(Model, metaclass=TableMeta):
                 remedy="Use one of its entities: " + ", ".join(each.name for each in cls._entities.values()) + "."
                 if cls._entities
                 else f'Declare one: class Order({cls.__name__}, discriminator="ORDER").',
-                rule="ST108",
+                rule="ST117",
                 entity=cls.__name__,
             )
         return schema

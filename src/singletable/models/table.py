@@ -177,7 +177,12 @@ class Table(WritableItem):
         cls._refuse_replaced()
         mine = [schema.entity for schema in cls._schemas().values() if issubclass(schema.entity, cls)]
         if not mine:
-            raise DeclarationError(f"{cls.__name__} has no entities to scan for.", rule="ST108", entity=cls.__name__)
+            raise DeclarationError(
+                f"{cls.__name__} has no entities to scan for.",
+                remedy=f'Declare one: class Order({cls.__name__}, discriminator="ORDER").',
+                rule="ST117",
+                entity=cls.__name__,
+            )
         target: Any = whole_table(cls._table_class(), mine)
         if filter is not None and cls._schema is not None:
             check_filter(cls._schema, target, filter, scanning=True)

@@ -16,7 +16,9 @@ __all__ = [
     "from_env",
     "index_fault",
     "name_fault",
+    "own_name",
     "require_length",
+    "server_fault",
 ]
 
 SHORTEST = 3
@@ -24,6 +26,7 @@ LONGEST = 255
 CHARACTERS = f"{SHORTEST} to {LONGEST} of the characters a-z, A-Z, 0-9, '_', '-' and '.'"
 NAME_RULE = f"Use {CHARACTERS}, or the table's ARN."
 _CHARACTERS = re.compile(r"[a-zA-Z0-9_.-]+")
+_SHORT = f"has fewer than {SHORTEST} characters"
 _ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]+:table/(?P<name>.*)", re.DOTALL)
 
 
@@ -91,8 +94,7 @@ def name_fault(name: str) -> str | None:
     Names have 3 to 255 of the characters a-z, A-Z, 0-9, underscore, hyphen and dot (Developer Guide, "Naming rules").
     A table may also be named by its ARN.
     """
-    arn = _ARN.fullmatch(name)
-    text = name if arn is None else arn["name"]
+    text = own_name(name)
     if not text:
         return "is empty"
     if not _CHARACTERS.fullmatch(text):
@@ -102,22 +104,35 @@ def name_fault(name: str) -> str | None:
     return None
 
 
+def own_name(name: str) -> str:
+    """Return the name of the table that an ARN names; any other name as it is."""
+    arn = _ARN.fullmatch(name)
+    return name if arn is None else arn["name"]
+
+
+def server_fault(name: str) -> str | None:
+    """Return the reason for which DynamoDB refuses a table name or ARN, a short name included; None for a valid one."""
+    return name_fault(name) or (_SHORT if len(own_name(name)) < SHORTEST else None)
+
+
 def index_fault(name: Any) -> str | None:
     """Return the reason for which DynamoDB refuses the name of an index; None for a valid one."""
-    if isinstance(name, str) and len(name) < SHORTEST:
-        return f"has fewer than {SHORTEST} characters"
-    return "is not the name of an index" if isinstance(name, str) and _ARN.fullmatch(name) else None
+    if not isinstance(name, str):
+        return "is not a text"
+    if _ARN.fullmatch(name):
+        return "is not the name of an index"
+    return name_fault(name) or (_SHORT if len(name) < SHORTEST else None)
 
 
 def require_length(name: str) -> None:
     """Refuse a table name that is too short for a server.
 
     Raises:
-        InvalidValueError: It has fewer than 3 characters.
+        InvalidValueError: It, or the name in the ARN, has fewer than 3 characters.
     """
-    if len(name) < SHORTEST:
+    if len(own_name(name)) < SHORTEST:
         raise InvalidValueError(
-            f"The table name {name!r} has fewer than {SHORTEST} characters; DynamoDB refuses it.",
+            f"The table name {name!r} {_SHORT}; DynamoDB refuses it.",
             remedy="Give a longer one in Meta.table_name or bind(table_name=...).",
             value=name,
         )

@@ -40,7 +40,7 @@ def draw_arguments(pattern: AccessPattern[..., Any], entities: Sequence[Table]) 
     parameters for one attribute get the quartiles of what is there, as an interval.
 
     Raises:
-        PatternError: A parameter is called after no attribute.
+        PatternError: A parameter is called after no attribute, or the attribute's values cannot be counted or sorted.
     """
     names = {parameter: pattern.attribute_for(parameter) for parameter in pattern.parameters}
     _refuse_unknown(pattern, names)
@@ -55,7 +55,7 @@ def draw_arguments(pattern: AccessPattern[..., Any], entities: Sequence[Table]) 
         if all(getattr(entity, names[parameter], value) == value for parameter, value in drawn.items())
     ]
     for name in sorted(ends):
-        values = sorted(_values(pattern, name, fitting))
+        values = _sorted_values(pattern, name, fitting)
         if not values:
             return None
         first, last = values[len(values) // 4], values[(3 * len(values)) // 4]
@@ -134,7 +134,14 @@ def _most_common(
             continue
         values = tuple(getattr(entity, name) for name in singles.values())
         if all(value is not None for value in values):
-            (combinations if isinstance(entity, pattern.entities) else others)[values] += 1
+            try:
+                (combinations if isinstance(entity, pattern.entities) else others)[values] += 1
+            except TypeError:
+                raise PatternError(
+                    f"{pattern.name}: the values of {' and '.join(singles.values())} cannot be counted; one of them is"
+                    " a list, a map or a set.",
+                    remedy="Give the parameter a default, or let it take the values of another attribute with draws=.",
+                ) from None
     # Counter keeps the order of first appearance among equals, so the choice is stable.
     best = (combinations or others).most_common(1)
     return dict(zip(singles, best[0][0], strict=True)) if best else None
@@ -147,10 +154,25 @@ def _is_alike(pattern: AccessPattern[..., Any], entity: Table, name: str) -> boo
     return mine is None or (theirs is not None and (mine.kind, mine.choices) == (theirs.kind, theirs.choices))
 
 
-def _values(pattern: AccessPattern[..., Any], name: str, entities: Iterable[Table]) -> list[Any]:
-    found = (
-        getattr(entity, name)
-        for entity in entities
-        if isinstance(entity, pattern.entities) and name in entity._schema_of().attributes
-    )
-    return [value for value in found if value is not None]
+def _sorted_values(pattern: AccessPattern[..., Any], name: str, entities: Iterable[Table]) -> list[Any]:
+    """Return the values of an attribute in the order of keys, of entities whose attribute is of one kind.
+
+    Raises:
+        PatternError: The values have no order.
+    """
+    found = []
+    for entity in entities:
+        schema = entity._schema_of()
+        if not isinstance(entity, pattern.entities) or name not in schema.attributes:
+            continue
+        value = getattr(entity, name)
+        if value is not None and _is_alike(pattern, entity, name):
+            # Members of an enumeration have no order, but their texts have.
+            found.append((schema.to_keys({name: value})[name] if name in schema.sources else value, value))
+    try:
+        return [value for _, value in sorted(found, key=lambda pair: pair[0])]
+    except TypeError:
+        raise PatternError(
+            f"{pattern.name}: two parameters take {name!r} as an interval, and its values have no order.",
+            remedy="Give the parameters defaults, or ask for one value.",
+        ) from None

@@ -131,11 +131,11 @@ def seal_from(declared: Any, lifetime: Any, where: str) -> CursorSeal:
         raise DeclarationError(
             f"{where}: a cursor secret is no text of at least {_SHORTEST_SECRET} bytes.",
             remedy='Make one: python -c "import secrets; print(secrets.token_urlsafe(32))".',
-            rule="ST107",
+            rule="ST116",
         )
     if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or not lifetime > 0:
         raise DeclarationError(
-            f"{where}: Meta.cursor_lifetime is {lifetime!r}.", remedy="Give seconds, more than 0.", rule="ST107"
+            f"{where}: Meta.cursor_lifetime is {lifetime!r}.", remedy="Give seconds, more than 0.", rule="ST116"
         )
     return CursorSeal(found or (_process_secret(),), lifetime)
 

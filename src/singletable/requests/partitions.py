@@ -12,10 +12,14 @@ from singletable.keys import CompositeKey, Condition, Field
 from singletable.keys.shard import Shard
 from singletable.keys.time import Bucket
 
-__all__ = ["MOST_PARTITIONS", "partition_groups"]
+__all__ = ["MOST_PARTITIONS", "NeedsScan", "partition_groups"]
 
 MOST_PARTITIONS = 10_000
 """The largest number of buckets that a query visits one after another, and of shards that it merges."""
+
+
+class NeedsScan(MissingAttributesError):
+    """A query does not give the partition key, so that only a scan could answer it."""
 
 
 def partition_groups(
@@ -42,7 +46,7 @@ def partition_groups(
         )
     )
     if missing:
-        raise MissingAttributesError(
+        raise NeedsScan(
             f"{key.label} cannot be queried without {', '.join(missing)}: DynamoDB would have to scan.",
             remedy=f"Give {', '.join(missing)}, or declare a Key whose partition key does not need it.",
             entity=key.owner,

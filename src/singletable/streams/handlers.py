@@ -114,7 +114,11 @@ def wanted_of(
         DeclarationError: The table has no such entity, or the handler could never be called.
     """
     if not (isinstance(entity, type) and issubclass(entity, table)):
-        raise DeclarationError(f"{entity!r} is no entity of {table.__name__}.", remedy="Name one of its classes.")
+        raise DeclarationError(
+            f"{entity!r} is no entity of {table.__name__}.",
+            remedy="Name one of its classes.",
+            rule="ST118",
+        )
     called = entity.__name__
     unknown = [each for each in events if each not in EVENTS]
     if unknown or not events:
@@ -122,18 +126,21 @@ def wanted_of(
             f"router.on({called}, ...) names " + (f"the event {unknown[0]!r}." if unknown else "no event."),
             remedy=f"There are {', '.join(EVENTS)}.",
             entity=called,
+            rule="ST118",
         )
     if changed and "MODIFY" not in events:
         raise DeclarationError(
             f"router.on({called}, changed={changed!r}) is of no MODIFY: nothing changes else.",
             remedy="Name MODIFY, or leave changed= out.",
             entity=called,
+            rule="ST118",
         )
     if expired is not None and "REMOVE" not in events:
         raise DeclarationError(
             f"router.on({called}, expired={expired}) is of no REMOVE: what expires is removed.",
             remedy="Name REMOVE, or leave expired= out.",
             entity=called,
+            rule="ST118",
         )
     schemas = [each for each in table._schemas().values() if issubclass(each.entity, entity)]
     if expired and all(each.expiry is None for each in schemas):
@@ -141,6 +148,7 @@ def wanted_of(
             f"{called} has no Expiry: time to live removes none of it.",
             remedy="Declare one, or leave expired= out.",
             entity=called,
+            rule="ST118",
         )
     attributes = frozenset([changed] if isinstance(changed, str) else changed)
     known = _changeable(table, entity) if attributes else []
@@ -150,10 +158,16 @@ def wanted_of(
             remedy=f"It has: {', '.join(known)}. What is derived follows from these.",
             entity=called,
             attribute=each,
+            rule="ST118",
         )
     images = frozenset(needs) if needs is not None else frozenset().union(*(_NEEDS[each] for each in events))
     if not images <= {"new", "old"}:
-        raise DeclarationError(f"needs={sorted(images)}: an image is new or old.", entity=called)
+        raise DeclarationError(
+            f"needs={sorted(images)}: an image is new or old.",
+            remedy='Write needs={"new"}, {"old"}, both, or ().',
+            entity=called,
+            rule="ST118",
+        )
     return Wanted(entity, events, attributes, expired, images | (_NEEDS["MODIFY"] if attributes else frozenset()))
 
 
@@ -167,7 +181,9 @@ def name_of(function: Callable[..., object]) -> str:
         return f"{function.__module__}.{function.__qualname__}"
     except AttributeError:
         raise DeclarationError(
-            f"{type(function).__name__} has no name that its marks could have.", remedy="Give one with name=."
+            f"{type(function).__name__} has no name that its marks could have.",
+            remedy="Give one with name=.",
+            rule="ST118",
         ) from None
 
 

@@ -85,6 +85,7 @@ class StreamRouter:
             raise DeclarationError(
                 f"remember_days={remember_days!r}: an event may come again for a day.",
                 remedy=f"Give a number of days from 1 to {_LONGEST}.",
+                rule="ST118",
             )
         self.table = table._table_class()
         self._sink: Sink = dead_letters or log_letter
@@ -132,7 +133,11 @@ class StreamRouter:
     def default(self, function: F) -> F:
         """Make a function the handler of items of unknown types; without one they are dead letters."""
         if self._default is not None:
-            raise DeclarationError(f"{self._default.name} is the default handler already.", remedy="There is only one.")
+            raise DeclarationError(
+                f"{self._default.name} is the default handler already.",
+                remedy="There is only one.",
+                rule="ST118",
+            )
         self._default = Handler(name_of(function), function, wanted_of(self.table, self.table, EVENTS, needs=()))
         self._require_ttl(self._default.name)
         return function
@@ -145,7 +150,9 @@ class StreamRouter:
     def _add(self, handler: Handler) -> None:
         if any(each.name == handler.name for each in self._handlers):
             raise DeclarationError(
-                f"Two handlers are called {handler.name}: their marks would be one.", remedy="Give one a name=."
+                f"Two handlers are called {handler.name}: their marks would be one.",
+                remedy="Give one a name=.",
+                rule="ST118",
             )
         if not handler.idempotent:
             self._require_ttl(handler.name)
@@ -156,6 +163,7 @@ class StreamRouter:
             raise DeclarationError(
                 f"{self.table.__name__} has no time to live: the marks of what {handler} handled would stay for ever.",
                 remedy="Declare an Expiry on an entity, or make the handler idempotent=True.",
+                rule="ST118",
             )
 
     # --- running ------------------------------------------------------------------

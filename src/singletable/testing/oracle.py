@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from singletable.keys import CompositeKey, Condition
+from singletable.keys import CompositeKey, Condition, Template
 from singletable.models import Table
 from singletable.models.schema import EntitySchema
 from singletable.requests import Get, Query
+from singletable.requests.types import UnknownItem
 from singletable.requests.values import canonical
 from singletable.testing.filters import matches
 
@@ -18,7 +20,10 @@ __all__ = ["agrees", "expected", "fingerprint", "identity_of", "stored_attribute
 
 
 def expected(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> list[Table]:
-    """Every entity that a request asks for, in its order, its limit left aside.
+    """Return every entity that a request asks for, in the order of the sort key; the limit is not applied.
+
+    The values of different sort keys cannot be compared. Entities of a collection whose sort keys differ come one
+    sort key after the other, by the literal text with which each begins; DynamoDB may interleave them.
 
     Args:
         request: The request.
@@ -26,14 +31,21 @@ def expected(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> list[
     """
     found = [entity for entity in entities if _is_asked_for(request, entity)]
     descending = isinstance(request, Query) and request.descending
-    return sorted(found, key=lambda entity: _order(request, entity), reverse=descending)
+    kinds = _by_sort_key(request, found)
+    ordered: list[Table] = []
+    for sort in sorted(kinds, key=lambda each: each.segments[0].literal if each else "", reverse=descending):
+        ordered += sorted(kinds[sort], key=partial(_order, sort), reverse=descending)
+    return ordered
 
 
-def agrees(request: Query[Any] | Get[Any], answer: Sequence[Table], entities: Iterable[Table]) -> str | None:
-    """Whether an answer is right; None, or what is wrong with it.
+def agrees(
+    request: Query[Any] | Get[Any], answer: Sequence[Table | UnknownItem], entities: Iterable[Table]
+) -> str | None:
+    """Return the fault of an answer, or None if it is right.
 
-    Items whose order the sort key does not decide may come in any order, and where a limit cuts
-    through them, any of them will do.
+    Items with equal sort keys may come in any order, and a limit may keep any of them. An item of a collection is
+    compared only with items that have the same sort key template, because only stored keys decide the order between
+    two templates. Of each template the answer must hold the first items, without a gap.
     """
     wanted = expected(request, entities)
     limit = request.limit if isinstance(request, Query) else None
@@ -41,14 +53,19 @@ def agrees(request: Query[Any] | Get[Any], answer: Sequence[Table], entities: It
     if len(answer) != count:
         return f"{len(answer)} items, where {count} were expected"
     known = Counter(fingerprint(entity) for entity in wanted)
+    left = Counter(known)
+    loaded: list[Table] = []
     for entity in answer:
-        known[fingerprint(entity)] -= 1
-        if known[fingerprint(entity)] < 0:
+        if isinstance(entity, UnknownItem):
+            return f"{entity!r} was not expected"
+        loaded.append(entity)
+        mark = fingerprint(entity)
+        left[mark] -= 1
+        if left[mark] < 0:
+            if known[mark]:
+                return f"{entity!r} is in the answer more than once"
             return f"{entity!r} was not expected, or not with these attributes"
-    for position, (given, right) in enumerate(zip(answer, wanted, strict=False)):
-        if request.target.key.name != "collection" and _order(request, given) != _order(request, right):
-            return f"item {position + 1} is {given!r}, out of order"
-    return _collection_order(request, answer) if request.target.key.name == "collection" else None
+    return _order_fault(request, loaded, wanted)
 
 
 def fingerprint(entity: Table) -> str:
@@ -90,12 +107,15 @@ def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
     if schema.discriminator not in request.target.types:
         return False
     key = _key_of(request, schema)
+    if key is None:
+        return False
     values = schema.to_keys({name: getattr(entity, name) for name in key.sources})
     if any(values[name] not in allowed for name, allowed in key.when):
         return False
     if any(values[name] is None for name in key.attributes):
         return False
-    if any(values[name] != value for name, value in request.equals.items()):
+    # A subclass may have a key of other attributes in the same place.
+    if any(name not in values or values[name] != value for name, value in request.equals.items()):
         return False
     if isinstance(request, Get):
         return True
@@ -104,9 +124,9 @@ def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
     return request.filter is None or matches(request.filter, stored_attributes(entity))
 
 
-def _key_of(request: Query[Any] | Get[Any], schema: EntitySchema) -> CompositeKey:
-    """The key of this entity in the place that the request asks."""
-    return next(key for key in schema.keys.values() if key.index == request.target.key.index)
+def _key_of(request: Query[Any] | Get[Any], schema: EntitySchema) -> CompositeKey | None:
+    """Return the entity's key in the table or index that the request reads; None if it has no key there."""
+    return next((key for key in schema.keys.values() if key.index == request.target.key.index), None)
 
 
 _COMPARE: dict[str, Callable[..., bool]] = {
@@ -121,20 +141,51 @@ _COMPARE: dict[str, Callable[..., bool]] = {
 
 
 def _holds(condition: Condition, values: dict[str, Any]) -> bool:
-    return _COMPARE[condition.operator](values[condition.attribute], *condition.values)
+    value = values.get(condition.attribute)
+    if value is None or not all(_are_comparable(value, bound) for bound in condition.values):
+        return False
+    return _COMPARE[condition.operator](value, *condition.values)
 
 
-def _order(request: Query[Any] | Get[Any], entity: Table) -> tuple[Any, ...]:
-    schema = entity._schema_of()
-    key = _key_of(request, schema)
-    names = key.sort.recoverable if key.sort else ()
-    return tuple(schema.to_keys({name: getattr(entity, name) for name in names}).values())
+def _are_comparable(one: Any, other: Any) -> bool:
+    """Whether two values have an order: a subclass may declare an attribute of its base with another type."""
+    try:
+        one < other  # noqa: B015 - it may raise
+    except TypeError:
+        return False
+    return True
 
 
-def _collection_order(request: Query[Any] | Get[Any], answer: Sequence[Table]) -> str | None:
-    """Within each type the order is that of its own sort key; between types only keys could tell."""
-    for kind in dict.fromkeys(type(entity) for entity in answer):
-        orders = [_order(request, entity) for entity in answer if type(entity) is kind]
-        if orders != sorted(orders, reverse=isinstance(request, Query) and request.descending):
-            return f"the {kind.__name__} items are out of order"
+def _by_sort_key(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> dict[Template | None, list[Table]]:
+    """Return the entities by the template of their sort key: the order of its values is that of the stored keys."""
+    found: dict[Template | None, list[Table]] = {}
+    for entity in entities:
+        key = _key_of(request, entity._schema_of())
+        assert key is not None
+        found.setdefault(key.sort, []).append(entity)
+    return found
+
+
+def _order(sort: Template | None, entity: Table) -> tuple[Any, ...]:
+    """Return the values that decide the entity's place among those with this sort key."""
+    if sort is None:
+        return ()
+    values = entity._schema_of().to_keys({name: getattr(entity, name) for name in sort.attributes})
+    return tuple(
+        # The key holds only the bucket or the shard of such a value.
+        field.encoding.encode(values[field.attribute]) if field.encoding.projection else values[field.attribute]
+        for field in sort.fields
+    )
+
+
+def _order_fault(request: Query[Any] | Get[Any], answer: Sequence[Table], wanted: Sequence[Table]) -> str | None:
+    """Return the first item that is out of order, or that follows an item that is missing."""
+    right = {
+        sort: iter([_order(sort, entity) for entity in entities])
+        for sort, entities in _by_sort_key(request, wanted).items()
+    }
+    for position, entity in enumerate(answer, 1):
+        ((sort, _),) = _by_sort_key(request, [entity]).items()
+        if _order(sort, entity) != next(right[sort]):
+            return f"item {position} is {entity!r}, out of order"
     return None

@@ -45,8 +45,8 @@ def pattern(function, entity, sentence="1. A question", permanent=False, **draws
     return AccessPattern(function, sentence, draws, permanent)
 
 
-def findings(table, *patterns, without=("ST301",)):
-    """The ids and places of all findings, but for those that any table without patterns has."""
+def findings(table, *patterns, without=("ST301", "ST308")):
+    """Return the ids and places of all findings, except those that any table without patterns has."""
     found = check_description(table.describe(), patterns)
     return [(each.rule.id, each.where) for each in found if each.rule.id not in without]
 
@@ -242,6 +242,49 @@ def test_accepted_findings_stay_visible():
     entity(table, "One", Key(pk="X#{ident}", sk="X"), by_it=Key(index=GSI1, pk="ALL", sk="{at}"))
     (found,) = (each for each in check(table, {("ST203", "One.by_it"): "few items"}) if each.rule.id == "ST203")
     assert found.accepted == "few items"
+
+
+def test_without_patterns_the_check_reports_what_it_did_not_check():
+    """ST308 stands in place of the rules for patterns, and names the remedy; the index rule is not guessed at."""
+    table = new_table()
+    one = entity(table, "One", Key(pk="X#{ident}", sk="X"))
+    accept = {("ST301", "GSI1"): "soon", ("ST203", "One.key"): "never found"}
+    found = check(table, accept)
+    assert [("ST306", "One.key"), ("ST308", "T")] == [(each.rule.id, each.where) for each in found]
+    assert {Severity.WARNING} == {each.severity for each in found}
+    assert "ST202, ST301, ST302, ST303, ST304, ST305, ST307 were not checked" in found[1].message
+    remedy = found[1].to_dict()["remedy"]
+    assert "import patterns" in remedy
+    assert "setup.cfg: patterns = patterns" in remedy
+    (accepted,) = check(table, {("ST308", "T"): "a table of a test"})
+    assert "a table of a test" == accepted.accepted
+
+    def ones(ident: str):
+        return one.query(ident=ident)
+
+    assert [("ST301", "GSI1"), ("ST301", "GSI2")] == findings(table, pattern(ones, one), without=())
+
+
+def test_an_accepted_index_is_not_reported_as_useless_if_a_pattern_failed():
+    """The index rule was not checked, because the pattern may use the index."""
+    table = new_table()
+    one = entity(table, "One", Key(pk="X#{ident}", sk="X"))
+
+    def broken(ident: str):
+        return 1 / 0
+
+    found = check_description(table.describe(), [pattern(broken, one)], {("ST301", "GSI1"): "soon"})
+    assert ["ST305"] == [each.rule.id for each in found]
+
+
+def test_an_unknown_name_in_the_tables_own_list_of_personal_attributes():
+    """An entity need not have each of them, but a name that none has is a slip."""
+    table = new_table(personal=("ident", "emial"))
+    entity(table, "One", Key(pk="X#{ident}", sk="X"))
+    (found,) = (each for each in check(table) if each.rule.id == "ST115")
+    assert ("T", Severity.ERROR) == (found.where, found.severity)
+    assert "names 'emial', and no entity of T has such an attribute" in found.message
+    assert "at, ident" in found.remedy
 
 
 def test_the_tests_own_table():

@@ -140,10 +140,11 @@ def test_check_of_a_class_that_cannot_be_made(project, old, new, rule):
 
 
 def test_check_strict_counts_warnings(project):
-    """An index that no pattern uses is a warning."""
+    """A project without access patterns is a warning, which says what was not checked."""
     (project / "patterns" / "__init__.py").write_text("")
     (project / "patterns" / "notes.py").write_text("")
-    assert run("check", cwd=project).returncode == 0
+    checked = run("check", cwd=project)
+    assert (checked.returncode, "ST308 access patterns not checked" in checked.stdout) == (0, True)
     assert run("check", "--strict", cwd=project).returncode == 1
 
 
@@ -161,6 +162,10 @@ def test_no_project(tmp_path):
         ("[singletable]\ntable = json:nothing\n", "json has no 'nothing'"),
         ("[singletable\n", "cannot be read"),
         ("[singletable]\ntable = x:y\n[singletable:check]\naccept = ST203\n", "cannot be read"),
+        (
+            "[singletable]\ntable = x:y\n[singletable:migrations]\ncontrol_table = a b\n",
+            "control_table 'a b' in [singletable:migrations] has the character ' '.",
+        ),
     ],
 )
 def test_broken_setup(tmp_path, setup, words):

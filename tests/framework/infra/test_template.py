@@ -200,11 +200,22 @@ def test_replicas_are_of_one_global_table():
         ("dev", {"": {"dax_nodes": "12"}}, "1 to 11"),
         ("dev", {"": {"stream": "ALL"}}, "KEYS_ONLY"),
         ("dev", {"": {"table_name": " "}}, "it is empty"),
+        ("dev", {"": {"table_name": "a b"}}, "'a b' of the environment dev has the character ' '. Give table_name in"),
+        ("dev", {"": {"table_name": "ab"}}, "has fewer than 3 characters"),
+        ("dev", {"": {"table_name": "arn:aws:dynamodb:eu-west-1:1:table/shop"}}, "is an ARN"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(environment, sections, words):
     with pytest.raises(InfraError, match=words):
         read_settings(environment, "shop", sections)
+
+
+def test_the_name_of_an_environment_is_checked_as_a_whole():
+    """The environment may make it too long, and a template cannot create a table by its ARN."""
+    with pytest.raises(InfraError, match="has 256 characters; the limit is 255"):
+        read_settings("dev", "a" * 252, {})
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop"
+    assert ["shop-dev", "shop"] == [read_settings(each, arn, {}).table_name for each in ("dev", "prod")]
 
 
 def test_units_of_no_index_are_refused():

@@ -133,7 +133,10 @@ def test_two_heads(refused):
         ('BackfillExpiry("E", "ttl", after="at", days="3")', "that is no number of days"),
         ('BackfillExpiry("E", "map.ttl", after="at", days=3)', "from a top-level attribute only"),
         ('Rekey("E", KeyText("PK", "E"))', "the table's key is PK and SK"),
-        ('CreateIndex("G", "GPK", projection="SOME")', "'SOME' is no projection. One of"),
+        ('CreateIndex("GSI1", "GPK", projection="SOME")', "'SOME' is no projection. One of"),
+        ('CreateIndex("G", "GPK")', "The index name 'G' has fewer than 3 characters. Use 3 to 255 of"),
+        ('CreateIndex("by name", "GPK")', "The index name 'by name' has the character ' '"),
+        ('CreateIndex("arn:aws:dynamodb:eu-west-1:1:table/shop", "GPK")', "is not the name of an index"),
         ('DeleteIndex("G")', "There is no index 'G'"),
         ('EnableStream("ALL")', "'ALL' is no view of a stream"),
         ('"CreateIndex"', "'CreateIndex' is no operation. Import"),
@@ -154,16 +157,16 @@ def test_operations_before_create_table(refused):
 
 def test_an_index_over_the_limit(refused):
     """DynamoDB takes 20; the 21st has the place."""
-    indexes = [f'CreateIndex("G{number}", "G{number}PK")' for number in range(21)]
+    indexes = [f'CreateIndex("GSI{number}", "G{number}PK")' for number in range(21)]
     place = refused("more than 20 indexes.* share indexes", **{"0001_initial": FIRST, "0002_b": script(*indexes)})
     assert f"0002_b.py:{5 + 20}" == place
 
 
 def test_local_indexes_do_not_count(load):
     """The limit of 20 is for global ones."""
-    local = 'Index("L", "PK", "LSK", local=True)'
+    local = 'Index("LSI", "PK", "LSK", local=True)'
     first = f'{IMPORT}migration = Migration(operations=[CreateTable("PK", "SK", indexes=({local},))])\n'
-    indexes = [f'CreateIndex("G{number}", "G{number}PK")' for number in range(20)]
+    indexes = [f'CreateIndex("GSI{number}", "G{number}PK")' for number in range(20)]
     assert 21 == len(load(**{"0001_initial": first, "0002_b": script(*indexes)}).state.indexes)
 
 
@@ -265,11 +268,11 @@ def history(*operations):
 
 def test_states():
     """In front of each migration, at any set of applied ones, and at the end."""
-    made = history(CreateIndex("G", "GPK"))
+    made = history(CreateIndex("GSI", "GPK"))
     assert EMPTY == made.before("0001_a") == made.state_at([])
     assert made.before("0002_b") == made.state_at(["0001_a"])
     assert made.state == made.state_at(made.order)
-    assert ["G"] == list(made.state.indexes)
+    assert ["GSI"] == list(made.state.indexes)
 
 
 def test_steps():
@@ -279,7 +282,7 @@ def test_steps():
         Backfill("E", NAMED),
         DeclareAttributes("E", {"x": "S"}),
         RemoveAttribute("E", "y"),
-        CreateIndex("G", "GPK"),
+        CreateIndex("GSI", "GPK"),
     )
     steps = made.steps("0002_b")
     assert [(0, True, 3), (1, False, 1)] == [(each.number, each.is_pass, len(each.operations)) for each in steps]
@@ -289,10 +292,10 @@ def test_steps():
 
 def test_steps_back():
     """Backwards, each operation's reverse, from the state behind it to the state in front of it."""
-    made = history(DeclareAttributes("E", {"name": "S"}), Backfill("E", NAMED), CreateIndex("G", "GPK"))
+    made = history(DeclareAttributes("E", {"name": "S"}), Backfill("E", NAMED), CreateIndex("GSI", "GPK"))
     steps = made.steps_back("0002_b")
-    assert ["Delete the index G", "Take back GPK of E"] == [each.describe() for each in steps]
-    assert DeleteIndex("G") == steps[0].operations[0]
+    assert ["Delete the index GSI", "Take back GPK of E"] == [each.describe() for each in steps]
+    assert DeleteIndex("GSI") == steps[0].operations[0]
     assert made.state == steps[0].before
     state = steps[0].before
     for step in steps:

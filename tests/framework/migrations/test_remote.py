@@ -91,6 +91,10 @@ def test_a_job_is_plain_data(tmp_path):
         ({"table_name": "shelf"}, "scripts"),
         ({"table_name": "shelf", "scripts": "here", "rat": 1}, "A job has no rat"),
         ({"table_name": "shelf", "scripts": "here", "rate": 0}, "rate=0 is no rate"),
+        ({"table_name": "a b", "scripts": "here"}, "table_name='a b' has the character ' '. Use 3 to 255"),
+        ({"table_name": "ab", "scripts": "here"}, "table_name='ab' has fewer than 3 characters"),
+        ({"table_name": 7, "scripts": "here"}, "table_name=7 is not a text"),
+        ({"table_name": "shelf", "scripts": "here", "control_table": ""}, "control_table='' is empty"),
     ],
 )
 def test_what_is_no_job_is_refused(data, what):

@@ -137,8 +137,8 @@ def test_tables_do_not_share_discriminators():
         ({"key": Key(pk="E#{ident}", sk="E", when={"ident": "1"})}, "ST109", "cannot depend on a condition"),
         ({"gone": Expiry(after="nope")}, "ST109", "the entity has no such attribute"),
         ({"gone": Expiry(after="ident")}, "ST109", "it is of kind text, no datetime"),
-        ({"at": UTCDateTimeAttribute(), "gone": Expiry(after="at", attr_name="ident")}, "ST109", "which is taken"),
-        ({"at": UTCDateTimeAttribute(), "a": Expiry(after="at"), "b": Expiry(after="at")}, "ST109", "has 2 expiries"),
+        ({"at": UTCDateTimeAttribute(), "gone": Expiry(after="at", attr_name="ident")}, "ST110", "which is taken"),
+        ({"at": UTCDateTimeAttribute(), "a": Expiry(after="at"), "b": Expiry(after="at")}, "ST120", "has 2 expiries"),
         ({"pk": UnicodeAttribute()}, "ST110", "pk is derived and cannot be declared"),
         ({"x": UnicodeAttribute(attr_name="NamePK")}, "ST110", "stored as 'NamePK', which the table derives"),
         ({"x": UnicodeAttribute(attr_name="ident")}, "ST110", "Two attributes are stored as 'ident'"),
@@ -157,8 +157,12 @@ def test_tables_do_not_share_discriminators():
         ({"a": Key(index=ByName, pk="A", sk="A", when=5)}, "ST109", "when is a int"),
         ({"a": Key(index=5, pk="A", sk="A")}, "ST107", "is no index of T"),
         ({"key": Key(pk=5, sk="A")}, "ST105", "pk is a int"),
-        ({"Meta": type("Meta", (), {"personal": ("emial",)})}, "ST101", "Meta.personal marks emial"),
-        ({"Meta": type("Meta", (), {"personal": "ident"})}, "ST110", "Meta.personal is the text 'ident'"),
+        (
+            {"Meta": type("Meta", (), {"personal": ("emial",)})},
+            "ST115",
+            "Meta.personal names 'emial', and the entity has no such attribute",
+        ),
+        ({"Meta": type("Meta", (), {"personal": "ident"})}, "ST116", "Meta.personal is the text 'ident'"),
     ],
 )
 def test_entities_that_could_not_work(body, rule, message):
@@ -172,10 +176,10 @@ def test_entities_that_could_not_work(body, rule, message):
     ("body", "rule", "message"),
     [
         ({"again": ByName()}, "ST107", "'ByName' is declared twice"),
-        ({"meta": {"key_encoding": "none"}}, "ST107", 'Use "escaped" or "raw"'),
+        ({"meta": {"key_encoding": "none"}}, "ST116", 'Use "escaped" or "raw"'),
         (
             {"meta": {"stream_view_type": "NEW"}},
-            "ST107",
+            "ST116",
             "stream_view_type is 'NEW'. A stream shows NEW_AND_OLD_IMAGES",
         ),
         ({"by_name_pk": UnicodeAttribute()}, "ST110", "is also the name of a key attribute of by_name"),

@@ -11,7 +11,7 @@ from pynamodb.transactions import TransactWrite
 from singletable import Key, Table, from_env
 from singletable.cli import main
 from singletable.engine import embedded
-from singletable.errors import DeclarationError
+from singletable.errors import DeclarationError, InvalidValueError
 
 
 class Named(Table):
@@ -107,7 +107,12 @@ def test_an_index_name_is_checked_when_the_class_is_made(text):
     assert "ST107" == caught.value.rule
 
 
-@pytest.mark.parametrize(("text", "codes"), [("shop", []), ("ab", ["ST107"])])
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"), [("shop", []), ("ab", ["ST107"]), (f"{ARN}shop", []), (f"{ARN}ab", ["ST107"])]
+)
 def test_check_finds_a_short_name(monkeypatch, text, codes):
     """`singletable check` reports a name that only the embedded engine allows."""
     monkeypatch.setattr("models.ShopTable.Meta.table_name", text)
@@ -130,3 +135,39 @@ def test_a_binding_that_names_the_table_needs_no_variable(monkeypatch):
     monkeypatch.setenv("NO_TABLE", "set")
     with embedded(Elsewhere, create=False):
         monkeypatch.delenv("NO_TABLE")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a b", "has the character ' '"),
+        ("a" * 256, "has 256 characters; the limit is 255"),
+        ("", "is empty"),
+        (ARN, "is empty"),
+        (f"{ARN}shop/index/GSI1", "has the character '/'"),
+        ("arn:aws:s3:::shop", "has the character ':'"),
+    ],
+)
+def test_a_name_is_checked_wherever_it_is_given(text, message):
+    """In Meta, by bind(), as a default of from_env, and as an option of a command."""
+    body = {"Meta": type("Meta", (), {"table_name": text})}
+    ways = [lambda: Named.bind(table_name=text), lambda: from_env("NO_TABLE", default=text)]
+    if text:
+        # An empty name in Meta is an abstract table.
+        ways.append(lambda: type(Table)("Wrong", (Table,), body))
+    for way in ways:
+        with pytest.raises((DeclarationError, InvalidValueError), match=message):
+            way()
+    answer = CliRunner().invoke(main, ["status", "--endpoint-url", "http://127.0.0.1:9", "--table", text])
+    assert isinstance(answer.exception, InvalidValueError) or answer.exit_code == 2
+    assert message in (str(answer.exception) + answer.output)
+
+
+@pytest.mark.parametrize("text", ["ab", f"{ARN}ab"])
+def test_a_short_name_is_refused_by_the_first_request_to_a_server(text):
+    """The embedded engine allows it."""
+    with (
+        Named.bind(table_name=text, endpoint_url="http://127.0.0.1:9"),
+        pytest.raises(InvalidValueError, match="has fewer than 3 characters; DynamoDB refuses it"),
+    ):
+        Part.query(part="a").all()

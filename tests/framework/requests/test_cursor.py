@@ -185,11 +185,11 @@ def test_bad_secrets_and_lifetimes_are_refused(monkeypatch):
             DeclarationError, match="T: a cursor secret is no text of at least 16 bytes. Make one"
         ) as caught:
             seal_from(secret, 60, "T")
-        assert "ST107" == caught.value.rule
+        assert "ST116" == caught.value.rule
     for lifetime in (0, -1, None, "60", True, float("nan")):
         with pytest.raises(DeclarationError, match="T: Meta.cursor_lifetime is .*Give seconds, more than 0") as caught:
             seal_from(SECRET, lifetime, "T")
-        assert "ST107" == caught.value.rule
+        assert "ST116" == caught.value.rule
     assert (b"sixteen bytes...",) == seal_from("sixteen bytes...", 0.5, "T").secrets
 
 

@@ -203,7 +203,9 @@ def test_the_slowest_is_kept():
 @pytest.mark.parametrize("observer", ["x", Tally, None])
 def test_what_cannot_observe(observer):
     """It is told at once, and not at each request."""
-    with pytest.raises(DeclarationError, match=r"is no observer. Give a function that takes a Sent, or an instance"):
+    with pytest.raises(
+        DeclarationError, match=r"is not an observer. Give a function that takes a Sent, or an instance"
+    ):
         observe(ShopTable, observer)
 
 

@@ -10,6 +10,7 @@ from singletable.migrations.operations.base import TableOperation
 from singletable.migrations.script import as_names
 from singletable.migrations.state import Index, TableState
 from singletable.models.layout import STREAM_VIEWS
+from singletable.models.table_names import CHARACTERS, index_fault
 
 if TYPE_CHECKING:
     from singletable.migrations.live import LiveTable
@@ -232,5 +233,8 @@ def _check_indexes(operation: TableOperation, indexes: tuple[Index, ...], there:
             "Let entities share indexes: that is what their overloaded keys are for.",
         )
     for each in indexes:
+        fault = index_fault(each.name)
+        if fault:
+            raise operation.fail(f"The index name {each.name!r} {fault}.", f"Use {CHARACTERS}.")
         if each.projection not in _PROJECTIONS:
             raise operation.fail(f"{each.projection!r} is no projection.", f"One of: {', '.join(_PROJECTIONS)}.")
