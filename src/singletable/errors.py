@@ -35,6 +35,7 @@ __all__ = [
     "InvalidConditionError",
     "InvalidKeyValueError",
     "InvalidTransactionError",
+    "InvalidUpdateError",
     "InvalidValueError",
     "ItemDoesNotExist",
     "ItemTooLarge",
@@ -257,6 +258,10 @@ class ConcurrentUpdateError(ConditionFailed):
 
 class KeyChangeError(SingletableError, ValueError):
     """A write would change the primary key, and so leave the old item behind."""
+
+
+class InvalidUpdateError(InvalidValueError):
+    """An update cannot be made: its actions contradict each other, or the item has no part that an action needs."""
 
 
 class StaleKeyError(SingletableError, ValueError):

@@ -17,7 +17,7 @@ from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action, RemoveAction, SetAction
 
 from singletable.errors import (
-    InvalidConditionError,
+    InvalidUpdateError,
     InvalidValueError,
     KeyChangeError,
     StaleKeyError,
@@ -27,7 +27,7 @@ from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.models.key import PRIMARY
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import Actions, Portable, is_whole, still_holds, values_in
+from singletable.requests.expressions import Actions, Portable, is_whole, steps_of, still_holds, values_in
 from singletable.requests.types import Item
 from singletable.requests.values import check_value, same_value
 
@@ -122,9 +122,29 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         derived.append(Path([expiry]).remove())
     # DynamoDB takes no update of nothing: what sets the primary key's attributes to what they are is sent then.
     everything = (*planned, *derived) or tuple(actions)
+    _refuse_overlaps(schema, everything)
     result = _after(known, everything)
     _refuse_other_types(schema, touched, result or {})
     return Change(everything, guards, result, stamped)
+
+
+def _refuse_overlaps(schema: EntitySchema, actions: Sequence[Action]) -> None:
+    """Refuse actions on one path, or on a path and a part of it; some engines take the last one."""
+    seen: dict[tuple[str | int, ...], bool] = {}
+    for action in actions:
+        steps = tuple(steps_of(path_of(action)))
+        above = [steps[:length] for length in range(1, len(steps))]
+        if steps in seen or any(seen.get(each) for each in above):
+            name = schema.stored_names.get(str(steps[0]), str(steps[0]))
+            inside = "" if len(steps) == 1 else ", or a part of it," if steps[0] not in schema.personal_stored else ","
+            raise InvalidUpdateError(
+                f"{schema.name}: the update changes {name}{inside} twice.",
+                remedy="Give one action for each path.",
+                entity=schema.name,
+                attribute=name,
+            )
+        seen.update(dict.fromkeys(above, False))
+        seen[steps] = True
 
 
 def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) -> None:
@@ -143,27 +163,37 @@ def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) ->
 
 
 def _evolved(schema: EntitySchema, known: Item, actions: Sequence[Action]) -> Item:
-    """Return the item after an update; the error for a personal attribute shows no path within it."""
+    """Return the item after an update; the error names the entity."""
     try:
         return evolve(known, actions)
-    except InvalidValueError as error:
-        personal = error.attribute
-        if personal not in schema.personal_stored:
-            raise
-    # Raised outside the handler, so that this error does not lead to the other one.
-    raise InvalidValueError(
-        f"The update within {personal!r} cannot be followed: the item does not have a part that it reads or changes.",
+    except InvalidUpdateError as error:
+        found = update_error(schema, error)
+    # Raised outside the handler: the error of a personal attribute must not lead to the other one.
+    raise found
+
+
+def update_error(schema: EntitySchema, error: InvalidUpdateError) -> InvalidUpdateError:
+    """Return an error of an update as the entity's; that for a personal attribute shows no path within it."""
+    stored = error.attribute
+    name = schema.stored_names.get(str(stored), stored)
+    if stored not in schema.personal_stored:
+        return InvalidUpdateError(
+            f"{schema.name}: {error.what}", remedy=error.remedy, entity=schema.name, attribute=name, path=error.path
+        )
+    return InvalidUpdateError(
+        f"{schema.name}: the update within {name} cannot be made: the item does not have a part that it reads or"
+        " changes.",
         remedy="Read the item first, or set the whole attribute.",
         entity=schema.name,
-        attribute=personal,
+        attribute=name,
     )
 
 
 def _after(known: Item, actions: Sequence[Action]) -> Item | None:
     try:
         return evolve(known, actions)
-    except InvalidValueError:
-        # Whether the stored item has what an action reads is for DynamoDB to say; no key depends on it.
+    except InvalidUpdateError:
+        # DynamoDB decides: another writer may have stored the part that an action reads. No key depends on it.
         return None
 
 
@@ -213,7 +243,7 @@ def _refuse_deep_operands(schema: EntitySchema, action: Action) -> None:
         inside = [each for outer in inside if not isinstance(outer, (Path, Value)) for each in outer.values]
         if not inside:
             return
-    raise InvalidConditionError(
+    raise InvalidUpdateError(
         f"{schema.name}: an update action nests over {_MOST_OPERANDS} operands.",
         remedy="Work the value out first, and set the attribute to it.",
         entity=schema.name,

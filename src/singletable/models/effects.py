@@ -11,6 +11,7 @@ from copy import deepcopy
 from decimal import Context
 from typing import Any
 
+from pynamodb.constants import NULL
 from pynamodb.expressions.operand import (
     Path,
     Value,
@@ -22,13 +23,15 @@ from pynamodb.expressions.operand import (
 )
 from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveAction, SetAction
 
-from singletable.errors import InvalidValueError
+from singletable.errors import InvalidUpdateError
+from singletable.models.faults import spelled
 from singletable.requests.expressions import steps_of, top_name
 from singletable.requests.types import Item
 from singletable.requests.values import DIGITS, number_text, read_number
 
 __all__ = ["changed_attribute", "evolve", "path_of", "read_attributes"]
 
+_ANOTHER = "Give another value, or set the attribute to one."
 _ARITHMETIC = Context(prec=DIGITS)
 
 
@@ -56,7 +59,7 @@ def evolve(item: Item, actions: Sequence[Action]) -> Item:
     """The item after an update; the given one is left alone.
 
     Raises:
-        InvalidValueError: DynamoDB would refuse the update: it reads what is not there, or adds to text.
+        InvalidUpdateError: DynamoDB would refuse the update: it reads an absent attribute, or adds to text.
     """
     after = dict(item)
     owned: set[str] = set()
@@ -97,7 +100,12 @@ def _result(action: Action, item: Item) -> dict[str, Any] | None:
     if old is None:
         return subset if isinstance(action, AddAction) else None
     if set(old) != {kind}:
-        raise _refused(f"it combines a value of type {kind} with one of type {'/'.join(old)}", path_of(action))
+        stored = "/".join(old)
+        raise _refused(
+            f"it combines a value of type {kind} with one of type {stored}",
+            path_of(action),
+            "It is stored as NULL: set it to a value." if stored == NULL else "Set it to a value of its type.",
+        )
     if isinstance(action, AddAction):
         if kind == "N":
             return {"N": _sum(old, subset, 1)}
@@ -114,7 +122,11 @@ def _evaluate(operand: Any, item: Item) -> dict[str, Any]:
     if isinstance(operand, Path):
         found = _find(item, steps_of(operand))
         if found is None:
-            raise _refused("it reads an attribute that the item does not have", operand)
+            raise _refused(
+                "it reads an attribute that the item does not have",
+                operand,
+                "Give a default: Doc.total.set((Doc.total | 0) + 1), Doc.lines.set((Doc.lines | []).append([line])).",
+            )
         return found
     if isinstance(operand, _IfNotExists):
         found = _find(item, steps_of(operand.values[0]))
@@ -133,14 +145,14 @@ def _require(kind: str, operand: _Operand, *values: dict[str, Any]) -> None:
     wrong = next((value for value in values if set(value) != {kind}), None)
     if wrong is not None:
         path = next(_paths(operand), None)
-        raise _refused(f"it takes a value of type {'/'.join(wrong)} for one of type {kind}", path)
+        raise _refused(f"it takes a value of type {'/'.join(wrong)} for one of type {kind}", path, _ANOTHER)
 
 
 def _sum(one: dict[str, Any], other: dict[str, Any], sign: int) -> str:
     try:
         return number_text(_ARITHMETIC.add(read_number(one["N"]), sign * read_number(other["N"])))
     except ValueError:
-        raise _refused("it adds to a number that DynamoDB cannot store", None) from None
+        raise _refused("it adds to a number that DynamoDB cannot store", None, _ANOTHER) from None
 
 
 def _elements(kind: str, values: Iterable[Any]) -> dict[Any, Any]:
@@ -163,7 +175,11 @@ def _put(item: Item, steps: Sequence[str | int], value: dict[str, Any] | None, p
     holder = _find(item, way) if way else {"M": item}
     inside: Any = (holder or {}).get("L" if isinstance(last, int) else "M")
     if inside is None:
-        raise _refused("what it changes lies in something that the item does not have", path)
+        raise _refused(
+            "it changes a part of a map or list that the item does not have",
+            path,
+            "Set the whole attribute, or read the item first and use mutate().",
+        )
     if isinstance(last, str):
         if value is None:
             inside.pop(last, None)
@@ -177,6 +193,13 @@ def _put(item: Item, steps: Sequence[str | int], value: dict[str, Any] | None, p
         inside.append(value)
 
 
-def _refused(reason: str, path: Path | None) -> InvalidValueError:
-    where = "" if path is None else f" at {'.'.join(path.path)!r}"
-    return InvalidValueError(f"The update{where} cannot be followed: {reason}.", attribute=path and top_name(path))
+def _refused(reason: str, path: Path | None, remedy: str) -> InvalidUpdateError:
+    if path is None:
+        return InvalidUpdateError(f"The update cannot be made: {reason}.", remedy=remedy)
+    name, *inside = steps_of(path)
+    return InvalidUpdateError(
+        f"The update at {spelled(str(name), inside)!r} cannot be made: {reason}.",
+        remedy=remedy,
+        attribute=str(name),
+        path=tuple(inside),
+    )

@@ -14,7 +14,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from singletable.errors import InvalidConditionError
+from singletable.errors import InvalidUpdateError
 from singletable.keys.text import plain_names
 from singletable.models.change import Change, assignments, plan_change
 from singletable.models.conditions import check_condition
@@ -121,7 +121,7 @@ def update(
     """
     values = plain_names(values)
     if bool(actions) == bool(values):
-        raise InvalidConditionError(
+        raise InvalidUpdateError(
             f"{type(entity).__name__}.update() takes either values or actions; it was given "
             + ("both." if values else "neither."),
             remedy='Write update(status="PAID") or update(actions=[...]).',

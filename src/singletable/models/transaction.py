@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 
-from singletable.errors import InvalidTransactionError, SingletableError, TransactionCancelled
+from singletable.errors import InvalidTransactionError, RequestFailed, SingletableError, TransactionCancelled
 from singletable.models import plan
 from singletable.models.targets import TableSender, load, require_member, stored_item
 from singletable.models.writes import Write, outcome, too_contended
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from singletable.models.table import Table
 
 __all__ = ["CancellationReason", "Transaction", "read_together"]
+
+_INVALID = "ValidationError"
+"""The reason for an operation that DynamoDB cannot do to the stored item."""
 
 _PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 """Reasons that are gone when the transaction is sent again (API reference, "TransactWriteItems")."""
@@ -209,6 +212,12 @@ class Transaction:
                         break
                     # DynamoDB takes a token for one request only; the same one again must end as this one does.
                     writes, token = again, next_token(token)
+            except RequestFailed as error:
+                # Some servers refuse the whole request, where DynamoDB gives a reason for one operation.
+                reasons = self._misfits(writes) if error.code == "ValidationException" else []
+                if not any(reason.error for reason in reasons):
+                    raise
+                raise _cancelled(reasons, lost=attempts.lost) from error
             else:
                 for write in writes:
                     write.finish(None)
@@ -228,6 +237,14 @@ class Transaction:
             ],
             lost=attempts.lost,
         )
+
+    def _misfits(self, writes: Sequence[Write[Any]]) -> list[CancellationReason]:
+        """Return a reason for each operation, with an error for those that cannot be done to the stored item."""
+        errors = [write.misfit(stored_item(write.entity, self._sender)) for write in writes]
+        return [
+            CancellationReason(position, write.verb, write.entity, error and _INVALID, error)
+            for position, (write, error) in enumerate(zip(writes, errors, strict=True))
+        ]
 
     def _request(self, writes: Sequence[Write[Any]], token: str) -> TransactWrite:
         primary = self._table._layout_of().primary
@@ -258,7 +275,8 @@ class Transaction:
                 standing = reason.get("Item") or stored_item(write.entity, self._sender)
                 verdict = write.judge(standing, lost=False)
             elif code is not None and code not in _PASSING:
-                verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
+                misfit = write.misfit(stored_item(write.entity, self._sender)) if code == _INVALID else None
+                verdict = misfit or SingletableError(f"{write!r}: {reason.get('Message') or code}")
             if isinstance(verdict, Exception):
                 found = load(self._table, standing) if standing else None
                 reasons.append(CancellationReason(position, write.verb, write.entity, code, verdict, found))

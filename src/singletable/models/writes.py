@@ -15,9 +15,12 @@ from singletable.errors import (
     AlreadyExists,
     ConcurrentUpdateError,
     ConditionFailed,
+    InvalidUpdateError,
+    RequestFailed,
     SingletableError,
 )
-from singletable.models.change import Change
+from singletable.models.change import Change, update_error
+from singletable.models.effects import evolve
 from singletable.models.targets import stored_item
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import Actions, Portable
@@ -131,6 +134,10 @@ class Write(Portable, Generic[T]):
             item=standing,
             uncertain=lost,
         )
+
+    def misfit(self, standing: Item | None) -> SingletableError | None:
+        """Return the reason for which DynamoDB cannot do this to the stored item; None if there is no such reason."""
+        return None
 
     def was_applied(self, standing: Item | None) -> bool:
         """Whether the stored item was left by this write. An item that is merely equal proves nothing.
@@ -265,6 +272,13 @@ class UpdateWrite(Write[T]):
         again = attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
         return again.through(self.request.sender)
 
+    def misfit(self, standing: Item | None) -> SingletableError | None:
+        try:
+            evolve(standing or {}, self.change.actions)
+        except InvalidUpdateError as error:
+            return update_error(self.entity._schema_of(), error)
+        return None
+
     def finish(self, item: Item | None) -> None:
         if item is not None:
             self.entity.deserialize(item)
@@ -304,6 +318,8 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
                 return {}
             write = verdict
         except SingletableError as error:
+            if isinstance(error, RequestFailed) and error.code == "ValidationException":
+                raise _explained(write, attempts, error) from error
             if not (error.uncertain and write.mark):
                 raise
             try:
@@ -318,6 +334,15 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
             write.finish(answer.get("Attributes"))
             return answer
     raise too_contended(write.entity, lost=attempts.lost)
+
+
+def _explained(write: Write[Any], attempts: Attempts, error: SingletableError) -> SingletableError:
+    """Return the error for a request that DynamoDB refused: with the action that the stored item does not allow."""
+    try:
+        found = write.misfit(_look(write, attempts))
+    except SingletableError:
+        return error
+    return error if found is None else attempts.marked(found)
 
 
 def _look(write: Write[Any], attempts: Attempts) -> Item | None:

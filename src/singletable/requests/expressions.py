@@ -13,13 +13,17 @@ import attrs
 from pynamodb.constants import NULL
 from pynamodb.expressions.condition import And, Between, Comparison, In, Not, Or
 from pynamodb.expressions.condition import Condition as PynamoCondition
-from pynamodb.expressions.operand import Path, Value, _Operand
+from pynamodb.expressions.operand import Path, Value, _Operand, _Size
 from pynamodb.expressions.update import Action
 
+from singletable.errors import InvalidConditionError
 from singletable.keys import KeyRange
 from singletable.requests.types import Params
 
 __all__ = [
+    "EXPRESSION_BYTES",
+    "OPERANDS",
+    "OPERATORS",
     "SORT_CONDITIONS",
     "Actions",
     "ItemPath",
@@ -37,6 +41,16 @@ __all__ = [
     "values_in",
 ]
 
+EXPRESSION_BYTES = 4096
+"""The longest expression, in bytes (DynamoDB, "Service, account, and table quotas": expression parameters)."""
+
+OPERATORS = 300
+"""The most operators and functions of an expression (as above)."""
+
+OPERANDS = 100
+"""The most operands of IN (as above)."""
+
+_OPERATORS_OF_NEVER = 3
 _INDEX = re.compile(r"\[(\d+)\]")
 
 SORT_CONDITIONS = {
@@ -73,6 +87,7 @@ class Placeholders:
         """
         # A list instead of recursion: a chain of a thousand terms is a thousand conditions, each inside the next.
         texts: list[str] = []
+        operators = 0
         left: list[PynamoCondition | str] = [condition]
         while left:
             each = left.pop()
@@ -83,11 +98,27 @@ class Placeholders:
                 for term in _chain(each, type(each)):
                     parts += (f" {each.operator} ", *_enclosed(term))
                 left.extend(reversed(parts[1:]))
+                operators += len(parts) // 2 - 1
             elif isinstance(each, Not):
                 left.extend((")", *reversed(_enclosed(each.values[0])), f"({each.operator} "))
+                operators += 1
+            elif isinstance(each, In) and len(each.values) == 1:
+                # DynamoDB has no IN without operands. This matches nothing, either.
+                path = each.values[0].serialize(self.names, self.values)
+                texts.append(f"(attribute_exists ({path}) AND attribute_not_exists ({path}))")
+                operators += _OPERATORS_OF_NEVER
             else:
                 texts.append(each.serialize(self.names, self.values))
-        return "".join(texts)
+                operators += sum(isinstance(part, (PynamoCondition, _Size)) for part in _operands(each))
+                _check_operands(each)
+        text = "".join(texts)
+        if operators > OPERATORS or len(text) > EXPRESSION_BYTES:
+            raise InvalidConditionError(
+                f"A condition or filter has {operators} operators and functions in {len(text):,} bytes; DynamoDB takes"
+                f" {OPERATORS} in {EXPRESSION_BYTES:,}.",
+                remedy="Compare fewer attributes. An entity with a version is compared by its version alone.",
+            )
+        return text
 
     def arguments(self) -> Params:
         """The request's arguments that hold names and values."""
@@ -231,6 +262,14 @@ def comparisons_of(condition: PynamoCondition | None) -> Iterator[PynamoConditio
 def values_in(operand: Any) -> Iterator[Value]:
     """Yield every value within a condition, an action or an operand."""
     return (each for each in _operands(operand) if isinstance(each, Value))
+
+
+def _check_operands(condition: PynamoCondition) -> None:
+    if isinstance(condition, In) and len(condition.values) - 1 > OPERANDS:
+        raise InvalidConditionError(
+            f"is_in() was given {len(condition.values) - 1} values; DynamoDB takes {OPERANDS}.",
+            remedy=f"Ask for {OPERANDS} values at a time.",
+        )
 
 
 def _enclosed(term: PynamoCondition) -> tuple[PynamoCondition | str, ...]:

@@ -15,9 +15,10 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 from pynamodb.expressions.update import Update as UpdateExpression
 
+from singletable.errors import InvalidUpdateError
 from singletable.requests.attempts import Attempts
 from singletable.requests.capacity import item_size, value_size
-from singletable.requests.expressions import Actions, Placeholders, Portable
+from singletable.requests.expressions import EXPRESSION_BYTES, Actions, Placeholders, Portable
 from singletable.requests.types import Item, Params, Sender
 
 __all__ = ["Check", "Delete", "Put", "Update", "WriteRequest"]
@@ -125,6 +126,11 @@ class Update(_Keyed):
 
     def _arguments(self, placeholders: Placeholders) -> Params:
         expression = UpdateExpression(*self.actions).serialize(placeholders.names, placeholders.values)
+        if expression is not None and len(expression) > EXPRESSION_BYTES:
+            raise InvalidUpdateError(
+                f"An update's expression has {len(expression):,} bytes; DynamoDB takes {EXPRESSION_BYTES:,}.",
+                remedy="Change fewer attributes at once, or save() the whole item.",
+            )
         return {"Key": self.key, "UpdateExpression": expression}
 
 
