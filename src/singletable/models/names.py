@@ -27,6 +27,9 @@ OPTIONS = (
     "filter",
     "index",
     "limit",
+    "live",
+    "malformed",
+    "only",
     "unknown",
 )
 """Options of the methods that take attributes by name."""

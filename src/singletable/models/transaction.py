@@ -21,7 +21,8 @@ from singletable.requests.batch import identity
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, error_code
 from singletable.requests.transaction import TransactGet, TransactWrite, new_token, next_token
-from singletable.requests.types import Item, Params
+from singletable.requests.types import Handling, Item, Params
+from singletable.requests.unreadable import check_handling
 
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
@@ -311,8 +312,11 @@ def _briefly(error: Exception | None) -> str:
     return str(getattr(error, "what", error)).removesuffix(".").removesuffix("; nothing was written")
 
 
-def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]:
+def read_together(
+    table: type[Table], requests: Sequence[Get[Any]], unknown: Handling = "raise", malformed: Handling = "raise"
+) -> list[Any]:
     """Items as they were at one moment, in the order asked; see `Table.transact_get`."""
+    check_handling(unknown=unknown, malformed=malformed)
     for request in requests:
         if not isinstance(request, Get):
             raise InvalidTransactionError(
@@ -328,7 +332,7 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
     primary = table._layout_of().primary
     if len({identity(key, primary) for key in keys}) < len(keys):
         raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
-    reading = TransactGet(sender, keys)
+    reading = TransactGet(sender, keys, [request.target.only for request in requests])
     for attempt in range(ATTEMPTS):
         pause(attempt)
         try:
@@ -341,7 +345,7 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
             if not codes or any(code not in (None, *_PASSING) for code in codes):
                 raise _unreadable(requests, codes) from error
         else:
-            return [request.loaded(item) for request, item in zip(requests, items, strict=True)]
+            return [request.loaded(item, unknown, malformed) for request, item in zip(requests, items, strict=True)]
     raise _unreadable(requests, ["TransactionConflict"] * len(requests))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from functools import reduce
 from operator import and_
@@ -29,6 +29,7 @@ __all__ = [
     "is_whole",
     "key_condition",
     "paths_of",
+    "projected",
     "still_holds",
     "top_name",
     "values_in",
@@ -83,6 +84,10 @@ class Placeholders:
             else:
                 texts.append(each.serialize(self.names, self.values))
         return "".join(texts)
+
+    def projection(self, stored: Iterable[str]) -> str:
+        """The ProjectionExpression for stored attributes."""
+        return ", ".join(map(self.name, stored))
 
     def arguments(self) -> Params:
         """The request's arguments that hold names and values."""
@@ -181,6 +186,14 @@ def key_condition(
         return text
     operands = [placeholders.value({"S": operand}) for operand in sort.operands]
     return f"{text} AND {SORT_CONDITIONS[sort.operator].format(*operands, name=placeholders.name(sort_name))}"
+
+
+def projected(only: Iterable[str] | None) -> Params:
+    """Return the arguments of a read of some stored attributes; none for whole items."""
+    if only is None:
+        return {}
+    placeholders = Placeholders()
+    return {"ProjectionExpression": placeholders.projection(only), **placeholders.arguments()}
 
 
 def paths_of(condition: PynamoCondition | None) -> Iterator[Path]:
