@@ -89,9 +89,11 @@ def stored_only(
     if only is None:
         return None
     names = tuple(only)
+    # A derived attribute, such as an index key, may be read as well.
+    attributes = [schema.entity.get_attributes() for schema in schemas]
     known = list(dict.fromkeys(name for schema in schemas for name in schema.attributes))
     for name in names:
-        if name not in known:
+        if not any(name in each for each in attributes):
             raise InvalidRequestError(
                 f"{' and '.join(schema.name for schema in schemas)}: no attribute {name!r} to read with only=.",
                 remedy=f"The attributes are: {', '.join(known)}.",
@@ -99,9 +101,9 @@ def stored_only(
                 attribute=name,
             )
     stored = [schemas[0].layout.type_name, *key_names]
-    for schema in schemas:
+    for schema, each in zip(schemas, attributes, strict=True):
         needed = (*schema.primary.sources, *([schema.version] if schema.version else []), *names)
-        stored += [schema.attributes[name].attr_name for name in needed if name in schema.attributes]
+        stored += [each[name].attr_name for name in needed if name in each]
     return tuple(dict.fromkeys(stored))
 
 

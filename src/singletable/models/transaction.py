@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, error_code
 from singletable.requests.transaction import TransactGet, TransactWrite, new_token, next_token
 from singletable.requests.types import Handling, Item, Params
-from singletable.requests.unreadable import check_handling
+from singletable.requests.unreadable import check_handling, tolerant
 
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
@@ -44,7 +45,7 @@ class CancellationReason:
         entity: The instance, or the request for an item.
         code: DynamoDB's code; None where the operation was not in the way.
         error: The error that the same write would have raised alone; None where it was not in the way.
-        standing: The entity (or `UnknownItem`) that stood in the way, where there is one.
+        standing: The entity (or `UnknownItem`, or `MalformedItem`) that stood in the way; None if there is none.
     """
 
     position: int
@@ -261,7 +262,8 @@ class Transaction:
             elif code is not None and code not in _PASSING:
                 verdict = SingletableError(f"{write!r}: {reason.get('Message') or code}")
             if isinstance(verdict, Exception):
-                found = load(self._table, standing) if standing else None
+                # One that cannot be read must not hide why the transaction was cancelled.
+                found = tolerant(partial(load, self._table), "yield", "yield")(standing) if standing else None
                 reasons.append(CancellationReason(position, write.verb, write.entity, code, verdict, found))
                 again.append(write)
             else:

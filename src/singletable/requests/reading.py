@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic
 
 import attrs
+from pynamodb.constants import NUMBER
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import (
@@ -50,9 +51,10 @@ class Reading(Portable, Generic[E]):
         if not self.live:
             return self.filter
         now = int(time.time()) if now is None else now
-        # An attribute that is absent, or not a number, is not at or before any time; DynamoDB does not delete by it.
-        expired = StoredName(str(self.target.expiry_name)) <= {"N": str(now)}
-        return all_of(self.filter, ~expired)
+        # DynamoDB does not delete by an attribute that is absent or not a number. It says itself that these are not at
+        # or before any time; moto fails to compare a text with a number, unless the type is asked first.
+        expiry = StoredName(str(self.target.expiry_name))
+        return all_of(self.filter, ~(expiry.is_type(NUMBER) & (expiry <= {"N": str(now)})))
 
     def _common_params(self, placeholders: Placeholders, now: int | None) -> Params:
         """The arguments that a Query and a Scan have alike, without the placeholders' names and values."""
