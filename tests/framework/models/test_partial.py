@@ -13,6 +13,7 @@ from pynamodb.transactions import TransactWrite
 from singletable import Key, Table, measure, observe
 from singletable.engine import embedded
 from singletable.errors import InvalidRequestError, NotProjectedError, PartialItemError
+from singletable.models.targets import TableSender
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event, seqs
 
 DAY = timedelta(days=1)
@@ -212,6 +213,31 @@ def test_an_index_that_holds_all_that_is_asked_for_needs_no_fetch():
             assert ("ProjectionExpression" in query.params()) == (only == ("title",))
 
 
+def test_batches_send_the_projection(monkeypatch):
+    """That of all requests together; none if one of them is for a whole item."""
+    sent, send = [], TableSender.send
+
+    def noting(self, operation, params, attempts=None):
+        if operation == "BatchGetItem":
+            asked = params["RequestItems"]["app"]
+            sent.append(set(asked["ExpressionAttributeNames"].values()) if "ProjectionExpression" in asked else None)
+        return send(self, operation, params, attempts)
+
+    monkeypatch.setattr(TableSender, "send", noting)
+    always = {"PK", "SK", "entityType", "accountId", "seq"}
+    other = Event.item(account_id="a1", seq=2, only=("note",))
+    assert 4 == len(day(only=("level",)).all())
+    one, two = Event.batch_get([some(), other])
+    with pytest.raises(NotProjectedError):
+        _ = one.note
+    assert (Level.INFO, "n") == (one.level, two.note)
+    one, two = Event.batch_get([some(), Event.item(account_id="a1", seq=2)])
+    with pytest.raises(NotProjectedError):
+        _ = one.note
+    assert "n" == two.note
+    assert [{*always, "GSI2PK", "GSI2SK", "level"}, {*always, "level", "note"}, None] == sent
+
+
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
@@ -252,7 +278,7 @@ def test_pages_of_parts():
         Event.urgent.query(level=Level.WARN, only=("seq",)),
     ):
         whole, cursor, found = seqs(request), None, []
-        while True:
+        for _ in range(20):
             page = request.page(1, cursor)
             found += seqs(page)
             cursor = page.cursor

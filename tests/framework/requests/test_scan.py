@@ -19,7 +19,7 @@ def stored(table):
 
 def pages_of(request, size, context=None):
     found, cursor = [], None
-    while True:
+    for _ in range(20):  # a cursor that does not go on would never end
         page = request.page(size, cursor, context=context)
         found.append(seqs(page))
         cursor = page.cursor
