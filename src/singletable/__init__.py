@@ -29,7 +29,19 @@ if TYPE_CHECKING:
         observe,
         plan,
     )
-    from singletable.requests import Get, Page, Query, Scan, Sent, Tally, UnknownItem, measure, named, spans
+    from singletable.requests import (
+        Get,
+        MalformedItem,
+        Page,
+        Query,
+        Scan,
+        Sent,
+        Tally,
+        UnknownItem,
+        measure,
+        named,
+        spans,
+    )
 
 __all__ = [
     "Batch",
@@ -43,6 +55,7 @@ __all__ = [
     "Get",
     "IntegerAttribute",
     "Key",
+    "MalformedItem",
     "Page",
     "Query",
     "Scan",
@@ -77,6 +90,7 @@ __getattr__, __dir__ = exports(
         "Get": "requests",
         "IntegerAttribute": "models",
         "Key": "models",
+        "MalformedItem": "requests",
         "Page": "requests",
         "Query": "requests",
         "Scan": "requests",

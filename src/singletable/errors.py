@@ -34,6 +34,7 @@ __all__ = [
     "InvalidBatchError",
     "InvalidConditionError",
     "InvalidKeyValueError",
+    "InvalidRequestError",
     "InvalidTransactionError",
     "InvalidUpdateError",
     "InvalidValueError",
@@ -55,6 +56,7 @@ __all__ = [
     "NoResponse",
     "NotProjectedError",
     "OperatingError",
+    "PartialItemError",
     "PatternError",
     "ProjectError",
     "RequestFailed",
@@ -198,8 +200,16 @@ class InvalidConditionError(SingletableError, ValueError):
     """A condition cannot be asked of this key."""
 
 
+class InvalidRequestError(SingletableError, ValueError):
+    """A request was asked for with options that it cannot have."""
+
+
 class NotProjectedError(SingletableError, ValueError):
-    """A filter names an attribute that the index does not hold."""
+    """An attribute was not read: the index does not hold it, or `only=` left it out."""
+
+
+class PartialItemError(SingletableError, ValueError):
+    """A write was asked of an instance that was read with `only=`, and so does not have the whole item."""
 
 
 class ItemDoesNotExist(SingletableError, DoesNotExist):
@@ -219,17 +229,24 @@ class MultipleItemsFound(SingletableError, ValueError):
 class UnknownItemError(SingletableError, ValueError):
     """An item is of no entity type that the table knows, or says no type at all.
 
-    `entity_type` is what the item says (None where it says nothing), `key` its primary key.
+    `entity_type` is what the item says (None where it says nothing), `key` its primary key. `cursor` continues the
+    query or scan after the item: `page(size, error.cursor)`, without a limit. It is None outside of queries and scans.
     """
 
     entity_type: str | None = None
     key: tuple[Any, Any] | None = None
+    cursor: str | None = None
 
 
 class MalformedItemError(SingletableError, ValueError):
-    """A stored item holds something that its model cannot read; the value stays out of the message."""
+    """A stored item holds something that its model cannot read; the value stays out of the message.
+
+    `key` is the item's primary key. `cursor` continues the query or scan after the item: `page(size, error.cursor)`,
+    without a limit. It is None outside of queries and scans.
+    """
 
     key: tuple[Any, Any] | None = None
+    cursor: str | None = None
 
 
 class CursorError(SingletableError, ValueError):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         assert_type(Order.query(user_id="u1").page(20), Page[Order])
         assert_type(Order.query(user_id="u1").keys(), Iterator[dict[str, Any]])
         assert_type(Order.scan(), Scan[Order])
+        assert_type(Order.scan(live=True).first(), Order | None)
+        assert_type(Order.scan().page(20), Page[Order])
+        assert_type(Order.get(user_id="u1", order_id="o1", only=("status",)), Order)
         assert_type(Order.batch_get([{"user_id": "u1", "order_id": "o1"}]), list[Order | None])
         assert_type(ShopTable.collection(User, user_id="u1"), Query[User])
 

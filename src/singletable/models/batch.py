@@ -12,7 +12,8 @@ from singletable.models import plan
 from singletable.models.targets import TableSender, require_member
 from singletable.requests import Get
 from singletable.requests.batch import Operation, fetch_items, identity, write_all
-from singletable.requests.types import Item
+from singletable.requests.types import Handling, Item
+from singletable.requests.unreadable import check_handling
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -43,19 +44,26 @@ class Batch:
     Args:
         table: The table class.
         workers: How many requests may be under way at once.
+        unknown: What a get does with an item of an unknown type: `raise`; `yield` gives `UnknownItem`, `skip` None.
+        malformed: What a get does with an item that its model cannot read: `raise`; `yield` gives `MalformedItem`,
+            `skip` None.
     """
 
-    def __init__(self, table: type[Table], workers: int = 1) -> None:
+    def __init__(
+        self, table: type[Table], workers: int = 1, unknown: Handling = "raise", malformed: Handling = "raise"
+    ) -> None:
+        check_handling(unknown=unknown, malformed=malformed)
         if workers < 1:
             raise InvalidBatchError(f"A batch with {workers} workers does nothing.", value=workers)
         self._table = table
         self._sender = TableSender(table)
         self._workers = workers
+        self._unknown, self._malformed = unknown, malformed
         self._operations: list[Iterable[Operation]] = []
         self._gets: list[Get[Any]] = []
         self._ended = False
         self.items: list[Any] = []
-        """What the gets found, in their order; None for an item that does not exist."""
+        """The results of the gets, in their order; None for an item that does not exist, or is skipped."""
         self.folded = 0
         """How many writes were left out, since a later one of the batch was on the same item."""
 
@@ -118,7 +126,9 @@ class Batch:
             BatchIncomplete: DynamoDB left something unprocessed; `unprocessed` and `rest` hold what was not done.
         """
         gets, self._gets = self._gets, []
-        self.items.extend(get_items(self._sender, gets, self._workers))
+        self.items.extend(
+            get_items(self._sender, gets, self._workers, unknown=self._unknown, malformed=self._malformed)
+        )
         for _ in self.sending():
             pass
 
@@ -190,25 +200,38 @@ class Batch:
 
 
 def get_items(
-    sender: TableSender, requests: list[Get[Any]], workers: int = 1, *, consistent: bool | None = None
+    sender: TableSender,
+    requests: list[Get[Any]],
+    workers: int = 1,
+    *,
+    consistent: bool | None = None,
+    unknown: Handling = "raise",
+    malformed: Handling = "raise",
 ) -> list[Any]:
-    """The items that requests ask for, in their order; None for one that does not exist.
+    """The items that requests ask for, in their order; None for one that does not exist, or is skipped.
 
     Args:
         sender: The sender of the requests.
         requests: The requests.
         workers: The number of requests that may be under way at once.
         consistent: Whether to read consistently; None to leave it to each request.
+        unknown: What to do with an item of an unknown type.
+        malformed: What to do with an item that its model cannot read.
 
     Raises:
         UnknownItemError: An item is of no type that the table knows.
+        MalformedItemError: An item's model cannot read it.
         BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
         InvalidBatchError: A request was made for another place.
     """
+    check_handling(unknown=unknown, malformed=malformed)
     for request in requests:
         sender.require(request.target, InvalidBatchError, "A batch")
     if not requests:
         return []
+    # DynamoDB takes one projection for all keys: that of all requests together.
+    chosen = [request.target.only for request in requests]
+    only = None if None in chosen else tuple(dict.fromkeys(name for names in chosen for name in names or ()))
     items = fetch_items(
         sender,
         [request.params()["Key"] for request in requests],
@@ -216,8 +239,9 @@ def get_items(
         consistent=any(request.consistent for request in requests) if consistent is None else consistent,
         workers=workers,
         subjects=requests,
+        only=only,
     )
-    return [request.loaded(item) for request, item in zip(requests, items, strict=True)]
+    return [request.loaded(item, unknown, malformed) for request, item in zip(requests, items, strict=True)]
 
 
 class _Loading(Batch):

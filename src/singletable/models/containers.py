@@ -125,7 +125,7 @@ class StrictListAttribute(ListAttribute[Any]):
             found.append(None if NULL in each else element.deserialize(element.get_value(each)))
         return found
 
-    def __getitem__(self, position: int) -> Any:
+    def __getitem__(self, position: int) -> Any:  # type: ignore[override]  # as PynamoDB's
         element: Any = super().__getitem__(position)
         if self.element_type is None:
             return UntypedPath.below(self, position)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from singletable.keys.text import plain, plain_names
 from singletable.models.attributes import not_to_be_set
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from singletable.keys.compiled import Build
     from singletable.models.table import Table
     from singletable.requests import Get, Query
+    from singletable.requests.types import Handling
 
-__all__ = ["PRIMARY", "BoundKey", "Key", "Unknown"]
+__all__ = ["PRIMARY", "BoundKey", "Key"]
 
 PRIMARY = "key"
 """The name under which every entity declares its primary key."""
 
 T = TypeVar("T", bound="Table")
-Unknown = Literal["raise", "yield", "skip"]
 
 
 class Key:
@@ -125,24 +125,32 @@ class BoundKey(Generic[T]):
         limit: int | None = None,
         filter: PynamoCondition | None = None,
         consistent: bool = False,
-        unknown: Unknown = "raise",
+        unknown: Handling = "raise",
+        malformed: Handling = "raise",
+        live: bool = False,
+        only: Sequence[str] | None = None,
         **attributes: Any,
     ) -> Query[T]:
         """A query on this key, as a value; see `Query`.
 
         Args:
-            conditions: At most one PynamoDB condition, on the attribute behind those that are given.
+            conditions: At most one PynamoDB condition, on the attribute after those that are given.
             descending: Whether the last sort key comes first.
             limit: How many items to return at most.
             filter: A PynamoDB condition on other attributes, applied by DynamoDB after reading.
             consistent: Whether to read what was last written, at twice the cost; not on an index.
             unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
+            malformed: What to do with an item that its model cannot read: `raise`, `yield`, `skip`.
+            live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
+            only: The attributes to read, by Python name; None for whole items. Reading any other raises.
             attributes: The attributes of the partition key, then leading ones of the sort key.
 
         Raises:
             MissingAttributesError: The partition is not determined; DynamoDB would have to scan.
             UnexpectedAttributesError: An attribute is not the key's, or one before it is missing.
             InvalidConditionError: The condition cannot be asked of this key.
+            InvalidRequestError: The query cannot have one of the options.
+            NotProjectedError: The filter or `live` reads an attribute that the index does not hold.
             InvalidKeyValueError: A value cannot stand in a key.
         """
         from singletable.models.conditions import read_question
@@ -151,7 +159,7 @@ class BoundKey(Generic[T]):
 
         attributes = plain_names(attributes)
         schema = self.entity._schema_of()
-        target = target_of(self.entity, self.name)
+        target = target_of(self.entity, self.name, only)
         equals, condition, filter = read_question(schema, target, conditions, attributes, filter)
         return make_query(
             target,
@@ -162,13 +170,22 @@ class BoundKey(Generic[T]):
             filter=filter,
             consistent=consistent,
             unknown=unknown,
+            malformed=malformed,
+            live=live,
         )
 
-    def item(self, *, consistent: bool = False, **attributes: Any) -> Get[T] | Query[T]:
+    def item(
+        self, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any
+    ) -> Get[T] | Query[T]:
         """The request for one item, as a value; `one()` sends it.
 
         By the primary key it is a `Get`. Through an index it is a `Query` that must find one item,
         since DynamoDB does not keep index keys unique.
+
+        Args:
+            consistent: Whether to read what was last written, at twice the cost; not on an index.
+            only: The attributes to read, by Python name; None for the whole item. Reading any other raises.
+            attributes: The attributes of the key.
 
         Raises: as `query` does.
         """
@@ -177,22 +194,22 @@ class BoundKey(Generic[T]):
 
         attributes = plain_names(attributes)
         schema = self.entity._schema_of()
-        target = target_of(self.entity, self.name)
+        target = target_of(self.entity, self.name, only)
         if target.key.index is not None:
-            return self.query(consistent=consistent, **attributes)
+            return self.query(consistent=consistent, only=only, **attributes)
         target.key.refuse_unexpected(attributes, target.key.attributes)
         values = schema.to_keys(attributes)
         target.key.build(values)
         return Get(target, values, consistent)
 
-    def get(self, *, consistent: bool = False, **attributes: Any) -> T:
+    def get(self, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any) -> T:
         """One item.
 
         Raises:
             ItemDoesNotExist: There is none (`Order.DoesNotExist`).
             MultipleItemsFound: An index holds several; `count` says how many.
         """
-        return self.item(consistent=consistent, **attributes).one()
+        return self.item(consistent=consistent, only=only, **attributes).one()
 
     def __repr__(self) -> str:
         return f"<key {self.entity.__name__}.{self.name}>"

@@ -21,6 +21,7 @@ from singletable.keys.text import plain_names
 from singletable.models import plan
 from singletable.models.binding import held
 from singletable.models.change import assignments
+from singletable.models.partial import refuse_partial
 from singletable.models.transaction import Transaction
 from singletable.models.writes import too_contended
 from singletable.requests.expressions import ItemPath
@@ -39,6 +40,7 @@ R = TypeVar("R")
 
 def mutate(entity: T, function: Callable[[T], R]) -> R:
     """Read an item, change it by a function, and write it unless another writer was faster; see `Table.mutate`."""
+    refuse_partial(entity)
     with held(entity._table_class()):
         return _mutate(entity, function)
 
@@ -95,6 +97,7 @@ def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
 
 def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
     """Give an item another primary key; see `Table.move`."""
+    refuse_partial(entity)
     with held(entity._table_class()):
         _move(entity, changes)
 

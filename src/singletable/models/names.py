@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from inspect import getattr_static
 from typing import Any, ClassVar, get_origin
 
@@ -36,6 +37,9 @@ OPTIONS = (
     "filter",
     "index",
     "limit",
+    "live",
+    "malformed",
+    "only",
     "unknown",
 )
 """Options of the methods that take attributes by name."""
@@ -135,13 +139,13 @@ def refuse_bare_annotations(entity: str, namespace: Mapping[str, Any], bases: It
 
 
 def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "__annotations__" in namespace or sys.version_info < (3, 14):
-        found: Mapping[str, Any] = namespace.get("__annotations__", {})
-        return found
-    from annotationlib import Format, call_annotate_function, get_annotate_from_class_namespace
-
-    annotate = get_annotate_from_class_namespace(namespace)
-    return {} if annotate is None else call_annotate_function(annotate, Format.STRING)
+    found: Mapping[str, Any] | None = namespace.get("__annotations__")
+    if found is not None or sys.version_info < (3, 14):
+        return found or {}
+    # Python 3.14 evaluates annotations when they are asked for.
+    lib: Any = import_module("annotationlib")
+    annotate = lib.get_annotate_from_class_namespace(namespace)
+    return {} if annotate is None else dict(lib.call_annotate_function(annotate, lib.Format.STRING))
 
 
 def _is_class_variable(annotation: Any) -> bool:

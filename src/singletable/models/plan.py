@@ -19,6 +19,7 @@ from singletable.keys.text import plain_names
 from singletable.models.change import Change, assignments, plan_change
 from singletable.models.conditions import check_condition
 from singletable.models.effects import changed_attribute, evolve, read_attributes
+from singletable.models.partial import refuse_partial
 from singletable.models.schema import EntitySchema
 from singletable.models.targets import TableSender
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
@@ -148,6 +149,7 @@ def update_actions(
         add_version_condition: Whether the stored version must be the one that was read.
         fenced: Whether the condition can hold only once, whatever other writers do.
     """
+    refuse_partial(entity)
     schema = entity._schema_of()
     check_condition(schema, condition)
     change = plan_change(entity, actions)
@@ -312,6 +314,7 @@ def _mark_of_change(schema: EntitySchema, change: Change) -> Mapping[str, dict[s
 
 def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:
     """The instance as it is to be written, stamped and with its next version, and as an item."""
+    refuse_partial(entity)
     written = entity._copy()
     written._stamp(version)
     item = written.serialize()

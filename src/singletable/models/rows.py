@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from singletable.errors import KeyParseError
+from singletable.chains import unchained
+from singletable.errors import KeyParseError, MalformedItemError
 from singletable.keys import CompositeKey
 from singletable.models.layout import OWN_TYPES, TableLayout
 from singletable.models.schema import EntitySchema
@@ -14,7 +15,7 @@ from singletable.requests.types import Item, UnknownItem
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["key_reader", "keys_tell_apart", "primary_key_reader", "unknown_of"]
+__all__ = ["key_reader", "keys_tell_apart", "primary_attributes", "primary_key_reader", "unknown_of"]
 
 
 def key_reader(
@@ -23,7 +24,7 @@ def key_reader(
     """A function that reads the attributes out of a row's keys.
 
     It returns None for a row of another known entity, and `UnknownItem` for one that no entity could
-    have written.
+    have written. It raises `MalformedItemError` if the keys are not those of the entity that the row names.
 
     Args:
         table: The table class.
@@ -40,11 +41,11 @@ def key_reader(
                 if says.startswith(OWN_TYPES):
                     return None
                 return unknown_of(layout, row)
-            return _attributes(schemas[says], row, index) if says in types else None
+            return _attributes_or_error(schemas[says], row, index) if says in types else None
         fitting = [name for name, schema in schemas.items() if _fits(schema, row)]
         mine = next((name for name in fitting if name in types), None)
         if mine is not None:
-            return _attributes(schemas[mine], row, index)
+            return _attributes_or_error(schemas[mine], row, index)
         return None if fitting else unknown_of(layout, row)
 
     return read
@@ -64,6 +65,15 @@ def primary_key_reader(table: type[Table]) -> Callable[[Item], tuple[type[Table]
         return schema.entity, _attributes(schema, key, None)
 
     return read
+
+
+def primary_attributes(schema: EntitySchema, key: Item) -> dict[str, Any]:
+    """Return the attributes in the primary key of an entity.
+
+    Raises:
+        KeyParseError: The key is not one of this entity's.
+    """
+    return _attributes(schema, key, None)
 
 
 def keys_tell_apart(table: type[Table], types: Sequence[str]) -> bool:
@@ -86,6 +96,21 @@ def _fits(schema: EntitySchema, row: Item) -> bool:
     except KeyParseError:
         return False
     return True
+
+
+@unchained
+def _attributes_or_error(schema: EntitySchema, row: Item, index: str | None) -> dict[str, Any]:
+    try:
+        return _attributes(schema, row, index)
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        # The error may quote the key.
+        raise MalformedItemError(
+            f"The keys of a row of {schema.name} are not those of its model.",
+            remedy='Other code wrote it: fix the item, or ask with malformed="skip".',
+            entity=schema.name,
+            index=index,
+            key=unknown_of(schema.layout, row).key,
+        ) from None
 
 
 def _attributes(schema: EntitySchema, row: Item, index: str | None) -> dict[str, Any]:

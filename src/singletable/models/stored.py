@@ -7,6 +7,7 @@ from copy import copy, deepcopy
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from pynamodb.attributes import Attribute
 from pynamodb.constants import ATTRIBUTE_TYPES, NULL
 from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.models import Model
@@ -49,6 +50,7 @@ class StoredItem(Model, metaclass=TableMeta):
     _layout: ClassVar[TableLayout | None] = None
     _entities: ClassVar[dict[str, EntitySchema]] = {}
     _schema: ClassVar[EntitySchema | None] = None
+    _attributes: ClassVar[dict[str, Attribute[Any]]]
     _makes_instances: ClassVar[bool] = False
     """Whether the class has an `__init__` or `__new__` of its own."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
@@ -11,7 +11,7 @@ from pynamodb.exceptions import PynamoDBException, TableError
 from singletable.errors import (
     DeclarationError,
     InvalidBatchError,
-    InvalidConditionError,
+    InvalidRequestError,
     MissingAttributesError,
     SingletableError,
     TableMissing,
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from singletable.models.collection import Collection
     from singletable.models.description import TableDescription
     from singletable.models.home import Home
-    from singletable.models.key import BoundKey, Unknown
+    from singletable.models.key import BoundKey
     from singletable.models.transaction import Transaction
     from singletable.requests import Get, Observer, Query, Scan, Settings
-    from singletable.requests.types import Item
+    from singletable.requests.types import Handling, Item
 
 __all__ = ["Table"]
 
@@ -72,12 +72,16 @@ class Table(WritableItem):
     # --- reading ------------------------------------------------------------------
 
     @classmethod
-    def item(cls: type[T], /, *, consistent: bool = False, **attributes: Any) -> Get[T]:
-        """The request for one item by its primary key, as a value; `one()` sends it."""
-        return cast("Get[T]", cls._primary_key().item(consistent=consistent, **attributes))
+    def item(
+        cls: type[T], /, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any
+    ) -> Get[T]:
+        """The request for one item by its primary key, as a value; `one()` sends it. See `BoundKey.item`."""
+        return cast("Get[T]", cls._primary_key().item(consistent=consistent, only=only, **attributes))
 
     @classmethod
-    def get(cls: type[T], /, *keys: Any, consistent: bool = False, **attributes: Any) -> T:
+    def get(
+        cls: type[T], /, *keys: Any, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any
+    ) -> T:
         """One item by its primary key: `Order.get(user_id="u1", order_id="o1")`.
 
         Raises:
@@ -85,7 +89,7 @@ class Table(WritableItem):
             UnknownItemError: What is there is of no type that the table knows.
         """
         cls._refuse_keys(keys)
-        return cls.item(consistent=consistent, **attributes).one()
+        return cls.item(consistent=consistent, only=only, **attributes).one()
 
     @classmethod
     def query(  # type: ignore[override]  # PynamoDB's takes key text, this one attributes
@@ -96,7 +100,10 @@ class Table(WritableItem):
         limit: int | None = None,
         filter: PynamoCondition | None = None,
         consistent: bool = False,
-        unknown: Unknown = "raise",
+        unknown: Handling = "raise",
+        malformed: Handling = "raise",
+        live: bool = False,
+        only: Sequence[str] | None = None,
         **attributes: Any,
     ) -> Query[T]:
         """A query on the primary key's partition, as a value; see `BoundKey.query`."""
@@ -107,6 +114,9 @@ class Table(WritableItem):
             filter=filter,
             consistent=consistent,
             unknown=unknown,
+            malformed=malformed,
+            live=live,
+            only=only,
             **attributes,
         )
 
@@ -119,7 +129,10 @@ class Table(WritableItem):
         descending: bool = False,
         limit: int | None = None,
         consistent: bool = False,
-        unknown: Unknown = "raise",
+        unknown: Handling = "raise",
+        malformed: Handling = "raise",
+        live: bool = False,
+        only: Sequence[str] | None = None,
         **attributes: Any,
     ) -> Query[T]:
         """Several entity types of one partition in one request, in the order of their sort keys.
@@ -131,17 +144,23 @@ class Table(WritableItem):
             limit: How many items to return at most.
             consistent: Whether to read what was last written, at twice the cost; not on an index.
             unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
+            malformed: What to do with an item that its model cannot read: `raise`, `yield`, `skip`.
+            live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
+            only: The attributes to read, by Python name; each is one of at least one entity. None for whole items.
             attributes: The attributes of the partition key.
+
+        Raises:
+            InvalidRequestError: The entities do not share a partition, or the query cannot have one of the options.
         """
         from singletable.models.conditions import read_question
         from singletable.models.targets import collection_target
         from singletable.requests.query import make_query
 
         name = plain(index) if index is None or isinstance(index, str) else index.Meta.index_name
-        target = collection_target(cls._table_class(), entities, name)
+        target = collection_target(cls._table_class(), entities, name, only)
         equals, _, loose = read_question(entities[0]._schema_of(), target, (), attributes, None)
         if loose is not None:
-            raise InvalidConditionError(
+            raise InvalidRequestError(
                 f"{target.key.label}: the partition key {target.key.partition.text!r} only holds a bucket or a shard"
                 " of what was given, and rows of other values share it.",
                 remedy="Ask each entity for itself.",
@@ -155,6 +174,8 @@ class Table(WritableItem):
             limit=limit,
             consistent=consistent,
             unknown=unknown,
+            malformed=malformed,
+            live=live,
         )
 
     @classmethod
@@ -166,13 +187,27 @@ class Table(WritableItem):
         segment: int = 0,
         segments: int = 1,
         consistent: bool = False,
-        unknown: Unknown = "raise",
+        unknown: Handling = "raise",
+        malformed: Handling = "raise",
+        live: bool = False,
+        only: Sequence[str] | None = None,
     ) -> Scan[T]:
-        """Every item of this entity, or of all on the table class; it reads the whole table."""
+        """Every item of this entity, or of all on the table class; it reads the whole table. See `Scan`.
+
+        Args:
+            filter: A PynamoDB condition, applied by DynamoDB after reading.
+            limit: How many items to return at most.
+            segment: Which segment of a parallel scan, from 0.
+            segments: How many segments the scan is cut into.
+            consistent: Whether to read what was last written, at twice the cost.
+            unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
+            malformed: What to do with an item that its model cannot read: `raise`, `yield`, `skip`.
+            live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
+            only: The attributes to read, by Python name; None for whole items. Reading any other raises.
+        """
         from singletable.models.conditions import check_filter
         from singletable.models.targets import whole_table
-        from singletable.requests.query import check_options
-        from singletable.requests.scan import Scan
+        from singletable.requests.scan import make_scan
 
         cls._refuse_replaced()
         mine = [schema.entity for schema in cls._schemas().values() if issubclass(schema.entity, cls)]
@@ -183,15 +218,30 @@ class Table(WritableItem):
                 rule="ST117",
                 entity=cls.__name__,
             )
-        target: Any = whole_table(cls._table_class(), mine)
+        target: Any = whole_table(cls._table_class(), mine, only)
         if filter is not None and cls._schema is not None:
             check_filter(cls._schema, target, filter, scanning=True)
-        check_options(limit, unknown)
-        return Scan(target, filter, limit, segment, segments, consistent, unknown)
+        return make_scan(
+            target,
+            filter,
+            limit=limit,
+            segment=segment,
+            segments=segments,
+            consistent=consistent,
+            unknown=unknown,
+            malformed=malformed,
+            live=live,
+        )
 
     @classmethod
     def batch_get(  # type: ignore[override]  # PynamoDB's loses the order and retries without end
-        cls: type[T], items: Iterable[Mapping[str, Any] | Get[Any]], *, consistent: bool = False, workers: int = 1
+        cls: type[T],
+        items: Iterable[Mapping[str, Any] | Get[Any]],
+        *,
+        consistent: bool = False,
+        workers: int = 1,
+        unknown: Handling = "raise",
+        malformed: Handling = "raise",
     ) -> list[T | None]:
         """Many items by primary key, in the order asked; None for one that does not exist.
 
@@ -200,15 +250,28 @@ class Table(WritableItem):
                 several entities: `ShopTable.batch_get([Order.item(...), User.item(...)])`.
             consistent: Whether to read what was last written, at twice the cost.
             workers: How many requests may be under way at once.
+            unknown: What to do with an item of an unknown type: `raise`; `yield` gives `UnknownItem` in its place, and
+                `skip` None.
+            malformed: What to do with an item that its model cannot read: `raise`; `yield` gives `MalformedItem` in its
+                place, and `skip` None.
 
         Raises:
             BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+            UnknownItemError: An item is of no type that the table knows.
+            MalformedItemError: An item's model cannot read it.
         """
         from singletable.models.batch import get_items
         from singletable.models.targets import TableSender
 
         gets = [cls._get_request(each) for each in items]
-        return get_items(TableSender(cls._table_class()), gets, workers, consistent=consistent or None)
+        return get_items(
+            TableSender(cls._table_class()),
+            gets,
+            workers,
+            consistent=consistent or None,
+            unknown=unknown,
+            malformed=malformed,
+        )
 
     @classmethod
     def _get_request(cls, asked: Mapping[str, Any] | Get[Any]) -> Get[Any]:
@@ -239,8 +302,8 @@ class Table(WritableItem):
             UnknownItemError: It is of no type that the table knows.
         """
         from singletable.models.targets import load, target_of
-        from singletable.requests.results import unknown_item
         from singletable.requests.types import UnknownItem
+        from singletable.requests.unreadable import unknown_item
 
         cls._refuse_replaced()
         entity = load(cls._table_class(), data)
@@ -269,15 +332,17 @@ class Table(WritableItem):
     # --- many at once -------------------------------------------------------------
 
     @classmethod
-    def batch(cls, *, workers: int = 1) -> Batch:
+    def batch(cls, *, workers: int = 1, unknown: Handling = "raise", malformed: Handling = "raise") -> Batch:
         """Many puts, deletes and gets of any entities of the table, in few requests; see `Batch`.
 
         Args:
             workers: How many requests may be under way at once.
+            unknown: What a get does with an item of an unknown type, as in `batch_get`.
+            malformed: What a get does with an item that its model cannot read, as in `batch_get`.
         """
         from singletable.models.batch import Batch
 
-        return Batch(cls._table_class(), workers)
+        return Batch(cls._table_class(), workers, unknown, malformed)
 
     @classmethod
     def batch_write(cls, auto_commit: bool = True) -> Batch:  # type: ignore[override]  # PynamoDB's commits when its block raises
@@ -307,19 +372,23 @@ class Table(WritableItem):
         return Transaction(cls._table_class(), token)
 
     @classmethod
-    def transact_get(cls, *requests: Get[Any]) -> list[Any]:
+    def transact_get(cls, *requests: Get[Any], unknown: Handling = "raise", malformed: Handling = "raise") -> list[Any]:
         """Up to 100 items of any entities as they were at one moment, in the order asked; None for a missing one.
 
         Args:
             requests: `Order.item(...)`, `User.item(...)`, ...
+            unknown: What to do with an item of an unknown type, as in `batch_get`.
+            malformed: What to do with an item that its model cannot read, as in `batch_get`.
 
         Raises:
+            UnknownItemError: An item is of no type that the table knows.
+            MalformedItemError: An item's model cannot read it.
             InvalidTransactionError: There are too many, or one is asked for twice.
             TransactionCancelled: Other writers were in the way every time.
         """
         from singletable.models.transaction import read_together
 
-        return read_together(cls._table_class(), requests)
+        return read_together(cls._table_class(), requests, unknown, malformed)
 
     @classmethod
     def load_collection(cls, /, *entities: type[T], **attributes: Any) -> Collection[T]:

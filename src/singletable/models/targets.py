@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from singletable.errors import EngineUnavailable, InvalidConditionError, ItemDoesNotExist, SingletableError
+from singletable.errors import EngineUnavailable, InvalidRequestError, ItemDoesNotExist, SingletableError
 from singletable.keys import CompositeKey
 from singletable.models.binding import bound, connection_of
 from singletable.models.layout import OWN_TYPES
+from singletable.models.partial import as_partial, names_in, partial_loader, stored_only
 from singletable.models.rows import key_reader, keys_tell_apart, unknown_of
 from singletable.requests.cursor import CursorSeal, seal_from
 from singletable.requests.observing import named
@@ -109,12 +110,19 @@ def _restored(table: type[Table], name: str | None, kept: dict[str, Any], place:
     return TableSender(table, name, settings)
 
 
-def target_of(entity: type[T], name: str) -> Target[T]:
-    """The target of one of an entity's keys."""
-    schema = entity._schema_of()
-    target = _target(entity._table_class(), (entity,), schema.keys[name], partial(target_of, entity, name))
+def target_of(entity: type[T], name: str, only: Sequence[str] | None = None) -> Target[T]:
+    """The target of one of an entity's keys.
+
+    Args:
+        entity: The entity class.
+        name: The key's name.
+        only: The Python names of the attributes to read; None for whole items.
+    """
+    schema, only = entity._schema_of(), names_in(only)
+    remake = partial(target_of, entity, name, only)
+    target = _target(entity._table_class(), (entity,), schema.keys[name], only, remake)
     if len(target.types) > 1 and schema.layout.type_name in (target.partition_name, target.sort_name):
-        raise InvalidConditionError(
+        raise InvalidRequestError(
             f"{target.key.label} is on the discriminator, and items of {schema.name} are of {len(target.types)} types.",
             remedy="Ask for each type by its own class, or by a key that is not on the discriminator.",
             entity=schema.name,
@@ -149,40 +157,41 @@ def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None
     return sender.send("GetItem", params).get("Item") or None
 
 
-def whole_table(table: type[Table], entities: Sequence[type[T]]) -> Target[T]:
+def whole_table(table: type[Table], entities: Sequence[type[T]], only: Sequence[str] | None = None) -> Target[T]:
     """The target of a scan for some entities."""
-    remake = partial(whole_table, table, tuple(entities))
-    return _target(table, entities, entities[0]._schema_of().primary, remake)
+    only = names_in(only)
+    remake = partial(whole_table, table, tuple(entities), only)
+    return _target(table, entities, entities[0]._schema_of().primary, only, remake)
 
 
-def collection_target(table: type[Table], entities: Sequence[type[T]], index: str | None) -> Target[T]:
+def collection_target(
+    table: type[Table], entities: Sequence[type[T]], index: str | None, only: Sequence[str] | None = None
+) -> Target[T]:
     """The target of a query for several entities that share a partition key.
 
     Raises:
-        InvalidConditionError: An entity has no key there, or their partition keys differ.
+        InvalidRequestError: An entity has no key there, or their partition keys differ.
     """
     keys: list[CompositeKey] = []
     for entity in entities:
         if not isinstance(entity, type):
-            raise InvalidConditionError(
+            raise InvalidRequestError(
                 f"A collection is of entity classes, not of a {type(entity).__name__}.",
                 remedy="Name the classes, and the index with index=.",
             )
         schema = entity._schema_of()
         found = [key for key in schema.keys.values() if key.index == index]
         if not found:
-            raise InvalidConditionError(
+            raise InvalidRequestError(
                 f"{schema.name} has no key on {index or 'the table'}.", entity=schema.name, index=index
             )
         keys.append(found[0])
     if not keys:
-        raise InvalidConditionError(
-            "A collection of no entities cannot be asked for.", remedy="Name the entity classes."
-        )
+        raise InvalidRequestError("A collection of no entities cannot be asked for.", remedy="Name the entity classes.")
     first = keys[0].partition
     for key in keys[1:]:
         if key.partition.segments != first.segments:
-            raise InvalidConditionError(
+            raise InvalidRequestError(
                 f"{keys[0].label} and {key.label} have different partition keys,"
                 f" {first.text!r} and {key.partition.text!r}.",
                 remedy="Only entities of one partition can be read in one request.",
@@ -190,23 +199,26 @@ def collection_target(table: type[Table], entities: Sequence[type[T]], index: st
                 index=index,
             )
     owner = " + ".join(entity.__name__ for entity in entities)
-    remake = partial(collection_target, table, tuple(entities), index)
-    return _target(table, entities, CompositeKey("collection", index, first, None, owner=owner), remake)
+    only = names_in(only)
+    remake = partial(collection_target, table, tuple(entities), index, only)
+    return _target(table, entities, CompositeKey("collection", index, first, None, owner=owner), only, remake)
 
 
 def _target(
-    table: type[Table], entities: Sequence[type[T]], key: CompositeKey, remake: Callable[[], Target[T]]
+    table: type[Table],
+    entities: Sequence[type[T]],
+    key: CompositeKey,
+    only: Sequence[str] | None,
+    remake: Callable[[], Target[T]],
 ) -> Target[T]:
     layout = table._layout_of()
     partition_name, sort_name = layout.names_at(key.index)
     projected = None if key.index is None else layout.indexes[key.index].held(layout.primary)
     keys_here = (partition_name, sort_name)
     visible = projected is None or layout.type_name in projected
-    types = tuple(
-        schema.discriminator
-        for schema in table._schemas().values()
-        if any(issubclass(schema.entity, entity) for entity in entities)
-    )
+    schemas = [each for each in table._schemas().values() if issubclass(each.entity, tuple(entities))]
+    types = tuple(schema.discriminator for schema in schemas)
+    stored = stored_only(schemas, only, filter(None, (*layout.primary, *keys_here)))
     return Target(
         key=key,
         sender=TableSender(table),
@@ -214,11 +226,13 @@ def _target(
         sort_name=sort_name,
         primary=layout.primary,
         # Only a projection of everything also holds what no model knows.
-        whole=projected is None,
+        whole=projected is None or (stored is not None and projected.issuperset(stored)),
         projected=projected,
+        only=stored,
+        expiry_name=table._expiry_name(),
         type_name=layout.type_name if visible and layout.type_name not in keys_here else None,
         types=types,
-        load=_loader(table, tuple(entities)),
+        load=_loader(table, tuple(entities), stored),
         read_keys=key_reader(table, types, key.index),
         keys_tell=visible or keys_tell_apart(table, types),
         local=key.index is not None and layout.indexes[key.index].local,
@@ -227,9 +241,15 @@ def _target(
     )
 
 
-def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item], T | UnknownItem | None]:
+def _loader(
+    table: type[Table], wanted: tuple[type[T], ...], stored: Sequence[str] | None
+) -> Callable[[Item], T | UnknownItem | None]:
     loads = {
-        name: schema.codec.load if issubclass(schema.entity, wanted) else _nothing
+        name: _nothing
+        if not issubclass(schema.entity, wanted)
+        else schema.codec.load
+        if stored is None
+        else partial_loader(schema, stored)
         for name, schema in table._schemas().items()
     }
     type_name = table._layout_of().type_name
@@ -238,8 +258,10 @@ def _loader(table: type[Table], wanted: tuple[type[T], ...]) -> Callable[[Item],
         try:
             known = loads[item[type_name]["S"]]
         except (KeyError, TypeError):
-            # isinstance with a tuple of classes tells mypy nothing about T.
             entity = load(table, item)
+            if stored is not None and isinstance(entity, wanted):
+                as_partial(entity, frozenset(stored))
+            # isinstance with a tuple of classes tells mypy nothing about T.
             return entity if isinstance(entity, (UnknownItem, *wanted)) else None  # type: ignore[return-value]
         return known(item)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ from singletable.requests.batch import identity
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, error_code
 from singletable.requests.transaction import TransactGet, TransactWrite, new_token, next_token
-from singletable.requests.types import Item, Params
+from singletable.requests.types import Handling, Item, Params
+from singletable.requests.unreadable import check_handling, tolerant
 
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
@@ -46,7 +48,7 @@ class CancellationReason:
         entity: The instance, or the request for an item.
         code: DynamoDB's code; None where the operation was not in the way.
         error: The error that the same write would have raised alone; None where it was not in the way.
-        standing: The entity (or `UnknownItem`) that stood in the way, where there is one.
+        standing: The entity (or `UnknownItem`, or `MalformedItem`) that stood in the way; None if there is none.
     """
 
     position: int
@@ -242,7 +244,7 @@ class Transaction:
         """Return a reason for each operation, with an error for those that cannot be done to the stored item."""
         errors = [write.misfit(stored_item(write.entity, self._sender)) for write in writes]
         return [
-            CancellationReason(position, write.verb, write.entity, error and _INVALID, error)
+            CancellationReason(position, write.verb, write.entity, _INVALID if error else None, error)
             for position, (write, error) in enumerate(zip(writes, errors, strict=True))
         ]
 
@@ -278,7 +280,8 @@ class Transaction:
                 misfit = write.misfit(stored_item(write.entity, self._sender)) if code == _INVALID else None
                 verdict = misfit or SingletableError(f"{write!r}: {reason.get('Message') or code}")
             if isinstance(verdict, Exception):
-                found = load(self._table, standing) if standing else None
+                # One that cannot be read must not hide why the transaction was cancelled.
+                found = tolerant(partial(load, self._table), "yield", "yield")(standing) if standing else None
                 reasons.append(CancellationReason(position, write.verb, write.entity, code, verdict, found))
                 again.append(write)
             else:
@@ -329,8 +332,11 @@ def _briefly(error: Exception | None) -> str:
     return str(getattr(error, "what", error)).removesuffix(".").removesuffix("; nothing was written")
 
 
-def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]:
+def read_together(
+    table: type[Table], requests: Sequence[Get[Any]], unknown: Handling = "raise", malformed: Handling = "raise"
+) -> list[Any]:
     """Items as they were at one moment, in the order asked; see `Table.transact_get`."""
+    check_handling(unknown=unknown, malformed=malformed)
     for request in requests:
         if not isinstance(request, Get):
             raise InvalidTransactionError(
@@ -346,7 +352,7 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
     primary = table._layout_of().primary
     if len({identity(key, primary) for key in keys}) < len(keys):
         raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
-    reading = TransactGet(sender, keys)
+    reading = TransactGet(sender, keys, [request.target.only for request in requests])
     for attempt in range(ATTEMPTS):
         pause(attempt)
         try:
@@ -359,7 +365,7 @@ def read_together(table: type[Table], requests: Sequence[Get[Any]]) -> list[Any]
             if not codes or any(code not in (None, *_PASSING) for code in codes):
                 raise _unreadable(requests, codes) from error
         else:
-            return [request.loaded(item) for request, item in zip(requests, items, strict=True)]
+            return [request.loaded(item, unknown, malformed) for request, item in zip(requests, items, strict=True)]
     raise _unreadable(requests, ["TransactionConflict"] * len(requests))
 
 

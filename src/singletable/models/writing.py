@@ -141,7 +141,9 @@ class WritableItem(StoredItem):
     ) -> dict[str, Any]:
         """What PynamoDB's TransactWrite sends for a put."""
         from singletable.models.conditions import check_condition
+        from singletable.models.partial import refuse_partial
 
+        refuse_partial(self)
         check_condition(self._schema_of(), condition)
         self._stamp()
         sent = super().get_save_kwargs_from_instance(condition, *args, **kwargs)
@@ -160,8 +162,10 @@ class WritableItem(StoredItem):
         from singletable.models import plan
         from singletable.models.change import plan_change
         from singletable.models.conditions import check_condition
+        from singletable.models.partial import refuse_partial
         from singletable.requests.expressions import all_of
 
+        refuse_partial(self)
         check_condition(self._schema_of(), condition)
         change = plan_change(self, actions)
         required = all_of(plan.must_exist(self._schema_of()), *change.conditions(), condition)

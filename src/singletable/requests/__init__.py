@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from singletable.requests.scan import Scan
     from singletable.requests.settings import Settings
     from singletable.requests.spans import spans
-    from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
+    from singletable.requests.types import Item, MalformedItem, Params, Sender, Target, UnknownItem
     from singletable.requests.usage import Usage, measure
     from singletable.requests.write import Put, Update
 
@@ -26,6 +26,7 @@ __all__ = [
     "Explanation",
     "Get",
     "Item",
+    "MalformedItem",
     "Observer",
     "Page",
     "Params",
@@ -54,6 +55,7 @@ __getattr__, __dir__ = exports(
         "Explanation": "explanation",
         "Get": "get",
         "Item": "types",
+        "MalformedItem": "types",
         "Observer": "observing",
         "Page": "results",
         "Params": "types",

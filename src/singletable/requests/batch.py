@@ -14,6 +14,7 @@ import attrs
 from singletable.errors import BatchIncomplete, Throttled, as_uncertain
 from singletable.pickling import Elsewhere
 from singletable.requests.attempts import Attempts
+from singletable.requests.expressions import projected
 from singletable.requests.retries import pause
 from singletable.requests.types import Item, Sender
 
@@ -126,6 +127,7 @@ def fetch_items(
     consistent: bool = False,
     workers: int = 1,
     subjects: Sequence[Any] | None = None,
+    only: Sequence[str] | None = None,
 ) -> list[Item | None]:
     """The items with these primary keys, in the order of the keys; None for one that does not exist.
 
@@ -136,6 +138,7 @@ def fetch_items(
         consistent: Whether to read what was last written, at twice the cost.
         workers: How many requests may be under way at once.
         subjects: What the caller knows each key by; the keys themselves, where it is left out.
+        only: The stored attributes to read, the primary key's among them; None for whole items.
 
     Raises:
         BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
@@ -144,9 +147,10 @@ def fetch_items(
     named = zip(keys, keys if subjects is None else subjects, strict=True)
     operations = (Operation(identity(key, primary), key, subject) for key, subject in named)
     unique = {operation.key: operation for operation in operations}
+    projection = projected(only)
 
     def send(pending: list[Any], attempts: Attempts) -> list[Any]:
-        request = {"Keys": pending, "ConsistentRead": consistent}
+        request = {"Keys": pending, "ConsistentRead": consistent, **projection}
         answer = sender.send("BatchGetItem", {"RequestItems": {sender.table_name: request}})
         items = answer.get("Responses", {}).get(sender.table_name, [])
         found.update({identity(item, primary): item for item in items})

@@ -27,7 +27,7 @@ class Explanation:
         place: The index's name, or `table`.
         key_condition: The key condition, as DynamoDB would be told it.
         partitions: How many partitions are visited; more than a thousand are not counted on.
-        filtered: The stored attributes that a filter looks at behind the key.
+        filtered: The stored attributes that the filter reads, that of `live` included.
     """
 
     place: str
@@ -50,7 +50,7 @@ def explain(query: Query[Any]) -> Explanation:
     if len(texts) > 1:
         way = "shards, merged" if groups == 1 else "buckets, in order"
         partition = f"{target.partition_name} = {shown[0]} … {shown[1]} ({len(texts)} {way})"
-    filtered = tuple(dict.fromkeys(path.path[0] for path in paths_of(query.filter)))
+    filtered = tuple(dict.fromkeys(path.path[0] for path in paths_of(query.conditions_at())))
     return Explanation(target.place, partition + _sort(query, query.sort_range()), len(texts), filtered)
 
 

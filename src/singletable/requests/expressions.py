@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import reduce
 from operator import and_
@@ -35,6 +35,7 @@ __all__ = [
     "key_condition",
     "path_steps",
     "paths_of",
+    "projected",
     "steps_of",
     "still_holds",
     "top_name",
@@ -119,6 +120,10 @@ class Placeholders:
                 remedy="Compare fewer attributes. An entity with a version is compared by its version alone.",
             )
         return text
+
+    def projection(self, stored: Iterable[str]) -> str:
+        """The ProjectionExpression for stored attributes."""
+        return ", ".join(map(self.name, stored))
 
     def arguments(self) -> Params:
         """The request's arguments that hold names and values."""
@@ -247,6 +252,14 @@ def key_condition(
         return text
     operands = [placeholders.value({"S": operand}) for operand in sort.operands]
     return f"{text} AND {SORT_CONDITIONS[sort.operator].format(*operands, name=placeholders.name(sort_name))}"
+
+
+def projected(only: Iterable[str] | None) -> Params:
+    """Return the arguments of a read of some stored attributes; none for whole items."""
+    if only is None:
+        return {}
+    placeholders = Placeholders()
+    return {"ProjectionExpression": placeholders.projection(only), **placeholders.arguments()}
 
 
 def paths_of(condition: PynamoCondition | None) -> Iterator[Path]:

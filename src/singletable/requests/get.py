@@ -9,9 +9,10 @@ import attrs
 
 from singletable.keys import KeyRange
 from singletable.requests.explanation import Explanation
+from singletable.requests.expressions import projected
 from singletable.requests.query import Query
-from singletable.requests.results import unknown_item
-from singletable.requests.types import E, Item, Params, Target, UnknownItem
+from singletable.requests.types import E, Handling, Item, Params, Target
+from singletable.requests.unreadable import tolerant
 
 __all__ = ["Get"]
 
@@ -44,7 +45,7 @@ class Get(Generic[E]):
         }
         if self.consistent:
             params["ConsistentRead"] = True
-        return params
+        return {**params, **projected(self.target.only)}
 
     def explain(self) -> Explanation:
         """The request in words: the key, with personal values hidden."""
@@ -58,8 +59,9 @@ class Get(Generic[E]):
         """The item.
 
         Raises:
-            ItemDoesNotExist: There is none, or what is there is another entity.
-            UnknownItemError: What is there is of no type that the table knows.
+            ItemDoesNotExist: There is none, or it is of another entity.
+            UnknownItemError: It is of no type that the table knows.
+            MalformedItemError: Its model cannot read it.
         """
         item = self.one_or_none()
         if item is None:
@@ -70,16 +72,20 @@ class Get(Generic[E]):
         """The item, or None where there is none."""
         return self.loaded(self.target.sender.send("GetItem", self.params()).get("Item"))
 
-    def loaded(self, item: Item | None) -> E | None:
-        """What an answer of DynamoDB's holds, whichever operation brought it; None where there is none.
+    def loaded(self, item: Item | None, unknown: Handling = "raise", malformed: Handling = "raise") -> E | None:
+        """The entity in an answer of DynamoDB, whichever operation brought it; None if there is none.
+
+        Args:
+            item: The item in the answer.
+            unknown: What to do with an item of an unknown type; `yield` gives `UnknownItem`, `skip` None.
+            malformed: What to do with an item that cannot be read; `yield` gives `MalformedItem`, `skip` None.
 
         Raises:
             UnknownItemError: It is of no type that the table knows.
+            MalformedItemError: Its model cannot read it.
         """
-        entity = self.target.load(item) if item else None
-        if isinstance(entity, UnknownItem):
-            raise unknown_item(entity)
-        return entity
+        # With "yield" the caller has asked for UnknownItem and MalformedItem.
+        return tolerant(self.target.load, unknown, malformed)(item) if item else None  # type: ignore[return-value]
 
     def all(self) -> list[E]:
         """The item as a list of one, or an empty list; as queries have it."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from singletable.errors import UnknownItemError
+from singletable.errors import MalformedItemError, UnknownItemError
 from singletable.requests.batch import GET_LIMIT, chunked, fetch_items
-from singletable.requests.types import E, Item, Target, UnknownItem
+from singletable.requests.types import E, Item, Params, Target, UnknownItem
+from singletable.requests.unreadable import tolerant
 
 if TYPE_CHECKING:
     from singletable.requests.query import Query
@@ -48,21 +50,21 @@ class Page(Generic[_T]):
 
 
 def pages(
-    request: Query[Any] | Scan[Any], params: dict[str, Any], want: int | None, start: Item | None = None
+    request: Query[Any] | Scan[Any], params: Callable[[], Params], want: int | None, start: Item | None = None
 ) -> Iterator[list[Item]]:
     """The pages of one partition (or segment), each of them one request.
 
     Args:
         request: The request, for its filter and its sender.
-        params: Its arguments.
+        params: Returns its arguments; called for each page, since `live` depends on the time.
         want: How many rows the caller will take; DynamoDB is asked for as many, so that a limit of 20
             costs what 20 items cost. With a filter, or when rows turn out to be of other entities,
             more are asked for, twice as many at each request.
-        start: The key behind which to begin.
+        start: The key after which to begin.
     """
     asked = max(want, _FILTERED_FIRST) if want is not None and request.filter is not None else want
     while True:
-        arguments = {**params}
+        arguments = params()
         if asked is not None:
             arguments["Limit"] = asked
             asked = min(asked * 2, max(_MOST_ASKED, asked))
@@ -100,7 +102,7 @@ def rows(query: Query[Any], want: int | None, first: int, last: Mapping[str, Ite
 
 
 def _stream(query: Query[Any], partition: str, group: int, want: int | None, start: Item | None) -> Iterator[Row]:
-    return in_rows(pages(query, query.params_for(partition), want, start), partition, group)
+    return in_rows(pages(query, partial(query.params_for, partition), want, start), partition, group)
 
 
 def in_rows(found: Iterator[list[Item]], partition: str = "", group: int = 0) -> Iterator[Row]:
@@ -119,35 +121,50 @@ def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, cons
     size = GET_LIMIT if want is None else max(1, min(GET_LIMIT, want))
     for chunk in chunked(found, size):
         keys = [target.primary_of(row) for _, _, row in chunk]
-        items = fetch_items(target.sender, keys, target.primary, consistent=consistent)
+        items = fetch_items(target.sender, keys, target.primary, consistent=consistent, only=target.only)
         for (partition, group, row), item in zip(chunk, items, strict=True):
             if item is not None and target.key_of(item) == target.key_of(row):
                 yield partition, group, item
 
 
 class Results(Generic[E]):
-    """An iterator of entities that goes on after an error: one bad item does not hide those behind it."""
+    """An iterator of entities that goes on after an error: one bad item does not hide those after it.
+
+    Args:
+        target: The target of the request.
+        found: The rows.
+        load: Reads a row; see `Target`.
+        limit: The number of items to give; None for all.
+        unknown: What to do with an item of an unknown type.
+        malformed: What to do with an item that cannot be read.
+        cursor_at: Returns the cursor of a place, for the errors.
+        group: The group of partitions in which the rows begin.
+        last: The key of the last row that was read there before, by partition.
+    """
 
     def __init__(
         self,
-        target: Target[E],
+        target: Target[Any],
         found: Iterator[Row],
+        load: Callable[[Item], E | UnknownItem | None],
         limit: int | None,
         unknown: str,
-        group: int = 0,
-        last: Mapping[str, Item] | None = None,
+        malformed: str,
+        cursor_at: Callable[[Mapping[str, Item]], str | None],
+        group: int,
+        last: Mapping[str, Item],
     ) -> None:
         self._target = target
-        self._load = target.load
+        self._read_item = tolerant(load, unknown, malformed)
         self._found = found
         self._left = limit
-        self._unknown = unknown
+        self._cursor_at = cursor_at
         self._group = group
-        self._read: dict[str, Item] = dict(last or {})
+        self._read: dict[str, Item] = dict(last)
 
     @property
     def last(self) -> dict[str, Item]:
-        """Where reading stands in the group of partitions: the key of the last row read, by partition."""
+        """The place of reading in the group of partitions: the key of the last row read, by partition."""
         return {partition: self._target.key_of(row) for partition, row in self._read.items()}
 
     def __iter__(self) -> Results[E]:
@@ -159,28 +176,15 @@ class Results(Generic[E]):
             if group != self._group:
                 self._group, self._read = group, {}
             self._read[partition] = row
-            entity = self._load(row)
+            try:
+                entity = self._read_item(row)
+            except (MalformedItemError, UnknownItemError) as error:
+                error.cursor = self._cursor_at(self.last)
+                raise
             if entity is None:
                 continue
-            if isinstance(entity, UnknownItem):
-                if self._unknown == "skip":
-                    continue
-                if self._unknown != "yield":
-                    raise unknown_item(entity)
             if self._left is not None:
                 self._left -= 1
-            # With unknown="yield" the caller has asked for UnknownItem among the entities.
+            # With "yield" the caller has asked for UnknownItem and MalformedItem among the entities.
             return entity  # type: ignore[return-value]
         raise StopIteration
-
-
-def unknown_item(item: UnknownItem) -> UnknownItemError:
-    """The error for an item that no entity claims. Its key may hold personal values and is not shown."""
-    says = f"is a {item.entity_type!r}, which is no entity of this table" if item.entity_type else "has no entity type"
-    return UnknownItemError(
-        f"An item {says}.",
-        remedy='Deploy the models that know it, or ask with unknown="yield" (UnknownItem among the results)'
-        ' or unknown="skip". The error\'s key field names the item.',
-        entity_type=item.entity_type,
-        key=item.key,
-    )

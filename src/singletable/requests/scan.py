@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Generic, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
-from singletable.requests.expressions import Placeholders, Portable
-from singletable.requests.results import Results, in_rows, pages
-from singletable.requests.types import E, Params, Target
+from singletable.errors import InvalidRequestError
+from singletable.requests.expressions import Placeholders
+from singletable.requests.reading import Reading, check_options
+from singletable.requests.results import Row, in_rows, pages
+from singletable.requests.types import E, Handling, Item, Params, Target
 
-__all__ = ["Scan"]
+__all__ = ["Scan", "make_scan"]
+
+_SCAN = ""
+"""The partition under which a cursor holds the place of a scan, which has none."""
 
 
 @attrs.frozen
-class Scan(Portable, Generic[E]):
+class Scan(Reading[E]):
     """Every item of some entity types. It reads, and costs, the whole table.
+
+    Iterate it, or take `all()`, `first()`, `one()`, `one_or_none()`, `count()`, `page()`.
 
     Args:
         target: Where it goes.
@@ -27,6 +34,8 @@ class Scan(Portable, Generic[E]):
         segments: How many segments the scan is cut into.
         consistent: Whether to read what was last written, at twice the cost.
         unknown: What to do with an item of an unknown type: `raise`, `yield` it as `UnknownItem`, `skip`.
+        malformed: What to do with an item that its model cannot read: `raise`, `yield` it as `MalformedItem`, `skip`.
+        live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
     """
 
     target: Target[E]
@@ -35,7 +44,9 @@ class Scan(Portable, Generic[E]):
     segment: int = 0
     segments: int = 1
     consistent: bool = False
-    unknown: Literal["raise", "yield", "skip"] = "raise"
+    unknown: Handling = "raise"
+    malformed: Handling = "raise"
+    live: bool = False
 
     @property
     def operation(self) -> str:
@@ -44,20 +55,46 @@ class Scan(Portable, Generic[E]):
 
     def params(self) -> Params:
         """The first request, as the arguments of DynamoDB's Scan; nothing is sent."""
-        params: Params = {"TableName": self.target.sender.table_name}
+        return self._params() if self.limit is None else {**self._params(), "Limit": self.limit}
+
+    # --- inside -------------------------------------------------------------------
+
+    def _params(self, now: int | None = None) -> Params:
         placeholders = Placeholders()
-        if self.filter is not None:
-            params["FilterExpression"] = placeholders.condition(self.filter)
+        params: Params = {"TableName": self.target.sender.table_name, **self._common_params(placeholders, now)}
         if self.segments > 1:
             params |= {"Segment": self.segment, "TotalSegments": self.segments}
-        if self.consistent:
-            params["ConsistentRead"] = True
         return {**params, **placeholders.arguments()}
 
-    def __iter__(self) -> Iterator[E]:
-        found = in_rows(pages(self, self.params(), self.limit))
-        return Results(self.target, found, self.limit, self.unknown)
+    @property
+    def _label(self) -> str:
+        return "The scan"
 
-    def all(self) -> list[E]:
-        """All items, as a list."""
-        return list(self)
+    @property
+    def _where(self) -> str:
+        return f"in the table {self.target.sender.table_name!r}"
+
+    def _bound_params(self) -> Params:
+        return self._params(now=0)
+
+    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Iterator[Row]:
+        return in_rows(pages(self, self._params, want, last.get(_SCAN)), _SCAN)
+
+    def _group_of(self, last: Mapping[str, Item]) -> int:
+        return 0
+
+
+def make_scan(target: Target[E], filter: PynamoCondition | None, **options: Any) -> Scan[E]:
+    """A scan whose options were checked.
+
+    Raises:
+        InvalidRequestError: It cannot have one of them.
+    """
+    scan = Scan(target, filter, **options)
+    check_options(scan)
+    if type(scan.segments) is not int or scan.segments < 1 or scan.segment not in range(scan.segments):
+        raise InvalidRequestError(
+            f"There is no segment {scan.segment!r} of {scan.segments!r}.",
+            remedy="Give segments of at least 1, and a segment from 0 to segments - 1.",
+        )
+    return scan

@@ -10,6 +10,7 @@ import attrs
 
 from singletable.errors import InvalidTransactionError
 from singletable.requests.attempts import Attempts
+from singletable.requests.expressions import projected
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write import WriteRequest
 
@@ -88,10 +89,12 @@ class TransactGet:
     Args:
         sender: What it is sent through.
         keys: Their primary keys.
+        only: For each key the stored attributes to read; None for the whole item. Empty for whole items.
     """
 
     sender: Sender = attrs.field(eq=False, repr=False)
     keys: Sequence[Item] = attrs.field(repr=False)
+    only: Sequence[Sequence[str] | None] = ()
 
     def params(self) -> Params:
         """The request, as the arguments of TransactGetItems; nothing is sent.
@@ -100,7 +103,13 @@ class TransactGet:
             InvalidTransactionError: DynamoDB would refuse it.
         """
         _check_count(len(self.keys), "items")
-        return {"TransactItems": [{"Get": {"TableName": self.sender.table_name, "Key": key}} for key in self.keys]}
+        chosen = self.only or [None] * len(self.keys)
+        return {
+            "TransactItems": [
+                {"Get": {"TableName": self.sender.table_name, "Key": key, **projected(only)}}
+                for key, only in zip(self.keys, chosen, strict=True)
+            ]
+        }
 
     def send(self) -> list[Item | None]:
         """Send it; the items in the order of the keys, None for one that does not exist."""

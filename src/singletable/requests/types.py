@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from singletable.errors import ItemDoesNotExist
+from singletable.errors import ItemDoesNotExist, MalformedItemError
 from singletable.keys import CompositeKey
 
 if TYPE_CHECKING:
     from singletable.requests.attempts import Attempts
     from singletable.requests.cursor import CursorSeal
 
-__all__ = ["E", "Item", "Params", "Sender", "Target", "UnknownItem"]
+__all__ = ["E", "Handling", "Item", "MalformedItem", "Params", "Sender", "Target", "UnknownItem"]
 
 Item: TypeAlias = dict[str, dict[str, Any]]
 """An item as DynamoDB sends it: stored attribute name to `{type: value}`."""
 
 Params: TypeAlias = dict[str, Any]
 """The arguments of one DynamoDB operation."""
+
+Handling: TypeAlias = Literal["raise", "yield", "skip"]
+"""What a read does with an item that it cannot turn into an entity."""
 
 E = TypeVar("E")
 
@@ -56,6 +59,25 @@ class UnknownItem:
 
 
 @attrs.frozen
+class MalformedItem:
+    """An item that its model cannot read: for example with an enum value that only a newer version knows.
+
+    Args:
+        entity: The name of the item's entity class.
+        attribute: The Python name of the attribute that cannot be read; None if it is not known.
+        key: Its partition key and sort key; like the rest of it, not shown by repr.
+        item: All of it, as DynamoDB sent it.
+        error: The error that `malformed="raise"` raises.
+    """
+
+    entity: str | None
+    attribute: str | None
+    key: tuple[Any, Any] | None = attrs.field(repr=False)
+    item: Item = attrs.field(repr=False)
+    error: MalformedItemError = attrs.field(eq=False, repr=False)
+
+
+@attrs.frozen
 class Target(Generic[E]):
     """Where a request goes, and how what comes back becomes entities.
 
@@ -65,12 +87,16 @@ class Target(Generic[E]):
         partition_name: The stored attribute that holds the partition key.
         sort_name: The stored attribute that holds the sort key; None where there is none.
         primary: The stored attributes of the table's own key.
-        whole: Whether a row holds the whole item, so that nothing needs to be fetched.
+        whole: Whether a row holds all that is asked for, so that nothing needs to be fetched.
         projected: The stored attributes that a row holds; None for all.
+        only: The stored attributes that are asked for; None for all.
+        expiry_name: The stored attribute by which DynamoDB deletes items; None if no entity of the table expires.
         type_name: The stored discriminator, where a filter on it is possible.
         types: The discriminators of the entities that are asked for.
-        load: An item as an entity, or as `UnknownItem`; None where it is of another known entity.
-        read_keys: The attributes that a row's keys hold; None where they are another entity's.
+        load: An item as an entity, or as `UnknownItem`; None where it is of another known entity. It raises
+            `MalformedItemError`.
+        read_keys: The attributes that a row's keys hold; None where they are another entity's. It raises
+            `MalformedItemError`.
         keys_tell: Whether a row's keys say which entity it is of.
         local: Whether the key is on a local index, which can be read consistently.
         absent: The error for an item that is not there, from a message.
@@ -84,6 +110,8 @@ class Target(Generic[E]):
     primary: tuple[str, str]
     whole: bool
     projected: frozenset[str] | None
+    only: tuple[str, ...] | None
+    expiry_name: str | None
     type_name: str | None
     types: tuple[str, ...]
     load: Callable[[Item], E | UnknownItem | None] = attrs.field(eq=False, repr=False)

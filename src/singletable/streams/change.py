@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
@@ -16,9 +17,10 @@ from singletable.errors import (
     MalformedRecordError,
 )
 from singletable.models.own import OWN_KEYS, OWN_TYPES
-from singletable.models.rows import primary_key_reader
+from singletable.models.rows import primary_attributes, primary_key_reader
 from singletable.models.targets import load
-from singletable.requests.types import UnknownItem
+from singletable.requests.types import Handling, Item, MalformedItem, UnknownItem
+from singletable.requests.unreadable import tolerant
 from singletable.requests.values import same_value
 from singletable.streams.records import Event, Record
 
@@ -37,8 +39,9 @@ _LACKS: Mapping[Event, str] = {"INSERT": "old", "REMOVE": "new", "MODIFY": ""}
 class Change(Generic[T]):
     """A change of an entity.
 
-    `new` and `old` are the entity behind the change and before it. Of an item of an unknown type both are
-    `UnknownItem`, and `entity` is None.
+    `new` and `old` are the entity after the change and before it. Of an item of an unknown type both are
+    `UnknownItem`, and `entity` is None. With `StreamRouter(malformed="yield")`, an image that the model cannot read is
+    a `MalformedItem`.
 
     Args:
         record: What the stream said.
@@ -146,15 +149,20 @@ def keys_tell(table: type[Table], entity: type[Table]) -> bool:
 
 
 @unchained
-def read_change(table: type[Table], record: Record) -> Change[Any]:
+def read_change(table: type[Table], record: Record, *, tolerate: bool = False) -> Change[Any]:
     """A record as entities.
+
+    Args:
+        table: The table class.
+        record: The record.
+        tolerate: Whether an image that its model cannot read becomes a `MalformedItem`.
 
     Raises:
         MalformedItemError: An image holds what its model cannot read, or the keys are not of its entity.
         MalformedRecordError: An image or a key is no item at all.
     """
     try:
-        return _read_change(table, record)
+        return _read_change(table, record, "yield" if tolerate else "raise")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, MalformedItemError):
             raise
@@ -167,8 +175,11 @@ def read_change(table: type[Table], record: Record) -> Change[Any]:
         ) from None
 
 
-def _read_change(table: type[Table], record: Record) -> Change[Any]:
-    new, old = (None if image is None else load(table, image) for image in (record.new, record.old))
+def _read_change(table: type[Table], record: Record, malformed: Handling) -> Change[Any]:
+    read: Callable[[Item], Any] = tolerant(partial(load, table), "yield", malformed)
+    new, old = (None if image is None else read(image) for image in (record.new, record.old))
+    if isinstance(new, MalformedItem) or isinstance(old, MalformedItem):
+        return _partly_read(table, record, new, old)
     shown: Any = new if new is not None else old
     if shown is None:
         found = primary_key_reader(table)(record.key)
@@ -181,6 +192,18 @@ def _read_change(table: type[Table], record: Record) -> Change[Any]:
     names = entity._schema_of().primary.attributes
     changed = _changed(record, new, old)
     return Change(record, entity, {name: getattr(shown, name) for name in names}, changed, new, old)
+
+
+def _partly_read(table: type[Table], record: Record, new: Any, old: Any) -> Change[Any]:
+    """Return a change of which at least one image cannot be read."""
+    image = next(each.item for each in (new, old) if isinstance(each, MalformedItem))
+    schema = table._schemas()[image[table._layout_of().type_name]["S"]]
+    before, after = record.old or {}, record.new or {}
+    places = {name: each.attr_name for name, each in schema.attributes.items()}
+    changed = frozenset(name for name, place in places.items() if not same_value(before.get(place), after.get(place)))
+    whole = record.event != "MODIFY"
+    compared = frozenset(places) if whole else changed if record.new and record.old else None
+    return Change(record, schema.entity, primary_attributes(schema, record.key), compared, new, old)
 
 
 def _changed(record: Record, new: Any, old: Any) -> frozenset[str] | None:

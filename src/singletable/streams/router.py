@@ -17,6 +17,8 @@ from singletable.errors import (
     Unprocessable,
 )
 from singletable.requests import named
+from singletable.requests.types import Handling
+from singletable.requests.unreadable import check_handling
 from singletable.streams.change import Change, is_own, read_change
 from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
 from singletable.streams.handlers import Handler, name_of, wanted_of
@@ -78,9 +80,20 @@ class StreamRouter:
         dead_letters: What takes the records that are given up; without one they are logged as errors.
         remember_days: How many days the marks of handled events are kept. An event is delivered for at most 24 hours
             after it happened, unless it is sent again by hand later.
+        malformed: What to do with a record whose new or old image its model cannot read, such as an enum value of a
+            newer version: `raise` makes it a dead letter at once, `yield` gives it to the handlers with `MalformedItem`
+            as the image, `skip` leaves it out.
     """
 
-    def __init__(self, table: type[Table], *, dead_letters: Sink | None = None, remember_days: float = 7) -> None:
+    def __init__(
+        self,
+        table: type[Table],
+        *,
+        dead_letters: Sink | None = None,
+        remember_days: float = 7,
+        malformed: Handling = "raise",
+    ) -> None:
+        check_handling(malformed=malformed)
         if isinstance(remember_days, bool) or not 1 <= remember_days <= _LONGEST:
             raise DeclarationError(
                 f"remember_days={remember_days!r}: an event may come again for a day.",
@@ -92,6 +105,7 @@ class StreamRouter:
         self._marks = Marks(self.table, remember_days)
         self._handlers: list[Handler] = []
         self._default: Handler | None = None
+        self._malformed = malformed
         self._starters: list[Callable[[], object]] = []
 
     # --- what goes where ----------------------------------------------------------
@@ -206,8 +220,10 @@ class StreamRouter:
         if is_own(self.table, record):
             return Outcome(own=True)
         try:
-            change = read_change(self.table, record)
+            change = self._read(record)
         except (MalformedItemError, MalformedRecordError) as error:
+            if self._malformed == "skip" and isinstance(error, MalformedItemError):
+                return Outcome()
             return self.bury(
                 DeadLetter(reason_of(error), record.event_id, record.sequence_number, record.event, error.entity)
             )
@@ -223,6 +239,9 @@ class StreamRouter:
             self._sink(letter)
         return Outcome(letters=letters)
 
+    def _read(self, record: Record) -> Change[Any]:
+        return read_change(self.table, record, tolerate=self._malformed == "yield")
+
     def _run(self, change: Change[Any], handlers: list[Handler]) -> Outcome:
         if not handlers:
             return Outcome()
@@ -235,7 +254,7 @@ class StreamRouter:
         for number, handler in enumerate(each for each in handlers if each.name not in done):
             delivery = Delivery(self.table, None if handler.idempotent else self._marks, change.event_id, handler.name)
             # Entities of its own: what a handler sets, updates or refreshes is not what the next one is given.
-            given = read_change(self.table, change.record) if number else change
+            given = self._read(change.record) if number else change
             try:
                 letter = self._call(handler, attrs.evolve(given, delivery=delivery), delivery)
             except AlreadyHandled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,6 +48,11 @@ def agrees(
     two templates. Of each template the answer must hold the first items, without a gap.
     """
     wanted = expected(request, entities)
+    if request.target.only is not None:
+        whole = _completed(answer, wanted, request.target.only)
+        if whole is None:
+            return "an item was not expected, or not with these attributes"
+        answer = whole
     limit = request.limit if isinstance(request, Query) else None
     count = len(wanted) if limit is None else min(limit, len(wanted))
     if len(answer) != count:
@@ -68,16 +73,34 @@ def agrees(
     return _order_fault(request, loaded, wanted)
 
 
-def fingerprint(entity: Table) -> str:
-    """An entity's type and declared attributes as text; two entities are alike if this is."""
-    item = stored_attributes(entity)
+def _completed(answer: Sequence[Table], wanted: Sequence[Table], only: Sequence[str]) -> list[Table] | None:
+    """Return the whole entities for an answer with some of their attributes; None if one was not expected."""
+    known = {identity_of(entity): entity for entity in wanted}
+    whole: list[Table] = []
+    for part in answer:
+        one = known.get(identity_of(part))
+        if one is None or fingerprint(one, only) != fingerprint(part, only):
+            return None
+        whole.append(one)
+    return whole
+
+
+def fingerprint(entity: Table, only: Collection[str] | None = None) -> str:
+    """An entity's type and declared attributes as text; two entities are alike if this is.
+
+    Args:
+        entity: The entity.
+        only: The stored attributes to look at; None for all.
+    """
+    item = stored_attributes(entity, only)
     return json.dumps([type(entity).__name__, item], sort_keys=True, default=_plain)
 
 
-def stored_attributes(entity: Table) -> dict[str, dict[str, Any]]:
+def stored_attributes(entity: Table, only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
     """An entity's declared attributes as they are stored, without anything that is derived."""
     schema = entity._schema_of()
-    return stored_values(schema, {name: getattr(entity, name) for name in schema.attributes})
+    names = [name for name, each in schema.attributes.items() if only is None or each.attr_name in only]
+    return stored_values(schema, {name: getattr(entity, name) for name in names})
 
 
 def stored_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -121,7 +144,15 @@ def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
         return True
     if request.condition is not None and not _holds(request.condition, values):
         return False
-    return request.filter is None or matches(request.filter, stored_attributes(entity))
+    filter = request.conditions_at()
+    return filter is None or matches(filter, {**stored_attributes(entity), **_expiry(schema, entity)})
+
+
+def _expiry(schema: EntitySchema, entity: Table) -> dict[str, dict[str, Any]]:
+    """The attribute by which DynamoDB deletes an entity, as it is stored; none for one that never expires."""
+    rule = schema.expiry
+    seconds = rule.derive(getattr(entity, rule.after)) if rule else None
+    return {rule.stored_name: {"N": str(seconds)}} if rule and seconds is not None else {}
 
 
 def _key_of(request: Query[Any] | Get[Any], schema: EntitySchema) -> CompositeKey | None:

@@ -18,8 +18,8 @@ from singletable import Expiry, Key, Table
 from singletable.engine import embedded
 from singletable.errors import (
     DeclarationError,
-    InvalidConditionError,
     InvalidKeyValueError,
+    InvalidRequestError,
     InvalidValueError,
     UnexpectedAttributesError,
 )
@@ -551,5 +551,5 @@ def test_indexes_on_the_discriminator_share_it():
         made.get(ident="b").update(note=None)
         assert [] == made.noted.query(note="x").all()
     type(table)("Sub", (made,), {}, discriminator="SUB")
-    with pytest.raises(InvalidConditionError, match="items of E are of 2 types"):
+    with pytest.raises(InvalidRequestError, match="items of E are of 2 types"):
         made.typed.query()

@@ -15,6 +15,7 @@ from singletable.errors import (
     CursorError,
     InvalidConditionError,
     InvalidKeyValueError,
+    InvalidRequestError,
     MissingAttributesError,
     MultipleItemsFound,
     NotProjectedError,
@@ -356,7 +357,7 @@ def test_cursors_belong_to_their_query(thirty):
     for broken in ("", "x", cursor[:-2], cursor + "AA", "é", "e30", "W10"):
         with pytest.raises(CursorError):
             Event.query(account_id="a1").page(3, broken)
-    with pytest.raises(InvalidConditionError, match="A page of 0 items"):
+    with pytest.raises(InvalidRequestError, match="A page of 0 items"):
         Event.query(account_id="a1").page(0)
 
 
@@ -406,7 +407,7 @@ def test_cursors_belong_to_their_query(thirty):
         (lambda: Event.query(Event.note == None, account_id="a"), InvalidConditionError, "compares with None.*exists"),  # noqa: E711
         (lambda: Event.query(account_id="a", filter=Event.note != None), InvalidConditionError, "compares with None"),  # noqa: E711
         (lambda: Event.query(account_id="a", scan_index_forward=False), UnexpectedAttributesError, "descending=True"),
-        (lambda: AppTable.collection(Event.key, account_id="a"), InvalidConditionError, "is of entity classes"),
+        (lambda: AppTable.collection(Event.key, account_id="a"), InvalidRequestError, "is of entity classes"),
         (lambda: Event.batch_get(["a"]), MissingAttributesError, "takes mappings of attributes, not a str"),
         (lambda: Event.query("a1"), InvalidConditionError, "a str is no condition. Attributes go by name"),
         (
@@ -421,11 +422,15 @@ def test_cursors_belong_to_their_query(thirty):
             "reversed",
         ),
         (lambda: Event.by_day.query(), MissingAttributesError, "cannot be queried without at"),
-        (lambda: Event.query(account_id="a", limit=0), InvalidConditionError, "A limit of 0"),
-        (lambda: Event.query(account_id="a", unknown="drop"), InvalidConditionError, "is none of 'raise'"),
+        (lambda: Event.query(account_id="a", limit=0), InvalidRequestError, "A limit of 0"),
+        (
+            lambda: Event.query(account_id="a", unknown="drop"),
+            InvalidRequestError,
+            "is not one of 'raise', 'yield', 'skip'",
+        ),
         (
             lambda: Event.urgent.query(level=Level.WARN, consistent=True),
-            InvalidConditionError,
+            InvalidRequestError,
             "cannot read consistently",
         ),
         (
@@ -457,11 +462,11 @@ def test_cursors_belong_to_their_query(thirty):
         (lambda: AppTable.collection(Account, Setting, name="x"), UnexpectedAttributesError, "does not use name"),
         (
             lambda: AppTable.collection(Account, Event, index=Everything, email="x"),
-            InvalidConditionError,
+            InvalidRequestError,
             "different partition keys",
         ),
-        (lambda: AppTable.collection(Setting, index=Everything), InvalidConditionError, "Setting has no key on GSI1"),
-        (lambda: AppTable.collection(account_id="a"), InvalidConditionError, "no entities"),
+        (lambda: AppTable.collection(Setting, index=Everything), InvalidRequestError, "Setting has no key on GSI1"),
+        (lambda: AppTable.collection(account_id="a"), InvalidRequestError, "no entities"),
     ],
 )
 def test_bad_questions_are_refused_before_anything_is_sent(ask, error, message):
@@ -604,7 +609,7 @@ class TestOddities:
             assert count == len(query.all()) == len(list(query.keys())) == query.count()
 
     def test_unknown_rows_of_a_keys_only_index(self):
-        """Raised, skipped or yielded, and never counted."""
+        """Raised, skipped or yielded, by `keys()` as well."""
         row = {"PK": "zz", "SK": "zz", "ListPK": "PRICED#h", "ListSK": "q", "entityType": "NEW"}
         item = {name: {"S": text} for name, text in row.items()}
         TableSender(OddTable).send("PutItem", {"TableName": "odd", "Item": item})
@@ -623,19 +628,19 @@ class TestOddities:
 
     def test_collections_refuse_what_a_partition_only_projects(self):
         """Rows of other values share it."""
-        with pytest.raises(InvalidConditionError, match="only holds a bucket or a shard"):
+        with pytest.raises(InvalidRequestError, match="only holds a bucket or a shard"):
             AppTable.collection(Event, index=Everything, level=Level.WARN, seq=1)
 
     def test_a_limited_query_has_no_pages(self):
         """page() is given the size."""
-        with pytest.raises(InvalidConditionError, match="has no pages"):
+        with pytest.raises(InvalidRequestError, match="with limit=2 it has no pages"):
             Odd.query(group="g", limit=2).page(10)
 
     def test_scans_check_their_options_and_filter_by_keys(self):
         """As queries do."""
         assert len(Even.scan(filter=Path("SK").startswith("EVEN#")).all()) == 6
         for options in ({"limit": 0}, {"unknown": "drop"}):
-            with pytest.raises(InvalidConditionError):
+            with pytest.raises(InvalidRequestError):
                 Even.scan(**options)
 
     def test_two_items_with_one_key_do_not_share_a_batch(self):

@@ -8,12 +8,13 @@ import attrs
 import pytest
 from pynamodb.attributes import UnicodeAttribute
 
-from singletable import Key, Table, observe
+from singletable import Key, MalformedItem, Table, observe
 from singletable.errors import (
     AlreadyExists,
     DeclarationError,
     HandlersFailed,
     ImageMissing,
+    InvalidRequestError,
     InvalidTransactionError,
     StreamViewError,
     TransactionCancelled,
@@ -136,6 +137,65 @@ def test_an_item_of_an_unknown_type_goes_to_the_default(table):
     assert [] == log.names
     with pytest.raises(DeclarationError, match="is the default handler already"):
         log.router.default(print)
+
+
+@pytest.mark.parametrize(
+    ("images", "bad"),
+    [
+        ({"new": {}}, "NewImage"),
+        ({"old": {}}, "OldImage"),
+        ({"old": {}, "new": {"note": "x"}}, "NewImage"),
+        ({"old": {}, "new": {"note": "x"}}, "OldImage"),
+        ({"old": {}, "new": {"note": "x"}}, "NewImage OldImage"),
+    ],
+)
+def test_an_image_that_its_model_cannot_read(table, images, bad):
+    """A dead letter, as a rule; or left out; or given to the handlers as it is, beside the other image."""
+
+    def record():
+        raw = record_of(**{which: event(**values) for which, values in images.items()})
+        for name in bad.split():
+            raw["dynamodb"][name]["level"] = {"S": "FATAL"}
+        return raw
+
+    def seen_with(malformed):
+        log = Log(malformed=malformed)
+        log.on(Event, "INSERT", "MODIFY", "REMOVE", changed=("note", "level"), name="any")
+        outcome = log.router.process(record())
+        return log, outcome
+
+    log, outcome = seen_with("raise")
+    assert ([], ["Event"]) == (log.names, [letter.entity for letter in outcome.letters])
+    log, outcome = seen_with("skip")
+    assert ([], ()) == (log.names, outcome.letters)
+    log, outcome = seen_with("yield")
+    ((_, change),) = log.seen
+    assert (("any",), ()) == (outcome.handled, outcome.letters)
+    assert (Event, {"account_id": "a1", "seq": 1}) == (change.entity, change.key)
+    for which in images:
+        expected = MalformedItem if f"{which.title()}Image" in bad else Event
+        assert expected is type(getattr(change, which))
+    if change.event == "MODIFY":
+        assert {"note"} | (set() if " " in bad else {"level"}) == change.changed
+    else:
+        assert set(Event._schema_of().attributes) == change.changed
+
+
+def test_other_words_for_malformed_images_are_refused():
+    """As those of a query are."""
+    with pytest.raises(InvalidRequestError, match="malformed='drop' is not one of"):
+        StreamRouter(AppTable, malformed="drop")
+
+
+def test_each_handler_gets_a_malformed_image(table):
+    """Also the second, whose entities are its own."""
+    log = Log(malformed="yield")
+    log.on(Event, "INSERT", name="one")
+    log.on(Event, "INSERT", name="two")
+    raw = record_of(new=event())
+    raw["dynamodb"]["NewImage"]["level"] = {"S": "FATAL"}
+    log.router.process(raw)
+    assert [("one", MalformedItem), ("two", MalformedItem)] == [(name, type(change.new)) for name, change in log.seen]
 
 
 def test_the_frameworks_own_items_are_passed_over(table):

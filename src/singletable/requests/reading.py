@@ -1,0 +1,277 @@
+"""Reading: what queries and scans have in common once it is known which rows they are made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic
+
+import attrs
+from pynamodb.constants import NUMBER
+from pynamodb.expressions.condition import Condition as PynamoCondition
+
+from singletable.errors import (
+    InvalidRequestError,
+    MalformedItemError,
+    MultipleItemsFound,
+    NotProjectedError,
+    SingletableError,
+    UnknownItemError,
+)
+from singletable.requests.cursor import bound_to
+from singletable.requests.expressions import Placeholders, Portable, StoredName, all_of
+from singletable.requests.results import Page, Results, Row, fetched
+from singletable.requests.types import E, Handling, Item, Params, Target
+from singletable.requests.unreadable import check_handling
+
+__all__ = ["Reading", "check_options"]
+
+
+class Reading(Portable, Generic[E]):
+    """The base of `Query` and `Scan`: many items, read page by page."""
+
+    __slots__ = ()
+
+    target: Target[E]
+    filter: PynamoCondition | None
+    limit: int | None
+    consistent: bool
+    unknown: Handling
+    malformed: Handling
+    live: bool
+
+    # --- the plan -----------------------------------------------------------------
+
+    def conditions_at(self, now: int | None = None) -> PynamoCondition | None:
+        """Return the filter that is sent: the caller's own, and that of `live`.
+
+        Args:
+            now: The time, in epoch seconds; None for the present.
+        """
+        if not self.live:
+            return self.filter
+        now = int(time.time()) if now is None else now
+        # DynamoDB does not delete by an attribute that is absent or not a number. It says itself that these are not at
+        # or before any time; moto fails to compare a text with a number, unless the type is asked first.
+        expiry = StoredName(str(self.target.expiry_name))
+        return all_of(self.filter, ~(expiry.is_type(NUMBER) & (expiry <= {"N": str(now)})))
+
+    def _common_params(self, placeholders: Placeholders, now: int | None) -> Params:
+        """The arguments that a Query and a Scan have alike, without the placeholders' names and values."""
+        params: Params = {}
+        filter = self.conditions_at(now)
+        if filter is not None:
+            params["FilterExpression"] = placeholders.condition(filter)
+        if self.target.only is not None and self.target.whole:
+            params["ProjectionExpression"] = placeholders.projection(self.target.only)
+        if self.consistent:
+            params["ConsistentRead"] = True
+        return params
+
+    # --- sending it ---------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[E]:
+        return self._results(self.limit)
+
+    def all(self) -> list[E]:
+        """All items, as a list."""
+        return list(self)
+
+    def first(self) -> E | None:
+        """The first item, or None."""
+        return next(self._results(1), None)
+
+    def one(self) -> E:
+        """The only item.
+
+        Raises:
+            ItemDoesNotExist: There is none.
+            MultipleItemsFound: There are several; its `count` says how many.
+        """
+        item = self.one_or_none()
+        if item is None:
+            raise self.target.absent(f"No item {self._where}.")
+        return item
+
+    def one_or_none(self) -> E | None:
+        """The only item, or None if there is none.
+
+        Raises:
+            MultipleItemsFound: There are several; its `count` says how many.
+        """
+        found = list(self._results(2))
+        if len(found) > 1:
+            count = self._count_all()
+            raise MultipleItemsFound(
+                f"{self._label} has {count} items {self._where}, where one was asked for.",
+                remedy="Narrow it by attributes or a filter, or use first() or all().",
+                entity=self.target.key.owner,
+                index=self.target.key.index,
+                count=count,
+            )
+        return found[0] if found else None
+
+    def count(self) -> int:
+        """The number of items that iteration gives, at most `limit`. All of them are read to count them.
+
+        Raises:
+            UnknownItemError: An item is of an unknown type, unless `unknown` says otherwise.
+            MalformedItemError: An item cannot be read, unless `malformed` says otherwise.
+        """
+        return sum(1 for _ in self)
+
+    def page(self, size: int, cursor: str | None = None, *, context: str | None = None) -> Page[E]:
+        """One page.
+
+        If an item of the page cannot be read, the error's `cursor` continues after that item, and the items of the page
+        before it are not returned. Pages of one item lose none.
+
+        Args:
+            size: How many items it holds at most.
+            cursor: The cursor of the page before, or of an error; None for the first page.
+            context: What the cursor is bound to beside this request: a tenant, a session. The next page is given
+                only for the same one.
+
+        Raises:
+            CursorError: The cursor is malformed, altered, expired, or of another request or context.
+            UnknownItemError: An item is of an unknown type, unless `unknown` says otherwise.
+            MalformedItemError: An item cannot be read, unless `malformed` says otherwise.
+        """
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise InvalidRequestError(
+                f"A page of {size!r} items cannot be asked for.", remedy="Give 1 or more.", value=size
+            )
+        if self.limit is not None:
+            raise InvalidRequestError(
+                f"{self._label} {self._where}: with limit={self.limit} it has no pages.",
+                remedy="Leave limit out; page() is given the size of a page.",
+            )
+        bound, seal = self._bound_to(context), self.target.sender.seal
+        last = {} if cursor is None else seal.open(bound, cursor)
+        # One more than the page holds is asked for, to know whether there is a next page.
+        results = self._results(None, want=size + 1, last=last, context=context)
+        items: list[E] = []
+        ended: dict[str, Item] = {}
+        while True:
+            try:
+                item = next(results)
+            except StopIteration:
+                return Page(items, None)
+            except (MalformedItemError, UnknownItemError):
+                if len(items) < size:
+                    raise
+                # The item is on the next page, which raises for it.
+                return Page(items, seal.write(bound, ended))
+            if len(items) == size:
+                return Page(items, seal.write(bound, ended))
+            items.append(item)
+            if len(items) == size:
+                ended = results.last
+
+    # --- inside -------------------------------------------------------------------
+
+    @property
+    def _label(self) -> str:
+        """The request's name in messages."""
+        raise NotImplementedError
+
+    @property
+    def _where(self) -> str:
+        """The place that it reads, in messages."""
+        raise NotImplementedError
+
+    def _bound_params(self) -> Params:
+        """The arguments of the first request at epoch second 0: a cursor of `live` holds at any time."""
+        raise NotImplementedError
+
+    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Iterator[Row]:
+        """The rows, from a place on.
+
+        Args:
+            want: The number of rows that the caller will take; None for all.
+            group: The group of partitions to begin with.
+            last: The key of the last row that was read there, by partition.
+        """
+        raise NotImplementedError
+
+    def _group_of(self, last: Mapping[str, Item]) -> int:
+        """The group of partitions in which an earlier page ended."""
+        raise NotImplementedError
+
+    def _results(
+        self,
+        limit: int | None,
+        *,
+        want: int | None = None,
+        last: Mapping[str, Item] | None = None,
+        context: str | None = None,
+    ) -> Results[E]:
+        return self._read_by(self.target.load, not self.target.whole, limit, want=want, last=last, context=context)
+
+    def _read_by(
+        self,
+        load: Callable[[Item], Any],
+        fetch: bool,
+        limit: int | None,
+        *,
+        want: int | None = None,
+        last: Mapping[str, Item] | None = None,
+        context: str | None = None,
+    ) -> Results[Any]:
+        if self.limit is not None:
+            limit = self.limit if limit is None else min(limit, self.limit)
+        want = limit if want is None else want
+        last = last or {}
+        group = self._group_of(last) if last else 0
+        found = self._rows(want, group, last)
+        if fetch:
+            found = fetched(self.target, found, want, consistent=self.consistent)
+
+        def cursor_at(place: Mapping[str, Item]) -> str | None:
+            try:
+                return self.target.sender.seal.write(self._bound_to(context), place)
+            except SingletableError:
+                # A bad secret must not hide the error that the cursor is for; page() raises for it.
+                return None
+
+        return Results(self.target, found, load, limit, self.unknown, self.malformed, cursor_at, group, last)
+
+    def _bound_to(self, context: str | None) -> bytes:
+        return bound_to(self._bound_params(), context)
+
+    def _count_all(self) -> int:
+        """The number of items without a limit; those that would raise are left out."""
+        raising = (name for name in ("unknown", "malformed") if getattr(self, name) == "raise")
+        whole: Reading[E] = attrs.evolve(self, limit=None, **dict.fromkeys(raising, "skip"))  # type: ignore[misc]
+        return whole.count()
+
+
+def check_options(request: Reading[Any]) -> None:
+    """Refuse options of a query or a scan that it cannot have.
+
+    Raises:
+        InvalidRequestError: The limit is below 1, a word is not one of `Handling`, or the table has no expiry.
+        NotProjectedError: `live` is True, and the index does not hold the attribute by which items expire.
+    """
+    limit, target = request.limit, request.target
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise InvalidRequestError(f"A limit of {limit!r} items cannot be asked for.", remedy="Give 1 or more.")
+    check_handling(unknown=request.unknown, malformed=request.malformed)
+    if not isinstance(request.live, bool):
+        raise InvalidRequestError(f"live={request.live!r} is not a bool.", remedy="Write live=True, or leave it out.")
+    if not request.live:
+        return
+    name = target.expiry_name
+    if name is None:
+        raise InvalidRequestError(
+            f"{target.key.label}: live=True leaves out expired items, and no entity of the table expires.",
+            remedy="Leave live out, or declare an Expiry on an entity.",
+            entity=target.key.owner,
+        )
+    if target.projected is not None and name not in target.projected:
+        raise NotProjectedError(
+            f"live=True reads {name!r}, which the index {target.key.index} does not hold: nothing would be left out.",
+            remedy=f"Project {name!r} into the index, or compare expires_at after reading.",
+            entity=target.key.owner,
+            index=target.key.index,
+        )

@@ -1,0 +1,105 @@
+"""Scans: one item, a count and pages of a whole table, as queries have them."""
+
+import pickle
+
+import pytest
+
+from singletable import measure
+from singletable.errors import CursorError, InvalidRequestError, ItemDoesNotExist, MultipleItemsFound
+from tests.framework.app import Account, AppTable, Event, Level, Setting, event, seqs
+
+
+@pytest.fixture(autouse=True)
+def stored(table):
+    """Twelve events and their account."""
+    for seq in range(12):
+        event(seq).create()
+    Account(account_id="a1").create()
+
+
+def pages_of(request, size, context=None):
+    found, cursor = [], None
+    for _ in range(20):  # a cursor that does not go on would never end
+        page = request.page(size, cursor, context=context)
+        found.append(seqs(page))
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize("size", [1, 5, 12, 13])
+def test_pages_cover_everything_once(size):
+    """Of a filter, too, and each segment its own part."""
+    for request in (Event.scan(), Event.scan(filter=Event.level == Level.WARN), Event.scan(consistent=True)):
+        pages = pages_of(request, size)
+        assert seqs(request) == [each for page in pages for each in page]
+        assert all(len(page) == size for page in pages[:-1])
+    parts = [
+        [each for page in pages_of(Event.scan(segment=segment, segments=3), size) for each in page]
+        for segment in range(3)
+    ]
+    assert list(range(12)) == sorted(each for part in parts for each in part)
+    assert [seqs(Event.scan(segment=segment, segments=3)) for segment in range(3)] == parts
+
+
+def test_a_page_does_not_read_the_whole_table():
+    """Rows are read as far as the page goes, and one more."""
+    with measure() as usage:
+        AppTable.scan().page(4)
+    assert 1 == usage.requests
+    assert 4 == Event.scan(limit=4).params()["Limit"]
+
+
+def test_cursors_belong_to_their_scan():
+    """To its entity's filter, its segment and its context; not to a query."""
+    with pytest.raises(CursorError):
+        Event.scan().page(2, Event.query(account_id="a1").page(2).cursor)
+    cursor = Event.scan(segment=0, segments=1).page(2, context="t").cursor
+    assert Event.scan().page(2, cursor, context="t").items
+    for other, context in (
+        (Event.scan(), None),
+        (Event.scan(segment=0, segments=2), "t"),
+        (Event.scan(filter=Event.level == Level.WARN), "t"),
+    ):
+        with pytest.raises(CursorError):
+            other.page(2, cursor, context=context)
+    again = pickle.loads(pickle.dumps(Event.scan()))
+    assert again.page(2, cursor, context="t").items
+
+
+def test_one_item_of_a_scan():
+    """Errors name the table and the number of items."""
+    assert "a1" == Account.scan().one().account_id
+    assert "a1" == Account.scan().one_or_none().account_id
+    assert Setting.scan().one_or_none() is None
+    assert Setting.scan().first() is None
+    assert Event is type(Event.scan().first())
+    with pytest.raises(Setting.DoesNotExist, match="No item in the table 'app'."):
+        Setting.scan().one()
+    with pytest.raises(MultipleItemsFound, match="The scan has 12 items in the table 'app', where one was") as caught:
+        Event.scan().one()
+    assert 12 == caught.value.count
+    assert issubclass(Setting.DoesNotExist, ItemDoesNotExist)
+
+
+def test_count():
+    """Of the entities that were asked for, at most the limit."""
+    assert (12, 1, 13) == (Event.scan().count(), Account.scan().count(), AppTable.scan().count())
+    assert (5, 4) == (Event.scan(limit=5).count(), Event.scan(filter=Event.level == Level.WARN).count())
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: Event.scan(limit=3).page(2), "The scan in the table 'app': with limit=3 it has no pages. Leave limit"),
+        (lambda: Event.scan().page(0), "A page of 0 items cannot be asked for. Give 1 or more"),
+        (lambda: Event.scan().page(True), "A page of True items"),
+        (lambda: Event.scan(limit=0), "A limit of 0 items"),
+        (lambda: Event.scan(segment=3, segments=3), "There is no segment 3 of 3. Give segments of at least 1"),
+        (lambda: Event.scan(segments=0), "There is no segment 0 of 0"),
+    ],
+)
+def test_options_that_a_scan_cannot_have(ask, message):
+    """With the remedy."""
+    with pytest.raises(InvalidRequestError, match=message):
+        ask()
