@@ -34,7 +34,17 @@ from singletable.requests.values import check_value, same_value
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
 
-__all__ = ["Change", "assignments", "plan_change"]
+__all__ = [
+    "Change",
+    "assignments",
+    "checked_actions",
+    "derivations",
+    "plan_change",
+    "refuse_overlaps",
+    "stamped_values",
+    "update_error",
+    "value_in",
+]
 
 _MOST_OPERANDS = 50
 """Levels of operands in one action; DynamoDB takes 300 operators and functions in all of an update."""
@@ -93,15 +103,15 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         InvalidValueError: A value cannot be stored, or an attribute that must be there would be removed.
     """
     schema = instance._schema_of()
-    planned = [checked for action in actions if (checked := _check(instance, schema, action)) is not None]
-    stamped = _stamped(schema, {changed_attribute(action) for action in planned})
+    planned = checked_actions(instance, schema, actions)
+    stamped = stamped_values(schema, {changed_attribute(action) for action in planned})
     planned += [Path([stored]).set(value) for stored, value in stamped.items()]
     known = instance._known()
     planned, unstored = _with_defaults(instance, schema, planned, known)
     touched = {changed_attribute(action) for action in planned}
     derived: list[Action] = []
     guards: dict[str, dict[str, Any] | None] = dict.fromkeys(unstored)
-    for sources, derive in _derivations(schema):
+    for sources, derive in derivations(schema):
         stored = {schema.attributes[name].attr_name: name for name in sources}
         deciding = [action for action in planned if changed_attribute(action) in stored]
         if not deciding:
@@ -111,7 +121,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
             raise _never_read(schema, deciding)
         after = _evolved(schema, known, deciding)
         _refuse_other_types(schema, touched & set(stored), after)
-        derived += derive({name: _value(instance, schema, name, after) for name in sources})
+        derived += derive({name: value_in(schema, name, after) for name in sources})
         # The primary key, under which the item is found, fixes what it is made of.
         fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
         for name in (reading | (set(stored) - touched)) - fixed - set(unstored):
@@ -122,13 +132,21 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         derived.append(Path([expiry]).remove())
     # DynamoDB takes no update of nothing: what sets the primary key's attributes to what they are is sent then.
     everything = (*planned, *derived) or tuple(actions)
-    _refuse_overlaps(schema, everything)
+    refuse_overlaps(schema, everything)
     result = _after(known, everything)
     _refuse_other_types(schema, touched, result or {})
     return Change(everything, guards, result, stamped)
 
 
-def _refuse_overlaps(schema: EntitySchema, actions: Sequence[Action]) -> None:
+def checked_actions(instance: StoredItem, schema: EntitySchema, actions: Sequence[Action]) -> list[Action]:
+    """Return a caller's actions as they are sent, without those that change nothing.
+
+    Raises: as `plan_change` does.
+    """
+    return [checked for action in actions if (checked := _check(instance, schema, action)) is not None]
+
+
+def refuse_overlaps(schema: EntitySchema, actions: Sequence[Action]) -> None:
     """Refuse actions on one path, or on a path and a part of it; some engines take the last one."""
     seen: dict[tuple[str | int, ...], bool] = {}
     for action in actions:
@@ -295,7 +313,7 @@ def _assign(schema: EntitySchema, name: str, value: Any) -> Action:
     return path.remove()
 
 
-def _stamped(schema: EntitySchema, touched: set[str]) -> Item:
+def stamped_values(schema: EntitySchema, touched: set[str]) -> Item:
     """Return the attributes that every write sets by itself, as this one stores them, without those of the caller."""
     return {
         attribute.attr_name: {attribute.attr_type: serialize(schema, name, stamp.fresh())}
@@ -307,7 +325,7 @@ def _stamped(schema: EntitySchema, touched: set[str]) -> Item:
 # --- what follows from them -----------------------------------------------------------
 
 
-def _derivations(schema: EntitySchema) -> Iterator[tuple[tuple[str, ...], Any]]:
+def derivations(schema: EntitySchema) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Everything that is derived, but the primary key: what it is made of, and how it becomes actions."""
     for name, key in schema.keys.items():
         if name != PRIMARY:
@@ -333,8 +351,8 @@ def _expiry_actions(schema: EntitySchema, values: Mapping[str, Any]) -> list[Act
     return [path.remove() if seconds is None else path.set({"N": str(seconds)})]
 
 
-def _value(instance: StoredItem, schema: EntitySchema, name: str, item: Item) -> Any:
-    """An attribute's value in an item; its default, as the instance holds it, where nothing is stored."""
+def value_in(schema: EntitySchema, name: str, item: Item) -> Any:
+    """Return an attribute's value in an item; its default if nothing is stored."""
     attribute = schema.attributes[name]
     raw = item.get(attribute.attr_name)
     if raw is None:
@@ -356,14 +374,14 @@ def _with_defaults(
     pending = True
     while pending:
         pending = False
-        for sources, _ in _derivations(schema):
+        for sources, _ in derivations(schema):
             names = {schema.attributes[name].attr_name: name for name in sources}
             if not touched & set(names):
                 continue
             for stored, name in names.items():
                 if stored in touched or stored in known or name in schema.primary.recoverable:
                     continue
-                value = _value(instance, schema, name, known)
+                value = value_in(schema, name, known)
                 if value is not None:
                     unstored[stored] = _assign(schema, name, value)
                     touched.add(stored)

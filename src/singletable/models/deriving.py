@@ -50,7 +50,7 @@ def serialize(schema: EntitySchema, name: str, value: Any, *, null_check: bool =
     attribute, personal = schema.attributes[name], schema.is_personal(name)
     try:
         if isinstance(attribute, (ListAttribute, MapAttribute)):
-            return attribute.serialize(value, null_check=null_check)  # type: ignore[no-untyped-call]  # PynamoDB's
+            return attribute.serialize(value, null_check=null_check)
         return attribute.serialize(value)
     except RecursionError:
         found, cause = too_deep(), None

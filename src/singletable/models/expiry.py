@@ -13,7 +13,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from singletable.errors import DeclarationError, InvalidConditionError, InvalidValueError
 from singletable.keys.text import plain
 from singletable.models.attributes import not_to_be_set
-from singletable.requests.expressions import StoredName
+from singletable.requests.expressions import ItemPath
 from singletable.requests.values import number_text
 
 if TYPE_CHECKING:
@@ -137,8 +137,8 @@ class Expiry:
         return self._path.does_not_exist()
 
     @property
-    def _path(self) -> StoredName:
-        return StoredName(self.attr_name)
+    def _path(self) -> ItemPath:
+        return ItemPath(self.attr_name)
 
     def _stored(self, moment: Any) -> dict[str, str]:
         """A point in time as it is compared with the stored number.

@@ -7,14 +7,14 @@ method of an entity that has its name does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
-from singletable.errors import InvalidUpdateError
+from singletable.errors import InvalidRequestError, InvalidUpdateError
 from singletable.keys.text import plain_names
 from singletable.models.change import Change, assignments, plan_change
 from singletable.models.conditions import check_condition
@@ -22,6 +22,7 @@ from singletable.models.effects import changed_attribute, evolve, read_attribute
 from singletable.models.partial import refuse_partial
 from singletable.models.schema import EntitySchema
 from singletable.models.targets import TableSender
+from singletable.models.upserting import UpsertWrite, plan_upsert
 from singletable.models.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
 from singletable.requests.expressions import all_of, still_holds
 from singletable.requests.types import Item
@@ -30,7 +31,7 @@ from singletable.requests.write import Check, Delete, Put, Update
 if TYPE_CHECKING:
     from singletable.models.stored import StoredItem
 
-__all__ = ["check", "create", "delete", "save", "update"]
+__all__ = ["check", "create", "delete", "save", "update", "upsert"]
 
 T = TypeVar("T", bound="StoredItem")
 
@@ -189,8 +190,59 @@ def update_actions(
     )
 
 
+def upsert(
+    entity: T, actions: Sequence[Action] | None = None, condition: PynamoCondition | None = None, **values: Any
+) -> UpsertWrite[T]:
+    """An update that creates the item if it does not exist, in one request.
+
+    Args:
+        entity: The instance; a new item gets its attributes.
+        actions: PynamoDB's update actions, instead of values.
+        condition: A PynamoDB condition on the stored item.
+        values: The new values, by attribute; None removes.
+
+    Raises:
+        KeyChangeError: An attribute of the primary key would change.
+        InvalidUpdateError: Both values and actions were given; or the actions cannot be combined with the instance.
+        InvalidValueError: A value cannot be stored, or a new item would lack an attribute or be over 400 KB.
+    """
+    refuse_partial(entity)
+    schema = entity._schema_of()
+    values = plain_names(values)
+    if actions and values:
+        raise InvalidUpdateError(
+            f"{schema.name}.upsert() takes either values or actions; it was given both.",
+            remedy='Write upsert(status="PAID") or upsert(actions=[...]).',
+            entity=schema.name,
+        )
+    check_condition(schema, condition)
+    asked = list(actions or assignments(schema, values))
+    change, required = plan_upsert(entity, asked)
+    reads = any(map(read_attributes, asked)) or schema.version is not None
+    return UpsertWrite(
+        entity=entity,
+        actions=asked,
+        reads=reads,
+        change=change,
+        locked=False,
+        condition=condition,
+        resend=_may_resend(schema, None, condition, locked=False, reads=reads),
+        mark=_mark_of_change(schema, change),
+        request=Update(
+            sender=TableSender(entity._table_class()),
+            key=entity._key_item(),
+            actions=change.actions,
+            condition=all_of(required, condition),
+        ),
+    )
+
+
 def delete(
-    entity: T, condition: PynamoCondition | None = None, *, add_version_condition: bool = True
+    entity: T,
+    condition: PynamoCondition | None = None,
+    *,
+    add_version_condition: bool = True,
+    missing: Literal["ignore", "raise"] = "ignore",
 ) -> DeleteWrite[T]:
     """A delete.
 
@@ -198,23 +250,33 @@ def delete(
         entity: The instance.
         condition: A PynamoDB condition on what is stored now.
         add_version_condition: Whether the stored version must be the one that was read.
+        missing: Whether an item that does not exist is ignored or raises `DoesNotExist`.
 
     Raises:
         KeyChangeError: The primary key is another than the one it was read under.
+        InvalidRequestError: `missing` is another word.
     """
+    if missing not in ("ignore", "raise"):
+        raise InvalidRequestError(
+            f"missing={missing!r} is not an option of delete().",
+            remedy='Use "ignore" or "raise".',
+            entity=entity._schema_of().name,
+        )
     check_condition(entity._schema_of(), condition)
     version = version_of(entity)
+    required = must_exist(entity._schema_of()) if missing == "raise" else None
     expected = _expected(entity, version) if add_version_condition else None
     return DeleteWrite(
         entity=entity,
         version=version,
         locked=add_version_condition,
         condition=condition,
-        resend=_may_resend(entity._schema_of(), version, condition, locked=add_version_condition),
+        required=missing == "raise",
+        resend=_may_resend(entity._schema_of(), version, all_of(required, condition), locked=add_version_condition),
         request=Delete(
             sender=TableSender(entity._table_class()),
             key=entity._key_item(),
-            condition=all_of(condition, expected, _still_of_type(entity)),
+            condition=all_of(required, condition, expected, _still_of_type(entity)),
         ),
     )
 

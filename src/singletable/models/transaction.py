@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 from botocore.exceptions import ClientError
@@ -119,9 +119,25 @@ class Transaction:
         """Change attributes of a stored entity, by values or by actions."""
         self._take(plan.update(self._mine(entity), actions, condition, **values))
 
-    def delete(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
-        """Delete an entity."""
-        self._take(plan.delete(self._mine(entity), condition))
+    def upsert(
+        self,
+        entity: StoredItem,
+        actions: Sequence[Action] | None = None,
+        condition: PynamoCondition | None = None,
+        **values: Any,
+    ) -> None:
+        """Change attributes of a stored entity, or create it; `refresh()` then shows the stored item."""
+        self._take(plan.upsert(self._mine(entity), actions, condition, **values))
+
+    def delete(
+        self,
+        entity: StoredItem,
+        condition: PynamoCondition | None = None,
+        *,
+        missing: Literal["ignore", "raise"] = "ignore",
+    ) -> None:
+        """Delete an entity; `missing` decides whether one that does not exist is ignored or cancels the transaction."""
+        self._take(plan.delete(self._mine(entity), condition, missing=missing))
 
     def check(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
         """Go through only if a condition holds on an entity that is not written; that it exists, if none is given."""

@@ -210,9 +210,20 @@ class CreateWrite(SaveWrite[T]):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class DeleteWrite(Write[T]):
-    """A delete, by the derived key. A deleted item bears no mark, so its deletion may be another writer's."""
+    """A delete, by the derived key. A deleted item bears no mark, so its deletion may be another writer's.
+
+    Args:
+        required: Whether an absent item is an error.
+    """
 
     verb: ClassVar[str] = "delete"
+
+    required: bool = False
+
+    def refusal(self, standing: Item | None, *, lost: bool) -> SingletableError:
+        if standing is None and self.required:
+            return absent(self.entity, "does not exist", lost=lost, remedy='Leave missing="raise" out to ignore that.')
+        return super().refusal(standing, lost=lost)
 
     def finish(self, item: Item | None) -> None:
         self.entity._forget()
@@ -233,6 +244,7 @@ class UpdateWrite(Write[T]):
         actions: The caller's actions.
         change: The actions that are sent, and what they do to the item.
         reads: Whether the result depends on what was stored, so that it would be wrong if it were done twice.
+        otherwise: The write to try if the item does not exist: the upsert of which this update is a part.
     """
 
     verb: ClassVar[str] = "update"
@@ -240,19 +252,17 @@ class UpdateWrite(Write[T]):
     actions: Sequence[Action] = attrs.field(converter=Actions)
     change: Change
     reads: bool = False
+    otherwise: Write[T] | None = None
 
     def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
         from singletable.models import plan
 
         schema = self.entity._schema_of()
+        if standing is None and self.otherwise is not None and not lost:
+            return self.otherwise
         if standing is None or standing.get(schema.layout.type_name) != {"S": schema.discriminator}:
             what = "does not exist" if standing is None else "is another entity by now"
-            return self.entity.DoesNotExist(  # type: ignore[call-arg,return-value]  # the class that the metaclass made
-                f"{self.entity!r} {what}; {outcome(lost)}.",
-                remedy="Use create() to write it first.",
-                entity=schema.name,
-                uncertain=lost,
-            )
+            return absent(self.entity, what, lost=lost, remedy="Use create() to write it first, or upsert().")
         if lost and self.was_applied(standing):
             return None
         if lost and self.reads:
@@ -264,13 +274,17 @@ class UpdateWrite(Write[T]):
                 uncertain=lost,
             )
         refusal = self.refusal(standing, lost=lost)
-        if isinstance(refusal, ConcurrentUpdateError) or self.change.holds_on(standing):
+        if isinstance(refusal, ConcurrentUpdateError) or self._is_refused(standing):
             return refusal
         # What a key depends on was changed by another writer: the key is derived anew from what is stored.
         fresh = type(self.entity)._from_item(standing)
         again = plan.update_actions(fresh, self.actions, self.condition, add_version_condition=self.locked)
         again = attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
         return again.through(self.request.sender)
+
+    def _is_refused(self, standing: Item) -> bool:
+        """Whether the caller's condition failed, since all others hold on the stored item."""
+        return self.change.holds_on(standing)
 
     def misfit(self, standing: Item | None) -> SingletableError | None:
         try:
@@ -284,6 +298,13 @@ class UpdateWrite(Write[T]):
             self.entity.deserialize(item)
         else:
             self.entity._assume(self.change.after)
+
+
+def absent(entity: StoredItem, what: str, *, lost: bool, remedy: str) -> SingletableError:
+    """Return the error for an item that a write needs and that does not exist."""
+    return entity.DoesNotExist(  # type: ignore[call-arg,return-value]  # the class that the metaclass made
+        f"{entity!r} {what}; {outcome(lost)}.", remedy=remedy, entity=entity._schema_of().name, uncertain=lost
+    )
 
 
 def outcome(lost: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pynamodb.expressions.operand import Path
 
@@ -54,10 +54,22 @@ class WritableItem(StoredItem):
 
         return send_write(plan.save(self, condition, add_version_condition=add_version_condition))
 
-    def delete(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> Any:
-        """Delete the item. One that is not there is not missed, unless a condition or a version says so.
+    def delete(
+        self,
+        condition: PynamoCondition | None = None,
+        *,
+        add_version_condition: bool = True,
+        missing: Literal["ignore", "raise"] = "ignore",
+    ) -> Any:
+        """Delete the item.
+
+        Args:
+            condition: A PynamoDB condition on the stored item.
+            add_version_condition: Whether the stored version must be the one that was read.
+            missing: Whether an item that does not exist is ignored or raises `DoesNotExist`.
 
         Raises:
+            ItemDoesNotExist: The item does not exist, and `missing="raise"` was given.
             KeyChangeError: The primary key is another than the one it was read under.
             ConcurrentUpdateError: The stored version is another.
             ConditionFailed: The condition does not hold (it is PynamoDB's DeleteError, too).
@@ -65,7 +77,7 @@ class WritableItem(StoredItem):
         from singletable.models import plan
         from singletable.models.writes import send_write
 
-        return send_write(plan.delete(self, condition, add_version_condition=add_version_condition))
+        return send_write(plan.delete(self, condition, add_version_condition=add_version_condition, missing=missing))
 
     def update(
         self,
@@ -97,6 +109,35 @@ class WritableItem(StoredItem):
         from singletable.models import plan
 
         plan.update(self, actions, condition, add_version_condition=add_version_condition, **values).send()
+
+    def upsert(
+        self, actions: list[Action] | None = None, condition: PynamoCondition | None = None, **values: Any
+    ) -> None:
+        """Change attributes of the stored item, or create it, in one request.
+
+        A counter that needs no `create()`: `Counter(name="hits").upsert(actions=[Counter.value.add(1)])`.
+
+        An existing item gets the changes alone. A new item gets the instance's attributes with the changes applied, its
+        keys, its expiry and its first version. Neither is compared with what this instance was read with: a version
+        counts on. A second request follows only if the existing item lacks an attribute that the instance has, or if a
+        key depends on stored values that the instance does not have. The instance is then what is stored.
+
+        Args:
+            actions: PynamoDB's update actions, instead of values.
+            condition: A PynamoDB condition on the stored item; it does not hold on an item that does not exist, unless
+                it asks for that.
+            values: The new values, by attribute; None removes.
+
+        Raises:
+            KeyChangeError: An attribute of the primary key would change.
+            InvalidUpdateError: The actions cannot be combined with the instance's values in one request.
+            InvalidValueError: A value cannot be stored, or the instance lacks an attribute that a new item must have.
+            ConditionFailed: The condition does not hold.
+            ConcurrentUpdateError: Other writers were faster every time.
+        """
+        from singletable.models import plan
+
+        plan.upsert(self, actions, condition, **values).send()
 
     def mutate(self: T, function: Callable[[T], R]) -> R:
         """Read the item, change it by a function, and write it unless another writer was faster; then again.

@@ -19,7 +19,7 @@ from singletable.errors import (
     UnknownItemError,
 )
 from singletable.requests.cursor import bound_to
-from singletable.requests.expressions import Placeholders, Portable, StoredName, all_of
+from singletable.requests.expressions import ItemPath, Placeholders, Portable, all_of
 from singletable.requests.results import Page, Results, Row, fetched
 from singletable.requests.types import E, Handling, Item, Params, Target
 from singletable.requests.unreadable import check_handling
@@ -53,7 +53,7 @@ class Reading(Portable, Generic[E]):
         now = int(time.time()) if now is None else now
         # DynamoDB does not delete by an attribute that is absent or not a number. It says itself that these are not at
         # or before any time; moto fails to compare a text with a number, unless the type is asked first.
-        expiry = StoredName(str(self.target.expiry_name))
+        expiry = ItemPath(str(self.target.expiry_name))
         return all_of(self.filter, ~(expiry.is_type(NUMBER) & (expiry <= {"N": str(now)})))
 
     def _common_params(self, placeholders: Placeholders, now: int | None) -> Params:
