@@ -1,4 +1,5 @@
-"""Items of the framework's own, in the application's table: records of migrations, marks of handled events.
+"""Items of the framework's own, in the application's table: records of migrations, marks of handled events,
+records of applied transactions.
 
 Their discriminators begin with `OWN_TYPES` and their partition keys with `OWN_KEYS`; what reads entities passes over
 them.
@@ -15,10 +16,13 @@ from singletable.models.layout import OWN_TYPES
 from singletable.models.table import Table
 from singletable.requests.connection import TableConnection
 
-__all__ = ["MARKS", "OWN_KEYS", "OWN_TYPES", "own_table"]
+__all__ = ["MARKS", "OWN_KEYS", "OWN_TYPES", "TOKENS", "own_table"]
 
 OWN_KEYS = "SINGLETABLE#"
 """What the partition keys of the framework's own items begin with."""
+
+TOKENS = f"{OWN_KEYS}TOKEN"
+"""What the partition keys of records of applied transactions begin with."""
 
 MARKS = f"{OWN_KEYS}HANDLED"
 """What the partition keys of marks of handled events begin with."""

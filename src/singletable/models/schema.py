@@ -97,6 +97,15 @@ class EntitySchema:
         return frozenset(self.layout.key_names) - own - {self.layout.type_name}
 
     @cached_property
+    def made_by_default(self) -> tuple[str, ...]:
+        """The attributes whose values a new instance makes by calling a default."""
+        return tuple(
+            name
+            for name, each in self.attributes.items()
+            if callable(each.default_for_new if each.default_for_new is not None else each.default)
+        )
+
+    @cached_property
     def stored_attributes(self) -> frozenset[str]:
         """The stored names of the attributes that an item of the entity may have, but for the expiry of others."""
         declared = {each.attr_name for each in self.entity.get_attributes().values()}

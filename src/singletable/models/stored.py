@@ -69,6 +69,9 @@ class StoredItem(Model, metaclass=TableMeta):
     _raw: Item | None
     """The item as it was read or written last; None for an instance that never was."""
 
+    _generated: Mapping[str, Any] = {}  # replaced, and never changed
+    """The values of a new instance that its class made by calling a default: times, ids."""
+
     _pending: Callable[[], None] | None = None
     """What is to be remembered once a transaction of PynamoDB's has succeeded."""
 
@@ -97,6 +100,10 @@ class StoredItem(Model, metaclass=TableMeta):
         self._stored = None
         self._raw = None
         super().__init__(_user_instantiated=_user_instantiated, **attributes)
+        if _user_instantiated:
+            made = self._schema_of().made_by_default
+            values = self.attribute_values
+            self._generated = {name: values.get(name) for name in made if name not in attributes}
 
     def __setattr__(self, name: str, value: Any) -> None:
         kind = type(self)
@@ -148,6 +155,11 @@ class StoredItem(Model, metaclass=TableMeta):
     @extra_attributes.setter
     def extra_attributes(self, attributes: Item) -> None:
         self._extras = attributes
+
+    def _generated_now(self) -> frozenset[str]:
+        """Return the names of the attributes whose values are those that the class made."""
+        values = self.attribute_values
+        return frozenset(name for name, made in self._generated.items() if values.get(name) is made)
 
     def _unknown(self) -> Item:
         """Return `extra_attributes` to be read only, without a copy if nobody has asked for one."""

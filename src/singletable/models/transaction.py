@@ -14,13 +14,14 @@ from pynamodb.expressions.update import Action
 
 from singletable.errors import InvalidTransactionError, RequestFailed, SingletableError, TransactionCancelled
 from singletable.models import plan
+from singletable.models.applied import Record, adopt, record_of
 from singletable.models.targets import TableSender, load, require_member, stored_item
 from singletable.models.writes import Write, outcome, too_contended
 from singletable.requests import Get
 from singletable.requests.attempts import Attempts
 from singletable.requests.batch import identity
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.sending import cancellation_reasons, error_code
+from singletable.requests.sending import TOKEN_TAKEN, cancellation_reasons, error_code, token_taken
 from singletable.requests.transaction import TransactGet, TransactWrite, new_token, next_token
 from singletable.requests.types import Handling, Item, Params
 from singletable.requests.unreadable import check_handling, tolerant
@@ -93,6 +94,7 @@ class Transaction:
         self._table = table
         self._sender = TableSender(table) if sender is None else sender
         self._token = new_token() if token is None else token
+        self._is_named = token is not None
         self._writes: list[Write[Any]] = []
         self._ended = False
 
@@ -187,7 +189,11 @@ class Transaction:
         Raises:
             InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
         """
-        return self._request(self._writes, self._token).params()
+        record = self._record()
+        return self._request([*self._writes, *([record.write] if record else [])], self._token).params()
+
+    def _record(self) -> Record | None:
+        return record_of(self._table, self._sender, self._token, self._writes) if self._is_named else None
 
     def send(self) -> None:
         """Send it; done by the end of the block.
@@ -203,7 +209,8 @@ class Transaction:
         self._ended = True
         if not self._writes:
             return
-        writes, token = list(self._writes), self._token
+        record, token = self._record(), self._token
+        writes = [*self._writes, *([record.write] if record else [])]
         blamed: list[str | None] = []
         attempts = Attempts()
         for attempt in range(ATTEMPTS):
@@ -215,13 +222,16 @@ class Transaction:
                     # Another transaction conflicts with this one, and DynamoDB names no operation.
                     blamed = ["TransactionConflict"] * len(writes)
                     continue
+                if record is not None and _code(cancellation_reasons(error)[-1]) == "ConditionalCheckFailed":
+                    self._repeat(record, error)
+                    return
                 if "ConditionalCheckFailed" in map(_code, cancellation_reasons(error)):
                     # If an earlier attempt had been applied, DynamoDB would have answered for its token as it did then;
                     # but one without any answer may still arrive.
                     attempts.lost = attempts.late
                 again, reasons = self._judge(writes, error)
                 if again is None:
-                    raise _cancelled(reasons, lost=attempts.lost) from error
+                    raise _cancelled(reasons[: len(self._writes)], lost=attempts.lost) from error
                 # There is one for each operation, or there would have been no use in another attempt.
                 blamed = [_code(each) for each in cancellation_reasons(error)]
                 if any(one is not other for one, other in zip(again, writes, strict=True)):
@@ -231,8 +241,11 @@ class Transaction:
                     # DynamoDB takes a token for one request only; the same one again must end as this one does.
                     writes, token = again, next_token(token)
             except RequestFailed as error:
+                if record is not None and error.code == TOKEN_TAKEN:
+                    self._repeat(record, error)
+                    return
                 # Some servers refuse the whole request, where DynamoDB gives a reason for one operation.
-                reasons = self._misfits(writes) if error.code == "ValidationException" else []
+                reasons = self._misfits(self._writes) if error.code == "ValidationException" else []
                 if not any(reason.error for reason in reasons):
                     raise
                 raise _cancelled(reasons, lost=attempts.lost) from error
@@ -251,10 +264,21 @@ class Transaction:
                 )
                 if code
                 else CancellationReason(position, write.verb, write.entity)
-                for position, (write, code) in enumerate(zip(writes, blamed, strict=True))
+                for position, (write, code) in enumerate(zip(self._writes, blamed, strict=False))
             ],
             lost=attempts.lost,
         )
+
+    def _repeat(self, record: Record, error: Exception) -> None:
+        """Take over what is stored, if this transaction was applied before under its token.
+
+        Raises:
+            RequestFailed: The token was used for other operations.
+        """
+        standing = record.stored(self._sender)
+        if not record.is_of(standing):
+            raise error if isinstance(error, RequestFailed) else token_taken(self._sender.table_name) from error
+        adopt(self._writes, standing or {}, self._sender)
 
     def _misfits(self, writes: Sequence[Write[Any]]) -> list[CancellationReason]:
         """Return a reason for each operation, with an error for those that cannot be done to the stored item."""

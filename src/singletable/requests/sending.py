@@ -34,11 +34,13 @@ from singletable.requests.retries import THROTTLED
 from singletable.requests.types import Params
 
 __all__ = [
+    "TOKEN_TAKEN",
     "cancellation_reasons",
     "error_code",
     "place_of",
     "send",
     "standing_item",
+    "token_taken",
     "translate",
     "translate_any",
 ]
@@ -66,6 +68,10 @@ _DENIED = {
     "InvalidClientTokenId",
     "SignatureDoesNotMatch",
 }
+
+
+TOKEN_TAKEN = "IdempotentParameterMismatchException"  # noqa: S105 - an error's code
+"""DynamoDB's code for a client request token that was used for another request."""
 
 
 def send(
@@ -216,19 +222,23 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             operation=operation,
             code=code,
         )
-    if code == "IdempotentParameterMismatchException":
-        return RequestFailed(
-            f"{operation} on {name!r}: its client request token was used for another transaction.",
-            remedy="Give each transaction a token of its own; DynamoDB remembers them for ten minutes. If this one was"
-            " sent before and is planned anew, it may have been applied then: read the items.",
-            operation=operation,
-            code=code,
-        )
+    if code == TOKEN_TAKEN:
+        return token_taken(name)
     message = getattr(error, "response", {}).get("Error", {}).get("Message")
     if not message:
         message = "the answer cannot be read" if isinstance(error, ClientError) else str(error)
     what = f"{operation} on {name!r} failed ({code or type(error).__name__}): {message.removesuffix('.')}."
     return RequestFailed(what, operation=operation, code=code)
+
+
+def token_taken(table_name: str) -> RequestFailed:
+    """Return the error for a client request token that names another transaction."""
+    return RequestFailed(
+        f"TransactWriteItems on {table_name!r}: its client request token was used for another transaction.",
+        remedy="Give each transaction a token of its own; DynamoDB remembers them for ten minutes.",
+        operation="TransactWriteItems",
+        code=TOKEN_TAKEN,
+    )
 
 
 def _throttling_index(error: Exception) -> str | None:

@@ -1,0 +1,141 @@
+"""Records of applied transactions: a caller's token names the same operations, whatever values are made anew.
+
+DynamoDB compares whole requests under one client request token. A transaction that is planned again has other times of
+writing, ids and versions, so that DynamoDB refuses it although the operations are the same. Such a transaction takes a
+record along, in the table itself: an item under the token, with a digest of the operations without those values. If the
+record exists already, the transaction was applied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from pynamodb.attributes import ListAttribute, UnicodeAttribute, UTCDateTimeAttribute
+
+from singletable.models import plan
+from singletable.models.expiry import Expiry
+from singletable.models.key import Key
+from singletable.models.own import TOKENS, own_table
+from singletable.models.targets import TableSender, stored_item
+from singletable.models.timestamps import utcnow
+from singletable.models.writes import CreateWrite, DeleteWrite, SaveWrite, UpdateWrite, Write
+from singletable.requests.batch import fetch_items
+from singletable.requests.expressions import Placeholders
+from singletable.requests.types import Item
+from singletable.requests.values import canonical
+
+if TYPE_CHECKING:
+    from singletable.models.stored import StoredItem
+    from singletable.models.table import Table
+
+__all__ = ["Record", "adopt", "record_of"]
+
+_DAYS = 1
+"""How long a record is kept, if the table has a time to live."""
+
+
+@attrs.frozen
+class Record:
+    """The record of a transaction, before it is sent.
+
+    Args:
+        write: The put of the record, which must not exist yet.
+        digest: What names the operations.
+    """
+
+    write: CreateWrite[Any]
+    digest: str
+
+    def is_of(self, standing: Item | None) -> bool:
+        """Whether a stored record is of the same operations."""
+        return standing is not None and standing.get("digest") == {"S": self.digest}
+
+    def stored(self, sender: TableSender) -> Item | None:
+        """Return the record that is stored under the token; None if there is none."""
+        return stored_item(self.write.entity, sender)
+
+
+def record_of(table: type[Table], sender: TableSender, token: str, writes: Sequence[Write[Any]]) -> Record | None:
+    """Return the record for a transaction under a caller's token; None if each plan of it gives the same request."""
+    if not any(map(_differs, writes)):
+        return None
+    layout = table._layout_of()
+    kind = _record_class(table, table._expiry_name())
+    digest = sha256(json.dumps([_named(write) for write in writes], sort_keys=True, default=_text).encode()).hexdigest()
+    keys = [[write.request.named[name]["S"] for name in layout.primary] for write in writes]
+    return Record(plan.create(kind(token=token, digest=digest, keys=keys)).through(sender), digest)
+
+
+def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> None:
+    """Let the instances of a repeated transaction be what is stored now, under the keys that were written then."""
+    primary = sender.table._layout_of().primary
+    places = [[each["S"] for each in key["L"]] for key in record["keys"]["L"]]
+    keys: list[Item] = [{name: {"S": text} for name, text in zip(primary, place, strict=True)} for place in places]
+    for write, item in zip(writes, fetch_items(sender, keys, primary, consistent=True), strict=True):
+        if not isinstance(write, (SaveWrite, UpdateWrite, DeleteWrite)):
+            continue
+        entity: StoredItem = write.entity
+        schema = entity._schema_of()
+        if item is not None and item.get(schema.layout.type_name) == {"S": schema.discriminator}:
+            entity.deserialize(item)
+        else:
+            entity._forget()
+
+
+@lru_cache(maxsize=8)
+def _record_class(table: type[Table], ttl: str | None) -> Any:
+    layout = table._layout_of()
+    base = own_table(layout.partition_name, layout.sort_name, layout.type_name, "tokens", table._home)
+    body = {
+        "__qualname__": "AppliedTransaction",
+        "__module__": __name__,
+        "token": UnicodeAttribute(),
+        "digest": UnicodeAttribute(),
+        "keys": ListAttribute(),
+        "applied_at": UTCDateTimeAttribute(attr_name="appliedAt", default_for_new=utcnow),
+        "key": Key(pk=TOKENS + "#{token}", sk="TOKEN"),
+    }
+    if ttl is not None:
+        body["expires_at"] = Expiry(after="applied_at", days=_DAYS, attr_name=ttl)
+    return type(base)("AppliedTransaction", (base,), body, discriminator="singletable:applied")
+
+
+def _differs(write: Write[Any]) -> bool:
+    """Whether the same operation gives another request when it is planned again."""
+    schema = write.entity._schema_of()
+    if isinstance(write, (SaveWrite, UpdateWrite)) and (
+        schema.stamps or schema.version or write.entity._generated_now()
+    ):
+        return True
+    if isinstance(write, DeleteWrite):
+        return schema.version is not None
+    return isinstance(write, UpdateWrite) and bool(write.change.guards)
+
+
+def _named(write: Write[Any]) -> list[Any]:
+    """Return what the caller asked for, without values that are made anew."""
+    entity = write.entity
+    schema = entity._schema_of()
+    made = {*entity._generated_now(), *schema.stamps, *([schema.version] if schema.version else [])}
+    hidden = {schema.attributes[name].attr_name for name in made}
+    held = {**entity._unknown(), **entity._held()}
+    identity = [schema.attributes[name].attr_name for name in schema.primary.sources]
+    whole = isinstance(write, SaveWrite) or write.verb == "upsert"
+    values = {
+        name: canonical(value) for name, value in held.items() if name not in hidden and (whole or name in identity)
+    }
+    placeholders = Placeholders()
+    asked = []
+    if isinstance(write, UpdateWrite):
+        asked = [action.serialize(placeholders.names, placeholders.values) for action in write.actions]
+    condition = None if write.condition is None else placeholders.condition(write.condition)
+    return [write.verb, schema.name, values, asked, condition, placeholders.names, placeholders.values]
+
+
+def _text(value: Any) -> str:
+    return value.hex() if isinstance(value, (bytes, bytearray)) else str(value)
