@@ -158,7 +158,7 @@ def store(attribute: Attribute[Any], value: Any, *, null_check: bool = True) -> 
     """
     try:
         if isinstance(attribute, (ListAttribute, MapAttribute)):
-            return attribute.serialize(value, null_check=null_check)  # type: ignore[no-untyped-call]  # PynamoDB's
+            return attribute.serialize(value, null_check=null_check)
         return attribute.serialize(value)
     except (InvalidValueError, RecursionError):
         raise
@@ -229,7 +229,8 @@ def _made(self: MapAttribute[Any, Any], values: Any) -> MapAttribute[Any, Any]:
             self, values, f"expected {kind.__name__} or a dict, got {type(values).__name__}", f"Give a {kind.__name__}."
         )
     entries = plain_names(values) if isinstance(values, Mapping) else values.attribute_values
-    made, declared = kind(), kind.get_attributes()
+    made: MapAttribute[Any, Any] = kind()
+    declared = kind.get_attributes()
     for name, value in entries.items():
         if name in declared:
             stepped(self, name, _set_entry, self, made, name, value)
@@ -274,7 +275,7 @@ def read_map(self: MapAttribute[Any, Any], content: Item) -> MapAttribute[Any, A
     found = kind._get_discriminator_class(content) or kind
     if not issubclass(found, kind):
         raise ValueError(f"it is a {found.__name__}, not a {kind.__name__}")
-    made = found(_user_instantiated=False)
+    made: MapAttribute[Any, Any] = found(_user_instantiated=False)
     vars(made)["attribute_values"] = {}
     made._set_discriminator()
     made._set_defaults(_user_instantiated=False)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import getattr_static
 from typing import Any, ClassVar, get_origin
 
@@ -140,7 +140,7 @@ def refuse_bare_annotations(entity: str, namespace: Mapping[str, Any], bases: It
 
 def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] | None = namespace.get("__annotations__")
-    if found is not None or sys.version_info < (3, 14):
+    if found is not None or find_spec("annotationlib") is None:
         return found or {}
     # Python 3.14 evaluates annotations when they are asked for.
     lib: Any = import_module("annotationlib")

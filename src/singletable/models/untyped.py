@@ -73,7 +73,7 @@ def _store_container(owner: object, value: MapAttribute[Any, Any]) -> Item:
     from singletable.models.containers import strict
 
     strict(value)
-    content: Item = value.serialize(value)  # type: ignore[no-untyped-call]  # PynamoDB's
+    content: Item = value.serialize(value)
     return content
 
 

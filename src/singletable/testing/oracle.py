@@ -73,11 +73,13 @@ def agrees(
     return _order_fault(request, loaded, wanted)
 
 
-def _completed(answer: Sequence[Table], wanted: Sequence[Table], only: Sequence[str]) -> list[Table] | None:
+def _completed(answer: Sequence[Table | UnknownItem], wanted: Sequence[Table], only: Sequence[str]) -> list[Table] | None:
     """Return the whole entities for an answer with some of their attributes; None if one was not expected."""
     known = {identity_of(entity): entity for entity in wanted}
     whole: list[Table] = []
     for part in answer:
+        if isinstance(part, UnknownItem):
+            return None
         one = known.get(identity_of(part))
         if one is None or fingerprint(one, only) != fingerprint(part, only):
             return None
