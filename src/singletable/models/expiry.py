@@ -154,7 +154,11 @@ class Expiry:
                 attribute=self.attr_name,
             )
         if not isinstance(moment, datetime) or moment.utcoffset() is None:
-            given = "a datetime without a time zone" if isinstance(moment, datetime) else f"a {type(moment).__name__}"
+            given = (
+                "a datetime without a time zone"
+                if isinstance(moment, datetime)
+                else f"a value of type {type(moment).__name__}"
+            )
             raise InvalidValueError(
                 f"The expiry {self.attr_name!r} cannot be compared with {given}.",
                 remedy="Give an aware datetime, such as datetime.now(timezone.utc).",

@@ -242,9 +242,9 @@ def test_writes_can_depend_on_the_expiry():
             "'time to live' cannot be compared with a datetime without a time zone. Give an aware datetime",
         ),
         (lambda path: path == datetime(2026, 1, 1), InvalidValueError, "without a time zone"),
-        (lambda path: path != date(2026, 1, 1), InvalidValueError, "with a date"),
-        (lambda path: path == 1_800_000_000, InvalidValueError, "with a int"),
-        (lambda path: path.between(NOW, "x"), InvalidValueError, "with a str"),
+        (lambda path: path != date(2026, 1, 1), InvalidValueError, "with a value of type date"),
+        (lambda path: path == 1_800_000_000, InvalidValueError, "with a value of type int"),
+        (lambda path: path.between(NOW, "x"), InvalidValueError, "with a value of type str"),
         (lambda path: path.is_in(NOW, None), InvalidConditionError, "with None.*Use does_not_exist"),
         (lambda path: path == None, InvalidConditionError, "with None.*Use does_not_exist"),  # noqa: E711
     ],

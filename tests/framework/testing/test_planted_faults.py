@@ -12,7 +12,7 @@ from pynamodb.expressions.update import AddAction, RemoveAction
 from singletable.models import change, plan
 from singletable.models.batch import Batch
 from singletable.models.effects import changed_attribute
-from singletable.requests import query
+from singletable.requests import query, reading
 from singletable.testing import TableMachine
 from tests.framework.ledger import LedgerTable
 
@@ -79,8 +79,8 @@ def swapping_separators(patch):
 
 
 def ignoring_the_tenant(patch):
-    real = query.bound_to
-    patch.setattr(query, "bound_to", lambda params, context: real(params, None))
+    real = reading.bound_to
+    patch.setattr(reading, "bound_to", lambda params, context: real(params, None))
 
 
 def between_without_the_tail(patch):
