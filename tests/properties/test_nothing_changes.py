@@ -48,6 +48,7 @@ from singletable import (
 )
 from singletable.engine import embedded
 from singletable.models import containers, stored
+from singletable.models.codec import make_codec
 
 # --- models ----------------------------------------------------------------------------
 
@@ -127,6 +128,8 @@ class Kept(KeptTable, discriminator="KEPT"):
 
     ident = UnicodeAttribute(attr_name="id")
     text = UnicodeAttribute(null=True)
+    defaulted = UnicodeAttribute(default="default")
+    defaulted_list = ListAttribute(default=list)
     number = NumberAttribute(null=True)
     whole = IntegerAttribute(null=True)
     price = DecimalAttribute(null=True)
@@ -274,6 +277,8 @@ EPOCHS = st.integers(0, 4 * 10**9).flatmap(lambda value: st.sampled_from((str(va
 
 ATTRIBUTES = {
     "text": of("S", st.text(st.characters(codec="utf-8"), max_size=5)),
+    "defaulted": of("S", TEXTS),
+    "defaulted_list": of("L", st.lists(ANY, max_size=2)),
     "number": of("N", NUMBERS),
     "whole": of("N", WHOLE),
     "price": of("N", NUMBERS),
@@ -309,7 +314,8 @@ ATTRIBUTES = {
 def items(draw, entity=Kept):
     """An item with right keys and expiry, in which everything else may have any form."""
     names = draw(st.lists(st.sampled_from(sorted(ATTRIBUTES)), unique=True, max_size=6))
-    item = {name: draw(st.one_of(*[ATTRIBUTES[name]] * 5, st.just({"NULL": True}))) for name in names}
+    null = {name: [] if name.startswith("defaulted") else [st.just({"NULL": True})] for name in names}
+    item = {name: draw(st.one_of(*[ATTRIBUTES[name]] * 5, *null[name])) for name in names}
     taken = {
         *ATTRIBUTES,
         "id",
@@ -559,7 +565,9 @@ def test_a_change_of_one_entry_changes_that_one(path, data, what):
     path(Kept, change)
     after = found()
     assert without(item, name) == without(after, name)
-    assert without(item[name]["M"], entry) == without(after[name]["M"], entry)
+    # A map that is changed is stored with its defaults.
+    default = {"done"} - item[name]["M"].keys() if name == "line" else set()
+    assert without(item[name]["M"], entry) == without(after[name]["M"], entry, *default)
     assert entry in after[name]["M"]
 
 
@@ -588,7 +596,7 @@ def test_elements_of_a_list_that_were_not_changed_keep_their_form(path, data):
     if how == "pop":
         assert [*stored_lines[:position], *stored_lines[position + 1 :]] == left
     elif how == "change":
-        assert without(stored_lines[position]["M"], "label") == without(left[position]["M"], "label")
+        assert same_entries(stored_lines[position]["M"], left[position]["M"])
         left[position] = stored_lines[position]
         assert stored_lines == left
     else:
@@ -599,33 +607,43 @@ def test_elements_of_a_list_that_were_not_changed_keep_their_form(path, data):
 
 # --- planted faults --------------------------------------------------------------------
 
-FAULTS = {
-    "unchanged values are written in the form of their class": (stored, "keep_read", lambda *_: None),
-    "numbers are rounded to floats": (containers, "number_of_a_float", None),
-    "unknown entries of maps are dropped": (containers, "_READ", "_elsewhere"),
-    "unknown attributes are dropped": (stored.StoredItem, "_unknown", lambda self: {}),
-    "attributes of indexes without a key are dropped": (None, "foreign_keys", None),
-}
+
+def forget_forms(monkeypatch):
+    """Unchanged values are written in the form of their class."""
+    for module in (stored, containers):
+        monkeypatch.setattr(module, "keep_read", lambda *_: None)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+def drop_entries(monkeypatch):
+    """Maps do not remember what was read."""
+    monkeypatch.setattr(containers, "_READ", "_elsewhere")
+    monkeypatch.setattr(stored.StoredItem, "_keep_unchanged", lambda *_: None)
+
+
+def drop_unknown(monkeypatch):
+    """Attributes that the model does not know are not written."""
+    monkeypatch.setattr(stored.StoredItem, "_unknown", lambda self: {})
+
+
+def drop_foreign(monkeypatch):
+    """Attributes of indexes on which the entity has no key are not written."""
+    monkeypatch.setattr(stored.StoredItem, "_foreign", lambda self: {})
+
+
+def store_defaults(monkeypatch):
+    """Defaults that reading gave are written."""
+    monkeypatch.setattr(stored.StoredItem, "_leave_out_defaults", lambda *_: None)
+
+
+@pytest.mark.parametrize("fault", [forget_forms, drop_entries, drop_unknown, drop_foreign, store_defaults])
 def test_a_planted_fault_is_found(fault, monkeypatch):
-    """Each of the properties can fail."""
-    owner, name, replacement = FAULTS[fault]
-    if fault == "numbers are rounded to floats":
-        from singletable.models import attributes, untyped
-
-        for module in (attributes, untyped):
-            monkeypatch.setattr(module, "number_value", float)
-        monkeypatch.setitem(untyped._READ, "N", float)
-        monkeypatch.setattr(stored, "keep_read", lambda *_: None)
-        Kept._schema_of().__dict__.pop("codec", None)
-    elif fault == "attributes of indexes without a key are dropped":
-        monkeypatch.setitem(Kept._schema_of().__dict__, "foreign_keys", frozenset())
-    else:
-        monkeypatch.setattr(owner, name, replacement)
-    wrong = settings(
-        max_examples=500,
+    """The property can fail: some item shows each fault."""
+    schema = Kept._schema_of()
+    codec = schema.codec
+    fault(monkeypatch)
+    object.__setattr__(schema, "codec", make_codec(schema))
+    options = settings(
+        max_examples=2_000,
         derandomize=True,
         database=None,
         deadline=None,
@@ -633,15 +651,15 @@ def test_a_planted_fault_is_found(fault, monkeypatch):
         suppress_health_check=list(HealthCheck),
     )
     try:
-        find(items(), lambda item: not unharmed(item), settings=wrong)
+        find(items(), lambda item: not survives(item), settings=options)
     except NoSuchExample:
-        pytest.fail("no item shows the fault")
+        pytest.fail(f"no item shows the fault: {fault.__doc__}")
     finally:
-        Kept._schema_of().__dict__.pop("codec", None)
+        object.__setattr__(schema, "codec", codec)
 
 
-def unharmed(item):
-    """Whether an item goes through a save of another attribute unchanged."""
+def survives(item):
+    """Whether everything but a changed text and a changed entry of a map is kept by a save."""
     plant(item)
     made = Kept.get(ident="1")
     made.text = "changed"
@@ -650,6 +668,9 @@ def unharmed(item):
     made.save()
     after = found()
     line, before = after.get("line", {}).get("M", {}), item.get("line", {}).get("M", {})
-    return without(item, "text", "line") == without(after, "text", "line") and without(before, "label") == without(
-        line, "label"
-    )
+    return without(item, "text", "line") == without(after, "text", "line") and same_entries(before, line)
+
+
+def same_entries(before, after):
+    """Whether a line has the entries that it had, but for its label and its default."""
+    return without(before, "label") == without(after, "label", *({"done"} - before.keys()))

@@ -97,6 +97,12 @@ class EntitySchema:
         return frozenset(self.layout.key_names) - own - {self.layout.type_name}
 
     @cached_property
+    def defaulted(self) -> tuple[str, ...]:
+        """The attributes with a default that reading gives them, but for sources of keys and of the expiry."""
+        sources = {*self.key_sources, *([self.expiry.after] if self.expiry else [])}
+        return tuple(name for name, each in self.attributes.items() if each.default is not None and name not in sources)
+
+    @cached_property
     def made_by_default(self) -> tuple[str, ...]:
         """The attributes whose values a new instance makes by calling a default."""
         return tuple(

@@ -26,7 +26,7 @@ from singletable.models.containers import FAULTS, class_name, comparable, rewrit
 from singletable.models.faults import fault, located
 from singletable.models.meta import TableMeta
 from singletable.requests.merging import keep_read
-from singletable.requests.values import NESTING, check_item, is_too_deep, same_item
+from singletable.requests.values import NESTING, check_item, is_too_deep, same_item, same_value
 
 if TYPE_CHECKING:
     from singletable.models.layout import TableLayout
@@ -68,6 +68,9 @@ class StoredItem(Model, metaclass=TableMeta):
 
     _raw: Item | None
     """The item as it was read or written last; None for an instance that never was."""
+
+    _set: frozenset[str] = frozenset()
+    """The attributes with a default that were set since the item was read."""
 
     _generated: Mapping[str, Any] = {}  # replaced, and never changed
     """The values of a new instance that its class made by calling a default: times, ids."""
@@ -128,6 +131,8 @@ class StoredItem(Model, metaclass=TableMeta):
         schema = self._schema
         try:
             object.__setattr__(self, name, value)
+            if schema is not None and name in schema.defaulted:
+                self._set |= {name}
             return
         except InvalidValueError as error:
             located(error, entity=type(self).__name__)
@@ -274,6 +279,7 @@ class StoredItem(Model, metaclass=TableMeta):
                     key=unknown_of(self._layout_of(), attribute_values).key,
                 ) from None
         self._extras = None
+        self._set = frozenset()
         self._remember(attribute_values)
 
     def _refuse_deep_nesting(self, item: Item) -> None:
@@ -337,10 +343,27 @@ class StoredItem(Model, metaclass=TableMeta):
             return {**self._extras, **item} if self._extras else item
         if self._extras is None and item == raw:
             return item
-        schema = self._schema_of()
-        foreign = {name: raw[name] for name in schema.foreign_keys if name in raw}
         self._keep_unchanged(item, raw)
-        return {**self._unknown(), **item, **foreign}
+        self._leave_out_defaults(item, raw)
+        return {**self._unknown(), **item, **self._foreign()}
+
+    def _leave_out_defaults(self, item: Item, raw: Item) -> None:
+        """Take, in place, defaults out of an item that were not stored in it, and that nobody has set."""
+        schema = self._schema_of()
+        for name in schema.defaulted:
+            attribute = schema.attributes[name]
+            stored = attribute.attr_name
+            if stored in raw or stored not in item or name in self._set:
+                continue
+            default = attribute.default() if callable(attribute.default) else attribute.default
+            content = None if default is None else self._content(name, default, null_check=True)
+            if same_value(item[stored], {attribute.attr_type: content}):
+                del item[stored]
+
+    def _foreign(self) -> Item:
+        """Return the attributes of indexes on which the entity has no key, as they were read."""
+        raw = self._raw or {}
+        return {name: raw[name] for name in self._schema_of().foreign_keys if name in raw}
 
     def _keep_unchanged(self, item: Item, raw: Item) -> None:
         """Give an item, in place, the stored form of all attributes whose values were not changed."""
@@ -424,6 +447,7 @@ class StoredItem(Model, metaclass=TableMeta):
                 held[attribute.attr_name] = {attribute.attr_type: serialized}
         if self._raw is not None:
             self._keep_unchanged(held, self._raw)
+            self._leave_out_defaults(held, self._raw)
         return held
 
     def __getstate__(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from singletable.models.change import (
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.models.schema import EntitySchema
 from singletable.models.writes import UpdateWrite, Write
-from singletable.requests.expressions import is_whole, steps_of, still_holds, top_name
+from singletable.requests.expressions import ItemPath, is_whole, steps_of, still_holds, top_name
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
         InvalidUpdateError: A new item would need two actions on one attribute: give its value or the action.
     """
     schema = entity._schema_of()
-    start = {**entity._unknown(), **entity._held()}
+    start = {**entity._unknown(), **entity._foreign(), **entity._held()}
     counted = [*schema.stamps, *([schema.version] if schema.version else [])]
     for name in counted:
         start.pop(schema.attributes[name].attr_name, None)
@@ -83,7 +83,7 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
     new = _new_item(schema, start, planned)
     stamped = stamped_values(schema, touched)
     sent = [_starting(schema, action, start) for action in planned]
-    sent += [Path([name]).set(value) for name, value in stamped.items()]
+    sent += [ItemPath(name).set(value) for name, value in stamped.items()]
     initial = [(name, value) for name, value in start.items() if name not in touched]
     guards: list[PynamoCondition] = []
     for sources, derive in derivations(schema):
@@ -95,10 +95,10 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
         sent += derived
         guards += _same_sources(schema, planned, start, stored)
     sent += [_if_absent(name, value) for name, value in initial]
-    guards += [Path([name]).exists() for name, _ in initial]
-    sent.append(Path([schema.layout.type_name]).set({"S": schema.discriminator}))
+    guards += [ItemPath(name).exists() for name, _ in initial]
+    sent.append(ItemPath(schema.layout.type_name).set({"S": schema.discriminator}))
     if schema.version is not None:
-        counter = Path([schema.attributes[schema.version].attr_name])
+        counter = ItemPath(schema.attributes[schema.version].attr_name)
         before = Value({"N": str((schema.next_version(None) or 1) - 1)})
         sent.append(SetAction(counter, _Increment(_IfNotExists(counter, before), Value({"N": "1"}))))
     entity._refuse_unstorable(new)
@@ -115,7 +115,8 @@ def _new_item(schema: EntitySchema, start: Item, planned: Sequence[Action]) -> I
     else:
         made_later = {*schema.stamps, schema.version}
         for name, attribute in schema.attributes.items():
-            if not attribute.null and attribute.attr_name not in new and name not in made_later:
+            given = attribute.null or attribute.default is not None or attribute.attr_name in new
+            if not given and name not in made_later:
                 raise InvalidValueError(
                     f"{schema.name}.{name} is None, and a new item would lack it.",
                     remedy="Give the instance a value, or declare the attribute with null=True.",
@@ -134,8 +135,8 @@ def _values_set(actions: Iterable[Action]) -> Iterator[tuple[str, dict[str, Any]
 
 
 def _new_or_like(schema: EntitySchema, guards: Iterable[PynamoCondition]) -> PynamoCondition:
-    of_type: PynamoCondition = Path([schema.layout.type_name]) == {"S": schema.discriminator}
-    return Path([schema.layout.partition_name]).does_not_exist() | reduce(and_, guards, of_type)  # type: ignore[no-any-return]
+    of_type: PynamoCondition = ItemPath(schema.layout.type_name) == {"S": schema.discriminator}
+    return ItemPath(schema.layout.partition_name).does_not_exist() | reduce(and_, guards, of_type)  # type: ignore[no-any-return]
 
 
 def _same_sources(
@@ -154,7 +155,7 @@ def _same_sources(
 
 
 def _if_absent(name: str, value: dict[str, Any]) -> Action:
-    path = Path([name])
+    path = ItemPath(name)
     return SetAction(path, _IfNotExists(path, Value(value)))
 
 

@@ -73,7 +73,9 @@ def agrees(
     return _order_fault(request, loaded, wanted)
 
 
-def _completed(answer: Sequence[Table | UnknownItem], wanted: Sequence[Table], only: Sequence[str]) -> list[Table] | None:
+def _completed(
+    answer: Sequence[Table | UnknownItem], wanted: Sequence[Table], only: Sequence[str]
+) -> list[Table] | None:
     """Return the whole entities for an answer with some of their attributes; None if one was not expected."""
     known = {identity_of(entity): entity for entity in wanted}
     whole: list[Table] = []
