@@ -31,7 +31,7 @@ def switch_on(table: type[Table], *, ignore_errors: bool) -> None:
     except SingletableError as error:
         if not ignore_errors:
             raise
-        _log.warning("The time to live of %s is not on: %s", sender.table_name, error)
+        _log.info("The time to live of %s is not on: %s", sender.table_name, error)
 
 
 def _switch_on(sender: TableSender, wanted: str) -> None:
