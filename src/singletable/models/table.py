@@ -618,7 +618,7 @@ class Table(WritableItem):
         from singletable.models.targets import TableSender
 
         sender = TableSender(cls._table_class())
-        return sender.send("DescribeTable", {"TableName": sender.table_name})["Table"]
+        return sender.send("DescribeTable", {"TableName": sender.table_name}).get("Table")
 
     @classmethod
     def delete_table(cls, *, wait: bool = False) -> Any:
