@@ -25,20 +25,23 @@ from singletable.requests.expressions import comparisons_of, is_whole, paths_of,
 from singletable.requests.types import Target
 from singletable.requests.values import check_value
 
-__all__ = ["check_condition", "check_filter", "read_question"]
+__all__ = ["check_condition", "check_filter", "read_question", "refuse_habits", "refuse_options"]
 
 _HABITS = {
-    "attributes_to_get": "Items are read whole; keys() gives just the keys.",
+    "attributes_to_get": 'Write only=("status", "total"), with attributes by Python name; keys() gives just the keys.',
     "consistent_read": "Write consistent=True.",
     "filter_condition": "Write filter=.",
     "hash_key": "Give the attributes that the key is made of.",
+    "index_name": "Ask the key on the index: Order.by_status.query(status=...).",
     "last_evaluated_key": "Use page(size, cursor).",
     "page_size": "Use page(size, cursor).",
+    "range_key": "Give the attributes that the key is made of.",
     "range_key_condition": "Give the condition on the attribute first: query(Order.placed_at > moment, ...).",
     "rate_limit": "There is none.",
     "scan_index_forward": "Write descending=True.",
+    "total_segments": "Write segments=.",
 }
-"""What users of PynamoDB's own query will try, and what to write here."""
+"""What users of PynamoDB's own reads will try, and what to write here."""
 
 _ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
 
@@ -57,10 +60,7 @@ def read_question(
         InvalidConditionError: A condition or the filter cannot be asked.
     """
     key = target.key
-    for habit in (each for each in attributes if each in _HABITS and each not in schema.attributes):
-        raise UnexpectedAttributesError(
-            f"{key.label} takes no {habit}.", remedy=_HABITS[habit], entity=schema.name, unexpected=(habit,)
-        )
+    refuse_habits(schema, key, attributes)
     key.refuse_unexpected(attributes, key.attributes)
     if filter is not None:
         check_filter(schema, target, filter)
@@ -73,6 +73,38 @@ def read_question(
             )
         equals, condition = {**equals, condition.attribute: condition.values[0]}, None
     return equals, condition, with_loose_ends(schema, target, equals, filter)
+
+
+def refuse_habits(schema: EntitySchema, key: CompositeKey, attributes: Mapping[str, Any]) -> None:
+    """Refuse an option of PynamoDB's reads that is given as an attribute of a key, with the one to write here.
+
+    Raises:
+        UnexpectedAttributesError: One is given.
+    """
+    for habit in (each for each in attributes if each in _HABITS and each not in schema.attributes):
+        raise UnexpectedAttributesError(
+            f"{key.label} takes no {habit}.", remedy=_HABITS[habit], entity=schema.name, unexpected=(habit,)
+        )
+
+
+def refuse_options(method: str, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    """Refuse arguments of PynamoDB's reads that a method does not have, with the ones to write here.
+
+    Raises:
+        UnexpectedAttributesError: One is given.
+    """
+    if arguments:
+        raise UnexpectedAttributesError(
+            f"{method} takes its options by name, and was given a {type(arguments[0]).__name__}.",
+            remedy="Write for example filter=Order.total > 10, or consistent=True.",
+            unexpected=(),
+        )
+    for name in options:
+        raise UnexpectedAttributesError(
+            f"{method} takes no {name}.",
+            remedy=_HABITS.get(name, "Its options are in its documentation."),
+            unexpected=(name,),
+        )
 
 
 def _read_one(schema: EntitySchema, key: CompositeKey, conditions: tuple[PynamoCondition, ...]) -> Condition | None:

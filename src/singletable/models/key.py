@@ -189,6 +189,7 @@ class BoundKey(Generic[T]):
 
         Raises: as `query` does.
         """
+        from singletable.models.conditions import refuse_habits
         from singletable.models.targets import target_of
         from singletable.requests.get import Get
 
@@ -197,6 +198,7 @@ class BoundKey(Generic[T]):
         target = target_of(self.entity, self.name, only)
         if target.key.index is not None:
             return self.query(consistent=consistent, only=only, **attributes)
+        refuse_habits(schema, target.key, attributes)
         target.key.refuse_unexpected(attributes, target.key.attributes)
         values = schema.to_keys(attributes)
         target.key.build(values)

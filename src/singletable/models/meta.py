@@ -28,6 +28,7 @@ from singletable.models.names import (
     refuse_uncallable_init,
     refuse_unusable_name,
 )
+from singletable.models.options import refuse_entity_options, refuse_table_options
 from singletable.models.stamps import WriteTokenAttribute
 from singletable.models.table_names import CHARACTERS, EnvironmentName, declared_name, index_fault, name_fault
 
@@ -239,6 +240,7 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
             rule="ST116",
             entity=name,
         )
+    refuse_table_options(name, namespace["Meta"])
     namespace["_derived"] = _add_index_attributes(name, namespace)
 
 
@@ -383,6 +385,8 @@ def _prepare_entity(
             entity=name,
             value=table_name,
         )
+    if "Meta" in namespace:
+        refuse_entity_options(name, namespace["Meta"], base.Meta)  # type: ignore[attr-defined]  # set by PynamoDB
     if abstract == (discriminator is not None):
         raise DeclarationError(
             f"{name}: "

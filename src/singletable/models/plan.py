@@ -379,7 +379,7 @@ def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:
     refuse_partial(entity)
     written = entity._copy()
     written._stamp(version)
-    item = written.serialize()
+    item = written._container_serialize()
     entity._refuse_unstorable(item)
     return written, item
 

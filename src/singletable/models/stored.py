@@ -72,6 +72,9 @@ class StoredItem(Model, metaclass=TableMeta):
     _set: frozenset[str] = frozenset()
     """The attributes with a default that were set since the item was read."""
 
+    _form: Item | None = None
+    """The item of which an instance was made that is not known to be stored: `from_dynamodb_dict()`."""
+
     _generated: Mapping[str, Any] = {}  # replaced, and never changed
     """The values of a new instance that its class made by calling a default: times, ids."""
 
@@ -170,7 +173,7 @@ class StoredItem(Model, metaclass=TableMeta):
         """Return `extra_attributes` to be read only, without a copy if nobody has asked for one."""
         if self._extras is not None:
             return self._extras
-        raw = self._raw
+        raw = self._raw or self._form
         known = self._schema_of().stored_attributes
         if raw is None or known.issuperset(raw):
             return {}
@@ -251,6 +254,7 @@ class StoredItem(Model, metaclass=TableMeta):
         """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
         from singletable.models.rows import unknown_of
 
+        self._refuse_no_item(attribute_values)
         self._refuse_deep_nesting(attribute_values)
         self.attribute_values = {}
         self._set_discriminator()
@@ -282,6 +286,15 @@ class StoredItem(Model, metaclass=TableMeta):
         self._set = frozenset()
         self._remember(attribute_values)
 
+    @classmethod
+    def _refuse_no_item(cls, item: Any) -> None:
+        if not isinstance(item, Mapping):
+            raise InvalidValueError(
+                f"{cls.__name__} cannot be read from a {type(item).__name__}, which is not an item.",
+                remedy='Give an item as DynamoDB sends it, such as {"PK": {"S": "..."}, ...}.',
+                entity=cls.__name__,
+            )
+
     def _refuse_deep_nesting(self, item: Item) -> None:
         from singletable.models.rows import unknown_of
 
@@ -293,6 +306,18 @@ class StoredItem(Model, metaclass=TableMeta):
                     entity=type(self).__name__,
                     key=unknown_of(self._layout_of(), item).key,
                 )
+
+    def serialize(self, null_check: bool = True) -> Item:
+        """Return the item as it would be written, with keys and expiry derived.
+
+        Args:
+            null_check: Whether every attribute must have a value that is not declared with `null=True`.
+        """
+        from singletable.models.dictionaries import copied
+
+        item = self._container_serialize(null_check=null_check)
+        # Unchanged values are those of the item as read, which the caller must not change.
+        return item if self._raw is None and self._form is None else copied(item)
 
     def _container_serialize(self, null_check: bool = True) -> Item:
         """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
@@ -338,7 +363,7 @@ class StoredItem(Model, metaclass=TableMeta):
         """Return an item as it is written: with unknown attributes, and with unchanged values as they were read."""
         if self._extras:
             self._refuse_known_extras()
-        raw = self._raw
+        raw = self._raw or self._form
         if raw is None:
             return {**self._extras, **item} if self._extras else item
         if self._extras is None and item == raw:
@@ -420,11 +445,11 @@ class StoredItem(Model, metaclass=TableMeta):
         """Keep what is stored now."""
         key = {name: item.get(name, {}).get("S") for name in self._layout_of().primary}
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
-        self._raw = item
+        self._raw, self._form = item, None
 
     def _forget(self) -> None:
         """Nothing is stored any more: the instance is as good as new."""
-        self._stored = self._raw = None
+        self._stored = self._raw = self._form = None
         version = self._schema_of().version
         if version is not None:
             self.attribute_values.pop(version, None)
@@ -445,8 +470,10 @@ class StoredItem(Model, metaclass=TableMeta):
             # An empty set is serialised to nothing.
             if serialized is not None:
                 held[attribute.attr_name] = {attribute.attr_type: serialized}
+        raw = self._raw or self._form
+        if raw is not None:
+            self._keep_unchanged(held, raw)
         if self._raw is not None:
-            self._keep_unchanged(held, self._raw)
             self._leave_out_defaults(held, self._raw)
         return held
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
-from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE
+from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE, PROVISIONED_BILLING_MODE
 from pynamodb.exceptions import PynamoDBException, TableError
 
 from singletable.errors import (
@@ -88,7 +88,7 @@ class Table(WritableItem):
             ItemDoesNotExist: There is none; each entity has its own, `Order.DoesNotExist`.
             UnknownItemError: What is there is of no type that the table knows.
         """
-        cls._refuse_keys(keys)
+        cls._refuse_keys(keys, "get")
         return cls.item(consistent=consistent, only=only, **attributes).one()
 
     @classmethod
@@ -181,7 +181,7 @@ class Table(WritableItem):
     @classmethod
     def scan(  # type: ignore[override]  # PynamoDB's leaves out items of unknown types
         cls: type[T],
-        *,
+        *conditions: NoReturn,
         filter: PynamoCondition | None = None,
         limit: int | None = None,
         segment: int = 0,
@@ -191,6 +191,7 @@ class Table(WritableItem):
         malformed: Handling = "raise",
         live: bool = False,
         only: Sequence[str] | None = None,
+        **options: NoReturn,
     ) -> Scan[T]:
         """Every item of this entity, or of all on the table class; it reads the whole table. See `Scan`.
 
@@ -204,11 +205,14 @@ class Table(WritableItem):
             malformed: What to do with an item that its model cannot read: `raise`, `yield`, `skip`.
             live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
             only: The attributes to read, by Python name; None for whole items. Reading any other raises.
+            conditions: None; PynamoDB's first argument is `filter=` here.
+            options: None; an option of PynamoDB's is refused with the one to write here.
         """
-        from singletable.models.conditions import check_filter
+        from singletable.models.conditions import check_filter, refuse_options
         from singletable.models.targets import whole_table
         from singletable.requests.scan import make_scan
 
+        refuse_options(f"{cls.__name__}.scan()", conditions, options)
         cls._refuse_replaced()
         mine = [schema.entity for schema in cls._schemas().values() if issubclass(schema.entity, cls)]
         if not mine:
@@ -237,11 +241,12 @@ class Table(WritableItem):
     def batch_get(  # type: ignore[override]  # PynamoDB's loses the order and retries without end
         cls: type[T],
         items: Iterable[Mapping[str, Any] | Get[Any]],
-        *,
+        *arguments: NoReturn,
         consistent: bool = False,
         workers: int = 1,
         unknown: Handling = "raise",
         malformed: Handling = "raise",
+        **options: NoReturn,
     ) -> list[T | None]:
         """Many items by primary key, in the order asked; None for one that does not exist.
 
@@ -254,6 +259,8 @@ class Table(WritableItem):
                 `skip` None.
             malformed: What to do with an item that its model cannot read: `raise`; `yield` gives `MalformedItem` in its
                 place, and `skip` None.
+            arguments: None; the options go by name.
+            options: None; an option of PynamoDB's is refused with the one to write here.
 
         Raises:
             BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
@@ -261,8 +268,10 @@ class Table(WritableItem):
             MalformedItemError: An item's model cannot read it.
         """
         from singletable.models.batch import get_items
+        from singletable.models.conditions import refuse_options
         from singletable.models.targets import TableSender
 
+        refuse_options(f"{cls.__name__}.batch_get()", arguments, options)
         gets = [cls._get_request(each) for each in items]
         return get_items(
             TableSender(cls._table_class()),
@@ -301,12 +310,15 @@ class Table(WritableItem):
             ItemDoesNotExist: It is another entity of the table.
             UnknownItemError: It is of no type that the table knows.
         """
+        from singletable.models.dictionaries import copied
         from singletable.models.targets import load, target_of
         from singletable.requests.types import UnknownItem
         from singletable.requests.unreadable import unknown_item
 
         cls._refuse_replaced()
-        entity = load(cls._table_class(), data)
+        cls._refuse_no_item(data)
+        # A copy: the caller may change its own.
+        entity = load(cls._table_class(), copied(data))
         if isinstance(entity, UnknownItem):
             raise unknown_item(entity)
         if not isinstance(entity, cls):
@@ -327,7 +339,71 @@ class Table(WritableItem):
         fresh = self.get(consistent=consistent_read, **{name: getattr(self, name) for name in names})
         if type(fresh) is not type(self):
             raise target_of(type(self), PRIMARY).absent(f"{self!r} is a {type(fresh).__name__} by now.")
-        vars(self).update(vars(fresh))
+        vars(self).update({**vars(fresh), "_form": None})
+
+    # --- dicts --------------------------------------------------------------------
+
+    def to_dynamodb_dict(self) -> Item:
+        """Return the item as DynamoDB's JSON, exactly, with base64 text for binary values.
+
+        It holds keys, expiry, unknown attributes, and the values of personal attributes.
+
+        Raises:
+            InvalidValueError: An attribute cannot hold its value.
+            PartialItemError: The instance was read with `only=`.
+        """
+        from singletable.models.dictionaries import as_dynamodb
+
+        return as_dynamodb(self)
+
+    def from_dynamodb_dict(self, d: Mapping[str, Any]) -> None:
+        """Take the contents of a dict that `to_dynamodb_dict()` returned, which is not changed.
+
+        The instance is then like a new one with these values: it is not known to be stored, and its keys and its expiry
+        are derived from its attributes. Unknown attributes are kept. If the entity has a version, `save()` expects the
+        version in the dict.
+
+        Args:
+            d: The dict.
+
+        Raises:
+            InvalidValueError: It is not DynamoDB's JSON, or is of another entity.
+            MalformedItemError: The model cannot read it.
+        """
+        from singletable.models.dictionaries import fill, from_dynamodb
+
+        fill(self, from_dynamodb(self, d))
+
+    def to_simple_dict(self, *, force: bool = False) -> dict[str, Any]:
+        """Return the item as plain JSON, with all that `to_dynamodb_dict()` holds.
+
+        Args:
+            force: Whether to include binary values (as base64 text) and sets (as lists). Their types must be declared
+                by the model, since `from_simple_dict()` restores them from there.
+
+        Raises:
+            InvalidValueError: Plain JSON cannot hold a value exactly: a binary value, a set, or a number with more
+                digits than a float keeps.
+            PartialItemError: The instance was read with `only=`.
+        """
+        from singletable.models.dictionaries import as_simple
+
+        return as_simple(self, force=force)
+
+    def from_simple_dict(self, d: Mapping[str, Any]) -> None:
+        """Take the contents of a dict that `to_simple_dict()` returned, as `from_dynamodb_dict()` does.
+
+        Args:
+            d: The dict. The model's types say which texts are binary values and which lists are sets. A name that the
+                model does not know is an unknown attribute.
+
+        Raises:
+            InvalidValueError: A value cannot be stored exactly, or the dict is of another entity.
+            MalformedItemError: The model cannot read it.
+        """
+        from singletable.models.dictionaries import fill, from_simple
+
+        fill(self, from_simple(self, d))
 
     # --- many at once -------------------------------------------------------------
 
@@ -462,26 +538,87 @@ class Table(WritableItem):
         return bound(cls._table_class())
 
     @classmethod
-    def create_table(cls, *args: Any, ignore_update_ttl_errors: bool = False, **kwargs: Any) -> Any:
-        """Create the table with its indexes, and switch on its time to live where an entity expires.
+    def create_table(
+        cls,
+        wait: bool = False,
+        read_capacity_units: int | None = None,
+        write_capacity_units: int | None = None,
+        billing_mode: str | None = None,
+        ignore_update_ttl_errors: bool = False,
+    ) -> Any:
+        """Create the table with its indexes unless it exists, and switch on its time to live if an entity expires.
 
-        Args: as PynamoDB's `Model.create_table`: `wait`, `billing_mode`, ...
+        Args:
+            wait: Whether to return only when the table can be used.
+            read_capacity_units: The provisioned read capacity; that of `Meta` if it is left out.
+            write_capacity_units: The provisioned write capacity; that of `Meta` if it is left out.
+            billing_mode: `PAY_PER_REQUEST` or `PROVISIONED`; that of `Meta` if it is left out.
+            ignore_update_ttl_errors: Whether to go on if the time to live cannot be switched on.
+
+        Raises:
+            InvalidRequestError: There is no such billing mode, or its capacity is missing; or the table's time to live
+                is on another attribute.
+            RequestFailed: DynamoDB refused the request.
         """
+        from singletable.models.options import billing_fault
+
         table = cls._table_class()
-        if cls is not table:
-            return table.create_table(*args, ignore_update_ttl_errors=ignore_update_ttl_errors, **kwargs)
+        mode = billing_mode or table.Meta.billing_mode
+        declared = table.Meta if mode == PROVISIONED_BILLING_MODE else None
+        read, write = (
+            getattr(declared, name, None) if given is None else given
+            for name, given in (
+                ("read_capacity_units", read_capacity_units),
+                ("write_capacity_units", write_capacity_units),
+            )
+        )
+        fault = billing_fault(mode, read, write, created=True)
+        if fault is not None:
+            raise InvalidRequestError(f"{table.__name__}.create_table(): {fault[0]}.", remedy=fault[1])
         try:
-            answer = super().create_table(*args, **kwargs)
+            answer = super(Table, table).create_table(
+                wait,
+                read,
+                write,
+                mode,
+                # PynamoDB's calls update_ttl() itself, also if no entity expires.
+                ignore_update_ttl_errors=None,  # type: ignore[arg-type]  # it is passed on as it is
+            )
         except TableError as error:
-            raise cls._translate(error, "CreateTable") from error
-        ttl = cls.describe().ttl
-        if ttl is not None:
-            try:
-                cls._get_connection().update_time_to_live(ttl)
-            except TableError as error:
-                if not ignore_update_ttl_errors:
-                    raise cls._translate(error, "UpdateTimeToLive") from error
+            raise table._translate(error, "CreateTable") from error
+        if table.describe().ttl is not None:
+            table.update_ttl(ignore_update_ttl_errors)
         return answer
+
+    @classmethod
+    def update_ttl(cls, ignore_update_ttl_errors: bool | None = False) -> None:
+        """Switch on the table's time to live for the attribute of its entities' `Expiry`, unless it is on.
+
+        Args:
+            ignore_update_ttl_errors: Whether to only log that it could not be switched on, with the logger
+                `singletable`.
+
+        Raises:
+            InvalidRequestError: No entity of the table has an `Expiry`; or the table's time to live is on another
+                attribute, or is being switched off.
+            RequestFailed: DynamoDB refused the request.
+        """
+        from singletable.models.time_to_live import switch_on
+
+        if ignore_update_ttl_errors is not None:
+            switch_on(cls._table_class(), ignore_errors=ignore_update_ttl_errors)
+
+    @classmethod
+    def describe_table(cls) -> Any:
+        """Return what DescribeTable says about the table.
+
+        Raises:
+            TableMissing: The table does not exist.
+        """
+        from singletable.models.targets import TableSender
+
+        sender = TableSender(cls._table_class())
+        return sender.send("DescribeTable", {"TableName": sender.table_name}).get("Table")
 
     @classmethod
     def delete_table(cls, *, wait: bool = False) -> Any:
@@ -494,11 +631,8 @@ class Table(WritableItem):
     @classmethod
     def exists(cls) -> bool:
         """Whether the table is there."""
-        from singletable.models.targets import TableSender
-
-        sender = TableSender(cls._table_class())
         try:
-            sender.send("DescribeTable", {"TableName": sender.table_name})
+            cls.describe_table()
         except TableMissing:
             return False
         return True
@@ -511,11 +645,11 @@ class Table(WritableItem):
         return cast("BoundKey[T]", getattr(cls, PRIMARY))
 
     @classmethod
-    def _refuse_keys(cls, keys: tuple[Any, ...]) -> None:
+    def _refuse_keys(cls, keys: tuple[Any, ...], method: str) -> None:
         if keys:
             schema = cls._schema_of()
             raise MissingAttributesError(
-                f"{cls.__name__}.get() takes attributes by name, not key text.",
+                f"{cls.__name__}.{method}() takes attributes by name, not key text.",
                 remedy=f"Give {', '.join(schema.primary.attributes)}.",
                 entity=cls.__name__,
                 missing=schema.primary.attributes,

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pynamodb.expressions.operand import Path
 
+from singletable.errors import InvalidRequestError, InvalidUpdateError, SingletableError
 from singletable.models.stored import StoredItem
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition
     from pynamodb.expressions.update import Action
+
+    from singletable.models.key import BoundKey
 
 __all__ = ["WritableItem"]
 
@@ -208,10 +211,59 @@ class WritableItem(StoredItem):
 
         refuse_partial(self)
         check_condition(self._schema_of(), condition)
+        if not actions:
+            raise InvalidUpdateError(
+                f"{type(self).__name__}: an update of a transaction was given no actions.",
+                remedy="Give a list, such as [Order.status.set('PAID')].",
+                entity=type(self).__name__,
+            )
         change = plan_change(self, actions)
         required = all_of(plan.must_exist(self._schema_of()), *change.conditions(), condition)
         self._pending = lambda: self._assume(change.after)
         return super().get_update_kwargs_from_instance(list(change.actions), required, *args, **kwargs)
+
+    def get_delete_kwargs_from_instance(
+        self, condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        """What PynamoDB's TransactWrite sends for a delete."""
+        from singletable.models.conditions import check_condition
+
+        check_condition(self._schema_of(), condition)
+        return super().get_delete_kwargs_from_instance(condition, *args, **kwargs)
+
+    @classmethod
+    def get_operation_kwargs_from_class(
+        cls, hash_key: str, range_key: Any = None, condition: PynamoCondition | None = None
+    ) -> dict[str, Any]:
+        """What PynamoDB's TransactGet and `condition_check` send: `TransactGet.get(Order, *Order.key.build(...))`.
+
+        Args:
+            hash_key: The text of the partition key, as the entity builds it.
+            range_key: The text of the sort key, as the entity builds it.
+            condition: A PynamoDB condition.
+
+        Raises:
+            InvalidRequestError: The texts are not a primary key of this entity.
+            InvalidConditionError: The condition cannot be asked.
+        """
+        from singletable.models.conditions import check_condition
+        from singletable.models.key import PRIMARY
+
+        schema = cls._schema_of()
+        check_condition(schema, condition)
+        key: BoundKey[Any] = getattr(cls, PRIMARY)
+        try:
+            key.parse(hash_key, range_key)
+        except SingletableError:
+            given = ", ".join(f"{name}=..." for name in schema.primary.attributes)
+            # Without the cause: it quotes the texts, which may hold personal values.
+            raise InvalidRequestError(
+                f"{cls.__name__}: the given texts are not a primary key of it.",
+                remedy=f"Write *{cls.__name__}.{PRIMARY}.build({given}), or use transact_get() and transaction() of"
+                f" {cls._table_class().__name__}.",
+                entity=cls.__name__,
+            ) from None
+        return super().get_operation_kwargs_from_class(hash_key, range_key, condition)
 
     def _handle_version_attribute(
         self, *, attributes: dict[str, Any] | None = None, actions: list[Action] | None = None
@@ -235,5 +287,11 @@ class WritableItem(StoredItem):
         if self._pending is not None:
             self._pending()
             self._pending = None
+        elif version is not None:
+            raise InvalidRequestError(
+                f"{self!r}: no transaction of PynamoDB's has written it, so its version is not known to have changed.",
+                remedy="Call refresh(), which reads the version that is stored.",
+                entity=type(self).__name__,
+            )
         if version is not None:
             setattr(self, version, self._next_version)

@@ -147,7 +147,12 @@ def speaking(tables, tmp_path):
         elif asked.operation == "DeleteTable":
             tables.remove(name)
         found = {"TableName": name, "TableStatus": "ACTIVE"}
-        return 200, {"Table": found, "TableDescription": found, "TimeToLiveSpecification": {}}
+        return 200, {
+            "Table": found,
+            "TableDescription": found,
+            "TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"},
+            "TimeToLiveSpecification": {},
+        }
 
     with canned(answer) as at:
         yield Server(fake(), at.url, tmp_path / "log", None)
