@@ -47,6 +47,7 @@ from singletable.migrations.operations import Backfill, BackfillWith
 from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import SOURCES, Text, Unfit
 from singletable.models.attributes import (
+    SCALAR_TWINS,
     DateAttribute,
     DecimalAttribute,
     DerivedAttribute,
@@ -56,8 +57,8 @@ from singletable.models.attributes import (
     StrictNumberAttribute,
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
-    StrictVersionAttribute,
     UUIDAttribute,
+    _StrictSet,
 )
 from singletable.models.binding import connection_of
 from singletable.models.containers import RawMapAttribute, StrictListAttribute
@@ -129,9 +130,10 @@ NOT_VALUES = {
     RawMapAttribute,
     Scalar,
     StrictListAttribute,
-    StrictVersionAttribute,
     VersionAttribute,
     WriteTokenAttribute,
+    _StrictSet,
+    *(set(SCALAR_TWINS.values()) - {StrictNumberAttribute, StrictUTCDateTimeAttribute, StrictUnicodeAttribute}),
 }
 """Bases, twins that take the place of a planted class, and attributes that the framework sets by itself."""
 

@@ -137,7 +137,7 @@ def test_sets_lists_and_refusals_by_example():
     assert "s" not in evolve(item, [everything])
     copied = evolve(item, [Path(["t"]).set(path("d", "l", 0))])
     assert {"S": "x"} == copied["t"]
-    with pytest.raises(InvalidValueError, match="cannot be followed: it combines .* NS .* of type SS"):
+    with pytest.raises(InvalidValueError, match="cannot be made: it combines .* NS .* of type SS"):
         evolve(item, [AddAction(Path(["s"]), Value({"NS": ["1"]}))])
 
 
@@ -158,11 +158,15 @@ def test_lists_are_joined_in_both_orders_and_positions_go_from_the_end():
         (
             Path(["n"]).set(Path(["no"])),
             "no",
-            "at 'no' cannot be followed: it reads an attribute that the item",
+            "at 'no' cannot be made: it reads an attribute that the item",
         ),
-        (path("no", "x", "y").set({"N": "1"}), "no", r"at 'no\.x\.y' .* lies in something that the item does not have"),
+        (
+            path("no", "x", "y").set({"N": "1"}),
+            "no",
+            r"at 'no\.x\.y' .* changes a part of a map or list",
+        ),
         (Path(["n"]).set(path("l", 0)), "l", r"at 'l\[0\]' .* reads an attribute that the item does not have"),
-        (path("t", "x").set({"N": "1"}), "t", "lies in something that the item does not have"),
+        (path("t", "x").set({"N": "1"}), "t", "changes a part of a map or list that the item does not have"),
         (Path(["l"]).set(Path(["l"]).append(Path(["t"]))), "l", "at 'l' .* takes a value of type S for one of type L"),
         (Path(["l"]).set(Path(["t"]).append(Path(["l"]))), "t", "at 't' .* takes a value of type S for one of type L"),
         (Path(["n"]).set(Path(["n"]) + Path(["t"])), "n", "at 'n' .* takes a value of type S for one of type N"),

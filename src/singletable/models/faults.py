@@ -144,9 +144,13 @@ def located(error: InvalidValueError, *, entity: str | None = None, attribute: s
 def settled(attribute: Attribute[Any], error: InvalidValueError) -> InvalidValueError:
     """Let an error name the attribute that it leaves, if that is an attribute of an entity; it is returned."""
     place: _Place | None = vars(attribute).get(_PLACE)
+    if place is not None:
+        error.path = (*place.path, *error.path)
+    if is_personal(attribute):
+        # A part of the value, such as a map within an untyped list, may not know that it is personal.
+        error.path, error.value, error.shown = hidden(error.path), None, HIDDEN if error.shown else ""
     if place is None:
         return located(error, attribute=None if error.path else attribute.attr_name)
-    error.path = (*(hidden(place.path) if is_personal(attribute) else place.path), *error.path)
     return located(error, entity=place.entity, attribute=place.attribute)
 
 

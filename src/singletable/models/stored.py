@@ -223,7 +223,7 @@ class StoredItem(Model, metaclass=TableMeta):
             raise DeclarationError(
                 f"{cls.__name__} was declared again, since {cls.__module__} was run again; this is the earlier class.",
                 remedy="Import the class again, and create or read its instances again.",
-                rule="ST108",
+                rule="ST117",
                 entity=cls.__name__,
             )
 
@@ -387,7 +387,7 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _foreign(self) -> Item:
         """Return the attributes of indexes on which the entity has no key, as they were read."""
-        raw = self._raw or {}
+        raw = self._raw or self._form or {}
         return {name: raw[name] for name in self._schema_of().foreign_keys if name in raw}
 
     def _keep_unchanged(self, item: Item, raw: Item) -> None:

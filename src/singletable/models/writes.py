@@ -119,8 +119,8 @@ class Write(Portable, Generic[T]):
         if self.locked and schema.version is not None and self._version_in(standing) != self.version:
             if self.version is None and self.entity._raw is None:
                 # No other writer is to blame: this instance knows nothing of the stored item.
-                return ConditionFailed(
-                    f"{self.entity!r} exists with a version, and this instance was not read from it; {known}.",
+                return ConcurrentUpdateError(
+                    f"{self.entity!r} has a version, and this instance was not read from it; {known}.",
                     remedy="Read the item first (get() or refresh()), or give add_version_condition=False.",
                     entity=schema.name,
                     item=standing,

@@ -119,7 +119,7 @@ def record_of(
     if there is None:
         raise MalformedRecordError("A record of nothing.", remedy="Give the entity as new=, as old=, or as both.")
     for each in (new, old):
-        if each is not None and not hasattr(each, "extra_attributes"):
+        if each is not None and (isinstance(each, type) or not hasattr(each, "extra_attributes")):
             name = each.__name__ if isinstance(each, type) else type(each).__name__
             raise MalformedRecordError(f"A record of {name}, which is no entity.", remedy="Give an instance.")
     if new is old:

@@ -17,6 +17,7 @@ from singletable.errors import (
     ConcurrentUpdateError,
     DeclarationError,
     InvalidConditionError,
+    InvalidUpdateError,
     InvalidValueError,
     KeyChangeError,
     StaleKeyError,
@@ -129,7 +130,7 @@ def test_bad_updates():
     """Said before anything is sent."""
     made = event(1)
     made.create()
-    with pytest.raises(InvalidConditionError, match="it was given neither"):
+    with pytest.raises(InvalidUpdateError, match="it was given neither"):
         made.update()
     with pytest.raises(UnexpectedAttributesError, match="Event has no attribute lvl. It has: "):
         made.update(lvl="x")

@@ -17,7 +17,7 @@ from pynamodb.expressions.operand import Path
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from singletable import Key, Table, plan
-from singletable.errors import InvalidConditionError, InvalidValueError, KeyParseError
+from singletable.errors import InvalidConditionError, InvalidUpdateError, InvalidValueError, KeyParseError
 from singletable.keys.time import Bucket
 from singletable.requests.expressions import Placeholders
 from singletable.requests.values import check_value
@@ -121,29 +121,43 @@ def test_an_explanation_counts_no_further_than_a_thousand(quick):
 
 
 @pytest.mark.parametrize("operator", [and_, or_])
-def test_a_chain_of_conditions_takes_linear_time_and_no_stack(operator):
-    """A chain of 5,000 terms works, although each is a condition inside the next."""
-    chain = reduce(operator, [Reading.amount == number for number in range(5_000)])
+def test_a_chain_of_conditions_takes_linear_time_and_no_stack(operator, quick):
+    """DynamoDB takes 300 operators; a chain of 5,000 terms, each a condition inside the next, is refused at once."""
+    chain = reduce(operator, [Reading.amount == number for number in range(150)])
     for params in (Reading.query(name="x", filter=chain).params(), plan.delete(Reading(name="x"), chain).params()):
         (text,) = (params[name] for name in ("FilterExpression", "ConditionExpression") if name in params)
-        assert 5_000 == text.count(" = ")
+        assert 150 == text.count(" = ")
         assert "(" not in text
+    chain = reduce(operator, [Reading.amount == number for number in range(5_000)])
+    with (
+        quick,
+        pytest.raises(InvalidConditionError, match="has 9999 operators and .*DynamoDB takes 300 in"),
+    ):
+        Reading.query(name="x", filter=chain).params()
 
 
-def test_conditions_that_alternate_need_no_stack():
+def test_conditions_that_alternate_need_no_stack(quick):
     """Deep alternations of AND, OR and NOT keep exactly the parentheses that they need."""
     term = Path(["a"]).exists()
-    mixed = reduce(lambda made, number: made & term if number % 2 else made | term, range(4_000), term)
-    text = Placeholders().condition(mixed)
-    assert (4_001, 3_999) == (text.count("attribute_exists"), text.count("(") - 4_001)
-    negated = reduce(lambda made, _: ~made, range(4_000), term)
-    assert "(NOT " * 4_000 + "attribute_exists (#0)" + ")" * 4_000 == Placeholders().condition(negated)
+
+    def mixed(count):
+        return reduce(lambda made, number: made & term if number % 2 else made | term, range(count), term)
+
+    def negated(count):
+        return reduce(lambda made, _: ~made, range(count), term)
+
+    text = Placeholders().condition(mixed(100))
+    assert (101, 99) == (text.count("attribute_exists"), text.count("(") - 101)
+    assert "(NOT " * 100 + "attribute_exists (#0)" + ")" * 100 == Placeholders().condition(negated(100))
+    for made in (mixed(4_000), negated(4_000)):
+        with quick, pytest.raises(InvalidConditionError, match="DynamoDB takes 300"):
+            Placeholders().condition(made)
 
 
 def test_operands_nested_too_deeply_are_refused():
     """An action with over 50 operands inside each other is refused."""
     operand = reduce(lambda inner, _: Path(["b"]) | inner, range(2_000), Path(["a"]) | 1)
-    with pytest.raises(InvalidConditionError, match="Reading: an update action nests over 50 operands. Work the value"):
+    with pytest.raises(InvalidUpdateError, match="Reading: an update action nests over 50 operands. Work the value"):
         plan.update(Reading(name="x"), actions=[Reading.amount.set(operand)])
 
 
