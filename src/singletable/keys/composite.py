@@ -10,6 +10,7 @@ import attrs
 
 from singletable.chains import unchained
 from singletable.errors import (
+    InvalidKeyValueError,
     KeyParseError,
     KeyTooLongError,
     MissingAttributesError,
@@ -105,9 +106,13 @@ class CompositeKey:
                 index=self.index,
                 missing=missing,
             )
-        partition = self.partition.build(values)
+        try:
+            partition = self.partition.build(values)
+            sort = self.sort.build(values) if self.sort else None
+        except InvalidKeyValueError as error:
+            error.entity, error.index = error.entity or self.owner, self.index
+            raise
         self.check_partition_size(partition)
-        sort = self.sort.build(values) if self.sort else None
         if sort is not None:
             self.check_sort_size(sort)
         return partition, sort

@@ -59,7 +59,7 @@ class Field:
         # Raised outside the handler: the cause of the refusal may quote the value.
         raise InvalidKeyValueError(
             f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
-            remedy=refusal.remedy,
+            remedy=refusal.remedy or "Give a value that the key can hold.",
             attribute=self.attribute,
             value=None if self.personal else kept(value),
         )

@@ -34,6 +34,7 @@ from pynamodb.attributes import (
     VersionAttribute,
 )
 from pynamodb.constants import NUMBER, STRING
+from pynamodb.expressions.operand import Value
 
 from singletable.chains import unchained
 from singletable.errors import InvalidValueError, SingletableError, UnexpectedAttributesError
@@ -75,6 +76,7 @@ __all__ = [
     "standard_attribute",
     "taking_maps",
     "to_key",
+    "typed",
     "utf8",
 ]
 
@@ -122,6 +124,21 @@ def _without_dicts(name: str) -> Callable[..., Any]:
     return operator
 
 
+def typed(operand: Any, stored: Callable[[Any], dict[str, Any]]) -> Any:
+    """Let an operand such as `Doc.total | 0` take values as its attribute stores them.
+
+    Args:
+        operand: The operand; PynamoDB's forgets the attribute.
+        stored: From a value to the stored one, with its type.
+    """
+    operand._to_value = lambda value: Value(stored(value))
+    return operand
+
+
+def _or(self: Scalar[Any], other: Any) -> Any:
+    return typed(_without_dicts("__or__")(self, other), lambda value: {self.attr_type: self.serialize(value)})
+
+
 for _operator in (
     "__eq__",
     "__ne__",
@@ -133,7 +150,6 @@ for _operator in (
     "__sub__",
     "__radd__",
     "__rsub__",
-    "__or__",
     "between",
     "is_in",
     "startswith",
@@ -145,6 +161,7 @@ for _operator in (
     "prepend",
 ):
     setattr(Scalar, _operator, _without_dicts(_operator))
+Scalar.__or__ = _or  # type: ignore[method-assign]  # as the others
 
 
 def taking_maps(kind: type[Attribute[Any]], *names: str) -> None:

@@ -23,7 +23,7 @@ from pynamodb.constants import NULL
 
 from singletable.errors import InvalidValueError
 from singletable.keys.text import plain_names
-from singletable.models.attributes import SCALAR_TWINS, taking_maps
+from singletable.models.attributes import SCALAR_TWINS, taking_maps, typed
 from singletable.models.faults import HIDDEN, fault, guarded, is_personal, place_below, stepped
 from singletable.models.untyped import UntypedPath, is_map, raw_map, read_untyped, store_entries, store_untyped
 from singletable.requests.merging import keep_read
@@ -137,6 +137,9 @@ class StrictListAttribute(ListAttribute[Any]):
         if self.element_type is not None or not is_map(value):
             return value
         return guarded(self, store_untyped, self, value)
+
+    def __or__(self, other: Any) -> Any:
+        return typed(super().__or__(other), lambda value: {"L": self.serialize(value)})
 
 
 taking_maps(RawMapAttribute, "__eq__", "__ne__", "is_in", "set")
@@ -318,11 +321,28 @@ _TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
     MapAttribute: RawMapAttribute,
 }
 _DECLARED: dict[type, type] = {twin: known for known, twin in _TWINS.items()}
+
+
+def _map_operator(name: str) -> Any:
+    """Return an operator of typed maps that takes a map as a value, and never as one that is stored already."""
+
+    def operator(self: MapAttribute[Any, Any], *values: Any) -> Any:
+        if self._is_attribute_container():
+            # Two maps that hold entries are compared by identity, as PynamoDB does.
+            return NotImplemented
+        stored = ({"M": store_map(self, each)} if is_map(each) else each for each in values)
+        return getattr(Attribute, name)(self, *stored)
+
+    operator.__name__ = name
+    return operator
+
+
 _UNTYPED = (MapAttribute, DynamicMapAttribute, RawMapAttribute)
 _METHODS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "serialize": ((MapAttribute.serialize, DynamicMapAttribute.serialize), store_map),
     "deserialize": ((MapAttribute.deserialize, DynamicMapAttribute.deserialize), read_map),
     "__set__": ((MapAttribute.__set__,), set_map),
+    **{name: ((getattr(MapAttribute, name),), _map_operator(name)) for name in ("__eq__", "__ne__", "is_in", "set")},
 }
 
 

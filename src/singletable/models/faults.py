@@ -150,7 +150,9 @@ def settled(attribute: Attribute[Any], error: InvalidValueError) -> InvalidValue
         # A part of the value, such as a map within an untyped list, may not know that it is personal.
         error.path, error.value, error.shown = hidden(error.path), None, HIDDEN if error.shown else ""
     if place is None:
-        return located(error, attribute=None if error.path else attribute.attr_name)
+        # An element of a list, and a map that holds entries, have no name.
+        names = vars(attribute).get("attr_path") or (None,)
+        return located(error, attribute=None if error.path else names[-1])
     return located(error, entity=place.entity, attribute=place.attribute)
 
 

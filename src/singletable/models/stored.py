@@ -460,6 +460,16 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _held(self) -> Item:
         """The declared attributes as they would be stored; nothing that is derived is among them."""
+        held = self._serialized()
+        raw = self._raw or self._form
+        if raw is not None:
+            self._keep_unchanged(held, raw)
+        if self._raw is not None:
+            self._leave_out_defaults(held, self._raw)
+        return held
+
+    def _serialized(self) -> Item:
+        """Return the values of the declared attributes in the stored form of their classes."""
         from singletable.models.deriving import serialize
 
         schema = self._schema_of()
@@ -470,11 +480,6 @@ class StoredItem(Model, metaclass=TableMeta):
             # An empty set is serialised to nothing.
             if serialized is not None:
                 held[attribute.attr_name] = {attribute.attr_type: serialized}
-        raw = self._raw or self._form
-        if raw is not None:
-            self._keep_unchanged(held, raw)
-        if self._raw is not None:
-            self._leave_out_defaults(held, self._raw)
         return held
 
     def __getstate__(self) -> dict[str, Any]:
@@ -539,7 +544,12 @@ class StoredItem(Model, metaclass=TableMeta):
         """Entities of one class are equal if they hold the same; whether and when they were stored does not count."""
         if type(other) is not type(self):
             return NotImplemented
-        return self._contents() == other._contents() and same_item(self._unknown(), other._unknown())
+        try:
+            same = same_item(self._serialized(), other._serialized())
+        except InvalidValueError:
+            # A value that cannot be stored is equal only to itself.
+            same = self._contents() == other._contents()
+        return same and same_item(self._unknown(), other._unknown())
 
     # An entity can change.
     __hash__ = None  # type: ignore[assignment]  # as Python sets it

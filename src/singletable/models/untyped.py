@@ -160,6 +160,11 @@ class UntypedPath(ItemPath):
         inside.owner = self.owner
         return inside
 
+    def __or__(self, other: Any) -> Any:
+        made = super().__or__(other)
+        made._to_value = self._to_value
+        return made
+
     def _to_value(self, value: Any) -> Value:
         try:
             return Value(store_untyped(self.owner, value))

@@ -167,6 +167,8 @@ def _detached(part: Any) -> Any:
     """Return a condition, an action or a sequence of them without its attributes; anything else as it is."""
     if isinstance(part, (PynamoCondition, Action, _Operand)):
         part = copy(part)
+        # A function that knows the attribute; every operand is made by now.
+        vars(part).pop("_to_value", None)
         if isinstance(part, Path):
             part.attribute = None  # type: ignore[assignment]  # as in a path that is made of a name
         else:
