@@ -1,4 +1,4 @@
-"""A caller's token names the same operations, whatever times, ids and versions they have when they are planned again."""
+"""A caller's token names the same operations, whatever times, ids and versions they have when they are made again."""
 
 from uuid import uuid4
 

@@ -67,9 +67,12 @@ def many(count, join=or_):
             "is_in.. was given 101 values; DynamoDB takes 100. Ask for 100 values at a time",
         ),
         ((Doc.number == 1) | ~Doc.number.is_in(*range(150)), "is_in.. was given 150 values"),
-        (many(151), "has 301 operators and functions in .* bytes; DynamoDB takes 300 in 4,096"),
-        (many(151, and_), "has 301 operators"),
-        (reduce(and_, (Doc.raw["x" * 9].exists() for _ in range(140))), "in 4,0.. bytes|in 4,... bytes"),
+        (many(151), "has 30. operators and functions in .* bytes; DynamoDB takes 300 in 4,096"),
+        (many(151, and_), "has 30. operators"),
+        (
+            reduce(and_, (Doc.raw["x" * 9].exists() for _ in range(147))),
+            "has 29. operators and functions in 4,... bytes",
+        ),
     ],
 )
 def test_what_is_too_long_is_refused_before_sending(condition, message):
