@@ -61,7 +61,7 @@ from singletable.models.attributes import (
     _StrictSet,
 )
 from singletable.models.binding import connection_of
-from singletable.models.containers import RawMapAttribute, StrictListAttribute
+from singletable.models.containers import RawMapAttribute, StrictListAttribute, _StrictDynamicMap
 from singletable.models.stamps import WriteTokenAttribute
 from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
 from singletable.requests import retries
@@ -132,6 +132,7 @@ NOT_VALUES = {
     StrictListAttribute,
     VersionAttribute,
     WriteTokenAttribute,
+    _StrictDynamicMap,
     _StrictSet,
     *(set(SCALAR_TWINS.values()) - {StrictNumberAttribute, StrictUTCDateTimeAttribute, StrictUnicodeAttribute}),
 }

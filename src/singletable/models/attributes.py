@@ -164,18 +164,19 @@ for _operator in (
 Scalar.__or__ = _or  # type: ignore[method-assign]  # as the others
 
 
-def taking_maps(kind: type[Attribute[Any]], *names: str) -> None:
+def taking_maps(kind: type[Attribute[Any]], *names: str, by: str = "_operand") -> None:
     """Let operators of a class take a map as a value, and never as one that is stored already.
 
     Args:
-        kind: The class; its `_operand` makes an operand of a value.
+        kind: The class.
         names: The names of the operators.
+        by: The name of the method that makes an operand of a value.
     """
     for name in names:
         pynamodbs = getattr(Attribute, name)
 
         def operator(self: Any, *values: Any, _pynamodbs: Any = pynamodbs) -> Any:
-            return _pynamodbs(self, *map(self._operand, values))
+            return _pynamodbs(self, *map(getattr(self, by), values))
 
         operator.__name__ = name
         setattr(kind, name, operator)

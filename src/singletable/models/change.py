@@ -25,6 +25,7 @@ from singletable.errors import (
 )
 from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
+from singletable.models.faults import hidden, spelled
 from singletable.models.key import PRIMARY
 from singletable.models.schema import EntitySchema
 from singletable.requests.expressions import Actions, Portable, is_whole, steps_of, still_holds, values_in
@@ -241,6 +242,8 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
                     entity=schema.name,
                     attribute=name,
                 )
+    if isinstance(action, (SetAction, RemoveAction)):
+        action = _fitting(schema, name or stored, action)
     if name in schema.primary.sources:
         _refuse_key_change(instance, schema, str(name), action)
         return None
@@ -252,6 +255,50 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
             attribute=name,
         )
     return action
+
+
+def _fitting(schema: EntitySchema, name: str, action: Action) -> Action:
+    """Refuse an action that would leave a declared attribute, at any depth, without a value or with another type.
+
+    Returns:
+        The action; a removal for one that sets a part of a map to None.
+    """
+    path = path_of(action)
+    target = path.attribute
+    if target is None:
+        return action
+    _, *inside = steps_of(path)
+    in_list = isinstance(steps_of(path)[-1], int)
+    operand = action.values[1] if isinstance(action, SetAction) else None
+    if isinstance(operand, Value) and operand.attr_type == NULL and inside and not in_list:
+        action, operand = path.remove(), None
+    if isinstance(action, RemoveAction):
+        if target.null or in_list or not inside:
+            return action
+        reason, remedy = "cannot be removed", "Give a value, or declare the attribute with null=True."
+    else:
+        given = _type_of(operand)
+        # A list takes NULL, and a value of a whole attribute was looked at before.
+        allowed = (None, target.attr_type, *([NULL] if in_list else []))
+        if given in allowed or (not inside and isinstance(operand, Value)):
+            return action
+        reason = f"is of type {target.attr_type}, and would be given a value of type {given}"
+        remedy = "Give a value, or another attribute, of its type."
+    shown = hidden(inside) if str(steps_of(path)[0]) in schema.personal_stored else tuple(inside)
+    raise InvalidValueError(
+        f"{schema.name}.{spelled(name, shown)} {reason}.",
+        remedy=remedy,
+        entity=schema.name,
+        attribute=name,
+        path=shown,
+    )
+
+
+def _type_of(operand: Any) -> str | None:
+    """Return the stored type of a value, or the declared type of another attribute; None if it is not known."""
+    if isinstance(operand, Path):
+        return operand.attribute.attr_type if operand.attribute is not None else None
+    return operand.attr_type if isinstance(operand, Value) else None
 
 
 def _refuse_deep_operands(schema: EntitySchema, action: Action) -> None:

@@ -120,6 +120,7 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
         "    held['_extras'] = None",
         f"    held['_stored'] = {{{', '.join(key)}}}",
         "    held['_raw'] = item",
+        "    held.pop('_form', None)",
         *(["    held['_set'] = frozenset()"] if schema.defaulted else []),
     ]
     return _generate("read", f"reading {schema.name}", lines, names)

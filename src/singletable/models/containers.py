@@ -9,6 +9,7 @@ functions `store_map`, `read_map` and `set_map`, unless it has its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pynamodb.attributes import (
@@ -20,14 +21,24 @@ from pynamodb.attributes import (
     MapAttribute,
 )
 from pynamodb.constants import NULL
+from pynamodb.expressions.operand import _Operand
 
-from singletable.errors import InvalidValueError
+from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys.text import plain_names
-from singletable.models.attributes import SCALAR_TWINS, taking_maps, typed
-from singletable.models.faults import HIDDEN, fault, guarded, is_personal, place_below, stepped
-from singletable.models.untyped import UntypedPath, is_map, raw_map, read_untyped, store_entries, store_untyped
+from singletable.models.attributes import SCALAR_TWINS, refused, taking_maps, typed
+from singletable.models.faults import HIDDEN, fault, guarded, is_personal, mark, place_below, stepped
+from singletable.models.untyped import (
+    UntypedPath,
+    check_step,
+    is_map,
+    raw_map,
+    read_untyped,
+    store_entries,
+    store_untyped,
+)
 from singletable.requests.merging import keep_read
 from singletable.requests.types import Item
+from singletable.requests.values import same_value
 
 __all__ = [
     "FAULTS",
@@ -43,6 +54,7 @@ __all__ = [
     "set_map",
     "store_map",
     "strict",
+    "strict_kind",
 ]
 
 FAULTS = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
@@ -107,7 +119,8 @@ class StrictListAttribute(ListAttribute[Any]):
         if isinstance(value, Attribute) and not isinstance(value, kind):
             wanted = kind.__name__
             raise fault(self, value, f"expected {wanted}, got {type(value).__name__}", f"Give a {wanted}.")
-        element = value if isinstance(value, MapAttribute) and type(value) is not MapAttribute else element_of(kind)
+        # An instance of a subclass is stored in its own way.
+        element = value if isinstance(value, MapAttribute) and type(value) is not kind else element_of(kind)
         content = store(element, value, null_check=null_check)
         # PynamoDB's form of an empty set within a list, which cannot leave it out.
         return {NULL: True} if content is None else {element.attr_type: content}
@@ -126,17 +139,56 @@ class StrictListAttribute(ListAttribute[Any]):
         return found
 
     def __getitem__(self, position: int) -> Any:  # type: ignore[override]  # as PynamoDB's
-        element: Any = super().__getitem__(position)
+        check_step(position, in_list=True)
         if self.element_type is None:
             return UntypedPath.below(self, position)
-        strict(element)
+        element = element_of(self.element_type)
+        if isinstance(element, MapAttribute):
+            element._make_attribute()
+        element.attr_path = [*self.attr_path[:-1], f"{self.attr_path[-1]}[{position}]"]
+        if isinstance(element, MapAttribute):
+            for segment in reversed(element.attr_path):
+                element._update_attribute_paths(segment)
+            strict(element)
+        if is_personal(self):
+            mark(element)
         place_below(self, element, position)
         return element
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        kind = self.element_type
+        if isinstance(value, list) and kind is not None and issubclass(kind, MapAttribute) and kind is not MapAttribute:
+            # A dict becomes a map once, so that it gets its defaults once.
+            value = [guarded(self, self._element, each, position) for position, each in enumerate(value)]
+        super().__set__(instance, value)
+
+    def _element(self, value: Any, position: int) -> Any:
+        if not isinstance(value, Mapping) or self.element_type is None:
+            return value
+        return stepped(self, position, made_map, element_of(self.element_type), value)
+
+    def append(self, other: Any) -> Any:
+        return super().append(self._list(other))
+
+    def prepend(self, other: Any) -> Any:
+        return super().prepend(self._list(other))
+
+    def _list(self, value: Any) -> Any:
+        """Return an operand of append and prepend: a list, or another operand."""
+        if isinstance(value, (list, _Operand, Attribute)) and not is_map(value):
+            return value
+        raise refused(self, value, f"expected list, got {type(value).__name__}", "Give a list.")
 
     def _operand(self, value: Any) -> Any:
         if self.element_type is not None or not is_map(value):
             return value
         return guarded(self, store_untyped, self, value)
+
+    def _whole(self, value: Any) -> Any:
+        """Return an operand of comparisons of the whole list."""
+        if value is None or isinstance(value, (_Operand, Attribute)):
+            return value
+        return {"L": self.serialize(value)}
 
     def __or__(self, other: Any) -> Any:
         return typed(super().__or__(other), lambda value: {"L": self.serialize(value)})
@@ -144,6 +196,7 @@ class StrictListAttribute(ListAttribute[Any]):
 
 taking_maps(RawMapAttribute, "__eq__", "__ne__", "is_in", "set")
 taking_maps(StrictListAttribute, "contains")
+taking_maps(StrictListAttribute, "__eq__", "__ne__", "is_in", by="_whole")
 
 
 def element_of(kind: type[Attribute[Any]]) -> Attribute[Any]:
@@ -173,6 +226,9 @@ def store(attribute: Attribute[Any], value: Any, *, null_check: bool = True) -> 
 
 # --- typed maps -------------------------------------------------------------------------
 
+_SET = "_set"
+"""The field in which a map keeps the names of the entries with a default that were set since it was read."""
+
 _READ = "_read"
 """The field in which a map keeps its entries as they were read: unknown and unchanged ones are written from there."""
 
@@ -186,7 +242,8 @@ def store_map(self: MapAttribute[Any, Any], values: Any, *, null_check: bool = T
 
 
 def _store_typed(self: MapAttribute[Any, Any], values: Any, null_check: bool) -> Item:
-    found = values if isinstance(values, type(self)) else _made(self, values)
+    found = values if isinstance(values, type(self)) else made_map(self, values)
+    strict_kind(type(found))
     declared = found.get_attributes()
     item: Item = {}
     for name, attribute in declared.items():
@@ -208,7 +265,22 @@ def _store_typed(self: MapAttribute[Any, Any], values: Any, null_check: bool) ->
         if not isinstance(found, DynamicMapAttribute):
             item = {**{name: each for name, each in read.items() if name not in known}, **item}
         keep_read(item, read, [*known, *item], lambda name, stored: _again(known.get(name), stored))
+        _leave_out_defaults(found, item, read)
     return item
+
+
+def _leave_out_defaults(found: MapAttribute[Any, Any], item: Item, read: Item) -> None:
+    """Take, in place, defaults out of a map that were not stored in it, and that nobody has set."""
+    if type(found).__setattr__ is not set_entry:
+        # Nobody knows what was set.
+        return
+    for name, attribute in found.get_attributes().items():
+        stored = attribute.attr_name
+        if attribute.default is None or stored in read or stored not in item or name in vars(found).get(_SET, ()):
+            continue
+        default = attribute.default() if callable(attribute.default) else attribute.default
+        if same_value(item[stored], {attribute.attr_type: store(attribute, default)}):
+            del item[stored]
 
 
 def _again(attribute: Attribute[Any] | None, stored: dict[str, Any]) -> dict[str, Any] | None:
@@ -224,10 +296,10 @@ def rewritten(attribute: Attribute[Any], stored: dict[str, Any]) -> dict[str, An
     return None if content is None else {attribute.attr_type: content}
 
 
-def _made(self: MapAttribute[Any, Any], values: Any) -> MapAttribute[Any, Any]:
+def made_map(self: MapAttribute[Any, Any], values: Any) -> MapAttribute[Any, Any]:
     """Return a map of an attribute's class with entries, by Python name, and its defaults for the others."""
     kind: Any = type(self)
-    if not is_map(values):
+    if not is_map(values) or (isinstance(values, MapAttribute) and type(values) not in (MapAttribute, _base_of(kind))):
         raise fault(
             self, values, f"expected {kind.__name__} or a dict, got {type(values).__name__}", f"Give a {kind.__name__}."
         )
@@ -244,6 +316,19 @@ def _made(self: MapAttribute[Any, Any], values: Any) -> MapAttribute[Any, Any]:
                 self, name, f"{kind.__name__} does not declare it", f"It has: {', '.join(declared) or 'nothing'}."
             )
     return made
+
+
+def _base_of(kind: type[Any]) -> type[Any] | None:
+    return DynamicMapAttribute if kind is _StrictDynamicMap else None
+
+
+def part_of_map(self: MapAttribute[Any, Any], item: Any) -> Any:
+    """Return an entry, or the path to one; the `__getitem__` of a strict map."""
+    declared = self.get_attributes()
+    untyped = isinstance(self, DynamicMapAttribute) and item not in declared
+    if untyped and not self._is_attribute_container():
+        return UntypedPath.below(self, item)
+    return MapAttribute.__getitem__(self, item)
 
 
 def _set_entry(self: MapAttribute[Any, Any], made: MapAttribute[Any, Any], name: str, value: Any) -> None:
@@ -269,7 +354,7 @@ def _about(self: MapAttribute[Any, Any], name: str, reason: str, remedy: str) ->
 
 def set_map(self: MapAttribute[Any, Any], instance: Any, value: Any) -> None:
     """Set a typed map, which may be given as a dict; the `__set__` of a strict map."""
-    Attribute.__set__(self, instance, guarded(self, _made, self, value) if isinstance(value, Mapping) else value)
+    Attribute.__set__(self, instance, guarded(self, made_map, self, value) if isinstance(value, Mapping) else value)
 
 
 def read_map(self: MapAttribute[Any, Any], content: Item) -> MapAttribute[Any, Any]:
@@ -282,6 +367,7 @@ def read_map(self: MapAttribute[Any, Any], content: Item) -> MapAttribute[Any, A
     vars(made)["attribute_values"] = {}
     made._set_discriminator()
     made._set_defaults(_user_instantiated=False)
+    strict_kind(found)
     declared = found.get_attributes()
     for name, attribute in declared.items():
         stored = content.get(attribute.attr_name)
@@ -291,6 +377,7 @@ def read_map(self: MapAttribute[Any, Any], content: Item) -> MapAttribute[Any, A
         known = {attribute.attr_name for attribute in declared.values()}
         made.attribute_values.update({name: read_untyped(each) for name, each in content.items() if name not in known})
     vars(made)[_READ] = content
+    vars(made).pop(_SET, None)
     return made
 
 
@@ -315,12 +402,9 @@ def is_plain_map(kind: type[MapAttribute[Any, Any]]) -> bool:
 
 # --- making attributes strict -----------------------------------------------------------
 
-_TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
-    **SCALAR_TWINS,
-    ListAttribute: StrictListAttribute,
-    MapAttribute: RawMapAttribute,
-}
-_DECLARED: dict[type, type] = {twin: known for known, twin in _TWINS.items()}
+
+class _StrictDynamicMap(DynamicMapAttribute):
+    """PynamoDB's dynamic map, which stores exactly its entries."""
 
 
 def _map_operator(name: str) -> Any:
@@ -330,18 +414,55 @@ def _map_operator(name: str) -> Any:
         if self._is_attribute_container():
             # Two maps that hold entries are compared by identity, as PynamoDB does.
             return NotImplemented
-        stored = ({"M": store_map(self, each)} if is_map(each) else each for each in values)
-        return getattr(Attribute, name)(self, *stored)
+        return getattr(Attribute, name)(self, *(_map_operand(self, each) for each in values))
 
     operator.__name__ = name
     return operator
 
 
+def _map_operand(self: MapAttribute[Any, Any], value: Any) -> Any:
+    if value is None or isinstance(value, _Operand) or (isinstance(value, Attribute) and not is_map(value)):
+        return value
+    return {"M": store_map(self, value)}
+
+
+def set_entry(self: MapAttribute[Any, Any], name: str, value: Any) -> None:
+    """Set an entry of a typed map; the `__setattr__` of a strict map, which refuses a name that it does not declare."""
+    declared = self.get_attributes()
+    if not self._is_attribute_container() or name.startswith("_") or name in vars(self) or name == "attribute_values":
+        object.__setattr__(self, name, value)
+    elif name in declared:
+        object.__setattr__(self, name, value)
+        if declared[name].default is not None:
+            vars(self)[_SET] = vars(self).get(_SET, frozenset()) | {name}
+    elif hasattr(type(self), name):
+        object.__setattr__(self, name, value)
+    else:
+        near = [] if is_personal(self) else get_close_matches(name, declared, 1)
+        shown = HIDDEN if is_personal(self) else repr(name)
+        raise UnexpectedAttributesError(
+            f"{type(self).__name__} has no attribute {shown}.",
+            remedy=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(declared) or 'nothing'}.",
+            unexpected=(HIDDEN if is_personal(self) else name,),
+        )
+
+
+set_entry.only_hides = True  # type: ignore[attr-defined]  # generated code sets what it read by itself
+
+_TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
+    **SCALAR_TWINS,
+    DynamicMapAttribute: _StrictDynamicMap,
+    ListAttribute: StrictListAttribute,
+    MapAttribute: RawMapAttribute,
+}
+_DECLARED: dict[type, type] = {twin: known for known, twin in _TWINS.items()}
 _UNTYPED = (MapAttribute, DynamicMapAttribute, RawMapAttribute)
 _METHODS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "serialize": ((MapAttribute.serialize, DynamicMapAttribute.serialize), store_map),
     "deserialize": ((MapAttribute.deserialize, DynamicMapAttribute.deserialize), read_map),
     "__set__": ((MapAttribute.__set__,), set_map),
+    "__setattr__": ((MapAttribute.__setattr__,), set_entry),
+    "__getitem__": ((MapAttribute.__getitem__,), part_of_map),
     **{name: ((getattr(MapAttribute, name),), _map_operator(name)) for name in ("__eq__", "__ne__", "is_in", "set")},
 }
 
@@ -349,7 +470,7 @@ _METHODS: dict[str, tuple[tuple[Any, ...], Any]] = {
 def strict(attribute: Attribute[Any]) -> None:
     """Make an attribute of PynamoDB's, and the attributes of the map classes in it, strict, in place.
 
-    Only the exact classes change; a subclass keeps its own methods. A map class is changed for all models that use it.
+    A subclass of PynamoDB's classes keeps its own methods. A map class is changed for all models that use it.
     """
     _make_strict(attribute)
     if isinstance(attribute, (ListAttribute, MapAttribute)):
@@ -357,15 +478,60 @@ def strict(attribute: Attribute[Any]) -> None:
             _make_strict(each)
 
 
+def strict_kind(kind: type[MapAttribute[Any, Any]]) -> None:
+    """Make a class of maps strict, with all that it declares; it may be a subclass that is younger than the entity."""
+    if "_is_strict" in vars(kind):
+        return
+    _make_kind_strict(kind)
+    for each in list(inner_attributes(kind)):
+        _make_strict(each)
+
+
 def _make_strict(attribute: Attribute[Any]) -> None:
-    attribute.__class__ = _TWINS.get(type(attribute), type(attribute))
+    twin = _twin_of(type(attribute))
+    if twin is not None:
+        # A map has a `__setattr__` of its own.
+        object.__setattr__(attribute, "__class__", twin)
     kind = attribute.element_type if isinstance(attribute, ListAttribute) else type(attribute)
-    if kind is None or not issubclass(kind, MapAttribute) or kind in _UNTYPED or "_is_strict" in vars(kind):
+    if kind is not None and issubclass(kind, MapAttribute):
+        _make_kind_strict(kind)
+
+
+def _make_kind_strict(kind: type[MapAttribute[Any, Any]]) -> None:
+    if kind in _UNTYPED or "_is_strict" in vars(kind):
         return
     kind._is_strict = True  # type: ignore[attr-defined]  # remembers it
     for name, (pynamodbs, ours) in _METHODS.items():
-        if getattr(kind, name) in pynamodbs:
+        if getattr(kind, name) in pynamodbs and not (name == "__setattr__" and _takes_any_name(kind)):
             setattr(kind, name, ours)
+
+
+def _takes_any_name(kind: type[MapAttribute[Any, Any]]) -> bool:
+    """Whether instances of a map class may have fields that it does not declare."""
+    return issubclass(kind, DynamicMapAttribute) or kind.__init__ is not MapAttribute.__init__
+
+
+def _twin_of(kind: type[Attribute[Any]]) -> type[Attribute[Any]] | None:
+    """Return the strict class that takes the place of a class; None if the class stores values in its own way."""
+    if kind in _TWINS:
+        return _TWINS[kind]
+    if issubclass(kind, MapAttribute):
+        return None
+    known = next((each for each in kind.__mro__ if each in _TWINS), None)
+    if known is None or issubclass(kind, _TWINS[known]):
+        return None
+    own = any(getattr(kind, name) is not getattr(known, name) for name in ("serialize", "deserialize", "get_value"))
+    if own:
+        return None
+    if "_strict_twin" not in vars(kind):
+        # A subclass that changes nothing of how values are stored; what it adds comes first.
+        body = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+        kind._strict_twin = type(kind.__name__, (kind, _TWINS[known]), body)  # type: ignore[attr-defined]  # is kept
+    twin: type[Attribute[Any]] = vars(kind)["_strict_twin"]
+    return twin
+
+
+_make_kind_strict(_StrictDynamicMap)
 
 
 def class_name(attribute: Attribute[Any]) -> str:
@@ -373,8 +539,8 @@ def class_name(attribute: Attribute[Any]) -> str:
     return _DECLARED.get(type(attribute), type(attribute)).__name__
 
 
-def inner_attributes(attribute: Attribute[Any]) -> Iterator[Attribute[Any]]:
-    """Yield the attributes that typed maps declare, at any depth below an attribute.
+def inner_attributes(attribute: Attribute[Any] | type[Attribute[Any]]) -> Iterator[Attribute[Any]]:
+    """Yield the attributes that typed maps and their subclasses declare, at any depth below an attribute.
 
     A typed map holds them twice: its class has one of each, and the attribute a copy with its own path.
     """
@@ -396,3 +562,5 @@ def inner_attributes(attribute: Attribute[Any]) -> Iterator[Attribute[Any]]:
             inside += names.values() if isinstance(outer, type) else ()
             yield from inside
             left += inside
+            if isinstance(outer, type) and outer not in _UNTYPED:
+                left += outer.__subclasses__()

@@ -211,6 +211,7 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
         "    inside['_read'] = item",
         "    get = item.get",
         *(f"    {line}" for line in reading(kind.get_attributes(), inner)),
+        "    inside.pop('_set', None)",
         "    return self",
     ]
     made = generate("read", f"reading {kind.__name__}", lines, inner.objects)

@@ -162,6 +162,14 @@ class StoredItem(Model, metaclass=TableMeta):
 
     @extra_attributes.setter
     def extra_attributes(self, attributes: Item) -> None:
+        if not isinstance(attributes, Mapping):
+            raise InvalidValueError(
+                f"{type(self).__name__}.extra_attributes is a dict of stored values, not a"
+                f" {type(attributes).__name__}.",
+                remedy='Write for example {"legacy": {"S": "x"}}.',
+                entity=type(self).__name__,
+                attribute="extra_attributes",
+            )
         self._extras = attributes
 
     def _generated_now(self) -> frozenset[str]:
@@ -283,7 +291,8 @@ class StoredItem(Model, metaclass=TableMeta):
                     key=unknown_of(self._layout_of(), attribute_values).key,
                 ) from None
         self._extras = None
-        self._set = frozenset()
+        if self._schema_of().defaulted:
+            self._set = frozenset()
         self._remember(attribute_values)
 
     @classmethod
@@ -445,7 +454,8 @@ class StoredItem(Model, metaclass=TableMeta):
         """Keep what is stored now."""
         key = {name: item.get(name, {}).get("S") for name in self._layout_of().primary}
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
-        self._raw, self._form = item, None
+        self._raw = item
+        vars(self).pop("_form", None)
 
     def _forget(self) -> None:
         """Nothing is stored any more: the instance is as good as new."""

@@ -7,13 +7,13 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
-from pynamodb.attributes import Attribute, MapAttribute
+from pynamodb.attributes import Attribute, DynamicMapAttribute, MapAttribute
 from pynamodb.constants import NULL
 from pynamodb.expressions.operand import Value
 
-from singletable.errors import InvalidValueError
+from singletable.errors import InvalidRequestError, InvalidValueError
 from singletable.models.attributes import number_content, utf8
-from singletable.models.faults import fault, hidden, is_personal, settled, stepped
+from singletable.models.faults import fault, hidden, is_personal, located, settled, stepped
 from singletable.requests.expressions import ItemPath, path_steps
 from singletable.requests.types import Item
 from singletable.requests.values import number_value
@@ -70,10 +70,11 @@ def store_untyped(owner: object, value: Any) -> dict[str, Any]:
 def _store_container(owner: object, value: MapAttribute[Any, Any]) -> Item:
     if type(value) is MapAttribute:
         return store_entries(owner, value.attribute_values)
-    from singletable.models.containers import strict
+    from singletable.models.containers import store_map, strict_kind
 
-    strict(value)
-    content: Item = value.serialize(value)
+    strict_kind(type(value))
+    # PynamoDB's dynamic map itself is left alone: it may be used by other models.
+    content: Item = store_map(value, value) if type(value) is DynamicMapAttribute else value.serialize(value)
     return content
 
 
@@ -86,7 +87,11 @@ def store_entries(owner: object, entries: Mapping[Any, Any]) -> Item:
     stored = {}
     for name, value in entries.items():
         if not isinstance(name, str):
-            raise fault(owner, name, f"a name within a map is a {type(name).__name__}", "Names within maps are texts.")
+            error = fault(
+                owner, None, f"a name within a map is a {type(name).__name__}", "Names within maps are texts."
+            )
+            error.shown = ""
+            raise located(error)
         stored[str.__str__(name)] = stepped(owner, name, store_untyped, owner, value)
     return stored
 
@@ -142,6 +147,23 @@ def raw_map(values: Mapping[str, Any]) -> MapAttribute[Any, Any]:
     return made
 
 
+def check_step(step: Any, *, in_list: bool = False) -> None:
+    """Refuse what is neither a position in a list nor a name within a map.
+
+    Raises:
+        InvalidRequestError: It is negative, empty, or of another type.
+    """
+    if isinstance(step, int) and not isinstance(step, bool):
+        if step >= 0:
+            return
+    elif isinstance(step, str) and step and not in_list:
+        return
+    raise InvalidRequestError(
+        f"{step!r} is not a position in a list" + ("." if in_list else ", nor a name within a map."),
+        remedy="Positions are whole numbers from 0" + ("." if in_list else ", names are texts that are not empty."),
+    )
+
+
 class UntypedPath(ItemPath):
     """A path within an untyped map or list; its operands are stored as values there are."""
 
@@ -151,14 +173,49 @@ class UntypedPath(ItemPath):
     @classmethod
     def below(cls, owner: Attribute[Any], step: str | int) -> UntypedPath:
         """Return the path to a part of an attribute."""
+        check_step(step)
         made = cls(*path_steps(owner.attr_path), step)
         made.owner = owner
         return made
 
     def __getitem__(self, item: int | str) -> UntypedPath:
+        check_step(item)
         inside = type(self)(*self.steps, item)
         inside.owner = self.owner
         return inside
+
+    def _checked(self, name: str, *values: Any) -> Any:
+        """Apply one of PynamoDB's operators; its errors quote the value."""
+        try:
+            return getattr(super(), name)(*values)
+        except InvalidValueError:
+            raise
+        except (TypeError, ValueError):
+            pass
+        reason = f"a value of this type has no {name.strip('_')}"
+        error = fault(self.owner, values[0] if values else None, reason, "Give another value.")
+        raise self._located(error)
+
+    def add(self, *values: Any) -> Any:
+        return self._checked("add", *values)
+
+    def delete(self, *values: Any) -> Any:
+        return self._checked("delete", *values)
+
+    def append(self, other: Any) -> Any:
+        return self._checked("append", other)
+
+    def prepend(self, other: Any) -> Any:
+        return self._checked("prepend", other)
+
+    def startswith(self, prefix: str) -> Any:
+        return self._checked("startswith", prefix)
+
+    def __add__(self, other: Any) -> Any:
+        return self._checked("__add__", other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._checked("__sub__", other)
 
     def __or__(self, other: Any) -> Any:
         made = super().__or__(other)
@@ -169,7 +226,10 @@ class UntypedPath(ItemPath):
         try:
             return Value(store_untyped(self.owner, value))
         except InvalidValueError as error:
-            inside = self.steps[len(path_steps(self.owner.attr_path)) :]
-            error.path = (*(hidden(inside) if is_personal(self.owner) else inside), *error.path)
-            settled(self.owner, error)
+            self._located(error)
             raise
+
+    def _located(self, error: InvalidValueError) -> InvalidValueError:
+        inside = self.steps[len(path_steps(self.owner.attr_path)) :]
+        error.path = (*(hidden(inside) if is_personal(self.owner) else inside), *error.path)
+        return settled(self.owner, error)

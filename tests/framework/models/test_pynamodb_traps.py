@@ -332,10 +332,14 @@ def test_does_not_exist_is_of_the_entity_and_of_both_libraries():
         Account.get(account_id="nobody")
 
 
-def test_plain_attributes_are_made_strict_once_and_subclasses_left_alone():
-    """What a user wrote stays what it is."""
+def test_plain_attributes_are_made_strict_and_own_ways_of_storing_left_alone():
+    """What a user wrote stays what it is; a subclass that changes nothing of it is strict."""
 
     class Mine(NumberAttribute):
+        def serialize(self, value):
+            return super().serialize(value)
+
+    class Renamed(NumberAttribute):
         pass
 
     class MineTable(Table):
@@ -344,9 +348,13 @@ def test_plain_attributes_are_made_strict_once_and_subclasses_left_alone():
 
         plain = UTCDateTimeAttribute()
         own = Mine()
+        renamed = Renamed()
 
     assert "StrictUTCDateTimeAttribute" == type(MineTable.plain).__name__
     assert Mine is type(MineTable.own)
+    assert ("Renamed", True) == (type(MineTable.renamed).__name__, isinstance(MineTable.renamed, Renamed))
+    with pytest.raises(InvalidValueError, match="MineTable.renamed=True cannot be stored"):
+        MineTable.renamed == True  # noqa: B015, E712
 
 
 def test_pynamodbs_batch_sends_again_what_was_left_of_a_bound_table():

@@ -184,7 +184,7 @@ def test_eight_threads_lose_nothing():
     found = Task.get(project="p", number=1)
     assert len(acknowledged) == found.points
     assert f"{found.points:06d}#0001" == stored_item(found)["GSI1SK"]["S"]
-    assert 100 < len(acknowledged), "and hardly any had to give up"
+    assert 60 < len(acknowledged), "and most got through"
 
 
 # --- conditions -----------------------------------------------------------------------
