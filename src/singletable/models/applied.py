@@ -18,6 +18,8 @@ import attrs
 from pynamodb.attributes import ListAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
 from singletable.models import plan
+from singletable.models.change import assignments
+from singletable.models.containers import without_generated
 from singletable.models.expiry import Expiry
 from singletable.models.key import Key
 from singletable.models.own import TOKENS, own_table
@@ -66,7 +68,9 @@ def record_of(table: type[Table], sender: TableSender, token: str, writes: Seque
         return None
     layout = table._layout_of()
     kind = _record_class(table, table._expiry_name())
-    digest = sha256(json.dumps([_named(write) for write in writes], sort_keys=True, default=_text).encode()).hexdigest()
+    with without_generated():
+        named = [_named(write) for write in writes]
+    digest = sha256(json.dumps(named, sort_keys=True, default=_text).encode()).hexdigest()
     keys = [[write.request.named[name]["S"] for name in layout.primary] for write in writes]
     return Record(plan.create(kind(token=token, digest=digest, keys=keys)).through(sender), digest)
 
@@ -107,14 +111,18 @@ def _record_class(table: type[Table], ttl: str | None) -> Any:
 
 def _differs(write: Write[Any]) -> bool:
     """Whether the same operation gives another request when it is planned again."""
-    schema = write.entity._schema_of()
-    if isinstance(write, (SaveWrite, UpdateWrite)) and (
-        schema.stamps or schema.version or write.entity._generated_now()
-    ):
-        return True
+    schema, entity = write.entity._schema_of(), write.entity
     if isinstance(write, DeleteWrite):
         return schema.version is not None
-    return isinstance(write, UpdateWrite) and bool(write.change.guards)
+    if not isinstance(write, (SaveWrite, UpdateWrite)):
+        return False
+    if schema.stamps or schema.version or entity._generated_now():
+        return True
+    with without_generated():
+        blank, named = entity._serialized(), _named(write)
+    if isinstance(write, UpdateWrite) and (write.change.guards or named != _named(write)):
+        return True
+    return bool(blank != entity._serialized())
 
 
 def _named(write: Write[Any]) -> list[Any]:
@@ -123,7 +131,7 @@ def _named(write: Write[Any]) -> list[Any]:
     schema = entity._schema_of()
     made = {*entity._generated_now(), *schema.stamps, *([schema.version] if schema.version else [])}
     hidden = {schema.attributes[name].attr_name for name in made}
-    held = {**entity._unknown(), **entity._held()}
+    held = {**entity._unknown(), **entity._serialized()}
     identity = [schema.attributes[name].attr_name for name in schema.primary.sources]
     whole = isinstance(write, SaveWrite) or write.verb == "upsert"
     values = {
@@ -132,7 +140,8 @@ def _named(write: Write[Any]) -> list[Any]:
     placeholders = Placeholders()
     asked = []
     if isinstance(write, UpdateWrite):
-        asked = [action.serialize(placeholders.names, placeholders.values) for action in write.actions]
+        actions = assignments(schema, write.values) if write.values else write.actions
+        asked = [action.serialize(placeholders.names, placeholders.values) for action in actions]
     condition = None if write.condition is None else placeholders.condition(write.condition)
     return [write.verb, schema.name, values, asked, condition, placeholders.names, placeholders.values]
 

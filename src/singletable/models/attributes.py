@@ -110,10 +110,16 @@ def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
     return operator
 
 
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, (AbstractSet, list, tuple)) and not value
+
+
 def _without_dicts(name: str) -> Callable[..., Any]:
     pynamodbs = hiding(Attribute, name)
 
     def operator(self: Attribute[Any], *values: Any) -> Any:
+        if name != "set" and isinstance(self, _StrictSet) and (not values or any(map(_is_empty, values))):
+            raise refused(self, None, "DynamoDB stores no empty set", "Use does_not_exist(), or give elements.")
         for value in values:
             if isinstance(value, dict):
                 self.serialize(value)
@@ -161,7 +167,7 @@ for _operator in (
     "prepend",
 ):
     setattr(Scalar, _operator, _without_dicts(_operator))
-Scalar.__or__ = _or  # type: ignore[method-assign]  # as the others
+setattr(Scalar, "__or__", _or)  # noqa: B010 - as the others
 
 
 def taking_maps(kind: type[Attribute[Any]], *names: str, by: str = "_operand") -> None:

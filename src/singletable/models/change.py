@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from pynamodb.attributes import Attribute
 from pynamodb.constants import NULL
 from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path, Value
@@ -196,8 +197,13 @@ def update_error(schema: EntitySchema, error: InvalidUpdateError) -> InvalidUpda
     stored = error.attribute
     name = schema.stored_names.get(str(stored), stored)
     if stored not in schema.personal_stored:
+        schema.named(error)
         return InvalidUpdateError(
-            f"{schema.name}: {error.what}", remedy=error.remedy, entity=schema.name, attribute=name, path=error.path
+            f"{schema.name}: {error.what}",
+            remedy=error.remedy,
+            entity=schema.name,
+            attribute=error.attribute,
+            path=error.path,
         )
     return InvalidUpdateError(
         f"{schema.name}: the update within {name} cannot be made: the item does not have a part that it reads or"
@@ -227,7 +233,11 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     whole = is_whole(path_of(action))
     _refuse_derived(schema, stored, name, instance._expiry_name())
     for operand in values_in(action):
-        check_value(schema.name, name or stored, operand.value, personal=stored in schema.personal_stored)
+        try:
+            check_value(schema.name, stored, operand.value, personal=stored in schema.personal_stored)
+        except InvalidValueError as error:
+            schema.named(error)
+            raise
     if isinstance(action, SetAction) and whole:
         value = action.values[1]
         if isinstance(value, Value) and name is not None:
@@ -264,7 +274,7 @@ def _fitting(schema: EntitySchema, name: str, action: Action) -> Action:
         The action; a removal for one that sets a part of a map to None.
     """
     path = path_of(action)
-    target = path.attribute
+    target: Attribute[Any] | None = path.attribute
     if target is None:
         return action
     _, *inside = steps_of(path)

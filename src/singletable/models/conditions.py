@@ -17,11 +17,13 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.operand import Path, Value
 
 from singletable.chains import unchained
-from singletable.errors import InvalidConditionError, NotProjectedError, UnexpectedAttributesError
+from singletable.errors import InvalidConditionError, InvalidValueError, NotProjectedError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Condition
 from singletable.models.attributes import from_key, to_key
+from singletable.models.containers import python_steps
+from singletable.models.faults import Steps, hidden, spelled
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import comparisons_of, is_whole, paths_of, top_name, values_in
+from singletable.requests.expressions import comparisons_of, is_whole, parts_of, paths_of, steps_of, top_name, values_in
 from singletable.requests.types import Target
 from singletable.requests.values import check_value
 
@@ -234,17 +236,32 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
         InvalidValueError: DynamoDB cannot store the value: a number is out of range, or it is nested over 32 levels.
     """
     for value in values_in(condition):
-        check_value(schema.name, "a condition's value", value.value, personal=True)
+        try:
+            check_value(schema.name, "a condition's value", value.value, personal=True)
+        except InvalidValueError as error:
+            path = _compared_with(condition, value)
+            if path is not None:
+                stored, *inside = steps_of(path)
+                error.attribute = str(stored)
+                error.path = hidden(inside) if stored in schema.personal_stored else tuple(inside)
+            schema.named(error)
+            raise
     for part in comparisons_of(condition):
         path, *others = part.values
         whole = isinstance(path, Path) and is_whole(path)
         attribute = path.attribute if isinstance(path, Path) else None
         confused = [each for each in others if isinstance(each, Value) and attribute is not None]
         if any(each.attr_type not in (attribute.attr_type, NULL) for each in confused):  # type: ignore[union-attr]
+            stored, *inside = steps_of(path)
+            name = schema.stored_names.get(str(stored), str(stored))
+            shown = hidden(inside) if stored in schema.personal_stored else _python_steps(schema, name, inside)
             raise InvalidConditionError(
-                f"{schema.name}: a condition compares {'.'.join(path.path)!r} with a value of another type.",
-                remedy='PynamoDB takes a dict with one type key, such as {"S": "x"}, for already serialised.',
+                f"{schema.name}: a condition compares {spelled(name, shown)!r}, which is of type {attribute.attr_type},"  # type: ignore[union-attr]  # see above
+                " with a value of another type.",
+                remedy="Give a value of its type.",
                 entity=schema.name,
+                attribute=name,
+                path=shown,
             )
         if not whole or not any(isinstance(each, Value) and each.attr_type == NULL for each in others):
             continue
@@ -253,6 +270,18 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
             remedy="Use does_not_exist() or exists().",
             entity=schema.name,
         )
+
+
+def _python_steps(schema: EntitySchema, name: str, steps: list[str | int]) -> Steps:
+    return python_steps(schema.attributes.get(name), steps)
+
+
+def _compared_with(condition: PynamoCondition, value: Value) -> Path | None:
+    """Return the path that a condition compares with a value."""
+    for part in parts_of(condition):
+        if any(each is value for each in part.values):
+            return next(paths_of(part), None)
+    return None
 
 
 def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondition, *, scanning: bool = False) -> None:

@@ -8,12 +8,15 @@ functions `store_map`, `read_map` and `set_map`, unless it has its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from typing import Any
 
 from pynamodb.attributes import (
     Attribute,
+    AttributeContainer,
     BinaryAttribute,
     BinarySetAttribute,
     DynamicMapAttribute,
@@ -26,7 +29,7 @@ from pynamodb.expressions.operand import _Operand
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys.text import plain_names
 from singletable.models.attributes import SCALAR_TWINS, refused, taking_maps, typed
-from singletable.models.faults import HIDDEN, fault, guarded, is_personal, mark, place_below, stepped
+from singletable.models.faults import HIDDEN, Steps, fault, guarded, is_personal, mark, place_below, stepped
 from singletable.models.untyped import (
     UntypedPath,
     check_step,
@@ -49,12 +52,14 @@ __all__ = [
     "element_of",
     "inner_attributes",
     "is_plain_map",
+    "python_steps",
     "read_map",
     "rewritten",
     "set_map",
     "store_map",
     "strict",
     "strict_kind",
+    "without_generated",
 ]
 
 FAULTS = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
@@ -105,10 +110,19 @@ class StrictListAttribute(ListAttribute[Any]):
     def _store(self, values: Any, *, null_check: bool) -> list[dict[str, Any]]:
         if not isinstance(values, (list, tuple)):
             raise fault(self, values, f"expected list, got {type(values).__name__}", "Give a list.")
+        if isinstance(values, list):
+            for position, each in enumerate(values):
+                # A dict that was added to the list becomes a map once, so that it gets its defaults once.
+                if isinstance(each, Mapping) and self._holds_typed_maps():
+                    values[position] = self._element(each, position)
         return [
             stepped(self, position, self._store_element, each, null_check=null_check)
             for position, each in enumerate(values)
         ]
+
+    def _holds_typed_maps(self) -> bool:
+        kind = self.element_type
+        return kind is not None and issubclass(kind, MapAttribute) and kind is not MapAttribute
 
     def _store_element(self, value: Any, *, null_check: bool) -> dict[str, Any]:
         kind = self.element_type
@@ -144,11 +158,11 @@ class StrictListAttribute(ListAttribute[Any]):
             return UntypedPath.below(self, position)
         element = element_of(self.element_type)
         if isinstance(element, MapAttribute):
-            element._make_attribute()
+            element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
         element.attr_path = [*self.attr_path[:-1], f"{self.attr_path[-1]}[{position}]"]
         if isinstance(element, MapAttribute):
             for segment in reversed(element.attr_path):
-                element._update_attribute_paths(segment)
+                element._update_attribute_paths(segment)  # type: ignore[no-untyped-call]  # PynamoDB's
             strict(element)
         if is_personal(self):
             mark(element)
@@ -156,8 +170,7 @@ class StrictListAttribute(ListAttribute[Any]):
         return element
 
     def __set__(self, instance: Any, value: Any) -> None:
-        kind = self.element_type
-        if isinstance(value, list) and kind is not None and issubclass(kind, MapAttribute) and kind is not MapAttribute:
+        if isinstance(value, list) and self._holds_typed_maps():
             # A dict becomes a map once, so that it gets its defaults once.
             value = [guarded(self, self._element, each, position) for position, each in enumerate(value)]
         super().__set__(instance, value)
@@ -229,6 +242,37 @@ def store(attribute: Attribute[Any], value: Any, *, null_check: bool = True) -> 
 _SET = "_set"
 """The field in which a map keeps the names of the entries with a default that were set since it was read."""
 
+_GENERATED = "_generated"
+"""The field in which a new map keeps the values that its class made by calling a default: times, ids."""
+
+_BLANK: ContextVar[bool] = ContextVar("blank", default=False)
+
+
+@contextmanager
+def without_generated() -> Iterator[None]:
+    """Store maps without the values that their classes made by calling a default."""
+    token = _BLANK.set(True)
+    try:
+        yield
+    finally:
+        _BLANK.reset(token)
+
+
+def set_defaults(self: MapAttribute[Any, Any], _user_instantiated: bool = True) -> None:
+    """Set the defaults of a typed map, and remember what was made; the `_set_defaults` of a strict map."""
+    AttributeContainer._set_defaults(self, _user_instantiated=_user_instantiated)
+    if _user_instantiated:
+        made = {
+            name
+            for name, each in self.get_attributes().items()
+            if callable(each.default_for_new if each.default_for_new is not None else each.default)
+        }
+        if made:
+            vars(self)[_GENERATED] = {name: self.attribute_values.get(name) for name in made}
+
+
+set_defaults.only_hides = True  # type: ignore[attr-defined]  # generated code reads, and makes nothing
+
 _READ = "_read"
 """The field in which a map keeps its entries as they were read: unknown and unchanged ones are written from there."""
 
@@ -248,6 +292,8 @@ def _store_typed(self: MapAttribute[Any, Any], values: Any, null_check: bool) ->
     item: Item = {}
     for name, attribute in declared.items():
         value = getattr(found, name)
+        if value is not None and _BLANK.get() and vars(found).get(_GENERATED, {}).get(name) is value:
+            continue
         content = None if value is None else stepped(self, name, store, attribute, value, null_check=null_check)
         if content is not None:
             item[attribute.attr_name] = {attribute.attr_type: content}
@@ -326,7 +372,7 @@ def part_of_map(self: MapAttribute[Any, Any], item: Any) -> Any:
     """Return an entry, or the path to one; the `__getitem__` of a strict map."""
     declared = self.get_attributes()
     untyped = isinstance(self, DynamicMapAttribute) and item not in declared
-    if untyped and not self._is_attribute_container():
+    if untyped and not self._is_attribute_container():  # type: ignore[no-untyped-call]  # PynamoDB's
         return UntypedPath.below(self, item)
     return MapAttribute.__getitem__(self, item)
 
@@ -411,7 +457,7 @@ def _map_operator(name: str) -> Any:
     """Return an operator of typed maps that takes a map as a value, and never as one that is stored already."""
 
     def operator(self: MapAttribute[Any, Any], *values: Any) -> Any:
-        if self._is_attribute_container():
+        if self._is_attribute_container():  # type: ignore[no-untyped-call]  # PynamoDB's
             # Two maps that hold entries are compared by identity, as PynamoDB does.
             return NotImplemented
         return getattr(Attribute, name)(self, *(_map_operand(self, each) for each in values))
@@ -429,7 +475,7 @@ def _map_operand(self: MapAttribute[Any, Any], value: Any) -> Any:
 def set_entry(self: MapAttribute[Any, Any], name: str, value: Any) -> None:
     """Set an entry of a typed map; the `__setattr__` of a strict map, which refuses a name that it does not declare."""
     declared = self.get_attributes()
-    if not self._is_attribute_container() or name.startswith("_") or name in vars(self) or name == "attribute_values":
+    if not self._is_attribute_container() or name.startswith("_") or name in vars(self) or name == "attribute_values":  # type: ignore[no-untyped-call]  # PynamoDB's
         object.__setattr__(self, name, value)
     elif name in declared:
         object.__setattr__(self, name, value)
@@ -462,6 +508,7 @@ _METHODS: dict[str, tuple[tuple[Any, ...], Any]] = {
     "deserialize": ((MapAttribute.deserialize, DynamicMapAttribute.deserialize), read_map),
     "__set__": ((MapAttribute.__set__,), set_map),
     "__setattr__": ((MapAttribute.__setattr__,), set_entry),
+    "_set_defaults": ((MapAttribute._set_defaults,), set_defaults),
     "__getitem__": ((MapAttribute.__getitem__,), part_of_map),
     **{name: ((getattr(MapAttribute, name),), _map_operator(name)) for name in ("__eq__", "__ne__", "is_in", "set")},
 }
@@ -537,6 +584,23 @@ _make_kind_strict(_StrictDynamicMap)
 def class_name(attribute: Attribute[Any]) -> str:
     """Return the name of the class that an attribute was declared with, not of its strict twin."""
     return _DECLARED.get(type(attribute), type(attribute)).__name__
+
+
+def python_steps(attribute: Attribute[Any] | type[Attribute[Any]] | None, steps: Iterable[str | int]) -> Steps:
+    """Return a place below an attribute with the Python names of declared entries, from their stored names."""
+    found: list[str | int] = []
+    for step in steps:
+        kind: Any = attribute
+        attribute = None
+        if isinstance(step, int):
+            attribute = getattr(kind, "element_type", None)
+        elif kind is not None and issubclass(kind if isinstance(kind, type) else type(kind), MapAttribute):
+            for name, each in kind.get_attributes().items():
+                if each.attr_name == step:
+                    step, attribute = name, each
+                    break
+        found.append(step)
+    return tuple(found)
 
 
 def inner_attributes(attribute: Attribute[Any] | type[Attribute[Any]]) -> Iterator[Attribute[Any]]:

@@ -130,7 +130,8 @@ def update(
             entity=type(entity).__name__,
         )
     asked = list(actions or assignments(entity._schema_of(), values))
-    return update_actions(entity, asked, condition, add_version_condition=add_version_condition)
+    write = update_actions(entity, asked, condition, add_version_condition=add_version_condition)
+    return attrs.evolve(write, values=values)
 
 
 def update_actions(
@@ -222,6 +223,7 @@ def upsert(
     return UpsertWrite(
         entity=entity,
         actions=asked,
+        values=values,
         reads=reads,
         change=change,
         locked=False,

@@ -17,7 +17,9 @@ from singletable.errors import InvalidKeyValueError, InvalidValueError, Unexpect
 from singletable.keys import CompositeKey, Source
 from singletable.keys.shown import kept, shown
 from singletable.models.attributes import from_key, key_converter
+from singletable.models.containers import python_steps
 from singletable.models.expiry import ExpiryRule
+from singletable.models.faults import spelled
 from singletable.models.key import PRIMARY
 from singletable.models.layout import TableLayout
 from singletable.models.stamps import Stamp, WriteTokenAttribute, random_version
@@ -208,8 +210,14 @@ class EntitySchema:
     def named(self, error: InvalidValueError) -> InvalidValueError:
         """Let an error about a stored value name the entity and its attribute; it is returned."""
         error.entity = self.name
-        if error.attribute is not None:
-            error.attribute = self.stored_names.get(error.attribute, error.attribute)
+        stored = error.attribute
+        name = self.stored_names.get(str(stored))
+        if stored is None or name is None:
+            return error
+        path = python_steps(self.attributes[name], error.path)
+        error.what = error.what.replace(spelled(stored, error.path), spelled(name, path), 1)
+        error.args = (f"{error.what} {error.remedy}".strip(),)
+        error.attribute, error.path = name, path
         return error
 
     def is_personal(self, name: str) -> bool:

@@ -22,7 +22,7 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.batch import identity
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import TOKEN_TAKEN, cancellation_reasons, error_code, token_taken
-from singletable.requests.transaction import TransactGet, TransactWrite, new_token, next_token
+from singletable.requests.transaction import TransactGet, TransactWrite, check_token, new_token, next_token
 from singletable.requests.types import Handling, Item, Params
 from singletable.requests.unreadable import check_handling, tolerant
 
@@ -95,6 +95,7 @@ class Transaction:
         self._sender = TableSender(table) if sender is None else sender
         self._token = new_token() if token is None else token
         self._is_named = token is not None
+        check_token(self._token)
         self._writes: list[Write[Any]] = []
         self._ended = False
 

@@ -218,7 +218,7 @@ class UntypedPath(ItemPath):
         return self._checked("__sub__", other)
 
     def __or__(self, other: Any) -> Any:
-        made = super().__or__(other)
+        made = super().__or__(other)  # type: ignore[no-untyped-call]  # PynamoDB's
         made._to_value = self._to_value
         return made
 

@@ -253,6 +253,7 @@ class UpdateWrite(Write[T]):
         actions: The caller's actions.
         change: The actions that are sent, and what they do to the item.
         reads: Whether the result depends on what was stored, so that it would be wrong if it were done twice.
+        values: The values from which the actions were made, by attribute; empty if the caller gave actions.
         otherwise: The write to try if the item does not exist: the upsert of which this update is a part.
     """
 
@@ -261,6 +262,7 @@ class UpdateWrite(Write[T]):
     actions: Sequence[Action] = attrs.field(converter=Actions)
     change: Change
     reads: bool = False
+    values: Mapping[str, Any] = attrs.field(factory=dict)
     otherwise: Write[T] | None = None
 
     def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:

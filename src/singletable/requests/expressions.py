@@ -33,6 +33,7 @@ __all__ = [
     "comparisons_of",
     "is_whole",
     "key_condition",
+    "parts_of",
     "path_steps",
     "paths_of",
     "projected",
@@ -272,6 +273,11 @@ def paths_of(condition: PynamoCondition | None) -> Iterator[Path]:
 def comparisons_of(condition: PynamoCondition | None) -> Iterator[PynamoCondition]:
     """Every comparison (`=`, `<`, `BETWEEN`, `IN`, ...) within a PynamoDB condition."""
     return (operand for operand in _operands(condition) if isinstance(operand, (Comparison, Between, In)))
+
+
+def parts_of(condition: PynamoCondition | None) -> Iterator[PynamoCondition]:
+    """Yield a PynamoDB condition and every condition within it."""
+    return (operand for operand in _operands(condition) if isinstance(operand, PynamoCondition))
 
 
 def values_in(operand: Any) -> Iterator[Value]:

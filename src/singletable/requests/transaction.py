@@ -14,7 +14,15 @@ from singletable.requests.expressions import projected
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write import WriteRequest
 
-__all__ = ["TRANSACTION_BYTES", "TRANSACTION_LIMIT", "TransactGet", "TransactWrite", "new_token", "next_token"]
+__all__ = [
+    "TRANSACTION_BYTES",
+    "TRANSACTION_LIMIT",
+    "TransactGet",
+    "TransactWrite",
+    "check_token",
+    "new_token",
+    "next_token",
+]
 
 TRANSACTION_LIMIT = 100
 """Operations in one transaction (DynamoDB API reference)."""
@@ -28,6 +36,19 @@ _LONGEST_TOKEN = 36
 def new_token() -> str:
     """A client request token: DynamoDB does a transaction once for each, however often it is sent within 10 minutes."""
     return str(uuid4())
+
+
+def check_token(token: Any) -> None:
+    """Refuse what is not a client request token.
+
+    Raises:
+        InvalidTransactionError: It is not a text of 1 to 36 characters.
+    """
+    if not isinstance(token, str) or not 1 <= len(token) <= _LONGEST_TOKEN:
+        raise InvalidTransactionError(
+            f"The client request token {token!r} is not a text of 1 to {_LONGEST_TOKEN} characters.",
+            remedy="Use str(uuid4()), or leave it out.",
+        )
 
 
 def next_token(token: str) -> str:
@@ -56,11 +77,7 @@ class TransactWrite:
             InvalidTransactionError: DynamoDB would refuse it.
         """
         _check_count(len(self.writes), "operations")
-        if not isinstance(self.token, str) or not 1 <= len(self.token) <= _LONGEST_TOKEN:
-            raise InvalidTransactionError(
-                f"The client request token {self.token!r} is not a text of 1 to {_LONGEST_TOKEN} characters.",
-                remedy="Use str(uuid4()), or leave it out.",
-            )
+        check_token(self.token)
         size = sum(write.size() for write in self.writes)
         if size > TRANSACTION_BYTES:
             raise InvalidTransactionError(
