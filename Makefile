@@ -26,7 +26,7 @@ test: $(VENV)/ready  ## the tests, within five minutes
 
 test-deep: $(VENV)/ready  ## the property tests with 10,000 examples each, 10,000 simulated histories, 200 forked workers, all blocks of the docs
 	@HYPOTHESIS_PROFILE=deep $(RUN)/python -m pytest -q -n auto --dist worksteal tests/properties \
-		tests/framework/requests/test_forking.py tests/documents $(ARGS)
+		tests/framework/requests/test_forking.py tests/documents tests/shop/test_stream.py $(ARGS)
 
 test-random: $(VENV)/ready  ## the same with other examples every time
 	@HYPOTHESIS_PROFILE=random $(RUN)/python -m pytest -q -n auto tests/properties $(ARGS)

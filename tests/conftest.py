@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
-settings.register_profile("fast", max_examples=150, derandomize=True, **_COMMON)
+settings.register_profile("fast", max_examples=100, derandomize=True, **_COMMON)
 settings.register_profile("deep", max_examples=10_000, derandomize=True, **_COMMON)
 settings.register_profile("random", max_examples=10_000, **_COMMON)
 # One failure is enough to kill a mutant; nobody reads the example, so it is not made smaller.

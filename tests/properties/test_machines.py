@@ -46,9 +46,9 @@ class ShopOnMiniStack(ShopMachine):
 
 
 TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(max_examples=1000 if DEEP else 10, stateful_step_count=50 if DEEP else 25, deadline=None)
+TestLedger.settings = settings(max_examples=1000 if DEEP else 6, stateful_step_count=50 if DEEP else 25, deadline=None)
 TestShop = ShopMachine.TestCase
-TestShop.settings = settings(max_examples=1000 if DEEP else 10, stateful_step_count=50 if DEEP else 25, deadline=None)
+TestShop.settings = settings(max_examples=1000 if DEEP else 6, stateful_step_count=50 if DEEP else 25, deadline=None)
 
 if DEEP:
     TestLedgerOnMiniStack = LedgerOnMiniStack.TestCase

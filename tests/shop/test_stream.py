@@ -311,7 +311,7 @@ def test_the_lambda_function(post, table, logged):
 
 
 def test_writes_are_tailed_while_they_are_written(post, table):
-    """Nothing is missed, and nothing done twice, also by a second reader of the same stream; deep: a thousand writes."""
+    """Nothing is missed, and nothing done twice, also by a second reader of the same stream."""
     from threading import Event, Thread
 
     rng = random.Random(6)
