@@ -463,7 +463,7 @@ PATHS = (
 )
 WITHOUT_VERSIONS = (by_batch, by_pynamodbs_batch)
 MOST = settings.default.max_examples
-SLOWLY = settings(max_examples=MOST // 4, suppress_health_check=list(HealthCheck), deadline=None)
+SLOWLY = settings(max_examples=max(25, min(1_000, MOST // 4)), suppress_health_check=list(HealthCheck), deadline=None)
 
 
 @pytest.fixture(scope="module", autouse=True)
