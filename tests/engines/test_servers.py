@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 def test_the_pages_example_runs(capsys):
     """The example of docs/reference/engines.md runs as written."""
     page = (ROOT / "docs" / "reference" / "engines.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^## Start a local server\n\n((?: {4}.*\n|\n)+)", page, flags=re.MULTILINE)
-    exec(textwrap.dedent(example), {})
+    (example,) = re.findall(r"^## Start a local server\n(?:.*\n)*?```python\n((?:.*\n)*?)```", page, flags=re.MULTILINE)
+    exec(example, {})
     assert capsys.readouterr().out.startswith("http://127.0.0.1:")
 
 
