@@ -23,7 +23,16 @@ from singletable.models.attributes import from_key, to_key
 from singletable.models.containers import python_steps
 from singletable.models.faults import Steps, hidden, spelled
 from singletable.models.schema import EntitySchema
-from singletable.requests.expressions import comparisons_of, is_whole, parts_of, paths_of, steps_of, top_name, values_in
+from singletable.requests.expressions import (
+    check_operands_of,
+    comparisons_of,
+    is_whole,
+    parts_of,
+    paths_of,
+    steps_of,
+    top_name,
+    values_in,
+)
 from singletable.requests.types import Target
 from singletable.requests.values import check_value
 
@@ -248,6 +257,12 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
             raise
     for part in comparisons_of(condition):
         path, *others = part.values
+        try:
+            check_operands_of(part)
+        except InvalidConditionError as error:
+            error.entity = schema.name
+            error.attribute = schema.stored_names.get(top_name(path)) if isinstance(path, Path) else None
+            raise
         whole = isinstance(path, Path) and is_whole(path)
         attribute = path.attribute if isinstance(path, Path) else None
         confused = [each for each in others if isinstance(each, Value) and attribute is not None]

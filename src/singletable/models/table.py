@@ -439,9 +439,9 @@ class Table(WritableItem):
         """Up to 100 writes and checks of any entities of the table, all or nothing; see `Transaction`.
 
         Args:
-            token: A client request token of 1 to 36 characters; one is made if none is given. It names one request:
-                writes that are planned again have other times, write tokens and first versions, and DynamoDB refuses
-                them under the same token.
+            token: A client request token of 1 to 36 characters; one is made if none is given. It names the operations:
+                planned again, with other times, ids and versions, they are applied once, and other operations are
+                refused.
         """
         from singletable.models.transaction import Transaction
 

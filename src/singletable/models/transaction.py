@@ -83,10 +83,9 @@ class Transaction:
 
     Args:
         table: The table class.
-        token: The client request token; one is made if none is given. It names this request, with its times of
-            writing, write tokens and first versions: only the same plans can be sent again under it. For a request id
-            that outlives the process, write an item (see `place_order` of the shop). If a key is derived again, a
-            token that follows from this one names what is sent then.
+        token: The client request token; one is made if none is given. A caller's token names the operations: the same
+            ones, planned again with other times, ids and versions, are applied once, and others are refused. If plans
+            carry such values, a record of the operations is written along (see `applied`).
         sender: The sender; None for the place to which the table is bound now.
     """
 
@@ -204,7 +203,7 @@ class Transaction:
             TransactionCancelled: `reasons` say why, in the order of the operations. Nothing was written, unless
                 `uncertain` is True.
             RequestFailed: It failed; `uncertain` is True if it may have been applied all the same. Sent again under
-                the same token within ten minutes, it is applied once.
+                the same token, it is applied once. Or the token was used for other operations.
         """
         self._require_open()
         self._ended = True

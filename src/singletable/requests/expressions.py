@@ -30,6 +30,7 @@ __all__ = [
     "Placeholders",
     "Portable",
     "all_of",
+    "check_operands_of",
     "comparisons_of",
     "is_whole",
     "key_condition",
@@ -112,7 +113,7 @@ class Placeholders:
             else:
                 texts.append(each.serialize(self.names, self.values))
                 operators += sum(isinstance(part, (PynamoCondition, _Size)) for part in _operands(each))
-                _check_operands(each)
+                check_operands_of(each)
         text = "".join(texts)
         if operators > OPERATORS or len(text) > EXPRESSION_BYTES:
             raise InvalidConditionError(
@@ -285,7 +286,12 @@ def values_in(operand: Any) -> Iterator[Value]:
     return (each for each in _operands(operand) if isinstance(each, Value))
 
 
-def _check_operands(condition: PynamoCondition) -> None:
+def check_operands_of(condition: PynamoCondition) -> None:
+    """Refuse IN with more operands than DynamoDB takes.
+
+    Raises:
+        InvalidConditionError: There are over 100.
+    """
     if isinstance(condition, In) and len(condition.values) - 1 > OPERANDS:
         raise InvalidConditionError(
             f"is_in() was given {len(condition.values) - 1} values; DynamoDB takes {OPERANDS}.",
