@@ -15,7 +15,7 @@ from singletable.testing import Crash, InjectedCrash, inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.world import LiveWriters, ShelfTable, graph, put_old, runner
 
-FEW, MANY = 3, 20
+FEW, MANY = 2, 20
 EVERY = 12
 BUSY = 0.4
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")

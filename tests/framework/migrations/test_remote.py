@@ -116,6 +116,7 @@ def test_processes(served, url, scripts, executor):
     assert seen[-1].consumed["read"] > 0
 
 
+@pytest.mark.deep
 def test_a_partial_of_run_slice_does_as_well(served, url, scripts, executor):
     """As plain as it gets, in this process: data in, data out."""
     fill(scripts)
@@ -123,6 +124,7 @@ def test_a_partial_of_run_slice_does_as_well(served, url, scripts, executor):
     assert_migrated()
 
 
+@pytest.mark.deep
 def test_a_rollback_in_processes(served, url, scripts, executor):
     """`~back` slices take back what was written, and nothing else."""
     fill(scripts)
@@ -133,6 +135,7 @@ def test_a_rollback_in_processes(served, url, scripts, executor):
     assert before == stored()
 
 
+@pytest.mark.deep
 def test_a_process_that_dies_ends_the_run_with_words(served, url, scripts, executor):
     """And the next run goes on."""
     write_script(scripts, "0003_label", DEADLY)
@@ -207,6 +210,7 @@ def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
         run_slice(job(url, scripts / "nowhere").to_dict(), slice_of(made))
 
 
+@pytest.mark.deep
 def test_records_in_a_table_of_their_own(served, url, scripts, executor):
     """The control table's keys are PK and SK."""
     control = own_table("PK", "SK", "entityType", "control")
@@ -222,6 +226,7 @@ def test_records_in_a_table_of_their_own(served, url, scripts, executor):
         control.delete_table()
 
 
+@pytest.mark.deep
 def test_dask(served, url, scripts):
     """A cluster of processes on this machine: its executor is one like any other."""
     distributed = pytest.importorskip("distributed")

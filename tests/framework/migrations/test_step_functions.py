@@ -210,6 +210,7 @@ def test_the_rate_is_shared(order):
 
 
 @pytest.mark.parametrize("action", ["begin", "slice", "verify", "end"])
+@pytest.mark.deep
 def test_answers_that_are_lost(order, action):
     """What was done is asked for again, and not done twice."""
     functions = Functions(lost=Counter({action: 2}))
@@ -219,7 +220,7 @@ def test_answers_that_are_lost(order, action):
     assert [2 * ITEMS] == [each["written"] + each.get("already", 0) for each in counts]
 
 
-@pytest.mark.parametrize("first", [1, 8, 15, 22, 29])
+@pytest.mark.parametrize("first", [8, *(pytest.param(first, marks=pytest.mark.deep) for first in (1, 15, 22, 29))])
 def test_calls_that_are_killed(order, monkeypatch, first):
     """In the middle of whatever they do, again and again: they are retried, and all comes to its end."""
     send_on = LiveTable.send
@@ -250,6 +251,7 @@ def test_a_call_that_is_too_short_for_an_index(order, monkeypatch):
     assert_migrated()
 
 
+@pytest.mark.deep
 def test_an_execution_that_was_aborted(order):
     """Its lease is waited for by another execution, which goes on from the checkpoints and verifies anew."""
 

@@ -78,6 +78,7 @@ def corrupt(item, dice):
     return item, (kind, name, item["PK"]["S"])
 
 
+@pytest.mark.deep
 def test_all_of_500_planted_corruptions_are_found():
     """Missing, wrong, extra, unreadable, of keys and expiry: each with its attribute and key, and none beside them."""
     dice = random.Random(1)
