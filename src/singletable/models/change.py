@@ -26,7 +26,7 @@ from singletable.errors import (
 )
 from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
-from singletable.models.faults import hidden, spelled
+from singletable.models.faults import spelled
 from singletable.models.key import PRIMARY
 from singletable.models.schema import EntitySchema
 from singletable.requests.expressions import Actions, Portable, is_whole, steps_of, still_holds, values_in
@@ -253,7 +253,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
                     attribute=name,
                 )
     if isinstance(action, (SetAction, RemoveAction)):
-        action = _fitting(schema, name or stored, action)
+        action = _fitting(schema, action)
     if name in schema.primary.sources:
         _refuse_key_change(instance, schema, str(name), action)
         return None
@@ -267,7 +267,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     return action
 
 
-def _fitting(schema: EntitySchema, name: str, action: Action) -> Action:
+def _fitting(schema: EntitySchema, action: Action) -> Action:
     """Refuse an action that would leave a declared attribute, at any depth, without a value or with another type.
 
     Returns:
@@ -294,7 +294,7 @@ def _fitting(schema: EntitySchema, name: str, action: Action) -> Action:
             return action
         reason = f"is of type {target.attr_type}, and would be given a value of type {given}"
         remedy = "Give a value, or another attribute, of its type."
-    shown = hidden(inside) if str(steps_of(path)[0]) in schema.personal_stored else tuple(inside)
+    name, shown = schema.place_of(steps_of(path))
     raise InvalidValueError(
         f"{schema.name}.{spelled(name, shown)} {reason}.",
         remedy=remedy,

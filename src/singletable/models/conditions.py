@@ -20,8 +20,7 @@ from singletable.chains import unchained
 from singletable.errors import InvalidConditionError, InvalidValueError, NotProjectedError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Condition
 from singletable.models.attributes import from_key, to_key
-from singletable.models.containers import python_steps
-from singletable.models.faults import Steps, hidden, spelled
+from singletable.models.faults import spelled
 from singletable.models.schema import EntitySchema
 from singletable.requests.expressions import (
     check_operands_of,
@@ -250,10 +249,8 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
         except InvalidValueError as error:
             path = _compared_with(condition, value)
             if path is not None:
-                stored, *inside = steps_of(path)
-                error.attribute = str(stored)
-                error.path = hidden(inside) if stored in schema.personal_stored else tuple(inside)
-            schema.named(error)
+                error.attribute, error.path = schema.place_of(steps_of(path))
+            error.entity = schema.name
             raise
     for part in comparisons_of(condition):
         path, *others = part.values
@@ -267,9 +264,7 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
         attribute = path.attribute if isinstance(path, Path) else None
         confused = [each for each in others if isinstance(each, Value) and attribute is not None]
         if any(each.attr_type not in (attribute.attr_type, NULL) for each in confused):  # type: ignore[union-attr]
-            stored, *inside = steps_of(path)
-            name = schema.stored_names.get(str(stored), str(stored))
-            shown = hidden(inside) if stored in schema.personal_stored else _python_steps(schema, name, inside)
+            name, shown = schema.place_of(steps_of(path))
             raise InvalidConditionError(
                 f"{schema.name}: a condition compares {spelled(name, shown)!r}, which is of type {attribute.attr_type},"  # type: ignore[union-attr]  # see above
                 " with a value of another type.",
@@ -285,10 +280,6 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
             remedy="Use does_not_exist() or exists().",
             entity=schema.name,
         )
-
-
-def _python_steps(schema: EntitySchema, name: str, steps: list[str | int]) -> Steps:
-    return python_steps(schema.attributes.get(name), steps)
 
 
 def _compared_with(condition: PynamoCondition, value: Value) -> Path | None:

@@ -6,7 +6,7 @@ metaclass's internals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from singletable.keys.shown import kept, shown
 from singletable.models.attributes import from_key, key_converter
 from singletable.models.containers import python_steps
 from singletable.models.expiry import ExpiryRule
-from singletable.models.faults import spelled
+from singletable.models.faults import Steps, hidden, spelled
 from singletable.models.key import PRIMARY
 from singletable.models.layout import TableLayout
 from singletable.models.stamps import Stamp, WriteTokenAttribute, random_version
@@ -155,10 +155,22 @@ class EntitySchema:
         """The class in which its primary key was declared; entities with one owner share their keys."""
         return self.declared_by[PRIMARY]
 
-    @property
+    @cached_property
     def stored_names(self) -> Mapping[str, str]:
         """The declared attributes' Python names, by stored name."""
         return {attribute.attr_name: name for name, attribute in self.attributes.items()}
+
+    def place_of(self, steps: Sequence[str | int]) -> tuple[str, Steps]:
+        """Return the attribute of a path and the place below it by their Python names, as an error shows them.
+
+        Args:
+            steps: The path by stored names; names within a personal attribute are hidden.
+        """
+        stored, *inside = steps
+        name = self.stored_names.get(str(stored), str(stored))
+        if stored in self.personal_stored:
+            return name, hidden(inside)
+        return name, python_steps(self.attributes.get(name), inside)
 
     def builder(self, name: str) -> Build:
         """A function from attribute values to one of the entity's keys; it raises as `CompositeKey.build` does."""

@@ -327,6 +327,13 @@ def test_names_within_a_personal_map_are_not_shown():
             pytest.fail("it was taken")
 
 
+@pytest.mark.parametrize("act", [lambda label: label.remove(), lambda label: label.set(Doc.amount)])
+def test_an_action_that_a_part_cannot_have_names_the_part_in_python(act):
+    with pytest.raises(InvalidValueError, match=r"Doc\.day\.first\.label ") as caught:
+        plan.update(Doc(ident="1"), actions=[act(Doc.day.first.label)])
+    assert (caught.value.attribute, caught.value.path) == ("day", ("first", "label"))
+
+
 def test_an_update_of_what_the_item_does_not_have_names_the_action():
     """With the remedy, where DynamoDB gives a ValidationException."""
     made = Doc(ident="u")
