@@ -24,6 +24,7 @@ from singletable.errors import (
     StaleKeyError,
     UnexpectedAttributesError,
 )
+from singletable.models.defaults import evaluated
 from singletable.models.deriving import serialize
 from singletable.models.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.models.faults import spelled
@@ -414,7 +415,7 @@ def value_in(schema: EntitySchema, name: str, item: Item) -> Any:
     raw = item.get(attribute.attr_name)
     if raw is None:
         # The declared one, not what the instance has been given since.
-        return attribute.default() if callable(attribute.default) else attribute.default
+        return evaluated(attribute.default)
     return None if NULL in raw else attribute.deserialize(attribute.get_value(raw))
 
 

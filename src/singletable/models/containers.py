@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from pynamodb.attributes import (
@@ -29,6 +30,7 @@ from pynamodb.expressions.operand import _Operand
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys.text import plain_names
 from singletable.models.attributes import SCALAR_TWINS, refused, taking_maps, typed
+from singletable.models.defaults import is_made_for_new, stored_default
 from singletable.models.faults import HIDDEN, Steps, fault, guarded, is_personal, mark, place_below, stepped
 from singletable.models.untyped import (
     UntypedPath,
@@ -39,9 +41,8 @@ from singletable.models.untyped import (
     store_entries,
     store_untyped,
 )
-from singletable.requests.merging import keep_read
+from singletable.requests.merging import keep_read, leave_out
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = [
     "FAULTS",
@@ -262,11 +263,7 @@ def set_defaults(self: MapAttribute[Any, Any], _user_instantiated: bool = True) 
     """Set the defaults of a typed map, and remember what was made; the `_set_defaults` of a strict map."""
     AttributeContainer._set_defaults(self, _user_instantiated=_user_instantiated)
     if _user_instantiated:
-        made = {
-            name
-            for name, each in self.get_attributes().items()
-            if callable(each.default_for_new if each.default_for_new is not None else each.default)
-        }
+        made = [name for name, each in self.get_attributes().items() if is_made_for_new(each)]
         if made:
             vars(self)[_GENERATED] = {name: self.attribute_values.get(name) for name in made}
 
@@ -320,13 +317,13 @@ def _leave_out_defaults(found: MapAttribute[Any, Any], item: Item, read: Item) -
     if type(found).__setattr__ is not set_entry:
         # Nobody knows what was set.
         return
-    for name, attribute in found.get_attributes().items():
-        stored = attribute.attr_name
-        if attribute.default is None or stored in read or stored not in item or name in vars(found).get(_SET, ()):
-            continue
-        default = attribute.default() if callable(attribute.default) else attribute.default
-        if same_value(item[stored], {attribute.attr_type: store(attribute, default)}):
-            del item[stored]
+    was_set = vars(found).get(_SET, ())
+    untouched = {
+        attribute.attr_name: attribute
+        for name, attribute in found.get_attributes().items()
+        if attribute.default is not None and name not in was_set
+    }
+    leave_out(item, read, untouched, lambda name: stored_default(untouched[name], partial(store, untouched[name])))
 
 
 def _again(attribute: Attribute[Any] | None, stored: dict[str, Any]) -> dict[str, Any] | None:

@@ -51,6 +51,7 @@ from singletable.models.containers import (
     read_map,
     set_map,
 )
+from singletable.models.defaults import evaluated
 from singletable.models.untyped import read_untyped, read_untyped_map
 from singletable.requests.values import number_value
 
@@ -128,7 +129,7 @@ def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Con
 
 def set_default(instance: Any, name: str, default: Any) -> None:
     """Set an attribute to what it is unless an item says otherwise."""
-    value = default() if callable(default) else default
+    value = evaluated(default)
     if value is not None:
         setattr(instance, name, value)
 

@@ -18,6 +18,7 @@ from singletable.keys import CompositeKey, Source
 from singletable.keys.shown import kept, shown
 from singletable.models.attributes import from_key, key_converter
 from singletable.models.containers import python_steps
+from singletable.models.defaults import is_made_for_new
 from singletable.models.expiry import ExpiryRule
 from singletable.models.faults import Steps, hidden, spelled
 from singletable.models.key import PRIMARY
@@ -107,11 +108,7 @@ class EntitySchema:
     @cached_property
     def made_by_default(self) -> tuple[str, ...]:
         """The attributes whose values a new instance makes by calling a default."""
-        return tuple(
-            name
-            for name, each in self.attributes.items()
-            if callable(each.default_for_new if each.default_for_new is not None else each.default)
-        )
+        return tuple(name for name, each in self.attributes.items() if is_made_for_new(each))
 
     @cached_property
     def stored_attributes(self) -> frozenset[str]:

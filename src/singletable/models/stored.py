@@ -23,10 +23,11 @@ from singletable.errors import (
 )
 from singletable.keys.text import plain_names
 from singletable.models.containers import FAULTS, class_name, comparable, rewritten
+from singletable.models.defaults import stored_default
 from singletable.models.faults import fault, located
 from singletable.models.meta import TableMeta
-from singletable.requests.merging import keep_read
-from singletable.requests.values import NESTING, check_item, is_too_deep, same_item, same_value
+from singletable.requests.merging import keep_read, leave_out
+from singletable.requests.values import NESTING, check_item, is_too_deep, same_item
 
 if TYPE_CHECKING:
     from singletable.models.layout import TableLayout
@@ -383,16 +384,14 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _leave_out_defaults(self, item: Item, raw: Item) -> None:
         """Take, in place, defaults out of an item that were not stored in it, and that nobody has set."""
-        schema = self._schema_of()
-        for name in schema.defaulted:
-            attribute = schema.attributes[name]
-            stored = attribute.attr_name
-            if stored in raw or stored not in item or name in self._set:
-                continue
-            default = attribute.default() if callable(attribute.default) else attribute.default
-            content = None if default is None else self._content(name, default, null_check=True)
-            if same_value(item[stored], {attribute.attr_type: content}):
-                del item[stored]
+        attributes = self._schema_of().attributes
+        untouched = {attributes[name].attr_name: name for name in self._schema_of().defaulted if name not in self._set}
+
+        def default(stored: str) -> dict[str, Any] | None:
+            name = untouched[stored]
+            return stored_default(attributes[name], lambda value: self._content(name, value, null_check=True))
+
+        leave_out(item, raw, untouched, default)
 
     def _foreign(self) -> Item:
         """Return the attributes of indexes on which the entity has no key, as they were read."""
@@ -401,8 +400,9 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _keep_unchanged(self, item: Item, raw: Item) -> None:
         """Give an item, in place, the stored form of all attributes whose values were not changed."""
-        known = {attribute.attr_name: attribute for attribute in self._schema_of().attributes.values()}
-        keep_read(item, raw, known, lambda name, stored: rewritten(known[name], stored))
+        schema = self._schema_of()
+        names = schema.stored_names
+        keep_read(item, raw, names, lambda name, stored: rewritten(schema.attributes[names[name]], stored))
 
     def _refuse_unstorable(self, item: Item) -> None:
         """Refuse an item of this entity that DynamoDB would refuse."""

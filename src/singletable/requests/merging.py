@@ -12,7 +12,7 @@ from typing import Any
 from singletable.requests.types import Item
 from singletable.requests.values import number_text, same_value
 
-__all__ = ["keep_read", "merged"]
+__all__ = ["keep_read", "leave_out", "merged"]
 
 Value = dict[str, Any]
 
@@ -41,6 +41,20 @@ def keep_read(item: Item, read: Item, names: Iterable[str], rewritten: Callable[
                 item[name] = stored
         elif before is not None:
             item[name] = merged(stored, before, now)
+
+
+def leave_out(item: Item, read: Item, names: Iterable[str], default: Callable[[str], Value | None]) -> None:
+    """Take, in place, defaults out of an item that were not stored in it.
+
+    Args:
+        item: The item, or a map's entries, that is about to be written.
+        read: The same as it was read.
+        names: The stored names to look at: those with a default that nobody has set.
+        default: From a name to the default as it is stored; None if nothing is stored.
+    """
+    for name in names:
+        if name in item and name not in read and same_value(item[name], default(name)):
+            del item[name]
 
 
 def merged(stored: Value, before: Value, now: Value) -> Value:
