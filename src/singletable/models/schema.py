@@ -94,6 +94,11 @@ class EntitySchema:
         return next((name for name, each in self.attributes.items() if isinstance(each, WriteTokenAttribute)), None)
 
     @cached_property
+    def set_by_writes(self) -> tuple[str, ...]:
+        """The attributes that each write sets by itself: those of `stamps`, and the version."""
+        return (*self.stamps, *([self.version] if self.version else []))
+
+    @cached_property
     def foreign_keys(self) -> frozenset[str]:
         """The stored attributes of indexes on which the entity has no key. An item keeps them: other code owns them."""
         own = {name for key in self.keys.values() for name in self.layout.names_at(key.index)}

@@ -514,7 +514,7 @@ class StoredItem(Model, metaclass=TableMeta):
     def _adopt(self, written: StoredItem, item: Item) -> None:
         """Take over what a copy was stamped with, now that it is stored."""
         schema = self._schema_of()
-        for name in (*schema.stamps, *([schema.version] if schema.version else [])):
+        for name in schema.set_by_writes:
             setattr(self, name, getattr(written, name))
         self._remember(item)
 

@@ -75,8 +75,7 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
     """
     schema = entity._schema_of()
     start = {**entity._unknown(), **entity._foreign(), **entity._held()}
-    counted = [*schema.stamps, *([schema.version] if schema.version else [])]
-    for name in counted:
+    for name in schema.set_by_writes:
         start.pop(schema.attributes[name].attr_name, None)
     planned = checked_actions(entity, schema, actions)
     touched = {changed_attribute(action) for action in planned}
@@ -113,10 +112,9 @@ def _new_item(schema: EntitySchema, start: Item, planned: Sequence[Action]) -> I
     except InvalidUpdateError as error:
         found = update_error(schema, error)
     else:
-        made_later = {*schema.stamps, schema.version}
         for name, attribute in schema.attributes.items():
             given = attribute.null or attribute.default is not None or attribute.attr_name in new
-            if not given and name not in made_later:
+            if not given and name not in schema.set_by_writes:
                 raise InvalidValueError(
                     f"{schema.name}.{name} is None, and a new item would lack it.",
                     remedy="Give the instance a value, or declare the attribute with null=True.",
