@@ -1,4 +1,4 @@
-"""Records of applied transactions: a caller's token names the same operations, whatever values are made anew.
+"""Records of applied transactions: a caller's token names the same operations, whatever values are generated.
 
 DynamoDB compares whole requests under one client request token. A transaction that is planned again has other times of
 writing, ids and versions, so that DynamoDB refuses it although the operations are the same. Such a transaction takes a
@@ -25,6 +25,7 @@ from singletable.models.key import Key
 from singletable.models.own import TOKENS, own_table
 from singletable.models.targets import TableSender, stored_item
 from singletable.models.timestamps import utcnow
+from singletable.models.upserting import UpsertWrite
 from singletable.models.writes import CreateWrite, DeleteWrite, SaveWrite, UpdateWrite, Write
 from singletable.requests.batch import fetch_items
 from singletable.requests.expressions import Placeholders
@@ -64,12 +65,12 @@ class Record:
 
 def record_of(table: type[Table], sender: TableSender, token: str, writes: Sequence[Write[Any]]) -> Record | None:
     """Return the record for a transaction under a caller's token; None if each plan of it gives the same request."""
-    if not any(map(_differs, writes)):
+    with without_generated():
+        named = [_named(write) for write in writes]
+    if not any(map(_differs, writes, named)):
         return None
     layout = table._layout_of()
     kind = _record_class(table, table._expiry_name())
-    with without_generated():
-        named = [_named(write) for write in writes]
     digest = sha256(json.dumps(named, sort_keys=True, default=_text).encode()).hexdigest()
     keys = [[write.request.named[name]["S"] for name in layout.primary] for write in writes]
     return Record(plan.create(kind(token=token, digest=digest, keys=keys)).through(sender), digest)
@@ -109,34 +110,35 @@ def _record_class(table: type[Table], ttl: str | None) -> Any:
     return type(base)("AppliedTransaction", (base,), body, discriminator="singletable:applied")
 
 
-def _differs(write: Write[Any]) -> bool:
-    """Whether the same operation gives another request when it is planned again."""
+def _differs(write: Write[Any], named: list[Any]) -> bool:
+    """Whether the same operation gives another request if it is planned again.
+
+    Args:
+        write: The operation.
+        named: The same by `_named`, without values that its maps generated.
+    """
     schema, entity = write.entity._schema_of(), write.entity
     if isinstance(write, DeleteWrite):
         return schema.version is not None
     if not isinstance(write, (SaveWrite, UpdateWrite)):
         return False
-    if schema.stamps or schema.version or entity._generated_now():
+    if schema.set_by_writes or entity._generated_now():
         return True
-    with without_generated():
-        blank, named = entity._serialized(), _named(write)
-    if isinstance(write, UpdateWrite) and (write.change.guards or named != _named(write)):
-        return True
-    return bool(blank != entity._serialized())
+    guarded = isinstance(write, UpdateWrite) and bool(write.change.guards)
+    return guarded or named != _named(write)
 
 
 def _named(write: Write[Any]) -> list[Any]:
-    """Return what the caller asked for, without values that are made anew."""
+    """Return what the caller asked for, without the values that each plan generates."""
     entity = write.entity
     schema = entity._schema_of()
-    made = {*entity._generated_now(), *schema.stamps, *([schema.version] if schema.version else [])}
-    hidden = {schema.attributes[name].attr_name for name in made}
-    held = {**entity._unknown(), **entity._serialized()}
-    identity = [schema.attributes[name].attr_name for name in schema.primary.sources]
-    whole = isinstance(write, SaveWrite) or write.verb == "upsert"
-    values = {
-        name: canonical(value) for name, value in held.items() if name not in hidden and (whole or name in identity)
-    }
+    if isinstance(write, (SaveWrite, UpsertWrite)):
+        generated = {schema.attributes[name].attr_name for name in (*entity._generated_now(), *schema.set_by_writes)}
+        held = {**entity._unknown(), **entity._serialized()}
+        values = {name: canonical(value) for name, value in held.items() if name not in generated}
+    else:
+        # The instance may have no other values: it was read with only=, or made for its key.
+        values = {name: canonical(write.request.named[name]) for name in schema.layout.primary}
     placeholders = Placeholders()
     asked = []
     if isinstance(write, UpdateWrite):

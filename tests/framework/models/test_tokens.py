@@ -80,6 +80,14 @@ def test_an_update_that_is_planned_again_is_applied_once():
     assert (2, 2, 4) == (add("a", ident, 2).total, add("a", ident, 2).total, add("b", ident, 2).total)
 
 
+def test_a_delete_needs_nothing_but_the_key_of_an_instance():
+    ident = place("event-1").ident
+    for order in (Order.get(ident=ident, only=("total",)), Order(ident=ident)):
+        with TokenTable.transaction(token="a") as transaction:
+            transaction.delete(order)
+    assert Order.scan().all() == []
+
+
 @pytest.mark.parametrize("values", [{"total": 1}, {"note": "x"}, {"ident": "given"}])
 def test_other_operations_are_refused(values):
     """A value that the caller gave is part of the operation, though the class could have made it."""
