@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -31,7 +30,7 @@ from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys.text import plain_names
 from singletable.models.attributes import SCALAR_TWINS, refused, taking_maps, typed
 from singletable.models.defaults import is_made_for_new, stored_default
-from singletable.models.faults import HIDDEN, Steps, fault, guarded, is_personal, mark, place_below, stepped
+from singletable.models.faults import HIDDEN, Steps, fault, guarded, is_personal, mark, place_below, similar, stepped
 from singletable.models.untyped import (
     UntypedPath,
     check_step,
@@ -481,12 +480,11 @@ def set_entry(self: MapAttribute[Any, Any], name: str, value: Any) -> None:
     elif hasattr(type(self), name):
         object.__setattr__(self, name, value)
     else:
-        near = [] if is_personal(self) else get_close_matches(name, declared, 1)
-        shown = HIDDEN if is_personal(self) else repr(name)
+        personal = is_personal(self)
         raise UnexpectedAttributesError(
-            f"{type(self).__name__} has no attribute {shown}.",
-            remedy=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(declared) or 'nothing'}.",
-            unexpected=(HIDDEN if is_personal(self) else name,),
+            f"{type(self).__name__} has no attribute {HIDDEN if personal else repr(name)}.",
+            remedy=("" if personal else similar(name, declared)) or f"It has: {', '.join(declared) or 'nothing'}.",
+            unexpected=(HIDDEN if personal else name,),
         )
 
 

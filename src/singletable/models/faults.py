@@ -8,6 +8,7 @@ until the attribute of the entity names itself (`guarded`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -29,6 +30,7 @@ __all__ = [
     "place_attributes",
     "place_below",
     "settled",
+    "similar",
     "spelled",
     "stepped",
     "too_deep",
@@ -154,6 +156,12 @@ def settled(attribute: Attribute[Any], error: InvalidValueError) -> InvalidValue
         names = vars(attribute).get("attr_path") or (None,)
         return located(error, attribute=None if error.path else names[-1])
     return located(error, entity=place.entity, attribute=place.attribute)
+
+
+def similar(name: str, names: Iterable[str]) -> str:
+    """Return the remedy for a name that does not exist: the most similar one; empty if none is similar."""
+    near = get_close_matches(name, list(names), 1)
+    return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def stepped(owner: object, step: str | int, function: Callable[..., T], *args: Any, **options: Any) -> T:

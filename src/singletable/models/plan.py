@@ -122,14 +122,9 @@ def update(
         InvalidValueError: A value cannot be stored, or the item would be over 400 KB.
     """
     values = plain_names(values)
-    if bool(actions) == bool(values):
-        raise InvalidUpdateError(
-            f"{type(entity).__name__}.update() takes either values or actions; it was given "
-            + ("both." if values else "neither."),
-            remedy='Write update(status="PAID") or update(actions=[...]).',
-            entity=type(entity).__name__,
-        )
-    asked = list(actions or assignments(entity._schema_of(), values))
+    if not actions and not values:
+        raise _either_or(entity, "update", "neither")
+    asked = _asked(entity, "update", actions, values)
     write = update_actions(entity, asked, condition, add_version_condition=add_version_condition)
     return attrs.evolve(write, values=values)
 
@@ -210,14 +205,8 @@ def upsert(
     refuse_partial(entity)
     schema = entity._schema_of()
     values = plain_names(values)
-    if actions and values:
-        raise InvalidUpdateError(
-            f"{schema.name}.upsert() takes either values or actions; it was given both.",
-            remedy='Write upsert(status="PAID") or upsert(actions=[...]).',
-            entity=schema.name,
-        )
+    asked = _asked(entity, "upsert", actions, values)
     check_condition(schema, condition)
-    asked = list(actions or assignments(schema, values))
     change, required = plan_upsert(entity, asked)
     reads = any(map(read_attributes, asked)) or schema.version is not None
     return UpsertWrite(
@@ -301,6 +290,28 @@ def check(entity: T, condition: PynamoCondition | None = None) -> CheckWrite[T]:
             key=entity._key_item(),
             condition=required,
         ),
+    )
+
+
+def _asked(
+    entity: StoredItem, method: str, actions: Sequence[Action] | None, values: Mapping[str, Any]
+) -> list[Action]:
+    """Return the actions that a caller gave, as such or as values.
+
+    Raises:
+        InvalidUpdateError: Both were given.
+    """
+    if actions and values:
+        raise _either_or(entity, method, "both")
+    return list(actions or assignments(entity._schema_of(), values))
+
+
+def _either_or(entity: StoredItem, method: str, given: str) -> InvalidUpdateError:
+    name = type(entity).__name__
+    return InvalidUpdateError(
+        f"{name}.{method}() takes either values or actions; it was given {given}.",
+        remedy=f'Write {method}(status="PAID") or {method}(actions=[...]).',
+        entity=name,
     )
 
 

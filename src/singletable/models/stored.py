@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pynamodb.attributes import Attribute
@@ -24,7 +23,7 @@ from singletable.errors import (
 from singletable.keys.text import plain_names
 from singletable.models.containers import FAULTS, class_name, comparable, rewritten
 from singletable.models.defaults import stored_default
-from singletable.models.faults import fault, located
+from singletable.models.faults import fault, located, similar
 from singletable.models.meta import TableMeta
 from singletable.requests.merging import keep_read, leave_out
 from singletable.requests.values import NESTING, check_item, is_too_deep, same_item
@@ -122,10 +121,9 @@ class StoredItem(Model, metaclass=TableMeta):
             # An own __init__ or __new__ may add attributes.
             object.__setattr__(self, name, value)
         else:
-            near = get_close_matches(name, kind._attributes, 1)
             raise UnexpectedAttributesError(
                 f"{kind.__name__} has no attribute {name!r}.",
-                remedy=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(kind._schema_of().attributes)}.",
+                remedy=similar(name, kind._attributes) or f"It has: {', '.join(kind._schema_of().attributes)}.",
                 entity=kind.__name__,
                 unexpected=(name,),
             )
