@@ -52,9 +52,11 @@ __all__ = [
     "element_of",
     "inner_attributes",
     "is_plain_map",
+    "not_storable",
     "python_steps",
     "read_map",
     "rewritten",
+    "serialized",
     "set_map",
     "store_map",
     "strict",
@@ -226,15 +228,26 @@ def store(attribute: Attribute[Any], value: Any, *, null_check: bool = True) -> 
         InvalidValueError: It cannot be stored; `path` is the place within the value.
     """
     try:
-        if isinstance(attribute, (ListAttribute, MapAttribute)):
-            return attribute.serialize(value, null_check=null_check)
-        return attribute.serialize(value)
+        return serialized(attribute, value, null_check=null_check)
     except (InvalidValueError, RecursionError):
         raise
     except FAULTS as error:
-        reason = f"{class_name(attribute)} cannot store a {type(value).__name__} ({type(error).__name__})"
+        found = not_storable(attribute, value, error)
     # Raised outside the handler: the error above may quote the value.
-    raise fault(attribute, value, reason, "Give a value of its type.")
+    raise found
+
+
+def serialized(attribute: Attribute[Any], value: Any, *, null_check: bool) -> Any:
+    """Return a value as its attribute serializes it; only maps and lists can leave out the check for None."""
+    if isinstance(attribute, (ListAttribute, MapAttribute)):
+        return attribute.serialize(value, null_check=null_check)
+    return attribute.serialize(value)
+
+
+def not_storable(attribute: Attribute[Any], value: Any, error: Exception) -> InvalidValueError:
+    """Return the error for a value of which an attribute's class raised another one."""
+    reason = f"{class_name(attribute)} cannot store a {type(value).__name__} ({type(error).__name__})"
+    return fault(attribute, value, reason, "Give a value of its type.")
 
 
 # --- typed maps -------------------------------------------------------------------------

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pynamodb.attributes import Attribute, ListAttribute, MapAttribute
-
 from singletable.errors import InvalidValueError, SingletableError
-from singletable.models.containers import FAULTS, class_name
-from singletable.models.faults import fault, located, too_deep
+from singletable.models.containers import FAULTS, not_storable, serialized
+from singletable.models.faults import located, too_deep
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
 
@@ -49,9 +47,7 @@ def serialize(schema: EntitySchema, name: str, value: Any, *, null_check: bool =
     """
     attribute, personal = schema.attributes[name], schema.is_personal(name)
     try:
-        if isinstance(attribute, (ListAttribute, MapAttribute)):
-            return attribute.serialize(value, null_check=null_check)
-        return attribute.serialize(value)
+        return serialized(attribute, value, null_check=null_check)
     except RecursionError:
         found, cause = too_deep(), None
     except InvalidValueError as error:
@@ -59,15 +55,10 @@ def serialize(schema: EntitySchema, name: str, value: Any, *, null_check: bool =
             # It hides a personal value itself.
             located(error, entity=schema.name, attribute=name)
             raise
-        found, cause = _not_storable(attribute, value, error), None
+        found, cause = not_storable(attribute, value, error), None
     except Exception as error:  # a user's class may raise anything, and quote the value
         if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
             raise
-        found, cause = _not_storable(attribute, value, error), None if personal else error
+        found, cause = not_storable(attribute, value, error), None if personal else error
     # Raised outside the handler: the error of a personal attribute must not lead to the other one.
     raise located(found, entity=schema.name, attribute=name) from cause
-
-
-def _not_storable(attribute: Attribute[Any], value: Any, error: Exception) -> InvalidValueError:
-    reason = f"{class_name(attribute)} cannot store a {type(value).__name__} ({type(error).__name__})"
-    return fault(attribute, value, reason, "Give a value of its type.")
