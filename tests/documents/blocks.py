@@ -36,7 +36,7 @@ class Block:
 
     @property
     def place(self) -> str:
-        """Where it is, for messages."""
+        """The file and line, for messages."""
         return f"{self.document}:{self.line}"
 
     @property

@@ -1,4 +1,4 @@
-"""What is checked of a block without running it: syntax, imports, and the options of commands."""
+"""Checks of a block that do not run it: syntax, imports, and the options of commands."""
 
 import ast
 import configparser
@@ -22,7 +22,7 @@ LANGUAGES = {"python", "text", *SHELLS, *DATA}
 
 
 def commands_of(block: Block) -> list[tuple[str, str | None]]:
-    """Return the commands of a block, each with the output that is shown below it; None if none can be."""
+    """Return the commands of a block, each with the output that is shown below it; None if outputs cannot be shown."""
     commands: list[tuple[str, str | None]] = []
     for line in block.text.replace("\\\n", " ").splitlines():
         if block.language == "sh":
@@ -36,7 +36,7 @@ def commands_of(block: Block) -> list[tuple[str, str | None]]:
         else:
             raise block.wrong("a console block begins with `$ ` and a command.")
     if not commands:
-        raise block.wrong("there is no command.")
+        raise block.wrong("the block has no command.")
     return commands
 
 
@@ -120,7 +120,7 @@ def _parse(command: click.Command, name: str, arguments: list[str]) -> None:
 
 
 def check_inline(code: str) -> str | None:
-    """Return what is wrong with a command line within prose, whose placeholders are not values; None if nothing is."""
+    """Return the fault of a command line within prose, in which placeholders are not checked; None if it is right."""
     words = code.split()
     if words[0] != "singletable" or len(words) == 1 or not re.fullmatch(r"[a-z]+", words[1]):
         return None
@@ -157,7 +157,7 @@ def _check_data(block: Block) -> None:
 def check_output(block: Block, what: str, shown: str, printed: str) -> None:
     """Raise a DocumentError if an output is not the one that is shown.
 
-    A line `...` stands for any lines, and `...` within a line for any text. Spaces at the ends of lines do not count.
+    A line `...` matches any lines, and `...` within a line for any text. Spaces at the ends of lines do not count.
     """
     wanted = [line.rstrip() for line in shown.strip("\n").splitlines()]
     lines = [line.rstrip() for line in printed.strip("\n").splitlines()]

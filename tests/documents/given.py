@@ -1,4 +1,4 @@
-"""What a block finds on the server that answers for AWS: `<!-- given: NAME -->` above it calls the function."""
+"""Contents of the local AWS server for a block: `<!-- given: NAME -->` above it calls the function."""
 
 from pathlib import Path
 

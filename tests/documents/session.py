@@ -1,4 +1,4 @@
-"""A document that is run: in a folder of its own, block after block."""
+"""Runs of a document: each in its own folder, block after block."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def run_document(name: str, blocks: list[Block], folder: Path, server: Callable[
 
 
 class Session:
-    """The folder in which a document is run, and what its blocks have left behind."""
+    """The folder in which a document is run, with the files and the output of its blocks."""
 
     def __init__(self, folder: Path, server: Callable[[], str]) -> None:
         self.folder = folder
@@ -213,7 +213,7 @@ class Session:
         config.read_string(block.text)
         with path.open("w", encoding="utf-8") as file:
             config.write(file)
-        # The reader of the commands; those that use a section say what else is wrong with it.
+        # The commands read the file in this way; those that use a section check its values.
         find_project(path.parent)
 
     def _run_command(self, block: Block, command: str, shown: str | None) -> None:
@@ -239,7 +239,7 @@ class Session:
             check_output(block, f"`{command}`", shown, done.stdout)
 
     def _make_ready(self) -> None:
-        """Put this interpreter where the Makefile would make a virtual environment."""
+        """Link this interpreter to the path at which the Makefile creates a virtual environment."""
         programs = self.cwd / ".venv" / "bin"
         programs.mkdir(parents=True, exist_ok=True)
         code = "from singletable.cli import main; main()"
@@ -247,5 +247,5 @@ class Session:
             program = programs / name
             program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{rest} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
-        # make asks whether it is newer than what it is made of.
+        # make compares its time with those of its sources.
         (programs.parent / "ready").touch()

@@ -1,4 +1,4 @@
-"""Every code block of the README and the docs is run, or says why not; what is shown as its output is its output."""
+"""Every code block of the README and the docs is run, or has the reason why not; shown outputs are compared."""
 
 from contextlib import ExitStack
 from unittest.mock import patch
@@ -30,7 +30,7 @@ NOT_RUN = [
     ("docs/how-to/run-on-many-machines.md", "needs AWS"),
     ("docs/how-to/run-on-many-machines.md", "needs a scheduler of Dask"),
     ("docs/how-to/streams.md", "installs packages"),
-    ("docs/how-to/streams.md", "goes on until Ctrl-C"),
+    ("docs/how-to/streams.md", "runs until Ctrl-C"),
     ("docs/how-to/test-your-table.md", "installs MiniStack on first use"),
     ("docs/how-to/test-your-table.md", "the values of a history depend on the version of Hypothesis"),
     ("docs/reference/engines.md", "installs MiniStack on first use"),
@@ -67,11 +67,11 @@ def _add_if_on(shard, *arguments):
 
 
 def _reset(url):
-    """Forget what earlier tests of this process have left with moto."""
+    """Remove the tables that earlier tests of this process have created in moto."""
     urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()
 
 
-@pytest.mark.filterwarnings("ignore:Tried to parse")  # of what moto's CloudFormation does not make
+@pytest.mark.filterwarnings("ignore:Tried to parse")  # resources that moto's CloudFormation does not create
 @pytest.mark.parametrize("name", [name for name, blocks in BLOCKS.items() if blocks])
 def test_blocks_run(name, tmp_path, server):
     """Python, files with pytest, commands with their output, and data; a copy of the shop is the project."""

@@ -1,4 +1,4 @@
-"""What runs the documents notices a fault: one is planted in a document of its own, and found at its place."""
+"""The runner of the documents finds faults: each is planted in its own document, and reported at its line."""
 
 from textwrap import dedent
 

@@ -1,4 +1,4 @@
-"""Run the Python blocks of a document, one after the other in one namespace; a process of its own runs this text.
+"""Run the Python blocks of a document, one after the other in one namespace. A separate process runs this file.
 
 It imports nothing of the tests: its working folder has a package `tests` of its own.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def run(blocks):
-    """Return what each block printed, and the traceback of the first that failed."""
+    """Return the output of each block, and the traceback of the first that failed."""
     namespace = {"__name__": "example"}
     printed = []
     for place, line, text in blocks:

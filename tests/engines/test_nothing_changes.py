@@ -1,4 +1,4 @@
-"""What is kept, upserts, tokens and options of reads, on each engine."""
+"""Unchanged values, upserts, tokens and options of reads, on each engine."""
 
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -33,7 +33,7 @@ ITEM = {
     "lines": {"L": [{"M": {"unknown": {"N": "7"}}}, {"NULL": True}]},
     "legacy": {"M": {"deep": {"L": [{"N": "3"}]}}},
 }
-"""Numbers without zeros at the end: DynamoDB stores none."""
+"""Numbers without trailing zeros, as DynamoDB stores them."""
 
 
 def client(table):

@@ -124,7 +124,7 @@ class KeptTable(Table):
 
 
 class Kept(KeptTable, discriminator="KEPT"):
-    """An attribute of every class; what every write changes is in `Stamped`."""
+    """An attribute of every class; `Stamped` has those that every write changes."""
 
     ident = UnicodeAttribute(attr_name="id")
     text = UnicodeAttribute(null=True)
@@ -162,13 +162,13 @@ class Kept(KeptTable, discriminator="KEPT"):
 
 
 class Stamped(Kept, discriminator="STAMPED"):
-    """What every write changes by itself."""
+    """Attributes that every write changes by itself."""
 
     updated_at = UpdatedAtAttribute(null=True)
     version = VersionAttribute()
 
 
-# --- what other code stores ------------------------------------------------------------
+# --- items of other code --------------------------------------------------------------
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
@@ -572,7 +572,7 @@ def test_a_change_of_one_entry_changes_that_one(path, data, what):
 @SLOWLY
 @given(path=st.sampled_from(PATHS), data=st.data())
 def test_elements_of_a_list_that_were_not_changed_keep_their_form(path, data):
-    """Whichever element is removed, added or changed; the entries of a map go where the map goes."""
+    """Whichever element is removed, added or changed; the entries of a map move with the map."""
     item = data.draw(items()) | {"lines": {"L": data.draw(st.lists(LINES, min_size=1, max_size=3))}}
     stored_lines = item["lines"]["L"]
     position = data.draw(st.integers(0, len(stored_lines) - 1))
@@ -613,7 +613,7 @@ def forget_forms(monkeypatch):
 
 
 def drop_entries(monkeypatch):
-    """Maps do not remember what was read."""
+    """Maps do not remember the values that were read."""
     monkeypatch.setattr(containers, "_READ", "_elsewhere")
     monkeypatch.setattr(stored.StoredItem, "_keep_unchanged", lambda *_: None)
 

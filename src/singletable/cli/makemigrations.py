@@ -1,4 +1,4 @@
-"""`singletable makemigrations`: a script for what the models say and the history does not."""
+"""`singletable makemigrations`: write a script for changes of the models that no migration has."""
 
 from __future__ import annotations
 

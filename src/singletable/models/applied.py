@@ -1,8 +1,8 @@
 """Records of applied transactions: a caller's token names the same operations, whatever values are generated.
 
 DynamoDB compares whole requests under one client request token. A transaction that is planned again has other times of
-writing, ids and versions, so that DynamoDB refuses it although the operations are the same. Such a transaction takes a
-record along, in the table itself: an item under the token, with a digest of the operations without those values. If the
+writing, ids and versions, so that DynamoDB refuses it although the operations are the same. Such a transaction also
+writes a record to the table: an item under the token, with a digest of the operations without those values. If the
 record exists already, the transaction was applied.
 """
 
@@ -59,7 +59,7 @@ class Record:
         return standing is not None and standing.get("digest") == {"S": self.digest}
 
     def stored(self, sender: TableSender) -> Item | None:
-        """Return the record that is stored under the token; None if there is none."""
+        """Return the record that is stored under the token; None if no record exists."""
         return stored_item(self.write.entity, sender)
 
 
@@ -77,7 +77,7 @@ def record_of(table: type[Table], sender: TableSender, token: str, writes: Seque
 
 
 def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> None:
-    """Let the instances of a repeated transaction be what is stored now, under the keys that were written then."""
+    """Give the instances of a repeated transaction the values that are stored under the keys that it wrote."""
     primary = sender.table._layout_of().primary
     places = [[each["S"] for each in key["L"]] for key in record["keys"]["L"]]
     keys: list[Item] = [{name: {"S": text} for name, text in zip(primary, place, strict=True)} for place in places]
@@ -129,7 +129,7 @@ def _differs(write: Write[Any], named: list[Any]) -> bool:
 
 
 def _named(write: Write[Any]) -> list[Any]:
-    """Return what the caller asked for, without the values that each plan generates."""
+    """Return the operation as the caller gave it, without the values that each plan generates."""
     entity = write.entity
     schema = entity._schema_of()
     if isinstance(write, (SaveWrite, UpsertWrite)):

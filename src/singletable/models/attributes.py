@@ -439,7 +439,7 @@ class StrictBinarySetAttribute(_StrictSet, BinarySetAttribute):
 
 
 class StrictJSONAttribute(JSONAttribute):
-    """PynamoDB's JSON text, exactly: numbers keep their digits, and only what JSON has is stored."""
+    """PynamoDB's JSON text, exactly: numbers keep their digits, and values that JSON lacks are refused."""
 
     def serialize(self, value: Any) -> str | None:
         return None if value is None else guarded(self, json_text, value, self)

@@ -51,7 +51,7 @@ _HABITS = {
     "scan_index_forward": "Write descending=True.",
     "total_segments": "Write segments=.",
 }
-"""What users of PynamoDB's own reads will try, and what to write here."""
+"""Options of PynamoDB's own reads, and the remedy for each."""
 
 _ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
 

@@ -1,4 +1,4 @@
-"""Maps and lists, strictly: what they store and read, at any depth.
+"""Strict maps and lists: they store and read values exactly, at any depth.
 
 PynamoDB's own classes round numbers to floats, take a naive datetime for UTC and a text for a list of letters, drop
 entries that a typed map does not declare, and do not name the part of a value that was refused. `StrictListAttribute`
@@ -149,7 +149,7 @@ class StrictListAttribute(ListAttribute[Any]):
             element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
         found = []
         for position, each in enumerate(values):
-            # PynamoDB tells an element its position.
+            # The element's name has the position, as in PynamoDB.
             element.attr_name = f"{self.attr_name or ''}[{position}]"
             found.append(None if NULL in each else element.deserialize(element.get_value(each)))
         return found
@@ -272,7 +272,7 @@ def without_generated() -> Iterator[None]:
 
 
 def set_defaults(self: MapAttribute[Any, Any], _user_instantiated: bool = True) -> None:
-    """Set the defaults of a typed map, and remember what was made; the `_set_defaults` of a strict map."""
+    """Set the defaults of a typed map, and remember the generated ones; the `_set_defaults` of a strict map."""
     AttributeContainer._set_defaults(self, _user_instantiated=_user_instantiated)
     if _user_instantiated:
         made = [name for name, each in self.get_attributes().items() if is_made_for_new(each)]
@@ -327,7 +327,7 @@ def _store_typed(self: MapAttribute[Any, Any], values: Any, null_check: bool) ->
 def _leave_out_defaults(found: MapAttribute[Any, Any], item: Item, read: Item) -> None:
     """Take, in place, defaults out of a map that were not stored in it, and that nobody has set."""
     if type(found).__setattr__ is not set_entry:
-        # Nobody knows what was set.
+        # The class does not record the entries that were set.
         return
     was_set = vars(found).get(_SET, ())
     untouched = {
@@ -343,7 +343,7 @@ def _again(attribute: Attribute[Any] | None, stored: dict[str, Any]) -> dict[str
 
 
 def rewritten(attribute: Attribute[Any], stored: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a stored value as the attribute writes what it reads from it; None if it writes nothing."""
+    """Return a stored value after it was read and written by its attribute; None if the attribute writes no value."""
     if NULL in stored and attribute.attr_type != NULL:
         return None
     value = attribute.deserialize(attribute.get_value(stored))
@@ -401,7 +401,7 @@ def _set_entry(self: MapAttribute[Any, Any], made: MapAttribute[Any, Any], name:
 
 
 def _about(self: MapAttribute[Any, Any], name: str, reason: str, remedy: str) -> InvalidValueError:
-    """Return the error about a name within a map, of which there is no value to show."""
+    """Return the error about a name within a map; it shows no value."""
     error = fault(self, None, reason, remedy)
     error.shown, error.path = "", (HIDDEN if is_personal(self) else name,)
     return error
@@ -579,7 +579,7 @@ def _twin_of(kind: type[Attribute[Any]]) -> type[Attribute[Any]] | None:
     if own:
         return None
     if "_strict_twin" not in vars(kind):
-        # A subclass that changes nothing of how values are stored; what it adds comes first.
+        # A subclass that stores values as its parent does. Its own methods come first.
         body = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
         kind._strict_twin = type(kind.__name__, (kind, _TWINS[known]), body)  # type: ignore[attr-defined]  # is kept
     twin: type[Attribute[Any]] = vars(kind)["_strict_twin"]

@@ -159,7 +159,7 @@ def settled(attribute: Attribute[Any], error: InvalidValueError) -> InvalidValue
 
 
 def similar(name: str, names: Iterable[str]) -> str:
-    """Return the remedy for a name that does not exist: the most similar one; empty if none is similar."""
+    """Return the remedy for a name that does not exist: the most similar name; empty if no name is similar."""
     near = get_close_matches(name, list(names), 1)
     return f"Did you mean {near[0]!r}?" if near else ""
 

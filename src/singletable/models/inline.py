@@ -228,8 +228,8 @@ def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
     try:
         element = element_of(kind)
     except Exception:
-        return ""  # the attribute cannot make one either, and says so
-    # Untyped maps within lists are plain dicts, and an element is told which of the list it is.
+        return ""  # the attribute cannot make one either, and raises
+    # Untyped maps within lists are plain dicts, and the name of an element has its position.
     if kind is MapAttribute or _has_own_value(element):
         return ""
     if isinstance(element, MapAttribute):

@@ -16,7 +16,7 @@ _WITHOUT_EFFECT = {
     "retry_configuration": "The retry mode is always botocore's standard one; set max_attempts = 4",
     "session_cls": "Write session = ..., with a boto3 or botocore session",
 }
-"""Options that PynamoDB's Meta, its connection or its earlier versions have, and what to write here."""
+"""Options that PynamoDB's Meta, its connection or its earlier versions have, and the remedy for each."""
 
 _OF_THE_TABLE = (
     "aws_access_key_id",

@@ -22,7 +22,7 @@ OWN_KEYS = "SINGLETABLE#"
 """What the partition keys of the framework's own items begin with."""
 
 TOKENS = f"{OWN_KEYS}TOKEN"
-"""What the partition keys of records of applied transactions begin with."""
+"""The prefix of the partition keys of records of applied transactions."""
 
 MARKS = f"{OWN_KEYS}HANDLED"
 """What the partition keys of marks of handled events begin with."""

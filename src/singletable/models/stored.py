@@ -154,7 +154,7 @@ class StoredItem(Model, metaclass=TableMeta):
     def extra_attributes(self) -> Item:
         """The attributes of the stored item that its model does not know; they are kept, and `save()` writes them."""
         if self._extras is None:
-            # A copy, so that a change within one is told from what was read.
+            # A copy, so that a change within an attribute can be compared with the item that was read.
             self._refuse_deep_nesting(self._unknown())
             self._extras = deepcopy(self._unknown())
         return self._extras
@@ -172,7 +172,7 @@ class StoredItem(Model, metaclass=TableMeta):
         self._extras = attributes
 
     def _generated_now(self) -> frozenset[str]:
-        """Return the names of the attributes whose values are those that the class made."""
+        """Return the names of the attributes that still have the values that the class generated."""
         values = self.attribute_values
         return frozenset(name for name, made in self._generated.items() if values.get(name) is made)
 

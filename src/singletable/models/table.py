@@ -610,7 +610,7 @@ class Table(WritableItem):
 
     @classmethod
     def describe_table(cls) -> Any:
-        """Return what DescribeTable says about the table.
+        """Return the answer of DescribeTable about the table.
 
         Raises:
             TableMissing: The table does not exist.

@@ -261,7 +261,7 @@ def _loader(
             entity = load(table, item)
             if stored is not None and isinstance(entity, wanted):
                 as_partial(entity, frozenset(stored))
-            # isinstance with a tuple of classes tells mypy nothing about T.
+            # isinstance with a tuple of classes does not narrow T for mypy.
             return entity if isinstance(entity, (UnknownItem, *wanted)) else None  # type: ignore[return-value]
         return known(item)
 

@@ -244,7 +244,7 @@ class Transaction:
                 if record is not None and error.code == TOKEN_TAKEN:
                     self._repeat(record, error)
                     return
-                # Some servers refuse the whole request, where DynamoDB gives a reason for one operation.
+                # Some servers refuse the whole request, and DynamoDB gives a reason for one operation.
                 reasons = self._misfits(self._writes) if error.code == "ValidationException" else []
                 if not any(reason.error for reason in reasons):
                     raise
@@ -270,7 +270,7 @@ class Transaction:
         )
 
     def _repeat(self, record: Record, error: Exception) -> None:
-        """Take over what is stored, if this transaction was applied before under its token.
+        """Take over the stored values if this transaction was applied before under its token.
 
         Raises:
             RequestFailed: The token was used for other operations.

@@ -148,7 +148,7 @@ def raw_map(values: Mapping[str, Any]) -> MapAttribute[Any, Any]:
 
 
 def check_step(step: Any, *, in_list: bool = False) -> None:
-    """Refuse what is neither a position in a list nor a name within a map.
+    """Refuse a step that is neither a position in a list nor a name within a map.
 
     Raises:
         InvalidRequestError: It is negative, empty, or of another type.

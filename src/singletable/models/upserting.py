@@ -68,7 +68,7 @@ class UpsertWrite(UpdateWrite[T]):
 
 
 def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, PynamoCondition]:
-    """Return what an upsert sends, and the condition under which it is right.
+    """Return the change that an upsert sends, and the condition that it needs.
 
     Raises:
         InvalidUpdateError: A new item would need two actions on one attribute: give its value or the action.
@@ -106,7 +106,7 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
 
 
 def _new_item(schema: EntitySchema, start: Item, planned: Sequence[Action]) -> Item:
-    """Return the item that is created if none exists, without keys."""
+    """Return the item, without keys, that the upsert creates if it does not exist."""
     try:
         new = evolve(start, planned)
     except InvalidUpdateError as error:

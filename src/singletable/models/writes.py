@@ -145,7 +145,7 @@ class Write(Portable, Generic[T]):
         )
 
     def misfit(self, standing: Item | None) -> SingletableError | None:
-        """Return the reason for which DynamoDB cannot do this to the stored item; None if there is no such reason."""
+        """Return the error if DynamoDB cannot apply this to the stored item; None if it can."""
         return None
 
     def was_applied(self, standing: Item | None) -> bool:

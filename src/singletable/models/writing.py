@@ -225,7 +225,7 @@ class WritableItem(StoredItem):
     def get_delete_kwargs_from_instance(
         self, condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        """What PynamoDB's TransactWrite sends for a delete."""
+        """Return the key that PynamoDB's TransactWrite sends for a delete."""
         from singletable.models.conditions import check_condition
 
         check_condition(self._schema_of(), condition)

@@ -259,7 +259,7 @@ def key_condition(
 
 
 def projected(only: Iterable[str] | None) -> Params:
-    """Return the arguments of a read of some stored attributes; none for whole items."""
+    """Return the arguments of a read of some stored attributes; an empty dict for whole items."""
     if only is None:
         return {}
     placeholders = Placeholders()

@@ -73,7 +73,7 @@ class Get(Generic[E]):
         return self.loaded(self.target.sender.send("GetItem", self.params()).get("Item"))
 
     def loaded(self, item: Item | None, unknown: Handling = "raise", malformed: Handling = "raise") -> E | None:
-        """The entity in an answer of DynamoDB, whichever operation brought it; None if there is none.
+        """Return the entity in the answer of any operation; None if the answer has no item.
 
         Args:
             item: The item in the answer.

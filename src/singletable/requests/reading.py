@@ -1,4 +1,4 @@
-"""Reading: what queries and scans have in common once it is known which rows they are made of."""
+"""Reading: the part of queries and scans that does not depend on how they get their rows."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Reading(Portable, Generic[E]):
         if not self.live:
             return self.filter
         now = int(time.time()) if now is None else now
-        # DynamoDB does not delete by an attribute that is absent or not a number. It says itself that these are not at
-        # or before any time; moto fails to compare a text with a number, unless the type is asked first.
+        # DynamoDB does not delete by an attribute that is absent or not a number. Its comparison with a number is false
+        # for these; moto fails to compare a text with a number, unless the type is asked first.
         expiry = ItemPath(str(self.target.expiry_name))
         return all_of(self.filter, ~(expiry.is_type(NUMBER) & (expiry <= {"N": str(now)})))
 
@@ -148,7 +148,7 @@ class Reading(Portable, Generic[E]):
             )
         bound, seal = self._bound_to(context), self.target.sender.seal
         last = {} if cursor is None else seal.open(bound, cursor)
-        # One more than the page holds is asked for, to know whether there is a next page.
+        # One item more than the page holds is read, to know whether a next page exists.
         results = self._results(None, want=size + 1, last=last, context=context)
         items: list[E] = []
         ended: dict[str, Item] = {}

@@ -128,7 +128,7 @@ def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, cons
 
 
 class Results(Generic[E]):
-    """An iterator of entities that goes on after an error: one bad item does not hide those after it.
+    """An iterator of entities that continues after an error: one bad item does not hide those after it.
 
     Args:
         target: The target of the request.

@@ -17,7 +17,7 @@ from singletable.requests.types import E, Handling, Item, Params, Target
 __all__ = ["Scan", "make_scan"]
 
 _SCAN = ""
-"""The partition under which a cursor holds the place of a scan, which has none."""
+"""The name under which a cursor keeps the place of a scan, instead of a partition key."""
 
 
 @attrs.frozen

@@ -39,7 +39,7 @@ def new_token() -> str:
 
 
 def check_token(token: Any) -> None:
-    """Refuse what is not a client request token.
+    """Refuse a value that is not a client request token.
 
     Raises:
         InvalidTransactionError: It is not a text of 1 to 36 characters.

@@ -23,7 +23,7 @@ Params: TypeAlias = dict[str, Any]
 """The arguments of one DynamoDB operation."""
 
 Handling: TypeAlias = Literal["raise", "yield", "skip"]
-"""What a read does with an item that it cannot turn into an entity."""
+"""How a read treats an item that it cannot turn into an entity."""
 
 E = TypeVar("E")
 

@@ -1,4 +1,4 @@
-"""Items that cannot be turned into entities: of unknown types, or malformed; and what a read does with them."""
+"""Unreadable items, whose type is unknown or whose values are malformed, and how reads treat them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def check_handling(**options: Any) -> None:
 def tolerant(
     load: Callable[[Item], E | UnknownItem | None], unknown: str, malformed: str
 ) -> Callable[[Item], E | UnknownItem | MalformedItem | None]:
-    """Return a function that reads an item as `load` does, and does with an unreadable one what the caller wants.
+    """Return a function that reads an item as `load` does, and raises, skips or returns an unreadable one.
 
     The function returns None for an item of another entity, and for one that is skipped.
 
     Args:
         load: Reads an item; see `Target`.
-        unknown: What to do with an item of an unknown type, as `Handling` has it.
-        malformed: What to do with an item that its model cannot read.
+        unknown: How to treat an item of an unknown type: a word of `Handling`.
+        malformed: How to treat an item that its model cannot read.
     """
 
     def read(item: Item) -> E | UnknownItem | MalformedItem | None:

@@ -153,7 +153,7 @@ def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
 
 
 def _expiry(schema: EntitySchema, entity: Table) -> dict[str, dict[str, Any]]:
-    """The attribute by which DynamoDB deletes an entity, as it is stored; none for one that never expires."""
+    """The attribute by which DynamoDB deletes an entity, as it is stored; an empty item if the entity never expires."""
     rule = schema.expiry
     seconds = rule.derive(getattr(entity, rule.after)) if rule else None
     return {rule.stored_name: {"N": str(seconds)}} if rule and seconds is not None else {}

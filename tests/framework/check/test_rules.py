@@ -245,7 +245,7 @@ def test_accepted_findings_stay_visible():
 
 
 def test_without_patterns_the_check_reports_what_it_did_not_check():
-    """ST308 stands in place of the rules for patterns, and names the remedy; the index rule is not guessed at."""
+    """ST308 replaces the rules for patterns, and names the remedy; the index rule is not checked."""
     table = new_table()
     one = entity(table, "One", Key(pk="X#{ident}", sk="X"))
     accept = {("ST301", "GSI1"): "soon", ("ST203", "One.key"): "never found"}

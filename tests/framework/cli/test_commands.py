@@ -136,7 +136,7 @@ def test_check_of_a_class_that_cannot_be_made(project, old, new, rule):
 
 
 def test_check_strict_counts_warnings(project):
-    """A project without access patterns is a warning, which says what was not checked."""
+    """A project without access patterns gets a warning that names the unchecked rules."""
     (project / "patterns" / "__init__.py").write_text("")
     (project / "patterns" / "notes.py").write_text("")
     checked = run("check", cwd=project)

@@ -150,7 +150,7 @@ def test_an_attribute_that_does_not_exist_cannot_be_set():
 
 
 def declared(**body):
-    """An entity of a table of its own."""
+    """An entity with its own table."""
     base = type("OwnTable", (Table,), {"Meta": type("Meta", (), {"table_name": "own"})})
     body = {"ident": UnicodeAttribute(), "key": Key(pk="X#{ident}", sk="X"), "__qualname__": "X", **body}
     return type(base)("X", (base,), body, discriminator="X")
@@ -206,7 +206,7 @@ def test_an_own_init_that_reading_cannot_call_is_refused(init, reason):
 
 @pytest.mark.parametrize("annotation", [int, "int", UnicodeAttribute, "UnicodeAttribute"])
 def test_a_bare_annotation_is_refused(annotation):
-    """It looks like an attribute, and is none."""
+    """It looks like an attribute, but is not one."""
     with pytest.raises(
         DeclarationError, match=r"X.total is annotated and has no value, so it is not an attribute"
     ) as caught:
@@ -237,7 +237,7 @@ def test_a_bare_annotation_of_a_table_class_is_refused():
 
 
 def test_the_earlier_class_of_a_reloaded_module_is_refused():
-    """It would find none of its items, which are of the new class."""
+    """It would not find its items, since they are read as the new class."""
     old = declared()
     table = old._table_class()
     with embedded(table):
@@ -266,7 +266,7 @@ def test_the_earlier_class_of_a_reloaded_module_is_refused():
 
 
 def test_a_class_that_is_refused_leaves_the_earlier_one_in_its_place():
-    """As in a notebook, whose cell is mended and run again."""
+    """As in a notebook, in which a cell is corrected and run again."""
     old = declared()
     table = old._table_class()
     with embedded(table):

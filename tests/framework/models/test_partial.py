@@ -114,7 +114,7 @@ class Noted(Library, discriminator="NOTED"):
 
 
 def test_defaults_are_for_attributes_that_were_read():
-    """One that was not read has none; the version is read always, and deletes are conditional on it."""
+    """An attribute that was not read has no value. The version is always read, and deletes are conditional on it."""
     with embedded(Library):
         Noted(ident="n", text="t").create()
         part = Noted.get(ident="n", only=())
@@ -144,7 +144,7 @@ WRITES = {
 
 @pytest.mark.parametrize("name", WRITES)
 def test_it_is_not_written(name):
-    """Whatever the path: a put would lose what was not read."""
+    """By any path: a put would lose the attributes that were not read."""
     before = Event.get(account_id="a1", seq=1)._raw
     part = some().one()
     for each in (part, copy.copy(part), copy.deepcopy(part), pickle.loads(pickle.dumps(part))):
@@ -214,7 +214,7 @@ def test_an_index_that_holds_all_that_is_asked_for_needs_no_fetch():
 
 
 def test_batches_send_the_projection(monkeypatch):
-    """That of all requests together; none if one of them is for a whole item."""
+    """One projection of all requests together; no projection if one of them is for a whole item."""
     sent, send = [], TableSender.send
 
     def noting(self, operation, params, attempts=None):

@@ -333,7 +333,7 @@ def test_does_not_exist_is_of_the_entity_and_of_both_libraries():
 
 
 def test_plain_attributes_are_made_strict_and_own_ways_of_storing_left_alone():
-    """What a user wrote stays what it is; a subclass that changes nothing of it is strict."""
+    """Methods that a user wrote are kept; a subclass that overrides no method is strict."""
 
     class Mine(NumberAttribute):
         def serialize(self, value):

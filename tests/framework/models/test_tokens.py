@@ -67,7 +67,7 @@ def add(token, ident, amount, **options):
 
 
 def test_operations_that_are_planned_again_are_applied_once():
-    """With another id, time, write token and version; the instance is then what was stored the first time."""
+    """With another id, time, write token and version. The instance then has the values of the first time."""
     first, second = place("event-1"), place("event-1")
     assert first == second
     assert [first] == Order.scan().all()

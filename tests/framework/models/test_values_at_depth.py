@@ -113,7 +113,7 @@ def table():
 
 
 def stored(**values):
-    """What an instance with these values is stored as."""
+    """Return the item of an instance with these values."""
     return plan.create(Doc(ident="1", **values)).item
 
 
@@ -186,7 +186,7 @@ def test_a_refusal_names_the_entity_the_attribute_and_the_place_below_it(values,
     made = Doc.from_raw_data(stored())
     for act in (lambda: stored(**values), lambda: plan.update(made, **values), by_setting):
         error = refusal(act)
-        # A text that only UTF-8 refuses is found in the finished item, without a reason of its own.
+        # Invalid UTF-8 is found in the finished item, and its error has no `reason`.
         assert reason in (error.reason or error.what)
         assert ("Doc", attribute, path) == (error.entity, error.attribute, error.path)
         assert error.remedy
@@ -267,7 +267,7 @@ def test_json_is_read_and_written_exactly():
 
 
 def test_a_dict_given_for_a_map_gets_its_defaults():
-    """At the top, in lists and in maps; what it does not give and has no default is missing."""
+    """At the top, in lists and in maps. An entry that it does not give, and that has no default, is missing."""
     item = stored(first_slot={"label": "a"}, all_slots=[{"label": "b"}], day={"slots": [{"label": "c"}]})
     expected = {"BOOL": False}
     assert expected == item["firstSlot"]["M"]["done"]
@@ -276,7 +276,7 @@ def test_a_dict_given_for_a_map_gets_its_defaults():
 
 
 def test_a_dynamic_map_stores_exactly_its_entries():
-    """PynamoDB's adds an entry `attribute_values` to what it reads."""
+    """PynamoDB's map adds an entry `attribute_values` to a map that it reads."""
     Doc(ident="d", loose={"x": 1, "at": AWARE}).save()
     read = Doc.get(ident="d")
     assert {"x": 1, "at": AWARE} == read.loose.attribute_values

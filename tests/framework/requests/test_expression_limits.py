@@ -1,4 +1,4 @@
-"""Limits of expressions: what DynamoDB refuses is refused before it is sent, and IN of nothing matches nothing."""
+"""Limits of expressions: a request over a limit is refused before it is sent, and IN without values matches no item."""
 
 from functools import reduce
 from operator import and_, or_

@@ -89,7 +89,7 @@ class Rock(Eternal, discriminator="ROCK"):
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """A clock that stands at NOW until it is set."""
+    """A clock that shows NOW until it is set."""
 
     class Clock:
         now = NOW

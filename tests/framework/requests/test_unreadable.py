@@ -1,4 +1,4 @@
-"""Items that cannot be read, among those that can: raised, skipped or yielded; and how a read goes on after one."""
+"""Unreadable items among readable ones: raised, skipped or yielded; and how a read continues after one."""
 
 import pickle
 from datetime import timedelta
@@ -38,7 +38,7 @@ def stored(table):
 
 
 def read_through(request):
-    """What a request gives, an error by the number of its item, until it ends."""
+    """Return the results of a request until it ends; an error is shown as the number of its item."""
     iterator, found = iter(request), []
     while True:
         try:
@@ -138,7 +138,7 @@ def test_other_words_are_refused(ask):
 def read_on(request, size, context=None):
     """Read page by page, and after each error from its cursor; of an error the number of its item is kept."""
     found, cursor = [], None
-    for _ in range(20):  # an error whose cursor does not go on would never end
+    for _ in range(20):  # an error whose cursor does not advance would repeat forever
         try:
             page = request.page(size, cursor, context=context)
         except (MalformedItemError, UnknownItemError) as error:
@@ -153,7 +153,7 @@ def read_on(request, size, context=None):
 
 @pytest.mark.parametrize("name", ["query", "descending", "collection", "keys only", "some attributes", "scan", "part"])
 def test_pages_of_one_item_lose_none(name):
-    """The page that would begin with the bad item raises, and its error says where to go on."""
+    """The page that would begin with the bad item raises, and the cursor of its error continues after it."""
     request = REQUESTS[name]()
     found = read_on(request, 1)
     assert list(range(1, 9)) == (sorted(found) if name == "scan" else found[:: -1 if name == "descending" else 1])
@@ -232,7 +232,7 @@ def test_the_count_of_several_items_does_not_fail_by_a_bad_one():
 
 
 def test_rows_whose_keys_are_not_of_their_entity():
-    """keys() treats them as malformed, and goes on after them."""
+    """keys() treats them as malformed, and continues after them."""
     put({"PK": {"S": "X"}, "SK": {"S": "Y"}, "entityType": {"S": "SETTING"}})
     put({**Setting(account_id="a2", name="x").serialize(), "SK": {"S": "SETTING"}})
     Setting(account_id="a2", name="z").create()

@@ -188,7 +188,7 @@ def test_other_words_for_malformed_images_are_refused():
 
 
 def test_each_handler_gets_a_malformed_image(table):
-    """Also the second, whose entities are its own."""
+    """Also the second router, which has its own entities."""
     log = Log(malformed="yield")
     log.on(Event, "INSERT", name="one")
     log.on(Event, "INSERT", name="two")
