@@ -373,22 +373,25 @@ def no_change(instance):
     """Nothing."""
 
 
-def by_save(entity, change):
+def changed(entity, change):
+    """Return the stored instance with a change."""
     made = entity.get(ident="1")
     change(made)
-    made.save()
+    return made
+
+
+def by_save(entity, change):
+    changed(entity, change).save()
 
 
 def by_batch(entity, change):
-    made = entity.get(ident="1")
-    change(made)
+    made = changed(entity, change)
     with KeptTable.batch() as batch:
         batch.put(made)
 
 
 def by_transaction(entity, change):
-    made = entity.get(ident="1")
-    change(made)
+    made = changed(entity, change)
     with KeptTable.transaction() as transaction:
         transaction.put(made)
 
@@ -410,8 +413,7 @@ def by_query(entity, change):
 
 
 def by_delete_and_create(entity, change):
-    made = entity.get(ident="1")
-    change(made)
+    made = changed(entity, change)
     entity.get(ident="1").delete(add_version_condition=False)
     made.create()
 
@@ -424,15 +426,13 @@ def by_upsert(entity, change):
 
 
 def by_pynamodbs_batch(entity, change):
-    made = entity.get(ident="1")
-    change(made)
+    made = changed(entity, change)
     with KeptTable.batch_write() as batch:
         batch.save(made)
 
 
 def by_pynamodbs_transaction(entity, change):
-    made = entity.get(ident="1")
-    change(made)
+    made = changed(entity, change)
     connection = Connection(host=None, region="us-east-1")
     connection._client = client()
     with TransactWrite(connection=connection) as transaction:
@@ -443,9 +443,7 @@ def by_move_and_back(entity, change):
     made = entity.get(ident="1")
     made.move(ident="2")
     made.move(ident="1")
-    made = entity.get(ident="1")
-    change(made)
-    made.save()
+    changed(entity, change).save()
 
 
 PATHS = (
