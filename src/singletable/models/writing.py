@@ -235,7 +235,7 @@ class WritableItem(StoredItem):
     def get_operation_kwargs_from_class(
         cls, hash_key: str, range_key: Any = None, condition: PynamoCondition | None = None
     ) -> dict[str, Any]:
-        """What PynamoDB's TransactGet and `condition_check` send: `TransactGet.get(Order, *Order.key.build(...))`.
+        """Return the key for PynamoDB's `TransactGet.get(Order, *Order.key.build(...))` and `condition_check`.
 
         Args:
             hash_key: The text of the partition key, as the entity builds it.

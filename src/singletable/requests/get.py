@@ -59,7 +59,7 @@ class Get(Generic[E]):
         """The item.
 
         Raises:
-            ItemDoesNotExist: There is none, or it is of another entity.
+            ItemDoesNotExist: It does not exist, or is of another entity.
             UnknownItemError: It is of no type that the table knows.
             MalformedItemError: Its model cannot read it.
         """

@@ -85,7 +85,7 @@ class Reading(Portable, Generic[E]):
         """The only item.
 
         Raises:
-            ItemDoesNotExist: There is none.
+            ItemDoesNotExist: No item was found.
             MultipleItemsFound: There are several; its `count` says how many.
         """
         item = self.one_or_none()
@@ -94,7 +94,7 @@ class Reading(Portable, Generic[E]):
         return item
 
     def one_or_none(self) -> E | None:
-        """The only item, or None if there is none.
+        """The only item, or None if no item was found.
 
         Raises:
             MultipleItemsFound: There are several; its `count` says how many.
