@@ -94,10 +94,8 @@ def _records(project: Project, table: type[Table], connection: TableConnection) 
         return Records(connection, layout.partition_name, layout.sort_name, layout.type_name)
     # The records are read consistently: no cluster is asked for them, and its role need not know their table.
     settings = attrs.evolve(connection.settings, table_name=project.control_table, dax_endpoints=())
-    records = Records(
-        TableConnection(settings, connection.connection.get_meta_table(connection.table_name)), "PK", "SK", "entityType"
-    )
-    return records
+    control = TableConnection(settings, connection.connection.get_meta_table(connection.table_name))
+    return Records(control, "PK", "SK", "entityType", of=str(connection.table_name))
 
 
 def _account(connection: TableConnection) -> str:

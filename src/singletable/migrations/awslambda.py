@@ -18,7 +18,7 @@ from singletable.migrations.remote import Job, Place, do_slice, kept_place
 from singletable.migrations.runner import VERIFIED_PAGE, PassAhead, Runner
 from singletable.migrations.segments import VERIFYING, Slice
 from singletable.migrations.stepfunctions import MOST_SEGMENTS
-from singletable.migrations.sweep import DEFERRED_SECONDS, check_errors
+from singletable.migrations.sweep import DEFERRED_SECONDS, Breaker
 
 __all__ = ["Context", "Order", "handler"]
 
@@ -208,11 +208,11 @@ def _slice(event: dict[str, Any], context: Context) -> dict[str, Any]:
     clock = _CallClock(context)
     lease = Lease(kept_place(job, task.epoch).records, clock, work["lease_seconds"], owner=work["owner"])
     lease.adopt(task.epoch)
+    breaker = Breaker(1.0 if verifying else work["max_errors"])
     with _beating(lease):
         while True:
             result = do_slice(job, task)
-            if not verifying:
-                check_errors(result.counts, work["max_errors"])
+            breaker.add(result.recent)
             lease.check()
             if result.done or clock.near:
                 return {"done": result.done}

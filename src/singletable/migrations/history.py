@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from singletable.errors import ConditionFailed, LeaseLost, MigrationConflict, TableMissing
+from singletable.errors import AlreadyExists, ConditionFailed, LeaseLost, MigrationConflict, TableMissing
 from singletable.migrations.graph import Graph, Script
 from singletable.migrations.patience import patiently
 from singletable.migrations.records import Records
@@ -42,6 +42,11 @@ class History:
         except TableMissing:
             found = []  # nothing is recorded yet
         self.migrations: Mapping[str, Any] = {each.name: each for each in found}
+        unnamed = None if found else self._records.unnamed()
+        try:
+            self.has_unnamed = unnamed is not None and unnamed.Applied.query(consistent=True).first() is not None
+        except TableMissing:
+            self.has_unnamed = False
 
     @property
     def applied(self) -> list[str]:
@@ -65,6 +70,13 @@ class History:
             MigrationConflict: A script is missing, or was edited since it was applied or begun, or one was applied
                 before another that it depends on.
         """
+        if self.has_unnamed:
+            raise MigrationConflict(
+                f"The control table {self._records.table.bound().table_name!r} has records of an earlier version,"
+                f" which do not name the migrated table; there are none of {self._records.of!r}.",
+                remedy=f"If they are the history of {self._records.of!r}: `singletable adopt`, then `singletable"
+                " verify`. If not, adopt them for the table that they belong to first.",
+            )
         for name, record in sorted(self.migrations.items()):
             script = self._graph.scripts.get(name)
             if script is None:
@@ -95,24 +107,32 @@ class History:
         names = self._graph.needed_by(target) if target else self._graph.order
         return [name for name in names if self.status(name) != APPLIED]
 
-    def begin(self, script: Script, owner: str, segments: int, status: str = RUNNING) -> Any:
-        """The record of a migration that is begun, or was begun before."""
-        record = self.migrations.get(script.name)
-        if record is None or record.status not in (RUNNING, BACK):
-            record = self._records.Applied(
-                name=script.name,
-                status=status,
-                digest=script.digest,
-                owner=owner,
-                segments=segments,
-                epoch=self._epoch,
-                started_at=utcnow(),
+    def refuse_rollback(self, name: str) -> None:
+        """Refuse a migration whose rollback is not at its end.
+
+        Raises:
+            MigrationConflict: It is such a migration.
+        """
+        if self.status(name) == BACK:
+            raise MigrationConflict(
+                f"The rollback of {name} is not at its end.",
+                remedy=f"Finish it: `singletable rollback {name}`.",
+                migration=name,
             )
-            patiently(record.save)
+
+    def begin(self, script: Script, owner: str, segments: int, status: str = RUNNING) -> Any:
+        """Return the record of a migration that begins now, or that began before.
+
+        Raises:
+            LeaseLost: Another runner has begun it meanwhile.
+        """
+        record = self.migrations.get(script.name)
+        if record is not None and record.status == status:
+            self._change(record, {"digest": script.digest})
         else:
-            applied = self._records.Applied
-            actions = [applied.digest.set(script.digest), applied.epoch.set(self._epoch)]
-            fenced(record, actions, applied.epoch <= self._epoch)
+            values = {"status": status, "digest": script.digest, "owner": owner, "segments": segments}
+            fresh = {"step": 0, "counts": "{}", "started_at": utcnow(), "finished_at": None}
+            record = self._write(script.name, {**values, **fresh})
         self.migrations = {**self.migrations, script.name: record}
         return record
 
@@ -128,27 +148,69 @@ class History:
 
     def stamp(self, script: Script, owner: str) -> None:
         """Record a migration as applied, without doing anything."""
-        if self.status(script.name) == BACK:
-            raise MigrationConflict(
-                f"The rollback of {script.name} is not at its end.",
-                remedy=f"Finish it: `singletable rollback {script.name}`.",
-                migration=script.name,
-            )
         now = utcnow()
-        record = self._records.Applied(
-            name=script.name, status=APPLIED, digest=script.digest, owner=owner, started_at=now, finished_at=now
-        )
-        patiently(record.save)
+        values = {"status": APPLIED, "digest": script.digest, "owner": owner, "started_at": now, "finished_at": now}
+        record = self._write(script.name, values)
+        self.migrations = {**self.migrations, script.name: record}
+
+    def adopt(self, unnamed: Records) -> int:
+        """Move the records of an earlier version to keys that name this table. Returns how many there were."""
+        names = sorted((each.name for each in unnamed.Applied.query(consistent=True)), reverse=True)
+        moved = 0
+        for name in names:
+            for part in (name, f"{name}~back", f"{name}~verify"):
+                for kind in ("Quarantined", "Segment"):
+                    moved += _move(getattr(unnamed, kind).query(migration=part), getattr(self._records, kind))
+            # The last migration first: a move that is interrupted leaves a history with a gap, which `check` refuses.
+            moved += _move(unnamed.Applied.query(name=name), self._records.Applied)
+        return moved
 
     def forget(self, name: str) -> None:
         """Take a migration out of the history."""
         applied = self._records.Applied
         try:
             # Where an answer is lost, the next attempt finds nothing, which is right, too.
-            mine = applied.name.does_not_exist() | (applied.epoch == self._epoch)
+            mine = applied.name.does_not_exist() | (applied.epoch <= self._epoch)
             patiently(lambda: self.migrations[name].delete(condition=mine))
         except (ConditionFailed, applied.DoesNotExist):
             raise _overtaken(name) from None
+
+    def _write(self, name: str, values: Mapping[str, Any]) -> Any:
+        """Create a migration's record, or change it, unless a runner with a later lease has written it."""
+        record = self.migrations.get(name)
+        if record is not None:
+            self._change(record, values)
+            return record
+        applied = self._records.Applied
+        record = applied(name=name, epoch=self._epoch, **values)
+        try:
+            patiently(record.create)
+        except AlreadyExists:
+            # Either an answer was lost, and the record is this runner's own, or another runner was faster.
+            found = applied.get(name=name, consistent=True)
+            if (found.epoch, found.owner, found.started_at) != (record.epoch, record.owner, record.started_at):
+                raise _overtaken(name) from None
+            return found
+        return record
+
+    def _change(self, record: Any, values: Mapping[str, Any]) -> None:
+        applied = self._records.Applied
+        actions = [
+            getattr(applied, name).remove() if value is None else getattr(applied, name).set(value)
+            for name, value in {**values, "epoch": self._epoch}.items()
+        ]
+        fenced(record, actions, applied.epoch <= self._epoch)
+
+
+def _move(found: Any, kind: Any) -> int:
+    count = 0
+    for count, record in enumerate(found, 1):  # noqa: B007 - the number of the last one is the answer
+        values = {
+            name: value for name, value in record.attribute_values.items() if name not in ("pk", "sk", "entity_type")
+        }
+        patiently(kind(**values).save)
+        patiently(record.delete)
+    return count
 
 
 def fenced(record: Any, actions: list[Any], condition: Any) -> None:

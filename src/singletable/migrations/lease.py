@@ -115,6 +115,15 @@ class Lease:
         except record.DoesNotExist:
             raise self._gone() from None
 
+    def assert_held(self) -> None:
+        """Beat now, directly before a change that no condition of its own protects. Nothing is sent before `acquire`.
+
+        Raises:
+            LeaseLost: Another runner has taken it.
+        """
+        if self.epoch:
+            patiently(self.beat)
+
     def keep(self) -> None:
         """Beat from a thread of its own until `release`; `lost` says if it was taken."""
         # A runner may run more than once, and its lease was released then.
@@ -186,11 +195,11 @@ class Lease:
 
     def _wait_for(self, owner: str, epoch: int, beat: int) -> None:
         start = self._clock.monotonic()
+        self._tell(f"{owner} holds the lease of this table; waiting {self._seconds:.0f} s for its next heartbeat")
         while True:
             waited = self._clock.monotonic() - start
             if waited >= self._seconds:
                 return
-            self._tell(f"{owner} was at work here; waiting {self._seconds - waited:.0f} s for a sign of it")
             self._clock.sleep(min(self._seconds / 10, self._seconds - waited))
             held = self._read()
             if held is None or held.owner is None:

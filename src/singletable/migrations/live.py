@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from singletable.errors import MigrationConflict, MigrationStopped, RequestFailed, TableMissing
+from singletable.errors import MigrationConflict, MigrationPaused, MigrationStopped, RequestFailed, TableMissing
 from singletable.migrations.clock import Clock
 from singletable.migrations.patience import patiently
 from singletable.migrations.state import Index, TableState
@@ -16,6 +17,11 @@ from singletable.requests.types import Item, Params
 __all__ = ["LiveTable"]
 
 _POLL = 2.0
+_TTL_PATIENCE = 7200.0
+_STEP = 0.25
+"""Seconds after which a wait notices that the run is to pause."""
+
+_TELL_EVERY = 60.0
 _PATIENCE = 60.0
 """Seconds until an index that was asked for must be seen to be in the making."""
 
@@ -27,14 +33,28 @@ class LiveTable:
         connection: What requests are sent through.
         clock: Time.
         tell: Called with a line about what is waited for.
+        before_change: Called directly before each change of the table; what it raises prevents the change.
+        stop: Set by whoever wants a wait to end.
+        final: The state of the whole history. A table that another tool has brought to it already is accepted at
+            every point of the history.
     """
 
     def __init__(
-        self, connection: TableConnection, clock: Clock | None = None, tell: Callable[[str], None] | None = None
+        self,
+        connection: TableConnection,
+        clock: Clock | None = None,
+        tell: Callable[[str], None] | None = None,
+        *,
+        before_change: Callable[[], None] = lambda: None,
+        stop: threading.Event | None = None,
+        final: TableState | None = None,
     ) -> None:
         self.connection = connection
         self.clock = clock or Clock()
         self._tell = tell or (lambda line: None)
+        self._before_change = before_change
+        self._stop = stop or threading.Event()
+        self._final = final
 
     @property
     def name(self) -> str:
@@ -82,6 +102,8 @@ class LiveTable:
             )
         there = _indexes(table)
         for name, index in state.indexes.items():
+            if self._is_final(name, there):
+                continue
             if name not in there or there[name]["status"] == "DELETING":
                 raise MigrationConflict(
                     f"The index {name} of {self.name!r} is missing, which the history has created.",
@@ -114,10 +136,20 @@ class LiveTable:
         self._wait(self._active, "the table")
         self.check(TableState(partition, sort, "", {each.name: each for each in indexes}))
 
+    def _is_final(self, name: str, there: dict[str, dict[str, Any]]) -> bool:
+        """Return whether an index is, or is missing, as it is at the end of the history."""
+        if self._final is None:
+            return False
+        found = there[name]["index"] if name in there and there[name]["status"] != "DELETING" else None
+        return bool(found == self._final.indexes.get(name))
+
     def create_index(self, index: Index) -> None:
-        """Create an index, unless it is there, and wait until it is filled."""
+        """Create an index, unless it exists, and wait until it is filled."""
         self._wait(self._quiet, "indexes that are in the making")
         there = _indexes(self.require())
+        if index.name in there and there[index.name]["index"] != index and self._is_final(index.name, there):
+            self._tell(f"the index {index.name} exists as the last migration defines it")
+            return
         if index.name not in there:
             table = self.require()
             names = dict.fromkeys([*(each["AttributeName"] for each in table["KeySchema"]), *index.names])
@@ -147,10 +179,15 @@ class LiveTable:
                 index=index.name,
             )
 
-    def delete_index(self, name: str) -> None:
-        """Delete an index, unless it is gone."""
+    def delete_index(self, index: Index) -> None:
+        """Delete an index, unless it is gone, or exists with the definition of a later migration."""
+        name = index.name
         self._wait(self._quiet, "indexes that are in the making")
-        if name in _indexes(self.require()):
+        there = _indexes(self.require())
+        if name in there and there[name]["index"] != index and self._is_final(name, there):
+            self._tell(f"the index {name} exists as the last migration defines it")
+            return
+        if name in there:
             self._ask(
                 "UpdateTable",
                 {"TableName": self.name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]},
@@ -158,34 +195,89 @@ class LiveTable:
         self._wait(lambda: name not in _indexes(self.require()), f"the index {name} to be gone")
 
     def ttl(self) -> str | None:
-        """The attribute of the time to live, where it is on or being switched on."""
+        """Return the attribute of the time to live, if it is on or being switched on."""
+        status, name = self._ttl()
+        return name if status in ("ENABLED", "ENABLING") else None
+
+    def _ttl(self) -> tuple[str, str | None]:
         said = self.send("DescribeTimeToLive", {"TableName": self.name})["TimeToLiveDescription"]
-        on = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-        return said.get("AttributeName") if on else None
+        return said.get("TimeToLiveStatus", "DISABLED"), said.get("AttributeName")
 
     def set_ttl(self, name: str, *, on: bool) -> None:
-        """Switch the time to live on or off, unless it is."""
-        current = self.ttl()
-        if current == (name if on else None):
-            return
-        if on and current is not None:
-            raise MigrationConflict(
-                f"The time to live of {self.name!r} is on already, by {current}.",
-                remedy="DynamoDB has one: DisableTTL first, and wait an hour.",
-            )
-        self.send(
-            "UpdateTimeToLive",
-            {"TableName": self.name, "TimeToLiveSpecification": {"Enabled": on, "AttributeName": name}},
-        )
+        """Switch the time to live on or off, unless it is, and wait until DynamoDB accepts the change.
 
-    def set_stream(self, view: str | None) -> None:
-        """Switch the stream on, or off for None, unless it is."""
+        DynamoDB takes up to an hour for a change, and accepts no other in that time (API Reference,
+        "UpdateTimeToLive").
+
+        Args:
+            name: The stored attribute.
+            on: Whether items expire by it. Off leaves a time to live by another attribute alone.
+
+        Raises:
+            MigrationConflict: The time to live is on by another attribute.
+            MigrationStopped: DynamoDB did not accept the change for two hours.
+        """
+
+        def done() -> bool:
+            status, current = self._ttl()
+            if status == "DISABLING" or (status == "ENABLING" and (current != name or not on)):
+                return False
+            enabled = current if status in ("ENABLED", "ENABLING") else None
+            if enabled == name if on else enabled != name:
+                return True
+            if on and enabled is not None:
+                if self._final is not None and enabled == self._final.ttl:
+                    self._tell(f"the time to live is on by {enabled}, as the last migration defines it")
+                    return True
+                raise MigrationConflict(
+                    f"The time to live of {self.name!r} is on already, by {enabled}.",
+                    remedy="DynamoDB has one per table: switch it off first with DisableTTL.",
+                )
+            return self._switched(name, on=on)
+
+        switch = f"{'on' if on else 'off'}, {name}"
+        self._wait(done, f"DynamoDB to accept a change of the time to live ({switch}), up to an hour", _TTL_PATIENCE)
+
+    def _switched(self, name: str, *, on: bool) -> bool:
+        specification = {"Enabled": on, "AttributeName": name}
+        try:
+            self._ask("UpdateTimeToLive", {"TableName": self.name, "TimeToLiveSpecification": specification})
+        except RequestFailed as error:
+            if error.code == "ValidationException" and "fixed interval" in str(error):
+                return False  # DynamoDB accepts about one change an hour
+            raise
+        return True
+
+    def differences(self, state: TableState) -> list[str]:
+        """Return how the time to live and the stream differ from a state, one sentence each."""
+        found = []
+        ttl, stream = self.ttl(), self.stream()
+        if ttl != state.ttl:
+            found.append(f"Its time to live is {_by(ttl)}; in the history it is {_by(state.ttl)}.")
+        if stream != state.stream:
+            found.append(f"Its stream is {stream or 'off'}; in the history it is {state.stream or 'off'}.")
+        return found
+
+    def stream(self) -> str | None:
+        """Return the view of the stream; None if it is off."""
         current = self.require().get("StreamSpecification") or {}
-        on = current.get("StreamViewType") if current.get("StreamEnabled") else None
-        if on == view:
+        return current.get("StreamViewType") if current.get("StreamEnabled") else None
+
+    def set_stream(self, view: str | None, was: str | None = None) -> None:
+        """Switch the stream on, or off for None, unless it is.
+
+        Args:
+            view: The view that it gets.
+            was: The view that the history gave it before.
+        """
+        current = self.stream()
+        if current == view:
+            return
+        if current not in (None, was) and self._final is not None and current == self._final.stream:
+            self._tell(f"the stream is on ({current}), as the last migration defines it")
             return
         specification = {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
-        self.send("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
+        self._ask("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
         self._wait(self._active, "the table")
 
     def _status(self, name: str) -> str:
@@ -199,7 +291,8 @@ class LiveTable:
         return str(found["status"])
 
     def _ask(self, operation: str, params: Params) -> None:
-        """Send a change of the table; where an answer was lost, the SDK's second attempt finds it done or under way."""
+        """Send a change of the table; if an answer was lost, the SDK's second attempt finds it done or under way."""
+        self._before_change()
         try:
             self.send(operation, params)
         except RequestFailed as error:
@@ -218,15 +311,26 @@ class LiveTable:
 
     def _wait(self, done: Callable[[], bool], what: str, patience: float | None = None) -> None:
         start = self.clock.monotonic()
+        told: float | None = None
         while not done():
             waited = self.clock.monotonic() - start
             if patience is not None and waited > patience:
                 raise MigrationStopped(
-                    f"{what[:1].upper()}{what[1:]} was asked for {waited:.0f} s ago, and is not in the making.",
+                    f"Waited {waited:.0f} s for {what}, without success.",
                     remedy="Some local servers answer UpdateTable and do nothing; on AWS, look at the table.",
                 )
-            self._tell(f"waiting for {what}")
-            self.clock.sleep(_POLL)
+            if told is None or waited - told >= _TELL_EVERY:
+                told = waited
+                self._tell(f"waiting for {what}" + (f" ({waited / 60:.0f} min)" if waited >= _TELL_EVERY else ""))
+            self._pause(_POLL, what)
+
+    def _pause(self, seconds: float, what: str) -> None:
+        """Sleep in short steps, so that a request to pause is noticed at once."""
+        until = self.clock.monotonic() + seconds
+        while (left := until - self.clock.monotonic()) > 0:
+            if self._stop.is_set():
+                raise MigrationPaused(f"Paused while waiting for {what}.", remedy="The same command goes on waiting.")
+            self.clock.sleep(min(_STEP, left))
 
 
 def _indexes(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -245,6 +349,10 @@ def _indexes(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
             )
             found[each["IndexName"]] = {"index": index, "status": each.get("IndexStatus", "ACTIVE")}
     return found
+
+
+def _by(name: str | None) -> str:
+    return f"on, by {name}" if name else "off"
 
 
 def _string(name: str) -> Params:

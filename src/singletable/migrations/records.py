@@ -1,7 +1,9 @@
 """Records: what a table remembers of its migrations, as entities of the framework's own in that same table.
 
 Their partition keys begin with `SINGLETABLE#`, their discriminators with `singletable:`; scans of the application
-pass over them.
+pass over them. In a control table, which several tables may share, the partition keys also hold the name of the
+migrated table. Records in the migrated table itself do not: they stay valid in a copy that is restored under another
+name.
 """
 
 from __future__ import annotations
@@ -30,12 +32,18 @@ class Records:
         partition: The stored attribute of that table's partition key.
         sort: The stored attribute of its sort key.
         type_name: The stored attribute of the discriminator.
+        of: The name of the migrated table, if the records are in another one.
     """
 
-    def __init__(self, connection: TableConnection, partition: str, sort: str, type_name: str) -> None:
+    def __init__(
+        self, connection: TableConnection, partition: str, sort: str, type_name: str, of: str | None = None
+    ) -> None:
         base = own_table(partition, sort, type_name, str(connection.table_name), connection)
         self.table = base
         self.key_names = (partition, sort)
+        self.of = of
+        self._arguments = (connection, partition, sort, type_name)
+        scope = f"#{of}" if of else ""
 
         class Applied(base, discriminator="singletable:migration"):
             """One migration: whether it is applied, and how far it is.
@@ -55,7 +63,7 @@ class Records:
             started_at = UTCDateTimeAttribute(attr_name="startedAt", null=True)
             finished_at = UTCDateTimeAttribute(attr_name="finishedAt", null=True)
 
-            key = Key(pk="SINGLETABLE#MIGRATIONS", sk="{name}")
+            key = Key(pk=f"SINGLETABLE#MIGRATIONS{scope}", sk="{name}")
 
         class Segment(base, discriminator="singletable:segment"):
             """The checkpoint of one segment of one pass.
@@ -72,7 +80,7 @@ class Records:
             position = UnicodeAttribute(null=True)
             counts = UnicodeAttribute(default_for_new="{}")
 
-            key = Key(pk="SINGLETABLE#SEGMENTS#{migration}", sk="{step:04d}#{number:06d}")
+            key = Key(pk=f"SINGLETABLE#SEGMENTS{scope}#{{migration}}", sk="{step:04d}#{number:06d}")
 
         class Lease(base, discriminator="singletable:lease"):
             """Who may migrate: `beat` counts up while its owner lives, `epoch` with each owner."""
@@ -82,7 +90,7 @@ class Records:
             epoch = IntegerAttribute(default_for_new=0)
             beat = IntegerAttribute(default_for_new=0)
 
-            key = Key(pk="SINGLETABLE#LEASE", sk="{name}")
+            key = Key(pk=f"SINGLETABLE#LEASE{scope}", sk="{name}")
 
         class Quarantined(base, discriminator="singletable:quarantine"):
             """An item that a pass could not change: its key as JSON, and why."""
@@ -93,12 +101,16 @@ class Records:
             item_key = StrictUnicodeAttribute(attr_name="itemKey")
             reason = UnicodeAttribute()
 
-            key = Key(pk="SINGLETABLE#QUARANTINE#{migration}", sk="{step:04d}#{digest}")
+            key = Key(pk=f"SINGLETABLE#QUARANTINE{scope}#{{migration}}", sk="{step:04d}#{digest}")
 
         self.Applied = Applied
         self.Segment = Segment
         self.Lease = Lease
         self.Quarantined = Quarantined
+
+    def unnamed(self) -> Records | None:
+        """Return the records of an earlier version in a control table, whose keys do not name a table."""
+        return Records(*self._arguments) if self.of else None
 
 
 def key_to_text(key: Item | None) -> str | None:

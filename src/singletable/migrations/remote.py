@@ -150,7 +150,7 @@ class Place:
             records = Records(connection, state.partition, state.sort, state.type_name)
         else:
             names = ("PK", "SK", "entityType")
-            records = Records(_connection(job, *names, job.control_table), *names)
+            records = Records(_connection(job, *names, job.control_table), *names, of=job.table_name)
         return cls(graph, connection, records)
 
 

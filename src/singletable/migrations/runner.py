@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
@@ -20,20 +20,31 @@ from singletable.errors import (
     SingletableError,
 )
 from singletable.migrations.clock import Clock
+from singletable.migrations.fresh import bring_to, is_empty, runs_code
 from singletable.migrations.graph import Graph
-from singletable.migrations.history import APPLIED, BACK, History, fenced
+from singletable.migrations.history import APPLIED, BACK, RUNNING, History, fenced
 from singletable.migrations.lease import Lease
 from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateTable, TableOperation
 from singletable.migrations.options import Options, Progress
-from singletable.migrations.passes import Step
+from singletable.migrations.passes import Pass, Step
+from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.records import Records
-from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice
-from singletable.migrations.sweep import Tally, check_errors, sweep
+from singletable.migrations.segments import (
+    BACKWARD,
+    VERIFYING,
+    SegmentVerifier,
+    SegmentWorker,
+    Slice,
+    SliceResult,
+    forget_segment,
+)
+from singletable.migrations.sweep import Breaker, Tally, sweep
 from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.writes import knows_statements
+from singletable.migrations.writes import ItemWriter, knows_statements
 from singletable.requests.connection import TableConnection
+from singletable.requests.types import Item
 
 __all__ = ["VERIFIED_PAGE", "PassAhead", "Runner"]
 
@@ -108,13 +119,15 @@ class Runner:
         self.graph = graph
         self.options = options or Options()
         self.clock = clock or Clock()
-        self.table = LiveTable(connection, self.clock, tell)
+        self._stop = threading.Event()
         state = graph.state
+        self.table = LiveTable(
+            connection, self.clock, tell, before_change=self._before_change, stop=self._stop, final=state
+        )
         self.records = records or Records(connection, state.partition, state.sort, state.type_name)
         self._tell = tell
         self._progress = progress
         self._tasks = tasks
-        self._stop = threading.Event()
         self._turns = count(1)
         self.lease = Lease(self.records, self.clock, self.options.lease_seconds, tell, owner)
 
@@ -130,16 +143,20 @@ class Runner:
         Raises:
             SingletableError: What stands in the way. Whatever was done is recorded; the next run goes on from there.
         """
-        self.prepare()
+        self.prepare(target)
         with self._leased():
             history = self.open()
+            if self.options.redrive:
+                self._redrive_applied(history)
             names = history.pending(target)
+            if names and self._bring_new(history, target):
+                return names
             while (ahead := self.next_pass(history, target)) is not None:
                 self._run_pass(ahead)
         return names
 
     def rollback(self, name: str) -> None:
-        """Take an applied migration back: what it wrote, and only that.
+        """Take a migration back that is applied, or begun: what it wrote, and only that.
 
         Raises:
             MigrationError: It is not applied, or another depends on it, or nothing takes it back.
@@ -148,8 +165,9 @@ class Runner:
         with self._leased():
             history = History(self.records, self.graph, self.lease.epoch)
             history.check(accept_edited=self.options.accept_edited)
-            if history.status(name) not in (APPLIED, BACK):
+            if history.status(name) is None:
                 raise MigrationError(f"{name} is not applied.", remedy="`singletable status` shows what is.")
+            self._refuse_other(history, name)
             dependents = [other for other in history.applied if name in self.graph.scripts[other].migration.depends_on]
             if dependents:
                 raise MigrationError(
@@ -158,29 +176,107 @@ class Runner:
             record = history.begin(self.graph.scripts[name], self.lease.owner, self.options.segments, BACK)
             while (step := self._advance(record, steps)) is not None:
                 self._run_pass(PassAhead(record, step))
-            self._forget_segments(name)
-            history.forget(name)
+            self._forget(history, name)
 
-    def stamp(self, target: str) -> list[str]:
-        """Record a migration, and all that it depends on, as applied without doing anything."""
-        self._create_records()
+    def abort(self, name: str) -> None:
+        """Forget that a migration was begun. The items keep what it has written so far.
+
+        A later run begins it anew, which is safe: what is written already needs no change.
+
+        Raises:
+            MigrationError: It is not begun, or its rollback is.
+        """
         with self._leased():
             history = History(self.records, self.graph, self.lease.epoch)
-            names = [name for name in self.graph.needed_by(target) if history.status(name) != APPLIED]
+            if history.status(name) != RUNNING:
+                raise MigrationError(
+                    f"{name} is {history.status(name) or 'not begun'}; only a begun migration can be aborted.",
+                    remedy=f"`singletable rollback {name}` takes an applied one back.",
+                )
+            self._forget(history, name)
+
+    def stamp(self, target: str, *, bring: bool = False) -> list[str]:
+        """Record a migration, and all that it depends on, as applied. No item is touched.
+
+        Args:
+            target: The migration's name.
+            bring: Whether to switch the time to live and the stream to the recorded state.
+
+        Returns:
+            The names of the migrations that were not applied before.
+
+        Raises:
+            MigrationConflict: The keys, an index, the time to live or the stream differ from the recorded state.
+        """
+        self._create_records()
+        needed = self.graph.needed_by(target)
+        with self._leased():
+            history = History(self.records, self.graph, self.lease.epoch)
+            history.check(accept_edited=self.options.accept_edited)
+            for name in needed:
+                history.refuse_rollback(name)
+            state = self.graph.state_at([*history.applied, *needed])
+            self.table.check(state)
+            if bring:
+                bring_to(self.table, self.graph.state_at(history.applied), state)
+            differences = self.table.differences(state)
+            if differences:
+                raise MigrationConflict(
+                    f"{self.table.name!r} is not as {target} leaves it. {' '.join(differences)}",
+                    remedy="`singletable stamp --bring` switches them; or stamp the migration that fits the table.",
+                    migration=target,
+                )
+            names = [name for name in needed if history.status(name) != APPLIED]
             for name in names:
                 history.stamp(self.graph.scripts[name], self.lease.owner)
         return names
 
+    def redrive_applied(self) -> Counter[str]:
+        """Try again the quarantined items of applied migrations, of which the operator accepted that they stay.
+
+        Returns:
+            How many items were `released`, and how many `quarantined` again.
+        """
+        with self._leased():
+            return self._redrive_applied(self.open())
+
+    def forget_quarantine(self, name: str) -> int:
+        """Forget the quarantined items of a migration, and leave them as they are. Returns how many there were."""
+        with self._leased():
+            return self._forget_quarantine(name)
+
+    def adopt(self) -> int:
+        """Move the records that an earlier version left in the control table to keys that name this table.
+
+        Returns:
+            The number of records.
+
+        Raises:
+            MigrationError: There are none.
+        """
+        self._create_records()
+        unnamed = self.records.unnamed()
+        if unnamed is None or unnamed.Applied.query(consistent=True).first() is None:
+            raise MigrationError(
+                "There are no records without a table's name to adopt.",
+                remedy="`singletable status` shows the history.",
+            )
+        with self._leased():
+            return History(self.records, self.graph, self.lease.epoch).adopt(unnamed)
+
     # --- parts of a run, for what does the passes elsewhere ---------------------------
 
-    def prepare(self) -> None:
+    def prepare(self, target: str | None = None) -> None:
         """Create the table if the first migration does; before the lease is taken, which needs a place.
+
+        Args:
+            target: The last migration to apply; None for the head.
 
         Raises:
             SingletableError: The history has two heads, or there is no table and nothing creates it.
         """
         self.graph.check_heads()
-        self._create_table()
+        self._create_table(target)
 
     def open(self) -> History:
         """The history, under the lease.
@@ -190,13 +286,8 @@ class Runner:
         """
         history = History(self.records, self.graph, self.lease.epoch)
         history.check(accept_edited=self.options.accept_edited)
-        back = history.unfinished
-        if back is not None and history.status(back) == BACK:
-            raise MigrationConflict(
-                f"The rollback of {back} is not at its end.",
-                remedy=f"Finish it: `singletable rollback {back}`.",
-                migration=back,
-            )
+        if history.unfinished is not None:
+            history.refuse_rollback(history.unfinished)
         return history
 
     def next_pass(self, history: History, target: str | None = None) -> PassAhead | None:
@@ -245,8 +336,8 @@ class Runner:
 
     def redrive(self, ahead: PassAhead) -> None:
         """Try again what a pass has quarantined."""
-        work = ahead.step.compile()
-        SegmentWorker(self.table, self.records, work, self._throttle()).redrive(ahead.name, ahead.step.number)
+        attempt = self._attempt({ahead.step.number: [ahead.step.compile()]})
+        Quarantine(self.records, ahead.name, ahead.step.number).redrive(attempt, self.lease.assert_held)
 
     def open_segments(self, ahead: PassAhead) -> list[int]:
         """The segments of a pass that are not at their end."""
@@ -278,14 +369,22 @@ class Runner:
             with suppress(SingletableError):
                 self.lease.release()
 
-    def _create_table(self) -> None:
+    def _before_change(self) -> None:
+        self.lease.assert_held()
+
+    def _create_table(self, target: str | None = None) -> None:
         """Create the table if the first migration does, and that of the records: the lease needs a place."""
         self._create_records()
         if self.table.describe() is not None:
             return
-        first = self.graph.scripts[self.graph.order[0]].migration.operations if self.graph.order else ()
+        names = self._wanted(target)
+        first = self.graph.scripts[names[0]].migration.operations if names else ()
         if first and isinstance(first[0], CreateTable):
-            first[0].run(self.table)
+            if runs_code(self.graph, names):
+                first[0].run(self.table, self.graph.before(names[0]))
+            else:
+                state = self.graph.state_at(names)
+                self.table.create(state.partition, state.sort, tuple(state.indexes.values()))
         else:
             self.table.require()  # raises what a missing table raises
 
@@ -294,13 +393,89 @@ class Runner:
             records = LiveTable(self.records.table._get_connection(), self.clock, self._tell)
             records.create(*self.records.key_names, ())
 
+    def _wanted(self, target: str | None) -> list[str]:
+        return self.graph.needed_by(target) if target else self.graph.order
+
+    def _bring_new(self, history: History, target: str | None) -> bool:
+        """Bring an empty table to the wanted state at once, and record all migrations as applied.
+
+        Returns:
+            Whether it was done. A table with items, a begun migration, or one that calls a function of the project
+            takes the steps one after the other.
+        """
+        names = history.pending(target)
+        type_name = self.graph.state.type_name
+        if history.unfinished or runs_code(self.graph, names) or not is_empty(self.table, type_name):
+            return False
+        before = self.graph.state_at(history.applied)
+        if before.partition:
+            self.table.check(before)
+        bring_to(self.table, before, self.graph.state_at([*history.applied, *names]))
+        if not is_empty(self.table, type_name):
+            return False  # items came meanwhile: the passes go over them
+        self._tell(f"The table has no items: it is in the state of {names[-1]} at once.")
+        for name in names:
+            self.lease.check()
+            history.stamp(self.graph.scripts[name], self.lease.owner)
+        return True
+
+    def _refuse_other(self, history: History, name: str) -> None:
+        """Refuse to roll a migration back while another one is begun."""
+        other = history.unfinished
+        if other not in (None, name):
+            raise MigrationConflict(
+                f"{other} is {history.status(other)}, and not at its end.",
+                remedy=f"Finish it, or abort it first: `singletable abort {other}`.",
+                migration=other,
+            )
+
+    def _forget(self, history: History, name: str) -> None:
+        self._forget_segments(name)
+        self._forget_quarantine(name)
+        history.forget(name)
+
+    def _forget_quarantine(self, name: str) -> int:
+        passes = (name, f"{name}{BACKWARD}")
+        return sum(Quarantine(self.records, each).forget(self.lease.assert_held) for each in passes)
+
+    def _redrive_applied(self, history: History) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        later: list[Pass] = []
+        for name in reversed(history.applied):
+            passes: dict[int, list[Pass]] = {}
+            for step in reversed(self.graph.steps(name)):
+                if step.is_pass:
+                    later = [step.compile(), *later]
+                    passes[step.number] = later
+            quarantine = Quarantine(self.records, name)
+            counts += quarantine.redrive(self._attempt(passes), self.lease.assert_held)
+        return counts
+
+    def _attempt(self, passes: Mapping[int, Iterable[Pass]]) -> Callable[[Item, int], str | None]:
+        """Return a function that changes one item by the pass that quarantined it, and by all later ones."""
+        throttle = self._throttle()
+
+        def attempt(key: Item, step: int) -> str | None:
+            if step not in passes:
+                return f"step {step} of the migration does not go over the items any more"
+            reasons: list[str] = []
+            for work in passes[step]:
+                item = self.table.item(key)
+                if item is None:
+                    return None
+                writer = ItemWriter(self.table, work, throttle, lambda _, reason: reasons.append(reason))
+                key = writer.bring(item)
+                if reasons:
+                    return reasons[0]
+            return None
+
+        return attempt
+
     def _refuse_foreign(self, history: History) -> None:
         """Refuse to take a table for new that others have filled."""
         if history.migrations:
             return
-        own = self.records.table.bound().table_name == self.table.name
-        answer = self.table.send("Scan", {"TableName": self.table.name, "Limit": 2 if own else 1})
-        if len(answer.get("Items", [])) > (1 if own else 0):  # the lease is one
+        if not is_empty(self.table, self.graph.state.type_name):
             raise MigrationConflict(
                 f"{self.table.name!r} has items, and no history of migrations.",
                 remedy=f"If it is as a migration leaves it, say so: `singletable stamp {self.graph.order[0]}`.",
@@ -314,6 +489,7 @@ class Runner:
             self._refuse_foreign(history)
         else:
             self.table.check(self.graph.before(name) if history.status(name) is None else _shape(self.graph, name))
+        self.lease.assert_held()
         record = history.begin(script, self.lease.owner, self.options.segments)
         if record.segments != self.options.segments and any(step.is_pass for step in steps):
             raise MigrationConflict(
@@ -332,7 +508,8 @@ class Runner:
             self._tell(f"{record.name}: {step.describe()}")
             for operation in step.operations:
                 if isinstance(operation, TableOperation):
-                    operation.run(self.table)
+                    self.lease.assert_held()
+                    operation.run(self.table, step.before)
             self._reach(record, step, Counter(json.loads(record.counts)))
         return None
 
@@ -373,8 +550,9 @@ class Runner:
         tally = Tally.of(self._checkpoints(task.migration, step, verifying=verifying))
         elsewhere = self._tasks is not None and self._tasks.elsewhere
         checked = self.clock.monotonic()
+        breaker = Breaker(1.0 if verifying else self.options.max_errors)
 
-        def after() -> None:
+        def after(result: SliceResult) -> None:
             nonlocal checked
             self._progress(
                 Progress(
@@ -388,8 +566,7 @@ class Runner:
                     dict(tally.throttled if elsewhere else throttle.throttled),
                 )
             )
-            if not verifying:
-                check_errors(tally.total, self.options.max_errors)
+            breaker.add(result.recent)
             self.lease.check()
             if self.clock.monotonic() - checked > _DRIFT_SECONDS:
                 checked = self.clock.monotonic()
@@ -437,14 +614,12 @@ class Runner:
         return len(done) == int(ahead.record.segments)
 
     def _check_quarantine(self, ahead: PassAhead) -> None:
-        found = self.records.Quarantined.query(migration=ahead.name, consistent=True)
-        records = [each for each in found if each.step == ahead.step.number]
-        if records and not self.options.accept_quarantine:
-            reasons = Counter(each.reason for each in records).most_common(3)
+        if self.options.accept_quarantine:
+            return
+        count, reasons = Quarantine(self.records, ahead.name, ahead.step.number).summary()
+        if count:
             raise MigrationStopped(
-                f"{len(records):,} item{'s are' if len(records) > 1 else ' is'} quarantined: "
-                + "; ".join(f"{reason} ({count:,})" for reason, count in reasons)
-                + ".",
+                f"{count:,} item{'s are' if count > 1 else ' is'} quarantined: {reasons}.",
                 remedy=f"`singletable status` lists them. Correct them, then `{ahead.command} --redrive`; or leave"
                 " them as they are with --accept-quarantine.",
             )
@@ -471,11 +646,9 @@ class Runner:
 
     def _forget_segments(self, name: str, step: int | None = None) -> None:
         for migration in (name, f"{name}{BACKWARD}", f"{name}{VERIFYING}"):
-            found = self.records.Segment.query(migration=migration, consistent=True).all()
-            with self.records.table.batch() as batch:
-                for each in found:
-                    if step is None or each.step == step:
-                        batch.delete(each)
+            for each in self.records.Segment.query(migration=migration, consistent=True).all():
+                if step is None or each.step == step:
+                    forget_segment(each, self.lease.epoch)
 
     def _throttle(self) -> Throttle:
         table = self.table.require()
@@ -488,7 +661,7 @@ class Runner:
                     remedy="Give --rate, in units per second.",
                 )
             rates = {key: units * self.options.share for key, units in _provisioned(table).items()}
-        return Throttle(self.clock, self.options.rate, rates, ramp=on_demand)
+        return Throttle(self.clock, self.options.rate, rates, ramp=on_demand, stop=self._stop)
 
 
 def _shape(graph: Graph, name: str) -> Any:

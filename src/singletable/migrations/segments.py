@@ -22,7 +22,8 @@ from singletable.errors import (
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
 from singletable.migrations.patience import metered, patiently
-from singletable.migrations.records import Records, key_digest, key_from_text, key_to_text
+from singletable.migrations.quarantine import Quarantine
+from singletable.migrations.records import Records, key_from_text, key_to_text
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
@@ -37,6 +38,7 @@ __all__ = [
     "SegmentWorker",
     "Slice",
     "SliceResult",
+    "forget_segment",
     "pages_of",
     "type_filter",
 ]
@@ -86,6 +88,7 @@ class SliceResult:
         segment: The segment.
         done: Whether the segment is at its end.
         counts: What was done in the segment so far, with what slices before this one did.
+        recent: What was done in this slice alone.
         throttled: The table or the index that throttled, where one did.
         consumed: Capacity units consumed by this slice, by `read` and `write`.
     """
@@ -93,6 +96,7 @@ class SliceResult:
     segment: int
     done: bool
     counts: dict[str, int]
+    recent: dict[str, int] = attrs.field(factory=dict)
     throttled: str | None = None
     consumed: dict[str, float] = attrs.field(factory=dict)
 
@@ -128,25 +132,30 @@ class _SegmentReader:
         consumed = dict(self._throttle.consumed)
         checkpoint = self._claim(task)
         counts = Counter(json.loads(checkpoint.counts))
+        recent: Counter[str] = Counter()
         throttled: str | None = None
         for _ in range(task.pages):
             if checkpoint.state == "done":
                 break
             try:
                 page = self._page(task, key_from_text(checkpoint.position))
+                done = Counter({"scanned": page.get("ScannedCount", len(page["Items"]))})
+                mine = self._sort_out(page["Items"], done)
+                done += self._treat(task, mine)
             except Throttled as error:
+                # The page is read again later: its finished writes then have nothing left to do.
                 throttled = error.index or "table"
                 break
-            counts["scanned"] += page.get("ScannedCount", len(page["Items"]))
-            mine = self._sort_out(page["Items"], counts)
-            # The checkpoint is written when every write of the page is answered, and not before.
-            counts += self._treat(task, mine)
+            counts += done
+            recent += done
+            # The checkpoint is written after every write of the page is answered.
             self._checkpoint(checkpoint, task, page.get("LastEvaluatedKey"), counts)
         new = {name: count for name, count in self._throttle.throttled.items() if count > before.get(name, 0)}
         return SliceResult(
             task.segment,
             checkpoint.state == "done",
             dict(counts),
+            dict(recent),
             throttled or next(iter(new), None),
             {kind: units - consumed[kind] for kind, units in self._throttle.consumed.items()},
         )
@@ -173,12 +182,12 @@ class _SegmentReader:
             params["ExclusiveStartKey"] = start
         return patient_scan(self._table, params, self._throttle)
 
-    def _set_aside(self, migration: str, step: int, key: Item, reason: str) -> None:
-        text = key_to_text(key) or ""
-        record = self._records.Quarantined
-        patiently(
-            lambda: record(migration=migration, step=step, digest=key_digest(key), item_key=text, reason=reason).save()
-        )
+    def _set_aside(self, task: Slice, key: Item, reason: str) -> None:
+        # Directly before, the checkpoint shows that no other runner has taken the segment.
+        record = self._records.Segment
+        checkpoint = record(migration=task.migration, step=task.step, number=task.segment)
+        self._fenced(checkpoint, [record.epoch.set(task.epoch)], record.epoch == task.epoch)
+        Quarantine(self._records, task.migration.removesuffix(VERIFYING)).add(task.step, key, reason)
 
     # --- checkpoints ----------------------------------------------------------------
 
@@ -189,6 +198,9 @@ class _SegmentReader:
         try:
             found = record.get(**name, consistent=True)
         except record.DoesNotExist:
+            # The checkpoints of a finished migration are gone: only the holder of the lease may create new ones.
+            if self._records.Lease.get(name="runner", consistent=True).epoch != task.epoch:
+                raise _overtaken() from None
             found = record(**name, epoch=task.epoch)
             try:
                 patiently(found.create)
@@ -225,32 +237,12 @@ class SegmentWorker(_SegmentReader):
     def _treat(self, task: Slice, items: list[Item]) -> Counter[str]:
         return self._writer(task).write(items)
 
-    def redrive(self, migration: str, step: int) -> Counter[str]:
-        """Try again what is quarantined; what goes well leaves the quarantine."""
-        counts: Counter[str] = Counter()
-        for record in self._records.Quarantined.query(migration=migration, consistent=True).all():
-            if record.step != step:
-                continue
-            key = key_from_text(record.item_key) or {}
-            item = self._table.item(key)
-            failed: list[str] = []
-            writer = ItemWriter(self._table, self._work, self._throttle, lambda _, reason: failed.append(reason))  # noqa: B023
-            if item:
-                counts += writer.write([item])
-            else:
-                counts["gone"] += 1
-            if failed:
-                self._set_aside(migration, step, key, failed[0])
-            else:
-                record.delete()
-        return counts
-
     def _writer(self, task: Slice) -> ItemWriter:
         return ItemWriter(
             self._table,
             self._work,
             self._throttle,
-            lambda key, reason: self._set_aside(task.migration, task.step, key, reason),
+            lambda key, reason: self._set_aside(task, key, reason),
             statements=task.statements,
         )
 
@@ -272,9 +264,24 @@ class SegmentVerifier(_SegmentReader):
             except Unfit as unfit:
                 # It may have become so behind the sweep.
                 key = {name: item[name] for name in self._work.key_names}
-                self._set_aside(task.migration.removesuffix(VERIFYING), task.step, key, unfit.reason)
+                self._set_aside(task, key, unfit.reason)
                 counts["quarantined"] += 1
         return counts
+
+
+def forget_segment(checkpoint: Any, epoch: int) -> None:
+    """Delete a checkpoint, unless a runner with a later lease has taken the segment.
+
+    Raises:
+        LeaseLost: One has.
+    """
+    record = type(checkpoint)
+    try:
+        patiently(lambda: checkpoint.delete(condition=record.epoch <= epoch))
+    except ConditionFailed:
+        raise _overtaken() from None
+    except record.DoesNotExist:
+        return  # an answer was lost, and the checkpoint is gone
 
 
 def scan_params(table: str, work: Pass, segment: int, segments: int, page_size: int) -> Params:

@@ -16,13 +16,16 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Submit
 
-__all__ = ["DEFERRED_SECONDS", "Tally", "check_errors", "next_ready", "sweep"]
+__all__ = ["DEFERRED_SECONDS", "Breaker", "Tally", "next_ready", "sweep"]
 
 DEFERRED_SECONDS = 1.0
 """How long a segment rests that was throttled; the others go on."""
 
 _IDLE_SECONDS = 0.05
 _FEW = 10
+
+_WINDOW = 1000
+"""Number of recent items that the breaker judges."""
 
 
 @attrs.define
@@ -31,12 +34,14 @@ class Tally:
 
     Args:
         totals: What was done in each segment.
+        total: What was done in all segments.
         finished: The segments that are at their end.
         consumed: Capacity units of this run, by `read` and `write`.
         throttled: How often what was throttled, `table` or an index.
     """
 
     totals: dict[int, Counter[str]] = attrs.field(factory=dict)
+    total: Counter[str] = attrs.field(init=False)
     finished: set[int] = attrs.field(factory=set)
     consumed: Counter[str] = attrs.field(factory=Counter)
     throttled: Counter[str] = attrs.field(factory=Counter)
@@ -47,14 +52,15 @@ class Tally:
         totals = {number: Counter(json.loads(each.counts)) for number, each in checkpoints.items()}
         return cls(totals, {number for number, each in checkpoints.items() if each.state == "done"})
 
-    @property
-    def total(self) -> Counter[str]:
-        """What was done in all segments."""
+    @total.default
+    def _sum(self) -> Counter[str]:
         return sum(self.totals.values(), Counter[str]())
 
     def add(self, result: SliceResult) -> None:
-        """Take what became of a slice."""
+        """Add the result of a slice."""
+        self.total.subtract(self.totals.get(result.segment, {}))
         self.totals[result.segment] = Counter(result.counts)
+        self.total.update(result.counts)
         self.consumed.update(result.consumed)
         if result.done:
             self.finished.add(result.segment)
@@ -72,7 +78,7 @@ def sweep(
     turns: Iterator[int],
     clock: Clock,
     stop: threading.Event,
-    after: Callable[[], None],
+    after: Callable[[SliceResult], None],
 ) -> bool:
     """Have every segment worked on in turns until all are at their end.
 
@@ -85,7 +91,7 @@ def sweep(
         turns: Numbers the slices.
         clock: Time.
         stop: Set by whoever wants no other slice to be begun.
-        after: Called behind each slice; what it raises ends the sweep.
+        after: Called with the result of each slice; what it raises ends the sweep.
 
     Returns:
         Whether it came to its end, and was not stopped.
@@ -113,7 +119,7 @@ def sweep(
                     waiting.append(result.segment)
                 if result.throttled:
                     resting[result.segment] = clock.monotonic() + DEFERRED_SECONDS
-            after()
+                after(result)
     finally:
         # What is under way writes rightly; nothing else is begun.
         wait(under_way)
@@ -130,21 +136,40 @@ def next_ready(waiting: deque[int], resting: Mapping[int, float], now: float) ->
     return None
 
 
-def check_errors(counts: Mapping[str, int], max_errors: float) -> None:
-    """Stop a pass in which too many items are quarantined.
+class Breaker:
+    """Stops a pass if too many of its recent items are quarantined.
+
+    It judges the last thousand items of this run. Items that an earlier run quarantined, or that are redriven, do not
+    count.
 
     Args:
-        counts: What was done.
         max_errors: The share of the items that may be quarantined, from 0 to 1.
-
-    Raises:
-        MigrationStopped: There are more.
     """
-    quarantined = counts.get("quarantined", 0)
-    tried = sum(counts.get(each, 0) for each in ("written", "already", "gone")) + quarantined
-    if quarantined > _FEW and quarantined > max_errors * tried:
-        raise MigrationStopped(
-            f"{quarantined:,} of {tried:,} items were quarantined, more than {max_errors:.0%}.",
-            remedy="`singletable status` says why. Correct the items or the script, then"
-            " `singletable migrate --redrive`; or allow more with --max-errors.",
-        )
+
+    def __init__(self, max_errors: float) -> None:
+        self._max_errors = max_errors
+        self._window: deque[tuple[int, int]] = deque()
+        self._tried = self._quarantined = 0
+
+    def add(self, recent: Mapping[str, int]) -> None:
+        """Add the counts of a slice.
+
+        Raises:
+            MigrationStopped: Too many items are quarantined.
+        """
+        quarantined = recent.get("quarantined", 0)
+        tried = sum(recent.get(each, 0) for each in ("written", "already", "gone")) + quarantined
+        self._window.append((tried, quarantined))
+        self._tried += tried
+        self._quarantined += quarantined
+        while self._tried - self._window[0][0] >= _WINDOW:
+            tried, quarantined = self._window.popleft()
+            self._tried -= tried
+            self._quarantined -= quarantined
+        if self._quarantined > _FEW and self._quarantined > self._max_errors * self._tried:
+            raise MigrationStopped(
+                f"{self._quarantined:,} of the last {self._tried:,} items were quarantined, more than"
+                f" {self._max_errors:.0%}.",
+                remedy="`singletable status` says why. Correct the items or the script, then"
+                " `singletable migrate --redrive`; or allow more with --max-errors.",
+            )

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from singletable.errors import MigrationPaused
 from singletable.migrations.clock import Clock
 
 __all__ = ["Throttle"]
@@ -46,6 +47,7 @@ class Throttle:
             the ramp of an on-demand table.
         rates: Units per second of certain ones, such as a share of what is provisioned: `{("GSI1", "write"): 50.0}`.
         ramp: Whether to begin slowly, as an on-demand table wants it.
+        stop: Set by whoever wants the run to pause: nobody waits for capacity then.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class Throttle:
         rates: Mapping[tuple[str, str], float] | None = None,
         *,
         ramp: bool = False,
+        stop: threading.Event | None = None,
     ) -> None:
         self._clock = clock
         self._rate = rate
         self._rates = dict(rates or {})
         self._ramp = ramp
+        self._stop = stop or threading.Event()
         self._start = clock.monotonic()
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._lock = threading.Lock()
@@ -84,7 +88,11 @@ class Throttle:
         return rate * self.factor
 
     def wait(self, kind: str) -> float:
-        """Wait until a request of a kind may be sent. Returns how long it waited, in seconds."""
+        """Wait until a request of a kind may be sent. Returns how long it waited, in seconds.
+
+        Raises:
+            MigrationPaused: The run is to pause. The next one sends the request.
+        """
         waited = 0.0
         while True:
             with self._lock:
@@ -95,6 +103,10 @@ class Throttle:
             if pause <= 0:
                 return waited
             # In small steps: another thread's answers may change how long it takes.
+            if self._stop.is_set():
+                raise MigrationPaused(
+                    "Paused while waiting for capacity.", remedy="The same command goes on from the last checkpoints."
+                )
             pause = min(pause, 1.0)
             self._clock.sleep(pause)
             waited += pause

@@ -89,6 +89,15 @@ class ItemWriter:
             self._write_one(change, counts)
         return counts
 
+    def bring(self, item: Item) -> Item:
+        """Bring one item to the state after the pass. Returns its primary key then, or the old one if it is gone."""
+        counts: Counter[str] = Counter()
+        change = self._change(item, counts)
+        if change is None:
+            return {name: item[name] for name in self._work.key_names}
+        self._write_one(change, counts)
+        return {name: (change.image if counts["written"] else change.item)[name] for name in self._work.key_names}
+
     def _change(self, item: Item, counts: Counter[str]) -> ItemChange | None:
         try:
             change = self._work.change(item)

@@ -174,13 +174,13 @@ def test_table_operations(shelf):
     live = LiveTable(connection_of(shelf), Clock())
     forth = [CreateIndex("GSI1", "GSI1PK", "GSI1SK"), EnableTTL("ttl"), EnableStream("NEW_AND_OLD_IMAGES")]
     for operation in [*forth, *forth]:
-        operation.run(live)
+        operation.run(live, graph().state)
     assert "GSI1" in [each["IndexName"] for each in live.require()["GlobalSecondaryIndexes"]]
     assert "ttl" == live.ttl()
     assert "NEW_AND_OLD_IMAGES" == live.require()["StreamSpecification"]["StreamViewType"]
     back = [DisableStream(), DisableTTL("ttl"), DeleteIndex("GSI1")]
     for operation in [*back, *back]:
-        operation.run(live)
+        operation.run(live, graph().state)
     assert not live.require().get("GlobalSecondaryIndexes")
     assert live.ttl() is None
     assert not (live.require().get("StreamSpecification") or {}).get("StreamEnabled")

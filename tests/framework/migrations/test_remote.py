@@ -187,7 +187,8 @@ def begun(scripts):
 def test_an_error_comes_back_whole(served, url, scripts, executor):
     """From another process, with its words and its type."""
     made = begun(scripts)
-    run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=9))
+    for epoch in (made.lease.epoch, 9):
+        run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=epoch))
     with pytest.raises(LeaseLost, match="has taken over this segment") as lost:
         executor.submit(run_slice, job(url, scripts).to_dict(), slice_of(made)).result()
     assert "status" in lost.value.remedy

@@ -81,7 +81,7 @@ class Behind(Fault):
     """Old code writes behind the sweep, when verifying begins."""
 
     def befall(self, send_on, operation, params, dice):
-        if params.get("ConsistentRead"):
+        if params.get("ConsistentRead") and "Segment" in params:
             change_state("DONE")
         return send_on(operation, params)
 

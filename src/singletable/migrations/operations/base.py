@@ -75,8 +75,13 @@ class Operation(Frozen):
 class TableOperation(Operation):
     """An operation on the table as a whole."""
 
-    def run(self, table: LiveTable) -> None:
-        """Do it, unless it is done already."""
+    def run(self, table: LiveTable, before: TableState) -> None:
+        """Do it, unless it is done already.
+
+        Args:
+            table: The table.
+            before: The state in front of the operation.
+        """
         raise NotImplementedError
 
 

@@ -36,7 +36,7 @@ class RunPython(TableOperation):
     def apply(self, state: TableState) -> TableState:
         return state
 
-    def run(self, table: LiveTable) -> None:
+    def run(self, table: LiveTable, before: TableState) -> None:
         self.function(table)
 
     def reverse(self, before: TableState) -> TableOperation | None:

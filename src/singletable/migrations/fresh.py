@@ -1,0 +1,82 @@
+"""Empty tables: brought to the state of a whole history at once, without replaying it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from singletable.migrations.graph import Graph
+from singletable.migrations.live import LiveTable
+from singletable.migrations.operations import RunPython
+from singletable.migrations.segments import patient_scan
+from singletable.migrations.state import TableState
+from singletable.migrations.throttle import Throttle
+from singletable.models.layout import OWN_TYPES
+from singletable.requests.types import Item
+
+__all__ = ["bring_to", "is_empty", "runs_code"]
+
+_MOST_PAGES = 5
+_PAGE = 1000
+
+
+def is_empty(table: LiveTable, type_name: str) -> bool:
+    """Return whether the table has no items but the framework's own.
+
+    A table that begins with thousands of the framework's own items is not read to its end, and counts as not empty.
+
+    Args:
+        table: The table.
+        type_name: The stored attribute of the discriminator.
+    """
+    throttle = Throttle(table.clock)
+    start: Item | None = None
+    for _ in range(_MOST_PAGES):
+        page = patient_scan(
+            table,
+            {
+                "TableName": table.name,
+                "ConsistentRead": True,
+                "Limit": _PAGE,
+                "FilterExpression": "NOT begins_with(#type, :own)",
+                "ExpressionAttributeNames": {"#type": type_name},
+                "ExpressionAttributeValues": {":own": {"S": OWN_TYPES}},
+                **({"ExclusiveStartKey": start} if start else {}),
+            },
+            throttle,
+        )
+        if page.get("Items"):
+            return False
+        start = page.get("LastEvaluatedKey")
+        if not start:
+            return True
+    return False
+
+
+def runs_code(graph: Graph, names: Iterable[str]) -> bool:
+    """Return whether one of these migrations calls a function of the project, which may store items itself."""
+    return any(isinstance(each, RunPython) for name in names for each in graph.scripts[name].migration.operations)
+
+
+def bring_to(table: LiveTable, before: TableState, after: TableState) -> None:
+    """Bring an empty table from one state to another: its indexes, time to live and stream.
+
+    Args:
+        table: The table.
+        before: The state of its history until now.
+        after: The state that it gets. An index that neither state has is left alone.
+
+    Raises:
+        MigrationConflict: The table has an index of a name in `after` with another definition.
+    """
+    for name, index in before.indexes.items():
+        if after.indexes.get(name) != index and not index.local:
+            table.delete_index(index)
+    for index in after.indexes.values():
+        if not index.local:
+            table.create_index(index)
+    table.check(after)
+    if before.ttl and before.ttl != after.ttl:
+        table.set_ttl(before.ttl, on=False)
+    if after.ttl:
+        table.set_ttl(after.ttl, on=True)
+    table.set_stream(after.stream, before.stream)
