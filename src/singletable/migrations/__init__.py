@@ -10,6 +10,7 @@ A script imports from here, and from nowhere else of the framework::
     )
 """
 
+from singletable.migrations.declared import Stored
 from singletable.migrations.derived import CustomText, Expires, KeyText
 from singletable.migrations.graph import Graph, Migration, Script
 from singletable.migrations.loader import load_graph
@@ -18,6 +19,7 @@ from singletable.migrations.operations import (
     Backfill,
     BackfillExpiry,
     BackfillWith,
+    ConvertAttribute,
     CreateIndex,
     CreateTable,
     DeclareAttributes,
@@ -30,7 +32,9 @@ from singletable.migrations.operations import (
     RemoveAttribute,
     RemoveEntity,
     RenameAttribute,
+    RenameEntity,
     RunPython,
+    StampType,
 )
 from singletable.migrations.sources import (
     Boolean,
@@ -54,6 +58,7 @@ __all__ = [
     "Boolean",
     "Bytes",
     "Choice",
+    "ConvertAttribute",
     "CreateIndex",
     "CreateTable",
     "CustomText",
@@ -77,8 +82,11 @@ __all__ = [
     "RemoveAttribute",
     "RemoveEntity",
     "RenameAttribute",
+    "RenameEntity",
     "RunPython",
     "Script",
+    "StampType",
+    "Stored",
     "TableState",
     "Text",
     "Uuid",

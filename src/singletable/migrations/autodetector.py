@@ -1,25 +1,28 @@
 """The autodetector: which operations lead from one state to another.
 
-Where two readings are possible (one attribute removed and another added, or one renamed) it asks. The order of
-what it gives is the one in which a live table can follow: whatever deletes or hides items is switched off first,
-then items are written, then indexes created that will hold them, then expiry switched on.
+Where two readings are possible (one attribute removed and another added, or one renamed), or stored items could become
+unreadable, it asks. The order of the result is the one in which a live table can follow: indexes that change are
+deleted first, then items are written, then the indexes created that hold them, then expiry switched on.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
 from singletable.errors import MigrationError
-from singletable.migrations.derived import CustomText, Derived, Expires
+from singletable.migrations.declared import Stored
+from singletable.migrations.derived import CustomText, Derived, Expires, KeyText
 from singletable.migrations.graph import EMPTY
 from singletable.migrations.operations import (
     AddEntity,
     Backfill,
     BackfillExpiry,
     BackfillWith,
+    ConvertAttribute,
     CreateIndex,
     CreateTable,
     DeclareAttributes,
@@ -33,7 +36,9 @@ from singletable.migrations.operations import (
     RemoveAttribute,
     RemoveEntity,
     RenameAttribute,
+    RenameEntity,
 )
+from singletable.migrations.sources import Choice
 from singletable.migrations.state import Entity, TableState
 
 __all__ = ["Ask", "Detected", "detect"]
@@ -64,7 +69,8 @@ def detect(old: TableState, new: TableState, ask: Ask | None = None) -> Detected
         ask: Answers what cannot be known; None to take the answer that loses nothing, and note it.
 
     Raises:
-        MigrationError: Nothing leads there: the table's own key attributes have other names.
+        MigrationError: Nothing leads there: the table's own key attributes have other names. Or nobody can be asked,
+            and stored items could become unreadable, or lose keys.
     """
     detector = _Detector(old, new, ask)
     detector.run()
@@ -78,6 +84,7 @@ class _Detector:
         self.ask = ask
         self.operations: list[Operation] = []
         self.notes: list[str] = []
+        self.open_questions: list[str] = []
         indexes = (*old.indexes.values(), *new.indexes.values())
         self.index_names = {name for index in indexes for name in index.names}
         self.index_names |= {name for name in (old.ttl, new.ttl) if name}
@@ -86,33 +93,47 @@ class _Detector:
         if self.state == EMPTY:
             self._create()
         self._check_table()
+        self._rename_entities()
         new_entities = [self.new.entities[name] for name in sorted(self.new.entities)]
         shared = [each for each in new_entities if each.name in self.state.entities]
-        if self.state.ttl and self.state.ttl != self.new.ttl:
+        renamed_ttl = self.state.ttl is not None and self.new.ttl not in (None, self.state.ttl)
+        if self.state.ttl and self.new.ttl is None:
             self._add(DisableTTL(self.state.ttl))
         self._delete_indexes()
-        for entity in shared:
-            self._remove_expiry(entity)
+        if not renamed_ttl:
+            for entity in shared:
+                self._remove_expiry(entity)
         for entity in new_entities:
             if entity not in shared:
                 derived = [*entity.key, *entity.derived.values()]
                 self._add(AddEntity(entity.name, *derived, attributes=entity.attributes, stamp=entity.stamp))
         for entity in shared:
             self._attributes(entity)
+        self._refuse_open_questions()
         for entity in shared:
             self._rekey(entity)
         for entity in shared:
             self._backfill(entity)
         for entity in shared:
-            self._remove_derived(entity)
+            self._remove_derived(entity, keep_expiry=renamed_ttl)
         self._create_indexes()
         if self.state.stream != self.new.stream:
             if self.state.stream is not None:
                 self._add(DisableStream())
             if self.new.stream is not None:
                 self._add(EnableStream(self.new.stream))
+        if self.state.ttl and renamed_ttl:
+            # Items expire by the old attribute until all of them have the new one.
+            self._add(DisableTTL(self.state.ttl))
+            self.notes.append(
+                "DynamoDB accepts one change of the time to live in about an hour: nothing expires between the"
+                " DisableTTL and the EnableTTL, and `migrate` waits for it."
+            )
         if self.new.ttl and self.state.ttl != self.new.ttl:
             self._add(EnableTTL(self.new.ttl))
+        if renamed_ttl:
+            for entity in shared:
+                self._remove_expiry(entity)
         for name in sorted(set(self.state.entities) - set(self.new.entities)):
             self._add(RemoveEntity(name))
             self.notes.append(f"The entity {name} is gone from the models. Its items stay in the table.")
@@ -162,34 +183,114 @@ class _Detector:
                 )
             self._add(CreateIndex(index.name, index.partition, index.sort, index.projection, index.included))
 
+    def _rename_entities(self) -> None:
+        gone = [name for name in sorted(self.state.entities) if name not in self.new.entities]
+        fresh = [name for name in sorted(self.new.entities) if name not in self.state.entities]
+        for before in gone:
+            for after in fresh:
+                if not _alike(self.state.entities[before], self.new.entities[after]):
+                    continue
+                if self.ask is not None and self.ask(f"Was the entity {before} renamed to {after}?"):
+                    self._add(RenameEntity(before, after))
+                    fresh.remove(after)
+                    break
+                if self.ask is None:
+                    self.notes.append(
+                        f"Whether the entity {before} was renamed to {after} cannot be known: taken for two entities,"
+                        f' so that no item is touched. If it was, write RenameEntity("{before}", "{after}") instead:'
+                        f" until then, no model reads the items of {before}."
+                    )
+
     def _attributes(self, entity: Entity) -> None:
         old = self.state.entity(entity.name)
         gone = {name: kind for name, kind in old.attributes.items() if name not in entity.attributes}
         fresh = {name: kind for name, kind in entity.attributes.items() if name not in old.attributes}
         for before, kind in sorted(gone.items()):
-            for after in [name for name, other in sorted(fresh.items()) if other == kind]:
+            for after in [name for name, other in sorted(fresh.items()) if other.type == kind.type]:
                 if self._renamed(entity.name, before, after):
                     self._add(RenameAttribute(entity.name, before, after))
                     del gone[before], fresh[after]
                     break
-        retyped = {
-            name: kind
-            for name, kind in entity.attributes.items()
-            if name in old.attributes and old.attributes[name] != kind
-        }
-        for name, kind in sorted(retyped.items()):
-            self.notes.append(
-                f"{entity.name}.{name} was stored as {old.attributes[name]} and is {kind} in the models: items that"
-                " are there cannot be read until a BackfillWith rewrites them."
-            )
         for name in sorted(gone):
             self.notes.append(
                 f"{entity.name}.{name} is gone from the models. It stays in the items; RemoveAttribute takes it out."
             )
-        changed: dict[str, str | None] = {**fresh, **retyped, **dict.fromkeys(gone)}
+        known = self.state.entity(entity.name)
+        conversions: list[Operation] = []
+        changed: dict[str, Stored | None] = {}
+        for name, stored in sorted(entity.attributes.items()):
+            was = _known(known, name)
+            if was is None or _is_another_form(was, stored):
+                converted = was is not None and self._asks_to_convert(entity.name, name, was, stored)
+                if was is not None and converted:
+                    function = _to_be_written(f"{entity.name}_{name}_converted")
+                    derived = self._changing_with(entity, name)
+                    conversions.append(
+                        ConvertAttribute(entity.name, name, function, old=was, new=stored, derived=derived)
+                    )
+                else:
+                    changed[name] = stored
+            elif stored != known.attributes.get(name):
+                changed[name] = stored
+            if stored.required and (was is None or was.required is False) and self._asks_to_fill(entity, name, was):
+                conversions.append(
+                    BackfillWith(entity.name, {}, _to_be_written(f"{entity.name}_{name}"), writes=(name,))
+                )
+        changed |= dict.fromkeys(gone)
         stamp = entity.stamp if entity.stamp != self.state.entity(entity.name).stamp else None
         if changed or stamp:
             self._add(DeclareAttributes(entity.name, dict(sorted(changed.items())), stamp))
+        for each in conversions:
+            self._add(each)
+        recorded = self.state.entity(entity.name).attributes
+        late = {name: stored for name, stored in entity.attributes.items() if recorded.get(name) != stored}
+        if late:
+            self._add(DeclareAttributes(entity.name, dict(sorted(late.items()))))
+
+    def _changing_with(self, entity: Entity, name: str) -> tuple[Derived, ...]:
+        """Return the derived attributes that are made of an attribute, and whose template changes with it."""
+        old = self.state.entity(entity.name).derived
+        return tuple(
+            each
+            for stored_name, each in sorted(entity.derived.items())
+            if stored_name in old
+            and not isinstance(each, CustomText)
+            and name in {source.stored_name for source in each.sources}
+            and _shape(old[stored_name]) != _shape(each)
+        )
+
+    def _asks_to_convert(self, entity: str, name: str, was: Stored, stored: Stored) -> bool:
+        removed = sorted(set(was.choices) - set(stored.choices)) if was.kind is stored.kind else []
+        what = (
+            f"{entity}.{name} no longer allows {', '.join(removed)}"
+            if removed
+            else f"{entity}.{name} changes from {was.describe()} to {stored.describe()}"
+        )
+        if self.ask is None:
+            self.open_questions.append(f"{what}: stored values may become unreadable (ConvertAttribute)")
+            return False
+        if self.ask(f"{what}. Convert the stored values (a function to be written)?"):
+            return True
+        self.notes.append(f"{what}: items that have such a value cannot be read until a ConvertAttribute converts it.")
+        return False
+
+    def _asks_to_fill(self, entity: Entity, name: str, was: Stored | None) -> bool:
+        what = f"{entity.name}.{name} is {'new, and required' if was is None else 'required now'}"
+        if self.ask is None:
+            self.open_questions.append(f"{what}: items without it become unreadable (BackfillWith, or null=True)")
+            return False
+        if self.ask(f"{what}. Fill it in items that lack it (a function to be written)?"):
+            return True
+        self.notes.append(f"{what}: items without it cannot be read.")
+        return False
+
+    def _refuse_open_questions(self) -> None:
+        if self.open_questions:
+            raise MigrationError(
+                "Stored items may not fit the models, and nobody can be asked: " + "; ".join(self.open_questions) + ".",
+                remedy="Run makemigrations in a terminal, where it can ask. Or write the operations yourself, with the"
+                " DeclareAttributes of the new form (makemigrations --empty).",
+            )
 
     def _renamed(self, entity: str, before: str, after: str) -> bool:
         if self.ask is not None:
@@ -240,7 +341,10 @@ class _Detector:
                 self._custom(entity, each)
 
     def _custom(self, entity: Entity, derived: CustomText) -> None:
-        function = _to_be_written(entity.name, derived)
+        function = _to_be_written(
+            f"{entity.name}_{derived.stored_name}",
+            f"What {derived.stored_name} of {entity.name} is: {derived.made_of}.",
+        )
         self._add(BackfillWith(entity.name, {}, function, writes=(derived.stored_name,)))
         # What the models describe is what a comparison must find the next time.
         self.state = self.state.with_entity(self.state.entity(entity.name).with_derived(derived))
@@ -255,13 +359,14 @@ class _Detector:
         if names:
             self._add(RemoveAttribute(entity.name, names))
 
-    def _remove_derived(self, entity: Entity) -> None:
+    def _remove_derived(self, entity: Entity, *, keep_expiry: bool) -> None:
         old = self.state.entity(entity.name)
+        expiries = {name for name, each in old.derived.items() if isinstance(each, Expires)} if keep_expiry else set()
         # What a function filled once is the project's to keep or to remove.
         filled = {
             name for name, each in old.derived.items() if isinstance(each, CustomText) and name not in self.index_names
         }
-        names = sorted(set(old.derived) - set(entity.derived) - set(entity.attributes) - filled)
+        names = sorted(set(old.derived) - set(entity.derived) - set(entity.attributes) - filled - expiries)
         if names:
             self._add(RemoveAttribute(entity.name, names))
 
@@ -270,18 +375,68 @@ _CALL = re.compile(r"\w+\(.*\)")
 """What BackfillWith says that an attribute is made of: its function, and what that is given."""
 
 
-def _to_be_written(entity: str, derived: CustomText) -> Callable[..., dict[str, str | None]]:
-    def function() -> dict[str, str | None]:
+def _to_be_written(words: str, text: str | None = None) -> Callable[..., Any]:
+    def function() -> Any:
         raise NotImplementedError
 
-    name = re.sub(r"\W", "_", f"{entity}_{derived.stored_name}".lower())
+    name = re.sub(r"\W", "_", words.lower())
     function.__name__ = f"_{name}" if name[0].isdecimal() else name
-    function.__doc__ = f"What {derived.stored_name} of {entity} is: {derived.made_of}."
+    function.__doc__ = text
     return function
+
+
+def _alike(old: Entity, new: Entity) -> bool:
+    """Return whether an entity may be another one under a new discriminator: by its key, or by its attributes."""
+    return _identities(old.key) == _identities(new.key) or (
+        bool(old.attributes) and set(old.attributes) == set(new.attributes)
+    )
+
+
+_WIDER = {
+    ("choice", "text"),
+    ("integer", "number"),
+    ("integer", "decimal"),
+    ("number", "decimal"),
+    ("decimal", "number"),
+}
+"""Changes of a kind after which every stored value can still be read."""
+
+
+def _known(entity: Entity, name: str) -> Stored | None:
+    """Return what the history knows of an attribute; a source of a key tells more than a DynamoDB type."""
+    stored = entity.attributes.get(name)
+    if stored is None or stored.kind is not None:
+        return stored
+    for each in entity.all_derived:
+        for source in each.sources:
+            if source.stored_name == name and stored.type in (None, source.type):
+                choices = source.choices if isinstance(source, Choice) else ()
+                return attrs.evolve(stored, form=source.kind.value, choices=choices)
+    return stored
+
+
+def _is_another_form(was: Stored, stored: Stored) -> bool:
+    """Return whether a value that is stored may not be readable any more, or as another value."""
+    if was.type is None:
+        return False
+    if was.type != stored.type:
+        return True
+    if was.kind is None or stored.kind is None:
+        return False  # only a class of the project can tell
+    if was.kind is not stored.kind:
+        return (was.form, stored.form) not in _WIDER
+    return not set(was.choices) <= set(stored.choices) if was.choices else False
 
 
 def _identities(derived: tuple[Derived, ...]) -> list[tuple[object, ...]]:
     return [each.identity for each in derived]
+
+
+def _shape(derived: Derived) -> object:
+    """Return what a conversion of a source leaves as it is."""
+    if isinstance(derived, KeyText):
+        return (derived.template, derived.when, derived.raw, sorted(each.stored_name for each in derived.sources))
+    return derived.identity
 
 
 def _same(old: Derived | None, new: Derived) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal as DecimalNumber
 from string import Formatter
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -16,10 +16,14 @@ from singletable.errors import DeclarationError, KeyParseError, MigrationError
 from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Field, Template, encoding_for, parse_template
 from singletable.keys.encoding import Refusal
 from singletable.migrations.script import Frozen
-from singletable.migrations.sources import DateTime, Integer, Source, Unfit
+from singletable.migrations.sources import Choice, DateTime, Integer, Source, Unfit
 from singletable.requests.types import Item
+from singletable.requests.values import same_value
 
-__all__ = ["CustomText", "Derived", "Expires", "KeyText", "check_seconds"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["CustomText", "Derived", "Expires", "KeyText", "check_seconds", "explains"]
 
 _MILLISECONDS = 100_000_000_000
 """Epoch seconds beyond this (the year 5138) are milliseconds that someone took for seconds."""
@@ -62,6 +66,10 @@ class Derived(Frozen):
         Raises:
             Unfit: It is one.
         """
+
+    def with_sources(self, change: Callable[[Source], Source]) -> Self:
+        """Return the same with each source replaced by what a function returns for it."""
+        return self
 
     def describe(self) -> str:
         """What it is made of, in a word or two."""
@@ -149,8 +157,10 @@ class KeyText(Derived):
     @property
     def identity(self) -> tuple[Any, ...]:
         order = {name: position for position, name in enumerate(self._parsed.attributes)}
-        named = [self.fields[name] for name in order]
-        others = sorted((each for name, each in self.fields.items() if name not in order), key=repr)
+        # A choice is written as its text: which other values are allowed does not change a key.
+        plain = {name: _without_choices(each) for name, each in self.fields.items()}
+        named = [plain[name] for name in order]
+        others = sorted((each for name, each in plain.items() if name not in order), key=repr)
         conditions = sorted((self.fields[name].stored_name, values) for name, values in self.when.items())
         shape = tuple((each.literal, each.field and each.field.spec) for each in self._parsed.segments)
         places = tuple(order[each.attribute] for each in self._parsed.fields)
@@ -180,6 +190,12 @@ class KeyText(Derived):
             name = self.fields[field.attribute].stored_name
             raise Unfit(f"{name} cannot stand in {self.stored_name}: {refusal.reason}") from None
 
+    def with_sources(self, change: Callable[[Source], Source]) -> Self:
+        fields = {name: change(source) for name, source in self.fields.items()}
+        if fields == self.fields:
+            return self
+        return type(self)(self.stored_name, self.template, when=self.when, raw=self.raw, sort=self.sort, **fields)
+
     def fits(self, text: str) -> bool:
         """Whether a text can be one of this template's."""
         try:
@@ -194,6 +210,10 @@ class KeyText(Derived):
 
     def describe(self) -> str:
         return f"{self.stored_name} = {self.template}"
+
+
+def _without_choices(source: Source) -> Source:
+    return attrs.evolve(source, choices=()) if isinstance(source, Choice) else source
 
 
 def _moment(after: str | Source) -> Source:
@@ -246,6 +266,9 @@ class Expires(Derived):
     def sources(self) -> tuple[Source, ...]:
         return (self.after,)
 
+    def with_sources(self, change: Callable[[Source], Source]) -> Self:
+        return attrs.evolve(self, after=change(self.after))
+
     @property
     def identity(self) -> tuple[Any, ...]:
         return (self.stored_name, self.after, float(self.days))
@@ -278,9 +301,16 @@ class CustomText(Derived):
     Args:
         stored_name: The stored attribute.
         made_of: What it is made of, for people and for comparing.
+        function: The function of an earlier migration that gave the values by name, if there is one.
     """
 
     made_of: str
+    function: Callable[[Item], Mapping[str, dict[str, Any] | None]] | None = attrs.field(
+        default=None, eq=False, repr=False
+    )
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (self.stored_name, self.made_of), {}
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -296,6 +326,24 @@ class CustomText(Derived):
 
     def describe(self) -> str:
         return f"{self.stored_name} = {self.made_of}"
+
+
+def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None) -> bool:
+    """Return whether a stored value is the one that follows from the item's other attributes.
+
+    Args:
+        derived: How it is derived; None if it is not.
+        item: The item.
+        stored: The value.
+    """
+    if derived is None:
+        return False
+    try:
+        if isinstance(derived, CustomText):
+            return derived.function is not None and same_value(derived.function(item).get(derived.stored_name), stored)
+        return same_value(derived.derive(item), stored)
+    except Unfit:
+        return False
 
 
 def check_seconds(name: str, value: Mapping[str, Any]) -> None:

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from singletable.errors import SingletableError
+from singletable.migrations.expressions import check_expressions
 from singletable.migrations.operations import ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.base import Change, Edit
+from singletable.migrations.rederiving import Rederive, rederiving
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
 from singletable.requests.values import ITEM_BYTES, check_value, same_value
 
-__all__ = ["ItemChange", "Pass", "Step", "steps_of"]
+__all__ = ["ItemChange", "Pass", "Step", "checked_change", "steps_of"]
 
 
 @attrs.frozen
@@ -56,33 +58,42 @@ class ItemChange:
         return [name for name in self.item if name not in self.image]
 
 
+@attrs.frozen
+class _Part:
+    """One operation of a pass, with what it makes of the state."""
+
+    operation: ItemOperation
+    change: Change
+    rederive: Rederive | None
+
+
 class Pass:
     """One scan's work.
 
     Args:
         operations: The operations, in their order.
         before: The state in front of the first one.
-        later: What the whole history adds up to.
+        later: The state of the whole history.
     """
 
     def __init__(self, operations: Sequence[Operation], before: TableState, later: TableState | None = None) -> None:
         self.operations = tuple(each for each in operations if isinstance(each, ItemOperation))
         self.before = before
+        self.later = later
         self.key_names = before.key_names
         self.type_name = before.type_name
-        self._changes: dict[str, list[Change]] = {}
+        self._parts: list[_Part] = []
         state = before
         for operation in operations:
+            after = operation.apply(state)
             if isinstance(operation, ItemOperation):
-                self._changes.setdefault(operation.entity, []).append(operation.compile(state, later))
-            state = operation.apply(state)
+                self._parts.append(_part(operation, state, after, later))
+            state = after
         self.after = state
         self.known = frozenset({*before.entities, *state.entities, *(later.entities if later else ())})
-
-    @property
-    def entities(self) -> tuple[str, ...]:
-        """The discriminators of the items that it looks at."""
-        return tuple(self._changes)
+        names = [name for each in self.operations for name in each.discriminators]
+        self.entities: tuple[str, ...] = tuple(dict.fromkeys(names))
+        self._stamps = [each for each in self.operations if each.stamps_untyped]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -97,42 +108,81 @@ class Pass:
         """What an item says it is."""
         return item.get(self.type_name, {}).get("S")
 
+    def concerns(self, item: Item) -> bool:
+        """Return whether the pass looks at an item: by its discriminator, or without one by its key."""
+        says = self.type_of(item)
+        if says is not None or self.type_name in item:
+            return says in self.entities
+        return any(each.concerns_untyped(item, self.before) for each in self._stamps)
+
     def change(self, item: Item) -> ItemChange | None:
         """What is to be done to an item; None where it is as it should be, or none of the pass's business.
 
         Raises:
             Unfit: It cannot be told, or DynamoDB would refuse the result.
         """
-        changes = self._changes.get(self.type_of(item) or "")
-        if not changes:
-            return None
         image = dict(item)
         pins: set[str] = set()
-        for change in changes:
-            edit = _edit(change, image)
+        for part in self._parts:
+            says = self.type_of(image)
+            if says != part.operation.entity and not (part.operation.stamps_untyped and self.type_name not in image):
+                continue
+            was = image
+            edit = _edit(part.change, was)
             if edit is None:
                 continue
+            image = _edited(was, edit)
             pins |= edit.pins
-            for name, value in edit.values.items():
-                if value is None:
-                    image.pop(name, None)
-                else:
-                    image[name] = value
+            more = _edit(lambda now, part=part, was=was: part.rederive(was, now), image) if part.rederive else None  # type: ignore[misc]
+            if more is not None:
+                image = _edited(image, more)
+                pins |= more.pins
         if image == item or (image.keys() == item.keys() and all(same_value(image[n], item[n]) for n in item)):
             return None
-        made = ItemChange(item, image, frozenset(pins - set(self.key_names)) | {self.type_name}, self.key_names)
-        self._check(made)
-        return made
+        return checked_change(item, image, pins, self.key_names, self.type_name)
 
-    def _check(self, change: ItemChange) -> None:
-        try:
-            for name, value in change.sets.items():
-                check_value("the item", name, value)
-        except SingletableError as error:
-            raise Unfit(error.what.rstrip(".")) from None
-        size = item_size(change.image)
-        if size > ITEM_BYTES:
-            raise Unfit(f"the item would be {size:,} bytes large; DynamoDB takes {ITEM_BYTES:,}")
+
+def checked_change(
+    item: Item, image: Item, pins: Iterable[str], key_names: tuple[str, str], type_name: str
+) -> ItemChange:
+    """Return the change from an item to an image.
+
+    Args:
+        item: The item as it was read.
+        image: The item as it is to be.
+        pins: The stored attributes that must still be what was read; the discriminator is one in any case.
+        key_names: The stored attributes of the primary key.
+        type_name: The stored attribute of the discriminator.
+
+    Raises:
+        Unfit: DynamoDB would refuse the result.
+    """
+    change = ItemChange(item, image, frozenset(pins) - set(key_names) | {type_name}, key_names)
+    try:
+        for name, value in change.sets.items():
+            check_value("the item", name, value)
+    except SingletableError as error:
+        raise Unfit(error.what.rstrip(".")) from None
+    size = item_size(image)
+    if size > ITEM_BYTES:
+        raise Unfit(f"the item would be {size:,} bytes large; DynamoDB takes {ITEM_BYTES:,}")
+    check_expressions(change)
+    return change
+
+
+def _part(operation: ItemOperation, before: TableState, after: TableState, later: TableState | None) -> _Part:
+    changed = frozenset(operation.changed)
+    names = [name for name in operation.discriminators if name in after.entities]
+    rederive = None
+    if names and operation.entity in before.entities:
+        entity = before.entities[operation.entity]
+        rederive = rederiving(entity, after.entities[names[-1]], changed, before.ttl, later)
+    return _Part(operation, operation.compile(before, later), rederive)
+
+
+def _edited(item: Item, edit: Edit) -> Item:
+    image = {**item, **edit.values}
+    return {name: value for name, value in image.items() if value is not None}
 
 
 def _edit(change: Change, image: Item) -> Edit | None:

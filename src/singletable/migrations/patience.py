@@ -30,10 +30,10 @@ def patiently(send: Callable[[], T], slow: Callable[[str | None], object] = lamb
         try:
             return send()
         except (Throttled, NoResponse, EndpointUnreachable, RequestFailed) as error:
-            if attempt == _ATTEMPTS - 1 or not _passes(error):
-                raise
             if isinstance(error, Throttled):
                 slow(error.index)
+            if attempt == _ATTEMPTS - 1 or not _passes(error):
+                raise
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -45,6 +45,15 @@ class Quarantine:
             ).save()
         )
 
+    def has(self, step: int, key: Item) -> bool:
+        """Return whether an item is set aside."""
+        record = self._records.Quarantined
+        try:
+            record.get(migration=self._migration, step=step, digest=key_digest(key), consistent=True)
+        except record.DoesNotExist:
+            return False
+        return True
+
     def summary(self) -> tuple[int, str]:
         """Return the number of items, and the most frequent reasons as text."""
         reasons = Counter(each.reason for each in self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
@@ -37,6 +37,7 @@ from singletable.migrations.segments import (
     SegmentWorker,
     Slice,
     SliceResult,
+    first_fault,
     forget_segment,
 )
 from singletable.migrations.sweep import Breaker, Tally, sweep
@@ -149,6 +150,8 @@ class Runner:
             if self.options.redrive:
                 self._redrive_applied(history)
             names = history.pending(target)
+            for name in names:
+                self._refuse_impossible(name)
             if names and self._bring_new(history, target):
                 return names
             while (ahead := self.next_pass(history, target)) is not None:
@@ -419,6 +422,12 @@ class Runner:
             history.stamp(self.graph.scripts[name], self.lease.owner)
         return True
 
+    def _refuse_impossible(self, name: str) -> None:
+        """Refuse a migration with a pass whose requests DynamoDB would refuse, before anything is written."""
+        for step in self.graph.steps(name):
+            if step.is_pass:
+                step.compile()
+
     def _refuse_other(self, history: History, name: str) -> None:
         """Refuse to roll a migration back while another one is begun."""
         other = history.unfinished
@@ -451,7 +460,7 @@ class Runner:
             counts += quarantine.redrive(self._attempt(passes), self.lease.assert_held)
         return counts
 
-    def _attempt(self, passes: Mapping[int, Iterable[Pass]]) -> Callable[[Item, int], str | None]:
+    def _attempt(self, passes: Mapping[int, Sequence[Pass]]) -> Callable[[Item, int], str | None]:
         """Return a function that changes one item by the pass that quarantined it, and by all later ones."""
         throttle = self._throttle()
 
@@ -467,9 +476,15 @@ class Runner:
                 key = writer.bring(item)
                 if reasons:
                     return reasons[0]
-            return None
+            return self._fault(key, passes[step][-1])
 
         return attempt
+
+    def _fault(self, key: Item, work: Pass) -> str | None:
+        """Return what is still wrong with an item after a pass; None for nothing."""
+        item = self.table.item(key)
+        found = None if item is None else first_fault(item, work)
+        return None if found is None else found.reason or f"{found.name} is {found.kind}"
 
     def _refuse_foreign(self, history: History) -> None:
         """Refuse to take a table for new that others have filled."""

@@ -19,6 +19,7 @@ from singletable.errors import (
     LeaseLost,
     Throttled,
 )
+from singletable.migrations.checking import Finding, ItemChecks
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
 from singletable.migrations.patience import metered, patiently
@@ -38,6 +39,7 @@ __all__ = [
     "SegmentWorker",
     "Slice",
     "SliceResult",
+    "first_fault",
     "forget_segment",
     "pages_of",
     "type_filter",
@@ -168,7 +170,7 @@ class _SegmentReader:
         mine = []
         for item in items:
             says = self._work.type_of(item)
-            if says in self._work.entities:
+            if self._work.concerns(item):
                 mine.append(item)
             elif says not in self._work.known and not (says or "").startswith(OWN_TYPES):
                 counts["unknown"] += 1
@@ -250,7 +252,8 @@ class SegmentWorker(_SegmentReader):
 class SegmentVerifier(_SegmentReader):
     """Reads slices again, consistently, and counts what the pass would still change.
 
-    Counted are `verified` (looked at), `wrong`, and `quarantined`: items of which it cannot be told, set aside.
+    It also checks what `verify` checks, of the items of the pass. Counted are `verified` (looked at), `wrong` (what the
+    pass would still change), and `quarantined`: items with other findings, set aside.
     """
 
     consistent = True
@@ -258,15 +261,40 @@ class SegmentVerifier(_SegmentReader):
 
     def _treat(self, task: Slice, items: list[Item]) -> Counter[str]:
         counts = Counter({"verified": len(items)})
+        checks = ItemChecks(self._work.after, self._work.later)
         for item in items:
+            key = {name: item[name] for name in self._work.key_names}
             try:
-                counts["wrong"] += self._work.change(item) is not None
+                wrong = self._work.change(item) is not None
             except Unfit as unfit:
-                # It may have become so behind the sweep.
-                key = {name: item[name] for name in self._work.key_names}
+                # It may have become so after the sweep.
                 self._set_aside(task, key, unfit.reason)
                 counts["quarantined"] += 1
+                continue
+            if wrong:
+                # What DynamoDB refused to write is set aside already.
+                counts["quarantined" if self._is_aside(task, key) else "wrong"] += 1
+                continue
+            found = first_fault(item, self._work, checks)
+            if found is not None:
+                self._set_aside(task, key, found.reason or f"{found.name} is {found.kind}")
+                counts["quarantined"] += 1
         return counts
+
+    def _is_aside(self, task: Slice, key: Item) -> bool:
+        return Quarantine(self._records, task.migration.removesuffix(VERIFYING)).has(task.step, key)
+
+
+def first_fault(item: Item, work: Pass, checks: ItemChecks | None = None) -> Finding | None:
+    """Return the first finding about an item after a pass; None if there is none, or if no entity is known.
+
+    Args:
+        item: The item.
+        work: The pass.
+        checks: The checks after this pass, if they are made already.
+    """
+    checks = checks or ItemChecks(work.after, work.later)
+    return next(checks.findings(item), None) if checks.entity_of(item) else None
 
 
 def forget_segment(checkpoint: Any, epoch: int) -> None:

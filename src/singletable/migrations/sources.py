@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import InvalidOperation
+from enum import Enum
 from typing import Any, ClassVar
 
 import attrs
 
 from singletable.keys import Source as KeySource
 from singletable.keys import ValueKind
-from singletable.migrations.script import Frozen
+from singletable.migrations.script import Frozen, as_names
 from singletable.models.attributes import standard_attribute
 from singletable.requests.types import Item
 
@@ -66,7 +67,22 @@ class Source(Frozen):
     @property
     def type(self) -> str:
         """DynamoDB's type: `S`, `N`, `B`, `BOOL`."""
-        return _ATTRIBUTES[self.kind].attr_type
+        return self.type_of_kind()
+
+    @classmethod
+    def type_of_kind(cls) -> str:
+        """Return DynamoDB's type of this kind of value."""
+        return _ATTRIBUTES[cls.kind].attr_type
+
+    def store(self, value: Any) -> dict[str, Any]:
+        """Return a value as the framework's own attribute of this kind stores it.
+
+        Raises:
+            InvalidValueError: It is not of this kind.
+        """
+        attribute = _ATTRIBUTES[self.kind]
+        value = value.value if isinstance(value, Enum) else value
+        return {attribute.attr_type: attribute.serialize(value)}
 
     def read(self, item: Item) -> Any:
         """The value in an item, as keys are made of it; None where the item lacks it.
@@ -101,7 +117,7 @@ class Choice(Source):
 
     kind = ValueKind.CHOICE
 
-    choices: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    choices: tuple[str, ...] = attrs.field(default=(), converter=as_names)
 
     def _choices(self) -> tuple[str, ...]:
         return self.choices

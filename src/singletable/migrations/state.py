@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 import attrs
 
 from singletable.errors import MigrationError
 from singletable.keys import CompositeKey, ValueKind, encoding_for
+from singletable.migrations.declared import Stored, StoredAttributes, as_stored_attributes
 from singletable.migrations.derived import CustomText, Derived, Expires, KeyText
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import SOURCES, Choice, Source
@@ -57,15 +58,17 @@ class Entity:
         name: Its discriminator.
         key: What its partition key and its sort key are made of.
         derived: Everything else that is derived, by stored name.
-        attributes: The DynamoDB types of its declared attributes, by stored name.
+        attributes: Its declared attributes, by stored name.
         stamp: The stored attribute that every write sets to its time.
+        filled: The functions of the history that gave values to declared attributes, by stored name.
     """
 
     name: str
     key: tuple[Derived, ...]
     derived: Mapping[str, Derived] = attrs.field(factory=dict)
-    attributes: Mapping[str, str] = attrs.field(factory=dict)
+    attributes: StoredAttributes = attrs.field(factory=dict, converter=as_stored_attributes)
     stamp: str | None = None
+    filled: Mapping[str, Derived] = attrs.field(factory=dict, eq=False, repr=False)
 
     @property
     def all_derived(self) -> Iterator[Derived]:
@@ -80,10 +83,44 @@ class Entity:
     def renamed(self, old: str, new: str) -> Entity:
         """The entity with an attribute under another name, wherever it is used."""
         attributes = {new if name == old else name: kind for name, kind in self.attributes.items()}
-        key = tuple(_renamed(each, old, new) for each in self.key)
-        derived = {name: _renamed(each, old, new) for name, each in self.derived.items()}
+
+        def change(source: Source) -> Source:
+            return attrs.evolve(source, stored_name=new) if source.stored_name == old else source
+
         stamp = new if self.stamp == old else self.stamp
-        return attrs.evolve(self, key=key, derived=derived, attributes=attributes, stamp=stamp)
+        return attrs.evolve(self._with_sources(change), attributes=attributes, stamp=stamp)
+
+    def converted(self, name: str, stored: Stored) -> Entity:
+        """The entity with an attribute of another form, wherever it is used."""
+
+        def change(source: Source) -> Source:
+            return stored.source(name, source) if source.stored_name == name and stored.kind else source
+
+        return self._with_sources(change).declaring({name: stored})
+
+    def declaring(self, attributes: Mapping[str, Stored | None]) -> Entity:
+        """The entity with other declarations; None for an attribute that is no longer declared.
+
+        The allowed values of a choice are exchanged wherever it is used. That changes no key.
+        """
+
+        def change(source: Source) -> Source:
+            stored = attributes.get(source.stored_name)
+            if isinstance(source, Choice) and stored is not None and stored.kind is ValueKind.CHOICE:
+                # A removed value stays readable: items may have it until they are converted.
+                return attrs.evolve(source, choices=tuple(dict.fromkeys((*stored.choices, *source.choices))))
+            return source
+
+        merged = {**self.attributes, **attributes}
+        declared = {name: stored for name, stored in merged.items() if stored is not None}
+        return attrs.evolve(self._with_sources(change), attributes=declared)
+
+    def _with_sources(self, change: Callable[[Source], Source]) -> Entity:
+        return attrs.evolve(
+            self,
+            key=tuple(each.with_sources(change) for each in self.key),
+            derived={name: each.with_sources(change) for name, each in self.derived.items()},
+        )
 
 
 @attrs.frozen
@@ -217,7 +254,7 @@ class _Reader:
             name=entity.discriminator,
             key=self._key(entity, entity.primary),
             derived=derived,
-            attributes={each.stored_name: each.type for each in entity.attributes},
+            attributes={each.stored_name: _stored(each) for each in entity.attributes},
             stamp=entity.stamp,
         )
 
@@ -285,26 +322,13 @@ def _source(attribute: AttributeDescription) -> Source | None:
     return SOURCES[kind](attribute.stored_name, **options)  # type: ignore[arg-type]
 
 
+def _stored(attribute: AttributeDescription) -> Stored:
+    known = attribute.kind is not None and attribute.standard
+    form = str(attribute.kind) if known else attribute.type
+    return Stored(form, required=attribute.required, choices=attribute.choices if known else ())
+
+
 def _plain(attribute: AttributeDescription, value: object) -> str:
     source = attribute.source
     assert source is not None
     return encoding_for(source, "").encode(value)
-
-
-def _renamed(derived: Derived, old: str, new: str) -> Derived:
-    if isinstance(derived, KeyText):
-        fields = {
-            name: attrs.evolve(each, stored_name=new) if each.stored_name == old else each
-            for name, each in derived.fields.items()
-        }
-        return KeyText(
-            derived.stored_name,
-            derived.template,
-            when=derived.when,
-            raw=derived.raw,
-            sort=derived.sort,
-            **fields,
-        )
-    if isinstance(derived, Expires) and derived.after.stored_name == old:
-        return attrs.evolve(derived, after=attrs.evolve(derived.after, stored_name=new))
-    return derived

@@ -21,10 +21,12 @@ class Timebox:
     Args:
         function: The function.
         seconds: How long a call may take.
+        name: The name of the function in reasons; None for its own.
     """
 
-    def __init__(self, function: Callable[..., Any], seconds: float) -> None:
+    def __init__(self, function: Callable[..., Any], seconds: float, name: str | None = None) -> None:
         self._function = function
+        self._name = name or function.__name__
         self._seconds = seconds
         # Each thread of a runner has its own helper: answers cannot be mixed up.
         self._local = threading.local()
@@ -42,10 +44,10 @@ class Timebox:
         except queue.Empty:
             inbox.put(None)  # should it ever come back
             self._local.queues = None
-            raise Unfit(f"{self._function.__name__}() took longer than {self._seconds:g} s") from None
+            raise Unfit(f"{self._name}() took longer than {self._seconds:g} s") from None
         if error is not None:
             # The message may hold values of the item.
-            raise Unfit(f"{self._function.__name__}() raised {type(error).__name__}") from None
+            raise Unfit(f"{self._name}() raised {type(error).__name__}") from None
         return answer
 
     def _helper(self) -> tuple[queue.SimpleQueue[Any], queue.SimpleQueue[Any]]:

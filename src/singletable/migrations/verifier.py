@@ -1,53 +1,45 @@
-"""Verifying: every derived attribute of every item worked out again, then each index compared with the table.
+"""Verifying: every item checked against the state of the table, then each index compared with the table.
 
-All that is kept of a table, whatever its size, is a few thousand checksums: for each of 4,096 groups of keys how many
-rows it has and the sum of their hashes. Only groups that differ are looked at a second time.
+The memory is bounded, whatever the size of the table and however much is written meanwhile. A verification only reads,
+needs no records, and can be interrupted: its checkpoint is a local file. With `repair=True` it also writes what follows
+from other attributes, by the conditional writes of a migration.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from hashlib import blake2b
-from typing import Any, Literal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 import attrs
 
+from singletable.errors import MigrationPaused
+from singletable.migrations.checking import Finding, ItemChecks, Kind, findings_of
+from singletable.migrations.clock import Clock
 from singletable.migrations.live import LiveTable
-from singletable.migrations.segments import pages_of
-from singletable.migrations.sources import Unfit
-from singletable.migrations.state import Entity, Index, TableState
+from singletable.migrations.patience import metered
+from singletable.migrations.repairing import Repair
+from singletable.migrations.segments import patient_scan
+from singletable.migrations.state import Index, TableState
+from singletable.migrations.sums import Sums
 from singletable.migrations.throttle import Throttle
-from singletable.models.layout import OWN_TYPES
+from singletable.migrations.verification import Checkpoint
+from singletable.migrations.writes import ItemWriter
+from singletable.models import Table
 from singletable.requests.types import Item, Params
 from singletable.requests.values import same_value
 
-__all__ = ["Finding", "Report", "findings_of", "verify"]
+__all__ = ["Finding", "Kind", "Report", "Verification", "findings_of", "verify"]
 
-Kind = Literal["missing", "wrong", "extra", "unreadable", "not in the index", "only in the index"]
-
-_GROUPS = 4096
 _SHOWN = 1000
-
-
-@attrs.frozen
-class Finding:
-    """Something that is not as it should be.
-
-    Args:
-        kind: `missing`, `wrong` or `extra` for a derived attribute, `unreadable` where it cannot be told,
-            `not in the index` or `only in the index` for a row.
-        entity: The item's entity, where it says one.
-        name: The attribute or the index.
-        key: The item's primary key; it may hold personal values (`TableState.show_key`).
-        reason: Why it is unreadable.
-    """
-
-    kind: Kind
-    entity: str | None
-    name: str
-    key: Item = attrs.field(repr=False)
-    reason: str = ""
+_PAGE = 1000
+_SETTLE_SECONDS = 1.0
+"""Seconds after which a row that differs is looked at once more: an index follows its table a moment later."""
 
 
 @attrs.define
@@ -57,24 +49,28 @@ class Report:
     Args:
         items: How many items were looked at, by entity.
         rows: How many rows each index has.
-        counts: How many findings of each kind there are.
+        counts: How many findings of each kind there are; repaired ones do not count.
         findings: The first thousand of them.
-        unknown: How many items are of no known entity.
+        repaired: How many findings of each kind were repaired.
+        unknown: How many items are of no known entity. Each is a finding, unless they are allowed.
+        not_checked: What was not checked, one sentence each, with the reason.
     """
 
     items: Counter[str] = attrs.field(factory=Counter)
     rows: Counter[str] = attrs.field(factory=Counter)
     counts: Counter[str] = attrs.field(factory=Counter)
     findings: list[Finding] = attrs.field(factory=list)
+    repaired: Counter[str] = attrs.field(factory=Counter)
     unknown: int = 0
+    not_checked: list[str] = attrs.field(factory=list)
 
     @property
     def right(self) -> bool:
-        """Whether everything is as it should be. Unknown items are nobody's fault."""
+        """Whether everything that was checked is as it should be."""
         return not self.counts
 
     def add(self, finding: Finding) -> None:
-        """Take a finding."""
+        """Add a finding."""
         self.counts[finding.kind] += 1
         if len(self.findings) < _SHOWN:
             self.findings.append(finding)
@@ -86,6 +82,7 @@ def verify(
     throttle: Throttle,
     *,
     indexes: bool = True,
+    **options: Any,
 ) -> Report:
     """Read a whole table consistently, and then its indexes.
 
@@ -94,125 +91,307 @@ def verify(
         state: What it should be.
         throttle: How fast.
         indexes: Whether to read the indexes, too.
+        options: Those of `Verification`.
     """
-    report = Report()
-    sums = {name: _Sums(_row_names(state, index)) for name, index in state.indexes.items()} if indexes else {}
-    for item in _scan(table, throttle, {"ConsistentRead": True}):
-        says = item.get(state.type_name, {}).get("S")
-        if says is not None and says.startswith(OWN_TYPES):
-            continue
-        entity = state.entities.get(says or "")
-        if entity is None:
-            report.unknown += 1
-        else:
-            report.items[entity.name] += 1
-            for finding in findings_of(item, entity, state):
-                report.add(finding)
-        for name, each in sums.items():
-            if _is_row(item, state.indexes[name]):
-                each.add(item)
-    for name, expected in sums.items():
-        _compare(table, state, state.indexes[name], expected, throttle, report)
-    return report
+    return Verification(table, state, throttle, indexes=indexes, **options).run()
 
 
-def findings_of(item: Item, entity: Entity, state: TableState) -> Iterator[Finding]:
-    """What is wrong with one item's derived attributes.
+class Verification:
+    """A verification of a whole table.
 
     Args:
-        item: The item.
-        entity: What it says it is.
-        state: The table's state.
+        table: The table.
+        state: What it should be.
+        throttle: How fast.
+        indexes: Whether to read the indexes, too.
+        later: The state of the whole history: a derived value that it explains is right.
+        models: The table class, if it describes this very state; its classes then read every attribute.
+        repair: Whether to write what follows from other attributes.
+        allow_unknown: Whether items of no known entity are no findings.
+        segments: How many parts of the table are read in parallel.
+        checkpoint: A local file from which an interrupted verification goes on, readable by its owner only; it holds
+            keys of items. None for none. It is removed at the end.
+        stop: Set by whoever wants it to pause.
+        progress: Called with the report after each page.
+        clock: Time.
     """
-    key = {name: item[name] for name in state.key_names}
-    expected = {each.stored_name: each for each in entity.all_derived}
-    for name, each in expected.items():
-        try:
-            value = each.derive(item)
-        except Unfit as unfit:
-            yield Finding("unreadable", entity.name, name, key, unfit.reason)
-            continue
-        kind = _difference(value, item.get(name))
-        if kind is not None:
-            yield Finding(kind, entity.name, name, key)
-    # An index key or an expiry that the entity should not have puts it where it does not belong.
-    for name in state.owned_names:
-        if name in item and name not in expected and name not in entity.attributes:
-            yield Finding("extra", entity.name, name, key)
 
+    def __init__(
+        self,
+        table: LiveTable,
+        state: TableState,
+        throttle: Throttle,
+        *,
+        indexes: bool = True,
+        later: TableState | None = None,
+        models: type[Table] | None = None,
+        repair: bool = False,
+        allow_unknown: bool = False,
+        segments: int = 1,
+        checkpoint: Path | None = None,
+        stop: threading.Event | None = None,
+        progress: Callable[[Report], None] = lambda report: None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._table = table
+        self._state = state
+        self._throttle = throttle
+        self._checks = ItemChecks(state, later, models)
+        self._repair = Repair(self._checks) if repair else None
+        self._allow_unknown = allow_unknown
+        self._segments = segments
+        self._stop = stop or threading.Event()
+        self._progress = progress
+        self._clock = clock or Clock()
+        self._lock = threading.Lock()
+        self._indexes = list(state.indexes.values()) if indexes else []
+        self._sums = {each.name: Sums(_row_names(state, each), len(self._indexes)) for each in self._indexes}
+        self.report = Report()
+        about = {
+            "table": table.name,
+            "state": sha256(repr(state).encode()).hexdigest(),
+            "repair": repair,
+            "indexes": indexes,
+            "segments": segments,
+        }
+        self._checkpoint = Checkpoint(checkpoint, about, self.report, self._sums, self._clock)
 
-def _difference(expected: Mapping[str, Any] | None, stored: Mapping[str, Any] | None) -> Kind | None:
-    if same_value(expected, stored):
-        return None
-    if stored is None:
-        return "missing"
-    return "extra" if expected is None else "wrong"
+    def run(self) -> Report:
+        """Return what was found.
 
+        Raises:
+            MigrationPaused: It was stopped; the checkpoint says how far it came.
+            SingletableError: A request failed, or the checkpoint is of another verification.
+        """
+        self._checkpoint.load()
+        self._sweep("items", {"ConsistentRead": True}, self._look)
+        for index in self._indexes:
+            self._sweep(f"rows of {index.name}", {"IndexName": index.name}, self._subtract(index))
+        for index in self._indexes:
+            if self._sums[index.name].equal:
+                continue
+            self._sweep(f"items in {index.name}", {"ConsistentRead": True}, self._compare_items(index))
+            self._sweep(f"rows again of {index.name}", {"IndexName": index.name}, self._compare_rows(index))
+        self.report.not_checked = self._not_checked()
+        self._checkpoint.remove()
+        return self.report
 
-# --- indexes --------------------------------------------------------------------------
+    def _not_checked(self) -> list[str]:
+        found = self._checks.not_checked()
+        if self._allow_unknown and self.report.unknown:
+            found.append(f"{self.report.unknown:,} items of no known entity: they are allowed.")
+        found += [f"The index {name}: it was not asked for." for name in self._state.indexes if name not in self._sums]
+        if self._indexes:
+            found.append("Attributes that an index projects: only its keys are compared.")
+        return found
 
+    # --- passes over the table or an index --------------------------------------------
 
-class _Sums:
-    """For each group of keys how many rows there are, and the sum of their hashes."""
+    def _sweep(self, phase: str, params: Params, look: Callable[[list[Item]], Callable[[], None]]) -> None:
+        """Read all segments to their end, in parallel.
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self.counts = [0] * _GROUPS
-        self.sums = [0] * _GROUPS
+        Args:
+            phase: The name of the pass in the checkpoint.
+            params: Those of the scan.
+            look: Called with each page, by several threads; returns what is to be recorded of it, which is called
+                under the lock, together with the position.
+        """
+        open_segments = self._checkpoint.open_segments(phase, self._segments)
+        if not open_segments:
+            return
+        if len(open_segments) == 1:
+            self._read(phase, params, open_segments[0], look)
+            return
+        with ThreadPoolExecutor(len(open_segments), thread_name_prefix="singletable-verify") as pool:
+            futures = [
+                pool.submit(copy_context().run, self._read, phase, params, segment, look) for segment in open_segments
+            ]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                self._stop.set()
+                raise
 
-    def add(self, row: Item) -> None:
-        group = _group(row, self._names)
-        self.counts[group] += 1
-        self.sums[group] += _hash(row, self._names)
+    def _read(self, phase: str, params: Params, segment: int, look: Callable[[list[Item]], Callable[[], None]]) -> None:
+        parts: Params = {"Segment": segment, "TotalSegments": self._segments} if self._segments > 1 else {}
+        request = {"TableName": self._table.name, "Limit": _PAGE, **params, **parts}
+        position = self._checkpoint.position(phase, segment)
+        while True:
+            if self._stop.is_set():
+                with self._lock:
+                    self._checkpoint.save()
+                raise MigrationPaused(
+                    "The verification is paused.",
+                    remedy="The same command with the same --checkpoint goes on."
+                    if self._checkpoint.path
+                    else "Run it again; with --checkpoint FILE it could go on from here.",
+                )
+            start = {"ExclusiveStartKey": position} if position else {}
+            page = patient_scan(self._table, {**request, **start}, self._throttle)
+            record = look(page.get("Items", []))
+            position = page.get("LastEvaluatedKey")
+            with self._lock:
+                record()
+                self._checkpoint.reach(phase, segment, position)
+                self._progress(self.report)
+            if not position:
+                return
 
-    def differing(self, other: _Sums) -> set[int]:
-        mine, others = zip(self.counts, self.sums, strict=True), zip(other.counts, other.sums, strict=True)
-        return {group for group, (one, two) in enumerate(zip(mine, others, strict=True)) if one != two}
+    def _look(self, items: list[Item]) -> Callable[[], None]:
+        entities: Counter[str] = Counter()
+        unknown = 0
+        found: list[Finding] = []
+        repaired: Counter[str] = Counter()
+        rows: list[tuple[str, Item]] = []
+        for read in items:
+            if self._checks.is_own(read):
+                continue
+            item, findings = read, list(self._checks.findings(read))
+            if findings and self._repair is not None:
+                item, findings, fixed = self._repaired(read, findings)
+                repaired += fixed
+                if item is None:
+                    continue
+            entity = self._checks.entity_of(item)
+            if entity is None:
+                unknown += 1
+                findings = [] if self._allow_unknown else findings
+            else:
+                entities[entity.name] += 1
+            found += findings
+            rows += [(index.name, item) for index in self._indexes if _is_row(item, index)]
 
+        def record() -> None:
+            self.report.items += entities
+            self.report.unknown += unknown
+            self.report.repaired += repaired
+            for finding in found:
+                self.report.add(finding)
+            for name, row in rows:
+                self._sums[name].add(row)
 
-def _compare(
-    table: LiveTable, state: TableState, index: Index, expected: _Sums, throttle: Throttle, report: Report
-) -> None:
-    names = _row_names(state, index)
-    found = _Sums(names)
-    for row in _scan(table, throttle, {"IndexName": index.name}):
-        if not _is_own(row, state):
-            report.rows[index.name] += 1
-            found.add(row)
-    groups = expected.differing(found)
-    if not groups:
-        return
-    # Read again, and only what differs is kept: an index follows its table a moment later.
-    here = _rows(_scan(table, throttle, {"ConsistentRead": True}), state, index, groups)
-    there = _rows(_scan(table, throttle, {"IndexName": index.name}), state, index, groups)
-    for number in here.keys() - there.keys():
-        if _still(table, here[number], index, state):
-            report.add(Finding("not in the index", _type(here[number], state), index.name, _key(here[number], state)))
-    for number in there.keys() - here.keys():
-        if not _still(table, there[number], index, state):
-            report.add(
-                Finding("only in the index", _type(there[number], state), index.name, _key(there[number], state))
+        return record
+
+    def _repaired(self, item: Item, findings: list[Finding]) -> tuple[Any, list[Finding], Counter[str]]:
+        """Return an item after its repair (None if it is gone), what is left to find, and what was repaired."""
+        assert self._repair is not None
+        refused: list[str] = []
+        key = {name: item[name] for name in self._state.key_names}
+        ItemWriter(self._table, self._repair, self._throttle, lambda _, reason: refused.append(reason)).write([item])
+        now = self._table.item(key)
+        if now is None:
+            return None, [], Counter()
+        left = list(self._checks.findings(now))
+        before, after = Counter(each.kind for each in findings), Counter(each.kind for each in left)
+        if refused:
+            left = [attrs.evolve(each, reason=each.reason or f"not repaired: {refused[0]}") for each in left]
+        return now, left, Counter({str(kind): count for kind, count in (before - after).items()})
+
+    def _subtract(self, index: Index) -> Callable[[list[Item]], Callable[[], None]]:
+        def look(rows: list[Item]) -> Callable[[], None]:
+            mine = [row for row in rows if not self._checks.is_own(row)]
+
+            def record() -> None:
+                self.report.rows[index.name] += len(mine)
+                for row in mine:
+                    self._sums[index.name].add(row, -1)
+
+            return record
+
+        return look
+
+    # --- rows that differ -------------------------------------------------------------
+
+    def _compare_items(self, index: Index) -> Callable[[list[Item]], Callable[[], None]]:
+        """Look up in the index each item of a group that differs."""
+
+        def suspicious(item: Item) -> bool:
+            return (
+                not self._checks.is_own(item)
+                and _is_row(item, index)
+                and self._sums[index.name].differs(item)
+                and self._row(item, index) is None
             )
 
+        def still(item: Item) -> bool:
+            return self._is_item(item, index) and self._row(item, index) is None and self._is_item(item, index)
 
-def _rows(items: Iterator[Item], state: TableState, index: Index, groups: set[int]) -> dict[int, Item]:
-    names = _row_names(state, index)
-    return {
-        _hash(item, names): {name: item[name] for name in (*names, state.type_name) if name in item}
-        for item in items
-        if _is_row(item, index) and not _is_own(item, state) and _group(item, names) in groups
-    }
+        return self._differing(index, "not in the index", suspicious, still)
 
+    def _compare_rows(self, index: Index) -> Callable[[list[Item]], Callable[[], None]]:
+        """Look up in the table each row of a group that differs."""
 
-def _still(table: LiveTable, row: Item, index: Index, state: TableState) -> bool:
-    """Whether the table has an item with this row's keys now."""
-    item = table.item(_key(row, state)) or {}
-    return all(same_value(item.get(name), row.get(name)) for name in _row_names(state, index))
+        def suspicious(row: Item) -> bool:
+            return (
+                not self._checks.is_own(row) and self._sums[index.name].differs(row) and not self._is_item(row, index)
+            )
 
+        def still(row: Item) -> bool:
+            return not self._is_item(row, index) and self._row(row, index) is not None
 
-def _scan(table: LiveTable, throttle: Throttle, options: Params) -> Iterator[Item]:
-    for page in pages_of(table, {"TableName": table.name, **options}, throttle):
-        yield from page
+        return self._differing(index, "only in the index", suspicious, still)
+
+    def _differing(
+        self, index: Index, kind: Kind, suspicious: Callable[[Item], bool], still: Callable[[Item], bool]
+    ) -> Callable[[list[Item]], Callable[[], None]]:
+        def look(rows: list[Item]) -> Callable[[], None]:
+            suspects = [row for row in rows if suspicious(row)]
+            if suspects:
+                self._clock.sleep(_SETTLE_SECONDS)
+            found = [
+                Finding(
+                    kind,
+                    row.get(self._state.type_name, {}).get("S"),
+                    index.name,
+                    {name: row[name] for name in self._state.key_names},
+                )
+                for row in suspects
+                if still(row)
+            ]
+
+            def record() -> None:
+                for finding in found:
+                    self.report.add(finding)
+
+            return record
+
+        return look
+
+    def _is_item(self, row: Item, index: Index) -> bool:
+        """Return whether the table has an item with the keys of a row now."""
+        item = self._table.item({name: row[name] for name in self._state.key_names}) or {}
+        return all(same_value(item.get(name), row.get(name)) for name in _row_names(self._state, index))
+
+    def _row(self, item: Item, index: Index) -> Item | None:
+        """Return the row that the index has of an item."""
+        # Placeholders: names of attributes may be reserved words.
+        names = {f"#{number}": name for number, name in enumerate(_row_names(self._state, index))}
+        places = {name: place for place, name in names.items()}
+        keys = [name for name in index.names if name in places]
+        others = [name for name in self._state.key_names if name not in index.names]
+        used = {places[name]: name for name in (*keys, *others)}
+        request: Params = {
+            "TableName": self._table.name,
+            "IndexName": index.name,
+            "KeyConditionExpression": " AND ".join(f"{places[name]} = :{places[name][1:]}" for name in keys),
+            "ExpressionAttributeNames": used,
+            "ExpressionAttributeValues": {f":{place[1:]}": item[name] for place, name in used.items()},
+        }
+        if others:
+            request["FilterExpression"] = " AND ".join(f"{places[name]} = :{places[name][1:]}" for name in others)
+        start: Params = {}
+        while True:
+            page = metered(self._throttle, "read", lambda: self._query({**request, **start}))  # noqa: B023 - called at once
+            for row in page.get("Items", []):
+                if all(same_value(row.get(name), item.get(name)) for name in _row_names(self._state, index)):
+                    return dict(row)
+            if not page.get("LastEvaluatedKey"):
+                return None
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _query(self, request: Params) -> dict[str, Any]:
+        return self._table.send("Query", {**request, "ReturnConsumedCapacity": "INDEXES"})
 
 
 def _row_names(state: TableState, index: Index) -> tuple[str, ...]:
@@ -220,27 +399,5 @@ def _row_names(state: TableState, index: Index) -> tuple[str, ...]:
 
 
 def _is_row(item: Item, index: Index) -> bool:
-    """Whether DynamoDB keeps an item in an index: every key attribute is there, as a String that is not empty."""
+    """Return whether DynamoDB keeps an item in an index: every key attribute exists, as a String that is not empty."""
     return all(item.get(name, {}).get("S") for name in index.names)
-
-
-def _is_own(item: Item, state: TableState) -> bool:
-    # A keys-only index has no discriminator; records of the framework are in none.
-    return bool(item.get(state.type_name, {}).get("S", "").startswith(OWN_TYPES))
-
-
-def _type(row: Item, state: TableState) -> str | None:
-    return row.get(state.type_name, {}).get("S")
-
-
-def _key(row: Item, state: TableState) -> Item:
-    return {name: row[name] for name in state.key_names}
-
-
-def _hash(row: Item, names: tuple[str, ...]) -> int:
-    text = "\x00".join(f"{kind}{value}" for name in names for kind, value in row[name].items())
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
-
-
-def _group(row: Item, names: tuple[str, ...]) -> int:
-    return _hash(row, names[:2]) % _GROUPS

@@ -12,6 +12,7 @@ from singletable.migrations.graph import Graph
 from singletable.migrations.operations import (
     AddEntity,
     BackfillWith,
+    ConvertAttribute,
     CreateIndex,
     CreateTable,
     Operation,
@@ -56,6 +57,16 @@ def _functions(operation: Operation) -> list[str]:
             f"def {function.__name__}({', '.join(operation.sources)}):\n"
             f'    """{_words(function.__doc__ or "The values to store, by name.")}"""\n'
             f'    raise NotImplementedError("write {function.__name__}()")'
+        ]
+    if isinstance(operation, ConvertAttribute):
+        forms = (
+            f"from {operation.old.describe()} to {operation.new.describe()}" if operation.old and operation.new else ""
+        )
+        return [
+            f"def {each.__name__}(value):\n"
+            f'    """{_words(each.__doc__ or f"Convert {operation.attribute} {forms}.".replace(" .", "."))}"""\n'
+            f'    raise NotImplementedError("write {each.__name__}()")'
+            for each in filter(None, (operation.function, operation.reverse_function))
         ]
     if isinstance(operation, RunPython):
         both = filter(None, (operation.function, operation.reverse_function))

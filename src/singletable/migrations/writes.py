@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
-from singletable.errors import RequestFailed
+from singletable.errors import RequestFailed, Throttled
+from singletable.migrations.expressions import can_be_stated, move_params, quoted, statement_params, update_params
 from singletable.migrations.live import LiveTable
-from singletable.migrations.passes import ItemChange, Pass
+from singletable.migrations.passes import ItemChange
 from singletable.migrations.patience import metered
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
-from singletable.requests.expressions import Placeholders
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, error_code, standing_item
 from singletable.requests.types import Item, Params
 
-__all__ = ["STATEMENTS", "ItemWriter", "WriteMode", "knows_statements", "statement_params", "update_params"]
+__all__ = ["STATEMENTS", "ItemWriter", "WriteMode", "knows_statements"]
 
 WriteMode = Literal["auto", "single", "statements"]
 """How items are written: one UpdateItem each, or up to 25 PartiQL statements a request; `auto` for what there is."""
@@ -44,12 +43,42 @@ _AGAIN = {
 """DynamoDB's codes for a statement that may be sent again (API Reference, "BatchStatementError")."""
 
 
+_CONFLICTS = {"TransactionConflict", "TransactionInProgressException"}
+
+_NO_FAULT = {None, "None", "ConditionalCheckFailed"}
+"""Reasons for a cancelled transaction that say nothing against the item."""
+
+
+def _throttling(error: ClientError) -> str | None:
+    """Return the code of a refusal that passes if less is sent: throttling, or another transaction on the item."""
+    code = error_code(error)
+    if code == "TransactionConflictException":
+        return code
+    if code != "TransactionCanceledException":
+        return None
+    codes = [str(each.get("Code")) for each in cancellation_reasons(error)]
+    if "ConditionalCheckFailed" in codes:
+        return None
+    return next((each for each in codes if each in _AGAIN | _CONFLICTS), None)
+
+
+class Work(Protocol):
+    """What works out the change of an item."""
+
+    @property
+    def key_names(self) -> tuple[str, str]:
+        """The stored attributes of the primary key."""
+
+    def change(self, item: Item) -> ItemChange | None:
+        """Return the change of an item; None for none. Raises `Unfit` if it cannot be worked out."""
+
+
 class ItemWriter:
     """Does a pass's changes.
 
     Args:
         table: Where.
-        work: The pass.
+        work: The pass, or whatever else works out the change of an item.
         throttle: How fast.
         quarantine: Called with the key of an item that cannot be changed, and the reason.
         statements: Whether to send up to 25 changes in one request.
@@ -58,7 +87,7 @@ class ItemWriter:
     def __init__(
         self,
         table: LiveTable,
-        work: Pass,
+        work: Work,
         throttle: Throttle,
         quarantine: Callable[[Item, str], None],
         *,
@@ -144,21 +173,33 @@ class ItemWriter:
     def _write(self, operation: str, make: Callable[[], Params]) -> dict[str, Any]:
         # Made anew for each attempt: what is sent is changed on the way. Whether an attempt without an answer was done,
         # the next one finds out by its condition.
-        return metered(
-            self._throttle,
-            "write",
-            lambda: self._table.send(operation, {**make(), "ReturnConsumedCapacity": "INDEXES"}),
-        )
+        def send() -> dict[str, Any]:
+            try:
+                return self._table.send(operation, {**make(), "ReturnConsumedCapacity": "INDEXES"})
+            except ClientError as error:
+                code = _throttling(error)
+                if code is None:
+                    raise
+                raise Throttled(
+                    f"{operation} on {self._table.name!r} was throttled ({code}).",
+                    remedy="Send less at once, or raise the capacity of the table.",
+                    operation=operation,
+                    code=code,
+                    table=self._table.name,
+                ) from error
+
+        return metered(self._throttle, "write", send)
 
     def _again(self, change: ItemChange, error: ClientError, counts: Counter[str]) -> ItemChange | None:
         """What is still to be done after a condition failed."""
-        code = error_code(error)
-        if code == "TransactionConflictException":
-            return change
-        if code == "TransactionCanceledException":
+        if error_code(error) == "TransactionCanceledException":
             put, delete = ([each.get("Code") for each in cancellation_reasons(error)] + [None, None])[:2]
-            if put not in ("ConditionalCheckFailed",) and delete not in ("ConditionalCheckFailed",):
-                return change  # another transaction was on one of the two
+            refused = next((each for each in (put, delete) if each not in _NO_FAULT), None)
+            if refused is not None:
+                self._set_aside(change.item, f"DynamoDB refuses to move the item ({refused})", counts)
+                return None
+            if "ConditionalCheckFailed" not in (put, delete):
+                return change  # the server gives no reason
             current = self._table.item(change.key)
             if put == "ConditionalCheckFailed" and current is not None:
                 self._set_aside(change.item, "another item has the key that it would get", counts)
@@ -215,85 +256,6 @@ class ItemWriter:
         return answers
 
 
-def update_params(table: str, change: ItemChange) -> Params:
-    """UpdateItem for a change: what is derived, while the item exists and is what was read."""
-    placeholders = Placeholders()
-    sets = [f"{placeholders.name(name)} = {placeholders.value(value)}" for name, value in change.sets.items()]
-    removes = [placeholders.name(name) for name in change.removes]
-    expression = " ".join([f"SET {', '.join(sets)}"] * bool(sets) + [f"REMOVE {', '.join(removes)}"] * bool(removes))
-    conditions = [f"attribute_exists({placeholders.name(change.key_names[0])})", *_pins(placeholders, change)]
-    return {
-        "TableName": table,
-        "Key": change.key,
-        "UpdateExpression": expression,
-        "ConditionExpression": " AND ".join(conditions),
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        **placeholders.arguments(),
-    }
-
-
-def move_params(table: str, change: ItemChange) -> Params:
-    """TransactWriteItems for a change of key: put while the new key is free, delete while the item is what was read."""
-    put, delete = Placeholders(), Placeholders()
-    free = f"attribute_not_exists({put.name(change.key_names[0])})"
-    conditions = [f"attribute_exists({delete.name(change.key_names[0])})", *_pins(delete, change)]
-    return {
-        "TransactItems": [
-            {"Put": {"TableName": table, "Item": change.image, "ConditionExpression": free, **put.arguments()}},
-            {
-                "Delete": {
-                    "TableName": table,
-                    "Key": change.key,
-                    "ConditionExpression": " AND ".join(conditions),
-                    **delete.arguments(),
-                }
-            },
-        ]
-    }
-
-
-def _pins(placeholders: Placeholders, change: ItemChange) -> list[str]:
-    return [_still(placeholders, name, change.item.get(name)) for name in sorted(change.pins)]
-
-
-def _still(placeholders: Placeholders, name: str, value: dict[str, Any] | None) -> str:
-    place = placeholders.name(name)
-    if value is None:
-        return f"attribute_not_exists({place})"
-    return f"{place} = {placeholders.value(value)}"
-
-
-def can_be_stated(change: ItemChange) -> bool:
-    """Whether a change can be a PartiQL statement: a move is a transaction, and NULL is compared otherwise there."""
-    return not change.moves and not any("NULL" in change.item.get(name, {}) for name in change.pins)
-
-
-def statement_params(table: str, change: ItemChange) -> Params:
-    """The same update as one PartiQL statement. PartiQL's UPDATE makes no item: existence needs no condition."""
-    where = (*change.key_names, *sorted(change.pins))
-    stored = tuple(name for name in where if name in change.item)
-    missing = tuple(name for name in where if name not in change.item)
-    return {
-        "Statement": _statement(table, tuple(change.sets), tuple(change.removes), stored, missing),
-        "Parameters": [*change.sets.values(), *(change.item[name] for name in stored)],
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
-@lru_cache
-def _statement(
-    table: str, sets: tuple[str, ...], removes: tuple[str, ...], stored: tuple[str, ...], missing: tuple[str, ...]
-) -> str:
-    """The text of a statement, kept: the items of a pass share a few."""
-    clauses = [*(f"SET {_quoted(name)} = ?" for name in sets), *(f"REMOVE {_quoted(name)}" for name in removes)]
-    conditions = [*(f"{_quoted(name)} = ?" for name in stored), *(f"{_quoted(name)} IS MISSING" for name in missing)]
-    return f"UPDATE {_quoted(table)} {' '.join(clauses)} WHERE {' AND '.join(conditions)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def knows_statements(table: LiveTable, key: Item, name: str) -> bool:
     """Whether the server does what this writer needs of PartiQL: a statement whose condition is false must fail.
 
@@ -304,10 +266,10 @@ def knows_statements(table: LiveTable, key: Item, name: str) -> bool:
         key: The key of an item that is there.
         name: An attribute that it does not have.
     """
-    where = " AND ".join(f"{_quoted(each)} = ?" for each in key)
+    where = " AND ".join(f"{quoted(each)} = ?" for each in key)
     statement = {
         # Names are quoted, values are parameters.
-        "Statement": f"UPDATE {_quoted(table.name)} SET {_quoted(name)} = ? WHERE {where} AND {_quoted(name)} = ?",  # noqa: S608
+        "Statement": f"UPDATE {quoted(table.name)} SET {quoted(name)} = ? WHERE {where} AND {quoted(name)} = ?",  # noqa: S608
         "Parameters": [{"S": "probe"}, *key.values(), {"S": "a value that it does not have"}],
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }

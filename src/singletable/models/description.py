@@ -46,6 +46,7 @@ class AttributeDescription:
             code that does not import the model read it.
         default: The stored value that an item without it is read with, such as `{"S": "NEW"}`; None for none, or
             for one that is worked out anew each time.
+        required: Whether an item without it cannot be read: it is not nullable and has no default of any kind.
     """
 
     name: str
@@ -57,6 +58,7 @@ class AttributeDescription:
     personal: bool = False
     standard: bool = True
     default: Mapping[str, Any] | None = None
+    required: bool = False
 
     @property
     def source(self) -> Source | None:
@@ -183,6 +185,7 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
                 personal=schema.is_personal(name),
                 standard=is_standard(attribute),
                 default=_default(attribute),
+                required=not attribute.null and attribute.default is None,
             )
         )
     others = sorted(name for name in schema.keys if name != "key")

@@ -30,6 +30,7 @@ ALL = [
     "0004_orders_by_date",
     "0005_expiry",
     "0006_stream",
+    "0007_attributes",
 ]
 FEW = ["--segments", "2", "--workers", "1"]
 
@@ -133,7 +134,7 @@ def test_the_whole_history(old_shop):
     done = command("migrate", "--yes", *FEW)
     assert 0 == done.exit_code, done.output
     assert "shop on the embedded engine" in done.output
-    assert "Applied 5 migrations." in done.output
+    assert "Applied 6 migrations." in done.output
     assert check_fresh(old_shop) > 50
     checked = command("verify")
     assert 0 == checked.exit_code
@@ -176,7 +177,7 @@ def test_it_asks(old_shop):
     """Anything but yes leaves the table as it is."""
     done = command("migrate", *FEW, text="n\n")
     assert 1 == done.exit_code
-    assert "Apply 5 migrations to shop on the embedded engine" in done.output
+    assert "Apply 6 migrations to shop on the embedded engine" in done.output
     assert not [item for item in send("Scan")["Items"] if "GSI1PK" in item]
 
 
@@ -261,7 +262,7 @@ def test_rollback(old_shop):
     command("migrate", "--yes", *FEW)
     assert "depends on 0004" in command("rollback", "0004", "--yes").output
     assert "nothing takes back" in command("rollback", "0001", "--yes").output
-    for name in ("0006", "0005"):
+    for name in ("0007", "0006", "0005"):
         done = command("rollback", name, "--yes")
         assert 0 == done.exit_code, done.output
     assert not [item for item in send("Scan")["Items"] if "ttl" in item]
@@ -278,7 +279,7 @@ def test_stamp_and_a_table_that_has_no_history(shop, monkeypatch):
     assert 2 == done.exit_code
     assert "'shop' has items, and no history of migrations" in done.output
     assert "stamp 0001_users_products_reviews" in done.output
-    assert f"Stamped {', '.join(ALL)}." in command("stamp", "0006").output
+    assert f"Stamped {', '.join(ALL)}." in command("stamp", "0007").output
     output = command("migrate", "--yes").output
     assert "Nothing to do" in output
     assert "The models have changed" not in output

@@ -14,6 +14,7 @@ from singletable.migrations import (
     BackfillExpiry,
     BackfillWith,
     Choice,
+    ConvertAttribute,
     CreateIndex,
     CreateTable,
     CustomText,
@@ -33,6 +34,8 @@ from singletable.migrations import (
     RemoveAttribute,
     RemoveEntity,
     RenameAttribute,
+    RenameEntity,
+    Stored,
     TableState,
     Text,
     state_of,
@@ -45,6 +48,8 @@ from tests.framework.migrations.helpers import applied, changes, index, operatio
 
 PK, SK = KeyText("PK", "E#{ident}", ident=Text("ident")), KeyText("SK", "E", sort=True)
 INDEX = Index("GSI1", "GSI1PK", "GSI1SK")
+TEXT, MAYBE = Stored("text", required=True), Stored("text", required=False)
+MOMENT = Stored("datetime", required=True)
 
 
 class Colour(str, Enum):
@@ -97,7 +102,7 @@ def test_nothing_is_there():
     new = state(index(), E={})
     assert [
         CreateTable("PK", "SK", indexes=(INDEX,)),
-        AddEntity("E", PK, SK, attributes={"ident": "S"}),
+        AddEntity("E", PK, SK, attributes={"ident": TEXT}),
     ] == operations(EMPTY, new)
 
 
@@ -148,7 +153,7 @@ def test_a_local_index_comes_with_its_table():
     sort = KeyText("LSISK", "N#{name}", sort=True, ident=Text("ident"), name=Text("name"))
     assert [
         CreateTable("PK", "SK", indexes=(Index("LSI", "PK", "LSISK", local=True),)),
-        AddEntity("E", PK, SK, sort, attributes={"ident": "S", "name": "S"}),
+        AddEntity("E", PK, SK, sort, attributes={"ident": TEXT, "name": TEXT}),
     ] == operations(EMPTY, new)
 
 
@@ -194,7 +199,7 @@ def test_an_entity_is_added():
     """With everything of it that is derived."""
     old, new = state(index(), E={}), state(index(), E={}, F={"name": text(), "by_name": named()})
     key = KeyText("PK", "F#{ident}", ident=Text("ident")), KeyText("SK", "F", sort=True)
-    assert [AddEntity("F", *key, *by_name(), attributes={"ident": "S", "name": "S"})] == operations(old, new)
+    assert [AddEntity("F", *key, *by_name(), attributes={"ident": TEXT, "name": TEXT})] == operations(old, new)
 
 
 def test_an_entity_is_removed():
@@ -245,16 +250,16 @@ def test_a_number_is_written_wider():
 
 
 def test_a_field_turns_from_text_to_a_number():
-    """The attribute is declared anew, with a note; the key follows."""
+    """Declared anew if the items are not to be converted, with a note; the key follows."""
     old = state(index(), E={"line": text(), "by_line": named("L#{line}")})
     new = state(index(), E={"line": IntegerAttribute(), "by_line": named("L#{line}")})
-    found = changes(old, new)
+    found = changes(old, new, no)
     line = Integer("line")
     assert [
-        DeclareAttributes("E", {"line": "N"}),
+        DeclareAttributes("E", {"line": Stored("integer", required=True)}),
         Backfill("E", KeyText("GSI1PK", "L#{line}", line=line), KeyText("GSI1SK", "E", sort=True, line=line)),
     ] == list(found.operations)
-    assert "E.line was stored as S and is N in the models" in found.notes[0]
+    assert "E.line changes from text to integer: items that have such a value cannot be read" in found.notes[0]
 
 
 def test_a_field_is_another_kind_of_the_same_type():
@@ -263,7 +268,8 @@ def test_a_field_is_another_kind_of_the_same_type():
     new = state(index(), E={"line": NumberAttribute(), "by_line": named("L#{line:03d}")})
     line = Number("line")
     assert [
-        Backfill("E", KeyText("GSI1PK", "L#{line:03d}", line=line), KeyText("GSI1SK", "E", sort=True, line=line))
+        DeclareAttributes("E", {"line": Stored("number", required=True)}),
+        Backfill("E", KeyText("GSI1PK", "L#{line:03d}", line=line), KeyText("GSI1SK", "E", sort=True, line=line)),
     ] == operations(old, new)
 
 
@@ -297,7 +303,7 @@ def test_the_primary_key_is_made_by_the_projects_own_code():
     old = state(E={"place": text()})
     new = state(E={"place": Place(), "key": Key(pk="E#{place}", sk="E")})
     with pytest.raises(MigrationError, match="primary key of E changes, and only the project's own .* RunPython"):
-        detect(old, new)
+        detect(old, new, no)
 
 
 def test_keys_become_raw():
@@ -355,7 +361,8 @@ def test_a_member_as_a_default_stands_in_a_key():
     """As text does."""
     old = state(index(), E={"name": EnumAttribute(Colour), "by_name": named()})
     new = state(index(), E={"name": EnumAttribute(Colour, default=Colour.RED), "by_name": named()})
-    (backfill,) = operations(old, new)
+    declare, backfill = operations(old, new)
+    assert DeclareAttributes("E", {"name": Stored("choice", required=False, choices=("RED", "BLUE"))}) == declare
     assert {"S": "N#RED"} == backfill.derived[0].derive({})
 
 
@@ -399,7 +406,7 @@ def test_an_entity_with_a_key_by_a_class_of_the_project_is_added():
             SK,
             CustomText("GSI1PK", f"CITY#{{place}} {made_of}"),
             CustomText("GSI1SK", f"E {made_of}"),
-            attributes={"ident": "S", "place": "M"},
+            attributes={"ident": TEXT, "place": Stored("M", required=False)},
         )
     ] == operations(old, new)
 
@@ -428,7 +435,7 @@ def test_an_expiry_rule_changes():
     after = state(E={"at": moment(), "due": moment(null=True), "gone": Expiry(after="due", days=30)})
     assert [BackfillExpiry("E", "ttl", after="at", days=31.5)] == operations(old, days)
     assert [
-        DeclareAttributes("E", {"due": "S"}),
+        DeclareAttributes("E", {"due": Stored("datetime", required=False)}),
         BackfillExpiry("E", "ttl", after="due", days=30),
     ] == operations(old, after)
 
@@ -448,15 +455,16 @@ def test_one_of_two_expiry_rules_is_removed():
 
 
 def test_the_time_to_live_gets_another_name():
-    """Off, the old one out, the new one in, on."""
+    """Items expire by the old one until all have the new one; the old one goes last."""
     old = state(E={"at": moment(), "gone": Expiry(after="at", days=1)})
     new = state(E={"at": moment(), "gone": Expiry(after="at", days=1, attr_name="expires")})
     assert [
-        DisableTTL("ttl"),
-        RemoveAttribute("E", ("ttl",)),
         BackfillExpiry("E", "expires", after="at", days=1),
+        DisableTTL("ttl"),
         EnableTTL("expires"),
+        RemoveAttribute("E", ("ttl",)),
     ] == operations(old, new)
+    assert "nothing expires between the DisableTTL and the EnableTTL" in detect(old, new).notes[0]
 
 
 def test_an_entity_that_expires_is_added():
@@ -464,7 +472,7 @@ def test_an_entity_that_expires_is_added():
     old, new = state(), state(E={"at": moment(), "gone": Expiry(after="at", days=0.5)})
     rule = Expires("ttl", DateTime("at"), days=0.5)
     assert [
-        AddEntity("E", PK, SK, rule, attributes={"at": "S", "ident": "S"}),
+        AddEntity("E", PK, SK, rule, attributes={"at": MOMENT, "ident": TEXT}),
         EnableTTL("ttl"),
     ] == operations(old, new)
 
@@ -475,7 +483,7 @@ def test_an_entity_that_expires_is_added():
 def test_an_attribute_is_added():
     """No item is touched."""
     found = changes(state(E={}), state(E={"name": text(null=True)}))
-    assert ((DeclareAttributes("E", {"name": "S"}),), ()) == (found.operations, found.notes)
+    assert ((DeclareAttributes("E", {"name": MAYBE}),), ()) == (found.operations, found.notes)
 
 
 def test_an_attribute_is_removed():
@@ -485,11 +493,90 @@ def test_an_attribute_is_removed():
     assert ("E.name is gone from the models. It stays in the items; RemoveAttribute takes it out.",) == found.notes
 
 
-def test_an_attribute_changes_its_type():
-    """Items that are there cannot be read, as a note says."""
-    found = changes(state(E={"name": text()}), state(E={"name": NumberAttribute()}))
-    assert (DeclareAttributes("E", {"name": "N"}),) == found.operations
-    assert "E.name was stored as S and is N in the models: items that are there cannot be read" in found.notes[0]
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        (text(), NumberAttribute(), "E.name changes from text to number"),
+        (moment(), text(), "E.name changes from datetime to text"),
+        (text(), moment(), "E.name changes from text to datetime"),
+        (IntegerAttribute(), text(), "E.name changes from integer to text"),
+        (NumberAttribute(), IntegerAttribute(), "E.name changes from number to integer"),
+        (EnumAttribute(Colour), EnumAttribute(Enum("Less", {"RED": "RED"})), "E.name no longer allows BLUE"),
+        (text(), EnumAttribute(Colour), "E.name changes from text to choice of RED, BLUE"),
+    ],
+)
+def test_stored_values_may_become_unreadable(before, after, what):
+    """Asked about: a ConvertAttribute whose function is to be written; or noted. Without a terminal it is refused."""
+    old, new = state(E={"name": before}), state(E={"name": after})
+    questions = []
+    (convert,) = operations(old, new, lambda question: questions.append(question) or True)
+    forms = [each.entities["E"].attributes["name"] for each in (old, new)]
+    assert ConvertAttribute("E", "name", print, old=forms[0], new=forms[1]) == convert
+    assert [f"{what}. Convert the stored values (a function to be written)?"] == questions
+    found = changes(old, new, no)
+    assert (DeclareAttributes("E", {"name": forms[1]}),) == found.operations
+    assert what in found.notes[0]
+    with pytest.raises(MigrationError, match=f"{what}: stored values may become unreadable"):
+        detect(old, new)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (EnumAttribute(Enum("Less", {"RED": "RED"})), EnumAttribute(Colour)),
+        (EnumAttribute(Colour), text()),
+        (IntegerAttribute(), NumberAttribute()),
+        (text(), text(null=True)),
+    ],
+)
+def test_stored_values_stay_readable(before, after):
+    """The history records the new form, and nobody is asked."""
+    found = changes(state(E={"name": before}), state(E={"name": after}), pytest.fail)
+    assert [DeclareAttributes] == [type(each) for each in found.operations]
+    assert () == found.notes
+
+
+@pytest.mark.parametrize("before", [None, text(null=True)])
+def test_an_attribute_is_required(before):
+    """New or nullable before: items may lack it. Asked about; without a terminal it is refused."""
+    old = state(E={"name": before} if before else {})
+    new = state(E={"name": text()})
+    assert [
+        DeclareAttributes("E", {"name": TEXT}),
+        BackfillWith("E", {}, print, writes=("name",)),
+    ] == operations(old, new, yes)
+    found = changes(old, new, no)
+    assert (DeclareAttributes("E", {"name": TEXT}),) == found.operations
+    assert "items without it cannot be read" in found.notes[0]
+    with pytest.raises(MigrationError, match=r"E.name is .*required.*: items without it become unreadable"):
+        detect(old, new)
+
+
+def test_a_history_of_an_earlier_version_learns_the_forms():
+    """It has DynamoDB's types alone; a source of a key tells more. Nobody is asked about what is not known."""
+    choice = Choice("name", ("RED", "BLUE", "GREEN"))
+    key = (KeyText("GSI1PK", "N#{name}", name=choice), KeyText("GSI1SK", "E", name=choice, sort=True))
+    entity = AddEntity("E", PK, SK, *key, attributes={"ident": "S", "name": "S", "note": "S"})
+    old = entity.apply(CreateTable("PK", "SK", indexes=(INDEX,)).apply(EMPTY))
+    new = state(index(), E={"name": EnumAttribute(Colour), "note": text(), "by_name": named()})
+    with pytest.raises(MigrationError, match="E.name no longer allows GREEN"):
+        detect(old, new)
+    (declare,) = operations(old, new, no)
+    assert {"ident": TEXT, "name": Stored("choice", required=True, choices=("RED", "BLUE")), "note": TEXT} == dict(
+        declare.attributes
+    )
+
+
+def test_an_entity_is_renamed():
+    """Asked about if the keys or the attributes are the same; without a terminal a note says what to write."""
+    key = {"key": Key(pk="E#{ident}", sk="E")}
+    old, new = state(E=key), state(F=key)
+    assert [RenameEntity("E", "F")] == operations(
+        old, new, lambda question: question == "Was the entity E renamed to F?"
+    )
+    assert [AddEntity, RemoveEntity] == [type(each) for each in operations(old, new, no)]
+    found = changes(old, new)
+    assert 'write RenameEntity("E", "F") instead' in found.notes[0]
 
 
 def test_an_attribute_is_renamed_says_the_answer():
@@ -504,15 +591,15 @@ def test_an_attribute_is_renamed_says_the_answer():
 
 def test_an_attribute_is_not_renamed_says_the_answer():
     """One is gone and one is new."""
-    found = changes(state(E={"name": text()}), state(E={"title": text()}), no)
-    assert (DeclareAttributes("E", {"name": None, "title": "S"}),) == found.operations
+    found = changes(state(E={"name": text()}), state(E={"title": text(null=True)}), no)
+    assert (DeclareAttributes("E", {"name": None, "title": MAYBE}),) == found.operations
     assert 1 == len(found.notes)
 
 
 def test_nobody_says_whether_an_attribute_is_renamed():
     """No item is touched, and a note says what to write if it was."""
-    found = changes(state(E={"name": text()}), state(E={"title": text()}))
-    assert (DeclareAttributes("E", {"name": None, "title": "S"}),) == found.operations
+    found = changes(state(E={"name": text()}), state(E={"title": text(null=True)}))
+    assert (DeclareAttributes("E", {"name": None, "title": MAYBE}),) == found.operations
     assert 'If it was, write RenameAttribute("E", "name", "title") instead.' in found.notes[0]
 
 
@@ -526,15 +613,15 @@ def test_nobody_says_whether_an_attribute_of_a_key_is_renamed():
 
 def test_another_type_is_no_renaming():
     """Nobody is asked."""
-    found = changes(state(E={"name": text()}), state(E={"title": NumberAttribute()}), pytest.fail)
-    assert (DeclareAttributes("E", {"name": None, "title": "N"}),) == found.operations
+    found = changes(state(E={"name": text()}), state(E={"title": NumberAttribute(null=True)}), pytest.fail)
+    assert (DeclareAttributes("E", {"name": None, "title": Stored("number", required=False)}),) == found.operations
 
 
 def test_one_of_several_is_the_renamed_one():
     """Each pair is asked about until one is it; nothing is renamed twice."""
     old, new = state(E={"a": text(), "b": text()}), state(E={"c": text(), "d": text()})
     found = operations(old, new, lambda question: "to d" in question)
-    assert [RenameAttribute("E", "a", "d"), DeclareAttributes("E", {"b": None, "c": "S"})] == found
+    assert [RenameAttribute("E", "a", "d"), DeclareAttributes("E", {"b": None, "c": TEXT})] == found
 
 
 def test_an_attribute_of_a_key_is_renamed():
@@ -564,7 +651,7 @@ def test_only_the_python_name_changes():
 def test_a_stamp_is_added():
     """The plan finds fresh items by it."""
     new = state(E={"changed": UpdatedAtAttribute()})
-    assert [DeclareAttributes("E", {"changed": "S"}, "changed")] == operations(state(E={}), new)
+    assert [DeclareAttributes("E", {"changed": MOMENT}, "changed")] == operations(state(E={}), new, no)
 
 
 def test_a_stamp_is_removed():
@@ -587,7 +674,7 @@ def test_a_stamp_is_renamed():
 
 
 def test_everything_at_once_is_in_an_order_that_a_live_table_can_follow():
-    """What deletes or hides items goes first, then items are written, then indexes come, then expiry."""
+    """Indexes that go are deleted first, then items are written, then indexes come, then expiry is switched."""
     old = state(
         index("GSI2"),
         E={"name": text(), "at": moment(), "gone": Expiry(after="at", attr_name="old")},
@@ -601,14 +688,14 @@ def test_everything_at_once_is_in_an_order_that_a_live_table_can_follow():
     )
     kinds = [type(each) for each in operations(old, new)]
     assert [
-        DisableTTL,
         DeleteIndex,
-        RemoveAttribute,
         AddEntity,
         Backfill,
         BackfillExpiry,
         CreateIndex,
         EnableStream,
+        DisableTTL,
         EnableTTL,
+        RemoveAttribute,
         RemoveEntity,
     ] == kinds

@@ -2,6 +2,7 @@
 
 from singletable.migrations.operations.base import Edit, ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.code import RunPython
+from singletable.migrations.operations.converting import ConvertAttribute
 from singletable.migrations.operations.declaring import AddEntity, DeclareAttributes, RemoveEntity
 from singletable.migrations.operations.items import (
     Backfill,
@@ -20,12 +21,14 @@ from singletable.migrations.operations.table import (
     EnableStream,
     EnableTTL,
 )
+from singletable.migrations.operations.typing import RenameEntity, StampType
 
 __all__ = [
     "AddEntity",
     "Backfill",
     "BackfillExpiry",
     "BackfillWith",
+    "ConvertAttribute",
     "CreateIndex",
     "CreateTable",
     "DeclareAttributes",
@@ -41,6 +44,8 @@ __all__ = [
     "RemoveAttribute",
     "RemoveEntity",
     "RenameAttribute",
+    "RenameEntity",
     "RunPython",
+    "StampType",
     "TableOperation",
 ]

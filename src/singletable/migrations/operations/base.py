@@ -109,6 +109,25 @@ class ItemOperation(Operation):
         """The stored attributes that it writes."""
         raise NotImplementedError
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The stored attributes that it may change: other derived attributes of them follow in the same write."""
+        return self.targets
+
+    @property
+    def discriminators(self) -> tuple[str, ...]:
+        """The discriminators of its items, before it and after it."""
+        return (self.entity,)
+
+    @property
+    def stamps_untyped(self) -> bool:
+        """Whether it looks at items without a discriminator."""
+        return False
+
+    def concerns_untyped(self, item: Item, before: TableState) -> bool:
+        """Return whether an item without a discriminator is one of its entity, by its key."""
+        return False
+
 
 def _caller() -> str | None:
     """File and line of the code outside of the framework that is making an operation."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from singletable.migrations.declared import Stored, StoredAttributes, as_stored, as_stored_attributes
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Operation
 from singletable.migrations.state import Entity, TableState
@@ -24,13 +25,13 @@ class AddEntity(Operation):
     Args:
         entity: Its discriminator.
         derived: Two for the primary key, under the stored names of the table's; the others for indexes and expiry.
-        attributes: The DynamoDB types of its declared attributes, by stored name.
+        attributes: Its declared attributes by stored name: a `Stored`, or its form alone.
         stamp: The stored attribute that every write sets to its time: the plan finds fresh items by it.
     """
 
     entity: str
     derived: tuple[Derived, ...]
-    attributes: Mapping[str, str]
+    attributes: StoredAttributes = attrs.field(converter=as_stored_attributes)
     stamp: str | None
 
     def __init__(
@@ -38,13 +39,14 @@ class AddEntity(Operation):
         entity: str,
         /,
         *derived: Derived,
-        attributes: Mapping[str, str] | None = None,
+        attributes: Mapping[str, str | Stored] | None = None,
         stamp: str | None = None,
     ) -> None:
         self.__attrs_init__(entity, derived, attributes or {}, stamp)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        options = {"attributes": self.attributes, "stamp": self.stamp}
+        plain = {name: each.plain for name, each in self.attributes.items()}
+        options = {"attributes": plain, "stamp": self.stamp}
         return (self.entity, *self.derived), {name: value for name, value in options.items() if value}
 
     def describe(self) -> str:
@@ -53,8 +55,7 @@ class AddEntity(Operation):
     def apply(self, state: TableState) -> TableState:
         if self.entity in state.entities:
             raise self.fail(f"There is an entity {self.entity!r} already.", "Change it with Backfill or Rekey.")
-        if self.entity.startswith(OWN_TYPES):
-            raise self.fail(f"{self.entity!r} begins as the framework's own items do.", "Choose another discriminator.")
+        refuse_own_type(self, self.entity)
         found = {each.stored_name: each for each in self.derived}
         missing = [name for name in state.key_names if name not in found]
         if missing:
@@ -91,38 +92,53 @@ class RemoveEntity(Operation):
         return AddEntity(entity.name, *entity.all_derived, attributes=entity.attributes, stamp=entity.stamp)
 
 
+def _declarations(values: Mapping[str, str | Stored | None]) -> Mapping[str, Stored | None]:
+    return {name: None if each is None else as_stored(each) for name, each in values.items()}
+
+
 @attrs.frozen
 class DeclareAttributes(Operation):
     """What the models say of an entity's attributes. No item is touched; `RemoveAttribute` takes one out of the items.
 
     Args:
         entity: Its discriminator.
-        attributes: DynamoDB types by stored name; None for one that is no longer declared.
+        attributes: Declarations by stored name: a `Stored`, or its form alone; None for one that is no longer
+            declared.
         stamp: The stored attribute that every write sets to its time; None to leave it as it was.
     """
 
     entity: str
-    attributes: Mapping[str, str | None]
+    attributes: Mapping[str, Stored | None] = attrs.field(converter=_declarations)
     stamp: str | None = None
 
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        plain = {name: each and each.plain for name, each in self.attributes.items()}
+        return (self.entity, plain), {"stamp": self.stamp} if self.stamp else {}
+
     def describe(self) -> str:
-        added = [name for name, kind in self.attributes.items() if kind is not None]
-        gone = [name for name, kind in self.attributes.items() if kind is None]
+        added = [name for name, stored in self.attributes.items() if stored is not None]
+        gone = [name for name, stored in self.attributes.items() if stored is None]
         parts = [f"has {', '.join(added)}" if added else "", f"no longer declares {', '.join(gone)}" if gone else ""]
         return f"{self.entity} " + (" and ".join(filter(None, parts)) or f"is stamped by {self.stamp}")
 
     def apply(self, state: TableState) -> TableState:
         entity = state.entity(self.entity)
-        attributes = {name: kind for name, kind in {**entity.attributes, **self.attributes}.items() if kind is not None}
+        declared = entity.declaring(self.attributes)
         stamp = self.stamp or entity.stamp
         # Once it is no longer declared, nobody sets it.
-        gone = stamp in self.attributes and stamp not in attributes
-        return state.with_entity(attrs.evolve(entity, attributes=attributes, stamp=None if gone else stamp))
+        gone = stamp in self.attributes and stamp not in declared.attributes
+        return state.with_entity(attrs.evolve(declared, stamp=None if gone else stamp))
 
     def reverse(self, before: TableState) -> Operation:
         entity = before.entity(self.entity)
         old = {name: entity.attributes.get(name) for name in self.attributes}
         return DeclareAttributes(self.entity, old, entity.stamp)
+
+
+def refuse_own_type(operation: Operation, name: str) -> None:
+    """Refuse a discriminator that begins as those of the framework's own items do."""
+    if name.startswith(OWN_TYPES):
+        raise operation.fail(f"{name!r} begins as the framework's own items do.", "Choose another discriminator.")
 
 
 def refuse_derived_sources(operation: Operation, entity: str, derived: Any, names: set[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
-from singletable.migrations.derived import CustomText, Derived, Expires, check_seconds
+from singletable.migrations.derived import CustomText, Derived, Expires, check_seconds, explains
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_derived_sources
 from singletable.migrations.script import as_names
@@ -43,6 +43,10 @@ class _Writing(ItemOperation):
         if self.conflict not in _POLICIES:
             raise self.fail(f"conflict={self.conflict!r} is no policy.", f"One of: {', '.join(_POLICIES)}.")
 
+    @property
+    def changed(self) -> tuple[str, ...]:
+        return (*self.targets, *([self.bump] if self.bump else []))
+
     def settle(
         self,
         item: Item,
@@ -54,9 +58,9 @@ class _Writing(ItemOperation):
         values: dict[str, dict[str, Any] | None] = {}
         for name, value in new.items():
             stored = item.get(name)
-            if same_value(stored, value) or (stored is not None and _was_derived(newest.get(name), item, stored)):
+            if same_value(stored, value) or (stored is not None and explains(newest.get(name), item, stored)):
                 continue
-            if stored is not None and self.conflict != "overwrite" and not _was_derived(old.get(name), item, stored):
+            if stored is not None and self.conflict != "overwrite" and not explains(old.get(name), item, stored):
                 if self.conflict == "keep":
                     continue
                 raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
@@ -69,16 +73,9 @@ class _Writing(ItemOperation):
 
 
 def _derived(state: TableState | None, entity: str) -> Mapping[str, Derived]:
-    return state.entities[entity].derived if state and entity in state.entities else {}
-
-
-def _was_derived(old: Derived | None, item: Item, stored: dict[str, Any]) -> bool:
-    if old is None or isinstance(old, CustomText):
-        return False
-    try:
-        return same_value(old.derive(item), stored)
-    except Unfit:
-        return False
+    if state is None or entity not in state.entities:
+        return {}
+    return {**state.entities[entity].filled, **state.entities[entity].derived}
 
 
 def _next(name: str, version: dict[str, Any] | None) -> dict[str, Any]:
@@ -134,11 +131,12 @@ class Backfill(_Writing):
         return state.with_entity(entity.with_derived(*self.derived))
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
-        old, newest = before.entity(self.entity).derived, _derived(later, self.entity)
+        old, newest = _derived(before, self.entity), _derived(later, self.entity)
         sources = frozenset(source.stored_name for each in self.derived for source in each.sources)
+        expiries = tuple(name for name, each in old.items() if isinstance(each, Expires) and name == before.ttl)
 
         def change(item: Item) -> Edit | None:
-            new = {each.stored_name: self._derive(each, item, before.ttl) for each in self.derived}
+            new = {each.stored_name: self._derive(each, item, expiries) for each in self.derived}
             edit = self.settle(item, new, old, newest)
             return edit and Edit(edit.values, edit.pins | sources)
 
@@ -152,11 +150,11 @@ class Backfill(_Writing):
         """What it gives an item."""
         return lambda item: {each.stored_name: each.derive(item) for each in self.derived}
 
-    def _derive(self, derived: Derived, item: Item, ttl: str | None) -> dict[str, Any] | None:
+    def _derive(self, derived: Derived, item: Item, expiries: tuple[str, ...]) -> dict[str, Any] | None:
         value = derived.derive(item)
-        there = same_value(value, item.get(derived.stored_name))
-        # An expiry that is there already does nothing until the time to live is switched on.
-        if value is not None and not (there and derived.stored_name == ttl):
+        # An expiry that the item has does nothing until the time to live is switched on. If it is on, by this
+        # attribute or by the one that it replaces, DynamoDB deletes the item in any case.
+        if value is not None and not any(same_value(value, item.get(name)) for name in expiries):
             derived.refuse(value)
         return value
 
@@ -239,14 +237,15 @@ class BackfillWith(_Writing):
                     "Name the attributes that the model declares.",
                 )
         mine = ", ".join(source.stored_name for source in self.sources.values())
+        work = self.compile_new()
+        made = {name: CustomText(name, f"{self.function.__name__}({mine})", work) for name in self.targets}
         # What the models declare is an attribute like any other, which the function fills once.
-        derived = [name for name in self.targets if name not in entity.attributes]
-        return state.with_entity(
-            entity.with_derived(*(CustomText(name, f"{self.function.__name__}({mine})") for name in derived))
-        )
+        derived = [each for name, each in made.items() if name not in entity.attributes]
+        filled = {**entity.filled, **{name: each for name, each in made.items() if name in entity.attributes}}
+        return state.with_entity(attrs.evolve(entity.with_derived(*derived), filled=filled))
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
-        old, newest = before.entity(self.entity).derived, _derived(later, self.entity)
+        old, newest = _derived(before, self.entity), _derived(later, self.entity)
         work = self.compile_new()
         sources = frozenset(source.stored_name for source in self.sources.values())
 

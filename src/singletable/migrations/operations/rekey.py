@@ -7,13 +7,18 @@ from typing import Any
 import attrs
 
 from singletable.migrations.derived import CustomText, Derived
+from singletable.migrations.expressions import MOST_PINS
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.sources import Unfit
-from singletable.migrations.state import TableState
+from singletable.migrations.state import Entity, TableState
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
 __all__ = ["Rekey"]
+
+
+def _known(entity: Entity) -> frozenset[str]:
+    return frozenset((*entity.attributes, *entity.derived, *([entity.stamp] if entity.stamp else [])))
 
 
 @attrs.frozen(init=False)
@@ -55,8 +60,17 @@ class Rekey(ItemOperation):
         return state.with_entity(attrs.evolve(entity, key=self.key))
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
-        entity = before.entity(self.entity)
-        known = frozenset((*entity.attributes, *entity.derived, *([entity.stamp] if entity.stamp else [])))
+        known = _known(before.entity(self.entity))
+        if later is not None and self.entity in later.entities:
+            # The deployed models write the attributes that a later migration declares.
+            known |= _known(later.entities[self.entity])
+        known -= frozenset(before.key_names)
+        if len(known | {before.type_name}) > MOST_PINS:
+            raise self.fail(
+                f"{self.entity} has {len(known)} known attributes. The condition of a move compares each of them, and"
+                f" DynamoDB takes {MOST_PINS}.",
+                "Remove attributes that are not used any more, or move the items with RunPython while nothing writes.",
+            )
 
         def change(item: Item) -> Edit | None:
             new = {each.stored_name: each.derive(item) for each in self.key}
@@ -69,6 +83,10 @@ class Rekey(ItemOperation):
             return Edit(new, known | frozenset(item))
 
         return change
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        return ()
 
     def reverse(self, before: TableState) -> ItemOperation:
         return Rekey(self.entity, *before.entity(self.entity).key)

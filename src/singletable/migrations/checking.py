@@ -1,0 +1,215 @@
+"""Checking one item: whether it is what the state of the table, and optionally its models, say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import attrs
+
+from singletable.errors import SingletableError
+from singletable.migrations.derived import CustomText, Derived, explains
+from singletable.migrations.operations.typing import entities_by_key
+from singletable.migrations.sources import Unfit
+from singletable.migrations.state import Entity, TableState
+from singletable.models import Table
+from singletable.models.deriving import derived_item
+from singletable.models.layout import OWN_TYPES
+from singletable.models.schema import EntitySchema
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["Finding", "ItemChecks", "Kind", "findings_of"]
+
+Kind = Literal[
+    "missing",
+    "wrong",
+    "extra",
+    "unreadable",
+    "malformed",
+    "required",
+    "unidentified",
+    "not in the index",
+    "only in the index",
+]
+
+
+@attrs.frozen
+class Finding:
+    """Something that is not as it should be.
+
+    Args:
+        kind: `missing`, `wrong` or `extra` for a derived attribute, `unreadable` if it cannot be computed;
+            `malformed` for a declared attribute that its form or class cannot read, `required` for one that is
+            absent; `unidentified` for an item of no known entity; `not in the index` or `only in the index` for a row.
+        entity: The item's entity, if it says one.
+        name: The attribute or the index.
+        key: The item's primary key; it may hold personal values (`TableState.show_key`).
+        reason: Why it is unreadable, malformed or unidentified, without values.
+    """
+
+    kind: Kind
+    entity: str | None
+    name: str
+    key: Item = attrs.field(repr=False)
+    reason: str = ""
+
+
+class ItemChecks:
+    """Checks items against a state.
+
+    Args:
+        state: What the items should be.
+        later: The state of the whole history. A derived value that it explains is not a finding: newer code wrote it.
+        models: The table class, if it describes this very state; its attribute classes then read every attribute.
+    """
+
+    def __init__(self, state: TableState, later: TableState | None = None, models: type[Table] | None = None) -> None:
+        self.state = state
+        self.later = later
+        self._schemas: Mapping[str, EntitySchema] = models._schemas() if models is not None else {}
+
+    def is_own(self, item: Item) -> bool:
+        """Return whether an item is one of the framework's own records."""
+        return bool(item.get(self.state.type_name, {}).get("S", "").startswith(OWN_TYPES))
+
+    def entity_of(self, item: Item) -> Entity | None:
+        """Return the entity that an item says it is of."""
+        return self.state.entities.get(item.get(self.state.type_name, {}).get("S") or "")
+
+    def findings(self, item: Item) -> Iterator[Finding]:
+        """Return everything that is wrong with one item."""
+        entity = self.entity_of(item)
+        if entity is None:
+            yield self._unidentified(item)
+            return
+        found = list(findings_of(item, entity, self.state, self.later))
+        yield from found
+        schema = self._schemas.get(entity.name)
+        if schema is not None:
+            yield from self._by_models(item, entity, schema, {each.name for each in found})
+
+    def expected(self, item: Item, derived: Derived) -> dict[str, Any] | None:
+        """Return the value that an item should have in a derived attribute; None for none.
+
+        Raises:
+            Unfit: It cannot be computed.
+        """
+        entity = self.entity_of(item)
+        schema = self._schemas.get(entity.name) if entity else None
+        if isinstance(derived, CustomText) and schema is not None:
+            return self._derived_by_models(item, schema).get(derived.stored_name)
+        return derived.derive(item)
+
+    def not_checked(self) -> list[str]:
+        """Return what these checks leave out, one sentence each, with the reason."""
+        found = []
+        for name, entity in sorted(self.state.entities.items()):
+            if name in self._schemas:
+                continue
+            classes = sorted(each for each, stored in entity.attributes.items() if stored.kind is None)
+            unknown = sorted(each for each, stored in entity.attributes.items() if stored.required is None)
+            custom = sorted(each.stored_name for each in entity.all_derived if isinstance(each, CustomText))
+            if classes:
+                found.append(
+                    f"The values of {', '.join(classes)} of {name}: the history knows their DynamoDB type at most."
+                )
+            if unknown:
+                found.append(
+                    f"Whether items of {name} lack {', '.join(unknown)}: the history does not say if they are required."
+                )
+            if custom:
+                found.append(f"{', '.join(custom)} of {name}: only a class or function of the project can compute it.")
+        return found
+
+    def _unidentified(self, item: Item) -> Finding:
+        key = {name: item[name] for name in self.state.key_names}
+        says = item.get(self.state.type_name)
+        if says is None:
+            fitting = sorted(each.name for each in entities_by_key(item, self.state))
+            reason = "it has no discriminator" + (f"; its key fits {', '.join(fitting)}" if fitting else "")
+        elif "S" not in says:
+            reason = f"its discriminator is stored as {next(iter(says))}, not as S"
+        else:
+            reason = "no entity has its discriminator"
+        return Finding("unidentified", says.get("S") if says else None, self.state.type_name, key, reason)
+
+    def _by_models(self, item: Item, entity: Entity, schema: EntitySchema, names: set[str]) -> Iterator[Finding]:
+        key = {name: item[name] for name in self.state.key_names}
+        try:
+            expected = self._derived_by_models(item, schema)
+        except Unfit as unfit:
+            if not names:
+                yield Finding("malformed", entity.name, unfit.args[1], key, unfit.reason)
+            return
+        for each in entity.all_derived:
+            name = each.stored_name
+            if isinstance(each, CustomText) and name not in names:
+                kind = _difference(expected.get(name), item.get(name))
+                if kind is not None:
+                    yield Finding(kind, entity.name, name, key)
+
+    def _derived_by_models(self, item: Item, schema: EntitySchema) -> Item:
+        try:
+            loaded = schema.entity.from_raw_data(dict(item))
+            return derived_item(schema, loaded)
+        except SingletableError as error:
+            name = getattr(error, "attribute", None)
+            attribute = schema.attributes.get(name or "")
+            raise _unreadable(attribute.attr_name if attribute is not None else self.state.type_name) from None
+        except Exception as error:  # a class of the project may raise anything, and quote the value
+            raise _unreadable(self.state.type_name, type(error).__name__) from None
+
+
+def _unreadable(name: str, error: str | None = None) -> Unfit:
+    unfit = Unfit(f"its class raised {error}" if error else "its class cannot read it")
+    unfit.args = (unfit.reason, name)
+    return unfit
+
+
+def findings_of(item: Item, entity: Entity, state: TableState, later: TableState | None = None) -> Iterator[Finding]:
+    """Return what is wrong with one item, as far as a state can tell.
+
+    Args:
+        item: The item.
+        entity: The entity that it says it is of.
+        state: The table's state.
+        later: The state of the whole history; None if it is `state`.
+    """
+    key = {name: item[name] for name in state.key_names}
+    newest = later.entities.get(entity.name) if later else None
+    ahead = newest.derived if newest else {}
+    expected = {each.stored_name: each for each in entity.all_derived}
+    for name, each in expected.items():
+        stored = item.get(name)
+        if stored is not None and name in ahead and explains(ahead[name], item, stored):
+            continue
+        try:
+            value = each.derive(item)
+        except Unfit as unfit:
+            yield Finding("unreadable", entity.name, name, key, unfit.reason)
+            continue
+        kind = _difference(value, stored)
+        if kind is not None:
+            yield Finding(kind, entity.name, name, key)
+    # An index key or an expiry that the entity should not have puts it where it does not belong.
+    for name in state.owned_names:
+        if name in item and name not in expected and name not in entity.attributes and name not in ahead:
+            yield Finding("extra", entity.name, name, key)
+    for name, declared in entity.attributes.items():
+        now = newest.attributes.get(name) if newest else None
+        if name not in item or "NULL" in item[name]:
+            if declared.required and (now is None or now.required):
+                yield Finding("required", entity.name, name, key, f"{name} is required, and absent or NULL")
+            continue
+        reason = declared.fault(name, item)
+        if reason and (now is None or now.fault(name, item)):
+            yield Finding("malformed", entity.name, name, key, reason)
+
+
+def _difference(expected: Mapping[str, Any] | None, stored: Mapping[str, Any] | None) -> Kind | None:
+    if same_value(expected, stored):
+        return None
+    if stored is None:
+        return "missing"
+    return "extra" if expected is None else "wrong"

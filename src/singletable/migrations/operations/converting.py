@@ -1,0 +1,203 @@
+"""Converting: an attribute's stored values replaced by values of another form, by a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from singletable.errors import MigrationError
+from singletable.keys import ValueKind
+from singletable.migrations.declared import ANY, Stored, as_stored
+from singletable.migrations.derived import Derived
+from singletable.migrations.operations.base import Change, Edit, ItemOperation
+from singletable.migrations.operations.declaring import refuse_derived_sources
+from singletable.migrations.script import as_names
+from singletable.migrations.sources import Unfit
+from singletable.migrations.state import TableState
+from singletable.migrations.timebox import Timebox
+from singletable.migrations.values import stored_value
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["ConvertAttribute"]
+
+_ANY = Stored(ANY)
+
+
+def _form(value: str | Stored | None) -> Stored | None:
+    return None if value is None else as_stored(value)
+
+
+def _derived(values: Iterable[Derived]) -> tuple[Derived, ...]:
+    return tuple(values)
+
+
+@attrs.frozen
+class ConvertAttribute(ItemOperation):
+    """Give an attribute another form in every item of an entity: text for a number, a date for text.
+
+    ::
+
+        ConvertAttribute("TASK", "points", str, int, old="integer", new="text")
+
+    Each item is written by one conditional UpdateItem, with all keys and expiries that are made of the attribute. An
+    item without the attribute, or with NULL, stays as it is. Which items are converted already is told by their form,
+    so that a run can be repeated: by DynamoDB's type if it changes, else by what the old and the new form can read. If
+    both read a value (text to text), the function must be idempotent: applied to its own result it returns the same.
+
+    Args:
+        entity: The discriminator.
+        attribute: The stored attribute.
+        function: Takes a value in the old form, as Python value, and returns it in the new form. It is pure: the same
+            value gives the same result.
+        reverse_function: Takes it back; None if nothing does.
+        old: The old form: a `Stored`, or its form alone. Left out, the form that the history declares.
+        new: The new form. Left out, the form of what the function returns.
+        derived: The keys and expiries whose template changes with the attribute. Others keep theirs.
+        timeout: How many seconds the function may take for one item.
+    """
+
+    attribute: str
+    function: Callable[[Any], Any] = attrs.field(eq=False)
+    reverse_function: Callable[[Any], Any] | None = attrs.field(default=None, eq=False)
+    old: Stored | None = attrs.field(default=None, converter=_form, kw_only=True)
+    new: Stored | None = attrs.field(default=None, converter=_form, kw_only=True)
+    derived: tuple[Derived, ...] = attrs.field(default=(), converter=_derived, kw_only=True)
+    timeout: float = attrs.field(default=5.0, kw_only=True)
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        positional, named = super().arguments()
+        forms = {name: named[name].plain for name in ("old", "new") if named.get(name) is not None}
+        return positional, {**named, **forms}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return as_names(self.attribute)
+
+    def describe(self) -> str:
+        forms = f" from {self.old.describe()} to {self.new.describe()}" if self.old and self.new else ""
+        return f"Convert {self.attribute} of {self.entity}{forms} with {self.function.__name__}()"
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        if self.attribute in (*state.key_names, state.type_name, *entity.derived):
+            raise self.fail(
+                "A key, the type or a derived attribute cannot be converted.", "Convert what it is made of."
+            )
+        declared = entity.attributes.get(self.attribute, _ANY)
+        new = attrs.evolve(self.new or _ANY, required=declared.required) if declared.required else self.new or _ANY
+        changed = {each.stored_name for each in self.derived}
+        for each in entity.all_derived:
+            uses = self.attribute in {source.stored_name for source in each.sources}
+            if uses and each.stored_name not in changed:
+                self._check_template(each, new)
+        refuse_derived_sources(self, self.entity, self.derived, {*entity.derived, *changed, *state.key_names})
+        kept = attrs.evolve(
+            entity, derived={name: each for name, each in entity.derived.items() if name not in changed}
+        )
+        return state.with_entity(kept.converted(self.attribute, new).with_derived(*self.derived))
+
+    def _check_template(self, derived: Derived, new: Stored) -> None:
+        where = f"{derived.stored_name} of {self.entity} is made of {self.attribute}"
+        if new.kind is None:
+            raise self.fail(f"{where}, and the new form is not given.", 'Give it, for example new="text".')
+        try:
+            derived.with_sources(lambda source: new.source(source.stored_name, source))
+        except MigrationError as error:
+            raise self.fail(f"{where}. {error.what}", "Give the new key in derived=.") from None
+
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        name = self.attribute
+        old = self.old or before.entity(self.entity).attributes.get(name, _ANY)
+        new = self.new or _ANY
+        call = Timebox(lambda value: self.function(value), self.timeout, self.function.__name__)
+        read = _reader(name, old)
+
+        def converted(item: Item) -> dict[str, Any]:
+            value = call({"value": read(item)})
+            stored = new.store(name, value) if new != _ANY else stored_value(name, value)
+            if stored is None:
+                raise Unfit(f"{self.function.__name__}() gave nothing for {name}")
+            return stored
+
+        def change(item: Item) -> Edit | None:
+            stored = item.get(name)
+            if stored is None or "NULL" in stored:
+                return None
+            if self._is_converted(item, old, new):
+                return None
+            value = converted(item)
+            if same_value(value, stored):
+                return None
+            self._check(item, value, old, new, converted)
+            return Edit({name: value}, frozenset((name,)))
+
+        return change
+
+    def _is_converted(self, item: Item, old: Stored, new: Stored) -> bool:
+        """Return whether an item has the new form already.
+
+        Raises:
+            Unfit: It has neither the old nor the new form.
+        """
+        is_new = new != _ANY and new.fault(self.attribute, item) is None
+        reason = old.fault(self.attribute, item)
+        if reason is None and is_new:
+            # Both forms read it. Whatever is not text, or has fewer allowed values, tells more of the two.
+            return new.kind is not ValueKind.TEXT and old.kind in (ValueKind.TEXT, ValueKind.CHOICE)
+        if is_new:
+            return True
+        if reason is None:
+            return False
+        if new == _ANY:
+            return False  # the function decides: a converted value stays as it is
+        raise Unfit(reason)
+
+    def _check(
+        self, item: Item, value: dict[str, Any], old: Stored, new: Stored, converted: Callable[[Item], dict[str, Any]]
+    ) -> None:
+        """Refuse a value that a repeated run would convert once more.
+
+        Raises:
+            Unfit: It is such a value.
+        """
+        image = {**item, self.attribute: value}
+        if None not in (old.type, new.type) and old.type != new.type:
+            return
+        try:
+            if self._is_converted(image, old, new) or same_value(converted(image), value):
+                return
+        except Unfit:
+            pass
+        raise Unfit(
+            f"a second run would convert {self.attribute} again: {self.function.__name__}() is not idempotent, and old="
+            " and new= do not tell the two forms apart"
+        )
+
+    def reverse(self, before: TableState) -> ItemOperation | None:
+        if self.reverse_function is None:
+            return None
+        old = self.old or before.entity(self.entity).attributes.get(self.attribute)
+        return ConvertAttribute(
+            self.entity,
+            self.attribute,
+            self.reverse_function,
+            self.function,
+            old=self.new,
+            new=old,
+            derived=tuple(before.entity(self.entity).derived[each.stored_name] for each in self.derived),
+            timeout=self.timeout,
+        )
+
+
+def _reader(name: str, old: Stored) -> Callable[[Mapping[str, Any]], Any]:
+    """Return how a value is read: in the old form, or if it has another one, as DynamoDB's type says."""
+
+    def read(item: Mapping[str, Any]) -> Any:
+        if old.fault(name, dict(item)) is None:
+            return old.read(name, dict(item))
+        return _ANY.read(name, dict(item))
+
+    return read

@@ -1,0 +1,135 @@
+"""Operations on the discriminator: items that lack it get it, and items get another one."""
+
+from __future__ import annotations
+
+import attrs
+
+from singletable.migrations.derived import CustomText, KeyText, explains
+from singletable.migrations.operations.base import Change, Edit, ItemOperation
+from singletable.migrations.operations.declaring import refuse_own_type
+from singletable.migrations.sources import Unfit
+from singletable.migrations.state import Entity, TableState
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["RenameEntity", "StampType", "entities_by_key"]
+
+
+def entities_by_key(item: Item, state: TableState) -> list[Entity]:
+    """Return the entities whose primary key has the shape of an item's, and follows from its attributes."""
+    return [each for each in state.entities.values() if _has_key(item, each)]
+
+
+def _has_key(item: Item, entity: Entity) -> bool:
+    for half in entity.key:
+        text = item.get(half.stored_name, {}).get("S")
+        if not isinstance(half, KeyText) or text is None or not half.fits(text):
+            return False
+        try:
+            if not same_value(half.derive(item), item[half.stored_name]):
+                return False
+        except Unfit:
+            return False
+    return True
+
+
+@attrs.frozen
+class StampType(ItemOperation):
+    """Give items without a discriminator that of an entity, if their primary key and attributes are of its shape.
+
+    Whatever is derived of the entity's items is written in the same write. An item whose key fits several entities is
+    quarantined. It cannot be taken back: which items had no discriminator is not recorded.
+
+    Args:
+        entity: The discriminator.
+    """
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def stamps_untyped(self) -> bool:
+        return True
+
+    def concerns_untyped(self, item: Item, before: TableState) -> bool:
+        return before.entity(self.entity) in entities_by_key(item, before)
+
+    def describe(self) -> str:
+        return f"Give the discriminator {self.entity} to the items that have its key and none"
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        if any(isinstance(half, CustomText) for half in entity.key):
+            raise self.fail(
+                f"Only the project's own code can make the primary key of {self.entity}.",
+                "Store the discriminator with RunPython.",
+            )
+        return state
+
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        entity = before.entity(self.entity)
+        newest = later.entities[self.entity].derived if later and self.entity in later.entities else {}
+        sources = frozenset(source.stored_name for each in entity.all_derived for source in each.sources)
+        derived = {name: each for name, each in entity.derived.items() if not isinstance(each, CustomText)}
+
+        def change(item: Item) -> Edit | None:
+            if before.type_name in item:
+                return None
+            fitting = [each.name for each in entities_by_key(item, before)]
+            if self.entity not in fitting:
+                return None
+            if len(fitting) > 1:
+                raise Unfit(f"its key fits several entities: {', '.join(sorted(fitting))}")
+            values = {before.type_name: {"S": self.entity}}
+            for name, each in derived.items():
+                value, stored = each.derive(item), item.get(name)
+                if same_value(value, stored) or (stored is not None and explains(newest.get(name), item, stored)):
+                    continue
+                if stored is not None:
+                    raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
+                if value is not None:
+                    each.refuse(value)
+                    values[name] = value
+            return Edit(values, sources | frozenset(values))
+
+        return change
+
+
+@attrs.frozen
+class RenameEntity(ItemOperation):
+    """Give the items of an entity another discriminator.
+
+    Keys stay as they are; if the key templates of the renamed entity differ, follow with `Rekey` and `Backfill`.
+
+    Args:
+        entity: The discriminator until now.
+        new: The discriminator from now on.
+    """
+
+    new: str
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def discriminators(self) -> tuple[str, ...]:
+        return (self.entity, self.new)
+
+    def describe(self) -> str:
+        return f"Rename the entity {self.entity} to {self.new}"
+
+    def apply(self, state: TableState) -> TableState:
+        entity = state.entity(self.entity)
+        if self.new in state.entities:
+            raise self.fail(f"There is an entity {self.new!r} already.", "Choose a discriminator that no entity has.")
+        refuse_own_type(self, self.new)
+        return state.without_entity(self.entity).with_entity(attrs.evolve(entity, name=self.new))
+
+    def compile(self, before: TableState, later: TableState | None = None) -> Change:
+        renamed = {before.type_name: {"S": self.new}}
+        return lambda item: Edit(renamed, frozenset(renamed))
+
+    def reverse(self, before: TableState) -> ItemOperation:
+        return RenameEntity(self.new, self.entity)

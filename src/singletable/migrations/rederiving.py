@@ -1,0 +1,73 @@
+"""Re-deriving: when an operation changes an attribute, whatever is derived from it changes in the same write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from singletable.migrations.derived import CustomText, explains
+from singletable.migrations.operations.base import Edit
+from singletable.migrations.sources import Unfit
+from singletable.migrations.state import Entity, TableState
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["Rederive", "rederiving"]
+
+Rederive = Callable[[Item, Item], "Edit | None"]
+"""Takes an item as it was and as an operation leaves it; returns the edit that brings derived attributes along."""
+
+
+def rederiving(
+    before: Entity, after: Entity, changed: frozenset[str], ttl: str | None, later: TableState | None
+) -> Rederive | None:
+    """Return how the derived attributes of an entity follow an operation; None if none depend on what it changes.
+
+    Args:
+        before: The entity in front of the operation.
+        after: The entity after it.
+        changed: The stored attributes that the operation changes.
+        ttl: The attribute of the time to live in front of the operation, if it is on.
+        later: The state of the whole history: a value that its code writes already is left as it is.
+    """
+
+    def follows(names: tuple[str, ...]) -> bool:
+        return bool(changed & set(names))
+
+    dependents = [
+        each
+        for name, each in after.derived.items()
+        if name not in changed
+        and not isinstance(each, CustomText)
+        and follows(tuple(source.stored_name for source in each.sources))
+    ]
+    halves = [each for each in after.key if follows(tuple(source.stored_name for source in each.sources))]
+    if not dependents and not halves:
+        return None
+    newest = later.entities[after.name].derived if later and after.name in later.entities else {}
+    pins = frozenset(name for each in dependents for name in (each.stored_name, *_sources(each, before)))
+
+    def rederive(was: Item, now: Item) -> Edit | None:
+        for half in halves:
+            if not same_value(half.derive(now), now.get(half.stored_name)):
+                raise Unfit(f"its {half.stored_name} would be another; move the items of {after.name} with Rekey")
+        values = {}
+        for each in dependents:
+            name, stored = each.stored_name, now.get(each.stored_name)
+            value = each.derive(now)
+            if same_value(stored, value):
+                continue
+            if stored is not None and explains(newest.get(name), now, stored):
+                continue
+            if stored is not None and not explains(before.derived.get(name), was, stored):
+                raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
+            if value is not None and name == ttl:
+                each.refuse(value)
+            values[name] = value
+        return Edit(values, pins) if values else None
+
+    return rederive
+
+
+def _sources(derived: object, before: Entity) -> set[str]:
+    both = [derived, before.derived.get(getattr(derived, "stored_name", ""))]
+    return {source.stored_name for each in both if each is not None for source in each.sources}  # type: ignore[attr-defined]

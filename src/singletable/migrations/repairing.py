@@ -1,0 +1,85 @@
+"""Repairing: the change that gives one item what follows from its other attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from singletable.migrations.checking import ItemChecks
+from singletable.migrations.derived import CustomText, explains
+from singletable.migrations.operations.typing import entities_by_key
+from singletable.migrations.passes import ItemChange, checked_change
+from singletable.migrations.sources import Unfit
+from singletable.requests.types import Item
+from singletable.requests.values import same_value
+
+__all__ = ["Repair"]
+
+
+class Repair:
+    """Works out the repair of items, as a pass works out its changes.
+
+    Repaired are derived attributes, and the discriminator of an item whose key fits one entity. A declared attribute
+    that is malformed or absent stays: nobody knows its value. An expiry in the past is not written, since DynamoDB
+    would delete the item.
+
+    Args:
+        checks: What the items should be.
+    """
+
+    def __init__(self, checks: ItemChecks) -> None:
+        self._checks = checks
+        self.key_names = checks.state.key_names
+        self.type_name = checks.state.type_name
+
+    def type_of(self, item: Item) -> str | None:
+        """Return the discriminator of an item."""
+        return item.get(self.type_name, {}).get("S")
+
+    def change(self, item: Item) -> ItemChange | None:
+        """Return the change that repairs whatever can be repaired; None if nothing can.
+
+        Raises:
+            Unfit: DynamoDB would refuse the result.
+        """
+        image = dict(item)
+        if self.type_name not in item:
+            fitting = entities_by_key(item, self._checks.state)
+            if len(fitting) != 1:
+                return None
+            image[self.type_name] = {"S": fitting[0].name}
+        entity = self._checks.entity_of(image)
+        if entity is None:
+            return None
+        later = self._checks.later
+        newest = later.entities[entity.name].derived if later and entity.name in later.entities else {}
+        pins: set[str] = set()
+        for name, each in entity.derived.items():
+            stored = image.get(name)
+            if stored is not None and name in newest and explains(newest[name], image, stored):
+                continue
+            try:
+                value = self._checks.expected(image, each)
+                if value is not None and not same_value(value, stored):
+                    each.refuse(value)
+            except Unfit:
+                continue  # the finding stays
+            if same_value(value, stored):
+                continue
+            # Of a class of the project nobody knows what it reads.
+            pins |= set(item) if isinstance(each, CustomText) else {source.stored_name for source in each.sources}
+            pins.add(name)
+            _set(image, name, value)
+        for name in self._checks.state.owned_names:
+            if name in image and name not in entity.derived and name not in entity.attributes and name not in newest:
+                pins.add(name)
+                del image[name]
+        if image == item:
+            return None
+        return checked_change(item, image, pins, self.key_names, self.type_name)
+
+
+def _set(image: Item, name: str, value: dict[str, Any] | None) -> None:
+    if value is None:
+        image.pop(name, None)
+    else:
+        image[name] = value

@@ -1,0 +1,81 @@
+"""Checksums that compare a table with an index in constant memory, whatever their size.
+
+Each row adds its hash to one of many groups, chosen by its primary key; each row of the index subtracts it. Groups that
+are not zero in the end differ: only their rows are looked at again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from base64 import b64decode, b64encode
+from hashlib import blake2b
+from zlib import compress, decompress
+
+from singletable.requests.types import Item
+
+__all__ = ["CELLS", "Sums"]
+
+CELLS = 2**20
+"""Groups of all indexes together: 12 MB."""
+
+_LEAST = 2**12
+_MASK = 2**64 - 1
+
+
+class Sums:
+    """The difference between the rows that an index should have and those that it has.
+
+    Args:
+        names: The attributes of a row that are compared: the primary key first, then the index key.
+        indexes: The number of indexes that share the memory.
+    """
+
+    def __init__(self, names: tuple[str, ...], indexes: int = 1) -> None:
+        self._names = names
+        share = max(CELLS // max(indexes, 1), _LEAST)
+        self._groups = 1 << (share.bit_length() - 1)
+        self._counts = array("l", bytes(array("l").itemsize * self._groups))
+        self._sums = array("Q", bytes(8 * self._groups))
+
+    def add(self, row: Item, sign: int = 1) -> None:
+        """Add a row of the table, or subtract one of the index (`sign=-1`)."""
+        number = _hash(row, self._names)
+        group = self._group(row)
+        self._counts[group] += sign
+        self._sums[group] = (self._sums[group] + sign * number) & _MASK
+
+    def differs(self, row: Item) -> bool:
+        """Return whether the group of a row is not the same in the table and in the index."""
+        group = self._group(row)
+        return bool(self._counts[group] or self._sums[group])
+
+    @property
+    def equal(self) -> bool:
+        """Whether no group differs."""
+        return not any(self._counts) and not any(self._sums)
+
+    def to_text(self) -> str:
+        """Return the sums as text, for a checkpoint."""
+        return b64encode(compress(self._counts.tobytes() + self._sums.tobytes(), 1)).decode()
+
+    def load(self, text: str) -> None:
+        """Take the sums of a checkpoint.
+
+        Raises:
+            ValueError: They are not of these groups.
+        """
+        raw = decompress(b64decode(text))
+        half = self._counts.itemsize * self._groups
+        if len(raw) != half + 8 * self._groups:
+            raise ValueError("the sums have another size")
+        self._counts = array("l", raw[:half])
+        self._sums = array("Q", raw[half:])
+
+    def _group(self, row: Item) -> int:
+        return _hash(row, self._names[:2]) & (self._groups - 1)
+
+
+def _hash(row: Item, names: tuple[str, ...]) -> int:
+    # The length of each part keeps two different keys from having one text.
+    parts = [f"{kind}{len(str(value))}:{value}" for name in names for kind, value in row[name].items()]
+    return int.from_bytes(blake2b("\x00".join(parts).encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,127 @@
+"""The checkpoint of a verification: a local file, from which an interrupted one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from singletable.errors import MigrationError
+from singletable.migrations.checking import Finding
+from singletable.migrations.clock import Clock
+from singletable.migrations.sums import Sums
+from singletable.requests.types import Item
+
+if TYPE_CHECKING:
+    from singletable.migrations.verifier import Report
+
+__all__ = ["Checkpoint"]
+
+_EVERY_SECONDS = 30.0
+_DONE = "done"
+
+
+class Checkpoint:
+    """How far a verification is: the positions of its passes, its report and its sums.
+
+    Args:
+        path: The file; None to keep nothing.
+        about: What the verification is of: a file of another one is refused.
+        report: The report, which is filled from the file.
+        sums: The sums, which are filled from the file.
+        clock: Time.
+    """
+
+    def __init__(
+        self, path: Path | None, about: Mapping[str, Any], report: Report, sums: Mapping[str, Sums], clock: Clock
+    ) -> None:
+        self.path = path
+        self._about = dict(about)
+        self._report = report
+        self._sums = sums
+        self._clock = clock
+        self._saved = clock.monotonic()
+        self._positions: dict[str, dict[str, Any]] = {}
+
+    def open_segments(self, phase: str, segments: int) -> list[int]:
+        """Return the segments of a pass that are not at their end."""
+        reached = self._positions.get(phase, {})
+        return [number for number in range(segments) if reached.get(str(number)) != _DONE]
+
+    def position(self, phase: str, segment: int) -> Item | None:
+        """Return the key after which a segment goes on; None for its beginning."""
+        return self._positions.get(phase, {}).get(str(segment))
+
+    def reach(self, phase: str, segment: int, position: Item | None) -> None:
+        """Take down how far a segment is; None for its end. The file is written now and then."""
+        self._positions.setdefault(phase, {})[str(segment)] = position or _DONE
+        if self._clock.monotonic() - self._saved >= _EVERY_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, in place of the one before."""
+        if self.path is None:
+            return
+        self._saved = self._clock.monotonic()
+        plain = {
+            "about": self._about,
+            "positions": self._positions,
+            "report": attrs.asdict(self._report),
+            "sums": {name: each.to_text() for name, each in self._sums.items()},
+        }
+        draft = self.path.with_name(f"{self.path.name}.part")
+        try:
+            # Keys may hold personal values: nobody else may read them.
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                json.dump(plain, file)
+            draft.replace(self.path)
+        except OSError as error:
+            raise MigrationError(
+                f"The checkpoint {self.path} cannot be written: {error.strerror}.", remedy="Give another --checkpoint."
+            ) from None
+
+    def load(self) -> None:
+        """Take what the file says, if it exists.
+
+        Raises:
+            MigrationError: It is of another verification, or not a checkpoint.
+        """
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            plain = json.loads(self.path.read_text(encoding="utf-8"))
+            about = plain["about"]
+            if about == self._about:
+                self._positions = plain["positions"]
+                for name, each in self._sums.items():
+                    each.load(plain["sums"][name])
+                self._fill(plain["report"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise MigrationError(
+                f"{self.path} is not a checkpoint of a verification.", remedy="Give another file, or delete it."
+            ) from None
+        if about != self._about:
+            differs = ", ".join(sorted(name for name in self._about if about.get(name) != self._about[name]))
+            raise MigrationError(
+                f"{self.path} is the checkpoint of another verification: its {differs} differ.",
+                remedy="Give another file, or delete it to begin anew.",
+            )
+
+    def remove(self) -> None:
+        """Delete the file: the verification is at its end."""
+        if self.path is not None:
+            with suppress(FileNotFoundError):
+                self.path.unlink()
+
+    def _fill(self, plain: Mapping[str, Any]) -> None:
+        for field in attrs.fields(type(self._report)):
+            value = plain[field.name]
+            if field.name == "findings":
+                value = [Finding(**each) for each in value]
+            setattr(self._report, field.name, Counter(value) if isinstance(value, dict) else value)

@@ -1,0 +1,441 @@
+"""Operations that change what others are derived from: forms, names and discriminators, in one write with the keys."""
+
+from datetime import datetime, timezone
+
+import attrs
+import pytest
+from botocore.exceptions import ClientError
+
+from singletable.engine import embedded
+from singletable.errors import MigrationError, MigrationStopped
+from singletable.migrations import (
+    AddEntity,
+    Backfill,
+    BackfillExpiry,
+    BackfillWith,
+    ConvertAttribute,
+    CreateIndex,
+    DateTime,
+    DeclareAttributes,
+    EnableTTL,
+    Graph,
+    Integer,
+    KeyText,
+    Migration,
+    Rekey,
+    RenameAttribute,
+    RenameEntity,
+    Script,
+    StampType,
+    Stored,
+    Text,
+)
+from singletable.migrations import patience as patience_module
+from singletable.migrations.clock import Clock
+from singletable.migrations.live import LiveTable
+from singletable.migrations.passes import Pass
+from singletable.migrations.quarantine import Quarantine
+from singletable.migrations.sources import Unfit
+from singletable.migrations.throttle import Throttle
+from singletable.migrations.verifier import verify
+from singletable.models.binding import connection_of
+from singletable.testing import Rival, inject
+from singletable.testing.faults import Fault
+from tests.framework.migrations.world import BY_STATE, KEY, ShelfTable, first, old_item, runner, send, stored, work
+
+BY_POINTS = KeyText("GSI1PK", "POINTS#{points:04d}", points=Integer("points"))
+AB = Stored("choice", choices=("A", "B"))
+TEXTUAL = KeyText("GSI1PK", "POINTS#{points}", points=Text("points"))
+
+
+def history_of(*migrations):
+    """The first migration, and others one after the other."""
+    scripts = [Script("0001_initial", first(), "first")]
+    for number, operations in enumerate(migrations, 2):
+        scripts.append(Script(f"{number:04d}_m", Migration([scripts[-1].name], operations), f"x{number}"))
+    return Graph(scripts)
+
+
+@pytest.fixture
+def shelf():
+    """The table as of the first migration, with eight tasks that old code stored."""
+    with embedded(ShelfTable, create=False):
+        runner().migrate("0001_initial")
+        for number in range(8):
+            send("PutItem", Item=old_item(number, points={"N": str(number)}))
+        yield ShelfTable
+
+
+def clean(graph):
+    report = verify(LiveTable(connection_of(ShelfTable)), graph.state, Throttle(Clock()), indexes=False)
+    return dict(report.counts)
+
+
+def update(number, expression, value=None):
+    """Some code changes a task, if it exists."""
+    send(
+        "UpdateItem",
+        Key={"PK": {"S": f"TASK#t{number}"}, "SK": {"S": "TASK"}},
+        UpdateExpression=expression,
+        ConditionExpression="attribute_exists(PK)",
+        **({"ExpressionAttributeValues": {":v": value}} if value else {}),
+    )
+
+
+# --- what depends on a changed attribute ----------------------------------------------
+
+
+def test_a_renamed_source_brings_its_keys_along(shelf):
+    """The deployed models have removed the keys of an item, since they do not know the old name."""
+    graph = history_of([Backfill("TASK", *BY_STATE)], [RenameAttribute("TASK", "state", "phase")])
+    runner(graph).migrate("0002_m")
+    update(1, "REMOVE GSI1PK, GSI1SK")
+    runner(graph).migrate()
+    found = stored()["TASK#t1"]
+    assert ({"S": "OPEN"}, {"S": "STATE#OPEN"}, {"S": "t1"}) == (found["phase"], found["GSI1PK"], found["GSI1SK"])
+    assert {} == clean(graph)
+
+
+def test_a_key_that_nobody_explains_is_quarantined_with_its_source(shelf):
+    """It is neither what the old name gave nor what the new one gives: nothing of the item is written."""
+    graph = history_of([Backfill("TASK", *BY_STATE)], [RenameAttribute("TASK", "state", "phase")])
+    runner(graph).migrate("0002_m")
+    update(1, "SET GSI1PK = :v", {"S": "junk"})
+    with pytest.raises(MigrationStopped, match="GSI1PK holds a value that is neither the new one nor the one before"):
+        runner(graph).migrate()
+    assert ({"S": "OPEN"}, "phase" in stored()["TASK#t1"]) == (stored()["TASK#t1"]["state"], False)
+
+
+def test_a_function_that_fills_a_source_brings_the_expiry_along(shelf):
+    """An expiry that is counted from the filled attribute follows in the same write."""
+    fill = BackfillWith(
+        "TASK",
+        {"task": Text("taskId")},
+        lambda task: {"due": datetime(2030, 1, 1, tzinfo=timezone.utc)},
+        writes="due",
+        conflict="overwrite",
+    )
+    graph = history_of([BackfillExpiry("TASK", "ttl", after="due", days=3650)], [fill])
+    runner(graph).migrate()
+    assert {"N": "2208816000"} == stored()["TASK#t1"]["ttl"]
+    assert {} == clean(graph)
+
+
+def test_a_version_that_stands_in_a_key_brings_it_along():
+    """`bump=` changes a source, too."""
+    by_version = KeyText("GSI1PK", "V#{version}", version=Integer("points"))
+    graph = history_of([Backfill("TASK", by_version)])
+    label = BackfillWith("TASK", {"s": Text("state")}, lambda s: {"label": s}, writes="label", bump="points")
+    change = Pass([label], graph.state).change(old_item(1, GSI1PK={"S": "V#0"}))
+    assert ({"N": "1"}, {"S": "V#1"}) == (change.sets["points"], change.sets["GSI1PK"])
+    assert {"GSI1PK", "points", "state"} <= change.pins
+
+
+def test_a_source_of_the_primary_key_keeps_it():
+    """The name may change; a form whose key text is another is refused item by item."""
+    assert work(RenameAttribute("TASK", "taskId", "id")).change(old_item(1)).image["id"] == {"S": "t1"}
+    shout = ConvertAttribute("TASK", "taskId", str.upper, old="text", new="text")
+    with pytest.raises(Unfit, match="its PK would be another; move the items of TASK with Rekey"):
+        work(shout).change(old_item(1))
+
+
+def test_what_newer_models_wrote_stays():
+    """Keys of the last state are left alone, although the renamed attribute gives others now."""
+    later = history_of(
+        [Backfill("TASK", *BY_STATE)],
+        [RenameAttribute("TASK", "state", "phase")],
+        [Backfill("TASK", KeyText("GSI1PK", "PHASE#{phase}", phase=Text("phase")))],
+    )
+    item = old_item(1, GSI1PK={"S": "PHASE#OPEN"}, GSI1SK={"S": "t1"})
+    (step,) = later.steps("0003_m")
+    change = step.compile().change(item)
+    assert {"phase": {"S": "OPEN"}} == change.sets
+
+
+# --- conversion -----------------------------------------------------------------------
+
+
+def test_a_number_becomes_text(shelf):
+    """With the key that is made of it, in one write; items that lack it stay."""
+    graph = history_of(
+        [Backfill("TASK", BY_POINTS)],
+        [ConvertAttribute("TASK", "points", str, int, old="integer", new="text", derived=[TEXTUAL])],
+    )
+    send("PutItem", Item={name: value for name, value in old_item(9).items() if name != "points"})
+    runner(graph).migrate("0002_m")
+    assert {"S": "POINTS#0003"} == stored()["TASK#t3"]["GSI1PK"]
+    runner(graph).migrate()
+    found = stored()["TASK#t3"]
+    assert ({"S": "3"}, {"S": "POINTS#3"}) == (found["points"], found["GSI1PK"])
+    assert "points" not in stored()["TASK#t9"]
+    assert {} == clean(graph)
+    runner(graph).rollback("0003_m")
+    found = stored()["TASK#t3"]
+    assert ({"N": "3"}, {"S": "POINTS#0003"}) == (found["points"], found["GSI1PK"])
+
+
+def test_a_conversion_survives_writers(shelf):
+    """A value that changes between read and write is converted as it is then."""
+    graph = history_of([ConvertAttribute("TASK", "points", str, old="integer", new="text")])
+
+    def change():
+        update(3, "SET points = :v", {"N": "33"})
+
+    with inject(shelf, Rival(change, operations=["UpdateItem"], calls=range(2, 9))):
+        runner(graph, segments=1).migrate()
+    assert {"S": "33"} == stored()["TASK#t3"]["points"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "function", "before", "after"),
+    [
+        ("text", "datetime", lambda v: datetime.fromisoformat(v).replace(tzinfo=timezone.utc), {"S": "2026-01-02"},
+         {"S": "2026-01-02T00:00:00.000000+0000"}),
+        ("datetime", "text", lambda v: v.date().isoformat(), {"S": "2026-01-02T00:00:00.000000+0000"},
+         {"S": "2026-01-02"}),
+        ("text", "integer", int, {"S": "5"}, {"N": "5"}),
+        ("integer", "text", str, {"N": "5"}, {"S": "5"}),
+        ("N", "S", str, {"N": "5"}, {"S": "5"}),
+        ("text", "text", str.lower, {"S": "LOUD"}, {"S": "loud"}),
+        (AB, Stored("choice", choices=("B", "C")), lambda v: "C", {"S": "A"}, {"S": "C"}),
+        ("text", AB, str.upper, {"S": "a"}, {"S": "A"}),
+        ("text", "boolean", lambda v: v == "yes", {"S": "yes"}, {"BOOL": True}),
+        ("S", "M", lambda v: {"street": v}, {"S": "Main"}, {"M": {"street": {"S": "Main"}}}),
+        ("integer", "decimal", lambda v: v, {"N": "5"}, None),
+    ],
+)  # fmt: skip
+def test_each_pair_of_forms(old, new, function, before, after):
+    """An item is converted once: a second pass finds nothing to do."""
+    convert = work(ConvertAttribute("TASK", "note", function, old=old, new=new))
+    item = old_item(1, note=before)
+    change = convert.change(item)
+    if after is None:
+        assert change is None
+        return
+    assert {"note": after} == change.sets
+    assert "note" in change.pins
+    assert convert.change(change.image) is None
+
+
+@pytest.mark.parametrize(
+    ("declared", "function", "before", "after"),
+    [
+        ("N", str, {"N": "5"}, {"S": "5"}),
+        ("S", int, {"S": "5"}, {"N": "5"}),
+        ("S", str.lower, {"S": "LOUD"}, {"S": "loud"}),
+        ("integer", str, {"N": "5"}, {"S": "5"}),
+    ],
+)
+def test_forms_that_are_not_given(declared, function, before, after):
+    """An idempotent function is enough: its result tells whether an item is converted."""
+    declaring = DeclareAttributes("TASK", {"note": declared})
+    convert = Pass([ConvertAttribute("TASK", "note", function)], declaring.apply(history_of().state))
+    change = convert.change(old_item(1, note=before))
+    assert {"note": after} == change.sets
+    assert convert.change(change.image) is None
+
+
+def test_a_function_that_cannot_be_repeated_is_refused():
+    """Applied to its own result it gives another one, and the forms do not tell the two apart."""
+    append = ConvertAttribute("TASK", "state", lambda value: value + "!", old="text", new="text")
+    with pytest.raises(Unfit, match=r"a second run would convert state again: .* is not idempotent"):
+        work(append).change(old_item(1))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"BOOL": True}, "points is stored as BOOL, not as N"),
+        ({"N": "1.5"}, "points holds no integer"),
+        ({"N": "99"}, "raised ValueError"),
+    ],
+)
+def test_a_value_that_cannot_be_converted(value, reason):
+    """The item is quarantined with the reason, without the value."""
+
+    def label(value):
+        if value == 99:
+            raise ValueError(value)
+        return str(value)
+
+    convert = ConvertAttribute("TASK", "points", label, old="integer", new="text")
+    with pytest.raises(Unfit, match=reason):
+        work(convert).change(old_item(1, points=value))
+    with pytest.raises(Unfit, match="points would be a int, which is not a text"):
+        work(ConvertAttribute("TASK", "points", lambda value: 1, old="integer", new="text")).change(old_item(1))
+
+
+def test_a_conversion_names_the_form_that_keys_need():
+    """Without it, the keys could not be made."""
+    with pytest.raises(MigrationError, match=r"GSI1PK of TASK is made of points, and the new form is not given"):
+        history_of([Backfill("TASK", BY_POINTS)], [ConvertAttribute("TASK", "points", str)])
+
+
+def test_a_corrected_function_finds_its_predecessors_values(shelf):
+    """A second BackfillWith replaces what the first one gave, of derived and of declared attributes."""
+    sources = {"state": Text("state")}
+    wrong = BackfillWith("TASK", sources, lambda state: {"slug": state + "!", "label": 1}, writes=("slug", "label"))
+    right = BackfillWith("TASK", sources, lambda state: {"slug": state, "label": 2}, writes=("slug", "label"))
+    graph = history_of([DeclareAttributes("TASK", {"label": "N"}), wrong], [right])
+    runner(graph).migrate("0002_m")
+    assert {"S": "OPEN!"} == stored()["TASK#t1"]["slug"]
+    runner(graph).migrate()
+    assert {("OPEN", "2")} == {(item["slug"]["S"], item["label"]["N"]) for item in stored().values()}
+
+
+# --- discriminators -------------------------------------------------------------------
+
+
+def test_items_without_a_discriminator_are_stamped(shelf):
+    """By their key and attributes, with everything that is derived; other untyped items are left alone."""
+    graph = history_of([Backfill("TASK", *BY_STATE)], [StampType("TASK")])
+    runner(graph).migrate("0002_m")
+    bare = {name: value for name, value in old_item(20).items() if name != "entityType"}
+    other = {"PK": {"S": "NOTE#1"}, "SK": {"S": "TASK"}}
+    unlike = {**bare, "PK": {"S": "TASK#t21"}}
+    for item in (bare, other, unlike):
+        send("PutItem", Item=item)
+    runner(graph).migrate()
+    found = stored()["TASK#t20"]
+    assert ({"S": "STATE#OPEN"}, {"S": "t20"}) == (found["GSI1PK"], found["GSI1SK"])
+    untyped = [item for item in send("Scan")["Items"] if "entityType" not in item]
+    assert 2 == len(untyped)
+    assert all(item in untyped for item in (other, unlike))
+
+
+def test_an_item_that_fits_two_entities_is_quarantined(shelf):
+    """Nobody can say which one it is."""
+    graph = history_of([AddEntity("JOB", *KEY, attributes={"taskId": "S"})], [StampType("TASK")])
+    send("PutItem", Item={name: value for name, value in old_item(20).items() if name != "entityType"})
+    with pytest.raises(MigrationStopped, match="its key fits several entities: JOB, TASK"):
+        runner(graph).migrate()
+
+
+def test_an_entity_is_renamed(shelf):
+    """With a backfill under the new name in the same pass, and back."""
+    key = KeyText("GSI1PK", "JOB#{state}", state=Text("state"))
+    graph = history_of([Backfill("TASK", *BY_STATE)], [RenameEntity("TASK", "JOB"), Backfill("JOB", key)])
+    runner(graph).migrate()
+    assert {} == stored("TASK")
+    assert {"JOB#OPEN"} == {item["GSI1PK"]["S"] for item in stored("JOB").values()}
+    assert {} == clean(graph)
+    runner(graph).rollback("0003_m")
+    assert {"STATE#OPEN"} == {item["GSI1PK"]["S"] for item in stored("TASK").values()}
+
+
+def test_an_entity_is_renamed_and_moved(shelf):
+    """One pass, one transaction each."""
+    moved = Rekey("JOB", KeyText("PK", "JOB#{task_id}", task_id=Text("taskId")), KEY[1])
+    graph = history_of([RenameEntity("TASK", "JOB"), moved])
+    runner(graph).migrate()
+    assert {f"JOB#t{number}" for number in range(8)} == set(stored("JOB"))
+    assert ({}, {}) == (stored("TASK"), clean(graph))
+
+
+def test_an_entity_that_is_there_is_not_overwritten():
+    """Two entities would become one."""
+    with pytest.raises(MigrationError, match="There is an entity 'BOX' already"):
+        history_of([RenameEntity("TASK", "BOX")])
+
+
+# --- moves ----------------------------------------------------------------------------
+
+MOVE = Rekey("TASK", KeyText("PK", "T#{task_id}", task_id=Text("taskId")), KEY[1])
+
+
+def test_a_move_pins_the_attributes_of_later_migrations(shelf):
+    """The deployed models write them already."""
+    graph = history_of([MOVE], [DeclareAttributes("TASK", {"paidAt": "S"})])
+
+    def pay():
+        update(3, "SET paidAt = :v", {"S": "2026-11-29"})
+
+    with inject(shelf, Rival(pay, operations=["TransactWriteItems"], calls=range(1, 4))):
+        runner(graph, segments=1).migrate()
+    assert {"S": "2026-11-29"} == stored()["T#t3"]["paidAt"]
+
+
+def test_a_move_of_too_many_attributes():
+    """Of the item: it is quarantined before anything is sent. Of the models: refused before the run writes anything."""
+    wide = {f"a{number}": {"S": "x"} for number in range(150)}
+    with pytest.raises(Unfit, match=r"its condition would have 3\d\d operators to compare 15\d attributes.* takes 300"):
+        work(MOVE).change(old_item(1, **wide))
+    assert work(MOVE).change(old_item(1, **dict(list(wide.items())[:140])))
+    graph = history_of([DeclareAttributes("TASK", dict.fromkeys(wide, "S"))], [MOVE])
+    with pytest.raises(MigrationError, match=r"TASK has 15\d known attributes.* DynamoDB takes 149"):
+        [step.compile() for step in graph.steps("0003_m")]
+
+
+def test_a_run_refuses_a_move_that_cannot_be_before_it_writes(shelf):
+    """Also if it comes after others."""
+    wide = {f"a{number}": "S" for number in range(150)}
+    graph = history_of([Backfill("TASK", *BY_STATE)], [DeclareAttributes("TASK", wide)], [MOVE])
+    with pytest.raises(MigrationError, match="known attributes"):
+        runner(graph).migrate()
+    assert not [item for item in stored().values() if "GSI1PK" in item]
+
+
+@attrs.frozen(kw_only=True)
+class Cancelled(Fault):
+    """Transactions are cancelled with a code, a number of times."""
+
+    code: str
+    times: int
+    done: list = attrs.field(factory=list)
+    operations: tuple = ("TransactWriteItems",)
+
+    def befall(self, send_on, operation, params, dice):
+        if len(self.done) >= self.times:
+            return send_on(operation, params)
+        self.done.append(operation)
+        reasons = [{"Code": self.code, "Message": "Injected."}, {"Code": "None"}]
+        error = {"Error": {"Code": "TransactionCanceledException", "Message": "x"}, "CancellationReasons": reasons}
+        raise ClientError({**error, "ResponseMetadata": {"RetryAttempts": 0}}, operation)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
+def test_a_throttled_transaction_slows_down_and_is_sent_again(shelf, monkeypatch, code):
+    """However long it takes: nothing is quarantined."""
+    monkeypatch.setattr(patience_module, "pause", lambda *_: None)
+    made = runner(history_of([MOVE]))
+    seen = []
+    made._progress = seen.append
+    with inject(shelf, Cancelled(code=code, times=30)):
+        assert ["0002_m"] == made.migrate()
+    assert 8 == len([key for key in stored() if key.startswith("T#")])
+    assert 30 <= max(each.throttled.get("table", 0) for each in seen)
+    assert [] == list(Quarantine(made.records, "0002_m"))
+
+
+def test_a_transaction_that_dynamodb_refuses_is_quarantined_under_its_own_name(shelf):
+    """It is not `changed by others`."""
+    made = runner(history_of([MOVE]), accept_quarantine=True)
+    with inject(shelf, Cancelled(code="ValidationError", times=1)):
+        made.migrate()
+    assert ["DynamoDB refuses to move the item (ValidationError)"] == [
+        each.reason for each in Quarantine(made.records, "0002_m")
+    ]
+
+
+# --- the verification after a pass ----------------------------------------------------
+
+
+def test_a_migration_is_verified_as_verify_does(shelf):
+    """A key of another migration that is stale stops it, and the message names the item's fault."""
+    label = BackfillWith("TASK", {"s": Text("state")}, lambda s: {"label": s}, writes="label")
+    graph = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK")], [label])
+    runner(graph).migrate("0002_m")
+    update(3, "SET GSI1PK = :v", {"S": "STATE#STALE"})
+    with pytest.raises(MigrationStopped, match=r"GSI1PK is wrong \(1\)"):
+        runner(graph).migrate()
+
+
+def test_an_expiry_under_another_name(shelf):
+    """An item whose time has come by the old attribute gets the new one: DynamoDB deletes it in any case."""
+    old = BackfillExpiry("TASK", "until", after=DateTime("due"), days=1, expire_past=True)
+    new = BackfillExpiry("TASK", "ttl", after=DateTime("due"), days=1)
+    graph = history_of([old, EnableTTL("until")], [new])
+    runner(graph).migrate()
+    assert {item.get("until", {}).get("N") for item in stored().values()} == {
+        item.get("ttl", {}).get("N") for item in stored().values()
+    }
