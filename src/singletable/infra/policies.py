@@ -25,6 +25,7 @@ _MIGRATES = (
     "ConditionCheckItem",
     "CreateTable",
     "DeleteItem",
+    "DescribeContinuousBackups",
     "DescribeTable",
     "DescribeTimeToLive",
     "GetItem",

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from math import ceil
 from typing import Any
 
 import attrs
 
-from singletable.migrations.derived import Expires, KeyText
+from singletable.errors import SingletableError
+from singletable.migrations.dangers import Safety, of_migration, of_pass, of_table, of_unfit
 from singletable.migrations.graph import Graph
 from singletable.migrations.live import LiveTable
-from singletable.migrations.operations import Backfill, CreateIndex, ItemOperation, Operation
+from singletable.migrations.operations import CreateIndex, Operation
 from singletable.migrations.passes import ItemChange, Pass, Step
-from singletable.migrations.sources import DateTime, Unfit
+from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Index, TableState
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
@@ -27,10 +28,13 @@ __all__ = ["Plan", "PlannedStep", "Prices", "Safety", "difference", "make_plan"]
 
 _SAMPLE_SEGMENTS = 8
 _SAMPLE_PAGE = 200
-_FRESH = timedelta(days=1)
-_HOT_SHARE = 0.2
-_HOT_LEAST = 20
 _EXAMPLES = 2
+
+_NONE_SEEN = 3.0
+"""With none in a sample of n items, at most about 3/n of all are such, with 95 % confidence (the rule of three)."""
+
+_WRITTEN_PER_CPU_SECOND = {False: 1261.0, True: 7378.0}
+"""Items that one CPU reads, changes and writes in a second: one by one, or by statements (docs/benchmarks)."""
 
 
 @attrs.frozen
@@ -42,28 +46,14 @@ class Prices:
 
 
 @attrs.frozen
-class Safety:
-    """Something dangerous.
-
-    Args:
-        title: What, in a word or two.
-        message: What was seen.
-        remedy: What to do.
-    """
-
-    title: str
-    message: str
-    remedy: str
-
-
-@attrs.frozen
 class PlannedStep:
     """What a step would do.
 
     Args:
         migration: The migration's name.
         describe: What it does.
-        items: About how many items it would change; None for a step that goes through none.
+        items: About how many items it would change, or how many rows an index would have; None for other steps.
+        most: How many items it may change at most, if none of the sample are: they may just be rare. Else None.
         looked: About how many items it would look at.
         size: About how many bytes they have.
         reads: Read capacity units.
@@ -77,6 +67,7 @@ class PlannedStep:
     migration: str
     describe: str
     items: int | None = None
+    most: int | None = None
     looked: int = 0
     size: int = 0
     reads: float = 0.0
@@ -97,6 +88,14 @@ class PlannedStep:
             return None
         return max([self.reads, self.writes, *self.index_writes.values()]) / rate
 
+    def cpu_seconds(self, *, statements: bool) -> float:
+        """Return how long one CPU is busy with a pass, which no rate makes shorter.
+
+        Args:
+            statements: Whether 25 items are written in one request; else one.
+        """
+        return 0.0 if not self.writes else (self.items or 0) / _WRITTEN_PER_CPU_SECOND[statements]
+
 
 @attrs.frozen
 class Plan:
@@ -107,16 +106,20 @@ class Plan:
         safety: What is dangerous about them.
         sampled: How many items were looked at.
         counted: How many items the table has, as DynamoDB counted them some hours ago.
+        not_checked: What could not be found out, one sentence each.
     """
 
     steps: tuple[PlannedStep, ...]
     safety: tuple[Safety, ...]
     sampled: int
     counted: int
+    not_checked: tuple[str, ...] = ()
 
 
 def make_plan(table: LiveTable, graph: Graph, names: list[str], *, now: datetime | None = None) -> Plan:
     """Plan the migrations with these names, in this order.
+
+    Each step is worked out on the sample as the steps before it will have left it.
 
     Args:
         table: The table.
@@ -124,31 +127,47 @@ def make_plan(table: LiveTable, graph: Graph, names: list[str], *, now: datetime
         names: What is not applied yet.
         now: The moment, for what counts as fresh or past.
     """
-    described = table.describe()
+    described = table.describe() or {}
     now = now or datetime.now(timezone.utc)
-    counted = int((described or {}).get("ItemCount") or 0)
-    size = int((described or {}).get("TableSizeBytes") or 0)
-    sample = _Sample(table, counted) if described else None
+    counted = int(described.get("ItemCount") or 0)
+    size = int(described.get("TableSizeBytes") or 0)
+    sample = _Sample(table, counted, size) if described else None
     steps: list[PlannedStep] = []
     safety: list[Safety] = []
     for name in names:
         for step in graph.steps(name):
-            if not step.is_pass or sample is None:
+            if sample is None:
                 steps.append(PlannedStep(name, step.describe()))
-                continue
-            work = step.compile()
-            planned, changes = sample.plan(name, step, work, size, graph.state)
-            steps.append(planned)
-            safety += _dangers(name, step, work, sample, changes, graph, now)
-            safety += _of_unfit(name, planned)
-        safety += _wrong_order(graph, name)
-    return Plan(tuple(steps), tuple(safety), len(sample.items) if sample else 0, counted)
+            elif step.is_pass:
+                work = step.compile()
+                before = list(sample.items)
+                planned, changes = sample.plan(name, step, work)
+                steps.append(planned)
+                safety += of_pass(name, step, work, before, sample.total, changes, now)
+                safety += of_unfit(name, planned.unfit)
+            else:
+                steps.append(sample.plan_other(name, step))
+        safety += of_migration(graph, name)
+    written = sum(each.items or 0 for each in steps if each.writes)
+    recovery, not_checked = _recovery(table) if described and written else (None, ())
+    safety += of_table(described, recovery, written)
+    return Plan(tuple(steps), tuple(safety), len(sample.items) if sample else 0, counted, not_checked)
+
+
+def _recovery(table: LiveTable) -> tuple[bool | None, tuple[str, ...]]:
+    """Return whether point-in-time recovery is on, or the reason why that is not known."""
+    try:
+        said = table.send("DescribeContinuousBackups", {"TableName": table.name})["ContinuousBackupsDescription"]
+    except SingletableError as error:
+        return None, (f"Whether point-in-time recovery is on: {error.what.rstrip('.')}.",)
+    status = said.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+    return status == "ENABLED", ()
 
 
 class _Sample:
-    """Items of a table: the first page of some segments."""
+    """Items of a table: the first page of some segments; each planned pass changes them."""
 
-    def __init__(self, table: LiveTable, counted: int) -> None:
+    def __init__(self, table: LiveTable, counted: int, size: int) -> None:
         self.items: list[Item] = []
         self.whole = True
         segments = _SAMPLE_SEGMENTS if counted > _SAMPLE_SEGMENTS * _SAMPLE_PAGE else 1
@@ -159,42 +178,63 @@ class _Sample:
             self.items += answer.get("Items", [])
             self.whole = self.whole and "LastEvaluatedKey" not in answer
         self.total = len(self.items) if self.whole else max(counted, len(self.items))
+        self.scale = self.total / len(self.items) if self.items else 0.0
+        self.size = sum(map(item_size, self.items)) * self.scale if self.whole or not size else float(size)
 
-    def plan(
-        self, name: str, step: Step, work: Pass, size: int, state: TableState
-    ) -> tuple[PlannedStep, list[ItemChange]]:
-        """What a pass would do to all items, worked out from those of the sample."""
+    def plan(self, name: str, step: Step, work: Pass) -> tuple[PlannedStep, list[ItemChange]]:
+        """Plan a pass, and change the sample as it would."""
         changes: list[ItemChange] = []
         unfit: Counter[str] = Counter()
+        left: list[Item] = []
         for item in self.items:
             try:
-                change = work.change(item)
+                change = work.change(item) if work.concerns(item) else None
             except Unfit as error:
                 unfit[error.reason] += 1
-            else:
-                changes += [change] if change else []
-        scale = self.total / len(self.items) if self.items else 0.0
-        bytes_read = sum(map(item_size, self.items)) * scale if self.whole or not size else size
+                change = None
+            changes += [change] if change else []
+            left.append(change.image if change else item)
+        self.items = left
         # The pass reads once, eventually consistent; verifying reads once more, consistently.
-        reads = ceil(bytes_read / 4096) * 1.5
-        writes = sum(_units(change.image) * (4 if change.moves else 1) for change in changes) * scale
-        indexes: Counter[str] = Counter()
-        for index in state.indexes.values():
-            indexes[index.name] = round(sum(_index_units(change, index) for change in changes) * scale)
+        reads = ceil(self.size / 4096) * 1.5
+        writes = sum(map(_table_units, changes)) * self.scale
+        indexes = {
+            index.name: float(round(sum(_index_units(change, index, step.before) for change in changes) * self.scale))
+            for index in step.before.indexes.values()
+        }
         planned = PlannedStep(
-            name,
-            step.describe(),
-            round(len(changes) * scale),
-            round(self.total),
-            round(bytes_read),
-            float(reads),
-            float(round(writes)),
-            {key: float(units) for key, units in indexes.items() if units},
-            tuple(_examples(changes, work)),
-            dict(unfit),
-            step.operations,
+            migration=name,
+            describe=step.describe(),
+            items=round(len(changes) * self.scale),
+            most=None if changes or self.whole else ceil(_NONE_SEEN / len(self.items) * self.total),
+            looked=round(self.total),
+            size=round(self.size),
+            reads=float(reads),
+            writes=float(round(writes)),
+            index_writes={key: units for key, units in indexes.items() if units},
+            examples=tuple(_examples(changes, work)),
+            unfit=dict(unfit),
+            operations=step.operations,
         )
         return planned, changes
+
+    def plan_other(self, name: str, step: Step) -> PlannedStep:
+        """Plan a step that goes over no items. DynamoDB itself fills a new index: each row is a write of the index."""
+        (operation,) = step.operations
+        if not isinstance(operation, CreateIndex):
+            return PlannedStep(name, step.describe(), operations=step.operations)
+        index = operation.index
+        rows = [row for row in (_row(item, index, step.before) for item in self.items) if row is not None]
+        return PlannedStep(
+            migration=name,
+            describe=step.describe(),
+            items=round(len(rows) * self.scale),
+            most=None if rows or self.whole else ceil(_NONE_SEEN / len(self.items) * self.total),
+            looked=round(self.total),
+            size=round(self.size),
+            index_writes={index.name: float(round(sum(map(_units, rows)) * self.scale))},
+            operations=step.operations,
+        )
 
 
 def _examples(changes: list[ItemChange], work: Pass) -> Iterator[ItemChange]:
@@ -234,124 +274,30 @@ def _units(item: Item) -> int:
     return max(1, ceil(item_size(item) / 1024))
 
 
-def _index_units(change: ItemChange, index: Index) -> int:
+def _table_units(change: ItemChange) -> int:
+    """A write counts the larger of the item before and after; a move is a put and a delete, transactional: twice."""
+    before, after = _units(change.item), _units(change.image)
+    return 2 * (before + after) if change.moves else max(before, after)
+
+
+def _row(item: Item, index: Index, state: TableState) -> Item | None:
+    """Return what an index keeps of an item; None if it is not in the index."""
+    if any("S" not in item.get(name, {}) for name in index.names):
+        return None
+    if index.projection == "ALL":
+        return item
+    names = (*state.key_names, *index.names, *(index.included if index.projection == "INCLUDE" else ()))
+    return {name: item[name] for name in names if name in item}
+
+
+def _index_units(change: ItemChange, index: Index, state: TableState) -> int:
     """An index writes a row that comes, goes or changes; one whose key changes is deleted and put."""
-    names = index.names
-    before, after = ([each.get(name) for name in names] for each in (change.item, change.image))
-    if before == after and (index.projection == "KEYS_ONLY" or not change.sets):
+    before, after = _row(change.item, index, state), _row(change.image, index, state)
+    if before == after:
         return 0
-    was, is_ = None not in before, None not in after
-    if not was and not is_:
-        return 0
-    units = _units(change.image) if index.projection == "ALL" else 1
-    return units * (2 if was and is_ and before != after else 1)
-
-
-# --- dangers --------------------------------------------------------------------------
-
-
-def _dangers(
-    name: str, step: Step, work: Pass, sample: _Sample, changes: list[ItemChange], graph: Graph, now: datetime
-) -> Iterator[Safety]:
-    yield from _no_dual_writing(name, work, changes, sample, now)
-    for operation in step.operations:
-        if isinstance(operation, Backfill):
-            for derived in operation.derived:
-                if isinstance(derived, Expires):
-                    yield from _in_the_past(name, operation, derived, sample, work, now)
-                if isinstance(derived, KeyText) and not derived.sort:
-                    yield from _hot(name, derived, [c for c in changes if work.type_of(c.item) == operation.entity])
-
-
-def _no_dual_writing(
-    name: str, work: Pass, changes: list[ItemChange], sample: _Sample, now: datetime
-) -> Iterator[Safety]:
-    for entity in work.entities:
-        stamp = (work.after.entities.get(entity) or work.before.entity(entity)).stamp
-        if stamp is None:
-            continue
-        lacking = [change for change in changes if work.type_of(change.item) == entity and _age(change, stamp, now)]
-        fresh = [item for item in sample.items if work.type_of(item) == entity and _age(item, stamp, now)]
-        if lacking:
-            names = sorted({each for change in lacking for each in (*change.sets, *change.removes)})
-            yield Safety(
-                "no dual writing",
-                f"{name}: {len(lacking)} of the {len(fresh)} sampled items of {entity} that were written within a day"
-                f" lack {', '.join(names)} or hold them as they were.",
-                "Deploy the models that write them everywhere first; else items stay behind as fast as they are done.",
-            )
-
-
-def _age(item: ItemChange | Item, stamp: str, now: datetime) -> bool:
-    stored = item.item if isinstance(item, ItemChange) else item
-    try:
-        moment = DateTime(stamp).read(stored)
-    except Unfit:
-        return False
-    return moment is not None and now - moment < _FRESH
-
-
-def _in_the_past(
-    name: str, operation: ItemOperation, derived: Expires, sample: _Sample, work: Pass, now: datetime
-) -> Iterator[Safety]:
-    past = 0
-    mine = [item for item in sample.items if work.type_of(item) == operation.entity]
-    for item in mine:
-        try:
-            value = derived.derive(item)
-        except Unfit:
-            continue
-        past += value is not None and int(value["N"]) <= now.timestamp()
-    if past:
-        scale = sample.total / len(sample.items)
-        yield Safety(
-            "expiry in the past",
-            f"{name}: {past} of {len(mine)} sampled items of {operation.entity}, about {round(past * scale):,} in all,"
-            f" would get a {derived.stored_name} that has passed."
-            + (" DynamoDB deletes them." if derived.expire_past else " They are quarantined, and not written."),
-            "If they are to stay: more days, or no expire_past=True."
-            if derived.expire_past
-            else "If DynamoDB is to delete them: expire_past=True. If not: more days.",
-        )
-
-
-def _hot(name: str, derived: KeyText, changes: list[ItemChange]) -> Iterator[Safety]:
-    values = Counter(
-        change.image[derived.stored_name]["S"] for change in changes if derived.stored_name in change.image
-    )
-    for value, count in values.most_common(1):
-        if count >= _HOT_LEAST and count > _HOT_SHARE * values.total():
-            yield Safety(
-                "hot partition",
-                f"{name}: {count} of {values.total()} sampled items get {derived.stored_name} ="
-                f" {derived.mask(value)!r}.",
-                "A partition takes 1,000 write units a second. Spread the key: {id:shard(10)}, or a bucket of time.",
-            )
-
-
-def _of_unfit(name: str, planned: PlannedStep) -> Iterator[Safety]:
-    for reason, count in planned.unfit.items():
-        if "in the past" in reason:
-            continue
-        title = "over 400 KB" if "bytes large" in reason else "items that cannot be changed"
-        yield Safety(
-            title,
-            f"{name}: {count} sampled item{'s' if count > 1 else ''}: {reason}.",
-            "They will be quarantined. Correct them first, or the script.",
-        )
-
-
-def _wrong_order(graph: Graph, name: str) -> Iterator[Safety]:
-    created: dict[str, str] = {}
-    for operation in graph.scripts[name].migration.operations:
-        if isinstance(operation, CreateIndex):
-            created |= dict.fromkeys(operation.index.names, operation.name)
-        elif isinstance(operation, ItemOperation):
-            late = sorted({created[target] for target in operation.targets if target in created})
-            if late:
-                yield Safety(
-                    "index before backfill",
-                    f"{name}: {', '.join(late)} is created before {operation.describe()!r}: every item is then written"
-                    " to it one by one, at the index's own cost, and items with invalid keys are left out silently.",
-                    "Put CreateIndex behind the backfill of its keys.",
-                )
+    if before is None or after is None:
+        return _units(before or after or {})
+    keys = (*index.names, *state.key_names)
+    if any(before.get(name) != after.get(name) for name in keys):
+        return _units(before) + _units(after)
+    return max(_units(before), _units(after))

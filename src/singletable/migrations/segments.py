@@ -41,7 +41,6 @@ __all__ = [
     "SliceResult",
     "first_fault",
     "forget_segment",
-    "pages_of",
     "type_filter",
 ]
 
@@ -336,18 +335,6 @@ def type_filter(placeholders: Placeholders, work: Pass) -> str:
         values = [placeholders.value({"S": each}) for each in others[start : start + _MOST_OPERANDS]]
         parts.append(f"NOT {name} IN ({', '.join(values)})")
     return " AND ".join(parts)
-
-
-def pages_of(table: LiveTable, params: Params, throttle: Throttle) -> Iterable[list[Item]]:
-    """The pages of a scan, to its end, read patiently."""
-    start: Item | None = None
-    while True:
-        more = {"ExclusiveStartKey": start} if start else {}
-        answer = patient_scan(table, {**params, **more}, throttle)
-        yield answer.get("Items", [])
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return
 
 
 def patient_scan(table: LiveTable, params: Params, throttle: Throttle) -> dict[str, Any]:

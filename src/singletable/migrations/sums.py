@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from base64 import b64decode, b64encode
 from hashlib import blake2b
-from zlib import compress, decompress
+from zlib import compress, crc32, decompress
 
 from singletable.requests.types import Item
 
@@ -34,12 +34,12 @@ class Sums:
         self._names = names
         share = max(CELLS // max(indexes, 1), _LEAST)
         self._groups = 1 << (share.bit_length() - 1)
-        self._counts = array("l", bytes(array("l").itemsize * self._groups))
-        self._sums = array("Q", bytes(8 * self._groups))
+        self._counts = array("i", [0]) * self._groups
+        self._sums = array("Q", [0]) * self._groups
 
     def add(self, row: Item, sign: int = 1) -> None:
         """Add a row of the table, or subtract one of the index (`sign=-1`)."""
-        number = _hash(row, self._names)
+        number = int.from_bytes(blake2b(_text(row, self._names), digest_size=8).digest(), "big")
         group = self._group(row)
         self._counts[group] += sign
         self._sums[group] = (self._sums[group] + sign * number) & _MASK
@@ -68,14 +68,15 @@ class Sums:
         half = self._counts.itemsize * self._groups
         if len(raw) != half + 8 * self._groups:
             raise ValueError("the sums have another size")
-        self._counts = array("l", raw[:half])
+        self._counts = array("i", raw[:half])
         self._sums = array("Q", raw[half:])
 
     def _group(self, row: Item) -> int:
-        return _hash(row, self._names[:2]) & (self._groups - 1)
+        # Only spread evenly: rows of one group that differ are told apart by their hashes.
+        return crc32(_text(row, self._names[:2])) & (self._groups - 1)
 
 
-def _hash(row: Item, names: tuple[str, ...]) -> int:
+def _text(row: Item, names: tuple[str, ...]) -> bytes:
     # The length of each part keeps two different keys from having one text.
-    parts = [f"{kind}{len(str(value))}:{value}" for name in names for kind, value in row[name].items()]
-    return int.from_bytes(blake2b("\x00".join(parts).encode(), digest_size=8).digest(), "big")
+    parts = [f"{kind}{len(value)}:{value}" for name in names for kind, value in row[name].items()]
+    return "".join(parts).encode()

@@ -64,6 +64,11 @@ class Checkpoint:
         if self._clock.monotonic() - self._saved >= _EVERY_SECONDS:
             self.save()
 
+    def end(self, phase: str, segments: int) -> None:
+        """Take down that a pass is at its end."""
+        self._positions[phase] = dict.fromkeys(map(str, range(segments)), _DONE)
+        self.save()
+
     def save(self) -> None:
         """Write the file, in place of the one before."""
         if self.path is None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ __all__ = ["Finding", "Kind", "Report", "Verification", "findings_of", "verify"]
 
 _SHOWN = 1000
 _PAGE = 1000
+_SUSPECTS = 10_000
+"""The most rows that differ of which the keys are kept at once."""
+
+_QUERIES_PER_SCAN = 40
+"""A query for one row costs as much as a scan of about forty rows."""
+
 _SETTLE_SECONDS = 1.0
 """Seconds after which a row that differs is looked at once more: an index follows its table a moment later."""
 
@@ -170,8 +177,7 @@ class Verification:
         for index in self._indexes:
             if self._sums[index.name].equal:
                 continue
-            self._sweep(f"items in {index.name}", {"ConsistentRead": True}, self._compare_items(index))
-            self._sweep(f"rows again of {index.name}", {"IndexName": index.name}, self._compare_rows(index))
+            self._compare(index)
         self.report.not_checked = self._not_checked()
         self._checkpoint.remove()
         return self.report
@@ -187,24 +193,28 @@ class Verification:
 
     # --- passes over the table or an index --------------------------------------------
 
-    def _sweep(self, phase: str, params: Params, look: Callable[[list[Item]], Callable[[], None]]) -> None:
-        """Read all segments to their end, in parallel.
+    def _sweep(
+        self, phase: str, params: Params, look: Callable[[list[Item]], Callable[[], None]], *, resumable: bool = True
+    ) -> bool:
+        """Read all segments to their end, in parallel. Returns whether there were any that were not.
 
         Args:
             phase: The name of the pass in the checkpoint.
             params: Those of the scan.
             look: Called with each page, by several threads; returns what is to be recorded of it, which is called
                 under the lock, together with the position.
+            resumable: Whether the checkpoint keeps the positions.
         """
         open_segments = self._checkpoint.open_segments(phase, self._segments)
         if not open_segments:
-            return
+            return False
         if len(open_segments) == 1:
-            self._read(phase, params, open_segments[0], look)
-            return
+            self._read(phase, params, open_segments[0], look, resumable=resumable)
+            return True
         with ThreadPoolExecutor(len(open_segments), thread_name_prefix="singletable-verify") as pool:
             futures = [
-                pool.submit(copy_context().run, self._read, phase, params, segment, look) for segment in open_segments
+                pool.submit(copy_context().run, partial(self._read, phase, params, segment, look, resumable=resumable))
+                for segment in open_segments
             ]
             try:
                 for future in futures:
@@ -212,8 +222,17 @@ class Verification:
             except BaseException:
                 self._stop.set()
                 raise
+        return True
 
-    def _read(self, phase: str, params: Params, segment: int, look: Callable[[list[Item]], Callable[[], None]]) -> None:
+    def _read(
+        self,
+        phase: str,
+        params: Params,
+        segment: int,
+        look: Callable[[list[Item]], Callable[[], None]],
+        *,
+        resumable: bool,
+    ) -> None:
         parts: Params = {"Segment": segment, "TotalSegments": self._segments} if self._segments > 1 else {}
         request = {"TableName": self._table.name, "Limit": _PAGE, **params, **parts}
         position = self._checkpoint.position(phase, segment)
@@ -233,7 +252,8 @@ class Verification:
             position = page.get("LastEvaluatedKey")
             with self._lock:
                 record()
-                self._checkpoint.reach(phase, segment, position)
+                if resumable:
+                    self._checkpoint.reach(phase, segment, position)
                 self._progress(self.report)
             if not position:
                 return
@@ -303,68 +323,100 @@ class Verification:
 
     # --- rows that differ -------------------------------------------------------------
 
-    def _compare_items(self, index: Index) -> Callable[[list[Item]], Callable[[], None]]:
-        """Look up in the index each item of a group that differs."""
+    def _compare(self, index: Index) -> None:
+        """Look at the rows of groups that differ. An interrupted comparison begins anew."""
+        sums = self._sums[index.name]
+        items, rows = f"items in {index.name}", f"rows again of {index.name}"
+        self._look_up(
+            items, {"ConsistentRead": True}, index, "not in the index", sums.differs, partial(self._lost, index)
+        )
+        self._look_up(
+            rows,
+            {"IndexName": index.name},
+            index,
+            "only in the index",
+            lambda row: sums.differs(row) and not self._is_item(row, index),
+            partial(self._orphaned, index),
+        )
 
-        def suspicious(item: Item) -> bool:
-            return (
-                not self._checks.is_own(item)
-                and _is_row(item, index)
-                and self._sums[index.name].differs(item)
-                and self._row(item, index) is None
-            )
+    def _look_up(
+        self,
+        phase: str,
+        params: Params,
+        index: Index,
+        kind: Kind,
+        differs: Callable[[Item], bool],
+        confirm: Callable[[list[Item]], list[Item]],
+    ) -> None:
+        """Collect the rows that differ, a bounded number at a time, and confirm each number of them."""
+        names = (*_row_names(self._state, index), self._state.type_name)
+        suspects: list[Item] = []
+        found = Report()
 
-        def still(item: Item) -> bool:
-            return self._is_item(item, index) and self._row(item, index) is None and self._is_item(item, index)
+        def settle() -> None:
+            for row in confirm(suspects) if suspects else ():
+                says = row.get(self._state.type_name, {}).get("S")
+                found.add(Finding(kind, says, index.name, {name: row[name] for name in self._state.key_names}))
+            suspects.clear()
 
-        return self._differing(index, "not in the index", suspicious, still)
-
-    def _compare_rows(self, index: Index) -> Callable[[list[Item]], Callable[[], None]]:
-        """Look up in the table each row of a group that differs."""
-
-        def suspicious(row: Item) -> bool:
-            return (
-                not self._checks.is_own(row) and self._sums[index.name].differs(row) and not self._is_item(row, index)
-            )
-
-        def still(row: Item) -> bool:
-            return not self._is_item(row, index) and self._row(row, index) is not None
-
-        return self._differing(index, "only in the index", suspicious, still)
-
-    def _differing(
-        self, index: Index, kind: Kind, suspicious: Callable[[Item], bool], still: Callable[[Item], bool]
-    ) -> Callable[[list[Item]], Callable[[], None]]:
-        def look(rows: list[Item]) -> Callable[[], None]:
-            suspects = [row for row in rows if suspicious(row)]
-            if suspects:
-                self._clock.sleep(_SETTLE_SECONDS)
-            found = [
-                Finding(
-                    kind,
-                    row.get(self._state.type_name, {}).get("S"),
-                    index.name,
-                    {name: row[name] for name in self._state.key_names},
-                )
-                for row in suspects
-                if still(row)
-            ]
+        def look(page: list[Item]) -> Callable[[], None]:
+            mine = [row for row in page if not self._checks.is_own(row) and _is_row(row, index) and differs(row)]
 
             def record() -> None:
-                for finding in found:
-                    self.report.add(finding)
+                suspects.extend({name: row[name] for name in names if name in row} for row in mine)
+                if len(suspects) >= _SUSPECTS:
+                    settle()
 
             return record
 
-        return look
+        if not self._sweep(phase, params, look, resumable=False):
+            return
+        settle()
+        for finding in found.findings:
+            self.report.add(finding)
+        # The findings beyond the first thousand are counted, and not kept.
+        self.report.counts += Counter({kind: found.counts[kind] - len(found.findings)})
+        self._checkpoint.end(phase, self._segments)
+
+    def _lost(self, index: Index, items: list[Item]) -> list[Item]:
+        """Return the items that the index lacks, and still lacks a moment later."""
+        present = self._present(index, items)
+        left = [each for each in items if self._identity(each, index) not in present and self._is_item(each, index)]
+        if left:
+            self._clock.sleep(_SETTLE_SECONDS)
+        return [each for each in left if not self._has_row(each, index) and self._is_item(each, index)]
+
+    def _orphaned(self, index: Index, rows: list[Item]) -> list[Item]:
+        """Return the rows that the index still has a moment later, and the table does not."""
+        self._clock.sleep(_SETTLE_SECONDS)
+        present = self._present(index, rows)
+        return [each for each in rows if self._identity(each, index) in present and not self._is_item(each, index)]
+
+    def _present(self, index: Index, rows: list[Item]) -> set[str]:
+        """Return the identities of those rows that the index has: by one scan of it, or by a query for each."""
+        if self.report.rows[index.name] > _QUERIES_PER_SCAN * len(rows):
+            return {self._identity(each, index) for each in rows if self._has_row(each, index)}
+        wanted = {self._identity(each, index) for each in rows}
+        found: set[str] = set()
+        start: Params = {}
+        while True:
+            request = {"TableName": self._table.name, "IndexName": index.name, "Limit": _PAGE, **start}
+            page = patient_scan(self._table, request, self._throttle)
+            found |= wanted.intersection(self._identity(row, index) for row in page.get("Items", []))
+            if not page.get("LastEvaluatedKey"):
+                return found
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _identity(self, row: Item, index: Index) -> str:
+        return repr([row.get(name) for name in _row_names(self._state, index)])
 
     def _is_item(self, row: Item, index: Index) -> bool:
         """Return whether the table has an item with the keys of a row now."""
         item = self._table.item({name: row[name] for name in self._state.key_names}) or {}
         return all(same_value(item.get(name), row.get(name)) for name in _row_names(self._state, index))
 
-    def _row(self, item: Item, index: Index) -> Item | None:
-        """Return the row that the index has of an item."""
+    def _has_row(self, item: Item, index: Index) -> bool:
+        """Return whether the index has a row of an item now."""
         # Placeholders: names of attributes may be reserved words.
         names = {f"#{number}": name for number, name in enumerate(_row_names(self._state, index))}
         places = {name: place for place, name in names.items()}
@@ -384,10 +436,12 @@ class Verification:
         while True:
             page = metered(self._throttle, "read", lambda: self._query({**request, **start}))  # noqa: B023 - called at once
             for row in page.get("Items", []):
-                if all(same_value(row.get(name), item.get(name)) for name in _row_names(self._state, index)):
-                    return dict(row)
+                if not all(same_value(row.get(name), item.get(name)) for name in index.names):
+                    return False  # the server does not evaluate the condition: no page can be trusted
+                if all(same_value(row.get(name), item.get(name)) for name in self._state.key_names):
+                    return True
             if not page.get("LastEvaluatedKey"):
-                return None
+                return False
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _query(self, request: Params) -> dict[str, Any]:

@@ -44,6 +44,7 @@ _CONTROL = frozenset(
     {
         "CreateTable",
         "DeleteTable",
+        "DescribeContinuousBackups",
         "DescribeTable",
         "DescribeTimeToLive",
         "ListTables",

@@ -60,6 +60,7 @@ from tests.framework.migrations.world import (
     KEY,
     ShelfTable,
     StillClock,
+    dangers,
     first,
     graph,
     old_item,
@@ -355,7 +356,7 @@ def test_14_the_plan_demands_dual_writing_first(shelf):
         ]
     )
     plan = make_plan(LiveTable(connection_of(shelf)), history, ["0002_x"])
-    assert ["no dual writing"] == [each.title for each in plan.safety]
+    assert ["no dual writing"] == [each.title for each in dangers(plan)]
     assert re.search(r"3 of the 3 sampled items of TASK", plan.safety[0].message)
 
 
@@ -504,9 +505,9 @@ def test_22_an_expiry_in_the_past(shelf):
     accepted = BackfillExpiry("TASK", "ttl", after="due", days=1, expire_past=True)
     assert "ttl" in work(accepted).change(old_item(1)).sets
     plan = make_plan(LiveTable(connection_of(shelf)), graph(expiry), ["0002_by_state"])
-    assert [("expiry in the past", True)] == [(each.title, "5 of 8 sampled" in each.message) for each in plan.safety]
+    assert [("expiry in the past", True)] == [(each.title, "5 of 8 sampled" in each.message) for each in dangers(plan)]
     plan = make_plan(LiveTable(connection_of(shelf)), graph(accepted), ["0002_by_state"])
-    assert ["DynamoDB deletes them."] == [each.message[-22:] for each in plan.safety]
+    assert ["DynamoDB deletes them."] == [each.message[-22:] for each in dangers(plan)]
 
 
 @pytest.mark.parametrize("after", [None, datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(0)])
@@ -763,7 +764,7 @@ def test_39_a_plan_over_an_interrupted_run(shelf):
     before = send("Scan")["Items"]
     with inject(shelf) as injection:
         make_plan(LiveTable(connection_of(shelf)), graph(), ["0002_by_state"])
-    assert {"DescribeTable", "Scan"} == set(injection.calls)
+    assert {"DescribeContinuousBackups", "DescribeTable", "Scan"} == set(injection.calls)
     assert before == send("Scan")["Items"]
 
 

@@ -133,6 +133,11 @@ def runner(history=None, tell=lambda line: None, clock=None, **options):
     )
 
 
+def dangers(plan):
+    """The dangers of a plan, but that the emulator has no point-in-time recovery until it is switched on."""
+    return [each for each in plan.safety if each.title != "no point-in-time recovery"]
+
+
 def send(operation, **params):
     """One operation on the table, as some code that knows no models would send it."""
     return connection_of(ShelfTable).connection.dispatch(operation, {"TableName": "shelf", **params})

@@ -231,6 +231,12 @@ class BackfillWith(_Writing):
         if any(name in (*state.key_names, state.type_name) for name in self.targets):
             raise self.fail("The primary key and the type cannot be updated.", "Use Rekey for keys.")
         for name, source in self.sources.items():
+            if source.stored_name in self.targets and source.stored_name in entity.attributes:
+                raise self.fail(
+                    f"{name} is read from {source.stored_name}, which the function writes: a second run would read its"
+                    " own result.",
+                    "Convert an attribute in place with ConvertAttribute.",
+                )
             if source.stored_name in (*self.targets, *state.key_names) or source.stored_name in entity.derived:
                 raise self.fail(
                     f"{name} is read from {source.stored_name}, which is itself derived.",
