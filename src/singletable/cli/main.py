@@ -19,7 +19,15 @@ from singletable.cli.init import init_command
 from singletable.cli.makemigrations import makemigrations_command
 from singletable.cli.metrics import metrics_command
 from singletable.cli.migrate import migrate_command
-from singletable.cli.migrations import rollback_command, stamp_command, status_command, unlock_command
+from singletable.cli.migrations import (
+    abort_command,
+    adopt_command,
+    rollback_command,
+    stamp_command,
+    status_command,
+    unlock_command,
+)
+from singletable.cli.quarantine import quarantine_command
 from singletable.cli.streams import streams_command
 from singletable.cli.verify import verify_command
 from singletable.errors import MigrationError, MigrationPaused, MigrationStopped, SingletableError
@@ -59,6 +67,8 @@ def main() -> None:
 
 
 for command in (
+    abort_command,
+    adopt_command,
     check_command,
     cost_command,
     demo_command,
@@ -68,6 +78,7 @@ for command in (
     makemigrations_command,
     metrics_command,
     migrate_command,
+    quarantine_command,
     rollback_command,
     stamp_command,
     status_command,

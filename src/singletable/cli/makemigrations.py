@@ -10,7 +10,7 @@ import click
 from singletable.cli.project import find_project
 from singletable.migrations import Graph, state_of
 from singletable.migrations.autodetector import Detected, detect
-from singletable.migrations.writer import next_name, script_text, suggested_name, write_script
+from singletable.migrations.writer import next_name, script_text, unique_name, write_script
 
 __all__ = ["makemigrations_command"]
 
@@ -51,7 +51,7 @@ def makemigrations_command(name: str | None, check: bool, dry_run: bool, empty: 
             click.echo(f"  {operation.describe()}")
         click.echo("Write it: singletable makemigrations")
         sys.exit(1)
-    script = next_name(graph, name or suggested_name(found.operations))
+    script = next_name(graph, name or unique_name(found.operations))
     _write(folder, script, graph.heads, found, dry_run=dry_run)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 from rich.console import Console
 from rich.filesize import decimal
@@ -11,7 +9,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from singletable.cli.engines import Place, table_options
-from singletable.cli.migrating import Opened, Reporter, opened, pausing
+from singletable.cli.migrating import Opened, Reporter, accept_edited_option, begun_segments, confirm, opened, pausing
 from singletable.cli.words import counted, make_console
 from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
@@ -53,7 +51,7 @@ __all__ = ["migrate_command"]
 )
 @click.option("--redrive", is_flag=True, help="Try again what is quarantined.")
 @click.option("--accept-quarantine", is_flag=True, help="Go on although items are quarantined.")
-@click.option("--accept-edited", is_flag=True, help="Go on although a script was edited since it was begun or applied.")
+@accept_edited_option
 @click.option("--no-verify", is_flag=True, help="Do not read the items again behind each pass.")
 @click.option(
     "--price-reads",
@@ -101,6 +99,12 @@ def migrate_command(
         history.check(accept_edited=accept_edited)
         names = history.pending(wanted)
         console.print(f"[bold]{escape(context.where)}[/]")
+        if not names and redrive:
+            _redrive(console, context, Options(rate=rate, share=share, accept_edited=accept_edited))
+            return
+        if not names and wanted is not None:
+            _print_position(console, history, wanted)
+            return
         if not names:
             console.print("Nothing to do: every migration is applied.")
             if detect(graph.state, state_of(context.table.describe())).operations:
@@ -112,10 +116,9 @@ def migrate_command(
             _print_examples(console, context, plan)
         if plan_only or dry_run:
             return
-        if not yes and not click.confirm(f"Apply {counted(len(names), 'migration')} to {context.where}?"):
-            sys.exit(1)
+        confirm(f"Apply {counted(len(names), 'migration')} to {context.where}?", yes=yes)
         options = Options(
-            segments=segments or _segments(history),
+            segments=segments or begun_segments(history),
             workers=workers,
             rate=rate,
             share=share,
@@ -128,9 +131,28 @@ def migrate_command(
         )
         with Reporter(console) as reporter:
             runner = context.runner(options, tell=reporter.tell, progress=reporter.show)
-            with pausing(runner, reporter.tell):
+            with pausing(runner.stop, reporter.tell):
                 done = runner.migrate(wanted)
         console.print(f"[bold green]Applied {counted(len(done), 'migration')}.[/]")
+
+
+def _redrive(console: Console, context: Opened, options: Options) -> None:
+    counts = context.runner(options).redrive_applied()
+    console.print(
+        f"Redrove the quarantine of the applied migrations: {counted(counts['released'], 'item')} released,"
+        f" {counts['quarantined']:,} quarantined again."
+    )
+
+
+def _print_position(console: Console, history: History, wanted: str) -> None:
+    """Say where a table is that has a migration already; with a migration after it, that it stays applied."""
+    last = history.applied[-1] if history.applied else wanted
+    console.print(f"Nothing to do: {wanted} is applied already.")
+    if last != wanted:
+        console.print(
+            f"The table is at [bold]{last}[/], and `migrate` only goes forward: `singletable rollback {last}` takes its"
+            " last migration back."
+        )
 
 
 def _prices(reads: float | None, writes: float | None) -> Prices:
@@ -142,12 +164,6 @@ def _prices(reads: float | None, writes: float | None) -> Prices:
     )
 
 
-def _segments(history: History) -> int:
-    """As many as an interrupted run had; it cannot go on with others."""
-    unfinished = history.migrations.get(history.unfinished or "")
-    return (int(unfinished.segments) if unfinished else 0) or Options().segments
-
-
 def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None) -> None:
     before = ""
     for step in plan.steps:
@@ -157,14 +173,18 @@ def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None
         console.print(Padding(escape(step.describe), (0, 0, 0, 2), expand=False))
         if step.items is None:
             continue
+        seen = f"about {step.items:,}" if step.most is None else f"0 to {step.most:,} (none sampled)"
         figures = [
-            f"about {step.items:,} of {step.looked:,} items, {decimal(step.size)}",
+            f"{seen} of {step.looked:,} items, {decimal(step.size)}",
             f"{step.reads:,.0f} reads, {step.writes:,.0f} writes, {sum(step.index_writes.values()):,.0f} index writes",
             f"${step.dollars(prices):,.4f}",
         ]
         seconds = step.seconds(rate)
         if seconds is not None:
-            figures.append(f"{seconds:,.0f} s")
+            figures.append(f"{seconds:,.0f} s at the rate")
+        if step.writes:
+            single, together = (step.cpu_seconds(statements=each) for each in (False, True))
+            figures.append(f"{single:,.1f} s of CPU one by one, {together:,.1f} s by statements")
         console.print(Padding(f"[dim]{' | '.join(figures)}[/]", (0, 0, 0, 4), expand=False))
     if any(step.items is not None for step in plan.steps):
         console.print(
@@ -175,6 +195,8 @@ def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None
     for each in plan.safety:
         console.print(f"[bold yellow]{escape(each.title)}[/]: {escape(each.message)}")
         console.print(f"  [dim]do:[/] {escape(each.remedy)}")
+    for line in plan.not_checked:
+        console.print(f"[yellow]not checked[/]: {escape(line)}")
 
 
 def _print_examples(console: Console, context: Opened, plan: Plan) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -16,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from singletable.cli.engines import Place, live_table
 from singletable.cli.project import Project, find_project
 from singletable.cli.words import counted
+from singletable.errors import MigrationError
 from singletable.migrations import Graph
 from singletable.migrations.history import History
 from singletable.migrations.live import LiveTable
@@ -27,7 +30,7 @@ from singletable.models import Table
 from singletable.models.binding import connection_of
 from singletable.requests import TableConnection
 
-__all__ = ["Opened", "Reporter", "opened", "pausing"]
+__all__ = ["Opened", "Reporter", "accept_edited_option", "begun_segments", "confirm", "opened", "pausing"]
 
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -109,19 +112,53 @@ def _account(connection: TableConnection) -> str:
 
 
 @contextmanager
-def pausing(runner: Runner, tell: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C lets the runner finish what is under way and stop; a second one ends it at once, which is safe, too."""
+def pausing(stop: Callable[[], None], tell: Callable[[str], None]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM pause a run after the current slices. A second signal ends it at once, which is safe."""
 
     def pause(number: int, frame: object) -> None:
-        tell("Pausing: finishing what is under way. Once more ends at once, which is safe, too.")
-        runner.stop()
-        signal.signal(signal.SIGINT, before)
+        tell("Pausing after the current slices. Press Ctrl-C again to stop immediately (safe).")
+        stop()
+        restore()
 
-    before = signal.signal(signal.SIGINT, pause)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, pause) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
+
+
+accept_edited_option = click.option(
+    "--accept-edited", is_flag=True, help="Go on although a script was edited since it was begun or applied."
+)
+
+
+def begun_segments(history: History) -> int:
+    """Return the number of segments of a begun migration, which cannot go on with others; else the default."""
+    unfinished = history.migrations.get(history.unfinished or "")
+    return (int(unfinished.segments) if unfinished else 0) or Options().segments
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before a write, and end the command if the answer is no.
+
+    Raises:
+        MigrationError: Nobody can be asked, and `--yes` is not given.
+    """
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question)
+    except click.Abort:
+        # Without a terminal, standing input ends at once.
+        raise MigrationError(
+            "Nobody has answered, and nothing was done.", remedy="Give --yes to do it without asking."
+        ) from None
+    if not agreed:
+        sys.exit(1)
 
 
 class Reporter:

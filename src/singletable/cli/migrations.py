@@ -1,9 +1,8 @@
-"""`singletable status`, `rollback`, `stamp` and `unlock`: the history of a live table, read and corrected."""
+"""`singletable status`, `rollback`, `abort`, `stamp`, `adopt`, `unlock`: the history of a live table."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -12,17 +11,17 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from singletable.cli.engines import Place, table_options
-from singletable.cli.migrating import Opened, Reporter, opened, pausing
+from singletable.cli.migrating import Opened, Reporter, accept_edited_option, begun_segments, confirm, opened, pausing
 from singletable.cli.words import counted, make_console
-from singletable.errors import MigrationError
 from singletable.migrations.clock import Clock
 from singletable.migrations.history import BACK
 from singletable.migrations.lease import Lease
 from singletable.migrations.options import Options
+from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.segments import BACKWARD
 from singletable.requests.types import Item
 
-__all__ = ["rollback_command", "stamp_command", "status_command", "unlock_command"]
+__all__ = ["abort_command", "adopt_command", "rollback_command", "stamp_command", "status_command", "unlock_command"]
 
 _SHOWN = 20
 
@@ -64,14 +63,16 @@ def _status(context: Opened, *, show_personal: bool) -> dict[str, Any]:
                 mine = [segment for segment in segments if segment.step == record.step]
                 each["step"] = record.step
                 each["segments"] = {"done": sum(one.state == "done" for one in mine), "of": record.segments}
-            quarantined = [
-                each for part in (name, f"{name}{BACKWARD}") for each in records.Quarantined.query(migration=part)
-            ]
-            if quarantined:
-                each["quarantined"] = [
-                    {"key": _shown(context, json.loads(one.item_key), show_personal), "reason": one.reason}
-                    for one in quarantined
-                ]
+            count = 0
+            shown: list[dict[str, Any]] = []
+            for part in (name, f"{name}{BACKWARD}"):
+                for one in Quarantine(records, part):
+                    count += 1
+                    if len(shown) < _SHOWN:
+                        key = _shown(context, json.loads(one.item_key), show_personal)
+                        shown.append({"key": key, "reason": one.reason})
+            if count:
+                each["quarantined"] = {"count": count, "first": shown}
         migrations.append(each)
     owner = None
     if exists:
@@ -98,13 +99,14 @@ def _print_status(console: Console, found: dict[str, Any]) -> None:
         grid.add_row(f"  {each['name']}", mark, when, ", ".join(details))
     console.print(grid)
     for each in found["migrations"]:
-        quarantined = each.get("quarantined") or []
-        if quarantined:
-            console.print(f"{each['name']}: [yellow]{counted(len(quarantined), 'item')} quarantined[/]")
-        for one in quarantined[:_SHOWN]:
+        quarantined = each.get("quarantined") or {"count": 0, "first": []}
+        count, first = quarantined["count"], quarantined["first"]
+        if count:
+            console.print(f"{each['name']}: [yellow]{counted(count, 'item')} quarantined[/]")
+        for one in first:
             console.print(f"    {escape(str(one['key']))}: {escape(one['reason'])}")
-        if len(quarantined) > _SHOWN:
-            console.print(f"    ... and {len(quarantined) - _SHOWN:,} more: --json has all of them.")
+        if count > len(first):
+            console.print(f"    ... and {count - len(first):,} more: `singletable quarantine` lists all of them.")
     if found["runner"]:
         console.print(f"At work: {escape(found['runner'])}")
 
@@ -115,11 +117,18 @@ def _print_status(console: Console, found: dict[str, Any]) -> None:
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Units per second.")
 @click.option("--redrive", is_flag=True, help="Try again what is quarantined.")
 @click.option("--accept-quarantine", is_flag=True, help="Go on although items are quarantined.")
+@accept_edited_option
 @table_options
 def rollback_command(
-    place: Place, name: str, yes: bool, rate: float | None, redrive: bool, accept_quarantine: bool
+    place: Place,
+    name: str,
+    yes: bool,
+    rate: float | None,
+    redrive: bool,
+    accept_quarantine: bool,
+    accept_edited: bool,
 ) -> None:
-    """Take the migration NAME back: what it wrote, and only that.
+    """Take the migration NAME back, applied or only begun: what it wrote, and only that.
 
     Values that were changed since then stay as they are.
     """
@@ -130,31 +139,38 @@ def rollback_command(
         console.print(f"[bold]{escape(context.where)}[/]")
         for step in steps:
             console.print(f"  {escape(step.describe())}")
-        if not yes and not click.confirm(f"Roll {chosen} back?"):
-            sys.exit(1)
+        confirm(f"Roll {chosen} back?", yes=yes)
         with Reporter(console) as reporter:
             runner = context.runner(
-                Options(rate=rate, redrive=redrive, accept_quarantine=accept_quarantine),
+                Options(
+                    rate=rate,
+                    redrive=redrive,
+                    accept_quarantine=accept_quarantine,
+                    accept_edited=accept_edited,
+                    segments=begun_segments(context.history()),
+                ),
                 tell=reporter.tell,
                 progress=reporter.show,
             )
-            with pausing(runner, reporter.tell):
+            with pausing(runner.stop, reporter.tell):
                 runner.rollback(chosen)
         console.print(f"[bold green]Rolled back {chosen}.[/]")
 
 
 @click.command("stamp")
 @click.argument("name")
+@click.option("--bring", is_flag=True, help="Switch the time to live and the stream to the recorded state.")
+@accept_edited_option
 @table_options
-def stamp_command(place: Place, name: str) -> None:
-    """Record the migration NAME, and all before it, as applied, without doing anything.
+def stamp_command(place: Place, name: str, bring: bool, accept_edited: bool) -> None:
+    """Record the migration NAME, and all before it, as applied. No item is touched.
 
-    For a table that is as they leave it: one that was there before its history.
+    For a table that is as they leave it: one that was there before its history. Keys, indexes, time to live and stream
+    are compared; `verify` compares the items.
     """
     with opened(place) as context:
         chosen = context.graph.resolve(name)
-        context.live.check(context.graph.state_at(context.graph.needed_by(chosen)))
-        stamped = context.runner().stamp(chosen)
+        stamped = context.runner(Options(accept_edited=accept_edited)).stamp(chosen, bring=bring)
         click.echo(f"Stamped {', '.join(stamped)}." if stamped else "They are applied already.")
 
 
@@ -172,7 +188,36 @@ def unlock_command(place: Place, yes: bool) -> None:
         if holder is None:
             click.echo("No runner is at work.")
             return
-        if not yes and not click.confirm(f"Take {context.where} from {holder}?"):
-            raise MigrationError("Left as it is.")
+        confirm(f"Take {context.where} from {holder}?", yes=yes)
         lease.break_()
         click.echo(f"Taken from {holder}.")
+
+
+@click.command("abort")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@accept_edited_option
+@table_options
+def abort_command(place: Place, name: str, yes: bool, accept_edited: bool) -> None:
+    """Forget that the migration NAME was begun. The items keep what it has written so far.
+
+    `rollback` takes back what a begun migration wrote; this is for one that cannot be rolled back.
+    """
+    with opened(place) as context:
+        chosen = context.graph.resolve(name)
+        confirm(f"Abort {chosen} on {context.where}, and keep what it wrote?", yes=yes)
+        context.runner(Options(accept_edited=accept_edited)).abort(chosen)
+        click.echo(f"Aborted {chosen}. A later run begins it anew.")
+
+
+@click.command("adopt")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@table_options
+def adopt_command(place: Place, yes: bool) -> None:
+    """Take the records of an earlier version in the control table for those of this table.
+
+    They do not name the table that they belong to. Run `verify` afterwards.
+    """
+    with opened(place) as context:
+        confirm(f"Are the records without a table's name the history of {context.where}?", yes=yes)
+        click.echo(f"Adopted {counted(context.runner().adopt(), 'record')}.")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,12 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from singletable.cli.engines import Place, table_options
-from singletable.cli.migrating import opened
+from singletable.cli.migrating import Opened, accept_edited_option, confirm, opened, pausing
 from singletable.cli.words import counted, make_console
-from singletable.migrations import TableState
+from singletable.errors import MigrationError
+from singletable.migrations import TableState, state_of
+from singletable.migrations.autodetector import detect
 from singletable.migrations.clock import Clock
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.verifier import Finding, Report, verify
+from singletable.migrations.verifier import Finding, Report, Verification
 
 __all__ = ["verify_command"]
 
@@ -26,31 +31,89 @@ _SHOWN = 20
 @click.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--no-indexes", is_flag=True, help="Do not read the indexes.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Read units per second.")
+@click.option("--repair", is_flag=True, help="Write what follows from other attributes, by conditional writes.")
+@click.option("--allow-unknown", is_flag=True, help="Accept items of no known entity.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Units per second, for reads and for writes.")
+@click.option("--segments", type=click.IntRange(1, 100), default=4, show_default=True, help="Number of parallel scans.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file from which an interrupted verification goes on. It holds keys of items.",
+)
 @click.option("--show-personal", is_flag=True, help="Show keys whole, with personal values.")
+@click.option("--yes", is_flag=True, help="With --repair: do not ask.")
+@accept_edited_option
 @table_options
-def verify_command(place: Place, as_json: bool, no_indexes: bool, rate: float | None, show_personal: bool) -> None:
-    """Work out every derived attribute of every item again, and compare each index with the table.
+def verify_command(
+    place: Place,
+    as_json: bool,
+    no_indexes: bool,
+    repair: bool,
+    allow_unknown: bool,
+    rate: float | None,
+    segments: int,
+    checkpoint: Path | None,
+    show_personal: bool,
+    yes: bool,
+    accept_edited: bool,
+) -> None:
+    """Check every item against the migrations and the models, and compare each index with the table.
 
-    It reads the whole table, consistently, and writes nothing. Exit code 0 if all is right, 1 if not.
+    It reads the whole table, consistently, and writes nothing without --repair. Exit code 0 if all that was checked is
+    right, 1 if not, 3 if it was paused with Ctrl-C.
     """
     console = make_console()
-    with opened(place) as context:
+    with opened(place, workers=segments) as context:
         history = context.history()
-        history.check()
+        history.check(accept_edited=accept_edited)
+        if not history.applied:
+            raise MigrationError(
+                f"{context.where} has no history of migrations to verify it against.",
+                remedy=f"If the table is as a migration leaves it: `singletable stamp {context.graph.order[-1]}`. If it"
+                " is new: `singletable migrate`."
+                if context.graph.order
+                else "Write one: `singletable makemigrations`.",
+            )
         state = context.graph.state_at(history.applied)
         context.live.check(state)
-        report = verify(context.live, state, Throttle(Clock(), rate), indexes=not no_indexes)
+        ahead = detect_changes(state, context)
+        if repair:
+            confirm(f"Repair the items of {context.where}?", yes=yes)
+        stop = threading.Event()
+        verification = Verification(
+            context.live,
+            state,
+            Throttle(Clock(), rate, stop=stop),
+            indexes=not no_indexes,
+            later=context.graph.state,
+            models=None if ahead else context.table,
+            repair=repair,
+            allow_unknown=allow_unknown,
+            segments=segments,
+            checkpoint=checkpoint,
+            stop=stop,
+        )
+        with pausing(stop.set, lambda line: click.echo(line, err=True)):
+            report = verification.run()
+        if ahead:
+            report.not_checked.append(
+                "The models: they differ from the applied migrations. Attributes are checked as the history knows them."
+            )
         if as_json:
             click.echo(json.dumps(_to_dict(report, None if show_personal else state), indent=2, ensure_ascii=False))
         else:
-            console.print(f"[bold]{escape(context.where)}[/], as of {history.applied[-1] if history.applied else '-'}")
+            console.print(f"[bold]{escape(context.where)}[/], as of {history.applied[-1]}")
             print_report(console, report, None if show_personal else state)
         sys.exit(0 if report.right else 1)
 
 
+def detect_changes(state: TableState, context: Opened) -> bool:
+    """Return whether the models differ from a state."""
+    return bool(detect(state, state_of(context.table.describe()), lambda question: False).operations)
+
+
 def print_report(console: Console, report: Report, state: TableState | None) -> None:
-    """A verification, for people; with a state, keys are shown without personal values."""
+    """Print a verification for people; with a state, keys are shown without personal values."""
     items = ", ".join(f"{count:,} {name}" for name, count in sorted(report.items.items()))
     console.print(f"{counted(sum(report.items.values()), 'item')}: {items or 'none'}.", markup=False)
     for name, rows in sorted(report.rows.items()):
@@ -64,12 +127,18 @@ def print_report(console: Console, report: Report, state: TableState | None) -> 
     total = sum(report.counts.values())
     if total > _SHOWN:
         console.print(f"  ... and {total - _SHOWN:,} more; --json has the first {len(report.findings):,}.")
+    if report.repaired:
+        console.print(f"[green]Repaired: {_counts(report.repaired)}.[/]")
+    for line in report.not_checked:
+        console.print(f"[dim]not checked: {escape(line)}[/]")
     if report.right:
-        console.print("[bold green]Everything is as it should be.[/]")
+        console.print("[bold green]Everything that was checked is as it should be.[/]")
     else:
-        console.print(
-            "[bold red]" + ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.counts.items())) + ".[/]"
-        )
+        console.print(f"[bold red]{_counts(report.counts)}.[/]")
+
+
+def _counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
 
 
 def _key(finding: Finding, state: TableState | None) -> Any:
@@ -82,6 +151,8 @@ def _to_dict(report: Report, state: TableState | None) -> dict[str, object]:
         "rows": dict(report.rows),
         "unknown": report.unknown,
         "counts": dict(report.counts),
+        "repaired": dict(report.repaired),
+        "not_checked": report.not_checked,
         "findings": [
             {
                 "kind": each.kind,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 import attrs
@@ -11,7 +13,7 @@ import attrs
 from singletable.errors import MigrationError
 from singletable.migrations.operations import Operation
 from singletable.migrations.passes import Step, steps_of
-from singletable.migrations.script import as_names
+from singletable.migrations.script import as_names, render
 from singletable.migrations.state import TableState
 
 __all__ = ["Graph", "Migration", "Script"]
@@ -56,11 +58,46 @@ class Script:
     text: str = attrs.field(default="", repr=False)
     path: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """A digest of the script: another one means that it was edited. Trailing spaces do not count."""
+        """A digest of what the script does: its operations, and the code of its functions.
+
+        Comments, docstrings, line breaks and imports do not count.
+        """
+        parts = [render(list(self.migration.depends_on)), *(render(each) for each in self.migration.operations)]
+        return hashlib.sha256("\n".join([*parts, *_code(self.text)]).encode()).hexdigest()
+
+    def has_digest(self, digest: str) -> bool:
+        """Return whether a recorded digest is of this script; earlier versions recorded one of its text."""
         lines = "\n".join(line.rstrip() for line in self.text.strip().splitlines())
-        return hashlib.sha256(lines.encode()).hexdigest()
+        return digest in (self.digest, hashlib.sha256(lines.encode()).hexdigest())
+
+
+def _code(text: str) -> list[str]:
+    """Return the code of a script that its operations do not show: functions, constants and lambdas."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return [text]
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            del body[0]
+    found = []
+    for statement in tree.body:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            continue
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if any(isinstance(each, ast.Name) and each.id == "migration" for each in targets):
+            found += [ast.dump(node) for node in ast.walk(statement) if isinstance(node, ast.Lambda)]
+        else:
+            found.append(ast.dump(statement))
+    return found
 
 
 class Graph:

@@ -85,7 +85,7 @@ class History:
                     remedy="Restore the script, or check --table: this may be the history of another table.",
                     migration=name,
                 )
-            if record.digest != script.digest and not accept_edited:
+            if not script.has_digest(record.digest) and not accept_edited:
                 raise MigrationConflict(
                     f"{name} was edited after it was {'applied' if record.status == APPLIED else 'begun'}.",
                     remedy="Undo the edit and write a new migration; --accept-edited if the edit changes nothing.",
@@ -101,6 +101,13 @@ class History:
                         migration=name,
                         place=self._graph.scripts[name].path,
                     )
+
+    def accept_edits(self) -> None:
+        """Record that the scripts may be as they are now, edited or not."""
+        for name, record in self.migrations.items():
+            script = self._graph.scripts.get(name)
+            if script is not None and not script.has_digest(record.digest):
+                self._change(record, {"digest": script.digest})
 
     def pending(self, target: str | None = None) -> list[str]:
         """The migrations that are to be applied, in order."""

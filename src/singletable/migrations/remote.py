@@ -244,7 +244,7 @@ def _check_script(place: Place, name: str, job: Job) -> None:
         record = begun.get(name=name, consistent=True)
     except begun.DoesNotExist:
         record = None
-    if script is None or record is None or record.digest != script.digest:
+    if script is None or record is None or not script.has_digest(record.digest):
         what = "is missing" if script is None else "was not begun" if record is None else "is another script"
         raise MigrationConflict(
             f"{name} {what} here, in {job.scripts!r} of process {os.getpid()}, unlike where the run was begun.",

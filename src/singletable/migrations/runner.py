@@ -166,8 +166,7 @@ class Runner:
         """
         steps = self.graph.steps_back(name)
         with self._leased():
-            history = History(self.records, self.graph, self.lease.epoch)
-            history.check(accept_edited=self.options.accept_edited)
+            history = self._history()
             if history.status(name) is None:
                 raise MigrationError(f"{name} is not applied.", remedy="`singletable status` shows what is.")
             self._refuse_other(history, name)
@@ -214,8 +213,7 @@ class Runner:
         self._create_records()
         needed = self.graph.needed_by(target)
         with self._leased():
-            history = History(self.records, self.graph, self.lease.epoch)
-            history.check(accept_edited=self.options.accept_edited)
+            history = self._history()
             for name in needed:
                 history.refuse_rollback(name)
             state = self.graph.state_at([*history.applied, *needed])
@@ -287,8 +285,7 @@ class Runner:
         Raises:
             MigrationConflict: It is not that of these scripts, or a rollback is not at its end.
         """
-        history = History(self.records, self.graph, self.lease.epoch)
-        history.check(accept_edited=self.options.accept_edited)
+        history = self._history()
         if history.unfinished is not None:
             history.refuse_rollback(history.unfinished)
         return history
@@ -371,6 +368,14 @@ class Runner:
             # What ended the run is told, and not that the lease must run out by itself.
             with suppress(SingletableError):
                 self.lease.release()
+
+    def _history(self) -> History:
+        """Return the history, under the lease; edits are recorded if they are accepted."""
+        history = History(self.records, self.graph, self.lease.epoch)
+        history.check(accept_edited=self.options.accept_edited)
+        if self.options.accept_edited:
+            history.accept_edits()
+        return history
 
     def _before_change(self) -> None:
         self.lease.assert_held()

@@ -13,7 +13,7 @@ from zlib import compress, crc32, decompress
 
 from singletable.requests.types import Item
 
-__all__ = ["CELLS", "Sums"]
+__all__ = ["CELLS", "Sums", "key_text"]
 
 CELLS = 2**20
 """Groups of all indexes together: 12 MB."""
@@ -39,7 +39,7 @@ class Sums:
 
     def add(self, row: Item, sign: int = 1) -> None:
         """Add a row of the table, or subtract one of the index (`sign=-1`)."""
-        number = int.from_bytes(blake2b(_text(row, self._names), digest_size=8).digest(), "big")
+        number = int.from_bytes(blake2b(key_text(row, self._names), digest_size=8).digest(), "big")
         group = self._group(row)
         self._counts[group] += sign
         self._sums[group] = (self._sums[group] + sign * number) & _MASK
@@ -73,10 +73,11 @@ class Sums:
 
     def _group(self, row: Item) -> int:
         # Only spread evenly: rows of one group that differ are told apart by their hashes.
-        return crc32(_text(row, self._names[:2])) & (self._groups - 1)
+        return crc32(key_text(row, self._names[:2])) & (self._groups - 1)
 
 
-def _text(row: Item, names: tuple[str, ...]) -> bytes:
+def key_text(row: Item, names: tuple[str, ...]) -> bytes:
+    """Return a text that two rows share only if these attributes are the same."""
     # The length of each part keeps two different keys from having one text.
     parts = [f"{kind}{len(value)}:{value}" for name in names for kind, value in row[name].items()]
     return "".join(parts).encode()

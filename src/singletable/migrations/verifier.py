@@ -27,7 +27,7 @@ from singletable.migrations.patience import metered
 from singletable.migrations.repairing import Repair
 from singletable.migrations.segments import patient_scan
 from singletable.migrations.state import Index, TableState
-from singletable.migrations.sums import Sums
+from singletable.migrations.sums import Sums, key_text
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verification import Checkpoint
 from singletable.migrations.writes import ItemWriter
@@ -392,23 +392,24 @@ class Verification:
         present = self._present(index, rows)
         return [each for each in rows if self._identity(each, index) in present and not self._is_item(each, index)]
 
-    def _present(self, index: Index, rows: list[Item]) -> set[str]:
+    def _present(self, index: Index, rows: list[Item]) -> set[bytes]:
         """Return the identities of those rows that the index has: by one scan of it, or by a query for each."""
         if self.report.rows[index.name] > _QUERIES_PER_SCAN * len(rows):
             return {self._identity(each, index) for each in rows if self._has_row(each, index)}
         wanted = {self._identity(each, index) for each in rows}
-        found: set[str] = set()
+        found: set[bytes] = set()
         start: Params = {}
         while True:
             request = {"TableName": self._table.name, "IndexName": index.name, "Limit": _PAGE, **start}
             page = patient_scan(self._table, request, self._throttle)
-            found |= wanted.intersection(self._identity(row, index) for row in page.get("Items", []))
+            mine = (row for row in page.get("Items", []) if self._sums[index.name].differs(row))
+            found |= wanted.intersection(self._identity(row, index) for row in mine)
             if not page.get("LastEvaluatedKey"):
                 return found
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _identity(self, row: Item, index: Index) -> str:
-        return repr([row.get(name) for name in _row_names(self._state, index)])
+    def _identity(self, row: Item, index: Index) -> bytes:
+        return key_text(row, _row_names(self._state, index))
 
     def _is_item(self, row: Item, index: Index) -> bool:
         """Return whether the table has an item with the keys of a row now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from textwrap import wrap
 
@@ -20,8 +21,9 @@ from singletable.migrations.operations import (
 )
 from singletable.migrations.script import names_in, render
 
-__all__ = ["next_name", "script_text", "suggested_name", "write_script"]
+__all__ = ["next_name", "script_text", "suggested_name", "unique_name", "write_script"]
 
+_DIGEST = 6
 _WORDS = re.compile(r"[^0-9A-Za-z]+")
 
 
@@ -95,6 +97,15 @@ def suggested_name(operations: Sequence[Operation]) -> str:
             words.append(each.name)
     words = list(dict.fromkeys(words)) or [type(each).__name__ for each in operations[:1]]
     return _WORDS.sub("_", "_".join(words[:3])).strip("_").lower() or "empty"
+
+
+def unique_name(operations: Sequence[Operation]) -> str:
+    """Return a name after what a migration does, which another change on another branch does not get."""
+    words = suggested_name(operations)
+    if words == "initial":
+        return words
+    digest = sha256("\n".join(render(each) for each in operations).encode()).hexdigest()
+    return f"{words}_{digest[:_DIGEST]}"
 
 
 def next_name(graph: Graph, words: str) -> str:

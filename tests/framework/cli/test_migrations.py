@@ -138,7 +138,7 @@ def test_the_whole_history(old_shop):
     assert check_fresh(old_shop) > 50
     checked = command("verify")
     assert 0 == checked.exit_code
-    assert "Everything is as it should be." in checked.output
+    assert "Everything that was checked is as it should be." in checked.output
     status = json.loads(command("status", "--json").output)
     assert [(name, "applied") for name in ALL] == [(each["name"], each["status"]) for each in status["migrations"]]
     assert "Nothing to do" in command("migrate", "--yes").output
@@ -150,7 +150,14 @@ def test_a_plan_writes_nothing(old_shop):
     before = send("Scan")["Items"]
     done = command("migrate", "--plan", "--rate", "10")
     assert 0 == done.exit_code
-    for words in ("0003_orders_by_status", "Create the index GSI2", "index writes", "for a million", " s\n"):
+    for words in (
+        "0003_orders_by_status",
+        "Create the index GSI2",
+        "index writes",
+        "for a million",
+        " s at the rate",
+        "s of CPU",
+    ):
         assert words in done.output
     assert before == send("Scan")["Items"]
 
@@ -300,7 +307,7 @@ def test_unlock(old_shop):
     records = Records(connection_of(old_shop), "PK", "SK", "entityType")
     Lease(records, Clock(), owner="dead@desk").acquire()
     assert "At work: dead@desk" in command("status").output
-    assert 2 == command("unlock", text="n\n").exit_code
+    assert 1 == command("unlock", text="n\n").exit_code
     assert "Taken from dead@desk." in command("unlock", "--yes").output
     done = command("migrate", "--yes", *FEW)
     assert 0 == done.exit_code, done.output
@@ -334,6 +341,14 @@ def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monk
     assert {"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"} >= set(cluster.operations)
     assert "UpdateItem" in cluster.operations
     assert set(cluster.table) <= {
-        *("CreateTable", "DescribeTable", "DescribeTimeToLive", "GetItem", "Query", "Scan"),
+        *(
+            "CreateTable",
+            "DescribeContinuousBackups",
+            "DescribeTable",
+            "DescribeTimeToLive",
+            "GetItem",
+            "Query",
+            "Scan",
+        ),
         *("UpdateTable", "UpdateTimeToLive"),
     }

@@ -738,7 +738,7 @@ def test_36_an_index_that_is_deleted_meanwhile(shelf, monkeypatch):
 
 def test_37_a_script_that_changed(shelf):
     """Refused without an override, when it is begun and when it is applied."""
-    edited = Graph([attrs.evolve(each, text=f"{each.text} # edited") for each in graph().scripts.values()])
+    edited = Graph([attrs.evolve(each, text=f"{each.text}; edited = True") for each in graph().scripts.values()])
     with inject(shelf, Crash(calls={4}, operations=["UpdateItem"])), pytest.raises(InjectedCrash):
         runner().migrate()
     with pytest.raises(MigrationConflict, match="edited after it was (begun|applied).*--accept-edited"):

@@ -1,5 +1,6 @@
 """The graph and the loader: what is refused before anything is done, at which place, and what order there is."""
 
+from hashlib import sha256
 from textwrap import dedent
 
 import pytest
@@ -8,6 +9,7 @@ from singletable.errors import MigrationError
 from singletable.migrations import (
     AddEntity,
     Backfill,
+    BackfillWith,
     CreateIndex,
     CreateTable,
     DeclareAttributes,
@@ -324,15 +326,69 @@ def test_nothing_takes_it_back():
     assert caught.value.place.startswith(f"{__file__}:")
 
 
-def test_digest():
-    """Trailing spaces and empty lines around do not count; everything else does."""
-    text = dedent("""\
-        migration = Migration(
-            depends_on=[],
-        )
-        """)
-    digest = Script("0001_a", Migration(), text).digest
-    assert digest == Script("0001_a", Migration(), "\n" + text.replace(",\n", ",  \n") + "\n\n").digest
-    assert digest == Script("0001_a", Migration(), text.replace("\n", "\r\n")).digest
-    assert digest != Script("0001_a", Migration(), text.replace("    ", "  ")).digest
-    assert digest != Script("0001_a", Migration(), text.replace("[]", '["0000_x"]')).digest
+OPERATION = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"label": state}, writes="label")
+TEXT = dedent("""\
+    from singletable.migrations import BackfillWith, Migration, Text
+
+    LABEL = "label"
+
+
+    def label(state):
+        return {LABEL: state}
+
+
+    migration = Migration(
+        depends_on=["0001_initial"],
+        operations=[BackfillWith("TASK", {"state": Text("state")}, label, writes="label")],
+    )
+    """)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("\n", "\r\n"),
+        ("    return", "    # why\n    return"),
+        ("def label(state):", 'def label(state):\n    """What it is."""'),
+        ("from singletable", '"""Labels."""\n\nfrom singletable'),
+        ('"TASK", {"state"', '"TASK",\n        {"state"'),
+        ("import BackfillWith, Migration, Text", "import Migration, BackfillWith, Text"),
+    ],
+)
+def test_a_comment_or_another_format_is_not_an_edit(before, after):
+    """The digest is of the operations, and of the code of their functions."""
+    assert before in TEXT
+    migration = Migration(["0001_initial"], [OPERATION])
+    script = Script("0002_a", migration, TEXT)
+    assert script.has_digest(Script("0002_a", migration, TEXT.replace(before, after)).digest)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{LABEL: state}", "{LABEL: state + '!'}"),
+        ('LABEL = "label"', 'LABEL = "other"'),
+    ],
+)
+def test_another_function_is_an_edit(before, after):
+    """Also if the operations are the same."""
+    migration = Migration(["0001_initial"], [OPERATION])
+    assert not Script("0002_a", migration, TEXT).has_digest(
+        Script("0002_a", migration, TEXT.replace(before, after)).digest
+    )
+
+
+def test_another_operation_or_lambda_is_an_edit():
+    """Whatever the text says."""
+    script = Script("0002_a", Migration(["0001_initial"], [OPERATION]), TEXT)
+    other = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"label": state}, writes="title")
+    for migration in (Migration(["0001_initial"], [other]), Migration([], [OPERATION])):
+        assert not script.has_digest(Script("0002_a", migration, TEXT).digest)
+    one, two = (f"migration = Migration([], [f(lambda x: {value})])" for value in (1, 2))
+    assert not Script("0002_a", Migration(), one).has_digest(Script("0002_a", Migration(), two).digest)
+
+
+def test_a_digest_of_an_earlier_version():
+    """It was one of the text, without trailing spaces."""
+    text = sha256(TEXT.strip().encode()).hexdigest()
+    assert Script("0002_a", Migration(["0001_initial"], [OPERATION]), TEXT).has_digest(text)

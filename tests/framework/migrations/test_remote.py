@@ -199,7 +199,7 @@ def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
     made = begun(scripts)
     run_slice(job(url, scripts).to_dict(), slice_of(made))
     path = scripts / "0002_by_state.py"
-    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
     with pytest.raises(MigrationConflict, match="0002_by_state is another script here"):
         run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=made.lease.epoch + 1))
     path.unlink()
