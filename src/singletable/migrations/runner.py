@@ -453,7 +453,7 @@ class Runner:
         return sum(Quarantine(self.records, each).forget(self.lease.assert_held) for each in passes)
 
     def _redrive_applied(self, history: History) -> Counter[str]:
-        counts: Counter[str] = Counter()
+        chains: list[tuple[str, dict[int, list[Pass]]]] = []
         later: list[Pass] = []
         for name in reversed(history.applied):
             passes: dict[int, list[Pass]] = {}
@@ -461,8 +461,11 @@ class Runner:
                 if step.is_pass:
                     later = [step.compile(), *later]
                     passes[step.number] = later
-            quarantine = Quarantine(self.records, name)
-            counts += quarantine.redrive(self._attempt(passes), self.lease.assert_held)
+            chains.append((name, passes))
+        counts: Counter[str] = Counter()
+        # The oldest first: a later migration may find at fault what an earlier one left out.
+        for name, passes in reversed(chains):
+            counts += Quarantine(self.records, name).redrive(self._attempt(passes), self.lease.assert_held)
         return counts
 
     def _attempt(self, passes: Mapping[int, Sequence[Pass]]) -> Callable[[Item, int], str | None]:

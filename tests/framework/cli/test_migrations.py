@@ -352,3 +352,134 @@ def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monk
         ),
         *("UpdateTable", "UpdateTimeToLive"),
     }
+
+
+# --- rough edges ----------------------------------------------------------------------
+
+
+def test_an_older_target(old_shop):
+    """`migrate` only goes forward, and says where the table is."""
+    command("migrate", "--yes", *FEW)
+    done = command("migrate", "0005", "--yes")
+    assert 0 == done.exit_code
+    assert "Nothing to do: 0005_expiry is applied already." in done.output
+    assert "The table is at 0007_attributes" in done.output
+    assert "singletable rollback 0007_attributes" in done.output
+
+
+def test_verify_without_a_history(shop):
+    """The remedy is named."""
+    shop.create_table(wait=True)
+    done = command("verify")
+    assert 2 == done.exit_code
+    assert "no history of migrations" in done.output
+    assert "singletable stamp 0007_attributes" in done.output
+
+
+def test_nobody_answers(old_shop):
+    """`--yes` is named, and nothing is written."""
+    before = send("Scan")["Items"]
+    done = command("migrate")
+    assert 2 == done.exit_code
+    assert "Give --yes to do it without asking." in done.output
+    assert before == send("Scan")["Items"]
+
+
+def damage(expression, **values):
+    """Change one product behind the models. Returns its key."""
+    item = next(each for each in send("Scan")["Items"] if each["entityType"] == {"S": "PRODUCT"})
+    key = {"PK": item["PK"], "SK": item["SK"]}
+    more = {"ExpressionAttributeValues": values} if values else {}
+    send("UpdateItem", Key=key, UpdateExpression=expression, **more)
+    return key["PK"]["S"]
+
+
+def test_verify_repairs(old_shop):
+    """What can be repaired is; what cannot be is still reported, with exit code 1."""
+    command("migrate", "--yes", *FEW)
+    damage("SET GSI1PK = :v", **{":v": {"S": "elsewhere"}})
+    found = command("verify")
+    assert (1, True) == (found.exit_code, "wrong GSI1PK of PRODUCT" in found.output)
+    declined = command("verify", "--repair", text="n\n")
+    assert 1 == declined.exit_code
+    repaired = command("verify", "--repair", "--yes")
+    assert (0, True) == (repaired.exit_code, "Repaired: 1 wrong." in repaired.output)
+    damage("SET price = :v", **{":v": {"S": "cheap"}})
+    left = command("verify", "--repair", "--yes")
+    assert 1 == left.exit_code
+    assert "price is stored as S, not as N" in left.output
+    assert "cheap" not in left.output
+    plain = json.loads(command("verify", "--json").output)
+    assert {"malformed": 1} == plain["counts"]
+    assert plain["not_checked"]
+
+
+def test_verify_fails_on_items_of_no_entity(old_shop):
+    """Unless they are allowed, which is said."""
+    command("migrate", "--yes", *FEW)
+    send("PutItem", Item={"PK": {"S": "X"}, "SK": {"S": "Y"}})
+    found = command("verify")
+    assert (1, True) == (found.exit_code, "it has no discriminator" in found.output)
+    allowed = command("verify", "--allow-unknown")
+    assert (0, True) == (allowed.exit_code, "1 items of no known entity: they are allowed." in allowed.output)
+
+
+def test_the_quarantine_is_listed_redriven_and_forgotten(old_shop):
+    """Also of a migration that was applied with it."""
+    damage("SET GSI1PK = :v", **{":v": {"S": "elsewhere"}})
+    done = command("migrate", "--yes", "--accept-quarantine", *FEW)
+    assert 0 == done.exit_code, done.output
+    listed = command("quarantine")
+    assert 1 == listed.exit_code
+    assert "0002_categories: PRODUCT#" in listed.output
+    assert json.loads(command("quarantine", "0002", "--json").output.splitlines()[0])["migration"] == "0002_categories"
+    count = json.loads(command("status", "--json").output)["migrations"][1]["quarantined"]["count"]
+    assert 1 == count
+    assert "quarantined again" in command("migrate", "--redrive").output
+    damage("REMOVE GSI1PK")
+    assert "released" in command("quarantine", "--redrive").output
+    assert "No items are quarantined." in command("quarantine").output
+    assert "Forgot 0 items." in command("quarantine", "0002", "--forget", "--yes").output
+    assert 2 == command("quarantine", "--forget", "--yes").exit_code
+
+
+def test_abort(old_shop):
+    """A begun migration is forgotten; one that is applied is not."""
+    damage("SET GSI1PK = :v", **{":v": {"S": "elsewhere"}})
+    assert 1 == command("migrate", "--yes", *FEW).exit_code
+    assert "Aborted 0002_categories." in command("abort", "0002", "--yes").output
+    damage("REMOVE GSI1PK")
+    assert 0 == command("migrate", "--yes", "--segments", "3").exit_code
+    assert "only a begun migration can be aborted" in command("abort", "0002", "--yes").output
+    assert "no records without a table's name to adopt" in command("adopt", "--yes").output
+
+
+def test_names_differ_between_branches(project):
+    """Two different changes get two names; the same change gets the same one."""
+    run("makemigrations", cwd=project)
+    note = next((project / "models").glob("note.py"))
+    text = note.read_text(encoding="utf-8")
+    names = []
+    for label in ("LABEL", "MARK", "LABEL"):
+        note.write_text(text.replace("TAG#", f"{label}#"), encoding="utf-8")
+        wrote = run("makemigrations", cwd=project)
+        (path,) = (project / "migrations").glob("0002_*.py")
+        assert path.name in wrote.stdout
+        names.append(path.name)
+        path.unlink()
+    assert names[0] == names[2] != names[1]
+
+
+def test_an_edited_script_is_accepted_everywhere(old_shop, monkeypatch):
+    """With one flag, which records the new digest: the next command needs none."""
+    from singletable.migrations.graph import Script
+
+    command("migrate", "--yes", *FEW)
+    has = Script.has_digest
+    monkeypatch.setattr(Script, "has_digest", lambda self, digest: self.name != "0007_attributes" and has(self, digest))
+    for arguments in (["verify"], ["rollback", "0007", "--yes"], ["stamp", "0007"], ["quarantine", "--redrive"]):
+        refused = command(*arguments)
+        assert (2, True) == (refused.exit_code, "--accept-edited" in refused.output), arguments
+        accepted = command(*arguments, "--accept-edited")
+        assert accepted.exit_code in (0, 1), accepted.output
+        command("stamp", "0007", "--accept-edited")
