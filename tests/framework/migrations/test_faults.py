@@ -38,8 +38,8 @@ from singletable.migrations import (
     Script,
     Text,
 )
+from singletable.migrations import pass_runner as runner_module
 from singletable.migrations import patience as patience_module
-from singletable.migrations import runner as runner_module
 from singletable.migrations.clock import Clock
 from singletable.migrations.history import History
 from singletable.migrations.lease import Lease
