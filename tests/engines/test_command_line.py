@@ -109,7 +109,7 @@ def interrupted(commands, number):
 
 
 def test_killed_twice_and_terminated_once(tmp_path, capsys):
-    """What a kill leaves is taken over after `unlock`; what SIGTERM leaves needs no unlock."""
+    """A killed run is taken over after `unlock`; a terminated one needs no unlock."""
     with server("ministack") as at:
         commands = Commands(tmp_path, at.endpoint_url)
         commands("init", "notes", place=False)
@@ -144,7 +144,7 @@ def test_killed_twice_and_terminated_once(tmp_path, capsys):
 
 @pytest.mark.parametrize("answer", ["", "n\n"])
 def test_without_a_terminal(tmp_path, answer):
-    """Whoever does not answer is told of --yes; a no is no fault."""
+    """Without an answer, the error names --yes; the answer no is not a fault."""
     with server("ministack") as at:
         Commands(tmp_path, at.endpoint_url)("init", "notes", place=False)
         commands = Commands(tmp_path / "notes", at.endpoint_url)

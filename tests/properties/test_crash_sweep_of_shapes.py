@@ -20,7 +20,7 @@ SEEDS, EVERY = (20, 8) if DEEP else (1, 30)
 
 
 def sweep(shape, seed, every, prepare=prepared, make=migration):
-    """Crashes of one seed, before and after some of the calls: what was wrong, by where it was."""
+    """Yield the problems after crashes before and after some of the calls of one seed."""
 
     def run(crash_at, *, after=False):
         with embedded(ShelfTable, create=False):

@@ -16,6 +16,7 @@ from singletable.cli.demo import sample_entities
 from singletable.cli.engines import Place, live_table, table_options, use_profile
 from singletable.cli.infra import settings_of, template_of
 from singletable.cli.migrate import migrate_command
+from singletable.cli.migrating import accept_edited_option
 from singletable.cli.project import find_project
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
@@ -38,6 +39,7 @@ _COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red"}
 @click.option("--dry-run", is_flag=True, help="Show what the change set would do; nothing is changed.")
 @click.option("--no-migrate", is_flag=True, help="Leave the migrations to another command.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@accept_edited_option
 @table_options
 @click.pass_context
 def deploy_command(
@@ -50,6 +52,7 @@ def deploy_command(
     dry_run: bool,
     no_migrate: bool,
     yes: bool,
+    accept_edited: bool,
 ) -> None:
     """Create or update the stack of an environment, wait for it, apply the migrations, and load a sample.
 
@@ -97,6 +100,7 @@ def deploy_command(
             endpoint_url=there.endpoint_url,
             profile=there.profile,
             yes=yes,
+            accept_edited=accept_edited,
         )
     if chosen is not None:
         _load(console, table, there, *chosen)

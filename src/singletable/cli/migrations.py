@@ -44,7 +44,8 @@ def status_command(place: Place, as_json: bool, show_personal: bool) -> None:
 def _status(context: Opened, *, show_personal: bool) -> dict[str, Any]:
     exists = context.live.describe() is not None
     records = context.records
-    history = context.history().migrations if exists else {}
+    recorded = context.history() if exists else None
+    history = recorded.migrations if recorded else {}
     migrations = []
     for name in dict.fromkeys([*context.graph.order, *sorted(history)]):
         record = history.get(name)
@@ -77,7 +78,8 @@ def _status(context: Opened, *, show_personal: bool) -> dict[str, Any]:
     owner = None
     if exists:
         owner = Lease(records, Clock()).holder()
-    return {"table": context.where, "exists": exists, "runner": owner, "migrations": migrations}
+    unnamed = bool(recorded and recorded.has_unnamed)
+    return {"table": context.where, "exists": exists, "runner": owner, "unnamed": unnamed, "migrations": migrations}
 
 
 def _shown(context: Opened, key: Item, whole: bool) -> Any:
@@ -107,6 +109,10 @@ def _print_status(console: Console, found: dict[str, Any]) -> None:
             console.print(f"    {escape(str(one['key']))}: {escape(one['reason'])}")
         if count > len(first):
             console.print(f"    ... and {count - len(first):,} more: `singletable quarantine` lists all of them.")
+    if found["unnamed"]:
+        console.print(
+            "[yellow]The control table has records of an earlier version, which name no table:[/] singletable adopt"
+        )
     if found["runner"]:
         console.print(f"At work: {escape(found['runner'])}")
 

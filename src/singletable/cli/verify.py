@@ -31,7 +31,9 @@ _SHOWN = 20
 @click.command("verify")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--no-indexes", is_flag=True, help="Do not read the indexes.")
-@click.option("--repair", is_flag=True, help="Write what follows from other attributes, by conditional writes.")
+@click.option(
+    "--repair", is_flag=True, help="Write derived attributes and missing discriminators, by conditional writes."
+)
 @click.option("--allow-unknown", is_flag=True, help="Accept items of no known entity.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Units per second, for reads and for writes.")
 @click.option("--segments", type=click.IntRange(1, 100), default=4, show_default=True, help="Number of parallel scans.")

@@ -150,11 +150,11 @@ def _begin(event: dict[str, Any], context: Context) -> dict[str, Any]:
     order = Order.from_dict(event["input"])
     runner = _runner(order, Place.of(order.job), event["execution"], context)
     try:
-        runner.prepare()
+        runner.prepare(order.target)
         runner.lease.acquire()
         with _beating(runner.lease):
             history = runner.open()
-            ahead = runner.next_pass(history, order.target)
+            ahead = None if runner.start(history, order.target) else runner.next_pass(history, order.target)
             if ahead is not None and order.options.redrive and not ahead.swept:
                 runner.redrive(ahead)
     except _OutOfTime:

@@ -1,4 +1,4 @@
-"""Checking one item: whether it is what the state of the table, and optionally its models, say."""
+"""Check one item against the state of the table, and optionally against its models."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class ItemChecks:
             yield from self._by_models(item, entity, schema, {each.name for each in found})
 
     def expected(self, item: Item, derived: Derived) -> dict[str, Any] | None:
-        """Return the value that an item should have in a derived attribute; None for none.
+        """Return the value that an item should have in a derived attribute; None if it should not have one.
 
         Raises:
             Unfit: It cannot be computed.
@@ -102,7 +102,7 @@ class ItemChecks:
         return derived.derive(item)
 
     def not_checked(self) -> list[str]:
-        """Return what these checks leave out, one sentence each, with the reason."""
+        """Return the parts that these checks leave out, one sentence each, with the reason."""
         found = []
         for name, entity in sorted(self.state.entities.items()):
             if name in self._schemas:
@@ -168,7 +168,7 @@ def _unreadable(name: str, error: str | None = None) -> Unfit:
 
 
 def findings_of(item: Item, entity: Entity, state: TableState, later: TableState | None = None) -> Iterator[Finding]:
-    """Return what is wrong with one item, as far as a state can tell.
+    """Return the findings about one item that follow from a state.
 
     Args:
         item: The item.

@@ -1,4 +1,4 @@
-"""Dangers of a plan: what a person should know before a run, found in the scripts, the table and the sample."""
+"""Find the dangers of a run in its scripts, in the table and in a sample of the items."""
 
 from __future__ import annotations
 
@@ -286,5 +286,5 @@ def _wrong_order(name: str, operations: Iterable[Operation]) -> Iterator[Safety]
                     "index before backfill",
                     f"{name}: {', '.join(late)} is created before {operation.describe()!r}: every item is then written"
                     " to it one by one, at the index's own cost, and items with invalid keys are left out silently.",
-                    "Put CreateIndex behind the backfill of its keys.",
+                    "Put CreateIndex after the backfill of its keys.",
                 )

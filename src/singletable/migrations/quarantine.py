@@ -1,4 +1,4 @@
-"""The quarantine: items that a pass could not change, each with the reason, read page by page."""
+"""The quarantine: items that a pass could not change, with the reasons. It is read page by page."""
 
 from __future__ import annotations
 

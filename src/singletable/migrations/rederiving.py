@@ -20,7 +20,7 @@ Rederive = Callable[[Item, Item], "Edit | None"]
 def rederiving(
     before: Entity, after: Entity, changed: frozenset[str], ttl: str | None, later: TableState | None
 ) -> Rederive | None:
-    """Return how the derived attributes of an entity follow an operation; None if none depend on what it changes.
+    """Return how derived attributes follow an operation; None if none is made of an attribute that it changes.
 
     Args:
         before: The entity in front of the operation.

@@ -1,4 +1,4 @@
-"""Repairing: the change that gives one item what follows from its other attributes."""
+"""Repair one item: compute the change that makes its derived attributes follow from the others."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Repair:
                 continue  # the finding stays
             if same_value(value, stored):
                 continue
-            # Of a class of the project nobody knows what it reads.
+            # The sources of a class of the project are not known: every attribute must be unchanged.
             pins |= set(item) if isinstance(each, CustomText) else {source.stored_name for source in each.sources}
             pins.add(name)
             _set(image, name, value)

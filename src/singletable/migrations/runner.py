@@ -50,9 +50,7 @@ class Runner(PassRunner):
             if self.options.redrive:
                 self._redrive_applied(history)
             names = history.pending(target)
-            for name in names:
-                self._refuse_impossible(name)
-            if names and self._bring_new(history, target):
+            if self.start(history, target):
                 return names
             while (ahead := self.next_pass(history, target)) is not None:
                 self._run_pass(ahead)
@@ -190,6 +188,26 @@ class Runner(PassRunner):
             history.refuse_rollback(history.unfinished)
         return history
 
+    def start(self, history: History, target: str | None = None) -> bool:
+        """Refuse what cannot be done before anything is written, and bring an empty table to the wanted state.
+
+        Args:
+            history: The history, which is brought up to date.
+            target: The last migration to apply; None for the head.
+
+        Returns:
+            Whether everything is applied now.
+
+        Raises:
+            MigrationError: A pass would send requests that DynamoDB refuses.
+        """
+        names = history.pending(target)
+        for name in names:
+            for step in self.graph.steps(name):
+                if step.is_pass:
+                    step.compile()
+        return bool(names) and self._bring_new(history, target)
+
     def next_pass(self, history: History, target: str | None = None) -> PassAhead | None:
         """Do every step up to the next pass over the items, under the lease.
 
@@ -284,12 +302,6 @@ class Runner(PassRunner):
             self.lease.check()
             history.stamp(self.graph.scripts[name], self.lease.owner)
         return True
-
-    def _refuse_impossible(self, name: str) -> None:
-        """Refuse a migration with a pass whose requests DynamoDB would refuse, before anything is written."""
-        for step in self.graph.steps(name):
-            if step.is_pass:
-                step.compile()
 
     def _refuse_other(self, history: History, name: str) -> None:
         """Refuse to roll a migration back while another one is begun."""

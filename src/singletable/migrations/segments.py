@@ -200,7 +200,7 @@ class _SegmentReader:
             found = record.get(**name, consistent=True)
         except record.DoesNotExist:
             # The checkpoints of a finished migration are gone: only the holder of the lease may create new ones.
-            if self._records.Lease.get(name="runner", consistent=True).epoch != task.epoch:
+            if self._lease_epoch() != task.epoch:
                 raise _overtaken() from None
             found = record(**name, epoch=task.epoch)
             try:
@@ -215,6 +215,13 @@ class _SegmentReader:
                 actions += [record.state.set("open"), record.counts.set("{}"), record.position.remove()]
             self._fenced(found, actions, record.epoch <= task.epoch)
         return found
+
+    def _lease_epoch(self) -> int | None:
+        lease = self._records.Lease
+        try:
+            return int(lease.get(name="runner", consistent=True).epoch)
+        except lease.DoesNotExist:
+            return None
 
     def _checkpoint(self, checkpoint: Any, task: Slice, last: Item | None, counts: Counter[str]) -> None:
         record = self._records.Segment

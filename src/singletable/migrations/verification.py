@@ -92,7 +92,7 @@ class Checkpoint:
             ) from None
 
     def load(self) -> None:
-        """Take what the file says, if it exists.
+        """Fill the report, the sums and the positions from the file, if it exists.
 
         Raises:
             MigrationError: It is of another verification, or not a checkpoint.

@@ -1,8 +1,8 @@
 """Verifying: every item checked against the state of the table, then each index compared with the table.
 
 The memory is bounded, whatever the size of the table and however much is written meanwhile. A verification only reads,
-needs no records, and can be interrupted: its checkpoint is a local file. With `repair=True` it also writes what follows
-from other attributes, by the conditional writes of a migration.
+needs no records, and can be interrupted: its checkpoint is a local file. With `repair=True` it also writes derived
+attributes, by the conditional writes of a migration.
 """
 
 from __future__ import annotations
@@ -113,11 +113,11 @@ class Verification:
         indexes: Whether to read the indexes, too.
         later: The state of the whole history: a derived value that it explains is right.
         models: The table class, if it describes this very state; its classes then read every attribute.
-        repair: Whether to write what follows from other attributes.
-        allow_unknown: Whether items of no known entity are no findings.
+        repair: Whether to write derived attributes and missing discriminators.
+        allow_unknown: Whether items of no known entity are accepted.
         segments: How many parts of the table are read in parallel.
         checkpoint: A local file from which an interrupted verification goes on, readable by its owner only; it holds
-            keys of items. None for none. It is removed at the end.
+            keys of items. None to keep no checkpoint. It is removed at the end.
         stop: Set by whoever wants it to pause.
         progress: Called with the report after each page.
         clock: Time.
@@ -164,7 +164,7 @@ class Verification:
         self._checkpoint = Checkpoint(checkpoint, about, self.report, self._sums, self._clock)
 
     def run(self) -> Report:
-        """Return what was found.
+        """Verify the table, and return the report.
 
         Raises:
             MigrationPaused: It was stopped; the checkpoint says how far it came.
@@ -185,7 +185,7 @@ class Verification:
     def _not_checked(self) -> list[str]:
         found = self._checks.not_checked()
         if self._allow_unknown and self.report.unknown:
-            found.append(f"{self.report.unknown:,} items of no known entity: they are allowed.")
+            found.append(f"Items of no known entity ({self.report.unknown:,}): they are allowed.")
         found += [f"The index {name}: it was not asked for." for name in self._state.indexes if name not in self._sums]
         if self._indexes:
             found.append("Attributes that an index projects: only its keys are compared.")
@@ -201,8 +201,8 @@ class Verification:
         Args:
             phase: The name of the pass in the checkpoint.
             params: Those of the scan.
-            look: Called with each page, by several threads; returns what is to be recorded of it, which is called
-                under the lock, together with the position.
+            look: Called with each page, by several threads; returns a function that records its result, which is
+                called under the lock, together with the position.
             resumable: Whether the checkpoint keeps the positions.
         """
         open_segments = self._checkpoint.open_segments(phase, self._segments)
@@ -294,7 +294,7 @@ class Verification:
         return record
 
     def _repaired(self, item: Item, findings: list[Finding]) -> tuple[Any, list[Finding], Counter[str]]:
-        """Return an item after its repair (None if it is gone), what is left to find, and what was repaired."""
+        """Return an item after its repair (None if it is gone), the findings that are left, and the repaired kinds."""
         assert self._repair is not None
         refused: list[str] = []
         key = {name: item[name] for name in self._state.key_names}

@@ -1,4 +1,4 @@
-"""Items that change their shape under migration: what live writers did to them, and whether that is what is stored."""
+"""Items whose shape a migration changes, and a record of the writes of live writers to compare them with."""
 
 import random
 
@@ -54,7 +54,7 @@ def history(shape):
 
 @attrs.define
 class World:
-    """A table of tasks in an old or a new shape, and what every one of them should hold.
+    """A table of tasks in an old or a new shape, and the facts that each of them should hold.
 
     Args:
         shape: What the migration changes.

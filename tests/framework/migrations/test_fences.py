@@ -281,7 +281,8 @@ def junk():
     send("PutItem", Item=old_item(9, GSI1PK={"S": "junk"}))
 
 
-def mend():
+def corrected():
+    """The item as the models would accept it."""
     send("PutItem", Item=old_item(9))
 
 
@@ -299,7 +300,7 @@ def test_an_accepted_item_is_redriven_later(shelf):
     # The second migration has found the same item, too.
     assert {"quarantined": 2} == runner(graph).redrive_applied()
     assert 1 == len(quarantined(graph))
-    mend()
+    corrected()
     assert [] == runner(graph, redrive=True).migrate()
     assert [] == quarantined(graph)
     found = stored()["TASK#t9"]
@@ -321,7 +322,7 @@ def test_a_rollback_clears_its_quarantine(shelf):
     graph = history_of([Backfill("TASK", *BY_STATE)])
     junk()
     runner(graph, accept_quarantine=True).migrate()
-    mend()
+    corrected()
     runner(graph).rollback("0002_m")
     assert [] == quarantined(graph)
     assert ["0002_m"] == runner(graph).migrate()
@@ -364,7 +365,7 @@ def test_a_begun_migration_is_aborted(shelf):
         runner(graph).migrate()
     runner(graph).abort("0002_m")
     assert (["0001_initial"], []) == (list(records()), quarantined(graph))
-    mend()
+    corrected()
     assert ["0002_m"] == runner(graph, segments=5).migrate()
     assert 1 == json.loads(History(runner(graph).records, graph).migrations["0002_m"].counts)["written"]
     with pytest.raises(MigrationError, match="0002_m is applied; only a begun migration can be aborted"):

@@ -1,4 +1,4 @@
-"""Verifying and repairing a table with everything that can be wrong: all is found, and what can be is repaired."""
+"""Verifying and repairing a table with everything that can be wrong: all is found, and whatever can be repaired is."""
 
 import random
 import threading
@@ -146,7 +146,7 @@ CORRUPTIONS = {
         None,
     ),
 }
-"""What is done to an item, what is found, and whether a repair leaves nothing (None: it mends a part)."""
+"""What is done to an item, what is found, and whether a repair leaves nothing (None: it repairs a part)."""
 
 
 def send(operation, **params):
@@ -179,7 +179,7 @@ def fill(count):
 
 
 def planted(dice, items):
-    """Corrupt each item in one way. Returns what was done, by partition key, and what is to be found."""
+    """Corrupt each item in one way. Returns the kinds by partition key, and the expected findings."""
     done, expected = {}, Counter()
     for number, item in enumerate(items):
         what = [*CORRUPTIONS][number % len(CORRUPTIONS)] if number < 40 else dice.choice([*CORRUPTIONS])
@@ -198,7 +198,7 @@ def found(report):
 
 @pytest.mark.parametrize("count", [26, pytest.param(500, marks=pytest.mark.deep)])
 def test_all_that_is_wrong_is_found_and_repaired_under_a_live_writer(count):
-    """Thirteen kinds, each finding with its attribute and key and none beside them; no write of anybody is lost."""
+    """Thirteen kinds, each finding with its attribute and key, and no other finding; no write is lost."""
     dice = random.Random(count)
     likes = Counter()
 
@@ -343,7 +343,7 @@ def test_an_interrupted_verification_goes_on(tmp_path, at):
 
 
 def test_a_checkpoint_of_another_verification(tmp_path):
-    """It is refused, and so is a file that is none."""
+    """It is refused, and so is a file that is not a checkpoint."""
     path = tmp_path / "verify.json"
     with embedded(PartTable):
         fill(3)

@@ -54,7 +54,7 @@ class ConvertAttribute(ItemOperation):
             value gives the same result.
         reverse_function: Takes it back; None if nothing does.
         old: The old form: a `Stored`, or its form alone. Left out, the form that the history declares.
-        new: The new form. Left out, the form of what the function returns.
+        new: The new form. Left out, the form of the returned value.
         derived: The keys and expiries whose template changes with the attribute. Others keep theirs.
         timeout: How many seconds the function may take for one item.
     """
@@ -84,7 +84,8 @@ class ConvertAttribute(ItemOperation):
         entity = state.entity(self.entity)
         if self.attribute in (*state.key_names, state.type_name, *entity.derived):
             raise self.fail(
-                "A key, the type or a derived attribute cannot be converted.", "Convert what it is made of."
+                "A key, the type or a derived attribute cannot be converted.",
+                "Convert the attributes that it is made of.",
             )
         declared = entity.attributes.get(self.attribute, _ANY)
         new = attrs.evolve(self.new or _ANY, required=declared.required) if declared.required else self.new or _ANY

@@ -133,10 +133,9 @@ class Backfill(_Writing):
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
         old, newest = _derived(before, self.entity), _derived(later, self.entity)
         sources = frozenset(source.stored_name for each in self.derived for source in each.sources)
-        expiries = tuple(name for name, each in old.items() if isinstance(each, Expires) and name == before.ttl)
 
         def change(item: Item) -> Edit | None:
-            new = {each.stored_name: self._derive(each, item, expiries) for each in self.derived}
+            new = {each.stored_name: self._derive(each, item, before.ttl) for each in self.derived}
             edit = self.settle(item, new, old, newest)
             return edit and Edit(edit.values, edit.pins | sources)
 
@@ -150,11 +149,11 @@ class Backfill(_Writing):
         """What it gives an item."""
         return lambda item: {each.stored_name: each.derive(item) for each in self.derived}
 
-    def _derive(self, derived: Derived, item: Item, expiries: tuple[str, ...]) -> dict[str, Any] | None:
+    def _derive(self, derived: Derived, item: Item, ttl: str | None) -> dict[str, Any] | None:
         value = derived.derive(item)
         # An expiry that the item has does nothing until the time to live is switched on. If it is on, by this
         # attribute or by the one that it replaces, DynamoDB deletes the item in any case.
-        if value is not None and not any(same_value(value, item.get(name)) for name in expiries):
+        if value is not None and not (ttl is not None and same_value(value, item.get(ttl))):
             derived.refuse(value)
         return value
 

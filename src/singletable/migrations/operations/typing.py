@@ -56,7 +56,7 @@ class StampType(ItemOperation):
         return before.entity(self.entity) in entities_by_key(item, before)
 
     def describe(self) -> str:
-        return f"Give the discriminator {self.entity} to the items that have its key and none"
+        return f"Give the discriminator {self.entity} to items that have its key and no discriminator"
 
     def apply(self, state: TableState) -> TableState:
         entity = state.entity(self.entity)
