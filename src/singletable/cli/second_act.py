@@ -69,7 +69,7 @@ def second_act(
             f" {writer.made:,} of them new.\n"
         )
         console.print("[bold]verify[/]: every derived attribute worked out again, every index compared with the table.")
-        report = verify(runner.table, graph.state, Throttle(Clock()))
+        report = verify(runner.table, graph.state, Throttle(Clock()), models=table)
         print_report(console, report, graph.state)
         outcomes = ask(entities)
         print_summary(console, outcomes, estimated=True)
