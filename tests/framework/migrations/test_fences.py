@@ -27,7 +27,9 @@ from singletable.migrations.options import Options
 from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.records import Records
 from singletable.migrations.runner import Runner
+from singletable.migrations.sweep import Breaker
 from singletable.models.binding import connection_of
+from singletable.testing import Rival, inject
 from singletable.requests.connection import TableConnection
 from tests.framework.migrations.world import BY_STATE, ShelfTable, StillClock, first, old_item, runner, send, stored
 
@@ -173,6 +175,37 @@ def test_a_runner_that_wakes_deletes_no_live_index(shelf):
         sleeper.next_pass(history, "0003_m")
     assert ["GSI0"] == indexes()
     assert before == records()
+
+
+def test_a_record_that_another_runner_has_written_is_not_overwritten(shelf):
+    """Also if the heartbeat just came through: the record itself is created or changed by a condition."""
+    graph = history_of([Backfill("TASK", *BY_STATE)])
+    sleeper, history = asleep(graph)
+    runner(graph).migrate()
+    before = records()
+    with pytest.raises(LeaseLost):
+        history.begin(graph.scripts["0002_m"], sleeper.lease.owner, 2)
+    with pytest.raises(LeaseLost):
+        history.stamp(graph.scripts["0002_m"], sleeper.lease.owner)
+    assert before == records()
+
+
+@pytest.mark.parametrize("operation", ["UpdateTable", "UpdateTimeToLive"])
+def test_a_runner_that_sleeps_within_a_table_operation(shelf, operation):
+    """It waits for DynamoDB, and another runner takes over: the request that follows is not sent."""
+    change = {"UpdateTable": DeleteIndex("GSI0"), "UpdateTimeToLive": DisableTTL("ttl")}[operation]
+    graph = history_of([CreateIndex("GSI0", "GSI0PK", "GSI0SK"), EnableTTL("ttl")], [change])
+    runner(graph).migrate("0002_m")
+    sleeper, history = asleep(graph)
+    record = history.begin(graph.scripts["0003_m"], sleeper.lease.owner, 2)
+    heir = runner(graph)
+    look = {"UpdateTable": "DescribeTable", "UpdateTimeToLive": "DescribeTimeToLive"}[operation]
+    with (
+        inject(shelf, Rival(heir.lease.acquire, operations=[look], calls={1})) as injection,
+        pytest.raises(LeaseLost),
+    ):
+        sleeper._advance(record, graph.steps("0003_m"))
+    assert operation not in injection.calls
 
 
 @pytest.mark.parametrize("operation", ["UpdateTable", "UpdateTimeToLive"])
@@ -327,6 +360,16 @@ def test_a_rollback_clears_its_quarantine(shelf):
     assert [] == quarantined(graph)
     assert ["0002_m"] == runner(graph).migrate()
     assert {"S": "STATE#OPEN"} == stored()["TASK#t9"]["GSI1PK"]
+
+
+def test_the_breaker_judges_the_last_thousand_items():
+    """A fault that begins late in a large table trips it as fast as one that begins early."""
+    breaker = Breaker(0.1)
+    for _ in range(1000):
+        breaker.add({"written": 250})
+    breaker.add({"written": 180, "quarantined": 70})
+    with pytest.raises(MigrationStopped, match="140 of the last 1,000 items were quarantined"):
+        breaker.add({"written": 180, "quarantined": 70})
 
 
 def test_the_breaker_forgets_what_was_mended(shelf):

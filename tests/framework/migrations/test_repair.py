@@ -248,6 +248,24 @@ def test_all_that_is_wrong_is_found_and_repaired_under_a_live_writer(count):
                 assert expected == item
 
 
+def test_a_repair_that_a_writer_overtakes():
+    """The source changes between read and write: the keys are computed from the item as it is then."""
+
+    def change():
+        Part.get(ident="p0", consistent=True).update(weight=777)
+        send("UpdateItem", Key=key, UpdateExpression="REMOVE GSI1SK")
+
+    key = {"PK": {"S": "PART#p0"}, "SK": {"S": "PART"}}
+    with embedded(PartTable):
+        fill(1)
+        send("UpdateItem", Key=key, UpdateExpression="REMOVE GSI1SK")
+        with inject(PartTable, Rival(change, operations=["UpdateItem"], calls={1})):
+            report = look(repair=True)
+        (item,) = scan()
+    assert {"S": "00777#p0"} == item["GSI1SK"]
+    assert report.right
+
+
 def test_a_repair_writes_no_expiry_in_the_past():
     """DynamoDB would delete the item."""
     with embedded(PartTable):
