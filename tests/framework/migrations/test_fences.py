@@ -29,8 +29,8 @@ from singletable.migrations.records import Records
 from singletable.migrations.runner import Runner
 from singletable.migrations.sweep import Breaker
 from singletable.models.binding import connection_of
-from singletable.testing import Rival, inject
 from singletable.requests.connection import TableConnection
+from singletable.testing import Rival, inject
 from tests.framework.migrations.world import BY_STATE, ShelfTable, StillClock, first, old_item, runner, send, stored
 
 
