@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal as DecimalNumber
+from functools import cached_property
 from string import Formatter
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -23,7 +24,7 @@ from singletable.requests.values import same_value
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["CustomText", "Derived", "Expires", "KeyText", "check_seconds", "explains"]
+__all__ = ["CustomText", "Derived", "Expires", "KeyText", "check_seconds", "derived_by", "explains", "reads_of"]
 
 _MILLISECONDS = 100_000_000_000
 """Epoch seconds beyond this (the year 5138) are milliseconds that someone took for seconds."""
@@ -294,20 +295,29 @@ class Expires(Derived):
         return f"{self.stored_name} = {self.days:g} days after {self.after.stored_name}"
 
 
-@attrs.frozen
+class Maker(Protocol):
+    """An operation that gives values by a function of the project."""
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """The sources of the function, by the names of its parameters."""
+
+    def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
+        """Return a function from an item to its values, by stored name."""
+
+
+@attrs.frozen(slots=False)
 class CustomText(Derived):
     """A derived attribute that only the project's own code can make: nothing is known but what its model says of it.
 
     Args:
         stored_name: The stored attribute.
         made_of: What it is made of, for people and for comparing.
-        function: The function of an earlier migration that gave the values by name, if there is one.
+        maker: The operation of an earlier migration that gave the value by a function, if there is one.
     """
 
     made_of: str
-    function: Callable[[Item], Mapping[str, dict[str, Any] | None]] | None = attrs.field(
-        default=None, eq=False, repr=False
-    )
+    maker: Maker | None = attrs.field(default=None, eq=False, repr=False)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (self.stored_name, self.made_of), {}
@@ -315,6 +325,19 @@ class CustomText(Derived):
     @property
     def sources(self) -> tuple[Source, ...]:
         return ()
+
+    @cached_property
+    def function(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]] | None:
+        """The function of the migration that gave the value, compiled."""
+        return None if self.maker is None else self.maker.compile_new()
+
+    def with_sources(self, change: Callable[[Source], Source]) -> Self:
+        if self.maker is None:
+            return self
+        changed = {name: change(source) for name, source in self.maker.sources.items()}
+        if changed == self.maker.sources:
+            return self
+        return attrs.evolve(self, maker=attrs.evolve(self.maker, sources=changed))  # type: ignore[misc]  # an attrs class
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -336,14 +359,29 @@ def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None)
         item: The item.
         stored: The value.
     """
-    if derived is None:
+    if derived is None or (isinstance(derived, CustomText) and derived.function is None):
         return False
     try:
-        if isinstance(derived, CustomText):
-            return derived.function is not None and same_value(derived.function(item).get(derived.stored_name), stored)
-        return same_value(derived.derive(item), stored)
+        return same_value(derived_by(derived, item), stored)
     except Unfit:
         return False
+
+
+def derived_by(derived: Derived, item: Item) -> dict[str, Any] | None:
+    """Return the value that follows from an item's other attributes, by the function of a migration if there is one.
+
+    Raises:
+        Unfit: It cannot be computed.
+    """
+    if isinstance(derived, CustomText) and derived.function is not None:
+        return derived.function(item).get(derived.stored_name)
+    return derived.derive(item)
+
+
+def reads_of(derived: Derived) -> tuple[str, ...]:
+    """Return the stored attributes from which a derived attribute is computed, as far as the history knows them."""
+    sources = derived.maker.sources.values() if isinstance(derived, CustomText) and derived.maker else derived.sources
+    return tuple(source.stored_name for source in sources)
 
 
 def check_seconds(name: str, value: Mapping[str, Any]) -> None:

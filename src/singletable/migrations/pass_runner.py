@@ -186,7 +186,13 @@ class PassRunner:
                 item = self.table.item(key)
                 if item is None:
                     return None
-                writer = ItemWriter(self.table, work, throttle, lambda _, reason: reasons.append(reason))
+                writer = ItemWriter(
+                    self.table,
+                    work,
+                    throttle,
+                    lambda _, reason: reasons.append(reason),
+                    before_again=self.lease.assert_held,
+                )
                 key = writer.bring(item)
                 if reasons:
                     return reasons[0]

@@ -63,6 +63,7 @@ class _Part:
     """One operation of a pass, with what it makes of the state."""
 
     operation: ItemOperation
+    before: TableState
     change: Change
     rederive: Rederive | None
 
@@ -93,7 +94,7 @@ class Pass:
         self.known = frozenset({*before.entities, *state.entities, *(later.entities if later else ())})
         names = [name for each in self.operations for name in each.discriminators]
         self.entities: tuple[str, ...] = tuple(dict.fromkeys(names))
-        self._stamps = [each for each in self.operations if each.stamps_untyped]
+        self._stamps = [(part.operation, part.before) for part in self._parts if part.operation.stamps_untyped]
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ class Pass:
         says = self.type_of(item)
         if says is not None or self.type_name in item:
             return says in self.entities
-        return any(each.concerns_untyped(item, self.before) for each in self._stamps)
+        return any(each.concerns_untyped(item, before) for each, before in self._stamps)
 
     def change(self, item: Item) -> ItemChange | None:
         """What is to be done to an item; None where it is as it should be, or none of the pass's business.
@@ -177,7 +178,7 @@ def _part(operation: ItemOperation, before: TableState, after: TableState, later
     if names and operation.entity in before.entities:
         entity = before.entities[operation.entity]
         rederive = rederiving(entity, after.entities[names[-1]], changed, before.ttl, later)
-    return _Part(operation, operation.compile(before, later), rederive)
+    return _Part(operation, before, operation.compile(before, later), rederive)
 
 
 def _edited(item: Item, edit: Edit) -> Item:
@@ -226,20 +227,41 @@ class Step:
 
 
 def steps_of(operations: Iterable[Operation], before: TableState, later: TableState | None = None) -> list[Step]:
-    """The steps of a migration: operations on items that follow one another share a scan.
+    """Return the steps of a migration: operations on items that follow one another share a scan, if it can be repeated.
 
-    What only declares something needs no step.
+    An operation that only declares something needs no step.
     """
     steps: list[Step] = []
     state = before
     for operation in operations:
         last = steps[-1] if steps else None
-        if last and last.is_pass and not isinstance(operation, TableOperation):
+        if last and last.is_pass and not isinstance(operation, TableOperation) and _can_join(last, operation, state):
             steps[-1] = attrs.evolve(last, operations=(*last.operations, operation))
         elif _acts(operation):
             steps.append(Step(len(steps), state, (operation,), later))
         state = operation.apply(state)
     return steps
+
+
+def _can_join(step: Step, operation: Operation, before: TableState) -> bool:
+    """Return whether a pass can be repeated if an operation joins it.
+
+    A repeated pass meets items that all of its operations have changed. An operation that writes or removes an
+    attribute that an earlier one reads or writes would make the earlier one do something else the second time.
+    """
+    if not isinstance(operation, ItemOperation):
+        return True
+    written = operation.written_names(before)
+    state = step.before
+    for each in step.operations:
+        if (
+            isinstance(each, ItemOperation)
+            and set(each.discriminators) & set(operation.discriminators)
+            and written & (each.read_names(state) | each.written_names(state))
+        ):
+            return False
+        state = each.apply(state)
+    return True
 
 
 def _acts(operation: Operation) -> bool:

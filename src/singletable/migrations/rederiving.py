@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from singletable.migrations.derived import CustomText, explains
+from singletable.migrations.derived import Derived, derived_by, explains, reads_of
 from singletable.migrations.operations.base import Edit
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState
@@ -33,13 +33,7 @@ def rederiving(
     def follows(names: tuple[str, ...]) -> bool:
         return bool(changed & set(names))
 
-    dependents = [
-        each
-        for name, each in after.derived.items()
-        if name not in changed
-        and not isinstance(each, CustomText)
-        and follows(tuple(source.stored_name for source in each.sources))
-    ]
+    dependents = [each for name, each in after.derived.items() if name not in changed and follows(reads_of(each))]
     halves = [each for each in after.key if follows(tuple(source.stored_name for source in each.sources))]
     if not dependents and not halves:
         return None
@@ -53,14 +47,15 @@ def rederiving(
         values = {}
         for each in dependents:
             name, stored = each.stored_name, now.get(each.stored_name)
-            value = each.derive(now)
+            value = derived_by(each, now)
             if same_value(stored, value):
                 continue
             if stored is not None and explains(newest.get(name), now, stored):
                 continue
             if stored is not None and not explains(before.derived.get(name), was, stored):
                 raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
-            if value is not None and name == ttl:
+            # If the time to live is on by an attribute with this value, DynamoDB deletes the item in any case.
+            if value is not None and not (ttl is not None and same_value(value, now.get(ttl))):
                 each.refuse(value)
             values[name] = value
         return Edit(values, pins) if values else None
@@ -68,6 +63,6 @@ def rederiving(
     return rederive
 
 
-def _sources(derived: object, before: Entity) -> set[str]:
-    both = [derived, before.derived.get(getattr(derived, "stored_name", ""))]
-    return {source.stored_name for each in both if each is not None for source in each.sources}  # type: ignore[attr-defined]
+def _sources(derived: Derived, before: Entity) -> set[str]:
+    both = [derived, before.derived.get(derived.stored_name)]
+    return {name for each in both if each is not None for name in reads_of(each)}

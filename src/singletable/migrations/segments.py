@@ -184,11 +184,14 @@ class _SegmentReader:
         return patient_scan(self._table, params, self._throttle)
 
     def _set_aside(self, task: Slice, key: Item, reason: str) -> None:
-        # Directly before, the checkpoint shows that no other runner has taken the segment.
+        self._assert_taken(task)
+        Quarantine(self._records, task.migration.removesuffix(VERIFYING)).add(task.step, key, reason)
+
+    def _assert_taken(self, task: Slice) -> None:
+        """Refuse to go on with a segment that another runner has taken; directly before whatever needs it."""
         record = self._records.Segment
         checkpoint = record(migration=task.migration, step=task.step, number=task.segment)
         self._fenced(checkpoint, [record.epoch.set(task.epoch)], record.epoch == task.epoch)
-        Quarantine(self._records, task.migration.removesuffix(VERIFYING)).add(task.step, key, reason)
 
     # --- checkpoints ----------------------------------------------------------------
 
@@ -252,6 +255,7 @@ class SegmentWorker(_SegmentReader):
             self._throttle,
             lambda key, reason: self._set_aside(task, key, reason),
             statements=task.statements,
+            before_again=lambda: self._assert_taken(task),
         )
 
 

@@ -82,6 +82,8 @@ class ItemWriter:
         throttle: How fast.
         quarantine: Called with the key of an item that cannot be changed, and the reason.
         statements: Whether to send up to 25 changes in one request.
+        before_again: Called before a change is worked out again from a newer item; raises if another runner has taken
+            over, whose migrations may have changed the item since.
     """
 
     def __init__(
@@ -92,12 +94,14 @@ class ItemWriter:
         quarantine: Callable[[Item, str], None],
         *,
         statements: bool = False,
+        before_again: Callable[[], None] = lambda: None,
     ) -> None:
         self._table = table
         self._work = work
         self._throttle = throttle
         self._quarantine = quarantine
         self._statements = statements
+        self._before_again = before_again
 
     def write(self, items: Iterable[Item]) -> Counter[str]:
         """Bring items to what the pass wants, and count what became of them.
@@ -213,6 +217,7 @@ class ItemWriter:
             counts["gone"] += 1
             return None
         counts["conflicts"] += 1
+        self._before_again()
         return self._change(current, counts)
 
     # --- many in one request --------------------------------------------------------

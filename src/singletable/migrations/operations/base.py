@@ -114,6 +114,14 @@ class ItemOperation(Operation):
         """The stored attributes that it may change: other derived attributes of them follow in the same write."""
         return self.targets
 
+    def read_names(self, before: TableState) -> frozenset[str]:
+        """Return the stored attributes that decide what it does to an item."""
+        return frozenset()
+
+    def written_names(self, before: TableState) -> frozenset[str]:
+        """Return the stored attributes that it writes or removes."""
+        return frozenset((*self.targets, *self.changed))
+
     @property
     def discriminators(self) -> tuple[str, ...]:
         """The discriminators of its items, before it and after it."""

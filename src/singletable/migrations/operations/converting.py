@@ -76,6 +76,9 @@ class ConvertAttribute(ItemOperation):
     def targets(self) -> tuple[str, ...]:
         return as_names(self.attribute)
 
+    def written_names(self, before: TableState) -> frozenset[str]:
+        return frozenset((self.attribute, *(each.stored_name for each in self.derived)))
+
     def describe(self) -> str:
         forms = f" from {self.old.describe()} to {self.new.describe()}" if self.old and self.new else ""
         return f"Convert {self.attribute} of {self.entity}{forms} with {self.function.__name__}()"

@@ -88,5 +88,8 @@ class Rekey(ItemOperation):
     def changed(self) -> tuple[str, ...]:
         return ()
 
+    def read_names(self, before: TableState) -> frozenset[str]:
+        return frozenset(source.stored_name for each in self.key for source in each.sources)
+
     def reverse(self, before: TableState) -> ItemOperation:
         return Rekey(self.entity, *before.entity(self.entity).key)

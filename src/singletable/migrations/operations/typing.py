@@ -52,6 +52,15 @@ class StampType(ItemOperation):
     def stamps_untyped(self) -> bool:
         return True
 
+    def read_names(self, before: TableState) -> frozenset[str]:
+        entity = before.entity(self.entity)
+        return frozenset(
+            (*before.key_names, *(source.stored_name for each in entity.all_derived for source in each.sources))
+        )
+
+    def written_names(self, before: TableState) -> frozenset[str]:
+        return frozenset((before.type_name, *before.entity(self.entity).derived))
+
     def concerns_untyped(self, item: Item, before: TableState) -> bool:
         return before.entity(self.entity) in entities_by_key(item, before)
 
@@ -116,6 +125,12 @@ class RenameEntity(ItemOperation):
     @property
     def discriminators(self) -> tuple[str, ...]:
         return (self.entity, self.new)
+
+    def read_names(self, before: TableState) -> frozenset[str]:
+        return frozenset((before.type_name,))
+
+    def written_names(self, before: TableState) -> frozenset[str]:
+        return frozenset((before.type_name,))
 
     def describe(self) -> str:
         return f"Rename the entity {self.entity} to {self.new}"
