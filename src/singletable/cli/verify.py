@@ -16,7 +16,7 @@ from rich.markup import escape
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, accept_edited_option, confirm, opened, pausing
 from singletable.cli.words import counted, make_console
-from singletable.errors import MigrationError
+from singletable.errors import MigrationConflict, MigrationError
 from singletable.migrations import TableState, state_of
 from singletable.migrations.autodetector import detect
 from singletable.migrations.clock import Clock
@@ -79,6 +79,13 @@ def verify_command(
         state = context.graph.state_at(history.applied)
         context.live.check(state)
         ahead = detect_changes(state, context)
+        if repair and history.unfinished:
+            raise MigrationConflict(
+                f"{history.unfinished} is {history.status(history.unfinished)}: the items that it has changed would be"
+                " repaired to their old state.",
+                remedy="Finish it, roll it back or abort it first.",
+                migration=history.unfinished,
+            )
         if repair:
             confirm(f"Repair the items of {context.where}?", yes=yes)
         stop = threading.Event()
@@ -97,6 +104,11 @@ def verify_command(
         )
         with pausing(stop.set, lambda line: click.echo(line, err=True)):
             report = verification.run()
+        if history.unfinished:
+            report.not_checked.append(
+                f"{history.unfinished}, which is {history.status(history.unfinished)}: items that it has changed may be"
+                " findings."
+            )
         if ahead:
             report.not_checked.append(
                 "The models: they differ from the applied migrations. Attributes are checked as the history knows them."

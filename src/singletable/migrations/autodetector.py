@@ -85,6 +85,7 @@ class _Detector:
         self.operations: list[Operation] = []
         self.notes: list[str] = []
         self.open_questions: list[str] = []
+        self.function_names: set[str] = set()
         indexes = (*old.indexes.values(), *new.indexes.values())
         self.index_names = {name for index in indexes for name in index.names}
         self.index_names |= {name for name in (old.ttl, new.ttl) if name}
@@ -223,7 +224,7 @@ class _Detector:
             if was is None or _is_another_form(was, stored):
                 converted = was is not None and self._asks_to_convert(entity.name, name, was, stored)
                 if was is not None and converted:
-                    function = _to_be_written(f"{entity.name}_{name}_converted")
+                    function = self._to_be_written(f"{entity.name}_{name}_converted")
                     derived = self._changing_with(entity, name)
                     conversions.append(
                         ConvertAttribute(entity.name, name, function, old=was, new=stored, derived=derived)
@@ -233,9 +234,9 @@ class _Detector:
             elif stored != known.attributes.get(name):
                 changed[name] = stored
             if stored.required and (was is None or was.required is False) and self._asks_to_fill(entity, name, was):
-                conversions.append(
-                    BackfillWith(entity.name, {}, _to_be_written(f"{entity.name}_{name}"), writes=(name,))
-                )
+                # Newer code may have stored values already: only items without one are filled.
+                function = self._to_be_written(f"{entity.name}_{name}")
+                conversions.append(BackfillWith(entity.name, {}, function, writes=(name,), conflict="keep"))
         changed |= dict.fromkeys(gone)
         stamp = entity.stamp if entity.stamp != self.state.entity(entity.name).stamp else None
         if changed or stamp:
@@ -273,6 +274,19 @@ class _Detector:
             return True
         self.notes.append(f"{what}: items that have such a value cannot be read until a ConvertAttribute converts it.")
         return False
+
+    def _to_be_written(self, words: str, text: str | None = None) -> Callable[..., Any]:
+        def function() -> Any:
+            raise NotImplementedError
+
+        name = re.sub(r"\W", "_", words.lower())
+        name = f"_{name}" if name[0].isdecimal() else name
+        while name in self.function_names:
+            name += "_"
+        self.function_names.add(name)
+        function.__name__ = name
+        function.__doc__ = text
+        return function
 
     def _asks_to_fill(self, entity: Entity, name: str, was: Stored | None) -> bool:
         what = f"{entity.name}.{name} is {'new, and required' if was is None else 'required now'}"
@@ -341,7 +355,7 @@ class _Detector:
                 self._custom(entity, each)
 
     def _custom(self, entity: Entity, derived: CustomText) -> None:
-        function = _to_be_written(
+        function = self._to_be_written(
             f"{entity.name}_{derived.stored_name}",
             f"What {derived.stored_name} of {entity.name} is: {derived.made_of}.",
         )
@@ -375,21 +389,10 @@ _CALL = re.compile(r"\w+\(.*\)")
 """What BackfillWith says that an attribute is made of: its function, and what that is given."""
 
 
-def _to_be_written(words: str, text: str | None = None) -> Callable[..., Any]:
-    def function() -> Any:
-        raise NotImplementedError
-
-    name = re.sub(r"\W", "_", words.lower())
-    function.__name__ = f"_{name}" if name[0].isdecimal() else name
-    function.__doc__ = text
-    return function
-
-
 def _alike(old: Entity, new: Entity) -> bool:
     """Return whether an entity may be another one under a new discriminator: by its key, or by its attributes."""
-    return _identities(old.key) == _identities(new.key) or (
-        bool(old.attributes) and set(old.attributes) == set(new.attributes)
-    )
+    one, two = set(old.attributes), set(new.attributes)
+    return _identities(old.key) == _identities(new.key) or 2 * len(one & two) > len(one | two)
 
 
 _WIDER = {

@@ -229,7 +229,7 @@ def _end(event: dict[str, Any], context: Context) -> dict[str, Any]:
     with _beating(runner.lease):
         history = runner.open()
         record = history.migrations[work["migration"]]
-        step = next(each for each in runner.graph.steps(record.name) if each.number == work["step"])
+        step = next(each for each in history.steps(record.name) if each.number == work["step"])
         if record.step > step.number and not work["swept"]:
             return {}  # an answer was lost: it is recorded already
         runner.finish_pass(PassAhead(record, step, work["swept"]))

@@ -19,7 +19,7 @@ from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
-__all__ = ["Finding", "ItemChecks", "Kind", "findings_of"]
+__all__ = ["Finding", "ItemChecks", "Kind", "findings_of", "is_ahead"]
 
 Kind = Literal[
     "missing",
@@ -80,6 +80,11 @@ class ItemChecks:
     def findings(self, item: Item) -> Iterator[Finding]:
         """Return everything that is wrong with one item."""
         entity = self.entity_of(item)
+        newer = self.later.entities.get(item.get(self.state.type_name, {}).get("S") or "") if self.later else None
+        if entity is None and newer is not None and self.later is not None:
+            # A pending migration adds the entity, or gives it this discriminator.
+            yield from findings_of(item, newer, self.later)
+            return
         if entity is None:
             yield self._unidentified(item)
             return
@@ -178,11 +183,11 @@ def findings_of(item: Item, entity: Entity, state: TableState, later: TableState
     """
     key = {name: item[name] for name in state.key_names}
     newest = later.entities.get(entity.name) if later else None
-    ahead = newest.derived if newest else {}
+    ahead = {each.stored_name: each for each in newest.all_derived} if newest else {}
     expected = {each.stored_name: each for each in entity.all_derived}
     for name, each in expected.items():
         stored = item.get(name)
-        if stored is not None and name in ahead and explains(ahead[name], item, stored):
+        if name in ahead and is_ahead(ahead[name], item, stored):
             continue
         try:
             value = each.derive(item)
@@ -194,17 +199,31 @@ def findings_of(item: Item, entity: Entity, state: TableState, later: TableState
             yield Finding(kind, entity.name, name, key)
     # An index key or an expiry that the entity should not have puts it where it does not belong.
     for name in state.owned_names:
-        if name in item and name not in expected and name not in entity.attributes and name not in ahead:
+        declared_later = newest is not None and (name in newest.attributes or name in ahead)
+        if name in item and name not in expected and name not in entity.attributes and not declared_later:
             yield Finding("extra", entity.name, name, key)
     for name, declared in entity.attributes.items():
         now = newest.attributes.get(name) if newest else None
         if name not in item or "NULL" in item[name]:
-            if declared.required and (now is None or now.required):
+            if declared.required and (newest is None or (now is not None and now.required)):
                 yield Finding("required", entity.name, name, key, f"{name} is required, and absent or NULL")
             continue
         reason = declared.fault(name, item)
         if reason and (now is None or now.fault(name, item)):
             yield Finding("malformed", entity.name, name, key, reason)
+
+
+def is_ahead(newest: Derived, item: Item, stored: dict[str, Any] | None) -> bool:
+    """Return whether newer code wrote a derived value, or left it out.
+
+    Args:
+        newest: How the last migration derives it.
+        item: The item.
+        stored: The value; None if it is absent. An absent value is explained only if all of its sources exist.
+    """
+    if stored is None and not (newest.sources and all(source.stored_name in item for source in newest.sources)):
+        return False
+    return explains(newest, item, stored)
 
 
 def _difference(expected: Mapping[str, Any] | None, stored: Mapping[str, Any] | None) -> Kind | None:

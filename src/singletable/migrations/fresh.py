@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from singletable.migrations.graph import Graph
 from singletable.migrations.live import LiveTable
-from singletable.migrations.operations import RunPython
+from singletable.migrations.operations import CreateIndex, CreateTable, EnableStream, EnableTTL, RunPython
 from singletable.migrations.segments import patient_scan
 from singletable.migrations.state import TableState
 from singletable.migrations.throttle import Throttle
@@ -57,26 +57,35 @@ def runs_code(graph: Graph, names: Iterable[str]) -> bool:
     return any(isinstance(each, RunPython) for name in names for each in graph.scripts[name].migration.operations)
 
 
-def bring_to(table: LiveTable, before: TableState, after: TableState) -> None:
-    """Bring an empty table from one state to another: its indexes, time to live and stream.
+def bring_to(table: LiveTable, graph: Graph, names: Iterable[str], after: TableState) -> None:
+    """Bring an empty table to a state: its indexes, time to live and stream.
+
+    Whatever one of the migrations makes and the state does not have is removed. An index, a time to live or a stream
+    that no migration knows is left alone.
 
     Args:
         table: The table.
-        before: The state of its history until now.
-        after: The state that it gets. An index that neither state has is left alone.
+        graph: The scripts.
+        names: The migrations that lead to the state, applied ones included.
+        after: The state that it gets.
 
     Raises:
         MigrationConflict: The table has an index of a name in `after` with another definition.
     """
-    for name, index in before.indexes.items():
-        if after.indexes.get(name) != index and not index.local:
+    operations = [each for name in names for each in graph.scripts[name].migration.operations]
+    indexes = [each.index for each in operations if isinstance(each, CreateIndex)]
+    indexes += [index for each in operations if isinstance(each, CreateTable) for index in each.indexes]
+    for index in indexes:
+        if after.indexes.get(index.name) != index and not index.local and table.has_index(index):
             table.delete_index(index)
     for index in after.indexes.values():
         if not index.local:
             table.create_index(index)
     table.check(after)
-    if before.ttl and before.ttl != after.ttl:
-        table.set_ttl(before.ttl, on=False)
+    ttl = table.ttl()
+    if ttl != after.ttl and ttl in {each.name for each in operations if isinstance(each, EnableTTL)}:
+        table.set_ttl(str(ttl), on=False)
     if after.ttl:
         table.set_ttl(after.ttl, on=True)
-    table.set_stream(after.stream, before.stream)
+    if after.stream or table.stream() in {each.view for each in operations if isinstance(each, EnableStream)}:
+        table.set_stream(after.stream, table.stream())

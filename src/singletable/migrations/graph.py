@@ -156,9 +156,14 @@ class Graph:
                     state = self._apply(name, operation, state)
         return state
 
-    def steps(self, name: str) -> list[Step]:
-        """The steps of a migration."""
-        return steps_of(self.scripts[name].migration.operations, self.before(name), self.state)
+    def steps(self, name: str, before: TableState | None = None) -> list[Step]:
+        """Return the steps of a migration.
+
+        Args:
+            name: Its name.
+            before: The state in front of it; None for that of all migrations before it in the order of the graph.
+        """
+        return steps_of(self.scripts[name].migration.operations, before or self.before(name), self.state)
 
     def steps_back(self, name: str) -> list[Step]:
         """The steps that take a migration back.

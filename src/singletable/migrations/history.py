@@ -9,8 +9,10 @@ from typing import Any
 
 from singletable.errors import AlreadyExists, ConditionFailed, LeaseLost, MigrationConflict, TableMissing
 from singletable.migrations.graph import Graph, Script
+from singletable.migrations.passes import Step
 from singletable.migrations.patience import patiently
 from singletable.migrations.records import Records
+from singletable.migrations.state import TableState
 from singletable.models.timestamps import utcnow
 
 __all__ = ["APPLIED", "BACK", "RUNNING", "History", "fenced"]
@@ -101,6 +103,15 @@ class History:
                         migration=name,
                         place=self._graph.scripts[name].path,
                     )
+
+    def before(self, name: str) -> TableState:
+        """Return the state in front of a migration: that of all applied ones, in whatever order they were applied."""
+        others = [each for each in self.applied if each != name]
+        return self._graph.state_at([*others, *(each for each in self._graph.needed_by(name) if each != name)])
+
+    def steps(self, name: str) -> list[Step]:
+        """Return the steps of a migration on top of the applied ones."""
+        return self._graph.steps(name, self.before(name))
 
     def accept_edits(self) -> None:
         """Record that the scripts may be as they are now, edited or not."""

@@ -136,6 +136,11 @@ class LiveTable:
         self._wait(self._active, "the table")
         self.check(TableState(partition, sort, "", {each.name: each for each in indexes}))
 
+    def has_index(self, index: Index) -> bool:
+        """Return whether the table has an index with this very definition."""
+        found = _indexes(self.require()).get(index.name)
+        return found is not None and bool(found["index"] == index)
+
     def _is_final(self, name: str, there: dict[str, dict[str, Any]]) -> bool:
         """Return whether an index is, or is missing, as it is at the end of the history."""
         if self._final is None:

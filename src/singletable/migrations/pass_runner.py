@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from singletable.errors import MigrationError, MigrationPaused, MigrationStopped
+from singletable.migrations.checking import ItemChecks
 from singletable.migrations.clock import Clock
 from singletable.migrations.graph import Graph
 from singletable.migrations.history import BACK, fenced
@@ -174,14 +175,26 @@ class PassRunner:
     def _before_change(self) -> None:
         self.lease.assert_held()
 
-    def _attempt(self, passes: Mapping[int, Sequence[Pass]]) -> Callable[[Item, int], str | None]:
-        """Return a function that changes one item by the pass that quarantined it, and by all later ones."""
+    def _attempt(
+        self, passes: Mapping[int, Sequence[Pass]], final: ItemChecks | None = None
+    ) -> Callable[[Item, int], str | None]:
+        """Return a function that changes one item by the pass that quarantined it, and by all later ones.
+
+        Args:
+            passes: The passes by the number of the step that quarantined it.
+            final: The checks of the state after all of them. If a later pass writes an attribute that an earlier one
+                reads or writes, an item that is right by them is left alone: newer code may have corrected it.
+        """
         throttle = self._throttle()
 
         def attempt(key: Item, step: int) -> str | None:
             if step not in passes:
                 return f"step {step} of the migration does not go over the items any more"
             reasons: list[str] = []
+            if final is not None and _overlap(passes[step]):
+                item = self.table.item(key)
+                if item is None or not any(final.findings(item)):
+                    return None
             for work in passes[step]:
                 item = self.table.item(key)
                 if item is None:
@@ -355,6 +368,12 @@ class PassRunner:
                 )
             rates = {key: units * self.options.share for key, units in _provisioned(table).items()}
         return Throttle(self.clock, self.options.rate, rates, ramp=on_demand, stop=self._stop)
+
+
+def _overlap(passes: Sequence[Pass]) -> bool:
+    """Return whether a later pass writes an attribute that the first one reads or writes."""
+    first, *later = passes
+    return any(first.touched & each.written for each in later)
 
 
 def expected_shape(graph: Graph, name: str) -> Any:

@@ -101,6 +101,16 @@ class Pass:
         """The stored attributes that it writes."""
         return tuple(dict.fromkeys(name for each in self.operations for name in each.targets))
 
+    @property
+    def written(self) -> frozenset[str]:
+        """The stored attributes that its operations write or remove."""
+        return frozenset().union(*(part.operation.written_names(part.before) for part in self._parts))
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """The stored attributes that its operations read, write or remove."""
+        return self.written.union(*(part.operation.read_names(part.before) for part in self._parts))
+
     def describe(self) -> str:
         """What it does, in one line."""
         return "; ".join(each.describe() for each in self.operations)

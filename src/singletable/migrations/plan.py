@@ -21,6 +21,7 @@ from singletable.migrations.operations import CreateIndex, Operation
 from singletable.migrations.passes import ItemChange, Pass, Step
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Index, TableState
+from singletable.models.layout import OWN_TYPES
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
 
@@ -131,7 +132,7 @@ def make_plan(table: LiveTable, graph: Graph, names: list[str], *, now: datetime
     now = now or datetime.now(timezone.utc)
     counted = int(described.get("ItemCount") or 0)
     size = int(described.get("TableSizeBytes") or 0)
-    sample = _Sample(table, counted, size) if described else None
+    sample = _Sample(table, counted, size, graph.state.type_name) if described else None
     steps: list[PlannedStep] = []
     safety: list[Safety] = []
     for name in names:
@@ -167,18 +168,22 @@ def _recovery(table: LiveTable) -> tuple[bool | None, tuple[str, ...]]:
 class _Sample:
     """Items of a table: the first page of some segments; each planned pass changes them."""
 
-    def __init__(self, table: LiveTable, counted: int, size: int) -> None:
+    def __init__(self, table: LiveTable, counted: int, size: int, type_name: str) -> None:
         self.items: list[Item] = []
+        read = 0
         self.whole = True
         segments = _SAMPLE_SEGMENTS if counted > _SAMPLE_SEGMENTS * _SAMPLE_PAGE else 1
         for segment in range(segments):
             parts = {"Segment": segment, "TotalSegments": segments} if segments > 1 else {}
             limit = _SAMPLE_PAGE if segments > 1 else _SAMPLE_PAGE * _SAMPLE_SEGMENTS
             answer = table.send("Scan", {"TableName": table.name, "Limit": limit, **parts})
-            self.items += answer.get("Items", [])
+            page = answer.get("Items", [])
+            read += len(page)
+            self.items += [item for item in page if not item.get(type_name, {}).get("S", "").startswith(OWN_TYPES)]
             self.whole = self.whole and "LastEvaluatedKey" not in answer
-        self.total = len(self.items) if self.whole else max(counted, len(self.items))
-        self.scale = self.total / len(self.items) if self.items else 0.0
+        # The framework's own records are read, and no pass looks at them.
+        self.scale = 1.0 if self.whole or not read else max(counted, read) / read
+        self.total = len(self.items) * self.scale
         self.size = sum(map(item_size, self.items)) * self.scale if self.whole or not size else float(size)
 
     def plan(self, name: str, step: Step, work: Pass) -> tuple[PlannedStep, list[ItemChange]]:

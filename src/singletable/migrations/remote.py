@@ -19,6 +19,7 @@ import attrs
 from singletable.errors import MigrationConflict, MigrationError
 from singletable.migrations.clock import Clock
 from singletable.migrations.graph import Graph
+from singletable.migrations.history import History
 from singletable.migrations.live import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.passes import Step
@@ -230,7 +231,8 @@ def _worker(job: Job, migration: str, step: int, epoch: int, process: int) -> Se
     place = _place(job, epoch, process)
     name = migration.removesuffix(BACKWARD).removesuffix(VERIFYING)
     _check_script(place, name, job)
-    steps = place.graph.steps_back(name) if migration.endswith(BACKWARD) else place.graph.steps(name)
+    history = History(place.records, place.graph)
+    steps = place.graph.steps_back(name) if migration.endswith(BACKWARD) else history.steps(name)
     table = LiveTable(place.connection)
     kind = SegmentVerifier if migration.endswith(VERIFYING) else SegmentWorker
     return kind(table, place.records, _pass_of(steps, step, name).compile(), Throttle(Clock(), job.rate))

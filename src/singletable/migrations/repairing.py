@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from singletable.migrations.checking import ItemChecks
-from singletable.migrations.derived import CustomText, explains
+from singletable.migrations.checking import ItemChecks, is_ahead
+from singletable.migrations.derived import CustomText, Derived, reads_of
 from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.passes import ItemChange, checked_change
 from singletable.migrations.sources import Unfit
+from singletable.migrations.state import Entity
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
@@ -30,6 +31,11 @@ class Repair:
         self._checks = checks
         self.key_names = checks.state.key_names
         self.type_name = checks.state.type_name
+
+        states = [checks.state, *([checks.later] if checks.later else [])]
+        entities = [each for state in states for each in state.entities.values()]
+        self._derived = {name for each in entities for name in each.derived}
+        self._declared = {name for each in entities for name in each.attributes}
 
     def type_of(self, item: Item) -> str | None:
         """Return the discriminator of an item."""
@@ -55,8 +61,10 @@ class Repair:
         pins: set[str] = set()
         for name, each in entity.derived.items():
             stored = image.get(name)
-            if stored is not None and name in newest and explains(newest[name], image, stored):
+            if name in newest and is_ahead(newest[name], image, stored):
                 continue
+            if stored is not None and self._lacks_required(each, entity, image):
+                continue  # the value may be the only trace of the lost source
             try:
                 value = self._checks.expected(image, each)
                 if value is not None and not same_value(value, stored):
@@ -70,12 +78,21 @@ class Repair:
             pins.add(name)
             _set(image, name, value)
         for name in self._checks.state.owned_names:
-            if name in image and name not in entity.derived and name not in entity.attributes and name not in newest:
+            # An attribute that some entity declares, or did, holds values that follow from nothing.
+            if name in image and name in self._derived and name not in entity.derived and name not in self._declared:
                 pins.add(name)
                 del image[name]
         if image == item:
             return None
         return checked_change(item, image, pins, self.key_names, self.type_name)
+
+    def _lacks_required(self, derived: Derived, entity: Entity, item: Item) -> bool:
+        required = {name for name, stored in entity.attributes.items() if stored.required}
+        return any(name in required and _lacks(item, name) for name in reads_of(derived))
+
+
+def _lacks(item: Item, name: str) -> bool:
+    return name not in item or "NULL" in item[name]
 
 
 def _set(image: Item, name: str, value: dict[str, Any] | None) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from singletable.errors import MigrationConflict, MigrationError, SingletableError
+from singletable.migrations.checking import ItemChecks
 from singletable.migrations.fresh import bring_to, is_empty, runs_code
 from singletable.migrations.history import APPLIED, BACK, RUNNING, History
 from singletable.migrations.live import LiveTable
@@ -117,7 +118,7 @@ class Runner(PassRunner):
             state = self.graph.state_at([*history.applied, *needed])
             self.table.check(state)
             if bring:
-                bring_to(self.table, self.graph.state_at(history.applied), state)
+                bring_to(self.table, self.graph, [*history.applied, *needed], state)
             differences = self.table.differences(state)
             if differences:
                 raise MigrationConflict(
@@ -203,7 +204,7 @@ class Runner(PassRunner):
         """
         names = history.pending(target)
         for name in names:
-            for step in self.graph.steps(name):
+            for step in history.steps(name):
                 if step.is_pass:
                     step.compile()
         return bool(names) and self._bring_new(history, target)
@@ -223,7 +224,7 @@ class Runner(PassRunner):
         """
         for name in history.pending(target):
             record = self._begin(history, name)
-            steps = self.graph.steps(name)
+            steps = history.steps(name)
             step = self._advance(record, steps)
             if step is not None:
                 return PassAhead(record, step)
@@ -294,7 +295,8 @@ class Runner(PassRunner):
         before = self.graph.state_at(history.applied)
         if before.partition:
             self.table.check(before)
-        bring_to(self.table, before, self.graph.state_at([*history.applied, *names]))
+        wanted = [*history.applied, *names]
+        bring_to(self.table, self.graph, wanted, self.graph.state_at(wanted))
         if not is_empty(self.table, type_name):
             return False  # items came meanwhile: the passes go over them
         self._tell(f"The table has no items: it is in the state of {names[-1]} at once.")
@@ -335,7 +337,8 @@ class Runner(PassRunner):
         counts: Counter[str] = Counter()
         # The oldest first: a later migration may find at fault what an earlier one left out.
         for name, passes in reversed(chains):
-            counts += Quarantine(self.records, name).redrive(self._attempt(passes), self.lease.assert_held)
+            attempt = self._attempt(passes, ItemChecks(self.graph.state_at(history.applied), self.graph.state))
+            counts += Quarantine(self.records, name).redrive(attempt, self.lease.assert_held)
         return counts
 
     def _refuse_foreign(self, history: History) -> None:
@@ -351,12 +354,12 @@ class Runner(PassRunner):
     def _begin(self, history: History, name: str) -> Any:
         """The record of a migration that is begun, or goes on, on a table that is what it should be."""
         script = self.graph.scripts[name]
-        steps = self.graph.steps(name)
+        steps = history.steps(name)
         if steps and isinstance(steps[0].operations[0], CreateTable):
             self._refuse_foreign(history)
         else:
             fresh = history.status(name) is None
-            self.table.check(self.graph.before(name) if fresh else expected_shape(self.graph, name))
+            self.table.check(history.before(name) if fresh else expected_shape(self.graph, name))
         self.lease.assert_held()
         record = history.begin(script, self.lease.owner, self.options.segments)
         if record.segments != self.options.segments and any(step.is_pass for step in steps):

@@ -543,7 +543,7 @@ def test_an_attribute_is_required(before):
     new = state(E={"name": text()})
     assert [
         DeclareAttributes("E", {"name": TEXT}),
-        BackfillWith("E", {}, print, writes=("name",)),
+        BackfillWith("E", {}, print, writes=("name",), conflict="keep"),
     ] == operations(old, new, yes)
     found = changes(old, new, no)
     assert (DeclareAttributes("E", {"name": TEXT}),) == found.operations

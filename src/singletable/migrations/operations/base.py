@@ -49,6 +49,13 @@ class Operation(Frozen):
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "place", _caller())
+        for field in ("function", "reverse_function"):
+            value = getattr(self, field, None)
+            if value is not None and not (callable(value) and hasattr(value, "__name__")):
+                raise self.fail(
+                    f"{field}={value!r} is not a function with a name.",
+                    "Define one with def in the script: its name is shown in plans and reasons.",
+                )
 
     def describe(self) -> str:
         """What it does, in one line."""

@@ -8,7 +8,6 @@ from typing import Any
 import attrs
 
 from singletable.errors import MigrationError
-from singletable.keys import ValueKind
 from singletable.migrations.declared import ANY, Stored, as_stored
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
@@ -44,8 +43,9 @@ class ConvertAttribute(ItemOperation):
 
     Each item is written by one conditional UpdateItem, with all keys and expiries that are made of the attribute. An
     item without the attribute, or with NULL, stays as it is. Which items are converted already is told by their form,
-    so that a run can be repeated: by DynamoDB's type if it changes, else by what the old and the new form can read. If
-    both read a value (text to text), the function must be idempotent: applied to its own result it returns the same.
+    so that a run can be repeated: by DynamoDB's type if it changes, else by the form that reads it. If both forms read
+    a value (text to text), the function decides, and must be idempotent: applied to its own result, it returns the
+    same or raises.
 
     Args:
         entity: The discriminator.
@@ -66,6 +66,7 @@ class ConvertAttribute(ItemOperation):
     new: Stored | None = attrs.field(default=None, converter=_form, kw_only=True)
     derived: tuple[Derived, ...] = attrs.field(default=(), converter=_derived, kw_only=True)
     timeout: float = attrs.field(default=5.0, kw_only=True)
+    _undoing: bool = attrs.field(default=False, kw_only=True, repr=False)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         positional, named = super().arguments()
@@ -93,6 +94,12 @@ class ConvertAttribute(ItemOperation):
         declared = entity.attributes.get(self.attribute, _ANY)
         new = attrs.evolve(self.new or _ANY, required=declared.required) if declared.required else self.new or _ANY
         changed = {each.stored_name for each in self.derived}
+        unknown = sorted(changed - set(entity.derived))
+        if unknown:
+            raise self.fail(
+                f"{', '.join(unknown)} of {self.entity} is not derived yet: derived= has the keys that change.",
+                "Add new keys with a Backfill after the conversion.",
+            )
         for each in entity.all_derived:
             uses = self.attribute in {source.stored_name for source in each.sources}
             if uses and each.stored_name not in changed:
@@ -130,9 +137,20 @@ class ConvertAttribute(ItemOperation):
             stored = item.get(name)
             if stored is None or "NULL" in stored:
                 return None
-            if self._is_converted(item, old, new):
+            is_old, is_new = old.fault(name, item), new.fault(name, item)
+            if is_old and new != _ANY:
+                if is_new:
+                    raise Unfit(is_old)
+                return None  # only the new form reads it
+            both = is_new is None and old.type == new.type
+            if both and self._undoing and not self._was_written(item, old):
                 return None
-            value = converted(item)
+            try:
+                value = converted(item)
+            except Unfit:
+                if both and new != _ANY:
+                    return None  # the new form reads it, and the function takes it for done
+                raise
             if same_value(value, stored):
                 return None
             self._check(item, value, old, new, converted)
@@ -140,24 +158,18 @@ class ConvertAttribute(ItemOperation):
 
         return change
 
-    def _is_converted(self, item: Item, old: Stored, new: Stored) -> bool:
-        """Return whether an item has the new form already.
-
-        Raises:
-            Unfit: It has neither the old nor the new form.
-        """
-        is_new = new != _ANY and new.fault(self.attribute, item) is None
-        reason = old.fault(self.attribute, item)
-        if reason is None and is_new:
-            # Both forms read it. Whatever is not text, or has fewer allowed values, tells more of the two.
-            return new.kind is not ValueKind.TEXT and old.kind in (ValueKind.TEXT, ValueKind.CHOICE)
-        if is_new:
+    def _was_written(self, item: Item, written: Stored) -> bool:
+        """Return whether a value may be one that the operation that is taken back has written."""
+        forth = self.reverse_function
+        if forth is None:
             return True
-        if reason is None:
+        try:
+            value = Timebox(lambda value: forth(value), self.timeout, forth.__name__)(
+                {"value": written.read(self.attribute, item)}
+            )
+            return same_value(written.store(self.attribute, value), item[self.attribute])
+        except Unfit:
             return False
-        if new == _ANY:
-            return False  # the function decides: a converted value stays as it is
-        raise Unfit(reason)
 
     def _check(
         self, item: Item, value: dict[str, Any], old: Stored, new: Stored, converted: Callable[[Item], dict[str, Any]]
@@ -168,13 +180,14 @@ class ConvertAttribute(ItemOperation):
             Unfit: It is such a value.
         """
         image = {**item, self.attribute: value}
-        if None not in (old.type, new.type) and old.type != new.type:
-            return
+        if new != _ANY and old != _ANY and old.fault(self.attribute, image):
+            return  # only the new form reads it
         try:
-            if self._is_converted(image, old, new) or same_value(converted(image), value):
+            if same_value(converted(image), value):
                 return
         except Unfit:
-            pass
+            if new != _ANY and old.type == new.type:
+                return  # the function refuses its own result, so that a repeated run takes it for done
         raise Unfit(
             f"a second run would convert {self.attribute} again: {self.function.__name__}() is not idempotent, and old="
             " and new= do not tell the two forms apart"
@@ -193,6 +206,7 @@ class ConvertAttribute(ItemOperation):
             new=old,
             derived=tuple(before.entity(self.entity).derived[each.stored_name] for each in self.derived),
             timeout=self.timeout,
+            undoing=True,
         )
 
 

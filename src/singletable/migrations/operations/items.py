@@ -60,7 +60,8 @@ class _Writing(ItemOperation):
             stored = item.get(name)
             if same_value(stored, value) or (stored is not None and explains(newest.get(name), item, stored)):
                 continue
-            if stored is not None and self.conflict != "overwrite" and not explains(old.get(name), item, stored):
+            unknown = stored is not None and "NULL" not in stored and not explains(old.get(name), item, stored)
+            if unknown and self.conflict != "overwrite":
                 if self.conflict == "keep":
                     continue
                 raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
