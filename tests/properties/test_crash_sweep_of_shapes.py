@@ -16,7 +16,7 @@ from tests.framework.migrations.changing import SHAPES, World, crashed_at, migra
 from tests.framework.migrations.world import ShelfTable, StillClock, send
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")
-SEEDS, EVERY = (20, 8) if DEEP else (1, 30)
+SEEDS, EVERY = (20, 8) if DEEP else (1, 60)
 
 
 def sweep(shape, seed, every, prepare=prepared, make=migration):

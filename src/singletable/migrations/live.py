@@ -16,7 +16,9 @@ from singletable.requests.types import Item, Params
 
 __all__ = ["LiveTable"]
 
-_POLL = 2.0
+_POLL, _POLL_LATER = 2.0, 10.0
+"""Seconds between two looks at the table, in the first minute and later."""
+
 _TTL_PATIENCE = 7200.0
 _STEP = 0.25
 """Seconds after which a wait notices that the run is to pause."""
@@ -327,7 +329,7 @@ class LiveTable:
             if told is None or waited - told >= _TELL_EVERY:
                 told = waited
                 self._tell(f"waiting for {what}" + (f" ({waited / 60:.0f} min)" if waited >= _TELL_EVERY else ""))
-            self._pause(_POLL, what)
+            self._pause(_POLL if waited < _TELL_EVERY else _POLL_LATER, what)
 
     def _pause(self, seconds: float, what: str) -> None:
         """Sleep in short steps, so that a request to pause is noticed at once."""
