@@ -3,6 +3,7 @@
 from datetime import datetime, timezone
 from functools import partial
 
+import attrs
 import pytest
 
 from singletable.engine import embedded
@@ -41,7 +42,8 @@ from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models.binding import connection_of
-from singletable.testing import Rival, inject
+from singletable.testing import inject
+from singletable.testing.faults import Fault
 from tests.framework.migrations.helpers import table
 from tests.framework.migrations.world import (
     BY_STATE,
@@ -166,16 +168,25 @@ def test_a_runner_that_wakes_recomputes_nothing(shelf):
     )
     put(x={"S": "old"})
 
-    def overtake():
-        other = runner(graph, segments=1)
-        other.lease.break_()
-        other.migrate()
+    @attrs.frozen(kw_only=True)
+    class Overtake(Fault):
+        """Between reading the item and writing it, another runner takes over and applies everything."""
 
-    at_the_item = Rival(overtake, operations=["UpdateItem"], calls={6})
-    sleeper = runner(graph, segments=1)
-    with inject(shelf, at_the_item) as injection, pytest.raises(LeaseLost):
-        sleeper.migrate()
-    assert injection.befallen
+        done: list = attrs.field(factory=list)
+        operations: tuple = ("UpdateItem",)
+
+        def befall(self, send_on, operation, params, dice):
+            if params["Key"]["PK"] == {"S": "TASK#t1"} and not self.done:
+                self.done.append(operation)
+                other = runner(graph, segments=1)
+                other.lease.break_()
+                other.migrate()
+            return send_on(operation, params)
+
+    fault = Overtake()
+    with inject(shelf, fault), pytest.raises(LeaseLost):
+        runner(graph, segments=1).migrate()
+    assert fault.done
     assert {"S": "new"} == task()["x"]
 
 
