@@ -174,6 +174,20 @@ def test_a_number_becomes_text(shelf):
     assert ({"N": "3"}, {"S": "POINTS#0003"}) == (found["points"], found["GSI1PK"])
 
 
+def test_a_key_of_several_sources_follows_one_of_them():
+    """The others are read as before, each in its own form."""
+    key = KeyText("GSI1PK", "P#{points}#{state}", points=Text("points"), state=Text("state"))
+    old = KeyText("GSI1PK", "P#{points:03d}#{state}", points=Integer("points"), state=Text("state"))
+    both = KeyText("GSI1SK", "{due:%Y-%m}#{points}", due=DateTime("due"), points=Integer("points"), sort=True)
+    convert = ConvertAttribute("TASK", "points", str, old="integer", new="text", derived=[key])
+    graph = history_of([Backfill("TASK", old, both)], [convert])
+    item = old_item(1, points={"N": "7"})
+    for name in ("0002_m", "0003_m"):
+        (step,) = graph.steps(name)
+        item = step.compile().change(item).image
+    assert ({"S": "P#7#OPEN"}, {"S": "2026-01#7"}) == (item["GSI1PK"], item["GSI1SK"])
+
+
 def test_a_conversion_survives_writers(shelf):
     """A value that changes between read and write is converted as it is then."""
     graph = history_of([ConvertAttribute("TASK", "points", str, old="integer", new="text")])

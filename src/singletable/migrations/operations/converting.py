@@ -115,7 +115,11 @@ class ConvertAttribute(ItemOperation):
         if new.kind is None:
             raise self.fail(f"{where}, and the new form is not given.", 'Give it, for example new="text".')
         try:
-            derived.with_sources(lambda source: new.source(source.stored_name, source))
+            derived.with_sources(
+                lambda source: (
+                    new.source(source.stored_name, source) if source.stored_name == self.attribute else source
+                )
+            )
         except MigrationError as error:
             raise self.fail(f"{where}. {error.what}", "Give the new key in derived=.") from None
 
@@ -137,12 +141,12 @@ class ConvertAttribute(ItemOperation):
             stored = item.get(name)
             if stored is None or "NULL" in stored:
                 return None
-            is_old, is_new = old.fault(name, item), new.fault(name, item)
-            if is_old and new != _ANY:
-                if is_new:
-                    raise Unfit(is_old)
+            not_old, not_new = old.fault(name, item), new.fault(name, item)
+            if not_old and new != _ANY:
+                if not_new:
+                    raise Unfit(not_old)
                 return None  # only the new form reads it
-            both = is_new is None and old.type == new.type
+            both = not_new is None and old.type == new.type
             if both and self._undoing and not self._was_written(item, old):
                 return None
             try:
