@@ -14,7 +14,6 @@ from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState
 from singletable.models import Table
 from singletable.models.deriving import derived_item
-from singletable.models.layout import OWN_TYPES
 from singletable.models.schema import EntitySchema
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
@@ -54,6 +53,19 @@ class Finding:
     key: Item = attrs.field(repr=False)
     reason: str = ""
 
+    @property
+    def why(self) -> str:
+        """The reason, or if there is none the attribute and the kind."""
+        return self.reason or f"{self.name} is {self.kind}"
+
+
+class _Unreadable(Unfit):
+    """An attribute that its class cannot read."""
+
+    def __init__(self, reason: str, name: str) -> None:
+        super().__init__(reason)
+        self.name = name
+
 
 class ItemChecks:
     """Checks items against a state.
@@ -69,24 +81,20 @@ class ItemChecks:
         self.later = later
         self._schemas: Mapping[str, EntitySchema] = models._schemas() if models is not None else {}
 
-    def is_own(self, item: Item) -> bool:
-        """Return whether an item is one of the framework's own records."""
-        return bool(item.get(self.state.type_name, {}).get("S", "").startswith(OWN_TYPES))
-
     def entity_of(self, item: Item) -> Entity | None:
         """Return the entity that an item says it is of."""
-        return self.state.entities.get(item.get(self.state.type_name, {}).get("S") or "")
+        return self.state.entities.get(self.state.type_of(item) or "")
 
     def findings(self, item: Item) -> Iterator[Finding]:
         """Return everything that is wrong with one item."""
         entity = self.entity_of(item)
-        newer = self.later.entities.get(item.get(self.state.type_name, {}).get("S") or "") if self.later else None
-        if entity is None and newer is not None and self.later is not None:
-            # A pending migration adds the entity, or gives it this discriminator.
-            yield from findings_of(item, newer, self.later)
-            return
         if entity is None:
-            yield self._unidentified(item)
+            newer = self.later.entities.get(self.state.type_of(item) or "") if self.later else None
+            if newer is not None and self.later is not None:
+                # A pending migration adds the entity, or gives it this discriminator.
+                yield from findings_of(item, newer, self.later)
+            else:
+                yield self._unidentified(item)
             return
         found = list(findings_of(item, entity, self.state, self.later))
         yield from found
@@ -143,9 +151,9 @@ class ItemChecks:
         key = {name: item[name] for name in self.state.key_names}
         try:
             expected = self._derived_by_models(item, schema)
-        except Unfit as unfit:
+        except _Unreadable as unreadable:
             if not names:
-                yield Finding("malformed", entity.name, unfit.args[1], key, unfit.reason)
+                yield Finding("malformed", entity.name, unreadable.name, key, unreadable.reason)
             return
         for each in entity.all_derived:
             name = each.stored_name
@@ -161,15 +169,10 @@ class ItemChecks:
         except SingletableError as error:
             name = getattr(error, "attribute", None)
             attribute = schema.attributes.get(name or "")
-            raise _unreadable(attribute.attr_name if attribute is not None else self.state.type_name) from None
+            place = self.state.type_name if attribute is None else attribute.attr_name
+            raise _Unreadable("its class cannot read it", place) from None
         except Exception as error:  # a class of the project may raise anything, and quote the value
-            raise _unreadable(self.state.type_name, type(error).__name__) from None
-
-
-def _unreadable(name: str, error: str | None = None) -> Unfit:
-    unfit = Unfit(f"its class raised {error}" if error else "its class cannot read it")
-    unfit.args = (unfit.reason, name)
-    return unfit
+            raise _Unreadable(f"its class raised {type(error).__name__}", self.state.type_name) from None
 
 
 def findings_of(item: Item, entity: Entity, state: TableState, later: TableState | None = None) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -77,13 +78,9 @@ class Stored(Frozen):
 
         Args:
             name: The stored attribute.
-            like: A source whose default and privacy it gets.
+            like: A source whose privacy it gets.
         """
-        assert self.kind is not None
-        options: dict[str, Any] = {"personal": like.personal} if like else {}
-        if self.kind is ValueKind.CHOICE:
-            return Choice(name, self.choices, **options)
-        return SOURCES[self.kind](name, **options)
+        return _source(self, name, like is not None and like.personal)
 
     def describe(self) -> str:
         """Return its form for people: `text`, `choice of OPEN, DONE`, `S`."""
@@ -136,6 +133,15 @@ class Stored(Frozen):
 
 
 StoredAttributes = Mapping[str, Stored]
+
+
+@lru_cache(maxsize=4096)
+def _source(stored: Stored, name: str, personal: bool) -> Source:
+    """Return a source, kept: a verification reads every attribute of every item by one."""
+    assert stored.kind is not None
+    if stored.kind is ValueKind.CHOICE:
+        return Choice(name, stored.choices, personal=personal)
+    return SOURCES[stored.kind](name, personal=personal)
 
 
 def as_stored(value: str | Stored) -> Stored:

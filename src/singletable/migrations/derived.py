@@ -24,7 +24,17 @@ from singletable.requests.values import same_value
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["CustomText", "Derived", "Expires", "KeyText", "check_seconds", "derived_by", "explains", "reads_of"]
+__all__ = [
+    "CustomText",
+    "Derived",
+    "Expires",
+    "KeyText",
+    "check_seconds",
+    "derived_by",
+    "explains",
+    "reads_of",
+    "unexplained",
+]
 
 _MILLISECONDS = 100_000_000_000
 """Epoch seconds beyond this (the year 5138) are milliseconds that someone took for seconds."""
@@ -365,6 +375,11 @@ def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None)
         return same_value(derived_by(derived, item), stored)
     except Unfit:
         return False
+
+
+def unexplained(name: str) -> Unfit:
+    """Return the reason for leaving an item alone whose derived value nobody can explain."""
+    return Unfit(f"{name} holds a value that is neither the new one nor the one before")
 
 
 def derived_by(derived: Derived, item: Item) -> dict[str, Any] | None:

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from singletable.migrations.graph import Graph
 from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateIndex, CreateTable, EnableStream, EnableTTL, RunPython
-from singletable.migrations.segments import patient_scan
+from singletable.migrations.segments import pages_of
 from singletable.migrations.state import TableState
 from singletable.migrations.throttle import Throttle
 from singletable.models.layout import OWN_TYPES
-from singletable.requests.types import Item
 
 __all__ = ["bring_to", "is_empty", "runs_code"]
 
@@ -28,28 +27,18 @@ def is_empty(table: LiveTable, type_name: str) -> bool:
         table: The table.
         type_name: The stored attribute of the discriminator.
     """
-    throttle = Throttle(table.clock)
-    start: Item | None = None
-    for _ in range(_MOST_PAGES):
-        page = patient_scan(
-            table,
-            {
-                "TableName": table.name,
-                "ConsistentRead": True,
-                "Limit": _PAGE,
-                "FilterExpression": "NOT begins_with(#type, :own)",
-                "ExpressionAttributeNames": {"#type": type_name},
-                "ExpressionAttributeValues": {":own": {"S": OWN_TYPES}},
-                **({"ExclusiveStartKey": start} if start else {}),
-            },
-            throttle,
-        )
-        if page.get("Items"):
+    params = {
+        "TableName": table.name,
+        "ConsistentRead": True,
+        "Limit": _PAGE,
+        "FilterExpression": "NOT begins_with(#type, :own)",
+        "ExpressionAttributeNames": {"#type": type_name},
+        "ExpressionAttributeValues": {":own": {"S": OWN_TYPES}},
+    }
+    for number, page in enumerate(pages_of(table, params, Throttle(table.clock)), 1):
+        if page or number > _MOST_PAGES:
             return False
-        start = page.get("LastEvaluatedKey")
-        if not start:
-            return True
-    return False
+    return True
 
 
 def runs_code(graph: Graph, names: Iterable[str]) -> bool:

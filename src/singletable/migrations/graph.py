@@ -203,6 +203,10 @@ class Graph:
             )
         return found[0]
 
+    def wanted(self, target: str | None) -> list[str]:
+        """Return the migrations up to a target, in order; None for all of them."""
+        return self.needed_by(target) if target else self.order
+
     def needed_by(self, name: str) -> list[str]:
         """A migration and everything that it depends on, in order."""
         wanted = {name}

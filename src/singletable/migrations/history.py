@@ -12,6 +12,7 @@ from singletable.migrations.graph import Graph, Script
 from singletable.migrations.passes import Step
 from singletable.migrations.patience import patiently
 from singletable.migrations.records import Records
+from singletable.migrations.segments import BACKWARD, VERIFYING
 from singletable.migrations.state import TableState
 from singletable.models.timestamps import utcnow
 
@@ -106,8 +107,11 @@ class History:
 
     def before(self, name: str) -> TableState:
         """Return the state in front of a migration: that of all applied ones, in whatever order they were applied."""
-        others = [each for each in self.applied if each != name]
-        return self._graph.state_at([*others, *(each for each in self._graph.needed_by(name) if each != name)])
+        order = self._graph.order
+        known = {*self.applied, *self._graph.needed_by(name)} - {name}
+        if known == set(order[: order.index(name)]):
+            return self._graph.before(name)
+        return self._graph.state_at(known)
 
     def steps(self, name: str) -> list[Step]:
         """Return the steps of a migration on top of the applied ones."""
@@ -122,8 +126,7 @@ class History:
 
     def pending(self, target: str | None = None) -> list[str]:
         """The migrations that are to be applied, in order."""
-        names = self._graph.needed_by(target) if target else self._graph.order
-        return [name for name in names if self.status(name) != APPLIED]
+        return [name for name in self._graph.wanted(target) if self.status(name) != APPLIED]
 
     def refuse_rollback(self, name: str) -> None:
         """Refuse a migration whose rollback is not at its end.
@@ -176,7 +179,7 @@ class History:
         names = sorted((each.name for each in unnamed.Applied.query(consistent=True)), reverse=True)
         moved = 0
         for name in names:
-            for part in (name, f"{name}~back", f"{name}~verify"):
+            for part in (name, f"{name}{BACKWARD}", f"{name}{VERIFYING}"):
                 for kind in ("Quarantined", "Segment"):
                     moved += _move(getattr(unnamed, kind).query(migration=part), getattr(self._records, kind))
             # The last migration first: a move that is interrupted leaves a history with a gap, which `check` refuses.

@@ -150,12 +150,19 @@ class LiveTable:
         found = there[name]["index"] if name in there and there[name]["status"] != "DELETING" else None
         return bool(found == self._final.indexes.get(name))
 
+    def _is_ahead(self, index: Index, there: dict[str, dict[str, Any]]) -> bool:
+        """Return whether an index exists with the definition of a later migration, and say so."""
+        found = there.get(index.name)
+        ahead = found is not None and found["index"] != index and self._is_final(index.name, there)
+        if ahead:
+            self._tell(f"the index {index.name} exists as the last migration defines it")
+        return ahead
+
     def create_index(self, index: Index) -> None:
         """Create an index, unless it exists, and wait until it is filled."""
         self._wait(self._quiet, "indexes that are in the making")
         there = _indexes(self.require())
-        if index.name in there and there[index.name]["index"] != index and self._is_final(index.name, there):
-            self._tell(f"the index {index.name} exists as the last migration defines it")
+        if self._is_ahead(index, there):
             return
         if index.name not in there:
             table = self.require()
@@ -191,8 +198,7 @@ class LiveTable:
         name = index.name
         self._wait(self._quiet, "indexes that are in the making")
         there = _indexes(self.require())
-        if name in there and there[name]["index"] != index and self._is_final(name, there):
-            self._tell(f"the index {name} exists as the last migration defines it")
+        if self._is_ahead(index, there):
             return
         if name in there:
             self._ask(

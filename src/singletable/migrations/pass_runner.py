@@ -217,7 +217,7 @@ class PassRunner:
         """Return what is still wrong with an item after a pass; None for nothing."""
         item = self.table.item(key)
         found = None if item is None else first_fault(item, work)
-        return None if found is None else found.reason or f"{found.name} is {found.kind}"
+        return None if found is None else found.why
 
     def _reach(self, record: Any, step: Step, counts: Counter[str]) -> None:
         """Record that a step is done."""

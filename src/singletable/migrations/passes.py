@@ -117,7 +117,7 @@ class Pass:
 
     def type_of(self, item: Item) -> str | None:
         """What an item says it is."""
-        return item.get(self.type_name, {}).get("S")
+        return self.before.type_of(item)
 
     def concerns(self, item: Item) -> bool:
         """Return whether the pass looks at an item: by its discriminator, or without one by its key."""
@@ -182,7 +182,7 @@ def checked_change(
 
 
 def _part(operation: ItemOperation, before: TableState, after: TableState, later: TableState | None) -> _Part:
-    changed = frozenset(operation.changed)
+    changed = operation.changed_names(before)
     names = [name for name in operation.discriminators if name in after.entities]
     rederive = None
     if names and operation.entity in before.entities:

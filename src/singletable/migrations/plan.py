@@ -21,7 +21,6 @@ from singletable.migrations.operations import CreateIndex, Operation
 from singletable.migrations.passes import ItemChange, Pass, Step
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Index, TableState
-from singletable.models.layout import OWN_TYPES
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
 
@@ -132,7 +131,7 @@ def make_plan(table: LiveTable, graph: Graph, names: list[str], *, now: datetime
     now = now or datetime.now(timezone.utc)
     counted = int(described.get("ItemCount") or 0)
     size = int(described.get("TableSizeBytes") or 0)
-    sample = _Sample(table, counted, size, graph.state.type_name) if described else None
+    sample = _Sample(table, counted, size, graph.state) if described else None
     steps: list[PlannedStep] = []
     safety: list[Safety] = []
     for name in names:
@@ -141,7 +140,7 @@ def make_plan(table: LiveTable, graph: Graph, names: list[str], *, now: datetime
                 steps.append(PlannedStep(name, step.describe()))
             elif step.is_pass:
                 work = step.compile()
-                before = list(sample.items)
+                before = sample.items
                 planned, changes = sample.plan(name, step, work)
                 steps.append(planned)
                 safety += of_pass(name, step, work, before, sample.total, changes, now)
@@ -168,7 +167,7 @@ def _recovery(table: LiveTable) -> tuple[bool | None, tuple[str, ...]]:
 class _Sample:
     """Items of a table: the first page of some segments; each planned pass changes them."""
 
-    def __init__(self, table: LiveTable, counted: int, size: int, type_name: str) -> None:
+    def __init__(self, table: LiveTable, counted: int, size: int, state: TableState) -> None:
         self.items: list[Item] = []
         read = 0
         self.whole = True
@@ -179,7 +178,7 @@ class _Sample:
             answer = table.send("Scan", {"TableName": table.name, "Limit": limit, **parts})
             page = answer.get("Items", [])
             read += len(page)
-            self.items += [item for item in page if not item.get(type_name, {}).get("S", "").startswith(OWN_TYPES)]
+            self.items += [item for item in page if not state.is_own(item)]
             self.whole = self.whole and "LastEvaluatedKey" not in answer
         # The framework's own records are read, and no pass looks at them.
         self.scale = 1.0 if self.whole or not read else max(counted, read) / read

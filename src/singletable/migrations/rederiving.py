@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from singletable.migrations.derived import Derived, derived_by, explains, reads_of
+from singletable.migrations.derived import Derived, derived_by, explains, reads_of, unexplained
 from singletable.migrations.operations.base import Edit
 from singletable.migrations.sources import Unfit
-from singletable.migrations.state import Entity, TableState
+from singletable.migrations.state import Entity, TableState, known_derived
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
@@ -30,14 +30,11 @@ def rederiving(
         later: The state of the whole history: a value that its code writes already is left as it is.
     """
 
-    def follows(names: tuple[str, ...]) -> bool:
-        return bool(changed & set(names))
-
-    dependents = [each for name, each in after.derived.items() if name not in changed and follows(reads_of(each))]
-    halves = [each for each in after.key if follows(tuple(source.stored_name for source in each.sources))]
+    dependents = [each for name, each in after.derived.items() if name not in changed and changed & {*reads_of(each)}]
+    halves = [each for each in after.key if changed & {*reads_of(each)}]
     if not dependents and not halves:
         return None
-    newest = later.entities[after.name].derived if later and after.name in later.entities else {}
+    newest = known_derived(later, after.name)
     pins = frozenset(name for each in dependents for name in (each.stored_name, *_sources(each, before)))
 
     def rederive(was: Item, now: Item) -> Edit | None:
@@ -53,7 +50,7 @@ def rederiving(
             if stored is not None and explains(newest.get(name), now, stored):
                 continue
             if stored is not None and not explains(before.derived.get(name), was, stored):
-                raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
+                raise unexplained(name)
             # If the time to live is on by an attribute with this value, DynamoDB deletes the item in any case.
             if value is not None and not (ttl is not None and same_value(value, now.get(ttl))):
                 each.refuse(value)

@@ -9,7 +9,7 @@ from singletable.migrations.derived import CustomText, Derived, reads_of
 from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.passes import ItemChange, checked_change
 from singletable.migrations.sources import Unfit
-from singletable.migrations.state import Entity
+from singletable.migrations.state import Entity, known_derived
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
@@ -30,16 +30,10 @@ class Repair:
     def __init__(self, checks: ItemChecks) -> None:
         self._checks = checks
         self.key_names = checks.state.key_names
-        self.type_name = checks.state.type_name
-
         states = [checks.state, *([checks.later] if checks.later else [])]
         entities = [each for state in states for each in state.entities.values()]
         self._derived = {name for each in entities for name in each.derived}
         self._declared = {name for each in entities for name in each.attributes}
-
-    def type_of(self, item: Item) -> str | None:
-        """Return the discriminator of an item."""
-        return item.get(self.type_name, {}).get("S")
 
     def change(self, item: Item) -> ItemChange | None:
         """Return the change that repairs whatever can be repaired; None if nothing can.
@@ -48,16 +42,15 @@ class Repair:
             Unfit: DynamoDB would refuse the result.
         """
         image = dict(item)
-        if self.type_name not in item:
+        if self._checks.state.type_name not in item:
             fitting = entities_by_key(item, self._checks.state)
             if len(fitting) != 1:
                 return None
-            image[self.type_name] = {"S": fitting[0].name}
+            image[self._checks.state.type_name] = {"S": fitting[0].name}
         entity = self._checks.entity_of(image)
         if entity is None:
             return None
-        later = self._checks.later
-        newest = later.entities[entity.name].derived if later and entity.name in later.entities else {}
+        newest = known_derived(self._checks.later, entity.name)
         pins: set[str] = set()
         for name, each in entity.derived.items():
             stored = image.get(name)
@@ -84,7 +77,7 @@ class Repair:
                 del image[name]
         if image == item:
             return None
-        return checked_change(item, image, pins, self.key_names, self.type_name)
+        return checked_change(item, image, pins, self.key_names, self._checks.state.type_name)
 
     def _lacks_required(self, derived: Derived, entity: Entity, item: Item) -> bool:
         required = {name for name, stored in entity.attributes.items() if stored.required}

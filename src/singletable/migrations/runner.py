@@ -26,15 +26,7 @@ class Runner(PassRunner):
     """Brings a table from what its history says to what the scripts say.
 
     Args:
-        connection: The table.
-        graph: The scripts.
-        options: How.
-        records: Where the table's history is kept; None for the table itself.
-        clock: Time.
-        tell: Called with a line about what happens.
-        progress: Called while items are worked on.
-        tasks: Where slices are done; None for threads of this process.
-        owner: What the runner is called in the lease; None for a name of its own.
+        connection, graph, options, ...: Those of `PassRunner`.
     """
 
     # --- commands -------------------------------------------------------------------
@@ -223,8 +215,8 @@ class Runner(PassRunner):
             SingletableError: What stands in the way.
         """
         for name in history.pending(target):
-            record = self._begin(history, name)
             steps = history.steps(name)
+            record = self._begin(history, name, steps)
             step = self._advance(record, steps)
             if step is not None:
                 return PassAhead(record, step)
@@ -262,7 +254,7 @@ class Runner(PassRunner):
         self._create_records()
         if self.table.describe() is not None:
             return
-        names = self._wanted(target)
+        names = self.graph.wanted(target)
         first = self.graph.scripts[names[0]].migration.operations if names else ()
         if first and isinstance(first[0], CreateTable):
             if runs_code(self.graph, names):
@@ -277,9 +269,6 @@ class Runner(PassRunner):
         if self.records.table.bound().table_name != self.table.name:
             records = LiveTable(self.records.table._get_connection(), self.clock, self._tell)
             records.create(*self.records.key_names, ())
-
-    def _wanted(self, target: str | None) -> list[str]:
-        return self.graph.needed_by(target) if target else self.graph.order
 
     def _bring_new(self, history: History, target: str | None) -> bool:
         """Bring an empty table to the wanted state at once, and record all migrations as applied.
@@ -351,10 +340,9 @@ class Runner(PassRunner):
                 remedy=f"If it is as a migration leaves it, say so: `singletable stamp {self.graph.order[0]}`.",
             )
 
-    def _begin(self, history: History, name: str) -> Any:
+    def _begin(self, history: History, name: str, steps: list[Step]) -> Any:
         """The record of a migration that is begun, or goes on, on a table that is what it should be."""
         script = self.graph.scripts[name]
-        steps = history.steps(name)
         if steps and isinstance(steps[0].operations[0], CreateTable):
             self._refuse_foreign(history)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -41,6 +41,7 @@ __all__ = [
     "SliceResult",
     "first_fault",
     "forget_segment",
+    "pages_of",
     "type_filter",
 ]
 
@@ -168,10 +169,9 @@ class _SegmentReader:
     def _sort_out(self, items: Iterable[Item], counts: Counter[str]) -> list[Item]:
         mine = []
         for item in items:
-            says = self._work.type_of(item)
             if self._work.concerns(item):
                 mine.append(item)
-            elif says not in self._work.known and not (says or "").startswith(OWN_TYPES):
+            elif self._work.type_of(item) not in self._work.known and not self._work.before.is_own(item):
                 counts["unknown"] += 1
         return mine
 
@@ -287,7 +287,7 @@ class SegmentVerifier(_SegmentReader):
                 continue
             found = first_fault(item, self._work, checks)
             if found is not None:
-                self._set_aside(task, key, found.reason or f"{found.name} is {found.kind}")
+                self._set_aside(task, key, found.why)
                 counts["quarantined"] += 1
         return counts
 
@@ -348,10 +348,28 @@ def type_filter(placeholders: Placeholders, work: Pass) -> str:
     return " AND ".join(parts)
 
 
+def pages_of(
+    table: LiveTable, params: Params, throttle: Throttle, operation: str = "Scan"
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the pages of a scan or a query, to its end."""
+    start: Item | None = None
+    while True:
+        more = {"ExclusiveStartKey": start} if start else {}
+        answer = _patient_page(table, operation, {**params, **more}, throttle)
+        yield answer.get("Items", [])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
+
+
 def patient_scan(table: LiveTable, params: Params, throttle: Throttle) -> dict[str, Any]:
     """One page of a scan, through throttling and faults that pass: an error is never taken for the end."""
-    # A copy: what is sent is changed on the way.
-    return metered(throttle, "read", lambda: table.send("Scan", {**params, "ReturnConsumedCapacity": "INDEXES"}))
+    return _patient_page(table, "Scan", params, throttle)
+
+
+def _patient_page(table: LiveTable, operation: str, params: Params, throttle: Throttle) -> dict[str, Any]:
+    # A copy: the request is changed on its way.
+    return metered(throttle, "read", lambda: table.send(operation, {**params, "ReturnConsumedCapacity": "INDEXES"}))
 
 
 def _overtaken() -> LeaseLost:

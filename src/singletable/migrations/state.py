@@ -15,9 +15,10 @@ from singletable.migrations.script import Frozen
 from singletable.migrations.sources import SOURCES, Choice, Source
 from singletable.models import EntityDescription, TableDescription
 from singletable.models.description import AttributeDescription
+from singletable.models.layout import OWN_TYPES
 from singletable.requests.types import Item
 
-__all__ = ["Entity", "Index", "TableState", "state_of"]
+__all__ = ["Entity", "Index", "TableState", "known_derived", "state_of"]
 
 
 def _in_order(names: Iterable[str]) -> tuple[str, ...]:
@@ -171,6 +172,14 @@ class TableState:
             )
         return self.entities[name]
 
+    def type_of(self, item: Item) -> str | None:
+        """Return the discriminator of an item; None if it has none, or one that is not a String."""
+        return item.get(self.type_name, {}).get("S")
+
+    def is_own(self, item: Item) -> bool:
+        """Return whether an item is one of the framework's own records."""
+        return (self.type_of(item) or "").startswith(OWN_TYPES)
+
     def show_key(self, key: Item, entity: str | None = None) -> str:
         """A primary key for people, without personal values.
 
@@ -209,6 +218,12 @@ class TableState:
     def without_index(self, name: str) -> TableState:
         """The state without an index."""
         return attrs.evolve(self, indexes={key: each for key, each in self.indexes.items() if key != name})
+
+
+def known_derived(state: TableState | None, entity: str) -> Mapping[str, Derived]:
+    """Return how the attributes of an entity are derived or were filled, by stored name; nothing if it is not known."""
+    found = state.entities.get(entity) if state else None
+    return {**found.filled, **found.derived} if found else {}
 
 
 def state_of(description: TableDescription) -> TableState:

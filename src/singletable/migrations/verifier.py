@@ -23,9 +23,8 @@ from singletable.errors import MigrationPaused
 from singletable.migrations.checking import Finding, ItemChecks, Kind, findings_of
 from singletable.migrations.clock import Clock
 from singletable.migrations.live import LiveTable
-from singletable.migrations.patience import metered
 from singletable.migrations.repairing import Repair
-from singletable.migrations.segments import patient_scan
+from singletable.migrations.segments import pages_of, patient_scan
 from singletable.migrations.state import Index, TableState
 from singletable.migrations.sums import Sums, key_text
 from singletable.migrations.throttle import Throttle
@@ -119,7 +118,6 @@ class Verification:
         checkpoint: A local file from which an interrupted verification goes on, readable by its owner only; it holds
             keys of items. None to keep no checkpoint. It is removed at the end.
         stop: Set by whoever wants it to pause.
-        progress: Called with the report after each page.
         clock: Time.
     """
 
@@ -137,7 +135,6 @@ class Verification:
         segments: int = 1,
         checkpoint: Path | None = None,
         stop: threading.Event | None = None,
-        progress: Callable[[Report], None] = lambda report: None,
         clock: Clock | None = None,
     ) -> None:
         self._table = table
@@ -148,7 +145,6 @@ class Verification:
         self._allow_unknown = allow_unknown
         self._segments = segments
         self._stop = stop or threading.Event()
-        self._progress = progress
         self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._indexes = list(state.indexes.values()) if indexes else []
@@ -254,7 +250,6 @@ class Verification:
                 record()
                 if resumable:
                     self._checkpoint.reach(phase, segment, position)
-                self._progress(self.report)
             if not position:
                 return
 
@@ -265,7 +260,7 @@ class Verification:
         repaired: Counter[str] = Counter()
         rows: list[tuple[str, Item]] = []
         for read in items:
-            if self._checks.is_own(read):
+            if self._state.is_own(read):
                 continue
             item, findings = read, list(self._checks.findings(read))
             if findings and self._repair is not None:
@@ -310,7 +305,7 @@ class Verification:
 
     def _subtract(self, index: Index) -> Callable[[list[Item]], Callable[[], None]]:
         def look(rows: list[Item]) -> Callable[[], None]:
-            mine = [row for row in rows if not self._checks.is_own(row)]
+            mine = [row for row in rows if not self._state.is_own(row)]
 
             def record() -> None:
                 self.report.rows[index.name] += len(mine)
@@ -355,12 +350,15 @@ class Verification:
 
         def settle() -> None:
             for row in confirm(suspects) if suspects else ():
-                says = row.get(self._state.type_name, {}).get("S")
-                found.add(Finding(kind, says, index.name, {name: row[name] for name in self._state.key_names}))
+                found.add(
+                    Finding(
+                        kind, self._state.type_of(row), index.name, {name: row[name] for name in self._state.key_names}
+                    )
+                )
             suspects.clear()
 
         def look(page: list[Item]) -> Callable[[], None]:
-            mine = [row for row in page if not self._checks.is_own(row) and _is_row(row, index) and differs(row)]
+            mine = [row for row in page if not self._state.is_own(row) and _is_row(row, index) and differs(row)]
 
             def record() -> None:
                 suspects.extend({name: row[name] for name in names if name in row} for row in mine)
@@ -398,15 +396,11 @@ class Verification:
             return {self._identity(each, index) for each in rows if self._has_row(each, index)}
         wanted = {self._identity(each, index) for each in rows}
         found: set[bytes] = set()
-        start: Params = {}
-        while True:
-            request = {"TableName": self._table.name, "IndexName": index.name, "Limit": _PAGE, **start}
-            page = patient_scan(self._table, request, self._throttle)
-            mine = (row for row in page.get("Items", []) if self._sums[index.name].differs(row))
+        request: Params = {"TableName": self._table.name, "IndexName": index.name, "Limit": _PAGE}
+        for page in pages_of(self._table, request, self._throttle):
+            mine = (row for row in page if self._sums[index.name].differs(row))
             found |= wanted.intersection(self._identity(row, index) for row in mine)
-            if not page.get("LastEvaluatedKey"):
-                return found
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return found
 
     def _identity(self, row: Item, index: Index) -> bytes:
         return key_text(row, _row_names(self._state, index))
@@ -433,20 +427,13 @@ class Verification:
         }
         if others:
             request["FilterExpression"] = " AND ".join(f"{places[name]} = :{places[name][1:]}" for name in others)
-        start: Params = {}
-        while True:
-            page = metered(self._throttle, "read", lambda: self._query({**request, **start}))  # noqa: B023 - called at once
-            for row in page.get("Items", []):
+        for page in pages_of(self._table, request, self._throttle, "Query"):
+            for row in page:
                 if not all(same_value(row.get(name), item.get(name)) for name in index.names):
                     return False  # the server does not evaluate the condition: no page can be trusted
                 if all(same_value(row.get(name), item.get(name)) for name in self._state.key_names):
                     return True
-            if not page.get("LastEvaluatedKey"):
-                return False
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-    def _query(self, request: Params) -> dict[str, Any]:
-        return self._table.send("Query", {**request, "ReturnConsumedCapacity": "INDEXES"})
+        return False
 
 
 def _row_names(state: TableState, index: Index) -> tuple[str, ...]:

@@ -61,12 +61,9 @@ def _functions(operation: Operation) -> list[str]:
             f'    raise NotImplementedError("write {function.__name__}()")'
         ]
     if isinstance(operation, ConvertAttribute):
-        forms = (
-            f"from {operation.old.describe()} to {operation.new.describe()}" if operation.old and operation.new else ""
-        )
         return [
             f"def {each.__name__}(value):\n"
-            f'    """{_words(each.__doc__ or f"Convert {operation.attribute} {forms}.".replace(" .", "."))}"""\n'
+            f'    """{_words(each.__doc__ or f"{operation.task}.")}"""\n'
             f'    raise NotImplementedError("write {each.__name__}()")'
             for each in filter(None, (operation.function, operation.reverse_function))
         ]

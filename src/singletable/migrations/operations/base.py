@@ -116,10 +116,9 @@ class ItemOperation(Operation):
         """The stored attributes that it writes."""
         raise NotImplementedError
 
-    @property
-    def changed(self) -> tuple[str, ...]:
-        """The stored attributes that it may change: other derived attributes of them follow in the same write."""
-        return self.targets
+    def changed_names(self, before: TableState) -> frozenset[str]:
+        """Return the stored attributes whose values are new: attributes that are derived from them follow."""
+        return frozenset(self.targets)
 
     def read_names(self, before: TableState) -> frozenset[str]:
         """Return the stored attributes that decide what it does to an item."""
@@ -127,7 +126,7 @@ class ItemOperation(Operation):
 
     def written_names(self, before: TableState) -> frozenset[str]:
         """Return the stored attributes that it writes or removes."""
-        return frozenset((*self.targets, *self.changed))
+        return self.changed_names(before)
 
     @property
     def discriminators(self) -> tuple[str, ...]:

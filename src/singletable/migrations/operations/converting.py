@@ -80,9 +80,14 @@ class ConvertAttribute(ItemOperation):
     def written_names(self, before: TableState) -> frozenset[str]:
         return frozenset((self.attribute, *(each.stored_name for each in self.derived)))
 
-    def describe(self) -> str:
+    @property
+    def task(self) -> str:
+        """What the function does: `Convert points of TASK from integer to text`."""
         forms = f" from {self.old.describe()} to {self.new.describe()}" if self.old and self.new else ""
-        return f"Convert {self.attribute} of {self.entity}{forms} with {self.function.__name__}()"
+        return f"Convert {self.attribute} of {self.entity}{forms}"
+
+    def describe(self) -> str:
+        return f"{self.task} with {self.function.__name__}()"
 
     def apply(self, state: TableState) -> TableState:
         entity = state.entity(self.entity)

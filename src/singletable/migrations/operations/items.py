@@ -7,12 +7,20 @@ from typing import Any, Literal
 
 import attrs
 
-from singletable.migrations.derived import CustomText, Derived, Expires, check_seconds, derived_by, explains
+from singletable.migrations.derived import (
+    CustomText,
+    Derived,
+    Expires,
+    check_seconds,
+    derived_by,
+    explains,
+    unexplained,
+)
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_derived_sources
 from singletable.migrations.script import as_names
 from singletable.migrations.sources import Source, Unfit
-from singletable.migrations.state import Entity, TableState
+from singletable.migrations.state import Entity, TableState, known_derived
 from singletable.migrations.timebox import Timebox
 from singletable.migrations.values import stored_value
 from singletable.requests.types import Item
@@ -43,9 +51,8 @@ class _Writing(ItemOperation):
         if self.conflict not in _POLICIES:
             raise self.fail(f"conflict={self.conflict!r} is no policy.", f"One of: {', '.join(_POLICIES)}.")
 
-    @property
-    def changed(self) -> tuple[str, ...]:
-        return (*self.targets, *([self.bump] if self.bump else []))
+    def changed_names(self, before: TableState) -> frozenset[str]:
+        return frozenset((*self.targets, *([self.bump] if self.bump else [])))
 
     def settle(
         self,
@@ -64,19 +71,13 @@ class _Writing(ItemOperation):
             if unknown and self.conflict != "overwrite":
                 if self.conflict == "keep":
                     continue
-                raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
+                raise unexplained(name)
             values[name] = value
         if not values:
             return None
         if self.bump is not None:
             values[self.bump] = _next(self.bump, item.get(self.bump))
         return Edit(values, frozenset(values))
-
-
-def _derived(state: TableState | None, entity: str) -> Mapping[str, Derived]:
-    if state is None or entity not in state.entities:
-        return {}
-    return {**state.entities[entity].filled, **state.entities[entity].derived}
 
 
 def _next(name: str, version: dict[str, Any] | None) -> dict[str, Any]:
@@ -135,7 +136,7 @@ class Backfill(_Writing):
         return state.with_entity(entity.with_derived(*self.derived))
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
-        old, newest = _derived(before, self.entity), _derived(later, self.entity)
+        old, newest = known_derived(before, self.entity), known_derived(later, self.entity)
         sources = frozenset(source.stored_name for each in self.derived for source in each.sources)
 
         def change(item: Item) -> Edit | None:
@@ -264,7 +265,7 @@ class BackfillWith(_Writing):
         return state.with_entity(attrs.evolve(entity.with_derived(*derived), filled=filled))
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
-        old, newest = _derived(before, self.entity), _derived(later, self.entity)
+        old, newest = known_derived(before, self.entity), known_derived(later, self.entity)
         work = self.compile_new()
         sources = frozenset(source.stored_name for source in self.sources.values())
 

@@ -84,10 +84,6 @@ class Rekey(ItemOperation):
 
         return change
 
-    @property
-    def changed(self) -> tuple[str, ...]:
-        return ()
-
     def read_names(self, before: TableState) -> frozenset[str]:
         return frozenset(source.stored_name for each in self.key for source in each.sources)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from singletable.migrations.derived import CustomText, KeyText, explains
+from singletable.migrations.derived import CustomText, KeyText, reads_of
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_own_type
 from singletable.migrations.sources import Unfit
@@ -53,10 +53,11 @@ class StampType(ItemOperation):
         return True
 
     def read_names(self, before: TableState) -> frozenset[str]:
-        entity = before.entity(self.entity)
-        return frozenset(
-            (*before.key_names, *(source.stored_name for each in entity.all_derived for source in each.sources))
-        )
+        return frozenset(before.key_names).union(*map(reads_of, before.entity(self.entity).all_derived))
+
+    def changed_names(self, before: TableState) -> frozenset[str]:
+        # To the entity all sources of the item are new: whatever is derived from them follows.
+        return self.read_names(before)
 
     def written_names(self, before: TableState) -> frozenset[str]:
         return frozenset((before.type_name, *before.entity(self.entity).derived))
@@ -77,10 +78,8 @@ class StampType(ItemOperation):
         return state
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
-        entity = before.entity(self.entity)
-        newest = later.entities[self.entity].derived if later and self.entity in later.entities else {}
-        sources = frozenset(source.stored_name for each in entity.all_derived for source in each.sources)
-        derived = {name: each for name, each in entity.derived.items() if not isinstance(each, CustomText)}
+        values = {before.type_name: {"S": self.entity}}
+        pins = self.read_names(before) | frozenset(values)
 
         def change(item: Item) -> Edit | None:
             if before.type_name in item:
@@ -90,17 +89,7 @@ class StampType(ItemOperation):
                 return None
             if len(fitting) > 1:
                 raise Unfit(f"its key fits several entities: {', '.join(sorted(fitting))}")
-            values = {before.type_name: {"S": self.entity}}
-            for name, each in derived.items():
-                value, stored = each.derive(item), item.get(name)
-                if same_value(value, stored) or (stored is not None and explains(newest.get(name), item, stored)):
-                    continue
-                if stored is not None:
-                    raise Unfit(f"{name} holds a value that is neither the new one nor the one before")
-                if value is not None:
-                    each.refuse(value)
-                    values[name] = value
-            return Edit(values, sources | frozenset(values))
+            return Edit(values, pins)
 
         return change
 
