@@ -13,22 +13,13 @@ from singletable.migrations import segments, writes
 from singletable.migrations.records import key_from_text
 from singletable.testing import Crash, InjectedCrash, inject
 from singletable.testing.faults import Fault
+from tests.framework.migrations.changing import From
 from tests.framework.migrations.world import LiveWriters, ShelfTable, graph, put_old, runner
 
 FEW, MANY = 1, 20
 EVERY = 12
 BUSY = 0.4
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")
-
-
-class From:
-    """All numbers from one on, as the calls that a fault befalls."""
-
-    def __init__(self, first):
-        self.first = first
-
-    def __contains__(self, number):
-        return number >= self.first
 
 
 @attrs.frozen(kw_only=True)

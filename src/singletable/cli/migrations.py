@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ from singletable.migrations.history import BACK
 from singletable.migrations.lease import Lease
 from singletable.migrations.options import Options
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.segments import BACKWARD
+from singletable.migrations.records import BACKWARD
 from singletable.requests.types import Item
 
 __all__ = ["abort_command", "adopt_command", "rollback_command", "stamp_command", "status_command", "unlock_command"]
@@ -66,12 +67,11 @@ def _status(context: Opened, *, show_personal: bool) -> dict[str, Any]:
                 each["segments"] = {"done": sum(one.state == "done" for one in mine), "of": record.segments}
             count = 0
             shown: list[dict[str, Any]] = []
-            for part in (name, f"{name}{BACKWARD}"):
-                for one in Quarantine(records, part):
-                    count += 1
-                    if len(shown) < _SHOWN:
-                        key = _shown(context, json.loads(one.item_key), show_personal)
-                        shown.append({"key": key, "reason": one.reason})
+            for one in chain(*Quarantine.of(records, name)):
+                count += 1
+                if len(shown) < _SHOWN:
+                    key = _shown(context, json.loads(one.item_key), show_personal)
+                    shown.append({"key": key, "reason": one.reason})
             if count:
                 each["quarantined"] = {"count": count, "first": shown}
         migrations.append(each)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import chain
 
 import click
 
@@ -14,7 +15,6 @@ from singletable.errors import MigrationError
 from singletable.migrations.options import Options
 from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.records import key_from_text
-from singletable.migrations.segments import BACKWARD
 
 __all__ = ["quarantine_command"]
 
@@ -59,16 +59,15 @@ def quarantine_command(
             click.echo(f"{counted(counts['released'], 'item')} released, {counts['quarantined']:,} quarantined again.")
         left = 0
         for migration in [chosen] if chosen else context.graph.order:
-            for part in (migration, f"{migration}{BACKWARD}"):
-                for each in Quarantine(context.records, part):
-                    left += 1
-                    key = key_from_text(each.item_key) or {}
-                    shown = key if show_personal else context.graph.state.show_key(key)
-                    if as_json:
-                        plain = {"migration": part, "step": each.step, "key": shown, "reason": each.reason}
-                        click.echo(json.dumps(plain, ensure_ascii=False))
-                    else:
-                        click.echo(f"{part}: {shown}: {each.reason}")
+            for each in chain(*Quarantine.of(context.records, migration)):
+                left += 1
+                key = key_from_text(each.item_key) or {}
+                shown = key if show_personal else context.graph.state.show_key(key)
+                if as_json:
+                    plain = {"migration": each.migration, "step": each.step, "key": shown, "reason": each.reason}
+                    click.echo(json.dumps(plain, ensure_ascii=False))
+                else:
+                    click.echo(f"{each.migration}: {shown}: {each.reason}")
         if not left and not as_json:
             click.echo("No items are quarantined.")
         if left:

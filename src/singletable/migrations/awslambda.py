@@ -15,9 +15,10 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.lease import Lease
 from singletable.migrations.options import Options
 from singletable.migrations.pass_runner import VERIFIED_PAGE, PassAhead
+from singletable.migrations.records import VERIFYING
 from singletable.migrations.remote import Job, Place, do_slice, kept_place
 from singletable.migrations.runner import Runner
-from singletable.migrations.segments import VERIFYING, Slice
+from singletable.migrations.segments import Slice
 from singletable.migrations.stepfunctions import MOST_SEGMENTS
 from singletable.migrations.sweep import DEFERRED_SECONDS, Breaker
 

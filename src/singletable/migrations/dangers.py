@@ -90,56 +90,52 @@ def of_migration(graph: Graph, name: str) -> Iterator[Safety]:
     """Return the dangers that one script shows."""
     operations = graph.scripts[name].migration.operations
     for each in operations:
-        yield from _of_operation(name, each)
+        if type(each) in _OF_OPERATIONS:
+            title, danger, remedy = _OF_OPERATIONS[type(each)]
+            yield Safety(title, f"{name}: {each.describe()}. {danger}", remedy)
     yield from _ttl_gap(name, operations)
     yield from _wrong_order(name, operations)
 
 
-def _of_operation(name: str, operation: Operation) -> Iterator[Safety]:
-    what = operation.describe()
-    if isinstance(operation, DeleteIndex):
-        yield Safety(
-            "index deleted",
-            f"{name}: {what}. Every query of it fails from then on.",
-            "Deploy code that does not read it first. Creating it again costs a write for each of its rows.",
-        )
-    elif isinstance(operation, RemoveAttribute):
-        yield Safety(
-            "attribute deleted",
-            f"{name}: {what}. Its values are lost, unless they are derived.",
-            "Deploy code that does not read it first, and keep a backup.",
-        )
-    elif isinstance(operation, RenameAttribute):
-        yield Safety(
-            "attribute renamed",
-            f"{name}: {what}. Code with the old name does not find it from then on.",
-            "Deploy code that reads both names first.",
-        )
-    elif isinstance(operation, ConvertAttribute):
-        yield Safety(
-            "form changes",
-            f"{name}: {what}. Code that reads the old form fails on converted items, and the other way round.",
-            "Deploy code that reads both forms first.",
-        )
-    elif isinstance(operation, RenameEntity):
-        yield Safety(
-            "entity renamed",
-            f"{name}: {what}. Code with the old discriminator does not read its items from then on.",
-            "Deploy code that reads both first.",
-        )
-    elif isinstance(operation, Rekey):
-        yield Safety(
-            "primary keys change",
-            f"{name}: {what}. Code with the old keys finds no moved item; if it saves one that it read before, there"
-            " are two copies. An attribute that no model declares, added between read and move, is lost.",
-            "Stop code with the old keys before the run, or make it read-only.",
-        )
-    elif isinstance(operation, RunPython):
-        yield Safety(
-            "code that the plan cannot follow",
-            f"{name}: {what}. The figures of this plan leave out whatever it does.",
-            "Read the function.",
-        )
+_OF_OPERATIONS: Mapping[type[Operation], tuple[str, str, str]] = {
+    DeleteIndex: (
+        "index deleted",
+        "Every query of it fails from then on.",
+        "Deploy code that does not read it first. Creating it again costs a write for each of its rows.",
+    ),
+    RemoveAttribute: (
+        "attribute deleted",
+        "Its values are lost, unless they are derived.",
+        "Deploy code that does not read it first, and keep a backup.",
+    ),
+    RenameAttribute: (
+        "attribute renamed",
+        "Code with the old name does not find it from then on.",
+        "Deploy code that reads both names first.",
+    ),
+    ConvertAttribute: (
+        "form changes",
+        "Code that reads the old form fails on converted items, and the other way round.",
+        "Deploy code that reads both forms first.",
+    ),
+    RenameEntity: (
+        "entity renamed",
+        "Code with the old discriminator does not read its items from then on.",
+        "Deploy code that reads both first.",
+    ),
+    Rekey: (
+        "primary keys change",
+        "Code with the old keys finds no moved item; if it saves one that it read before, there are two copies. An"
+        " attribute that no model declares, added between read and move, is lost.",
+        "Stop code with the old keys before the run, or make it read-only.",
+    ),
+    RunPython: (
+        "code that the plan cannot follow",
+        "The figures of this plan leave out whatever it does.",
+        "Read the function.",
+    ),
+}
+"""For operations that are dangerous by themselves: a title, the danger, and a remedy."""
 
 
 def _ttl_gap(name: str, operations: Iterable[Operation]) -> Iterator[Safety]:

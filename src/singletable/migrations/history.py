@@ -11,8 +11,7 @@ from singletable.errors import AlreadyExists, ConditionFailed, LeaseLost, Migrat
 from singletable.migrations.graph import Graph, Script
 from singletable.migrations.passes import Step
 from singletable.migrations.patience import patiently
-from singletable.migrations.records import Records
-from singletable.migrations.segments import BACKWARD, VERIFYING
+from singletable.migrations.records import BACKWARD, VERIFYING, Records
 from singletable.migrations.state import TableState
 from singletable.models.timestamps import utcnow
 

@@ -22,10 +22,8 @@ from singletable.migrations.operations import TableOperation
 from singletable.migrations.options import Options, Progress
 from singletable.migrations.passes import Pass, Step
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.records import Records
+from singletable.migrations.records import BACKWARD, VERIFYING, Records
 from singletable.migrations.segments import (
-    BACKWARD,
-    VERIFYING,
     SegmentVerifier,
     SegmentWorker,
     Slice,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from singletable.migrations.patience import patiently
-from singletable.migrations.records import Records, key_digest, key_from_text, key_to_text
+from singletable.migrations.records import BACKWARD, Records, key_digest, key_from_text, key_to_text
 from singletable.requests.types import Item
 
 __all__ = ["Quarantine"]
@@ -29,6 +29,11 @@ class Quarantine:
         self._records = records
         self._migration = migration
         self._step = step
+
+    @classmethod
+    def of(cls, records: Records, migration: str) -> tuple[Quarantine, Quarantine]:
+        """Return the quarantines of a migration: of the way forward, and of the way back."""
+        return cls(records, migration), cls(records, f"{migration}{BACKWARD}")
 
     def __iter__(self) -> Iterator[Any]:
         """Return the records: `item_key`, `reason` and `step` of each item."""

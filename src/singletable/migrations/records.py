@@ -21,7 +21,14 @@ from singletable.models.own import own_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item
 
-__all__ = ["Records", "key_digest", "key_from_text", "key_to_text"]
+__all__ = ["BACKWARD", "VERIFYING", "Records", "key_digest", "key_from_text", "key_to_text"]
+
+
+BACKWARD = "~back"
+"""The suffix of a migration's name in slices, checkpoints and the quarantine while it is rolled back."""
+
+VERIFYING = "~verify"
+"""The suffix of a migration's name in slices and checkpoints while a pass of it is verified."""
 
 
 class Records:

@@ -23,8 +23,8 @@ from singletable.migrations.history import History
 from singletable.migrations.live import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.passes import Step
-from singletable.migrations.records import Records
-from singletable.migrations.segments import BACKWARD, VERIFYING, SegmentVerifier, SegmentWorker, Slice, SliceResult
+from singletable.migrations.records import BACKWARD, VERIFYING, Records
+from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
 from singletable.models.binding import connection_of

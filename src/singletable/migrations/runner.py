@@ -17,7 +17,6 @@ from singletable.migrations.operations import CreateTable, TableOperation
 from singletable.migrations.pass_runner import PassAhead, PassRunner, expected_shape
 from singletable.migrations.passes import Pass, Step
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.segments import BACKWARD
 
 __all__ = ["Runner"]
 
@@ -310,8 +309,7 @@ class Runner(PassRunner):
         history.forget(name)
 
     def _forget_quarantine(self, name: str) -> int:
-        passes = (name, f"{name}{BACKWARD}")
-        return sum(Quarantine(self.records, each).forget(self.lease.assert_held) for each in passes)
+        return sum(each.forget(self.lease.assert_held) for each in Quarantine.of(self.records, name))
 
     def _redrive_applied(self, history: History) -> Counter[str]:
         chains: list[tuple[str, dict[int, list[Pass]]]] = []

@@ -24,7 +24,7 @@ from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
 from singletable.migrations.patience import metered, patiently
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.records import Records, key_from_text, key_to_text
+from singletable.migrations.records import VERIFYING, Records, key_from_text, key_to_text
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
@@ -33,8 +33,6 @@ from singletable.requests.expressions import Placeholders
 from singletable.requests.types import Item, Params
 
 __all__ = [
-    "BACKWARD",
-    "VERIFYING",
     "SegmentVerifier",
     "SegmentWorker",
     "Slice",
@@ -44,12 +42,6 @@ __all__ = [
     "pages_of",
     "type_filter",
 ]
-
-BACKWARD = "~back"
-"""Behind a migration's name, in slices, checkpoints and the quarantine: the pass takes the migration back."""
-
-VERIFYING = "~verify"
-"""Behind a migration's name, in slices and checkpoints: the pass is verified."""
 
 _MOST_OPERANDS = 100
 """Operands of one IN (Developer Guide, "Comparison operator and function reference")."""

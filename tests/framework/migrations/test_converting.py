@@ -18,14 +18,11 @@ from singletable.migrations import (
     DateTime,
     DeclareAttributes,
     EnableTTL,
-    Graph,
     Integer,
     KeyText,
-    Migration,
     Rekey,
     RenameAttribute,
     RenameEntity,
-    Script,
     StampType,
     Stored,
     Text,
@@ -41,19 +38,21 @@ from singletable.migrations.verifier import verify
 from singletable.models.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.faults import Fault
-from tests.framework.migrations.world import BY_STATE, KEY, ShelfTable, first, old_item, runner, send, stored, work
+from tests.framework.migrations.world import (
+    BY_STATE,
+    KEY,
+    ShelfTable,
+    history_of,
+    old_item,
+    runner,
+    send,
+    stored,
+    work,
+)
 
 BY_POINTS = KeyText("GSI1PK", "POINTS#{points:04d}", points=Integer("points"))
 AB = Stored("choice", choices=("A", "B"))
 TEXTUAL = KeyText("GSI1PK", "POINTS#{points}", points=Text("points"))
-
-
-def history_of(*migrations):
-    """The first migration, and others one after the other."""
-    scripts = [Script("0001_initial", first(), "first")]
-    for number, operations in enumerate(migrations, 2):
-        scripts.append(Script(f"{number:04d}_m", Migration([scripts[-1].name], operations), f"x{number}"))
-    return Graph(scripts)
 
 
 @pytest.fixture

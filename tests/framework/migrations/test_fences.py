@@ -16,10 +16,7 @@ from singletable.migrations import (
     DisableTTL,
     EnableStream,
     EnableTTL,
-    Graph,
-    Migration,
     RunPython,
-    Script,
     Text,
 )
 from singletable.migrations.history import History
@@ -31,15 +28,16 @@ from singletable.migrations.sweep import Breaker
 from singletable.models.binding import connection_of
 from singletable.requests.connection import TableConnection
 from singletable.testing import Rival, inject
-from tests.framework.migrations.world import BY_STATE, ShelfTable, StillClock, first, old_item, runner, send, stored
-
-
-def history_of(*migrations):
-    """The first migration, and others one after the other."""
-    scripts = [Script("0001_initial", first(), "first")]
-    for number, operations in enumerate(migrations, 2):
-        scripts.append(Script(f"{number:04d}_m", Migration([scripts[-1].name], operations), f"x{number}"))
-    return Graph(scripts)
+from tests.framework.migrations.world import (
+    BY_STATE,
+    ShelfTable,
+    StillClock,
+    history_of,
+    old_item,
+    runner,
+    send,
+    stored,
+)
 
 
 @pytest.fixture

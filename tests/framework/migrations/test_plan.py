@@ -15,14 +15,11 @@ from singletable.migrations import (
     DeleteIndex,
     DisableTTL,
     EnableTTL,
-    Graph,
     KeyText,
-    Migration,
     Rekey,
     RemoveAttribute,
     RenameAttribute,
     RunPython,
-    Script,
     Text,
 )
 from singletable.migrations.live import LiveTable
@@ -34,6 +31,7 @@ from tests.framework.migrations.world import (
     ShelfTable,
     dangers,
     graph,
+    history_of,
     old_item,
     put_old,
     runner,
@@ -127,14 +125,6 @@ def test_what_a_change_looks_like():
 
 
 # --- several migrations ---------------------------------------------------------------
-
-
-def history_of(*migrations):
-    """The first migration, and others one after the other."""
-    scripts = [graph().scripts["0001_initial"]]
-    for number, operations in enumerate(migrations, 2):
-        scripts.append(Script(f"{number:04d}_m", Migration([scripts[-1].name], operations), str(number)))
-    return Graph(scripts)
 
 
 def planned(history, *names):

@@ -51,20 +51,13 @@ from tests.framework.migrations.world import (
     ShelfTable,
     StillClock,
     first,
+    history_of,
     old_item,
     runner,
     send,
     stored,
     work,
 )
-
-
-def history_of(*migrations, head=None):
-    """The first migration, and others one after the other."""
-    scripts = [Script("0001_initial", head or first(), "first")]
-    for number, operations in enumerate(migrations, 2):
-        scripts.append(Script(f"{number:04d}_m", Migration([scripts[-1].name], operations), f"x{number}"))
-    return Graph(scripts)
 
 
 @pytest.fixture

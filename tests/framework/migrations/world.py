@@ -107,6 +107,14 @@ def graph(*operations, **options):
     )
 
 
+def history_of(*migrations, head=None):
+    """A history of the first migration, or another one, and of lists of operations, one migration each."""
+    scripts = [Script("0001_initial", head or first(), "first")]
+    for number, operations in enumerate(migrations, 2):
+        scripts.append(Script(f"{number:04d}_m", Migration([scripts[-1].name], operations), f"x{number}"))
+    return Graph(scripts)
+
+
 class StillClock(Clock):
     """A clock that only moves when somebody waits."""
 
