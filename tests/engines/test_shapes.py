@@ -10,7 +10,7 @@ from tests.properties.test_crash_sweep_of_shapes import corrupted, repair
 
 SEEDS = 20
 LONGEST = 60
-"""About as many calls as a run has; a crash beyond its end is no crash."""
+"""About the number of calls of a run; a crash after its end has no effect."""
 
 
 @pytest.mark.parametrize(

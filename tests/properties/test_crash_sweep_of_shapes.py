@@ -84,7 +84,7 @@ def repair(world):
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_crash_of_a_repair_loses_or_spoils_anything(seed):
-    """What was repaired twice, or by a live writer meanwhile, is right; every fact is as the writers left it."""
+    """Items that were repaired twice, or meanwhile by a live writer, are right, with the facts of the writers."""
     assert [] == list(sweep("convert", seed, EVERY, corrupted, repair))
 
 
@@ -92,7 +92,7 @@ def test_no_crash_of_a_repair_loses_or_spoils_anything(seed):
 
 
 def without_pins(monkeypatch):
-    """Items are written whatever is stored by now."""
+    """Items are written without a condition on their attributes."""
     for name in ("update_params", "move_params"):
         real = getattr(writes_module, name)
 

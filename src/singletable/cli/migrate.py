@@ -145,7 +145,7 @@ def _redrive(console: Console, context: Opened, options: Options) -> None:
 
 
 def _print_position(console: Console, history: History, wanted: str) -> None:
-    """Say where a table is that has a migration already; with a migration after it, that it stays applied."""
+    """Print that a migration is applied already, and the last applied one if that is another."""
     last = history.applied[-1] if history.applied else wanted
     console.print(f"Nothing to do: {wanted} is applied already.")
     if last != wanted:

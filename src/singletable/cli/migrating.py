@@ -146,7 +146,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask before a write, and end the command if the answer is no.
 
     Raises:
-        MigrationError: Nobody can be asked, and `--yes` is not given.
+        MigrationError: The question got no answer, and `--yes` is not given.
     """
     if yes:
         return
@@ -155,7 +155,7 @@ def confirm(question: str, *, yes: bool) -> None:
     except click.Abort:
         # Without a terminal, standing input ends at once.
         raise MigrationError(
-            "Nobody has answered, and nothing was done.", remedy="Give --yes to do it without asking."
+            "The question got no answer, and nothing was done.", remedy="Give --yes to do it without asking."
         ) from None
     if not agreed:
         sys.exit(1)

@@ -134,7 +134,7 @@ def rollback_command(
     accept_quarantine: bool,
     accept_edited: bool,
 ) -> None:
-    """Take the migration NAME back, applied or only begun: what it wrote, and only that.
+    """Undo the migration NAME, applied or only begun: its own writes, and no others.
 
     Values that were changed since then stay as they are.
     """
@@ -205,15 +205,15 @@ def unlock_command(place: Place, yes: bool) -> None:
 @accept_edited_option
 @table_options
 def abort_command(place: Place, name: str, yes: bool, accept_edited: bool) -> None:
-    """Forget that the migration NAME was begun. The items keep what it has written so far.
+    """Forget that the migration NAME was begun. Its writes stay in the items.
 
-    `rollback` takes back what a begun migration wrote; this is for one that cannot be rolled back.
+    `rollback` undoes the writes of a begun migration. Use `abort` for one that cannot be rolled back.
     """
     with opened(place) as context:
         chosen = context.graph.resolve(name)
-        confirm(f"Abort {chosen} on {context.where}, and keep what it wrote?", yes=yes)
+        confirm(f"Abort {chosen} on {context.where}, and keep its writes?", yes=yes)
         context.runner(Options(accept_edited=accept_edited)).abort(chosen)
-        click.echo(f"Aborted {chosen}. A later run begins it anew.")
+        click.echo(f"Aborted {chosen}. A later run begins it again.")
 
 
 @click.command("adopt")

@@ -70,7 +70,7 @@ def verify_command(
         history.check(accept_edited=accept_edited)
         if not history.applied:
             raise MigrationError(
-                f"{context.where} has no history of migrations to verify it against.",
+                f"{context.where} has no applied migrations, so it cannot be verified.",
                 remedy=f"If the table is as a migration leaves it: `singletable stamp {context.graph.order[-1]}`. If it"
                 " is new: `singletable migrate`."
                 if context.graph.order

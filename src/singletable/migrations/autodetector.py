@@ -69,8 +69,8 @@ def detect(old: TableState, new: TableState, ask: Ask | None = None) -> Detected
         ask: Answers what cannot be known; None to take the answer that loses nothing, and note it.
 
     Raises:
-        MigrationError: Nothing leads there: the table's own key attributes have other names. Or nobody can be asked,
-            and stored items could become unreadable, or lose keys.
+        MigrationError: No operations lead there: the table's own key attributes have other names. Or stored items could
+            become unreadable, or lose keys, and no question can be asked.
     """
     detector = _Detector(old, new, ask)
     detector.run()
@@ -301,7 +301,9 @@ class _Detector:
     def _refuse_open_questions(self) -> None:
         if self.open_questions:
             raise MigrationError(
-                "Stored items may not fit the models, and nobody can be asked: " + "; ".join(self.open_questions) + ".",
+                "Stored items may not fit the models, and no question can be asked: "
+                + "; ".join(self.open_questions)
+                + ".",
                 remedy="Run makemigrations in a terminal, where it can ask. Or write the operations yourself, with the"
                 " DeclareAttributes of the new form (makemigrations --empty).",
             )
@@ -357,7 +359,7 @@ class _Detector:
     def _custom(self, entity: Entity, derived: CustomText) -> None:
         function = self._to_be_written(
             f"{entity.name}_{derived.stored_name}",
-            f"What {derived.stored_name} of {entity.name} is: {derived.made_of}.",
+            f"Return {derived.stored_name} of {entity.name}: {derived.made_of}.",
         )
         self._add(BackfillWith(entity.name, {}, function, writes=(derived.stored_name,)))
         # What the models describe is what a comparison must find the next time.
@@ -406,7 +408,7 @@ _WIDER = {
 
 
 def _known(entity: Entity, name: str) -> Stored | None:
-    """Return what the history knows of an attribute; a source of a key tells more than a DynamoDB type."""
+    """Return the declaration of an attribute, completed from the sources of keys that read it."""
     stored = entity.attributes.get(name)
     if stored is None or stored.kind is not None:
         return stored
@@ -425,7 +427,7 @@ def _is_another_form(was: Stored, stored: Stored) -> bool:
     if was.type != stored.type:
         return True
     if was.kind is None or stored.kind is None:
-        return False  # only a class of the project can tell
+        return False  # only a class of the project knows
     if was.kind is not stored.kind:
         return (was.form, stored.form) not in _WIDER
     return not set(was.choices) <= set(stored.choices) if was.choices else False
@@ -436,7 +438,7 @@ def _identities(derived: tuple[Derived, ...]) -> list[tuple[object, ...]]:
 
 
 def _shape(derived: Derived) -> object:
-    """Return what a conversion of a source leaves as it is."""
+    """Return the parts of a derived attribute that a conversion of its source does not change."""
     if isinstance(derived, KeyText):
         return (derived.template, derived.when, derived.raw, sorted(each.stored_name for each in derived.sources))
     return derived.identity

@@ -41,7 +41,7 @@ class Finding:
         kind: `missing`, `wrong` or `extra` for a derived attribute, `unreadable` if it cannot be computed;
             `malformed` for a declared attribute that its form or class cannot read, `required` for one that is
             absent; `unidentified` for an item of no known entity; `not in the index` or `only in the index` for a row.
-        entity: The item's entity, if it says one.
+        entity: The discriminator of the item, if it has one.
         name: The attribute or the index.
         key: The item's primary key; it may hold personal values (`TableState.show_key`).
         reason: Why it is unreadable, malformed or unidentified, without values.
@@ -55,7 +55,7 @@ class Finding:
 
     @property
     def why(self) -> str:
-        """The reason, or if there is none the attribute and the kind."""
+        """The reason; without one, the attribute and the kind."""
         return self.reason or f"{self.name} is {self.kind}"
 
 
@@ -71,7 +71,7 @@ class ItemChecks:
     """Checks items against a state.
 
     Args:
-        state: What the items should be.
+        state: The state that the items should have.
         later: The state of the whole history. A derived value that it explains is not a finding: newer code wrote it.
         models: The table class, if it describes this very state; its attribute classes then read every attribute.
     """
@@ -82,7 +82,7 @@ class ItemChecks:
         self._schemas: Mapping[str, EntitySchema] = models._schemas() if models is not None else {}
 
     def entity_of(self, item: Item) -> Entity | None:
-        """Return the entity that an item says it is of."""
+        """Return the entity that an item's discriminator names; None if it is not known."""
         return self.state.entities.get(self.state.type_of(item) or "")
 
     def findings(self, item: Item) -> Iterator[Finding]:
@@ -180,7 +180,7 @@ def findings_of(item: Item, entity: Entity, state: TableState, later: TableState
 
     Args:
         item: The item.
-        entity: The entity that it says it is of.
+        entity: The entity of its discriminator.
         state: The table's state.
         later: The state of the whole history; None if it is `state`.
     """
@@ -200,7 +200,7 @@ def findings_of(item: Item, entity: Entity, state: TableState, later: TableState
         kind = _difference(value, stored)
         if kind is not None:
             yield Finding(kind, entity.name, name, key)
-    # An index key or an expiry that the entity should not have puts it where it does not belong.
+    # An index key that the entity should not have puts the item into an index; an expiry deletes it.
     for name in state.owned_names:
         declared_later = newest is not None and (name in newest.attributes or name in ahead)
         if name in item and name not in expected and name not in entity.attributes and not declared_later:

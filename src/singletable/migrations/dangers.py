@@ -42,9 +42,9 @@ class Safety:
     """Something dangerous.
 
     Args:
-        title: What, in a word or two.
-        message: What was seen.
-        remedy: What to do.
+        title: The danger, in a word or two.
+        message: The observation.
+        remedy: The remedy.
     """
 
     title: str
@@ -56,7 +56,7 @@ def of_table(described: Mapping[str, Any], recovery: bool | None, written: int) 
     """Return the dangers of the table as it is.
 
     Args:
-        described: What DescribeTable says.
+        described: The answer of DescribeTable.
         recovery: Whether point-in-time recovery is on; None if that is not known.
         written: About how many items the run writes.
     """
@@ -75,7 +75,7 @@ def of_table(described: Mapping[str, Any], recovery: bool | None, written: int) 
         yield Safety(
             "global table",
             f"The table has replicas ({', '.join(replicas)}): the last writer wins, and no condition holds across"
-            " regions. A write in another region may be lost, or take back what the run wrote.",
+            " regions. A write in another region may be lost, or undo writes of this run.",
             "Let only this region write until the run and its verification are done.",
         )
     if recovery is False:
@@ -131,7 +131,7 @@ _OF_OPERATIONS: Mapping[type[Operation], tuple[str, str, str]] = {
     ),
     RunPython: (
         "code that the plan cannot follow",
-        "The figures of this plan leave out whatever it does.",
+        "The figures of this plan do not include its requests.",
         "Read the function.",
     ),
 }
@@ -167,7 +167,7 @@ def of_pass(
         work: The pass.
         items: The sampled items, as the pass meets them.
         total: About how many items the table has.
-        changes: What the pass changes of them.
+        changes: The changes of these items.
         now: The moment.
     """
     yield from _no_dual_writing(name, work, changes, items, now)
@@ -196,7 +196,8 @@ def _no_dual_writing(
                 "no dual writing",
                 f"{name}: {len(lacking)} of the {len(fresh)} sampled items of {entity} that were written within a day"
                 f" lack {', '.join(names)} or hold them as they were.",
-                "Deploy the models that write them everywhere first; else items stay behind as fast as they are done.",
+                "Deploy the models that write them everywhere first; else other items fall behind as fast as the run"
+                " writes.",
             )
 
 

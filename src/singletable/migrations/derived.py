@@ -79,7 +79,7 @@ class Derived(Frozen):
         """
 
     def with_sources(self, change: Callable[[Source], Source]) -> Self:
-        """Return the same with each source replaced by what a function returns for it."""
+        """Return the same with each source replaced by the result of a function."""
         return self
 
     def describe(self) -> str:
@@ -323,7 +323,7 @@ class CustomText(Derived):
     Args:
         stored_name: The stored attribute.
         made_of: What it is made of, for people and for comparing.
-        maker: The operation of an earlier migration that gave the value by a function, if there is one.
+        maker: The operation of an earlier migration that gave the value by a function; None without one.
     """
 
     made_of: str
@@ -378,12 +378,12 @@ def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None)
 
 
 def unexplained(name: str) -> Unfit:
-    """Return the reason for leaving an item alone whose derived value nobody can explain."""
+    """Return the reason for leaving an item alone whose derived value has no explanation."""
     return Unfit(f"{name} holds a value that is neither the new one nor the one before")
 
 
 def derived_by(derived: Derived, item: Item) -> dict[str, Any] | None:
-    """Return the value that follows from an item's other attributes, by the function of a migration if there is one.
+    """Return the value that follows from an item's other attributes, by the function of a migration if it has one.
 
     Raises:
         Unfit: It cannot be computed.

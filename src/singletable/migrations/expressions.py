@@ -53,7 +53,7 @@ def check_expressions(change: ItemChange) -> None:
 
 
 def update_params(table: str, change: ItemChange) -> Params:
-    """UpdateItem for a change: what is derived, while the item exists and is what was read."""
+    """Return the UpdateItem request of a change, on condition that the item exists and its pins are unchanged."""
     placeholders = Placeholders()
     sets = [f"{placeholders.name(name)} = {placeholders.value(value)}" for name, value in change.sets.items()]
     removes = [placeholders.name(name) for name in change.removes]
@@ -70,7 +70,7 @@ def update_params(table: str, change: ItemChange) -> Params:
 
 
 def move_params(table: str, change: ItemChange) -> Params:
-    """TransactWriteItems for a change of key: put while the new key is free, delete while the item is what was read."""
+    """Return the TransactWriteItems request of a move: put if the new key is free, delete if the pins are unchanged."""
     put, delete = Placeholders(), Placeholders()
     free = f"attribute_not_exists({put.name(change.key_names[0])})"
     conditions = [f"attribute_exists({delete.name(change.key_names[0])})", *_pins(delete, change)]
@@ -101,7 +101,7 @@ def _still(placeholders: Placeholders, name: str, value: dict[str, Any] | None) 
 
 
 def can_be_stated(change: ItemChange) -> bool:
-    """Whether a change can be a PartiQL statement: a move is a transaction, and NULL is compared otherwise there."""
+    """Return whether a change can be a PartiQL statement: moves cannot, and PartiQL compares NULL otherwise."""
     if change.moves or any("NULL" in change.item.get(name, {}) for name in change.pins):
         return False
     names = sum(len(name) + _STATEMENT_WORDS for name in (*change.sets, *change.removes, *change.pins))
@@ -109,7 +109,7 @@ def can_be_stated(change: ItemChange) -> bool:
 
 
 def statement_params(table: str, change: ItemChange) -> Params:
-    """The same update as one PartiQL statement. PartiQL's UPDATE makes no item: existence needs no condition."""
+    """Return a change as one PartiQL statement. PartiQL's UPDATE never creates an item: it needs no condition."""
     where = (*change.key_names, *sorted(change.pins))
     stored = tuple(name for name in where if name in change.item)
     missing = tuple(name for name in where if name not in change.item)
@@ -124,11 +124,12 @@ def statement_params(table: str, change: ItemChange) -> Params:
 def _statement(
     table: str, sets: tuple[str, ...], removes: tuple[str, ...], stored: tuple[str, ...], missing: tuple[str, ...]
 ) -> str:
-    """The text of a statement, kept: the items of a pass share a few."""
+    """Return the text of a statement, cached: the items of a pass share a few."""
     clauses = [*(f"SET {quoted(name)} = ?" for name in sets), *(f"REMOVE {quoted(name)}" for name in removes)]
     conditions = [*(f"{quoted(name)} = ?" for name in stored), *(f"{quoted(name)} IS MISSING" for name in missing)]
     return f"UPDATE {quoted(table)} {' '.join(clauses)} WHERE {' AND '.join(conditions)}"
 
 
 def quoted(name: str) -> str:
+    """Return a name as a quoted identifier of PartiQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -19,7 +19,7 @@ _PAGE = 1000
 
 
 def is_empty(table: LiveTable, type_name: str) -> bool:
-    """Return whether the table has no items but the framework's own.
+    """Return whether the only items of the table are the framework's own.
 
     A table that begins with thousands of the framework's own items is not read to its end, and counts as not empty.
 
@@ -49,8 +49,8 @@ def runs_code(graph: Graph, names: Iterable[str]) -> bool:
 def bring_to(table: LiveTable, graph: Graph, names: Iterable[str], after: TableState) -> None:
     """Bring an empty table to a state: its indexes, time to live and stream.
 
-    Whatever one of the migrations makes and the state does not have is removed. An index, a time to live or a stream
-    that no migration knows is left alone.
+    An index, time to live or stream that a migration creates and the state does not have is removed. One that no
+    migration knows is left alone.
 
     Args:
         table: The table.

@@ -60,7 +60,7 @@ class Script:
 
     @cached_property
     def digest(self) -> str:
-        """A digest of what the script does: its operations, and the code of its functions.
+        """A digest of the operations, and of the code of the functions.
 
         Comments, docstrings, line breaks and imports do not count.
         """

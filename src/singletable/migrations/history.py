@@ -75,7 +75,7 @@ class History:
         if self.has_unnamed:
             raise MigrationConflict(
                 f"The control table {self._records.table.bound().table_name!r} has records of an earlier version,"
-                f" which do not name the migrated table; there are none of {self._records.of!r}.",
+                f" which do not name the migrated table, and no records of {self._records.of!r}.",
                 remedy=f"If they are the history of {self._records.of!r}: `singletable adopt`, then `singletable"
                 " verify`. If not, adopt them for the table that they belong to first.",
             )
@@ -105,7 +105,7 @@ class History:
                     )
 
     def before(self, name: str) -> TableState:
-        """Return the state in front of a migration: that of all applied ones, in whatever order they were applied."""
+        """Return the state in front of a migration: that of all applied ones, in any order."""
         order = self._graph.order
         known = {*self.applied, *self._graph.needed_by(name)} - {name}
         if known == set(order[: order.index(name)]):
@@ -174,7 +174,7 @@ class History:
         self.migrations = {**self.migrations, script.name: record}
 
     def adopt(self, unnamed: Records) -> int:
-        """Move the records of an earlier version to keys that name this table. Returns how many there were."""
+        """Move the records of an earlier version to keys that name this table. Returns their number."""
         names = sorted((each.name for each in unnamed.Applied.query(consistent=True)), reverse=True)
         moved = 0
         for name in names:

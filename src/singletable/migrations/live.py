@@ -35,8 +35,8 @@ class LiveTable:
         connection: What requests are sent through.
         clock: Time.
         tell: Called with a line about what is waited for.
-        before_change: Called directly before each change of the table; what it raises prevents the change.
-        stop: Set by whoever wants a wait to end.
+        before_change: Called directly before each change of the table; an exception prevents the change.
+        stop: An event that ends a wait.
         final: The state of the whole history. A table that another tool has brought to it already is accepted at
             every point of the history.
     """

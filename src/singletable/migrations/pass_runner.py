@@ -50,7 +50,7 @@ class PassAhead:
     """A pass over the items that is to be done next.
 
     Args:
-        record: What the table has recorded of its migration.
+        record: The record of its migration.
         step: The pass.
         swept: Whether every segment was at its end before, and it is only to be verified again.
     """
@@ -66,17 +66,17 @@ class PassAhead:
 
     @property
     def name(self) -> str:
-        """What its slices and checkpoints are called."""
+        """The name of its slices and checkpoints."""
         return f"{self.record.name}{BACKWARD if self.back else ''}"
 
     @property
     def command(self) -> str:
-        """What goes on with it."""
+        """The command that continues it."""
         return f"singletable rollback {self.record.name}" if self.back else "singletable migrate"
 
     @property
     def verifying(self) -> str:
-        """What the slices that verify it are called."""
+        """The name of the slices that verify it."""
         return f"{self.record.name}{VERIFYING}"
 
 
@@ -89,10 +89,10 @@ class PassRunner:
         options: How.
         records: Where the table's history is kept; None for the table itself.
         clock: Time.
-        tell: Called with a line about what happens.
+        tell: Called with a line for each step of the run.
         progress: Called while items are worked on.
         tasks: Where slices are done; None for threads of this process.
-        owner: What the runner is called in the lease; None for a name of its own.
+        owner: The name of the runner in the lease; None to make one up.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class PassRunner:
         """Ask a run to pause: slices that are under way are finished, no other is begun."""
         self._stop.set()
 
-    # --- parts of a pass, for what does its slices elsewhere --------------------------
+    # --- parts of a pass, for runs that do its slices elsewhere -----------------------
 
     def finish_pass(self, ahead: PassAhead) -> None:
         """Record that a pass is done, if it is.
@@ -143,11 +143,11 @@ class PassRunner:
             self._reach(ahead.record, ahead.step, Counter(json.loads(ahead.record.counts)) + counts)
 
     def verifies(self, ahead: PassAhead) -> bool:
-        """Whether the items are read again behind a pass."""
+        """Whether the items are read again after a pass."""
         return self.options.verify and not ahead.back
 
     def redrive(self, ahead: PassAhead) -> None:
-        """Try again what a pass has quarantined."""
+        """Try the quarantined items of a pass again."""
         attempt = self._attempt({ahead.step.number: [ahead.step.compile()]})
         Quarantine(self.records, ahead.name, ahead.step.number).redrive(attempt, self.lease.assert_held)
 
@@ -161,7 +161,7 @@ class PassRunner:
         if self.options.write_mode != "auto":
             return self.options.write_mode == "statements"
         if self.table.connection.settings.dax_endpoints:
-            # A cluster has no statements, and would keep its copies of what went round it.
+            # A cluster does not take statements, and would keep its old copies of the items.
             return False
         lease = self.records.Lease(name="runner")
         return bool(self.records.table.bound().table_name == self.table.name) and knows_statements(
@@ -212,7 +212,7 @@ class PassRunner:
         return attempt
 
     def _fault(self, key: Item, work: Pass) -> str | None:
-        """Return what is still wrong with an item after a pass; None for nothing."""
+        """Return the first fault of an item after a pass; None if it has none."""
         item = self.table.item(key)
         found = None if item is None else first_fault(item, work)
         return None if found is None else found.why
@@ -301,13 +301,13 @@ class PassRunner:
         }
 
     def _swept(self, ahead: PassAhead) -> Counter[str]:
-        """What was done in all segments of a pass."""
+        """Return the counts of all segments of a pass."""
         found = self._checkpoints(ahead.name, ahead.step)
         left = ahead.record.segments - sum(each.state == "done" for each in found.values())
         if left and not ahead.swept:
             raise MigrationStopped(
                 f"{left:,} of {ahead.record.segments:,} segments of {ahead.record.name} are not at their end.",
-                remedy="Whatever had them is gone. Run it again: it goes on where they are.",
+                remedy="Their worker is gone. Run it again: it continues from their checkpoints.",
             )
         return sum((Counter(json.loads(each.counts)) for each in found.values()), Counter[str]())
 
@@ -335,7 +335,7 @@ class PassRunner:
         counts = sum((Counter(json.loads(each.counts)) for each in found), Counter[str]())
         if not counts["wrong"]:
             raise MigrationStopped(
-                f"Verifying {ahead.record.name} is not at its end.", remedy="Run it again: it is verified anew."
+                f"The verification of {ahead.record.name} is not complete.", remedy="Run it again: it starts over."
             )
         # The next run is to go over the items again, even where later steps are done.
         applied = type(ahead.record)
@@ -375,7 +375,7 @@ def _overlap(passes: Sequence[Pass]) -> bool:
 
 
 def expected_shape(graph: Graph, name: str) -> Any:
-    """What must be there when a migration goes on that was begun: what is there before it, but for its own indexes."""
+    """Return the state that a begun migration needs to continue: that before it, without its own indexes."""
     before = graph.before(name)
     mine = {
         getattr(operation, "name", None)

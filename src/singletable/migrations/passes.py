@@ -60,7 +60,7 @@ class ItemChange:
 
 @attrs.frozen
 class _Part:
-    """One operation of a pass, with what it makes of the state."""
+    """One operation of a pass, compiled."""
 
     operation: ItemOperation
     before: TableState
@@ -161,7 +161,7 @@ def checked_change(
     Args:
         item: The item as it was read.
         image: The item as it is to be.
-        pins: The stored attributes that must still be what was read; the discriminator is one in any case.
+        pins: The stored attributes that must be unchanged; the discriminator always is one.
         key_names: The stored attributes of the primary key.
         type_name: The stored attribute of the discriminator.
 

@@ -31,7 +31,7 @@ _SAMPLE_PAGE = 200
 _EXAMPLES = 2
 
 _NONE_SEEN = 3.0
-"""With none in a sample of n items, at most about 3/n of all are such, with 95 % confidence (the rule of three)."""
+"""If a sample of n items has no such item, at most about 3/n of all are, with 95 % confidence (rule of three)."""
 
 _WRITTEN_PER_CPU_SECOND = {False: 1261.0, True: 7378.0}
 """Items that one CPU reads, changes and writes in a second: one by one, or by statements (docs/benchmarks)."""
@@ -53,7 +53,7 @@ class PlannedStep:
         migration: The migration's name.
         describe: What it does.
         items: About how many items it would change, or how many rows an index would have; None for other steps.
-        most: How many items it may change at most, if none of the sample are: they may just be rare. Else None.
+        most: The most items that it may change, if the sample has no such item: they may be rare. Else None.
         looked: About how many items it would look at.
         size: About how many bytes they have.
         reads: Read capacity units.
@@ -106,7 +106,7 @@ class Plan:
         safety: What is dangerous about them.
         sampled: How many items were looked at.
         counted: How many items the table has, as DynamoDB counted them some hours ago.
-        not_checked: What could not be found out, one sentence each.
+        not_checked: Facts that could not be found out, one sentence each.
     """
 
     steps: tuple[PlannedStep, ...]
@@ -285,7 +285,7 @@ def _table_units(change: ItemChange) -> int:
 
 
 def _row(item: Item, index: Index, state: TableState) -> Item | None:
-    """Return what an index keeps of an item; None if it is not in the index."""
+    """Return the row of an item in an index; None if it is not in the index."""
     if any("S" not in item.get(name, {}) for name in index.names):
         return None
     if index.projection == "ALL":

@@ -42,7 +42,7 @@ class Quarantine:
                 yield each
 
     def add(self, step: int, key: Item, reason: str) -> None:
-        """Set an item aside; `reason` holds none of its values."""
+        """Set an item aside; `reason` must not hold values of it."""
         record, text = self._records.Quarantined, key_to_text(key) or ""
         patiently(
             lambda: record(

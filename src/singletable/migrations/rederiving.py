@@ -1,4 +1,4 @@
-"""Re-deriving: when an operation changes an attribute, whatever is derived from it changes in the same write."""
+"""Re-derive the attributes that are made of an attribute that an operation changes, in the same write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rederive = Callable[[Item, Item], "Edit | None"]
 def rederiving(
     before: Entity, after: Entity, changed: frozenset[str], ttl: str | None, later: TableState | None
 ) -> Rederive | None:
-    """Return how derived attributes follow an operation; None if none is made of an attribute that it changes.
+    """Return how derived attributes follow an operation; None if it changes no source of one.
 
     Args:
         before: The entity in front of the operation.

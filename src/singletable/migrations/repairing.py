@@ -20,11 +20,11 @@ class Repair:
     """Works out the repair of items, as a pass works out its changes.
 
     Repaired are derived attributes, and the discriminator of an item whose key fits one entity. A declared attribute
-    that is malformed or absent stays: nobody knows its value. An expiry in the past is not written, since DynamoDB
+    that is malformed or absent stays: its value is unknown. An expiry in the past is not written, since DynamoDB
     would delete the item.
 
     Args:
-        checks: What the items should be.
+        checks: The checks that the items should pass.
     """
 
     def __init__(self, checks: ItemChecks) -> None:
@@ -36,7 +36,7 @@ class Repair:
         self._declared = {name for each in entities for name in each.attributes}
 
     def change(self, item: Item) -> ItemChange | None:
-        """Return the change that repairs whatever can be repaired; None if nothing can.
+        """Return the change that repairs an item as far as possible; None if nothing can be repaired.
 
         Raises:
             Unfit: DynamoDB would refuse the result.

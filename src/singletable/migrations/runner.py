@@ -49,7 +49,7 @@ class Runner(PassRunner):
         return names
 
     def rollback(self, name: str) -> None:
-        """Take a migration back that is applied, or begun: what it wrote, and only that.
+        """Undo a migration that is applied, or begun: its own writes, and no others.
 
         Raises:
             MigrationError: It is not applied, or another depends on it, or nothing takes it back.
@@ -71,9 +71,9 @@ class Runner(PassRunner):
             self._forget(history, name)
 
     def abort(self, name: str) -> None:
-        """Forget that a migration was begun. The items keep what it has written so far.
+        """Forget that a migration was begun. Its writes stay in the items.
 
-        A later run begins it anew, which is safe: what is written already needs no change.
+        A later run begins it again, which is safe: written items need no change.
 
         Raises:
             MigrationError: It is not begun, or its rollback is.
@@ -132,7 +132,7 @@ class Runner(PassRunner):
             return self._redrive_applied(self.open())
 
     def forget_quarantine(self, name: str) -> int:
-        """Forget the quarantined items of a migration, and leave them as they are. Returns how many there were."""
+        """Forget the quarantined items of a migration, and leave them as they are. Returns their number."""
         with self._leased():
             return self._forget_quarantine(name)
 
@@ -143,13 +143,13 @@ class Runner(PassRunner):
             The number of records.
 
         Raises:
-            MigrationError: There are none.
+            MigrationError: The control table has no such records.
         """
         self._create_records()
         unnamed = self.records.unnamed()
         if unnamed is None or unnamed.Applied.query(consistent=True).first() is None:
             raise MigrationError(
-                "There are no records without a table's name to adopt.",
+                "The control table has no records without a table's name.",
                 remedy="`singletable status` shows the history.",
             )
         with self._leased():
@@ -181,7 +181,7 @@ class Runner(PassRunner):
         return history
 
     def start(self, history: History, target: str | None = None) -> bool:
-        """Refuse what cannot be done before anything is written, and bring an empty table to the wanted state.
+        """Refuse impossible passes before anything is written, and bring an empty table to the wanted state.
 
         Args:
             history: The history, which is brought up to date.
@@ -287,7 +287,7 @@ class Runner(PassRunner):
         bring_to(self.table, self.graph, wanted, self.graph.state_at(wanted))
         if not is_empty(self.table, type_name):
             return False  # items came meanwhile: the passes go over them
-        self._tell(f"The table has no items: it is in the state of {names[-1]} at once.")
+        self._tell(f"The table is empty: brought to the state of {names[-1]} at once.")
         for name in names:
             self.lease.check()
             history.stamp(self.graph.scripts[name], self.lease.owner)
@@ -322,7 +322,7 @@ class Runner(PassRunner):
                     passes[step.number] = later
             chains.append((name, passes))
         counts: Counter[str] = Counter()
-        # The oldest first: a later migration may find at fault what an earlier one left out.
+        # The oldest first: a later migration may depend on the writes of an earlier one.
         for name, passes in reversed(chains):
             attempt = self._attempt(passes, ItemChecks(self.graph.state_at(history.applied), self.graph.state))
             counts += Quarantine(self.records, name).redrive(attempt, self.lease.assert_held)

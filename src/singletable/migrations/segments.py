@@ -82,7 +82,7 @@ class SliceResult:
         segment: The segment.
         done: Whether the segment is at its end.
         counts: What was done in the segment so far, with what slices before this one did.
-        recent: What was done in this slice alone.
+        recent: The counts of this slice alone.
         throttled: The table or the index that throttled, where one did.
         consumed: Capacity units consumed by this slice, by `read` and `write`.
     """
@@ -180,7 +180,7 @@ class _SegmentReader:
         Quarantine(self._records, task.migration.removesuffix(VERIFYING)).add(task.step, key, reason)
 
     def _assert_taken(self, task: Slice) -> None:
-        """Refuse to go on with a segment that another runner has taken; directly before whatever needs it."""
+        """Refuse to go on with a segment that another runner has taken. Called directly before writes that need it."""
         record = self._records.Segment
         checkpoint = record(migration=task.migration, step=task.step, number=task.segment)
         self._fenced(checkpoint, [record.epoch.set(task.epoch)], record.epoch == task.epoch)
@@ -274,7 +274,7 @@ class SegmentVerifier(_SegmentReader):
                 counts["quarantined"] += 1
                 continue
             if wrong:
-                # What DynamoDB refused to write is set aside already.
+                # A change that DynamoDB refused is set aside already.
                 counts["quarantined" if self._is_aside(task, key) else "wrong"] += 1
                 continue
             found = first_fault(item, self._work, checks)
@@ -288,7 +288,7 @@ class SegmentVerifier(_SegmentReader):
 
 
 def first_fault(item: Item, work: Pass, checks: ItemChecks | None = None) -> Finding | None:
-    """Return the first finding about an item after a pass; None if there is none, or if no entity is known.
+    """Return the first finding about an item after a pass; None without one, or if its entity is not known.
 
     Args:
         item: The item.

@@ -72,7 +72,7 @@ class Sums:
         self._sums = array("Q", raw[half:])
 
     def _group(self, row: Item) -> int:
-        # Only spread evenly: rows of one group that differ are told apart by their hashes.
+        # It only has to spread evenly: the hashes distinguish the rows of a group.
         return crc32(key_text(row, self._names[:2])) & (self._groups - 1)
 
 

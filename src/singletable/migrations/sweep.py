@@ -34,7 +34,7 @@ class Tally:
 
     Args:
         totals: What was done in each segment.
-        total: What was done in all segments.
+        total: The counts of all segments.
         finished: The segments that are at their end.
         consumed: Capacity units of this run, by `read` and `write`.
         throttled: How often what was throttled, `table` or an index.

@@ -47,7 +47,7 @@ class Throttle:
             the ramp of an on-demand table.
         rates: Units per second of certain ones, such as a share of what is provisioned: `{("GSI1", "write"): 50.0}`.
         ramp: Whether to begin slowly, as an on-demand table wants it.
-        stop: Set by whoever wants the run to pause: nobody waits for capacity then.
+        stop: An event that pauses the run, and ends waits for capacity.
     """
 
     def __init__(

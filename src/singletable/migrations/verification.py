@@ -32,7 +32,7 @@ class Checkpoint:
 
     Args:
         path: The file; None to keep nothing.
-        about: What the verification is of: a file of another one is refused.
+        about: The parameters of the verification; a file with others is refused.
         report: The report, which is filled from the file.
         sums: The sums, which are filled from the file.
         clock: Time.
@@ -82,7 +82,7 @@ class Checkpoint:
         }
         draft = self.path.with_name(f"{self.path.name}.part")
         try:
-            # Keys may hold personal values: nobody else may read them.
+            # Keys may hold personal values: only the owner may read the file.
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 json.dump(plain, file)
             draft.replace(self.path)
@@ -115,7 +115,7 @@ class Checkpoint:
             differs = ", ".join(sorted(name for name in self._about if about.get(name) != self._about[name]))
             raise MigrationError(
                 f"{self.path} is the checkpoint of another verification: its {differs} differ.",
-                remedy="Give another file, or delete it to begin anew.",
+                remedy="Give another file, or delete it to start over.",
             )
 
     def remove(self) -> None:

@@ -1,6 +1,6 @@
 """Verifying: every item checked against the state of the table, then each index compared with the table.
 
-The memory is bounded, whatever the size of the table and however much is written meanwhile. A verification only reads,
+The memory is bounded, for tables of any size under any amount of writes. A verification only reads,
 needs no records, and can be interrupted: its checkpoint is a local file. With `repair=True` it also writes derived
 attributes, by the conditional writes of a migration.
 """
@@ -55,11 +55,11 @@ class Report:
     Args:
         items: How many items were looked at, by entity.
         rows: How many rows each index has.
-        counts: How many findings of each kind there are; repaired ones do not count.
+        counts: The number of findings of each kind, without repaired ones.
         findings: The first thousand of them.
         repaired: How many findings of each kind were repaired.
         unknown: How many items are of no known entity. Each is a finding, unless they are allowed.
-        not_checked: What was not checked, one sentence each, with the reason.
+        not_checked: The parts that were not checked, one sentence each, with the reason.
     """
 
     items: Counter[str] = attrs.field(factory=Counter)
@@ -94,7 +94,7 @@ def verify(
 
     Args:
         table: The table.
-        state: What it should be.
+        state: The state that it should have.
         throttle: How fast.
         indexes: Whether to read the indexes, too.
         options: Those of `Verification`.
@@ -107,7 +107,7 @@ class Verification:
 
     Args:
         table: The table.
-        state: What it should be.
+        state: The state that it should have.
         throttle: How fast.
         indexes: Whether to read the indexes, too.
         later: The state of the whole history: a derived value that it explains is right.
@@ -117,7 +117,7 @@ class Verification:
         segments: How many parts of the table are read in parallel.
         checkpoint: A local file from which an interrupted verification goes on, readable by its owner only; it holds
             keys of items. None to keep no checkpoint. It is removed at the end.
-        stop: Set by whoever wants it to pause.
+        stop: An event that pauses it.
         clock: Time.
     """
 
@@ -163,7 +163,7 @@ class Verification:
         """Verify the table, and return the report.
 
         Raises:
-            MigrationPaused: It was stopped; the checkpoint says how far it came.
+            MigrationPaused: It was stopped; a later one continues from the checkpoint.
             SingletableError: A request failed, or the checkpoint is of another verification.
         """
         self._checkpoint.load()
@@ -192,7 +192,7 @@ class Verification:
     def _sweep(
         self, phase: str, params: Params, look: Callable[[list[Item]], Callable[[], None]], *, resumable: bool = True
     ) -> bool:
-        """Read all segments to their end, in parallel. Returns whether there were any that were not.
+        """Read all segments to their end, in parallel. Returns False if all were read already.
 
         Args:
             phase: The name of the pass in the checkpoint.
@@ -319,7 +319,7 @@ class Verification:
     # --- rows that differ -------------------------------------------------------------
 
     def _compare(self, index: Index) -> None:
-        """Look at the rows of groups that differ. An interrupted comparison begins anew."""
+        """Look at the rows of groups that differ. An interrupted comparison starts over."""
         sums = self._sums[index.name]
         items, rows = f"items in {index.name}", f"rows again of {index.name}"
         self._look_up(

@@ -97,7 +97,7 @@ def suggested_name(operations: Sequence[Operation]) -> str:
 
 
 def unique_name(operations: Sequence[Operation]) -> str:
-    """Return a name after what a migration does, which another change on another branch does not get."""
+    """Return a name from the operations of a migration that another change on another branch does not get."""
     words = suggested_name(operations)
     if words == "initial":
         return words

@@ -63,14 +63,14 @@ def _throttling(error: ClientError) -> str | None:
 
 
 class Work(Protocol):
-    """What works out the change of an item."""
+    """A pass or a repair: it computes the change of an item."""
 
     @property
     def key_names(self) -> tuple[str, str]:
         """The stored attributes of the primary key."""
 
     def change(self, item: Item) -> ItemChange | None:
-        """Return the change of an item; None for none. Raises `Unfit` if it cannot be worked out."""
+        """Return the change of an item; None if it needs no change. Raises `Unfit` if it cannot be computed."""
 
 
 class ItemWriter:
@@ -78,7 +78,7 @@ class ItemWriter:
 
     Args:
         table: Where.
-        work: The pass, or whatever else works out the change of an item.
+        work: The pass or the repair.
         throttle: How fast.
         quarantine: Called with the key of an item that cannot be changed, and the reason.
         statements: Whether to send up to 25 changes in one request.

@@ -358,7 +358,7 @@ def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monk
 
 
 def test_an_older_target(old_shop):
-    """`migrate` only goes forward, and says where the table is."""
+    """`migrate` only goes forward, and names the last applied migration."""
     command("migrate", "--yes", *FEW)
     done = command("migrate", "0005", "--yes")
     assert 0 == done.exit_code
@@ -372,7 +372,7 @@ def test_verify_without_a_history(shop):
     shop.create_table(wait=True)
     done = command("verify")
     assert 2 == done.exit_code
-    assert "no history of migrations" in done.output
+    assert "has no applied migrations, so it cannot be verified" in done.output
     assert "singletable stamp 0007_attributes" in done.output
 
 
@@ -386,7 +386,7 @@ def test_nobody_answers(old_shop):
 
 
 def damage(expression, **values):
-    """Change one product behind the models. Returns its key."""
+    """Change one product without the models. Returns its key."""
     item = next(each for each in send("Scan")["Items"] if each["entityType"] == {"S": "PRODUCT"})
     key = {"PK": item["PK"], "SK": item["SK"]}
     more = {"ExpressionAttributeValues": values} if values else {}
@@ -395,7 +395,7 @@ def damage(expression, **values):
 
 
 def test_verify_repairs(old_shop):
-    """What can be repaired is; what cannot be is still reported, with exit code 1."""
+    """Derived attributes are repaired; other findings are still reported, with exit code 1."""
     command("migrate", "--yes", *FEW)
     damage("SET GSI1PK = :v", **{":v": {"S": "elsewhere"}})
     found = command("verify")
@@ -415,7 +415,7 @@ def test_verify_repairs(old_shop):
 
 
 def test_verify_fails_on_items_of_no_entity(old_shop):
-    """Unless they are allowed, which is said."""
+    """Unless they are allowed; the report then lists them as not checked."""
     command("migrate", "--yes", *FEW)
     send("PutItem", Item={"PK": {"S": "X"}, "SK": {"S": "Y"}})
     found = command("verify")
@@ -451,7 +451,7 @@ def test_abort(old_shop):
     damage("REMOVE GSI1PK")
     assert 0 == command("migrate", "--yes", "--segments", "3").exit_code
     assert "only a begun migration can be aborted" in command("abort", "0002", "--yes").output
-    assert "no records without a table's name to adopt" in command("adopt", "--yes").output
+    assert "The control table has no records without a table's name" in command("adopt", "--yes").output
 
 
 def test_names_differ_between_branches(project):
@@ -471,7 +471,7 @@ def test_names_differ_between_branches(project):
 
 
 def test_an_edited_script_is_accepted_everywhere(old_shop, monkeypatch):
-    """With one flag, which records the new digest: the next command needs none."""
+    """With one flag, which records the new digest, so that the next command does not need it."""
     from singletable.migrations.graph import Script
 
     command("migrate", "--yes", *FEW)

@@ -39,7 +39,7 @@ SHAPES = {
     "stamp": [StampType("TASK")],
     "move": [RenameEntity("TASK", "JOB"), Rekey("JOB", *MOVED)],
 }
-"""The operations of the migration under test, by what they do."""
+"""The operations of the migration under test, by their effect."""
 
 
 def history(shape):
@@ -57,7 +57,7 @@ class World:
     """A table of tasks in an old or a new shape, and the facts that each of them should hold.
 
     Args:
-        shape: What the migration changes.
+        shape: The change of the migration, a key of `SHAPES`.
         seed: Of the writers' dice.
     """
 
@@ -163,7 +163,7 @@ class World:
     # --- the truth --------------------------------------------------------------------
 
     def problems(self):
-        """What is not as the writers left it, or not in the new shape."""
+        """Return the items that differ from the facts of the writers, or do not have the new shape."""
         found = []
         seen = [item["taskId"]["S"] for item in tasks()]
         found += [f"lost {ident}" for ident in self.truth if ident not in seen]
@@ -182,7 +182,7 @@ class World:
 
 
 def tasks():
-    """Every task, in whatever shape."""
+    """Return every task, in any shape."""
     return [item for item in send("Scan", ConsistentRead=True)["Items"] if "taskId" in item]
 
 
@@ -215,7 +215,7 @@ def crashed_at(world, migrate, crash_at, *, after=False, attempts=8):
     """Do it with a crash at a call, and again until it comes to its end.
 
     Returns:
-        What is wrong in the end, and the number of calls of the first attempt.
+        The problems in the end, and the number of calls of the first attempt.
     """
     calls = 0
     for attempt in range(attempts):

@@ -250,7 +250,7 @@ def test_a_number_is_written_wider():
 
 
 def test_a_field_turns_from_text_to_a_number():
-    """Declared anew if the items are not to be converted, with a note; the key follows."""
+    """It is declared with the new form if the items are not to be converted, with a note; the key follows."""
     old = state(index(), E={"line": text(), "by_line": named("L#{line}")})
     new = state(index(), E={"line": IntegerAttribute(), "by_line": named("L#{line}")})
     found = changes(old, new, no)
@@ -553,7 +553,7 @@ def test_an_attribute_is_required(before):
 
 
 def test_a_history_of_an_earlier_version_learns_the_forms():
-    """It has DynamoDB's types alone; a source of a key tells more. Nobody is asked about what is not known."""
+    """It has DynamoDB's types alone, and the sources of keys. Unknown forms cause no question."""
     choice = Choice("name", ("RED", "BLUE", "GREEN"))
     key = (KeyText("GSI1PK", "N#{name}", name=choice), KeyText("GSI1SK", "E", name=choice, sort=True))
     entity = AddEntity("E", PK, SK, *key, attributes={"ident": "S", "name": "S", "note": "S"})

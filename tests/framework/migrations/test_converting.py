@@ -1,4 +1,4 @@
-"""Operations that change what others are derived from: forms, names and discriminators, in one write with the keys."""
+"""Operations that change the sources of keys: forms, names and discriminators, in one write with the keys."""
 
 from datetime import datetime, timezone
 
@@ -81,7 +81,7 @@ def update(number, expression, value=None):
     )
 
 
-# --- what depends on a changed attribute ----------------------------------------------
+# --- keys of a changed attribute ------------------------------------------------------
 
 
 def test_a_renamed_source_brings_its_keys_along(shelf):
@@ -96,7 +96,7 @@ def test_a_renamed_source_brings_its_keys_along(shelf):
 
 
 def test_a_key_that_nobody_explains_is_quarantined_with_its_source(shelf):
-    """It is neither what the old name gave nor what the new one gives: nothing of the item is written."""
+    """The key follows neither from the old name nor from the new one: nothing of the item is written."""
     graph = history_of([Backfill("TASK", *BY_STATE)], [RenameAttribute("TASK", "state", "phase")])
     runner(graph).migrate("0002_m")
     update(1, "SET GSI1PK = :v", {"S": "junk"})
@@ -240,7 +240,7 @@ def test_each_pair_of_forms(old, new, function, before, after):
     ],
 )
 def test_forms_that_are_not_given(declared, function, before, after):
-    """An idempotent function is enough: its result tells whether an item is converted."""
+    """An idempotent function is enough: it returns a converted value unchanged."""
     declaring = DeclareAttributes("TASK", {"note": declared})
     convert = Pass([ConvertAttribute("TASK", "note", function)], declaring.apply(history_of().state))
     change = convert.change(old_item(1, note=before))
@@ -249,7 +249,7 @@ def test_forms_that_are_not_given(declared, function, before, after):
 
 
 def test_a_function_that_cannot_be_repeated_is_refused():
-    """Applied to its own result it gives another one, and the forms do not tell the two apart."""
+    """Applied to its own result it returns another one, and the forms do not distinguish the two."""
     append = ConvertAttribute("TASK", "state", lambda value: value + "!", old="text", new="text")
     with pytest.raises(Unfit, match=r"a second run would convert state again: .* is not idempotent"):
         work(append).change(old_item(1))
@@ -285,7 +285,7 @@ def test_a_conversion_names_the_form_that_keys_need():
 
 
 def test_a_corrected_function_finds_its_predecessors_values(shelf):
-    """A second BackfillWith replaces what the first one gave, of derived and of declared attributes."""
+    """A second BackfillWith replaces the values of the first one, of derived and of declared attributes."""
     sources = {"state": Text("state")}
     wrong = BackfillWith("TASK", sources, lambda state: {"slug": state + "!", "label": 1}, writes=("slug", "label"))
     right = BackfillWith("TASK", sources, lambda state: {"slug": state, "label": 2}, writes=("slug", "label"))
@@ -317,7 +317,7 @@ def test_items_without_a_discriminator_are_stamped(shelf):
 
 
 def test_an_item_that_fits_two_entities_is_quarantined(shelf):
-    """Nobody can say which one it is."""
+    """Its entity is not known."""
     graph = history_of([AddEntity("JOB", *KEY, attributes={"taskId": "S"})], [StampType("TASK")])
     send("PutItem", Item={name: value for name, value in old_item(20).items() if name != "entityType"})
     with pytest.raises(MigrationStopped, match="its key fits several entities: JOB, TASK"):

@@ -99,7 +99,7 @@ def test_two_tables_share_a_control_table(empty):
 
 
 def test_records_of_an_earlier_version_are_adopted(empty):
-    """They name no table: no table takes them for its own until somebody says whose they are."""
+    """They do not name a table, so that no table uses them until an operator adopts them."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     old = controlled("stg", graph, of=False)
     old.migrate()
@@ -110,7 +110,7 @@ def test_records_of_an_earlier_version_are_adopted(empty):
     assert 2 == controlled("stg", graph).adopt()
     assert [] == controlled("stg", graph).migrate()
     assert ["0001_initial", "0002_m"] == controlled("prod", graph).migrate()
-    with pytest.raises(MigrationError, match="no records without a table's name"):
+    with pytest.raises(MigrationError, match="The control table has no records without a table's name"):
         controlled("prod", graph).adopt()
 
 
@@ -282,7 +282,7 @@ def test_a_history_that_runs_code_is_replayed_on_an_empty_table(empty):
 
 
 def test_an_empty_table_with_a_part_of_the_history(empty):
-    """What earlier migrations made and later ones remove goes, too."""
+    """Indexes that earlier migrations created and later ones delete are deleted, too."""
     graph = history_of(
         [CreateIndex("GSI1", "GSI1PK", "GSI1SK"), EnableTTL("old")],
         [DeleteIndex("GSI1"), CreateIndex("GSI2", "GSI2PK"), DisableTTL("old"), EnableTTL("ttl")],
@@ -387,7 +387,7 @@ def test_the_breaker_forgets_what_was_mended(shelf):
 
 
 def test_a_begun_migration_is_rolled_back(shelf):
-    """What it has written goes, whatever it has reached."""
+    """Its writes are undone, however far it came."""
     graph = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK")])
     junk()
     with pytest.raises(MigrationStopped, match="quarantined"):
@@ -399,7 +399,7 @@ def test_a_begun_migration_is_rolled_back(shelf):
 
 
 def test_a_begun_migration_is_aborted(shelf):
-    """What it has written stays; it can be begun anew, with another number of segments."""
+    """Its writes stay; it can begin again, with another number of segments."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     junk()
     with pytest.raises(MigrationStopped, match="quarantined"):

@@ -379,7 +379,7 @@ def test_another_function_is_an_edit(before, after):
 
 
 def test_another_operation_or_lambda_is_an_edit():
-    """Whatever the text says."""
+    """Even if the text is the same."""
     script = Script("0002_a", Migration(["0001_initial"], [OPERATION]), TEXT)
     other = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"label": state}, writes="title")
     for migration in (Migration(["0001_initial"], [other]), Migration([], [OPERATION])):

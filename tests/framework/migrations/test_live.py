@@ -62,7 +62,7 @@ def test_an_hour_of_waiting_is_a_line_a_minute(shelf):
 
 
 def test_a_wait_ends_at_once(shelf):
-    """Whoever stops a run that waits for hours is heard, and the lease is given back; the next run goes on waiting."""
+    """A run that waits for hours can be stopped, and gives its lease back; the next run continues to wait."""
     clock, told = StillClock(), []
 
     def tell(line):
@@ -145,7 +145,7 @@ def test_a_time_to_live_by_another_attribute(shelf):
 
 
 def test_a_run_that_waits_for_capacity_ends_at_once(shelf):
-    """A throttled run does not make whoever stops it wait for its rate."""
+    """A stopped run does not wait for its rate."""
     from singletable.migrations import Backfill
 
     clock = StillClock()

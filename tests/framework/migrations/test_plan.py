@@ -147,7 +147,7 @@ def test_a_step_is_planned_on_what_the_steps_before_it_leave(shelf):
 
 @pytest.mark.parametrize("projection", ["ALL", "KEYS_ONLY"])
 def test_a_move_deletes_and_puts_each_row(shelf, projection):
-    """Whatever the index projects: the primary key is a part of the row. A transaction counts twice."""
+    """For each projection, since the primary key is a part of the row. A transaction counts twice."""
     move = Rekey("TASK", KeyText("PK", "T#{task_id}", task_id=Text("taskId")), KEY[1])
     history = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK", projection)], [move])
     runner(history).migrate("0002_m")
@@ -172,13 +172,13 @@ def test_a_row_that_does_not_change_costs_nothing(shelf):
 
 
 def test_cpu(shelf):
-    """Writing one by one is bound by one CPU, whatever the rate."""
+    """Writing one by one is bound by one CPU at any rate."""
     (step, _) = plan().steps
     assert step.cpu_seconds(statements=False) > 5 * step.cpu_seconds(statements=True) > 0
 
 
 def test_a_rare_entity(shelf):
-    """If the sample has none of its items, the plan says how many there may be."""
+    """If the sample has none of its items, the plan gives an upper bound."""
     adding = AddEntity("RARE", KeyText("PK", "RARE#{x}", x=Text("x")), KeyText("SK", "R", sort=True))
     key = KeyText("GSI1PK", "R#{x}", x=Text("x"))
     history = history_of([adding, Backfill("RARE", key)])

@@ -1,4 +1,4 @@
-"""Verifying and repairing a table with everything that can be wrong: all is found, and whatever can be repaired is."""
+"""Verifying and repairing a table with faults of every kind: all are found, and derived attributes are repaired."""
 
 import random
 import threading
@@ -109,7 +109,7 @@ CORRUPTIONS = {
         True,
     ),
     "the expiry is extra": (lambda item: item.pop("due"), [("extra", "ttl")], True),
-    "there is no discriminator": (lambda item: item.pop("entityType"), [("unidentified", "entityType")], True),
+    "the discriminator is absent": (lambda item: item.pop("entityType"), [("unidentified", "entityType")], True),
     "the discriminator is unknown": (
         lambda item: item.update(entityType={"S": "GHOST"}),
         [("unidentified", "entityType")],
@@ -146,7 +146,7 @@ CORRUPTIONS = {
         None,
     ),
 }
-"""What is done to an item, what is found, and whether a repair leaves nothing (None: it repairs a part)."""
+"""By kind: the damage to an item, the findings, and whether a repair leaves none (None: it repairs a part)."""
 
 
 def send(operation, **params):
@@ -333,7 +333,7 @@ class Stops(Fault):
         self.left[0] -= 1
         if not self.left[0]:
             self.event.set()
-        # Small pages: there is something left to do after each of them.
+        # Small pages, so that each leaves something to do.
         return send_on(operation, {**params, "Limit": 7})
 
 

@@ -1,4 +1,4 @@
-"""What a second hostile review found: passes that are repeated, runners that wake, repairs that know too little."""
+"""Faults of a second hostile review: repeated passes, runners that wake, repairs that overwrite newer values."""
 
 from datetime import datetime, timezone
 from functools import partial
@@ -101,7 +101,7 @@ UPPER = BackfillWith("TASK", {"y": Text("y")}, lambda y: {"x": y and y.upper()},
     ],
 )
 def test_a_pass_that_cannot_be_repeated_is_two(shelf, operations, before, after):
-    """An operation that writes what an earlier one reads or writes gets a scan of its own."""
+    """An operation that writes an attribute that an earlier one reads or writes gets a scan of its own."""
     graph = history_of(operations)
     put(**{name: {"S": value} for name, value in before.items()})
     passes = [step.compile() for step in graph.steps("0002_m")]

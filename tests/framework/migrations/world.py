@@ -142,7 +142,7 @@ def runner(history=None, tell=lambda line: None, clock=None, **options):
 
 
 def dangers(plan):
-    """The dangers of a plan, but that the emulator has no point-in-time recovery until it is switched on."""
+    """Return the dangers of a plan, without the missing point-in-time recovery of the emulator."""
     return [each for each in plan.safety if each.title != "no point-in-time recovery"]
 
 

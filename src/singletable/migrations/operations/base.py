@@ -121,7 +121,7 @@ class ItemOperation(Operation):
         return frozenset(self.targets)
 
     def read_names(self, before: TableState) -> frozenset[str]:
-        """Return the stored attributes that decide what it does to an item."""
+        """Return the stored attributes from which the change of an item is computed."""
         return frozenset()
 
     def written_names(self, before: TableState) -> frozenset[str]:

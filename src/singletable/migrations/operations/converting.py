@@ -42,10 +42,10 @@ class ConvertAttribute(ItemOperation):
         ConvertAttribute("TASK", "points", str, int, old="integer", new="text")
 
     Each item is written by one conditional UpdateItem, with all keys and expiries that are made of the attribute. An
-    item without the attribute, or with NULL, stays as it is. Which items are converted already is told by their form,
-    so that a run can be repeated: by DynamoDB's type if it changes, else by the form that reads it. If both forms read
-    a value (text to text), the function decides, and must be idempotent: applied to its own result, it returns the
-    same or raises.
+    item without the attribute, or with NULL, stays as it is. A run can be repeated. Whether an item is converted
+    already follows from its form: from DynamoDB's type if it changes, else from the form that reads the value. If both
+    forms read it (text to text), the function decides, and must be idempotent: applied to its own result, it returns
+    the same or raises.
 
     Args:
         entity: The discriminator.
@@ -82,7 +82,7 @@ class ConvertAttribute(ItemOperation):
 
     @property
     def task(self) -> str:
-        """What the function does: `Convert points of TASK from integer to text`."""
+        """The task of the function: `Convert points of TASK from integer to text`."""
         forms = f" from {self.old.describe()} to {self.new.describe()}" if self.old and self.new else ""
         return f"Convert {self.attribute} of {self.entity}{forms}"
 
@@ -169,11 +169,11 @@ class ConvertAttribute(ItemOperation):
 
     def _was_written(self, item: Item, written: Stored) -> bool:
         """Return whether a value may be one that the operation that is taken back has written."""
-        forth = self.reverse_function
-        if forth is None:
+        forward = self.reverse_function
+        if forward is None:
             return True
         try:
-            value = Timebox(lambda value: forth(value), self.timeout, forth.__name__)(
+            value = Timebox(lambda value: forward(value), self.timeout, forward.__name__)(
                 {"value": written.read(self.attribute, item)}
             )
             return same_value(written.store(self.attribute, value), item[self.attribute])
@@ -199,7 +199,7 @@ class ConvertAttribute(ItemOperation):
                 return  # the function refuses its own result, so that a repeated run takes it for done
         raise Unfit(
             f"a second run would convert {self.attribute} again: {self.function.__name__}() is not idempotent, and old="
-            " and new= do not tell the two forms apart"
+            " and new= do not distinguish the two forms"
         )
 
     def reverse(self, before: TableState) -> ItemOperation | None:
@@ -220,7 +220,7 @@ class ConvertAttribute(ItemOperation):
 
 
 def _reader(name: str, old: Stored) -> Callable[[Mapping[str, Any]], Any]:
-    """Return how a value is read: in the old form, or if it has another one, as DynamoDB's type says."""
+    """Return how a value is read: in the old form, or if it has another one, by DynamoDB's type."""
 
     def read(item: Mapping[str, Any]) -> Any:
         if old.fault(name, dict(item)) is None:

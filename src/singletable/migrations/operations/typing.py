@@ -37,7 +37,7 @@ def _has_key(item: Item, entity: Entity) -> bool:
 class StampType(ItemOperation):
     """Give items without a discriminator that of an entity, if their primary key and attributes are of its shape.
 
-    Whatever is derived of the entity's items is written in the same write. An item whose key fits several entities is
+    All derived attributes of the entity are written in the same write. An item whose key fits several entities is
     quarantined. It cannot be taken back: which items had no discriminator is not recorded.
 
     Args:
@@ -56,7 +56,7 @@ class StampType(ItemOperation):
         return frozenset(before.key_names).union(*map(reads_of, before.entity(self.entity).all_derived))
 
     def changed_names(self, before: TableState) -> frozenset[str]:
-        # To the entity all sources of the item are new: whatever is derived from them follows.
+        # For the entity all sources of the item are new, so that all derived attributes follow.
         return self.read_names(before)
 
     def written_names(self, before: TableState) -> frozenset[str]:
