@@ -377,6 +377,15 @@ class AlreadyHandled(SingletableError):
     """The handler has handled this event before: its transaction was not done again. The router counts it so."""
 
 
+class HandlerNotRun(SingletableError, TypeError):
+    """A handler, or a function that takes dead letters, returned an awaitable or a generator: its work is not done.
+
+    `handler` is its name.
+    """
+
+    handler: str | None = None
+
+
 class HandlersFailed(SingletableError):
     """Handlers of a record failed; the others are done and are not called again for it.
 

@@ -211,7 +211,8 @@ def _line(table: type[Table], raw: Any) -> dict[str, Any] | None:
             "fault": str(error),
         }
     event = "EXPIRE" if change.expired else record.event
-    changed = sorted(change.changed or ()) if record.event == "MODIFY" else []
+    fault = _fault(table, change)
+    changed = sorted(change.changed or ()) if record.event == "MODIFY" and fault is None else []
     at = None if record.at is None else record.at.isoformat(timespec="seconds")
     return {
         "at": at,
@@ -221,8 +222,19 @@ def _line(table: type[Table], raw: Any) -> dict[str, Any] | None:
         "changed": changed,
         "event_id": record.event_id,
         "sequence_number": record.sequence_number,
-        "fault": None if change.entity else _unknown(table, record),
+        "fault": fault,
     }
+
+
+def _fault(table: type[Table], change: Change[Any]) -> str | None:
+    """Return the reason why an entity cannot be read of a change; None if both images can be read."""
+    if change.entity is None:
+        return _unknown(table, change.record)
+    try:
+        _ = change.images.new, change.images.old
+    except (MalformedItemError, MalformedRecordError) as error:
+        return str(error)
+    return None
 
 
 def _key(change: Change[Any]) -> dict[str, Any]:

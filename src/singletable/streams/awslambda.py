@@ -1,14 +1,21 @@
-"""The router as an AWS Lambda function: partial batch failures, structured logs, metrics, by aws-lambda-powertools."""
+"""The router as an AWS Lambda function: partial batch failures, structured logs, metrics.
+
+Logs and metrics are written with the formatter and the metrics of aws-lambda-powertools, by objects of the function's
+own: powertools shares its usual `Logger` and `Metrics` in the whole process, and those belong to the handlers.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from singletable.errors import EngineUnavailable, HandlersFailed, MalformedRecordError
-from singletable.streams.deadletters import DeadLetter, reason_of
+from singletable.streams.deadletters import DeadLetter, logged_to, reason_of
+from singletable.streams.events import Delivered, records_of
 from singletable.streams.records import found, read_record
 
 if TYPE_CHECKING:
@@ -17,104 +24,128 @@ if TYPE_CHECKING:
 __all__ = ["make_handler"]
 
 _NAMESPACE = "singletable"
+_LEVELS = ("POWERTOOLS_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL")
 
 
 def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """A Lambda function for an event source mapping with `ReportBatchItemFailures`.
+    """Return a Lambda function for an event source mapping with `ReportBatchItemFailures`.
 
-    The records of a batch are handled in their order, and the batch ends at the first that fails: its sequence number
-    is reported, and Lambda delivers that record and those behind it again, and none before it (Developer Guide of
-    Lambda, "Reporting batch item failures"). So no record overtakes another of its shard.
+    It takes the records of the router's table, delivered by DynamoDB Streams or wrapped by Kinesis Data Streams. The
+    records of a batch are handled in their order, and the batch ends at the first that fails: its sequence number is
+    reported, and Lambda delivers that record and the ones after it again (Developer Guide of Lambda, "Reporting batch
+    item failures"). So no record overtakes another of its shard.
 
-    A line of JSON is logged for each failed record and each batch, and the counts `Handled`, `Repeated`, `Failed` and
-    `DeadLetters` and the age of the last record in milliseconds are written as CloudWatch metrics (`Age`), by the
-    table's name.
+    A line of JSON is logged at the start, for each failed record, for each dead letter of a router without a sink and
+    for each batch. The counts `Handled`, `Repeated`, `Failed` and `DeadLetters` and the age of the last record in
+    milliseconds (`Age`) are written as CloudWatch metrics. Lines and metrics name the table.
+
+    The function raises `MalformedRecordError` for an event of another service or another table, before any record is
+    handled, and if the first record of a batch fails and has no sequence number.
 
     Raises:
         EngineUnavailable: aws-lambda-powertools is not installed.
     """
     try:
-        from aws_lambda_powertools import Logger, Metrics
-        from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
-        from aws_lambda_powertools.metrics import MetricUnit
-        from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+        from aws_lambda_powertools import metrics as powertools
     except ModuleNotFoundError as error:
         raise EngineUnavailable(
             f"The module {error.name} is missing.", remedy="Install it: pip install 'singletable[lambda]'."
         ) from None
 
-    class InOrder(BatchProcessor):
-        """Ends at the first record that fails."""
-
-        def process(self) -> list[tuple[Any, ...]]:
-            results = []
-            for record in self.records:
-                results.append(self._process_record(record))
-                if self.fail_messages:
-                    break
-            return results
-
     table = router.table.bound().table_name
-    # The service's name is also that of a logger, which must be no other's.
-    logger = Logger(service=f"{table}-stream")
-    # Dead letters, and what else the framework says, are logged by a logger that knows nothing of JSON.
-    logging.getLogger("singletable")
-    copy_config_to_registered_loggers(logger, include={"singletable"})
-    metrics = Metrics(namespace=_NAMESPACE, service=table)
-    processor = InOrder(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+    logger = _make_logger(table)
+    metrics = powertools.EphemeralMetrics(namespace=_NAMESPACE, service=table)
+    logger.info("started")
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        records = event.get("Records") if isinstance(event, dict) else None
-        if not isinstance(records, list):
-            raise MalformedRecordError(
-                "The event has no Records: it is not from a DynamoDB stream.",
-                remedy="Give the function an event source mapping of the table's stream.",
-            )
-        outcomes: list[Outcome] = []
-        failed: list[DeadLetter] = []
-
-        def process(record: Any) -> None:
-            try:
-                outcomes.append(router.process(record.raw_event))
-            except HandlersFailed as error:
-                outcomes.append(error.outcome)
-                tell("handler failed", *error.letters)
-                raise
-            except Exception as error:  # the marks cannot be read, or a dead letter not be sent
-                raw = record.raw_event
-                number = found(raw, "dynamodb", "SequenceNumber")
-                tell("record failed", DeadLetter(reason_of(error), found(raw, "eventID"), number))
-                raise
-
-        def tell(message: str, *letters: DeadLetter) -> None:
-            failed.extend(letters)
-            for letter in letters:
-                logger.error(message, extra=letter.to_dict())
-
-        with processor(records=records, handler=process):
-            processor.process()
-        counts = {
-            "Handled": sum(len(each.handled) for each in outcomes),
-            "Repeated": sum(len(each.repeated) for each in outcomes),
-            "DeadLetters": sum(len(each.letters) for each in outcomes),
-            "Failed": len(failed),
-        }
-        for name, count in counts.items():
-            metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
-        age = _age(records)
+        delivered = records_of(event, router.table)
+        with logged_to(logger):
+            batch = _Batch(router, logger)
+            failures = batch.run(delivered)
+        for name, count in batch.counts.items():
+            metrics.add_metric(name=name, unit=powertools.MetricUnit.Count, value=count)
+        age = _age(delivered)
         if age is not None:
-            metrics.add_metric(name="Age", unit=MetricUnit.Milliseconds, value=age)
-        logger.info("batch", extra={"records": len(records), **{name.lower(): each for name, each in counts.items()}})
+            metrics.add_metric(name="Age", unit=powertools.MetricUnit.Milliseconds, value=age)
+        counts = {name.lower(): count for name, count in batch.counts.items()}
+        logger.info("batch", extra={"records": len(delivered), **counts})
         metrics.flush_metrics()
-        return dict(processor.response())
+        if None in failures:
+            raise MalformedRecordError(
+                "The first record of a batch has no sequence number and failed; Lambda delivers the whole batch again.",
+                remedy="The line 'record failed' of the log has the reason.",
+            )
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}
 
     return handle
 
 
-def _age(records: list[Any]) -> float | None:
-    """The age of the last record in milliseconds."""
+class _Batch:
+    """One invocation: the records in order, up to the first that fails."""
+
+    def __init__(self, router: StreamRouter, logger: logging.Logger) -> None:
+        self._router = router
+        self._logger = logger
+        self._outcomes: list[Outcome] = []
+        self._failed = 0
+
+    def run(self, delivered: list[Delivered]) -> list[str | None]:
+        """Handle the records; return the sequence number from which Lambda must deliver them again, if one failed."""
+        before: str | None = None
+        for each in delivered:
+            if not self._handle(each):
+                # A damaged record may have no number. From the one before it Lambda delivers it again, too.
+                return [each.number or before]
+            before = each.number or before
+        return []
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The metrics of the batch."""
+        return {
+            "Handled": sum(len(each.handled) for each in self._outcomes),
+            "Repeated": sum(len(each.repeated) for each in self._outcomes),
+            "DeadLetters": sum(len(each.letters) for each in self._outcomes),
+            "Failed": self._failed,
+        }
+
+    def _handle(self, each: Delivered) -> bool:
+        try:
+            self._outcomes.append(self._router.process(each.raw))
+        except HandlersFailed as error:
+            self._outcomes.append(error.outcome)
+            self._log("handler failed", *error.letters)
+            return False
+        except Exception as error:  # the marks cannot be read, or the sink of dead letters fails
+            self._log("record failed", DeadLetter(reason_of(error), found(each.raw, "eventID"), each.number))
+            return False
+        return True
+
+    def _log(self, message: str, *letters: DeadLetter) -> None:
+        self._failed += len(letters)
+        for letter in letters:
+            self._logger.error(message, extra=letter.to_dict())
+
+
+def _make_logger(table: str) -> logging.Logger:
+    """Return a logger that no other code can reach by its name, and that writes JSON to standard output."""
+    from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+    level = next((os.environ[name] for name in _LEVELS if os.environ.get(name)), "INFO").upper()
+    known = level in logging.getLevelNamesMapping() if sys.version_info >= (3, 11) else level in logging._nameToLevel
+    logger = logging.Logger(f"{table}-stream", level if known else "INFO")
+    handler = logging.StreamHandler(sys.stdout)
+    formatter = LambdaPowertoolsFormatter()
+    formatter.append_keys(service=f"{table}-stream", table=table)
+    handler.setFormatter(formatter)
+    logger.addHandler(handler)
+    return logger
+
+
+def _age(delivered: list[Delivered]) -> float | None:
+    """Return the age of the last record in milliseconds; None if it has no time."""
     try:
-        at = read_record(records[-1]).at if records else None
+        at = read_record(delivered[-1].raw).at if delivered else None
     except MalformedRecordError:
         return None
     return None if at is None else max(0.0, (datetime.now(timezone.utc) - at).total_seconds() * 1000)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
@@ -13,15 +12,14 @@ from singletable.chains import unchained
 from singletable.errors import (
     ImageMissing,
     InvalidTransactionError,
+    KeyParseError,
     MalformedItemError,
-    MalformedRecordError,
 )
 from singletable.models.own import OWN_KEYS, OWN_TYPES
 from singletable.models.rows import primary_attributes, primary_key_reader
-from singletable.models.targets import load
-from singletable.requests.types import Handling, Item, MalformedItem, UnknownItem
-from singletable.requests.unreadable import tolerant
-from singletable.requests.values import same_value
+from singletable.models.schema import EntitySchema
+from singletable.requests.types import Item
+from singletable.streams.images import Images, damaged
 from singletable.streams.records import Event, Record
 
 if TYPE_CHECKING:
@@ -39,24 +37,21 @@ _LACKS: Mapping[Event, str] = {"INSERT": "old", "REMOVE": "new", "MODIFY": ""}
 class Change(Generic[T]):
     """A change of an entity.
 
-    `new` and `old` are the entity after the change and before it. Of an item of an unknown type both are
-    `UnknownItem`, and `entity` is None. With `StreamRouter(malformed="yield")`, an image that the model cannot read is
-    a `MalformedItem`.
+    `new` and `old` are the entity after the change and before it, each read when it is first used. Of an item of an
+    unknown type both are `UnknownItem`, and `entity` is None. With `StreamRouter(malformed="yield")`, an image that the
+    model cannot read is a `MalformedItem`.
 
     Args:
-        record: What the stream said.
+        record: The record of the stream.
         entity: The entity's class; None for an item of no known type.
         key: The attributes of its primary key, by name; of an unknown item the key as it is stored.
-        changed: The names of the attributes whose values differ; all of them of an INSERT or a REMOVE. None where the
-            stream does not show both images.
+        images: The images, which are read when they are first used.
     """
 
     record: Record
     entity: type[T] | None
     key: Mapping[str, Any] = attrs.field(repr=False)
-    changed: frozenset[str] | None = attrs.field(repr=False)
-    _new: T | None = attrs.field(repr=False)
-    _old: T | None = attrs.field(repr=False)
+    images: Images = attrs.field(repr=False)
     _delivery: Delivery | None = attrs.field(default=None, repr=False)
 
     @property
@@ -80,13 +75,22 @@ class Change(Generic[T]):
         return self.record.at
 
     @property
+    def changed(self) -> frozenset[str] | None:
+        """The names of the attributes whose values differ; all of them for an INSERT or a REMOVE.
+
+        None if the stream does not show both images.
+        """
+        return self.images.changed
+
+    @property
     def new(self) -> T:
-        """The entity behind the change.
+        """The entity after the change.
 
         Raises:
             ImageMissing: The entity was removed, or the stream does not show new images.
+            MalformedItemError: The model cannot read the image.
         """
-        return self._image("new", self._new)
+        return self._image("new", self.images.new)
 
     @property
     def old(self) -> T:
@@ -94,8 +98,9 @@ class Change(Generic[T]):
 
         Raises:
             ImageMissing: The entity was inserted, or the stream does not show old images.
+            MalformedItemError: The model cannot read the image.
         """
-        return self._image("old", self._old)
+        return self._image("old", self.images.old)
 
     def transaction(self) -> Transaction:
         """A transaction of the table that is done once for this event and this handler, however often both come.
@@ -150,7 +155,7 @@ def keys_tell(table: type[Table], entity: type[Table]) -> bool:
 
 @unchained
 def read_change(table: type[Table], record: Record, *, tolerate: bool = False) -> Change[Any]:
-    """A record as entities.
+    """Return a record as a change: its entity and key. Its images are read when they are needed.
 
     Args:
         table: The table class.
@@ -158,67 +163,36 @@ def read_change(table: type[Table], record: Record, *, tolerate: bool = False) -
         tolerate: Whether an image that its model cannot read becomes a `MalformedItem`.
 
     Raises:
-        MalformedItemError: An image holds what its model cannot read, or the keys are not of its entity.
-        MalformedRecordError: An image or a key is no item at all.
+        MalformedItemError: The keys are not those of the entity that an image names.
+        MalformedRecordError: An image or a key is not an item.
     """
+    images = Images(table, record, tolerate=tolerate)
     try:
-        return _read_change(table, record, "yield" if tolerate else "raise")
+        shown = record.new if record.new is not None else record.old
+        if shown is None:
+            found = primary_key_reader(table)(record.key)
+            return Change(record, None, record.key, images) if found is None else Change(record, *found, images)
+        schema = _schema_of(table, shown)
+        if schema is None:
+            return Change(record, None, record.key, images)
+        try:
+            key = primary_attributes(schema, record.key)
+        except KeyParseError:
+            raise MalformedItemError(
+                f"The keys of a record of {schema.name} are not those of its model.",
+                remedy="Other code wrote the item: fix it.",
+                entity=schema.name,
+            ) from None
+        return Change(record, schema.entity, key, images)
+    except MalformedItemError:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, MalformedItemError):
-            raise
-        # What it is may quote a value.
-        raise MalformedRecordError(
-            f"A record of the stream has a key or an image that is no item ({type(error).__name__}).",
-            remedy="It was damaged on its way, or the keys of the table are not those of its models.",
-            event_id=record.event_id,
-            sequence_number=record.sequence_number,
-        ) from None
+        raise damaged(record, error) from None
 
 
-def _read_change(table: type[Table], record: Record, malformed: Handling) -> Change[Any]:
-    read: Callable[[Item], Any] = tolerant(partial(load, table), "yield", malformed)
-    new, old = (None if image is None else read(image) for image in (record.new, record.old))
-    if isinstance(new, MalformedItem) or isinstance(old, MalformedItem):
-        return _partly_read(table, record, new, old)
-    shown: Any = new if new is not None else old
-    if shown is None:
-        found = primary_key_reader(table)(record.key)
-        if found is None:
-            return Change(record, None, record.key, None, None, None)
-        return Change(record, found[0], found[1], None, None, None)
-    if isinstance(shown, UnknownItem):
-        return Change(record, None, record.key, None, new, old)
-    entity = type(shown)
-    names = entity._schema_of().primary.attributes
-    changed = _changed(record, new, old)
-    return Change(record, entity, {name: getattr(shown, name) for name in names}, changed, new, old)
-
-
-def _partly_read(table: type[Table], record: Record, new: Any, old: Any) -> Change[Any]:
-    """Return a change of which at least one image cannot be read."""
-    image = next(each.item for each in (new, old) if isinstance(each, MalformedItem))
-    schema = table._schemas()[image[table._layout_of().type_name]["S"]]
-    before, after = record.old or {}, record.new or {}
-    places = {name: each.attr_name for name, each in schema.attributes.items()}
-    changed = frozenset(name for name, place in places.items() if not same_value(before.get(place), after.get(place)))
-    whole = record.event != "MODIFY"
-    compared = frozenset(places) if whole else changed if record.new and record.old else None
-    return Change(record, schema.entity, primary_attributes(schema, record.key), compared, new, old)
-
-
-def _changed(record: Record, new: Any, old: Any) -> frozenset[str] | None:
-    """The attributes whose values differ, of images that show enough to say so."""
-    there = [each for each in (new, old) if each is not None and not isinstance(each, UnknownItem)]
-    stored = {name: each.attr_name for one in there for name, each in type(one)._schema_of().attributes.items()}
-    if record.event != "MODIFY" or (len(there) == 1 and (isinstance(new, UnknownItem) or isinstance(old, UnknownItem))):
-        return frozenset(stored)
-    if record.new is None or record.old is None or len(there) < 2:
-        return None
-    missing = object()
-    return frozenset(
-        name
-        for name, place in stored.items()
-        if getattr(new, name, missing) != getattr(old, name, missing)
-        # PynamoDB's maps are equal to nothing but themselves.
-        and not same_value(record.new.get(place), record.old.get(place))
-    )
+def _schema_of(table: type[Table], image: Item) -> EntitySchema | None:
+    """Return the schema of the entity that an image names; None for a type that the table does not know."""
+    kind = image.get(table._layout_of().type_name, {}).get("S")
+    if kind is not None and not isinstance(kind, str):
+        raise TypeError("a discriminator is not text")
+    return None if kind is None else table._schemas().get(kind)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import attrs
 
 from singletable.errors import (
+    HandlerNotRun,
     ImageMissing,
     MalformedItemError,
     MalformedRecordError,
@@ -20,10 +23,13 @@ from singletable.errors import (
 )
 from singletable.requests.sending import error_code
 
-__all__ = ["DeadLetter", "Sink", "log_letter", "reason_of"]
+__all__ = ["DeadLetter", "Sink", "log_letter", "logged_to", "reason_of"]
 
 _HERE = Path(__file__).parents[1]
 _log = logging.getLogger("singletable.streams")
+_other_log: ContextVar[logging.Logger | None] = ContextVar("_other_log", default=None)
+_SAFE = (HandlerNotRun, ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)
+"""Errors whose messages quote no value of an item."""
 
 
 @attrs.frozen
@@ -58,8 +64,18 @@ Sink: TypeAlias = Callable[[DeadLetter], None]
 
 
 def log_letter(letter: DeadLetter) -> None:
-    """Write a dead letter to the log `singletable.streams`, at level ERROR: what is done where no sink is given."""
-    _log.error("dead letter: %s", letter.reason, extra=letter.to_dict())
+    """Write a dead letter to the log `singletable.streams`, at level ERROR: the sink of a router without one."""
+    (_other_log.get() or _log).error("dead letter: %s", letter.reason, extra=letter.to_dict())
+
+
+@contextmanager
+def logged_to(logger: logging.Logger) -> Iterator[None]:
+    """Let `log_letter` write to another log for a block."""
+    token = _other_log.set(logger)
+    try:
+        yield
+    finally:
+        _other_log.reset(token)
 
 
 def _in_the_way(error: BaseException) -> str:
@@ -70,7 +86,9 @@ def _in_the_way(error: BaseException) -> str:
 
 def reason_of(error: BaseException) -> str:
     """Why a handler failed, without what the error says of values."""
-    if isinstance(error, (ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)):
+    if isinstance(
+        error, (HandlerNotRun, ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)
+    ):
         return str(error)
     code = error_code(error) or _in_the_way(error)
     kind = type(error).__name__ + (f" ({code})" if code else "")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from singletable.errors import DeclarationError, StreamViewError
+from singletable.errors import DeclarationError, HandlerNotRun, MalformedItemError, StreamViewError
 from singletable.models.layout import STREAM_VIEWS
 from singletable.streams.change import Change, keys_tell
 from singletable.streams.records import EVENTS, Event
@@ -15,7 +17,7 @@ from singletable.streams.records import EVENTS, Event
 if TYPE_CHECKING:
     from singletable.models import Table
 
-__all__ = ["Handler", "Wanted", "name_of", "wanted_of"]
+__all__ = ["Handler", "Wanted", "call", "name_of", "require_synchronous", "wanted_of"]
 
 _NEEDS: dict[Event, frozenset[str]] = {
     "INSERT": frozenset({"new"}),
@@ -41,6 +43,29 @@ class Wanted:
     changed: frozenset[str]
     expired: bool | None
     needs: frozenset[str]
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """The images that the stream must show: those that the handler reads, and both to compare attributes."""
+        return self.needs | _NEEDS["MODIFY"] if self.changed else self.needs
+
+    def read(self, change: Change[Any]) -> None:
+        """Read the images that the handler needs, so that one that cannot be read stops it before it begins.
+
+        Raises:
+            MalformedItemError: A model cannot read one.
+            MalformedRecordError: One is not an item.
+        """
+        for which in sorted(self.needs):
+            getattr(change.images, which)
+
+    def readable(self, change: Change[Any]) -> bool:
+        """Whether models can read all images that the handler needs."""
+        try:
+            self.read(change)
+        except MalformedItemError:
+            return False
+        return True
 
     def fits(self, change: Change[Any]) -> bool:
         """Whether a change is one of these."""
@@ -80,7 +105,7 @@ class Handler:
             StreamViewError: An image is missing; or only keys are shown, which do not say what an item is.
         """
         entity, shown = self.wanted.entity, STREAM_VIEWS.get(view, frozenset())
-        missing = sorted(self.wanted.needs - shown)
+        missing = sorted(self.wanted.shown - shown)
         if missing:
             raise StreamViewError(
                 f"The stream shows {view}; {self.name} needs the {' and the '.join(missing)} image.",
@@ -168,7 +193,53 @@ def wanted_of(
             entity=called,
             rule="ST118",
         )
-    return Wanted(entity, events, attributes, expired, images | (_NEEDS["MODIFY"] if attributes else frozenset()))
+    return Wanted(entity, events, attributes, expired, images)
+
+
+def require_synchronous(function: Callable[..., object], what: str) -> None:
+    """Refuse a function whose call does nothing but make a coroutine or a generator.
+
+    Args:
+        function: The function, or another callable.
+        what: Its part in the router, for the message.
+
+    Raises:
+        DeclarationError: It is declared with `async def`, or has a `yield`.
+    """
+    if not callable(function):
+        raise DeclarationError(f"{what}: {function!r} cannot be called.", remedy="Give a function.", rule="ST118")
+    inner: Any = function
+    while isinstance(inner, partial):
+        inner = inner.func
+    for each in (inner, type(inner).__call__):
+        if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
+            kind, remedy = "async def", "Write a plain function; it may call asyncio.run()."
+        elif inspect.isgeneratorfunction(each):
+            kind, remedy = "a generator (it has a yield)", "Write a function without yield."
+        else:
+            continue
+        raise DeclarationError(
+            f"{what}: {getattr(inner, '__name__', type(inner).__name__)} is {kind}, and calling it would run nothing.",
+            remedy=remedy,
+            rule="ST118",
+        )
+
+
+def call(function: Callable[..., Any], *arguments: object, name: str) -> None:
+    """Call a function that has done its work when it returns.
+
+    Raises:
+        HandlerNotRun: It returned an awaitable or a generator, which nothing would run.
+    """
+    result = function(*arguments)
+    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        if inspect.iscoroutine(result) or inspect.isgenerator(result):
+            result.close()  # otherwise Python warns of it later, and elsewhere
+        raise HandlerNotRun(
+            f"{name} returned {type(result).__name__!r}: its work is not done.",
+            remedy="Write a plain function that returns when all is done; it may call asyncio.run().",
+            handler=name,
+        )
 
 
 def name_of(function: Callable[..., object]) -> str:

@@ -155,6 +155,7 @@ def record_of(
 
 
 _SERVICE = "dynamodb.amazonaws.com"
+_LATEST_SECOND = 100_000_000_000
 
 
 def _by_time_to_live(who: Mapping[str, Any]) -> bool:
@@ -173,8 +174,11 @@ def _moment(value: Any) -> datetime | None:
         return None
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-    if not isinstance(value, (int, float)):
-        raise TypeError("the time of the change is not a number of seconds")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError("the time of the change is not a number")
+    # DynamoDB Streams count seconds; Kinesis milliseconds or microseconds. Their ranges do not meet for 3,000 years.
+    while value > _LATEST_SECOND:
+        value /= 1000
     return datetime.fromtimestamp(value, tz=timezone.utc)
 
 

@@ -21,7 +21,8 @@ from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
 from singletable.streams.change import Change, is_own, read_change
 from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
-from singletable.streams.handlers import Handler, name_of, wanted_of
+from singletable.streams.events import require_own
+from singletable.streams.handlers import Handler, call, name_of, require_synchronous, wanted_of
 from singletable.streams.marks import Delivery, Marks
 from singletable.streams.records import EVENTS, Event, Record, read_record
 
@@ -80,9 +81,12 @@ class StreamRouter:
         dead_letters: What takes the records that are given up; without one they are logged as errors.
         remember_days: How many days the marks of handled events are kept. An event is delivered for at most 24 hours
             after it happened, unless it is sent again by hand later.
-        malformed: What to do with a record whose new or old image its model cannot read, such as an enum value of a
-            newer version: `raise` makes it a dead letter at once, `yield` gives it to the handlers with `MalformedItem`
-            as the image, `skip` leaves it out.
+        malformed: How to treat an image that a handler needs and its model cannot read, such as an enum value of a
+            newer version: `raise` makes a dead letter at once, `yield` gives the handler `MalformedItem` as the image,
+            `skip` does not call the handler. Handlers that do not need the image (`needs=`) are called.
+
+    Raises:
+        DeclarationError: `dead_letters` is an `async def`, or `remember_days` is out of its bounds.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class StreamRouter:
             )
         self.table = table._table_class()
         self._sink: Sink = dead_letters or log_letter
+        require_synchronous(self._sink, "dead_letters")
         self._marks = Marks(self.table, remember_days)
         self._handlers: list[Handler] = []
         self._default: Handler | None = None
@@ -127,14 +132,16 @@ class StreamRouter:
             events: `INSERT`, `MODIFY`, `REMOVE`.
             changed: An attribute, or several, of which one must have changed: MODIFY only for those.
             expired: True for what time to live removed, False for what a user did; None for both.
-            needs: The images that the handler reads, of `new` and `old`. Left out, what there is: new for INSERT, old
-                for REMOVE, both for MODIFY. Give () for a handler that reads `change.key` alone.
+            needs: The images that the handler reads, of `new` and `old`. Left out, those that the events have: new for
+                INSERT, old for REMOVE, both for MODIFY. Give () for a handler that reads `change.key` alone. A record
+                whose image cannot be read is a dead letter only for the handlers that need that image.
             idempotent: Whether it may as well be called twice for an event: no mark is kept then.
             name: What it is called in marks and messages; left out, its module and name. A mark under another name is
                 not seen: a handler that is renamed handles again what is delivered again.
 
         Raises:
-            DeclarationError: The table has no such entity, or the events do not fit together.
+            DeclarationError: The table has no such entity, the events do not fit together, or the function is an
+                `async def` or a generator.
         """
         wanted = wanted_of(self.table, entity, events, changed, expired, needs)
 
@@ -152,16 +159,19 @@ class StreamRouter:
                 remedy="There is only one.",
                 rule="ST118",
             )
+        require_synchronous(function, "router.default")
         self._default = Handler(name_of(function), function, wanted_of(self.table, self.table, EVENTS, needs=()))
         self._require_ttl(self._default.name)
         return function
 
     def on_start(self, function: Callable[[], object]) -> Callable[[], object]:
         """Have a function called at the start: what it raises is told then, and not at the first event."""
+        require_synchronous(function, "router.on_start")
         self._starters.append(function)
         return function
 
     def _add(self, handler: Handler) -> None:
+        require_synchronous(handler.function, f"router.on({handler.wanted.entity.__name__}, ...)")
         if any(each.name == handler.name for each in self._handlers):
             raise DeclarationError(
                 f"Two handlers are called {handler.name}: their marks would be one.",
@@ -195,7 +205,7 @@ class StreamRouter:
         if shown is not None:
             self._check_view(shown)
         for each in self._starters:
-            each()
+            call(each, name=name_of(each))
 
     def _check_view(self, view: str) -> None:
         for handler in self._handlers:
@@ -209,8 +219,10 @@ class StreamRouter:
 
         Raises:
             HandlersFailed: Handlers failed. The others are done; give the record again.
-            StreamViewError: The stream does not show what a handler needs.
+            MalformedRecordError: The record is of another table.
+            StreamViewError: The stream does not show an image that a handler needs.
         """
+        require_own(raw, self.table)
         try:
             record = read_record(raw)
         except MalformedRecordError as error:
@@ -221,22 +233,30 @@ class StreamRouter:
             return Outcome(own=True)
         try:
             change = self._read(record)
+            if change.entity is None:
+                handlers = [] if self._default is None else [self._default]
+            else:
+                handlers = [each for each in self._handlers if each.wanted.fits(change)]
         except (MalformedItemError, MalformedRecordError) as error:
             if self._malformed == "skip" and isinstance(error, MalformedItemError):
                 return Outcome()
             return self.bury(
                 DeadLetter(reason_of(error), record.event_id, record.sequence_number, record.event, error.entity)
             )
-        if change.entity is None:
-            if self._default is None:
-                return self.bury(_letter(change, None, "no entity of the table has its type, and no default handler"))
-            return self._run(change, [self._default])
-        return self._run(change, [each for each in self._handlers if each.wanted.fits(change)])
+        if change.entity is None and not handlers:
+            return self.bury(_letter(change, None, "no entity of the table has its type, and no default handler"))
+        if self._malformed == "skip":
+            handlers = [each for each in handlers if each.wanted.readable(change)]
+        return self._run(change, handlers)
 
     def bury(self, *letters: DeadLetter) -> Outcome:
-        """Hand dead letters to what takes them."""
+        """Give dead letters to the router's sink.
+
+        Raises:
+            HandlerNotRun: The sink returned an awaitable.
+        """
         for letter in letters:
-            self._sink(letter)
+            call(self._sink, letter, name="dead_letters")
         return Outcome(letters=letters)
 
     def _read(self, record: Record) -> Change[Any]:
@@ -279,22 +299,29 @@ class StreamRouter:
 
     def _call(self, handler: Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
         """Call a handler, and mark the event as handled; the dead letter that came of it."""
-        reason = None
+        reason = letter = None
         with named(handler.name):
             try:
-                handler.function(change)
+                handler.wanted.read(change)
+                call(handler.function, change, name=handler.name)
                 delivery.refuse_unsent()
             except Unprocessable as error:
                 reason = reason_of(error)
             except Exception as error:
-                if not delivery.marked:
+                if delivery.marked:
+                    # The event is marked, and the handler is not called again for it.
+                    reason = f"{reason_of(error)}, behind its transaction, which is done"
+                elif any(error is each for each in change.images.faults):
+                    letter = _letter(change, handler, reason_of(error))
+                    self.bury(letter)
+                    # No mark: a later version of the models may read the image.
+                    return letter
+                else:
                     raise
-                # The event is marked, and the handler is not called again for it.
-                reason = f"{reason_of(error)}, behind its transaction, which is done"
-            letter = None if reason is None else _letter(change, handler, reason)
-            if letter is not None:
+            if reason is not None:
+                letter = _letter(change, handler, reason)
                 # Given up for good, before it is marked as done.
-                self._sink(letter)
+                self.bury(letter)
             delivery.finish()
         return letter
 

@@ -35,9 +35,15 @@ def batch(*names):
     return json.loads(json.dumps({"Records": records}))
 
 
+def printed_by(capsys):
+    """The lines of a function's log and its metrics, without the line of its start."""
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [each for each in printed if each.get("message") != "started"]
+
+
 def lines(capsys):
     """What was logged, and the metrics."""
-    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    printed = printed_by(capsys)
     (metrics,) = (each for each in printed if "_aws" in each)
     return [each for each in printed if "_aws" not in each], {
         name: metrics[name][0] for name in ("Handled", "Repeated", "Failed", "DeadLetters")

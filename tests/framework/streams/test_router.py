@@ -1,5 +1,6 @@
 """The router: which handler gets what, and what becomes of a record."""
 
+import gc
 import logging
 from datetime import datetime, timezone
 from functools import partial
@@ -12,10 +13,13 @@ from singletable import Key, MalformedItem, Table, observe
 from singletable.errors import (
     AlreadyExists,
     DeclarationError,
+    HandlerNotRun,
     HandlersFailed,
     ImageMissing,
     InvalidRequestError,
     InvalidTransactionError,
+    MalformedItemError,
+    MalformedRecordError,
     StreamViewError,
     TransactionCancelled,
     Unprocessable,
@@ -179,6 +183,82 @@ def test_an_image_that_its_model_cannot_read(table, images, bad):
         assert {"note"} | (set() if " " in bad else {"level"}) == change.changed
     else:
         assert set(Event._schema_of().attributes) == change.changed
+
+
+def with_unreadable(which):
+    """A change of an event's note, of which one image holds a level that the model does not know."""
+    raw = record_of(old=event(note="one"), new=event(note="two"))
+    raw["dynamodb"][f"{which.title()}Image"]["level"] = {"S": "FATAL"}
+    return raw
+
+
+@pytest.mark.parametrize(("bad", "good"), [("old", "new"), ("new", "old")])
+def test_an_image_that_a_handler_does_not_need_is_not_read(table, bad, good):
+    """The handlers of the other image and of the key are called; the record is a dead letter of the third alone."""
+    log = Log()
+    log.on(Event, "MODIFY", needs=[good], name="one")
+    log.on(Event, "MODIFY", changed="note", needs=[], name="key")
+    log.on(Event, "MODIFY", name="both")
+    raw = with_unreadable(bad)
+    outcome = log.router.process(raw)
+    assert ("one", "key") == outcome.handled
+    assert ["both"] == [each.handler for each in outcome.letters]
+    assert ["one", "key"] == log.names
+    assert ("one" if bad == "new" else "two") == getattr(log.seen[0][1], good).note
+    again = log.router.process(raw)
+    assert (("one", "key"), ["both"]) == (again.repeated, [each.handler for each in again.letters])
+
+
+def test_a_handler_of_an_unreadable_image_is_called_once_its_model_can_read_it(table):
+    """Its event is not marked as handled, unlike one that the handler itself gave up."""
+    log = Log()
+    log.on(Event, "MODIFY", name="both")
+    raw = with_unreadable("old")
+    log.router.process(raw)
+    raw["dynamodb"]["OldImage"]["level"] = {"S": "INFO"}
+    assert ("both",) == log.router.process(raw).handled
+
+
+def test_skipping_leaves_out_the_handlers_of_an_unreadable_image(table):
+    """The others are called."""
+    log = Log(malformed="skip")
+    log.on(Event, "MODIFY", needs=["new"], name="one")
+    log.on(Event, "MODIFY", name="both")
+    outcome = log.router.process(with_unreadable("old"))
+    assert (("one",), ()) == (outcome.handled, outcome.letters)
+
+
+def test_an_unreadable_image_that_a_handler_reads_without_need_is_a_dead_letter(table):
+    """It would fail at each attempt."""
+    log = Log()
+    log.router.on(Event, "MODIFY", needs=["new"], name="peeks")(lambda change: change.old)
+    (letter,) = log.router.process(with_unreadable("old")).letters
+    assert "peeks" == letter.handler
+
+
+def test_an_item_that_a_handler_cannot_read_in_the_table_fails_it(table):
+    """It is no image of the record: somebody may fix the item before the next attempt."""
+    log = Log()
+
+    @log.router.on(Event, "INSERT", name="reads")
+    def reads(change):
+        raise MalformedItemError("An item of Event cannot be read.", entity="Event")
+
+    with pytest.raises(HandlersFailed):
+        log.router.process(record_of(new=event()))
+
+
+def test_a_record_of_another_table_is_refused(table):
+    """By the name in its ARN, or in the form that Kinesis gives; not one that names no table."""
+    log = Log()
+    log.on(Account, "INSERT", name="any")
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/{}/stream/2026-11-30T00:00:00.000"
+    for place in ({"eventSourceARN": arn.format("other")}, {"tableName": "other"}):
+        with pytest.raises(MalformedRecordError, match="A record is of the table 'other', and the router is of 'app'"):
+            log.router.process({**record_of(new=account()), **place})
+    for place in ({"eventSourceARN": arn.format("app")}, {"tableName": "app"}, {}):
+        log.router.process({**record_of(new=account()), **place})
+    assert ["any"] * 3 == log.names
 
 
 def test_other_words_for_malformed_images_are_refused():
@@ -584,6 +664,69 @@ def test_a_change_without_a_router_has_no_transaction(table):
         change.transaction()
 
 
+# --- functions that do nothing when they are called -----------------------------------
+
+
+async def awaited(argument):
+    """A coroutine function."""
+
+
+def generating(argument):
+    """A generator."""
+    yield
+
+
+async def both(argument):
+    """An asynchronous generator."""
+    yield
+
+
+class Called:
+    """An instance that is called as a coroutine function."""
+
+    async def __call__(self, argument):
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    "function", [awaited, generating, both, partial(awaited, 1), partial(partial(generating), 1), Called()]
+)
+@pytest.mark.parametrize(
+    "register",
+    [
+        lambda router: router.on(Account, "INSERT", name="any"),
+        lambda router: router.default,
+        lambda router: router.on_start,
+        lambda router: lambda function: StreamRouter(AppTable, dead_letters=function),
+    ],
+    ids=["on", "default", "on_start", "dead_letters"],
+)
+def test_a_function_whose_call_would_run_nothing_is_refused(register, function):
+    """When it is registered: as a handler, at the start or for dead letters."""
+    with pytest.raises(DeclarationError, match="is (async def|a generator .*), and calling it would run nothing"):
+        register(StreamRouter(AppTable))(function)
+
+
+@pytest.mark.parametrize("function", [awaited, generating, both])
+def test_an_awaitable_that_a_handler_returns_is_an_error(table, function):
+    """The event is not handled, and comes again; Python does not warn of a coroutine that nobody awaited."""
+    log = Log()
+    log.router.on(Account, "INSERT", name="late")(lambda change: function(change))
+    record = record_of(new=account())
+    for _ in range(2):
+        with pytest.raises(HandlersFailed, match="late: late returned '.*': its work is not done") as caught:
+            log.router.process(record)
+        assert [HandlerNotRun] == [type(each) for each in caught.value.errors]
+    gc.collect()
+
+
+def test_an_awaitable_that_a_sink_returns_is_an_error(table):
+    """The dead letter has not gone anywhere."""
+    router = StreamRouter(AppTable, dead_letters=lambda letter: awaited(letter))
+    with pytest.raises(HandlerNotRun, match="dead_letters returned 'coroutine'"):
+        router.process({"dynamodb": {"SequenceNumber": "7"}})
+
+
 # --- dead letters ------------------------------------------------------------------------
 
 
@@ -630,7 +773,7 @@ def test_an_image_that_cannot_be_read_is_a_dead_letter(table):
 def test_a_damaged_record_is_a_dead_letter(table, damage):
     """Whatever is wrong with it; with its sequence number, and no value."""
     log = Log()
-    log.on(Event, "INSERT", needs=(), name="any")
+    log.on(Event, "INSERT", name="any")
     raw = record_of(new=event(), sequence_number="7")
     damage(raw["dynamodb"])
     outcome = log.router.process(raw)
