@@ -1,9 +1,9 @@
-"""The shop's models: one table, six entities."""
+"""The shop's models: one table, its entities."""
 
 from models.category import Category
 from models.order import Order, OrderItem, OrderRequest, OrderStatus
 from models.product import Product, ProductStatus
-from models.review import Review, ReviewClaim
+from models.review import Review, ReviewClaim, ReviewCount
 from models.table import GSI1, GSI2, GSI3, ShopTable
 from models.user import EmailClaim, User, UserStatus
 
@@ -21,6 +21,7 @@ __all__ = [
     "ProductStatus",
     "Review",
     "ReviewClaim",
+    "ReviewCount",
     "ShopTable",
     "User",
     "UserStatus",

@@ -27,9 +27,10 @@ class Product(ShopTable, discriminator="PRODUCT"):
     stock = IntegerAttribute(default_for_new=0)
     status = EnumAttribute(ProductStatus, default_for_new=ProductStatus.ACTIVE)
     description = UnicodeAttribute(null=True)
-    # What `shop.stream` adds up as reviews come, change and go; a product without reviews may have neither.
-    rating_count = IntegerAttribute(attr_name="ratingCount", null=True)
-    rating_sum = IntegerAttribute(attr_name="ratingSum", null=True)
+    # `shop.ratings` keeps both; a product without reviews may have neither. The attributes ratingCount and ratingSum of
+    # an earlier version lacked the reviews from before the stream.
+    rating_count = IntegerAttribute(attr_name="ratedReviews", null=True)
+    rating_sum = IntegerAttribute(attr_name="ratedStars", null=True)
 
     key = Key(pk="PRODUCT#{product_id}", sk="METADATA")
     by_category = Key(index=GSI1, pk="CATEGORY#{category_id}", sk="PRODUCT#{created_at}")

@@ -1,10 +1,13 @@
 """Reviews."""
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
 from models.ids import new_id
 from models.table import GSI2, ShopTable
-from singletable import IntegerAttribute, Key
+from singletable import Expiry, IntegerAttribute, Key
+
+COUNTS_KEPT_DAYS = 30
+"""The time for which an event of a deleted review may still arrive: a stream keeps its records for a day."""
 
 
 class ReviewClaim(ShopTable, discriminator="REVIEW_CLAIM"):
@@ -28,3 +31,20 @@ class Review(ShopTable, discriminator="REVIEW"):
 
     key = Key(pk="PRODUCT#{product_id}", sk="REVIEW#{review_id}")
     by_user = Key(index=GSI2, pk="USER#{user_id}", sk="REVIEW#{review_id}")
+
+
+class ReviewCount(ShopTable, discriminator="REVIEW_COUNT"):
+    """The stars of one review that are in its product's rating; after the review's deletion a note of that.
+
+    `product_made_at` is the product's time of creation: a product that was deleted and created again counts from zero.
+    """
+
+    product_id = UnicodeAttribute(attr_name="productId")
+    review_id = UnicodeAttribute(attr_name="reviewId")
+    stars = IntegerAttribute(null=True)
+    product_made_at = UTCDateTimeAttribute(attr_name="productMadeAt", null=True)
+    deleted_at = UTCDateTimeAttribute(attr_name="deletedAt", null=True)
+
+    key = Key(pk="PRODUCT#{product_id}", sk="REVIEW_COUNT#{review_id}")
+
+    expires_at = Expiry(after="deleted_at", days=COUNTS_KEPT_DAYS, attr_name="ttl")

@@ -4,7 +4,8 @@ from collections import Counter
 
 from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
 from shop.notices import notices
-from singletable.errors import TransactionCancelled, Unprocessable
+from shop.ratings import count_review
+from singletable.errors import MalformedItemError, TransactionCancelled, Unprocessable
 from singletable.streams import Change, StreamRouter
 
 router = StreamRouter(ShopTable)
@@ -99,26 +100,17 @@ def _buyer(order: Order) -> User:
 # --- reviews -----------------------------------------------------------------------------
 
 
-@router.on(Review, "INSERT", "MODIFY", "REMOVE", changed="rating")
+@router.on(Review, "INSERT", "MODIFY", "REMOVE", changed="rating", needs=(), idempotent=True)
 def rate(change: Change[Review]) -> None:
-    """A product's number of reviews and the sum of their stars; they add up in any order of events.
+    """Bring a product's rating in line with one of its reviews."""
+    count_review(**change.key, told=None if change.event == "REMOVE" else lambda: _stars(change))
 
-    Reviews that were written before the stream was switched on are not in them.
-    """
-    count = {"INSERT": 1, "MODIFY": 0, "REMOVE": -1}[change.event]
-    stars = (0 if change.event == "REMOVE" else change.new.rating) - (
-        0 if change.event == "INSERT" else change.old.rating
-    )
+
+def _stars(change: Change[Review]) -> int | None:
     try:
-        with change.transaction() as transaction:
-            transaction.update(
-                Product(product_id=change.key["product_id"]),
-                actions=[Product.rating_count.add(count), Product.rating_sum.add(stars)],
-            )
-    except TransactionCancelled as error:
-        if error.reasons[0].code != "ConditionalCheckFailed":
-            raise
-        # The product is gone, and its rating with it.
+        return change.new.rating
+    except MalformedItemError:
+        return None
 
 
 @router.on(Review, "INSERT")

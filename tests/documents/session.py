@@ -130,6 +130,7 @@ class Session:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
             "SHOP_FROM_ADDRESS": "shop@example.com",
+            "SHOP_TABLE": "shop",
             "SHOP_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:shop",
         }
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import sys
+from contextlib import contextmanager
 from decimal import Decimal
 from importlib import import_module
 
@@ -17,6 +18,7 @@ import patterns
 from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
 from shop.notices import NotConfigured, notices
 from shop.stream import router
+from singletable.errors import InvalidValueError, MalformedRecordError
 from singletable.streams import record_of, run_stream
 from tests.framework.streams.conftest import logged
 from tests.shop.test_patterns import sold
@@ -276,6 +278,8 @@ def test_a_review_of_a_product_that_is_gone(shop):
     [
         ("SHOP_FROM_ADDRESS", "", "SHOP_FROM_ADDRESS is '': give the address"),
         ("SHOP_FROM_ADDRESS", "shop", "SHOP_FROM_ADDRESS is 'shop': give the address"),
+        ("SHOP_TABLE", "", "SHOP_TABLE is not set: give the name of the table"),
+        ("SHOP_TABLE", "a b", "a b"),
         ("SHOP_TOPIC_ARN", "", "SHOP_TOPIC_ARN is '': give the ARN"),
         (
             "SHOP_TOPIC_ARN",
@@ -284,30 +288,54 @@ def test_a_review_of_a_product_that_is_gone(shop):
         ),
     ],
 )
-def test_what_is_missing_is_told_when_the_function_starts(post, table, monkeypatch, name, value, message):
+def test_a_missing_setting_is_reported_when_the_function_starts(post, monkeypatch, name, value, message):
     """Not at the first event: importing the Lambda's module is its start."""
+    monkeypatch.setenv("SHOP_TABLE", "shop-dev")
     monkeypatch.setenv(name, value)
-    vars(router).pop("lambda_handler", None)
-    sys.modules.pop("shop.awslambda", None)
-    with pytest.raises(NotConfigured, match=message):
-        import_module("shop.awslambda")
+    with pytest.raises((NotConfigured, InvalidValueError), match=message), lambda_function():
+        pass
 
 
-def test_the_lambda_function(post, table, logged):
-    """It is given what AWS gives it, and says which record to give it again."""
+@contextmanager
+def lambda_function():
+    """Start the shop's Lambda function: import its module anew; what it binds holds for the block."""
     vars(router).pop("lambda_handler", None)
     sys.modules.pop("shop.awslambda", None)
-    handler = import_module("shop.awslambda").handler
-    user = User(name="Ann", email="ann@example.com")
-    user.create()
-    orphan = Order(user_id="nobody", stock_taken=True)
-    records = [record_of(new=user, sequence_number="1"), record_of(new=orphan, sequence_number="2")]
-    event = json.loads(json.dumps({"Records": records}))
-    assert {"batchItemFailures": []} == handler(event, None)
-    assert ["ann@example.com"] == [to for to, _ in mails()]
-    printed = logged.readouterr()
-    assert "ann@example.com" not in printed.out + printed.err
-    assert '"DeadLetters":[1.0]' in printed.out
+    try:
+        yield import_module("shop.awslambda").handler
+    finally:
+        module = sys.modules.pop("shop.awslambda", None)
+        if module is not None:
+            module.binding.undo()
+        vars(router).pop("lambda_handler", None)
+
+
+@pytest.mark.parametrize("name", ["shop-dev", "shop"])
+def test_the_lambda_function(post, logged, monkeypatch, name):
+    """It handles the events of the table that the environment names, and of no other; its lines name that table."""
+    monkeypatch.setenv("SHOP_TABLE", name)
+    with lambda_function() as handler:
+        ShopTable.create_table(wait=True)
+        user = User(name="Ann", email="ann@example.com")
+        user.create()
+        orphan = Order(user_id="nobody", stock_taken=True)
+        records = [record_of(new=user, sequence_number="1"), record_of(new=orphan, sequence_number="2")]
+        event = json.loads(json.dumps({"Records": records}))
+        for each in event["Records"]:
+            each["eventSourceARN"] = f"arn:aws:dynamodb:{REGION}:123456789012:table/{name}/stream/2026-11-30T00:00:00"
+        assert {"batchItemFailures": []} == handler(event, None)
+        assert ["ann@example.com"] == [to for to, _ in mails()]
+        printed = logged.readouterr()
+        assert "ann@example.com" not in printed.out + printed.err
+        lines = [json.loads(line) for line in printed.out.splitlines()]
+        assert {name} == {each["service"] if "_aws" in each else each["table"] for each in lines}
+        assert ("started", [1.0]) == (lines[0]["message"], lines[-1]["DeadLetters"])
+        scanned = boto3.client("dynamodb", REGION).scan(TableName=name)["Items"]
+        assert 2 < len(scanned), "the user, and the marks of its handlers"
+        event["Records"][0]["eventSourceARN"] = event["Records"][0]["eventSourceARN"].replace(name, "shop-prod")
+        with pytest.raises(MalformedRecordError, match="of the table 'shop-prod', and the router is of"):
+            handler(event, None)
+        ShopTable.delete_table()
 
 
 def test_writes_are_tailed_while_they_are_written(post, table):

@@ -15,6 +15,7 @@ from singletable.cli.words import counted
 from singletable.engine import embedded
 from singletable.migrations import Graph
 from singletable.migrations.clock import Clock
+from singletable.migrations.fresh import runs_code
 from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.throttle import Throttle
@@ -71,6 +72,8 @@ def second_act(
         console.print("[bold]verify[/]: every derived attribute worked out again, every index compared with the table.")
         report = verify(runner.table, graph.state, Throttle(Clock()), models=table)
         print_report(console, report, graph.state)
+        if runs_code(graph, graph.order):
+            _adopt(console, table, entities)
         outcomes = ask(entities)
         print_summary(console, outcomes, estimated=True)
     return report.right and all(outcome.right for outcome in outcomes)
@@ -86,6 +89,24 @@ def _write_as_old_code(connection: TableConnection, graph: Graph, first: str, en
         for later in set(now.entities[name].derived) - set(known):
             item.pop(later, None)
         connection.connection.dispatch("PutItem", {"TableName": connection.table_name, "Item": item})
+
+
+def _adopt(console: Console, table: type[Table], entities: Sequence[Table]) -> None:
+    """Give the entities the values that a migration's own code stored in attributes that the sample leaves empty."""
+    used: dict[type[Table], set[str]] = {}
+    for each in entities:
+        filled = used.setdefault(type(each), set())
+        filled.update(name for name in each.get_attributes() if getattr(each, name) is not None)
+    stored = {repr(each): each for each in table.scan(unknown="skip")}
+    adopted: set[str] = set()
+    for each in entities:
+        for name in set(each.get_attributes()) - used[type(each)]:
+            value = getattr(stored[repr(each)], name)
+            if value is not None:
+                setattr(each, name, value)
+                adopted.add(f"{type(each).__name__}.{name}")
+    if adopted:
+        console.print(f"not compared: {', '.join(sorted(adopted))}, which migrations computed and the sample lacks.")
 
 
 class _LiveWriter:

@@ -41,9 +41,16 @@ def is_empty(table: LiveTable, type_name: str) -> bool:
     return True
 
 
-def runs_code(graph: Graph, names: Iterable[str]) -> bool:
-    """Return whether one of these migrations calls a function of the project, which may store items itself."""
-    return any(isinstance(each, RunPython) for name in names for each in graph.scripts[name].migration.operations)
+def runs_code(graph: Graph, names: Iterable[str], *, on_empty: bool = False) -> bool:
+    """Return whether one of these migrations calls a function of the project.
+
+    Args:
+        graph: The scripts.
+        names: The migrations.
+        on_empty: Whether to count only functions that may store items in an empty table.
+    """
+    operations = (each for name in names for each in graph.scripts[name].migration.operations)
+    return any(isinstance(each, RunPython) and not (on_empty and each.needs_items) for each in operations)
 
 
 def bring_to(table: LiveTable, graph: Graph, names: Iterable[str], after: TableState) -> None:

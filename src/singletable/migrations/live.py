@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from singletable.errors import MigrationConflict, MigrationPaused, MigrationStopped, RequestFailed, TableMissing
 from singletable.migrations.clock import Clock
@@ -88,6 +90,42 @@ class LiveTable:
         """The item under a key, read consistently; None where there is none."""
         params = {"TableName": self.name, "Key": key, "ConsistentRead": True}
         return patiently(lambda: self.send("GetItem", dict(params))).get("Item") or None
+
+    def items(self, **params: Any) -> Iterator[Item]:
+        """Yield the items of a scan, read consistently, page by page. A page that is throttled is asked for again.
+
+        Args:
+            params: Arguments of `Scan` besides the table's name, such as a filter expression.
+        """
+        start: Item | None = None
+        while True:
+            page = {"TableName": self.name, "ConsistentRead": True, **params}
+            if start:
+                page["ExclusiveStartKey"] = start
+            answer = patiently(lambda page=page: self.send("Scan", dict(page)))  # type: ignore[misc]
+            yield from answer.get("Items", [])
+            start = answer.get("LastEvaluatedKey")
+            if not start:
+                return
+
+    def transact(self, *writes: Params) -> bool:
+        """Do several writes in one transaction, all or none.
+
+        Args:
+            writes: Each a member of `TransactItems` without the table's name: `{"Put": {"Item": ...}}`.
+
+        Returns:
+            Whether they were done: False if a condition failed, or if another request is changing one of the items.
+        """
+        items = [{verb: {"TableName": self.name, **each} for verb, each in write.items()} for write in writes]
+        try:
+            patiently(lambda: self.send("TransactWriteItems", {"TransactItems": items}))
+        except ClientError as error:
+            codes = {each.get("Code") for each in error.response.get("CancellationReasons", ())}
+            if codes - {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+                raise
+            return False
+        return True
 
     def check(self, state: TableState) -> None:
         """Refuse a table that is another than the history says.

@@ -256,7 +256,7 @@ class Runner(PassRunner):
         names = self.graph.wanted(target)
         first = self.graph.scripts[names[0]].migration.operations if names else ()
         if first and isinstance(first[0], CreateTable):
-            if runs_code(self.graph, names):
+            if runs_code(self.graph, names, on_empty=True):
                 first[0].run(self.table, self.graph.before(names[0]))
             else:
                 state = self.graph.state_at(names)
@@ -278,7 +278,7 @@ class Runner(PassRunner):
         """
         names = history.pending(target)
         type_name = self.graph.state.type_name
-        if history.unfinished or runs_code(self.graph, names) or not is_empty(self.table, type_name):
+        if history.unfinished or runs_code(self.graph, names, on_empty=True) or not is_empty(self.table, type_name):
             return False
         before = self.graph.state_at(history.applied)
         if before.partition:

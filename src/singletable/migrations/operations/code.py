@@ -23,12 +23,16 @@ class RunPython(TableOperation):
     A run that is interrupted calls it again: what it does must bear being done twice.
 
     Args:
-        function: It is given the live table: `table.send(operation, params)` and `table.name`.
+        function: It is given the live table: `table.name`, `table.item(key)`, `table.items(...)`,
+            `table.transact(...)`, and `table.send(operation, params)` for anything else.
         reverse_function: What takes it back, where something does.
+        needs_items: Whether the function has nothing to do on an empty table, which is then brought to the state of
+            the whole history at once.
     """
 
     function: Callable[[LiveTable], Any] = attrs.field(eq=False)
     reverse_function: Callable[[LiveTable], Any] | None = attrs.field(default=None, eq=False)
+    needs_items: bool = attrs.field(default=False, kw_only=True)
 
     def describe(self) -> str:
         return f"Run {self.function.__name__}()"
@@ -40,4 +44,6 @@ class RunPython(TableOperation):
         self.function(table)
 
     def reverse(self, before: TableState) -> TableOperation | None:
-        return RunPython(self.reverse_function, self.function) if self.reverse_function else None
+        if self.reverse_function is None:
+            return None
+        return RunPython(self.reverse_function, self.function, needs_items=self.needs_items)
