@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from singletable.errors import InfraError
 from singletable.models.layout import STREAM_VIEWS
-from singletable.models.table_names import CHARACTERS, own_name, server_fault
+from singletable.models.table_names import CHARACTERS, name_fault, own_name, server_fault
 
 if TYPE_CHECKING:
     from singletable.infra.settings import Settings
 
-__all__ = ["CLASSES", "ENVIRONMENTS", "check_settings", "refuse_region", "require_environment"]
+__all__ = ["CLASSES", "ENVIRONMENTS", "check_settings", "refuse_region", "refuse_short_name", "require_environment"]
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 _BILLING = ("on-demand", "provisioned")
@@ -48,7 +48,8 @@ def check_settings(settings: Settings) -> None:
     require_environment(settings.environment)
     for option, choices in (("billing", _BILLING), ("table_class", CLASSES), ("stream", STREAM_VIEWS)):
         _require_choice(option, getattr(settings, option), choices)
-    _check_name(settings)
+    _refuse_name(settings, "is an ARN" if own_name(settings.table_name) != settings.table_name else None)
+    _refuse_name(settings, name_fault(settings.table_name))
     for option in ("read_units", "write_units", "least_units", "most_units"):
         _require_whole(option, getattr(settings, option), 1)
     for option in ("scale_in_cooldown", "scale_out_cooldown"):
@@ -78,6 +79,15 @@ def require_environment(name: str) -> None:
         )
 
 
+def refuse_short_name(settings: Settings) -> None:
+    """Refuse a table name that is too short for DynamoDB; models and tests may use one, as they may without a server.
+
+    Raises:
+        InfraError: The name has fewer than 3 characters.
+    """
+    _refuse_name(settings, server_fault(settings.table_name))
+
+
 def refuse_region(region: str, replicas: Collection[str]) -> None:
     """Refuse a region for a stack whose table has replicas in others.
 
@@ -104,14 +114,12 @@ def _require_whole(option: str, value: Any, least: int, most: int | None = None)
         raise InfraError(f"{option} = {value!r} is not a whole number {bounds}.", value=value)
 
 
-def _check_name(settings: Settings) -> None:
-    name = settings.table_name
-    fault = "is an ARN" if own_name(name) != name else server_fault(name)
+def _refuse_name(settings: Settings, fault: str | None) -> None:
     if fault:
         raise InfraError(
-            f"The table name {name!r} of the environment {settings.environment} {fault}.",
+            f"The table name {settings.table_name!r} of the environment {settings.environment} {fault}.",
             remedy=f"Give table_name in [singletable:infra]: {CHARACTERS}.",
-            value=name,
+            value=settings.table_name,
         )
 
 

@@ -9,7 +9,14 @@ from typing import Any
 import attrs
 
 from singletable.errors import InfraError
-from singletable.infra.rules import CLASSES, ENVIRONMENTS, check_settings, refuse_region, require_environment
+from singletable.infra.rules import (
+    CLASSES,
+    ENVIRONMENTS,
+    check_settings,
+    refuse_region,
+    refuse_short_name,
+    require_environment,
+)
 from singletable.models.table_names import own_name
 
 __all__ = ["ENVIRONMENTS", "Settings", "read_settings"]
@@ -135,6 +142,7 @@ def read_settings(
         for option, text in sections.get(section, {}).items():
             values[option] = _read(option, text, environment)
     settings = Settings(environment=environment, **values)
+    refuse_short_name(settings)
     _refuse_idle(settings, sections.get(environment, {}))
     return settings
 
