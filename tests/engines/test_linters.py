@@ -1,7 +1,6 @@
 """Templates in every environment and with every option, as cfn-lint and checkov see them."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -17,12 +16,10 @@ CHECKOV = attrs.evolve(
     MINISTACK,
     name="checkov",
     version="3.3.30",
-    install=(
-        MINISTACK.install[0],
-        tuple(each.replace("ministack==", "checkov==") for each in MINISTACK.install[1]),
-    ),
+    install=tuple(tuple(each.replace("ministack=", "checkov=") for each in command) for command in MINISTACK.install),
+    command=("{folder}/{bin}/python", "-m", "checkov.main"),
 )
-"""checkov, in an environment of its own: it needs other versions of boto3 and of much else. It is not started."""
+"""checkov, in an environment of its own, because it needs other versions of boto3 and of much else."""
 
 SUPPRESSED = {
     # The check asks for a customer-managed key.
@@ -48,15 +45,15 @@ def templates(tmp_path_factory):
 def checkov(folder):
     """Return the number of checks that passed in a folder, and each failed one as file, check and resource."""
     program = CHECKOV.of_version()
-    command = installed(program) / ("Scripts" if os.name == "nt" else "bin") / "checkov"
+    command = [program.fill(each, installed(program)) for each in program.command]
     options = ("--framework", "cloudformation", "--quiet", "--compact", "--skip-download", "--output", "json")
-    done = subprocess.run([command, *options, "--directory", folder], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *options, "--directory", folder], capture_output=True, text=True, check=False)
     found = json.loads(done.stdout)
     assert 0 == found["summary"]["parsing_errors"]
-    failed = [
-        (Path(each["file_path"]).stem, each["check_id"], each["resource"]) for each in found["results"]["failed_checks"]
+    failed = found["results"]["failed_checks"]
+    return found["summary"]["passed"], [
+        (Path(each["file_path"]).stem, each["check_id"], each["resource"]) for each in failed
     ]
-    return found["summary"]["passed"], failed
 
 
 def test_cfn_lint_finds_nothing(templates):

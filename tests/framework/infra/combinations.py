@@ -15,17 +15,8 @@ SHOP = attrs.evolve(ShopTable.describe(), stream=None)
 """The shop's table, as if its Meta left the stream to the settings."""
 
 ODD_NAMES = (
-    "by-date",
-    "bydate",
-    "BYDATE",
-    "ByDate",
-    "Table",
-    "TABLE",
-    "by.date",
-    "by_date",
-    "1st",
-    "SystemErrors",
-    "TableRead",
+    *("by-date", "by.date", "by_date", "bydate", "BYDATE", "ByDate"),
+    *("Table", "TABLE", "TableRead", "SystemErrors", "1st"),
 )
 """Names of indexes that DynamoDB accepts, and that are alike without their capitals or other characters."""
 
@@ -81,10 +72,8 @@ def possible(combination):
 def every(*names):
     """Return every combination of some factors; the others have their first values."""
     first = {name: values[0] for name, values in FACTORS.items()}
-    chosen = product(*(FACTORS[name] for name in names))
-    return [
-        each for each in ({**first, **dict(zip(names, values, strict=True))} for values in chosen) if possible(each)
-    ]
+    chosen = [dict(zip(names, values, strict=True)) for values in product(*(FACTORS[name] for name in names))]
+    return [each for each in ({**first, **values} for values in chosen) if possible(each)]
 
 
 def pairs_of(combination):

@@ -47,7 +47,7 @@ def test_options_without_a_meaning_are_refused(environment, sections, words):
     [
         (
             {"billing": "provisioned", "read_units": 5000},
-            "read_units = 5000 is not from least_units = 50 to most_units",
+            "read_units = 5000 is not from least_units = 50",
         ),
         ({"billing": "provisioned", "least_units": 200}, "read_units = 100 is not from least_units = 200"),
         ({"billing": "provisioned", "index_units": {"GSI1": (100, 2)}}, "index_units, writes of GSI1 = 2 is not from"),
@@ -60,7 +60,7 @@ def test_options_without_a_meaning_are_refused(environment, sections, words):
         ({"replicas": ("eu-west-99",)}, "knows no such region.* Update botocore"),
         (
             {"replicas": ("eu-west-1", "cn-north-1")},
-            r"eu-west-1 \(aws\) and cn-north-1 \(aws-cn\) are in two partitions",
+            r"\(aws\) and cn-north-1 \(aws-cn\) are in two partitions",
         ),
         ({"dax_node_type": "nonsense"}, "'nonsense' is not a type of DAX nodes"),
         ({"dax_node_type": "dax.r5.small"}, "'dax.r5.small' is not a type of DAX nodes"),
