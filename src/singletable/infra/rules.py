@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,24 @@ ENVIRONMENTS = ("dev", "staging", "prod")
 _BILLING = ("on-demand", "provisioned")
 CLASSES = {"standard": "STANDARD", "infrequent-access": "STANDARD_INFREQUENT_ACCESS"}
 
-_NODE_TYPE = re.compile(r"dax\.(?:r3|r4|r5|r7i)\.(?:\d{1,2}x|x)?large|dax\.t[23]\.(?:small|medium)")
+_NODE_TYPE = re.compile(r"dax\.(?:r3|r4|r5|r7i)\.(?:(?:2|4|8|12|16|24)?x)?large|dax\.t[23]\.(?:small|medium)")
 """Families and sizes of DAX nodes (AWS price list of DynamoDB, as in cfn-lint's `aws_dax_cluster`)."""
 
-_MOST_NODES = 11
-"""Nodes of a cluster (Developer Guide, "DAX cluster components")."""
+_CHOICES: Mapping[str, Iterable[str]] = {"billing": _BILLING, "table_class": CLASSES, "stream": STREAM_VIEWS}
+_SWITCHES = ("point_in_time_recovery", "deletion_protection", "customer_key", "alarms", "dax")
+_RANGES: Mapping[str, tuple[int, int | None]] = {
+    "read_units": (1, None),
+    "write_units": (1, None),
+    "least_units": (1, None),
+    "most_units": (1, None),
+    "scale_in_cooldown": (0, None),
+    "scale_out_cooldown": (0, None),
+    # Developer Guide, "Managing throughput capacity automatically with DynamoDB auto scaling".
+    "target_percent": (20, 90),
+    # Developer Guide, "DAX cluster components".
+    "dax_nodes": (1, 11),
+}
+"""The least and the most of each whole number. Quotas that AWS raises on request are not among them."""
 
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
 _MOST_TAGS, _TAG_KEY, _TAG_VALUE = 50, 128, 256
@@ -35,9 +48,6 @@ _TAG_MARKS = "+-=._:/@"
 """Characters of tags besides letters, digits and spaces (AWS Batch User Guide, "Tag restrictions", which lists the
 characters that services generally allow; DynamoDB's list leaves out the `@` only)."""
 
-_UTILIZATION = (20, 90)
-"""Targets of DynamoDB's autoscaling in percent (Developer Guide, "Managing throughput capacity automatically")."""
-
 
 def check_settings(settings: Settings) -> None:
     """Refuse settings that AWS refuses or that contradict each other.
@@ -46,16 +56,15 @@ def check_settings(settings: Settings) -> None:
         InfraError: A value is not accepted, or two do not fit together.
     """
     require_environment(settings.environment)
-    for option, choices in (("billing", _BILLING), ("table_class", CLASSES), ("stream", STREAM_VIEWS)):
+    for option, choices in _CHOICES.items():
         _require_choice(option, getattr(settings, option), choices)
+    for option in _SWITCHES:
+        if not isinstance(getattr(settings, option), bool):
+            raise InfraError(f"{option} = {getattr(settings, option)!r} is not True or False.")
+    for option, (least, most) in _RANGES.items():
+        _require_whole(option, getattr(settings, option), least, most)
     _refuse_name(settings, "is an ARN" if own_name(settings.table_name) != settings.table_name else None)
     _refuse_name(settings, name_fault(settings.table_name))
-    for option in ("read_units", "write_units", "least_units", "most_units"):
-        _require_whole(option, getattr(settings, option), 1)
-    for option in ("scale_in_cooldown", "scale_out_cooldown"):
-        _require_whole(option, getattr(settings, option), 0)
-    _require_whole("target_percent", settings.target_percent, *_UTILIZATION)
-    _require_whole("dax_nodes", settings.dax_nodes, 1, _MOST_NODES)
     if not _NODE_TYPE.fullmatch(settings.dax_node_type):
         raise InfraError(
             f"dax_node_type = {settings.dax_node_type!r} is not a type of DAX nodes.",

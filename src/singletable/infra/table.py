@@ -82,7 +82,7 @@ def _key_policy() -> dict[str, Any]:
     A statement for the account's root principal does not permit anything to anyone by itself. It lets IAM policies of
     the account permit it (KMS Developer Guide, "Default key policy"). The second statement holds only for calls
     that DynamoDB makes on behalf of its caller (`kms:ViaService`), so no IAM policy can permit anyone to decrypt with
-    the key directly.
+    the key directly. DynamoDB's name there ends in the domain of its partition, such as `amazonaws.com`.
     """
     account = {"AWS": Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
     return {
@@ -101,7 +101,7 @@ def _key_policy() -> dict[str, Any]:
                 "Principal": account,
                 "Action": list(_USE),
                 "Resource": "*",
-                "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}},
+                "Condition": {"StringLike": {"kms:ViaService": Sub("dynamodb.${AWS::Region}.*")}},
             },
         ],
     }

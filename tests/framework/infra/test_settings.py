@@ -64,6 +64,8 @@ def test_options_without_a_meaning_are_refused(environment, sections, words):
         ),
         ({"dax_node_type": "nonsense"}, "'nonsense' is not a type of DAX nodes"),
         ({"dax_node_type": "dax.r5.small"}, "'dax.r5.small' is not a type of DAX nodes"),
+        ({"dax_node_type": "dax.r5.99xlarge"}, "'dax.r5.99xlarge' is not a type of DAX nodes"),
+        ({"alarms": "no"}, "alarms = 'no' is not True or False"),
         ({"dax_nodes": 0}, "dax_nodes = 0 is not a whole number from 1 to 11"),
         ({"tags": {"aws:x": "y"}}, "The tag 'aws:x' begins with 'aws:'"),
         ({"tags": {"AWS:x": "y"}}, "The tag 'AWS:x' begins with 'aws:'"),

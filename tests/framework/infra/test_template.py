@@ -212,7 +212,7 @@ def test_the_key_has_no_wildcard_principal():
         if any(fnmatchcase(action, each) for each in administration["Action"])
     }
     assert {"kms:Decrypt", "kms:CreateGrant"} <= set(use["Action"])
-    assert {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}} == use["Condition"]
+    assert {"StringLike": {"kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.*"}}} == use["Condition"]
 
 
 @pytest.mark.parametrize("replicas", ["", "eu-west-1"])
