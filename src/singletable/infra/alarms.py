@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from troposphere import Equals, If, Not, Parameter, Ref, Template
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
-from singletable.infra.scaling import logical
+from singletable.infra.names import TABLE, index_id, index_label, shorten
 from singletable.infra.settings import Settings
-from singletable.infra.table import TABLE
 from singletable.models.description import TableDescription
 
 __all__ = ["add_alarms"]
@@ -18,7 +18,36 @@ MINUTE = 60
 ITERATOR_AGE = 60_000
 """Milliseconds that a stream's reader may be behind."""
 
-_SYSTEM_ERRORS = ("GetItem", "Query", "Scan", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+_ALARM_NAME = 255
+"""Characters of an alarm's name (CloudWatch API Reference, "PutMetricAlarm")."""
+
+_SYSTEM_ERRORS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "SystemErrors": (
+        "system-errors",
+        (
+            "GetItem",
+            "Query",
+            "Scan",
+            "BatchGetItem",
+            "PutItem",
+            "UpdateItem",
+            "DeleteItem",
+            "BatchWriteItem",
+            "TransactGetItems",
+            "TransactWriteItems",
+        ),
+    ),
+    "StatementErrors": (
+        "statement-errors",
+        ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction", "GetRecords"),
+    ),
+}
+"""The operations that each alarm about system errors covers.
+
+DynamoDB counts these errors by operation and not by table (Developer Guide, "DynamoDB metrics and dimensions"). An
+alarm on an expression has at most 10 metrics (CloudWatch User Guide, "Limits that apply to alarms based on metric math
+expressions") and no SEARCH (CDK API Reference, "MathExpression").
+"""
 
 
 def add_alarms(template: Template, description: TableDescription, settings: Settings) -> None:
@@ -35,15 +64,15 @@ def add_alarms(template: Template, description: TableDescription, settings: Sett
         "DatapointsToAlarm": 3,
         "TreatMissingData": "notBreaching",
     }
-    places: list[tuple[str, str | None]] = [("Table", None)]
+    places: list[tuple[str, str, str | None]] = [(TABLE, TABLE.lower(), None)]
     # An index throttles by itself, and a throttled write of an index throttles the table's.
-    places += [(logical(index.name), index.name) for index in description.global_indexes]
-    for name, index in places:
+    places += [(index_id(index.name), index_label(index.name), index.name) for index in description.global_indexes]
+    for name, label, index in places:
         for verb in ("Read", "Write"):
             template.add_resource(
                 Alarm(
                     f"{name}{verb}Throttling",
-                    AlarmName=f"{settings.table_name}-{name}-{verb}-throttling".lower(),
+                    AlarmName=_alarm_name(settings, f"{label}-{verb.lower()}-throttling"),
                     AlarmDescription=f"{verb}s of {index or 'the table'} are throttled",
                     Namespace="AWS/DynamoDB",
                     MetricName=f"{verb}ThrottleEvents",
@@ -55,44 +84,44 @@ def add_alarms(template: Template, description: TableDescription, settings: Sett
                     **common,
                 )
             )
-    template.add_resource(
-        Alarm(
-            "SystemErrors",
-            AlarmName=f"{settings.table_name}-system-errors",
-            AlarmDescription="DynamoDB answers with errors of its own (HTTP 500)",
-            # DynamoDB counts them by operation; there is no count for the table.
-            Metrics=[
-                MetricDataQuery(
-                    Id="errors",
-                    Expression="SUM(METRICS())",
-                    Label="System errors",
-                    ReturnData=True,
-                ),
-                *(
+    for name, (label, operations) in _SYSTEM_ERRORS.items():
+        template.add_resource(
+            Alarm(
+                name,
+                AlarmName=_alarm_name(settings, label),
+                AlarmDescription=f"DynamoDB answers with errors of its own (HTTP 500): {', '.join(operations)}",
+                Metrics=[
                     MetricDataQuery(
-                        Id=f"m{number}",
-                        MetricStat=MetricStat(
-                            Metric=Metric(
-                                Namespace="AWS/DynamoDB",
-                                MetricName="SystemErrors",
-                                Dimensions=[
-                                    MetricDimension(Name="TableName", Value=Ref(TABLE)),
-                                    MetricDimension(Name="Operation", Value=operation),
-                                ],
+                        Id="errors",
+                        Expression="SUM(METRICS())",
+                        Label="System errors",
+                        ReturnData=True,
+                    ),
+                    *(
+                        MetricDataQuery(
+                            Id=f"m{number}",
+                            MetricStat=MetricStat(
+                                Metric=Metric(
+                                    Namespace="AWS/DynamoDB",
+                                    MetricName="SystemErrors",
+                                    Dimensions=[
+                                        MetricDimension(Name="TableName", Value=Ref(TABLE)),
+                                        MetricDimension(Name="Operation", Value=operation),
+                                    ],
+                                ),
+                                Period=MINUTE,
+                                Stat="Sum",
                             ),
-                            Period=MINUTE,
-                            Stat="Sum",
-                        ),
-                        ReturnData=False,
-                    )
-                    for number, operation in enumerate(_SYSTEM_ERRORS)
-                ),
-            ],
-            Threshold=0,
-            ComparisonOperator="GreaterThanThreshold",
-            **common,
+                            ReturnData=False,
+                        )
+                        for number, operation in enumerate(operations)
+                    ),
+                ],
+                Threshold=0,
+                ComparisonOperator="GreaterThanThreshold",
+                **common,
+            )
         )
-    )
     function = template.add_parameter(
         Parameter(
             "StreamFunctionName",
@@ -106,7 +135,7 @@ def add_alarms(template: Template, description: TableDescription, settings: Sett
         Alarm(
             "StreamIteratorAge",
             Condition="StreamIsRead",
-            AlarmName=f"{settings.table_name}-stream-iterator-age",
+            AlarmName=_alarm_name(settings, "stream-iterator-age"),
             AlarmDescription=f"The stream's reader is more than {ITERATOR_AGE // 1000} seconds behind",
             Namespace="AWS/Lambda",
             MetricName="IteratorAge",
@@ -118,6 +147,10 @@ def add_alarms(template: Template, description: TableDescription, settings: Sett
             **common,
         )
     )
+
+
+def _alarm_name(settings: Settings, label: str) -> str:
+    return shorten(f"{settings.table_name}-{label}", _ALARM_NAME)
 
 
 def _dimensions(index: str | None) -> list[MetricDimension]:

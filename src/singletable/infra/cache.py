@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from troposphere import Equals, GetAtt, Not, Output, Parameter, Ref, Sub, Template, dax, ec2, iam
+from troposphere import Equals, Export, GetAtt, If, Not, Output, Parameter, Ref, Sub, Template, dax, ec2, iam
 
+from singletable.infra.names import TABLE, shorten
 from singletable.infra.settings import Settings
-from singletable.infra.table import KEY, TABLE, tags_of
+from singletable.infra.table import KEY, tags_of
 
 __all__ = ["DAX_PORT", "add_cache"]
 
 DAX_PORT = 9111
 """The port of clusters with encryption in transit (Developer Guide, "DAX encryption in transit")."""
+
+_NETWORK = r"^(\d{1,3}\.){3}\d{1,3}/([89]|[12]\d|3[0-2])$"
+"""Blocks of IPv4 addresses that are not most of the internet: prefixes of 8 to 32 bits."""
+
+_GROUP_DESCRIPTION = 255
+"""Characters of a security group's description (EC2 API Reference, "CreateSecurityGroup")."""
 
 
 def add_cache(template: Template, settings: Settings) -> None:
@@ -23,11 +30,27 @@ def add_cache(template: Template, settings: Settings) -> None:
             "DaxSubnetIds", Type="CommaDelimitedList", Default="", Description="Subnets of the cluster, one a zone"
         )
     )
-    clients = template.add_parameter(
+    addresses = template.add_parameter(
         Parameter(
-            "DaxClientCidr", Type="String", Default="10.0.0.0/8", Description="Addresses that may reach the cluster"
+            "DaxClientCidr",
+            Type="String",
+            Default="10.0.0.0/8",
+            AllowedPattern=_NETWORK,
+            ConstraintDescription="A block of IPv4 addresses, of /8 or smaller, such as 10.0.0.0/16",
+            Description="Addresses that may reach the cluster, unless DaxClientSecurityGroupId is given",
         )
     )
+    clients = template.add_parameter(
+        Parameter(
+            "DaxClientSecurityGroupId",
+            Type="String",
+            Default="",
+            AllowedPattern="^(sg-[0-9a-f]+)?$",
+            ConstraintDescription="The id of a security group, such as sg-0123456789abcdef0, or empty",
+            Description="Security group whose members may reach the cluster, instead of DaxClientCidr; empty for none",
+        )
+    )
+    by_group = template.add_condition("DaxClientsAreOfGroup", Not(Equals(Ref(clients), "")))
     condition = template.add_condition("DaxIsMade", Not(Equals(Ref(network), "")))
     role = template.add_resource(
         iam.Role(
@@ -56,14 +79,16 @@ def add_cache(template: Template, settings: Settings) -> None:
         ec2.SecurityGroup(
             "DaxSecurityGroup",
             Condition=condition,
-            GroupDescription=f"Clients of the cache of {settings.table_name}",
+            GroupDescription=shorten(f"Clients of the cache of {settings.table_name}", _GROUP_DESCRIPTION),
             VpcId=Ref(network),
             SecurityGroupIngress=[
                 ec2.SecurityGroupRule(
                     IpProtocol="tcp",
                     FromPort=DAX_PORT,
                     ToPort=DAX_PORT,
-                    CidrIp=Ref(clients),
+                    # CloudFormation leaves out a property without a value, so that a rule has one source.
+                    SourceSecurityGroupId=If(by_group, Ref(clients), Ref("AWS::NoValue")),
+                    CidrIp=If(by_group, Ref("AWS::NoValue"), Ref(addresses)),
                     Description="DAX with encryption in transit",
                 )
             ],
@@ -99,6 +124,7 @@ def add_cache(template: Template, settings: Settings) -> None:
             Condition=condition,
             Description="The cluster's endpoint, for Meta.dax_endpoints",
             Value=GetAtt(cluster, "ClusterDiscoveryEndpointURL"),
+            Export=Export(Sub("${AWS::StackName}-DaxEndpoint")),
         )
     )
 

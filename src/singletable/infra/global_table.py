@@ -12,6 +12,7 @@ from singletable.infra.table import (
     TABLE,
     definitions_of,
     key_schema,
+    lifetime_of_table,
     local_indexes_of,
     projection_of,
     tags_of,
@@ -66,8 +67,7 @@ def add_global_table(template: Template, description: TableDescription, settings
             KeySchema=key_schema(description.partition_name, description.sort_name),
             StreamSpecification=dynamodb.StreamSpecification(StreamViewType=REPLICATED),
             Replicas=replicas,
-            DeletionPolicy="Retain" if settings.environment == "prod" else "Delete",
-            UpdateReplacePolicy="Retain",
+            **lifetime_of_table(settings),
             **options,
         )
     )
@@ -122,6 +122,8 @@ def _scaling(settings: Settings, units: int) -> dynamodb.CapacityAutoScalingSett
         MaxCapacity=settings.most_units,
         SeedCapacity=units,
         TargetTrackingScalingPolicyConfiguration=dynamodb.TargetTrackingScalingPolicyConfiguration(
-            TargetValue=settings.target_percent
+            TargetValue=settings.target_percent,
+            ScaleInCooldown=settings.scale_in_cooldown,
+            ScaleOutCooldown=settings.scale_out_cooldown,
         ),
     )

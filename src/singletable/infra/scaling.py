@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from troposphere import Ref, Sub, Template
 from troposphere import applicationautoscaling as autoscaling
 
+from singletable.infra.names import TABLE, index_id, index_label, shorten
 from singletable.infra.settings import Settings
-from singletable.infra.table import TABLE
 from singletable.models.description import TableDescription
 
-__all__ = ["add_scaling", "logical"]
+__all__ = ["add_scaling"]
 
-
-def logical(name: str) -> str:
-    """A name within the template: letters and digits only."""
-    return re.sub(r"[^A-Za-z0-9]", "", name[:1].upper() + name[1:])
+_POLICY_NAME = 256
+"""Characters of a policy's name (Application Auto Scaling API Reference, "PutScalingPolicy")."""
 
 
 def add_scaling(template: Template, description: TableDescription, settings: Settings) -> None:
     """A target and a policy for each kind of capacity."""
-    places: list[tuple[str, str, Any]] = [("Table", "table", Sub(f"table/${{{TABLE}}}"))]
+    places: list[tuple[str, str, str, Any]] = [(TABLE, TABLE.lower(), "table", Sub(f"table/${{{TABLE}}}"))]
     places += [
-        (logical(index.name), "index", Sub(f"table/${{{TABLE}}}/index/{index.name}"))
+        (index_id(index.name), index_label(index.name), "index", Sub(f"table/${{{TABLE}}}/index/{index.name}"))
         for index in description.global_indexes
     ]
-    for name, kind, resource in places:
+    for name, label, kind, resource in places:
         for verb in ("Read", "Write"):
             target = template.add_resource(
                 autoscaling.ScalableTarget(
@@ -42,11 +39,13 @@ def add_scaling(template: Template, description: TableDescription, settings: Set
             template.add_resource(
                 autoscaling.ScalingPolicy(
                     f"{name}{verb}ScalingPolicy",
-                    PolicyName=f"{settings.table_name}-{name}-{verb}".lower(),
+                    PolicyName=shorten(f"{settings.table_name}-{label}-{verb.lower()}", _POLICY_NAME),
                     PolicyType="TargetTrackingScaling",
                     ScalingTargetId=Ref(target),
                     TargetTrackingScalingPolicyConfiguration=autoscaling.TargetTrackingScalingPolicyConfiguration(
                         TargetValue=float(settings.target_percent),
+                        ScaleInCooldown=settings.scale_in_cooldown,
+                        ScaleOutCooldown=settings.scale_out_cooldown,
                         PredefinedMetricSpecification=autoscaling.PredefinedMetricSpecification(
                             PredefinedMetricType=f"DynamoDB{verb}CapacityUtilization"
                         ),

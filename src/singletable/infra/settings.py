@@ -9,15 +9,17 @@ from typing import Any
 import attrs
 
 from singletable.errors import InfraError
-from singletable.models.layout import STREAM_VIEWS
-from singletable.models.table_names import CHARACTERS, own_name, server_fault
+from singletable.infra.rules import (
+    CLASSES,
+    ENVIRONMENTS,
+    check_settings,
+    refuse_region,
+    refuse_short_name,
+    require_environment,
+)
+from singletable.models.table_names import own_name
 
 __all__ = ["ENVIRONMENTS", "Settings", "read_settings"]
-
-ENVIRONMENTS = ("dev", "staging", "prod")
-
-_BILLING = ("on-demand", "provisioned")
-_CLASSES = {"standard": "STANDARD", "infrequent-access": "STANDARD_INFREQUENT_ACCESS"}
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +36,8 @@ class Settings:
         least_units: The least that autoscaling goes down to.
         most_units: The most that it goes up to.
         target_percent: The utilisation that it aims at.
+        scale_in_cooldown: Seconds that autoscaling waits after it has taken capacity away.
+        scale_out_cooldown: Seconds that it waits after it has added capacity.
         table_class: `standard` or `infrequent-access`.
         stream: What the stream shows.
         point_in_time_recovery: Whether every second of the last 35 days can be restored.
@@ -44,7 +48,10 @@ class Settings:
         dax: Whether the template has a DAX cluster; a parameter then says whether it is made.
         dax_node_type: The type of its nodes.
         dax_nodes: How many it has.
-        tags: Tags of everything that takes them.
+        tags: Tags of everything that takes them, besides `Environment` and `ManagedBy`.
+
+    Raises:
+        InfraError: AWS does not accept a value, or two values do not fit together.
     """
 
     environment: str
@@ -56,6 +63,8 @@ class Settings:
     least_units: int = 50
     most_units: int = 1000
     target_percent: int = 70
+    scale_in_cooldown: int = 60
+    scale_out_cooldown: int = 60
     table_class: str = "standard"
     stream: str = "NEW_AND_OLD_IMAGES"
     point_in_time_recovery: bool = True
@@ -68,6 +77,9 @@ class Settings:
     dax_nodes: int = 3
     tags: Mapping[str, str] = attrs.field(factory=dict)
 
+    def __attrs_post_init__(self) -> None:
+        check_settings(self)
+
     @property
     def provisioned(self) -> bool:
         """Whether capacity is provisioned."""
@@ -76,16 +88,29 @@ class Settings:
     @property
     def aws_table_class(self) -> str:
         """The table class, as AWS calls it."""
-        return _CLASSES[self.table_class]
+        return CLASSES[self.table_class]
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """The tags that every resource has."""
+        return {"Environment": self.environment, "ManagedBy": "singletable"}
 
     @property
     def all_tags(self) -> dict[str, str]:
         """Its tags, and which environment it is."""
-        return {"Environment": self.environment, "ManagedBy": "singletable", **self.tags}
+        return {**self.own_tags, **self.tags}
 
     def units_of(self, index: str) -> tuple[int, int]:
         """The read and write capacity units of an index."""
         return self.index_units.get(index, (self.read_units, self.write_units))
+
+    def check_region(self, region: str) -> None:
+        """Refuse a region for the stack, which a template does not know before it is deployed.
+
+        Raises:
+            InfraError: A replica is in that region, or in another partition.
+        """
+        refuse_region(region, self.replicas)
 
 
 _PRODUCTION: Mapping[str, Any] = {"billing": "provisioned", "deletion_protection": True}
@@ -107,10 +132,7 @@ def read_settings(
         InfraError: There is no such environment or option, or a value cannot be meant.
     """
     for name in (environment, *filter(None, sections)):
-        if name not in ENVIRONMENTS:
-            raise InfraError(
-                f"There is no environment {name!r}.", remedy=f"Use one of: {', '.join(ENVIRONMENTS)}.", value=name
-            )
+        require_environment(name)
     values: dict[str, Any] = {
         "table_name": own_name(table_name) + ("" if environment == "prod" else f"-{environment}"),
         **(_PRODUCTION if environment == "prod" else {}),
@@ -120,20 +142,40 @@ def read_settings(
         for option, text in sections.get(section, {}).items():
             values[option] = _read(option, text, environment)
     settings = Settings(environment=environment, **values)
-    name = settings.table_name
-    fault = "is an ARN" if own_name(name) != name else server_fault(name)
-    if fault:
-        raise InfraError(
-            f"The table name {name!r} of the environment {environment} {fault}.",
-            remedy=f"Give table_name in [singletable:infra]: {CHARACTERS}.",
-            value=name,
-        )
-    if settings.least_units > settings.most_units:
-        raise InfraError(
-            f"least_units = {settings.least_units} is more than most_units = {settings.most_units}.",
-            remedy="Autoscaling goes from the least to the most.",
-        )
+    refuse_short_name(settings)
+    _refuse_idle(settings, sections.get(environment, {}))
     return settings
+
+
+_PROVISIONED_ONLY = (
+    "read_units",
+    "write_units",
+    "index_units",
+    "least_units",
+    "most_units",
+    "target_percent",
+    "scale_in_cooldown",
+    "scale_out_cooldown",
+)
+_DAX_ONLY = ("dax_node_type", "dax_nodes")
+
+
+def _refuse_idle(settings: Settings, options: Mapping[str, str]) -> None:
+    """Refuse options of one environment's section that have no effect there.
+
+    Options of `[singletable:infra]` hold for all environments, so they may have an effect in some of them only.
+    """
+    for holds, idle, needed in (
+        (settings.provisioned, _PROVISIONED_ONLY, "billing = provisioned"),
+        (settings.dax, _DAX_ONLY, "dax = yes"),
+    ):
+        for option in () if holds else sorted(set(options).intersection(idle)):
+            section = f"[singletable:infra:{settings.environment}]"
+            raise InfraError(
+                f"{section} {option} = {options[option].strip()!r} has no effect without {needed}.",
+                remedy=f"Leave {option} out, or set {needed} in {section}.",
+                value=option,
+            )
 
 
 def _read(option: str, text: str, environment: str) -> Any:
@@ -158,25 +200,14 @@ def _text(text: str) -> str:
     return text
 
 
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise ValueError("a whole number above 0 is wanted")
-    return number
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("a whole number is wanted")
+    return int(text)
 
 
 def _percent(text: str) -> int:
-    number = _positive(text.removesuffix("%").strip())
-    if not 20 <= number <= 90:
-        raise ValueError("DynamoDB takes targets from 20 to 90 percent")
-    return number
-
-
-def _nodes(text: str) -> int:
-    number = _positive(text)
-    if number > 11:
-        raise ValueError("a cluster has 1 to 11 nodes")
-    return number
+    return _whole(text.removesuffix("%").strip())
 
 
 def _boolean(text: str) -> bool:
@@ -184,15 +215,6 @@ def _boolean(text: str) -> bool:
     if text.lower() not in states:
         raise ValueError("yes or no is wanted")
     return states[text.lower()]
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"one of {', '.join(choices)} is wanted")
-        return text
-
-    return read
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -205,6 +227,8 @@ def _pairs(text: str) -> dict[str, str]:
         name, equals, value = line.partition("=")
         if not equals or not name.strip():
             raise ValueError(f"{line!r} is not of the form name = value")
+        if name.strip() in pairs:
+            raise ValueError(f"{name.strip()!r} is given twice")
         pairs[name.strip()] = value.strip()
     return pairs
 
@@ -215,21 +239,23 @@ def _index_units(text: str) -> dict[str, tuple[int, int]]:
         read, slash, write = value.partition("/")
         if not slash:
             raise ValueError(f"{name} = {value!r} is not of the form reads/writes, such as 100/50")
-        units[name] = (_positive(read.strip()), _positive(write.strip()))
+        units[name] = (_whole(read.strip()), _whole(write.strip()))
     return units
 
 
 _OPTIONS: dict[str, Callable[[str], Any]] = {
     "table_name": _text,
-    "billing": _one_of(*_BILLING),
-    "read_units": _positive,
-    "write_units": _positive,
+    "billing": _text,
+    "read_units": _whole,
+    "write_units": _whole,
     "index_units": _index_units,
-    "least_units": _positive,
-    "most_units": _positive,
+    "least_units": _whole,
+    "most_units": _whole,
     "target_percent": _percent,
-    "table_class": _one_of(*_CLASSES),
-    "stream": _one_of(*STREAM_VIEWS),
+    "scale_in_cooldown": _whole,
+    "scale_out_cooldown": _whole,
+    "table_class": _text,
+    "stream": _text,
     "point_in_time_recovery": _boolean,
     "deletion_protection": _boolean,
     "customer_key": _boolean,
@@ -237,6 +263,6 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "alarms": _boolean,
     "dax": _boolean,
     "dax_node_type": _text,
-    "dax_nodes": _nodes,
+    "dax_nodes": _whole,
     "tags": _pairs,
 }

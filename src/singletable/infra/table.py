@@ -6,16 +6,52 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, Tags, Template, dynamodb, kms
 
+from singletable.infra.names import TABLE, alias_name
 from singletable.infra.settings import Settings
 from singletable.models.description import TableDescription
 from singletable.models.layout import IndexLayout
 
-__all__ = ["TABLE", "add_key", "add_table", "key_schema", "tags_of"]
-
-TABLE = "Table"
-"""The table's name within the template. It never changes: CloudFormation would make another table."""
+__all__ = ["TABLE", "add_key", "add_table", "key_schema", "lifetime_of_table", "tags_of"]
 
 KEY = "TableKey"
+
+_RETAINED = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+"""Keep a resource whatever becomes of its stack, unless the deployment that creates it is rolled back.
+
+Under `Retain`, the rest of a first deployment that failed would block the next one, because its names are taken
+(CloudFormation Template Reference, "DeletionPolicy attribute"). `UpdateReplacePolicy` has no such value.
+"""
+
+_ADMINISTRATION = (
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:Delete*",
+    "kms:Describe*",
+    "kms:Disable*",
+    "kms:Enable*",
+    "kms:Get*",
+    "kms:List*",
+    "kms:Put*",
+    "kms:ReplicateKey",
+    "kms:RetireGrant",
+    "kms:RevokeGrant",
+    "kms:RotateKeyOnDemand",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:Update*",
+)
+"""Actions on a key that read no data with it (KMS Developer Guide, "Default key policy", key administrators)."""
+
+_USE = (
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey*",
+    "kms:ReEncrypt*",
+)
+"""Actions that DynamoDB needs on behalf of its callers (Developer Guide, "DynamoDB encryption: usage notes")."""
 
 
 def tags_of(settings: Settings) -> Tags:
@@ -31,43 +67,49 @@ def add_key(template: Template, settings: Settings) -> kms.Key:
             Description=f"Encrypts the table {settings.table_name}",
             EnableKeyRotation=True,
             MultiRegion=bool(settings.replicas),
-            KeyPolicy={
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Sid": "AccountAdministersAndGrants",
-                        "Effect": "Allow",
-                        "Principal": {"AWS": Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")},
-                        "Action": "kms:*",
-                        "Resource": "*",
-                    },
-                    {
-                        "Sid": "DynamoDBOfThisAccount",
-                        "Effect": "Allow",
-                        "Principal": {"AWS": "*"},
-                        "Action": [
-                            "kms:CreateGrant",
-                            "kms:Decrypt",
-                            "kms:DescribeKey",
-                            "kms:Encrypt",
-                            "kms:GenerateDataKey*",
-                            "kms:ReEncrypt*",
-                        ],
-                        "Resource": "*",
-                        "Condition": {
-                            "StringEquals": {"kms:CallerAccount": Ref("AWS::AccountId")},
-                            "StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"},
-                        },
-                    },
-                ],
-            },
+            KeyPolicy=_key_policy(),
             Tags=tags_of(settings),
-            DeletionPolicy="Retain",
-            UpdateReplacePolicy="Retain",
+            **_RETAINED,
         )
     )
-    template.add_resource(kms.Alias("TableKeyAlias", AliasName=f"alias/{settings.table_name}", TargetKeyId=Ref(key)))
+    template.add_resource(kms.Alias("TableKeyAlias", AliasName=alias_name(settings.table_name), TargetKeyId=Ref(key)))
     return key
+
+
+def _key_policy() -> dict[str, Any]:
+    """Return the policy of the key: the account's IAM policies decide who administers it and whose items it reads.
+
+    A statement for the account's root principal does not permit anything to anyone by itself. It lets IAM policies of
+    the account permit it (KMS Developer Guide, "Default key policy"). The second statement holds only for calls
+    that DynamoDB makes on behalf of its caller (`kms:ViaService`), so no IAM policy can permit anyone to decrypt with
+    the key directly. DynamoDB's name there ends in the domain of its partition, such as `amazonaws.com`.
+    """
+    account = {"AWS": Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AccountAdministers",
+                "Effect": "Allow",
+                "Principal": account,
+                "Action": list(_ADMINISTRATION),
+                "Resource": "*",
+            },
+            {
+                "Sid": "AccountUsesThroughDynamoDB",
+                "Effect": "Allow",
+                "Principal": account,
+                "Action": list(_USE),
+                "Resource": "*",
+                "Condition": {"StringLike": {"kms:ViaService": Sub("dynamodb.${AWS::Region}.*")}},
+            },
+        ],
+    }
+
+
+def lifetime_of_table(settings: Settings) -> dict[str, str]:
+    """Return the attributes that say when the table is deleted: in production, not with its stack."""
+    return _RETAINED if settings.environment == "prod" else {**_RETAINED, "DeletionPolicy": "Delete"}
 
 
 def key_schema(partition: str, sort: str | None) -> list[dynamodb.KeySchema]:
@@ -133,9 +175,7 @@ def add_table(template: Template, description: TableDescription, settings: Setti
             ),
             DeletionProtectionEnabled=settings.deletion_protection,
             Tags=tags_of(settings),
-            # Whatever becomes of the stack, the items stay.
-            DeletionPolicy="Retain" if settings.environment == "prod" else "Delete",
-            UpdateReplacePolicy="Retain",
+            **lifetime_of_table(settings),
             **options,
         )
     )

@@ -8,9 +8,10 @@ from singletable.errors import InfraError
 from singletable.infra.alarms import add_alarms
 from singletable.infra.cache import add_cache
 from singletable.infra.global_table import REPLICATED, add_global_table
+from singletable.infra.names import TABLE
 from singletable.infra.scaling import add_scaling
 from singletable.infra.settings import Settings
-from singletable.infra.table import KEY, TABLE, add_key, add_table
+from singletable.infra.table import KEY, add_key, add_table
 from singletable.models.description import TableDescription
 
 __all__ = ["as_text", "cloudformation", "make_template"]

@@ -1,11 +1,13 @@
 """Templates: right to CloudFormation's own linter, the same each time, and the models' table once deployed."""
 
 import json
+import re
 import subprocess
 import sys
+from fnmatch import fnmatchcase
+from itertools import pairwise as pairs
 from pathlib import Path
 
-import attrs
 import boto3
 import pytest
 import yaml
@@ -17,21 +19,9 @@ from singletable.infra.drift import differences
 from singletable.infra.settings import ENVIRONMENTS, read_settings
 from singletable.infra.stack import Stack
 from singletable.infra.template import cloudformation, make_template
+from singletable.operating.metrics import OPERATIONS
+from tests.framework.infra.combinations import ODD_NAMES, SHOP, indexed, pairwise, text_of
 from tests.framework.ledger import LedgerTable
-
-OPTIONS = {
-    "as it is": {},
-    "bare": {"alarms": "no", "dax": "no", "customer_key": "no", "point_in_time_recovery": "no", "stream": "KEYS_ONLY"},
-    "provisioned": {"billing": "provisioned", "index_units": "GSI1 = 30/40\nGSI2 = 1/2", "target_percent": "50%"},
-    "on demand": {"billing": "on-demand", "table_class": "infrequent-access", "tags": "owner = shop\ncost = 7"},
-    "protected": {"deletion_protection": "yes", "dax_nodes": "1", "dax_node_type": "dax.t3.small"},
-    "replicas": {"replicas": "eu-west-1, us-west-2", "billing": "provisioned"},
-    "replicas, on demand": {"replicas": "eu-west-1", "billing": "on-demand", "customer_key": "no"},
-}
-
-
-SHOP = attrs.evolve(ShopTable.describe(), stream=None)
-"""The shop's table, as if its Meta left the stream to the settings."""
 
 
 def settings(environment, options=None, **sections):
@@ -58,19 +48,19 @@ def lint(folder):
 
 
 def test_the_linter_finds_nothing(tmp_path):
-    """In any environment, with any option; and it would, if something were wrong."""
-    for environment, name in [*((each, "as it is") for each in ENVIRONMENTS), *(("prod", each) for each in OPTIONS)]:
-        text = cloudformation(SHOP, settings(environment, OPTIONS[name]))
-        (tmp_path / f"{environment}, {name}.yaml").write_text(text)
-    (tmp_path / "wrong.yaml").write_text(text.replace("KeyType: HASH", "KeyType: HUSH", 1))
+    """Each two options, environments and models that can go together do so; and a fault would be found."""
+    for number, each in enumerate(pairwise()):
+        (tmp_path / f"{number}.yaml").write_text(text_of(each))
+    (tmp_path / "wrong.yaml").write_text(text_of(each).replace("KeyType: HASH", "KeyType: HUSH", 1))
     found = lint(tmp_path)
-    assert [each for each in found if each[0] != "wrong"] == []
+    assert [] == [each for each in found if each[0] != "wrong"]
     assert any("HUSH" in message for _, _, message in found)
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_the_same_models_give_the_same_text(name):
-    assert len({cloudformation(SHOP, settings("prod", OPTIONS[name])) for _ in range(3)}) == 1
+def test_the_same_models_give_the_same_text():
+    """In three templates of each combination of options, and so in every deployment."""
+    for each in pairwise():
+        assert 1 == len({text_of(each) for _ in range(3)})
 
 
 @pytest.mark.filterwarnings("ignore:Tried to parse")  # of what moto's CloudFormation does not make
@@ -101,11 +91,11 @@ def test_the_deployed_table_is_the_models(environment, table):
 
 
 def test_production_is_provisioned_protected_and_scaled():
-    chosen = settings("prod", {"index_units": "GSI1 = 30/40"})
+    chosen = settings("prod", {"index_units": "GSI1 = 60/70"})
     (table,) = resources(chosen, "AWS::DynamoDB::Table").values()
     assert table["ProvisionedThroughput"] == {"ReadCapacityUnits": 100, "WriteCapacityUnits": 100}
     units = {each["IndexName"]: each["ProvisionedThroughput"] for each in table["GlobalSecondaryIndexes"]}
-    assert units["GSI1"] == {"ReadCapacityUnits": 30, "WriteCapacityUnits": 40}
+    assert units["GSI1"] == {"ReadCapacityUnits": 60, "WriteCapacityUnits": 70}
     assert units["GSI2"] == units["GSI3"] == {"ReadCapacityUnits": 100, "WriteCapacityUnits": 100}
     targets = resources(chosen, "AWS::ApplicationAutoScaling::ScalableTarget").values()
     places = {(str(each["ResourceId"]), each["ScalableDimension"].rpartition(":")[2]) for each in targets}
@@ -114,6 +104,8 @@ def test_production_is_provisioned_protected_and_scaled():
     policies = resources(chosen, "AWS::ApplicationAutoScaling::ScalingPolicy").values()
     goals = [each["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] for each in policies]
     assert goals == [70.0] * 8
+    configurations = [each["TargetTrackingScalingPolicyConfiguration"] for each in policies]
+    assert {(60, 60)} == {(each["ScaleInCooldown"], each["ScaleOutCooldown"]) for each in configurations}
 
 
 def test_elsewhere_capacity_is_on_demand():
@@ -149,6 +141,7 @@ def test_alarms_watch_each_index_and_the_stream():
     alarms = resources(settings("dev"), "AWS::CloudWatch::Alarm")
     assert {f"{place}{verb}Throttling" for place in ("Table", "GSI1", "GSI2", "GSI3") for verb in ("Read", "Write")} | {
         "SystemErrors",
+        "StatementErrors",
         "StreamIteratorAge",
     } == set(alarms)
     assert {each["Name"] for each in alarms["GSI2WriteThrottling"]["Dimensions"]} == {
@@ -169,6 +162,91 @@ def test_the_cache_is_made_only_where_its_network_is_named():
     assert cluster["ClusterEndpointEncryptionType"] == "TLS"
 
 
+def test_the_cache_has_one_kind_of_clients():
+    """Those of the security group if one is given, else those of a network, which cannot be the whole internet."""
+    whole = make_template(SHOP, settings("prod")).to_dict()
+    (rule,) = whole["Resources"]["DaxSecurityGroup"]["Properties"]["SecurityGroupIngress"]
+    condition = "DaxClientsAreOfGroup"
+    group, addresses, nothing = (
+        {"Ref": each} for each in ("DaxClientSecurityGroupId", "DaxClientCidr", "AWS::NoValue")
+    )
+    assert [condition, group, nothing] == rule["SourceSecurityGroupId"]["Fn::If"]
+    assert [condition, nothing, addresses] == rule["CidrIp"]["Fn::If"]
+    network = re.compile(whole["Parameters"]["DaxClientCidr"]["AllowedPattern"])
+    assert [True, True, False, False, False] == [
+        network.match(each) is not None for each in ("10.0.0.0/8", "10.1.2.3/32", "0.0.0.0/0", "0.0.0.0/1", "")
+    ]
+    group = re.compile(whole["Parameters"]["DaxClientSecurityGroupId"]["AllowedPattern"])
+    assert [True, True, False] == [group.match(each) is not None for each in ("", "sg-0a1b", "my-group")]
+
+
+def test_every_output_is_exported():
+    """Under the stack's name and its own, the cache's endpoint included."""
+    outputs = make_template(SHOP, settings("prod")).to_dict()["Outputs"]
+    assert {"TableName", "TableArn", "StreamArn", "KeyArn", "DaxEndpoint"} == set(outputs)
+    for name, each in outputs.items():
+        assert {"Name": {"Fn::Sub": f"${{AWS::StackName}}-{name}"}} == each["Export"]
+
+
+def test_alarms_watch_the_errors_of_every_operation():
+    """Each operation that the framework sends is in one alarm, and no alarm has more than ten metrics."""
+    alarms = resources(settings("dev"), "AWS::CloudWatch::Alarm")
+    watched = []
+    for name in ("SystemErrors", "StatementErrors"):
+        metrics = [each["MetricStat"]["Metric"] for each in alarms[name]["Metrics"] if "MetricStat" in each]
+        assert len(metrics) <= 10
+        watched += [each["Value"] for metric in metrics for each in metric["Dimensions"] if each["Name"] == "Operation"]
+    assert len(watched) == len(set(watched))
+    assert {*OPERATIONS, "GetRecords"} <= set(watched)
+
+
+def test_the_key_has_no_wildcard_principal():
+    """Principals of the account decrypt with it through DynamoDB only, and only if IAM permits it."""
+    (key,) = resources(settings("prod"), "AWS::KMS::Key").values()
+    administration, use = key["KeyPolicy"]["Statement"]
+    account = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    assert [account, account] == [each["Principal"] for each in (administration, use)]
+    assert {"kms:DescribeKey", "kms:PutKeyPolicy"} == {
+        action
+        for action in ("kms:DescribeKey", "kms:PutKeyPolicy", "kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey")
+        if any(fnmatchcase(action, each) for each in administration["Action"])
+    }
+    assert {"kms:Decrypt", "kms:CreateGrant"} <= set(use["Action"])
+    assert {"StringLike": {"kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.*"}}} == use["Condition"]
+
+
+@pytest.mark.parametrize("replicas", ["", "eu-west-1"])
+def test_a_first_deployment_that_fails_leaves_nothing(replicas):
+    """Production's table and the key stay when a stack is deleted, but not when their creation is rolled back."""
+    policies = {}
+    for environment in ENVIRONMENTS:
+        found = make_template(SHOP, settings(environment, {"replicas": replicas})).to_dict()["Resources"]
+        for name in ("Table", "TableKey"):
+            assert "Retain" == found[name]["UpdateReplacePolicy"]
+            policies[environment, name] = found[name]["DeletionPolicy"]
+    tables = {"dev": "Delete", "staging": "Delete", "prod": "RetainExceptOnCreate"}
+    assert tables == {environment: policies[environment, "Table"] for environment in ENVIRONMENTS}
+    assert {"RetainExceptOnCreate"} == {policies[environment, "TableKey"] for environment in ENVIRONMENTS}
+
+
+def test_an_index_does_not_rename_the_resources_of_another():
+    """A template with one more index has all resources of the one without, under the same names."""
+    chosen = settings("prod", {"alarms": "yes"})
+    names = [set(make_template(indexed(ODD_NAMES[:count]), chosen).resources) for count in range(len(ODD_NAMES) + 1)]
+    for fewer, more in pairs(names):
+        assert fewer < more
+        assert 6 == len(more - fewer), "two targets, two policies, two alarms"
+
+
+def test_names_of_alarms_and_policies_are_unique():
+    """Among indexes whose names differ by capitals or by characters that names of resources do not have."""
+    resources = make_template(indexed(ODD_NAMES), settings("prod")).to_dict()["Resources"].values()
+    for name in ("AlarmName", "PolicyName"):
+        names = [each["Properties"][name] for each in resources if name in each["Properties"]]
+        assert len(names) > 2 * len(ODD_NAMES)
+        assert len(names) == len({each.lower() for each in names})
+
+
 yaml.BaseLoader.add_multi_constructor("!", lambda loader, suffix, node: f"{suffix} {node.value}")
 
 
@@ -179,56 +257,18 @@ def test_replicas_are_of_one_global_table():
     assert [str(each["Region"]) for each in table["Replicas"]] == ["{'Ref': 'AWS::Region'}", "eu-west-1"]
     scaling = table["WriteProvisionedThroughputSettings"]["WriteCapacityAutoScalingSettings"]
     assert (scaling["MinCapacity"], scaling["MaxCapacity"], scaling["SeedCapacity"]) == (50, 1000, 100)
+    policy = scaling["TargetTrackingScalingPolicyConfiguration"]
+    assert (60, 60) == (policy["ScaleInCooldown"], policy["ScaleOutCooldown"])
     parameters = make_template(ShopTable.describe(), chosen).to_dict()["Parameters"]
     assert "KeyArnOfEuWest1" in parameters, "a stack makes keys in its own region only"
 
 
-@pytest.mark.parametrize(
-    ("environment", "sections", "words"),
-    [
-        ("test", {}, "no environment 'test'"),
-        ("dev", {"live": {}}, "no environment 'live'"),
-        ("dev", {"": {"biling": "on-demand"}}, "no option 'biling'"),
-        ("dev", {"": {"billing": "free"}}, "billing = 'free' cannot be read: one of on-demand, provisioned"),
-        ("dev", {"": {"read_units": "0"}}, "a whole number above 0"),
-        ("dev", {"": {"read_units": "many"}}, "a whole number above 0"),
-        ("dev", {"": {"target_percent": "99"}}, "20 to 90"),
-        ("dev", {"": {"alarms": "perhaps"}}, "yes or no"),
-        ("dev", {"": {"tags": "owner"}}, "not of the form name = value"),
-        ("dev", {"": {"index_units": "GSI1 = 5"}}, "reads/writes"),
-        ("dev", {"": {"least_units": "2000"}}, "more than most_units"),
-        ("dev", {"": {"dax_nodes": "12"}}, "1 to 11"),
-        ("dev", {"": {"stream": "ALL"}}, "KEYS_ONLY"),
-        ("dev", {"": {"table_name": " "}}, "it is empty"),
-        ("dev", {"": {"table_name": "a b"}}, "'a b' of the environment dev has the character ' '. Give table_name in"),
-        ("dev", {"": {"table_name": "ab"}}, "has fewer than 3 characters"),
-        ("dev", {"": {"table_name": "arn:aws:dynamodb:eu-west-1:1:table/shop"}}, "is an ARN"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused(environment, sections, words):
-    with pytest.raises(InfraError, match=words):
-        read_settings(environment, "shop", sections)
-
-
-def test_the_name_of_an_environment_is_checked_as_a_whole():
-    """The environment may make it too long, and a template cannot create a table by its ARN."""
-    with pytest.raises(InfraError, match="has 256 characters; the limit is 255"):
-        read_settings("dev", "a" * 252, {})
-    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop"
-    assert ["shop-dev", "shop"] == [read_settings(each, arn, {}).table_name for each in ("dev", "prod")]
-
-
 def test_units_of_no_index_are_refused():
     with pytest.raises(InfraError, match="'GSI9', which is no global index") as caught:
-        cloudformation(ShopTable.describe(), settings("prod", {"index_units": "GSI9 = 1/1"}))
+        cloudformation(ShopTable.describe(), settings("prod", {"index_units": "GSI9 = 100/100"}))
     assert "GSI1" in caught.value.remedy
 
 
 def test_replicas_are_fed_by_both_images():
     with pytest.raises(InfraError, match="stream = KEYS_ONLY, and the table has replicas"):
         cloudformation(ShopTable.describe(), settings("dev", {"replicas": "eu-west-1", "stream": "KEYS_ONLY"}))
-
-
-def test_one_environment_goes_before_all():
-    chosen = settings("prod", {"read_units": "5", "table_name": "shop-of-{environment}"}, prod={"read_units": "7"})
-    assert (chosen.read_units, chosen.table_name) == (7, "shop-of-prod")

@@ -1,0 +1,67 @@
+"""Names within a template, and names of resources, that are derived from the names of indexes and of the table."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+__all__ = ["TABLE", "alias_name", "index_id", "index_label", "shorten"]
+
+TABLE = "Table"
+"""The table's logical id, forever: under another one, CloudFormation would create another table."""
+
+_LONGEST = 200
+"""Characters of an index's name in a logical id, which has at most 255 (User Guide, "CloudFormation quotas")."""
+
+_PLAIN = re.compile(rf"[A-Z0-9][A-Za-z0-9]{{,{_LONGEST - 1}}}")
+_CAPITALS = re.compile(r"[A-Z0-9]+")
+_OTHERS = re.compile(r"[^A-Za-z0-9]")
+_NOT_IN_ALIASES = re.compile(r"[^a-zA-Z0-9/_-]")
+_ALIAS_CHARACTERS = 256
+_DIGITS = 10
+
+
+def index_id(name: str) -> str:
+    """Return the text with which the logical ids of an index's resources begin: letters and digits only.
+
+    A plain name, such as `GSI1`, is the id. For a name that has other characters, begins with a small letter, is the
+    table's id or is very long, the id is `index`, the letters and digits of the name, and a hash of the name. Plain
+    names do not begin with a small letter. So no two names have the same id, and no index changes the id of another.
+    """
+    if _PLAIN.fullmatch(name) and name != TABLE:
+        return name
+    return f"index{_OTHERS.sub('', name)[:_LONGEST]}{_hash(name)}"
+
+
+def index_label(name: str) -> str:
+    """Return the part of the names of alarms and scaling policies that stands for an index: small letters only.
+
+    A name of capital letters and digits, such as `GSI1`, is written small. Any other name, and the table's id, gets a
+    dot and a hash, because `ByDate` and `BYDATE` have the same small letters. A label has no hyphen, so the name of a
+    table and a hyphen before it cannot be taken for a part of it.
+    """
+    small = _OTHERS.sub("", name).lower()
+    if _CAPITALS.fullmatch(name) and small != TABLE.lower():
+        return small
+    return f"{small}.{_hash(name)}"
+
+
+def alias_name(table_name: str) -> str:
+    """Return the alias of a table's key.
+
+    An alias has at most 256 characters, and none but letters, digits, `/`, `_` and `-` (KMS API Reference,
+    "CreateAlias"). A table name with dots gets a hash, so that `a.b` and `a_b` have two aliases.
+    """
+    text = _NOT_IN_ALIASES.sub("_", table_name)
+    if text != table_name:
+        text = f"{text}-{_hash(table_name)}"
+    return shorten(f"alias/{text}", _ALIAS_CHARACTERS)
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text if it has at most that many characters, else its beginning and a hash of all of it."""
+    return text if len(text) <= most else f"{text[: most - _DIGITS - 1]}-{_hash(text)}"
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:_DIGITS]
