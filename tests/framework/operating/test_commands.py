@@ -9,6 +9,7 @@ from tests.framework.cli.test_commands import assert_one_line
 from tests.framework.infra.test_commands import CREDENTIALS, here
 from tests.framework.migrations.server import CREDENTIALS as KEYS
 from tests.framework.operating.cloudwatch import put, watched_server
+from tests.framework.operating.test_prices import FAULTS, LISTED, written
 
 AWS = {**CREDENTIALS, "AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1]}
 
@@ -160,8 +161,9 @@ def test_costs_from_cloudwatch(server):
         (("--write", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
         (("--write", "OrderRequest=1"), ("says nothing of the entity 'OrderRequest'", "--sample")),
         (("--rates", "nowhere.ini"), ("nowhere.ini cannot be read", "No such file")),
-        (("--region", "eu-west-1"), ("no prices of eu-west-1", "--prices")),
-        (("--prices", "README.md"), ("README.md is no price file", "prices.json")),
+        (("--region", "eu-north-1"), ("no prices of eu-north-1", "ap-northeast-1", "aws pricing", "--price-region")),
+        (("--prices", "README.md"), ("README.md is not a price file", "prices.json")),
+        (("--prices", "nowhere.json"), ("nowhere.json cannot be read", "No such file")),
         (("--sample", "none"), ("no sample 'none'", "tutorial")),
     ],
 )
@@ -205,8 +207,29 @@ def test_options_that_cannot_be_meant(arguments):
 
 
 def test_prices_of_another_region(server):
-    """Said outright they are taken; else a table's own are wanted."""
-    where = ("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--region", "eu-west-1")
-    with ShopTable.bind(endpoint_url=server, credentials=KEYS, region="eu-west-1"):
+    """The prices of a live table's region are wanted; `--price-region` names another one."""
+    where = ("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--region", "eu-north-1")
+    with ShopTable.bind(endpoint_url=server, credentials=KEYS, region="eu-north-1"):
         ShopTable.create_table(wait=True)
-    assert_one_line(here(*where, **AWS), "no prices of eu-west-1", "--price-region")
+    assert_one_line(here(*where, **AWS), "no prices of eu-north-1", "--price-region")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_malformed_price_files_are_one_line(tmp_path, fault):
+    """Each fault ends the command with one line and a remedy, and without a traceback."""
+    text, words = FAULTS[fault]
+    assert_one_line(here("cost", "--prices", str(written(tmp_path, text))), "is not a price file", words, "aws pricing")
+
+
+def test_a_folder_as_a_price_file(tmp_path):
+    """A folder is refused as an option's value."""
+    done = here("cost", "--prices", str(tmp_path))
+    assert (2, True, False) == (done.returncode, "is a directory" in done.stderr, "Traceback" in done.stderr)
+
+
+def test_prices_from_the_price_list_api(tmp_path):
+    """The output of `aws pricing get-products` is a price file."""
+    file = written(tmp_path, {"PriceList": LISTED})
+    data = json_of("cost", "--rate", "user=1", "--prices", str(file), "--region", "eu-north-1")
+    assert {"region": "eu-north-1", "as_of": "2026-09-11", "currency": "USD"} == data["prices"]
+    assert 0.5 * 730 * 3600 * 0.134e-6 == pytest.approx(data["bills"][0]["reads"])
