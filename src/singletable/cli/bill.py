@@ -152,11 +152,10 @@ def print_marks(console: Console, marks: Marks, prices: Prices, months: int) -> 
             _kept(each.handler.mark),
         )
     console.print(rows)
-    money = _marks_on_demand(marks, prices)
+    money = f"{_money(_marks_on_demand(marks, prices))} {escape(prices.currency)}"
     console.print(
-        f"Marks of stream handlers: {_number(marks.reads)} read units/s for {_number(marks.records)} records/s,"
-        f" {_number(marks.writes)} write units/s, {_number(marks.bytes_after(months) / _GIGABYTE)} GB;"
-        f" {_money(money)} {escape(prices.currency)} a month on demand (standard). They are in the figures below."
+        f"Marks of stream handlers: {_number(marks.reads)} read units/s, {_number(marks.writes)} write units/s,"
+        f" {_number(marks.bytes_after(months) / _GIGABYTE)} GB, {money} a month on demand (standard)."
     )
     console.print(f"[dim]{_ASSUMED_OF_MARKS}[/]\n")
 
@@ -312,9 +311,9 @@ _ASSUMED = (
     " transaction doubles the units of the table, not of indexes; deletions by time to live are free."
 )
 _ASSUMED_OF_MARKS = (
-    "Assumed of marks: each event is delivered once; an update changes an attribute that its handlers wait for; a"
-    " handler whose code names a transaction writes its mark in one, at twice the units. Other reads and writes of"
-    " handlers are not counted: give them as rates."
+    "They are part of the figures below. Assumed: each event is delivered once; an update changes an attribute that its"
+    " handlers wait for; a handler whose code names a transaction writes its mark in one, at twice the units. Other"
+    " reads and writes of handlers are not counted: give them as rates."
 )
 _GIGABYTE = Decimal(2**30)
 _ASSUMED_LIVE = "Assumed: the load stays as it was; capacity is provisioned for the highest point, or as --peak says."

@@ -40,7 +40,7 @@ class Project:
         accept: The findings that it lives with, and why.
         stream: Where the router of its stream is; None where there is none.
         infra: The options of its infrastructure: of all environments under "", of one under its name.
-        together: What is written in one transaction with a new item, by the new item's entity; as `cost` reads it.
+        together: The operations in one transaction with a new item, by the new item's entity, for `cost`.
     """
 
     root: Path

@@ -1,4 +1,4 @@
-"""Marks: what stream handlers that mark each event cost the table.
+"""Marks: the load and the storage of the marks that stream handlers write.
 
 The router reads the marks of a record before it calls handlers, and each handler that is called writes its mark: see
 `singletable.streams.marks`.
@@ -41,7 +41,7 @@ class MarkedHandler:
         events: The events: `INSERT`, `MODIFY`, `REMOVE`.
         expired: For REMOVE: whether it is called for removals by time to live only (True), for other removals only
             (False), or for both (None).
-        mark: What a mark takes.
+        mark: The footprint of a mark.
         transactional: Whether the handler writes its mark in a transaction.
     """
 
@@ -92,7 +92,7 @@ class Marks:
 
     @property
     def writes(self) -> Decimal:
-        """Write units in a second, wherever."""
+        """Write units in a second, on the table and all indexes."""
         return sum((load.writes for load in self.loads), Decimal(0))
 
     @property
@@ -124,7 +124,7 @@ def marks_of(
     Args:
         workload: The workload.
         handlers: The handlers that mark their events.
-        footprints: What an item of each entity takes; its days say when items expire, which is an event, too.
+        footprints: The footprint of each entity. An item that expires is an event, too.
         months: The months after which the marks are counted: items with a longer life do not expire yet.
     """
     handlers = tuple(handlers)

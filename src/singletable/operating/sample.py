@@ -72,12 +72,12 @@ def footprints_of(description: TableDescription, entities: Iterable[Table]) -> t
 
 
 def footprint_of(description: TableDescription, name: str, entity: Table, days: float) -> Footprint:
-    """What an item of the framework's own takes, such as a mark; it expires after some days."""
+    """Return the footprint of an item that expires after some days, such as a mark."""
     return _footprint(description, name, [plan.create(entity).item], days)
 
 
 def assumed_footprint(description: TableDescription, name: str) -> Footprint:
-    """What an item of an entity takes of which the sample has none: 1 KB, on the table and on each index with a key."""
+    """Return a footprint for an entity that the sample lacks: 1 KB, on the table and on each index with a key of it."""
     (entity,) = (each for each in description.entities if each.name == name)
     indexes = {index.name: index for index in description.indexes}
     copies = [TABLE]

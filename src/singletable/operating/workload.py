@@ -51,7 +51,7 @@ OVERHEAD = 100
 
 Verb = Literal["create", "update", "delete", "check"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
-"""What a write does to an item. A check is the condition of a transaction on an item that it does not change."""
+"""The effects of a write on an item. A check is a condition of a transaction on an item that it does not change."""
 
 T = TypeVar("T")
 
@@ -227,7 +227,7 @@ def loads_of(
         footprints: What an item of each entity takes.
         places: The table and its global indexes.
         peak: How much more the highest load is than the average.
-        more: Loads to add, such as that of marks. Their own peaks are not used.
+        more: Loads to add, such as the load of marks. Their own peaks are not used.
 
     Raises:
         OperatingError: It names a pattern or an entity of which nothing is known.
@@ -256,7 +256,7 @@ def units_of(operation: Operation, footprint: Footprint, table: str) -> dict[str
 
     Args:
         operation: The writes.
-        footprint: What an item of their entity takes.
+        footprint: The footprint of their entity.
         table: The name of the table's own place.
     """
     twice = 2 if operation.transactional else 1
@@ -286,7 +286,7 @@ def kept_bytes(rate: Decimal, footprint: Footprint, months: int | None) -> Decim
 
     Args:
         rate: New items in a second.
-        footprint: What an item takes.
+        footprint: The footprint of an item.
         months: The number of months; None for the bytes in the end, which is None if the items never expire.
     """
     kept = None if months is None else months * SECONDS

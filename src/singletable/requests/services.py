@@ -144,7 +144,7 @@ def failure_of(error: Exception, service: str, operation: str) -> SingletableErr
     if not isinstance(error, ClientError) and may_have_been_applied(error):
         return NoResponse(
             f"No answer to {what} came from {url} ({type(error).__name__}).",
-            remedy="Try again." if is_read(operation) else "Look whether it was done before you try again.",
+            remedy="Try again." if is_read(operation) else "It may have been done: look before you try again.",
             **parts,
         )
     if isinstance(error, ConnectionError):
