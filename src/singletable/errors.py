@@ -437,14 +437,18 @@ class MigrationPaused(MigrationStopped):
 
 
 class RequestFailed(SingletableError):
-    """DynamoDB refused a request. `operation` and `code` say which and why."""
+    """A service of AWS refused a request.
 
+    `service` is its name as the SDK has it, such as `CloudFormation`; `operation` is the request, `code` the reason.
+    """
+
+    service: str | None = "DynamoDB"
     operation: str | None = None
     code: str | None = None
 
 
 class Throttled(RequestFailed):
-    """The table or an index is asked for more than its capacity, after all of the SDK's retries.
+    """The table, an index or another service got more requests than its capacity, after all of the SDK's retries.
 
     `table` is the table's name, `index` the index, where DynamoDB says that it is one.
     """

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 import yaml
+from botocore import xform_name
+from botocore.session import get_session
 
 from singletable.cli import main
 from tests.documents.blocks import Block
@@ -105,8 +107,23 @@ def check_command(words: list[str]) -> None:
     elif program == "python" and arguments[:1] == ["-m"]:
         if importlib.util.find_spec(arguments[1]) is None:
             raise ValueError(f"there is no module {arguments[1]}.")
+    elif program == "aws":
+        _check_aws(*arguments)
     elif program != "cd":
         raise ValueError(f"no test knows the program {program}.")
+
+
+def _check_aws(service: str, operation: str, *arguments: str) -> None:
+    """Raise ValueError if the AWS CLI has no such operation, or the operation no such options."""
+    client = get_session().create_client(service, region_name="us-east-1")
+    name = client.meta.method_to_api_mapping.get(operation.replace("-", "_"))
+    if name is None:
+        raise ValueError(f"the service {service} has no operation {operation}.")
+    members = client.meta.service_model.operation_model(name).input_shape.members
+    known = {"--region", *(f"--{xform_name(each, '-')}" for each in members)}
+    missing = {each for each in arguments if each.startswith("--")} - known
+    if missing:
+        raise ValueError(f"{operation} of {service} has no {', '.join(sorted(missing))}.")
 
 
 def _parse(command: click.Command, name: str, arguments: list[str]) -> None:

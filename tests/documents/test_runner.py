@@ -77,6 +77,8 @@ FAULTS = {
     "ini": ("```ini\nno section\n```\n", r"page.md:1: it is not ini"),
     "json": ("```json\n{'a': 1}\n```\n", r"page.md:1: it is not json"),
     "jsonl": ('```jsonl\n{"a": 1}\n{"b"}\n```\n', r"page.md:1: it is not jsonl"),
+    "an operation of AWS": ("<!-- not run: x -->\n```sh\naws pricing get-product\n```\n", r"no operation get-product"),
+    "an option of AWS": ("<!-- not run: x -->\n```sh\naws pricing get-products --filter\n```\n", r"has no --filter"),
     "yaml": ("```yaml\na: [1\n```\n", r"page.md:1: it is not yaml"),
 }
 

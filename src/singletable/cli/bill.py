@@ -16,11 +16,21 @@ from singletable.cli.words import counted, make_table
 
 if TYPE_CHECKING:
     from singletable.operating.cost import Estimate
+    from singletable.operating.marks import Marks
     from singletable.operating.prices import Prices
     from singletable.operating.window import Window
-    from singletable.operating.workload import Call, Footprint, Load, Workload
+    from singletable.operating.workload import Call, Companion, Footprint, Load, Workload
 
-__all__ = ["Live", "Measured", "as_data", "print_estimate", "print_live", "print_measured", "print_storage"]
+__all__ = [
+    "Live",
+    "Measured",
+    "as_data",
+    "print_estimate",
+    "print_live",
+    "print_marks",
+    "print_measured",
+    "print_storage",
+]
 
 _WORDS = {"on-demand": "on demand", "infrequent-access": "infrequent access"}
 
@@ -67,6 +77,8 @@ class Live:
 
 def print_measured(console: Console, table: str, measured: Measured, workload: Workload, prices: Prices) -> None:
     """Show what each call and each item takes, and how much of it there is."""
+    from singletable.operating.workload import units_of
+
     console.print(
         f"[bold]{table}[/]: measured on the sample [bold]{escape(measured.sample)}[/]"
         f" ({counted(measured.items, 'item')}), prices of {escape(prices.region)} as of {escape(prices.as_of)}"
@@ -89,18 +101,23 @@ def print_measured(console: Console, table: str, measured: Measured, workload: W
         console.print(f"[yellow]Not asked:[/] {escape(title)} [dim]({escape(why)})[/]")
     rows = _table("Writes", "entity", "on", "bytes", "units each", "$ a million", "items/s", "units/s", "kept")
     for each in measured.footprints:
-        new, changed = workload.written(each.name), workload.updates.get(each.name, Decimal(0))
-        twice = workload.transactions.get(each.name, Decimal(0)) * each.units["table"]
+        operations = workload.of(each.name)
+        units = sum((amount for one in operations for amount in units_of(one, each, "table").values()), Decimal(0))
         rows.add_row(
             each.name,
             ", ".join(each.units),
             f"{each.size:,.0f}",
             _number(each.total),
             _number(each.total * standard.million_writes),
-            *_rated(new + changed, (new + changed) * each.total + twice),
+            *_rated(sum((one.rate for one in operations), Decimal(0)), units),
             _kept(each),
         )
     console.print(rows)
+    for each in measured.footprints:
+        if not each.sampled:
+            console.print(f"[yellow]Not in the sample:[/] {each.name}; an item of 1 KB is assumed.")
+    for name, companions in _written_together(workload).items():
+        console.print(f"[dim]In one transaction with each new {name}: {', '.join(map(str, companions))}.[/]")
 
 
 def print_storage(console: Console, measured: Measured, workload: Workload, months: int) -> None:
@@ -118,6 +135,38 @@ def print_storage(console: Console, measured: Measured, workload: Workload, mont
             )
     if rows.row_count:
         console.print(rows)
+
+
+def print_marks(console: Console, marks: Marks, prices: Prices, months: int) -> None:
+    """Show what the marks of stream handlers add to the load of the table."""
+    if not marks.rates:
+        return
+    rows = _table("Marks of stream handlers", "handler", "marks/s", "units each", "write units/s", "kept")
+    for each in marks.rates:
+        units = sum(each.writes.values(), Decimal(0))
+        rows.add_row(
+            escape(each.handler.name),
+            _number(each.rate),
+            _number(units / each.rate) + (" [dim]transaction[/]" if each.handler.transactional else ""),
+            _number(units),
+            _kept(each.handler.mark),
+        )
+    console.print(rows)
+    money = f"{_money(_marks_on_demand(marks, prices))} {escape(prices.currency)}"
+    console.print(
+        f"Marks of stream handlers: {_number(marks.reads)} read units/s, {_number(marks.writes)} write units/s,"
+        f" {_number(marks.bytes_after(months) / _GIGABYTE)} GB, {money} a month on demand (standard)."
+    )
+    console.print(f"[dim]{_ASSUMED_OF_MARKS}[/]\n")
+
+
+def _marks_on_demand(marks: Marks, prices: Prices) -> Decimal:
+    """What the requests for marks cost in a month, on demand and in the standard class."""
+    from singletable.operating.workload import SECONDS
+
+    standard = prices.classes["standard"]
+    each_second = marks.reads * standard.million_reads + marks.writes * standard.million_writes
+    return each_second * SECONDS / 1_000_000
 
 
 def print_live(console: Console, live: Live, estimate: Estimate) -> None:
@@ -166,6 +215,7 @@ def as_data(
     *,
     measured: Measured | None = None,
     workload: Workload | None = None,
+    marks: Marks | None = None,
     months: int | None = None,
     live: Live | None = None,
 ) -> dict[str, Any]:
@@ -217,6 +267,33 @@ def as_data(
                 for each in measured.footprints
             ],
         }
+    if workload is not None:
+        data["together"] = {name: [str(one) for one in found] for name, found in _written_together(workload).items()}
+    if marks is not None and months is not None:
+        data["marks"] = {
+            **_plain(
+                {
+                    "records_per_second": marks.records,
+                    "read_units_per_second": marks.reads,
+                    "write_units_per_second": marks.writes,
+                    "bytes_in_month": marks.bytes_after(months),
+                    "on_demand": _marks_on_demand(marks, prices),
+                }
+            ),
+            "handlers": [
+                _plain(
+                    {
+                        "name": each.handler.name,
+                        "marks_per_second": each.rate,
+                        "write_units_per_second": sum(each.writes.values(), Decimal(0)),
+                        "transactional": each.handler.transactional,
+                        "days": each.handler.mark.days,
+                    }
+                )
+                for each in marks.rates
+            ],
+            "assumed": _ASSUMED_OF_MARKS,
+        }
     if live is not None:
         window = live.window
         data |= {
@@ -230,9 +307,15 @@ def as_data(
 
 
 _ASSUMED = (
-    "Assumed: each write puts a whole new item; an update costs as much, and once on each index; a transaction doubles"
-    " the units of the table, not of indexes; deletions by time to live are free."
+    "Assumed: each write puts a whole new item; an update or a deletion costs as much, and once on each index; a"
+    " transaction doubles the units of the table, not of indexes; deletions by time to live are free."
 )
+_ASSUMED_OF_MARKS = (
+    "They are part of the figures below. Assumed: each event is delivered once; an update changes an attribute that its"
+    " handlers wait for; a handler whose code names a transaction writes its mark in one, at twice the units. Other"
+    " reads and writes of handlers are not counted: give them as rates."
+)
+_GIGABYTE = Decimal(2**30)
 _ASSUMED_LIVE = "Assumed: the load stays as it was; capacity is provisioned for the highest point, or as --peak says."
 _LEFT_OUT = "Left out: the free tier, backups, streams, replicas, reserved capacity, data transfer."
 
@@ -260,6 +343,12 @@ def _turns(estimate: Estimate, months: int | None) -> list[str]:
             f" cheaper. Stored {stored}: {estimate.gigabytes:,.1f} GB."
         )
     return lines
+
+
+def _written_together(workload: Workload) -> dict[str, tuple[Companion, ...]]:
+    """Return the companions of the new items that have a rate."""
+    names = dict.fromkeys((*workload.writes, *workload.transactions))
+    return {name: workload.together[name] for name in names if name in workload.together}
 
 
 def _table(title: str, *headings: str) -> RichTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from singletable.cli.bill import Live, Measured, as_data, print_estimate, print_live, print_measured, print_storage
+from singletable.cli.bill import (
+    Live,
+    Measured,
+    as_data,
+    print_estimate,
+    print_live,
+    print_marks,
+    print_measured,
+    print_storage,
+)
 from singletable.cli.demo import sample_entities
 from singletable.cli.engines import Place, table_options
+from singletable.cli.marked import marked_handlers
 from singletable.cli.metrics import Watched, watching
 from singletable.cli.project import Project, find_project, users_code
-from singletable.cli.rates import RATE, read_rates
+from singletable.cli.rates import RATE, WITH, read_rates, read_together
 from singletable.cli.spans import SPAN
+from singletable.cli.streams import router_of
 from singletable.cli.words import make_console
 from singletable.engine import embedded
 from singletable.errors import OperatingError, SingletableError
@@ -40,6 +51,16 @@ _POINTS = 1440
     "--transact", "transactions", multiple=True, type=RATE, metavar="ENTITY=N", help="New items in transactions."
 )
 @click.option("--update", "updates", multiple=True, type=RATE, metavar="ENTITY=N", help="Changes of items in a second.")
+@click.option("--delete", "deletes", multiple=True, type=RATE, metavar="ENTITY=N", help="Deletions in a second.")
+@click.option(
+    "--with",
+    "together",
+    multiple=True,
+    type=WITH,
+    metavar="ENTITY=ENTITY,...",
+    help="The operations in one transaction with each new item.  [those in setup.cfg]",
+)
+@click.option("--no-marks", is_flag=True, help="Leave out the marks of the project's stream handlers.")
 @click.option("--rates", "file", type=click.Path(dir_okay=False, path_type=Path), help="A file with all of these.")
 @click.option("--from-cloudwatch", is_flag=True, help="Take the capacity that a live table consumes instead.")
 @click.option("--since", type=SPAN, default="1d", show_default=True, help="How far to look back in CloudWatch.")
@@ -68,6 +89,9 @@ def cost_command(
     writes: tuple[tuple[str, Decimal], ...],
     transactions: tuple[tuple[str, Decimal], ...],
     updates: tuple[tuple[str, Decimal], ...],
+    deletes: tuple[tuple[str, Decimal], ...],
+    together: tuple[tuple[str, str], ...],
+    no_marks: bool,
     file: Path | None,
     from_cloudwatch: bool,
     since: timedelta,
@@ -83,20 +107,23 @@ def cost_command(
     """Say what the access patterns cost in a month: on demand and provisioned, in both table classes.
 
     Units of a call and sizes of items are measured on a sample, in the embedded engine. Rates come from options, from a
-    file with sections [reads], [writes], [transactions] and [updates] of lines `name = rate`, or from CloudWatch.
-    Without any it says what each call and each item takes.
+    file with sections [reads], [writes], [transactions], [updates] and [deletes] of lines `name = rate`, or from
+    CloudWatch. Without any it says what each call and each item takes. The items that are written with a new item, such
+    as claims, are in setup.cfg ([singletable:cost] together), in a section [together], or in --with. The marks of the
+    project's stream handlers are counted, too.
 
     \b
     singletable cost --rate orders_of_user=50 --write Order=5
     singletable cost --from-cloudwatch --since 7d --region us-east-1
     """
     from singletable.operating.cost import Estimate
+    from singletable.operating.marks import marks_of
     from singletable.operating.prices import load_prices
     from singletable.operating.sample import places_of
     from singletable.operating.workload import GIGABYTE, Workload, bytes_after, loads_of
 
-    rates = {"reads": reads, "writes": writes, "transactions": transactions, "updates": updates}
-    if from_cloudwatch and (file or any(rates.values()) or sample or data):
+    rates = {"reads": reads, "writes": writes, "transactions": transactions, "updates": updates, "deletes": deletes}
+    if from_cloudwatch and (file or any(rates.values()) or together or no_marks or sample or data):
         raise click.UsageError("--from-cloudwatch takes the place of rates and samples: leave them out.")
     if not from_cloudwatch and (place.endpoint_url or place.table_name or place.profile):
         raise click.UsageError("--table, --endpoint-url and --profile name a live table: add --from-cloudwatch.")
@@ -117,17 +144,20 @@ def cost_command(
         print_estimate(console, estimate, now=live.now)
         return
     prices = load_prices(price_file, price_region or place.region)
-    workload = Workload(**read_rates(file, rates))
+    companions = read_together(project.together, file, together)
+    workload = Workload(**read_rates(file, rates), together=companions)
     _refuse_unknown(table, workload)
-    measured = _measure(project, table, sample, data)
+    handlers = () if no_marks or project.stream is None else marked_handlers(table, router_of(project))
+    measured = _measure(project, table, sample, data, workload)
     places = places_of(table.describe())
-    factor = factor or Decimal(1)
-    loads = loads_of(workload, measured.calls, measured.footprints, places, peak=factor)
-    stored = sum(bytes_after(workload, each, months) or 0 for each in measured.footprints)
-    gigabytes = stored / GIGABYTE
-    estimate = Estimate(loads, gigabytes, prices, share)
+    marks = marks_of(workload, handlers, measured.footprints, months)
+    loads = loads_of(workload, measured.calls, measured.footprints, places, peak=factor or Decimal(1), more=marks.loads)
+    stored = sum(bytes_after(workload, each, months) or 0 for each in measured.footprints) + marks.bytes_after(months)
+    estimate = Estimate(loads, stored / GIGABYTE, prices, share)
     if form == "json":
-        click.echo(json.dumps(as_data(estimate, measured=measured, workload=workload, months=months), indent=2))
+        click.echo(
+            json.dumps(as_data(estimate, measured=measured, workload=workload, marks=marks, months=months), indent=2)
+        )
         return
     print_measured(console, table.__name__, measured, workload, prices)
     if workload.empty:
@@ -137,6 +167,7 @@ def cost_command(
         )
         return
     print_storage(console, measured, workload, months)
+    print_marks(console, marks, prices, months)
     print_estimate(console, estimate, months=months)
 
 
@@ -175,9 +206,14 @@ def _look(watched: Watched, since: timedelta, peak: Decimal | None) -> Live:
     )
 
 
-def _measure(project: Project, table: type[Table], sample: str | None, data: Path | None) -> Measured:
-    """Load a sample into the embedded engine, ask every pattern, and measure its items."""
-    from singletable.operating.sample import call_of, footprints_of
+def _measure(
+    project: Project, table: type[Table], sample: str | None, data: Path | None, workload: Workload
+) -> Measured:
+    """Load a sample into the embedded engine, ask every pattern, and measure its items.
+
+    An entity that is only written with others, such as a claim, need not be in the sample: an item of 1 KB is assumed.
+    """
+    from singletable.operating.sample import assumed_footprint, call_of, footprints_of
 
     name, function = project.load_sample(sample)
     entities = sample_entities(name, function, data)
@@ -196,14 +232,28 @@ def _measure(project: Project, table: type[Table], sample: str | None, data: Pat
                 silent.append((pattern.title, "the sample has nothing to ask with"))
             else:
                 calls.append(call)
-    return Measured(name, len(entities), tuple(calls), tuple(silent), footprints_of(table.describe(), entities))
+    footprints = footprints_of(table.describe(), entities)
+    known = {each.name for each in footprints}
+    missing = sorted({each for each in _only_companions(workload) if each not in known})
+    assumed = tuple(assumed_footprint(table.describe(), each) for each in missing)
+    return Measured(name, len(entities), tuple(calls), tuple(silent), footprints + assumed)
+
+
+def _only_companions(workload: Workload) -> Iterator[str]:
+    """Yield the entities of companions of new items that have a rate, but no rate of their own."""
+    rates = (workload.writes, workload.transactions, workload.updates, workload.deletes)
+    named = {name for each in rates for name in each}
+    for name in (*workload.writes, *workload.transactions):
+        yield from (each.entity for each in workload.together.get(name, ()) if each.entity not in named)
 
 
 def _refuse_unknown(table: type[Table], workload: Workload) -> None:
     entities = [entity.name for entity in table.describe().entities]
     _refuse(workload.reads, [pattern.name for pattern in patterns_of(table)], "access pattern")
-    for given in (workload.writes, workload.transactions, workload.updates):
+    for given in (workload.writes, workload.transactions, workload.updates, workload.deletes, workload.together):
         _refuse(given, entities, "entity")
+    for companions in workload.together.values():
+        _refuse((each.entity for each in companions), entities, "entity")
 
 
 def _refuse(given: Iterable[str], known: Sequence[str], what: str) -> None:

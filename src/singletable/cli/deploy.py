@@ -22,6 +22,7 @@ from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
 from singletable.models import Table
 from singletable.models.binding import bound
+from singletable.requests.services import named
 
 if TYPE_CHECKING:
     from singletable.infra.stack import ChangeSet
@@ -117,7 +118,7 @@ def _client(place: Place, table: type[Table], table_name: str) -> Any:
     }
     region = bound(table, {name: value for name, value in settings.items() if value is not None}).region
     session = Session(profile=place.profile)
-    return session.create_client("cloudformation", region_name=region, endpoint_url=place.endpoint_url)
+    return named(session.create_client("cloudformation", region_name=region, endpoint_url=place.endpoint_url))
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, str]:

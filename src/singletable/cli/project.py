@@ -40,6 +40,7 @@ class Project:
         accept: The findings that it lives with, and why.
         stream: Where the router of its stream is; None where there is none.
         infra: The options of its infrastructure: of all environments under "", of one under its name.
+        together: The operations in one transaction with a new item, by the new item's entity, for `cost`.
     """
 
     root: Path
@@ -51,6 +52,7 @@ class Project:
     accept: Mapping[tuple[str, str], str]
     stream: str | None = None
     infra: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    together: Mapping[str, str] = attrs.field(factory=dict)
 
     def load_table(self) -> type[Table]:
         """Import the table class, with all entities and access patterns."""
@@ -210,6 +212,7 @@ def _project(root: Path, config: ConfigParser) -> Project:
             for name in config.sections()
             if name == f"{_SECTION}:infra" or name.startswith(f"{_SECTION}:infra:")
         },
+        together=_together(root, config.get(f"{_SECTION}:cost", "together", fallback="")),
     )
 
 
@@ -222,6 +225,21 @@ def _control_table(root: Path, name: str | None) -> str | None:
             value=name,
         )
     return name
+
+
+def _together(root: Path, text: str) -> dict[str, str]:
+    """Return lines of `User = EmailClaim` as pairs."""
+    together = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        entity, equals, others = line.partition("=")
+        if not equals or not entity.strip() or not others.strip():
+            raise ProjectError(
+                f"{root / 'setup.cfg'}: the line {line!r} of together in [{_SECTION}:cost] cannot be read.",
+                remedy="Write `User = EmailClaim`: the entity, and the items that are written with it.",
+                value=line,
+            )
+        together[entity.strip()] = others.strip()
+    return together
 
 
 def _accepted(root: Path, text: str) -> dict[tuple[str, str], str]:

@@ -33,7 +33,7 @@ from singletable.streams.runner import poll_forever
 if TYPE_CHECKING:
     from singletable.streams.records import Record
 
-__all__ = ["streams_command"]
+__all__ = ["router_of", "streams_command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _STARTS = {"start": TRIM_HORIZON, "now": LATEST}
@@ -121,7 +121,7 @@ def run_command(
     """
     project = find_project()
     project.load_table()
-    router = _router(project, handler)
+    router = router_of(project, handler)
     console = make_console()
 
     def tell(report: Report, batch: Batch) -> None:
@@ -152,7 +152,16 @@ def run_command(
         raise SystemExit(1)
 
 
-def _router(project: Project, handler: str | None) -> StreamRouter:
+def router_of(project: Project, handler: str | None = None) -> StreamRouter:
+    """Return the router of a project's stream.
+
+    Args:
+        project: The project.
+        handler: The router's place, `module:name`; None for the one in setup.cfg.
+
+    Raises:
+        ProjectError: No router is named, or it cannot be imported.
+    """
     path = handler or project.stream
     if path is None:
         raise ProjectError(

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from singletable.errors import InfraError
 from singletable.infra.table import TABLE
 from singletable.infra.template import as_text
+from singletable.requests.services import refuse_denied
 
 if TYPE_CHECKING:
     from troposphere import Template
@@ -138,6 +139,7 @@ class Stack:
                 ],
             )
         except ClientError as error:
+            refuse_denied(error, "CloudFormation")
             if not _says_unchanged(str(error)):
                 raise InfraError(
                     f"CloudFormation refuses the change of {self.name!r}: {error}", value=str(error)

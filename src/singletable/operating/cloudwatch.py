@@ -13,27 +13,18 @@ import attrs
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
-from singletable.errors import AccessDenied, EndpointUnreachable, RequestFailed, SingletableError
+from singletable.errors import EndpointUnreachable, RequestFailed, SingletableError
 from singletable.operating.window import Window
-from singletable.requests.sending import error_code, translate_any
+from singletable.requests.sending import translate
+from singletable.requests.services import error_code, is_denied, service_of
 from singletable.requests.types import Params
 
 __all__ = ["Metric", "MetricRequest", "Series", "fetch", "requests_for"]
 
+_SERVICE = "CloudWatch"
 _NAMESPACE = "AWS/DynamoDB"
 _MOST = 500
 _ELSEWHERE = "A server of DynamoDB alone has no metrics: set AWS_ENDPOINT_URL_CLOUDWATCH to one that has."
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
 
 
 @attrs.frozen
@@ -173,7 +164,9 @@ def fetch(
             except (BotoCoreError, ClientError, ResponseParserError) as error:
                 raise _told(error, where) from error
             if "MetricDataResults" not in page:
-                raise RequestFailed(f"{where} answers GetMetricData with something else.", remedy=_ELSEWHERE)
+                raise RequestFailed(
+                    f"{where} answers GetMetricData with something else.", remedy=_ELSEWHERE, service=_SERVICE
+                )
             pages.append(page)
             token = page.get("NextToken")
         found |= request.read(pages)
@@ -186,22 +179,16 @@ def _told(error: Exception, where: str) -> SingletableError:
     if isinstance(error, (ConnectionError, HTTPClientError)):
         what = f"No CloudWatch answers at {where} ({type(error).__name__})."
         return EndpointUnreachable(what, remedy=remedy or "Check the region and the network.", value=where)
-    if isinstance(error, BotoCoreError):
-        return translate_any(error, "GetMetricData")
     code = error_code(error)
-    if code in _DENIED:
-        return AccessDenied(
-            f"GetMetricData of CloudWatch is not allowed ({code}).",
-            remedy="Allow cloudwatch:GetMetricData; `aws sts get-caller-identity` says whose credentials these are.",
-            operation="GetMetricData",
-            code=code,
-        )
+    if isinstance(error, BotoCoreError) or is_denied(error) or service_of(error) not in (None, _SERVICE):
+        return translate(error, "GetMetricData", None, _SERVICE)
     message = " ".join(str(getattr(error, "response", {}).get("Error", {}).get("Message") or "").split())
     # A server that does not know the request may answer with a page for browsers.
     told = f": {message}" if message and not message.startswith("<") else "."
     return RequestFailed(
         f"GetMetricData failed at {where} ({code or type(error).__name__}){told}",
         remedy=remedy,
+        service=_SERVICE,
         operation="GetMetricData",
         code=code,
     )

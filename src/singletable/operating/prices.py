@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from singletable.errors import OperatingError
+from singletable.operating.pricelist import is_price_list, regions_of
 
 __all__ = ["TABLE_CLASSES", "ClassPrices", "Prices", "load_prices"]
 
@@ -18,7 +19,10 @@ TABLE_CLASSES = ("standard", "infrequent-access")
 """The table classes, as `setup.cfg` calls them."""
 
 _FILE = Path(__file__).with_name("prices.json")
-_REMEDY = f"It must look like {_FILE}, which says where its prices are from and how to read them anew."
+_COMMAND = (
+    "aws pricing get-products --region us-east-1 --service-code AmazonDynamoDB"
+    " --filters Type=TERM_MATCH,Field=regionCode,Value={region} > prices.json"
+)
 
 
 @attrs.frozen
@@ -61,45 +65,96 @@ def load_prices(path: Path | None = None, region: str | None = None) -> Prices:
     """The prices of a region.
 
     Args:
-        path: The file; None for the one that comes with singletable.
+        path: The file: one like `prices.json` of this package, or an answer of the Price List API as `aws pricing
+            get-products` prints it. None for the file of this package.
         region: The region; None for the first of the file.
 
     Raises:
         OperatingError: The file cannot be read, or has no prices of the region.
     """
-    data = _read(path or _FILE)
-    regions = data["regions"]
-    name = region or next(iter(regions))
-    if name not in regions:
+    found = _read(path or _FILE)
+    name = region or next(iter(found))
+    if name not in found:
         raise OperatingError(
-            f"{path or 'The price file'} has no prices of {name}; it has: {', '.join(regions)}.",
-            remedy="Give a file that has them with --prices, or take those of another region with --price-region.",
+            f"{path or 'The price file of singletable'} has no prices of {name}. It has: {', '.join(found)}.",
+            remedy=f"Run `{_COMMAND.format(region=name)}` and add --prices prices.json;"
+            " or take the prices of one of these regions with --price-region.",
             value=name,
         )
-    return Prices(name, data["as_of"], data["currency"], {each: _class(regions[name], each) for each in TABLE_CLASSES})
+    return found[name]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Prices]:
+    """Return the prices of a file, by region."""
     try:
+        # PowerShell begins its files with a byte order mark.
+        text = path.read_text(encoding="utf-8-sig")
         # A price is a decimal number; through a float it would not be what the file says.
-        data = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
-        for region in data["regions"].values():
-            for each in TABLE_CLASSES:
-                _class(region, each)
-        if not data["regions"] or not isinstance(data["as_of"], str) or not isinstance(data["currency"], str):
-            raise ValueError("as_of, currency and regions are wanted")
+        data = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+        if is_price_list(data):
+            data = regions_of(data)
+        return _prices(data)
     except OSError as error:
         raise OperatingError(f"{path} cannot be read: {error.strerror}.", value=str(path)) from None
-    except KeyError as error:
-        raise OperatingError(f"{path} is no price file: it lacks {error}.", remedy=_REMEDY, value=str(path)) from None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise OperatingError(f"{path} is no price file: {error}.", remedy=_REMEDY, value=str(path)) from None
-    return dict(data)
+    except (ValueError, RecursionError) as error:
+        raise OperatingError(
+            f"{path} is not a price file: {' '.join(str(error).split()).removesuffix('.')}.",
+            remedy=f"Write it like {_FILE}, or run `{_COMMAND.format(region='REGION')}`.",
+            value=str(path),
+        ) from None
 
 
-def _class(region: Mapping[str, Any], name: str) -> ClassPrices:
-    prices = {field.name: region[name][field.name] for field in attrs.fields(ClassPrices)}
-    for field, price in prices.items():
-        if not isinstance(price, Decimal) or not price.is_finite() or price < 0:
-            raise ValueError(f"{field} = {price!r} is no price")
+def _prices(data: Any) -> dict[str, Prices]:
+    """Return the prices that a file's content has, by region.
+
+    Raises:
+        ValueError: The content is not that of a price file.
+    """
+    found = _object(data, "the file")
+    currency = _text(found, "currency")
+    as_of = _text(found, "as_of")
+    regions = _object(_part(found, "regions"), "regions")
+    if not regions:
+        raise ValueError("regions is empty")
+    prices = {}
+    for name, part in regions.items():
+        region = _object(part, f"regions.{name}")
+        own = _text(region, "as_of") if "as_of" in region else as_of
+        classes = {each: _class(_part(region, each, name), f"{name}.{each}") for each in TABLE_CLASSES}
+        prices[name] = Prices(name, own, currency, classes)
+    return prices
+
+
+def _class(data: Any, place: str) -> ClassPrices:
+    found = _object(data, place)
+    prices = {}
+    for field in attrs.fields(ClassPrices):
+        price = _part(found, field.name, place)
+        # NaN and Infinity are floats here: JSON has neither, and Python's parser takes both.
+        if not isinstance(price, Decimal) or price < 0:
+            raise ValueError(f"{place}.{field.name} = {_shown(price)} is not a price")
+        prices[field.name] = price
     return ClassPrices(**prices)
+
+
+def _object(data: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError(f"{place} is not a JSON object")
+    return data
+
+
+def _part(found: Mapping[str, Any], name: str, place: str = "the file") -> Any:
+    if name not in found:
+        raise ValueError(f"{place} has no {name!r}")
+    return found[name]
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    text = _part(found, name)
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{name} = {_shown(text)} is not a text")
+    return text
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, Decimal) else repr(value)

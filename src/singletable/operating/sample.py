@@ -20,7 +20,9 @@ from singletable.requests import measure
 from singletable.requests.capacity import item_size, write_units
 from singletable.requests.types import Item
 
-__all__ = ["call_of", "footprints_of", "places_of"]
+__all__ = ["assumed_footprint", "call_of", "footprint_of", "footprints_of", "places_of"]
+
+_ASSUMED_SIZE = 1024
 
 
 def places_of(description: TableDescription) -> tuple[str, ...]:
@@ -66,6 +68,32 @@ def footprints_of(description: TableDescription, entities: Iterable[Table]) -> t
     return tuple(
         _footprint(description, name, found, expiries[name].days if expiries[name] else None)  # type: ignore[union-attr]
         for name, found in sorted(items.items())
+    )
+
+
+def footprint_of(description: TableDescription, name: str, entity: Table, days: float) -> Footprint:
+    """Return the footprint of an item that expires after some days, such as a mark."""
+    return _footprint(description, name, [plan.create(entity).item], days)
+
+
+def assumed_footprint(description: TableDescription, name: str) -> Footprint:
+    """Return a footprint for an entity that the sample lacks: 1 KB, on the table and on each index with a key of it."""
+    (entity,) = (each for each in description.entities if each.name == name)
+    indexes = {index.name: index for index in description.indexes}
+    copies = [TABLE]
+    for key in entity.keys:
+        if key.index is not None:
+            copies.append(TABLE if indexes[key.index].local else key.index)
+    units: dict[str, Decimal] = {}
+    for place in copies:
+        units[place] = units.get(place, Decimal(0)) + 1
+    return Footprint(
+        name=name,
+        sampled=0,
+        size=Decimal(_ASSUMED_SIZE),
+        units=units,
+        stored=Decimal(len(copies) * (_ASSUMED_SIZE + OVERHEAD)),
+        days=Decimal(str(entity.expiry.days)) if entity.expiry else None,
     )
 
 

@@ -1,45 +1,59 @@
 """Workloads: how often each access pattern is called and each entity written, and the capacity that this takes.
 
 Sources: Developer Guide, "DynamoDB read and write operations", "Global secondary indexes" (write considerations),
-"Time to Live" (deletions take no write units), "Understanding AWS billing" (storage has an overhead for each item).
+"Time to Live" (deletions take no write units), "Understanding AWS billing" (storage has an overhead for each item),
+"Amazon DynamoDB Transactions: How it works" (each item of a transaction is written twice).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import attrs
 
 from singletable.errors import OperatingError
 
 __all__ = [
+    "DAY",
     "GIGABYTE",
     "HOURS",
     "OVERHEAD",
     "SECONDS",
+    "VERBS",
     "Call",
+    "Companion",
     "Footprint",
     "Load",
+    "Operation",
+    "Verb",
     "Workload",
     "billed_bytes",
     "bytes_after",
+    "kept_bytes",
     "loads_of",
+    "units_of",
 ]
 
 HOURS = Decimal(730)
 """Hours of a month: a twelfth of 365 days, as the AWS Pricing Calculator has it."""
 
 SECONDS = HOURS * 3600
+DAY = Decimal(86_400)
+"""Seconds of a day."""
+
 GIGABYTE = Decimal(2**30)
 """Bytes of a gigabyte (Developer Guide, "Quotas": all sizes are binary)."""
 
 OVERHEAD = 100
 """Bytes that are billed for each item, on the table and on each index, beyond its own (DynamoDB, "Pricing")."""
 
+Verb = Literal["create", "update", "delete", "check"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
+"""The effects of a write on an item. A check is a condition of a transaction on an item that it does not change."""
+
 T = TypeVar("T")
-_DAY = Decimal(86_400)
 
 
 @attrs.frozen
@@ -95,6 +109,42 @@ class Footprint:
 
 
 @attrs.frozen
+class Companion:
+    """An operation on another item, in the transaction that writes a new item.
+
+    Args:
+        entity: The other item's entity.
+        verb: The operation.
+        count: The number of such operations for each new item, on average.
+    """
+
+    entity: str
+    verb: Verb = "create"
+    count: Decimal = Decimal(1)
+
+    def __str__(self) -> str:
+        count = "" if self.count == 1 else f"{self.count:f} "
+        return f"{count}{'' if self.verb == 'create' else f'{self.verb} '}{self.entity}"
+
+
+@attrs.frozen
+class Operation:
+    """Writes of one kind.
+
+    Args:
+        entity: The entity of the items.
+        verb: The operation.
+        rate: The number of them in a second.
+        transactional: Whether they are in transactions.
+    """
+
+    entity: str
+    verb: Verb
+    rate: Decimal
+    transactional: bool = False
+
+
+@attrs.frozen
 class Workload:
     """What is asked in a second, on average.
 
@@ -103,21 +153,42 @@ class Workload:
         writes: New items, by entity.
         transactions: New items that are written in transactions, by entity.
         updates: Changes of items that are there, by entity.
+        deletes: Deletions, by entity, without those by time to live.
+        together: The operations in one transaction with each new item, by the new item's entity.
     """
 
     reads: Mapping[str, Decimal] = attrs.field(factory=dict)
     writes: Mapping[str, Decimal] = attrs.field(factory=dict)
     transactions: Mapping[str, Decimal] = attrs.field(factory=dict)
     updates: Mapping[str, Decimal] = attrs.field(factory=dict)
+    deletes: Mapping[str, Decimal] = attrs.field(factory=dict)
+    together: Mapping[str, tuple[Companion, ...]] = attrs.field(factory=dict)
 
     @property
     def empty(self) -> bool:
         """Whether nothing is asked."""
-        return not any(any(each.values()) for each in attrs.astuple(self, recurse=False))
+        return not any(self.reads.values()) and not any(each.rate for each in self.operations)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All writes. A new item with companions is in a transaction with them, and so costs as much as one."""
+        found = []
+        for rates, transactional in ((self.writes, False), (self.transactions, True)):
+            for name, rate in rates.items():
+                companions = self.together.get(name, ())
+                found.append(Operation(name, "create", rate, transactional or bool(companions)))
+                found += [Operation(each.entity, each.verb, rate * each.count, True) for each in companions]
+        found += [Operation(name, "update", rate) for name, rate in self.updates.items()]
+        found += [Operation(name, "delete", rate) for name, rate in self.deletes.items()]
+        return tuple(found)
+
+    def of(self, entity: str) -> tuple[Operation, ...]:
+        """The writes of an entity."""
+        return tuple(each for each in self.operations if each.entity == entity)
 
     def written(self, entity: str) -> Decimal:
         """New items of an entity in a second."""
-        return self.writes.get(entity, Decimal(0)) + self.transactions.get(entity, Decimal(0))
+        return sum((each.rate for each in self.of(entity) if each.verb == "create"), Decimal(0))
 
 
 @attrs.frozen
@@ -146,11 +217,9 @@ def loads_of(
     places: Iterable[str],
     *,
     peak: Decimal = Decimal(1),
+    more: Iterable[Load] = (),
 ) -> tuple[Load, ...]:
     """What a workload asks of the table and of each global index.
-
-    Every write puts a whole new item. In a transaction it takes twice the units on the table, where it is prepared and
-    committed, and once on indexes, which follow it. An update takes what a new item does, and once on each index.
 
     Args:
         workload: The workload.
@@ -158,6 +227,7 @@ def loads_of(
         footprints: What an item of each entity takes.
         places: The table and its global indexes.
         peak: How much more the highest load is than the average.
+        more: Loads to add, such as the load of marks. Their own peaks are not used.
 
     Raises:
         OperatingError: It names a pattern or an entity of which nothing is known.
@@ -169,26 +239,61 @@ def loads_of(
     for name, rate in workload.reads.items():
         for place, units in _known(by_call, name, "access pattern").units.items():
             reads[place] += rate * units
-    for rates, twice in ((workload.writes, 1), (workload.transactions, 2), (workload.updates, 1)):
-        for name, rate in rates.items():
-            for place, units in _known(by_entity, name, "entity").units.items():
-                writes[place] += rate * units * (twice if place == table else 1)
+    for operation in workload.operations:
+        for place, units in units_of(operation, _known(by_entity, operation.entity, "entity"), table).items():
+            writes[place] += units
+    for load in more:
+        reads[load.place] += load.reads
+        writes[load.place] += load.writes
     return tuple(Load(place, reads[place], writes[place], reads[place] * peak, writes[place] * peak) for place in reads)
+
+
+def units_of(operation: Operation, footprint: Footprint, table: str) -> dict[str, Decimal]:
+    """Return the write units in a second that writes take, by place.
+
+    Every write takes the units of a whole item. In a transaction it takes twice the units on the table, where it is
+    prepared and committed, and once on indexes, which follow it. A check changes no index.
+
+    Args:
+        operation: The writes.
+        footprint: The footprint of their entity.
+        table: The name of the table's own place.
+    """
+    twice = 2 if operation.transactional else 1
+    return {
+        place: operation.rate * units * (twice if place == table else 1)
+        for place, units in footprint.units.items()
+        if place == table or operation.verb != "check"
+    }
 
 
 def bytes_after(workload: Workload, footprint: Footprint, months: int | None) -> Decimal | None:
     """The billed bytes of an entity that a workload has written after some months, without what has expired.
+
+    Deletions make room for as many new items.
 
     Args:
         workload: The workload.
         footprint: What an item of the entity takes.
         months: How many months; None for what it comes to in the end, which is None where nothing expires.
     """
+    deleted = sum((each.rate for each in workload.of(footprint.name) if each.verb == "delete"), Decimal(0))
+    return kept_bytes(max(workload.written(footprint.name) - deleted, Decimal(0)), footprint, months)
+
+
+def kept_bytes(rate: Decimal, footprint: Footprint, months: int | None) -> Decimal | None:
+    """Return the billed bytes of items that are written at a rate, without those that have expired.
+
+    Args:
+        rate: New items in a second.
+        footprint: The footprint of an item.
+        months: The number of months; None for the bytes in the end, which is None if the items never expire.
+    """
     kept = None if months is None else months * SECONDS
     if footprint.days is not None:
-        life = max(footprint.days, Decimal(0)) * _DAY
+        life = max(footprint.days, Decimal(0)) * DAY
         kept = life if kept is None else min(kept, life)
-    return None if kept is None else workload.written(footprint.name) * kept * footprint.stored
+    return None if kept is None else rate * kept * footprint.stored
 
 
 def billed_bytes(described: Mapping[str, Any]) -> Decimal:

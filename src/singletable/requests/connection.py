@@ -27,6 +27,7 @@ from singletable.requests.dax import Dax
 from singletable.requests.forking import renewed_in_child
 from singletable.requests.observing import Observer, watched
 from singletable.requests.quoting import unquoted
+from singletable.requests.services import named
 from singletable.requests.sessions import creating, free_credentials, session_of
 from singletable.requests.settings import Settings
 from singletable.requests.usage import record, units_of
@@ -263,4 +264,4 @@ class TableConnection(PynamoTableConnection):
                 ),
             )
         hide_bodies(client)
-        return client
+        return named(client)

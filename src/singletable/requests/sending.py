@@ -19,7 +19,6 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from singletable.errors import (
-    AccessDenied,
     CredentialsMissing,
     EndpointUnreachable,
     NoResponse,
@@ -31,6 +30,15 @@ from singletable.errors import (
 from singletable.requests.attempts import Attempts, following, is_read, may_have_been_applied
 from singletable.requests.connection import TableConnection
 from singletable.requests.retries import THROTTLED
+from singletable.requests.services import (
+    DYNAMODB,
+    denial_of,
+    error_code,
+    failure_of,
+    is_denied,
+    operation_of,
+    service_of,
+)
 from singletable.requests.types import Params
 
 __all__ = [
@@ -57,18 +65,10 @@ _CREDENTIALS = (
     ProfileNotFound,
     TokenRetrievalError,
 )
-_DENIED = {
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "InvalidSignatureException",
-    "UnrecognizedClientException",
-    # STS has names of its own, for a role that cannot be assumed.
-    "AccessDenied",
-    "ExpiredToken",
-    "InvalidClientTokenId",
-    "SignatureDoesNotMatch",
-}
 
+
+_ANY = "A request"
+"""The operation of an error whose operation the caller does not know."""
 
 TOKEN_TAKEN = "IdempotentParameterMismatchException"  # noqa: S105 - an error's code
 """DynamoDB's code for a client request token that was used for another request."""
@@ -128,14 +128,8 @@ def place_of(connection: TableConnection) -> tuple[str, str]:
     try:
         meta = connection.connection.client.meta
     except BotoCoreError as error:
-        raise translate(error, "A request", connection) from error
+        raise translate(error, _ANY, connection) from error
     return meta.region_name, meta.endpoint_url
-
-
-def error_code(error: BaseException | None) -> str | None:
-    """DynamoDB's code for a failed request, or None."""
-    response = getattr(error, "response", None)
-    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 
 
 def cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
@@ -159,16 +153,25 @@ def standing_item(error: BaseException) -> dict[str, Any] | None:
 
 
 def translate_any(
-    error: BaseException, operation: str = "A request", connection: TableConnection | None = None
+    error: BaseException, operation: str = _ANY, connection: TableConnection | None = None
 ) -> SingletableError:
     """What PynamoDB wrapped, or botocore raised outside of `send`, as the error that tells a person what to do."""
     cause = getattr(error, "cause", None) or error.__cause__ or error
     return translate(cause if isinstance(cause, Exception) else RuntimeError(str(error)), operation, connection)
 
 
-def translate(error: Exception, operation: str, connection: TableConnection | None) -> SingletableError:
-    """What botocore raised, as the error that tells a person what to do."""
-    name = connection.table_name if connection else "the table"
+def translate(
+    error: Exception, operation: str, connection: TableConnection | None, service: str | None = None
+) -> SingletableError:
+    """Return the error of singletable for an error that botocore raised.
+
+    Args:
+        error: The error.
+        operation: The operation that was asked for. The one that failed may be another, such as STS's AssumeRole.
+        connection: The table's connection; None if no table is known.
+        service: The service that was asked, as the SDK calls it. None means DynamoDB if there is a connection, else an
+            unknown one.
+    """
     if isinstance(error, _CREDENTIALS):
         return CredentialsMissing(
             f"No usable AWS credentials: {error}.".replace("..", "."),
@@ -177,9 +180,15 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
         )
     if isinstance(error, NoRegionError):
         return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
+    service = service_of(error) or service or (None if connection is None else DYNAMODB)
+    if service not in (None, DYNAMODB):
+        return failure_of(error, service, operation_of(error) or operation)
+    if operation == _ANY:
+        operation = operation_of(error) or operation
+    what = operation if connection is None else f"{operation} on {connection.table_name!r}"
     if not isinstance(error, ClientError) and may_have_been_applied(error):
         return NoResponse(
-            f"No answer to {operation} on {name!r} came from {_endpoint(error, connection)} ({type(error).__name__}).",
+            f"No answer to {what} came from {_endpoint(error, connection)} ({type(error).__name__}).",
             remedy="Try again." if is_read(operation) else "",
             operation=operation,
         )
@@ -190,29 +199,24 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             value=_endpoint(error, connection),
         )
     code = error_code(error)
-    if code == "ResourceNotFoundException":
+    if code == "ResourceNotFoundException" and connection is not None:
         return TableMissing(
-            f"The table {name!r} (or an index of it) does not exist at {_where(connection)}.",
+            f"The table {connection.table_name!r} (or an index of it) does not exist at {_where(connection)}.",
             remedy="Create it (create_table(wait=True) on the table class), or check the table's name, the region"
             " and the account.",
             operation=operation,
             code=code,
         )
-    if code in _DENIED:
-        return AccessDenied(
-            f"{operation} on {name!r} is not allowed ({code}).",
-            remedy="Check which credentials are in use (`aws sts get-caller-identity`) and their policy.",
-            operation=operation,
-            code=code,
-        )
+    if is_denied(error):
+        return denial_of(error, service, operation, what)
     if code in THROTTLED:
         index = _throttling_index(error)
         return Throttled(
-            f"{operation} on {name!r} was throttled{f' by the index {index}' if index else ''} ({code}).",
+            f"{what} was throttled{f' by the index {index}' if index else ''} ({code}).",
             remedy="Send less at once, spread hot partitions, or raise the capacity of the table and its indexes.",
             operation=operation,
             code=code,
-            table=name,
+            table=connection and connection.table_name,
             index=index,
         )
     if code == "UnknownOperationException":
@@ -222,13 +226,14 @@ def translate(error: Exception, operation: str, connection: TableConnection | No
             operation=operation,
             code=code,
         )
-    if code == TOKEN_TAKEN:
-        return token_taken(name)
+    if code == TOKEN_TAKEN and connection is not None:
+        return token_taken(connection.table_name)
     message = getattr(error, "response", {}).get("Error", {}).get("Message")
     if not message:
         message = "the answer cannot be read" if isinstance(error, ClientError) else str(error)
-    what = f"{operation} on {name!r} failed ({code or type(error).__name__}): {message.removesuffix('.')}."
-    return RequestFailed(what, operation=operation, code=code)
+    return RequestFailed(
+        f"{what} failed ({code or type(error).__name__}): {message.removesuffix('.')}.", operation=operation, code=code
+    )
 
 
 def token_taken(table_name: str) -> RequestFailed:

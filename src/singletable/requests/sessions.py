@@ -19,6 +19,7 @@ from botocore.session import Session
 
 from singletable.errors import InvalidValueError
 from singletable.requests.forking import run_in_child
+from singletable.requests.services import named
 
 if TYPE_CHECKING:
     from singletable.requests.settings import Settings
@@ -130,4 +131,4 @@ class _Role(CredentialProvider):  # type: ignore[misc]  # botocore has no annota
 
     def _create_client(self, *args: Any, **kwargs: Any) -> Any:
         with creating():
-            return self._source.create_client(*args, region_name=self._region, **kwargs)
+            return named(self._source.create_client(*args, region_name=self._region, **kwargs))

@@ -12,12 +12,14 @@ from singletable.models.binding import connection_of
 from singletable.models.targets import TableSender
 from singletable.requests.forking import renewed_in_child
 from singletable.requests.sending import error_code, translate
+from singletable.requests.services import operation_of
 
 if TYPE_CHECKING:
     from singletable.models import Table
 
 __all__ = ["StreamsClient", "stream_arn"]
 
+_SERVICE = "DynamoDB Streams"
 _FOR_THE_READER = {"ExpiredIteratorException", "TrimmedDataAccessException"}
 
 
@@ -89,15 +91,16 @@ class StreamsClient:
                 ) from error
             if code == "LimitExceededException":
                 raise Throttled(
-                    f"{operation} of the stream was throttled ({code}).",
+                    f"{operation_of(error)} of {_SERVICE} was throttled ({code}).",
                     remedy="Have fewer readers: two at once are allowed for each shard.",
-                    operation=operation,
+                    service=_SERVICE,
+                    operation=operation_of(error),
                     code=code,
                     table=self._connection.table_name,
                 ) from error
-            raise translate(error, operation, self._connection) from error
+            raise translate(error, operation, self._connection, _SERVICE) from error
         except BotoCoreError as error:
-            raise translate(error, operation, self._connection) from error
+            raise translate(error, operation, self._connection, _SERVICE) from error
         return answer
 
     def _add_headers(self, params: dict[str, Any], **kwargs: Any) -> None:

@@ -32,7 +32,7 @@ class Marks:
 
     def __init__(self, table: type[Table], days: float) -> None:
         self._table = table
-        self._days = days
+        self.days = days
 
     def of(self, event_id: str) -> frozenset[str]:
         """The names of the handlers that have handled an event."""
@@ -49,7 +49,7 @@ class Marks:
     def _item(self) -> Any:
         ttl = self._table._expiry_name()
         assert ttl is not None  # the router asks for one
-        return _mark_class(self._table, ttl, self._days)
+        return _mark_class(self._table, ttl, self.days)
 
 
 @lru_cache(maxsize=8)

@@ -170,6 +170,16 @@ class StreamRouter:
         self._starters.append(function)
         return function
 
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """The handlers, in the order in which they were registered, without the default one."""
+        return tuple(self._handlers)
+
+    @property
+    def marks(self) -> Marks:
+        """The marks of handled events."""
+        return self._marks
+
     def _add(self, handler: Handler) -> None:
         require_synchronous(handler.function, f"router.on({handler.wanted.entity.__name__}, ...)")
         if any(each.name == handler.name for each in self._handlers):

@@ -9,6 +9,7 @@ from tests.framework.cli.test_commands import assert_one_line
 from tests.framework.infra.test_commands import CREDENTIALS, here
 from tests.framework.migrations.server import CREDENTIALS as KEYS
 from tests.framework.operating.cloudwatch import put, watched_server
+from tests.framework.operating.test_prices import FAULTS, LISTED, written
 
 AWS = {**CREDENTIALS, "AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1]}
 
@@ -92,7 +93,7 @@ RATES = ("--rate", "orders_of_user=50", "--rate", "orders_placed_between=2", "--
 
 def test_costs_of_rates():
     """Units of a call times calls, of an item times items; the shop's numbers, from its sample."""
-    data = json_of("cost", *RATES, "--transact", "OrderItem=10", "--months", "1")
+    data = json_of("cost", *RATES, "--transact", "OrderItem=10", "--months", "1", "--with", "Order=", "--no-marks")
     calls = {each["name"]: each for each in data["calls"]}
     assert 11 == len(calls)
     assert {"table": 0.5} == calls["orders_of_user"]["units"]
@@ -132,6 +133,77 @@ def test_costs_for_people(tmp_path):
     assert "On demand is cheaper at any multiple of this load" in spiky.stdout
 
 
+def test_claims_and_marks_of_the_shop():
+    """A user a second: the claim is written with it at twice the units, and two handlers mark its event."""
+    data = json_of("cost", "--write", "User=1", "--months", "1")
+    assert {"User": ["EmailClaim"]} == data["together"]
+    items = {each["name"]: each for each in data["items"]}
+    assert ({"table": 1, "GSI1": 1, "GSI2": 1}, {"table": 1}) == (items["User"]["units"], items["EmailClaim"]["units"])
+    # User and claim at two units each, and a mark of each handler; User is on two indexes.
+    assert [2 + 2 + 2, 1, 1, 0] == [each["writes"] for each in data["loads"]]
+    assert [1, 0, 0, 0] == [each["reads"] for each in data["loads"]]
+    marks = data["marks"]
+    assert (1, 1, 2) == tuple(marks[f"{name}_per_second"] for name in ("records", "read_units", "write_units"))
+    assert {"shop.stream.welcome": 1, "shop.stream.announce_user": 1} == {
+        each["name"]: each["marks_per_second"] for each in marks["handlers"]
+    }
+    month = 730 * 3600
+    on_demand = data["bills"][0]
+    assert pytest.approx(1 * month * 0.125e-6) == on_demand["reads"]
+    assert pytest.approx((6 + 2) * month * 0.625e-6) == on_demand["writes"]
+    assert pytest.approx(month * (1 * 0.125e-6 + 2 * 0.625e-6)) == marks["on_demand"]
+    stored = sum(each["bytes_in_month"] for each in data["items"]) + marks["bytes_in_month"]
+    assert pytest.approx(data["gigabytes"]) == stored / 2**30
+
+
+def test_without_claims_and_marks():
+    """`--with User=` and `--no-marks` leave them out; `--with` and a file of rates replace the line of setup.cfg."""
+    data = json_of("cost", "--write", "User=1", "--with", "User=", "--no-marks")
+    assert ([1, 1, 1, 0], {}, []) == (
+        [each["writes"] for each in data["loads"]],
+        data["together"],
+        data["marks"]["handlers"],
+    )
+    data = json_of("cost", "--write", "User=1", "--with", "User=EmailClaim, 2 check User", "--no-marks")
+    assert ["EmailClaim", "2 check User"] == data["together"]["User"]
+    assert [2 + 2 + 2 * 2, 1, 1, 0] == [each["writes"] for each in data["loads"]]
+
+
+def test_companions_in_a_file_of_rates(tmp_path):
+    """A section [together] goes before setup.cfg, and an option before it."""
+    file = tmp_path / "rates.ini"
+    file.write_text("[writes]\nUser = 1\nReview = 1\n[together]\nUser = 2 EmailClaim\nReview = Category\n")
+    data = json_of("cost", "--rates", str(file), "--with", "Review=ReviewClaim")
+    assert {"User": ["2 EmailClaim"], "Review": ["ReviewClaim"]} == data["together"]
+
+
+def test_an_order_of_the_shop():
+    """Its request, lines and stock are counted; the sample has no request, for which 1 KB is assumed."""
+    data = json_of("cost", "--write", "Order=2", "--no-marks")
+    (request,) = [each for each in data["items"] if each["name"] == "OrderRequest"]
+    assert (0, 1024, 7, 2) == tuple(request[name] for name in ("sampled", "size", "days", "items_per_second"))
+    # Twice the units on the table: an order, a request, 2.5 lines and 2.5 products; orders and products on indexes.
+    assert [2 * 2 * (1 + 1 + 2.5 + 2.5), 2 * (1 + 2.5), 2 * (1 + 2.5), 2] == [each["writes"] for each in data["loads"]]
+    done = here("cost", "--write", "Order=2")
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "Not in the sample: OrderRequest; an item of 1 KB is assumed.",
+        "In one transaction with each new Order: OrderRequest, 2.5 OrderItem, 2.5 update Product.",
+        "Marks of stream handlers",
+        "2 transaction",
+        "each event is delivered once",
+    ):
+        assert words in done.stdout
+
+
+def test_deletions():
+    """They take write units, call handlers of REMOVE, and make room for new items."""
+    data = json_of("cost", "--write", "Review=3", "--delete", "Review=2", "--with", "Review=", "--months", "1")
+    assert [3 * 1 + 2 * 1 + 2 * (3 + 2) + 3, 0, 5, 0] == [each["writes"] for each in data["loads"]]
+    (review,) = [each for each in data["items"] if each["name"] == "Review"]
+    assert review["stored"] * 1 * 730 * 3600 == pytest.approx(review["bytes_in_month"])
+
+
 def test_without_rates_calls_and_items_are_measured():
     done = here("cost")
     assert done.returncode == 0, done.stderr
@@ -159,9 +231,14 @@ def test_costs_from_cloudwatch(server):
         (("--rate", "nothing=1"), ("no access pattern 'nothing'", "orders_of_user")),
         (("--write", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
         (("--write", "OrderRequest=1"), ("says nothing of the entity 'OrderRequest'", "--sample")),
+        (("--delete", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
+        (("--with", "Cart=User"), ("no entity 'Cart'", "OrderItem")),
+        (("--with", "User=Cart"), ("no entity 'Cart'", "OrderItem")),
+        (("--with", "User=two Carts"), ("--with: 'two Carts', which is written with User", "3 update Product")),
         (("--rates", "nowhere.ini"), ("nowhere.ini cannot be read", "No such file")),
-        (("--region", "eu-west-1"), ("no prices of eu-west-1", "--prices")),
-        (("--prices", "README.md"), ("README.md is no price file", "prices.json")),
+        (("--region", "eu-north-1"), ("no prices of eu-north-1", "ap-northeast-1", "aws pricing", "--price-region")),
+        (("--prices", "README.md"), ("README.md is not a price file", "prices.json")),
+        (("--prices", "nowhere.json"), ("nowhere.json cannot be read", "No such file")),
         (("--sample", "none"), ("no sample 'none'", "tutorial")),
     ],
 )
@@ -175,9 +252,10 @@ def test_what_cannot_be_meant_is_one_line(arguments, words):
         ("[reads]\nuser = often\n", "user = 'often' is no rate"),
         (
             "[calls]\nuser = 1\n",
-            "section [calls], which says nothing here. [reads], [writes], [transactions], [updates]",
+            "section [calls], which says nothing here. [updates], [deletes], [together]",
         ),
         ("user = 1\n", "cannot be read"),
+        ("[together]\nUser = 2 many Claims\n", "rates.ini: '2 many Claims', which is written with User. Write [COUNT]"),
     ],
 )
 def test_files_of_rates_that_cannot_be_read(tmp_path, text, words):
@@ -193,6 +271,9 @@ def test_files_of_rates_that_cannot_be_read(tmp_path, text, words):
         ("--rate", "user"),
         ("--rate", "user=-1"),
         ("--rate", "user=NaN"),
+        ("--with", "User"),
+        ("--from-cloudwatch", "--with", "User=EmailClaim"),
+        ("--from-cloudwatch", "--no-marks"),
         ("--from-cloudwatch", "--rate", "user=1"),
         ("--table", "shop"),
         ("--target", "0"),
@@ -205,8 +286,29 @@ def test_options_that_cannot_be_meant(arguments):
 
 
 def test_prices_of_another_region(server):
-    """Said outright they are taken; else a table's own are wanted."""
-    where = ("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--region", "eu-west-1")
-    with ShopTable.bind(endpoint_url=server, credentials=KEYS, region="eu-west-1"):
+    """The prices of a live table's region are wanted; `--price-region` names another one."""
+    where = ("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--region", "eu-north-1")
+    with ShopTable.bind(endpoint_url=server, credentials=KEYS, region="eu-north-1"):
         ShopTable.create_table(wait=True)
-    assert_one_line(here(*where, **AWS), "no prices of eu-west-1", "--price-region")
+    assert_one_line(here(*where, **AWS), "no prices of eu-north-1", "--price-region")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_malformed_price_files_are_one_line(tmp_path, fault):
+    """Each fault ends the command with one line and a remedy, and without a traceback."""
+    text, words = FAULTS[fault]
+    assert_one_line(here("cost", "--prices", str(written(tmp_path, text))), "is not a price file", words, "aws pricing")
+
+
+def test_a_folder_as_a_price_file(tmp_path):
+    """A folder is refused as an option's value."""
+    done = here("cost", "--prices", str(tmp_path))
+    assert (2, True, False) == (done.returncode, "is a directory" in done.stderr, "Traceback" in done.stderr)
+
+
+def test_prices_from_the_price_list_api(tmp_path):
+    """The output of `aws pricing get-products` is a price file."""
+    file = written(tmp_path, {"PriceList": LISTED})
+    data = json_of("cost", "--rate", "user=1", "--prices", str(file), "--region", "eu-north-1")
+    assert {"region": "eu-north-1", "as_of": "2026-09-11", "currency": "USD"} == data["prices"]
+    assert 0.5 * 730 * 3600 * 0.134e-6 == pytest.approx(data["bills"][0]["reads"])

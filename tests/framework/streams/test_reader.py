@@ -179,7 +179,7 @@ def test_the_streams_own_word_for_throttling():
     with embedded(ShopTable):
         client = StreamsClient(ShopTable)
         client._client = Limited()
-        with pytest.raises(Throttled, match=r"get_records of the stream was throttled \(Limit"):
+        with pytest.raises(Throttled, match=r"GetRecords of DynamoDB Streams was throttled \(Limit"):
             client.call("get_records")
 
 

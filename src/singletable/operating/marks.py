@@ -1,0 +1,156 @@
+"""Marks: the load and the storage of the marks that stream handlers write.
+
+The router reads the marks of a record before it calls handlers, and each handler that is called writes its mark: see
+`singletable.streams.marks`.
+
+Source: Developer Guide, "DynamoDB read consistency" and "Read operations" (a consistent read of no item takes a unit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import attrs
+
+from singletable.operating.workload import (
+    DAY,
+    SECONDS,
+    Footprint,
+    Load,
+    Operation,
+    Workload,
+    kept_bytes,
+    units_of,
+)
+
+__all__ = ["MarkRate", "MarkedHandler", "Marks", "marks_of"]
+
+_EVENTS = {"create": "INSERT", "update": "MODIFY", "delete": "REMOVE"}
+_READ = Decimal(1)
+"""Read units of the consistent query for the marks of a record, which has none yet when it is first delivered."""
+
+
+@attrs.frozen
+class MarkedHandler:
+    """A stream handler that marks the events that it has handled.
+
+    Args:
+        name: The handler's name.
+        entities: The names of the entities whose events it is called for.
+        events: The events: `INSERT`, `MODIFY`, `REMOVE`.
+        expired: For REMOVE: whether it is called for removals by time to live only (True), for other removals only
+            (False), or for both (None).
+        mark: The footprint of a mark.
+        transactional: Whether the handler writes its mark in a transaction.
+    """
+
+    name: str
+    entities: frozenset[str]
+    events: frozenset[str]
+    expired: bool | None
+    mark: Footprint
+    transactional: bool = False
+
+
+@attrs.frozen
+class MarkRate:
+    """The marks of one handler.
+
+    Args:
+        handler: The handler.
+        rate: Its marks in a second.
+    """
+
+    handler: MarkedHandler
+    rate: Decimal
+
+    @property
+    def writes(self) -> dict[str, Decimal]:
+        """Write units in a second, by place."""
+        handler = self.handler
+        operation = Operation(handler.name, "create", self.rate, handler.transactional)
+        return units_of(operation, handler.mark, next(iter(handler.mark.units)))
+
+
+@attrs.frozen
+class Marks:
+    """The marks of all handlers.
+
+    Args:
+        records: Records of the stream with at least one marked handler, in a second.
+        rates: The marks of each handler that is called.
+    """
+
+    records: Decimal = Decimal(0)
+    rates: tuple[MarkRate, ...] = ()
+
+    @property
+    def reads(self) -> Decimal:
+        """Read units in a second, on the table."""
+        return self.records * _READ
+
+    @property
+    def writes(self) -> Decimal:
+        """Write units in a second, on the table and all indexes."""
+        return sum((load.writes for load in self.loads), Decimal(0))
+
+    @property
+    def loads(self) -> tuple[Load, ...]:
+        """The load of each place."""
+        writes: dict[str, Decimal] = {}
+        for each in self.rates:
+            for place, units in each.writes.items():
+                writes[place] = writes.get(place, Decimal(0)) + units
+        return tuple(
+            Load(place, self.reads if not number else Decimal(0), units, Decimal(0), Decimal(0))
+            for number, (place, units) in enumerate(writes.items())
+        )
+
+    def bytes_after(self, months: int) -> Decimal:
+        """The billed bytes of marks after some months; expired marks are deleted for free."""
+        kept = (kept_bytes(each.rate, each.handler.mark, months) for each in self.rates)
+        return sum((each for each in kept if each is not None), Decimal(0))
+
+
+def marks_of(
+    workload: Workload, handlers: Iterable[MarkedHandler], footprints: Iterable[Footprint], months: int
+) -> Marks:
+    """Return the marks that a workload causes.
+
+    Each event is taken to be delivered once. An update is taken to change an attribute that each handler of updates
+    waits for.
+
+    Args:
+        workload: The workload.
+        handlers: The handlers that mark their events.
+        footprints: The footprint of each entity. An item that expires is an event, too.
+        months: The months after which the marks are counted: items with a longer life do not expire yet.
+    """
+    handlers = tuple(handlers)
+    rates = [Decimal(0) for _ in handlers]
+    records = Decimal(0)
+    for entity, event, expired, rate in _events(workload, footprints, months):
+        called = [number for number, each in enumerate(handlers) if _fits(each, entity, event, expired)]
+        records += rate if called else 0
+        for number in called:
+            rates[number] += rate
+    return Marks(records, tuple(MarkRate(each, rate) for each, rate in zip(handlers, rates, strict=True) if rate))
+
+
+def _events(
+    workload: Workload, footprints: Iterable[Footprint], months: int
+) -> Iterator[tuple[str, str, bool, Decimal]]:
+    """Yield entity, event, whether it is an expiry, and the rate."""
+    for each in workload.operations:
+        if each.verb != "check":
+            yield each.entity, _EVENTS[each.verb], False, each.rate
+    for footprint in footprints:
+        if footprint.days is not None and footprint.days * DAY <= months * SECONDS:
+            yield footprint.name, "REMOVE", True, workload.written(footprint.name)
+
+
+def _fits(handler: MarkedHandler, entity: str, event: str, expired: bool) -> bool:
+    if entity not in handler.entities or event not in handler.events:
+        return False
+    return event != "REMOVE" or handler.expired in (None, expired)

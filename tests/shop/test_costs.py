@@ -1,0 +1,61 @@
+"""The transactions of the shop's commands, against the lines of setup.cfg by which `singletable cost` counts them."""
+
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import patterns
+from models import Product, ShopTable
+from singletable.cli.project import find_project
+from singletable.cli.rates import read_companions
+from tests.shop.conftest import table
+
+__all__ = ["table"]  # a fixture
+
+VERBS = {"Put": "create", "Update": "update", "Delete": "delete", "ConditionCheck": "check"}
+LINES = 3
+
+
+@pytest.fixture
+def sent(table, monkeypatch):
+    """The operations of each transaction that is sent, as a Counter of (verb, entity)."""
+    connection = ShopTable._get_connection().connection
+    dispatch, found = connection.dispatch, []
+    entities = {entity.discriminator: entity.name for entity in ShopTable.describe().entities}
+
+    def spy(operation, params, *arguments, **options):
+        if operation == "TransactWriteItems":
+            parts = [(VERBS[verb], part) for each in params["TransactItems"] for verb, part in each.items()]
+            # A key of the shop begins with the discriminator of what it is of.
+            types = [part["Item"]["entityType"]["S"] if "Item" in part else _type(part["Key"]) for _, part in parts]
+            found.append(Counter((verb, entities[each]) for (verb, _), each in zip(parts, types, strict=True)))
+        return dispatch(operation, params, *arguments, **options)
+
+    monkeypatch.setattr(connection, "dispatch", spy)
+    return found
+
+
+def _type(key):
+    return key["PK"]["S"].partition("#")[0]
+
+
+def declared(entity):
+    """The operations that setup.cfg has for a new item, with the counts of an order of LINES lines."""
+    text = find_project(Path(__file__).parent).together[entity]
+    counts = {(each.verb, each.entity): each.count for each in read_companions(entity, text, "setup.cfg")}
+    whole = {key: 1 if count == 1 else LINES for key, count in counts.items()}
+    assert {count for count in counts.values() if count != 1} <= {Decimal("2.5")}
+    return Counter({("create", entity): 1, **whole})
+
+
+def test_the_operations_of_each_command(sent):
+    """A user, a review and an order are written with the items that setup.cfg lists, and with no others."""
+    user = patterns.register_user("Ann", "ann@example.com")
+    products = [Product(name=f"p{n}", category_id="c", price=Decimal(10), stock=9) for n in range(LINES)]
+    for each in products:
+        each.save()
+    patterns.review_product(products[0].product_id, user.user_id, 5)
+    patterns.place_order(user.user_id, {each.product_id: 1 for each in products}, "request-1")
+    assert [declared("User"), declared("Review"), declared("Order")] == sent
