@@ -4,6 +4,7 @@ import json
 
 import attrs
 import pytest
+from botocore.exceptions import ClientError
 
 from singletable.engine import embedded
 from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
@@ -279,6 +280,49 @@ def test_a_history_that_runs_code_is_replayed_on_an_empty_table(empty):
     graph = history_of([RunPython(seed)], [CreateIndex("GSI1", "GSI1PK", "GSI1SK")])
     assert ["0001_initial", "0002_m", "0003_m"] == runner(graph).migrate()
     assert ["shelf"] == called
+
+
+def test_code_that_needs_items_does_not_run_on_an_empty_table(empty):
+    """The table is brought to the last state at once; with items the code runs."""
+    called = []
+
+    def change(table):
+        called.append([item["PK"] for item in table.items(Limit=1) if "taskId" in item])
+
+    graph = history_of([RunPython(change, needs_items=True)], [CreateIndex("GSI1", "GSI1PK", "GSI1SK")])
+    runner(graph).migrate("0001_initial")
+    runner(graph).migrate("0002_m")
+    assert [] == called
+    send("PutItem", Item=old_item(1))
+    send("PutItem", Item=old_item(2))
+    later = history_of(
+        [RunPython(change, needs_items=True)],
+        [CreateIndex("GSI1", "GSI1PK", "GSI1SK")],
+        [RunPython(change, needs_items=True)],
+    )
+    runner(later).migrate()
+    assert [["TASK#t1", "TASK#t2"]] == [sorted(key["S"] for key in keys) for keys in called]
+
+
+def test_a_transaction_of_the_project_s_own_code_is_done_whole_or_not_at_all(shelf):
+    """It returns False if something has changed meanwhile."""
+    table = runner(history_of()).table
+    new = {"Put": {"Item": old_item(7), "ConditionExpression": "attribute_not_exists(PK)"}}
+    other = {"Put": {"Item": old_item(8)}}
+    assert table.transact(new, other)
+    send("DeleteItem", Key={name: old_item(8)[name] for name in ("PK", "SK")})
+    assert not table.transact(new, other)
+    assert "TASK#t8" not in stored()
+
+    def refuse(operation, params):
+        reasons = [{"Code": "None"}, {"Code": "ItemCollectionSizeLimitExceeded"}]
+        raise ClientError(
+            {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}, operation
+        )
+
+    table.send = refuse
+    with pytest.raises(ClientError):
+        table.transact(new, other)
 
 
 def test_an_empty_table_with_a_part_of_the_history(empty):
