@@ -1,10 +1,10 @@
 """Map requests to the actions that IAM checks for them.
 
-Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB", "... Amazon SNS",
-"... Amazon SES"; DynamoDB Developer Guide, "Using IAM with DynamoDB transactions" (the parts of a transaction are
-checked as PutItem, UpdateItem, DeleteItem, GetItem and ConditionCheckItem), "IAM security policies with PartiQL", "Using
-IAM policy conditions for fine-grained access control" (`dynamodb:LeadingKeys` has the partition keys of a request, and
-`dynamodb:Attributes` the attributes that it names).
+Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB", and for SNS
+and SES; DynamoDB Developer Guide, "Using IAM with DynamoDB transactions" (the parts of a transaction are checked as
+PutItem, UpdateItem, DeleteItem, GetItem and ConditionCheckItem), "IAM security policies with PartiQL for DynamoDB",
+"Using IAM policy conditions for fine-grained access control" (`dynamodb:LeadingKeys` has the partition keys of a
+request, and `dynamodb:Attributes` the attributes that it names).
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ class Project:
         accept: The findings that it lives with, and why.
         stream: Where the router of its stream is; None where there is none.
         infra: The options of its infrastructure: of all environments under "", of one under its name.
+        rights: The rights that it declares for its roles, by role, as setup.cfg writes them.
     """
 
     root: Path
@@ -51,6 +52,7 @@ class Project:
     accept: Mapping[tuple[str, str], str]
     stream: str | None = None
     infra: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
+    rights: Mapping[str, str] = attrs.field(factory=dict)
 
     def load_table(self) -> type[Table]:
         """Import the table class, with all entities and access patterns."""
@@ -210,6 +212,7 @@ def _project(root: Path, config: ConfigParser) -> Project:
             for name in config.sections()
             if name == f"{_SECTION}:infra" or name.startswith(f"{_SECTION}:infra:")
         },
+        rights=dict(config[f"{_SECTION}:rights"]) if config.has_section(f"{_SECTION}:rights") else {},
     )
 
 
