@@ -51,7 +51,7 @@ class Recording:
             (self._partitions[params["TableName"]],) = (
                 each["AttributeName"] for each in params["KeySchema"] if each["KeyType"] == "HASH"
             )
-        role = _role(service)
+        role = _role(service, operation)
         if role is None:
             self.unclaimed[operation] += 1
             return
@@ -74,7 +74,7 @@ def recorded() -> Iterator[Recording]:
         yield recording
 
 
-def _role(service: str) -> str | None:
+def _role(service: str, operation: str) -> str | None:
     """Return the role of the code that sends a request; None for a request of a test's own."""
     frame = sys._getframe(3)
     places: set[str] = set()
@@ -94,8 +94,9 @@ def _role(service: str) -> str | None:
         return "writer"
     if any(each.rpartition(".")[2] in _WRITING for each in places if each.startswith("singletable.models.")):
         return "writer"
-    if "singletable.requests.get" in places or "singletable.requests.batch" in places:
-        return "writer"  # `Entity.get` and `batch_get`, which belong to the writing API
+    # `Entity.get` and `batch_get` belong to the writing API; a get by an index key sends a Query, as patterns do.
+    if operation != "Query" and not {"singletable.requests.get", "singletable.requests.batch"}.isdisjoint(places):
+        return "writer"
     return None
 
 

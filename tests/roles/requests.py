@@ -52,8 +52,7 @@ def actions_of(
     if service in ("ses", "sesv2"):
         return [Action(f"ses:{operation}", f"arn:aws:ses:{_PLACE}:identity/{params['FromEmailAddress']}")]
     if service == "dynamodbstreams":
-        stream = "*" if operation == "ListStreams" else f"{table_arn('*')}/stream/*"
-        return [Action(f"dynamodb:{operation}", stream)]
+        return [Action(f"dynamodb:{operation}", _stream(params))]
     if operation in ("TransactWriteItems", "TransactGetItems"):
         return [
             _item(_PARTS[kind], part, partition_name)
@@ -76,6 +75,12 @@ def actions_of(
     if "IndexName" in params:
         resource += f"/index/{params['IndexName']}"
     return [_action(operation, resource, _queried(params) if operation == "Query" else (), ())]
+
+
+def _stream(params: Mapping[str, Any]) -> str:
+    """Return the ARN of a stream; DynamoDB's shard iterators begin with it, and moto's hold it."""
+    found = re.search(r"table/([\w.-]+)/stream/([^|\"]+)", params.get("StreamArn") or params.get("ShardIterator") or "")
+    return f"{table_arn(found[1])}/stream/{found[2]}" if found else "*"
 
 
 def _item(operation: str, params: Mapping[str, Any], partition_name: Callable[[str], str]) -> Action:

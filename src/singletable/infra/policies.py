@@ -32,11 +32,9 @@ ROLES = ("reader", "writer", "migrator", "stream")
 MOST_CHARACTERS = 6144
 """Characters of the largest managed policy, without white space (IAM User Guide, "IAM and AWS STS quotas")."""
 
-_READS_AND_DELETES = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "Query")
+_READS_AND_DELETES = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem")
 _PUTS = ("BatchWriteItem", "PutItem", "UpdateItem")
 _MIGRATES = (
-    "BatchGetItem",
-    "ConditionCheckItem",
     "CreateTable",
     "DeleteItem",
     "DescribeContinuousBackups",
@@ -51,7 +49,7 @@ _MIGRATES = (
     "UpdateTable",
     "UpdateTimeToLive",
 )
-_RECORDS = ("ConditionCheckItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
+_RECORDS = ("CreateTable", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
 _STREAMS = ("DescribeStream", "GetRecords", "GetShardIterator")
 # API Reference of DAX, "CreateCluster".
 _CLUSTER = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,18}[A-Za-z0-9])?")
@@ -322,7 +320,8 @@ def _of_tenant(
         ]
         leading = _leading(table.patterns.values(), tenant)
         statements = [each for each in statements if each["Resource"] != [table_arn]]
-        statements.insert(0, _allow(_READS_AND_DELETES, [table_arn], leading))
+        reads = {*_READS_AND_DELETES, *used.get(None, ())}
+        statements.insert(0, _allow(sorted(reads), [table_arn], leading))
         statements.insert(1, _allow(_PUTS, [table_arn], _without(leading, closed)))
         gaps += [
             Gap(f"entity {each.name}", f"cannot be written: {table.refused[each.primary.partition]}.")
