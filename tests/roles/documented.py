@@ -53,8 +53,9 @@ def _items(name: str, partition: str, table: str = "shop") -> Place:
             "PutItem": put,
             "Query": {"TableName": table, **query},
             "TransactGetItems": {"TransactItems": [{"Get": at}]},
-            "TransactWriteItems": {
-                "TransactItems": [{"Put": put}, {"Update": at}, {"Delete": at}, {"ConditionCheck": at}]
+            **{
+                f"TransactWriteItems {kind}": {"TransactItems": [{kind: params}]}
+                for kind, params in (("Put", put), ("Update", at), ("Delete", at), ("ConditionCheck", at))
             },
             "UpdateItem": at,
         },
@@ -164,10 +165,12 @@ def _line(role: Role, place: Place) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    """Return names in one cell; statements of PartiQL together."""
-    verbs = [each.split()[1] for each in names if " " in each]
-    plain = [each for each in names if " " not in each]
-    return ", ".join([*plain, *([f"ExecuteStatement ({', '.join(verbs)})"] if verbs else [])])
+    """Return names in one cell; the kinds of one operation together."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        operation, _, kind = name.partition(" ")
+        kinds.setdefault(operation, []).append(kind)
+    return ", ".join(f"{each} ({', '.join(found)})" if found != [""] else each for each, found in kinds.items())
 
 
 def sections(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -181,12 +184,13 @@ def sections(text: str) -> Iterator[tuple[str, list[str]]]:
 
 def main() -> None:
     """Write the tables into the page."""
-    text = PAGE.read_text(encoding="utf-8")
+    parts = re.split(r"(?m)^(?=## )", PAGE.read_text(encoding="utf-8"))
     made = tables()
-    for heading, lines in sections(text):
-        if heading in made:
-            text = text.replace("\n".join(lines), "\n".join(made[heading]))
-    PAGE.write_text(text, encoding="utf-8")
+    for place, part in enumerate(parts):
+        lines = made.get(part.partition("\n")[0].removeprefix("## "))
+        if lines is not None:
+            parts[place] = re.sub(r"(?m)(?:^\|.*\n)+", lambda _, lines=lines: "\n".join(lines) + "\n", part, count=1)
+    PAGE.write_text("".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -339,7 +339,7 @@ def _of_tenant(
             if index.name in open_indexes
         ]
         gaps.append(Gap("transaction(token=...)", f"cannot be used: its record is stored under {TOKENS}."))
-    gaps += [Gap(f"tag {tenant.tag}", note) for note in notes_on_values(list(table.patterns), tenant)]
+    gaps += [Gap(f"tag {tenant.tag}", note) for note in notes_on_values(table.patterns, tenant)]
     return _merged(statements), gaps
 
 

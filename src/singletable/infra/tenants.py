@@ -20,7 +20,7 @@ from singletable.errors import InfraError
 from singletable.keys import CompositeKey, Template
 from singletable.keys.encoding import SEPARATOR, Choice, Encoding, RawText, Text, Uuid
 from singletable.keys.language import ANYTHING, Chars, Language, Seq, Star, common, literal
-from singletable.keys.template import Segment
+from singletable.keys.template import Field, Segment
 from singletable.models import TableDescription
 from singletable.models.own import OWN_KEYS
 
@@ -67,8 +67,7 @@ class Tenant:
 
     def leads(self, template: Template) -> bool:
         """Return whether the first field of a template is the tenant, written such that it can be compared."""
-        place = _place(template)
-        field = template.segments[place].field if place >= 0 else None
+        field = _first(template)
         return field is not None and field.attribute in self.attributes and not field.encoding.projection
 
     @property
@@ -138,11 +137,11 @@ def reach(description: TableDescription, index: str | None, tenant: Tenant) -> R
     return Reach(patterns, refused)
 
 
-def notes_on_values(templates: Sequence[Template], tenant: Tenant) -> list[str]:
+def notes_on_values(templates: Iterable[Template], tenant: Tenant) -> list[str]:
     """Return the differences between the tenant's values and their texts in keys: a tag has to have the text."""
     notes = []
     for template in templates:
-        encoding = template.segments[_place(template)].field.encoding  # type: ignore[union-attr]  # it is a place
+        encoding = template.fields[0].encoding
         if isinstance(encoding, (Text, Choice)):
             notes.append(
                 f"keys write a space in {tenant.attribute} as %20, and a tag cannot have %: a tenant whose value has a"
@@ -159,6 +158,9 @@ def notes_on_values(templates: Sequence[Template], tenant: Tenant) -> list[str]:
 def _refusal(template: Template, tenant: Tenant, keys: Sequence[CompositeKey], *, own: bool) -> str | None:
     """Return the reason for which a role cannot be given the partitions of a template; None if it can."""
     if not tenant.leads(template):
+        field = _first(template)
+        if field is not None and field.attribute in tenant.attributes:
+            return f"its partition key {template} holds {field}, which does not name one tenant"
         held = not set(tenant.attributes).isdisjoint(template.attributes)
         return f"its partition key {template} {'does not begin with' if held else 'does not hold'} {tenant.attribute}"
     last = max("".join(each.literal for each in template.segments), default="")
@@ -183,6 +185,10 @@ def _refusal(template: Template, tenant: Tenant, keys: Sequence[CompositeKey], *
 def _place(template: Template) -> int:
     """Return the position of the first segment with a field; -1 if the template has none."""
     return next((place for place, segment in enumerate(template.segments) if segment.field), -1)
+
+
+def _first(template: Template) -> Field | None:
+    return template.fields[0] if template.fields else None
 
 
 def _head(template: Template) -> tuple[str, ...]:
