@@ -21,6 +21,8 @@ from singletable.infra.tenants import Gap, Reach, Tenant, notes_on_values, reach
 from singletable.keys import Template
 from singletable.keys.encoding import SEPARATOR
 from singletable.models import TableDescription
+from singletable.models.description import EntityDescription
+from singletable.models.layout import IndexLayout
 from singletable.models.own import MARKS, TOKENS
 from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
 from singletable.requests import Get, Query
@@ -310,14 +312,8 @@ def _of_tenant(
     ]
     if writing and table.patterns:
         writable = [each for each in description.entities if each.primary.partition in table.patterns]
-        open_indexes = {key.index for each in writable for key in each.keys if key.index is not None}
-        closed = [
-            name
-            for index in description.global_indexes
-            if index.name not in open_indexes
-            for name in (index.partition_name, index.sort_name)
-            if name is not None
-        ]
+        written = _written(description, writable)
+        closed = [name for index in description.global_indexes for name in _key_names(index) if name not in written]
         leading = _leading(table.patterns.values(), tenant)
         statements = [each for each in statements if each["Resource"] != [table_arn]]
         reads = {*_READS_AND_DELETES, *used.get(None, ())}
@@ -336,7 +332,7 @@ def _of_tenant(
                 " role reader, and write by a service that derives the keys.",
             )
             for index in description.global_indexes
-            if index.name in open_indexes
+            if index.partition_name in written
         ]
         gaps.append(Gap("transaction(token=...)", f"cannot be used: its record is stored under {TOKENS}."))
     gaps += [Gap(f"tag {tenant.tag}", note) for note in notes_on_values(table.patterns, tenant)]
@@ -351,6 +347,18 @@ def _out_of_reach(asked: _Asked, description: TableDescription, reaches: Mapping
         if template in reaches[index].refused
     )
     return list(dict.fromkeys(reasons))
+
+
+def _written(description: TableDescription, entities: Sequence[EntityDescription]) -> set[str]:
+    """Return the stored names of the attributes that the items of some entities can have, keys of indexes included."""
+    indexes = {key.index for entity in entities for key in entity.keys}
+    keys = {name for index in description.indexes if index.name in indexes for name in _key_names(index)}
+    attributes = {attribute.stored_name for entity in entities for attribute in entity.attributes}
+    return {description.partition_name, description.sort_name, *keys, *attributes}
+
+
+def _key_names(index: IndexLayout) -> Iterable[str]:
+    return filter(None, (index.partition_name, index.sort_name))
 
 
 def _nothing(table: Reach, tenant: Tenant) -> InfraError:

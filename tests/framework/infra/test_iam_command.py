@@ -85,6 +85,49 @@ for number in range(120):
 """
 
 
+INDEXED = """
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from singletable import Key, Query, Table
+from singletable.patterns import access_pattern
+
+def index(number):
+    meta = type("Meta", (), {"index_name": f"{number:02d}-{'x' * 240}", "projection": AllProjection()})
+    keys = {"pk": UnicodeAttribute(hash_key=True, attr_name=f"P{number}")}
+    return type(f"Index{number}", (GlobalSecondaryIndex,), {"Meta": meta, **keys})
+
+INDEXES = {f"i{number}": index(number) for number in range(20)}
+LongTable = type(Table)(
+    "LongTable",
+    (Table,),
+    {"Meta": type("Meta", (), {"table_name": "long" + "g" * 60}), **{name: each() for name, each in INDEXES.items()}},
+)
+KEYS = {name: Key(index=each, pk=f"{name}#{{a}}") for name, each in INDEXES.items()}
+Wide = type(LongTable)(
+    "Wide", (LongTable,), {"a": UnicodeAttribute(), "key": Key(pk="A#{a}", sk="A"), **KEYS}, discriminator="WIDE"
+)
+
+def ask(name):
+    def asked(a: str) -> Query[Wide]:
+        return getattr(Wide, name).query(a=a)
+    asked.__name__ = asked.__qualname__ = f"ask_{name}"
+    return access_pattern(f"Ask {name}")(asked)
+
+PATTERNS = [ask(name) for name in INDEXES]
+"""
+
+
+def test_a_policy_in_parts(tmp_path):
+    """It is refused as a whole; its parts have each index once."""
+    (tmp_path / "long.py").write_text(INDEXED)
+    (tmp_path / "setup.cfg").write_text("[singletable]\ntable = long:LongTable\n")
+    done = run("infra", "iam", "--role", "reader", cwd=tmp_path)
+    assert_one_line(done, "too large for one managed policy: it has 2 parts.", "--part 1 to --part 2")
+    parts = [json.loads(run("infra", "iam", "--role", "reader", "--part", each, cwd=tmp_path).stdout) for each in "12"]
+    resources = [resource for part in parts for each in part["Statement"] for resource in each["Resource"]]
+    assert 20 == len(resources) == len(set(resources))
+
+
 @pytest.mark.parametrize("part", [None, "1"])
 def test_a_policy_that_is_too_large(tmp_path, part):
     """A tenant's writer of 120 entities: no part of it can hold the list of partitions."""

@@ -1,7 +1,9 @@
 """Tenants: a role reaches the partitions of its caller's tenant and no other, and reports what it cannot do."""
 
+import itertools
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
@@ -10,7 +12,7 @@ import patterns
 from models import ShopTable
 from singletable import Get, IntegerAttribute, Key, Query, Table
 from singletable.engine import embedded
-from singletable.errors import InfraError
+from singletable.errors import DeclarationError, InfraError
 from singletable.infra.policies import make_role, policy
 from singletable.infra.tenants import Tenant, reach
 from singletable.patterns import access_pattern, patterns_of
@@ -341,6 +343,61 @@ def test_no_tag_reaches_the_keys_of_another_tenant(tag, org, year, kind):
         for partition, _ in built:
             query = [Action("dynamodb:Query", resource, (("dynamodb:LeadingKeys", (partition,)),))]
             assert (tag == text) is allowed(document, query, {"org": tag})
+
+
+segments = st.builds(
+    "{}{}".format, st.sampled_from(["", "A", "B", "AB"]), st.sampled_from(["", "{org}", "{other}", "{third}"])
+)
+templates = st.lists(segments, min_size=1, max_size=3).map("#".join).filter(lambda text: text.strip("#"))
+VALUES = ("A", "B")
+
+
+@given(made=st.lists(templates, min_size=2, max_size=3, unique=True))
+def test_whatever_the_templates_are_a_tag_reaches_only_keys_with_it(made):
+    """A key is reached if it is of an admitted template and holds the tag as its tenant; never otherwise."""
+    try:
+        described = table_of(**{f"E{number}": template for number, template in enumerate(made)}).describe()
+    except DeclarationError:
+        assume(False)
+    admitted = reach(described, None, ORG).patterns
+    assume(admitted)
+    document = policy(described, [], "writer", ARN, ORG)
+    for entity, values in itertools.product(described.entities, itertools.product(VALUES, repeat=3)):
+        template = entity.primary.partition
+        held = dict(zip(("org", "other", "third"), values, strict=True))
+        key = template.build(held)
+        for tag in VALUES:
+            get = [Action("dynamodb:GetItem", ARN, (("dynamodb:LeadingKeys", (key,)),))]
+            reached = template in admitted and held["org"] == tag
+            assert reached is allowed(document, get, {"org": tag}), (made, key, tag)
+
+
+def test_keys_that_entities_of_the_tenant_have_stay_writable():
+    """An index over attributes that its entities have: here over the table's own keys, the other way round."""
+
+    class Inverted(GlobalSecondaryIndex):
+        class Meta:
+            index_name = "inverted"
+            projection = AllProjection()
+
+        pk = UnicodeAttribute(hash_key=True, attr_name="SK")
+        sk = UnicodeAttribute(range_key=True, attr_name="PK")
+
+    class InvertedTable(Table):
+        class Meta:
+            table_name = "inverted"
+
+        inverted = Inverted()
+
+    class Owned(InvertedTable, discriminator="OWNED"):
+        org = UnicodeAttribute()
+        key = Key(pk="ORG#{org}", sk="OWNED")
+
+    role = make_role(InvertedTable.describe(), [], "writer", table_arn("inverted"), tenant=ORG)
+    with embedded(InvertedTable), recorded() as recording:
+        Owned(org="1").create()
+    assert [] == denied(role.document, recording.actions["writer"], {"org": "1"})
+    assert "index inverted" in {gap.subject for gap in role.gaps}
 
 
 def test_an_index_without_the_tenant_is_left_out():
