@@ -123,7 +123,8 @@ def iam_command(
         dynamodb:GetItem dynamodb:Query on {table}
         sns:Publish on arn:aws:sns:{region}:{account}:shop-events
     """
-    from singletable.infra.policies import ROLES, cluster_arn, make_role, split
+    from singletable.infra.documents import split
+    from singletable.infra.policies import ROLES, cluster_arn, make_role
     from singletable.infra.rights import read_rights
     from singletable.infra.tenants import Tenant
 
@@ -144,7 +145,7 @@ def iam_command(
         rights=read_rights(project.rights, ROLES, values).get(role, ()),
         dax_arn=cluster_arn(dax, region, account) if dax else None,
     )
-    documents = split(made)
+    documents = split(made.statements)
     if part is None and len(documents) > 1:
         raise InfraError(
             f"The policy of {role} is too large for one managed policy: it has {len(documents)} parts.",

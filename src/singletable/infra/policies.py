@@ -8,14 +8,14 @@ control" and "DAX access control"; IAM User Guide, "IAM and AWS STS quotas".
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from singletable.errors import InfraError
+from singletable.infra.documents import allow, document_of, merged
 from singletable.infra.rights import Right
 from singletable.infra.tenants import Gap, Reach, Tenant, notes_on_values, reach
 from singletable.keys import Template
@@ -27,12 +27,9 @@ from singletable.models.own import MARKS, TOKENS
 from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
 from singletable.requests import Get, Query
 
-__all__ = ["MOST_CHARACTERS", "ROLES", "Role", "Tenant", "cluster_arn", "make_role", "policy", "size", "split"]
+__all__ = ["ROLES", "Role", "Tenant", "cluster_arn", "make_role", "policy"]
 
 ROLES = ("reader", "writer", "migrator", "stream")
-
-MOST_CHARACTERS = 6144
-"""Characters of the largest managed policy, without white space (IAM User Guide, "IAM and AWS STS quotas")."""
 
 _READS_AND_DELETES = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem")
 _PUTS = ("BatchWriteItem", "PutItem", "UpdateItem")
@@ -74,8 +71,8 @@ class Role:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The policy document, whatever its size; see `split`."""
-        return _document(self.statements)
+        """The policy document, whatever its size; see `documents.split`."""
+        return document_of(self.statements)
 
 
 def policy(
@@ -123,9 +120,9 @@ def make_role(
         statements = _of_stream(table_arn)
     elif role == "migrator":
         # Verifying scans every index.
-        statements = [_allow(_MIGRATES, [table_arn, f"{table_arn}/index/*"])]
+        statements = [allow(_MIGRATES, [table_arn, f"{table_arn}/index/*"])]
         if control_arn is not None:
-            statements.append(_allow(_RECORDS, [control_arn]))
+            statements.append(allow(_RECORDS, [control_arn]))
     else:
         asked = [_Asked.by(pattern) for pattern in patterns]
         writing = role == "writer"
@@ -135,8 +132,8 @@ def make_role(
             statements, gaps = _of_tenant(description, asked, table_arn, tenant, writing=writing)
         if dax_arn is not None:
             items = {each.partition(":")[2] for statement in statements for each in statement["Action"]}
-            statements.append(_allow(sorted({*items, *_PROTOCOL}), [dax_arn], service="dax"))
-    statements += [_allow(each.actions, each.resources, service="") for each in rights]
+            statements.append(allow(sorted({*items, *_PROTOCOL}), [dax_arn], service="dax"))
+    statements += [allow(each.actions, each.resources, service="") for each in rights]
     return Role(tuple(statements), tuple(gaps))
 
 
@@ -156,37 +153,6 @@ def cluster_arn(cluster: str, region: str, account: str) -> str:
             value=cluster,
         )
     return f"arn:aws:dax:{region}:{account}:cache/{cluster}"
-
-
-def size(document: Mapping[str, Any]) -> int:
-    """Return the number of characters of a policy, as IAM counts them: without white space."""
-    return len("".join(json.dumps(document, ensure_ascii=False).split()))
-
-
-def split(role: Role) -> list[dict[str, Any]]:
-    """Return policy documents that together are the role's policy, each small enough for a managed policy.
-
-    Statements only allow, so that it does not matter which document has them.
-
-    Raises:
-        InfraError: A statement is too large for a document.
-    """
-    documents: list[dict[str, Any]] = []
-    taken: list[dict[str, Any]] = []
-    for statement in (part for each in role.statements for part in _small(each)):
-        if size(_document([statement])) > MOST_CHARACTERS:
-            raise InfraError(
-                f"The statement for {statement['Resource'][0]} has {size(_document([statement])):,} characters; a"
-                f" managed policy has at most {MOST_CHARACTERS:,} without white space.",
-                remedy="Let more entities share the beginning of their partition keys, or use one role for each part of"
-                " the table.",
-                value=statement["Resource"][0],
-            )
-        if size(_document([*taken, statement])) > MOST_CHARACTERS:
-            documents.append(_document(taken))
-            taken = []
-        taken.append(statement)
-    return [*documents, _document(taken)]
 
 
 def _check(role: str, tenant: Tenant | None, rights: Sequence[Right], dax_arn: str | None) -> None:
@@ -225,12 +191,12 @@ def _of_stream(table_arn: str) -> list[dict[str, Any]]:
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
     return [
-        _allow(_STREAMS, [f"{table_arn}/stream/*"]),
+        allow(_STREAMS, [f"{table_arn}/stream/*"]),
         # An event source mapping of Lambda asks for it (Lambda Developer Guide, "Using Lambda with DynamoDB").
-        _allow(["ListStreams"], ["*"]),
+        allow(["ListStreams"], ["*"]),
         # `singletable streams run` finds the stream by it.
-        _allow(["DescribeTable"], [table_arn]),
-        _allow(["PutItem", "Query"], [table_arn], marks),
+        allow(["DescribeTable"], [table_arn]),
+        allow(["PutItem", "Query"], [table_arn], marks),
     ]
 
 
@@ -277,7 +243,12 @@ def _of_everyone(asked: Sequence[_Asked], table_arn: str, *, writing: bool) -> l
     for each in asked:
         for index, operation in each.operations():
             used.setdefault(index, set()).add(operation)
-    return _merged(_allow(sorted(operations), [_resource(table_arn, index)]) for index, operations in _sorted(used))
+    if not used:
+        raise InfraError(
+            "A reader of this table has no rights: the project has no access patterns.",
+            remedy="Write access patterns, and name their package in setup.cfg: patterns = patterns.",
+        )
+    return merged(allow(sorted(operations), [_resource(table_arn, index)]) for index, operations in _sorted(used))
 
 
 def _of_tenant(
@@ -304,39 +275,49 @@ def _of_tenant(
             used.setdefault(index, set()).add(operation)
         for index, template in each.partitions(description):
             partitions.setdefault(index, set()).add(reaches[index].patterns[template])
-    if not table.patterns and not used:
+    writing = writing and bool(table.patterns)
+    if writing:
+        used.setdefault(None, set()).update(_READS_AND_DELETES)
+        partitions[None] = set(table.patterns.values())
+    if not used:
         raise _nothing(table, tenant)
     statements = [
-        _allow(sorted(operations), [_resource(table_arn, index)], _leading(partitions[index], tenant))
+        allow(sorted(operations), [_resource(table_arn, index)], _leading(partitions[index], tenant))
         for index, operations in _sorted(used)
     ]
-    if writing and table.patterns:
-        writable = [each for each in description.entities if each.primary.partition in table.patterns]
-        written = _written(description, writable)
+    if writing:
+        written = _written(description, [each for each in description.entities if _is_in(each, table)])
         closed = [name for index in description.global_indexes for name in _key_names(index) if name not in written]
-        leading = _leading(table.patterns.values(), tenant)
-        statements = [each for each in statements if each["Resource"] != [table_arn]]
-        reads = {*_READS_AND_DELETES, *used.get(None, ())}
-        statements.insert(0, _allow(sorted(reads), [table_arn], leading))
-        statements.insert(1, _allow(_PUTS, [table_arn], _without(leading, closed)))
-        gaps += [
-            Gap(f"entity {each.name}", f"cannot be written: {table.refused[each.primary.partition]}.")
-            for each in description.entities
-            if each not in writable
-        ]
-        gaps += [
-            Gap(
+        statements.append(allow(_PUTS, [table_arn], _without(_leading(partitions[None], tenant), closed)))
+        gaps += _gaps_of_writing(description, table, written)
+    gaps += [Gap(f"tag {tenant.tag}", note) for note in notes_on_values(table.patterns, tenant)]
+    return merged(statements), gaps
+
+
+def _gaps_of_writing(description: TableDescription, table: Reach, written: Collection[str]) -> Iterable[Gap]:
+    """Yield the entities that a tenant's writer cannot write, and the indexes in which it can write anything.
+
+    Args:
+        description: The table.
+        table: The partitions that it reaches.
+        written: The stored names of the attributes that it may write.
+    """
+    for entity in description.entities:
+        if not _is_in(entity, table):
+            yield Gap(f"entity {entity.name}", f"cannot be written: {table.refused[entity.primary.partition]}.")
+    for index in description.global_indexes:
+        if index.partition_name in written:
+            yield Gap(
                 f"index {index.name}",
                 "IAM does not compare the keys of an index when an item is written: a caller can put an item of its own"
                 " into another tenant's partition of the index, where that tenant's queries find it. Give tenants the"
                 " role reader, and write by a service that derives the keys.",
             )
-            for index in description.global_indexes
-            if index.partition_name in written
-        ]
-        gaps.append(Gap("transaction(token=...)", f"cannot be used: its record is stored under {TOKENS}."))
-    gaps += [Gap(f"tag {tenant.tag}", note) for note in notes_on_values(table.patterns, tenant)]
-    return _merged(statements), gaps
+    yield Gap("transaction(token=...)", f"cannot be used: its record is stored under {TOKENS}.")
+
+
+def _is_in(entity: EntityDescription, reached: Reach) -> bool:
+    return entity.primary.partition in reached.patterns
 
 
 def _out_of_reach(asked: _Asked, description: TableDescription, reaches: Mapping[str | None, Reach]) -> list[str]:
@@ -364,6 +345,12 @@ def _key_names(index: IndexLayout) -> Iterable[str]:
 def _nothing(table: Reach, tenant: Tenant) -> InfraError:
     """Return the error for a role that reaches nothing."""
     led = [reason for template, reason in table.refused.items() if tenant.leads(template)]
+    if table.patterns:
+        return InfraError(
+            f"A reader of {tenant.attribute!r} has no rights: no access pattern asks only for one tenant's partitions.",
+            remedy="Write an access pattern for a partition key that begins with the tenant.",
+            value=tenant.attribute,
+        )
     return InfraError(
         f"No partition key keeps the tenants of {tenant.attribute!r} apart: {led[0]}."
         if led
@@ -399,42 +386,3 @@ def _sorted(used: Mapping[str | None, set[str]]) -> list[tuple[str | None, set[s
 
 def _resource(table_arn: str, index: str | None) -> str:
     return table_arn if index is None else f"{table_arn}/index/{index}"
-
-
-def _merged(statements: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put statements that differ only in their resources together."""
-    merged: list[dict[str, Any]] = []
-    for statement in statements:
-        alike = [each for each in merged if {**each, "Resource": None} == {**statement, "Resource": None}]
-        if alike:
-            alike[0]["Resource"] += statement["Resource"]
-        else:
-            merged.append(statement)
-    return merged
-
-
-def _small(statement: dict[str, Any]) -> list[dict[str, Any]]:
-    """Cut a statement that is too large into statements with fewer resources each."""
-    resources = statement["Resource"]
-    if size(_document([statement])) <= MOST_CHARACTERS or len(resources) == 1:
-        return [statement]
-    half = len(resources) // 2
-    return [part for each in (resources[:half], resources[half:]) for part in _small({**statement, "Resource": each})]
-
-
-def _document(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def _allow(
-    operations: Sequence[str],
-    resources: Sequence[str],
-    condition: Mapping[str, Any] | None = None,
-    service: str = "dynamodb",
-) -> dict[str, Any]:
-    statement: dict[str, Any] = {
-        "Effect": "Allow",
-        "Action": [f"{service}:{each}" if service else each for each in operations],
-        "Resource": list(resources),
-    }
-    return {**statement, "Condition": dict(condition)} if condition else statement

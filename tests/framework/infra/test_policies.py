@@ -8,7 +8,8 @@ import patterns
 from models import ShopTable
 from singletable import Get, Key, Query, Table
 from singletable.errors import InfraError
-from singletable.infra.policies import MOST_CHARACTERS, ROLES, cluster_arn, make_role, policy, size, split
+from singletable.infra.documents import MOST_CHARACTERS, size, split
+from singletable.infra.policies import ROLES, cluster_arn, make_role, policy
 from singletable.infra.rights import Right
 from singletable.infra.tenants import Tenant
 from singletable.patterns import access_pattern, patterns_of
@@ -192,6 +193,8 @@ def test_impossible_roles_are_refused():
             of_shop(role, dax_arn=CACHE)
     with pytest.raises(InfraError, match="it does not keep tenants apart"):
         of_shop("reader", tenant=tenant, dax_arn=CACHE)
+    with pytest.raises(InfraError, match="the project has no access patterns"):
+        policy(ShopTable.describe(), [], "reader", ARN)
     everything = Right(("dynamodb:GetItem",), (ARN,), table=True)
     with pytest.raises(InfraError, match="dynamodb:GetItem reaches the items of all tenants"):
         of_shop("reader", tenant=tenant, rights=[everything])
@@ -230,12 +233,12 @@ def test_a_large_policy_is_split():
     table, asked = wide_table(20, 240)
     made = make_role(table.describe(), asked, "reader", ARN)
     assert size(made.document) > MOST_CHARACTERS
-    parts = split(made)
+    parts = split(made.statements)
     assert 2 == len(parts)
     assert all(size(each) <= MOST_CHARACTERS for each in parts)
     resources = [resource for each in parts for statement in each["Statement"] for resource in statement["Resource"]]
     assert sorted(resources) == sorted(made.document["Statement"][0]["Resource"])
-    assert [of_shop("writer").document] == split(of_shop("writer"))
+    assert [of_shop("writer").document] == split(of_shop("writer").statements)
 
 
 def test_the_size_of_a_policy_is_counted_without_white_space():
@@ -251,4 +254,4 @@ def test_a_statement_that_fits_no_policy_is_refused():
         type(table)(f"Kind{number}", (table,), body, discriminator=f"K{number}")
     made = make_role(table.describe(), [], "writer", ARN, tenant=Tenant("org", "org"))
     with pytest.raises(InfraError, match=r"has \d,\d{3} characters; a managed policy has at most 6,144"):
-        split(made)
+        split(made.statements)
