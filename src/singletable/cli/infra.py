@@ -88,35 +88,79 @@ def cloudformation_command(environment: str, out: Path | None) -> None:
 @infra_command.command("iam")
 @click.option("--role", required=True, metavar="ROLE", help="reader, writer, migrator or stream.")
 @click.option("--environment", default="prod", show_default=True, metavar="NAME", help="dev, staging or prod.")
-@click.option("--tenant-tag", metavar="TAG", help="The caller's tag that says whose items it may reach.")
-@click.option("--tenant-attribute", metavar="NAME", help="The attribute that stands in keys.  [named as the tag]")
+@click.option("--tenant-tag", metavar="TAG", help="Tag of the caller that names the tenant whose items it may reach.")
+@click.option(
+    "--tenant-attribute",
+    "tenant_attributes",
+    multiple=True,
+    metavar="NAME",
+    help="Attribute that holds the tenant in keys; may be repeated.  [named as the tag]",
+)
+@click.option("--dax", metavar="CLUSTER", help="Name or ARN of a DAX cluster that a reader or a writer may use.")
+@click.option("--part", type=click.IntRange(min=1), metavar="N", help="Print part N of a policy that is too large.")
 @click.option("--region", default="*", show_default=True, help="The table's region.")
 @click.option("--account", default="*", show_default=True, help="The table's account.")
 def iam_command(
     role: str,
     environment: str,
     tenant_tag: str | None,
-    tenant_attribute: str | None,
+    tenant_attributes: tuple[str, ...],
+    dax: str | None,
+    part: int | None,
     region: str,
     account: str,
 ) -> None:
-    """Write the IAM policy of a role: the operations and indexes that the access patterns use, and no others."""
-    from singletable.infra.policies import Tenant, policy
+    """Write the IAM policy of a role: the operations and indexes that it uses, and no others.
+
+    Gaps of a tenant's role are printed on standard error: access patterns that it cannot ask, entities that it cannot
+    write, and holes that IAM leaves open.
+
+    Rights of the project's own code are in setup.cfg, by role:
+
+    \b
+    [singletable:rights]
+    stream =
+        dynamodb:GetItem dynamodb:Query on {table}
+        sns:Publish on arn:aws:sns:{region}:{account}:shop-events
+    """
+    from singletable.infra.documents import split
+    from singletable.infra.policies import ROLES, cluster_arn, make_role
+    from singletable.infra.rights import read_rights
+    from singletable.infra.tenants import Tenant
 
     project = find_project()
     table = project.load_table()
-    if tenant_attribute and not tenant_tag:
+    if tenant_attributes and not tenant_tag:
         raise click.UsageError("--tenant-attribute says what --tenant-tag is compared with: give that, too.")
     tables = f"arn:aws:dynamodb:{region}:{account}:table/"
-    document = policy(
+    table_arn = tables + settings_of(project, table, environment).table_name
+    values = {"table": table_arn, "region": region, "account": account, "environment": environment}
+    made = make_role(
         table.describe(),
         patterns_of(table),
         role,
-        tables + settings_of(project, table, environment).table_name,
-        Tenant(tenant_tag, tenant_attribute or tenant_tag) if tenant_tag else None,
-        tables + project.control_table if project.control_table else None,
+        table_arn,
+        tenant=Tenant(tenant_tag, tenant_attributes or tenant_tag) if tenant_tag else None,
+        control_arn=tables + project.control_table if project.control_table else None,
+        rights=read_rights(project.rights, ROLES, values).get(role, ()),
+        dax_arn=cluster_arn(dax, region, account) if dax else None,
     )
-    click.echo(json.dumps(document, indent=2))
+    documents = split(made.statements)
+    if part is None and len(documents) > 1:
+        raise InfraError(
+            f"The policy of {role} is too large for one managed policy: it has {len(documents)} parts.",
+            remedy=f"Print each with --part 1 to --part {len(documents)}, and attach all of them to the role.",
+            value=str(len(documents)),
+        )
+    if part is not None and part > len(documents):
+        raise InfraError(
+            f"The policy of {role} has no part {part}.",
+            remedy=f"It has {counted(len(documents), 'part')}.",
+            value=str(part),
+        )
+    for gap in made.gaps:
+        click.echo(str(gap), err=True)
+    click.echo(json.dumps(documents[(part or 1) - 1], indent=2, ensure_ascii=False))
 
 
 @infra_command.command("diff")

@@ -41,6 +41,7 @@ class Project:
         stream: Where the router of its stream is; None where there is none.
         infra: The options of its infrastructure: of all environments under "", of one under its name.
         together: The operations in one transaction with a new item, by the new item's entity, for `cost`.
+        rights: The rights that it declares for its roles, by role, as setup.cfg writes them.
     """
 
     root: Path
@@ -53,6 +54,7 @@ class Project:
     stream: str | None = None
     infra: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict)
     together: Mapping[str, str] = attrs.field(factory=dict)
+    rights: Mapping[str, str] = attrs.field(factory=dict)
 
     def load_table(self) -> type[Table]:
         """Import the table class, with all entities and access patterns."""
@@ -213,6 +215,7 @@ def _project(root: Path, config: ConfigParser) -> Project:
             if name == f"{_SECTION}:infra" or name.startswith(f"{_SECTION}:infra:")
         },
         together=_together(root, config.get(f"{_SECTION}:cost", "together", fallback="")),
+        rights=dict(config[f"{_SECTION}:rights"]) if config.has_section(f"{_SECTION}:rights") else {},
     )
 
 

@@ -1,125 +1,257 @@
-"""Policies: no more than what the access patterns ask, and for a tenant no more than its own partitions."""
-
-import fnmatch
+"""Policies: the actions and resources of each role, DAX, and the size of a policy."""
 
 import pytest
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, LocalSecondaryIndex
 
 import patterns
 from models import ShopTable
-from singletable import Key, Table
+from singletable import Get, Key, Query, Table
 from singletable.errors import InfraError
-from singletable.infra.policies import ROLES, Tenant, policy
-from singletable.patterns import patterns_of
+from singletable.infra.documents import MOST_CHARACTERS, size, split
+from singletable.infra.policies import ROLES, cluster_arn, make_role, policy
+from singletable.infra.rights import Right
+from singletable.infra.tenants import Tenant
+from singletable.patterns import access_pattern, patterns_of
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/shop"
+CACHE = "arn:aws:dax:eu-west-1:123456789012:cache/shop"
+WRITES = {
+    "BatchGetItem",
+    "BatchWriteItem",
+    "ConditionCheckItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "UpdateItem",
+}
 
 
-def of_shop(role, tenant=None):
+def of_shop(role, **options):
     assert patterns.user
-    return policy(ShopTable.describe(), patterns_of(ShopTable), role, ARN, tenant)["Statement"]
+    return make_role(ShopTable.describe(), patterns_of(ShopTable), role, ARN, **options)
 
 
-def operations(statements):
-    return {each.removeprefix("dynamodb:") for statement in statements for each in statement["Action"]}
+def by_resource(statements):
+    """The actions of each resource, without their service."""
+    found = {}
+    for statement in statements:
+        for resource in statement["Resource"]:
+            found.setdefault(resource.removeprefix(ARN), set()).update(
+                each.partition(":")[2] for each in statement["Action"]
+            )
+    return found
 
 
-def test_a_reader_gets_what_the_patterns_ask():
-    statements = of_shop("reader")
-    allowed = {each["Resource"][0]: set(each["Action"]) for each in statements}
-    assert allowed == {
-        ARN: {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem"},  # GSI3 holds keys only
-        f"{ARN}/index/GSI1": {"dynamodb:Query"},
-        f"{ARN}/index/GSI2": {"dynamodb:Query"},
-        f"{ARN}/index/GSI3": {"dynamodb:Query"},
-    }
+def local(name, *keys):
+    """A local index."""
+    names = {"Meta": type("Meta", (), {"index_name": name, "projection": AllProjection()})}
+    names["pk"] = UnicodeAttribute(hash_key=True, attr_name="PK")
+    names["sk"] = UnicodeAttribute(range_key=True, attr_name=keys[0])
+    return type(name, (LocalSecondaryIndex,), names)
+
+
+class ByState(GlobalSecondaryIndex):
+    class Meta:
+        index_name = "by-state"
+        projection = AllProjection()
+
+    pk = UnicodeAttribute(hash_key=True, attr_name="GPK")
+    sk = UnicodeAttribute(range_key=True, attr_name="GSK")
+
+
+Local = local("by-title", "LSK")
+
+
+class DocTable(Table):
+    class Meta:
+        table_name = "docs"
+
+    by_state = ByState()
+    by_title = Local()
+
+
+class Doc(DocTable, discriminator="DOC"):
+    org = UnicodeAttribute()
+    doc_id = UnicodeAttribute()
+    state = UnicodeAttribute()
+
+    key = Key(pk="ORG#{org}", sk="DOC#{doc_id}")
+    by_state = Key(index=ByState, pk="STATE#{state}", sk="{doc_id}")
+    by_title = Key(index=Local, sk="TITLE#{state}")
+
+
+@access_pattern("1. A document by its index")
+def doc_by_state(state: str, doc_id: str) -> Get[Doc]:
+    return Doc.by_state.item(state=state, doc_id=doc_id)
+
+
+@access_pattern("2. Documents of an organization by title")
+def docs_by_title(org: str) -> Query[Doc]:
+    return Doc.by_title.query(org=org)
+
+
+def test_a_reader_gets_the_operations_of_the_patterns():
+    """GSI3 holds keys only: its items are fetched from the table by BatchGetItem."""
+    assert {
+        "": {"GetItem", "Query", "BatchGetItem"},
+        "/index/GSI1": {"Query"},
+        "/index/GSI2": {"Query"},
+        "/index/GSI3": {"Query"},
+    } == by_resource(of_shop("reader").statements)
+
+
+def test_a_get_by_an_index_key_is_a_query_of_the_index():
+    """On a global and on a local index."""
+    statements = policy(DocTable.describe(), [doc_by_state, docs_by_title], "reader", ARN)["Statement"]
+    assert {"/index/by-state": {"Query"}, "/index/by-title": {"Query"}} == by_resource(statements)
+
+
+def test_a_writer_without_access_patterns_has_the_whole_writing_api():
+    """Gets, batches, transactions, mutate and move work without a pattern that gets an item."""
+    assert {"": WRITES} == by_resource(policy(ShopTable.describe(), [], "writer", ARN)["Statement"])
+
+
+def test_a_writer_has_no_action_on_an_index_but_query():
+    """DynamoDB writes indexes by itself."""
+    found = by_resource(of_shop("writer").statements)
+    assert {*WRITES, "Query"} == found.pop("")
+    assert {"/index/GSI1", "/index/GSI2", "/index/GSI3"} == set(found)
+    assert [{"Query"}] * 3 == list(found.values())
 
 
 def test_only_the_migrator_scans():
+    """No role has an action with a wildcard."""
     for role in ROLES:
-        assert ("Scan" in operations(of_shop(role))) is (role == "migrator")
-        assert not any("*" in each for statement in of_shop(role) for each in statement["Action"])
+        actions = {each for statement in of_shop(role).statements for each in statement["Action"]}
+        assert ("dynamodb:Scan" in actions) is (role == "migrator")
+        assert not any("*" in each for each in actions)
 
 
-def test_a_migrator_verifies_indexes_and_records_where_it_is_told():
+def test_a_migrator_verifies_indexes_and_records_in_the_control_table():
+    """It creates the control table; it neither scans it nor changes it."""
     described = ShopTable.describe()
     (alone,) = policy(described, [], "migrator", ARN)["Statement"]
-    assert alone["Resource"] == [ARN, f"{ARN}/index/*"]
+    assert [ARN, f"{ARN}/index/*"] == alone["Resource"]
     _, records = policy(described, [], "migrator", ARN, control_arn=f"{ARN}-control")["Statement"]
-    assert records["Resource"] == [f"{ARN}-control"]
-    assert not operations([records]) & {"Scan", "UpdateTable"}
+    assert [f"{ARN}-control"] == records["Resource"]
+    assert "dynamodb:CreateTable" in records["Action"]
+    assert not {"dynamodb:Scan", "dynamodb:UpdateTable"} & set(records["Action"])
 
 
-def test_a_writer_writes_the_table_and_not_its_indexes():
-    *_, writes = of_shop("writer")
-    assert writes["Resource"] == [ARN]
-    assert {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"} == operations([writes])
-
-
-def test_a_stream_reader_reads_the_stream():
-    first, listing, marks = of_shop("stream")
-    assert first["Resource"] == [f"{ARN}/stream/*"]
-    assert operations([first]) == {"DescribeStream", "GetRecords", "GetShardIterator"}
-    assert listing["Resource"] == ["*"], "ListStreams knows no resource"
-    assert {"dynamodb:PutItem", "dynamodb:Query"} == set(marks["Action"])
-    assert [ARN] == marks["Resource"]
+def test_a_stream_reader_reads_the_stream_and_marks_events():
+    """It finds the stream, and reaches only the partitions of marks."""
+    reading, listing, describing, marks = of_shop("stream").statements
+    assert [f"{ARN}/stream/*"] == reading["Resource"]
+    assert ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"] == reading["Action"]
+    assert ["*"] == listing["Resource"], "ListStreams has no resource"
+    assert (["dynamodb:DescribeTable"], [ARN]) == (describing["Action"], describing["Resource"])
+    assert (["dynamodb:PutItem", "dynamodb:Query"], [ARN]) == (marks["Action"], marks["Resource"])
     assert {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["SINGLETABLE#HANDLED#*"]},
         "Null": {"dynamodb:LeadingKeys": "false"},
     } == marks["Condition"]
 
 
-def reaches(statement, key, tag, value):
-    """Whether IAM would let a caller with a tag touch a partition key: StringLike, with the tag put in."""
-    patterns = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
-    filled = [each.replace(f"${{aws:PrincipalTag/{tag}}}", value) for each in patterns]
-    return any(fnmatch.fnmatchcase(key, each) for each in filled)
+@pytest.mark.parametrize("role", ROLES)
+def test_declared_rights_are_added(role):
+    """As they are, in a statement of their own."""
+    *_, last = of_shop(role, rights=[Right(("sns:Publish",), ("arn:aws:sns:*:*:events",))]).statements
+    assert {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": ["arn:aws:sns:*:*:events"]} == last
 
 
-class TenantTable(Table):
-    class Meta:
-        table_name = "tenants"
+@pytest.mark.parametrize("role", ["reader", "writer"])
+def test_a_cluster_gets_the_same_item_actions(role):
+    """And the four of DAX's own protocol, on the cluster's ARN: the table's ARN means nothing to DAX."""
+    plain, cached = of_shop(role), of_shop(role, dax_arn=CACHE)
+    *same, dax = cached.statements
+    assert list(plain.statements) == same
+    assert [CACHE] == dax["Resource"]
+    items = {each.replace("dynamodb:", "dax:") for statement in same for each in statement["Action"]}
+    protocol = {"dax:DefineAttributeList", "dax:DefineAttributeListId", "dax:DefineKeySchema", "dax:Endpoints"}
+    assert items | protocol == set(dax["Action"])
 
 
-class Invoice(TenantTable, discriminator="INVOICE"):
-    tenant = UnicodeAttribute()
-    year = UnicodeAttribute()
-    number = UnicodeAttribute()
-    key = Key(pk="TENANT#{tenant}#{year}", sk="INVOICE#{number}")
+def test_a_cluster_has_a_name_or_an_arn():
+    """Its own ARN is taken as it is."""
+    assert CACHE == cluster_arn("shop", "eu-west-1", "123456789012")
+    assert CACHE == cluster_arn(CACHE, "us-east-1", "*")
+    for wrong in ("1shop", "shop-", "sh--op", "a" * 21, "", "arn:aws:dynamodb:eu-west-1:1:table/shop"):
+        with pytest.raises(InfraError, match="is neither the name nor the ARN of a DAX cluster"):
+            cluster_arn(wrong, "*", "*")
 
 
-class Setting(TenantTable, discriminator="SETTING"):
-    tenant = UnicodeAttribute()
-    name = UnicodeAttribute()
-    key = Key(pk="TENANT#{tenant}", sk="SETTING#{name}")
-
-
-def test_a_tenant_reaches_its_own_partitions_only():
-    *_, statement = policy(TenantTable.describe(), [], "writer", ARN, Tenant("org", "tenant"))["Statement"]
-    assert statement["Condition"]["Null"] == {"dynamodb:LeadingKeys": "false"}, "a scan has no leading keys"
-    own, _ = Invoice.key.build(tenant="1", year="2026", number="7")
-    setting, _ = Setting.key.build(tenant="1", name="x")
-    assert reaches(statement, own, "org", "1")
-    assert reaches(statement, setting, "org", "1")
-    for other in ("10", "2", "11"):
-        assert not reaches(statement, Invoice.key.build(tenant=other, year="2026", number="7")[0], "org", "1")
-        assert not reaches(statement, Setting.key.build(tenant=other, name="x")[0], "org", "1")
-    # One that names itself after another's key.
-    sly = Setting.key.build(tenant="1#2026", name="x")[0]
-    assert not reaches(statement, sly, "org", "1")
-
-
-def test_an_index_without_the_tenant_is_left_out():
-    statements = of_shop("reader", Tenant("user", "user_id"))
-    assert [each["Resource"] for each in statements] == [[ARN], [f"{ARN}/index/GSI2"]]
-    assert all("Condition" in each for each in statements)
-
-
-def test_what_cannot_be_meant_is_refused():
+def test_impossible_roles_are_refused():
+    """With the reason."""
     with pytest.raises(InfraError, match="no role 'admin'"):
         of_shop("admin")
-    with pytest.raises(InfraError, match="No partition key begins with the attribute 'planet'"):
-        of_shop("writer", Tenant("planet", "planet"))
+    tenant = Tenant("user", "user_id")
     for role in ("migrator", "stream"):
         with pytest.raises(InfraError, match="has no tenant"):
-            of_shop(role, Tenant("user", "user_id"))
+            of_shop(role, tenant=tenant)
+        with pytest.raises(InfraError, match="to the table, not to a DAX cluster"):
+            of_shop(role, dax_arn=CACHE)
+    with pytest.raises(InfraError, match="it does not keep tenants apart"):
+        of_shop("reader", tenant=tenant, dax_arn=CACHE)
+    with pytest.raises(InfraError, match="the project has no access patterns"):
+        policy(ShopTable.describe(), [], "reader", ARN)
+    everything = Right(("dynamodb:GetItem",), (ARN,), table=True)
+    with pytest.raises(InfraError, match="dynamodb:GetItem reaches the items of all tenants"):
+        of_shop("reader", tenant=tenant, rights=[everything])
+
+
+def wide_table(count, characters):
+    """A table with many long-named indexes, each with a pattern."""
+    indexes = {}
+    for number in range(count):
+        meta = type("Meta", (), {"index_name": f"index-{number:02d}-{'x' * characters}", "projection": AllProjection()})
+        keys = {
+            "pk": UnicodeAttribute(hash_key=True, attr_name=f"P{number}"),
+            "sk": UnicodeAttribute(range_key=True, attr_name=f"S{number}"),
+        }
+        indexes[f"i{number}"] = type(f"Index{number}", (GlobalSecondaryIndex,), {"Meta": meta, **keys})
+    meta = type("Meta", (), {"table_name": "wide"})
+    table = type(Table)("WideTable", (Table,), {"Meta": meta, **{name: each() for name, each in indexes.items()}})
+    keys = {name: Key(index=each, pk=f"{name}#{{a}}", sk="{b}") for name, each in indexes.items()}
+    body = {"a": UnicodeAttribute(), "b": UnicodeAttribute(), "key": Key(pk="A#{a}", sk="{b}"), **keys}
+    entity = type(table)("Wide", (table,), body, discriminator="WIDE")
+    asked = []
+    for name in indexes:
+
+        def ask(a: str, key=name) -> Query[entity]:
+            return getattr(entity, key).query(a=a)
+
+        ask.__name__ = ask.__qualname__ = f"ask_{name}"
+        ask.__annotations__["return"] = Query[entity]
+        ask.__annotations__["a"] = str
+        asked.append(access_pattern(f"Ask {name}")(ask))
+    return table, asked
+
+
+def test_a_large_policy_is_split():
+    """Each part fits a managed policy, and together they have every resource once."""
+    table, asked = wide_table(20, 240)
+    made = make_role(table.describe(), asked, "reader", ARN)
+    assert size(made.document) > MOST_CHARACTERS
+    parts = split(made.statements)
+    assert 2 == len(parts)
+    assert all(size(each) <= MOST_CHARACTERS for each in parts)
+    resources = [resource for each in parts for statement in each["Statement"] for resource in statement["Resource"]]
+    assert sorted(resources) == sorted(made.document["Statement"][0]["Resource"])
+    assert [of_shop("writer").document] == split(of_shop("writer").statements)
+
+
+def test_the_size_of_a_policy_is_counted_without_white_space():
+    """IAM User Guide, "IAM and AWS STS quotas"."""
+    assert len('{"Statement":[{"Sid":"ab"}]}') == size({"Statement": [{"Sid": "a b"}]})
+
+
+def test_a_statement_that_fits_no_policy_is_refused():
+    """A list of partitions cannot be cut: a batch may have items of all of them."""
+    table = type(Table)("ManyTable", (Table,), {"Meta": type("Meta", (), {"table_name": "many"})})
+    for number in range(80):
+        body = {"org": UnicodeAttribute(), "key": Key(pk=f"KIND-{number:02d}-{'x' * 60}#{{org}}", sk="x")}
+        type(table)(f"Kind{number}", (table,), body, discriminator=f"K{number}")
+    made = make_role(table.describe(), [], "writer", ARN, tenant=Tenant("org", "org"))
+    with pytest.raises(InfraError, match=r"has \d,\d{3} characters; a managed policy has at most 6,144"):
+        split(made.statements)

@@ -1,0 +1,33 @@
+"""The roles of the shop, as `singletable infra iam` makes them for the simulated account."""
+
+from pathlib import Path
+
+import patterns
+from models import ShopTable
+from singletable.cli.project import find_project
+from singletable.infra.policies import ROLES, Role, make_role
+from singletable.infra.rights import read_rights
+from singletable.infra.tenants import Tenant
+from singletable.patterns import patterns_of
+from tests.roles.requests import ACCOUNT, table_arn
+
+__all__ = ["shop_role"]
+
+_ROOT = Path(__file__).parents[2]
+
+
+def shop_role(role: str, tenant: Tenant | None = None, dax_arn: str | None = None) -> Role:
+    """Return a role of the shop, with the rights that its setup.cfg declares."""
+    assert patterns.user
+    project = find_project(_ROOT)
+    values = {"table": table_arn("shop"), "region": "*", "account": ACCOUNT, "environment": "prod"}
+    rights = read_rights(project.rights, ROLES, values).get(role, ())
+    return make_role(
+        ShopTable.describe(),
+        patterns_of(ShopTable),
+        role,
+        table_arn("shop"),
+        tenant=tenant,
+        rights=rights,
+        dax_arn=dax_arn,
+    )

@@ -1,0 +1,47 @@
+"""Every recorded request of a role is allowed by its policy, and every action of a policy is used or has a reason."""
+
+import pytest
+
+from singletable.infra.policies import ROLES
+from tests.roles.requests import table_arn
+from tests.roles.roles import shop_role
+from tests.roles.simulator import Action, denied
+
+UNUSED = {
+    ("stream", "dynamodb:ListStreams"): "Lambda's event source mapping sends it",
+    ("stream", "dynamodb:DeleteItem"): "a product's rating is counted in items that its review's removal deletes",
+    ("stream", "dynamodb:ConditionCheckItem"): "the rating handler checks its product",
+}
+"""Actions of the shop's roles that no recorded request needs, with the reason for which they are there."""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_request_of_a_role_is_allowed(role, recording):
+    """The representative sequence has requests of each role, and its policy allows all of them."""
+    actions = recording.actions[role]
+    assert len(actions) > 3
+    assert [] == denied(shop_role(role).document, actions)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_action_of_a_role_is_used(role, recording):
+    """Each action is needed by a recorded request, or its reason is listed."""
+    allowed = {action for statement in shop_role(role).statements for action in statement["Action"]}
+    used = {each.name for each in recording.actions[role]}
+    assert set() == allowed - used - {action for each, action in UNUSED if each == role}
+
+
+def test_a_role_without_one_of_its_actions_is_found(recording):
+    """The check can fail: without BatchGetItem the reader cannot ask the pattern whose index holds keys only."""
+    (document,) = [shop_role("reader").document]
+    for statement in document["Statement"]:
+        statement["Action"] = [each for each in statement["Action"] if each != "dynamodb:BatchGetItem"]
+    assert {"dynamodb:BatchGetItem"} == {each.name for each in denied(document, recording.actions["reader"])}
+
+
+def test_nobody_else_scans(recording):
+    """A Scan is the migrator's: no other role is allowed to send one, and none does."""
+    scan = [Action("dynamodb:Scan", table_arn("shop"))]
+    for role in ROLES:
+        assert ([] == denied(shop_role(role).document, scan)) is (role == "migrator")
+        assert ("Scan" in recording.operations[role]) is (role == "migrator")
