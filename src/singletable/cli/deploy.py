@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
-from botocore.session import Session
 from rich.console import Console
 from rich.markup import escape
 
 from singletable.cli.demo import sample_entities
-from singletable.cli.engines import Place, live_table, table_options, use_profile
+from singletable.cli.engines import Place, live_table, table_options
 from singletable.cli.infra import settings_of, template_of
 from singletable.cli.migrate import migrate_command
 from singletable.cli.migrating import accept_edited_option
 from singletable.cli.project import find_project
+from singletable.cli.stacks import StackOwner, client_of, owner_of, parts_of_history, place_in, stack_of
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
+from singletable.migrations.live import LiveTable
+from singletable.migrations.state import Index
 from singletable.models import Table
-from singletable.models.binding import bound
-from singletable.requests.services import named
+from singletable.models.binding import connection_of
+from singletable.models.layout import IndexLayout
 
 if TYPE_CHECKING:
-    from singletable.infra.stack import ChangeSet
+    from singletable.infra.changes import ChangeSet
+    from singletable.infra.deployment import Deployment
 
 __all__ = ["deploy_command"]
 
-_COLOURS = {"Add": "green", "Modify": "yellow", "Remove": "red"}
+_COLOURS = {"Add": "green", "Import": "green", "Modify": "yellow", "Remove": "red"}
 
 
 @click.command("deploy")
 @click.option("--environment", required=True, metavar="NAME", help="dev, staging or prod.")
 @click.option("--stack", "stack_name", metavar="NAME", help="The stack's name.  [the table's]")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the template.")
+@click.option("--import", "importing", is_flag=True, help="Bring a table that exists into the stack first, as it is.")
 @click.option("--sample", metavar="NAME", help="A sample of the project to load in the end.")
 @click.option("--dry-run", is_flag=True, help="Show what the change set would do; nothing is changed.")
 @click.option("--no-migrate", is_flag=True, help="Leave the migrations to another command.")
@@ -49,50 +52,55 @@ def deploy_command(
     environment: str,
     stack_name: str | None,
     parameters: tuple[str, ...],
+    importing: bool,
     sample: str | None,
     dry_run: bool,
     no_migrate: bool,
     yes: bool,
     accept_edited: bool,
 ) -> None:
-    """Create or update the stack of an environment, wait for it, apply the migrations, and load a sample.
+    """Create or update the stack of an environment, apply the migrations, and load a sample.
 
-    A change that would replace the table, and leave its items behind, is refused. Exit code 0 when all of it is done, 1
-    when it was declined, 2 on a fault.
+    The stack owns the indexes and the time to live of its table. On a table that exists, each of them comes into the
+    stack by an update of its own, after the migration that prepares the items for it. A change that would replace or
+    remove the table or its key is refused. Exit code 0 when all of it is done, 1 when it was declined, 2 on a fault.
     """
     project = find_project()
     table = project.load_table()
     settings = settings_of(project, table, environment)
-    if place.table_name not in (None, settings.table_name):
-        raise click.UsageError(f"--table is {place.table_name!r}, and setup.cfg says {settings.table_name!r}.")
+    there = place_in(place, project, table, environment)
     chosen = project.load_sample(sample) if sample else None
     given = _parameters(parameters)
-    template = template_of(table, settings)
-    from singletable.infra.stack import Stack, refuse_loss
+    template_of(table, settings)
+    from singletable.infra.deployment import Deployment
 
+    graph = project.load_migrations() if project.migrations else None
     console = make_console()
-    stack = Stack(_client(place, table, settings.table_name), stack_name or settings.table_name)
+    stack = stack_of(table, place, settings, stack_name)
+    client = client_of("dynamodb", place, table, settings.table_name)
+    settings.check_region(client.meta.region_name)
     console.print(f"[bold]{escape(stack.name)}[/] ({environment}): table {escape(settings.table_name)}, {place.words}")
-    changes = stack.plan(template, given)
-    _print_changes(console, changes)
-    try:
-        refuse_loss(changes)
-    except InfraError:
-        stack.discard(changes)
-        raise
+    deployment = Deployment(
+        stack,
+        client,
+        table.describe(),
+        settings,
+        given,
+        history=parts_of_history(graph) if graph and graph.scripts else None,
+        tell=lambda line: console.print(f"  [dim]{escape(line)}[/]"),
+    )
+    ask = _Questions(console, yes=yes, dry_run=dry_run)
+    if importing:
+        _import(console, deployment, ask)
+    _update(console, deployment, ask)
     if dry_run:
-        stack.discard(changes)
+        now, wanted = deployment.left()
+        for step in now.steps_to(wanted):
+            console.print(f"  [dim]later[/]  {escape(step)}, after its migration")
         console.print("Nothing was changed.")
         return
-    if changes.changes:
-        if not yes and not click.confirm(f"Deploy {counted(len(changes.changes), 'change')}?"):
-            stack.discard(changes)
-            sys.exit(1)
-        stack.execute(changes, lambda line: console.print(f"  [dim]{escape(line)}[/]"))
-        console.print(f"[bold green]The stack {'is made' if changes.new else 'is changed'}.[/]")
     for output, value in sorted(stack.outputs().items()):
         console.print(f"  {output}: {escape(value)}")
-    there = attrs.evolve(place, table_name=settings.table_name)
     if project.migrations and not no_migrate:
         context.invoke(
             migrate_command,
@@ -100,25 +108,90 @@ def deploy_command(
             region=there.region,
             endpoint_url=there.endpoint_url,
             profile=there.profile,
+            environment=environment,
+            stack_name=stack_name,
             yes=yes,
             accept_edited=accept_edited,
         )
+    if no_migrate and project.migrations:
+        now, wanted = deployment.left()
+        for step in now.steps_to(wanted):
+            console.print(f"Left for `singletable migrate --environment {environment}`: {escape(step)}.")
+    else:
+        owner = owner_of(project, table, place, environment, stack_name, deployment.tell)
+        _bring(table, there, owner, deployment)
     if chosen is not None:
         _load(console, table, there, *chosen)
 
 
-def _client(place: Place, table: type[Table], table_name: str) -> Any:
-    """Return a client of CloudFormation, in the region to which the table's own requests go."""
-    use_profile(place)
-    settings = {
-        "table_name": table_name,
-        "region": place.region,
-        "endpoint_url": place.endpoint_url,
-        "profile": place.profile,
-    }
-    region = bound(table, {name: value for name, value in settings.items() if value is not None}).region
-    session = Session(profile=place.profile)
-    return named(session.create_client("cloudformation", region_name=region, endpoint_url=place.endpoint_url))
+@attrs.frozen
+class _Questions:
+    console: Console
+    yes: bool
+    dry_run: bool
+
+    def confirm(self, question: str) -> None:
+        """Ask, and end the command if the answer is no."""
+        if not self.yes and not click.confirm(question):
+            raise SystemExit(1)
+
+
+def _import(console: Console, deployment: Deployment, ask: _Questions) -> None:
+    """Bring an existing table into the stack, as it is."""
+    steps = deployment.import_steps()
+    console.print("[bold]Import[/]: the table stays as it is, and its items are not touched.")
+    for step in steps:
+        console.print(f"  {escape(step)}")
+    if not steps or ask.dry_run:
+        return
+    ask.confirm("Import the table?")
+    deployment.import_table()
+    console.print("[bold green]The table belongs to the stack.[/]")
+
+
+def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
+    """Bring everything but indexes and time to live to the wanted state; all of it in a new stack."""
+    if deployment.stack.was_never_made():
+        console.print("The first deployment of the stack was rolled back: it is empty, and has to be deleted first.")
+        if ask.dry_run:
+            return
+        ask.confirm("Delete the empty stack?")
+        deployment.remove_never_made()
+    for number, template in enumerate(deployment.updates()):
+        with deployment.stack.planned(template, deployment.parameters_of(number)) as changes:
+            if changes.changes or not number:
+                _print_changes(console, changes)
+            if ask.dry_run:
+                return
+            if not changes.changes:
+                continue
+            if not number:
+                ask.confirm(f"Deploy {counted(len(changes.changes), 'change')}?")
+            deployment.stack.execute(changes, deployment.tell)
+            console.print(f"[bold green]The stack {'is made' if changes.new else 'is changed'}.[/]")
+
+
+def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Deployment) -> None:
+    """Bring the indexes and the time to live that no migration brings, one after the other.
+
+    Those are all of them in a project without migrations; in another one, parts that somebody removed past the stack.
+    """
+    now, wanted = deployment.left()
+    with live_table(table, place):
+        live = LiveTable(connection_of(table), tell=deployment.tell, owner=owner)
+        for name in sorted(set(now.indexes) - set(wanted.indexes)):
+            live.delete_index(_index(now.indexes[name]))
+        for name in sorted(set(wanted.indexes) - set(now.indexes)):
+            live.create_index(_index(wanted.indexes[name]))
+        if now.ttl != wanted.ttl:
+            if now.ttl is not None:
+                live.set_ttl(now.ttl, on=False)
+            if wanted.ttl is not None:
+                live.set_ttl(wanted.ttl, on=True)
+
+
+def _index(layout: IndexLayout) -> Index:
+    return Index(layout.name, layout.partition_name, layout.sort_name, layout.projection, layout.included)
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, str]:
@@ -136,7 +209,7 @@ def _print_changes(console: Console, changes: ChangeSet) -> None:
         console.print("The stack is as the models and setup.cfg say.")
     for each in changes.changes:
         what = f" ({', '.join(each.parts)})" if each.parts else ""
-        replaced = "" if each.replaced == "False" else "  [bold red]replaced[/]"
+        replaced = "  [bold red]replaced[/]" if each.replaced == "True" else ""
         colour = _COLOURS.get(each.action, "white")
         console.print(f"  [{colour}]{each.action.lower():6}[/] {each.name} [dim]{each.kind}{what}[/]{replaced}")
 

@@ -10,6 +10,7 @@ from rich.padding import Padding
 
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, accept_edited_option, begun_segments, confirm, opened, pausing
+from singletable.cli.stacks import stack_options
 from singletable.cli.words import counted, make_console
 from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
@@ -63,6 +64,7 @@ __all__ = ["migrate_command"]
     type=float,
     help="Dollars for a million write units.  [those of us-east-1]",
 )
+@stack_options
 @table_options
 def migrate_command(
     place: Place,
@@ -82,16 +84,21 @@ def migrate_command(
     no_verify: bool,
     price_reads: float | None,
     price_writes: float | None,
+    environment: str | None,
+    stack_name: str | None,
 ) -> None:
     """Apply the migrations that are not applied yet, up to TARGET or to the last one.
 
     It may be interrupted at any moment, and goes on where it was. Exit code 0 when all is applied, 1 when it stopped
     (items quarantined, or not as they should be), 2 on a fault, 3 when it was paused with Ctrl-C.
+
+    A table that a CloudFormation stack deployed gets its indexes and its time to live from the stack: name its
+    environment with --environment, or let `singletable deploy` apply the migrations.
     """
     if rate is not None and share is not None:
         raise click.UsageError("--rate and --share are two ways to say one thing.")
     console = make_console()
-    with opened(place, workers=workers) as context:
+    with opened(place, workers=workers, environment=environment, stack_name=stack_name) as context:
         graph = context.graph
         graph.check_heads()
         wanted = graph.resolve(target) if target else None

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import attrs
@@ -17,11 +18,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from singletable.cli.engines import Place, live_table
 from singletable.cli.project import Project, find_project
+from singletable.cli.stacks import owner_of, place_in
 from singletable.cli.words import counted
 from singletable.errors import MigrationError
 from singletable.migrations import Graph
 from singletable.migrations.history import History
-from singletable.migrations.live import LiveTable
+from singletable.migrations.live import LiveTable, TableOwner
 from singletable.migrations.options import Options
 from singletable.migrations.options import Progress as Done
 from singletable.migrations.records import Records
@@ -47,6 +49,8 @@ class Opened:
         connection: The live table.
         records: Where its history is.
         where: The table's name and place, for people.
+        stack: Makes the owner of the table's indexes and time to live, its stack, which reports by a function; None if
+            no environment is named.
     """
 
     project: Project
@@ -55,6 +59,7 @@ class Opened:
     connection: TableConnection
     records: Records
     where: str
+    stack: Callable[[Callable[[str], None]], TableOwner] | None = None
 
     @property
     def live(self) -> LiveTable:
@@ -67,19 +72,25 @@ class Opened:
 
     def runner(self, options: Options | None = None, **how: Any) -> Runner:
         """A runner on the table."""
-        return Runner(self.connection, self.graph, options, records=self.records, **how)
+        tell = how.get("tell", lambda line: None)
+        owner = None if self.stack is None else self.stack(tell)
+        return Runner(self.connection, self.graph, options, records=self.records, stack=owner, **how)
 
 
 @contextmanager
-def opened(place: Place, *, workers: int = 4) -> Iterator[Opened]:
+def opened(
+    place: Place, *, workers: int = 4, environment: str | None = None, stack_name: str | None = None
+) -> Iterator[Opened]:
     """The project that a command is run in, and the table at a place."""
     project = find_project()
     graph = project.load_migrations()
     table = project.load_table()
+    place = place_in(place, project, table, environment)
+    stack = None if environment is None else partial(owner_of, project, table, place, environment, stack_name)
     with live_table(table, place, max_connections=max(10, workers + 2)):
         connection = connection_of(table)
         records = _records(project, table, connection)
-        yield Opened(project, graph, table, connection, records, _where(connection, place))
+        yield Opened(project, graph, table, connection, records, _where(connection, place), stack)
 
 
 def _where(connection: TableConnection, place: Place) -> str:

@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 
 from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import Opened, Reporter, accept_edited_option, begun_segments, confirm, opened, pausing
+from singletable.cli.stacks import stack_options
 from singletable.cli.words import counted, make_console
 from singletable.migrations.clock import Clock
 from singletable.migrations.history import BACK
@@ -124,6 +125,7 @@ def _print_status(console: Console, found: dict[str, Any]) -> None:
 @click.option("--redrive", is_flag=True, help="Try again what is quarantined.")
 @click.option("--accept-quarantine", is_flag=True, help="Go on although items are quarantined.")
 @accept_edited_option
+@stack_options
 @table_options
 def rollback_command(
     place: Place,
@@ -133,13 +135,16 @@ def rollback_command(
     redrive: bool,
     accept_quarantine: bool,
     accept_edited: bool,
+    environment: str | None,
+    stack_name: str | None,
 ) -> None:
     """Undo the migration NAME, applied or only begun: its own writes, and no others.
 
-    Values that were changed since then stay as they are.
+    Values that were changed since then stay as they are. A table that a CloudFormation stack deployed changes its
+    indexes and its time to live through the stack: name its environment with --environment.
     """
     console = make_console()
-    with opened(place) as context:
+    with opened(place, environment=environment, stack_name=stack_name) as context:
         chosen = context.graph.resolve(name)
         steps = context.graph.steps_back(chosen)
         console.print(f"[bold]{escape(context.where)}[/]")

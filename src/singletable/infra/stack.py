@@ -1,70 +1,41 @@
-"""Stacks: a template put into effect by a change set, which is looked at before it is executed."""
+"""Stacks: a template put into effect by a change set, which is looked at before it is executed.
+
+Sources: CloudFormation User Guide, "Update CloudFormation stacks using change sets" (executing one deletes all others
+of the stack), "Stack status codes", "Import AWS resources into a CloudFormation stack".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from botocore.exceptions import ClientError
+from cfn_flip import load as load_template
+from troposphere import Template
 
 from singletable.errors import InfraError
-from singletable.infra.table import TABLE
+from singletable.infra.changes import Change, ChangeSet, change_of, refuse_loss, refuse_types
 from singletable.infra.template import as_text
-from singletable.requests.services import refuse_denied
+from singletable.requests.services import error_code, refuse_denied
 
-if TYPE_CHECKING:
-    from troposphere import Template
-
-__all__ = ["Change", "ChangeSet", "Stack"]
+__all__ = ["Change", "ChangeSet", "Stack", "parsed", "refuse_loss"]
 
 _LARGEST = 51_200
 """Bytes of a template that CloudFormation takes without S3 (User Guide, "quotas")."""
 
 _UNCHANGED = ("didn't contain changes", "No updates are to be performed")
+_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+_PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE")
+"""States of a change set that somebody may still execute."""
+
+_NEVER_MADE = ("ROLLBACK_COMPLETE",)
 _POLL = 2.0
 _PATIENCE = 3600.0
-
-
-@attrs.frozen
-class Change:
-    """What becomes of one resource.
-
-    Args:
-        action: `Add`, `Modify`, `Remove`.
-        name: Its name in the template.
-        kind: Its type: `AWS::DynamoDB::Table`.
-        replaced: `True`, `False` or `Conditional`, as CloudFormation says.
-        parts: The properties that change.
-    """
-
-    action: str
-    name: str
-    kind: str
-    replaced: str = "False"
-    parts: tuple[str, ...] = ()
-
-    @property
-    def loses_table(self) -> bool:
-        """Whether the table and its items would be left behind."""
-        return self.name == TABLE and (self.action == "Remove" or self.replaced != "False")
-
-
-@attrs.frozen
-class ChangeSet:
-    """What an update of a stack would do.
-
-    Args:
-        name: Its name.
-        new: Whether the stack is a new one.
-        changes: What becomes of which resource; none where nothing changes.
-    """
-
-    name: str
-    new: bool
-    changes: tuple[Change, ...]
 
 
 class Stack:
@@ -81,62 +52,116 @@ class Stack:
         self.name = name
         self._wait = wait
 
+    # --- looking --------------------------------------------------------------------
+
     def describe(self) -> dict[str, Any] | None:
-        """What CloudFormation says of it; None where there is none, or only a change set that would make it."""
+        """Return CloudFormation's description; None if the stack does not exist, or only change sets of it do."""
+        return _made(self._entry())
+
+    def _entry(self) -> dict[str, Any] | None:
         try:
             stack: dict[str, Any] = self._client.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
             raise
-        return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
+        return stack
 
     def outputs(self) -> dict[str, str]:
-        """The stack's outputs, by name."""
+        """Return the stack's outputs, by name."""
         stack = self.describe() or {}
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
 
-    def plan(self, template: Template, parameters: Mapping[str, str]) -> ChangeSet:
-        """A change set, made and not executed.
+    def template(self) -> dict[str, Any]:
+        """Return the template that the stack was last updated with; empty for a stack that does not exist."""
+        return {} if self.describe() is None else self._template()
+
+    def _template(self) -> dict[str, Any]:
+        body = self._client.get_template(StackName=self.name, TemplateStage="Original").get("TemplateBody") or {}
+        return dict(load_template(body)[0] if isinstance(body, str) else body)
+
+    # --- change sets ----------------------------------------------------------------
+
+    @contextmanager
+    def planned(
+        self,
+        template: Template | Mapping[str, Any],
+        parameters: Mapping[str, str] | None = None,
+        imported: Sequence[Mapping[str, Any]] = (),
+        released: Collection[str] = (),
+    ) -> Iterator[ChangeSet]:
+        """Make a change set for a block, which may execute it; otherwise it is deleted at the end of the block."""
+        changes = self.plan(template, parameters, imported, released)
+        try:
+            yield changes
+        finally:
+            # After an execution CloudFormation has deleted it.
+            self.discard(changes)
+
+    def plan(
+        self,
+        template: Template | Mapping[str, Any],
+        parameters: Mapping[str, str] | None = None,
+        imported: Sequence[Mapping[str, Any]] = (),
+        released: Collection[str] = (),
+    ) -> ChangeSet:
+        """Make a change set, which is not executed; `discard` deletes it. If an error is raised, none is left.
 
         Args:
             template: The template.
             parameters: The parameters that are given; others stay as they are, or get their defaults.
+            imported: Existing resources to import, as `CreateChangeSet` takes them; the template has no other new
+                resource then.
+            released: The logical ids of resources that the stack retains, and that are to leave it all the same.
 
         Raises:
-            InfraError: A parameter is none of the template's, the template is too large, the stack is busy, or
-                CloudFormation refuses it.
+            InfraError: A parameter is none of the template's, the template is too large, the stack is busy, a resource
+                would change its type, the change would lose a retained resource, or CloudFormation refuses it.
         """
-        unknown = sorted(set(parameters) - set(template.parameters))
-        if unknown:
-            raise InfraError(
-                f"The template has no parameter {unknown[0]!r}.",
-                remedy=f"It has: {', '.join(sorted(template.parameters)) or 'none'}.",
-                value=unknown[0],
-            )
-        text = as_text(template)
-        if len(text.encode()) > _LARGEST:
-            raise InfraError(
-                f"The template is {len(text.encode()):,} bytes; CloudFormation takes {_LARGEST:,} directly.",
-                remedy="Write it with `singletable infra cloudformation --out`, and deploy it from S3.",
-                value=len(text.encode()),
-            )
-        stack = self.describe()
+        body, text = parsed(template), _text(template)
+        _check_parameters(body, parameters or {})
+        _check_size(text)
+        entry = self._entry()
+        stack = _made(entry)
         _refuse_unready(self.name, stack)
+        before = {} if stack is None else self._template().get("Resources", {})
+        refuse_types(before, body["Resources"])
         name = f"singletable-{datetime.now(timezone.utc):%Y%m%d%H%M%S%f}"
-        before = {each["ParameterKey"] for each in (stack or {}).get("Parameters", ())}
-        kept = sorted(before.intersection(template.parameters) - set(parameters))
+        kind = "IMPORT" if imported else "CREATE" if stack is None else "UPDATE"
+        changes = ChangeSet(name, stack is None, (), made_stack=entry is None, released=frozenset(released))
+        try:
+            if self._create(name, kind, text, _parameters(stack, body, parameters or {}), imported):
+                changes = attrs.evolve(changes, changes=self._changes(name))
+            else:
+                changes = attrs.evolve(changes, exists=False)
+            refuse_loss(changes, before, body["Resources"])
+        except BaseException:
+            self.discard(changes)
+            raise
+        if not changes.changes:
+            self.discard(changes)
+            changes = attrs.evolve(changes, exists=False)
+        return changes
+
+    def _create(
+        self,
+        name: str,
+        kind: str,
+        text: str,
+        parameters: list[dict[str, Any]],
+        imported: Sequence[Mapping[str, Any]],
+    ) -> bool:
+        """Ask for a change set; return False if nothing changes."""
+        more: dict[str, Any] = {"ResourcesToImport": list(imported)} if imported else {}
         try:
             self._client.create_change_set(
                 StackName=self.name,
                 ChangeSetName=name,
-                ChangeSetType="CREATE" if stack is None else "UPDATE",
+                ChangeSetType=kind,
                 TemplateBody=text,
                 Capabilities=["CAPABILITY_IAM"],
-                Parameters=[
-                    *({"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())),
-                    *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
-                ],
+                Parameters=parameters,
+                **more,
             )
         except ClientError as error:
             refuse_denied(error, "CloudFormation")
@@ -144,39 +169,81 @@ class Stack:
                 raise InfraError(
                     f"CloudFormation refuses the change of {self.name!r}: {error}", value=str(error)
                 ) from error
-            return ChangeSet(name, stack is None, ())
-        return ChangeSet(name, stack is None, self._changes(name))
+            return False
+        return True
 
     def _changes(self, name: str) -> tuple[Change, ...]:
-        described = self._until(
-            lambda: self._client.describe_change_set(StackName=self.name, ChangeSetName=name),
-            lambda answer: answer["Status"] in ("CREATE_COMPLETE", "FAILED"),
-        )
+        """Wait for a change set; return the changes of all its pages."""
+
+        def page(token: str | None = None) -> dict[str, Any]:
+            more = {"NextToken": token} if token else {}
+            found: dict[str, Any] = self._client.describe_change_set(StackName=self.name, ChangeSetName=name, **more)
+            return found
+
+        described = self._until(page, lambda answer: answer["Status"] in ("CREATE_COMPLETE", "FAILED"))
         if described["Status"] == "FAILED":
             reason = described.get("StatusReason", "")
             if _says_unchanged(reason):
                 return ()
             raise InfraError(f"CloudFormation refuses the change of {self.name!r}: {reason}", value=reason)
-        return tuple(_change(each["ResourceChange"]) for each in described["Changes"] if "ResourceChange" in each)
+        pages = [described]
+        while pages[-1].get("NextToken"):
+            pages.append(page(pages[-1]["NextToken"]))
+        listed = [change for each in pages for change in each["Changes"]]
+        return tuple(change_of(each["ResourceChange"]) for each in listed if "ResourceChange" in each)
 
     def discard(self, changes: ChangeSet) -> None:
-        """Forget a change set; with it the stack, where it was to be a new one."""
-        if changes.new:
-            self._client.delete_stack(StackName=self.name)
-        else:
+        """Delete a change set, and the entry of the stack that it made, unless somebody else has a change set there."""
+        if not changes.exists:
+            return
+        with suppress(ClientError):  # it is gone after an execution
             self._client.delete_change_set(StackName=self.name, ChangeSetName=changes.name)
+        if not changes.made_stack:
+            return
+        entry = self._entry()
+        if entry is not None and entry["StackStatus"] == "REVIEW_IN_PROGRESS" and not self._others(changes.name):
+            self._client.delete_stack(StackName=self.name)
+
+    def _others(self, mine: str) -> list[str]:
+        """Return the names of the change sets of this stack that others may still execute."""
+        found: list[str] = []
+        token = None
+        while True:
+            more: dict[str, str] = {"NextToken": token} if token else {}
+            page = self._client.list_change_sets(StackName=self.name, **more)
+            found += [
+                each["ChangeSetName"]
+                for each in page.get("Summaries", ())
+                if each.get("StackName", self.name) == self.name
+                and each["ChangeSetName"] != mine
+                and each.get("Status") in _PENDING
+                and each.get("ExecutionStatus", "AVAILABLE") in ("AVAILABLE", "UNAVAILABLE")
+            ]
+            token = page.get("NextToken")
+            if not token:
+                return found
 
     def execute(self, changes: ChangeSet, tell: Callable[[str], None]) -> None:
         """Execute a change set, and wait until the stack is made or changed.
 
         Args:
-            changes: The change set.
+            changes: The change set, which is not empty.
             tell: Called with a line for every resource that is begun, done or failed.
 
         Raises:
-            InfraError: The table would be replaced, or the deployment failed and was rolled back.
+            InfraError: Somebody else has a pending change set, which this would delete; or the deployment failed and
+                was rolled back.
         """
         refuse_loss(changes)
+        others = self._others(changes.name)
+        if others:
+            raise InfraError(
+                f"The stack {self.name!r} has a pending change set, {others[0]!r}: CloudFormation would delete it with"
+                " this deployment. Nothing was changed.",
+                remedy=f"Execute it, or delete it: aws cloudformation delete-change-set --stack-name {self.name}"
+                f" --change-set-name {others[0]}",
+                value=others[0],
+            )
         seen = {event["EventId"] for event in self._events()}
         self._client.execute_change_set(StackName=self.name, ChangeSetName=changes.name)
         failures: list[str] = []
@@ -194,18 +261,48 @@ class Stack:
             return self.describe() or {"StackStatus": "CREATE_IN_PROGRESS"}
 
         stack = self._until(look, lambda found: not found["StackStatus"].endswith("_IN_PROGRESS"))
-        if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        if stack["StackStatus"] not in _DONE:
             raise InfraError(
-                f"The stack {self.name!r} is {stack['StackStatus']}: {'; '.join(failures) or 'no reason was told'}",
-                remedy="Mend what failed, and deploy again; nothing of the table was lost.",
+                f"The stack {self.name!r} is {stack['StackStatus']}: {'; '.join(failures) or 'no reason was given'}",
+                remedy="Fix what failed, and deploy again; nothing of the table was lost.",
                 value=stack["StackStatus"],
             )
 
+    # --- a stack that was never made --------------------------------------------------
+
+    def was_never_made(self) -> bool:
+        """Return whether the first deployment of the stack was rolled back: it can only be deleted."""
+        stack = self.describe()
+        return stack is not None and stack["StackStatus"] in _NEVER_MADE
+
+    def remove_never_made(self) -> None:
+        """Delete a stack whose first deployment was rolled back.
+
+        Raises:
+            InfraError: A resource of it is still there, which the next deployment would find in its way.
+        """
+        resources = self._client.describe_stack_resources(StackName=self.name)["StackResources"]
+        left = [each for each in resources if each["ResourceStatus"] != "DELETE_COMPLETE"]
+        if left:
+            names = ", ".join(f"{each['LogicalResourceId']} ({each.get('PhysicalResourceId')})" for each in left)
+            raise InfraError(
+                f"The first deployment of the stack {self.name!r} was rolled back, and left {names}.",
+                remedy="Delete these, or import the table later (deploy --import); then delete the stack (aws"
+                f" cloudformation delete-stack --stack-name {self.name}), and deploy again.",
+                value=left[0]["LogicalResourceId"],
+            )
+        self._client.delete_stack(StackName=self.name)
+        self._until(self._entry, lambda entry: entry is None or entry["StackStatus"] == "DELETE_COMPLETE")
+
+    # --- waiting ----------------------------------------------------------------------
+
     def _events(self) -> Iterator[dict[str, Any]]:
-        """What happened, the earliest first."""
+        """Return the events, the earliest first."""
         try:
             events: list[dict[str, Any]] = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
-        except ClientError:
+        except ClientError as error:
+            if error_code(error) != "ValidationError":
+                raise
             return iter(())
         return iter(events[::-1])
 
@@ -218,13 +315,66 @@ class Stack:
         return found
 
 
+def parsed(template: Template | Mapping[str, Any]) -> dict[str, Any]:
+    """Return a template as plain data, in the form in which the template of a stack is read."""
+    return dict(load_template(_text(template))[0])
+
+
+def _text(template: Template | Mapping[str, Any]) -> str:
+    return as_text(template) if isinstance(template, Template) else json.dumps(template, indent=1, sort_keys=True)
+
+
+def _made(entry: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if entry is None or entry["StackStatus"] == "REVIEW_IN_PROGRESS" else entry
+
+
 def _says_unchanged(reason: str) -> bool:
     return any(each in reason for each in _UNCHANGED)
 
 
+def _check_parameters(body: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    known = body.get("Parameters", {})
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise InfraError(
+            f"The template has no parameter {unknown[0]!r}.",
+            remedy=f"It has: {', '.join(sorted(known)) or 'none'}.",
+            value=unknown[0],
+        )
+
+
+def _check_size(text: str) -> None:
+    if len(text.encode()) > _LARGEST:
+        raise InfraError(
+            f"The template is {len(text.encode()):,} bytes; CloudFormation takes {_LARGEST:,} directly.",
+            remedy="Write it with `singletable infra cloudformation --out`, and deploy it from S3.",
+            value=len(text.encode()),
+        )
+
+
+def _parameters(
+    stack: Mapping[str, Any] | None, body: Mapping[str, Any], given: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    before = {each["ParameterKey"] for each in (stack or {}).get("Parameters", ())}
+    kept = sorted(before.intersection(body.get("Parameters", {})) - set(given))
+    return [
+        *({"ParameterKey": key, "ParameterValue": value} for key, value in sorted(given.items())),
+        *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
+    ]
+
+
+_REMEDIES = {
+    "UPDATE_ROLLBACK_FAILED": "Fix the cause that its events name, then: aws cloudformation continue-update-rollback"
+    " --stack-name {name}",
+    "DELETE_FAILED": "Fix the cause that its events name, then: aws cloudformation delete-stack --stack-name {name}",
+    "ROLLBACK_FAILED": "Fix the cause that its events name, then: aws cloudformation delete-stack --stack-name {name}",
+    "CREATE_FAILED": "Fix the cause that its events name, then: aws cloudformation delete-stack --stack-name {name}",
+}
+
+
 def _refuse_unready(name: str, stack: Mapping[str, Any] | None) -> None:
     status = "" if stack is None else stack["StackStatus"]
-    if status == "ROLLBACK_COMPLETE":
+    if status in _NEVER_MADE:
         raise InfraError(
             f"The stack {name!r} was never made: its first deployment was rolled back.",
             remedy=f"Delete it (aws cloudformation delete-stack --stack-name {name}), and deploy again.",
@@ -233,36 +383,6 @@ def _refuse_unready(name: str, stack: Mapping[str, Any] | None) -> None:
     if status and not status.endswith("_COMPLETE"):
         raise InfraError(
             f"The stack {name!r} is {status}.",
-            remedy="Wait until it is done, or mend or delete it in the console.",
+            remedy=_REMEDIES.get(status, "Wait until it is done.").format(name=name),
             value=status,
         )
-
-
-def refuse_loss(changes: ChangeSet) -> None:
-    """Refuse a change that would leave the table behind.
-
-    Raises:
-        InfraError: It would.
-    """
-    lost = next((each for each in changes.changes if each.loses_table), None)
-    if lost is not None:
-        what = ", ".join(lost.parts) or "its name or its keys"
-        raise InfraError(
-            f"The table would be {'removed' if lost.action == 'Remove' else 'replaced'} ({what} changed), and its items"
-            " left behind.",
-            remedy="Keys and names of a table do not change. Deploy a stack of another name, and move the items there"
-            " by a migration; or take the change back.",
-            value=lost.name,
-        )
-
-
-def _change(change: Mapping[str, Any]) -> Change:
-    targets = [each.get("Target", {}) for each in change.get("Details", ())]
-    parts = (each.get("Name") or each.get("Attribute") for each in targets)
-    return Change(
-        action=change["Action"],
-        name=change["LogicalResourceId"],
-        kind=change["ResourceType"],
-        replaced=str(change.get("Replacement", "False")),
-        parts=tuple(dict.fromkeys(filter(None, parts))),
-    )

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from singletable.errors import MigrationConflict, MigrationPaused, MigrationStopped, RequestFailed, TableMissing
+from singletable.errors import (
+    AccessDenied,
+    MigrationConflict,
+    MigrationPaused,
+    MigrationStopped,
+    RequestFailed,
+    TableMissing,
+)
 from singletable.migrations.clock import Clock
 from singletable.migrations.patience import patiently
 from singletable.migrations.state import Index, TableState
@@ -16,7 +23,7 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.sending import send
 from singletable.requests.types import Item, Params
 
-__all__ = ["LiveTable"]
+__all__ = ["LiveTable", "TableOwner"]
 
 _POLL, _POLL_LATER = 2.0, 10.0
 """Seconds between two looks at the table, in the first minute and later."""
@@ -30,6 +37,22 @@ _PATIENCE = 60.0
 """Seconds until an index that was asked for must be seen to be in the making."""
 
 
+class TableOwner(Protocol):
+    """Whoever alone changes the indexes and the time to live of a table: its CloudFormation stack.
+
+    Each method returns when the owner has done the change, and does nothing if the owner has done it before.
+    """
+
+    def create_index(self, index: Index) -> None:
+        """Create a global index."""
+
+    def delete_index(self, name: str) -> None:
+        """Delete a global index."""
+
+    def set_ttl(self, name: str | None) -> None:
+        """Switch the time to live on by an attribute, or off for None."""
+
+
 class LiveTable:
     """A table where it is.
 
@@ -41,6 +64,8 @@ class LiveTable:
         stop: An event that ends a wait.
         final: The state of the whole history. A table that another tool has brought to it already is accepted at
             every point of the history.
+        owner: The stack of the table, which makes all changes of indexes and time to live. Without it a table that
+            belongs to a stack is not changed.
     """
 
     def __init__(
@@ -52,6 +77,7 @@ class LiveTable:
         before_change: Callable[[], None] = lambda: None,
         stop: threading.Event | None = None,
         final: TableState | None = None,
+        owner: TableOwner | None = None,
     ) -> None:
         self.connection = connection
         self.clock = clock or Clock()
@@ -59,6 +85,7 @@ class LiveTable:
         self._before_change = before_change
         self._stop = stop or threading.Event()
         self._final = final
+        self._owner = owner
 
     @property
     def name(self) -> str:
@@ -202,7 +229,12 @@ class LiveTable:
         there = _indexes(self.require())
         if self._is_ahead(index, there):
             return
+        if index.name not in there and self._owner is not None:
+            self._before_change()
+            self._owner.create_index(index)
+            there = _indexes(self.require())
         if index.name not in there:
+            self._refuse_owned(f"create the index {index.name}")
             table = self.require()
             names = dict.fromkeys([*(each["AttributeName"] for each in table["KeySchema"]), *index.names])
             create: Params = _index_params(index)
@@ -238,7 +270,12 @@ class LiveTable:
         there = _indexes(self.require())
         if self._is_ahead(index, there):
             return
+        if name in there and self._owner is not None:
+            self._before_change()
+            self._owner.delete_index(name)
+            there = _indexes(self.require())
         if name in there:
+            self._refuse_owned(f"delete the index {name}")
             self._ask(
                 "UpdateTable",
                 {"TableName": self.name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]},
@@ -290,6 +327,12 @@ class LiveTable:
         self._wait(done, f"DynamoDB to accept a change of the time to live ({switch}), up to an hour", _TTL_PATIENCE)
 
     def _switched(self, name: str, *, on: bool) -> bool:
+        if self._owner is not None:
+            self._before_change()
+            self._owner.set_ttl(name if on else None)
+            if (self.ttl() == name) is on:
+                return False  # the next look finds it done
+        self._refuse_owned(f"switch the time to live {'on' if on else 'off'}")
         specification = {"Enabled": on, "AttributeName": name}
         try:
             self._ask("UpdateTimeToLive", {"TableName": self.name, "TimeToLiveSpecification": specification})
@@ -327,9 +370,50 @@ class LiveTable:
         if current not in (None, was) and self._final is not None and current == self._final.stream:
             self._tell(f"the stream is on ({current}), as the last migration defines it")
             return
+        if self._owner is not None:
+            self._tell(f"the stream stays {current or 'off'}: the stack sets it by `stream` in setup.cfg")
+            return
+        self._refuse_owned("switch the stream")
         specification = {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
         self._ask("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
         self._wait(self._active, "the table")
+
+    def _refuse_owned(self, change: str) -> None:
+        """Refuse a change of a table that belongs to a stack, unless this is the stack's own runner.
+
+        Raises:
+            MigrationConflict: The table belongs to a stack.
+        """
+        if self._owner is not None:
+            return  # the stack has done it by its template, and the server has not: some local ones do not
+        stack, environment = self._stack()
+        if stack is None:
+            return
+        raise MigrationConflict(
+            f"The stack {stack!r} owns the indexes and the time to live of {self.name!r}: if a migration were to"
+            f" {change}, the stack's next deployment would fail.",
+            remedy=f"Add --environment {environment or 'NAME'} to this command: the stack then makes the change, and a"
+            " migration goes on where it stopped. `singletable deploy` does so, too.",
+        )
+
+    def _stack(self) -> tuple[str | None, str | None]:
+        """Return the stack of the table and its environment, by its tags; None if it belongs to none."""
+        arn = self.require().get("TableArn")
+        tags: dict[str, str] = {}
+        token: dict[str, str] = {}
+        while arn:
+            try:
+                page = self.send("ListTagsOfResource", {"ResourceArn": arn, **token})
+            except AccessDenied:
+                raise
+            except RequestFailed:
+                break  # a local server without tags has no stacks either
+            tags |= {each["Key"]: each["Value"] for each in page.get("Tags", ())}
+            if not page.get("NextToken"):
+                break
+            token = {"NextToken": page["NextToken"]}
+        managed = self.name if tags.get("ManagedBy") == "singletable" else None
+        return tags.get("aws:cloudformation:stack-name", managed), tags.get("Environment")
 
     def _status(self, name: str) -> str:
         found = _indexes(self.require()).get(name)

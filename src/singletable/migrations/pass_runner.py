@@ -17,7 +17,7 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.graph import Graph
 from singletable.migrations.history import BACK, fenced
 from singletable.migrations.lease import Lease
-from singletable.migrations.live import LiveTable
+from singletable.migrations.live import LiveTable, TableOwner
 from singletable.migrations.operations import TableOperation
 from singletable.migrations.options import Options, Progress
 from singletable.migrations.passes import Pass, Step
@@ -93,6 +93,7 @@ class PassRunner:
         progress: Called while items are worked on.
         tasks: Where slices are done; None for threads of this process.
         owner: The name of the runner in the lease; None to make one up.
+        stack: The stack of the table, which changes its indexes and its time to live; see `LiveTable`.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class PassRunner:
         progress: Callable[[Progress], None] = lambda progress: None,
         tasks: Tasks | None = None,
         owner: str | None = None,
+        stack: TableOwner | None = None,
     ) -> None:
         self.graph = graph
         self.options = options or Options()
@@ -114,7 +116,13 @@ class PassRunner:
         self._stop = threading.Event()
         state = graph.state
         self.table = LiveTable(
-            connection, self.clock, tell, before_change=self._before_change, stop=self._stop, final=state
+            connection,
+            self.clock,
+            tell,
+            before_change=self._before_change,
+            stop=self._stop,
+            final=state,
+            owner=stack,
         )
         self.records = records or Records(connection, state.partition, state.sort, state.type_name)
         self._tell = tell

@@ -1,0 +1,133 @@
+"""The stack of an environment, for the commands that change a deployed table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import click
+from botocore.session import Session
+
+from singletable.cli.engines import Place, use_profile
+from singletable.cli.infra import settings_of, template_of
+from singletable.cli.project import Project
+from singletable.migrations import Graph
+from singletable.migrations.state import Index
+from singletable.models import Table
+from singletable.models.binding import bound
+from singletable.models.layout import IndexLayout
+from singletable.requests.services import named
+
+if TYPE_CHECKING:
+    from singletable.infra.owner import Owner
+    from singletable.infra.parts import Parts
+    from singletable.infra.settings import Settings
+    from singletable.infra.stack import Stack
+
+__all__ = ["StackOwner", "client_of", "owner_of", "parts_of_history", "place_in", "stack_of", "stack_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def stack_options(command: F) -> F:
+    """Add the options that name the stack of an environment."""
+    for option in (
+        click.option("--stack", "stack_name", metavar="NAME", help="The stack's name.  [the table's]"),
+        click.option(
+            "--environment",
+            metavar="NAME",
+            help="Let the stack of dev, staging or prod change indexes and time to live.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@attrs.frozen
+class StackOwner:
+    """A stack as migrations know it: it is given their indexes."""
+
+    owner: Owner
+
+    def create_index(self, index: Index) -> None:
+        """Have the stack create a global index."""
+        layout = IndexLayout(index.name, index.name, index.partition, index.sort, index.projection, index.included)
+        self.owner.create_index(layout)
+
+    def delete_index(self, name: str) -> None:
+        """Have the stack delete a global index."""
+        self.owner.delete_index(name)
+
+    def set_ttl(self, name: str | None) -> None:
+        """Have the stack switch the time to live."""
+        self.owner.set_ttl(name)
+
+
+def owner_of(
+    project: Project,
+    table: type[Table],
+    place: Place,
+    environment: str,
+    stack_name: str | None,
+    tell: Callable[[str], None],
+) -> StackOwner:
+    """Return the stack of an environment, as the owner of its table.
+
+    Raises:
+        InfraError: The environment or the stack does not exist, or troposphere is not installed.
+    """
+    settings = settings_of(project, table, environment)
+    template_of(table, settings)  # troposphere is there, and the settings fit the models
+    from singletable.infra.owner import Owner
+
+    owner = Owner(stack_of(table, place, settings, stack_name), table.describe(), settings, tell)
+    owner.parts()
+    return StackOwner(owner)
+
+
+def place_in(place: Place, project: Project, table: type[Table], environment: str | None) -> Place:
+    """Return the place of an environment's table.
+
+    Raises:
+        UsageError: --table names another one.
+    """
+    if environment is None:
+        return place
+    settings = settings_of(project, table, environment)
+    if place.table_name not in (None, settings.table_name):
+        raise click.UsageError(f"--table is {place.table_name!r}, and setup.cfg says {settings.table_name!r}.")
+    return attrs.evolve(place, table_name=settings.table_name)
+
+
+def stack_of(table: type[Table], place: Place, settings: Settings, stack_name: str | None) -> Stack:
+    """Return the stack of an environment."""
+    from singletable.infra.stack import Stack
+
+    return Stack(client_of("cloudformation", place, table, settings.table_name), stack_name or settings.table_name)
+
+
+def client_of(service: str, place: Place, table: type[Table], table_name: str) -> Any:
+    """Return a client of a service, in the region to which the table's own requests go."""
+    use_profile(place)
+    settings = {
+        "table_name": table_name,
+        "region": place.region,
+        "endpoint_url": place.endpoint_url,
+        "profile": place.profile,
+    }
+    region = bound(table, {name: value for name, value in settings.items() if value is not None}).region
+    session = Session(profile=place.profile)
+    return named(session.create_client(service, region_name=region, endpoint_url=place.endpoint_url))
+
+
+def parts_of_history(graph: Graph) -> Parts:
+    """Return the indexes and the time to live to which the migrations lead."""
+    from singletable.infra.parts import Parts
+
+    indexes = {
+        name: IndexLayout(name, name, each.partition, each.sort, each.projection, each.included)
+        for name, each in graph.state.indexes.items()
+        if not each.local
+    }
+    return Parts(indexes, graph.state.ttl)

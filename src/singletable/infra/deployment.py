@@ -1,0 +1,231 @@
+"""A deployment: the templates through which a stack comes to the models and the settings of an environment.
+
+CloudFormation makes or deletes one global index in an update, and an index or a time to live must not come before the
+items are ready for it. So the update of a deployed table leaves both as they are in the stack; `owner` brings them, one
+by one, in the order of the migrations (decision 18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import attrs
+from troposphere import Template
+
+from singletable.errors import InfraError
+from singletable.infra.existing import Existing, detached, look_at, retained
+from singletable.infra.names import TABLE
+from singletable.infra.parts import Parts, of_models, of_table, of_template
+from singletable.infra.settings import Settings
+from singletable.infra.stack import Stack
+from singletable.infra.template import make_template
+from singletable.models.description import TableDescription
+
+__all__ = ["Deployment"]
+
+
+class Deployment:
+    """One deployment of an environment.
+
+    Args:
+        stack: The stack.
+        client: A client of DynamoDB, where the table is.
+        description: The models.
+        settings: The settings of the environment.
+        parameters: The parameters of the template that are given.
+        history: The parts to which the project's migrations lead; None for a project without migrations.
+        tell: Called with a line about each resource that changes.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        client: Any,
+        description: TableDescription,
+        settings: Settings,
+        parameters: Mapping[str, str],
+        *,
+        history: Parts | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.stack = stack
+        self.tell = tell
+        self._client = client
+        self._description = description
+        self._settings = settings
+        self._parameters = parameters
+        self._wanted = of_models(description)
+        make_template(description, settings)  # raises if the settings do not fit the models
+        if history is not None:
+            _refuse_missing_migration(description.name, history.steps_to(self._wanted))
+
+    # --- updates ------------------------------------------------------------------------
+
+    def updates(self) -> Iterator[Template]:
+        """Yield the templates of the updates, each to be planned and executed before the next is asked for.
+
+        A new stack gets everything at once: its table has no items. Deletion protection comes last, since
+        CloudFormation could not delete a protected table if the first deployment failed.
+
+        Raises:
+            InfraError: The table exists outside of the stack, or was changed there.
+        """
+        resource = self.stack.template().get("Resources", {}).get(TABLE)
+        existing = self._look()
+        if resource is not None:
+            self._refuse_drift(of_template(resource), existing)
+            now = of_template(resource)
+            yield make_template(now.describe(self._description), now.restrict(self._settings))
+            return
+        if existing is not None:
+            self._refuse_owned(existing)
+            raise InfraError(
+                f"The table {self._settings.table_name!r} exists already, and does not belong to the stack"
+                f" {self.stack.name!r}.",
+                remedy="Import it: add --import. Or choose another table_name in [singletable:infra].",
+                value=self._settings.table_name,
+            )
+        if self._settings.deletion_protection:
+            yield make_template(self._description, attrs.evolve(self._settings, deletion_protection=False))
+        yield make_template(self._description, self._settings)
+
+    def parameters_of(self, number: int) -> Mapping[str, str]:
+        """Return the parameters of an update, by its number from 0; later ones keep those of the first."""
+        return {} if number else self._parameters
+
+    def left(self) -> tuple[Parts, Parts]:
+        """Return the indexes and the time to live of the table as they are, and as the models want them."""
+        existing = self._look()
+        now = self._wanted if existing is None else of_table(existing.described, existing.ttl)
+        return now, self._wanted
+
+    # --- a first deployment that failed ---------------------------------------------------
+
+    def remove_never_made(self) -> None:
+        """Delete the stack if its first deployment was rolled back; nothing of it is left then."""
+        self.stack.remove_never_made()
+
+    # --- import ---------------------------------------------------------------------------
+
+    def import_steps(self) -> list[str]:
+        """Return the steps that bring the existing table into the stack, a phrase each; none if it is there as it is.
+
+        Raises:
+            InfraError: The table does not exist, belongs to another stack, or has replicas.
+        """
+        name, stack = self._settings.table_name, self.stack.name
+        existing = self._look()
+        if existing is None:
+            raise InfraError(
+                f"There is no table {name!r} to import.",
+                remedy="Leave --import out: the deployment creates it. Check the region and table_name in setup.cfg.",
+                value=name,
+            )
+        self._refuse_owned(existing)
+        existing.resource()
+        resource = self.stack.template().get("Resources", {}).get(TABLE)
+        steps = [f"import the table {name} into the stack {stack}"]
+        if resource is None:
+            return steps
+        if resource["Type"] == self._kind and not _faults(of_template(resource), existing, self._wanted):
+            return []
+        return [
+            f"have the stack {stack} retain the table {name}",
+            f"take the table out of the stack {stack}, with its alarms, scaling and cache; the table stays",
+            *steps,
+        ]
+
+    def import_table(self) -> None:
+        """Bring the existing table into the stack, as it is.
+
+        Raises:
+            InfraError: CloudFormation refused a step. The table stays as it is in any case; run it again.
+        """
+        template = self.stack.template()
+        if TABLE in template.get("Resources", {}):
+            self._apply(retained(template))
+            template = self.stack.template()
+            if template["Resources"][TABLE].get("DeletionPolicy") != "Retain":
+                raise InfraError(
+                    f"The stack {self.stack.name!r} does not retain its table, so it is not taken out.",
+                    remedy="Deploy again without --import, and look at the stack's template.",
+                    value=self.stack.name,
+                )
+            self._apply(detached(template), released=[TABLE])
+            template = self.stack.template()
+        existing = self._look()
+        assert existing is not None  # the caller has looked at it
+        resources = {**template.get("Resources", {}), TABLE: existing.resource()}
+        self._apply({"AWSTemplateFormatVersion": "2010-09-09", **template, "Resources": resources}, existing)
+
+    def _apply(
+        self, template: Mapping[str, Any], imported: Existing | None = None, released: Collection[str] = ()
+    ) -> None:
+        resources = [imported.identifier] if imported else ()
+        with self.stack.planned(template, imported=resources, released=released) as changes:
+            if changes.changes:
+                self.stack.execute(changes, self.tell)
+
+    # --- the table ------------------------------------------------------------------------
+
+    @property
+    def _kind(self) -> str:
+        return "AWS::DynamoDB::GlobalTable" if self._settings.replicas else "AWS::DynamoDB::Table"
+
+    def _look(self) -> Existing | None:
+        return look_at(self._client, self._settings.table_name)
+
+    def _refuse_owned(self, existing: Existing) -> None:
+        if existing.stack not in (None, self.stack.name):
+            raise InfraError(
+                f"The table {self._settings.table_name!r} belongs to the stack {existing.stack!r}.",
+                remedy=f"Deploy that one: --stack {existing.stack}. Or take the table out of it first.",
+                value=existing.stack,
+            )
+
+    def _refuse_drift(self, template: Parts, existing: Existing | None) -> None:
+        """Refuse a table whose indexes or time to live were changed past the stack: its next update would fail."""
+        name = self._settings.table_name
+        if existing is None:
+            raise InfraError(
+                f"The stack {self.stack.name!r} has the table {name!r}, and DynamoDB does not: somebody deleted it.",
+                remedy=f"Restore the table under its name and import it (--import), or delete the stack: aws"
+                f" cloudformation delete-stack --stack-name {self.stack.name}",
+                value=name,
+            )
+        self._refuse_owned(existing)
+        faults = _faults(template, existing, self._wanted)
+        if faults:
+            raise InfraError(
+                f"Somebody changed the table {name!r} past its stack {self.stack.name!r} ({'; '.join(faults)}), and the"
+                " stack's next update would fail.",
+                remedy="Add --import: the stack then takes the table over as it is. Let only deploy, or migrate and"
+                " rollback with --environment, change its indexes.",
+                value=name,
+            )
+
+
+def _faults(template: Parts, existing: Existing, wanted: Parts) -> list[str]:
+    """Return the changes past the stack at which its next update would fail.
+
+    An index or a time to live that is missing, and wanted, is made again on the table itself: both agree then.
+    """
+    now = of_table(existing.described, existing.ttl)
+    undone = attrs.evolve(
+        template,
+        indexes={
+            name: index for name, index in template.indexes.items() if name in now.indexes or name not in wanted.indexes
+        },
+        ttl=None if now.ttl is None and template.ttl == wanted.ttl else template.ttl,
+    )
+    return undone.steps_to(now)
+
+
+def _refuse_missing_migration(name: str, steps: list[str]) -> None:
+    if steps:
+        raise InfraError(
+            f"The models of {name} want to {steps[0]}, and no migration does.",
+            remedy="Write it: singletable makemigrations",
+            value=steps[0],
+        )

@@ -1,0 +1,216 @@
+"""An existing table as a resource of a template: as it is, so that an import changes nothing.
+
+CloudFormation does not compare an imported resource with its template. Later updates are differences of templates, so
+that a property which the import states wrongly would never be set (User Guide, "Import AWS resources into a
+CloudFormation stack").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+from botocore.exceptions import ClientError
+
+from singletable.errors import InfraError
+from singletable.infra.names import TABLE
+from singletable.requests.services import error_code, refuse_denied
+
+__all__ = ["Existing", "detached", "look_at", "retained"]
+
+_OWNER = "aws:cloudformation:stack-name"
+_PLACEHOLDER = "Placeholder"
+_MISSING = "ResourceNotFoundException"
+
+
+@attrs.frozen
+class Existing:
+    """A table as it is, and its settings around `DescribeTable`.
+
+    Args:
+        described: The table that `DescribeTable` describes.
+        ttl: The description of `DescribeTimeToLive`.
+        recovery: Whether point-in-time recovery is on.
+        tags: Its tags, without those of AWS.
+        stack: The name of the stack that it belongs to, by the tag of CloudFormation; None if there is no such tag.
+    """
+
+    described: Mapping[str, Any]
+    ttl: Mapping[str, Any] | None
+    recovery: bool
+    tags: Mapping[str, str]
+    stack: str | None
+
+    @property
+    def identifier(self) -> dict[str, Any]:
+        """The resource to import, as `CreateChangeSet` takes it."""
+        kind = "AWS::DynamoDB::GlobalTable" if self._is_global else "AWS::DynamoDB::Table"
+        name = {"TableName": self.described["TableName"]}
+        return {"ResourceType": kind, "LogicalResourceId": TABLE, "ResourceIdentifier": name}
+
+    @property
+    def _is_global(self) -> bool:
+        return bool(self.described.get("Replicas"))
+
+    def resource(self) -> dict[str, Any]:
+        """Return the table as a resource of a template that retains it.
+
+        Raises:
+            InfraError: The table has replicas, which this does not describe.
+        """
+        if self._is_global:
+            raise InfraError(
+                f"{self.described['TableName']!r} is a global table; only tables of one region are imported.",
+                remedy="Import it in the console as AWS::DynamoDB::GlobalTable, with the template of `singletable infra"
+                " cloudformation`.",
+                value=self.described["TableName"],
+            )
+        return {
+            "Type": "AWS::DynamoDB::Table",
+            "DeletionPolicy": "Retain",
+            "UpdateReplacePolicy": "Retain",
+            "Properties": dict(self._properties()),
+        }
+
+    def _properties(self) -> Iterator[tuple[str, Any]]:
+        table = self.described
+        on_demand = (table.get("BillingModeSummary") or {}).get("BillingMode") == "PAY_PER_REQUEST"
+        yield "TableName", table["TableName"]
+        yield "KeySchema", table["KeySchema"]
+        yield "AttributeDefinitions", table["AttributeDefinitions"]
+        yield "BillingMode", "PAY_PER_REQUEST" if on_demand else "PROVISIONED"
+        if not on_demand:
+            yield "ProvisionedThroughput", _throughput(table)
+        for place in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+            own_units = not on_demand and place == "GlobalSecondaryIndexes"
+            indexes = [_index(each, with_throughput=own_units) for each in table.get(place) or ()]
+            if indexes:
+                yield place, indexes
+        stream = table.get("StreamSpecification") or {}
+        if stream.get("StreamEnabled"):
+            yield "StreamSpecification", {"StreamViewType": stream["StreamViewType"]}
+        encryption = table.get("SSEDescription") or {}
+        if encryption.get("Status") in ("ENABLED", "ENABLING", "UPDATING"):
+            key = {"KMSMasterKeyId": encryption["KMSMasterKeyArn"]} if encryption.get("KMSMasterKeyArn") else {}
+            yield "SSESpecification", {"SSEEnabled": True, "SSEType": "KMS", **key}
+        ttl = self.ttl or {}
+        if ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
+            yield "TimeToLiveSpecification", {"AttributeName": ttl["AttributeName"], "Enabled": True}
+        yield "TableClass", (table.get("TableClassSummary") or {}).get("TableClass", "STANDARD")
+        yield "DeletionProtectionEnabled", bool(table.get("DeletionProtectionEnabled"))
+        yield "PointInTimeRecoverySpecification", {"PointInTimeRecoveryEnabled": self.recovery}
+        if self.tags:
+            yield "Tags", [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
+
+
+def look_at(client: Any, name: str) -> Existing | None:
+    """Return a table as it is; None if it does not exist. Only describe calls are sent.
+
+    Args:
+        client: A client of DynamoDB.
+        name: The table's name.
+
+    Raises:
+        AccessDenied: A call is not allowed.
+    """
+    described = _ask(client.describe_table, TableName=name)
+    if described is None:
+        return None
+    table = described["Table"]
+    ttl = _ask(client.describe_time_to_live, TableName=name)
+    backups = _ask(client.describe_continuous_backups, TableName=name) or {}
+    recovery = backups.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
+    tags = dict(_tags(client, table.get("TableArn")))
+    return Existing(
+        described=table,
+        ttl=None if ttl is None else ttl["TimeToLiveDescription"],
+        recovery=recovery.get("PointInTimeRecoveryStatus") == "ENABLED",
+        tags={key: value for key, value in tags.items() if not key.lower().startswith("aws:")},
+        stack=tags.get(_OWNER),
+    )
+
+
+def retained(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a template whose table stays if it is taken out of the stack.
+
+    A tag changes as well: a change of the deletion policy alone may be no change for CloudFormation.
+    """
+    copy: dict[str, Any] = json.loads(json.dumps(template))
+    table = copy["Resources"][TABLE]
+    table |= {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    places = table["Properties"].get("Replicas") or [table["Properties"]]
+    for place in places:
+        place["Tags"] = [*(each for each in place.get("Tags", ()) if each["Key"] != _DETACHING), _TAG]
+    return copy
+
+
+_DETACHING = "singletable:detaching"
+_TAG = {"Key": _DETACHING, "Value": "yes"}
+
+
+def detached(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a template without its table, the resources that refer to it, and all outputs.
+
+    An import changes no output, and a template needs a resource: if none is left, a placeholder is.
+    """
+    copy: dict[str, Any] = json.loads(json.dumps(template))
+    copy.pop("Outputs", None)
+    resources: dict[str, Any] = copy["Resources"]
+    gone = {TABLE}
+    while going := gone & set(resources):
+        for name in going:
+            del resources[name]
+        gone |= {name for name, each in resources.items() if any(_refers(each, to) for to in gone)}
+    if not resources:
+        resources[_PLACEHOLDER] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    return copy
+
+
+def _refers(value: Any, name: str) -> bool:
+    """Whether a part of a template refers to a resource, by Ref, Fn::GetAtt, Fn::Sub or DependsOn."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            if key in ("Ref", "DependsOn") and (each == name or (isinstance(each, list) and name in each)):
+                return True
+            if key == "Fn::GetAtt" and (each if isinstance(each, str) else each[0]).split(".")[0] == name:
+                return True
+            if key == "Fn::Sub" and f"${{{name}" in (each if isinstance(each, str) else each[0]):
+                return True
+            if _refers(each, name):
+                return True
+        return False
+    return isinstance(value, (list, tuple)) and any(_refers(each, name) for each in value)
+
+
+def _index(index: Mapping[str, Any], *, with_throughput: bool) -> dict[str, Any]:
+    kept = {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+    return {**kept, "ProvisionedThroughput": _throughput(index)} if with_throughput else kept
+
+
+def _throughput(described: Mapping[str, Any]) -> dict[str, int]:
+    units = described["ProvisionedThroughput"]
+    return {name: int(units[name]) for name in ("ReadCapacityUnits", "WriteCapacityUnits")}
+
+
+def _tags(client: Any, arn: str | None) -> Iterator[tuple[str, str]]:
+    token: dict[str, str] = {}
+    while arn:
+        page = _ask(client.list_tags_of_resource, ResourceArn=arn, **token) or {}
+        yield from ((each["Key"], each["Value"]) for each in page.get("Tags", ()))
+        if not page.get("NextToken"):
+            return
+        token = {"NextToken": page["NextToken"]}
+
+
+def _ask(call: Any, **arguments: Any) -> dict[str, Any] | None:
+    """Return an answer; None if the thing does not exist, or the server does not know the request."""
+    try:
+        answer: dict[str, Any] = call(**arguments)
+    except ClientError as error:
+        refuse_denied(error, "DynamoDB")
+        if error_code(error) in (_MISSING, "UnknownOperationException", "TableNotFoundException"):
+            return None
+        raise
+    return answer

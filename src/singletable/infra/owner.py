@@ -1,0 +1,88 @@
+"""The owner of a deployed table's indexes and time to live: its stack, changed by one part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from troposphere import Template
+
+from singletable.errors import InfraError
+from singletable.infra.names import TABLE
+from singletable.infra.parts import Parts, of_template
+from singletable.infra.settings import Settings
+from singletable.infra.stack import Stack, parsed
+from singletable.infra.template import make_template
+from singletable.models.description import TableDescription
+from singletable.models.layout import IndexLayout
+
+__all__ = ["Owner"]
+
+
+class Owner:
+    """Brings single parts of a table into the template of its stack, and updates the stack.
+
+    CloudFormation creates or deletes one global index in an update, as DynamoDB does (API Reference, `UpdateTable`).
+
+    Args:
+        stack: The stack.
+        description: The models of the table.
+        settings: The settings of the environment.
+        tell: Called with a line about each resource that changes.
+    """
+
+    def __init__(
+        self, stack: Stack, description: TableDescription, settings: Settings, tell: Callable[[str], None]
+    ) -> None:
+        self._stack = stack
+        self._description = description
+        self._settings = settings
+        self._tell = tell
+
+    def parts(self) -> Parts:
+        """Return the parts in the stack's template.
+
+        Raises:
+            InfraError: The stack does not exist, or has no table.
+        """
+        resource = self._stack.template().get("Resources", {}).get(TABLE)
+        if resource is None:
+            raise InfraError(
+                f"There is no stack {self._stack.name!r} with the table {self._settings.table_name!r}.",
+                remedy="Name it with --stack, or deploy it first: singletable deploy --environment"
+                f" {self._settings.environment}",
+                value=self._stack.name,
+            )
+        return of_template(resource)
+
+    def create_index(self, index: IndexLayout) -> None:
+        """Have the stack create a global index."""
+        self._bring(lambda parts: parts.with_index(index))
+
+    def delete_index(self, name: str) -> None:
+        """Have the stack delete a global index."""
+        self._bring(lambda parts: parts.without_index(name))
+
+    def set_ttl(self, name: str | None) -> None:
+        """Have the stack switch the time to live on by an attribute, or off for None."""
+        self._bring(lambda parts: parts.with_ttl(name))
+
+    def _bring(self, change: Callable[[Parts], Parts]) -> None:
+        now = self.parts()
+        wanted = change(now)
+        steps = now.steps_to(wanted)
+        if not steps:
+            return
+        if parsed(self._template(now)) != self._stack.template():
+            raise InfraError(
+                f"The stack {self._stack.name!r} is not as setup.cfg and this version of the models say; a migration"
+                " changes its own part of it and no other.",
+                remedy=f"Deploy the rest first: singletable deploy --environment {self._settings.environment}",
+                value=self._stack.name,
+            )
+        with self._stack.planned(self._template(wanted)) as changes:
+            if changes.changes:
+                self._tell(f"updating the stack {self._stack.name}: {', '.join(steps)}")
+                self._stack.execute(changes, self._tell)
+
+    def _template(self, parts: Parts) -> Template:
+        return make_template(parts.describe(self._description), parts.restrict(self._settings))
