@@ -4,6 +4,7 @@ from pathlib import Path
 
 import patterns
 from models import ShopTable
+from singletable.cli.infra import settings_of
 from singletable.cli.project import find_project
 from singletable.infra.policies import ROLES, Role, make_role
 from singletable.infra.rights import read_rights
@@ -20,7 +21,13 @@ def shop_role(role: str, tenant: Tenant | None = None, dax_arn: str | None = Non
     """Return a role of the shop, with the rights that its setup.cfg declares."""
     assert patterns.user
     project = find_project(_ROOT)
-    values = {"table": table_arn("shop"), "region": "*", "account": ACCOUNT, "environment": "prod"}
+    values = {
+        "table": table_arn("shop"),
+        "partition": "aws",
+        "region": "*",
+        "account": ACCOUNT,
+        "environment": "prod",
+    }
     rights = read_rights(project.rights, ROLES, values).get(role, ())
     return make_role(
         ShopTable.describe(),
@@ -30,4 +37,5 @@ def shop_role(role: str, tenant: Tenant | None = None, dax_arn: str | None = Non
         tenant=tenant,
         rights=rights,
         dax_arn=dax_arn,
+        customer_key=settings_of(project, ShopTable, "prod").customer_key,
     )

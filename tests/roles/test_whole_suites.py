@@ -42,8 +42,8 @@ def recorded_in(tmp_path, *suites):
 
 def on_any_table(role):
     """Return the policy of a role without access patterns, for whatever tables the tests have."""
-    made = make_role(AppTable.describe(), [], role, table_arn("*"), control_arn=table_arn("control"))
-    return made.document
+    arns = {"table_arn": table_arn("*"), "control_arn": table_arn("control")}
+    return make_role(AppTable.describe(), [], role, **arns, customer_key=True).document
 
 
 @pytest.mark.deep
