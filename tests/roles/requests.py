@@ -4,8 +4,8 @@ Sources: Service Authorization Reference, "Actions, resources, and condition key
 SES and KMS; DynamoDB Developer Guide, "Using IAM with DynamoDB transactions" (the parts of a transaction are checked as
 PutItem, UpdateItem, DeleteItem, GetItem and ConditionCheckItem), "IAM security policies with PartiQL for DynamoDB",
 "Using IAM policy conditions for fine-grained access control" (`dynamodb:LeadingKeys` has the partition keys of a
-request, and `dynamodb:Attributes` the attributes that it names), "DynamoDB encryption at rest usage notes" (on access to
-a table with a customer managed key, DynamoDB sends Decrypt to KMS in the name of the caller, with the table's name).
+request, and `dynamodb:Attributes` the attributes that it names), "DynamoDB encryption at rest usage notes" (on access
+to a table with a customer managed key, DynamoDB sends Decrypt to KMS in the name of the caller, with the table's name).
 """
 
 from __future__ import annotations
