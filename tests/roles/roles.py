@@ -17,12 +17,12 @@ __all__ = ["shop_role"]
 _ROOT = Path(__file__).parents[2]
 
 
-def shop_role(role: str, tenant: Tenant | None = None, dax_arn: str | None = None) -> Role:
-    """Return a role of the shop, with the rights that its setup.cfg declares."""
+def shop_role(role: str, tenant: Tenant | None = None, dax_arn: str | None = None, table: str = "shop") -> Role:
+    """Return a role of the shop, with the rights that its setup.cfg declares, for one table or a pattern of names."""
     assert patterns.user
     project = find_project(_ROOT)
     values = {
-        "table": table_arn("shop"),
+        "table": table_arn(table),
         "partition": "aws",
         "region": "*",
         "account": ACCOUNT,
@@ -33,7 +33,7 @@ def shop_role(role: str, tenant: Tenant | None = None, dax_arn: str | None = Non
         ShopTable.describe(),
         patterns_of(ShopTable),
         role,
-        table_arn("shop"),
+        table_arn(table),
         tenant=tenant,
         rights=rights,
         dax_arn=dax_arn,
