@@ -64,8 +64,8 @@ def _items(name: str, partition: str, table: str = "shop") -> Place:
 
 def _table(name: str, table: str = "shop") -> Place:
     operations = (
-        "CreateTable DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive Scan UpdateTable"
-        " UpdateTimeToLive"
+        "CreateTable DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive ListTagsOfResource Scan"
+        " UpdateTable UpdateTimeToLive"
     )
     statements = {
         "ExecuteStatement SELECT": f'SELECT * FROM "{table}"',
@@ -76,7 +76,7 @@ def _table(name: str, table: str = "shop") -> Place:
     return Place(
         name,
         {
-            **{each: {"TableName": table} for each in operations.split()},
+            **{each: {"TableName": table, "ResourceArn": table_arn(table)} for each in operations.split()},
             **{each: {"Statement": text} for each, text in statements.items()},
         },
     )
@@ -108,6 +108,17 @@ STREAM = Place(
 )
 TOPIC = {"TopicArn": f"arn:aws:sns:eu-west-1:{ACCOUNT}:shop-events"}
 SNS = Place("SNS topic `shop-events`", {"GetTopicAttributes": TOPIC, "Publish": TOPIC}, service="sns")
+_KEY = {"EncryptionContext": {"aws:dynamodb:tableName": "shop"}, "Via": "dynamodb"}
+KMS = Place(
+    "the table's KMS key",
+    {
+        "Decrypt by DynamoDB": _KEY,
+        "Decrypt by DynamoDB for another table": {**_KEY, "EncryptionContext": {"aws:dynamodb:tableName": "shop2"}},
+        "Decrypt by another service": {**_KEY, "Via": "s3"},
+        "Decrypt by the caller": {**_KEY, "Via": None},
+    },
+    service="kms",
+)
 SES = Place("SES", {"SendEmail": {"FromEmailAddress": "shop@example.com"}}, service="sesv2")
 EVERYONE = (
     _items("items", "USER#u1"),
@@ -116,6 +127,7 @@ EVERYONE = (
     _index("GSI2", "GSI2", "STATUS#ACTIVE"),
     _index("GSI3", "GSI3", "ORDER_BY_DATE#2026-01"),
     STREAM,
+    KMS,
     SNS,
     SES,
     _items("items of the control table", "SINGLETABLE#x", CONTROL),
@@ -133,6 +145,7 @@ OF_A_TENANT = (
     _index("GSI2", "GSI2, any other partition", "USER#u2"),
     _index("GSI3", "GSI3", "ORDER_BY_DATE#2026-01"),
     STREAM,
+    KMS,
 )
 
 
@@ -141,7 +154,8 @@ def tables() -> dict[str, list[str]]:
     tenant = Tenant("user", "user_id")
     from models import ShopTable
 
-    migrator = make_role(ShopTable.describe(), [], "migrator", table_arn("shop"), control_arn=table_arn(CONTROL))
+    arns = {"table_arn": table_arn("shop"), "control_arn": table_arn(CONTROL)}
+    migrator = make_role(ShopTable.describe(), [], "migrator", **arns, customer_key=True)
     return {
         "`reader`": _lines(shop_role("reader"), EVERYONE),
         "`writer`": _lines(shop_role("writer"), EVERYONE),

@@ -1,10 +1,11 @@
 """Map requests to the actions that IAM checks for them.
 
-Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB", and for SNS
-and SES; DynamoDB Developer Guide, "Using IAM with DynamoDB transactions" (the parts of a transaction are checked as
+Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB", and for SNS,
+SES and KMS; DynamoDB Developer Guide, "Using IAM with DynamoDB transactions" (the parts of a transaction are checked as
 PutItem, UpdateItem, DeleteItem, GetItem and ConditionCheckItem), "IAM security policies with PartiQL for DynamoDB",
 "Using IAM policy conditions for fine-grained access control" (`dynamodb:LeadingKeys` has the partition keys of a
-request, and `dynamodb:Attributes` the attributes that it names).
+request, and `dynamodb:Attributes` the attributes that it names), "DynamoDB encryption at rest usage notes" (on access
+to a table with a customer managed key, DynamoDB sends Decrypt to KMS in the name of the caller, with the table's name).
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from typing import Any
 
 from tests.roles.simulator import Action
 
-__all__ = ["ACCOUNT", "actions_of", "table_arn"]
+__all__ = ["ACCOUNT", "ENCRYPTED", "KEY", "actions_of", "table_arn"]
 
 ACCOUNT = "123456789012"
+ENCRYPTED = "shop"
+"""The table that a customer managed key encrypts."""
+
 _PLACE = f"eu-west-1:{ACCOUNT}"
+KEY = f"arn:aws:kms:{_PLACE}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _PARTS = {
     "ConditionCheck": "ConditionCheckItem",
     "Delete": "DeleteItem",
@@ -27,6 +32,7 @@ _PARTS = {
     "Update": "UpdateItem",
 }
 _VERBS = {"SELECT": "PartiQLSelect", "INSERT": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete"}
+_NO_DATA = re.compile(r"dynamodb:(Create|Delete|Update)Table|dynamodb:(Describe|List)\w+|dynamodb:UpdateTimeToLive")
 _EQUALS = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
 _NAME = re.compile(r"#\w+")
 
@@ -47,6 +53,17 @@ def actions_of(
         params: Its arguments.
         partition_name: Returns the stored attribute of a table's partition key.
     """
+    found = _actions_of(service, operation, params, partition_name)
+    if any(_is_encrypted(each) for each in found):
+        found.append(_decrypt({"aws:dynamodb:tableName": ENCRYPTED, "aws:dynamodb:subscriberId": ACCOUNT}, "dynamodb"))
+    return found
+
+
+def _actions_of(
+    service: str, operation: str, params: Mapping[str, Any], partition_name: Callable[[str], str]
+) -> list[Action]:
+    if service == "kms":
+        return [_decrypt(params["EncryptionContext"], params["Via"])]
     if service == "sns":
         return [Action(f"sns:{operation}", params["TopicArn"])]
     if service in ("ses", "sesv2"):
@@ -71,10 +88,24 @@ def actions_of(
         return [_statement(each["Statement"]) for each in statements]
     if operation in ("GetItem", "PutItem", "UpdateItem", "DeleteItem"):
         return [_item(operation, params, partition_name)]
-    resource = table_arn(params["TableName"]) if "TableName" in params else "*"
+    resource = table_arn(params["TableName"]) if "TableName" in params else params.get("ResourceArn", "*")
     if "IndexName" in params:
         resource += f"/index/{params['IndexName']}"
     return [_action(operation, resource, _queried(params) if operation == "Query" else (), ())]
+
+
+def _is_encrypted(action: Action) -> bool:
+    """Return whether DynamoDB needs the table's key for an action."""
+    arn = table_arn(ENCRYPTED)
+    return (action.resource == arn or action.resource.startswith(f"{arn}/")) and not _NO_DATA.fullmatch(action.name)
+
+
+def _decrypt(encryption: Mapping[str, str], via: str | None) -> Action:
+    """Return the action that KMS checks for a Decrypt, sent by a service for the caller or by the caller itself."""
+    context = {f"kms:EncryptionContext:{name}": (value,) for name, value in encryption.items()}
+    if via:
+        context["kms:ViaService"] = (f"{via}.eu-west-1.amazonaws.com",)
+    return Action("kms:Decrypt", KEY, tuple(context.items()))
 
 
 def _stream(params: Mapping[str, Any]) -> str:

@@ -9,8 +9,7 @@ from tests.roles.simulator import Action, denied
 
 UNUSED = {
     ("stream", "dynamodb:ListStreams"): "Lambda's event source mapping sends it",
-    ("stream", "dynamodb:DeleteItem"): "a product's rating is counted in items that its review's removal deletes",
-    ("stream", "dynamodb:ConditionCheckItem"): "the rating handler checks its product",
+    ("migrator", "dynamodb:ListTagsOfResource"): "migrate will look for the stack that owns the table",
 }
 """Actions of the shop's roles that no recorded request needs, with the reason for which they are there."""
 
@@ -37,6 +36,14 @@ def test_a_role_without_one_of_its_actions_is_found(recording):
     for statement in document["Statement"]:
         statement["Action"] = [each for each in statement["Action"] if each != "dynamodb:BatchGetItem"]
     assert {"dynamodb:BatchGetItem"} == {each.name for each in denied(document, recording.actions["reader"])}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_needs_the_key_of_the_table(role, recording):
+    """The check can fail: without kms:Decrypt a role can do nothing with the data of an encrypted table."""
+    document = shop_role(role).document
+    document["Statement"] = [each for each in document["Statement"] if each["Action"] != ["kms:Decrypt"]]
+    assert {"kms:Decrypt"} == {each.name for each in denied(document, recording.actions[role])}
 
 
 def test_nobody_else_scans(recording):

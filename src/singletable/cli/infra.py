@@ -121,9 +121,10 @@ def iam_command(
     [singletable:rights]
     stream =
         dynamodb:GetItem dynamodb:Query on {table}
-        sns:Publish on arn:aws:sns:{region}:{account}:shop-events
+        sns:Publish on arn:{partition}:sns:{region}:{account}:shop-events
     """
     from singletable.infra.documents import split
+    from singletable.infra.partitions import partition_of
     from singletable.infra.policies import ROLES, cluster_arn, make_role
     from singletable.infra.rights import read_rights
     from singletable.infra.tenants import Tenant
@@ -132,9 +133,16 @@ def iam_command(
     table = project.load_table()
     if tenant_attributes and not tenant_tag:
         raise click.UsageError("--tenant-attribute says what --tenant-tag is compared with: give that, too.")
-    tables = f"arn:aws:dynamodb:{region}:{account}:table/"
-    table_arn = tables + settings_of(project, table, environment).table_name
-    values = {"table": table_arn, "region": region, "account": account, "environment": environment}
+    settings, partition = settings_of(project, table, environment), partition_of(region)
+    tables = f"arn:{partition}:dynamodb:{region}:{account}:table/"
+    table_arn = tables + settings.table_name
+    values = {
+        "table": table_arn,
+        "partition": partition,
+        "region": region,
+        "account": account,
+        "environment": environment,
+    }
     made = make_role(
         table.describe(),
         patterns_of(table),
@@ -144,6 +152,7 @@ def iam_command(
         control_arn=tables + project.control_table if project.control_table else None,
         rights=read_rights(project.rights, ROLES, values).get(role, ()),
         dax_arn=cluster_arn(dax, region, account) if dax else None,
+        customer_key=settings.customer_key,
     )
     documents = split(made.statements)
     if part is None and len(documents) > 1:

@@ -3,7 +3,8 @@
 Sources: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB" and "... DynamoDB
 Accelerator (DAX)"; DynamoDB Developer Guide, "Using IAM with DynamoDB transactions" (a transaction needs the actions of
 its parts), "IAM security policies with PartiQL for DynamoDB", "Using IAM policy conditions for fine-grained access
-control" and "DAX access control"; IAM User Guide, "IAM and AWS STS quotas".
+control", "DAX access control" and "DynamoDB encryption at rest usage notes"; KMS Developer Guide, "AWS KMS condition
+keys"; IAM User Guide, "IAM and AWS STS quotas".
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import attrs
 
 from singletable.errors import InfraError
 from singletable.infra.documents import allow, document_of, merged
+from singletable.infra.partitions import partition_of
 from singletable.infra.rights import Right
 from singletable.infra.tenants import Gap, Reach, Tenant, notes_on_values, reach
 from singletable.keys import Template
@@ -34,12 +36,14 @@ ROLES = ("reader", "writer", "migrator", "stream")
 _READS_AND_DELETES = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem")
 _PUTS = ("BatchWriteItem", "PutItem", "UpdateItem")
 _MIGRATES = (
+    "ConditionCheckItem",
     "CreateTable",
     "DeleteItem",
     "DescribeContinuousBackups",
     "DescribeTable",
     "DescribeTimeToLive",
     "GetItem",
+    "ListTagsOfResource",
     "PartiQLUpdate",
     "PutItem",
     "Query",
@@ -97,6 +101,7 @@ def make_role(
     control_arn: str | None = None,
     rights: Sequence[Right] = (),
     dax_arn: str | None = None,
+    customer_key: bool = False,
 ) -> Role:
     """Return a role.
 
@@ -109,6 +114,7 @@ def make_role(
         control_arn: The ARN of the table in which migrations are recorded; None for the table itself.
         rights: Rights that the project declares for the role.
         dax_arn: The ARN of a DAX cluster that a reader or a writer may use; None for none.
+        customer_key: Whether the table is encrypted with a KMS key of the account's own.
 
     Raises:
         InfraError: The role does not exist, cannot have a tenant or a cluster, or reaches nothing of a tenant.
@@ -133,6 +139,8 @@ def make_role(
         if dax_arn is not None:
             items = {each.partition(":")[2] for statement in statements for each in statement["Action"]}
             statements.append(allow(sorted({*items, *_PROTOCOL}), [dax_arn], service="dax"))
+    if customer_key:
+        statements.append(_of_key(table_arn))
     statements += [allow(each.actions, each.resources, service="") for each in rights]
     return Role(tuple(statements), tuple(gaps))
 
@@ -141,7 +149,7 @@ def cluster_arn(cluster: str, region: str, account: str) -> str:
     """Return the ARN of a DAX cluster, given by its name or its ARN.
 
     Raises:
-        InfraError: It is neither.
+        InfraError: It is neither, or the region is in no partition.
     """
     if _CLUSTER_ARN.fullmatch(cluster):
         return cluster
@@ -152,7 +160,7 @@ def cluster_arn(cluster: str, region: str, account: str) -> str:
             " hyphen.",
             value=cluster,
         )
-    return f"arn:aws:dax:{region}:{account}:cache/{cluster}"
+    return f"arn:{partition_of(region)}:dax:{region}:{account}:cache/{cluster}"
 
 
 def _check(role: str, tenant: Tenant | None, rights: Sequence[Right], dax_arn: str | None) -> None:
@@ -198,6 +206,24 @@ def _of_stream(table_arn: str) -> list[dict[str, Any]]:
         allow(["DescribeTable"], [table_arn]),
         allow(["PutItem", "Query"], [table_arn], marks),
     ]
+
+
+def _of_key(table_arn: str) -> dict[str, Any]:
+    """Return the statement that lets DynamoDB decrypt the table's own key for the caller.
+
+    Reads and writes need it: on every access DynamoDB decrypts that key in the name of the caller, unless it has it in
+    memory. The ARN of the KMS key is not known here. The encryption context names the table instead. An alias
+    (`kms:ResourceAliases`) would not do: the keys of replicas are made elsewhere and may have none.
+    """
+    _, partition, _, region, account, table = table_arn.split(":", 5)
+    condition = {
+        "StringLike": {
+            # The name ends in the domain of the partition, such as amazonaws.com.
+            "kms:ViaService": f"dynamodb.{region}.*",
+            "kms:EncryptionContext:aws:dynamodb:tableName": table.removeprefix("table/"),
+        }
+    }
+    return allow(["Decrypt"], [f"arn:{partition}:kms:{region}:{account}:key/*"], condition, service="kms")
 
 
 @attrs.frozen

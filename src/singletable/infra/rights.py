@@ -5,7 +5,7 @@ The stream role, for instance, needs what the project's handlers do. In setup.cf
     [singletable:rights]
     stream =
         dynamodb:GetItem dynamodb:Query on {table}
-        sns:Publish on arn:aws:sns:{region}:{account}:shop-events
+        sns:Publish on arn:{partition}:sns:{region}:{account}:shop-events
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Right", "read_rights"]
 _ACTION = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z][A-Za-z0-9]*")
 _ARN = re.compile(r"arn:[^:\s]+:[a-z0-9-]+:[^:\s]*:[^:\s]*:\S+")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
-_EXAMPLE = "Write for example: sns:Publish on arn:aws:sns:{region}:{account}:events"
+_EXAMPLE = "Write for example: sns:Publish on arn:{partition}:sns:{region}:{account}:events"
 
 
 @attrs.frozen

@@ -51,7 +51,10 @@ _USE = (
     "kms:GenerateDataKey*",
     "kms:ReEncrypt*",
 )
-"""Actions that DynamoDB needs on behalf of its callers (Developer Guide, "DynamoDB encryption: usage notes")."""
+"""Actions that DynamoDB needs on behalf of its callers.
+
+Source: Developer Guide, "DynamoDB encryption at rest usage notes", "Key policy for a customer managed key".
+"""
 
 
 def tags_of(settings: Settings) -> Tags:
@@ -67,7 +70,7 @@ def add_key(template: Template, settings: Settings) -> kms.Key:
             Description=f"Encrypts the table {settings.table_name}",
             EnableKeyRotation=True,
             MultiRegion=bool(settings.replicas),
-            KeyPolicy=_key_policy(),
+            KeyPolicy=_key_policy(settings),
             Tags=tags_of(settings),
             **_RETAINED,
         )
@@ -76,14 +79,17 @@ def add_key(template: Template, settings: Settings) -> kms.Key:
     return key
 
 
-def _key_policy() -> dict[str, Any]:
+def _key_policy(settings: Settings) -> dict[str, Any]:
     """Return the policy of the key: the account's IAM policies decide who administers it and whose items it reads.
 
     A statement for the account's root principal does not permit anything to anyone by itself. It lets IAM policies of
     the account permit it (KMS Developer Guide, "Default key policy"). The second statement holds only for calls
     that DynamoDB makes on behalf of its caller (`kms:ViaService`), so no IAM policy can permit anyone to decrypt with
-    the key directly. DynamoDB's name there ends in the domain of its partition, such as `amazonaws.com`.
+    the key directly. DynamoDB's name there ends in the domain of its partition, such as `amazonaws.com`. A table with
+    replicas needs every region in it, because DynamoDB then calls from other regions, too (Developer Guide, "DynamoDB
+    encryption at rest usage notes", "Key policy for a customer managed key").
     """
+    service: Any = "dynamodb.*" if settings.replicas else Sub("dynamodb.${AWS::Region}.*")
     account = {"AWS": Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
     return {
         "Version": "2012-10-17",
@@ -101,7 +107,7 @@ def _key_policy() -> dict[str, Any]:
                 "Principal": account,
                 "Action": list(_USE),
                 "Resource": "*",
-                "Condition": {"StringLike": {"kms:ViaService": Sub("dynamodb.${AWS::Region}.*")}},
+                "Condition": {"StringLike": {"kms:ViaService": service}},
             },
         ],
     }

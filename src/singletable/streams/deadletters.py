@@ -21,7 +21,7 @@ from singletable.errors import (
     TransactionCancelled,
     Unprocessable,
 )
-from singletable.requests.sending import error_code
+from singletable.requests.services import error_code, operation_of, service_of
 
 __all__ = ["DeadLetter", "Sink", "log_letter", "logged_to", "reason_of"]
 
@@ -84,14 +84,18 @@ def _in_the_way(error: BaseException) -> str:
     return ", ".join(f"{each.verb} of {type(each.entity).__name__}: {each.code}" for each in reasons if each.code)
 
 
+def _request(error: BaseException) -> str:
+    """Return the operation, the service and the code of a failed request, as far as they are known."""
+    request = " of ".join(filter(None, (operation_of(error), service_of(error))))
+    return ": ".join(filter(None, (request, error_code(error))))
+
+
 def reason_of(error: BaseException) -> str:
     """Why a handler failed, without what the error says of values."""
-    if isinstance(
-        error, (HandlerNotRun, ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)
-    ):
+    if isinstance(error, _SAFE):
         return str(error)
-    code = error_code(error) or _in_the_way(error)
-    kind = type(error).__name__ + (f" ({code})" if code else "")
+    detail = _in_the_way(error) or _request(error)
+    kind = type(error).__name__ + (f" ({detail})" if detail else "")
     frames = traceback.extract_tb(error.__traceback__)
     # Where the project's own code was, and not a library that it called.
     own = [each for each in frames if "site-packages" not in each.filename and _HERE not in Path(each.filename).parents]

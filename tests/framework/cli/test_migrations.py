@@ -31,6 +31,7 @@ ALL = [
     "0005_expiry",
     "0006_stream",
     "0007_attributes",
+    "0008_ratings",
 ]
 FEW = ["--segments", "2", "--workers", "1"]
 
@@ -134,7 +135,7 @@ def test_the_whole_history(old_shop):
     done = command("migrate", "--yes", *FEW)
     assert 0 == done.exit_code, done.output
     assert "shop on the embedded engine" in done.output
-    assert "Applied 6 migrations." in done.output
+    assert "Applied 7 migrations." in done.output
     assert check_fresh(old_shop) > 50
     checked = command("verify")
     assert 0 == checked.exit_code
@@ -184,7 +185,7 @@ def test_it_asks(old_shop):
     """Anything but yes leaves the table as it is."""
     done = command("migrate", *FEW, text="n\n")
     assert 1 == done.exit_code
-    assert "Apply 6 migrations to shop on the embedded engine" in done.output
+    assert "Apply 7 migrations to shop on the embedded engine" in done.output
     assert not [item for item in send("Scan")["Items"] if "GSI1PK" in item]
 
 
@@ -269,7 +270,7 @@ def test_rollback(old_shop):
     command("migrate", "--yes", *FEW)
     assert "depends on 0004" in command("rollback", "0004", "--yes").output
     assert "nothing takes back" in command("rollback", "0001", "--yes").output
-    for name in ("0007", "0006", "0005"):
+    for name in ("0008", "0007", "0006", "0005"):
         done = command("rollback", name, "--yes")
         assert 0 == done.exit_code, done.output
     assert not [item for item in send("Scan")["Items"] if "ttl" in item]
@@ -286,7 +287,7 @@ def test_stamp_and_a_table_that_has_no_history(shop, monkeypatch):
     assert 2 == done.exit_code
     assert "'shop' has items, and no history of migrations" in done.output
     assert "stamp 0001_users_products_reviews" in done.output
-    assert f"Stamped {', '.join(ALL)}." in command("stamp", "0007").output
+    assert f"Stamped {', '.join(ALL)}." in command("stamp", "0008").output
     output = command("migrate", "--yes").output
     assert "Nothing to do" in output
     assert "The models have changed" not in output
@@ -363,8 +364,8 @@ def test_an_older_target(old_shop):
     done = command("migrate", "0005", "--yes")
     assert 0 == done.exit_code
     assert "Nothing to do: 0005_expiry is applied already." in done.output
-    assert "The table is at 0007_attributes" in done.output
-    assert "singletable rollback 0007_attributes" in done.output
+    assert "The table is at 0008_ratings" in done.output
+    assert "singletable rollback 0008_ratings" in done.output
 
 
 def test_verify_without_a_history(shop):
@@ -373,7 +374,7 @@ def test_verify_without_a_history(shop):
     done = command("verify")
     assert 2 == done.exit_code
     assert "has no applied migrations, so it cannot be verified" in done.output
-    assert "singletable stamp 0007_attributes" in done.output
+    assert "singletable stamp 0008_ratings" in done.output
 
 
 def test_nobody_answers(old_shop):
@@ -476,10 +477,10 @@ def test_an_edited_script_is_accepted_everywhere(old_shop, monkeypatch):
 
     command("migrate", "--yes", *FEW)
     has = Script.has_digest
-    monkeypatch.setattr(Script, "has_digest", lambda self, digest: self.name != "0007_attributes" and has(self, digest))
-    for arguments in (["verify"], ["rollback", "0007", "--yes"], ["stamp", "0007"], ["quarantine", "--redrive"]):
+    monkeypatch.setattr(Script, "has_digest", lambda self, digest: self.name != "0008_ratings" and has(self, digest))
+    for arguments in (["verify"], ["rollback", "0008", "--yes"], ["stamp", "0008"], ["quarantine", "--redrive"]):
         refused = command(*arguments)
         assert (2, True) == (refused.exit_code, "--accept-edited" in refused.output), arguments
         accepted = command(*arguments, "--accept-edited")
         assert accepted.exit_code in (0, 1), accepted.output
-        command("stamp", "0007", "--accept-edited")
+        command("stamp", "0008", "--accept-edited")

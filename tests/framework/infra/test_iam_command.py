@@ -32,6 +32,29 @@ def test_the_stream_role_has_the_rights_of_the_handlers():
     assert "" == notes
 
 
+@pytest.mark.parametrize("role", ["reader", "writer", "migrator", "stream"])
+def test_a_role_uses_the_key_of_the_table(role, project):
+    """Each role may decrypt through DynamoDB, unless the settings have no key of the account's own."""
+    document, _ = printed("--role", role, "--region", "eu-west-1", "--account", "123456789012")
+    assert ["arn:aws:kms:eu-west-1:123456789012:key/*"] == actions(document)["kms:Decrypt"]
+    config = project / "setup.cfg"
+    config.write_text(f"{config.read_text()}\n[singletable:infra:dev]\ncustomer_key = no\n")
+    for environment, has_key in (("dev", False), ("prod", True)):
+        done = run("infra", "iam", "--role", role, "--environment", environment, cwd=project)
+        assert 0 == done.returncode, done.stderr
+        assert has_key is ("kms:Decrypt" in done.stdout)
+
+
+def test_arns_are_of_the_partition_of_the_region():
+    """Those of the table, its key and of declared rights; the region is checked."""
+    document, _ = printed("--role", "stream", "--region", "cn-north-1", "--account", "123456789012")
+    resources = {resource for each in document["Statement"] for resource in each["Resource"]} - {"*"}
+    assert {"aws-cn"} == {each.split(":")[1] for each in resources}
+    assert "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/shop" in resources
+    done = here("infra", "iam", "--role", "reader", "--region", "europe")
+    assert_one_line(done, "'europe' is not the name of a region.", "Write for example eu-west-1")
+
+
 def test_gaps_of_a_tenants_role_go_to_standard_error():
     """The policy on standard output stays JSON."""
     document, notes = printed("--role", "writer", "--tenant-tag", "user", "--tenant-attribute", "user_id")
@@ -118,14 +141,14 @@ PATTERNS = [ask(name) for name in INDEXES]
 
 
 def test_a_policy_in_parts(tmp_path):
-    """It is refused as a whole; its parts have each index once."""
+    """It is refused as a whole; its parts have each index once, and the KMS key."""
     (tmp_path / "long.py").write_text(INDEXED)
     (tmp_path / "setup.cfg").write_text("[singletable]\ntable = long:LongTable\n")
     done = run("infra", "iam", "--role", "reader", cwd=tmp_path)
     assert_one_line(done, "too large for one managed policy: it has 2 parts.", "--part 1 to --part 2")
     parts = [json.loads(run("infra", "iam", "--role", "reader", "--part", each, cwd=tmp_path).stdout) for each in "12"]
     resources = [resource for part in parts for each in part["Statement"] for resource in each["Resource"]]
-    assert 20 == len(resources) == len(set(resources))
+    assert 20 + 1 == len(resources) == len(set(resources))
 
 
 @pytest.mark.parametrize("part", [None, "1"])

@@ -9,6 +9,7 @@ from models import ShopTable
 from singletable import Get, Key, Query, Table
 from singletable.errors import InfraError
 from singletable.infra.documents import MOST_CHARACTERS, size, split
+from singletable.infra.partitions import partition_of
 from singletable.infra.policies import ROLES, cluster_arn, make_role, policy
 from singletable.infra.rights import Right
 from singletable.infra.tenants import Tenant
@@ -41,6 +42,48 @@ def by_resource(statements):
                 each.partition(":")[2] for each in statement["Action"]
             )
     return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_key_of_a_table_is_used_by_dynamodb_alone(role):
+    """For this table and in its region; a role of a table without a customer managed key has no right to keys."""
+    assert not [each for each in of_shop(role).statements if "kms:Decrypt" in each["Action"]]
+    (statement,) = [each for each in of_shop(role, customer_key=True).statements if "kms:Decrypt" in each["Action"]]
+    assert {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt"],
+        "Resource": ["arn:aws:kms:eu-west-1:123456789012:key/*"],
+        "Condition": {
+            "StringLike": {
+                "kms:ViaService": "dynamodb.eu-west-1.*",
+                "kms:EncryptionContext:aws:dynamodb:tableName": "shop",
+            }
+        },
+    } == statement
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("*", "aws"),
+        ("eu-west-1", "aws"),
+        ("cn-northwest-1", "aws-cn"),
+        ("us-gov-east-1", "aws-us-gov"),
+        ("eu-north-9", "aws"),
+    ],
+)
+def test_a_region_has_a_partition(region, partition):
+    """Also one that botocore does not know, by its name."""
+    assert partition == partition_of(region)
+    assert f"arn:{partition}:dax:{region}:1:cache/shop" == cluster_arn("shop", region, "1")
+
+
+@pytest.mark.parametrize("region", ["", "europe", "eu-*"])
+def test_a_text_that_names_no_region_is_refused(region):
+    """With the text."""
+    with pytest.raises(InfraError, match="is not the name of a region") as caught:
+        partition_of(region)
+    assert region == caught.value.value
 
 
 def local(name, *keys):

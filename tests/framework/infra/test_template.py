@@ -215,6 +215,13 @@ def test_the_key_has_no_wildcard_principal():
     assert {"StringLike": {"kms:ViaService": {"Fn::Sub": "dynamodb.${AWS::Region}.*"}}} == use["Condition"]
 
 
+def test_the_key_of_a_table_with_replicas_serves_dynamodb_in_every_region():
+    """DynamoDB calls from the regions of the replicas, too."""
+    (key,) = resources(settings("prod", {"replicas": "eu-west-1"}), "AWS::KMS::Key").values()
+    _, use = key["KeyPolicy"]["Statement"]
+    assert {"StringLike": {"kms:ViaService": "dynamodb.*"}} == use["Condition"]
+
+
 @pytest.mark.parametrize("replicas", ["", "eu-west-1"])
 def test_a_first_deployment_that_fails_leaves_nothing(replicas):
     """Production's table and the key stay when a stack is deleted, but not when their creation is rolled back."""

@@ -690,7 +690,7 @@ def test_33_credentials_that_expire(shelf):
 def test_34_access_denied(shelf):
     """The whole run fails at once, with the remedy."""
     denied = Refuses(code="AccessDeniedException", operations=["Scan"])
-    with inject(shelf, denied) as injection, pytest.raises(AccessDenied, match="Check which credentials"):
+    with inject(shelf, denied) as injection, pytest.raises(AccessDenied, match="Allow dynamodb:Scan"):
         runner(segments=30).migrate()
     assert 1 == injection.calls.count("Scan")
 

@@ -6,7 +6,10 @@ from datetime import datetime, timezone
 from functools import partial
 
 import attrs
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.stub import Stubber
 from pynamodb.attributes import UnicodeAttribute
 
 from singletable import Key, MalformedItem, Table, observe
@@ -26,6 +29,7 @@ from singletable.errors import (
 )
 from singletable.models.binding import connection_of
 from singletable.models.own import own_table
+from singletable.requests.services import named
 from singletable.streams import Change, StreamRouter, record_of
 from singletable.testing.faults import Throttling, inject
 from tests.framework.app import Account, AppTable, Event
@@ -639,6 +643,48 @@ def test_what_was_in_the_way_of_a_transaction_is_said(table):
     (letter,) = caught.value.letters
     assert letter.reason.startswith("TransactionCancelled (update of Account: ConditionalCheckFailed) in count (")
     assert "secret" not in repr(letter) + str(caught.value)
+
+
+@pytest.mark.parametrize(("prepare", "service"), [(named, " of SESv2"), (lambda client: client, "")])
+def test_a_failed_request_of_a_handler_is_named(table, prepare, service):
+    """By operation and code, and by the service if its client notes it; not by the service's message."""
+    client = prepare(boto3.client("sesv2", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"))
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="mail")
+    def mail(change):
+        client.send_email(FromEmailAddress="shop@example.com", Content={})
+
+    with Stubber(client) as stubber, pytest.raises(HandlersFailed) as caught:
+        stubber.add_client_error("send_email", "MessageRejected", "secret@example.com is not verified.")
+        log.router.process(record_of(new=account()))
+    (letter,) = caught.value.letters
+    assert letter.reason.startswith(f"MessageRejected (SendEmail{service}: MessageRejected) in ")
+    assert "secret" not in repr(letter) + str(caught.value)
+
+
+def test_a_service_that_does_not_answer_a_handler_is_named(table):
+    """Without a code, and without the URL."""
+    client = named(
+        boto3.client(
+            "sns",
+            "eu-west-1",
+            endpoint_url="http://127.0.0.1:1",
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+    )
+    log = Log()
+
+    @log.router.on(Account, "INSERT", name="announce")
+    def announce(change):
+        client.publish(TopicArn="arn:aws:sns:eu-west-1:1:secret", Message="secret")
+
+    with pytest.raises(HandlersFailed) as caught:
+        log.router.process(record_of(new=account()))
+    (letter,) = caught.value.letters
+    assert letter.reason.startswith("EndpointConnectionError (Publish of SNS) in ")
 
 
 def test_a_handlers_requests_have_its_name(table):

@@ -1,0 +1,33 @@
+"""Partitions of AWS: groups of regions whose ARNs begin alike, such as `aws`, `aws-cn` and `aws-us-gov`."""
+
+from __future__ import annotations
+
+from singletable.errors import InfraError
+
+__all__ = ["partition_of"]
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a region, from the data in botocore; nothing is sent.
+
+    A region that the installed botocore does not know is in the partition that names its regions alike.
+
+    Args:
+        region: The region; `*` for every region of the partition `aws`.
+
+    Raises:
+        InfraError: No partition has such regions.
+    """
+    if region == "*":
+        return "aws"
+    from botocore.exceptions import UnknownRegionError
+    from botocore.session import Session
+
+    try:
+        return str(Session().get_partition_for_region(region))
+    except UnknownRegionError:
+        raise InfraError(
+            f"{region!r} is not the name of a region.",
+            remedy="Write for example eu-west-1, or * for every region.",
+            value=region,
+        ) from None
