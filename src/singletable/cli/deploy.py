@@ -14,16 +14,23 @@ from singletable.cli.demo import sample_entities
 from singletable.cli.engines import Place, live_table, table_options
 from singletable.cli.infra import settings_of, template_of
 from singletable.cli.migrate import migrate_command
-from singletable.cli.migrating import accept_edited_option
+from singletable.cli.migrating import accept_edited_option, opened
 from singletable.cli.project import find_project
-from singletable.cli.stacks import StackOwner, client_of, owner_of, parts_of_history, place_in, stack_of
+from singletable.cli.stacks import (
+    StackOwner,
+    client_of,
+    index_of,
+    owner_of,
+    parts_of_history,
+    place_of,
+    restore,
+    stack_of,
+)
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
 from singletable.migrations.live import LiveTable
-from singletable.migrations.state import Index
 from singletable.models import Table
 from singletable.models.binding import connection_of
-from singletable.models.layout import IndexLayout
 
 if TYPE_CHECKING:
     from singletable.infra.changes import ChangeSet
@@ -68,7 +75,7 @@ def deploy_command(
     project = find_project()
     table = project.load_table()
     settings = settings_of(project, table, environment)
-    there = place_in(place, project, table, environment)
+    there = place_of(place, settings)
     chosen = project.load_sample(sample) if sample else None
     given = _parameters(parameters)
     template_of(table, settings)
@@ -101,7 +108,14 @@ def deploy_command(
         return
     for output, value in sorted(stack.outputs().items()):
         console.print(f"  {output}: {escape(value)}")
-    if project.migrations and not no_migrate:
+    owner = owner_of(table, place, settings, stack_name, deployment.tell)
+    if project.migrations and no_migrate:
+        now, wanted = deployment.left()
+        for step in now.steps_to(wanted):
+            console.print(f"Left for `singletable migrate --environment {environment}`: {escape(step)}.")
+    elif project.migrations:
+        with opened(there) as live:
+            restore(live.live_of(owner), live.graph.state_at(live.history().applied), deployment)
         context.invoke(
             migrate_command,
             table_name=there.table_name,
@@ -113,13 +127,8 @@ def deploy_command(
             yes=yes,
             accept_edited=accept_edited,
         )
-    if no_migrate and project.migrations:
-        now, wanted = deployment.left()
-        for step in now.steps_to(wanted):
-            console.print(f"Left for `singletable migrate --environment {environment}`: {escape(step)}.")
-    else:
-        owner = owner_of(project, table, place, environment, stack_name, deployment.tell)
-        _bring(table, there, owner, deployment)
+    if not no_migrate:
+        _bring(table, there, owner, deployment, ask)
     if chosen is not None:
         _load(console, table, there, *chosen)
 
@@ -171,27 +180,27 @@ def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
             console.print(f"[bold green]The stack {'is made' if changes.new else 'is changed'}.[/]")
 
 
-def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Deployment) -> None:
+def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Deployment, ask: _Questions) -> None:
     """Bring the indexes and the time to live that no migration brings, one after the other.
 
-    Those are all of them in a project without migrations; in another one, parts that somebody removed past the stack.
+    Those are all of them in a project without migrations. An index that no model has is deleted only there, and only
+    after a question.
     """
     now, wanted = deployment.left()
+    unknown = sorted(set(now.indexes) - set(wanted.indexes))
     with live_table(table, place):
         live = LiveTable(connection_of(table), tell=deployment.tell, owner=owner)
-        for name in sorted(set(now.indexes) - set(wanted.indexes)):
-            live.delete_index(_index(now.indexes[name]))
+        for name in unknown:
+            if deployment.has_migrations:
+                ask.console.print(f"[yellow]The index {escape(name)} is in no model, and no migration deletes it.[/]")
+            elif ask.yes or click.confirm(f"The index {name} is in no model. Delete it?"):
+                live.delete_index(index_of(now.indexes[name]))
         for name in sorted(set(wanted.indexes) - set(now.indexes)):
-            live.create_index(_index(wanted.indexes[name]))
-        if now.ttl != wanted.ttl:
+            live.create_index(index_of(wanted.indexes[name]))
+        if wanted.ttl is not None and now.ttl != wanted.ttl:
             if now.ttl is not None:
                 live.set_ttl(now.ttl, on=False)
-            if wanted.ttl is not None:
-                live.set_ttl(wanted.ttl, on=True)
-
-
-def _index(layout: IndexLayout) -> Index:
-    return Index(layout.name, layout.partition_name, layout.sort_name, layout.projection, layout.included)
+            live.set_ttl(wanted.ttl, on=True)
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, str]:

@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from singletable.cli.engines import Place, live_table
+from singletable.cli.infra import settings_of
 from singletable.cli.project import Project, find_project
-from singletable.cli.stacks import owner_of, place_in
+from singletable.cli.stacks import owner_of, place_of
 from singletable.cli.words import counted
 from singletable.errors import MigrationError
 from singletable.migrations import Graph
@@ -66,6 +67,10 @@ class Opened:
         """The live table."""
         return LiveTable(self.connection)
 
+    def live_of(self, owner: TableOwner) -> LiveTable:
+        """The live table, whose indexes and time to live a stack changes."""
+        return LiveTable(self.connection, owner=owner, final=self.graph.state)
+
     def history(self) -> History:
         """What is recorded; nothing for a table that does not exist."""
         return History(self.records, self.graph)
@@ -85,8 +90,12 @@ def opened(
     project = find_project()
     graph = project.load_migrations()
     table = project.load_table()
-    place = place_in(place, project, table, environment)
-    stack = None if environment is None else partial(owner_of, project, table, place, environment, stack_name)
+    stack = None
+    if environment is not None:
+        # Before the table is bound: its settings are made of the name in the models.
+        settings = settings_of(project, table, environment)
+        place = place_of(place, settings)
+        stack = partial(owner_of, table, place, settings, stack_name)
     with live_table(table, place, max_connections=max(10, workers + 2)):
         connection = connection_of(table)
         records = _records(project, table, connection)

@@ -10,22 +10,33 @@ import click
 from botocore.session import Session
 
 from singletable.cli.engines import Place, use_profile
-from singletable.cli.infra import settings_of, template_of
-from singletable.cli.project import Project
+from singletable.cli.infra import template_of
 from singletable.migrations import Graph
-from singletable.migrations.state import Index
+from singletable.migrations.live import LiveTable
+from singletable.migrations.state import Index, TableState
 from singletable.models import Table
 from singletable.models.binding import bound
 from singletable.models.layout import IndexLayout
 from singletable.requests.services import named
 
 if TYPE_CHECKING:
+    from singletable.infra.deployment import Deployment
     from singletable.infra.owner import Owner
     from singletable.infra.parts import Parts
     from singletable.infra.settings import Settings
     from singletable.infra.stack import Stack
 
-__all__ = ["StackOwner", "client_of", "owner_of", "parts_of_history", "place_in", "stack_of", "stack_options"]
+__all__ = [
+    "StackOwner",
+    "client_of",
+    "index_of",
+    "owner_of",
+    "parts_of_history",
+    "place_of",
+    "restore",
+    "stack_of",
+    "stack_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,20 +75,37 @@ class StackOwner:
         self.owner.set_ttl(name)
 
 
+def index_of(layout: IndexLayout) -> Index:
+    """Return an index as migrations know it."""
+    return Index(layout.name, layout.partition_name, layout.sort_name, layout.projection, layout.included)
+
+
+def restore(live: LiveTable, applied: TableState, deployment: Deployment) -> None:
+    """Create indexes again, and switch on the time to live, that the table has lost although migrations were applied.
+
+    Its items are ready for them. An index that the models no longer have is left to the migration that deletes it.
+
+    Args:
+        live: The table, which its stack changes.
+        applied: The state to which the applied migrations lead.
+        deployment: The deployment.
+    """
+    now, wanted = deployment.left()
+    for name in sorted((set(applied.indexes) & set(wanted.indexes)) - set(now.indexes)):
+        if not applied.indexes[name].local:
+            live.create_index(applied.indexes[name])
+    if applied.ttl is not None and applied.ttl == wanted.ttl and now.ttl is None:
+        live.set_ttl(applied.ttl, on=True)
+
+
 def owner_of(
-    project: Project,
-    table: type[Table],
-    place: Place,
-    environment: str,
-    stack_name: str | None,
-    tell: Callable[[str], None],
+    table: type[Table], place: Place, settings: Settings, stack_name: str | None, tell: Callable[[str], None]
 ) -> StackOwner:
     """Return the stack of an environment, as the owner of its table.
 
     Raises:
-        InfraError: The environment or the stack does not exist, or troposphere is not installed.
+        InfraError: The stack does not exist, or troposphere is not installed.
     """
-    settings = settings_of(project, table, environment)
     template_of(table, settings)  # troposphere is there, and the settings fit the models
     from singletable.infra.owner import Owner
 
@@ -86,15 +114,12 @@ def owner_of(
     return StackOwner(owner)
 
 
-def place_in(place: Place, project: Project, table: type[Table], environment: str | None) -> Place:
+def place_of(place: Place, settings: Settings) -> Place:
     """Return the place of an environment's table.
 
     Raises:
         UsageError: --table names another one.
     """
-    if environment is None:
-        return place
-    settings = settings_of(project, table, environment)
     if place.table_name not in (None, settings.table_name):
         raise click.UsageError(f"--table is {place.table_name!r}, and setup.cfg says {settings.table_name!r}.")
     return attrs.evolve(place, table_name=settings.table_name)

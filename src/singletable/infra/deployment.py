@@ -56,6 +56,7 @@ class Deployment:
         self._settings = settings
         self._parameters = parameters
         self._wanted = of_models(description)
+        self.has_migrations = history is not None
         make_template(description, settings)  # raises if the settings do not fit the models
         if history is not None:
             _refuse_missing_migration(description.name, history.steps_to(self._wanted))

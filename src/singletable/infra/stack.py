@@ -130,10 +130,14 @@ class Stack:
         kind = "IMPORT" if imported else "CREATE" if stack is None else "UPDATE"
         changes = ChangeSet(name, stack is None, (), made_stack=entry is None, released=frozenset(released))
         try:
-            if self._create(name, kind, text, _parameters(stack, body, parameters or {}), imported):
+            exists = self._create(name, kind, text, _parameters(stack, body, parameters or {}), imported)
+        except KeyboardInterrupt:
+            self.discard(changes)  # CloudFormation may have made it
+            raise
+        changes = attrs.evolve(changes, exists=exists)
+        try:
+            if exists:
                 changes = attrs.evolve(changes, changes=self._changes(name))
-            else:
-                changes = attrs.evolve(changes, exists=False)
             refuse_loss(changes, before, body["Resources"])
         except BaseException:
             self.discard(changes)

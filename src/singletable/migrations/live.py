@@ -348,7 +348,8 @@ class LiveTable:
         ttl, stream = self.ttl(), self.stream()
         if ttl != state.ttl:
             found.append(f"Its time to live is {_by(ttl)}; in the history it is {_by(state.ttl)}.")
-        if stream != state.stream:
+        # A stream that no migration switched on is infrastructure's own.
+        if state.stream is not None and stream != state.stream:
             found.append(f"Its stream is {stream or 'off'}; in the history it is {state.stream or 'off'}.")
         return found
 

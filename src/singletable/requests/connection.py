@@ -48,6 +48,7 @@ _CONTROL = frozenset(
         "DescribeContinuousBackups",
         "DescribeTable",
         "DescribeTimeToLive",
+        "ListTagsOfResource",
         "ListTables",
         "UpdateTable",
         "UpdateTimeToLive",
