@@ -97,8 +97,9 @@ def deploy_command(
         tell=lambda line: console.print(f"  [dim]{escape(line)}[/]"),
     )
     ask = _Questions(console, yes=yes, dry_run=dry_run)
-    if importing:
-        _import(console, deployment, ask)
+    if importing and _import(console, deployment, ask) and dry_run:
+        console.print("Nothing was changed. The rest is planned once the table belongs to the stack.")
+        return
     _update(console, deployment, ask)
     if dry_run:
         now, wanted = deployment.left()
@@ -145,17 +146,20 @@ class _Questions:
             raise SystemExit(1)
 
 
-def _import(console: Console, deployment: Deployment, ask: _Questions) -> None:
-    """Bring an existing table into the stack, as it is."""
+def _import(console: Console, deployment: Deployment, ask: _Questions) -> bool:
+    """Bring an existing table into the stack, as it is; return whether it was not there as it is."""
     steps = deployment.import_steps()
+    if not steps:
+        console.print("The table belongs to the stack as it is: there is nothing to import.")
+        return False
     console.print("[bold]Import[/]: the table stays as it is, and its items are not touched.")
     for step in steps:
         console.print(f"  {escape(step)}")
-    if not steps or ask.dry_run:
-        return
-    ask.confirm("Import the table?")
-    deployment.import_table()
-    console.print("[bold green]The table belongs to the stack.[/]")
+    if not ask.dry_run:
+        ask.confirm("Import the table?")
+        deployment.import_table()
+        console.print("[bold green]The table belongs to the stack.[/]")
+    return True
 
 
 def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
