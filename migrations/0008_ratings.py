@@ -1,8 +1,11 @@
 """Ratings: each review counted once, those from before the stream included.
 
 The totals of earlier versions lacked reviews that are older than the stream. They are counted again, under new names,
-beside the live traffic of `shop.stream`: a transaction stores the stars of one review in its count and in its product,
-and only while all three items are as they were read. The old totals stay in the items for code that still reads them.
+beside the live traffic of `shop.stream`: a transaction stores the stars of one review in its count, in the rating of
+its product and in the product, and only while all of them are as they were read. The old totals stay in the items for
+code that still reads them.
+
+Deploy the handlers of this version before: a deletion that older handlers hear while this runs may stay counted.
 """
 
 from datetime import datetime, timezone
@@ -28,47 +31,48 @@ def count_reviews(table):
 
 def _count(table, key):
     """Count one review; return False if something changed meanwhile."""
-    count_key = {"PK": key["PK"], "SK": {"S": key["SK"]["S"].replace("REVIEW#", "REVIEW_COUNT#", 1)}}
-    count = table.item(count_key)
-    product = table.item({"PK": key["PK"], "SK": {"S": "METADATA"}})
+    count_key, rating_key, product_key = (
+        {"PK": key["PK"], "SK": {"S": text}}
+        for text in (key["SK"]["S"].replace("REVIEW#", "REVIEW_COUNT#", 1), "RATING", "METADATA")
+    )
+    count, rating, product = table.item(count_key), table.item(rating_key), table.item(product_key)
     review = table.item(key)
-    if review is None or product is None or review["rating"] not in [{"N": str(stars)} for stars in range(1, 6)]:
+    if review is None or review.get("rating") not in [{"N": str(stars)} for stars in range(1, 6)]:
         return True  # the stream's handler reports stars that cannot be counted
-    made_at = product.get("createdAt", {"NULL": True})
-    if count is not None and count.get("productMadeAt", {"NULL": True}) == made_at:
+    if count is not None and "stars" in count:
         return True
-    now = {"S": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f+0000")}
-    counted = {
-        **count_key,
-        "entityType": {"S": "REVIEW_COUNT"},
-        "productId": review["productId"],
-        "reviewId": review["reviewId"],
-        "stars": review["rating"],
-        "createdAt": now,
-        "updatedAt": now,
-        **({"productMadeAt": made_at} if "createdAt" in product else {}),
+    old = {name: rating[name] for name in ("reviews", "stars")} if rating else {}
+    new = {
+        "reviews": {"N": str(int(old["reviews"]["N"]) + 1 if old else 1)},
+        "stars": {"N": str(int(old["stars"]["N"]) + int(review["rating"]["N"]) if old else review["rating"]["N"])},
     }
-    if count is None:
-        put = {"Item": counted, "ConditionExpression": "attribute_not_exists(PK)"}
-    else:
-        put = {"Item": counted, **_still({"updatedAt": count.get("updatedAt")})}
-    return table.transact(
-        {"Put": put},
+    now = {"S": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f+0000")}
+    common = {"productId": review["productId"], "createdAt": now, "updatedAt": now}
+    counted = {**count_key, **common, "entityType": {"S": "REVIEW_COUNT"}, "reviewId": review["reviewId"]}
+    total = {**rating_key, **common, "entityType": {"S": "PRODUCT_RATING"}, **new}
+    fresh = {"ConditionExpression": "attribute_not_exists(PK)"}
+    writes = [
         {
-            "Update": {
-                "Key": {"PK": key["PK"], "SK": {"S": "METADATA"}},
-                "UpdateExpression": "ADD ratedReviews :one, ratedStars :stars",
-                **_still({"createdAt": product.get("createdAt")}, {":one": {"N": "1"}, ":stars": review["rating"]}),
+            "Put": {
+                "Item": {**counted, "stars": review["rating"]},
+                **(fresh if count is None else _still({"updatedAt": count.get("updatedAt")})),
             }
         },
+        {"Put": {"Item": total, **(_still(old) if old else fresh)}},
         {"ConditionCheck": {"Key": key, **_still({"rating": review["rating"]})}},
-    )
+    ]
+    if product is not None:
+        names = {":reviews": new["reviews"], ":stars": new["stars"]}
+        update = {"Key": product_key, "UpdateExpression": "SET ratedReviews = :reviews, ratedStars = :stars"}
+        writes.append({"Update": {**update, **_still({}, names)}})
+    return table.transact(*writes)
 
 
 def forget_counts(table):
     """Remove all counts and totals; the handlers of `shop.stream` must have the code of before."""
-    for count in table.items(**_of_type("REVIEW_COUNT")):
-        table.send("DeleteItem", {"TableName": table.name, "Key": {name: count[name] for name in ("PK", "SK")}})
+    for name in ("REVIEW_COUNT", "PRODUCT_RATING"):
+        for item in table.items(**_of_type(name)):
+            table.send("DeleteItem", {"TableName": table.name, "Key": {each: item[each] for each in ("PK", "SK")}})
     for product in table.items(**_of_type("PRODUCT")):
         table.send(
             "UpdateItem",
@@ -117,9 +121,21 @@ migration = Migration(
                 "createdAt": Stored("datetime", required=True),
                 "deletedAt": Stored("datetime", required=False),
                 "productId": Stored("text", required=True),
-                "productMadeAt": Stored("datetime", required=False),
                 "reviewId": Stored("text", required=True),
                 "stars": Stored("integer", required=False),
+                "updatedAt": Stored("datetime", required=True),
+            },
+            stamp="updatedAt",
+        ),
+        AddEntity(
+            "PRODUCT_RATING",
+            KeyText("PK", "PRODUCT#{product_id}", product_id=Text("productId")),
+            KeyText("SK", "RATING", sort=True),
+            attributes={
+                "createdAt": Stored("datetime", required=True),
+                "productId": Stored("text", required=True),
+                "reviews": Stored("integer", required=True),
+                "stars": Stored("integer", required=True),
                 "updatedAt": Stored("datetime", required=True),
             },
             stamp="updatedAt",

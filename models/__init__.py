@@ -3,7 +3,7 @@
 from models.category import Category
 from models.order import Order, OrderItem, OrderRequest, OrderStatus
 from models.product import Product, ProductStatus
-from models.review import Review, ReviewClaim, ReviewCount
+from models.review import ProductRating, Review, ReviewClaim, ReviewCount
 from models.table import GSI1, GSI2, GSI3, ShopTable
 from models.user import EmailClaim, User, UserStatus
 
@@ -18,6 +18,7 @@ __all__ = [
     "OrderRequest",
     "OrderStatus",
     "Product",
+    "ProductRating",
     "ProductStatus",
     "Review",
     "ReviewClaim",

@@ -27,8 +27,8 @@ class Product(ShopTable, discriminator="PRODUCT"):
     stock = IntegerAttribute(default_for_new=0)
     status = EnumAttribute(ProductStatus, default_for_new=ProductStatus.ACTIVE)
     description = UnicodeAttribute(null=True)
-    # `shop.ratings` keeps both; a product without reviews may have neither. The attributes ratingCount and ratingSum of
-    # an earlier version lacked the reviews from before the stream.
+    # Copies of its ProductRating, which `shop.ratings` keeps; a product without reviews may have neither. Attributes
+    # of an earlier version, ratingCount and ratingSum, lacked the reviews from before the stream.
     rating_count = IntegerAttribute(attr_name="ratedReviews", null=True)
     rating_sum = IntegerAttribute(attr_name="ratedStars", null=True)
 

@@ -7,7 +7,8 @@ from models.table import GSI2, ShopTable
 from singletable import Expiry, IntegerAttribute, Key
 
 COUNTS_KEPT_DAYS = 30
-"""The time for which an event of a deleted review may still arrive: a stream keeps its records for a day."""
+"""The time for which an event of a deleted review may still arrive: a stream keeps its records for a day, a Kinesis
+data stream for up to a year."""
 
 
 class ReviewClaim(ShopTable, discriminator="REVIEW_CLAIM"):
@@ -34,17 +35,23 @@ class Review(ShopTable, discriminator="REVIEW"):
 
 
 class ReviewCount(ShopTable, discriminator="REVIEW_COUNT"):
-    """The stars of one review that are in its product's rating; after the review's deletion a note of that.
-
-    `product_made_at` is the product's time of creation: a product that was deleted and created again counts from zero.
-    """
+    """The stars of one review that are in its product's rating; after the review's deletion a note of that."""
 
     product_id = UnicodeAttribute(attr_name="productId")
     review_id = UnicodeAttribute(attr_name="reviewId")
     stars = IntegerAttribute(null=True)
-    product_made_at = UTCDateTimeAttribute(attr_name="productMadeAt", null=True)
     deleted_at = UTCDateTimeAttribute(attr_name="deletedAt", null=True)
 
     key = Key(pk="PRODUCT#{product_id}", sk="REVIEW_COUNT#{review_id}")
 
     expires_at = Expiry(after="deleted_at", days=COUNTS_KEPT_DAYS, attr_name="ttl")
+
+
+class ProductRating(ShopTable, discriminator="PRODUCT_RATING"):
+    """The number of a product's reviews and the sum of their stars; the product has a copy, which is read with it."""
+
+    product_id = UnicodeAttribute(attr_name="productId")
+    reviews = IntegerAttribute()
+    stars = IntegerAttribute()
+
+    key = Key(pk="PRODUCT#{product_id}", sk="RATING")

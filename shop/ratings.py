@@ -1,8 +1,11 @@
 """Ratings: the stars of a product's reviews, each review counted once.
 
-A product holds the number of its reviews and the sum of their stars, and a `ReviewCount` beside each review holds the
-stars of that review in this sum. One transaction changes both, and only while the review is as it was read. So it does
-not matter how often the events of a review arrive, in which order, or whether the review is older than the stream.
+A `ProductRating` has the number of a product's reviews and the sum of their stars, and a `ReviewCount` beside each
+review has the stars of that review in this sum. One transaction changes both, and the copy in the product, and only
+while the review is as it was read. So it does not matter how often the events of a review arrive, in which order, or
+whether the review is older than the stream. A product that other code stores whole loses its copy, and gets it again.
+
+An event of a review costs three consistent reads and a transaction of four items; the changed product costs two more.
 """
 
 import random
@@ -12,11 +15,11 @@ from typing import Any
 
 import attrs
 
-from models import Product, Review, ReviewCount, ShopTable
+from models import Product, ProductRating, Review, ReviewCount, ShopTable
 from models.table import utcnow
 from singletable.errors import MalformedItemError, TransactionCancelled, Unprocessable
 
-__all__ = ["STARS", "count_review"]
+__all__ = ["STARS", "copy_rating", "count_review"]
 
 STARS = range(1, 6)
 """The stars that a review may give."""
@@ -30,37 +33,67 @@ def count_review(product_id: str, review_id: str, told: Callable[[], int | None]
     """Bring a product's rating in line with one of its reviews as it is stored now.
 
     Args:
-        product_id: The product.
+        product_id: The product. It need not exist: its rating is kept for it.
         review_id: The review.
         told: Returns the stars that an event of the review gives, or None if they cannot be read. They count if the
             review is not in the table, and its deletion was not heard of yet; None for an event of the deletion.
 
     Raises:
-        Unprocessable: The review cannot be read, or its stars are not 1 to 5. It is not counted then.
+        Unprocessable: The stars of the review are not 1 to 5, and it is not counted; or it cannot be read, and is
+            counted as before.
         TransactionCancelled: Others changed the same product again and again.
     """
-    for attempt in range(_ATTEMPTS):
+
+    def settle() -> None:
         state = _State.read(product_id, review_id, told)
+        state.settle()
+        if state.unfit:
+            raise Unprocessable(f"Review {review_id} of product {product_id} does not have 1 to 5 stars.")
+
+    _patiently(settle)
+
+
+def copy_rating(product_id: str) -> None:
+    """Bring a product's copy of its rating in line, if other code stored the product without it.
+
+    Raises:
+        Unprocessable: The product cannot be read.
+        TransactionCancelled: Others changed the same product again and again.
+    """
+
+    def copy() -> None:
+        rating = ProductRating.item(product_id=product_id, consistent=True).one_or_none()
+        product = _readable(Product.item(product_id=product_id, consistent=True), f"Product {product_id}")
+        if rating is None or product is None:
+            return
+        if (product.rating_count, product.rating_sum) == (rating.reviews, rating.stars):
+            return
+        with ShopTable.transaction() as transaction:
+            transaction.check(rating, condition=_as_read(rating))
+            transaction.update(product, rating_count=rating.reviews, rating_sum=rating.stars)
+
+    _patiently(copy)
+
+
+def _patiently(act: Callable[[], None]) -> None:
+    """Act again, on what is stored then, as long as others are faster."""
+    for attempt in range(_ATTEMPTS):
         try:
-            state.settle()
+            return act()
         except TransactionCancelled as error:
             codes = {each.code for each in error.reasons if each.code}
             if not codes <= _RACES or attempt == _ATTEMPTS - 1:
                 raise
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - spreads retries
-            continue
-        if state.unfit:
-            raise Unprocessable(f"Review {review_id} of product {product_id} does not have 1 to 5 stars.")
-        return
+        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - spreads retries
 
 
 @attrs.frozen
 class _State:
-    """A review, its count and its product, as they were read.
+    """A review, its count and the rating of its product, as they were read.
 
     Args:
         count: The count that is stored, if one is.
-        product: The product; None if it does not exist.
+        rating: The rating that is stored, if one is.
         review: The review; None if it does not exist.
         given: The stars that the review gives; None after its deletion.
     """
@@ -68,7 +101,7 @@ class _State:
     product_id: str
     review_id: str
     count: ReviewCount | None
-    product: Product | None
+    rating: ProductRating | None
     review: Review | None
     given: int | None
 
@@ -76,18 +109,15 @@ class _State:
     def read(cls, product_id: str, review_id: str, told: Callable[[], int | None] | None) -> "_State":
         key: dict[str, Any] = {"product_id": product_id, "review_id": review_id}
         count = ReviewCount.item(**key, consistent=True).one_or_none()
-        product = Product.item(product_id=product_id, consistent=True).one_or_none()
-        try:
-            review = Review.item(**key, consistent=True).one_or_none()
-        except MalformedItemError:
-            raise Unprocessable(f"Review {review_id} of product {product_id} cannot be read.") from None
+        rating = ProductRating.item(product_id=product_id, consistent=True).one_or_none()
+        review = _readable(Review.item(**key, consistent=True), f"Review {review_id} of product {product_id}")
         if review is not None:
             given: int | None = review.rating
         elif told is None or (count is not None and count.deleted_at is not None):
             given = None
         else:
             given = told()
-        return cls(**key, count=count, product=product, review=review, given=given)
+        return cls(**key, count=count, rating=rating, review=review, given=given)
 
     @property
     def unfit(self) -> bool:
@@ -95,57 +125,74 @@ class _State:
         return self.given is not None and self.given not in STARS
 
     @property
-    def held(self) -> int | None:
-        """The stars of the review that are in the product's sum; None if it is not counted."""
-        if self.count is None or self.product is None or self.count.product_made_at != self.product.created_at:
-            return None
-        return self.count.stars
-
-    @property
     def wanted(self) -> ReviewCount | None:
         """The count that should be stored; None if none should."""
         key: dict[str, Any] = {"product_id": self.product_id, "review_id": self.review_id}
         if self.given is None:
             return ReviewCount(**key, deleted_at=utcnow())
-        if self.product is None or self.unfit:
-            return None
-        return ReviewCount(**key, stars=self.given, product_made_at=self.product.created_at)
+        return None if self.unfit else ReviewCount(**key, stars=self.given)
 
     def settle(self) -> None:
-        """Store the count that should be stored, and the difference in the product."""
-        wanted, held = self.wanted, self.held
-        stars = None if wanted is None else wanted.stars
-        done = (self.count is None) == (wanted is None) and (
-            self.count is None or wanted is None or (self.count.deleted_at is None) == (wanted.deleted_at is None)
-        )
-        if done and held == stars:
+        """Store the count that should be stored, and the difference in the rating."""
+        wanted, held = self.wanted, self.count and self.count.stars
+        stars = wanted and wanted.stars
+        if (self.count is None) == (wanted is None) and held == stars:
             return
+        try:
+            self._store(wanted, (stars is not None) - (held is not None), (stars or 0) - (held or 0))
+        except TransactionCancelled as error:
+            missing = error.reasons[-1]
+            if not isinstance(missing.entity, Product) or missing.code != "ConditionalCheckFailed":
+                raise
+            if any(each.code for each in error.reasons[:-1]):
+                raise
+            # The product does not exist. Its rating is kept, and copied once it does.
+            self._store(wanted, (stars is not None) - (held is not None), (stars or 0) - (held or 0), product=False)
+
+    def _store(self, wanted: ReviewCount | None, reviews: int, stars: int, *, product: bool = True) -> None:
         with ShopTable.transaction() as transaction:
             if self.count is None:
                 transaction.create(*([wanted] if wanted else []))
             elif wanted is None:
-                transaction.delete(self.count, condition=self._unchanged(self.count))
+                transaction.delete(self.count, condition=_as_read(self.count))
             else:
-                transaction.put(wanted, condition=self._unchanged(self.count))
-            if self.product is not None and held != stars:
-                transaction.update(
-                    Product(product_id=self.product_id),
-                    actions=[
-                        Product.rating_count.add((stars is not None) - (held is not None)),
-                        Product.rating_sum.add((stars or 0) - (held or 0)),
-                    ],
-                    condition=_is(Product.created_at, self.product.created_at),
-                )
+                transaction.put(wanted, condition=_as_read(self.count))
             review = Review(product_id=self.product_id, review_id=self.review_id)
             transaction.check(review, condition=_is(Review.rating, self.review and self.review.rating))
+            if not reviews and not stars:
+                return
+            old = self.rating
+            new = ProductRating(
+                product_id=self.product_id,
+                reviews=(old.reviews if old else 0) + reviews,
+                stars=(old.stars if old else 0) + stars,
+            )
+            if old is None:
+                transaction.create(new)
+            else:
+                transaction.put(new, condition=_as_read(old))
+            if product:
+                copies = Product(product_id=self.product_id)
+                transaction.update(copies, rating_count=new.reviews, rating_sum=new.stars)
 
-    @staticmethod
-    def _unchanged(count: ReviewCount) -> Any:
-        return (
-            _is(ReviewCount.stars, count.stars)
-            & _is(ReviewCount.product_made_at, count.product_made_at)
-            & _is(ReviewCount.deleted_at, count.deleted_at)
-        )
+
+def _readable(request: Any, what: str) -> Any:
+    """Return an item, or None if it does not exist.
+
+    Raises:
+        Unprocessable: Its model cannot read it.
+    """
+    try:
+        return request.one_or_none()
+    except MalformedItemError:
+        raise Unprocessable(f"{what} cannot be read.") from None
+
+
+def _as_read(item: ReviewCount | ProductRating) -> Any:
+    """Return the condition that an item is as it was read."""
+    if isinstance(item, ProductRating):
+        return (ProductRating.reviews == item.reviews) & (ProductRating.stars == item.stars)
+    return _is(ReviewCount.stars, item.stars) & _is(ReviewCount.deleted_at, item.deleted_at)
 
 
 def _is(attribute: Any, value: Any) -> Any:

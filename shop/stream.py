@@ -4,7 +4,7 @@ from collections import Counter
 
 from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
 from shop.notices import notices
-from shop.ratings import count_review
+from shop.ratings import copy_rating, count_review
 from singletable.errors import MalformedItemError, TransactionCancelled, Unprocessable
 from singletable.streams import Change, StreamRouter
 
@@ -104,6 +104,12 @@ def _buyer(order: Order) -> User:
 def rate(change: Change[Review]) -> None:
     """Bring a product's rating in line with one of its reviews."""
     count_review(**change.key, told=None if change.event == "REMOVE" else lambda: _stars(change))
+
+
+@router.on(Product, "INSERT", "MODIFY", changed=("rating_count", "rating_sum"), needs=(), idempotent=True)
+def keep_rating(change: Change[Product]) -> None:
+    """Give a product its rating again, if other code stored it without."""
+    copy_rating(change.key["product_id"])
 
 
 def _stars(change: Change[Review]) -> int | None:

@@ -395,7 +395,7 @@ class HandlersFailed(SingletableError):
 
     letters: tuple[Any, ...] = ()
     outcome: Any = None
-    errors: tuple[Exception, ...] = ()
+    errors: tuple[BaseException, ...] = ()
 
 
 # --- migrations -----------------------------------------------------------------------

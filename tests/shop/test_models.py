@@ -114,6 +114,6 @@ def test_check_is_clean():
 def test_entities_are_proved_apart():
     """Ten entities, three indexes, one table."""
     description = ShopTable.describe()
-    assert 10 == len(description.entities)
+    assert 11 == len(description.entities)
     assert ["GSI1", "GSI2", "GSI3"] == [index.name for index in description.indexes]
     assert ("ALL", "ALL", "KEYS_ONLY") == tuple(index.projection for index in description.indexes)

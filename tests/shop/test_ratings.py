@@ -41,15 +41,16 @@ def stored(stars, number=1):
 
 
 def raters():
-    """Return a router with the shop's handler of ratings alone, registered as the shop registers it."""
+    """Return a router with the shop's handlers of ratings alone, registered as the shop registers them."""
     made = StreamRouter(ShopTable)
-    made._handlers = [each for each in router._handlers if each.name == "shop.stream.rate"]
-    assert made._handlers
+    names = {"shop.stream.rate", "shop.stream.keep_rating"}
+    made._handlers = [each for each in router._handlers if each.name in names]
+    assert len(names) == len(made._handlers)
     return made
 
 
 def hear(**images):
-    """Give the handler of ratings an event with these images."""
+    """Give the handlers of ratings an event with these images."""
     return raters().process(record_of(**images))
 
 
@@ -129,22 +130,51 @@ def test_an_event_of_a_review_that_is_not_stored_counts_until_its_end_is_heard(p
     assert note.expires_at is not None
 
 
-def test_a_product_that_is_made_again_counts_from_zero(product):
-    """The counts of the first one take nothing from it."""
+def test_a_product_that_is_made_again_has_the_reviews_that_it_had(product):
+    """They are in the table; its rating is kept while it does not exist."""
     first, second = stored(5), stored(1, number=2)
     hear(new=first)
     hear(new=second)
     product.delete()
     hear(new=stored(3, number=3))
-    sold("p1", stock=1)
     first.delete()
     hear(old=first)
+    sold("p1", stock=1)
     assert (None, None, None) == rating()
-    second.update(rating=2)
-    hear(old=review(1, number=2), new=second)
-    assert (1, 2, Decimal(2)) == rating()
-    count_old()
-    assert (2, 5, Decimal("2.5")) == rating()
+    hear(new=Product.get(product_id="p1"))
+    assert (2, 4, Decimal(2)) == rating()
+
+
+def test_a_product_that_is_stored_whole_gets_its_rating_again(product):
+    """Other code may hold it from before; until then an event of a review brings the whole rating, too."""
+    stale = Product.get(product_id="p1")
+    hear(new=stored(5))
+    rated = Product.get(product_id="p1")
+    stale.save()
+    assert (None, None, None) == rating()
+    hear(old=rated, new=stale)
+    assert (1, 5, Decimal(5)) == rating()
+    stale.save()
+    second = stored(2, number=2)
+    hear(new=second)
+    assert (2, 7, Decimal("3.5")) == rating()
+    stale.save()
+    second.delete()
+    hear(old=second)
+    assert (1, 5, Decimal(5)) == rating()
+
+
+def test_a_product_that_its_model_cannot_read_is_rated_all_the_same(product):
+    """The handler of reviews does not read it; only the copy that was lost is a dead letter."""
+    item = {**product.serialize(), "status": {"S": "NEWER"}, "createdAt": {"S": "2024-01-01T00:00:00Z"}}
+    connection_of(ShopTable).connection.dispatch("PutItem", {"TableName": "shop", "Item": item})
+    assert ("shop.stream.rate",) == hear(new=stored(4)).handled
+    found = connection_of(ShopTable).connection.dispatch(
+        "GetItem", {"TableName": "shop", "Key": {name: item[name] for name in ("PK", "SK")}}
+    )["Item"]
+    assert ({"N": "1"}, {"N": "4"}) == (found["ratedReviews"], found["ratedStars"])
+    (letter,) = hear(new=product).letters
+    assert "Product p1 cannot be read." == letter.reason
 
 
 @pytest.mark.parametrize("stars", [0, 6, -1, 100])

@@ -79,7 +79,14 @@ def require_own(raw: Any, table: type[Table]) -> None:
     Raises:
         MalformedRecordError: The record is of another table.
     """
-    match = _ARN.fullmatch(found(raw, "eventSourceARN") or "")
+    arn = found(raw, "eventSourceARN")
+    match = _ARN.fullmatch(arn or "")
+    if arn is not None and match is None:
+        raise MalformedRecordError(
+            f"A record is from {arn!r}, which is not the stream of a table.",
+            remedy=_REMEDY,
+            event_id=found(raw, "eventID"),
+        )
     named = match["table"] if match else found(raw, "tableName")
     if named is None:
         return

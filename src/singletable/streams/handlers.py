@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from singletable.errors import DeclarationError, HandlerNotRun, MalformedItemError, StreamViewError
+from singletable.errors import (
+    DeclarationError,
+    HandlerNotRun,
+    MalformedItemError,
+    MalformedRecordError,
+    StreamViewError,
+)
 from singletable.models.layout import STREAM_VIEWS
 from singletable.streams.change import Change, keys_tell
 from singletable.streams.records import EVENTS, Event
@@ -56,6 +63,8 @@ class Wanted:
             MalformedItemError: A model cannot read one.
             MalformedRecordError: One is not an item.
         """
+        if self.changed and change.event == "MODIFY" and change.changed is None:
+            raise change.images.incomplete()
         for which in sorted(self.needs):
             getattr(change.images, which)
 
@@ -65,6 +74,8 @@ class Wanted:
             self.read(change)
         except MalformedItemError:
             return False
+        except MalformedRecordError:
+            pass  # it is not an item at all, and a dead letter
         return True
 
     def fits(self, change: Change[Any]) -> bool:
@@ -74,7 +85,8 @@ class Wanted:
         if change.event == "REMOVE" and self.expired is not None and change.expired is not self.expired:
             return False
         if change.event == "MODIFY" and self.changed:
-            return change.changed is not None and not self.changed.isdisjoint(change.changed)
+            # Without both images nobody knows; `read` reports it.
+            return change.changed is None or not self.changed.isdisjoint(change.changed)
         return True
 
 
@@ -229,10 +241,10 @@ def call(function: Callable[..., Any], *arguments: object, name: str) -> None:
     """Call a function that has done its work when it returns.
 
     Raises:
-        HandlerNotRun: It returned an awaitable or a generator, which nothing would run.
+        HandlerNotRun: It returned an awaitable, a future or an iterator such as a generator, which nothing would run.
     """
     result = function(*arguments)
-    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+    if inspect.isawaitable(result) or inspect.isasyncgen(result) or isinstance(result, (Iterator, Future)):
         if inspect.iscoroutine(result) or inspect.isgenerator(result):
             result.close()  # otherwise Python warns of it later, and elsewhere
         raise HandlerNotRun(

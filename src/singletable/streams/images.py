@@ -59,7 +59,11 @@ class Images:
         An attribute has changed if its stored values differ, and its Python values too. If a model cannot read one of
         the images, the stored values decide.
         """
-        there = [each for each in (self._new, self._old) if each is not None and not isinstance(each, UnknownItem)]
+        try:
+            images = self._new, self._old
+        except MalformedRecordError:
+            return None  # an image that is not an item
+        there = [each for each in images if each is not None and not isinstance(each, UnknownItem)]
         stored = {name: each.attr_name for one in there for name, each in self._attributes(one).items()}
         record = self._record
         # A change of type changes every attribute.
@@ -67,15 +71,24 @@ class Images:
             return frozenset(stored)
         if record.new is None or record.old is None or not there:
             return None
-        differing = {
-            name for name, place in stored.items() if not same_value(record.new.get(place), record.old.get(place))
-        }
+        differing = {name for name, place in stored.items() if _differ(record.new.get(place), record.old.get(place))}
         if any(isinstance(each, MalformedItem) for each in there):
             return frozenset(differing)
         missing = object()
         return frozenset(
             name for name in differing if getattr(self._new, name, missing) != getattr(self._old, name, missing)
         )
+
+    def incomplete(self) -> MalformedRecordError:
+        """Return the error for a MODIFY that does not show both images as items, so that nothing can be compared."""
+        fault = MalformedRecordError(
+            "A MODIFY lacks an image, or one is not an item: whether an attribute has changed is unknown.",
+            remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type).",
+            event_id=self._record.event_id,
+            sequence_number=self._record.sequence_number,
+        )
+        self.faults.append(fault)
+        return fault
 
     def _attributes(self, image: Any) -> Any:
         if not isinstance(image, MalformedItem):
@@ -105,6 +118,13 @@ class Images:
             self.faults.append(image.error)
             raise image.error
         return image
+
+
+def _differ(new: Any, old: Any) -> bool:
+    try:
+        return not same_value(new, old)
+    except (TypeError, ValueError):  # at least one is not a value of DynamoDB
+        return bool(new != old)
 
 
 def damaged(record: Record, error: Exception) -> MalformedRecordError:

@@ -34,17 +34,20 @@ class Marks:
         self._table = table
         self.days = days
 
-    def of(self, event_id: str) -> frozenset[str]:
-        """The names of the handlers that have handled an event."""
-        return frozenset(each.handler for each in self._item().query(event_id=event_id, consistent=True))
+    def of(self, event_id: str) -> dict[str, str | None]:
+        """Return the names of the handlers that have handled an event.
 
-    def new(self, event_id: str, handler: str) -> Any:
+        The value is the reason of a dead letter that is still to be sent; None if there is none.
+        """
+        return {each.handler: each.pending for each in self._item().query(event_id=event_id, consistent=True)}
+
+    def new(self, event_id: str, handler: str, pending: str | None = None) -> Any:
         """A mark that is not written yet."""
-        return self._item()(event_id=event_id, handler=handler)
+        return self._item()(event_id=event_id, handler=handler, pending=pending)
 
-    def write(self, event_id: str, handler: str) -> None:
+    def write(self, event_id: str, handler: str, pending: str | None = None) -> None:
         """Mark an event as handled by a handler; replace an earlier mark."""
-        self.new(event_id, handler).save()
+        self.new(event_id, handler, pending).save()
 
     def _item(self) -> Any:
         ttl = self._table._expiry_name()
@@ -62,6 +65,7 @@ def _mark_class(table: type[Table], ttl: str, days: float) -> Any:
 
         event_id = UnicodeAttribute(attr_name="eventId")
         handler = UnicodeAttribute()
+        pending = UnicodeAttribute(null=True)
         handled_at = UTCDateTimeAttribute(attr_name="handledAt", default_for_new=utcnow)
 
         key = Key(pk=MARKS + "#{event_id}", sk="{handler}")
@@ -88,6 +92,7 @@ class Delivery:
         self._handler = handler
         self._taken: list[Transaction] = []
         self.marked = False
+        self.repeated = False
 
     def transaction(self) -> Transaction:
         """A transaction with the mark in it; see `Change.transaction`."""
@@ -111,6 +116,11 @@ class Delivery:
                 f"{self._handler} took change.transaction() and did not send it.",
                 remedy="Write `with change.transaction() as transaction:`.",
             )
+
+    def keep(self, reason: str) -> None:
+        """Note the reason of a dead letter that could not be sent, if the event is marked: the handler is done."""
+        if self._marks is not None and self.marked:
+            self._marks.write(self._event_id, self._handler, reason)
 
     def finish(self) -> None:
         """Mark the event, unless its transaction did."""
@@ -137,6 +147,7 @@ class _MarkedTransaction(Transaction):
             super().send()
         except TransactionCancelled as error:
             if isinstance(error.reasons[-1].error, AlreadyExists):
+                self._delivery.repeated = True
                 raise AlreadyHandled("This event was handled before.", remedy="Nothing was written.") from None
             raise
         self._delivery.marked = True

@@ -6,6 +6,7 @@ seconds and the user's identity is in small letters; botocore gives bytes, datet
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -22,7 +23,7 @@ from singletable.requests.wire import decode_binary
 if TYPE_CHECKING:
     from singletable.models import Table
 
-__all__ = ["EVENTS", "Event", "Record", "found", "read_record", "record_of"]
+__all__ = ["EVENTS", "Event", "Record", "found", "read_record", "record_of", "refuse_event"]
 
 Event: TypeAlias = Literal["INSERT", "MODIFY", "REMOVE"]
 
@@ -58,6 +59,18 @@ class Record:
     old: Item | None = attrs.field(default=None, repr=False)
 
 
+def refuse_event(raw: Any) -> None:
+    """Refuse a whole event of Lambda in the place of a record.
+
+    Raises:
+        MalformedRecordError: It has `Records`.
+    """
+    if isinstance(raw, Mapping) and "Records" in raw:
+        raise MalformedRecordError(
+            "This is a whole event of Lambda, and not a record.", remedy="Give it to router.lambda_handler."
+        )
+
+
 @unchained
 def read_record(raw: Any) -> Record:
     """A record, from what Lambda or GetRecords gives. Bytes that are base64 are decoded in place.
@@ -65,10 +78,7 @@ def read_record(raw: Any) -> Record:
     Raises:
         MalformedRecordError: It is none; `sequence_number` and `event_id` say which, as far as they are known.
     """
-    if isinstance(raw, Mapping) and "Records" in raw:
-        raise MalformedRecordError(
-            "This is a whole event of Lambda, and not a record.", remedy="Give it to router.lambda_handler."
-        )
+    refuse_event(raw)
     try:
         told = raw["dynamodb"]
         decode_binary(told)
@@ -85,7 +95,7 @@ def read_record(raw: Any) -> Record:
         )
         if record.event not in EVENTS:
             raise ValueError(f"the event {record.event!r} is none of {', '.join(EVENTS)}")
-    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OSError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise MalformedRecordError(
             "A record of the stream cannot be read: "
             + (f"it has no {error.args[0]!r}." if isinstance(error, KeyError) else f"{error}."),
@@ -176,6 +186,8 @@ def _moment(value: Any) -> datetime | None:
         return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("the time of the change is not a number")
+    if not math.isfinite(value):
+        raise ValueError("the time of the change is not finite")
     # DynamoDB Streams count seconds; Kinesis milliseconds or microseconds. Their ranges do not meet for 3,000 years.
     while value > _LATEST_SECOND:
         value /= 1000

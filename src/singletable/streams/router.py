@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +25,7 @@ from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason
 from singletable.streams.events import require_own
 from singletable.streams.handlers import Handler, call, name_of, require_synchronous, wanted_of
 from singletable.streams.marks import Delivery, Marks
-from singletable.streams.records import EVENTS, Event, Record, read_record
+from singletable.streams.records import EVENTS, Event, Record, read_record, refuse_event
 
 if TYPE_CHECKING:
     from singletable.models import Table
@@ -33,6 +34,12 @@ __all__ = ["Outcome", "StreamRouter"]
 
 T = TypeVar("T", bound="Table")
 F = TypeVar("F", bound=Callable[[Change[Any]], None])
+
+_CAUGHT = (Exception, asyncio.CancelledError)
+"""What a handler may raise without ending the batch. An interruption and an exit end it."""
+
+_LONGEST_NAME = 1024
+"""Bytes of a handler's name, which is the sort key of its marks."""
 
 _LONGEST = 3650
 """Days for which marks may be kept: beyond that it is another thing that is wanted."""
@@ -181,6 +188,12 @@ class StreamRouter:
         return self._marks
 
     def _add(self, handler: Handler) -> None:
+        if not isinstance(handler.name, str) or not 0 < len(handler.name.encode()) <= _LONGEST_NAME:
+            raise DeclarationError(
+                f"name={handler.name!r}: it is a part of the key of the handler's marks.",
+                remedy=f"Give a text of 1 to {_LONGEST_NAME} bytes.",
+                rule="ST118",
+            )
         require_synchronous(handler.function, f"router.on({handler.wanted.entity.__name__}, ...)")
         if any(each.name == handler.name for each in self._handlers):
             raise DeclarationError(
@@ -215,7 +228,7 @@ class StreamRouter:
         if shown is not None:
             self._check_view(shown)
         for each in self._starters:
-            call(each, name=name_of(each))
+            call(each, name=getattr(each, "__qualname__", type(each).__name__))
 
     def _check_view(self, view: str) -> None:
         for handler in self._handlers:
@@ -229,9 +242,10 @@ class StreamRouter:
 
         Raises:
             HandlersFailed: Handlers failed. The others are done; give the record again.
-            MalformedRecordError: The record is of another table.
+            MalformedRecordError: The record is of another table, or is a whole event of Lambda.
             StreamViewError: The stream does not show an image that a handler needs.
         """
+        refuse_event(raw)
         require_own(raw, self.table)
         try:
             record = read_record(raw)
@@ -248,8 +262,6 @@ class StreamRouter:
             else:
                 handlers = [each for each in self._handlers if each.wanted.fits(change)]
         except (MalformedItemError, MalformedRecordError) as error:
-            if self._malformed == "skip" and isinstance(error, MalformedItemError):
-                return Outcome()
             return self.bury(
                 DeadLetter(reason_of(error), record.event_id, record.sequence_number, record.event, error.entity)
             )
@@ -276,21 +288,35 @@ class StreamRouter:
         if not handlers:
             return Outcome()
         marked = any(not each.idempotent for each in handlers)
-        done = self._marks.of(change.event_id) if marked else frozenset()
+        done = self._marks.of(change.event_id) if marked else {}
         handled: list[str] = []
-        repeated = [each.name for each in handlers if each.name in done]
+        repeated = [each.name for each in handlers if each.name in done and done[each.name] is None]
         letters: list[DeadLetter] = []
-        failed: list[tuple[DeadLetter, Exception]] = []
+        failed: list[tuple[DeadLetter, BaseException]] = []
+        for handler in handlers:
+            reason = done.get(handler.name)
+            if reason is None:
+                continue
+            # The handler is done, and the sink was not there for its letter.
+            owed = _letter(change, handler, reason)
+            try:
+                self.bury(owed)
+                self._marks.write(change.event_id, handler.name)
+            except Exception as error:
+                failed.append((_letter(change, handler, reason_of(error)), error))
+            else:
+                letters.append(owed)
         for number, handler in enumerate(each for each in handlers if each.name not in done):
             delivery = Delivery(self.table, None if handler.idempotent else self._marks, change.event_id, handler.name)
             # Entities of its own: what a handler sets, updates or refreshes is not what the next one is given.
             given = self._read(change.record) if number else change
             try:
                 letter = self._call(handler, attrs.evolve(given, delivery=delivery), delivery)
-            except AlreadyHandled:
-                repeated.append(handler.name)
-            except Exception as error:  # whatever it is, the others are called all the same
-                failed.append((_letter(change, handler, reason_of(error)), error))
+            except _CAUGHT as error:  # whatever it is, the others are called all the same
+                if isinstance(error, AlreadyHandled) and delivery.repeated:
+                    repeated.append(handler.name)
+                else:
+                    failed.append((_letter(change, handler, reason_of(error)), error))
             else:
                 if letter is None:
                     handled.append(handler.name)
@@ -331,7 +357,11 @@ class StreamRouter:
             if reason is not None:
                 letter = _letter(change, handler, reason)
                 # Given up for good, before it is marked as done.
-                self.bury(letter)
+                try:
+                    self.bury(letter)
+                except Exception:
+                    delivery.keep(letter.reason)
+                    raise
             delivery.finish()
         return letter
 

@@ -291,3 +291,10 @@ def test_the_level_of_the_log_is_that_of_the_function(table, logged, monkeypatch
     StreamRouter(AppTable).lambda_handler({"Records": []}, None)
     found = [json.loads(line) for line in logged.readouterr().out.splitlines()]
     assert printed == [each["message"] for each in found if "_aws" not in each]
+
+
+def test_a_dead_letter_is_logged_at_any_level_of_the_function(table, logged, monkeypatch):
+    """Without a sink it would go nowhere."""
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
+    StreamRouter(AppTable).lambda_handler({"Records": [{"dynamodb": {"SequenceNumber": "1"}}]}, None)
+    assert ["1"] == [each["sequence_number"] for each in printed_by(logged) if "_aws" not in each]

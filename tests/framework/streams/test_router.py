@@ -1,7 +1,9 @@
 """The router: which handler gets what, and what becomes of a record."""
 
+import asyncio
 import gc
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial
 
@@ -15,6 +17,7 @@ from pynamodb.attributes import UnicodeAttribute
 from singletable import Key, MalformedItem, Table, observe
 from singletable.errors import (
     AlreadyExists,
+    AlreadyHandled,
     DeclarationError,
     HandlerNotRun,
     HandlersFailed,
@@ -971,3 +974,163 @@ def test_a_table_without_time_to_live():
     with pytest.raises(DeclarationError, match="Plain has no time to live"):
         router.default(print)
     router.on(Thing, "INSERT", idempotent=True, name="fine")(print)
+
+
+# --- what a hostile review found ----------------------------------------------------------
+
+
+def test_a_letter_of_a_handler_that_is_done_is_sent_once_the_sink_is_there(table):
+    """The handler is not called again for it."""
+    down, letters, calls = [True], [], []
+
+    def sink(letter):
+        if down[0]:
+            raise OSError("down")
+        letters.append(letter)
+
+    router = StreamRouter(AppTable, dead_letters=sink)
+
+    @router.on(Account, "INSERT", name="mail")
+    def mail(change):
+        calls.append(change)
+        with change.transaction() as transaction:
+            transaction.create(Account(account_id="done"))
+        raise OSError("the mail server is down")
+
+    record = record_of(new=account())
+    for _ in range(2):
+        with pytest.raises(HandlersFailed, match="mail: OSError in sink"):
+            router.process(record)
+    down[0] = False
+    (letter,) = router.process(record).letters
+    assert letter.reason.startswith("OSError in mail (")
+    assert ([letter], 1) == (letters, len(calls))
+    assert (("mail",), ()) == (router.process(record).repeated, router.process(record).letters)
+
+
+@pytest.mark.parametrize("image", ["NewImage", "OldImage"])
+@pytest.mark.parametrize("view", ["NEW_AND_OLD_IMAGES", None])
+def test_a_modify_that_lacks_an_image_is_a_dead_letter_of_handlers_that_compare(table, image, view):
+    """Whether an attribute has changed is unknown; others are called."""
+    log = Log()
+    log.on(Account, "MODIFY", changed="visits", needs=(), name="compares")
+    log.on(Account, "MODIFY", needs=(), name="key")
+    raw = record_of(old=account(), new=account(visits=1))
+    del raw["dynamodb"][image]
+    raw["dynamodb"]["StreamViewType"] = view
+    outcome = log.router.process(raw)
+    assert (("key",), ["compares"]) == (outcome.handled, [each.handler for each in outcome.letters])
+    assert "lacks an image" in outcome.letters[0].reason
+
+
+@pytest.mark.parametrize("malformed", ["raise", "skip", "yield"])
+def test_an_image_that_is_not_an_item_is_a_dead_letter_of_its_handlers_alone(table, malformed):
+    """Also beside a handler that compares attributes."""
+    log = Log(malformed=malformed)
+    log.on(Account, "MODIFY", needs=["new"], name="new")
+    log.on(Account, "MODIFY", needs=["old"], name="old")
+    log.on(Account, "MODIFY", changed="visits", needs=(), name="compares")
+    raw = record_of(old=account(), new=account(visits=1))
+    raw["dynamodb"]["OldImage"]["visits"] = {"N": []}
+    outcome = log.router.process(raw)
+    assert "new" in outcome.handled
+    assert {"old", "compares"} >= {each.handler for each in outcome.letters}
+    assert not {"new"} & {each.handler for each in outcome.letters}
+
+
+@pytest.mark.parametrize("malformed", ["raise", "skip", "yield"])
+def test_keys_that_are_not_of_their_entity_are_a_dead_letter(table, malformed):
+    """They are no image, so that no way to treat images leaves the record out."""
+    log = Log(malformed=malformed)
+    log.on(Account, "INSERT", needs=(), name="any")
+    raw = record_of(new=account())
+    raw["dynamodb"]["Keys"]["PK"] = {"S": "OTHER#1"}
+    (letter,) = log.router.process(raw).letters
+    assert "The keys of a record of Account" in letter.reason
+
+
+@pytest.mark.parametrize("at", [float("inf"), float("nan"), -1e18, 10**400, True, "now"], ids=repr)
+def test_a_time_that_is_none_makes_a_dead_letter(table, at):
+    """At once: no loop, and no error that comes again."""
+    log = Log()
+    raw = record_of(new=account())
+    raw["dynamodb"]["ApproximateCreationDateTime"] = at
+    (letter,) = log.router.process(raw).letters
+    assert "cannot be read" in letter.reason
+
+
+def test_only_the_handlers_own_transaction_says_that_it_was_handled_before(table):
+    """Not that of another event, and not an error that the handler raises itself."""
+    log, kept = Log(), []
+
+    @log.router.on(Account, "INSERT", name="sly")
+    def sly(change):
+        kept.append(change)
+        with kept[0].transaction() as transaction:
+            transaction.create(Account(account_id=f"made {len(kept)}"))
+
+    log.router.process(record_of(new=account()))
+    with pytest.raises(HandlersFailed):
+        log.router.process(record_of(new=account(account_id="a2")))
+    log.router.on(Account, "REMOVE", name="raises")(raiser(AlreadyHandled("no")))
+    with pytest.raises(HandlersFailed):
+        log.router.process(record_of(old=account()))
+
+
+def raiser(error):
+    """Return a function that raises an error."""
+
+    def function(change):
+        raise error
+
+    return function
+
+
+def test_a_cancelled_task_of_a_handler_fails_it_and_no_other(table):
+    """asyncio.run() lets CancelledError through."""
+    log = Log()
+    log.router.on(Account, "INSERT", name="cancelled")(raiser(asyncio.CancelledError()))
+    log.on(Account, "INSERT", name="other")
+    with pytest.raises(HandlersFailed, match="cancelled: CancelledError"):
+        log.router.process(record_of(new=account()))
+    assert ["other"] == log.names
+
+
+def test_work_that_is_only_submitted_is_an_error(table):
+    """A future of a pool, and an iterator that nobody runs."""
+    log = Log()
+    with ThreadPoolExecutor(1) as pool:
+        log.router.on(Account, "INSERT", name="pool")(lambda change: pool.submit(print))
+        log.router.on(Account, "INSERT", name="map")(lambda change: map(print, [change]))
+        with pytest.raises(HandlersFailed) as caught:
+            log.router.process(record_of(new=account()))
+    assert [HandlerNotRun] * 2 == [type(each) for each in caught.value.errors]
+
+
+@pytest.mark.parametrize("name", ["x" * 2000, 5])
+def test_a_name_that_no_mark_can_have_is_refused(table, name):
+    """It is a part of the mark's key."""
+    with pytest.raises(DeclarationError, match="a part of the key of the handler's marks"):
+        StreamRouter(AppTable).on(Account, "INSERT", name=name)(print)
+
+
+def test_functions_without_a_name_may_be_called_at_the_start(table):
+    """They have no marks."""
+    called = []
+    router = StreamRouter(AppTable)
+    router.on_start(partial(called.append, 1))
+    router.start()
+    assert [1] == called
+
+
+def test_a_whole_event_is_no_record(table):
+    """It is refused, and not buried."""
+    with pytest.raises(MalformedRecordError, match="whole event of Lambda"):
+        StreamRouter(AppTable).process({"Records": [record_of(new=account())]})
+
+
+def test_an_arn_that_is_no_stream_is_refused(table):
+    """Whatever the record says of its source."""
+    for arn in ("arn:aws:dynamodb:eu-west-1:1:table/app", "arn:aws:sqs:eu-west-1:1:queue"):
+        with pytest.raises(MalformedRecordError, match="not the stream of a table"):
+            StreamRouter(AppTable).process({**record_of(new=account()), "eventSourceARN": arn})
