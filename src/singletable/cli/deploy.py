@@ -104,16 +104,21 @@ def deploy_command(
     if dry_run:
         now, wanted = deployment.left()
         for step in now.steps_to(wanted):
-            console.print(f"  [dim]later[/]  {escape(step)}, after its migration")
+            when = "after its migration" if deployment.has_migrations else "in an update of its own"
+            console.print(f"  [dim]later[/]  {escape(step)}, {when}")
         console.print("Nothing was changed.")
         return
     for output, value in sorted(stack.outputs().items()):
         console.print(f"  {output}: {escape(value)}")
     owner = owner_of(table, place, settings, stack_name, deployment.tell)
-    if project.migrations and no_migrate:
+    if no_migrate:
+        command = "migrate" if deployment.has_migrations else "deploy"
+        named = "" if stack_name is None else f" --stack {stack_name}"
         now, wanted = deployment.left()
         for step in now.steps_to(wanted):
-            console.print(f"Left for `singletable migrate --environment {environment}`: {escape(step)}.")
+            console.print(
+                f"Left for `singletable {command} --environment {environment}{escape(named)}`: {escape(step)}."
+            )
     elif project.migrations:
         with opened(there) as live:
             restore(live.live_of(owner), live.graph.state_at(live.history().applied), deployment)
@@ -172,14 +177,16 @@ def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
         deployment.remove_never_made()
     for number, template in enumerate(deployment.updates()):
         with deployment.stack.planned(template, deployment.parameters_of(number)) as changes:
-            if changes.changes or not number:
+            if changes.exists or not number:
                 _print_changes(console, changes)
             if ask.dry_run:
                 return
-            if not changes.changes:
+            if not changes.exists:
                 continue
             if not number:
-                ask.confirm(f"Deploy {counted(len(changes.changes), 'change')}?")
+                ask.confirm(
+                    f"Deploy {counted(len(changes.changes), 'change')}?" if changes.changes else "Deploy outputs?"
+                )
             deployment.stack.execute(changes, deployment.tell)
             console.print(f"[bold green]The stack {'is made' if changes.new else 'is changed'}.[/]")
 
@@ -197,7 +204,9 @@ def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Depl
         for name in unknown:
             if deployment.has_migrations:
                 ask.console.print(f"[yellow]The index {escape(name)} is in no model, and no migration deletes it.[/]")
-            elif ask.yes or click.confirm(f"The index {name} is in no model. Delete it?"):
+            elif ask.yes:
+                ask.console.print(f"[yellow]The index {escape(name)} is in no model. Without --yes you are asked.[/]")
+            elif click.confirm(f"The index {name} is in no model. Delete it?"):
                 live.delete_index(index_of(now.indexes[name]))
         for name in sorted(set(wanted.indexes) - set(now.indexes)):
             live.create_index(index_of(wanted.indexes[name]))
@@ -205,6 +214,11 @@ def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Depl
             if now.ttl is not None:
                 live.set_ttl(now.ttl, on=False)
             live.set_ttl(wanted.ttl, on=True)
+    for name in sorted(set(wanted.indexes) & set(now.indexes)):
+        if f"replace the index {name}" in now.steps_to(wanted):
+            ask.console.print(f"[yellow]The index {escape(name)} has another definition than in the models.[/]")
+    if wanted.ttl is None and now.ttl is not None:
+        ask.console.print(f"[yellow]The time to live is on, by {escape(now.ttl)}, and no entity expires.[/]")
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, str]:
@@ -218,7 +232,9 @@ def _parameters(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def _print_changes(console: Console, changes: ChangeSet) -> None:
-    if not changes.changes:
+    if changes.exists and not changes.changes:
+        console.print("  [yellow]modify[/] outputs")
+    if not changes.exists:
         console.print("The stack is as the models and setup.cfg say.")
     for each in changes.changes:
         what = f" ({', '.join(each.parts)})" if each.parts else ""

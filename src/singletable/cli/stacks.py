@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -129,7 +130,13 @@ def stack_of(table: type[Table], place: Place, settings: Settings, stack_name: s
     """Return the stack of an environment."""
     from singletable.infra.stack import Stack
 
-    return Stack(client_of("cloudformation", place, table, settings.table_name), stack_name or settings.table_name)
+    name = stack_name or settings.table_name
+    if not re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", name):
+        raise click.UsageError(
+            f"{name!r} cannot be the name of a stack: letters, digits and hyphens, with a letter first. Give one with"
+            " --stack."
+        )
+    return Stack(client_of("cloudformation", place, table, settings.table_name), name)
 
 
 def client_of(service: str, place: Place, table: type[Table], table_name: str) -> Any:

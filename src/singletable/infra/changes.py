@@ -14,7 +14,7 @@ import attrs
 from singletable.errors import InfraError
 from singletable.infra.names import TABLE
 
-__all__ = ["Change", "ChangeSet", "change_of", "refuse_loss", "refuse_types"]
+__all__ = ["Change", "ChangeSet", "change_of", "refuse_loss", "refuse_other_table", "refuse_types"]
 
 _TABLES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
 _RETAINED = ("Retain", "RetainExceptOnCreate")
@@ -79,9 +79,9 @@ class ChangeSet:
     Args:
         name: Its name.
         new: Whether the stack is a new one.
-        changes: The effects; empty if nothing changes.
+        changes: The effects on resources; empty if only outputs change, or nothing does.
         made_stack: Whether the change set made the stack's entry, which holds nothing else.
-        exists: Whether CloudFormation has it: not if nothing changes.
+        exists: Whether it can be executed: not if nothing changes.
         released: The logical ids of retained resources that are to leave the stack, and stay as they are.
     """
 
@@ -104,6 +104,21 @@ def change_of(change: Mapping[str, Any]) -> Change:
         replaced=str(change.get("Replacement", "False")),
         parts=tuple(dict.fromkeys(filter(None, parts))),
     )
+
+
+def refuse_other_table(stack: str, resource: Mapping[str, Any], name: str) -> None:
+    """Refuse a stack that has another table: its name was given by mistake.
+
+    Raises:
+        InfraError: It has another table.
+    """
+    there = resource.get("Properties", {}).get("TableName")
+    if there != name:
+        raise InfraError(
+            f"The stack {stack!r} has the table {there!r}, and not {name!r}.",
+            remedy="Check --stack, --environment, and table_name in setup.cfg.",
+            value=there,
+        )
 
 
 def refuse_types(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ import attrs
 from troposphere import Template
 
 from singletable.errors import InfraError
+from singletable.infra.changes import refuse_other_table
 from singletable.infra.existing import Existing, detached, look_at, retained
 from singletable.infra.names import TABLE
 from singletable.infra.parts import Parts, of_models, of_table, of_template
@@ -75,8 +76,9 @@ class Deployment:
         resource = self.stack.template().get("Resources", {}).get(TABLE)
         existing = self._look()
         if resource is not None:
-            self._refuse_drift(of_template(resource), existing)
+            refuse_other_table(self.stack.name, resource, self._settings.table_name)
             now = of_template(resource)
+            self._refuse_drift(now, existing)
             yield make_template(now.describe(self._description), now.restrict(self._settings))
             return
         if existing is not None:
@@ -124,11 +126,12 @@ class Deployment:
                 value=name,
             )
         self._refuse_owned(existing)
-        existing.resource()
+        existing.resource(self._settings)
         resource = self.stack.template().get("Resources", {}).get(TABLE)
         steps = [f"import the table {name} into the stack {stack}"]
         if resource is None:
             return steps
+        refuse_other_table(self.stack.name, resource, name)
         if resource["Type"] == self._kind and not _faults(of_template(resource), existing, self._wanted):
             return []
         return [
@@ -157,7 +160,7 @@ class Deployment:
             template = self.stack.template()
         existing = self._look()
         assert existing is not None  # the caller has looked at it
-        resources = {**template.get("Resources", {}), TABLE: existing.resource()}
+        resources = {**template.get("Resources", {}), TABLE: existing.resource(self._settings)}
         self._apply({"AWSTemplateFormatVersion": "2010-09-09", **template, "Resources": resources}, existing)
 
     def _apply(
@@ -165,7 +168,7 @@ class Deployment:
     ) -> None:
         resources = [imported.identifier] if imported else ()
         with self.stack.planned(template, imported=resources, released=released) as changes:
-            if changes.changes:
+            if changes.exists:
                 self.stack.execute(changes, self.tell)
 
     # --- the table ------------------------------------------------------------------------

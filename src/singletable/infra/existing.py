@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from singletable.errors import InfraError
 from singletable.infra.names import TABLE
+from singletable.infra.settings import Settings
 from singletable.requests.services import error_code, refuse_denied
 
 __all__ = ["Existing", "detached", "look_at", "retained"]
@@ -54,12 +55,26 @@ class Existing:
     def _is_global(self) -> bool:
         return bool(self.described.get("Replicas"))
 
-    def resource(self) -> dict[str, Any]:
+    def resource(self, settings: Settings) -> dict[str, Any]:
         """Return the table as a resource of a template that retains it.
 
+        Its provisioned units are those of the settings: autoscaling has moved the real ones, and an import compares
+        nothing, so that they stay as they are.
+
+        Args:
+            settings: The settings of the environment.
+
         Raises:
-            InfraError: The table has replicas, which this does not describe.
+            InfraError: The table has replicas, or keys that are not text, which the models do not describe.
         """
+        other = [each for each in self.described["AttributeDefinitions"] if each["AttributeType"] != "S"]
+        if other:
+            raise InfraError(
+                f"{self.described['TableName']!r} has the key attribute {other[0]['AttributeName']!r} of type"
+                f" {other[0]['AttributeType']}; a stack of these models has keys of text (S) only.",
+                remedy="Delete its index, if it is that of an index, or deploy the table without singletable.",
+                value=other[0]["AttributeName"],
+            )
         if self._is_global:
             raise InfraError(
                 f"{self.described['TableName']!r} is a global table; only tables of one region are imported.",
@@ -71,10 +86,10 @@ class Existing:
             "Type": "AWS::DynamoDB::Table",
             "DeletionPolicy": "Retain",
             "UpdateReplacePolicy": "Retain",
-            "Properties": dict(self._properties()),
+            "Properties": dict(self._properties(settings)),
         }
 
-    def _properties(self) -> Iterator[tuple[str, Any]]:
+    def _properties(self, settings: Settings) -> Iterator[tuple[str, Any]]:
         table = self.described
         on_demand = (table.get("BillingModeSummary") or {}).get("BillingMode") == "PAY_PER_REQUEST"
         yield "TableName", table["TableName"]
@@ -82,10 +97,10 @@ class Existing:
         yield "AttributeDefinitions", table["AttributeDefinitions"]
         yield "BillingMode", "PAY_PER_REQUEST" if on_demand else "PROVISIONED"
         if not on_demand:
-            yield "ProvisionedThroughput", _throughput(table)
+            yield "ProvisionedThroughput", _units(settings, table, (settings.read_units, settings.write_units))
         for place in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
             own_units = not on_demand and place == "GlobalSecondaryIndexes"
-            indexes = [_index(each, with_throughput=own_units) for each in table.get(place) or ()]
+            indexes = [_index(settings, each, with_throughput=own_units) for each in table.get(place) or ()]
             if indexes:
                 yield place, indexes
         stream = table.get("StreamSpecification") or {}
@@ -184,14 +199,18 @@ def _refers(value: Any, name: str) -> bool:
     return isinstance(value, (list, tuple)) and any(_refers(each, name) for each in value)
 
 
-def _index(index: Mapping[str, Any], *, with_throughput: bool) -> dict[str, Any]:
+def _index(settings: Settings, index: Mapping[str, Any], *, with_throughput: bool) -> dict[str, Any]:
     kept = {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
-    return {**kept, "ProvisionedThroughput": _throughput(index)} if with_throughput else kept
+    if not with_throughput:
+        return kept
+    return {**kept, "ProvisionedThroughput": _units(settings, index, settings.units_of(index["IndexName"]))}
 
 
-def _throughput(described: Mapping[str, Any]) -> dict[str, int]:
-    units = described["ProvisionedThroughput"]
-    return {name: int(units[name]) for name in ("ReadCapacityUnits", "WriteCapacityUnits")}
+def _units(settings: Settings, described: Mapping[str, Any], wanted: tuple[int, int]) -> dict[str, int]:
+    names = ("ReadCapacityUnits", "WriteCapacityUnits")
+    if settings.provisioned:
+        return dict(zip(names, wanted, strict=True))
+    return {name: int(described["ProvisionedThroughput"][name]) for name in names}
 
 
 def _tags(client: Any, arn: str | None) -> Iterator[tuple[str, str]]:

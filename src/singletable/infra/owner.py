@@ -7,6 +7,7 @@ from collections.abc import Callable
 from troposphere import Template
 
 from singletable.errors import InfraError
+from singletable.infra.changes import refuse_other_table
 from singletable.infra.names import TABLE
 from singletable.infra.parts import Parts, of_template
 from singletable.infra.settings import Settings
@@ -52,6 +53,7 @@ class Owner:
                 f" {self._settings.environment}",
                 value=self._stack.name,
             )
+        refuse_other_table(self._stack.name, resource, self._settings.table_name)
         return of_template(resource)
 
     def create_index(self, index: IndexLayout) -> None:
@@ -72,7 +74,7 @@ class Owner:
         steps = now.steps_to(wanted)
         if not steps:
             return
-        if parsed(self._template(now)) != self._stack.template():
+        if not self._is_settled(now):
             raise InfraError(
                 f"The stack {self._stack.name!r} is not as setup.cfg and this version of the models say; a migration"
                 " changes its own part of it and no other.",
@@ -80,9 +82,18 @@ class Owner:
                 value=self._stack.name,
             )
         with self._stack.planned(self._template(wanted)) as changes:
-            if changes.changes:
+            if changes.exists:
                 self._tell(f"updating the stack {self._stack.name}: {', '.join(steps)}")
                 self._stack.execute(changes, self._tell)
+
+    def _is_settled(self, now: Parts) -> bool:
+        """Whether the stack is as the settings and the models say, apart from the parts that migrations bring."""
+        template = self._template(now)
+        if parsed(template) == self._stack.template():
+            return True
+        # Texts may differ in a description, which is no change for CloudFormation.
+        with self._stack.planned(template) as rest:
+            return not rest.exists
 
     def _template(self, parts: Parts) -> Template:
         return make_template(parts.describe(self._description), parts.restrict(self._settings))

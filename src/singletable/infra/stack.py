@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from itertools import count
 from time import monotonic, sleep
 from typing import Any
 
@@ -35,7 +36,22 @@ _PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE")
 
 _NEVER_MADE = ("ROLLBACK_COMPLETE",)
 _POLL = 2.0
-_PATIENCE = 3600.0
+_PATIENCE = 24 * 3600.0
+"""Seconds: an index of a large table takes hours."""
+
+_STALE = 5
+"""Looks at a stack after which its status is taken for that of the execution, although no event of its end has come."""
+
+_DELETIONS = 30
+"""Attempts to delete a change set, which CloudFormation refuses while it is in the making."""
+
+
+class _Refused(Exception):
+    """CloudFormation has refused to make a change set."""
+
+    def __init__(self, error: InfraError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Stack:
@@ -130,22 +146,18 @@ class Stack:
         kind = "IMPORT" if imported else "CREATE" if stack is None else "UPDATE"
         changes = ChangeSet(name, stack is None, (), made_stack=entry is None, released=frozenset(released))
         try:
-            exists = self._create(name, kind, text, _parameters(stack, body, parameters or {}), imported)
-        except KeyboardInterrupt:
-            self.discard(changes)  # CloudFormation may have made it
-            raise
-        changes = attrs.evolve(changes, exists=exists)
-        try:
-            if exists:
-                changes = attrs.evolve(changes, changes=self._changes(name))
-            refuse_loss(changes, before, body["Resources"])
+            made = self._create(name, kind, text, _parameters(stack, body, parameters or {}), imported)
+            found = self._changes(name) if made else None
+            planned = attrs.evolve(changes, changes=found or (), exists=found is not None)
+            refuse_loss(planned, before, body["Resources"])
+        except _Refused as refused:
+            raise refused.error from refused.__cause__  # CloudFormation has made no change set
         except BaseException:
             self.discard(changes)
             raise
-        if not changes.changes:
+        if made and not planned.exists:
             self.discard(changes)
-            changes = attrs.evolve(changes, exists=False)
-        return changes
+        return planned
 
     def _create(
         self,
@@ -168,16 +180,17 @@ class Stack:
                 **more,
             )
         except ClientError as error:
+            if error_code(error) == "AlreadyExistsException":
+                return True  # the answer to an earlier attempt was lost; nobody else makes this name
             refuse_denied(error, "CloudFormation")
             if not _says_unchanged(str(error)):
-                raise InfraError(
-                    f"CloudFormation refuses the change of {self.name!r}: {error}", value=str(error)
-                ) from error
+                refusal = InfraError(f"CloudFormation refuses the change of {self.name!r}: {error}", value=str(error))
+                raise _Refused(refusal) from error
             return False
         return True
 
-    def _changes(self, name: str) -> tuple[Change, ...]:
-        """Wait for a change set; return the changes of all its pages."""
+    def _changes(self, name: str) -> tuple[Change, ...] | None:
+        """Wait for a change set; return the changes of all its pages, or None if nothing changes."""
 
         def page(token: str | None = None) -> dict[str, Any]:
             more = {"NextToken": token} if token else {}
@@ -188,7 +201,7 @@ class Stack:
         if described["Status"] == "FAILED":
             reason = described.get("StatusReason", "")
             if _says_unchanged(reason):
-                return ()
+                return None
             raise InfraError(f"CloudFormation refuses the change of {self.name!r}: {reason}", value=reason)
         pages = [described]
         while pages[-1].get("NextToken"):
@@ -200,13 +213,24 @@ class Stack:
         """Delete a change set, and the entry of the stack that it made, unless somebody else has a change set there."""
         if not changes.exists:
             return
-        with suppress(ClientError):  # it is gone after an execution
-            self._client.delete_change_set(StackName=self.name, ChangeSetName=changes.name)
+        self._delete(changes.name)
         if not changes.made_stack:
             return
         entry = self._entry()
         if entry is not None and entry["StackStatus"] == "REVIEW_IN_PROGRESS" and not self._others(changes.name):
             self._client.delete_stack(StackName=self.name)
+
+    def _delete(self, name: str) -> None:
+        """Delete a change set that may not exist, or may still be in the making."""
+        for _ in range(_DELETIONS):
+            try:
+                self._client.delete_change_set(StackName=self.name, ChangeSetName=name)
+            except ClientError as error:
+                if error_code(error) in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException", "Throttling"):
+                    self._wait(_POLL)
+                    continue
+                # It is gone after an execution, or was never made.
+            return
 
     def _others(self, mine: str) -> list[str]:
         """Return the names of the change sets of this stack that others may still execute."""
@@ -249,22 +273,33 @@ class Stack:
                 value=others[0],
             )
         seen = {event["EventId"] for event in self._events()}
+        ended = False
         self._client.execute_change_set(StackName=self.name, ChangeSetName=changes.name)
         failures: list[str] = []
 
         def look() -> dict[str, Any]:
+            nonlocal ended
             for event in self._events():
                 if event["EventId"] in seen:
                     continue
                 seen.add(event["EventId"])
                 status = event["ResourceStatus"]
                 reason = event.get("ResourceStatusReason", "")
-                if status.endswith("_FAILED") and "cancelled" not in reason:
+                ended |= event["LogicalResourceId"] == self.name and not status.endswith("_IN_PROGRESS")
+                failed = status.endswith(("_FAILED", "ROLLBACK_IN_PROGRESS"))
+                if failed and reason and "cancelled" not in reason and not reason.startswith("The following resource"):
                     failures.append(f"{event['LogicalResourceId']}: {reason}")
                 tell(f"{status.replace('_', ' ').lower()}: {event['LogicalResourceId']}")
             return self.describe() or {"StackStatus": "CREATE_IN_PROGRESS"}
 
-        stack = self._until(look, lambda found: not found["StackStatus"].endswith("_IN_PROGRESS"))
+        looks = count()
+
+        def done(found: dict[str, Any]) -> bool:
+            # The status may still be that of before the execution, until the stack's own event of its end has come.
+            known = ended or next(looks) >= _STALE
+            return known and not found["StackStatus"].endswith("_IN_PROGRESS")
+
+        stack = self._until(look, done)
         if stack["StackStatus"] not in _DONE:
             raise InfraError(
                 f"The stack {self.name!r} is {stack['StackStatus']}: {'; '.join(failures) or 'no reason was given'}",
@@ -296,7 +331,9 @@ class Stack:
                 value=left[0]["LogicalResourceId"],
             )
         self._client.delete_stack(StackName=self.name)
-        self._until(self._entry, lambda entry: entry is None or entry["StackStatus"] == "DELETE_COMPLETE")
+        gone = ("DELETE_COMPLETE", "DELETE_FAILED")
+        entry = self._until(self._entry, lambda found: found is None or found["StackStatus"] in gone)
+        _refuse_unready(self.name, entry if entry and entry["StackStatus"] == "DELETE_FAILED" else None)
 
     # --- waiting ----------------------------------------------------------------------
 
@@ -314,7 +351,7 @@ class Stack:
         end = monotonic() + _PATIENCE
         while not done(found := look()):
             if monotonic() > end:
-                raise InfraError(f"The stack {self.name!r} is not done after an hour.", remedy="Look in the console.")
+                raise InfraError(f"The stack {self.name!r} is not done after a day.", remedy="Look in the console.")
             self._wait(_POLL)
         return found
 
@@ -372,6 +409,8 @@ _REMEDIES = {
     " --stack-name {name}",
     "DELETE_FAILED": "Fix the cause that its events name, then: aws cloudformation delete-stack --stack-name {name}",
     "ROLLBACK_FAILED": "Fix the cause that its events name, then: aws cloudformation delete-stack --stack-name {name}",
+    "IMPORT_ROLLBACK_FAILED": "Fix the cause that its events name, then: aws cloudformation continue-update-rollback"
+    " --stack-name {name}",
     "CREATE_FAILED": "Fix the cause that its events name, then: aws cloudformation delete-stack --stack-name {name}",
 }
 

@@ -390,11 +390,12 @@ class LiveTable:
         stack, environment = self._stack()
         if stack is None:
             return
+        named = f"--environment {environment or 'NAME'}" + ("" if stack == self.name else f" --stack {stack}")
         raise MigrationConflict(
             f"The stack {stack!r} owns the indexes and the time to live of {self.name!r}: if a migration were to"
             f" {change}, the stack's next deployment would fail.",
-            remedy=f"Add --environment {environment or 'NAME'} to this command: the stack then makes the change, and a"
-            " migration goes on where it stopped. `singletable deploy` does so, too.",
+            remedy=f"Add {named} to `migrate` or `rollback`: the stack then makes the change, and a migration goes on"
+            " where it stopped. `singletable deploy` does so, too.",
         )
 
     def _stack(self) -> tuple[str | None, str | None]:

@@ -14,6 +14,9 @@ from cfn_flip import load
 
 TABLE_TYPES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
 UNCHANGED = "The submitted information didn't contain changes. Submit different information to create a change set."
+LOOSE = ("Resources", "Description", "AWSTemplateFormatVersion")
+"""Parts of a template whose change alone is none, and the resources, which are compared one by one."""
+
 OWNER = "aws:cloudformation:stack-name"
 
 
@@ -119,7 +122,8 @@ class CloudFormation:
         if ChangeSetType == "IMPORT" and not ResourcesToImport:
             refuse("You must specify ResourcesToImport")
         changes = [] if reason else differences(before["Resources"], body["Resources"], ResourcesToImport)
-        if not reason and not changes and {**before, "Resources": 0} == {**body, "Resources": 0}:
+        rest = [{key: value for key, value in each.items() if key not in LOOSE} for each in (before, body)]
+        if not reason and not changes and rest[0] == rest[1]:
             reason = UNCHANGED
         stack["change_sets"][ChangeSetName] = {
             "ChangeSetName": ChangeSetName,
@@ -178,11 +182,12 @@ class CloudFormation:
                 self._roll_back_creation(stack, after["Resources"])
             else:
                 stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE"
+            self._event(stack, StackName, stack["StackStatus"])
             return {}
         stack["template"], stack["body"] = after, change_set["body"]
         verb = "IMPORT" if change_set["imported"] else "CREATE" if new else "UPDATE"
         stack["StackStatus"] = f"{verb}_COMPLETE"
-        for name in after["Resources"]:
+        for name in (*after["Resources"], StackName):
             self._event(stack, name, stack["StackStatus"])
         return {}
 

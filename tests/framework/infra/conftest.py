@@ -49,7 +49,7 @@ class World:
         for template in deployment.updates():
             with deployment.stack.planned(template) as changes:
                 done.append([(each.action, each.name) for each in changes.changes])
-                if changes.changes:
+                if changes.exists:
                     deployment.stack.execute(changes, lambda line: None)
         return done
 

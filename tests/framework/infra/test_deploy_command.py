@@ -113,7 +113,7 @@ def test_migrate_leaves_the_indexes_of_a_deployed_table_to_its_stack(shop):
     shop.dynamodb.put_item(TableName="shop-dev", Item=old_order(1))
     alone = run("migrate", "--table", "shop-dev", "--region", REGION, "--yes", code=2)
     assert "The stack 'shop-dev' owns the indexes and the time to live of 'shop-dev'" in alone.stderr
-    assert "Add --environment dev to this command" in alone.stderr
+    assert "Add --environment dev to `migrate` or `rollback`" in alone.stderr
     assert ["GSI1", "GSI2"] == shop.indexes()
     run("migrate", *DEV, "--yes")
     assert ["GSI1", "GSI2", "GSI3"] == shop.indexes()
@@ -124,7 +124,7 @@ def test_a_rollback_deletes_an_index_by_the_stack(shop):
     """So that the next deployment of the older models finds what it expects."""
     as_of(shop, "0004_orders_by_date", "GSI1", "GSI2", "GSI3")
     alone = run("rollback", "0004_orders_by_date", "--table", "shop-dev", "--region", REGION, "--yes", code=2)
-    assert "Add --environment dev" in alone.stderr
+    assert "Add --environment dev to `migrate`" in alone.stderr
     run("rollback", "0004_orders_by_date", *DEV, "--yes")
     assert ["GSI1", "GSI2"] == shop.indexes()
     assert ["GSI1", "GSI2"] == sorted(of_template(shop.resources()["Table"]).indexes)

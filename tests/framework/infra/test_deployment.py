@@ -1,12 +1,17 @@
 """Deployments against a double that enforces CloudFormation's limits: nothing is lost, left over or stuck."""
 
+import json
+
 import attrs
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from singletable.errors import InfraError
+from singletable.infra.deployment import Deployment
 from singletable.infra.owner import Owner
 from singletable.infra.parts import of_models, of_template
 from singletable.models.layout import IndexLayout
+from tests.framework.infra.conftest import World
 
 EXTRA = IndexLayout("GSI4", "gsi4", "GSI4PK", "GSI4SK", "INCLUDE", ("b", "a"))
 
@@ -425,3 +430,156 @@ def test_nothing_is_imported_that_does_not_exist(world):
     """It says so."""
     with pytest.raises(InfraError, match="There is no table 'shop-dev' to import"):
         world.deployment().import_steps()
+
+
+# --- what a hostile review found -------------------------------------------------------------
+
+
+def test_a_stack_of_another_table_is_left_alone(world):
+    """Its name was given by mistake: an import would take its table out of it."""
+    world.update()
+    other = World(world.description, environment="staging")
+    existing(other)
+    mistaken = Deployment(world.stack(), world.dynamodb, other.description, other.settings, {})
+    for refused in (
+        lambda: next(mistaken.updates()),
+        mistaken.import_steps,
+        Owner(world.stack(), other.description, other.settings, print).parts,
+    ):
+        with pytest.raises(InfraError, match="'shop-dev' has the table 'shop-dev', and not 'shop-staging'") as caught:
+            refused()
+        assert "Check --stack" in caught.value.remedy
+
+
+def rewrite(world, change):
+    """Change the template of the stack, as an earlier version of the framework would have written it."""
+    stack = world.cloudformation.stacks["shop-dev"]
+    change(stack["template"])
+    stack["body"] = json.dumps(stack["template"])
+
+
+def test_a_change_of_outputs_alone_is_deployed(world):
+    """Its change set has no change of a resource, and can be executed."""
+    world.update()
+    rewrite(world, lambda template: template["Outputs"].pop("KeyArn"))
+    assert [[]] == world.update()
+    assert "KeyArn" in world.stack().template()["Outputs"]
+
+
+def test_a_text_that_is_no_change_for_cloudformation_stops_no_index(world):
+    """A deployment would not change it either, and no command would go on."""
+    full = world.description
+    world.description = without(full, "GSI3")
+    world.update()
+    rewrite(world, lambda template: template.update(Description="another text"))
+    owner(world).create_index(full.indexes[2])
+    assert ["GSI1", "GSI2", "GSI3"] == world.indexes()
+
+
+def test_a_status_of_before_the_execution_is_not_taken_for_its_end(world):
+    """CloudFormation executes a change set later, and fails then."""
+    world.update()
+    double = world.cloudformation
+    real, late = double.describe_stacks, iter(range(3))
+
+    def describe_stacks(StackName):
+        answer = real(StackName)
+        if double.breakdown is None and next(late, None) is not None:
+            answer["Stacks"][0]["StackStatus"] = "UPDATE_COMPLETE"
+        return answer
+
+    def describe_stack_events(StackName):
+        known = double._stack(StackName)["events"][::-1]
+        early = double.breakdown is None and late.__length_hint__()
+        return {"StackEvents": [each for each in known if not early or each["EventId"] in before]}
+
+    before = {each["EventId"] for each in double.describe_stack_events("shop-dev")["StackEvents"]}
+    world.options = {"tags": "owner = shop"}
+    double.breakdown = "TableKey"
+    double.describe_stacks, double.describe_stack_events = describe_stacks, describe_stack_events
+    with pytest.raises(InfraError, match="UPDATE_ROLLBACK_COMPLETE: TableKey: no permission"):
+        world.update()
+
+
+def test_a_table_whose_keys_are_not_text_is_not_imported(world):
+    """Nothing is changed before that is known."""
+    world.update()
+    schema = [{"AttributeName": "number", "KeyType": "HASH"}]
+    create = {"IndexName": "OTHER", "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}
+    types = {"PK": "S", "SK": "S", "number": "N"}
+    world.dynamodb.update_table(
+        TableName="shop-dev",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()],
+        GlobalSecondaryIndexUpdates=[{"Create": create}],
+    )
+    before = len(world.cloudformation.log)
+    with pytest.raises(InfraError, match="the key attribute 'number' of type N"):
+        world.deployment().import_steps()
+    assert before == len(world.cloudformation.log)
+
+
+def test_the_units_of_an_imported_table_that_scales_stay_as_they_are(world):
+    """The template states those of the settings, so that the next update changes none."""
+    units = {"ReadCapacityUnits": 900, "WriteCapacityUnits": 700}
+    index = {**CREATE["Create"], "IndexName": "GSI1", "ProvisionedThroughput": units}
+    existing(world, BillingMode="PROVISIONED", ProvisionedThroughput=units, GlobalSecondaryIndexes=[index])
+    world.options = {"billing": "provisioned", "index_units": "GSI1 = 200/50"}
+    world.deployment().import_table()
+    properties = world.resources()["Table"]["Properties"]
+    assert {"ReadCapacityUnits": 100, "WriteCapacityUnits": 100} == properties["ProvisionedThroughput"]
+    (imported,) = properties["GlobalSecondaryIndexes"]
+    assert {"ReadCapacityUnits": 200, "WriteCapacityUnits": 50} == imported["ProvisionedThroughput"]
+    described = world.dynamodb.describe_table(TableName="shop-dev")["Table"]
+    assert 900 == described["ProvisionedThroughput"]["ReadCapacityUnits"]
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_lost_answer_leaves_no_change_set(world, attempts):
+    """CloudFormation has made it; a second attempt of the SDK finds its name taken, and goes on."""
+    double = world.cloudformation
+    real = double.create_change_set
+
+    def create_change_set(**arguments):
+        real(**arguments)
+        if attempts == 1:
+            raise ReadTimeoutError(endpoint_url="https://cloudformation")
+        message = f"ChangeSet {arguments['ChangeSetName']} already exists"
+        raise ClientError({"Error": {"Code": "AlreadyExistsException", "Message": message}}, "CreateChangeSet")
+
+    double.create_change_set = create_change_set
+    if attempts == 1:
+        with pytest.raises(ReadTimeoutError):
+            world.update()
+        assert {} == double.stacks
+    else:
+        world.update()
+        assert ["GSI1", "GSI2", "GSI3"] == world.indexes()
+
+
+def test_a_change_set_in_the_making_is_deleted_once_it_is_made(world):
+    """CloudFormation refuses before."""
+    double = world.cloudformation
+    real, early = double.delete_change_set, iter(range(3))
+
+    def delete_change_set(**arguments):
+        if next(early, None) is not None:
+            raise ClientError({"Error": {"Code": "InvalidChangeSetStatus", "Message": "wait"}}, "DeleteChangeSet")
+        return real(**arguments)
+
+    double.delete_change_set = delete_change_set
+    deployment = world.deployment()
+    with deployment.stack.planned(next(deployment.updates())):
+        pass
+    assert {} == double.stacks
+
+
+def test_a_stack_that_cannot_be_deleted_is_reported(world):
+    """At once, with the way on."""
+    world.cloudformation.breakdown = "TableKey"
+    with pytest.raises(InfraError):
+        world.update()
+    stack = world.cloudformation.stacks["shop-dev"]
+    world.cloudformation.delete_stack = lambda StackName: stack.update(StackStatus="DELETE_FAILED")
+    with pytest.raises(InfraError, match="'shop-dev' is DELETE_FAILED") as caught:
+        world.stack().remove_never_made()
+    assert "delete-stack --stack-name shop-dev" in caught.value.remedy
