@@ -88,7 +88,9 @@ def _actions_of(
         return [_statement(each["Statement"]) for each in statements]
     if operation in ("GetItem", "PutItem", "UpdateItem", "DeleteItem"):
         return [_item(operation, params, partition_name)]
-    resource = table_arn(params["TableName"]) if "TableName" in params else params.get("ResourceArn", "*")
+    # The emulator's account is another one than that of the policies.
+    named = params.get("TableName") or params.get("ResourceArn", "").rpartition(":table/")[2]
+    resource = table_arn(named) if named else params.get("ResourceArn", "*")
     if "IndexName" in params:
         resource += f"/index/{params['IndexName']}"
     return [_action(operation, resource, _queried(params) if operation == "Query" else (), ())]

@@ -9,7 +9,6 @@ from tests.roles.simulator import Action, denied
 
 UNUSED = {
     ("stream", "dynamodb:ListStreams"): "Lambda's event source mapping sends it",
-    ("migrator", "dynamodb:ListTagsOfResource"): "migrate will look for the stack that owns the table",
 }
 """Actions of the shop's roles that no recorded request needs, with the reason for which they are there."""
 

@@ -21,7 +21,6 @@ from troposphere import Template
 
 from singletable.errors import InfraError
 from singletable.infra.changes import Change, ChangeSet, change_of, refuse_loss, refuse_types
-from singletable.infra.template import as_text
 from singletable.requests.services import error_code, refuse_denied
 
 __all__ = ["Change", "ChangeSet", "Stack", "parsed", "refuse_loss"]
@@ -94,6 +93,7 @@ class Stack:
 
     def _template(self) -> dict[str, Any]:
         body = self._client.get_template(StackName=self.name, TemplateStage="Original").get("TemplateBody") or {}
+        # boto3 reads JSON itself. Other templates, such as those of earlier versions, are YAML.
         return dict(load_template(body)[0] if isinstance(body, str) else body)
 
     # --- change sets ----------------------------------------------------------------
@@ -358,11 +358,13 @@ class Stack:
 
 def parsed(template: Template | Mapping[str, Any]) -> dict[str, Any]:
     """Return a template as plain data, in the form in which the template of a stack is read."""
-    return dict(load_template(_text(template))[0])
+    return dict(json.loads(_text(template)))
 
 
 def _text(template: Template | Mapping[str, Any]) -> str:
-    return as_text(template) if isinstance(template, Template) else json.dumps(template, indent=1, sort_keys=True)
+    # JSON without spaces: shorter than YAML, and read much faster.
+    body = template.to_dict() if isinstance(template, Template) else template
+    return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
 def _made(entry: dict[str, Any] | None) -> dict[str, Any] | None:

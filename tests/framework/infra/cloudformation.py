@@ -10,7 +10,6 @@ from copy import deepcopy
 from itertools import count
 
 from botocore.exceptions import ClientError
-from cfn_flip import load
 
 TABLE_TYPES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
 UNCHANGED = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -101,7 +100,7 @@ class CloudFormation:
             refuse(f"Stack is in {stack['StackStatus']} state and can not be updated.")
         if made and stack["StackStatus"] == "ROLLBACK_COMPLETE":
             refuse("Stack is in ROLLBACK_COMPLETE state and can not be updated.")
-        body = json.loads(json.dumps(load(TemplateBody)[0]))
+        body = json.loads(TemplateBody)
         if not body.get("Resources"):
             refuse("Template format error: At least one Resources member must be defined.")
         before = stack["template"] if made else {"Resources": {}}

@@ -295,7 +295,7 @@ def shelf(aws):
 @pytest.mark.parametrize("seed", range(2))
 def test_a_year_of_deployments_ends_in_the_right_state(shelf, seed):
     """Indexes are added, dropped and renamed, time to live is switched, and whatever can fail fails."""
-    Year(seed).live(12)
+    Year(seed).live(20)
 
 
 @pytest.mark.deep
