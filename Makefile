@@ -26,7 +26,7 @@ test: $(VENV)/ready  ## the tests, within five minutes
 
 test-deep: $(VENV)/ready  ## the property tests with 10,000 examples each, 10,000 simulated histories, 200 forked workers, all blocks of the docs
 	@HYPOTHESIS_PROFILE=deep $(RUN)/python -m pytest -q -n auto --dist worksteal -m "not engines" tests/properties \
-		tests/framework/migrations tests/framework/testing/test_planted_faults.py \
+		tests/framework/migrations tests/framework/infra tests/roles tests/framework/testing/test_planted_faults.py \
 		tests/framework/requests/test_forking.py tests/documents tests/shop/test_stream.py $(ARGS)
 
 test-random: $(VENV)/ready  ## the same with other examples every time
