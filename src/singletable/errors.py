@@ -28,6 +28,7 @@ __all__ = [
     "DeclarationError",
     "EndpointUnreachable",
     "EngineUnavailable",
+    "HandlerNotRun",
     "HandlersFailed",
     "ImageMissing",
     "InfraError",

@@ -15,11 +15,12 @@ from time import monotonic, sleep
 from typing import Any
 
 import attrs
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from cfn_flip import load as load_template
 from troposphere import Template
 
-from singletable.errors import InfraError
+from singletable.errors import AccessDenied, InfraError, SingletableError
 from singletable.infra.changes import Change, ChangeSet, change_of, refuse_loss, refuse_types
 from singletable.requests.services import error_code, refuse_denied
 
@@ -48,7 +49,7 @@ _DELETIONS = 30
 class _Refused(Exception):
     """CloudFormation has refused to make a change set."""
 
-    def __init__(self, error: InfraError) -> None:
+    def __init__(self, error: SingletableError) -> None:
         super().__init__(str(error))
         self.error = error
 
@@ -182,7 +183,10 @@ class Stack:
         except ClientError as error:
             if error_code(error) == "AlreadyExistsException":
                 return True  # the answer to an earlier attempt was lost; nobody else makes this name
-            refuse_denied(error, "CloudFormation")
+            try:
+                refuse_denied(error, "CloudFormation")
+            except AccessDenied as denied:
+                raise _Refused(denied) from error
             if not _says_unchanged(str(error)):
                 refusal = InfraError(f"CloudFormation refuses the change of {self.name!r}: {error}", value=str(error))
                 raise _Refused(refusal) from error
@@ -230,6 +234,8 @@ class Stack:
                     self._wait(_POLL)
                     continue
                 # It is gone after an execution, or was never made.
+            except (BotoCoreError, ResponseParserError):
+                pass  # the error that has led here matters more
             return
 
     def _others(self, mine: str) -> list[str]:

@@ -347,6 +347,7 @@ def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monk
             "DescribeContinuousBackups",
             "DescribeTable",
             "DescribeTimeToLive",
+            "ListTagsOfResource",
             "GetItem",
             "Query",
             "Scan",
