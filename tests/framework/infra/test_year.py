@@ -299,7 +299,7 @@ def test_a_year_of_deployments_ends_in_the_right_state(shelf, seed):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("seed", range(2, 42 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 8))
+@pytest.mark.parametrize("seed", range(2, 42 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 4))
 def test_many_years_end_in_the_right_state(shelf, seed):
     """The same with other events; forty years in the deep profile."""
     Year(seed).live(30)
