@@ -138,16 +138,15 @@ class _State:
         stars = wanted and wanted.stars
         if (self.count is None) == (wanted is None) and held == stars:
             return
+        difference = (stars is not None) - (held is not None), (stars or 0) - (held or 0)
         try:
-            self._store(wanted, (stars is not None) - (held is not None), (stars or 0) - (held or 0))
+            self._store(wanted, *difference)
         except TransactionCancelled as error:
-            missing = error.reasons[-1]
-            if not isinstance(missing.entity, Product) or missing.code != "ConditionalCheckFailed":
-                raise
-            if any(each.code for each in error.reasons[:-1]):
+            in_the_way = [each for each in error.reasons if each.code]
+            if [(Product, "ConditionalCheckFailed")] != [(type(each.entity), each.code) for each in in_the_way]:
                 raise
             # The product does not exist. Its rating is kept, and copied once it does.
-            self._store(wanted, (stars is not None) - (held is not None), (stars or 0) - (held or 0), product=False)
+            self._store(wanted, *difference, product=False)
 
     def _store(self, wanted: ReviewCount | None, reviews: int, stars: int, *, product: bool = True) -> None:
         with ShopTable.transaction() as transaction:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from singletable.cli.demo import sample_entities
 from singletable.cli.engines import Place, live_table, table_options
-from singletable.cli.infra import settings_of, template_of
+from singletable.cli.infra import settings_of
 from singletable.cli.migrate import migrate_command
 from singletable.cli.migrating import accept_edited_option, opened
 from singletable.cli.project import find_project
@@ -78,12 +78,11 @@ def deploy_command(
     there = place_of(place, settings)
     chosen = project.load_sample(sample) if sample else None
     given = _parameters(parameters)
-    template_of(table, settings)
+    stack = stack_of(table, place, settings, stack_name)
     from singletable.infra.deployment import Deployment
 
     graph = project.load_migrations() if project.migrations else None
     console = make_console()
-    stack = stack_of(table, place, settings, stack_name)
     client = client_of("dynamodb", place, table, settings.table_name)
     settings.check_region(client.meta.region_name)
     console.print(f"[bold]{escape(stack.name)}[/] ({environment}): table {escape(settings.table_name)}, {place.words}")
@@ -110,7 +109,7 @@ def deploy_command(
         return
     for output, value in sorted(stack.outputs().items()):
         console.print(f"  {output}: {escape(value)}")
-    owner = owner_of(table, place, settings, stack_name, deployment.tell)
+    owner = owner_of(table, stack, settings, deployment.tell)
     if no_migrate:
         command = "migrate" if deployment.has_migrations else "deploy"
         named = "" if stack_name is None else f" --stack {stack_name}"
@@ -174,7 +173,7 @@ def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
         if ask.dry_run:
             return
         ask.confirm("Delete the empty stack?")
-        deployment.remove_never_made()
+        deployment.stack.remove_never_made()
     for number, template in enumerate(deployment.updates()):
         with deployment.stack.planned(template, deployment.parameters_of(number)) as changes:
             if changes.exists or not number:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -47,7 +46,7 @@ def marked_handlers(table: type[Table], router: StreamRouter) -> tuple[MarkedHan
 
 def _takes_transaction(function: Callable[..., Any]) -> bool:
     """Whether a handler's own code names `transaction`, as in `change.transaction()`."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    from singletable.streams.handlers import without_arguments
+
+    code = getattr(inspect.unwrap(without_arguments(function)), "__code__", None)
     return code is not None and "transaction" in code.co_names

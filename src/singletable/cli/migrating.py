@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from singletable.cli.engines import Place, live_table
 from singletable.cli.infra import settings_of
 from singletable.cli.project import Project, find_project
-from singletable.cli.stacks import owner_of, place_of
+from singletable.cli.stacks import owner_of, place_of, stack_of
 from singletable.cli.words import counted
 from singletable.errors import MigrationError
 from singletable.migrations import Graph
@@ -95,7 +95,7 @@ def opened(
         # Before the table is bound: its settings are made of the name in the models.
         settings = settings_of(project, table, environment)
         place = place_of(place, settings)
-        stack = partial(owner_of, table, place, settings, stack_name)
+        stack = partial(owner_of, table, stack_of(table, place, settings, stack_name), settings)
     with live_table(table, place, max_connections=max(10, workers + 2)):
         connection = connection_of(table)
         records = _records(project, table, connection)

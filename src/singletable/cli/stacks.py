@@ -64,8 +64,7 @@ class StackOwner:
 
     def create_index(self, index: Index) -> None:
         """Have the stack create a global index."""
-        layout = IndexLayout(index.name, index.name, index.partition, index.sort, index.projection, index.included)
-        self.owner.create_index(layout)
+        self.owner.create_index(_layout_of(index))
 
     def delete_index(self, name: str) -> None:
         """Have the stack delete a global index."""
@@ -99,18 +98,15 @@ def restore(live: LiveTable, applied: TableState, deployment: Deployment) -> Non
         live.set_ttl(applied.ttl, on=True)
 
 
-def owner_of(
-    table: type[Table], place: Place, settings: Settings, stack_name: str | None, tell: Callable[[str], None]
-) -> StackOwner:
+def owner_of(table: type[Table], stack: Stack, settings: Settings, tell: Callable[[str], None]) -> StackOwner:
     """Return the stack of an environment, as the owner of its table.
 
     Raises:
-        InfraError: The stack does not exist, or troposphere is not installed.
+        InfraError: The stack does not exist.
     """
-    template_of(table, settings)  # troposphere is there, and the settings fit the models
     from singletable.infra.owner import Owner
 
-    owner = Owner(stack_of(table, place, settings, stack_name), table.describe(), settings, tell)
+    owner = Owner(stack, table.describe(), settings, tell)
     owner.parts()
     return StackOwner(owner)
 
@@ -127,7 +123,13 @@ def place_of(place: Place, settings: Settings) -> Place:
 
 
 def stack_of(table: type[Table], place: Place, settings: Settings, stack_name: str | None) -> Stack:
-    """Return the stack of an environment."""
+    """Return the stack of an environment.
+
+    Raises:
+        InfraError: troposphere is not installed, or the settings do not fit the models.
+        UsageError: A stack cannot have the name.
+    """
+    template_of(table, settings)
     from singletable.infra.stack import Stack
 
     name = stack_name or settings.table_name
@@ -157,9 +159,9 @@ def parts_of_history(graph: Graph) -> Parts:
     """Return the indexes and the time to live to which the migrations lead."""
     from singletable.infra.parts import Parts
 
-    indexes = {
-        name: IndexLayout(name, name, each.partition, each.sort, each.projection, each.included)
-        for name, each in graph.state.indexes.items()
-        if not each.local
-    }
+    indexes = {name: _layout_of(each) for name, each in graph.state.indexes.items() if not each.local}
     return Parts(indexes, graph.state.ttl)
+
+
+def _layout_of(index: Index) -> IndexLayout:
+    return IndexLayout(index.name, index.name, index.partition, index.sort, index.projection, index.included)

@@ -103,12 +103,6 @@ class Deployment:
         now = self._wanted if existing is None else of_table(existing.described, existing.ttl)
         return now, self._wanted
 
-    # --- a first deployment that failed ---------------------------------------------------
-
-    def remove_never_made(self) -> None:
-        """Delete the stack if its first deployment was rolled back; nothing of it is left then."""
-        self.stack.remove_never_made()
-
     # --- import ---------------------------------------------------------------------------
 
     def import_steps(self) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from singletable.models.description import TableDescription
-from singletable.models.layout import IndexLayout
+from singletable.models.layout import IndexLayout, described_indexes
 
 __all__ = ["differences"]
 
@@ -43,11 +43,7 @@ def _keys(description: TableDescription, table: Mapping[str, Any]) -> Iterator[s
 
 
 def _indexes(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:
-    deployed = {
-        each["IndexName"]: (each, local)
-        for place, local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True))
-        for each in table.get(place) or ()
-    }
+    deployed = {index.name: (index, status) for index, status in described_indexes(table)}
     for index in description.indexes:
         if index.name not in deployed:
             yield f"The index {index.name} is missing."
@@ -57,18 +53,15 @@ def _indexes(description: TableDescription, table: Mapping[str, Any]) -> Iterato
     yield from (f"The index {name} is deployed, and no model has it." for name in deployed if name not in known)
 
 
-def _index(index: IndexLayout, deployed: Mapping[str, Any], local: bool) -> Iterator[str]:
-    if index.local != local:
-        yield f"The index {index.name} is {'local' if local else 'global'}; the models say otherwise."
-    mine, theirs = _words_of((index.partition_name, index.sort_name)), _key_of(deployed)
+def _index(index: IndexLayout, deployed: IndexLayout, status: str) -> Iterator[str]:
+    if index.local != deployed.local:
+        yield f"The index {index.name} is {'local' if deployed.local else 'global'}; the models say otherwise."
+    mine, theirs = (_words_of((each.partition_name, each.sort_name)) for each in (index, deployed))
     if mine != theirs:
         yield f"The index {index.name} is keyed by {theirs}; the models say {mine}."
-    projection = deployed.get("Projection", {})
-    said = (index.projection, frozenset(index.included))
-    found = (projection.get("ProjectionType"), frozenset(projection.get("NonKeyAttributes") or ()))
+    said, found = ((each.projection, frozenset(each.included)) for each in (index, deployed))
     if said != found:
         yield f"The index {index.name} holds {_projection(*found)}; the models say {_projection(*said)}."
-    status = deployed.get("IndexStatus", "ACTIVE")
     if status != "ACTIVE":
         yield f"The index {index.name} is {status}."
 

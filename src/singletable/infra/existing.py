@@ -18,10 +18,10 @@ from singletable.errors import InfraError
 from singletable.infra.names import TABLE
 from singletable.infra.settings import Settings
 from singletable.requests.services import error_code, refuse_denied
+from singletable.requests.tags import STACK_TAG, table_tags
 
 __all__ = ["Existing", "detached", "look_at", "retained"]
 
-_OWNER = "aws:cloudformation:stack-name"
 _PLACEHOLDER = "Placeholder"
 _MISSING = "ResourceNotFoundException"
 
@@ -137,13 +137,13 @@ def look_at(client: Any, name: str) -> Existing | None:
     ttl = _ask(client.describe_time_to_live, TableName=name)
     backups = _ask(client.describe_continuous_backups, TableName=name) or {}
     recovery = backups.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
-    tags = dict(_tags(client, table.get("TableArn")))
+    tags = table_tags(lambda params: _ask(client.list_tags_of_resource, **params) or {}, table.get("TableArn"))
     return Existing(
         described=table,
         ttl=None if ttl is None else ttl["TimeToLiveDescription"],
         recovery=recovery.get("PointInTimeRecoveryStatus") == "ENABLED",
         tags={key: value for key, value in tags.items() if not key.lower().startswith("aws:")},
-        stack=tags.get(_OWNER),
+        stack=tags.get(STACK_TAG),
     )
 
 
@@ -211,16 +211,6 @@ def _units(settings: Settings, described: Mapping[str, Any], wanted: tuple[int, 
     if settings.provisioned:
         return dict(zip(names, wanted, strict=True))
     return {name: int(described["ProvisionedThroughput"][name]) for name in names}
-
-
-def _tags(client: Any, arn: str | None) -> Iterator[tuple[str, str]]:
-    token: dict[str, str] = {}
-    while arn:
-        page = _ask(client.list_tags_of_resource, ResourceArn=arn, **token) or {}
-        yield from ((each["Key"], each["Value"]) for each in page.get("Tags", ()))
-        if not page.get("NextToken"):
-            return
-        token = {"NextToken": page["NextToken"]}
 
 
 def _ask(call: Any, **arguments: Any) -> dict[str, Any] | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from singletable.errors import InfraError
 
-__all__ = ["partition_of"]
+__all__ = ["partition_of", "partitions_by_region"]
 
 
 def partition_of(region: str) -> str:
@@ -31,3 +33,16 @@ def partition_of(region: str) -> str:
             remedy="Write for example eu-west-1, or * for every region.",
             value=region,
         ) from None
+
+
+@cache
+def partitions_by_region() -> dict[str, str]:
+    """Return the partition of each region that has DynamoDB, from the data in botocore; nothing is sent."""
+    from botocore.session import Session
+
+    session = Session()
+    return {
+        region: partition
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("dynamodb", partition_name=partition)
+    }

@@ -6,14 +6,14 @@ into the template once the items are ready for it (decision 18).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from singletable.infra.settings import Settings
 from singletable.models.description import TableDescription
-from singletable.models.layout import IndexLayout
+from singletable.models.layout import IndexLayout, described_indexes
 
 __all__ = ["Parts", "of_models", "of_table", "of_template"]
 
@@ -83,7 +83,7 @@ def of_template(resource: Mapping[str, Any]) -> Parts:
     ttl = properties.get("TimeToLiveSpecification") or {}
     # cfn_flip and YAML give the text "true" or the boolean.
     enabled = str(ttl.get("Enabled", False)).lower() == "true"
-    return Parts(_indexes(properties.get("GlobalSecondaryIndexes", ())), ttl.get("AttributeName") if enabled else None)
+    return Parts(_global_indexes(properties), ttl.get("AttributeName") if enabled else None)
 
 
 def of_table(described: Mapping[str, Any], ttl: Mapping[str, Any] | None) -> Parts:
@@ -95,25 +95,12 @@ def of_table(described: Mapping[str, Any], ttl: Mapping[str, Any] | None) -> Par
     """
     said = ttl or {}
     enabled = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-    there = (each for each in described.get("GlobalSecondaryIndexes") or () if each.get("IndexStatus") != "DELETING")
-    return Parts(_indexes(there), said.get("AttributeName") if enabled else None)
+    return Parts(_global_indexes(described), said.get("AttributeName") if enabled else None)
 
 
-def _indexes(described: Iterable[Mapping[str, Any]]) -> dict[str, IndexLayout]:
-    found = {}
-    for each in described:
-        names = {key["KeyType"]: key["AttributeName"] for key in each["KeySchema"]}
-        projection = each.get("Projection") or {}
-        found[each["IndexName"]] = IndexLayout(
-            name=each["IndexName"],
-            attribute=each["IndexName"],
-            partition_name=names["HASH"],
-            sort_name=names.get("RANGE"),
-            projection=projection.get("ProjectionType", "ALL"),
-            # In their order: to CloudFormation, another order is a change.
-            included=tuple(projection.get("NonKeyAttributes") or ()),
-        )
-    return found
+def _global_indexes(table: Mapping[str, Any]) -> dict[str, IndexLayout]:
+    found = described_indexes(table)
+    return {index.name: index for index, status in found if not index.local and status != "DELETING"}
 
 
 def _key(index: IndexLayout) -> object:

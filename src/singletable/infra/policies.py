@@ -19,7 +19,7 @@ from singletable.errors import InfraError
 from singletable.infra.documents import allow, document_of, merged
 from singletable.infra.partitions import partition_of
 from singletable.infra.rights import Right
-from singletable.infra.tenants import Gap, Reach, Tenant, notes_on_values, reach
+from singletable.infra.tenants import SOME_KEY, Gap, Reach, Tenant, notes_on_values, reach
 from singletable.keys import Template
 from singletable.keys.encoding import SEPARATOR
 from singletable.models import TableDescription
@@ -194,10 +194,7 @@ def _check(role: str, tenant: Tenant | None, rights: Sequence[Right], dax_arn: s
 
 def _of_stream(table_arn: str) -> list[dict[str, Any]]:
     """Return the statements of a function that reads the stream and marks the events that it has handled."""
-    marks = {
-        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{MARKS}{SEPARATOR}*"]},
-        "Null": {"dynamodb:LeadingKeys": "false"},
-    }
+    marks = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{MARKS}{SEPARATOR}*"]}, **SOME_KEY}
     return [
         allow(_STREAMS, [f"{table_arn}/stream/*"]),
         # An event source mapping of Lambda asks for it (Lambda Developer Guide, "Using Lambda with DynamoDB").

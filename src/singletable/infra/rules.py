@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from singletable.errors import InfraError
+from singletable.infra.partitions import partitions_by_region
 from singletable.models.layout import STREAM_VIEWS
 from singletable.models.table_names import CHARACTERS, name_fault, own_name, server_fault
 
@@ -165,7 +165,7 @@ def _check_replicas(regions: tuple[str, ...]) -> None:
             )
         if region in regions[:number]:
             raise InfraError(f"replicas has {region!r} twice.", remedy="Leave one of them out.", value=region)
-        if region not in _partitions():
+        if region not in partitions_by_region():
             raise InfraError(
                 f"replicas has {region!r}, and the installed botocore knows no such region of DynamoDB.",
                 remedy="Check the name. Update botocore if the region is new: pip install --upgrade boto3.",
@@ -176,7 +176,7 @@ def _check_replicas(regions: tuple[str, ...]) -> None:
 
 def _require_one_partition(regions: tuple[str, ...]) -> None:
     # A region that botocore does not know may be in any of them: the stack's own is checked by CloudFormation.
-    partitions = {_partitions()[region]: region for region in regions if region in _partitions()}
+    partitions = {partitions_by_region()[region]: region for region in regions if region in partitions_by_region()}
     if len(partitions) > 1:
         (one, first), (two, second) = sorted(partitions.items())[:2]
         raise InfraError(
@@ -184,19 +184,6 @@ def _require_one_partition(regions: tuple[str, ...]) -> None:
             remedy="Name regions of one partition only.",
             value=second,
         )
-
-
-@cache
-def _partitions() -> dict[str, str]:
-    """Return the partition of each region that has DynamoDB, from the data in botocore; nothing is sent."""
-    from botocore.session import Session
-
-    session = Session()
-    return {
-        region: partition
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("dynamodb", partition_name=partition)
-    }
 
 
 def _check_tags(settings: Settings) -> None:

@@ -338,8 +338,9 @@ class Stack:
             )
         self._client.delete_stack(StackName=self.name)
         gone = ("DELETE_COMPLETE", "DELETE_FAILED")
-        entry = self._until(self._entry, lambda found: found is None or found["StackStatus"] in gone)
-        _refuse_unready(self.name, entry if entry and entry["StackStatus"] == "DELETE_FAILED" else None)
+        _refuse_unready(
+            self.name, self._until(self._entry, lambda found: found is None or found["StackStatus"] in gone)
+        )
 
     # --- waiting ----------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from singletable.keys.template import Field, Segment
 from singletable.models import TableDescription
 from singletable.models.own import OWN_KEYS
 
-__all__ = ["Gap", "Reach", "Tenant", "notes_on_values", "reach"]
+__all__ = ["SOME_KEY", "Gap", "Reach", "Tenant", "notes_on_values", "reach"]
 
 # Every character that a tag's value can have, and every other above U+007F.
 _LETTERS_AND_DIGITS = ((0x61, 0x7A), (0x41, 0x5A), (0x30, 0x39))
@@ -33,6 +33,10 @@ _TAG_CHARACTER = Chars((*_LETTERS_AND_DIGITS, *_SIGNS, (0x80, 0xD7FF), (0xE000, 
 _TAG: Language = Seq((_TAG_CHARACTER, Star(_TAG_CHARACTER)))
 _LAST_CHARACTER = 0xFF
 """The last character that a policy can have (IAM User Guide, "IAM and AWS STS quotas")."""
+
+
+SOME_KEY = {"Null": {"dynamodb:LeadingKeys": "false"}}
+"""The condition that a request has partition keys: `ForAllValues` holds for one without, such as a Scan."""
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -79,11 +83,11 @@ class Tenant:
     def conditions(self) -> dict[str, dict[str, Any]]:
         """The conditions without which a pattern is unsafe.
 
-        `ForAllValues` holds for a request without partition keys, such as a Scan: `Null` refuses it. An empty tag would
-        let `TENANT${tag}#*` match the keys of `TENANT#...`, so that a tag of at least one character is required.
+        An empty tag would let `TENANT${tag}#*` match the keys of `TENANT#...`, so that a tag of at least one character
+        is required.
         """
         return {
-            "Null": {"dynamodb:LeadingKeys": "false"},
+            **SOME_KEY,
             "StringLike": {f"aws:PrincipalTag/{self.tag}": "?*"},
         }
 

@@ -17,10 +17,12 @@ from singletable.errors import (
     TableMissing,
 )
 from singletable.migrations.clock import Clock
-from singletable.migrations.patience import patiently
+from singletable.migrations.patience import pages, patiently
 from singletable.migrations.state import Index, TableState
+from singletable.models.layout import described_indexes
 from singletable.requests.connection import TableConnection
 from singletable.requests.sending import send
+from singletable.requests.tags import STACK_TAG, table_tags
 from singletable.requests.types import Item, Params
 
 __all__ = ["LiveTable", "TableOwner"]
@@ -124,16 +126,9 @@ class LiveTable:
         Args:
             params: Arguments of `Scan` besides the table's name, such as a filter expression.
         """
-        start: Item | None = None
-        while True:
-            page = {"TableName": self.name, "ConsistentRead": True, **params}
-            if start:
-                page["ExclusiveStartKey"] = start
-            answer = patiently(lambda page=page: self.send("Scan", dict(page)))  # type: ignore[misc]
-            yield from answer.get("Items", [])
-            start = answer.get("LastEvaluatedKey")
-            if not start:
-                return
+        request = {"TableName": self.name, "ConsistentRead": True, **params}
+        for page in pages(lambda asked: patiently(lambda: self.send("Scan", dict(asked))), request):
+            yield from page
 
     def transact(self, *writes: Params) -> bool:
         """Do several writes in one transaction, all or none.
@@ -400,22 +395,14 @@ class LiveTable:
 
     def _stack(self) -> tuple[str | None, str | None]:
         """Return the stack of the table and its environment, by its tags; None if it belongs to none."""
-        arn = self.require().get("TableArn")
-        tags: dict[str, str] = {}
-        token: dict[str, str] = {}
-        while arn:
-            try:
-                page = self.send("ListTagsOfResource", {"ResourceArn": arn, **token})
-            except AccessDenied:
-                raise
-            except RequestFailed:
-                break  # a local server without tags has no stacks either
-            tags |= {each["Key"]: each["Value"] for each in page.get("Tags", ())}
-            if not page.get("NextToken"):
-                break
-            token = {"NextToken": page["NextToken"]}
+        try:
+            tags = table_tags(lambda params: self.send("ListTagsOfResource", params), self.require().get("TableArn"))
+        except AccessDenied:
+            raise
+        except RequestFailed:
+            return None, None  # a local server without tags has no stacks either
         managed = self.name if tags.get("ManagedBy") == "singletable" else None
-        return tags.get("aws:cloudformation:stack-name", managed), tags.get("Environment")
+        return tags.get(STACK_TAG, managed), tags.get("Environment")
 
     def _status(self, name: str) -> str:
         found = _indexes(self.require()).get(name)
@@ -472,19 +459,9 @@ class LiveTable:
 
 def _indexes(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for place, local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True)):
-        for each in table.get(place) or ():
-            names = {key["KeyType"]: key["AttributeName"] for key in each["KeySchema"]}
-            projection = each["Projection"]
-            index = Index(
-                each["IndexName"],
-                names["HASH"],
-                names.get("RANGE"),
-                projection["ProjectionType"],
-                tuple(sorted(projection.get("NonKeyAttributes") or ())),
-                local,
-            )
-            found[each["IndexName"]] = {"index": index, "status": each.get("IndexStatus", "ACTIVE")}
+    for each, status in described_indexes(table):
+        index = Index(each.name, each.partition_name, each.sort_name, each.projection, each.included, each.local)
+        found[each.name] = {"index": index, "status": status}
     return found
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from singletable.errors import EndpointUnreachable, NoResponse, RequestFailed, Throttled
 from singletable.migrations.throttle import Throttle
 from singletable.requests.retries import pause
+from singletable.requests.types import Item, Params
 
-__all__ = ["metered", "patiently"]
+__all__ = ["metered", "pages", "patiently"]
 
 T = TypeVar("T")
 
@@ -53,6 +54,22 @@ def metered(throttle: Throttle, kind: str, send: Callable[[], dict[str, Any]]) -
         return answer
 
     return patiently(once, throttle.cut)
+
+
+def pages(ask: Callable[[Params], dict[str, Any]], params: Params) -> Iterator[list[Item]]:
+    """Yield the pages of a scan or a query, to its end.
+
+    Args:
+        ask: Sends the request for one page, and returns the answer.
+        params: The request for the first page.
+    """
+    start: Item | None = None
+    while True:
+        answer = ask({**params, "ExclusiveStartKey": start} if start else params)
+        yield answer.get("Items", [])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
 
 
 def _passes(error: Exception) -> bool:

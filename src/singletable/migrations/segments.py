@@ -22,7 +22,7 @@ from singletable.errors import (
 from singletable.migrations.checking import Finding, ItemChecks
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
-from singletable.migrations.patience import metered, patiently
+from singletable.migrations.patience import metered, pages, patiently
 from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.records import VERIFYING, Records, key_from_text, key_to_text
 from singletable.migrations.sources import Unfit
@@ -343,15 +343,8 @@ def type_filter(placeholders: Placeholders, work: Pass) -> str:
 def pages_of(
     table: LiveTable, params: Params, throttle: Throttle, operation: str = "Scan"
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield the pages of a scan or a query, to its end."""
-    start: Item | None = None
-    while True:
-        more = {"ExclusiveStartKey": start} if start else {}
-        answer = _patient_page(table, operation, {**params, **more}, throttle)
-        yield answer.get("Items", [])
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return
+    """Yield the pages of a scan or a query, to its end, as fast as the throttle lets them come."""
+    return pages(lambda asked: _patient_page(table, operation, asked, throttle), params)
 
 
 def patient_scan(table: LiveTable, params: Params, throttle: Throttle) -> dict[str, Any]:

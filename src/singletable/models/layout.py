@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from pynamodb.indexes import Index, LocalSecondaryIndex
@@ -11,7 +11,16 @@ from pynamodb.indexes import Index, LocalSecondaryIndex
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["OWN_TYPES", "STREAM_VIEWS", "IndexLayout", "TableLayout", "index_attribute", "index_layout", "layout_of"]
+__all__ = [
+    "OWN_TYPES",
+    "STREAM_VIEWS",
+    "IndexLayout",
+    "TableLayout",
+    "described_indexes",
+    "index_attribute",
+    "index_layout",
+    "layout_of",
+]
 
 OWN_TYPES = "singletable:"
 """What the discriminators of the framework's own items begin with: records of migrations, checkpoints, leases."""
@@ -111,6 +120,30 @@ def index_layout(attribute: str, index: Index) -> IndexLayout:  # type: ignore[t
         included=tuple(index.Meta.projection.non_key_attributes or ()),
         local=isinstance(index, LocalSecondaryIndex),
     )
+
+
+def described_indexes(table: Mapping[str, Any]) -> Iterator[tuple[IndexLayout, str]]:
+    """Yield the layout and the status of each index of a deployed table.
+
+    Args:
+        table: The table, as DescribeTable describes it, or the properties of its resource in a template of
+            CloudFormation, which name keys and projections alike; there, every index counts as `ACTIVE`.
+    """
+    for place, local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True)):
+        for each in table.get(place) or ():
+            names = {key["KeyType"]: key["AttributeName"] for key in each["KeySchema"]}
+            projection = each.get("Projection") or {}
+            layout = IndexLayout(
+                name=each["IndexName"],
+                attribute=each["IndexName"],
+                partition_name=names["HASH"],
+                sort_name=names.get("RANGE"),
+                projection=projection.get("ProjectionType", "ALL"),
+                # In their order: to CloudFormation, another order is a change.
+                included=tuple(projection.get("NonKeyAttributes") or ()),
+                local=local,
+            )
+            yield layout, each.get("IndexStatus", "ACTIVE")
 
 
 def index_attribute(index: str, name: str) -> str:

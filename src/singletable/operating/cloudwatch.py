@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 from singletable.errors import EndpointUnreachable, RequestFailed, SingletableError
 from singletable.operating.window import Window
 from singletable.requests.sending import translate
-from singletable.requests.services import error_code, is_denied, service_of
+from singletable.requests.services import error_code, is_denied, message_of, service_of
 from singletable.requests.types import Params
 
 __all__ = ["Metric", "MetricRequest", "Series", "fetch", "requests_for"]
@@ -182,11 +182,9 @@ def _told(error: Exception, where: str) -> SingletableError:
     code = error_code(error)
     if isinstance(error, BotoCoreError) or is_denied(error) or service_of(error) not in (None, _SERVICE):
         return translate(error, "GetMetricData", None, _SERVICE)
-    message = " ".join(str(getattr(error, "response", {}).get("Error", {}).get("Message") or "").split())
-    # A server that does not know the request may answer with a page for browsers.
-    told = f": {message}" if message and not message.startswith("<") else "."
+    message = message_of(error)
     return RequestFailed(
-        f"GetMetricData failed at {where} ({code or type(error).__name__}){told}",
+        f"GetMetricData failed at {where} ({code or type(error).__name__}){f': {message}' if message else '.'}",
         remedy=remedy,
         service=_SERVICE,
         operation="GetMetricData",

@@ -20,6 +20,7 @@ __all__ = [
     "error_code",
     "failure_of",
     "is_denied",
+    "message_of",
     "named",
     "operation_of",
     "refuse_denied",
@@ -158,12 +159,19 @@ def failure_of(error: Exception, service: str, operation: str) -> SingletableErr
         return denial_of(error, service, operation, what)
     if code in _THROTTLED:
         return Throttled(f"{what} was throttled ({code}).", remedy="Try again in a minute.", code=code, **parts)
-    # A server that does not know the request may answer with a page for browsers.
-    message = " ".join(str(getattr(error, "response", {}).get("Error", {}).get("Message") or "").split())
-    if isinstance(error, BotoCoreError):
-        message = " ".join(str(error).split())
-    told = f": {message.removesuffix('.')}." if message and not message.startswith("<") else "."
-    return RequestFailed(f"{what} failed ({code or type(error).__name__}){told}", code=code, **parts)
+    message = message_of(error)
+    reason = f": {message.removesuffix('.')}." if message else "."
+    return RequestFailed(f"{what} failed ({code or type(error).__name__}){reason}", code=code, **parts)
+
+
+def message_of(error: Exception) -> str:
+    """Return the message of a failed request in one line; empty if the server sent none.
+
+    A server that does not know the request may answer with a page for browsers: that is not a message.
+    """
+    answer = getattr(error, "response", {}).get("Error", {}).get("Message") or ""
+    text = " ".join(str(error if isinstance(error, BotoCoreError) else answer).split())
+    return "" if text.startswith("<") else text
 
 
 def refuse_denied(error: ClientError, service: str) -> None:

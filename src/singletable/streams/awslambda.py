@@ -37,8 +37,8 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
 
     A line of JSON is logged at the start, for each failed record, for each dead letter of a router without a sink and
     for each batch. The counts `Handled`, `Repeated`, `Failed` and `DeadLetters` and the age of the last record in
-    milliseconds (`Age`) are written as CloudWatch metrics. Lines and metrics name the table to which the router's is
-    bound when this is called.
+    milliseconds (`Age`) are written as CloudWatch metrics. Lines and metrics have the name to which the router's table
+    is bound when this is called.
 
     The function raises `MalformedRecordError` for an event of another service or another table, before any record is
     handled, and if the first record of a batch fails and has no sequence number.
@@ -112,7 +112,7 @@ class _Batch:
 
     def _handle(self, each: Delivered) -> bool:
         try:
-            self._outcomes.append(self._router.process(each.raw))
+            self._outcomes.append(self._router.process_own(each.raw))
         except HandlersFailed as error:
             self._outcomes.append(error.outcome)
             self._log("handler failed", *error.letters)
@@ -132,11 +132,10 @@ def _make_logger(table: str) -> logging.Logger:
     """Return a logger that no other code can reach by its name, and that writes JSON to standard output."""
     from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-    level = next((os.environ[name] for name in _LEVELS if os.environ.get(name)), "INFO").upper()
-    known = level in logging.getLevelNamesMapping() if sys.version_info >= (3, 11) else level in logging._nameToLevel
-    logger = logging.Logger(f"{table}-stream", level if known else "INFO")
-    # At a higher level a dead letter would go nowhere.
-    logger.setLevel(min(logger.level, logging.ERROR))
+    given = next((os.environ[name] for name in _LEVELS if os.environ.get(name)), "INFO").upper()
+    level = logging.getLevelName(given)  # a number, but for an unknown name
+    # At a level above ERROR a dead letter would go nowhere.
+    logger = logging.Logger(f"{table}-stream", min(level, logging.ERROR) if isinstance(level, int) else logging.INFO)
     handler = logging.StreamHandler(sys.stdout)
     formatter = LambdaPowertoolsFormatter()
     formatter.append_keys(service=f"{table}-stream", table=table)

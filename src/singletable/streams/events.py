@@ -61,13 +61,15 @@ def records_of(event: Any, table: type[Table]) -> list[Delivered]:
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list):
         raise MalformedRecordError("The event has no Records: it is not from a DynamoDB stream.", remedy=_REMEDY)
-    sources = {source for source in map(_source, records) if source is not None}
-    foreign = sorted(sources - {_DYNAMODB, _KINESIS})
+    sources = [_source(each) for each in records]
+    foreign = sorted({*sources} - {_DYNAMODB, _KINESIS, None}, key=str)
     if foreign:
         raise MalformedRecordError(f"The event is from {foreign[0]!r}, not from a DynamoDB stream.", remedy=_REMEDY)
-    if records and not sources:
+    if records and not any(sources):
         raise MalformedRecordError("The event has no record of a DynamoDB stream.", remedy=_REMEDY)
-    delivered = [_unwrapped(each) if _source(each) == _KINESIS else _direct(each) for each in records]
+    delivered = [
+        _unwrapped(each) if source == _KINESIS else _direct(each) for each, source in zip(records, sources, strict=True)
+    ]
     for each in delivered:
         require_own(each.raw, table)
     return delivered

@@ -24,7 +24,7 @@ from singletable.streams.records import EVENTS, Event
 if TYPE_CHECKING:
     from singletable.models import Table
 
-__all__ = ["Handler", "Wanted", "call", "name_of", "require_synchronous", "wanted_of"]
+__all__ = ["Handler", "Wanted", "call", "name_of", "require_synchronous", "wanted_of", "without_arguments"]
 
 _NEEDS: dict[Event, frozenset[str]] = {
     "INSERT": frozenset({"new"}),
@@ -208,6 +208,13 @@ def wanted_of(
     return Wanted(entity, events, attributes, expired, images)
 
 
+def without_arguments(function: Callable[..., Any]) -> Any:
+    """Return the function that a `functools.partial`, or several, gives arguments to; any other as it is."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
 def require_synchronous(function: Callable[..., object], what: str) -> None:
     """Refuse a function whose call does nothing but make a coroutine or a generator.
 
@@ -220,9 +227,7 @@ def require_synchronous(function: Callable[..., object], what: str) -> None:
     """
     if not callable(function):
         raise DeclarationError(f"{what}: {function!r} cannot be called.", remedy="Give a function.", rule="ST118")
-    inner: Any = function
-    while isinstance(inner, partial):
-        inner = inner.func
+    inner = without_arguments(function)
     for each in (inner, type(inner).__call__):
         if inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each):
             kind, remedy = "async def", "Write a plain function; it may call asyncio.run()."

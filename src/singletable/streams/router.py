@@ -247,6 +247,10 @@ class StreamRouter:
         """
         refuse_event(raw)
         require_own(raw, self.table)
+        return self.process_own(raw)
+
+    def process_own(self, raw: Any) -> Outcome:
+        """Give one record to its handlers, which is known to be of the router's table; otherwise as `process`."""
         try:
             record = read_record(raw)
         except MalformedRecordError as error:
@@ -293,17 +297,13 @@ class StreamRouter:
         repeated = [each.name for each in handlers if each.name in done and done[each.name] is None]
         letters: list[DeadLetter] = []
         failed: list[tuple[DeadLetter, BaseException]] = []
-        for handler in handlers:
-            reason = done.get(handler.name)
-            if reason is None:
-                continue
-            # The handler is done, and the sink was not there for its letter.
-            owed = _letter(change, handler, reason)
+        # Those whose handler is done, while the sink was not there.
+        for owed in (_letter(change, each, reason) for each in handlers if (reason := done.get(each.name)) is not None):
             try:
                 self.bury(owed)
-                self._marks.write(change.event_id, handler.name)
+                self._marks.write(change.event_id, str(owed.handler))
             except Exception as error:
-                failed.append((_letter(change, handler, reason_of(error)), error))
+                failed.append((attrs.evolve(owed, reason=reason_of(error)), error))
             else:
                 letters.append(owed)
         for number, handler in enumerate(each for each in handlers if each.name not in done):
