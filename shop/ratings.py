@@ -29,14 +29,15 @@ _LONGEST_PAUSE = 0.5
 _RACES = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
-def count_review(product_id: str, review_id: str, told: Callable[[], int | None] | None = None) -> None:
+def count_review(product_id: str, review_id: str, event_stars: Callable[[], int | None] | None = None) -> None:
     """Bring a product's rating in line with one of its reviews as it is stored now.
 
     Args:
         product_id: The product. It need not exist: its rating is kept for it.
         review_id: The review.
-        told: Returns the stars that an event of the review gives, or None if they cannot be read. They count if the
-            review is not in the table, and its deletion was not heard of yet; None for an event of the deletion.
+        event_stars: Returns the stars that an event of the review gives, or None if they cannot be read. They count if
+            the review is not in the table and no event of its deletion has been handled. For such an event, give None
+            instead of a function.
 
     Raises:
         Unprocessable: The stars of the review are not 1 to 5, and it is not counted; or it cannot be read, and is
@@ -45,7 +46,7 @@ def count_review(product_id: str, review_id: str, told: Callable[[], int | None]
     """
 
     def settle() -> None:
-        state = _State.read(product_id, review_id, told)
+        state = _State.read(product_id, review_id, event_stars)
         state.settle()
         if state.unfit:
             raise Unprocessable(f"Review {review_id} of product {product_id} does not have 1 to 5 stars.")
@@ -76,7 +77,7 @@ def copy_rating(product_id: str) -> None:
 
 
 def _patiently(act: Callable[[], None]) -> None:
-    """Act again, on what is stored then, as long as others are faster."""
+    """Repeat an action while other writers change its items first. Each attempt reads the items again."""
     for attempt in range(_ATTEMPTS):
         try:
             return act()
@@ -106,17 +107,17 @@ class _State:
     given: int | None
 
     @classmethod
-    def read(cls, product_id: str, review_id: str, told: Callable[[], int | None] | None) -> "_State":
+    def read(cls, product_id: str, review_id: str, event_stars: Callable[[], int | None] | None) -> "_State":
         key: dict[str, Any] = {"product_id": product_id, "review_id": review_id}
         count = ReviewCount.item(**key, consistent=True).one_or_none()
         rating = ProductRating.item(product_id=product_id, consistent=True).one_or_none()
         review = _readable(Review.item(**key, consistent=True), f"Review {review_id} of product {product_id}")
         if review is not None:
             given: int | None = review.rating
-        elif told is None or (count is not None and count.deleted_at is not None):
+        elif event_stars is None or (count is not None and count.deleted_at is not None):
             given = None
         else:
-            given = told()
+            given = event_stars()
         return cls(**key, count=count, rating=rating, review=review, given=given)
 
     @property

@@ -103,7 +103,7 @@ def _buyer(order: Order) -> User:
 @router.on(Review, "INSERT", "MODIFY", "REMOVE", changed="rating", needs=(), idempotent=True)
 def rate(change: Change[Review]) -> None:
     """Bring a product's rating in line with one of its reviews."""
-    count_review(**change.key, told=None if change.event == "REMOVE" else lambda: _stars(change))
+    count_review(**change.key, event_stars=None if change.event == "REMOVE" else lambda: _stars(change))
 
 
 @router.on(Product, "INSERT", "MODIFY", changed=("rating_count", "rating_sum"), needs=(), idempotent=True)

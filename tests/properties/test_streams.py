@@ -94,7 +94,7 @@ def as_json(value):
 
 
 class Chance:
-    """Decides what fails, a few times in all: otherwise a batch could fail forever."""
+    """Lets a few calls fail in all: with more, a batch could fail forever."""
 
     def __init__(self, draw, times):
         self.draw, self.left = draw, times
@@ -206,7 +206,7 @@ def test_ratings_and_stock_are_exact(before, after, wrapped, data):
         for count in migrate:
             count(LiveTable(connection_of(ShopTable)))
         if missed:
-            # Events of products from before the stream were heard by nobody; the next change of a product is.
+            # The stream has no events of products from before it; the next change of a product is one.
             for each in PRODUCTS:
                 ratings_of_shop.copy_rating(each)
         assert {"stock"} >= {each.handler for each in sink.letters}

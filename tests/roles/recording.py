@@ -3,7 +3,7 @@
 Only names, keys and the names of attributes are kept. The role is read from the stack of the request: code of a stream
 router, code of a migration, an access pattern, or code that writes.
 
-As a plugin (`pytest -p tests.roles.recording`) it writes what a whole run sent to the file `RECORDED_REQUESTS`.
+As a plugin (`pytest -p tests.roles.recording`) it writes all requests of a run to the file `RECORDED_REQUESTS`.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def pytest_configure() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Write what was recorded."""
+    """Write the recorded requests."""
     _whole_run.__exit__(None, None, None)
     recording: Recording = _whole_run.recording
     report = {

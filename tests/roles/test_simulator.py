@@ -50,7 +50,7 @@ def test_for_all_values_holds_for_a_request_without_values():
 
 
 def test_a_variable_without_a_value_matches_nothing():
-    """IAM User Guide, "Variables and tags": a caller without the tag; a default value stands in for it."""
+    """IAM User Guide, "Variables and tags": a caller without the tag; a default value replaces it."""
     assert not allowed(OWN_ITEMS, item("GetItem", "ann"))
     assert not allowed(OWN_ITEMS, item("GetItem", "${aws:PrincipalTag/user}"))
     default = document(allow("dynamodb:*", StringEquals={"dynamodb:LeadingKeys": "${aws:PrincipalTag/user, 'anyone'}"}))
@@ -123,7 +123,7 @@ def needed(operation, **params):
 
 
 def test_a_transaction_needs_the_actions_of_its_parts():
-    """Developer Guide, "Using IAM with DynamoDB transactions": there is no action for the transaction itself."""
+    """Developer Guide, "Using IAM with DynamoDB transactions": the transaction itself has no action."""
     key = {"PK": {"S": "a"}, "SK": {"S": "b"}}
     place = {"TableName": "t"}
     parts = [

@@ -41,7 +41,7 @@ def recorded_in(tmp_path, *suites):
 
 
 def on_any_table(role):
-    """Return the policy of a role without access patterns, for whatever tables the tests have."""
+    """Return the policy of a role without access patterns, for all tables of the tests."""
     arns = {"table_arn": table_arn("*"), "control_arn": table_arn("control")}
     return make_role(AppTable.describe(), [], role, **arns, customer_key=True).document
 

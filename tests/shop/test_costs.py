@@ -28,7 +28,7 @@ def sent(table, monkeypatch):
     def spy(operation, params, *arguments, **options):
         if operation == "TransactWriteItems":
             parts = [(VERBS[verb], part) for each in params["TransactItems"] for verb, part in each.items()]
-            # A key of the shop begins with the discriminator of what it is of.
+            # A key of the shop begins with the discriminator of its entity.
             types = [part["Item"]["entityType"]["S"] if "Item" in part else _type(part["Key"]) for _, part in parts]
             found.append(Counter((verb, entities[each]) for (verb, _), each in zip(parts, types, strict=True)))
         return dispatch(operation, params, *arguments, **options)

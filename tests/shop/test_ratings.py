@@ -34,7 +34,7 @@ def review(stars, number=1, **attributes):
 
 
 def stored(stars, number=1):
-    """Store a review, and give its event to nobody: it is from before the stream."""
+    """Store a review without handling its event: it is from before the stream."""
     made = review(stars, number)
     made.create()
     return made
@@ -179,7 +179,7 @@ def test_a_product_that_its_model_cannot_read_is_rated_all_the_same(product):
 
 @pytest.mark.parametrize("stars", [0, 6, -1, 100])
 def test_stars_that_nobody_can_give_are_not_counted(product, stars):
-    """By other code; what was counted of the review is taken back, and the event is a dead letter."""
+    """By other code: the review's stars are subtracted again, and the event is a dead letter."""
     hear(new=stored(5))
     hear(new=stored(4, number=2))
     review(stars).save()
@@ -220,7 +220,7 @@ def test_an_image_that_cannot_be_read_does_not_keep_a_review_from_being_counted(
 
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_review_that_changes_while_it_is_counted_is_counted_as_it_is_then(product, call):
-    """Whatever request the change precedes."""
+    """The change may precede any of the requests."""
     made = stored(2)
     rival = Rival(lambda: made.update(rating=5), calls={call}, operations=["GetItem", "TransactWriteItems"])
     with inject(ShopTable, rival):

@@ -298,7 +298,7 @@ def test_a_missing_setting_is_reported_when_the_function_starts(post, monkeypatc
 
 @contextmanager
 def lambda_function():
-    """Start the shop's Lambda function: import its module anew; what it binds holds for the block."""
+    """Start the shop's Lambda function: import its module again; its bindings hold for the block."""
     vars(router).pop("lambda_handler", None)
     sys.modules.pop("shop.awslambda", None)
     try:

@@ -138,7 +138,7 @@ def print_storage(console: Console, measured: Measured, workload: Workload, mont
 
 
 def print_marks(console: Console, marks: Marks, prices: Prices, months: int) -> None:
-    """Show what the marks of stream handlers add to the load of the table."""
+    """Show the load that the marks of stream handlers add to the table."""
     if not marks.rates:
         return
     rows = _table("Marks of stream handlers", "handler", "marks/s", "units each", "write units/s", "kept")
@@ -161,7 +161,7 @@ def print_marks(console: Console, marks: Marks, prices: Prices, months: int) -> 
 
 
 def _marks_on_demand(marks: Marks, prices: Prices) -> Decimal:
-    """What the requests for marks cost in a month, on demand and in the standard class."""
+    """The monthly cost of the requests for marks, on demand and in the standard class."""
     from singletable.operating.workload import SECONDS
 
     standard = prices.classes["standard"]

@@ -108,9 +108,9 @@ def cost_command(
 
     Units of a call and sizes of items are measured on a sample, in the embedded engine. Rates come from options, from a
     file with sections [reads], [writes], [transactions], [updates] and [deletes] of lines `name = rate`, or from
-    CloudWatch. Without any it says what each call and each item takes. The items that are written with a new item, such
-    as claims, are in setup.cfg ([singletable:cost] together), in a section [together], or in --with. The marks of the
-    project's stream handlers are counted, too.
+    CloudWatch. Without any it shows the units of each call and of each item. The items that are written with a new
+    item, such as claims, are in setup.cfg ([singletable:cost] together), in a section [together], or in --with. The
+    marks of the project's stream handlers are also counted.
 
     \b
     singletable cost --rate orders_of_user=50 --write Order=5

@@ -158,7 +158,7 @@ def refuse_loss(
 
     Args:
         changes: The change set.
-        before: The resources of the stack's template, which say what is retained.
+        before: The resources of the stack's template, with their deletion policies.
         after: Those of the new one.
 
     Raises:

@@ -34,7 +34,7 @@ def index_id(name: str) -> str:
 
 
 def index_label(name: str) -> str:
-    """Return the part of the names of alarms and scaling policies that stands for an index: small letters only.
+    """Return the part that names the index in the names of alarms and scaling policies: small letters only.
 
     A name of capital letters and digits, such as `GSI1`, is written small. Any other name, and the table's id, gets a
     dot and a hash, because `ByDate` and `BYDATE` have the same small letters. A label has no hyphen, so the name of a

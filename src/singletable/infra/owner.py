@@ -87,11 +87,11 @@ class Owner:
                 self._stack.execute(changes, self._tell)
 
     def _is_settled(self, now: Parts) -> bool:
-        """Whether the stack is as the settings and the models say, apart from the parts that migrations bring."""
+        """Whether the stack matches the settings and the models, apart from the parts that migrations bring."""
         template = self._template(now)
         if parsed(template) == self._stack.template():
             return True
-        # Texts may differ in a description, which is no change for CloudFormation.
+        # CloudFormation does not count another description as a change.
         with self._stack.planned(template) as rest:
             return not rest.exists
 

@@ -104,5 +104,5 @@ def _global_indexes(table: Mapping[str, Any]) -> dict[str, IndexLayout]:
 
 
 def _key(index: IndexLayout) -> object:
-    """Return what makes an index another one; the order of the included attributes and its Python name do not."""
+    """Return the parts that identify an index. Its Python name and the order of its included attributes do not."""
     return index.partition_name, index.sort_name, index.projection, frozenset(index.included)

@@ -63,7 +63,7 @@ _PROTOCOL = ("DefineAttributeList", "DefineAttributeListId", "DefineKeySchema", 
 
 @attrs.frozen
 class Role:
-    """A role: its statements, and what it cannot do.
+    """A role: its statements and its limits.
 
     Args:
         statements: The statements of its policy.
@@ -75,7 +75,7 @@ class Role:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The policy document, whatever its size; see `documents.split`."""
+        """The policy document, of any size; see `documents.split`."""
         return document_of(self.statements)
 
 

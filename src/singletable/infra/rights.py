@@ -1,6 +1,6 @@
 """Rights that a project declares for its roles, beyond those that follow from its models and access patterns.
 
-The stream role, for instance, needs what the project's handlers do. In setup.cfg::
+The stream role, for instance, needs the actions of the project's handlers. In setup.cfg::
 
     [singletable:rights]
     stream =

@@ -132,7 +132,7 @@ class Stack:
             released: The logical ids of resources that the stack retains, and that are to leave it all the same.
 
         Raises:
-            InfraError: A parameter is none of the template's, the template is too large, the stack is busy, a resource
+            InfraError: The template has no such parameter, the template is too large, the stack is busy, a resource
                 would change its type, the change would lose a retained resource, or CloudFormation refuses it.
         """
         body, text = parsed(template), _text(template)
@@ -182,7 +182,7 @@ class Stack:
             )
         except ClientError as error:
             if error_code(error) == "AlreadyExistsException":
-                return True  # the answer to an earlier attempt was lost; nobody else makes this name
+                return True  # the answer to an earlier attempt was lost; the name is unique to this deployment
             try:
                 refuse_denied(error, "CloudFormation")
             except AccessDenied as denied:

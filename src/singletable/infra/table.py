@@ -16,7 +16,7 @@ __all__ = ["TABLE", "add_key", "add_table", "key_schema", "lifetime_of_table", "
 KEY = "TableKey"
 
 _RETAINED = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
-"""Keep a resource whatever becomes of its stack, unless the deployment that creates it is rolled back.
+"""Keep a resource if its stack is changed or deleted, unless the deployment that creates it is rolled back.
 
 Under `Retain`, the rest of a first deployment that failed would block the next one, because its names are taken
 (CloudFormation Template Reference, "DeletionPolicy attribute"). `UpdateReplacePolicy` has no such value.
@@ -114,7 +114,7 @@ def _key_policy(settings: Settings) -> dict[str, Any]:
 
 
 def lifetime_of_table(settings: Settings) -> dict[str, str]:
-    """Return the attributes that say when the table is deleted: in production, not with its stack."""
+    """Return the attributes that decide when the table is deleted: in production, not with its stack."""
     return _RETAINED if settings.environment == "prod" else {**_RETAINED, "DeletionPolicy": "Delete"}
 
 

@@ -49,7 +49,7 @@ class Tenant:
 
     Args:
         tag: The tag of the caller's session or role, `aws:PrincipalTag/...`.
-        attributes: The attribute that stands first in partition keys, or the names that entities have for it.
+        attributes: The attribute that partition keys begin with, or the names that entities have for it.
     """
 
     tag: str = attrs.field()
@@ -218,12 +218,12 @@ def _variable_part(segment: Segment, is_tenant: bool, tenant: Tenant) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return a literal for a policy, in which `*`, `?` and `$` stand for themselves."""
+    """Return a literal for a policy, with `*`, `?` and `$` escaped."""
     return "".join(f"${{{char}}}" if char in "*?$" else char for char in text)
 
 
 def _language(template: Template) -> Language:
-    """Return all keys that the pattern of a template matches, whatever the tag's value is."""
+    """Return all keys that the pattern of a template matches for any value of the tag."""
     place = _place(template)
     parts: list[Language] = []
     for position, segment in enumerate(template.segments):

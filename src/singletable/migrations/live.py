@@ -40,7 +40,7 @@ _PATIENCE = 60.0
 
 
 class TableOwner(Protocol):
-    """Whoever alone changes the indexes and the time to live of a table: its CloudFormation stack.
+    """The only owner of a table's indexes and time to live: its CloudFormation stack.
 
     Each method returns when the owner has done the change, and does nothing if the owner has done it before.
     """

@@ -28,7 +28,7 @@ __all__ = ["MarkRate", "MarkedHandler", "Marks", "marks_of"]
 
 _EVENTS = {"create": "INSERT", "update": "MODIFY", "delete": "REMOVE"}
 _READ = Decimal(1)
-"""Read units of the consistent query for the marks of a record, which has none yet when it is first delivered."""
+"""Read units of the consistent query for the marks of a record. At its first delivery, a record has no marks yet."""
 
 
 @attrs.frozen

@@ -85,7 +85,7 @@ class Wanted:
         if change.event == "REMOVE" and self.expired is not None and change.expired is not self.expired:
             return False
         if change.event == "MODIFY" and self.changed:
-            # Without both images nobody knows; `read` reports it.
+            # Without both images this is unknown; `read` reports it.
             return change.changed is None or not self.changed.isdisjoint(change.changed)
         return True
 

@@ -39,7 +39,7 @@ class Images:
 
     @property
     def new(self) -> Any:
-        """The image after the change; None if the record has none.
+        """The image after the change; None without such an image.
 
         Raises:
             MalformedItemError: Its model cannot read it.

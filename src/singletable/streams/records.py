@@ -76,7 +76,7 @@ def read_record(raw: Any) -> Record:
     """A record, from what Lambda or GetRecords gives. Bytes that are base64 are decoded in place.
 
     Raises:
-        MalformedRecordError: It is none; `sequence_number` and `event_id` say which, as far as they are known.
+        MalformedRecordError: It is not a valid record; `sequence_number` and `event_id` identify it, if they are known.
     """
     refuse_event(raw)
     try:

@@ -36,7 +36,7 @@ T = TypeVar("T", bound="Table")
 F = TypeVar("F", bound=Callable[[Change[Any]], None])
 
 _CAUGHT = (Exception, asyncio.CancelledError)
-"""What a handler may raise without ending the batch. An interruption and an exit end it."""
+"""The exceptions of a handler that do not end the batch. An interruption and an exit end it."""
 
 _LONGEST_NAME = 1024
 """Bytes of a handler's name, which is the sort key of its marks."""
@@ -312,7 +312,7 @@ class StreamRouter:
             given = self._read(change.record) if number else change
             try:
                 letter = self._call(handler, attrs.evolve(given, delivery=delivery), delivery)
-            except _CAUGHT as error:  # whatever it is, the others are called all the same
+            except _CAUGHT as error:  # the other handlers are called after any error
                 if isinstance(error, AlreadyHandled) and delivery.repeated:
                     repeated.append(handler.name)
                 else:

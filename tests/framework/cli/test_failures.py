@@ -96,7 +96,7 @@ def test_other_faults_of_cloudformation(server, failing, fault, words):
     ],
 )
 def test_metrics_without_a_permission(server, failing, command, fault, words):
-    """CloudWatch's error is told as CloudWatch's, with the action."""
+    """The message names CloudWatch and the action."""
     failing("CloudWatch", "GetMetricData", fault)
     done = here(*command, "--endpoint-url", server, **CREDENTIALS)
     assert_one_line(done, *words)

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 TABLE_TYPES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
 UNCHANGED = "The submitted information didn't contain changes. Submit different information to create a change set."
 LOOSE = ("Resources", "Description", "AWSTemplateFormatVersion")
-"""Parts of a template whose change alone is none, and the resources, which are compared one by one."""
+"""Parts of a template that may change without a change of the stack, and the resources, compared one by one."""
 
 OWNER = "aws:cloudformation:stack-name"
 
@@ -365,7 +365,7 @@ def ttl_of(properties):
 
 
 def differences(before, after, imported):
-    """Return the changes of resources. A change of the deletion policy alone is none."""
+    """Return the changes of resources. Another deletion policy alone does not count as a change."""
     names = {each["LogicalResourceId"] for each in imported}
     found = []
     for name in sorted({*before, *after}):

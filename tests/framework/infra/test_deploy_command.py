@@ -109,7 +109,7 @@ def test_an_index_comes_by_the_stack_after_the_migration_that_backfills_it(shop)
 
 
 def test_migrate_leaves_the_indexes_of_a_deployed_table_to_its_stack(shop):
-    """Without the environment it stops before the index, and says how to go on; with it, the stack makes the index."""
+    """Without the environment it stops before the index and prints the next step; with it, the stack adds it."""
     as_of(shop, "0003_orders_by_status", "GSI1", "GSI2")
     shop.dynamodb.put_item(TableName="shop-dev", Item=old_order(1))
     few = ("--segments", "2", "--yes")
@@ -123,7 +123,7 @@ def test_migrate_leaves_the_indexes_of_a_deployed_table_to_its_stack(shop):
 
 
 def test_a_rollback_deletes_an_index_by_the_stack(shop):
-    """So that the next deployment of the older models finds what it expects."""
+    """So that the next deployment of the older models finds its own stack."""
     as_of(shop, "0004_orders_by_date", "GSI1", "GSI2", "GSI3")
     alone = run("rollback", "0004_orders_by_date", "--table", "shop-dev", "--region", REGION, "--yes", code=2)
     assert "Add --environment dev to `migrate`" in alone.stderr
@@ -149,7 +149,7 @@ def test_an_index_that_was_deleted_in_the_console_is_created_again(shop):
 
 
 def test_an_unknown_index_is_imported_and_stays(shop):
-    """It is reported: no model has it, and nobody has asked to delete it."""
+    """It is reported: no model has it, and its deletion was not requested."""
     run("deploy", *DEV, "--yes")
     schema = [{"AttributeName": "XPK", "KeyType": "HASH"}]
     create = {"IndexName": "OTHER", "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}

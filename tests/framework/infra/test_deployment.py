@@ -61,7 +61,7 @@ def test_a_new_stack_has_everything_at_once(world):
 
 
 def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(production):
-    """In production, too, where the table is protected and retained: protection comes last."""
+    """Also in production, where the table is protected and retained: protection comes last."""
     production.cloudformation.breakdown = "TableKey"
     with pytest.raises(InfraError, match="ROLLBACK_COMPLETE: TableKey: no permission"):
         production.update()
@@ -427,12 +427,12 @@ def test_a_table_of_another_stack_is_not_taken(world):
 
 
 def test_nothing_is_imported_that_does_not_exist(world):
-    """It says so."""
+    """The error names the missing table."""
     with pytest.raises(InfraError, match="There is no table 'shop-dev' to import"):
         world.deployment().import_steps()
 
 
-# --- what a hostile review found -------------------------------------------------------------
+# --- regressions from a hostile review -------------------------------------------------------
 
 
 def test_a_stack_of_another_table_is_left_alone(world):

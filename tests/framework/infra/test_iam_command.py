@@ -85,7 +85,7 @@ def test_faults_are_one_line():
 
 
 def test_faults_of_declared_rights_are_one_line(project):
-    """Whatever role is asked for."""
+    """The section is checked for each role."""
     config = project / "setup.cfg"
     before = config.read_text()
     for text, word in (("reader = publish on *", "'publish' is not an action"), ("lambda = x", "no role 'lambda'")):

@@ -1,4 +1,4 @@
-"""Declared rights: what `[singletable:rights]` may say."""
+"""Declared rights: the valid and the invalid contents of `[singletable:rights]`."""
 
 import pytest
 

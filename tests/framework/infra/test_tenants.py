@@ -1,4 +1,4 @@
-"""Tenants: a role reaches the partitions of its caller's tenant and no other, and reports what it cannot do."""
+"""Tenants: a role reaches the partitions of its caller's tenant and no other, and reports its limits."""
 
 import itertools
 
@@ -412,7 +412,7 @@ def test_an_index_without_the_tenant_is_left_out():
 
 
 def test_impossible_tenants_are_refused():
-    """An attribute that no partition key begins with, partitions that are shared, and a tag that is no tag."""
+    """An attribute that no partition key begins with, shared partitions, and an invalid tag."""
     with pytest.raises(InfraError, match="No partition key begins with the attribute 'planet'"):
         of_cabinet("writer", Tenant("planet", "planet"))
     shared = table_of(Own="ORG#{org}#DOC", Deal="ORG#{other}#{third}").describe()

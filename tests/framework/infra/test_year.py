@@ -140,7 +140,7 @@ class Year:
         runner.migrate()
 
     def settle(self):
-        """Deploy, whatever happened before, and check the state."""
+        """Deploy after any history, and check the state."""
         try:
             self.deploy()
         except InfraError as error:
@@ -155,7 +155,7 @@ class Year:
         table = self.world.dynamodb.describe_table(TableName=self.world.name)["Table"]
         ttl = self.world.dynamodb.describe_time_to_live(TableName=self.world.name)["TimeToLiveDescription"]
         for parts in (of_table(table, ttl), of_template(self.world.resources()["Table"])):
-            # An index that no model has stays: nobody asked for its end.
+            # An index that no model has stays: its deletion was not requested.
             assert {"delete the index OTHER"} >= set(parts.steps_to(wanted)), self.did
         assert {} == self.world.cloudformation.pending, self.did
         assert self.items == len(self.tasks()), self.did
@@ -170,7 +170,7 @@ class Year:
         late = [each for each in self.tasks() if f"{name}PK" not in each]
         assert not late, f"{name} was created before its backfill"
 
-    # --- what happens in a year -------------------------------------------------------
+    # --- the events of a year --------------------------------------------------------
 
     def write(self):
         """Code of the models of now writes items; those of before lack the keys of later indexes."""
@@ -294,7 +294,7 @@ def shelf(aws):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_a_year_of_deployments_ends_in_the_right_state(shelf, seed):
-    """Indexes are added, dropped and renamed, time to live is switched, and whatever can fail fails."""
+    """Indexes are added, dropped and renamed, time to live is switched, and each step sometimes fails."""
     Year(seed).live(20)
 
 

@@ -61,7 +61,7 @@ def test_a_claim_is_written_with_its_user():
 
 
 def test_companions_of_each_verb():
-    """Updates and deletions take what a new item does; a check takes units on the table alone. None is stored."""
+    """Updates and deletions take the units of a new item; a check takes units on the table alone. No mark is stored."""
     for verb, indexed in (("update", 1), ("delete", 1), ("check", 0)):
         work = Workload(writes={"User": ONE}, together={"User": (Companion("Cart", verb, Decimal("2.5")),)})
         assert (2 + Decimal("2.5") * 2 * 2, 1 + Decimal("2.5") * indexed, ONE) == writes(work)
@@ -159,7 +159,7 @@ def test_events_of_claims_and_checks():
 
 @pytest.mark.parametrize(("expired", "months", "expected"), [(None, 2, 5), (True, 2, 3), (False, 2, 2), (True, 0, 0)])
 def test_removals(expired, months, expected):
-    """Three carts a second expire after 30 days, two are deleted; the handler says which removals it wants."""
+    """Three carts a second expire after 30 days, two are deleted; the handler declares which removals it wants."""
     work = Workload(writes={"Cart": Decimal(3)}, deletes={"Cart": Decimal(2)})
     handlers = [handler("gone", "REMOVE", entities=("Cart",), expired=expired)]
     assert expected == marks_of(work, handlers, FOOTPRINTS, months).records
@@ -189,7 +189,7 @@ def test_marks_are_the_sum_of_their_handlers(new, changed, events, transactional
 
 
 def test_handlers_of_a_router():
-    """Idempotent handlers have no marks; a base class stands for its entities; a mark is measured as it is stored."""
+    """Idempotent handlers have no marks; a base class counts for its entities; a mark is measured as it is stored."""
     router = StreamRouter(ShopTable, remember_days=3)
 
     def moving(change, more=None):

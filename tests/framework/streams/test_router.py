@@ -244,7 +244,7 @@ def test_an_unreadable_image_that_a_handler_reads_without_need_is_a_dead_letter(
 
 
 def test_an_item_that_a_handler_cannot_read_in_the_table_fails_it(table):
-    """It is no image of the record: somebody may fix the item before the next attempt."""
+    """The item is not part of the record: it may be fixed before the next attempt."""
     log = Log()
 
     @log.router.on(Event, "INSERT", name="reads")
@@ -758,7 +758,7 @@ def test_a_function_whose_call_would_run_nothing_is_refused(register, function):
 
 @pytest.mark.parametrize("function", [awaited, generating, both])
 def test_an_awaitable_that_a_handler_returns_is_an_error(table, function):
-    """The event is not handled, and comes again; Python does not warn of a coroutine that nobody awaited."""
+    """The event is not handled, and comes again; Python does not warn of a coroutine that was never awaited."""
     log = Log()
     log.router.on(Account, "INSERT", name="late")(lambda change: function(change))
     record = record_of(new=account())
@@ -976,7 +976,7 @@ def test_a_table_without_time_to_live():
     router.on(Thing, "INSERT", idempotent=True, name="fine")(print)
 
 
-# --- what a hostile review found ----------------------------------------------------------
+# --- regressions from a hostile review ----------------------------------------------------
 
 
 def test_a_letter_of_a_handler_that_is_done_is_sent_once_the_sink_is_there(table):
@@ -1097,7 +1097,7 @@ def test_a_cancelled_task_of_a_handler_fails_it_and_no_other(table):
 
 
 def test_work_that_is_only_submitted_is_an_error(table):
-    """A future of a pool, and an iterator that nobody runs."""
+    """A future of a pool, and an iterator that is never run."""
     log = Log()
     with ThreadPoolExecutor(1) as pool:
         log.router.on(Account, "INSERT", name="pool")(lambda change: pool.submit(print))
@@ -1130,7 +1130,7 @@ def test_a_whole_event_is_no_record(table):
 
 
 def test_an_arn_that_is_no_stream_is_refused(table):
-    """Whatever the record says of its source."""
+    """Also if the record names DynamoDB as its source."""
     for arn in ("arn:aws:dynamodb:eu-west-1:1:table/app", "arn:aws:sqs:eu-west-1:1:queue"):
         with pytest.raises(MalformedRecordError, match="not the stream of a table"):
             StreamRouter(AppTable).process({**record_of(new=account()), "eventSourceARN": arn})
