@@ -39,8 +39,8 @@ mutate: $(VENV)/ready  ## which changes of keys/ no test notices (ARGS="--sample
 	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(MODULES) --tests $(COVER) $(ARGS)
 
 mutate-writes: $(VENV)/ready  ## the same for updates, failed conditions and cursors
-	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(addprefix src/singletable/,models/change.py models/effects.py \
-		models/writes.py requests/cursor.py) --tests tests/framework/models tests/framework/requests/test_cursor.py \
+	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(addprefix src/singletable/,models/writing/change.py models/writing/effects.py \
+		models/writing/writes.py requests/cursor.py) --tests tests/framework/models tests/framework/requests/test_cursor.py \
 		tests/properties/test_effects.py $(ARGS)
 
 lint: $(VENV)/ready  ## style, types, import rules, and what the wheel holds

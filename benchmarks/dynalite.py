@@ -17,7 +17,7 @@ from benchmarks.peers.with_singletable import FlatTable
 from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.writes import update_params
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 
 ITEMS, ROUNDS, THREADS = 3_000, 3, 4

@@ -22,7 +22,7 @@ from benchmarks.scripted import serving_pages
 from singletable.migrations import AddEntity, Backfill, CreateTable, DateTime, Graph, KeyText, Migration, Script, Text
 from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.requests.connection import TableConnection
 
 ROUNDS = 5

@@ -14,15 +14,15 @@ def exports(package: str, places: Mapping[str, str]) -> tuple[Callable[[str], An
 
     Args:
         package: The package's name.
-        places: The module in it that each public name is from; a name that is a module itself is from "".
+        places: The module or package in it that each public name is from, by name.
     """
 
     def get(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        if not places[name]:
-            return import_module(f"{package}.{name}")
-        value = getattr(import_module(f"{package}.{places[name]}"), name)
+        place = f"{package}.{places[name]}"
+        module = import_module(place)
+        value = getattr(module, name) if hasattr(module, name) else import_module(f"{place}.{name}")
         # Found at once the next time.
         vars(import_module(package))[name] = value
         return value

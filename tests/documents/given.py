@@ -5,7 +5,7 @@ from pathlib import Path
 from botocore.session import get_session
 
 from models import ShopTable
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.server import CREDENTIALS
 
 

@@ -17,7 +17,7 @@ from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from tests.engines.backfill_process import CREDENTIALS, history
 from tests.framework.migrations.world import ShelfTable, old_item, plain
 

@@ -7,7 +7,7 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.live import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing.faults import inject
 from tests.framework.migrations.world import ShelfTable, graph, put_old, runner
 

@@ -16,7 +16,7 @@ from singletable.errors import (
     StaleKeyError,
     TransactionCancelled,
 )
-from singletable.models.targets import stored_item
+from singletable.models.reading.targets import stored_item
 from singletable.requests.retries import ATTEMPTS
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh

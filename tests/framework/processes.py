@@ -110,7 +110,7 @@ def _load():
     import singletable.cli
     import singletable.testing.oracle  # noqa: F401
     from singletable.engine import embedded
-    from singletable.models.own import own_table
+    from singletable.models.items.internal_items import own_table
 
     with embedded(own_table("PK", "SK", "entityType", "warm")):
         pass

@@ -46,7 +46,8 @@ from singletable.errors import BatchIncomplete, EndpointUnreachable, MalformedIt
 from singletable.migrations.operations import Backfill, BackfillWith
 from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import SOURCES, Text, Unfit
-from singletable.models.attributes import (
+from singletable.models.binding.binding import connection_of
+from singletable.models.declare.attributes import (
     SCALAR_TWINS,
     DateAttribute,
     DecimalAttribute,
@@ -60,10 +61,9 @@ from singletable.models.attributes import (
     UUIDAttribute,
     _StrictSet,
 )
-from singletable.models.binding import connection_of
-from singletable.models.containers import RawMapAttribute, StrictListAttribute, _StrictDynamicMap
-from singletable.models.stamps import WriteTokenAttribute
-from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
+from singletable.models.declare.containers import RawMapAttribute, StrictListAttribute, _StrictDynamicMap
+from singletable.models.declare.stamps import WriteTokenAttribute
+from singletable.models.declare.timestamps import CreatedAtAttribute, UpdatedAtAttribute
 from singletable.requests import retries
 from singletable.requests.types import UnknownItem
 from singletable.streams import StreamRouter, record_of

@@ -48,7 +48,7 @@ def test_what_is_not_used_is_not_loaded():
     for name in ("batch", "collection", "transaction", "plan"):
         assert f"singletable.models.{name}" not in read
     assert "singletable.requests.scan" not in read | written
-    assert "singletable.models.plan" in written
+    assert "singletable.models.writing.plan" in written
 
 
 @pytest.mark.parametrize("name", LAZY)

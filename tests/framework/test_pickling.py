@@ -18,7 +18,7 @@ from singletable.errors import (
     SingletableError,
     TransactionCancelled,
 )
-from singletable.models.transaction import CancellationReason
+from singletable.models.writing.transaction import CancellationReason
 from singletable.requests import retries
 from singletable.requests.batch import Remainder
 from singletable.testing.faults import Throttling, inject

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from singletable import Table
-from singletable.models.binding import held, pinned
+from singletable.models.binding.binding import held, pinned
 
 META = {"table_name": "bound", "region": "eu-north-1", "endpoint_url": "http://meta", "max_attempts": 2}
 PLACE = ("region", "endpoint_url")

@@ -14,7 +14,7 @@ from pynamodb.models import Model
 
 from singletable import Expiry, Key, Table
 from singletable.errors import SingletableError
-from singletable.models.codec import source
+from singletable.models.items.codec import source
 from tests.properties import zoo
 from tests.properties.zoo import ENTITIES, Everything, Simple, Special, instances, items, pynamodbs
 

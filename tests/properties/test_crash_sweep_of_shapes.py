@@ -11,7 +11,7 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.live import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import Verification
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.changing import SHAPES, World, crashed_at, migration, prepared, tasks
 from tests.framework.migrations.world import ShelfTable, StillClock, send
 

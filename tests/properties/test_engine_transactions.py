@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models import ShopTable
 from singletable.engine import fresh_table
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.streams.client import StreamsClient
 from tests.properties.test_machines import DEEP
 

@@ -47,8 +47,9 @@ from singletable import (
     UUIDAttribute,
 )
 from singletable.engine import embedded
-from singletable.models import containers, stored
-from singletable.models.codec import make_codec
+from singletable.models.declare import containers
+from singletable.models.items import item
+from singletable.models.items.codec import make_codec
 
 # --- models ----------------------------------------------------------------------------
 
@@ -606,29 +607,29 @@ def test_elements_of_a_list_that_were_not_changed_keep_their_form(path, data):
 
 def forget_forms(monkeypatch):
     """Unchanged values are written in the form of their class."""
-    for module in (stored, containers):
+    for module in (item, containers):
         monkeypatch.setattr(module, "keep_read", lambda *_: None)
 
 
 def drop_entries(monkeypatch):
     """Maps do not remember the values that were read."""
     monkeypatch.setattr(containers, "_READ", "_elsewhere")
-    monkeypatch.setattr(stored.StoredItem, "_keep_unchanged", lambda *_: None)
+    monkeypatch.setattr(item.StoredItem, "_keep_unchanged", lambda *_: None)
 
 
 def drop_unknown(monkeypatch):
     """Attributes that the model does not know are not written."""
-    monkeypatch.setattr(stored.StoredItem, "_unknown", lambda self: {})
+    monkeypatch.setattr(item.StoredItem, "_unknown", lambda self: {})
 
 
 def drop_foreign(monkeypatch):
     """Attributes of indexes on which the entity has no key are not written."""
-    monkeypatch.setattr(stored.StoredItem, "_foreign", lambda self: {})
+    monkeypatch.setattr(item.StoredItem, "_foreign", lambda self: {})
 
 
 def store_defaults(monkeypatch):
     """Defaults that reading gave are written."""
-    monkeypatch.setattr(stored.StoredItem, "_leave_out_defaults", lambda *_: None)
+    monkeypatch.setattr(item.StoredItem, "_leave_out_defaults", lambda *_: None)
 
 
 @pytest.mark.parametrize("fault", [forget_forms, drop_entries, drop_unknown, drop_foreign, store_defaults])

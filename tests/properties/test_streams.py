@@ -16,7 +16,7 @@ from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable
 from shop import stream
 from singletable.engine import embedded
 from singletable.migrations.live import LiveTable
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.streams import StreamRouter
 from singletable.streams.client import StreamsClient, stream_arn
 from singletable.streams.reader import StreamReader

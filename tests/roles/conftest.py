@@ -14,7 +14,7 @@ from shop.notices import notices
 from shop.stream import router
 from singletable.cli import main
 from singletable.engine import embedded
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.patterns import draw_arguments, patterns_of, requests_of
 from singletable.streams import run_stream
 from tests.roles.recording import recorded

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from singletable.infra.policies import make_role
-from singletable.models.own import OWN_KEYS
+from singletable.models.items.internal_items import OWN_KEYS
 from tests.framework.app import AppTable
 from tests.roles.requests import ACCOUNT, table_arn
 from tests.roles.roles import shop_role

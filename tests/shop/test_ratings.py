@@ -13,7 +13,7 @@ from singletable.errors import TransactionCancelled
 from singletable.migrations.live import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.runner import Runner
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.streams import StreamRouter, record_of
 from singletable.testing.faults import Rival, inject
 from tests.shop.test_patterns import sold

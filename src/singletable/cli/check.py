@@ -14,7 +14,7 @@ from singletable.cli.project import find_project
 from singletable.cli.words import counted, make_console
 from singletable.errors import DeclarationError, InvalidValueError
 from singletable.models import Table
-from singletable.models.table_names import require_length
+from singletable.models.binding.table_names import require_length
 from singletable.patterns import patterns_of
 
 __all__ = ["check_command"]

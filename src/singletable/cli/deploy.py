@@ -30,7 +30,7 @@ from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
 from singletable.migrations.live import LiveTable
 from singletable.models import Table
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 
 if TYPE_CHECKING:
     from singletable.infra.changes import ChangeSet

@@ -15,7 +15,7 @@ from singletable.engine import embedded, server
 from singletable.engine.programs import PROGRAMS
 from singletable.errors import EndpointUnreachable, ProjectError
 from singletable.models import Table
-from singletable.models.binding import Binding, is_bound
+from singletable.models.binding.binding import Binding, is_bound
 from singletable.requests.dax import endpoints_of
 from singletable.requests.settings import is_http_url
 

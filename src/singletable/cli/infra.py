@@ -14,7 +14,7 @@ from singletable.cli.project import Project, find_project
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError, RequestFailed
 from singletable.models import Table
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.patterns import patterns_of
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from singletable.cli.project import find_project
 from singletable.cli.spans import SPAN, span_words, sparkline
 from singletable.cli.words import make_console, make_table
 from singletable.models import Table
-from singletable.models.binding import connection_of
-from singletable.models.targets import TableSender
+from singletable.models.binding.binding import connection_of
+from singletable.models.reading.targets import TableSender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

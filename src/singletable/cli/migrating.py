@@ -30,7 +30,7 @@ from singletable.migrations.options import Progress as Done
 from singletable.migrations.records import Records
 from singletable.migrations.runner import Runner
 from singletable.models import Table
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 
 __all__ = ["Opened", "Reporter", "accept_edited_option", "begun_segments", "confirm", "opened", "pausing"]

@@ -19,7 +19,7 @@ from singletable.check import RULES
 from singletable.errors import ProjectError, SingletableError
 from singletable.migrations import Graph, load_graph
 from singletable.models import Table
-from singletable.models.table_names import NAME_RULE, server_fault
+from singletable.models.binding.table_names import NAME_RULE, server_fault
 
 __all__ = ["Project", "find_project"]
 

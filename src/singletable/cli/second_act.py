@@ -21,7 +21,7 @@ from singletable.migrations.runner import Runner
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models import Table
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 
 __all__ = ["second_act"]

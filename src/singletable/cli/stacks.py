@@ -16,8 +16,8 @@ from singletable.migrations import Graph
 from singletable.migrations.live import LiveTable
 from singletable.migrations.state import Index, TableState
 from singletable.models import Table
-from singletable.models.binding import bound
-from singletable.models.layout import IndexLayout
+from singletable.models.binding.binding import bound
+from singletable.models.schema.layout import IndexLayout
 from singletable.requests.services import named
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from singletable.engine.serializer import serialize_quickly
 from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailable
 from singletable.models import Table
-from singletable.models.binding import pinned
+from singletable.models.binding.binding import pinned
 from singletable.requests.forking import renewed_in_child
 
 __all__ = ["Answer", "Intercept", "embedded"]

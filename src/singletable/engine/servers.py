@@ -27,8 +27,8 @@ from singletable.engine.installation import find_tool, installed, shorten
 from singletable.engine.programs import PROGRAMS, Program
 from singletable.errors import EngineUnavailable, InvalidValueError, RequestFailed, SingletableError
 from singletable.models import Table
-from singletable.models.binding import pinned
-from singletable.models.targets import TableSender
+from singletable.models.binding.binding import pinned
+from singletable.models.reading.targets import TableSender
 from singletable.requests.forking import run_in_child
 
 __all__ = ["Server", "fresh_table", "server"]

@@ -10,7 +10,7 @@ from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimensi
 
 from singletable.infra.names import TABLE, index_id, index_label, shorten
 from singletable.infra.settings import Settings
-from singletable.models.description import TableDescription
+from singletable.models.schema.description import TableDescription
 
 __all__ = ["add_alarms"]
 

@@ -21,7 +21,7 @@ from singletable.infra.parts import Parts, of_models, of_table, of_template
 from singletable.infra.settings import Settings
 from singletable.infra.stack import Stack
 from singletable.infra.template import make_template
-from singletable.models.description import TableDescription
+from singletable.models.schema.description import TableDescription
 
 __all__ = ["Deployment"]
 

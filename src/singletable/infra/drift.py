@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from singletable.models.description import TableDescription
-from singletable.models.layout import IndexLayout, described_indexes
+from singletable.models.schema.description import TableDescription
+from singletable.models.schema.layout import IndexLayout, described_indexes
 
 __all__ = ["differences"]
 

@@ -17,7 +17,7 @@ from singletable.infra.table import (
     projection_of,
     tags_of,
 )
-from singletable.models.description import TableDescription
+from singletable.models.schema.description import TableDescription
 
 __all__ = ["REPLICATED", "add_global_table"]
 

@@ -13,8 +13,8 @@ from singletable.infra.parts import Parts, of_template
 from singletable.infra.settings import Settings
 from singletable.infra.stack import Stack, parsed
 from singletable.infra.template import make_template
-from singletable.models.description import TableDescription
-from singletable.models.layout import IndexLayout
+from singletable.models.schema.description import TableDescription
+from singletable.models.schema.layout import IndexLayout
 
 __all__ = ["Owner"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from singletable.infra.settings import Settings
-from singletable.models.description import TableDescription
-from singletable.models.layout import IndexLayout, described_indexes
+from singletable.models.schema.description import TableDescription
+from singletable.models.schema.layout import IndexLayout, described_indexes
 
 __all__ = ["Parts", "of_models", "of_table", "of_template"]
 

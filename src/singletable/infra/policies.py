@@ -23,9 +23,9 @@ from singletable.infra.tenants import SOME_KEY, Gap, Reach, Tenant, notes_on_val
 from singletable.keys import Template
 from singletable.keys.encoding import SEPARATOR
 from singletable.models import TableDescription
-from singletable.models.description import EntityDescription
-from singletable.models.layout import IndexLayout
-from singletable.models.own import MARKS, TOKENS
+from singletable.models.items.internal_items import MARKS, TOKENS
+from singletable.models.schema.description import EntityDescription
+from singletable.models.schema.layout import IndexLayout
 from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
 from singletable.requests import Get, Query
 

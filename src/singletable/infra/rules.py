@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from singletable.errors import InfraError
 from singletable.infra.partitions import partitions_by_region
-from singletable.models.layout import STREAM_VIEWS
-from singletable.models.table_names import CHARACTERS, name_fault, own_name, server_fault
+from singletable.models.binding.table_names import CHARACTERS, name_fault, own_name, server_fault
+from singletable.models.schema.layout import STREAM_VIEWS
 
 if TYPE_CHECKING:
     from singletable.infra.settings import Settings

@@ -17,7 +17,7 @@ from singletable.infra.rules import (
     refuse_short_name,
     require_environment,
 )
-from singletable.models.table_names import own_name
+from singletable.models.binding.table_names import own_name
 
 __all__ = ["ENVIRONMENTS", "Settings", "read_settings"]
 

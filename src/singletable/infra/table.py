@@ -8,8 +8,8 @@ from troposphere import GetAtt, Ref, Sub, Tags, Template, dynamodb, kms
 
 from singletable.infra.names import TABLE, alias_name
 from singletable.infra.settings import Settings
-from singletable.models.description import TableDescription
-from singletable.models.layout import IndexLayout
+from singletable.models.schema.description import TableDescription
+from singletable.models.schema.layout import IndexLayout
 
 __all__ = ["TABLE", "add_key", "add_table", "key_schema", "lifetime_of_table", "tags_of"]
 

@@ -12,7 +12,7 @@ from singletable.infra.names import TABLE
 from singletable.infra.scaling import add_scaling
 from singletable.infra.settings import Settings
 from singletable.infra.table import KEY, add_key, add_table
-from singletable.models.description import TableDescription
+from singletable.models.schema.description import TableDescription
 
 __all__ = ["as_text", "cloudformation", "make_template"]
 

@@ -22,7 +22,7 @@ from singletable.keys.encoding import SEPARATOR, Choice, Encoding, RawText, Text
 from singletable.keys.language import ANYTHING, Chars, Language, Seq, Star, common, literal
 from singletable.keys.template import Field, Segment
 from singletable.models import TableDescription
-from singletable.models.own import OWN_KEYS
+from singletable.models.items.internal_items import OWN_KEYS
 
 __all__ = ["SOME_KEY", "Gap", "Reach", "Tenant", "notes_on_values", "reach"]
 

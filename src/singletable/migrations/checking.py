@@ -13,8 +13,8 @@ from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState
 from singletable.models import Table
-from singletable.models.deriving import derived_item
-from singletable.models.schema import EntitySchema
+from singletable.models.items.deriving import derived_item
+from singletable.models.schema.entity import EntitySchema
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 

@@ -10,7 +10,7 @@ from singletable.migrations.operations import CreateIndex, CreateTable, EnableSt
 from singletable.migrations.segments import pages_of
 from singletable.migrations.state import TableState
 from singletable.migrations.throttle import Throttle
-from singletable.models.layout import OWN_TYPES
+from singletable.models.schema.layout import OWN_TYPES
 
 __all__ = ["bring_to", "is_empty", "runs_code"]
 

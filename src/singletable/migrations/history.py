@@ -13,7 +13,7 @@ from singletable.migrations.passes import Step
 from singletable.migrations.patience import patiently
 from singletable.migrations.records import BACKWARD, VERIFYING, Records
 from singletable.migrations.state import TableState
-from singletable.models.timestamps import utcnow
+from singletable.models.declare.timestamps import utcnow
 
 __all__ = ["APPLIED", "BACK", "RUNNING", "History", "fenced"]
 

@@ -19,7 +19,7 @@ from singletable.errors import (
 from singletable.migrations.clock import Clock
 from singletable.migrations.patience import pages, patiently
 from singletable.migrations.state import Index, TableState
-from singletable.models.layout import described_indexes
+from singletable.models.schema.layout import described_indexes
 from singletable.requests.connection import TableConnection
 from singletable.requests.sending import send
 from singletable.requests.tags import STACK_TAG, table_tags

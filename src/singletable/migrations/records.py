@@ -16,8 +16,8 @@ from typing import Any
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
 from singletable.models import IntegerAttribute, Key
-from singletable.models.attributes import StrictUnicodeAttribute
-from singletable.models.own import own_table
+from singletable.models.declare.attributes import StrictUnicodeAttribute
+from singletable.models.items.internal_items import own_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item
 

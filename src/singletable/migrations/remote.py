@@ -27,9 +27,9 @@ from singletable.migrations.records import BACKWARD, VERIFYING, Records
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
-from singletable.models.binding import connection_of
-from singletable.models.own import own_table
-from singletable.models.table_names import NAME_RULE, server_fault
+from singletable.models.binding.binding import connection_of
+from singletable.models.binding.table_names import NAME_RULE, server_fault
+from singletable.models.items.internal_items import own_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.dax import endpoints_of
 from singletable.requests.forking import run_in_child

@@ -28,7 +28,7 @@ from singletable.migrations.records import VERIFYING, Records, key_from_text, ke
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
-from singletable.models.layout import OWN_TYPES
+from singletable.models.schema.layout import OWN_TYPES
 from singletable.requests.expressions import Placeholders
 from singletable.requests.types import Item, Params
 

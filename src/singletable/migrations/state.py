@@ -14,8 +14,8 @@ from singletable.migrations.derived import CustomText, Derived, Expires, KeyText
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import SOURCES, Choice, Source
 from singletable.models import EntityDescription, TableDescription
-from singletable.models.description import AttributeDescription
-from singletable.models.layout import OWN_TYPES
+from singletable.models.schema.description import AttributeDescription
+from singletable.models.schema.layout import OWN_TYPES
 from singletable.requests.types import Item
 
 __all__ = ["Entity", "Index", "TableState", "known_derived", "state_of"]

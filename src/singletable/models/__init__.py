@@ -5,30 +5,30 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.models import plan
-    from singletable.models.attributes import (
+    from singletable.models.binding.binding import Binding
+    from singletable.models.binding.observation import Observation, observe
+    from singletable.models.binding.table_names import from_env
+    from singletable.models.declare.attributes import (
         DateAttribute,
         DecimalAttribute,
         EnumAttribute,
         IntegerAttribute,
         UUIDAttribute,
     )
-    from singletable.models.batch import Batch
-    from singletable.models.binding import Binding
-    from singletable.models.collection import Collection
-    from singletable.models.description import (
+    from singletable.models.declare.expiry import Expiry, ExpiryRule
+    from singletable.models.declare.key import BoundKey, Key
+    from singletable.models.declare.stamps import WriteTokenAttribute
+    from singletable.models.declare.timestamps import CreatedAtAttribute, UpdatedAtAttribute
+    from singletable.models.schema.description import (
         AttributeDescription,
         EntityDescription,
         TableDescription,
     )
-    from singletable.models.expiry import Expiry, ExpiryRule
-    from singletable.models.key import BoundKey, Key
-    from singletable.models.observation import Observation, observe
-    from singletable.models.stamps import WriteTokenAttribute
     from singletable.models.table import Table
-    from singletable.models.table_names import from_env
-    from singletable.models.timestamps import CreatedAtAttribute, UpdatedAtAttribute
-    from singletable.models.transaction import CancellationReason, Transaction
+    from singletable.models.writing import plan
+    from singletable.models.writing.batch import Batch
+    from singletable.models.writing.collection import Collection
+    from singletable.models.writing.transaction import CancellationReason, Transaction
 
 __all__ = [
     "AttributeDescription",
@@ -61,30 +61,30 @@ __all__ = [
 __getattr__, __dir__ = exports(
     __name__,
     {
-        "AttributeDescription": "description",
-        "Batch": "batch",
-        "Binding": "binding",
-        "BoundKey": "key",
-        "CancellationReason": "transaction",
-        "Collection": "collection",
-        "CreatedAtAttribute": "timestamps",
-        "DateAttribute": "attributes",
-        "DecimalAttribute": "attributes",
-        "EntityDescription": "description",
-        "EnumAttribute": "attributes",
-        "Expiry": "expiry",
-        "ExpiryRule": "expiry",
-        "IntegerAttribute": "attributes",
-        "Key": "key",
-        "Observation": "observation",
+        "AttributeDescription": "schema.description",
+        "Batch": "writing.batch",
+        "Binding": "binding.binding",
+        "BoundKey": "declare.key",
+        "CancellationReason": "writing.transaction",
+        "Collection": "writing.collection",
+        "CreatedAtAttribute": "declare.timestamps",
+        "DateAttribute": "declare.attributes",
+        "DecimalAttribute": "declare.attributes",
+        "EntityDescription": "schema.description",
+        "EnumAttribute": "declare.attributes",
+        "Expiry": "declare.expiry",
+        "ExpiryRule": "declare.expiry",
+        "IntegerAttribute": "declare.attributes",
+        "Key": "declare.key",
+        "Observation": "binding.observation",
         "Table": "table",
-        "TableDescription": "description",
-        "Transaction": "transaction",
-        "UUIDAttribute": "attributes",
-        "UpdatedAtAttribute": "timestamps",
-        "WriteTokenAttribute": "stamps",
-        "from_env": "table_names",
-        "observe": "observation",
-        "plan": "",
+        "TableDescription": "schema.description",
+        "Transaction": "writing.transaction",
+        "UUIDAttribute": "declare.attributes",
+        "UpdatedAtAttribute": "declare.timestamps",
+        "WriteTokenAttribute": "declare.stamps",
+        "from_env": "binding.table_names",
+        "observe": "binding.observation",
+        "plan": "writing",
     },
 )

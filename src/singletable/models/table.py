@@ -17,19 +17,19 @@ from singletable.errors import (
     TableMissing,
 )
 from singletable.keys.text import plain
-from singletable.models.key import PRIMARY
-from singletable.models.writing import WritableItem
+from singletable.models.declare.key import PRIMARY
+from singletable.models.writing.writable import WritableItem
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition
 
-    from singletable.models.batch import Batch
-    from singletable.models.binding import Binding
-    from singletable.models.collection import Collection
-    from singletable.models.description import TableDescription
-    from singletable.models.home import Home
-    from singletable.models.key import BoundKey
-    from singletable.models.transaction import Transaction
+    from singletable.models.binding.binding import Binding
+    from singletable.models.binding.home import Home
+    from singletable.models.declare.key import BoundKey
+    from singletable.models.schema.description import TableDescription
+    from singletable.models.writing.batch import Batch
+    from singletable.models.writing.collection import Collection
+    from singletable.models.writing.transaction import Transaction
     from singletable.requests import Get, Observer, Query, Scan, Settings
     from singletable.requests.types import Handling, Item
 
@@ -152,8 +152,8 @@ class Table(WritableItem):
         Raises:
             InvalidRequestError: The entities do not share a partition, or the query cannot have one of the options.
         """
-        from singletable.models.conditions import read_question
-        from singletable.models.targets import collection_target
+        from singletable.models.reading.conditions import read_question
+        from singletable.models.reading.targets import collection_target
         from singletable.requests.query import make_query
 
         name = plain(index) if index is None or isinstance(index, str) else index.Meta.index_name
@@ -208,8 +208,8 @@ class Table(WritableItem):
             conditions: None; PynamoDB's first argument is `filter=` here.
             options: None; an option of PynamoDB's is refused with the one to write here.
         """
-        from singletable.models.conditions import check_filter, refuse_options
-        from singletable.models.targets import whole_table
+        from singletable.models.reading.conditions import check_filter, refuse_options
+        from singletable.models.reading.targets import whole_table
         from singletable.requests.scan import make_scan
 
         refuse_options(f"{cls.__name__}.scan()", conditions, options)
@@ -267,9 +267,9 @@ class Table(WritableItem):
             UnknownItemError: An item is of no type that the table knows.
             MalformedItemError: An item's model cannot read it.
         """
-        from singletable.models.batch import get_items
-        from singletable.models.conditions import refuse_options
-        from singletable.models.targets import TableSender
+        from singletable.models.reading.conditions import refuse_options
+        from singletable.models.reading.targets import TableSender
+        from singletable.models.writing.batch import get_items
 
         refuse_options(f"{cls.__name__}.batch_get()", arguments, options)
         gets = [cls._get_request(each) for each in items]
@@ -310,8 +310,8 @@ class Table(WritableItem):
             ItemDoesNotExist: It is another entity of the table.
             UnknownItemError: It is of no type that the table knows.
         """
-        from singletable.models.dictionaries import copied
-        from singletable.models.targets import load, target_of
+        from singletable.models.items.dictionaries import copied
+        from singletable.models.reading.targets import load, target_of
         from singletable.requests.types import UnknownItem
         from singletable.requests.unreadable import unknown_item
 
@@ -332,7 +332,7 @@ class Table(WritableItem):
             ItemDoesNotExist: It is gone, or another entity by now.
             KeyChangeError: The primary key is another than the one it was read under.
         """
-        from singletable.models.targets import target_of
+        from singletable.models.reading.targets import target_of
 
         self._stored_key()
         names = self._schema_of().primary.attributes
@@ -352,7 +352,7 @@ class Table(WritableItem):
             InvalidValueError: An attribute cannot hold its value.
             PartialItemError: The instance was read with `only=`.
         """
-        from singletable.models.dictionaries import as_dynamodb
+        from singletable.models.items.dictionaries import as_dynamodb
 
         return as_dynamodb(self)
 
@@ -370,7 +370,7 @@ class Table(WritableItem):
             InvalidValueError: It is not DynamoDB's JSON, or is of another entity.
             MalformedItemError: The model cannot read it.
         """
-        from singletable.models.dictionaries import fill, from_dynamodb
+        from singletable.models.items.dictionaries import fill, from_dynamodb
 
         fill(self, from_dynamodb(self, d))
 
@@ -386,7 +386,7 @@ class Table(WritableItem):
                 digits than a float keeps.
             PartialItemError: The instance was read with `only=`.
         """
-        from singletable.models.dictionaries import as_simple
+        from singletable.models.items.dictionaries import as_simple
 
         return as_simple(self, force=force)
 
@@ -401,7 +401,7 @@ class Table(WritableItem):
             InvalidValueError: A value cannot be stored exactly, or the dict is of another entity.
             MalformedItemError: The model cannot read it.
         """
-        from singletable.models.dictionaries import fill, from_simple
+        from singletable.models.items.dictionaries import fill, from_simple
 
         fill(self, from_simple(self, d))
 
@@ -416,7 +416,7 @@ class Table(WritableItem):
             unknown: What a get does with an item of an unknown type, as in `batch_get`.
             malformed: What a get does with an item that its model cannot read, as in `batch_get`.
         """
-        from singletable.models.batch import Batch
+        from singletable.models.writing.batch import Batch
 
         return Batch(cls._table_class(), workers, unknown, malformed)
 
@@ -443,7 +443,7 @@ class Table(WritableItem):
                 planned again, with other times, ids and versions, they are applied once, and other operations are
                 refused.
         """
-        from singletable.models.transaction import Transaction
+        from singletable.models.writing.transaction import Transaction
 
         return Transaction(cls._table_class(), token)
 
@@ -462,7 +462,7 @@ class Table(WritableItem):
             InvalidTransactionError: There are too many, or one is asked for twice.
             TransactionCancelled: Other writers were in the way every time.
         """
-        from singletable.models.transaction import read_together
+        from singletable.models.writing.transaction import read_together
 
         return read_together(cls._table_class(), requests, unknown, malformed)
 
@@ -474,7 +474,7 @@ class Table(WritableItem):
             entities: The entity classes.
             attributes: The attributes of the partition key.
         """
-        from singletable.models.collection import Collection
+        from singletable.models.writing.collection import Collection
 
         return Collection.load(cls._table_class(), entities, attributes)
 
@@ -487,7 +487,7 @@ class Table(WritableItem):
         Raises:
             BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
         """
-        from singletable.models.batch import load_all
+        from singletable.models.writing.batch import load_all
 
         return load_all(cls._table_class(), entities)
 
@@ -496,7 +496,7 @@ class Table(WritableItem):
     @classmethod
     def describe(cls) -> TableDescription:
         """The table with its indexes, entities, keys and expiries, as one frozen value."""
-        from singletable.models.description import describe
+        from singletable.models.schema.description import describe
 
         return describe(cls._table_class())
 
@@ -526,14 +526,14 @@ class Table(WritableItem):
             InvalidValueError: A setting cannot have its value, or two of them name different credentials.
             EndpointUnreachable: `endpoint_url` is not a URL.
         """
-        from singletable.models.binding import bind
+        from singletable.models.binding.binding import bind
 
         return bind(cls._table_class(), table_name=table_name, region=region, endpoint_url=endpoint_url, **settings)
 
     @classmethod
     def bound(cls) -> Settings:
         """Return the settings of a request that is made now: the table's name, its place, time-outs and attempts."""
-        from singletable.models.binding import bound
+        from singletable.models.binding.binding import bound
 
         return bound(cls._table_class())
 
@@ -560,7 +560,7 @@ class Table(WritableItem):
                 is on another attribute.
             RequestFailed: DynamoDB refused the request.
         """
-        from singletable.models.options import billing_fault
+        from singletable.models.schema.options import billing_fault
 
         table = cls._table_class()
         mode = billing_mode or table.Meta.billing_mode
@@ -603,7 +603,7 @@ class Table(WritableItem):
                 attribute, or is being switched off.
             RequestFailed: DynamoDB refused the request.
         """
-        from singletable.models.time_to_live import switch_on
+        from singletable.models.writing.time_to_live import switch_on
 
         if ignore_update_ttl_errors is not None:
             switch_on(cls._table_class(), ignore_errors=ignore_update_ttl_errors)
@@ -615,7 +615,7 @@ class Table(WritableItem):
         Raises:
             TableMissing: The table does not exist.
         """
-        from singletable.models.targets import TableSender
+        from singletable.models.reading.targets import TableSender
 
         sender = TableSender(cls._table_class())
         return sender.send("DescribeTable", {"TableName": sender.table_name}).get("Table")
@@ -664,6 +664,6 @@ class Table(WritableItem):
 
     @classmethod
     def _get_connection(cls) -> Any:
-        from singletable.models.binding import connection_of
+        from singletable.models.binding.binding import connection_of
 
         return connection_of(cls._table_class())

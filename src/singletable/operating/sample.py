@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from singletable.models import Table, plan
-from singletable.models.description import TableDescription
+from singletable.models.schema.description import TableDescription
 from singletable.operating.metrics import TABLE
 from singletable.operating.workload import OVERHEAD, Call, Footprint
 from singletable.patterns import AccessPattern, draw_arguments, requests_of

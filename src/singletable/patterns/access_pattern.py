@@ -12,7 +12,7 @@ import attrs
 
 from singletable.errors import PatternError
 from singletable.models import Table
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.requests import Get, Query, Scan
 
 __all__ = ["AccessPattern", "ScanInPattern", "access_pattern", "patterns_of", "requests_of"]

@@ -12,7 +12,7 @@ from uuid import UUID
 from singletable.errors import PatternError
 from singletable.keys import ValueKind
 from singletable.models import Table
-from singletable.models.attributes import key_kind
+from singletable.models.declare.attributes import key_kind
 from singletable.patterns.access_pattern import AccessPattern
 
 __all__ = ["draw_arguments", "placeholder_arguments"]

@@ -15,9 +15,9 @@ from singletable.errors import (
     KeyParseError,
     MalformedItemError,
 )
-from singletable.models.own import OWN_KEYS, OWN_TYPES
-from singletable.models.rows import primary_attributes, primary_key_reader
-from singletable.models.schema import EntitySchema
+from singletable.models.items.internal_items import OWN_KEYS, OWN_TYPES
+from singletable.models.items.rows import primary_attributes, primary_key_reader
+from singletable.models.schema.entity import EntitySchema
 from singletable.requests.types import Item
 from singletable.streams.images import Images, damaged
 from singletable.streams.records import Event, Record

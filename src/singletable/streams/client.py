@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from singletable.errors import StreamMissing, Throttled
-from singletable.models.binding import connection_of
-from singletable.models.targets import TableSender
+from singletable.models.binding.binding import connection_of
+from singletable.models.reading.targets import TableSender
 from singletable.requests.forking import renewed_in_child
 from singletable.requests.sending import error_code, translate
 from singletable.requests.services import operation_of

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from singletable.errors import MalformedRecordError
-from singletable.models.table_names import own_name
+from singletable.models.binding.table_names import own_name
 from singletable.streams.records import found
 
 if TYPE_CHECKING:

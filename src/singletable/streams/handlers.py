@@ -17,7 +17,7 @@ from singletable.errors import (
     MalformedRecordError,
     StreamViewError,
 )
-from singletable.models.layout import STREAM_VIEWS
+from singletable.models.schema.layout import STREAM_VIEWS
 from singletable.streams.change import Change, keys_tell
 from singletable.streams.records import EVENTS, Event
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from singletable.chains import unchained
 from singletable.errors import MalformedRecordError
-from singletable.models.targets import load
+from singletable.models.reading.targets import load
 from singletable.requests.types import Item, MalformedItem, UnknownItem
 from singletable.requests.unreadable import tolerant
 from singletable.requests.values import same_value

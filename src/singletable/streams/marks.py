@@ -13,8 +13,8 @@ from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
 from singletable.errors import AlreadyExists, AlreadyHandled, InvalidTransactionError, TransactionCancelled
 from singletable.models import Expiry, Key, Transaction, plan
-from singletable.models.own import MARKS, own_table
-from singletable.models.timestamps import utcnow
+from singletable.models.declare.timestamps import utcnow
+from singletable.models.items.internal_items import MARKS, own_table
 
 if TYPE_CHECKING:
     from singletable.models import Table

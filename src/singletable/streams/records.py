@@ -16,7 +16,7 @@ import attrs
 
 from singletable.chains import unchained
 from singletable.errors import MalformedRecordError
-from singletable.models.layout import STREAM_VIEWS
+from singletable.models.schema.layout import STREAM_VIEWS
 from singletable.requests.types import Item
 from singletable.requests.wire import decode_binary
 

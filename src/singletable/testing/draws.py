@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from singletable.keys import ValueKind
 from singletable.models import Table
-from singletable.models.attributes import StrictUnicodeAttribute
-from singletable.models.schema import EntitySchema
+from singletable.models.declare.attributes import StrictUnicodeAttribute
+from singletable.models.schema.entity import EntitySchema
 from singletable.testing.instances import entities, values_of
 
 __all__ = ["changeable", "changes_of", "meeting_entities"]

@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from singletable.errors import InvalidValueError
 from singletable.models import Table
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.requests.attempts import is_read, lose
 from singletable.requests.connection import Call
 

@@ -28,14 +28,14 @@ from singletable.errors import PatternError, SingletableError
 from singletable.keys import Encoding, ValueKind
 from singletable.keys.encoding import Refusal
 from singletable.models import Table
-from singletable.models.attributes import (
+from singletable.models.declare.attributes import (
     DateAttribute,
     DecimalAttribute,
     EnumAttribute,
     IntegerAttribute,
     UUIDAttribute,
 )
-from singletable.models.schema import EntitySchema
+from singletable.models.schema.entity import EntitySchema
 from singletable.testing.strategies import nasty_text, values_for
 
 __all__ = ["entities", "values_of"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from singletable.models import Table
-from singletable.models.deriving import derived_item
-from singletable.models.targets import TableSender, load
+from singletable.models.items.deriving import derived_item
+from singletable.models.reading.targets import TableSender, load
 from singletable.requests import UnknownItem
 from singletable.requests.types import Item
 from singletable.requests.values import same_value

@@ -21,9 +21,9 @@ from singletable.errors import (
     TransactionCancelled,
 )
 from singletable.models import Table
-from singletable.models.attributes import DecimalAttribute, IntegerAttribute
-from singletable.models.schema import EntitySchema
-from singletable.models.targets import stored_item
+from singletable.models.declare.attributes import DecimalAttribute, IntegerAttribute
+from singletable.models.reading.targets import stored_item
+from singletable.models.schema.entity import EntitySchema
 from singletable.patterns import patterns_of
 from singletable.requests.types import Item
 from singletable.requests.values import canonical

@@ -10,7 +10,7 @@ from typing import Any
 
 from singletable.keys import CompositeKey, Condition, Template
 from singletable.models import Table
-from singletable.models.schema import EntitySchema
+from singletable.models.schema.entity import EntitySchema
 from singletable.requests import Get, Query
 from singletable.requests.types import UnknownItem
 from singletable.requests.values import canonical

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from singletable.errors import CursorError
 from singletable.keys import SEPARATOR, CompositeKey
 from singletable.models import Table
-from singletable.models.key import PRIMARY
-from singletable.models.schema import EntitySchema
+from singletable.models.declare.key import PRIMARY
+from singletable.models.schema.entity import EntitySchema
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
 from singletable.requests import Query
 from singletable.testing.instances import entities

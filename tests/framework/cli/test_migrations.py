@@ -14,7 +14,7 @@ from singletable.engine import embedded
 from singletable.migrations.clock import Clock
 from singletable.migrations.lease import Lease
 from singletable.migrations.records import Records
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.cli.test_commands import ROOT, assert_one_line, project, run

@@ -17,7 +17,7 @@ from singletable.errors import (
     StreamMissing,
     TableMissing,
 )
-from singletable.models.binding import is_bound
+from singletable.models.binding.binding import is_bound
 from tests.framework.app import Account, AppTable, event
 
 

@@ -8,7 +8,7 @@ import attrs
 from models import ShopTable
 from singletable.infra.settings import ENVIRONMENTS, read_settings
 from singletable.infra.template import cloudformation
-from singletable.models.layout import IndexLayout
+from singletable.models.schema.layout import IndexLayout
 from tests.framework.ledger import LedgerTable
 
 SHOP = attrs.evolve(ShopTable.describe(), stream=None)

@@ -10,7 +10,7 @@ from singletable.errors import InfraError
 from singletable.infra.deployment import Deployment
 from singletable.infra.owner import Owner
 from singletable.infra.parts import of_models, of_template
-from singletable.models.layout import IndexLayout
+from singletable.models.schema.layout import IndexLayout
 from tests.framework.infra.conftest import World
 
 EXTRA = IndexLayout("GSI4", "gsi4", "GSI4PK", "GSI4SK", "INCLUDE", ("b", "a"))

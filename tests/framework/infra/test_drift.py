@@ -6,7 +6,7 @@ import pytest
 from models import ShopTable
 from singletable.engine import embedded
 from singletable.infra.drift import differences
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from singletable.migrations import (
 from singletable.migrations.history import History
 from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
-from singletable.models.binding import connection_of
-from singletable.models.layout import IndexLayout
+from singletable.models.binding.binding import connection_of
+from singletable.models.schema.layout import IndexLayout
 from tests.framework.infra.conftest import REGION, World
 from tests.framework.migrations.world import EXPIRY, ShelfTable, StillClock, history_of, old_item
 

@@ -35,7 +35,7 @@ from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.world import (

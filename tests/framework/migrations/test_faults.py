@@ -51,7 +51,7 @@ from singletable.migrations.sources import Unfit
 from singletable.migrations.sweep import next_ready
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import knows_statements
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing import Crash, InjectedCrash, LostResponse, Rival, Throttling, inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.statements import Statements

@@ -26,7 +26,7 @@ from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.records import Records
 from singletable.migrations.runner import Runner
 from singletable.migrations.sweep import Breaker
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.requests.connection import TableConnection
 from singletable.testing import Rival, inject
 from tests.framework.migrations.world import (

@@ -12,7 +12,7 @@ from singletable.errors import MigrationConflict, MigrationPaused, MigrationStop
 from singletable.migrations import CreateIndex, DisableTTL, EnableTTL, Graph, Migration, Script
 from singletable.migrations.lease import Lease
 from singletable.migrations.live import LiveTable
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing import inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.world import BY_STATE, ShelfTable, StillClock, first, put_old, runner

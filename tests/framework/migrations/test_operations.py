@@ -32,7 +32,7 @@ from singletable.migrations.live import LiveTable
 from singletable.migrations.options import Options
 from singletable.migrations.records import Records
 from singletable.migrations.runner import Runner
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 from tests.framework.migrations.world import (
     BY_STATE,

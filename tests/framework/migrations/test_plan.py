@@ -24,7 +24,7 @@ from singletable.migrations import (
 )
 from singletable.migrations.live import LiveTable
 from singletable.migrations.plan import PlannedStep, Prices, difference, make_plan
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.world import (
     BY_STATE,
     KEY,

@@ -18,8 +18,8 @@ from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.writer import write_script
-from singletable.models.binding import connection_of
-from singletable.models.own import own_table
+from singletable.models.binding.binding import connection_of
+from singletable.models.items.internal_items import own_table
 from tests.framework.migrations.world import ShelfTable, put_old, send, stale, stored
 
 ITEMS = 60

@@ -27,7 +27,7 @@ from singletable.migrations.history import History
 from singletable.migrations.lease import Lease
 from singletable.migrations.live import LiveTable
 from singletable.migrations.plan import make_plan
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.world import (

@@ -41,7 +41,7 @@ from singletable.migrations.passes import Pass
 from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing import inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.helpers import table

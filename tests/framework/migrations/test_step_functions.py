@@ -17,7 +17,7 @@ from singletable.migrations.loader import load_graph
 from singletable.migrations.options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.stepfunctions import state_machine
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.server import moto_in_process
 from tests.framework.migrations.states import Execution, Failed, StateError
 from tests.framework.migrations.world import ShelfTable, old_item, put_old, send, stale, stored

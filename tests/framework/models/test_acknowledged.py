@@ -205,7 +205,9 @@ def test_a_look_that_fails_leaves_the_write_uncertain(wire, monkeypatch):
     """If the read after a lost answer fails, the error is that of the write."""
     entity = made(Tokened)
     wire.script = ["lost: 500"]
-    monkeypatch.setattr("singletable.models.writes.stored_item", lambda *_: (_ for _ in ()).throw(Throttled("t")))
+    monkeypatch.setattr(
+        "singletable.models.writing.writes.stored_item", lambda *_: (_ for _ in ()).throw(Throttled("t"))
+    )
     error = outcome(lambda: entity.update(state="x", condition=Tokened.total == 0))
     assert (RequestFailed, True) == (type(error), error.uncertain)
 

@@ -26,9 +26,9 @@ from singletable.errors import (
     ItemDoesNotExist,
     UnexpectedAttributesError,
 )
-from singletable.models.binding import Binding, connection_of, held, is_bound
-from singletable.models.home import MOST_CONNECTIONS
-from singletable.models.timestamps import utcnow
+from singletable.models.binding.binding import Binding, connection_of, held, is_bound
+from singletable.models.binding.home import MOST_CONNECTIONS
+from singletable.models.declare.timestamps import utcnow
 from singletable.streams.marks import Delivery, Marks
 from singletable.testing import Unprocessed, inject
 from tests.framework.canned import CREDENTIALS, canned

@@ -9,7 +9,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from singletable import Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import InvalidValueError, StaleKeyError, UnexpectedAttributesError
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import GSI1, GSI2, Doc, State, Task, task
 

@@ -8,7 +8,7 @@ from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, Un
 
 from models import Order, ShopTable
 from singletable import Key, Table
-from singletable.models.codec import source
+from singletable.models.items.codec import source
 
 
 class Address(MapAttribute):
@@ -58,7 +58,7 @@ def test_nothing_is_generated_before_a_class_is_used(monkeypatch):
     made = []
     monkeypatch.setattr("singletable.keys.generated.generate", lambda *args: made.append(args))
     monkeypatch.setattr("singletable.keys.compiled.generate", lambda *args: made.append(args))
-    monkeypatch.setattr("singletable.models.codec.generate", lambda *args: made.append(args))
+    monkeypatch.setattr("singletable.models.items.codec.generate", lambda *args: made.append(args))
 
     class Late(PlaceTable, discriminator="LATE"):
         name = UnicodeAttribute()

@@ -42,7 +42,7 @@ from singletable.errors import (
     SingletableError,
     TableMissing,
 )
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.testing.faults import Throttling, inject
 
 

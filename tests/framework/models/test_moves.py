@@ -13,7 +13,7 @@ from singletable.errors import (
     NoResponse,
     TransactionCancelled,
 )
-from singletable.models.targets import stored_item
+from singletable.models.reading.targets import stored_item
 from singletable.testing.faults import Crash, InjectedCrash, LostResponse, Rival, Throttling, inject
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, numbers, task
 
@@ -163,7 +163,7 @@ def test_times_are_set_on_every_path(monkeypatch):
     made = task(1)
     made.create()
     born = made.created_at
-    monkeypatch.setattr("singletable.models.timestamps.utcnow", lambda: later)
+    monkeypatch.setattr("singletable.models.declare.timestamps.utcnow", lambda: later)
     made.save()
     with LedgerTable.batch() as batch:
         batch.put(batched := task(2))

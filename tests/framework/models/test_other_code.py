@@ -21,7 +21,7 @@ from singletable.errors import (
     StaleKeyError,
     TransactionCancelled,
 )
-from singletable.models.targets import TableSender, stored_item
+from singletable.models.reading.targets import TableSender, stored_item
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import GSI1

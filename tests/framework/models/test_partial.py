@@ -13,7 +13,7 @@ from pynamodb.transactions import TransactWrite
 from singletable import Key, Table, measure, observe
 from singletable.engine import embedded
 from singletable.errors import InvalidRequestError, NotProjectedError, PartialItemError
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event, seqs
 
 DAY = timedelta(days=1)

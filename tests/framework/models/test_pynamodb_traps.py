@@ -24,7 +24,7 @@ from singletable.errors import (
     UnexpectedAttributesError,
     UnknownItemError,
 )
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.testing.faults import Unprocessed, inject
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event, seqs
 

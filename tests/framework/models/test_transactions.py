@@ -16,7 +16,7 @@ from singletable.errors import (
     RequestFailed,
     TransactionCancelled,
 )
-from singletable.models.targets import stored_item
+from singletable.models.reading.targets import stored_item
 from singletable.testing.faults import LostResponse, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.app import Account, AppTable, Event, event

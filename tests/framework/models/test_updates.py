@@ -14,8 +14,8 @@ from singletable.errors import (
     InvalidConditionError,
     StaleKeyError,
 )
-from singletable.models import timestamps
-from singletable.models.targets import TableSender, stored_item
+from singletable.models.declare import timestamps
+from singletable.models.reading.targets import TableSender, stored_item
 from singletable.requests.retries import ATTEMPTS
 from singletable.testing.faults import LostResponse, Rival, inject
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, task
@@ -252,7 +252,7 @@ def test_updated_at_is_set_by_every_update(monkeypatch):
     """And created_at by none; a value that is given stands."""
     made = created()
     later = MOMENT + timedelta(days=400)
-    monkeypatch.setattr("singletable.models.timestamps.utcnow", lambda: later)
+    monkeypatch.setattr("singletable.models.declare.timestamps.utcnow", lambda: later)
     before = made.created_at
     made.update(actions=[Task.likes.add(1)])
     assert (before, later) == (made.created_at, made.updated_at)

@@ -23,7 +23,7 @@ from singletable.errors import (
     StaleKeyError,
     UnexpectedAttributesError,
 )
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from tests.framework.app import START, Account, AppTable, Event, Everything, KeysOnly, Level, event
 
 pytestmark = pytest.mark.usefixtures("table")

@@ -17,7 +17,7 @@ from amazondax.Tube import Tube
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from singletable.models.binding import connection_of, pinned
+from singletable.models.binding.binding import connection_of, pinned
 from singletable.requests.dax import Dax
 
 ENDPOINT = "dax://cluster.test:8111"

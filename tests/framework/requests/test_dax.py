@@ -26,7 +26,7 @@ from singletable.errors import (
     Throttled,
     UnexpectedAttributesError,
 )
-from singletable.models.binding import connection_of, pinned
+from singletable.models.binding.binding import connection_of, pinned
 from singletable.requests import Settings, dax, retries
 from singletable.requests.dax import endpoints_of, goes_to_cluster
 from singletable.requests.sending import send

@@ -12,8 +12,9 @@ import pytest
 
 from singletable.engine import embedded, servers
 from singletable.engine.embedded import _moto_lock
-from singletable.models import observation, observe
-from singletable.models.binding import connection_of
+from singletable.models import observe
+from singletable.models.binding import observation
+from singletable.models.binding.binding import connection_of
 from singletable.requests import connection, sessions
 from singletable.streams.client import StreamsClient
 from tests.framework.canned import CREDENTIALS, canned

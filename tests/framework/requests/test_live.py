@@ -17,7 +17,7 @@ from singletable.errors import (
     InvalidValueError,
     NotProjectedError,
 )
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.requests import reading
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)

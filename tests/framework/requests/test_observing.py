@@ -15,7 +15,7 @@ from models import Order, OrderStatus, Product, ShopTable, User
 from singletable import Sent, Tally, measure, named, observe, spans
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, DeclarationError, EngineUnavailable, RequestFailed, Throttled
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.testing.faults import Throttling, inject
 from tests.shop.conftest import table
 

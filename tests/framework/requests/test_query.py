@@ -22,7 +22,7 @@ from singletable.errors import (
     UnexpectedAttributesError,
     UnknownItemError,
 )
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.requests import retries
 from tests.framework.app import START, Account, AppTable, Event, Everything, Level, Setting, Sharded, event, seqs
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from singletable import observe
 from singletable.errors import InvalidValueError, NoResponse, Throttled, UnexpectedAttributesError
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from tests.framework.app import Account, AppTable
 from tests.framework.migrations.server import CREDENTIALS, OneAtATime, serving
 

@@ -11,7 +11,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from singletable import Key, Table
 from singletable.errors import AccessDenied, CredentialsMissing, InvalidValueError
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 from singletable.streams.client import StreamsClient
 from tests.framework.canned import CREDENTIALS, canned
 from tests.framework.forked import Preloaded, Secret, answer

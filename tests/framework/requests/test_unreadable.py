@@ -15,7 +15,7 @@ from singletable.errors import (
     TransactionCancelled,
     UnknownItemError,
 )
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from tests.framework.app import START, AppTable, Event, Setting, event, seqs
 
 MALFORMED, UNKNOWN = 4, 6

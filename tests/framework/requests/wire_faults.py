@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError, SSLError
 
-from singletable.models.binding import connection_of
+from singletable.models.binding.binding import connection_of
 
 REFUSALS = {
     "throttled": (400, "ProvisionedThroughputExceededException"),

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from singletable.errors import MalformedRecordError
-from singletable.models.binding import bound
+from singletable.models.binding.binding import bound
 from singletable.streams import StreamRouter, record_of
 from tests.framework.app import Account, AppTable
 from tests.framework.streams.kinesis import kinesis_record, wrapped

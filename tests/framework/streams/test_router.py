@@ -30,8 +30,8 @@ from singletable.errors import (
     TransactionCancelled,
     Unprocessable,
 )
-from singletable.models.binding import connection_of
-from singletable.models.own import own_table
+from singletable.models.binding.binding import connection_of
+from singletable.models.items.internal_items import own_table
 from singletable.requests.services import named
 from singletable.streams import Change, StreamRouter, record_of
 from singletable.testing.faults import Throttling, inject

@@ -7,7 +7,7 @@ import pytest
 from models import Product, Review, ShopTable
 from singletable.engine import embedded
 from singletable.errors import InvalidValueError, StreamMissing, StreamViewError
-from singletable.models.binding import connection_of, pinned
+from singletable.models.binding.binding import connection_of, pinned
 from singletable.streams import StreamRouter, run_stream
 from singletable.streams.client import StreamsClient
 from tests.framework.app import AppTable

@@ -13,7 +13,7 @@ from pynamodb.attributes import UnicodeAttribute
 from singletable import Key, Table, testing
 from singletable.engine import embedded
 from singletable.errors import PatternError
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.requests.values import same_item
 from singletable.testing import TableMachine, check_fresh, check_pattern, entities, key_invariants, stale_attributes
 from singletable.testing.properties import check_key

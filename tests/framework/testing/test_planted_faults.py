@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from pynamodb.expressions.update import AddAction, RemoveAction
 
-from singletable.models import change, plan
-from singletable.models.batch import Batch
-from singletable.models.effects import changed_attribute
+from singletable.models.writing import change, plan
+from singletable.models.writing.batch import Batch
+from singletable.models.writing.effects import changed_attribute
 from singletable.requests import query, reading
 from singletable.testing import TableMachine
 from tests.framework.ledger import LedgerTable

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, InvalidValueError, PatternError, SingletableError
-from singletable.models.targets import stored_item
-from singletable.models.writing import WritableItem
+from singletable.models.reading.targets import stored_item
+from singletable.models.writing.writable import WritableItem
 from singletable.testing import Fault, History, SimulationFailed, Simulator, inject, simulate
 from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, baton
 from singletable.testing.simulator.baton import Baton, without_sleep

@@ -11,7 +11,7 @@ from singletable.migrations.declared import Stored, StoredAttributes, as_stored,
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Operation
 from singletable.migrations.state import Entity, TableState
-from singletable.models.layout import OWN_TYPES
+from singletable.models.schema.layout import OWN_TYPES
 
 __all__ = ["AddEntity", "DeclareAttributes", "RemoveEntity"]
 

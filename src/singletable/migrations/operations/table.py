@@ -9,8 +9,8 @@ import attrs
 from singletable.migrations.operations.base import TableOperation
 from singletable.migrations.script import as_names
 from singletable.migrations.state import Index, TableState
-from singletable.models.layout import STREAM_VIEWS
-from singletable.models.table_names import CHARACTERS, index_fault
+from singletable.models.binding.table_names import CHARACTERS, index_fault
+from singletable.models.schema.layout import STREAM_VIEWS
 
 if TYPE_CHECKING:
     from singletable.migrations.live import LiveTable

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from singletable.models import Table
-from singletable.models.schema import EntitySchema
+from singletable.models.schema.entity import EntitySchema
 from singletable.requests.types import Item
 from singletable.requests.values import canonical
 from singletable.testing.oracle import stored_attributes, stored_values

@@ -11,9 +11,9 @@ from pynamodb.attributes import NumberAttribute
 
 from singletable.errors import SingletableError
 from singletable.models import Table
-from singletable.models.attributes import DecimalAttribute, IntegerAttribute
-from singletable.models.plan import version_of
-from singletable.models.schema import EntitySchema
+from singletable.models.declare.attributes import DecimalAttribute, IntegerAttribute
+from singletable.models.schema.entity import EntitySchema
+from singletable.models.writing.plan import version_of
 from singletable.requests.batch import identity
 from singletable.requests.expressions import still_holds
 from singletable.testing.draws import changeable

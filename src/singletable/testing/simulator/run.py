@@ -14,7 +14,7 @@ import attrs
 from singletable.engine import embedded
 from singletable.errors import InvalidValueError, SingletableError
 from singletable.models import Table
-from singletable.models.targets import TableSender
+from singletable.models.reading.targets import TableSender
 from singletable.requests.batch import identity
 from singletable.testing.draws import Given
 from singletable.testing.invariants import scan_raw

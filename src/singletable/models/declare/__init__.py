@@ -1,0 +1,1 @@
+"""Declarations that a user writes: attributes, keys, expiries, times of writing."""

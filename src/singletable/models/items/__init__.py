@@ -1,0 +1,1 @@
+"""Instances and stored items: codecs, derived keys, dictionaries."""

@@ -1,0 +1,339 @@
+"""How generated code reads and writes the value of each attribute class: as an expression, or by a call.
+
+What decides is which `deserialize` (or `serialize`) an attribute has, not the name of its class: a subclass that
+leaves PynamoDB's or this package's own is compiled as its parent is, and one that has its own is called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BinarySetAttribute,
+    BooleanAttribute,
+    DynamicMapAttribute,
+    ListAttribute,
+    MapAttribute,
+    UnicodeSetAttribute,
+    UTCDateTimeAttribute,
+    VersionAttribute,
+)
+from pynamodb.constants import NULL
+
+from singletable.keys.generated import Names, generate
+from singletable.keys.text import plain, quoted
+from singletable.models.declare.attributes import (
+    DateAttribute,
+    DecimalAttribute,
+    DerivedAttribute,
+    EnumAttribute,
+    IntegerAttribute,
+    StrictBooleanAttribute,
+    StrictNumberAttribute,
+    StrictNumberSetAttribute,
+    StrictUnicodeAttribute,
+    StrictUTCDateTimeAttribute,
+    StrictVersionAttribute,
+    UUIDAttribute,
+)
+from singletable.models.declare.containers import (
+    RawMapAttribute,
+    StrictListAttribute,
+    element_of,
+    is_plain_map,
+    read_map,
+    set_map,
+)
+from singletable.models.declare.defaults import evaluated
+from singletable.models.declare.untyped import read_untyped, read_untyped_map
+from singletable.requests.values import number_value
+
+__all__ = ["Written", "getter", "reader", "reading", "set_default", "writer"]
+
+# --- reading ---------------------------------------------------------------------------
+
+Reading = Callable[[Any, str, Names], str]
+"""From an attribute and the source of a stored value's content to the source of the Python value."""
+
+
+def reader(attribute: Attribute[Any], content: str, names: Names) -> str:
+    """The source of an attribute's value.
+
+    Args:
+        attribute: The attribute.
+        content: The source of what is stored, without its type: `value['S']`.
+        names: What the code may use.
+    """
+    return _inline(attribute, content, names) or f"{_own(attribute, names)}({content})"
+
+
+def _inline(attribute: Attribute[Any], content: str, names: Names) -> str:
+    """The same; empty where only the attribute knows."""
+    known = _READ.get(_method(attribute, "deserialize"))
+    return known(attribute, content, names) if known else ""
+
+
+def _own(attribute: Attribute[Any], names: Names) -> str:
+    return names.bind(f"deserialize_{attribute.attr_name}", attribute.deserialize)
+
+
+def _method(attribute: Attribute[Any], name: str) -> Any:
+    """The function that a method is; None where the instance has one of its own."""
+    return None if name in vars(attribute) else getattr(type(attribute), name)
+
+
+def _has_own_value(attribute: Attribute[Any]) -> bool:
+    """Whether the content of a stored value is what the attribute says, and not `value[type]`."""
+    return _method(attribute, "get_value") is not Attribute.get_value
+
+
+def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Container[str] = ()) -> Iterator[str]:
+    """Statements that read attributes out of `get` into `values`, the values of `self`.
+
+    Args:
+        attributes: The attributes, by Python name.
+        names: What the code may use.
+        derived: The names of those that are never set.
+    """
+    # All defaults come first, as with PynamoDB: that is the order in which a map gives its names.
+    for name, attribute in attributes.items():
+        if attribute.default is not None:
+            default = names.bind("default", attribute.default)
+            if type(attribute).__set__ is not Attribute.__set__:
+                yield f"set_default(self, {quoted(name)}, {default})"
+            elif callable(attribute.default):
+                yield f"if (value := {default}()) is not None: values[{quoted(name)}] = value"
+            else:
+                yield f"values[{quoted(name)}] = {default}"
+    for name, attribute in attributes.items():
+        value, content = f"(value := get({quoted(attribute.attr_name)}))", f"value[{quoted(attribute.attr_type)}]"
+        if _has_own_value(attribute):
+            content = f"{names.bind('get_value', attribute.get_value)}(value)"
+            condition = f"{value} and 'NULL' not in value"
+        else:
+            # A null is as good as nothing. Where something must be there it is unusual, and read the long way.
+            nullable = attribute.null or attribute.attr_type == NULL
+            condition = f"{value} is not None" + (" and 'NULL' not in value" if nullable else "")
+        read = reader(attribute, content, names)
+        plainly = name in derived or _sets_plainly(attribute)
+        yield f"if {condition}:"
+        yield f"    values[{quoted(name)}] = {read}" if plainly else f"    setattr(self, {quoted(name)}, {read})"
+
+
+def set_default(instance: Any, name: str, default: Any) -> None:
+    """Set an attribute to what it is unless an item says otherwise."""
+    value = evaluated(default)
+    if value is not None:
+        setattr(instance, name, value)
+
+
+def _sets_plainly(attribute: Attribute[Any]) -> bool:
+    """Whether setting what was read comes to putting it among the instance's values."""
+    setter = type(attribute).__set__
+    return setter is Attribute.__set__ or (setter, _method(attribute, "deserialize")) in _SETTERS
+
+
+# What these do beyond that is done to what users set: text for a member, a dict for a map, a float for a version.
+_SETTERS = {
+    (DerivedAttribute.__set__, Attribute.deserialize),
+    (EnumAttribute.__set__, EnumAttribute.deserialize),
+    (IntegerAttribute.__set__, IntegerAttribute.deserialize),
+    (RawMapAttribute.__set__, RawMapAttribute.deserialize),
+    (set_map, read_map),
+    (StrictVersionAttribute.__set__, StrictVersionAttribute.deserialize),
+}
+
+
+def _utc_read(attribute: Attribute[Any], content: str, names: Names) -> str:
+    """PynamoDB's form of a point in time, `2026-11-23T12:00:00.000000+0000`; any other is left to the attribute."""
+    return (
+        f"{names.bind('moment', read_moment)}(text) if (text := {content})[4:20:3] == '--T::.' and text[26:] == '+0000'"
+        f" else {_own(attribute, names)}(text)"
+    )
+
+
+def _moment(text: str) -> datetime:
+    """A point in time of that form, for a standard library that takes no +0000, or takes 24:00."""
+    if text[11:13] == "24":
+        raise ValueError("there is no such hour")
+    return datetime.fromisoformat(f"{text[:26]}+00:00")
+
+
+# +0000 is taken since Python 3.11, 24:00 by later ones.
+read_moment = datetime.fromisoformat if (3, 11) <= sys.version_info < (3, 13) else _moment
+
+
+def _number(attribute: Attribute[Any], content: str, names: Names) -> str:
+    fraction = names.bind("fraction", read_fraction)
+    return f"int(text) if '.' not in (text := {content}) else {fraction}(text, {_own(attribute, names)})"
+
+
+_FLOAT = sys.float_info.dig + 1
+"""Characters of a number with a point that every float can tell apart, whatever its digits are."""
+
+
+def read_fraction(text: str, otherwise: Callable[[str], Any]) -> Any:
+    """A number with a point that a float holds exactly; any other is left to the attribute."""
+    number = float(text)
+    exact = (len(text) <= _FLOAT and text.replace(".", "").isdecimal()) or repr(number) == text
+    return number if exact and not number.is_integer() else otherwise(text)
+
+
+def _map(attribute: MapAttribute[Any, Any], content: str, names: Names) -> str:
+    """An empty source leaves it to the attribute."""
+    kind = type(attribute)
+    if kind is RawMapAttribute:
+        return f"{names.bind('untyped_map', read_untyped_map)}({content})"
+    # A map within one of its own class has no end as source.
+    if not is_plain_map(kind) or issubclass(kind, DynamicMapAttribute) or kind in names.objects.get("within", ()):
+        return ""
+    return f"{names.bind('read_' + kind.__name__, _map_reader(kind, names))}({content})"
+
+
+def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..., Any]:
+    for known in names.objects.values():
+        if getattr(known, "__reads__", None) is kind:
+            return known  # type: ignore[no-any-return]
+    within = (*names.objects.get("within", ()), kind)
+    inner = Names(new=kind.__new__, kind=kind, set_default=set_default, within=within)
+    lines = [
+        "def read(item):",
+        "    self = new(kind)",
+        "    inside = self.__dict__",
+        "    inside['attribute_kwargs'] = {}",
+        "    inside['attribute_values'] = values = {}",
+        "    inside['_read'] = item",
+        "    get = item.get",
+        *(f"    {line}" for line in reading(kind.get_attributes(), inner)),
+        "    inside.pop('_set', None)",
+        "    return self",
+    ]
+    made = generate("read", f"reading {kind.__name__}", lines, inner.objects)
+    made.__reads__ = kind  # type: ignore[attr-defined]  # functions take attributes
+    return made
+
+
+def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
+    """An empty source leaves it to the attribute."""
+    kind = attribute.element_type
+    if kind is None:
+        return f"[{names.bind('untyped', read_untyped)}(each) for each in {content}]"
+    try:
+        element = element_of(kind)
+    except Exception:
+        return ""  # the attribute cannot make one either, and raises
+    # Untyped maps within lists are plain dicts, and the name of an element has its position.
+    if kind is MapAttribute or _has_own_value(element):
+        return ""
+    if isinstance(element, MapAttribute):
+        element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
+    read = _inline(element, f"each[{quoted(element.attr_type)}]", names)
+    return read and f"[None if 'NULL' in each else {read} for each in {content}]"
+
+
+def _called(helper: Callable[..., Any]) -> Reading:
+    return lambda attribute, content, names: f"{names.bind(helper.__name__, helper)}({content})"
+
+
+def _unless_legacy(source: str) -> Reading:
+    return lambda attribute, content, names: "" if attribute.legacy_encoding else source.format(content)
+
+
+_READ: dict[Any, Reading] = {
+    Attribute.deserialize: lambda attribute, content, names: content,
+    BinaryAttribute.deserialize: _unless_legacy("{}"),
+    BinarySetAttribute.deserialize: _unless_legacy("set({})"),
+    BooleanAttribute.deserialize: lambda attribute, content, names: f"True if {content} else False",
+    StrictNumberSetAttribute.deserialize: lambda attribute, content, names: (
+        f"set(map({names.bind('number_value', number_value)}, {content}))"
+    ),
+    UnicodeSetAttribute.deserialize: lambda attribute, content, names: f"set({content})",
+    UTCDateTimeAttribute.deserialize: _utc_read,
+    StrictVersionAttribute.deserialize: lambda attribute, content, names: f"int({content})",
+    StrictNumberAttribute.deserialize: _number,
+    StrictUTCDateTimeAttribute.deserialize: _utc_read,
+    IntegerAttribute.deserialize: lambda attribute, content, names: f"int({content})",
+    DecimalAttribute.deserialize: _called(Decimal),
+    DateAttribute.deserialize: lambda attribute, content, names: f"{names.bind('day', date.fromisoformat)}({content})",
+    UUIDAttribute.deserialize: _called(UUID),
+    EnumAttribute.deserialize: lambda attribute, content, names: (
+        f"{names.bind('members', {plain(each.value): each for each in attribute.enum})}[{content}]"
+    ),
+    StrictListAttribute.deserialize: _list,
+    RawMapAttribute.deserialize: _map,
+    read_map: _map,
+}
+
+# --- writing ---------------------------------------------------------------------------
+
+
+class Written(NamedTuple):
+    """How generated code writes a value.
+
+    Args:
+        content: The source of what is stored, without its type.
+        guard: The source of a condition under which it is right; otherwise the attribute is asked.
+    """
+
+    content: str
+    guard: str
+
+
+def writer(attribute: Attribute[Any], names: Names) -> Written | None:
+    """How the value of the variable `value` is written; None where only the attribute knows."""
+    known = _WRITE.get(_method(attribute, "serialize"))
+    return known(attribute, names) if known else None
+
+
+def getter(name: str, attribute: Attribute[Any]) -> str:
+    """The source of an instance's value, read out of `get` where reading it comes to that."""
+    plainly = type(attribute).__get__ in (Attribute.__get__, MapAttribute.__get__)
+    return f"get({quoted(name)})" if plainly else f"getattr(self, {quoted(name)})"
+
+
+_EXACT = 10**38
+"""Whole numbers below it have no more digits than DynamoDB's."""
+
+
+def _utc_written(attribute: Attribute[Any], names: Names) -> Written:
+    moment, utc = names.bind("datetime", datetime), names.bind("utc", timezone.utc)
+    return Written(
+        "value.isoformat('T', 'microseconds')[:26] + '+0000'", f"type(value) is {moment} and value.tzinfo is {utc}"
+    )
+
+
+def _member(attribute: EnumAttribute[Any], names: Names) -> Written | None:
+    own_values = any(type(each._value_) is not str or each.value != each._value_ for each in attribute.enum)
+    if own_values or _method(attribute, "to_key") is not EnumAttribute.to_key:
+        return None
+    return Written("value._value_", f"type(value) is {names.bind('members_of', attribute.enum)}")
+
+
+def _whole(attribute: Attribute[Any], names: Names) -> Written:
+    most = names.bind("most", _EXACT)
+    return Written("str(value)", f"type(value) is int and -{most} < value < {most}")
+
+
+_WRITE: dict[Any, Callable[[Any, Names], Written | None]] = {
+    StrictUnicodeAttribute.serialize: lambda attribute, names: Written("value", "type(value) is str"),
+    StrictNumberAttribute.serialize: _whole,
+    IntegerAttribute.serialize: _whole,
+    VersionAttribute.serialize: _whole,
+    StrictVersionAttribute.serialize: _whole,
+    StrictBooleanAttribute.serialize: lambda attribute, names: Written("value", "type(value) is bool"),
+    StrictUTCDateTimeAttribute.serialize: _utc_written,
+    DateAttribute.serialize: lambda attribute, names: Written(
+        "value.isoformat()", f"type(value) is {names.bind('date', date)}"
+    ),
+    UUIDAttribute.serialize: lambda attribute, names: Written(
+        "str(value)", f"type(value) is {names.bind('UUID', UUID)}"
+    ),
+    EnumAttribute.serialize: _member,
+}

@@ -1,0 +1,576 @@
+"""An instance as a stored item: its attributes in and out, its keys and expiry derived on every way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy, deepcopy
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from pynamodb.attributes import Attribute
+from pynamodb.constants import ATTRIBUTE_TYPES, NULL
+from pynamodb.exceptions import AttributeDeserializationError
+from pynamodb.models import Model
+
+from singletable.chains import unchained
+from singletable.errors import (
+    DeclarationError,
+    InvalidValueError,
+    KeyChangeError,
+    MalformedItemError,
+    SingletableError,
+    UnexpectedAttributesError,
+)
+from singletable.keys.text import plain_names
+from singletable.models.declare.containers import FAULTS, class_name, comparable, rewritten
+from singletable.models.declare.defaults import stored_default
+from singletable.models.declare.faults import fault, located, similar
+from singletable.models.schema.metaclass import TableMeta
+from singletable.requests.merging import keep_read, leave_out
+from singletable.requests.values import NESTING, check_item, is_too_deep, same_item
+
+if TYPE_CHECKING:
+    from singletable.models.schema.entity import EntitySchema
+    from singletable.models.schema.layout import TableLayout
+    from singletable.models.table import Table
+    from singletable.requests.types import Item
+
+__all__ = ["StoredItem"]
+
+S = TypeVar("S", bound="StoredItem")
+
+
+class StoredItem(Model, metaclass=TableMeta):
+    """What `Table` is below its public face: PynamoDB's serialisation, with everything derived."""
+
+    if TYPE_CHECKING:
+        _discriminator: str
+
+    _owns_table: ClassVar[bool] = False
+    _derived: ClassVar[frozenset[str]] = frozenset()
+    _layout: ClassVar[TableLayout | None] = None
+    _entities: ClassVar[dict[str, EntitySchema]] = {}
+    _schema: ClassVar[EntitySchema | None] = None
+    _attributes: ClassVar[dict[str, Attribute[Any]]]
+    _makes_instances: ClassVar[bool] = False
+    """Whether the class has an `__init__` or `__new__` of its own."""
+
+    _is_replaced: ClassVar[bool] = False
+    """Whether a class of the same name has taken its place: a module was reloaded."""
+
+    _extras: Item | None
+    """`extra_attributes`, once somebody has asked for it."""
+
+    _stored: dict[str, str] | None
+    """The primary key under which the instance was read or written last."""
+
+    _outgoing: Item = {}  # replaced, and never changed
+    """What was serialised last, on its way to be written."""
+
+    _raw: Item | None
+    """The item as it was read or written last; None for an instance that never was."""
+
+    _set: frozenset[str] = frozenset()
+    """The attributes with a default that were set since the item was read."""
+
+    _form: Item | None = None
+    """The item of which an instance was made that is not known to be stored: `from_dynamodb_dict()`."""
+
+    _generated: Mapping[str, Any] = {}  # replaced, and never changed
+    """The values of a new instance that its class made by calling a default: times, ids."""
+
+    _pending: Callable[[], None] | None = None
+    """What is to be remembered once a transaction of PynamoDB's has succeeded."""
+
+    def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
+        if keys or not self._derived.isdisjoint(attributes):
+            derived = [name for name in attributes if name in self._derived]
+            raise UnexpectedAttributesError(
+                f"{type(self).__name__}: {', '.join(derived) or 'the key'} is derived, and cannot be given.",
+                remedy="Give the attributes that it is made of, by name.",
+                entity=type(self).__name__,
+                unexpected=tuple(derived),
+            )
+        if _user_instantiated:
+            self._schema_of()
+            if not attributes.keys() <= self.get_attributes().keys():
+                attributes = plain_names(attributes)
+                unknown = tuple(name for name in attributes if name not in self.get_attributes())
+                if unknown:
+                    raise UnexpectedAttributesError(
+                        f"{type(self).__name__} has no attribute {', '.join(unknown)}.",
+                        remedy=f"It has: {', '.join(self._schema_of().attributes)}.",
+                        entity=type(self).__name__,
+                        unexpected=unknown,
+                    )
+        self._extras = None
+        self._stored = None
+        self._raw = None
+        super().__init__(_user_instantiated=_user_instantiated, **attributes)
+        if _user_instantiated:
+            made = self._schema_of().made_by_default
+            values = self.attribute_values
+            self._generated = {name: values.get(name) for name in made if name not in attributes}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = type(self)
+        if name in kind._attributes:
+            self._set_attribute(name, value)
+        elif name.startswith("_") or name in vars(self) or hasattr(kind, name) or name == "attribute_values":
+            object.__setattr__(self, name, value)
+        elif kind._makes_instances and "_made" not in vars(self):
+            # An own __init__ or __new__ may add attributes.
+            object.__setattr__(self, name, value)
+        else:
+            raise UnexpectedAttributesError(
+                f"{kind.__name__} has no attribute {name!r}.",
+                remedy=similar(name, kind._attributes) or f"It has: {', '.join(kind._schema_of().attributes)}.",
+                entity=kind.__name__,
+                unexpected=(name,),
+            )
+
+    def _set_attribute(self, name: str, value: Any) -> None:
+        """Set a declared attribute; an error names it, and shows nothing of a personal one."""
+        schema = self._schema
+        try:
+            object.__setattr__(self, name, value)
+            if schema is not None and name in schema.defaulted:
+                self._set |= {name}
+            return
+        except InvalidValueError as error:
+            located(error, entity=type(self).__name__)
+            if error.reason or schema is None or name not in schema.personal:
+                raise
+        except SingletableError:
+            raise
+        except FAULTS as error:
+            cause = None if schema is None or name in schema.personal else error
+        # Raised outside the handler: PynamoDB's error quotes a name within a map.
+        attribute = self._attributes[name]
+        reason = f"{class_name(attribute)} does not take a {type(value).__name__}"
+        found = fault(attribute, value, reason, "Give a value of its type.")
+        raise located(found, entity=type(self).__name__, attribute=name) from cause
+
+    @property
+    def extra_attributes(self) -> Item:
+        """The attributes of the stored item that its model does not know; they are kept, and `save()` writes them."""
+        if self._extras is None:
+            # A copy, so that a change within an attribute can be compared with the item that was read.
+            self._refuse_deep_nesting(self._unknown())
+            self._extras = deepcopy(self._unknown())
+        return self._extras
+
+    @extra_attributes.setter
+    def extra_attributes(self, attributes: Item) -> None:
+        if not isinstance(attributes, Mapping):
+            raise InvalidValueError(
+                f"{type(self).__name__}.extra_attributes is a dict of stored values, not a"
+                f" {type(attributes).__name__}.",
+                remedy='Write for example {"legacy": {"S": "x"}}.',
+                entity=type(self).__name__,
+                attribute="extra_attributes",
+            )
+        self._extras = attributes
+
+    def _generated_now(self) -> frozenset[str]:
+        """Return the names of the attributes that still have the values that the class generated."""
+        values = self.attribute_values
+        return frozenset(name for name, made in self._generated.items() if values.get(name) is made)
+
+    def _unknown(self) -> Item:
+        """Return `extra_attributes` to be read only, without a copy if nobody has asked for one."""
+        if self._extras is not None:
+            return self._extras
+        raw = self._raw or self._form
+        known = self._schema_of().stored_attributes
+        if raw is None or known.issuperset(raw):
+            return {}
+        expiry = self._expiry_name()
+        return {name: value for name, value in raw.items() if name not in known and name != expiry}
+
+    @classmethod
+    def _table_class(cls) -> type[Table]:
+        for base in cls.__mro__:
+            if vars(base).get("_owns_table"):
+                return cast("type[Table]", base)
+        raise DeclarationError(
+            f"{cls.__name__} is no table, since its Meta has no table_name.",
+            remedy='Add `class Meta: table_name = "..."`.',
+            rule="ST107",
+            entity=cls.__name__,
+        )
+
+    @classmethod
+    def _layout_of(cls) -> TableLayout:
+        layout = cls._table_class()._layout
+        assert layout is not None
+        return layout
+
+    @classmethod
+    def _schemas(cls) -> Mapping[str, EntitySchema]:
+        return cls._table_class()._entities
+
+    @classmethod
+    def _schema_of(cls) -> EntitySchema:
+        schema = cls._schema
+        if schema is None or schema.entity is not cls:
+            cls._refuse_replaced()
+            raise DeclarationError(
+                f"{cls.__name__} is no entity, but a table or an abstract base.",
+                remedy="Use one of its entities: " + ", ".join(each.name for each in cls._entities.values()) + "."
+                if cls._entities
+                else f'Declare one: class Order({cls.__name__}, discriminator="ORDER").',
+                rule="ST117",
+                entity=cls.__name__,
+            )
+        return schema
+
+    @classmethod
+    def _refuse_replaced(cls) -> None:
+        if vars(cls).get("_is_replaced"):
+            raise DeclarationError(
+                f"{cls.__name__} was declared again, since {cls.__module__} was run again; this is the earlier class.",
+                remedy="Import the class again, and create or read its instances again.",
+                rule="ST117",
+                entity=cls.__name__,
+            )
+
+    @classmethod
+    def _expiry_name(cls) -> str | None:
+        """Where the table's items hold when they expire: all of them, also those of entities that never do."""
+        return next((each.expiry.stored_name for each in cls._schemas().values() if each.expiry), None)
+
+    @classmethod
+    def _derived_names(cls) -> frozenset[str]:
+        return cls._table_class()._derived
+
+    @classmethod
+    def _from_item(cls: type[S], item: Item) -> S:
+        return cls._schema_of().codec.load(item)  # type: ignore[no-any-return]  # an instance of cls
+
+    def _container_deserialize(self, attribute_values: Item) -> None:
+        """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
+        try:
+            self._schema_of().codec.read(self, attribute_values)
+            return
+        except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
+            pass
+        self._read_carefully(attribute_values)
+
+    @unchained
+    def _read_carefully(self, attribute_values: Item) -> None:
+        """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
+        from singletable.models.items.rows import unknown_of
+
+        self._refuse_no_item(attribute_values)
+        self._refuse_deep_nesting(attribute_values)
+        self.attribute_values = {}
+        self._set_discriminator()
+        self._set_defaults(_user_instantiated=False)
+        derived, personal = self._derived_names(), self._schema_of().personal
+        for name, attribute in self.get_attributes().items():
+            value = attribute_values.get(attribute.attr_name)
+            if not value or NULL in value or name == self._discriminator:
+                continue
+            try:
+                read = attribute.deserialize(attribute.get_value(value))
+                if name in derived:
+                    self.attribute_values[name] = read
+                else:
+                    setattr(self, name, read)
+            except Exception as error:  # a class of a user's own may raise anything, and quote the value
+                if not isinstance(error, (AttributeDeserializationError, *FAULTS)) and name not in personal:
+                    raise
+                kind = "/".join(value) if set(value).issubset(ATTRIBUTE_TYPES) else "an unknown type"
+                raise MalformedItemError(
+                    f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {kind}, which"
+                    f" {class_name(attribute)} cannot read ({type(error).__name__}).",
+                    remedy="Other code wrote it; mend the item, or the attribute's class.",
+                    entity=type(self).__name__,
+                    attribute=name,
+                    key=unknown_of(self._layout_of(), attribute_values).key,
+                ) from None
+        self._extras = None
+        if self._schema_of().defaulted:
+            self._set = frozenset()
+        self._remember(attribute_values)
+
+    @classmethod
+    def _refuse_no_item(cls, item: Any) -> None:
+        if not isinstance(item, Mapping):
+            raise InvalidValueError(
+                f"{cls.__name__} cannot be read from a {type(item).__name__}, which is not an item.",
+                remedy='Give an item as DynamoDB sends it, such as {"PK": {"S": "..."}, ...}.',
+                entity=cls.__name__,
+            )
+
+    def _refuse_deep_nesting(self, item: Item) -> None:
+        from singletable.models.items.rows import unknown_of
+
+        for stored, content in item.items():
+            if is_too_deep(content):
+                raise MalformedItemError(
+                    f"An item of {type(self).__name__} holds {stored!r}, which is nested over {NESTING} levels.",
+                    remedy="DynamoDB stores no such value: check which server answers.",
+                    entity=type(self).__name__,
+                    key=unknown_of(self._layout_of(), item).key,
+                )
+
+    def serialize(self, null_check: bool = True) -> Item:
+        """Return the item as it would be written, with keys and expiry derived.
+
+        Args:
+            null_check: Whether every attribute must have a value that is not declared with `null=True`.
+        """
+        from singletable.models.items.dictionaries import copied
+
+        item = self._container_serialize(null_check=null_check)
+        # Unchanged values are those of the item as read, which the caller must not change.
+        return item if self._raw is None and self._form is None else copied(item)
+
+    def _container_serialize(self, null_check: bool = True) -> Item:
+        """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
+        self._outgoing = self._write() if null_check else self._write_carefully(null_check=False)
+        return dict(self._outgoing)
+
+    def _write(self) -> Item:
+        try:
+            return self._schema_of().codec.write(self)
+        except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
+            pass
+        return self._write_carefully()
+
+    @unchained
+    def _write_carefully(self, null_check: bool = True) -> Item:
+        """Write attribute by attribute; a fault is raised here."""
+        from singletable.models.items.deriving import derived_values
+
+        schema = self._schema_of()
+        values = schema.key_values(self)
+        complete = all(values.get(name) is not None for name in schema.primary.attributes)
+        if null_check or complete:
+            self._derive(derived_values(schema, values))
+        item: Item = {}
+        for name, attribute in self.get_attributes().items():
+            value = getattr(self, name)
+            content = None if value is None else self._content(name, value, null_check=null_check)
+            if content is not None:
+                item[attribute.attr_name] = {attribute.attr_type: content}
+            elif null_check and not attribute.null:
+                raise InvalidValueError(
+                    f"{schema.name}.{name} is None.",
+                    remedy="Give a value, or declare the attribute with null=True.",
+                    entity=schema.name,
+                    attribute=name,
+                )
+        seconds = schema.expiry.derive(getattr(self, schema.expiry.after)) if schema.expiry else None
+        if schema.expiry and seconds is not None:
+            item[schema.expiry.stored_name] = {"N": str(seconds)}
+        return self._completed(item)
+
+    def _completed(self, item: Item) -> Item:
+        """Return an item as it is written: with unknown attributes, and with unchanged values as they were read."""
+        if self._extras:
+            self._refuse_known_extras()
+        raw = self._raw or self._form
+        if raw is None:
+            return {**self._extras, **item} if self._extras else item
+        if self._extras is None and item == raw:
+            return item
+        self._keep_unchanged(item, raw)
+        self._leave_out_defaults(item, raw)
+        return {**self._unknown(), **item, **self._foreign()}
+
+    def _leave_out_defaults(self, item: Item, raw: Item) -> None:
+        """Take, in place, defaults out of an item that were not stored in it, and that nobody has set."""
+        attributes = self._schema_of().attributes
+        untouched = {attributes[name].attr_name: name for name in self._schema_of().defaulted if name not in self._set}
+
+        def default(stored: str) -> dict[str, Any] | None:
+            name = untouched[stored]
+            return stored_default(attributes[name], lambda value: self._content(name, value, null_check=True))
+
+        leave_out(item, raw, untouched, default)
+
+    def _foreign(self) -> Item:
+        """Return the attributes of indexes on which the entity has no key, as they were read."""
+        raw = self._raw or self._form or {}
+        return {name: raw[name] for name in self._schema_of().foreign_keys if name in raw}
+
+    def _keep_unchanged(self, item: Item, raw: Item) -> None:
+        """Give an item, in place, the stored form of all attributes whose values were not changed."""
+        schema = self._schema_of()
+        names = schema.stored_names
+        keep_read(item, raw, names, lambda name, stored: rewritten(schema.attributes[names[name]], stored))
+
+    def _refuse_unstorable(self, item: Item) -> None:
+        """Refuse an item of this entity that DynamoDB would refuse."""
+        schema = self._schema_of()
+        try:
+            check_item(self, item, schema.personal_stored)
+        except InvalidValueError as error:
+            schema.named(error)
+            raise
+
+    def _refuse_known_extras(self) -> None:
+        """Refuse extras that the model knows: something derived would be stored that was not derived."""
+        known = {self._expiry_name(), *(attribute.attr_name for attribute in self.get_attributes().values())}
+        wrong = sorted(name for name in self._extras or () if name in known)
+        if wrong:
+            raise UnexpectedAttributesError(
+                f"{self!r}: extra_attributes: {', '.join(wrong)} is an attribute of the model, or derived by it.",
+                remedy="Set the attribute; extra_attributes is for what the model does not know.",
+                entity=type(self).__name__,
+                unexpected=tuple(wrong),
+            )
+
+    def _content(self, name: str, value: Any, *, null_check: bool) -> Any:
+        """Return an attribute's value as it is stored, without its type."""
+        from singletable.models.items.deriving import serialize
+
+        schema = self._schema_of()
+        if name in schema.attributes:
+            return serialize(schema, name, value, null_check=null_check)
+        return self._attributes[name].serialize(value)
+
+    def _derive(self, derived: Mapping[str, str | None]) -> None:
+        layout = self._layout_of()
+        self._refuse_other_key({name: derived[name] for name in layout.primary})
+        for name, attribute in self.get_attributes().items():
+            if attribute.attr_name in derived:
+                self.attribute_values[name] = derived[attribute.attr_name]
+
+    def _refuse_other_key(self, key: Mapping[str, str | None]) -> None:
+        if self._stored is not None and self._stored != key:
+            raise KeyChangeError(
+                f"{self!r}: its primary key is not the one under which it was read; saving it would leave the old item"
+                " behind.",
+                remedy="Use move() with the new attributes, which writes it anew and deletes the old one.",
+                entity=type(self).__name__,
+            )
+
+    def _remember(self, item: Item) -> None:
+        """Keep what is stored now."""
+        key = {name: item.get(name, {}).get("S") for name in self._layout_of().primary}
+        self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
+        self._raw = item
+        vars(self).pop("_form", None)
+
+    def _forget(self) -> None:
+        """Nothing is stored any more: the instance is as good as new."""
+        self._stored = self._raw = self._form = None
+        version = self._schema_of().version
+        if version is not None:
+            self.attribute_values.pop(version, None)
+
+    def _known(self) -> Item:
+        """The item as it is stored, as far as the instance knows: as it holds it where it was never read."""
+        return self._held() if self._raw is None else self._raw
+
+    def _held(self) -> Item:
+        """The declared attributes as they would be stored; nothing that is derived is among them."""
+        held = self._serialized()
+        raw = self._raw or self._form
+        if raw is not None:
+            self._keep_unchanged(held, raw)
+        if self._raw is not None:
+            self._leave_out_defaults(held, self._raw)
+        return held
+
+    def _serialized(self) -> Item:
+        """Return the values of the declared attributes in the stored form of their classes."""
+        from singletable.models.items.deriving import serialize
+
+        schema = self._schema_of()
+        held: Item = {}
+        for name, attribute in schema.attributes.items():
+            value = getattr(self, name)
+            serialized = None if value is None else serialize(schema, name, value)
+            # An empty set is serialised to nothing.
+            if serialized is not None:
+                held[attribute.attr_name] = {attribute.attr_type: serialized}
+        return held
+
+    def __getstate__(self) -> dict[str, Any]:
+        # PynamoDB's transactions leave a function here, which cannot be pickled.
+        state = vars(self)
+        return {**state, "_pending": None} if "_pending" in state else state
+
+    def _copy(self: S) -> S:
+        """Another instance with the same values, about the same stored item."""
+        other = copy(self)
+        other.attribute_values = dict(self.attribute_values)
+        return other
+
+    def _stamp(self, version: int | None = None) -> None:
+        """Set the attributes that every write sets; and the version, where one is given."""
+        schema = self._schema_of()
+        for name, stamp in schema.stamps.items():
+            setattr(self, name, stamp.fresh())
+        if schema.version is not None and version is not None:
+            setattr(self, schema.version, version)
+
+    def _adopt(self, written: StoredItem, item: Item) -> None:
+        """Take over what a copy was stamped with, now that it is stored."""
+        schema = self._schema_of()
+        for name in schema.set_by_writes:
+            setattr(self, name, getattr(written, name))
+        self._remember(item)
+
+    def _assume(self, after: Item | None) -> None:
+        """Take what an update must have left, where nothing said what it did: a transaction tells nothing."""
+        read = self._raw is not None
+        if after is None:
+            self._raw = None
+            return
+        layout, schema = self._layout_of(), self._schema_of()
+        self.deserialize({**after, **self._key_item(), layout.type_name: {"S": schema.discriminator}})
+        if not read:
+            self._raw = None
+
+    def _stored_key(self) -> dict[str, str]:
+        """The item's primary key, derived afresh and held against the one it was read under."""
+        schema, layout = self._schema_of(), self._layout_of()
+        # Only the primary key: an index key that cannot be built must not stand in the way of mending it.
+        values = schema.to_keys({name: getattr(self, name) for name in schema.primary.attributes})
+        partition, sort = schema.primary.build(values)
+        key = {layout.partition_name: partition, layout.sort_name: str(sort)}
+        self._refuse_other_key(key)
+        return key
+
+    def _key_item(self) -> Item:
+        """The same, as a request has it."""
+        return {name: {"S": text} for name, text in self._stored_key().items()}
+
+    def _get_hash_range_key_serialized_values(self) -> tuple[Any, Any | None]:
+        key, layout = self._stored_key(), self._layout_of()
+        return key[layout.partition_name], key[layout.sort_name]
+
+    def _get_serialized_keys(self) -> tuple[Any, Any]:
+        return self._get_hash_range_key_serialized_values()
+
+    def __eq__(self, other: object) -> bool:
+        """Entities of one class are equal if they hold the same; whether and when they were stored does not count."""
+        if type(other) is not type(self):
+            return NotImplemented
+        try:
+            same = same_item(self._serialized(), other._serialized())
+        except InvalidValueError:
+            # A value that cannot be stored is equal only to itself.
+            same = self._contents() == other._contents()
+        return same and same_item(self._unknown(), other._unknown())
+
+    # An entity can change.
+    __hash__ = None  # type: ignore[assignment]  # as Python sets it
+
+    def _contents(self) -> dict[str, Any]:
+        values = self.attribute_values
+        return {name: comparable(dict.get(values, name)) for name in self._schema_of().attributes}
+
+    def __repr__(self) -> str:
+        # Identifiers only: values stay out of logs, and personal ones out of everything.
+        schema = self._schema_of()
+        shown = (
+            f"{name}={'‹personal›' if schema.is_personal(name) else repr(getattr(self, name))}"
+            for name in schema.primary.attributes
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"

@@ -1,0 +1,127 @@
+"""Rows of an index: which entity a row is of, and which attributes its keys hold, without fetching the item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from singletable.chains import unchained
+from singletable.errors import KeyParseError, MalformedItemError
+from singletable.keys import CompositeKey
+from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.layout import OWN_TYPES, TableLayout
+from singletable.requests.types import Item, UnknownItem
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["key_reader", "keys_tell_apart", "primary_attributes", "primary_key_reader", "unknown_of"]
+
+
+def key_reader(
+    table: type[Table], types: Sequence[str], index: str | None
+) -> Callable[[Item], dict[str, Any] | UnknownItem | None]:
+    """A function that reads the attributes out of a row's keys.
+
+    It returns None for a row of another known entity, and `UnknownItem` for one that no entity could
+    have written. It raises `MalformedItemError` if the keys are not those of the entity that the row names.
+
+    Args:
+        table: The table class.
+        types: The discriminators of the entities that are asked for.
+        index: The index that is read; None for the table itself.
+    """
+    layout = table._layout_of()
+
+    def read(row: Item) -> dict[str, Any] | UnknownItem | None:
+        schemas = table._schemas()
+        says = row.get(layout.type_name, {}).get("S")
+        if says is not None:
+            if says not in schemas:
+                if says.startswith(OWN_TYPES):
+                    return None
+                return unknown_of(layout, row)
+            return _attributes_or_error(schemas[says], row, index) if says in types else None
+        fitting = [name for name, schema in schemas.items() if _fits(schema, row)]
+        mine = next((name for name in fitting if name in types), None)
+        if mine is not None:
+            return _attributes_or_error(schemas[mine], row, index)
+        return None if fitting else unknown_of(layout, row)
+
+    return read
+
+
+def primary_key_reader(table: type[Table]) -> Callable[[Item], tuple[type[Table], dict[str, Any]] | None]:
+    """A function that reads from a primary key alone whose it is, and the attributes in it; None if no entity's.
+
+    Of entities that share a key the class is said in which it was declared: the key does not tell them apart.
+    """
+
+    def read(key: Item) -> tuple[type[Table], dict[str, Any]] | None:
+        fitting = [schema for schema in table._schemas().values() if _fits(schema, key)]
+        if not fitting:
+            return None
+        schema = next((each for each in fitting if each.entity is each.key_owner), fitting[0])
+        return schema.entity, _attributes(schema, key, None)
+
+    return read
+
+
+def primary_attributes(schema: EntitySchema, key: Item) -> dict[str, Any]:
+    """Return the attributes in the primary key of an entity.
+
+    Raises:
+        KeyParseError: The key is not one of this entity's.
+    """
+    return _attributes(schema, key, None)
+
+
+def keys_tell_apart(table: type[Table], types: Sequence[str]) -> bool:
+    """Whether primary keys alone tell some entities from all others: not where a class shares its parent's."""
+    schemas = table._schemas()
+    owners = {schemas[name].key_owner for name in types}
+    return not any(schema.key_owner in owners for name, schema in schemas.items() if name not in types)
+
+
+def unknown_of(layout: TableLayout, item: Item) -> UnknownItem:
+    """An item or a row that no entity claims."""
+    names = (layout.partition_name, layout.sort_name)
+    partition, sort = (next(iter(item.get(name, {"S": None}).values())) for name in names)
+    return UnknownItem(item.get(layout.type_name, {}).get("S"), (partition, sort), item)
+
+
+def _fits(schema: EntitySchema, row: Item) -> bool:
+    try:
+        _parse(schema.primary, row, schema.layout)
+    except KeyParseError:
+        return False
+    return True
+
+
+@unchained
+def _attributes_or_error(schema: EntitySchema, row: Item, index: str | None) -> dict[str, Any]:
+    try:
+        return _attributes(schema, row, index)
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        # The error may quote the key.
+        raise MalformedItemError(
+            f"The keys of a row of {schema.name} are not those of its model.",
+            remedy='Other code wrote it: fix the item, or ask with malformed="skip".',
+            entity=schema.name,
+            index=index,
+            key=unknown_of(schema.layout, row).key,
+        ) from None
+
+
+def _attributes(schema: EntitySchema, row: Item, index: str | None) -> dict[str, Any]:
+    """`KeyParseError` where the keys are not this entity's although the row says so: other code wrote them."""
+    values = _parse(schema.primary, row, schema.layout)
+    for key in schema.keys.values():
+        if index is not None and key.index == index:
+            values |= _parse(key, row, schema.layout)
+    return schema.from_keys(values)
+
+
+def _parse(key: CompositeKey, row: Item, layout: TableLayout) -> dict[str, Any]:
+    partition_name, sort_name = layout.names_at(key.index)
+    return key.parse(row[partition_name]["S"], row[sort_name]["S"] if sort_name else None)

@@ -1,0 +1,1 @@
+"""Writes of entities: plans, updates, batches, transactions, collections."""

@@ -1,0 +1,258 @@
+"""Batches: many puts, deletes and gets of mixed entities, in few requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from singletable.errors import BatchIncomplete, InvalidBatchError
+from singletable.models.reading.targets import TableSender, require_member
+from singletable.models.writing import plan
+from singletable.requests import Get
+from singletable.requests.batch import Operation, fetch_items, identity, write_all
+from singletable.requests.types import Handling, Item
+from singletable.requests.unreadable import check_handling
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["Batch", "load_all"]
+
+
+class Batch:
+    """Puts, deletes and gets that are sent together when the block ends; nothing is sent if it raises.
+
+    ::
+
+        with ShopTable.batch() as batch:
+            batch.put(user, product)
+            batch.delete(order)
+            batch.put_all(line for line in lines())  # taken only when it is sent
+            batch.get(Order.item(user_id="u1", order_id="o1"))
+        (found,) = batch.items
+
+    A batch is many writes, not one: each is whole, and they may be seen one by one. Of several writes of
+    one item the last one wins, as if they had been sent one after another; `folded` counts the others.
+    DynamoDB takes no conditions in a batch, so an entity with a version is refused.
+
+    A batch goes to the place to which the table is bound when the batch is made, whatever is bound when it is sent.
+
+    What DynamoDB leaves unprocessed is sent again, up to ten times, with exponential backoff and full jitter.
+
+    Args:
+        table: The table class.
+        workers: How many requests may be under way at once.
+        unknown: What a get does with an item of an unknown type: `raise`; `yield` gives `UnknownItem`, `skip` None.
+        malformed: What a get does with an item that its model cannot read: `raise`; `yield` gives `MalformedItem`,
+            `skip` None.
+    """
+
+    def __init__(
+        self, table: type[Table], workers: int = 1, unknown: Handling = "raise", malformed: Handling = "raise"
+    ) -> None:
+        check_handling(unknown=unknown, malformed=malformed)
+        if workers < 1:
+            raise InvalidBatchError(f"A batch with {workers} workers does nothing.", value=workers)
+        self._table = table
+        self._sender = TableSender(table)
+        self._workers = workers
+        self._unknown, self._malformed = unknown, malformed
+        self._operations: list[Iterable[Operation]] = []
+        self._gets: list[Get[Any]] = []
+        self._ended = False
+        self.items: list[Any] = []
+        """The results of the gets, in their order; None for an item that does not exist, or is skipped."""
+        self.folded = 0
+        """How many writes were left out, since a later one of the batch was on the same item."""
+
+    def put(self, *entities: Table) -> None:
+        """Write entities, replacing what is there.
+
+        Raises:
+            InvalidBatchError: One is of another table, or has a version.
+            InvalidValueError: An attribute cannot hold its value, or an item would be over 400 KB.
+        """
+        self._add([self._put(entity) for entity in entities])
+
+    save = put
+    """PynamoDB's name for it."""
+
+    def put_all(self, entities: Iterable[Table]) -> None:
+        """The same for an iterable, whose entities are taken as they are sent: any number, in constant memory."""
+        self._add(map(self._put, entities))
+
+    def delete(self, *entities: Table) -> None:
+        """Delete entities. One that is not there is not missed.
+
+        Raises:
+            InvalidBatchError: One is of another table, or has a version.
+        """
+        self._add([self._delete(entity) for entity in entities])
+
+    def delete_all(self, entities: Iterable[Table]) -> None:
+        """The same for an iterable, whose entities are taken as they are sent."""
+        self._add(map(self._delete, entities))
+
+    def resume(self, error: BatchIncomplete) -> None:
+        """Take up what another batch had not done, puts and deletes as they were.
+
+        Raises:
+            InvalidBatchError: The other batch held reads, which must be requested again, or was made for another place.
+        """
+        if "get" in error.verbs:
+            raise InvalidBatchError("A batch cannot take up reads.", remedy="Ask for error.unprocessed again.")
+        if error.sender is not None:
+            self._sender.require(error, InvalidBatchError, "A batch")
+        self._add(error.pending)
+
+    def get(self, *requests: Get[Any]) -> None:
+        """Ask for items: `batch.get(Order.item(...), User.item(...))`. They are read before anything is written."""
+        for request in requests:
+            if not isinstance(request, Get):
+                raise InvalidBatchError(
+                    f"A batch gets items by primary key, not by a {type(request).__name__}.",
+                    remedy="Write batch.get(Order.item(user_id=..., order_id=...)).",
+                )
+            self._sender.require(request.target, InvalidBatchError, "A batch")
+        self._require_open()
+        self._gets.extend(requests)
+
+    def send(self) -> None:
+        """Send everything; done by the end of the block.
+
+        Raises:
+            BatchIncomplete: DynamoDB left something unprocessed; `unprocessed` and `rest` hold what was not done.
+        """
+        gets, self._gets = self._gets, []
+        self.items.extend(
+            get_items(self._sender, gets, self._workers, unknown=self._unknown, malformed=self._malformed)
+        )
+        for _ in self.sending():
+            pass
+
+    def sending(self) -> Iterator[int]:
+        """Send the writes; yields how many each request wrote."""
+        operations, self._operations = self._operations, []
+        taken = done = 0
+
+        def counted() -> Iterator[Operation]:
+            nonlocal taken
+            for operation in chain.from_iterable(operations):
+                taken += 1
+                yield operation
+
+        primary = self._table._layout_of().primary
+        try:
+            for chunk in write_all(self._sender, counted(), primary, workers=self._workers):
+                for operation in chunk:
+                    if operation.write is not None:
+                        operation.write.finish(None)
+                done += len(chunk)
+                yield len(chunk)
+        except BatchIncomplete as error:
+            error.sender = self._sender
+            raise
+        self.folded += taken - done
+
+    def _add(self, operations: Iterable[Operation]) -> None:
+        self._require_open()
+        self._operations.append(operations)
+
+    def _require_open(self) -> None:
+        if self._ended:
+            raise InvalidBatchError(
+                "The batch's block has ended; nothing can be added.", remedy="Open another batch()."
+            )
+
+    def _put(self, entity: Table) -> Operation:
+        self._check(entity)
+        write = plan.save(entity)
+        return self._operation(entity, write.item, {"PutRequest": {"Item": write.item}}, write)
+
+    def _delete(self, entity: Table) -> Operation:
+        self._check(entity)
+        key = entity._key_item()
+        return self._operation(entity, key, {"DeleteRequest": {"Key": key}})
+
+    def _operation(self, entity: Table, item: Item, request: dict[str, Any], write: Any = None) -> Operation:
+        return Operation(identity(item, self._table._layout_of().primary), request, entity, write)
+
+    def _check(self, entity: Table) -> None:
+        require_member(self._table, entity, InvalidBatchError)
+        if entity._schema_of().version is not None:
+            raise InvalidBatchError(
+                f"{entity!r} has a version, and DynamoDB checks nothing in a batch.",
+                remedy="Use save(), or transaction(), which check it.",
+                entity=type(entity).__name__,
+            )
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True
+        if kind is None:
+            self.send()
+
+
+def get_items(
+    sender: TableSender,
+    requests: list[Get[Any]],
+    workers: int = 1,
+    *,
+    consistent: bool | None = None,
+    unknown: Handling = "raise",
+    malformed: Handling = "raise",
+) -> list[Any]:
+    """The items that requests ask for, in their order; None for one that does not exist, or is skipped.
+
+    Args:
+        sender: The sender of the requests.
+        requests: The requests.
+        workers: The number of requests that may be under way at once.
+        consistent: Whether to read consistently; None to leave it to each request.
+        unknown: What to do with an item of an unknown type.
+        malformed: What to do with an item that its model cannot read.
+
+    Raises:
+        UnknownItemError: An item is of no type that the table knows.
+        MalformedItemError: An item's model cannot read it.
+        BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+        InvalidBatchError: A request was made for another place.
+    """
+    check_handling(unknown=unknown, malformed=malformed)
+    for request in requests:
+        sender.require(request.target, InvalidBatchError, "A batch")
+    if not requests:
+        return []
+    # DynamoDB takes one projection for all keys: that of all requests together.
+    chosen = [request.target.only for request in requests]
+    only = None if None in chosen else tuple(dict.fromkeys(name for names in chosen for name in names or ()))
+    items = fetch_items(
+        sender,
+        [request.params()["Key"] for request in requests],
+        sender.table._layout_of().primary,
+        consistent=any(request.consistent for request in requests) if consistent is None else consistent,
+        workers=workers,
+        subjects=requests,
+        only=only,
+    )
+    return [request.loaded(item, unknown, malformed) for request, item in zip(requests, items, strict=True)]
+
+
+class _Loading(Batch):
+    """A batch that also takes entities with a version, as if each were new."""
+
+    def _check(self, entity: Table) -> None:
+        require_member(self._table, entity, InvalidBatchError)
+
+
+def load_all(table: type[Table], entities: Iterable[Table]) -> Iterator[int]:
+    """Put many entities, replacing what is there; yields how many each request wrote."""
+    loading = _Loading(table)
+    loading.put_all(entities)
+    return loading.sending()

@@ -1,0 +1,151 @@
+"""Collections: several entity types of one partition, read together and written back as one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from singletable.errors import KeyChangeError, MultipleItemsFound, UnexpectedAttributesError
+from singletable.models.binding.binding import held
+from singletable.models.reading.targets import TableSender
+from singletable.models.writing import plan
+from singletable.models.writing.optimistic import differences
+from singletable.models.writing.transaction import Transaction
+
+if TYPE_CHECKING:
+    from singletable.models.table import Table
+
+__all__ = ["Collection"]
+
+T = TypeVar("T", bound="Table")
+E = TypeVar("E", bound="Table")
+
+
+class Collection(Generic[T]):
+    """The entities of one partition, as a unit: change them, add some, remove some, then `save()`.
+
+    ::
+
+        basket = ShopTable.load_collection(Product, Review, product_id="p1")
+        basket.one(Product).price = Decimal("9.90")
+        basket.add(Review(product_id="p1", user_id="u1", rating=5))
+        basket.remove(basket[Review][0])
+        basket.save()
+
+    `save()` is one transaction: what was added must not be there yet, and what was changed or removed must
+    still be as it was read, or nothing is written. What was neither is left alone, and not looked at again.
+    It is written to the place from which it was read, whatever is bound at that time.
+
+    Args:
+        table: The table class.
+        kinds: The entity types that it holds.
+        shared: The values of the partition key's attributes, which its items share.
+        entities: What was read.
+    """
+
+    def __init__(
+        self, table: type[Table], kinds: tuple[type[T], ...], shared: Mapping[str, Any], entities: Sequence[T]
+    ) -> None:
+        self._table, self._kinds, self._shared = table, kinds, shared
+        self._sender = TableSender(table)
+        self._entities = list(entities)
+        self._added: list[T] = []
+        self._removed: list[T] = []
+
+    @classmethod
+    def load(cls, table: type[Table], entities: tuple[type[T], ...], attributes: Mapping[str, Any]) -> Collection[T]:
+        """Read a collection; see `Table.load_collection`."""
+        with held(table):
+            query = table.collection(*entities, consistent=True, **attributes)
+            return cls(table, entities, query.equals, query.all())
+
+    def __iter__(self) -> Iterator[T]:
+        return iter((*self._entities, *self._added))
+
+    def __repr__(self) -> str:
+        return f"<collection of {', '.join(map(repr, self)) or 'nothing'}>"
+
+    def __len__(self) -> int:
+        return len(self._entities) + len(self._added)
+
+    def __getitem__(self, entity: type[E]) -> list[E]:
+        """The entities of one type, in the order of their sort keys; those that were added last."""
+        return [each for each in self if isinstance(each, entity)]
+
+    def one(self, entity: type[E]) -> E:
+        """The only entity of a type.
+
+        Raises:
+            ItemDoesNotExist: There is none.
+            MultipleItemsFound: There are several.
+        """
+        found = self[entity]
+        if not found:
+            raise entity.DoesNotExist(f"The collection holds no {entity.__name__}.")
+        if len(found) > 1:
+            raise MultipleItemsFound(
+                f"The collection holds {len(found)} of {entity.__name__}.", entity=entity.__name__, count=len(found)
+            )
+        return found[0]
+
+    def add(self, *entities: T) -> None:
+        """Let `save()` create entities of the collection's types, in its partition.
+
+        Raises:
+            KeyChangeError: One is of another type, or of another partition.
+        """
+        for entity in entities:
+            if not isinstance(entity, self._kinds) or not self._shares_partition(entity):
+                kinds = ", ".join(kind.__name__ for kind in self._kinds)
+                raise KeyChangeError(
+                    f"{entity!r} does not belong to this collection, which is one partition of {kinds}.",
+                    remedy="Write it on its own, or in a transaction().",
+                    entity=type(entity).__name__,
+                )
+        self._added.extend(entities)
+
+    def _shares_partition(self, entity: T) -> bool:
+        values = entity._schema_of().to_keys({name: getattr(entity, name) for name in self._shared})
+        return values == self._shared
+
+    def remove(self, *entities: T) -> None:
+        """Let `save()` delete entities of the collection.
+
+        Raises:
+            UnexpectedAttributesError: One is not in it.
+        """
+        for entity in entities:
+            place = next((held for held in (self._entities, self._added) if any(each is entity for each in held)), None)
+            if place is None:
+                raise UnexpectedAttributesError(f"{entity!r} is not in the collection.", remedy="Take it from it.")
+            if place is self._entities:
+                self._removed.append(entity)
+            place[:] = [each for each in place if each is not entity]
+
+    def transaction(self) -> Transaction:
+        """What `save()` sends, as a value."""
+        transaction = Transaction(self._table, sender=self._sender)
+        transaction.create(*self._added)
+        for entity in self._entities:
+            actions = differences(type(entity)._from_item(entity._known()), entity)
+            if actions:
+                transaction.update(entity, actions, plan.unchanged(entity))
+        for entity in self._removed:
+            transaction.delete(entity, plan.unchanged(entity))
+        return transaction
+
+    def save(self) -> int:
+        """Write what has changed, all or nothing.
+
+        Returns:
+            How many items were written or deleted.
+
+        Raises:
+            InvalidTransactionError: There are over 100 changes, or over 4 MB.
+            TransactionCancelled: Another writer was faster; nothing was written. Read the collection again.
+        """
+        transaction = self.transaction()
+        transaction.send()
+        self._entities += self._added
+        self._added, self._removed = [], []
+        return len(transaction)

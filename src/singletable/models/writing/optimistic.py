@@ -1,0 +1,154 @@
+"""Changes that read first: an item changed by a function, and an item given another primary key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+from pynamodb.expressions.operand import Path
+from pynamodb.expressions.update import Action
+
+from singletable.errors import (
+    AlreadyExists,
+    ConditionFailed,
+    KeyChangeError,
+    TransactionCancelled,
+    UnexpectedAttributesError,
+)
+from singletable.keys.text import plain_names
+from singletable.models.binding.binding import held
+from singletable.models.items.partial import refuse_partial
+from singletable.models.writing import plan
+from singletable.models.writing.change import assignments
+from singletable.models.writing.transaction import Transaction
+from singletable.models.writing.writes import too_contended
+from singletable.requests.expressions import ItemPath
+from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.values import check_value, same_value
+
+if TYPE_CHECKING:
+    from singletable.models.items.item import StoredItem
+    from singletable.models.writing.writable import WritableItem
+
+__all__ = ["differences", "move", "moving", "mutate"]
+
+T = TypeVar("T", bound="WritableItem")
+R = TypeVar("R")
+
+
+def mutate(entity: T, function: Callable[[T], R]) -> R:
+    """Read an item, change it by a function, and write it unless another writer was faster; see `Table.mutate`."""
+    refuse_partial(entity)
+    with held(entity._table_class()):
+        return _mutate(entity, function)
+
+
+def _mutate(entity: T, function: Callable[[T], R]) -> R:
+    for attempt in range(ATTEMPTS):
+        pause(attempt)
+        known = entity._copy()
+        known.refresh(consistent_read=True)
+        # The function may change what attributes hold, and not only the attributes.
+        fresh = deepcopy(known)
+        result = function(fresh)
+        actions = differences(known, fresh)
+        if actions:
+            write = plan.update_actions(known, actions, plan.unchanged(known), fenced=plan.is_fenced(known))
+            try:
+                attrs.evolve(write, reads=True).send()
+            except ConditionFailed as error:
+                if error.uncertain:
+                    raise
+                continue
+        vars(entity).update(vars(known))
+        return result
+    raise too_contended(entity)
+
+
+def differences(known: StoredItem, after: StoredItem) -> list[Action]:
+    """Return the update actions that turn the item as read into the instance's current state.
+
+    Args:
+        known: The item as it was read; it shares nothing with the instance that could change.
+        after: The instance.
+    """
+    schema, before, held = after._schema_of(), known._held(), after._held()
+    paths = (
+        (Path([attribute.attr_name]), held.get(attribute.attr_name))
+        for name, attribute in schema.attributes.items()
+        if name not in (schema.version, schema.token)
+        and not same_value(before.get(attribute.attr_name), held.get(attribute.attr_name))
+    )
+    changes = [path.remove() if value is None else path.set(value) for path, value in paths]
+    return [*changes, *_extra_changes(known, after)]
+
+
+def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
+    """Return the actions for attributes that the model does not know, which are held as they are stored."""
+    old, new = before._unknown(), after._unknown()
+    for name, value in new.items():
+        check_value(type(after).__name__, name, value)
+    names = [name for name in dict.fromkeys((*old, *new)) if not same_value(old.get(name), new.get(name))]
+    paths = ((name, ItemPath(name)) for name in names)
+    return [path.set(new[name]) if name in new else path.remove() for name, path in paths]
+
+
+def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
+    """Give an item another primary key; see `Table.move`."""
+    refuse_partial(entity)
+    with held(entity._table_class()):
+        _move(entity, changes)
+
+
+def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
+    old = entity._copy()
+    for attempt in range(ATTEMPTS):
+        pause(attempt)
+        old.refresh(consistent_read=True)
+        transaction, new = moving(old, changes)
+        try:
+            transaction.send()
+        except TransactionCancelled as error:
+            if error.uncertain:
+                # The item may be under its new key.
+                raise
+            created, deleted = error.reasons
+            if deleted.error is not None:
+                # Gone, or changed since it was read: the next attempt reads it, and raises if it is gone.
+                continue
+            if isinstance(created.error, AlreadyExists):
+                raise created.error from error
+            raise
+        vars(entity).update(vars(new))
+        return
+    raise too_contended(entity)
+
+
+def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
+    """The transaction that moves an item as it was read, and the instance that is stored then.
+
+    Raises:
+        UnexpectedAttributesError: The entity has no such attribute.
+        KeyChangeError: The primary key would stay what it is.
+    """
+    changes = plain_names(changes)
+    assignments(old._schema_of(), changes)  # refuses names and values that cannot be
+    new = old._copy()
+    for name, value in changes.items():
+        if name == old._schema_of().version:
+            raise UnexpectedAttributesError(f"{name} is a version, and counts by itself.", unexpected=(name,))
+        setattr(new, name, value)
+    old_key, new._stored = old._stored_key(), None
+    if new._stored_key() == old_key:
+        raise KeyChangeError(
+            f"{old!r}: move({', '.join(changes)}) would leave its primary key what it is.",
+            remedy="Use update().",
+            entity=type(old).__name__,
+        )
+    transaction = Transaction(old._table_class())
+    # The version goes on, so that whoever has read the item under its old key is found out if it comes back there.
+    transaction.add(plan.create(new, version=old._schema_of().next_version(plan.version_of(old))))
+    transaction.delete(old, condition=plan.unchanged(old))
+    return transaction, new

@@ -1,0 +1,396 @@
+"""Writes of entities: planned as values, then sent; what a failed condition means, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import attrs
+from botocore.exceptions import ClientError
+from pynamodb.expressions.condition import Condition as PynamoCondition
+from pynamodb.expressions.update import Action
+
+from singletable.errors import (
+    AlreadyExists,
+    ConcurrentUpdateError,
+    ConditionFailed,
+    InvalidUpdateError,
+    RequestFailed,
+    SingletableError,
+)
+from singletable.models.reading.targets import stored_item
+from singletable.models.writing.change import Change, update_error
+from singletable.models.writing.effects import evolve
+from singletable.requests.attempts import Attempts
+from singletable.requests.expressions import Actions, Portable
+from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.sending import error_code, standing_item
+from singletable.requests.types import Item, Params, Sender
+from singletable.requests.values import same_value
+from singletable.requests.write import WriteRequest
+
+if TYPE_CHECKING:
+    from singletable.models.items.item import StoredItem
+
+__all__ = [
+    "CheckWrite",
+    "CreateWrite",
+    "DeleteWrite",
+    "SaveWrite",
+    "UpdateWrite",
+    "Write",
+    "outcome",
+    "send_write",
+    "too_contended",
+]
+
+T = TypeVar("T", bound="StoredItem")
+W = TypeVar("W", bound="Write[Any]")
+
+
+@attrs.frozen(kw_only=True, repr=False, eq=False)
+class Write(Portable, Generic[T]):
+    """One write of one entity, as a value. `params()` is the exact request; `send()` sends it.
+
+    Args:
+        entity: The instance that is written.
+        request: The request.
+        version: The version that the instance has; None for an entity without one, or that has none yet.
+        locked: Whether that must be the version that is stored.
+        condition: The caller's condition, which is part of the request's.
+        resend: Whether the request may be sent again after an attempt whose answer was lost: a second application would
+            change nothing, or its condition forbids it whatever other writers do.
+        mark: Stored attributes with values that only this write gives; empty if no attribute identifies it.
+    """
+
+    verb: ClassVar[str]
+
+    entity: T
+    request: WriteRequest
+    version: int | None = None
+    locked: bool = True
+    condition: PynamoCondition | None = None
+    resend: bool = True
+    mark: Mapping[str, dict[str, Any] | None] = attrs.field(factory=dict)
+
+    def params(self) -> Params:
+        """The request, as the arguments of the DynamoDB operation; nothing is sent."""
+        return self.request.params()
+
+    def send(self) -> None:
+        """Send it; the instance is then what is stored.
+
+        Raises:
+            ConditionFailed: Its condition does not hold; the subclass says which.
+            ItemDoesNotExist: There is nothing to update.
+            RequestFailed: It failed; `uncertain` is True if it may have been applied all the same.
+        """
+        send_write(self)
+
+    def through(self: W, sender: Sender) -> W:
+        """Return the write as one that is sent through a sender."""
+        return attrs.evolve(self, request=attrs.evolve(self.request, sender=sender))
+
+    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+        """Interpret a failed condition.
+
+        Args:
+            standing: The stored item; None if it does not exist.
+            lost: Whether an earlier attempt may have been applied although its answer was lost.
+
+        Returns:
+            The write to try instead; the error to raise; or None if this write was applied after all.
+        """
+        return None if lost and self.was_applied(standing) else self.refusal(standing, lost=lost)
+
+    def refusal(self, standing: Item | None, *, lost: bool) -> SingletableError:
+        """Return the error for a condition that does not hold on the stored item."""
+        schema = self.entity._schema_of()
+        known = outcome(lost)
+        if standing and standing.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
+            return ConditionFailed(
+                f"{self.entity!r} is another entity by now; {known}.",
+                remedy="The error's item field has what is stored.",
+                entity=schema.name,
+                item=standing,
+                uncertain=lost,
+            )
+        if self.locked and schema.version is not None and self._version_in(standing) != self.version:
+            if self.version is None and self.entity._raw is None:
+                # No other writer is to blame: this instance knows nothing of the stored item.
+                return ConcurrentUpdateError(
+                    f"{self.entity!r} has a version, and this instance was not read from it; {known}.",
+                    remedy="Read the item first (get() or refresh()), or give add_version_condition=False.",
+                    entity=schema.name,
+                    item=standing,
+                    uncertain=lost,
+                )
+            what = "changed" if standing else "deleted"
+            now = " (its version is another now)" if standing else ""
+            return ConcurrentUpdateError(
+                f"{self.entity!r} was {what} since it was read{now}; {known}.",
+                remedy="refresh() it and try again." if standing else "create() it, if it is to be there again.",
+                entity=schema.name,
+                item=standing,
+                uncertain=lost,
+            )
+        what = "does not exist" if standing is None else f"does not meet the condition of this {self.verb}"
+        return ConditionFailed(
+            f"{self.entity!r} {what}; {known}.",
+            remedy="" if standing is None else "The error's item field has what is stored.",
+            entity=schema.name,
+            item=standing,
+            uncertain=lost,
+        )
+
+    def misfit(self, standing: Item | None) -> SingletableError | None:
+        """Return the error if DynamoDB cannot apply this to the stored item; None if it can."""
+        return None
+
+    def was_applied(self, standing: Item | None) -> bool:
+        """Whether the stored item was left by this write. An item that is merely equal proves nothing.
+
+        Nor does a mark that the instance has already: it is that of an earlier send of the same plan.
+        """
+        return self._is_marked(standing) and not self._is_marked(self.entity._raw)
+
+    def finish(self, item: Item | None) -> None:
+        """Let the instance know what is stored now; `item` is that, where DynamoDB told."""
+
+    def _is_marked(self, item: Item | None) -> bool:
+        return (
+            bool(self.mark)
+            and item is not None
+            and all(same_value(item.get(name), value) for name, value in self.mark.items())
+        )
+
+    def _version_in(self, standing: Item | None) -> Decimal | None:
+        schema = self.entity._schema_of()
+        if standing is None or schema.version is None:
+            return None
+        number = standing.get(schema.attributes[schema.version].attr_name, {}).get("N")
+        # Other code may have stored a number that is not an integer.
+        return None if number is None else Decimal(number)
+
+    def __repr__(self) -> str:
+        # The request holds values.
+        return f"<{self.verb} of {self.entity!r}>"
+
+
+@attrs.frozen(kw_only=True, repr=False, eq=False)
+class SaveWrite(Write[T]):
+    """A put of the whole item, which replaces what is there.
+
+    Args:
+        written: A copy of the instance as it is written: stamped, and with its next version.
+        item: The item.
+    """
+
+    verb: ClassVar[str] = "save"
+
+    written: T
+    item: Item
+
+    def finish(self, item: Item | None) -> None:
+        self.entity._adopt(self.written, self.item)
+
+
+@attrs.frozen(kw_only=True, repr=False, eq=False)
+class CreateWrite(SaveWrite[T]):
+    """A put of an item that must not be there yet."""
+
+    verb: ClassVar[str] = "create"
+
+    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+        if lost and self.was_applied(standing):
+            return None
+        if standing is None and not lost:
+            # It was deleted between the failure and the look.
+            return self
+        return AlreadyExists(
+            f"{self.entity!r} exists already; {outcome(lost)}.",
+            remedy="Use save() to replace it, or update() to change some of its attributes.",
+            entity=self.entity._schema_of().name,
+            item=standing,
+            uncertain=lost,
+        )
+
+
+@attrs.frozen(kw_only=True, repr=False, eq=False)
+class DeleteWrite(Write[T]):
+    """A delete, by the derived key. A deleted item bears no mark, so its deletion may be another writer's.
+
+    Args:
+        required: Whether an absent item is an error.
+    """
+
+    verb: ClassVar[str] = "delete"
+
+    required: bool = False
+
+    def refusal(self, standing: Item | None, *, lost: bool) -> SingletableError:
+        if standing is None and self.required:
+            return absent(self.entity, "does not exist", lost=lost, remedy='Leave missing="raise" out to ignore that.')
+        return super().refusal(standing, lost=lost)
+
+    def finish(self, item: Item | None) -> None:
+        self.entity._forget()
+
+
+@attrs.frozen(kw_only=True, repr=False, eq=False)
+class CheckWrite(Write[T]):
+    """A condition on an item that a transaction does not write."""
+
+    verb: ClassVar[str] = "check"
+
+
+@attrs.frozen(kw_only=True, repr=False, eq=False)
+class UpdateWrite(Write[T]):
+    """An update of some attributes, with everything that is derived from them.
+
+    Args:
+        actions: The caller's actions.
+        change: The actions that are sent, and what they do to the item.
+        reads: Whether the result depends on what was stored, so that it would be wrong if it were done twice.
+        values: The values from which the actions were made, by attribute; empty if the caller gave actions.
+        otherwise: The write to try if the item does not exist: the upsert of which this update is a part.
+    """
+
+    verb: ClassVar[str] = "update"
+
+    actions: Sequence[Action] = attrs.field(converter=Actions)
+    change: Change
+    reads: bool = False
+    values: Mapping[str, Any] = attrs.field(factory=dict)
+    otherwise: Write[T] | None = None
+
+    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+        from singletable.models.writing import plan
+
+        schema = self.entity._schema_of()
+        if standing is None and self.otherwise is not None and not lost:
+            return self.otherwise
+        if standing is None or standing.get(schema.layout.type_name) != {"S": schema.discriminator}:
+            what = "does not exist" if standing is None else "is another entity by now"
+            return absent(self.entity, what, lost=lost, remedy="Use create() to write it first, or upsert().")
+        if lost and self.was_applied(standing):
+            return None
+        if lost and self.reads:
+            return ConcurrentUpdateError(
+                f"{self.entity!r} was changed since it was read; {outcome(lost)}.",
+                remedy="refresh() it, and see whether this update is to be sent again.",
+                entity=schema.name,
+                item=standing,
+                uncertain=lost,
+            )
+        refusal = self.refusal(standing, lost=lost)
+        if isinstance(refusal, ConcurrentUpdateError) or self._is_refused(standing):
+            return refusal
+        # What a key depends on was changed by another writer: the key is derived anew from what is stored.
+        fresh = type(self.entity)._from_item(standing)
+        again = plan.update_actions(fresh, self.actions, self.condition, add_version_condition=self.locked)
+        again = attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
+        return again.through(self.request.sender)
+
+    def _is_refused(self, standing: Item) -> bool:
+        """Whether the caller's condition failed, since all others hold on the stored item."""
+        return self.change.holds_on(standing)
+
+    def misfit(self, standing: Item | None) -> SingletableError | None:
+        try:
+            evolve(standing or {}, self.change.actions)
+        except InvalidUpdateError as error:
+            return update_error(self.entity._schema_of(), error)
+        return None
+
+    def finish(self, item: Item | None) -> None:
+        if item is not None:
+            self.entity.deserialize(item)
+        else:
+            self.entity._assume(self.change.after)
+
+
+def absent(entity: StoredItem, what: str, *, lost: bool, remedy: str) -> SingletableError:
+    """Return the error for an item that a write needs and that does not exist."""
+    return entity.DoesNotExist(  # type: ignore[call-arg,return-value]  # the class that the metaclass made
+        f"{entity!r} {what}; {outcome(lost)}.", remedy=remedy, entity=entity._schema_of().name, uncertain=lost
+    )
+
+
+def outcome(lost: bool) -> str:
+    """Return the known outcome of a write that ends with an error, as text for its message."""
+    return "an earlier attempt, whose answer was lost, may have been applied" if lost else "nothing was written"
+
+
+def send_write(write: Write[Any]) -> dict[str, Any]:
+    """Send a write, again if its keys had to be derived again, and return DynamoDB's answer.
+
+    Raises: as `Write.send` does.
+    """
+    attempts = Attempts()
+    for attempt in range(ATTEMPTS):
+        pause(attempt)
+        attempts.resend = write.resend
+        try:
+            answer = write.request.send(attempts)
+        except ClientError as error:
+            if error_code(error) == "TransactionConflictException":
+                # A transaction has the item; it is over in a moment.
+                continue
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            standing = standing_item(error) or _look(write, attempts)
+            verdict = write.judge(standing, lost=attempts.lost)
+            if isinstance(verdict, SingletableError):
+                verdict.cause = error  # type: ignore[attr-defined]  # as PynamoDB's errors have it
+                raise verdict from error
+            if verdict is None:
+                write.finish(standing)
+                return {}
+            write = verdict
+        except SingletableError as error:
+            if isinstance(error, RequestFailed) and error.code == "ValidationException":
+                raise _explained(write, attempts, error) from error
+            if not (error.uncertain and write.mark):
+                raise
+            try:
+                standing = _look(write, attempts)
+            except SingletableError:
+                raise error from None
+            if not write.was_applied(standing):
+                raise
+            write.finish(standing)
+            return {}
+        else:
+            write.finish(answer.get("Attributes"))
+            return answer
+    raise too_contended(write.entity, lost=attempts.lost)
+
+
+def _explained(write: Write[Any], attempts: Attempts, error: SingletableError) -> SingletableError:
+    """Return the error for a request that DynamoDB refused: with the action that the stored item does not allow."""
+    try:
+        found = write.misfit(_look(write, attempts))
+    except SingletableError:
+        return error
+    return error if found is None else attempts.marked(found)
+
+
+def _look(write: Write[Any], attempts: Attempts) -> Item | None:
+    """Read the stored item, for a failed condition that came without it."""
+    try:
+        return stored_item(write.entity, write.request.sender)
+    except SingletableError as error:
+        raise attempts.marked(error) from error.__cause__
+
+
+def too_contended(entity: StoredItem, *, lost: bool = False) -> ConcurrentUpdateError:
+    """The error for a write in whose way other writers were every time."""
+    often = "another writer" if lost else f"other writers at each of {ATTEMPTS} attempts"
+    return ConcurrentUpdateError(
+        f"{entity!r} was changed by {often}; {outcome(lost)}.",
+        remedy="Try again later, or let fewer writers change one item.",
+        entity=type(entity).__name__,
+        uncertain=lost,
+    )
