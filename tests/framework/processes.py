@@ -109,10 +109,11 @@ def _load():
 
     import singletable.cli
     import singletable.testing.oracle  # noqa: F401
+    from singletable import Table
     from singletable.engine import embedded
-    from singletable.models.items.internal_items import own_table
+    from singletable.models.items.internal_items import internal_table
 
-    with embedded(own_table("PK", "SK", "entityType", "warm")):
+    with embedded(internal_table(Table, "PK", "SK", "entityType", "warm")):
         pass
     gc.collect()
     gc.freeze()

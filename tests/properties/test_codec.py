@@ -15,6 +15,7 @@ from pynamodb.models import Model
 from singletable import Expiry, Key, Table
 from singletable.errors import SingletableError
 from singletable.models.items.codec import source
+from singletable.models.schema.table_schema import entity_schema
 from tests.properties import zoo
 from tests.properties.zoo import ENTITIES, Everything, Simple, Special, instances, items, pynamodbs
 
@@ -106,7 +107,7 @@ def both_ways(entity, item):
 def read_usual(entity, item):
     """Read an item as is usual: by generated code alone, which raises at anything else."""
     made = entity.__new__(entity)
-    entity._schema_of().codec.read(made, item)
+    entity._codec().read(made, item)
     return made
 
 
@@ -226,7 +227,7 @@ def test_usual_items_and_instances_do_not_take_the_long_way():
     assert state(carefully(Everything, item)) == state(read)
     assert "leaf" == read.tree.children[0].name
     read.nothing = True
-    assert written(read._write_carefully(True)) == written(Everything._schema_of().codec.write(read))
+    assert written(read._write_carefully(True)) == written(Everything._codec().write(read))
 
 
 # --- writing ---------------------------------------------------------------------------
@@ -271,8 +272,8 @@ def test_what_was_read_is_written_as_the_long_way_writes_it(entity, data):
     instance = outcome(lambda: carefully(entity, item))
     if not isinstance(instance, entity):
         return
-    for name in data.draw(st.lists(st.sampled_from(sorted(entity._schema_of().attributes)), max_size=2)):
-        value = data.draw(zoo.right(entity._schema_of().attributes[name]))
+    for name in data.draw(st.lists(st.sampled_from(sorted(entity_schema(entity).attributes)), max_size=2)):
+        value = data.draw(zoo.right(entity_schema(entity).attributes[name]))
         outcome(lambda name=name, value=value: setattr(instance, name, value))
     instance.extra_attributes |= data.draw(st.sampled_from(({}, {"id": {"S": "known"}}, {"ttl": {"N": "1"}})))
     other = instance._copy()

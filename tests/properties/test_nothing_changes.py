@@ -50,6 +50,7 @@ from singletable.engine import embedded
 from singletable.models.declare import containers
 from singletable.models.items import item
 from singletable.models.items.codec import make_codec
+from singletable.models.schema.table_schema import entity_schema
 
 # --- models ----------------------------------------------------------------------------
 
@@ -333,7 +334,7 @@ def items(draw, entity=Kept):
     }
     item |= draw(st.dictionaries(NAMES.filter(lambda name: name not in taken), ANY, max_size=2))
     item |= {"id": {"S": "1"}, "PK": {"S": "KEPT#1"}, "SK": {"S": "KEPT"}}
-    item["entityType"] = {"S": entity._schema_of().discriminator}
+    item["entityType"] = {"S": entity_schema(entity).discriminator}
     if "S" in item.get("state", {}):
         item |= {"GSI1PK": {"S": f"STATE#{item['state']['S']}"}, "GSI1SK": {"S": "1"}}
     if draw(st.booleans()):
@@ -635,10 +636,9 @@ def store_defaults(monkeypatch):
 @pytest.mark.parametrize("fault", [forget_forms, drop_entries, drop_unknown, drop_foreign, store_defaults])
 def test_a_planted_fault_is_found(fault, monkeypatch):
     """The property can fail: some item shows each fault."""
-    schema = Kept._schema_of()
-    codec = schema.codec
+    schema = entity_schema(Kept)
     fault(monkeypatch)
-    object.__setattr__(schema, "codec", make_codec(schema))
+    monkeypatch.setattr(Kept, "_made_codec", make_codec(schema, item.StoredItem))
     options = settings(
         max_examples=2_000,
         derandomize=True,
@@ -651,8 +651,6 @@ def test_a_planted_fault_is_found(fault, monkeypatch):
         find(items(), lambda item: not survives(item), settings=options)
     except NoSuchExample:
         pytest.fail(f"no item shows the fault: {fault.__doc__}")
-    finally:
-        object.__setattr__(schema, "codec", codec)
 
 
 def survives(item):

@@ -40,6 +40,7 @@ from singletable import (
     UpdatedAtAttribute,
     UUIDAttribute,
 )
+from singletable.models.schema.table_schema import entity_schema
 from singletable.testing.strategies import nasty_text
 
 # --- users' own classes ----------------------------------------------------------------
@@ -665,7 +666,7 @@ def items(draw, entity, *, odd=True):
     """
     declared = {name: each.attr_name for name, each in entity.get_attributes().items() if name in STORED}
     names = draw(st.lists(st.sampled_from(sorted(declared)), max_size=8, unique=True))
-    item = {"PK": {"S": "P"}, "SK": {"S": draw(TEXTS)}, "entityType": {"S": entity._schema_of().discriminator}}
+    item = {"PK": {"S": "P"}, "SK": {"S": draw(TEXTS)}, "entityType": {"S": entity_schema(entity).discriminator}}
     for name in names:
         right = STORED[name]
         choice = draw(st.integers(0, 19))
@@ -768,7 +769,7 @@ def complete(entity, ident="1"):
 def instances(draw, entity, *, wild=True):
     """An instance with some of its attributes set, to anything."""
     made = complete(entity, draw(nasty_text()))
-    attributes = entity._schema_of().attributes
+    attributes = entity_schema(entity).attributes
     for name in draw(st.lists(st.sampled_from(sorted(attributes)), max_size=8, unique=True)):
         value = draw(right(attributes[name]) if not wild or draw(st.integers(0, 3)) else VALUES)
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from singletable.infra.policies import make_role
-from singletable.models.items.internal_items import OWN_KEYS
+from singletable.models.items.internal_items import INTERNAL_KEYS
 from tests.framework.app import AppTable
 from tests.roles.requests import ACCOUNT, table_arn
 from tests.roles.roles import shop_role
@@ -85,4 +85,4 @@ def test_the_suites_of_migrations(tmp_path):
 
 def _of_framework(action):
     keys = dict(action.context).get("dynamodb:LeadingKeys", ())
-    return "/stream/" in action.resource or any(each.startswith(OWN_KEYS) for each in keys)
+    return "/stream/" in action.resource or any(each.startswith(INTERNAL_KEYS) for each in keys)

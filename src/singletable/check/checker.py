@@ -14,6 +14,7 @@ from singletable.check.rules import RULES
 from singletable.errors import DeclarationError
 from singletable.keys.text import plain
 from singletable.models import Table, TableDescription
+from singletable.models.schema.table_schema import table_schema
 from singletable.patterns import AccessPattern, patterns_of
 
 __all__ = ["check", "check_description", "declaration_finding"]
@@ -74,7 +75,7 @@ def _unchecked(found: Collection[str]) -> Collection[str]:
 def _unknown_marks(table: type[Table]) -> Iterator[Finding]:
     """Find names in the table's own `Meta.personal` that no entity has: an entity need not have all of them."""
     marked = {plain(name) for meta in table.Meta.__mro__ for name in vars(meta).get("personal", ())}
-    known = {name for entity in table._schemas().values() for name in entity.attributes}
+    known = {name for entity in table_schema(table).entities.values() for name in entity.attributes}
     for name in sorted(marked - known) if known else ():
         yield Finding(
             RULES["ST115"],

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from singletable.models import Table
+from singletable.models.schema.table_schema import table_schema
 
 if TYPE_CHECKING:
     from singletable.operating.marks import MarkedHandler
@@ -28,7 +29,7 @@ def marked_handlers(table: type[Table], router: StreamRouter) -> tuple[MarkedHan
     from singletable.operating.marks import MarkedHandler
     from singletable.operating.sample import footprint_of
 
-    entities = {schema.name: schema.entity for schema in table._schemas().values()}
+    entities = {schema.name: schema.entity for schema in table_schema(table).entities.values()}
     description = table.describe()
     return tuple(
         MarkedHandler(

@@ -31,6 +31,7 @@ from singletable.migrations.records import Records
 from singletable.migrations.runner import Runner
 from singletable.models import Table
 from singletable.models.binding.binding import connection_of
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests import TableConnection
 
 __all__ = ["Opened", "Reporter", "accept_edited_option", "begun_segments", "confirm", "opened", "pausing"]
@@ -113,7 +114,7 @@ def _where(connection: TableConnection, place: Place) -> str:
 
 def _records(project: Project, table: type[Table], connection: TableConnection) -> Records:
     if project.control_table is None:
-        layout = table._layout_of()
+        layout = table_schema(table).layout
         return Records(connection, layout.partition_name, layout.sort_name, layout.type_name)
     # The records are read consistently: no cluster is asked for them, and its role need not know their table.
     settings = attrs.evolve(connection.settings, table_name=project.control_table, dax_endpoints=())

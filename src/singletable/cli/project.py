@@ -20,6 +20,7 @@ from singletable.errors import ProjectError, SingletableError
 from singletable.migrations import Graph, load_graph
 from singletable.models import Table
 from singletable.models.binding.table_names import NAME_RULE, server_fault
+from singletable.models.schema.table_schema import table_schema
 
 __all__ = ["Project", "find_project"]
 
@@ -61,9 +62,10 @@ class Project:
         table = self.load_object(self.table, "table")
         if not (isinstance(table, type) and issubclass(table, Table)):
             raise ProjectError(f"{self.table} in setup.cfg is no table class.", remedy="Name a subclass of Table.")
-        if table._table_class() is not table:
+        if table_schema(table).table is not table:
             raise ProjectError(
-                f"{self.table} in setup.cfg is an entity of {table._table_class().__name__}.", remedy="Name the table."
+                f"{self.table} in setup.cfg is an entity of {table_schema(table).table.__name__}.",
+                remedy="Name the table.",
             )
         if self.patterns:
             self._import_all(self.patterns)

@@ -16,6 +16,7 @@ from rich.table import Table as RichTable
 
 from singletable.cli.words import counted, make_table
 from singletable.models import Table
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import AccessPattern
 from singletable.requests import Get, Query, Usage
 
@@ -150,7 +151,7 @@ def _cost(answer: Answer) -> str:
 
 def _argument(pattern: AccessPattern[..., Any], parameter: str, value: Any) -> str:
     name = pattern.attribute_for(parameter)
-    if any(schema.is_personal(name) for schema in pattern.table._schemas().values()):
+    if any(schema.is_personal(name) for schema in table_schema(pattern.table).entities.values()):
         return _HIDDEN
     if isinstance(value, datetime):
         return repr(value.isoformat())
@@ -174,7 +175,7 @@ def _rows(items: list[Table], rows: int, width: int) -> RichTable:
 
 def _columns(items: list[Table]) -> list[str]:
     """The first attributes that are set somewhere: those of the key, then in the order of declaration."""
-    schemas = dict.fromkeys(item._schema_of() for item in items)
+    schemas = dict.fromkeys(entity_schema(item) for item in items)
     names = [name for schema in schemas for name in schema.primary.attributes]
     for schema in schemas:
         names += [name for base in type.mro(schema.entity) for name in vars(base) if name in schema.attributes]
@@ -185,7 +186,7 @@ def _columns(items: list[Table]) -> list[str]:
 
 
 def _cell(item: Table, name: str) -> str:
-    schema = item._schema_of()
+    schema = entity_schema(item)
     value = getattr(item, name, None) if name in schema.attributes else None
     if value is None:
         return ""

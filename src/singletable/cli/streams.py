@@ -23,6 +23,7 @@ from singletable.cli.project import Project, find_project, users_code
 from singletable.cli.words import counted, make_console
 from singletable.errors import HandlersFailed, MalformedItemError, MalformedRecordError, ProjectError
 from singletable.models import Table
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.streams import Batch, Change, FileCheckpoints, Report, StreamReader, StreamRouter, run_stream
 from singletable.streams.change import is_own, read_change
 from singletable.streams.client import StreamsClient, stream_arn
@@ -174,7 +175,7 @@ def router_of(project: Project, handler: str | None = None) -> StreamRouter:
 
 
 def _require_entities(table: type[Table], names: tuple[str, ...]) -> None:
-    known = [schema.name for schema in table._schemas().values()]
+    known = [schema.name for schema in table_schema(table).entities.values()]
     for name in names:
         if name not in known:
             raise ProjectError(
@@ -250,12 +251,12 @@ def _key(change: Change[Any]) -> dict[str, Any]:
     if change.entity is None:
         # It may hold anything; whoever may see it finds it by the record's number.
         return {}
-    schema = change.entity._schema_of()
+    schema = entity_schema(change.entity)
     return {name: "‹personal›" if schema.is_personal(name) else str(each) for name, each in change.key.items()}
 
 
 def _unknown(table: type[Table], record: Record) -> str:
-    says = (record.new or record.old or {}).get(table._layout_of().type_name, {}).get("S")
+    says = (record.new or record.old or {}).get(table_schema(table).layout.type_name, {}).get("S")
     return f"of no known type: {says}" if says else "of no known type"
 
 

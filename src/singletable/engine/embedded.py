@@ -19,6 +19,7 @@ from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailable
 from singletable.models import Table
 from singletable.models.binding.binding import pinned
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.forking import renewed_in_child
 
 __all__ = ["Answer", "Intercept", "embedded"]
@@ -95,7 +96,7 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
         client.meta.events.register_first(f"before-send.{service}", handler)
 
     place = pinned(
-        table._table_class(),
+        table_schema(table).table,
         region=_REGION,
         endpoint_url=f"https://dynamodb.{_REGION}.amazonaws.com",
         credentials=("embedded", "embedded", None),

@@ -29,6 +29,7 @@ from singletable.errors import EngineUnavailable, InvalidValueError, RequestFail
 from singletable.models import Table
 from singletable.models.binding.binding import pinned
 from singletable.models.reading.targets import TableSender
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.forking import run_in_child
 
 __all__ = ["Server", "fresh_table", "server"]
@@ -91,7 +92,7 @@ class Server:
             SingletableError: The table cannot be created.
         """
         with pinned(
-            table._table_class(),
+            table_schema(table).table,
             table_name=table_name or f"{table.bound().table_name}-{os.getpid()}-{next(_names)}",
             region=_REGION,
             endpoint_url=self.endpoint_url,

@@ -22,7 +22,7 @@ from singletable.keys.encoding import SEPARATOR, Choice, Encoding, RawText, Text
 from singletable.keys.language import ANYTHING, Chars, Language, Seq, Star, common, literal
 from singletable.keys.template import Field, Segment
 from singletable.models import TableDescription
-from singletable.models.items.internal_items import OWN_KEYS
+from singletable.models.items.internal_items import INTERNAL_KEYS
 
 __all__ = ["SOME_KEY", "Gap", "Reach", "Tenant", "notes_on_values", "reach"]
 
@@ -171,7 +171,7 @@ def _refusal(template: Template, tenant: Tenant, keys: Sequence[CompositeKey], *
     if last > chr(_LAST_CHARACTER):
         return f"its partition key {template} has {last!r}, a character that a policy cannot have"
     matched = _language(template)
-    if own and common(matched, Seq((literal(OWN_KEYS), ANYTHING))) is not None:
+    if own and common(matched, Seq((literal(INTERNAL_KEYS), ANYTHING))) is not None:
         return f"its partition key {template} can be that of an item of singletable's own"
     for key in keys:
         if tenant.leads(key.partition) and _head(key.partition) == _head(template):

@@ -14,7 +14,8 @@ from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState
 from singletable.models import Table
 from singletable.models.items.deriving import derived_item
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
 
@@ -79,7 +80,7 @@ class ItemChecks:
     def __init__(self, state: TableState, later: TableState | None = None, models: type[Table] | None = None) -> None:
         self.state = state
         self.later = later
-        self._schemas: Mapping[str, EntitySchema] = models._schemas() if models is not None else {}
+        self._schemas: Mapping[str, EntitySchema] = table_schema(models).entities if models is not None else {}
 
     def entity_of(self, item: Item) -> Entity | None:
         """Return the entity that an item's discriminator names; None if it is not known."""

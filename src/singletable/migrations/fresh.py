@@ -10,7 +10,7 @@ from singletable.migrations.operations import CreateIndex, CreateTable, EnableSt
 from singletable.migrations.segments import pages_of
 from singletable.migrations.state import TableState
 from singletable.migrations.throttle import Throttle
-from singletable.models.schema.layout import OWN_TYPES
+from singletable.models.schema.layout import INTERNAL_TYPES
 
 __all__ = ["bring_to", "is_empty", "runs_code"]
 
@@ -33,7 +33,7 @@ def is_empty(table: LiveTable, type_name: str) -> bool:
         "Limit": _PAGE,
         "FilterExpression": "NOT begins_with(#type, :own)",
         "ExpressionAttributeNames": {"#type": type_name},
-        "ExpressionAttributeValues": {":own": {"S": OWN_TYPES}},
+        "ExpressionAttributeValues": {":own": {"S": INTERNAL_TYPES}},
     }
     for number, page in enumerate(pages_of(table, params, Throttle(table.clock)), 1):
         if page or number > _MOST_PAGES:

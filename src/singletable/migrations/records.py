@@ -15,9 +15,9 @@ from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
-from singletable.models import IntegerAttribute, Key
+from singletable.models import IntegerAttribute, Key, Table
 from singletable.models.declare.attributes import StrictUnicodeAttribute
-from singletable.models.items.internal_items import own_table
+from singletable.models.items.internal_items import internal_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item
 
@@ -45,7 +45,7 @@ class Records:
     def __init__(
         self, connection: TableConnection, partition: str, sort: str, type_name: str, of: str | None = None
     ) -> None:
-        base = own_table(partition, sort, type_name, str(connection.table_name), connection)
+        base = internal_table(Table, partition, sort, type_name, str(connection.table_name), connection)
         self.table = base
         self.key_names = (partition, sort)
         self.of = of

@@ -27,9 +27,10 @@ from singletable.migrations.records import BACKWARD, VERIFYING, Records
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
+from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.binding.table_names import NAME_RULE, server_fault
-from singletable.models.items.internal_items import own_table
+from singletable.models.items.internal_items import internal_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.dax import endpoints_of
 from singletable.requests.forking import run_in_child
@@ -266,7 +267,7 @@ def _pass_of(steps: list[Step], number: int, name: str) -> Step:
 
 @lru_cache(maxsize=8)
 def _connect(job: Job, partition: str, sort: str, type_name: str, name: str, process: int) -> TableConnection:
-    table = own_table(partition, sort, type_name, name)
+    table = internal_table(Table, partition, sort, type_name, name)
     # Bound as an application would bind it, so that regions and servers are chosen the same way.
     table.bind(
         table_name=name,

@@ -28,7 +28,7 @@ from singletable.migrations.records import VERIFYING, Records, key_from_text, ke
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
-from singletable.models.schema.layout import OWN_TYPES
+from singletable.models.schema.layout import INTERNAL_TYPES
 from singletable.requests.expressions import Placeholders
 from singletable.requests.types import Item, Params
 
@@ -331,7 +331,7 @@ def scan_params(table: str, work: Pass, segment: int, segments: int, page_size: 
 def type_filter(placeholders: Placeholders, work: Pass) -> str:
     """A filter that leaves out the items of other known entities, and the framework's own."""
     name = placeholders.name(work.type_name)
-    own = f"NOT begins_with({name}, {placeholders.value({'S': OWN_TYPES})})"
+    own = f"NOT begins_with({name}, {placeholders.value({'S': INTERNAL_TYPES})})"
     others = sorted(work.known - set(work.entities))
     parts = [own]
     for start in range(0, len(others), _MOST_OPERANDS):

@@ -15,7 +15,7 @@ from singletable.migrations.script import Frozen
 from singletable.migrations.sources import SOURCES, Choice, Source
 from singletable.models import EntityDescription, TableDescription
 from singletable.models.schema.description import AttributeDescription
-from singletable.models.schema.layout import OWN_TYPES
+from singletable.models.schema.layout import INTERNAL_TYPES
 from singletable.requests.types import Item
 
 __all__ = ["Entity", "Index", "TableState", "known_derived", "state_of"]
@@ -178,7 +178,7 @@ class TableState:
 
     def is_own(self, item: Item) -> bool:
         """Return whether an item is one of the framework's own records."""
-        return (self.type_of(item) or "").startswith(OWN_TYPES)
+        return (self.type_of(item) or "").startswith(INTERNAL_TYPES)
 
     def show_key(self, key: Item, entity: str | None = None) -> str:
         """A primary key for people, without personal values.

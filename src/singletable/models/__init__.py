@@ -16,9 +16,10 @@ if TYPE_CHECKING:
         UUIDAttribute,
     )
     from singletable.models.declare.expiry import Expiry, ExpiryRule
-    from singletable.models.declare.key import BoundKey, Key
+    from singletable.models.declare.key import Key
     from singletable.models.declare.stamps import WriteTokenAttribute
     from singletable.models.declare.timestamps import CreatedAtAttribute, UpdatedAtAttribute
+    from singletable.models.reading.bound_key import BoundKey
     from singletable.models.schema.description import (
         AttributeDescription,
         EntityDescription,
@@ -64,7 +65,7 @@ __getattr__, __dir__ = exports(
         "AttributeDescription": "schema.description",
         "Batch": "writing.batch",
         "Binding": "binding.binding",
-        "BoundKey": "declare.key",
+        "BoundKey": "reading.bound_key",
         "CancellationReason": "writing.transaction",
         "Collection": "writing.collection",
         "CreatedAtAttribute": "declare.timestamps",

@@ -17,7 +17,8 @@ from singletable.errors import (
     TableMissing,
 )
 from singletable.keys.text import plain
-from singletable.models.declare.key import PRIMARY
+from singletable.models.schema.layout import PRIMARY
+from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing.writable import WritableItem
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from singletable.models.binding.binding import Binding
     from singletable.models.binding.home import Home
-    from singletable.models.declare.key import BoundKey
+    from singletable.models.reading.bound_key import BoundKey
     from singletable.models.schema.description import TableDescription
     from singletable.models.writing.batch import Batch
     from singletable.models.writing.collection import Collection
@@ -214,7 +215,7 @@ class Table(WritableItem):
 
         refuse_options(f"{cls.__name__}.scan()", conditions, options)
         cls._refuse_replaced()
-        mine = [schema.entity for schema in cls._schemas().values() if issubclass(schema.entity, cls)]
+        mine = [schema.entity for schema in table_schema(cls).entities.values() if issubclass(schema.entity, cls)]
         if not mine:
             raise DeclarationError(
                 f"{cls.__name__} has no entities to scan for.",
@@ -638,6 +639,12 @@ class Table(WritableItem):
         return True
 
     # --- inside -------------------------------------------------------------------
+
+    @classmethod
+    def _bind_key(cls: type[T], name: str) -> BoundKey[T]:
+        from singletable.models.reading.bound_key import BoundKey
+
+        return BoundKey(cls, name)
 
     @classmethod
     def _primary_key(cls: type[T]) -> BoundKey[T]:

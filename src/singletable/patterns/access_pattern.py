@@ -13,6 +13,7 @@ import attrs
 from singletable.errors import PatternError
 from singletable.models import Table
 from singletable.models.reading.targets import TableSender
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests import Get, Query, Scan
 
 __all__ = ["AccessPattern", "ScanInPattern", "access_pattern", "patterns_of", "requests_of"]
@@ -88,7 +89,7 @@ class AccessPattern(Generic[P, R]):
     @property
     def table(self) -> type[Table]:
         """The table that it asks."""
-        return self.entities[0]._table_class()
+        return table_schema(self.entities[0]).table
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -145,7 +146,7 @@ def patterns_of(table: type[Table]) -> list[AccessPattern[..., Any]]:
 
     One that does not say what it returns may be of any table, and is among them.
     """
-    mine = [pattern for pattern in _registered.values() if _is_of(pattern, table._table_class())]
+    mine = [pattern for pattern in _registered.values() if _is_of(pattern, table_schema(table).table)]
     return sorted(mine, key=lambda pattern: (pattern.number is None, int(pattern.number or 0)))
 
 

@@ -13,6 +13,7 @@ from singletable.errors import PatternError
 from singletable.keys import ValueKind
 from singletable.models import Table
 from singletable.models.declare.attributes import key_kind
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns.access_pattern import AccessPattern
 
 __all__ = ["draw_arguments", "placeholder_arguments"]
@@ -117,8 +118,8 @@ def _unknown_parameter(pattern: AccessPattern[..., Any], parameter: str) -> Patt
 
 def _holders(pattern: AccessPattern[..., Any], name: str) -> list[type[Table]]:
     """The entity classes with an attribute of this name, those that the pattern returns first."""
-    classes = (*pattern.entities, *(schema.entity for schema in pattern.table._schemas().values()))
-    return [entity for entity in dict.fromkeys(classes) if name in entity._schema_of().attributes]
+    classes = (*pattern.entities, *(schema.entity for schema in table_schema(pattern.table).entities.values()))
+    return [entity for entity in dict.fromkeys(classes) if name in entity_schema(entity).attributes]
 
 
 def _most_common(
@@ -129,7 +130,7 @@ def _most_common(
     combinations: Counter[tuple[Any, ...]] = Counter()
     others: Counter[tuple[Any, ...]] = Counter()
     for entity in entities:
-        attributes = entity._schema_of().attributes
+        attributes = entity_schema(entity).attributes
         if not all(name in attributes and _is_alike(pattern, entity, name) for name in singles.values()):
             continue
         values = tuple(getattr(entity, name) for name in singles.values())
@@ -149,8 +150,8 @@ def _most_common(
 
 def _is_alike(pattern: AccessPattern[..., Any], entity: Table, name: str) -> bool:
     """Whether an entity's attribute has values of the same kind as the pattern's own attribute of that name."""
-    mine = next((found for each in pattern.entities if (found := each._schema_of().sources.get(name))), None)
-    theirs = entity._schema_of().sources.get(name)
+    mine = next((found for each in pattern.entities if (found := entity_schema(each).sources.get(name))), None)
+    theirs = entity_schema(entity).sources.get(name)
     return mine is None or (theirs is not None and (mine.kind, mine.choices) == (theirs.kind, theirs.choices))
 
 
@@ -162,7 +163,7 @@ def _sorted_values(pattern: AccessPattern[..., Any], name: str, entities: Iterab
     """
     found = []
     for entity in entities:
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         if not isinstance(entity, pattern.entities) or name not in schema.attributes:
             continue
         value = getattr(entity, name)

@@ -15,9 +15,10 @@ from singletable.errors import (
     KeyParseError,
     MalformedItemError,
 )
-from singletable.models.items.internal_items import OWN_KEYS, OWN_TYPES
+from singletable.models.items.internal_items import INTERNAL_KEYS, INTERNAL_TYPES
 from singletable.models.items.rows import primary_attributes, primary_key_reader
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item
 from singletable.streams.images import Images, damaged
 from singletable.streams.records import Event, Record
@@ -139,16 +140,16 @@ class Change(Generic[T]):
 
 def is_own(table: type[Table], record: Record) -> bool:
     """Whether a record is of an item of the framework's own, such as a migration's record."""
-    layout = table._layout_of()
+    layout = table_schema(table).layout
     image = record.new or record.old
     if image is not None:
-        return str(image.get(layout.type_name, {}).get("S", "")).startswith(OWN_TYPES)
-    return str(record.key.get(layout.partition_name, {}).get("S", "")).startswith(OWN_KEYS)
+        return str(image.get(layout.type_name, {}).get("S", "")).startswith(INTERNAL_TYPES)
+    return str(record.key.get(layout.partition_name, {}).get("S", "")).startswith(INTERNAL_KEYS)
 
 
 def keys_tell(table: type[Table], entity: type[Table]) -> bool:
     """Whether a key alone says that an item is of a class, or of one that inherits from it."""
-    schemas = table._schemas().values()
+    schemas = table_schema(table).entities.values()
     # Of a key that several share it is only said in which class it was declared.
     return not any(issubclass(each.entity, entity) and not issubclass(each.key_owner, entity) for each in schemas)
 
@@ -192,7 +193,7 @@ def read_change(table: type[Table], record: Record, *, tolerate: bool = False) -
 
 def _schema_of(table: type[Table], image: Item) -> EntitySchema | None:
     """Return the schema of the entity that an image names; None for a type that the table does not know."""
-    kind = image.get(table._layout_of().type_name, {}).get("S")
+    kind = image.get(table_schema(table).layout.type_name, {}).get("S")
     if kind is not None and not isinstance(kind, str):
         raise TypeError("a discriminator is not text")
-    return None if kind is None else table._schemas().get(kind)
+    return None if kind is None else table_schema(table).entities.get(kind)

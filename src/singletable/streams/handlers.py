@@ -18,6 +18,7 @@ from singletable.errors import (
     StreamViewError,
 )
 from singletable.models.schema.layout import STREAM_VIEWS
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.streams.change import Change, keys_tell
 from singletable.streams.records import EVENTS, Event
 
@@ -179,7 +180,7 @@ def wanted_of(
             entity=called,
             rule="ST118",
         )
-    schemas = [each for each in table._schemas().values() if issubclass(each.entity, entity)]
+    schemas = [each for each in table_schema(table).entities.values() if issubclass(each.entity, entity)]
     if expired and all(each.expiry is None for each in schemas):
         raise DeclarationError(
             f"{called} has no Expiry: time to live removes none of it.",
@@ -278,6 +279,6 @@ def name_of(function: Callable[..., object]) -> str:
 def _changeable(table: type[Table], entity: type[Table]) -> list[str]:
     """The attributes that can change under one primary key; of the table class, those of every entity."""
     if entity is table:
-        return sorted(set(entity.get_attributes()) - set(entity._derived_names()))
-    schema = entity._schema_of()
+        return sorted(set(entity.get_attributes()) - set(table_schema(entity).derived))
+    schema = entity_schema(entity)
     return sorted(set(schema.attributes) - set(schema.primary.attributes))

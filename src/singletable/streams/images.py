@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from singletable.chains import unchained
 from singletable.errors import MalformedRecordError
 from singletable.models.reading.targets import load
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.types import Item, MalformedItem, UnknownItem
 from singletable.requests.unreadable import tolerant
 from singletable.requests.values import same_value
@@ -92,8 +93,10 @@ class Images:
 
     def _attributes(self, image: Any) -> Any:
         if not isinstance(image, MalformedItem):
-            return type(image)._schema_of().attributes
-        return self._table._schemas()[image.item[self._table._layout_of().type_name]["S"]].attributes
+            return entity_schema(type(image)).attributes
+        return (
+            table_schema(self._table).entities[image.item[table_schema(self._table).layout.type_name]["S"]].attributes
+        )
 
     @cached_property
     def _new(self) -> Any:

@@ -14,7 +14,8 @@ from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 from singletable.errors import AlreadyExists, AlreadyHandled, InvalidTransactionError, TransactionCancelled
 from singletable.models import Expiry, Key, Transaction, plan
 from singletable.models.declare.timestamps import utcnow
-from singletable.models.items.internal_items import MARKS, own_table
+from singletable.models.items.internal_items import MARKS, internal_table_beside
+from singletable.models.schema.table_schema import table_schema
 
 if TYPE_CHECKING:
     from singletable.models import Table
@@ -50,15 +51,14 @@ class Marks:
         self.new(event_id, handler, pending).save()
 
     def _item(self) -> Any:
-        ttl = self._table._expiry_name()
+        ttl = table_schema(self._table).expiry_name
         assert ttl is not None  # the router asks for one
         return _mark_class(self._table, ttl, self.days)
 
 
 @lru_cache(maxsize=8)
 def _mark_class(table: type[Table], ttl: str, days: float) -> Any:
-    layout = table._layout_of()
-    base = own_table(layout.partition_name, layout.sort_name, layout.type_name, "marks", table._home)
+    base = internal_table_beside(table, "marks")
 
     class Handled(base, discriminator="singletable:handled"):
         """A handler has handled an event."""

@@ -17,6 +17,7 @@ from singletable.errors import (
     MalformedRecordError,
     Unprocessable,
 )
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests import named
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
@@ -111,7 +112,7 @@ class StreamRouter:
                 remedy=f"Give a number of days from 1 to {_LONGEST}.",
                 rule="ST118",
             )
-        self.table = table._table_class()
+        self.table = table_schema(table).table
         self._sink: Sink = dead_letters or log_letter
         require_synchronous(self._sink, "dead_letters")
         self._marks = Marks(self.table, remember_days)
@@ -206,7 +207,7 @@ class StreamRouter:
         self._handlers.append(handler)
 
     def _require_ttl(self, handler: str) -> None:
-        if self.table._expiry_name() is None:
+        if table_schema(self.table).expiry_name is None:
             raise DeclarationError(
                 f"{self.table.__name__} has no time to live: the marks of what {handler} handled would stay for ever.",
                 remedy="Declare an Expiry on an entity, or make the handler idempotent=True.",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from singletable.keys import ValueKind
 from singletable.models import Table
 from singletable.models.declare.attributes import StrictUnicodeAttribute
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
 from singletable.testing.instances import entities, values_of
 
 __all__ = ["changeable", "changes_of", "meeting_entities"]

@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from singletable.errors import InvalidValueError
 from singletable.models import Table
 from singletable.models.binding.binding import connection_of
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.attempts import is_read, lose
 from singletable.requests.connection import Call
 
@@ -238,7 +239,7 @@ def inject(table: type[Table], *faults: Fault, seed: int = 0) -> Iterator[Inject
         seed: The same seed and the same calls give the same faults.
     """
     injection = Injection(faults, seed)
-    connection = connection_of(table._table_class()).connection
+    connection = connection_of(table_schema(table).table).connection
     before = connection.around
     connection.around = (*before, injection)
     try:

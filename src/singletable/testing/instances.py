@@ -35,7 +35,8 @@ from singletable.models.declare.attributes import (
     IntegerAttribute,
     UUIDAttribute,
 )
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import entity_schema
 from singletable.testing.strategies import nasty_text, values_for
 
 __all__ = ["entities", "values_of"]
@@ -86,7 +87,7 @@ def entities(entity: type[T], **given: st.SearchStrategy[Any]) -> st.SearchStrat
     Raises:
         PatternError: An attribute's class is not known here; give a strategy for it.
     """
-    schema = entity._schema_of()
+    schema = entity_schema(entity)
     unknown = [name for name in given if name not in schema.attributes]
     if unknown:
         raise PatternError(
@@ -112,7 +113,7 @@ def values_of(entity: type[Table], name: str) -> st.SearchStrategy[Any]:
     Raises:
         PatternError: The attribute's class is not known here.
     """
-    schema = entity._schema_of()
+    schema = entity_schema(entity)
     attribute = schema.attributes[name]
     encodings = _encodings(schema, name)
     if schema.sources.get(name) and schema.sources[name].kind is ValueKind.CHOICE:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from singletable.models import Table
 from singletable.models.items.deriving import derived_item
 from singletable.models.reading.targets import TableSender, load
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests import UnknownItem
 from singletable.requests.types import Item
 from singletable.requests.values import same_value
@@ -23,12 +24,12 @@ def stale_attributes(table: type[Table], item: Item) -> list[str]:
         table: The table class.
         item: An item as DynamoDB sends it.
     """
-    entity = load(table._table_class(), item)
+    entity = load(table_schema(table).table, item)
     if entity is None or isinstance(entity, UnknownItem):
         return []
-    schema = entity._schema_of()
+    schema = entity_schema(entity)
     right = derived_item(schema, entity)
-    expiry = entity._expiry_name()
+    expiry = table_schema(entity).expiry_name
     names = [*schema.layout.key_names, *([expiry] if expiry else [])]
     # An index may be on the discriminator, which is not derived.
     names = [name for name in dict.fromkeys(names) if name != schema.layout.type_name]
@@ -52,13 +53,13 @@ def check_fresh(table: type[Table], items: Iterable[Item] | None = None) -> int:
     for item in scan_raw(table) if items is None else items:
         count += 1
         stale = stale_attributes(table, item)
-        assert not stale, f"{load(table._table_class(), item)!r} is stored with stale {', '.join(stale)}"
+        assert not stale, f"{load(table_schema(table).table, item)!r} is stored with stale {', '.join(stale)}"
     return count
 
 
 def scan_raw(table: type[Table]) -> Iterator[Item]:
     """Every item of a table as DynamoDB sends it, read consistently."""
-    sender = TableSender(table._table_class())
+    sender = TableSender(table_schema(table).table)
     start: Item | None = None
     while True:
         more = {"ExclusiveStartKey": start} if start else {}

@@ -23,7 +23,8 @@ from singletable.errors import (
 from singletable.models import Table
 from singletable.models.declare.attributes import DecimalAttribute, IntegerAttribute
 from singletable.models.reading.targets import stored_item
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import patterns_of
 from singletable.requests.types import Item
 from singletable.requests.values import canonical
@@ -82,7 +83,7 @@ class TableMachine(RuleBasedStateMachine):
         self._held: list[Table] = []
         self._asked = 0
         self._patterns = patterns_of(self.table)
-        self._schemas = sorted(self.table._schemas().values(), key=lambda schema: schema.name)
+        self._schemas = sorted(table_schema(self.table).entities.values(), key=lambda schema: schema.name)
 
     # --- steps --------------------------------------------------------------------
 
@@ -128,7 +129,7 @@ class TableMachine(RuleBasedStateMachine):
     def add(self, data: st.DataObject) -> None:
         """`update(actions=[... .add(n)])` of a number through a stale instance."""
         held = self._pick(data)
-        schema = held._schema_of()
+        schema = entity_schema(held)
         names = [name for name in changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
         if not names:
             return
@@ -172,7 +173,7 @@ class TableMachine(RuleBasedStateMachine):
     def move(self, data: st.DataObject) -> None:
         """`move()` to the key of a newly drawn entity."""
         held = self._pick(data)
-        schema = held._schema_of()
+        schema = entity_schema(held)
         target = data.draw(self._entities(schema))
         changes = {name: getattr(target, name) for name in schema.primary.attributes}
         if identity_of(target) == identity_of(held):
@@ -195,7 +196,7 @@ class TableMachine(RuleBasedStateMachine):
             old = bool(self._held) and data.draw(st.booleans())
             verb = data.draw(st.sampled_from(("put", "delete"))) if old else "put"
             chosen.append((verb, self._changed(data, self._pick(data)) if old else self._new(data)))
-        chosen = [(verb, each) for verb, each in chosen if each._schema_of().version is None]
+        chosen = [(verb, each) for verb, each in chosen if entity_schema(each).version is None]
         fails = data.draw(st.integers(0, 3)) == 0
         with suppress(_Abandoned), self.table.batch() as batch:
             for verb, each in chosen:
@@ -290,7 +291,7 @@ class TableMachine(RuleBasedStateMachine):
         return data.draw(st.sampled_from(self._held), label="through")
 
     def _changes(self, data: st.DataObject, held: Table) -> dict[str, Any]:
-        schema = held._schema_of()
+        schema = entity_schema(held)
         return data.draw(changes_of(schema, self.given.get(schema.name, {})), label="changes")
 
     def _changed(self, data: st.DataObject, held: Table) -> Table:
@@ -301,7 +302,7 @@ class TableMachine(RuleBasedStateMachine):
 
     def _locked(self, held: Table) -> bool:
         """Whether the version that an instance has is not the one that is stored."""
-        schema = held._schema_of()
+        schema = entity_schema(held)
         if schema.version is None:
             return False
         stored = self._model.get(identity_of(held), {}).get(schema.attributes[schema.version].attr_name, {}).get("N")
@@ -318,7 +319,7 @@ class TableMachine(RuleBasedStateMachine):
             write()
         except (ConcurrentUpdateError, InvalidValueError) as error:
             # A version that is another now, a sum too wide for its key: refused, and nothing is written.
-            if isinstance(error, ConcurrentUpdateError) and held._schema_of().version is None:
+            if isinstance(error, ConcurrentUpdateError) and entity_schema(held).version is None:
                 raise
             self._compare(held)
             return
@@ -326,7 +327,7 @@ class TableMachine(RuleBasedStateMachine):
 
     def _expect_written(self, entity: Table, expected: Item) -> None:
         """An update left what was expected; times and versions are the writes' own."""
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         own = {schema.attributes[name].attr_name for name in (*schema.stamps, *filter(None, [schema.version]))}
         stored = stored_attributes(entity)
         mine, theirs = ({n: v for n, v in each.items() if n not in own} for each in (expected, stored))
@@ -369,7 +370,7 @@ class _Abandoned(Exception):
 def _with(held: Table, before: Item, changes: dict[str, Any]) -> Item:
     after = dict(before)
     for name, value in changes.items():
-        attribute = held._schema_of().attributes[name]
+        attribute = entity_schema(held).attributes[name]
         serialized = None if value is None else attribute.serialize(value)
         if serialized is None:
             after.pop(attribute.attr_name, None)

@@ -10,7 +10,8 @@ from typing import Any
 
 from singletable.keys import CompositeKey, Condition, Template
 from singletable.models import Table
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import entity_schema
 from singletable.requests import Get, Query
 from singletable.requests.types import UnknownItem
 from singletable.requests.values import canonical
@@ -102,7 +103,7 @@ def fingerprint(entity: Table, only: Collection[str] | None = None) -> str:
 
 def stored_attributes(entity: Table, only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
     """An entity's declared attributes as they are stored, without anything that is derived."""
-    schema = entity._schema_of()
+    schema = entity_schema(entity)
     names = [name for name, each in schema.attributes.items() if only is None or each.attr_name in only]
     return stored_values(schema, {name: getattr(entity, name) for name in names})
 
@@ -120,7 +121,7 @@ def stored_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, 
 
 def identity_of(entity: Table) -> tuple[str, str]:
     """What tells an item from others: where its primary key is declared, and the stored values it is made of."""
-    schema = entity._schema_of()
+    schema = entity_schema(entity)
     values = stored_values(schema, {name: getattr(entity, name) for name in schema.primary.attributes})
     return schema.key_owner.__name__, json.dumps(values, sort_keys=True, default=_plain)
 
@@ -130,7 +131,7 @@ def _plain(value: Any) -> str:
 
 
 def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
-    schema = entity._schema_of()
+    schema = entity_schema(entity)
     if schema.discriminator not in request.target.types:
         return False
     key = _key_of(request, schema)
@@ -195,7 +196,7 @@ def _by_sort_key(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> d
     """Return the entities by the template of their sort key: the order of its values is that of the stored keys."""
     found: dict[Template | None, list[Table]] = {}
     for entity in entities:
-        key = _key_of(request, entity._schema_of())
+        key = _key_of(request, entity_schema(entity))
         assert key is not None
         found.setdefault(key.sort, []).append(entity)
     return found
@@ -205,7 +206,7 @@ def _order(sort: Template | None, entity: Table) -> tuple[Any, ...]:
     """Return the values that decide the entity's place among those with this sort key."""
     if sort is None:
         return ()
-    values = entity._schema_of().to_keys({name: getattr(entity, name) for name in sort.attributes})
+    values = entity_schema(entity).to_keys({name: getattr(entity, name) for name in sort.attributes})
     return tuple(
         # The key holds only the bucket or the shard of such a value.
         field.encoding.encode(values[field.attribute]) if field.encoding.projection else values[field.attribute]

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from singletable.errors import CursorError
 from singletable.keys import SEPARATOR, CompositeKey
 from singletable.models import Table
-from singletable.models.declare.key import PRIMARY
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.layout import PRIMARY
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
 from singletable.requests import Query
 from singletable.testing.instances import entities
@@ -37,7 +38,7 @@ def key_invariants(table: type[Table], **given_strategies: Mapping[str, st.Searc
         table: The table class.
         given_strategies: Strategies for attributes that need them, by entity: `Review={"rating": st.integers(1, 5)}`.
     """
-    schemas = sorted(table._schemas().values(), key=lambda schema: schema.name)
+    schemas = sorted(table_schema(table).entities.values(), key=lambda schema: schema.name)
     cases = [
         pytest.param(schema.entity, name, id=f"{schema.name}.{name}") for schema in schemas for name in schema.keys
     ]
@@ -50,7 +51,7 @@ def key_invariants(table: type[Table], **given_strategies: Mapping[str, st.Searc
         drawn = entities(entity, **given_strategies.get(entity.__name__, {}))
         one, other = data.draw(drawn), data.draw(drawn)
         # Often alike in all but one attribute, where mistakes are near.
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         key = schema.keys[name]
         shared = data.draw(st.sets(st.sampled_from(sorted(key.sources)))) if key.sources else set()
         for each in shared:

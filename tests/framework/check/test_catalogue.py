@@ -11,6 +11,7 @@ import singletable
 from singletable import Expiry, Key, observe
 from singletable.check import RULES, check, check_description, declaration_finding
 from singletable.errors import DeclarationError
+from singletable.models.schema.table_schema import table_schema
 from singletable.streams import StreamRouter
 from tests.framework.app import AppTable
 from tests.framework.check.test_rules import GSI1, GSI2, entity, new_table, pattern
@@ -111,7 +112,7 @@ def colliding():
 
 
 def of(made_entity):
-    return found(made_entity._table_class())
+    return found(table_schema(made_entity).table)
 
 
 EXAMPLES = {
@@ -151,9 +152,9 @@ EXAMPLES = {
     ),
     "ST304": lambda: asked(lambda one, ident: one.query(ident=ident), permanent=True, gone=Expiry(after="at", days=1)),
     "ST305": lambda: asked(lambda one, ident: one.item()),
-    "ST306": lambda: found(made()._table_class(), accept={("ST201", "One, Two"): "not there"}),
+    "ST306": lambda: found(table_schema(made()).table, accept={("ST201", "One, Two"): "not there"}),
     "ST307": lambda: asked(lambda one, ident: one.query(ident="always")),
-    "ST308": lambda: check(made()._table_class()),
+    "ST308": lambda: check(table_schema(made()).table),
 }
 
 

@@ -52,6 +52,7 @@ from singletable.migrations.sweep import next_ready
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import knows_statements
 from singletable.models.binding.binding import connection_of
+from singletable.models.schema.table_schema import entity_schema
 from singletable.testing import Crash, InjectedCrash, LostResponse, Rival, Throttling, inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.statements import Statements
@@ -667,7 +668,7 @@ def test_32_clocks_that_differ(shelf):
     dead = runner()
     dead.lease.acquire()
     (record,) = dead.records.Lease.query(name="runner")
-    assert {"name", "owner", "epoch", "beat"} == set(record._schema_of().attributes)
+    assert {"name", "owner", "epoch", "beat"} == set(entity_schema(record).attributes)
     clock = StillClock()
     clock.now = 600.0
     heir = Lease(dead.records, clock, seconds=20)

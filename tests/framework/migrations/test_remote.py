@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import attrs
 import pytest
 
+from singletable import Table
 from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
@@ -19,7 +20,7 @@ from singletable.migrations.segments import Slice
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.writer import write_script
 from singletable.models.binding.binding import connection_of
-from singletable.models.items.internal_items import own_table
+from singletable.models.items.internal_items import internal_table
 from tests.framework.migrations.world import ShelfTable, put_old, send, stale, stored
 
 ITEMS = 60
@@ -214,7 +215,7 @@ def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
 @pytest.mark.deep
 def test_records_in_a_table_of_their_own(served, url, scripts, executor):
     """The control table's keys are PK and SK."""
-    control = own_table("PK", "SK", "entityType", "control")
+    control = internal_table(Table, "PK", "SK", "entityType", "control")
     with control.bind(table_name="control", endpoint_url=url, credentials=CREDENTIALS):
         control.create_table(wait=True)
         one = job(url, scripts, control_table="control")

@@ -42,6 +42,7 @@ from singletable.migrations import (
 from singletable.migrations.script import render
 from singletable.migrations.sources import SOURCES
 from singletable.migrations.writer import script_text
+from singletable.models.schema.table_schema import table_schema
 from singletable.testing import entities
 from singletable.testing.strategies import SOURCES as KEY_SOURCES
 from singletable.testing.strategies import nasty_text, templates
@@ -347,7 +348,7 @@ def test_the_shops_samples_derive_what_the_models_derive():
 
 @pytest.mark.parametrize(
     ("table", "entity"),
-    [(table, each.entity) for table in FROZEN for each in table._schemas().values()],
+    [(table, each.entity) for table in FROZEN for each in table_schema(table).entities.values()],
     ids=lambda each: each.__name__,
 )
 @settings(max_examples=settings().max_examples // 5)

@@ -9,6 +9,7 @@ from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, Un
 from models import Order, ShopTable
 from singletable import Key, Table
 from singletable.models.items.codec import source
+from singletable.models.schema.table_schema import entity_schema, table_schema
 
 
 class Address(MapAttribute):
@@ -31,7 +32,7 @@ class Place(PlaceTable, discriminator="PLACE"):
 
 def test_the_source_is_python_with_a_function_for_each_thing():
     functions = [node.name for node in ast.parse(source(Order)).body]
-    assert functions == ["build"] * len(Order._schema_of().keys) + ["read", "write"]
+    assert functions == ["build"] * len(entity_schema(Order).keys) + ["read", "write"]
     functions = [node.name for node in ast.parse(source(Place)).body]
     assert functions == ["build", "read", "read", "write"]  # one of them reads addresses
 
@@ -65,12 +66,12 @@ def test_nothing_is_generated_before_a_class_is_used(monkeypatch):
         key = Key(pk="LATE#{name}", sk="P")
 
     assert made == []
-    PlaceTable._entities.pop("LATE")
+    PlaceTable._table_schema = table_schema(PlaceTable).without_entity("LATE")
 
 
 def test_a_traceback_shows_generated_lines():
     """As those of attrs do: the source is where tracebacks look for it."""
-    read = Order._schema_of().codec.read
+    read = Order._codec().read
     with pytest.raises(KeyError) as caught:
         read(Order(_user_instantiated=False), {"createdAt": {"N": "1"}})
     shown = "".join(traceback.format_exception(caught.value))
@@ -79,5 +80,5 @@ def test_a_traceback_shows_generated_lines():
 
 
 def test_a_codec_belongs_to_one_class():
-    schemas = ShopTable._entities.values()
-    assert len({id(schema.codec.read) for schema in schemas}) == len(schemas)
+    schemas = table_schema(ShopTable).entities.values()
+    assert len({id(schema.entity._codec().read) for schema in schemas}) == len(schemas)

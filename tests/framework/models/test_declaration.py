@@ -23,6 +23,7 @@ from singletable.errors import (
     InvalidValueError,
     UnexpectedAttributesError,
 )
+from singletable.models.schema.table_schema import entity_schema, table_schema
 
 
 class ByName(GlobalSecondaryIndex):
@@ -91,7 +92,7 @@ def test_stored_names_can_be_redeclared():
 def test_tables_do_not_share_discriminators():
     """PynamoDB's discriminator attribute keeps the classes it knows; each table has its own."""
     one, other = entity(discriminator="SAME"), entity(discriminator="SAME")
-    assert one._table_class() is not other._table_class()
+    assert table_schema(one).table is not table_schema(other).table
 
 
 @pytest.mark.parametrize(
@@ -294,8 +295,8 @@ def test_a_key_can_be_taken_away_from_a_subclass():
     class Child(Parent, discriminator="C"):
         by_name = None
 
-    assert ["key", "by_name"] == list(Parent._schema_of().keys)
-    assert ["key"] == list(Child._schema_of().keys)
+    assert ["key", "by_name"] == list(entity_schema(Parent).keys)
+    assert ["key"] == list(entity_schema(Child).keys)
 
 
 def test_derived_attributes_cannot_be_given():
@@ -376,7 +377,7 @@ def test_a_refused_class_leaves_the_earlier_one_in_its_place():
     first = entity(table)
     with pytest.raises(DeclarationError):
         entity(table, key=Key(pk="{nothing}", sk="E"))
-    assert first is table._schemas()["E"].entity
+    assert first is table_schema(table).entities["E"].entity
     with embedded(table):
         first(ident="1").create()
         assert "1" == first.get(ident="1").ident
@@ -426,7 +427,7 @@ def test_a_mended_class_takes_the_place_of_the_refused_one():
         entity(table, key=Key(pk="{nothing}", sk="E"))
     first, second = entity(table), entity(table)
     assert first is not second
-    assert second is table._schemas()["E"].entity
+    assert second is table_schema(table).entities["E"].entity
 
 
 def test_mixins_are_strict_and_mark_personal_attributes():

@@ -20,6 +20,7 @@ from pynamodb.attributes import (
 from singletable import Key, Table
 from singletable.engine import embedded
 from singletable.errors import DeclarationError, ItemDoesNotExist, MalformedItemError, UnexpectedAttributesError
+from singletable.models.schema.table_schema import table_schema
 
 MOMENT = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -178,7 +179,7 @@ def test_an_own_init_may_add_attributes():
         self.seen = 0
 
     entity = declared(__init__=__init__)
-    with embedded(entity._table_class()):
+    with embedded(table_schema(entity).table):
         entity(ident="1").create()
         read = entity.get(ident="1")
         read.seen += 1
@@ -239,7 +240,7 @@ def test_a_bare_annotation_of_a_table_class_is_refused():
 def test_the_earlier_class_of_a_reloaded_module_is_refused():
     """It would not find its items, since they are read as the new class."""
     old = declared()
-    table = old._table_class()
+    table = table_schema(old).table
     with embedded(table):
         instance = old(ident="1")
         instance.create()
@@ -268,7 +269,7 @@ def test_the_earlier_class_of_a_reloaded_module_is_refused():
 def test_a_class_that_is_refused_leaves_the_earlier_one_in_its_place():
     """As in a notebook, in which a cell is corrected and run again."""
     old = declared()
-    table = old._table_class()
+    table = table_schema(old).table
     with embedded(table):
         old(ident="1").create()
         body = {"ident": UnicodeAttribute(), "key": Key(pk="X#{other}", sk="X"), "__qualname__": "X"}

@@ -24,9 +24,9 @@ from singletable import Expiry, IntegerAttribute, Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import DeclarationError, UnexpectedAttributesError
 from singletable.keys.text import plain, quoted
-from singletable.models.declare.key import BoundKey
 from singletable.models.items import codec
 from singletable.models.items.item import StoredItem
+from singletable.models.reading.bound_key import BoundKey
 from singletable.models.writing.transaction import Transaction
 
 

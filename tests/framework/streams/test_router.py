@@ -31,7 +31,8 @@ from singletable.errors import (
     Unprocessable,
 )
 from singletable.models.binding.binding import connection_of
-from singletable.models.items.internal_items import own_table
+from singletable.models.items.internal_items import internal_table
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.services import named
 from singletable.streams import Change, StreamRouter, record_of
 from singletable.testing.faults import Throttling, inject
@@ -132,7 +133,7 @@ def test_an_item_of_an_unknown_type_goes_to_the_default(table):
     log = Log()
     log.on(AppTable, "INSERT", name="any")
     raw = record_of(new=account(), sequence_number="7")
-    type_name = AppTable._layout_of().type_name
+    type_name = table_schema(AppTable).layout.type_name
     raw["dynamodb"]["NewImage"][type_name] = {"S": "NEWER"}
     (letter,) = log.router.process(raw).letters
     assert [letter] == log.letters
@@ -189,7 +190,7 @@ def test_an_image_that_its_model_cannot_read(table, images, bad):
     if change.event == "MODIFY":
         assert {"note"} | (set() if " " in bad else {"level"}) == change.changed
     else:
-        assert set(Event._schema_of().attributes) == change.changed
+        assert set(entity_schema(Event).attributes) == change.changed
 
 
 def with_unreadable(which):
@@ -290,7 +291,9 @@ def test_the_frameworks_own_items_are_passed_over(table):
     log = Log()
     log.router.default(lambda change: log.seen.append(("default", change)))
 
-    class Own(own_table("PK", "SK", AppTable._layout_of().type_name, "app"), discriminator="singletable:x"):
+    class Own(
+        internal_table(Table, "PK", "SK", table_schema(AppTable).layout.type_name, "app"), discriminator="singletable:x"
+    ):
         name = UnicodeAttribute()
         key = Key(pk="SINGLETABLE#X", sk="{name}")
 

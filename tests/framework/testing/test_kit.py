@@ -14,6 +14,7 @@ from singletable import Key, Table, testing
 from singletable.engine import embedded
 from singletable.errors import PatternError
 from singletable.models.reading.targets import TableSender
+from singletable.models.schema.table_schema import entity_schema
 from singletable.requests.values import same_item
 from singletable.testing import TableMachine, check_fresh, check_pattern, entities, key_invariants, stale_attributes
 from singletable.testing.properties import check_key
@@ -56,7 +57,7 @@ def test_entities_take_narrower_strategies():
 
 def test_a_key_that_breaks_its_promise_is_found():
     """A template whose keys are alike for different values, and one whose order is not that of the values."""
-    key = Task._schema_of().keys["by_points"]
+    key = entity_schema(Task).keys["by_points"]
 
     class Broken:
         label, sort, partition, recoverable = "broken", key.sort, key.partition, key.recoverable

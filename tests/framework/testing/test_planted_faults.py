@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 from pynamodb.expressions.update import AddAction, RemoveAction
 
+from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import change, plan
 from singletable.models.writing.batch import Batch
 from singletable.models.writing.effects import changed_attribute
@@ -38,7 +39,7 @@ def without_derived(kind):
         found = change.plan_change(instance, actions)
         if not any(isinstance(action, kind) for action in actions):
             return found
-        derived = {*instance._layout_of().key_names, "ttl"}
+        derived = {*table_schema(instance).layout.key_names, "ttl"}
         kept = tuple(action for action in found.actions if changed_attribute(action) not in derived)
         return attrs.evolve(found, actions=kept)
 

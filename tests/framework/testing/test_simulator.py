@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, InvalidValueError, PatternError, SingletableError
 from singletable.models.reading.targets import stored_item
+from singletable.models.schema.table_schema import entity_schema
 from singletable.models.writing.writable import WritableItem
 from singletable.testing import Fault, History, SimulationFailed, Simulator, inject, simulate
 from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, baton
@@ -39,7 +40,7 @@ def believing_equality(real, self, *args, **values):
     try:
         real(self, *args, **values)
     except ConditionFailed:
-        names = [name for name in values if name in self._schema_of().attributes]
+        names = [name for name in values if name in entity_schema(self).attributes]
         standing = stored_item(self)
         if standing is None or any(getattr(type(self)._from_item(standing), name) != values[name] for name in names):
             raise

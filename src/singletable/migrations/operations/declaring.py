@@ -11,7 +11,7 @@ from singletable.migrations.declared import Stored, StoredAttributes, as_stored,
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Operation
 from singletable.migrations.state import Entity, TableState
-from singletable.models.schema.layout import OWN_TYPES
+from singletable.models.schema.layout import INTERNAL_TYPES
 
 __all__ = ["AddEntity", "DeclareAttributes", "RemoveEntity"]
 
@@ -137,7 +137,7 @@ class DeclareAttributes(Operation):
 
 def refuse_own_type(operation: Operation, name: str) -> None:
     """Refuse a discriminator that begins as those of the framework's own items do."""
-    if name.startswith(OWN_TYPES):
+    if name.startswith(INTERNAL_TYPES):
         raise operation.fail(f"{name!r} begins as the framework's own items do.", "Choose another discriminator.")
 
 

@@ -47,6 +47,7 @@ from singletable.models.declare.untyped import (
     is_map,
     raw_map,
     read_untyped,
+    store_container,
     store_entries,
     store_untyped,
 )
@@ -302,6 +303,17 @@ def store_map(self: MapAttribute[Any, Any], values: Any, *, null_check: bool = T
     A dict becomes a map with the defaults of its class. Stored entries that the class does not declare are kept.
     """
     return guarded(self, _store_typed, self, values, null_check)
+
+
+@store_container.register
+def _store_in_untyped(value: MapAttribute, owner: object) -> Item:  # type: ignore[type-arg]  # read at run time
+    """Return the entries of a map that is a value within an untyped map or list."""
+    if type(value) is MapAttribute:
+        return store_entries(owner, value.attribute_values)
+    strict_kind(type(value))
+    # PynamoDB's dynamic map itself is left alone: it may be used by other models.
+    content: Item = store_map(value, value) if type(value) is DynamicMapAttribute else value.serialize(value)
+    return content
 
 
 def _store_typed(self: MapAttribute[Any, Any], values: Any, null_check: bool) -> Item:

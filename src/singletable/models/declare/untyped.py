@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
+from functools import singledispatch
 from typing import Any
 
-from pynamodb.attributes import Attribute, DynamicMapAttribute, MapAttribute
+from pynamodb.attributes import Attribute, MapAttribute
 from pynamodb.constants import NULL
 from pynamodb.expressions.operand import Value
 
@@ -18,7 +19,16 @@ from singletable.requests.expressions import ItemPath, path_steps
 from singletable.requests.types import Item
 from singletable.requests.values import number_value
 
-__all__ = ["UntypedPath", "is_map", "raw_map", "read_untyped", "read_untyped_map", "store_entries", "store_untyped"]
+__all__ = [
+    "UntypedPath",
+    "is_map",
+    "raw_map",
+    "read_untyped",
+    "read_untyped_map",
+    "store_container",
+    "store_entries",
+    "store_untyped",
+]
 
 _NUMBERS = (int, float, Decimal)
 _BYTES = (bytes, bytearray)
@@ -50,7 +60,7 @@ def store_untyped(owner: object, value: Any) -> dict[str, Any]:
     if isinstance(value, _BYTES):
         return {"B": value}
     if isinstance(value, MapAttribute):
-        return {"M": _store_container(owner, value)}
+        return {"M": store_container(value, owner)}
     if isinstance(value, Mapping):
         return {"M": store_entries(owner, value)}
     if isinstance(value, (list, tuple)):
@@ -67,15 +77,10 @@ def store_untyped(owner: object, value: Any) -> dict[str, Any]:
     )
 
 
-def _store_container(owner: object, value: MapAttribute[Any, Any]) -> Item:
-    if type(value) is MapAttribute:
-        return store_entries(owner, value.attribute_values)
-    from singletable.models.declare.containers import store_map, strict_kind
-
-    strict_kind(type(value))
-    # PynamoDB's dynamic map itself is left alone: it may be used by other models.
-    content: Item = store_map(value, value) if type(value) is DynamicMapAttribute else value.serialize(value)
-    return content
+@singledispatch
+def store_container(value: object, owner: object) -> Item:
+    """Return the entries of a map of PynamoDB's as they are stored; `containers` registers the classes."""
+    raise NotImplementedError(type(value).__name__)
 
 
 def store_entries(owner: object, entries: Mapping[Any, Any]) -> Item:

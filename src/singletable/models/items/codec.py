@@ -21,11 +21,12 @@ from singletable.keys.generated import Names, generate, source_of
 from singletable.keys.text import plain, quoted
 from singletable.models.declare.containers import store
 from singletable.models.items.attribute_source import getter, reading, set_default, writer
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
-    from singletable.models.schema.entity import EntitySchema
+    from singletable.models.schema.entity_schema import EntitySchema
     from singletable.models.table import Table
 
 __all__ = ["Codec", "make_codec", "source"]
@@ -49,7 +50,7 @@ class Codec:
 def source(entity: type[Table]) -> str:
     """What is generated for an entity, as Python source: its keys, then how it is read and written."""
     schema = entity._schema_of()
-    codec = schema.codec
+    codec = entity._codec()
     parts = [source_of(key.build) for key in schema.keys.values()]
     for function in (codec.read, codec.write):
         if function is entity._read_carefully:
@@ -59,23 +60,26 @@ def source(entity: type[Table]) -> str:
     return "\n\n".join(dict.fromkeys(parts))
 
 
-def make_codec(schema: EntitySchema) -> Codec:
-    """Return the codec of an entity."""
-    from singletable.models.items.item import StoredItem
+def make_codec(schema: EntitySchema, base: type[StoredItem]) -> Codec:
+    """Return the codec of an entity.
 
+    Args:
+        schema: The schema of the entity.
+        base: The class whose methods an entity without methods of its own inherits.
+    """
     read, write = _reader(schema), _writer(schema)
-    if schema.entity.__setattr__ is not StoredItem.__setattr__:
+    if schema.entity.__setattr__ is not base.__setattr__:
         # It sees every attribute that is set.
         read = schema.entity._read_carefully
-    return Codec(_loader(schema.entity, read), read, write)
+    return Codec(_loader(schema.entity, read, base), read, write)
 
 
 # --- reading ---------------------------------------------------------------------------
 
 
-def _loader(entity: type[StoredItem], read: Callable[[Any, Item], None]) -> Callable[[Item], Any]:
-    from singletable.models.items.item import StoredItem
-
+def _loader(
+    entity: type[StoredItem], read: Callable[[Any, Item], None], base: type[StoredItem]
+) -> Callable[[Item], Any]:
     def load_as_declared(item: Item) -> StoredItem:
         instance = entity(_user_instantiated=False)
         instance.deserialize(item)
@@ -95,10 +99,10 @@ def _loader(entity: type[StoredItem], read: Callable[[Any, Item], None]) -> Call
     new = entity.__new__
     own = (entity.__init__, entity.deserialize, entity._container_deserialize, entity.__setattr__, new)
     ours = (
-        StoredItem.__init__,
+        base.__init__,
         Model.deserialize,
-        StoredItem._container_deserialize,
-        StoredItem.__setattr__,
+        base._container_deserialize,
+        base.__setattr__,
         object.__new__,
     )
     # A class with its own ways of making instances is made by them.
@@ -116,7 +120,7 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
         "    held = self.__dict__",
         f"    held['attribute_values'] = values = {{{quoted(entity._discriminator)}: entity}}",
         "    get = item.get",
-        *(f"    {line}" for line in reading(attributes, names, entity._derived_names())),
+        *(f"    {line}" for line in reading(attributes, names, table_schema(entity).derived)),
         "    held['_extras'] = None",
         f"    held['_stored'] = {{{', '.join(key)}}}",
         "    held['_raw'] = item",

@@ -8,7 +8,7 @@ from typing import Any
 from singletable.errors import InvalidValueError, SingletableError
 from singletable.models.declare.containers import FAULTS, not_storable, serialized
 from singletable.models.declare.faults import located, too_deep
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
 from singletable.requests.types import Item
 
 __all__ = ["FAULTS", "derived_item", "derived_values", "serialize"]

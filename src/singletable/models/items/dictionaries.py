@@ -18,6 +18,7 @@ from pynamodb.constants import ATTRIBUTE_TYPES, BINARY_SET, NUMBER_SET, STRING_S
 from singletable.errors import InvalidValueError
 from singletable.keys.text import plain
 from singletable.models.items.partial import refuse_partial
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item
 from singletable.requests.values import NESTING, check_item, number_fault, number_text, number_value
 
@@ -172,7 +173,7 @@ def fill(entity: StoredItem, item: Item) -> None:
         InvalidValueError: It is an item of another entity.
         MalformedItemError: The model cannot read it.
     """
-    schema, layout = entity._schema_of(), entity._layout_of()
+    schema, layout = entity._schema_of(), table_schema(entity).layout
     kind = item.get(layout.type_name, {}).get("S", schema.discriminator)
     if kind != schema.discriminator:
         raise InvalidValueError(
@@ -183,7 +184,7 @@ def fill(entity: StoredItem, item: Item) -> None:
             value=kind,
         )
     # Read into another instance, so that a malformed item changes nothing.
-    made = schema.codec.load(item)
+    made = schema.entity._codec().load(item)
     vars(entity).update({**vars(made), "_stored": None, "_raw": None, "_form": item})
 
 

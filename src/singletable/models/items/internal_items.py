@@ -1,37 +1,48 @@
-"""Items of the framework's own, in the application's table: records of migrations, marks of handled events,
-records of applied transactions.
+"""Internal items: the items that the framework itself stores in the application's table.
 
-Their discriminators begin with `OWN_TYPES` and their partition keys with `OWN_KEYS`; what reads entities passes over
-them.
+They are records of migrations, marks of handled events, and records of applied transactions. Their discriminators begin
+with `INTERNAL_TYPES` and their partition keys with `INTERNAL_KEYS`. Reads of entities skip them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
 
 from singletable.models.binding.home import FixedHome, Home
-from singletable.models.schema.layout import OWN_TYPES
-from singletable.models.table import Table
+from singletable.models.schema.layout import INTERNAL_TYPES
+from singletable.models.schema.metaclass import root_of
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.connection import TableConnection
 
-__all__ = ["MARKS", "OWN_KEYS", "OWN_TYPES", "TOKENS", "own_table"]
+if TYPE_CHECKING:
+    from singletable.models.table import Table
 
-OWN_KEYS = "SINGLETABLE#"
-"""What the partition keys of the framework's own items begin with."""
+__all__ = ["INTERNAL_KEYS", "INTERNAL_TYPES", "MARKS", "TOKENS", "internal_table", "internal_table_beside"]
 
-TOKENS = f"{OWN_KEYS}TOKEN"
+INTERNAL_KEYS = "SINGLETABLE#"
+"""The prefix of the partition keys of internal items."""
+
+TOKENS = f"{INTERNAL_KEYS}TOKEN"
 """The prefix of the partition keys of records of applied transactions."""
 
-MARKS = f"{OWN_KEYS}HANDLED"
-"""What the partition keys of marks of handled events begin with."""
+MARKS = f"{INTERNAL_KEYS}HANDLED"
+"""The prefix of the partition keys of marks of handled events."""
 
 
-def own_table(partition: str, sort: str, type_name: str, name: str, home: Home | TableConnection | None = None) -> Any:
-    """A table class for such items, that knows of no entity yet; one for each table, since PynamoDB binds a class.
+def internal_table(
+    base: type[Any],
+    partition: str,
+    sort: str,
+    type_name: str,
+    name: str,
+    home: Home | TableConnection | None = None,
+) -> Any:
+    """Return a new table class for internal items, without entities. PynamoDB binds a class, so each table needs one.
 
     Args:
+        base: The class `Table`.
         partition: The stored attribute of the partition key.
         sort: The stored attribute of the sort key.
         type_name: The stored attribute of the discriminator.
@@ -40,7 +51,7 @@ def own_table(partition: str, sort: str, type_name: str, name: str, home: Home |
             new home.
     """
 
-    class OwnItems(Table):
+    class InternalItems(base):  # type: ignore[misc]  # Table, or a class of the same kind
         class Meta:
             table_name = name
 
@@ -49,7 +60,18 @@ def own_table(partition: str, sort: str, type_name: str, name: str, home: Home |
         entity_type = DiscriminatorAttribute(attr_name=type_name)
 
     if isinstance(home, TableConnection):
-        OwnItems._home = FixedHome(OwnItems, home)
+        InternalItems._home = FixedHome(InternalItems, home)
     elif home is not None:
-        OwnItems._home = home
-    return OwnItems
+        InternalItems._home = home
+    return InternalItems
+
+
+def internal_table_beside(table: type[Table], name: str) -> Any:
+    """Return a new table class for internal items in a table, which shares the bindings of the table's class.
+
+    Args:
+        table: The table class.
+        name: The name of the new class's table, if the bindings do not name one.
+    """
+    layout = table_schema(table).layout
+    return internal_table(root_of(table), *layout.primary, layout.type_name, name, table._home)

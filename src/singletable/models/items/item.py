@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pynamodb.attributes import Attribute
 from pynamodb.constants import ATTRIBUTE_TYPES, NULL
@@ -25,12 +25,13 @@ from singletable.models.declare.containers import FAULTS, class_name, comparable
 from singletable.models.declare.defaults import stored_default
 from singletable.models.declare.faults import fault, located, similar
 from singletable.models.schema.metaclass import TableMeta
+from singletable.models.schema.table_schema import TableSchema, table_schema
 from singletable.requests.merging import keep_read, leave_out
 from singletable.requests.values import NESTING, check_item, is_too_deep, same_item
 
 if TYPE_CHECKING:
-    from singletable.models.schema.entity import EntitySchema
-    from singletable.models.schema.layout import TableLayout
+    from singletable.models.items.codec import Codec
+    from singletable.models.schema.entity_schema import EntitySchema
     from singletable.models.table import Table
     from singletable.requests.types import Item
 
@@ -46,14 +47,13 @@ class StoredItem(Model, metaclass=TableMeta):
         _discriminator: str
 
     _owns_table: ClassVar[bool] = False
-    _derived: ClassVar[frozenset[str]] = frozenset()
-    _layout: ClassVar[TableLayout | None] = None
-    _entities: ClassVar[dict[str, EntitySchema]] = {}
+    _table_schema: ClassVar[TableSchema | None] = None
     _schema: ClassVar[EntitySchema | None] = None
     _attributes: ClassVar[dict[str, Attribute[Any]]]
     _makes_instances: ClassVar[bool] = False
     """Whether the class has an `__init__` or `__new__` of its own."""
 
+    _made_codec: ClassVar[Codec | None] = None
     _is_replaced: ClassVar[bool] = False
     """Whether a class of the same name has taken its place: a module was reloaded."""
 
@@ -82,8 +82,9 @@ class StoredItem(Model, metaclass=TableMeta):
     """What is to be remembered once a transaction of PynamoDB's has succeeded."""
 
     def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
-        if keys or not self._derived.isdisjoint(attributes):
-            derived = [name for name in attributes if name in self._derived]
+        of_table = self._table_schema
+        if keys or not (of_table is None or of_table.derived.isdisjoint(attributes)):
+            derived = [name for name in attributes if of_table is not None and name in of_table.derived]
             raise UnexpectedAttributesError(
                 f"{type(self).__name__}: {', '.join(derived) or 'the key'} is derived, and cannot be given.",
                 remedy="Give the attributes that it is made of, by name.",
@@ -184,40 +185,23 @@ class StoredItem(Model, metaclass=TableMeta):
         known = self._schema_of().stored_attributes
         if raw is None or known.issuperset(raw):
             return {}
-        expiry = self._expiry_name()
+        expiry = table_schema(self).expiry_name
         return {name: value for name, value in raw.items() if name not in known and name != expiry}
 
     @classmethod
     def _table_class(cls) -> type[Table]:
-        for base in cls.__mro__:
-            if vars(base).get("_owns_table"):
-                return cast("type[Table]", base)
-        raise DeclarationError(
-            f"{cls.__name__} is no table, since its Meta has no table_name.",
-            remedy='Add `class Meta: table_name = "..."`.',
-            rule="ST107",
-            entity=cls.__name__,
-        )
-
-    @classmethod
-    def _layout_of(cls) -> TableLayout:
-        layout = cls._table_class()._layout
-        assert layout is not None
-        return layout
-
-    @classmethod
-    def _schemas(cls) -> Mapping[str, EntitySchema]:
-        return cls._table_class()._entities
+        return table_schema(cls).table
 
     @classmethod
     def _schema_of(cls) -> EntitySchema:
         schema = cls._schema
         if schema is None or schema.entity is not cls:
             cls._refuse_replaced()
+            siblings = [] if cls._table_schema is None else [each.name for each in cls._table_schema.entities.values()]
             raise DeclarationError(
                 f"{cls.__name__} is no entity, but a table or an abstract base.",
-                remedy="Use one of its entities: " + ", ".join(each.name for each in cls._entities.values()) + "."
-                if cls._entities
+                remedy=f"Use one of its entities: {', '.join(siblings)}."
+                if siblings
                 else f'Declare one: class Order({cls.__name__}, discriminator="ORDER").',
                 rule="ST117",
                 entity=cls.__name__,
@@ -235,22 +219,24 @@ class StoredItem(Model, metaclass=TableMeta):
             )
 
     @classmethod
-    def _expiry_name(cls) -> str | None:
-        """Where the table's items hold when they expire: all of them, also those of entities that never do."""
-        return next((each.expiry.stored_name for each in cls._schemas().values() if each.expiry), None)
+    def _codec(cls) -> Codec:
+        """Return the functions that read and write items of the entity, generated when they are first needed."""
+        schema = cls._schema_of()
+        codec: Codec | None = vars(cls).get("_made_codec")
+        if codec is None:
+            from singletable.models.items.codec import make_codec
 
-    @classmethod
-    def _derived_names(cls) -> frozenset[str]:
-        return cls._table_class()._derived
+            codec = cls._made_codec = make_codec(schema, StoredItem)
+        return codec
 
     @classmethod
     def _from_item(cls: type[S], item: Item) -> S:
-        return cls._schema_of().codec.load(item)  # type: ignore[no-any-return]  # an instance of cls
+        return cls._codec().load(item)  # type: ignore[no-any-return]  # an instance of cls
 
     def _container_deserialize(self, attribute_values: Item) -> None:
         """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
         try:
-            self._schema_of().codec.read(self, attribute_values)
+            self._codec().read(self, attribute_values)
             return
         except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
             pass
@@ -266,7 +252,7 @@ class StoredItem(Model, metaclass=TableMeta):
         self.attribute_values = {}
         self._set_discriminator()
         self._set_defaults(_user_instantiated=False)
-        derived, personal = self._derived_names(), self._schema_of().personal
+        derived, personal = table_schema(self).derived, self._schema_of().personal
         for name, attribute in self.get_attributes().items():
             value = attribute_values.get(attribute.attr_name)
             if not value or NULL in value or name == self._discriminator:
@@ -287,7 +273,7 @@ class StoredItem(Model, metaclass=TableMeta):
                     remedy="Other code wrote it; mend the item, or the attribute's class.",
                     entity=type(self).__name__,
                     attribute=name,
-                    key=unknown_of(self._layout_of(), attribute_values).key,
+                    key=unknown_of(table_schema(self).layout, attribute_values).key,
                 ) from None
         self._extras = None
         if self._schema_of().defaulted:
@@ -312,7 +298,7 @@ class StoredItem(Model, metaclass=TableMeta):
                     f"An item of {type(self).__name__} holds {stored!r}, which is nested over {NESTING} levels.",
                     remedy="DynamoDB stores no such value: check which server answers.",
                     entity=type(self).__name__,
-                    key=unknown_of(self._layout_of(), item).key,
+                    key=unknown_of(table_schema(self).layout, item).key,
                 )
 
     def serialize(self, null_check: bool = True) -> Item:
@@ -334,7 +320,7 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _write(self) -> Item:
         try:
-            return self._schema_of().codec.write(self)
+            return self._codec().write(self)
         except Exception:  # noqa: S110 - any class may raise anything; the slow path reports it
             pass
         return self._write_carefully()
@@ -413,7 +399,7 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _refuse_known_extras(self) -> None:
         """Refuse extras that the model knows: something derived would be stored that was not derived."""
-        known = {self._expiry_name(), *(attribute.attr_name for attribute in self.get_attributes().values())}
+        known = {table_schema(self).expiry_name, *(attribute.attr_name for attribute in self.get_attributes().values())}
         wrong = sorted(name for name in self._extras or () if name in known)
         if wrong:
             raise UnexpectedAttributesError(
@@ -433,7 +419,7 @@ class StoredItem(Model, metaclass=TableMeta):
         return self._attributes[name].serialize(value)
 
     def _derive(self, derived: Mapping[str, str | None]) -> None:
-        layout = self._layout_of()
+        layout = table_schema(self).layout
         self._refuse_other_key({name: derived[name] for name in layout.primary})
         for name, attribute in self.get_attributes().items():
             if attribute.attr_name in derived:
@@ -450,7 +436,7 @@ class StoredItem(Model, metaclass=TableMeta):
 
     def _remember(self, item: Item) -> None:
         """Keep what is stored now."""
-        key = {name: item.get(name, {}).get("S") for name in self._layout_of().primary}
+        key = {name: item.get(name, {}).get("S") for name in table_schema(self).layout.primary}
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
         self._raw = item
         vars(self).pop("_form", None)
@@ -522,14 +508,14 @@ class StoredItem(Model, metaclass=TableMeta):
         if after is None:
             self._raw = None
             return
-        layout, schema = self._layout_of(), self._schema_of()
+        layout, schema = table_schema(self).layout, self._schema_of()
         self.deserialize({**after, **self._key_item(), layout.type_name: {"S": schema.discriminator}})
         if not read:
             self._raw = None
 
     def _stored_key(self) -> dict[str, str]:
         """The item's primary key, derived afresh and held against the one it was read under."""
-        schema, layout = self._schema_of(), self._layout_of()
+        schema, layout = self._schema_of(), table_schema(self).layout
         # Only the primary key: an index key that cannot be built must not stand in the way of mending it.
         values = schema.to_keys({name: getattr(self, name) for name in schema.primary.attributes})
         partition, sort = schema.primary.build(values)
@@ -542,7 +528,7 @@ class StoredItem(Model, metaclass=TableMeta):
         return {name: {"S": text} for name, text in self._stored_key().items()}
 
     def _get_hash_range_key_serialized_values(self) -> tuple[Any, Any | None]:
-        key, layout = self._stored_key(), self._layout_of()
+        key, layout = self._stored_key(), table_schema(self).layout
         return key[layout.partition_name], key[layout.sort_name]
 
     def _get_serialized_keys(self) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from singletable.keys.text import plain
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
-    from singletable.models.schema.entity import EntitySchema
+    from singletable.models.schema.entity_schema import EntitySchema
     from singletable.models.table import Table
     from singletable.requests.types import Item
 
@@ -114,7 +114,7 @@ def partial_loader(schema: EntitySchema, stored: Iterable[str]) -> Callable[[Ite
         schema: The entity.
         stored: The stored attributes that were asked for.
     """
-    asked, load = frozenset(stored), schema.codec.load
+    asked, load = frozenset(stored), schema.entity._codec().load
 
     def load_some(item: Item) -> Table:
         # A row, or a request for several entities, may hold more.

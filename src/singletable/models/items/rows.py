@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from singletable.chains import unchained
 from singletable.errors import KeyParseError, MalformedItemError
 from singletable.keys import CompositeKey
-from singletable.models.schema.entity import EntitySchema
-from singletable.models.schema.layout import OWN_TYPES, TableLayout
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.layout import INTERNAL_TYPES, TableLayout
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item, UnknownItem
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ def key_reader(
         types: The discriminators of the entities that are asked for.
         index: The index that is read; None for the table itself.
     """
-    layout = table._layout_of()
+    layout = table_schema(table).layout
 
     def read(row: Item) -> dict[str, Any] | UnknownItem | None:
-        schemas = table._schemas()
+        schemas = table_schema(table).entities
         says = row.get(layout.type_name, {}).get("S")
         if says is not None:
             if says not in schemas:
-                if says.startswith(OWN_TYPES):
+                if says.startswith(INTERNAL_TYPES):
                     return None
                 return unknown_of(layout, row)
             return _attributes_or_error(schemas[says], row, index) if says in types else None
@@ -58,7 +59,7 @@ def primary_key_reader(table: type[Table]) -> Callable[[Item], tuple[type[Table]
     """
 
     def read(key: Item) -> tuple[type[Table], dict[str, Any]] | None:
-        fitting = [schema for schema in table._schemas().values() if _fits(schema, key)]
+        fitting = [schema for schema in table_schema(table).entities.values() if _fits(schema, key)]
         if not fitting:
             return None
         schema = next((each for each in fitting if each.entity is each.key_owner), fitting[0])
@@ -78,7 +79,7 @@ def primary_attributes(schema: EntitySchema, key: Item) -> dict[str, Any]:
 
 def keys_tell_apart(table: type[Table], types: Sequence[str]) -> bool:
     """Whether primary keys alone tell some entities from all others: not where a class shares its parent's."""
-    schemas = table._schemas()
+    schemas = table_schema(table).entities
     owners = {schemas[name].key_owner for name in types}
     return not any(schema.key_owner in owners for name, schema in schemas.items() if name not in types)
 

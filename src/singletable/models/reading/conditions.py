@@ -21,7 +21,7 @@ from singletable.errors import InvalidConditionError, InvalidValueError, NotProj
 from singletable.keys import CompositeKey, Condition
 from singletable.models.declare.attributes import from_key, to_key
 from singletable.models.declare.faults import spelled
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
 from singletable.requests.expressions import (
     check_operands_of,
     comparisons_of,

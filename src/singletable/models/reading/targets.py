@@ -13,7 +13,8 @@ from singletable.keys import CompositeKey
 from singletable.models.binding.binding import bound, connection_of
 from singletable.models.items.partial import as_partial, names_in, partial_loader, stored_only
 from singletable.models.items.rows import key_reader, keys_tell_apart, unknown_of
-from singletable.models.schema.layout import OWN_TYPES
+from singletable.models.schema.layout import INTERNAL_TYPES
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.cursor import CursorSeal, seal_from
 from singletable.requests.observing import named
 from singletable.requests.sending import place_of, send
@@ -133,12 +134,12 @@ def target_of(entity: type[T], name: str, only: Sequence[str] | None = None) -> 
 
 def require_member(table: type[Table], entity: Any, error: type[SingletableError]) -> None:
     """Refuse what is no entity of a table, with the given error."""
-    if not any(isinstance(entity, schema.entity) for schema in table._schemas().values()):
+    if not any(isinstance(entity, schema.entity) for schema in table_schema(table).entities.values()):
         what = repr(entity) if hasattr(entity, "_schema_of") and not isinstance(entity, type) else type(entity).__name__
         raise error(
             f"{what} is no entity of {table.__name__}.",
             remedy="Give instances: "
-            + ", ".join(schema.name for schema in table._schemas().values())
+            + ", ".join(schema.name for schema in table_schema(table).entities.values())
             + ". Where only the key is needed, its attributes will do: transaction.check(User(user_id=...)).",
         )
 
@@ -211,12 +212,12 @@ def _target(
     only: Sequence[str] | None,
     remake: Callable[[], Target[T]],
 ) -> Target[T]:
-    layout = table._layout_of()
+    layout = table_schema(table).layout
     partition_name, sort_name = layout.names_at(key.index)
     projected = None if key.index is None else layout.indexes[key.index].held(layout.primary)
     keys_here = (partition_name, sort_name)
     visible = projected is None or layout.type_name in projected
-    schemas = [each for each in table._schemas().values() if issubclass(each.entity, tuple(entities))]
+    schemas = [each for each in table_schema(table).entities.values() if issubclass(each.entity, tuple(entities))]
     types = tuple(schema.discriminator for schema in schemas)
     stored = stored_only(schemas, only, filter(None, (*layout.primary, *keys_here)))
     return Target(
@@ -229,7 +230,7 @@ def _target(
         whole=projected is None or (stored is not None and projected.issuperset(stored)),
         projected=projected,
         only=stored,
-        expiry_name=table._expiry_name(),
+        expiry_name=table_schema(table).expiry_name,
         type_name=layout.type_name if visible and layout.type_name not in keys_here else None,
         types=types,
         load=_loader(table, tuple(entities), stored),
@@ -247,12 +248,12 @@ def _loader(
     loads = {
         name: _nothing
         if not issubclass(schema.entity, wanted)
-        else schema.codec.load
+        else schema.entity._codec().load
         if stored is None
         else partial_loader(schema, stored)
-        for name, schema in table._schemas().items()
+        for name, schema in table_schema(table).entities.items()
     }
-    type_name = table._layout_of().type_name
+    type_name = table_schema(table).layout.type_name
 
     def load_wanted(item: Item) -> T | UnknownItem | None:
         try:
@@ -278,12 +279,12 @@ def load(table: type[Table], item: Item) -> Table | UnknownItem | None:
     Raises:
         MalformedItemError: An attribute does not hold what its model says.
     """
-    layout = table._layout_of()
+    layout = table_schema(table).layout
     says = item.get(layout.type_name, {}).get("S")
-    schema = table._schemas().get(str(says)) if says is not None else None
+    schema = table_schema(table).entities.get(str(says)) if says is not None else None
     if schema is None:
-        return None if says is not None and says.startswith(OWN_TYPES) else unknown_of(layout, item)
-    entity: Table = schema.codec.load(item)
+        return None if says is not None and says.startswith(INTERNAL_TYPES) else unknown_of(layout, item)
+    entity: Table = schema.entity._codec().load(item)
     return entity
 
 

@@ -13,22 +13,25 @@ from singletable.keys import Source, ValueKind
 from singletable.keys.text import plain
 from singletable.models.declare.attributes import key_kind
 from singletable.models.declare.expiry import Expiry, ExpiryRule
-from singletable.models.declare.key import PRIMARY, Key
+from singletable.models.declare.key import Key
 from singletable.models.declare.personal import mark_personal
 from singletable.models.schema.declared_keys import composite_keys, key_declarations, refuse_wavering
-from singletable.models.schema.entity import EntitySchema
-from singletable.models.schema.layout import TableLayout
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.layout import PRIMARY, TableLayout
 from singletable.models.schema.names import OPTIONS, PARAMETERS, refuse_unusable_name
+from singletable.models.schema.table_schema import table_schema
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["entity_schema"]
+__all__ = ["make_entity_schema"]
 
 _INSTANCE = ("attribute_values", "extra_attributes")
 
 
-def entity_schema(entity: type[Table], discriminator: str, layout: TableLayout, public: frozenset[str]) -> EntitySchema:
+def make_entity_schema(
+    entity: type[Table], discriminator: str, layout: TableLayout, public: frozenset[str]
+) -> EntitySchema:
     """Check an entity class and work out its schema.
 
     Args:
@@ -101,7 +104,7 @@ def _refuse_shadows(entity: type[Table], public: frozenset[str]) -> None:
 def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]) -> dict[str, Attribute[Any]]:
     attributes: dict[str, Attribute[Any]] = {}
     derived = set(layout.key_names)
-    internal = entity._derived_names()
+    internal = table_schema(entity).derived
     for name, attribute in entity.get_attributes().items():
         if name in internal or isinstance(attribute, DiscriminatorAttribute):
             continue

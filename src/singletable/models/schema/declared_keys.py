@@ -16,8 +16,8 @@ from singletable.keys.encoding import Refusal
 from singletable.keys.text import plain
 from singletable.models.declare.attributes import key_kind, to_key
 from singletable.models.declare.containers import class_name
-from singletable.models.declare.key import PRIMARY, Key
-from singletable.models.schema.layout import TableLayout
+from singletable.models.declare.key import Key
+from singletable.models.schema.layout import PRIMARY, TableLayout
 
 if TYPE_CHECKING:
     from singletable.models.table import Table

@@ -16,8 +16,9 @@ from singletable.keys import CompositeKey, Encoding, Source, Template, ValueKind
 from singletable.models.declare.attributes import EnumAttribute, is_standard
 from singletable.models.declare.expiry import ExpiryRule
 from singletable.models.declare.timestamps import UpdatedAtAttribute
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.layout import IndexLayout, TableLayout
+from singletable.models.schema.table_schema import table_schema
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
@@ -154,8 +155,8 @@ class TableDescription:
 
 def describe(table: type[Table]) -> TableDescription:
     """Describe a table class."""
-    layout: TableLayout = table._layout_of()
-    schemas = table._schemas()
+    layout: TableLayout = table_schema(table).layout
+    schemas = table_schema(table).entities
     expiries = [schema.expiry for schema in schemas.values() if schema.expiry]
     return TableDescription(
         name=table.__name__,

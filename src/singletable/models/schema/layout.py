@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from singletable.models.table import Table
 
 __all__ = [
-    "OWN_TYPES",
+    "INTERNAL_TYPES",
+    "PRIMARY",
     "STREAM_VIEWS",
     "IndexLayout",
     "TableLayout",
@@ -22,8 +23,11 @@ __all__ = [
     "layout_of",
 ]
 
-OWN_TYPES = "singletable:"
-"""What the discriminators of the framework's own items begin with: records of migrations, checkpoints, leases."""
+PRIMARY = "key"
+"""The name under which every entity declares its primary key."""
+
+INTERNAL_TYPES = "singletable:"
+"""The prefix of the discriminators of internal items: records of migrations, checkpoints, leases."""
 
 
 STREAM_VIEWS: Mapping[str, frozenset[str]] = {

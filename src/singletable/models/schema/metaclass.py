@@ -21,8 +21,9 @@ from singletable.models.binding.table_names import CHARACTERS, EnvironmentName, 
 from singletable.models.declare.attributes import derived
 from singletable.models.declare.containers import inner_attributes, strict
 from singletable.models.declare.faults import place_attributes
-from singletable.models.declare.key import PRIMARY
 from singletable.models.declare.stamps import WriteTokenAttribute
+from singletable.models.schema.declaration import make_entity_schema
+from singletable.models.schema.layout import PRIMARY, index_attribute, layout_of
 from singletable.models.schema.names import (
     make_plain,
     refuse_bare_annotations,
@@ -31,12 +32,13 @@ from singletable.models.schema.names import (
     refuse_unusable_name,
 )
 from singletable.models.schema.options import refuse_entity_options, refuse_table_options
+from singletable.models.schema.table_schema import TableSchema, table_schema
 
 if TYPE_CHECKING:
-    from singletable.models.schema.entity import EntitySchema
+    from singletable.models.schema.entity_schema import EntitySchema
     from singletable.models.table import Table
 
-__all__ = ["TableMeta"]
+__all__ = ["TableMeta", "root_of"]
 
 _ENCODINGS = ("escaped", "raw")
 _ONE_KEY = "Keep one, on the table class. An entity declares key = Key(pk=..., sk=...) instead."
@@ -131,22 +133,19 @@ class TableMeta(MetaModel):
                 refuse_unusable_name(name, each.attr_name, python_name)
         if namespace.get("_owns_table"):
             from singletable.models.binding.home import Home
-            from singletable.models.schema.layout import layout_of
 
             for key in namespace["_derived"]:
                 derived(table.get_attributes()[key])
-            table._layout = layout_of(table)
-            table._entities = {}
+            table._table_schema = TableSchema(table, layout_of(table), namespace["_derived"])
             table._home = Home(table)
         elif discriminator is not None:
-            public = frozenset(name for name in dir(_root(cls)) if not name.startswith("_"))
-            from singletable.models.schema.declaration import entity_schema
-
-            schema = entity_schema(table, _stored_discriminator(table), table._layout_of(), public)
-            _refuse_second_expiry(table, schema)
+            public = frozenset(name for name in dir(root_of(cls)) if not name.startswith("_"))
+            siblings = table_schema(table)
+            schema = make_entity_schema(table, _stored_discriminator(table), siblings.layout, public)
+            _refuse_second_expiry(siblings, schema)
             table._schema = schema
             refuse_uncallable_init(table)
-            table._entities[schema.discriminator] = schema
+            siblings.table._table_schema = siblings.with_entity(schema)
 
 
 def _own_copies(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
@@ -160,7 +159,7 @@ def _own_copies(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
                     namespace.setdefault(name, deepcopy(value))
 
 
-def _root(cls: TableMeta) -> TableMeta:
+def root_of(cls: TableMeta) -> TableMeta:
     """`Table` itself: the class above the table class."""
     owner = next(base for base in cls.__mro__ if vars(base).get("_owns_table"))
     return next(base for base in owner.__mro__[1:] if isinstance(base, TableMeta))
@@ -245,8 +244,6 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
 
 
 def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[str]:
-    from singletable.models.schema.layout import index_attribute
-
     hash_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_hash_key)
     range_key = next(key for key, value in namespace.items() if isinstance(value, Attribute) and value.is_range_key)
     derived = {hash_key, range_key}
@@ -401,7 +398,8 @@ def _prepare_entity(
             f"{name}: the discriminator is {discriminator!r}.", remedy="Use a text.", rule="ST108", entity=name
         )
     _add_write_token(name, base, namespace)
-    clash = set(namespace) & set(getattr(base, "_derived", ()))
+    siblings: TableSchema | None = base._table_schema  # type: ignore[attr-defined]  # of StoredItem
+    clash = set(namespace) & (frozenset() if siblings is None else siblings.derived)
     if clash:
         raise DeclarationError(
             f"{name}: {', '.join(sorted(clash))} is derived and cannot be declared.",
@@ -449,17 +447,18 @@ def _make_way(table: type[Table], discriminator: str | None) -> EntitySchema | N
 
     Returns what the earlier one was, if there was one.
     """
-    earlier = getattr(table, "_entities", {}).get(discriminator)
-    if earlier is None or discriminator is None:
+    siblings: TableSchema | None = getattr(table, "_table_schema", None)
+    earlier = siblings.entities.get(discriminator) if siblings is not None and discriminator is not None else None
+    if siblings is None or earlier is None or discriminator is None:
         return None
     old = earlier.entity
     if (old.__module__, old.__qualname__) != (table.__module__, table.__qualname__):
         return None
     _forget(old, discriminator)
-    del table._entities[discriminator]
+    siblings.table._table_schema = siblings.without_entity(discriminator)
     # It would read none of its items, which are of the new class.
     old._schema, old._is_replaced = None, True
-    return cast("EntitySchema", earlier)
+    return earlier
 
 
 def _restore(earlier: EntitySchema) -> None:
@@ -467,7 +466,8 @@ def _restore(earlier: EntitySchema) -> None:
     assert attribute is not None
     attribute.register_class(earlier.entity, earlier.discriminator)
     earlier.entity._schema, earlier.entity._is_replaced = earlier, False
-    earlier.entity._entities[earlier.discriminator] = earlier
+    siblings = table_schema(earlier.entity)
+    siblings.table._table_schema = siblings.with_entity(earlier)
 
 
 def _forget(table: type[Table], discriminator: str) -> None:
@@ -477,8 +477,8 @@ def _forget(table: type[Table], discriminator: str) -> None:
         attribute._discriminator_map.pop(discriminator, None)
 
 
-def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:
-    for other in table._entities.values():
+def _refuse_second_expiry(siblings: TableSchema, schema: EntitySchema) -> None:
+    for other in siblings.entities.values():
         mine, theirs = schema.expiry, other.expiry
         if mine and theirs and mine.stored_name != theirs.stored_name:
             raise DeclarationError(
@@ -488,7 +488,7 @@ def _refuse_second_expiry(table: type[Table], schema: EntitySchema) -> None:
                 rule="ST120",
                 entity=schema.name,
             )
-    everyone = [*table._entities.values(), schema]
+    everyone = [*siblings.entities.values(), schema]
     expiring = {each.expiry.stored_name for each in everyone if each.expiry}
     for each in everyone:
         taken = sorted(expiring & set(each.stored_names))

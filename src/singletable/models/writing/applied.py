@@ -21,8 +21,9 @@ from singletable.models.declare.containers import without_generated
 from singletable.models.declare.expiry import Expiry
 from singletable.models.declare.key import Key
 from singletable.models.declare.timestamps import utcnow
-from singletable.models.items.internal_items import TOKENS, own_table
+from singletable.models.items.internal_items import TOKENS, internal_table_beside
 from singletable.models.reading.targets import TableSender, stored_item
+from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
 from singletable.models.writing.change import assignments
 from singletable.models.writing.upserting import UpsertWrite
@@ -69,8 +70,8 @@ def record_of(table: type[Table], sender: TableSender, token: str, writes: Seque
         named = [_named(write) for write in writes]
     if not any(map(_differs, writes, named)):
         return None
-    layout = table._layout_of()
-    kind = _record_class(table, table._expiry_name())
+    layout = table_schema(table).layout
+    kind = _record_class(table, table_schema(table).expiry_name)
     digest = sha256(json.dumps(named, sort_keys=True, default=_text).encode()).hexdigest()
     keys = [[write.request.named[name]["S"] for name in layout.primary] for write in writes]
     return Record(plan.create(kind(token=token, digest=digest, keys=keys)).through(sender), digest)
@@ -78,7 +79,7 @@ def record_of(table: type[Table], sender: TableSender, token: str, writes: Seque
 
 def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> None:
     """Give the instances of a repeated transaction the values that are stored under the keys that it wrote."""
-    primary = sender.table._layout_of().primary
+    primary = table_schema(sender.table).layout.primary
     places = [[each["S"] for each in key["L"]] for key in record["keys"]["L"]]
     keys: list[Item] = [{name: {"S": text} for name, text in zip(primary, place, strict=True)} for place in places]
     for write, item in zip(writes, fetch_items(sender, keys, primary, consistent=True), strict=True):
@@ -94,8 +95,7 @@ def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> No
 
 @lru_cache(maxsize=8)
 def _record_class(table: type[Table], ttl: str | None) -> Any:
-    layout = table._layout_of()
-    base = own_table(layout.partition_name, layout.sort_name, layout.type_name, "tokens", table._home)
+    base = internal_table_beside(table, "tokens")
     body = {
         "__qualname__": "AppliedTransaction",
         "__module__": __name__,

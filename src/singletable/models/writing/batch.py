@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from singletable.errors import BatchIncomplete, InvalidBatchError
 from singletable.models.reading.targets import TableSender, require_member
+from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
 from singletable.requests import Get
 from singletable.requests.batch import Operation, fetch_items, identity, write_all
@@ -143,7 +144,7 @@ class Batch:
                 taken += 1
                 yield operation
 
-        primary = self._table._layout_of().primary
+        primary = table_schema(self._table).layout.primary
         try:
             for chunk in write_all(self._sender, counted(), primary, workers=self._workers):
                 for operation in chunk:
@@ -177,7 +178,7 @@ class Batch:
         return self._operation(entity, key, {"DeleteRequest": {"Key": key}})
 
     def _operation(self, entity: Table, item: Item, request: dict[str, Any], write: Any = None) -> Operation:
-        return Operation(identity(item, self._table._layout_of().primary), request, entity, write)
+        return Operation(identity(item, table_schema(self._table).layout.primary), request, entity, write)
 
     def _check(self, entity: Table) -> None:
         require_member(self._table, entity, InvalidBatchError)
@@ -235,7 +236,7 @@ def get_items(
     items = fetch_items(
         sender,
         [request.params()["Key"] for request in requests],
-        sender.table._layout_of().primary,
+        table_schema(sender.table).layout.primary,
         consistent=any(request.consistent for request in requests) if consistent is None else consistent,
         workers=workers,
         subjects=requests,

@@ -26,9 +26,10 @@ from singletable.errors import (
 )
 from singletable.models.declare.defaults import evaluated
 from singletable.models.declare.faults import spelled
-from singletable.models.declare.key import PRIMARY
 from singletable.models.items.deriving import serialize
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.layout import PRIMARY
+from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.requests.expressions import Actions, Portable, is_whole, steps_of, still_holds, values_in
 from singletable.requests.types import Item
@@ -129,7 +130,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
         fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
         for name in (reading | (set(stored) - touched)) - fixed - set(unstored):
             guards[name] = known.get(name)
-    expiry = instance._expiry_name()
+    expiry = table_schema(instance).expiry_name
     if expiry is not None and schema.expiry is None and expiry in known:
         # Other code stored it; the item would be deleted, although its entity never expires.
         derived.append(Path([expiry]).remove())
@@ -232,7 +233,7 @@ def _check(instance: StoredItem, schema: EntitySchema, action: Action) -> Action
     stored = changed_attribute(action)
     name = schema.stored_names.get(stored)
     whole = is_whole(path_of(action))
-    _refuse_derived(schema, stored, name, instance._expiry_name())
+    _refuse_derived(schema, stored, name, table_schema(instance).expiry_name)
     for operand in values_in(action):
         try:
             check_value(schema.name, stored, operand.value, personal=stored in schema.personal_stored)

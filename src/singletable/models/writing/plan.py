@@ -19,7 +19,8 @@ from singletable.keys.text import plain_names
 from singletable.models.items.partial import refuse_partial
 from singletable.models.reading.conditions import check_condition
 from singletable.models.reading.targets import TableSender
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing.change import Change, assignments, plan_change
 from singletable.models.writing.effects import changed_attribute, evolve, read_attributes
 from singletable.models.writing.upserting import UpsertWrite, plan_upsert
@@ -48,7 +49,7 @@ def create(entity: T, *, version: int | None = None) -> CreateWrite[T]:
     """
     schema = entity._schema_of()
     written, item = _outgoing(entity, schema.next_version(None) if version is None else version)
-    layout = entity._layout_of()
+    layout = table_schema(entity).layout
     return CreateWrite(
         entity=entity,
         written=written,
@@ -165,6 +166,7 @@ def update_actions(
     return UpdateWrite(
         entity=entity,
         actions=actions,
+        replan=update_actions,
         reads=reads,
         change=change,
         version=version,
@@ -212,6 +214,7 @@ def upsert(
     return UpsertWrite(
         entity=entity,
         actions=asked,
+        replan=update_actions,
         values=values,
         reads=reads,
         change=change,
@@ -324,7 +327,7 @@ def must_exist(schema: EntitySchema) -> PynamoCondition:
 def _still_of_type(entity: StoredItem) -> PynamoCondition | None:
     """For an item that was read: that it has not become another entity, where some share its primary key."""
     schema = entity._schema_of()
-    others = (each for each in entity._schemas().values() if each is not schema)
+    others = (each for each in table_schema(entity).entities.values() if each is not schema)
     if entity._raw is None or not any(each.key_owner is schema.key_owner for each in others):
         return None
     stored = Path([schema.layout.type_name])

@@ -14,6 +14,7 @@ from pynamodb.expressions.update import Action
 
 from singletable.errors import InvalidTransactionError, RequestFailed, SingletableError, TransactionCancelled
 from singletable.models.reading.targets import TableSender, load, require_member, stored_item
+from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
 from singletable.models.writing.applied import Record, adopt, record_of
 from singletable.models.writing.writes import Write, outcome, too_contended
@@ -289,7 +290,7 @@ class Transaction:
         ]
 
     def _request(self, writes: Sequence[Write[Any]], token: str) -> TransactWrite:
-        primary = self._table._layout_of().primary
+        primary = table_schema(self._table).layout.primary
         seen: dict[tuple[str, ...], Write[Any]] = {}
         for write in writes:
             key = identity(write.request.named, primary)
@@ -389,7 +390,7 @@ def read_together(
     if not requests:
         return []
     keys = [request.params()["Key"] for request in requests]
-    primary = table._layout_of().primary
+    primary = table_schema(table).layout.primary
     if len({identity(key, primary) for key in keys}) < len(keys):
         raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
     reading = TransactGet(sender, keys, [request.target.only for request in requests])

@@ -20,7 +20,7 @@ from pynamodb.expressions.operand import Path, Value, _IfNotExists, _Increment, 
 from pynamodb.expressions.update import Action, AddAction, RemoveAction, SetAction
 
 from singletable.errors import InvalidUpdateError, InvalidValueError, SingletableError
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.writing.change import (
     Change,
     checked_actions,

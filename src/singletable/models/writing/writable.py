@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition
     from pynamodb.expressions.update import Action
 
-    from singletable.models.declare.key import BoundKey
+    from singletable.models.reading.bound_key import BoundKey
 
 __all__ = ["WritableItem"]
 
@@ -246,8 +246,8 @@ class WritableItem(StoredItem):
             InvalidRequestError: The texts are not a primary key of this entity.
             InvalidConditionError: The condition cannot be asked.
         """
-        from singletable.models.declare.key import PRIMARY
         from singletable.models.reading.conditions import check_condition
+        from singletable.models.schema.layout import PRIMARY
 
         schema = cls._schema_of()
         check_condition(schema, condition)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -254,6 +254,7 @@ class UpdateWrite(Write[T]):
         change: The actions that are sent, and what they do to the item.
         reads: Whether the result depends on what was stored, so that it would be wrong if it were done twice.
         values: The values from which the actions were made, by attribute; empty if the caller gave actions.
+        replan: The planner that made this write; it plans the actions again for another state of the item.
         otherwise: The write to try if the item does not exist: the upsert of which this update is a part.
     """
 
@@ -261,13 +262,12 @@ class UpdateWrite(Write[T]):
 
     actions: Sequence[Action] = attrs.field(converter=Actions)
     change: Change
+    replan: Callable[..., UpdateWrite[T]]
     reads: bool = False
     values: Mapping[str, Any] = attrs.field(factory=dict)
     otherwise: Write[T] | None = None
 
     def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
-        from singletable.models.writing import plan
-
         schema = self.entity._schema_of()
         if standing is None and self.otherwise is not None and not lost:
             return self.otherwise
@@ -289,7 +289,7 @@ class UpdateWrite(Write[T]):
             return refusal
         # What a key depends on was changed by another writer: the key is derived anew from what is stored.
         fresh = type(self.entity)._from_item(standing)
-        again = plan.update_actions(fresh, self.actions, self.condition, add_version_condition=self.locked)
+        again = self.replan(fresh, self.actions, self.condition, add_version_condition=self.locked)
         again = attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
         return again.through(self.request.sender)
 

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import attrs
 
 from singletable.models import Table
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item
 from singletable.requests.values import canonical
 from singletable.testing.oracle import stored_attributes, stored_values
@@ -166,7 +167,7 @@ def plain(schema: EntitySchema, item: Item | None) -> Item | None:
     """Return an item in canonical form, without derived attributes and those that every write sets by itself."""
     if item is None:
         return None
-    expiry = schema.entity._expiry_name()
+    expiry = table_schema(schema.entity).expiry_name
     hidden = {*schema.layout.key_names, schema.layout.type_name, expiry, *own_names(schema)}
     return {name: canonical(value) for name, value in item.items() if name not in hidden}
 

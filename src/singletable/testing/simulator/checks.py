@@ -11,6 +11,7 @@ import attrs
 
 from singletable.errors import BatchIncomplete, SingletableError
 from singletable.models import Table
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item
 from singletable.requests.values import canonical, same_value
 from singletable.testing.invariants import stale_attributes
@@ -251,11 +252,11 @@ def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey])
 
     A put without a condition (`load_all`) that is sent again brings its own version back; such keys are left out.
     """
-    type_name = table._layout_of().type_name
+    type_name = table_schema(table).layout.type_name
     left: dict[tuple[ItemKey, str, str], int | None] = {}
     for application in ledger.applications:
         for key, (before, after) in application.images.items():
-            schema = table._schemas().get(after.get(type_name, {}).get("S", "")) if after else None
+            schema = table_schema(table).entities.get(after.get(type_name, {}).get("S", "")) if after else None
             if after is None or schema is None or before == after or application.call is None or key in put_again:
                 continue
             version = schema.attributes[schema.version].attr_name if schema.version else None

@@ -12,7 +12,8 @@ from pynamodb.attributes import NumberAttribute
 from singletable.errors import SingletableError
 from singletable.models import Table
 from singletable.models.declare.attributes import DecimalAttribute, IntegerAttribute
-from singletable.models.schema.entity import EntitySchema
+from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.models.writing.plan import version_of
 from singletable.requests.batch import identity
 from singletable.requests.expressions import still_holds
@@ -64,14 +65,14 @@ class Chooser:
         also: str = "",
     ) -> Call:
         """A call that writes one item."""
-        part = self._locked(entity, key, effect, names) if locked else Part(key, entity._schema_of(), effect)
+        part = self._locked(entity, key, effect, names) if locked else Part(key, entity_schema(entity), effect)
         part.once, part.exists, part.idle, part.instance, part.names = once, exists, idle, entity, names
         text = " ".join(filter(None, (self._label(key), shown(values), also)))
         return Call("", text, perform, [part])
 
     def _locked(self, entity: Table, key: ItemKey, effect: Effect, names: Sequence[str] | None) -> Part:
         """A part that asks for the version that an instance has."""
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         locked = schema.version is not None
         return Part(key, schema, effect, instance=entity, names=names, locked=locked, version=version_of(entity))
 
@@ -80,7 +81,7 @@ class Chooser:
         choice = self._dice.random()
         if choice < _FRESH or (choice < _HELD and key not in self._held):
             template = self._pool.templates[key]
-            names = template._schema_of().primary.attributes
+            names = entity_schema(template).primary.attributes
             try:
                 found = type(template).get(consistent=True, **{name: getattr(template, name) for name in names})
             except SingletableError:
@@ -107,18 +108,18 @@ class Chooser:
         return entity, values
 
     def _changes(self, entity: Table) -> Mapping[str, Any]:
-        possible = self._pool.changes[entity._schema_of().name]
+        possible = self._pool.changes[entity_schema(entity).name]
         return self._dice.choice(possible) if possible else {}
 
     def _condition(self, entity: Table, names: Sequence[str] = ()) -> tuple[str, Any, str]:
         """Return an attribute's stored name, the condition that it is stored as the instance knows it, and its text."""
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         name = self._dice.choice([*names] or changeable(schema) or [*schema.primary.attributes])
         stored = schema.attributes[name].attr_name
         return stored, still_holds(stored, entity._known().get(stored)), f"if {name} is as known"
 
     def _number(self, entity: Table) -> str | None:
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         names = [name for name in changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
         return self._dice.choice(names) if names else None
 
@@ -126,10 +127,10 @@ class Chooser:
         return self._dice.sample(self._keys, self._dice.randint(1, min(3, len(self._keys))))
 
     def _schema(self, key: ItemKey) -> EntitySchema:
-        return self._pool.templates[key]._schema_of()
+        return entity_schema(self._pool.templates[key])
 
     def _key(self, entity: Table) -> ItemKey:
-        return identity(entity._key_item(), self._table._layout_of().primary)
+        return identity(entity._key_item(), table_schema(self._table).layout.primary)
 
     def _label(self, key: ItemKey) -> str:
         return f"k{self._keys.index(key) + 1}" if key in self._keys else "another item"

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from singletable.models import Table
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.values import canonical
 from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, put, removed, same
 from singletable.testing.simulator.choosing import Chooser, shown
@@ -49,11 +50,11 @@ class Drawer(Chooser):
 
     def _create(self, key: ItemKey) -> Call:
         entity, values = self._new(key)
-        return self._one(key, values, entity, entity.create, put(entity._schema_of(), entity), exists=False)
+        return self._one(key, values, entity, entity.create, put(entity_schema(entity), entity), exists=False)
 
     def _save(self, key: ItemKey) -> Call:
         entity, values = self._edited(key)
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         once = schema.version is not None
         return self._one(key, values, entity, entity.save, put(schema, entity), once=once, locked=True)
 
@@ -63,12 +64,12 @@ class Drawer(Chooser):
         values = self._changes(entity)
         for each, value in values.items():
             setattr(entity, each, deepcopy(value))
-        effect = put(entity._schema_of(), entity)
+        effect = put(entity_schema(entity), entity)
         return self._one(key, values, entity, lambda: entity.save(condition), effect, locked=True, also=also)
 
     def _update(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)
-        schema, values = entity._schema_of(), self._changes(entity)
+        schema, values = entity_schema(entity), self._changes(entity)
         if not values:
             return None
         once = schema.version is not None
@@ -79,7 +80,7 @@ class Drawer(Chooser):
 
     def _update_unlocked(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)
-        schema, values = entity._schema_of(), self._changes(entity)
+        schema, values = entity_schema(entity), self._changes(entity)
         if not values or schema.version is None:
             return None
         effect = changed(schema, key, values)
@@ -88,7 +89,7 @@ class Drawer(Chooser):
 
     def _claim(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)
-        schema, values = entity._schema_of(), self._changes(entity)
+        schema, values = entity_schema(entity), self._changes(entity)
         if not values:
             return None
         name, condition, also = self._condition(entity, [*values])
@@ -101,7 +102,7 @@ class Drawer(Chooser):
 
     def _increment(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)
-        schema, name = entity._schema_of(), self._number(entity)
+        schema, name = entity_schema(entity), self._number(entity)
         if name is None:
             return None
         attribute, amount = getattr(type(entity), name), self._dice.choice((1, 1, 2, 7))
@@ -123,7 +124,7 @@ class Drawer(Chooser):
 
     def _mutate(self, key: ItemKey) -> Call | None:
         entity = self._instance(key)
-        schema, name = entity._schema_of(), self._number(entity)
+        schema, name = entity_schema(entity), self._number(entity)
         values: Mapping[str, Any] = {}
         if name is not None and self._dice.random() < 0.6:
             stored, counter = schema.attributes[name].attr_name, name
@@ -151,7 +152,7 @@ class Drawer(Chooser):
 
     def _delete(self, key: ItemKey) -> Call:
         entity = self._instance(key)._copy()
-        once = entity._schema_of().version is not None
+        once = entity_schema(entity).version is not None
         return self._one(key, {}, entity, entity.delete, removed, once=once, locked=True, names=())
 
     def _delete_if(self, key: ItemKey) -> Call | None:
@@ -163,7 +164,7 @@ class Drawer(Chooser):
     def _move(self, key: ItemKey) -> Call | None:
         # A copy, since the writer goes on holding an instance under the old key.
         entity = self._instance(key)._copy()
-        schema = entity._schema_of()
+        schema = entity_schema(entity)
         others = [each for each in self._keys if each != key and self._schema(each) is schema]
         if not others:
             return None
@@ -182,9 +183,9 @@ class Drawer(Chooser):
         for each in chosen:
             deletes = self._dice.random() < 0.3
             entity, values = (self._instance(each)._copy(), {}) if deletes else self._edited(each)
-            effect = removed if deletes else put(entity._schema_of(), entity)
+            effect = removed if deletes else put(entity_schema(entity), entity)
             names = () if deletes else None
-            parts.append(Part(each, entity._schema_of(), effect, once=False, instance=entity, names=names))
+            parts.append(Part(each, entity_schema(entity), effect, once=False, instance=entity, names=names))
             writes.append(("delete" if deletes else "put", entity))
             texts.append(f"{writes[-1][0]} {self._label(each)} {shown(values)}".strip())
 
@@ -199,8 +200,8 @@ class Drawer(Chooser):
         parts, texts, entities = [], [], []
         for each in self._several():
             entity, values = self._new(each)
-            effect = put(entity._schema_of(), entity)
-            parts.append(Part(each, entity._schema_of(), effect, once=False, instance=entity))
+            effect = put(entity_schema(entity), entity)
+            parts.append(Part(each, entity_schema(entity), effect, once=False, instance=entity))
             entities.append(entity)
             texts.append(f"{self._label(each)} {shown(values)}".strip())
         return Call("", "; ".join(texts), lambda: list(self._table.load_all(entities)), parts)
@@ -226,14 +227,14 @@ class Drawer(Chooser):
         label = f"{verb} {self._label(key)}"
         if verb == "create":
             entity, values = self._new(key)
-            part = Part(key, entity._schema_of(), put(entity._schema_of(), entity), exists=False, instance=entity)
+            part = Part(key, entity_schema(entity), put(entity_schema(entity), entity), exists=False, instance=entity)
             return part, f"{label} {shown(values)}", lambda transaction: transaction.create(entity)
         if verb == "put":
             entity, values = self._edited(key)
-            part = self._locked(entity, key, put(entity._schema_of(), entity), None)
+            part = self._locked(entity, key, put(entity_schema(entity), entity), None)
             return part, f"{label} {shown(values)}", lambda transaction: transaction.put(entity)
         entity = self._instance(key)
-        schema, values, name = entity._schema_of(), self._changes(entity), self._number(entity)
+        schema, values, name = entity_schema(entity), self._changes(entity), self._number(entity)
         if verb == "delete":
             copied = entity._copy()
             part = self._locked(copied, key, removed, ())
@@ -255,7 +256,7 @@ class Drawer(Chooser):
     def _collection(self, key: ItemKey) -> Call:
         template, schema = self._pool.templates[key], self._schema(key)
         segments = schema.primary.partition.segments
-        schemas = self._table._schemas().values()
+        schemas = table_schema(self._table).entities.values()
         kinds = [each.entity for each in schemas if each.primary.partition.segments == segments]
         shared = {name: getattr(template, name) for name in schema.primary.partition.attributes}
         added_one = self._new(self._dice.choice([each for each in self._keys if self._schema(each).entity in kinds]))[0]
@@ -269,7 +270,7 @@ class Drawer(Chooser):
                 self._edit(unit, entity, dice, parts)
             here = {part.key for part in parts} | {self._key(entity) for entity in unit}
             if self._key(added_one) not in here and self._key(added_one)[0] == key[0]:
-                own = added_one._schema_of()
+                own = entity_schema(added_one)
                 unit.add(added_one)
                 parts.append(Part(self._key(added_one), own, put(own, added_one), exists=False, instance=added_one))
             call.text += f", writing {', '.join(self._label(part.key) for part in parts) or 'nothing'}"
@@ -280,7 +281,7 @@ class Drawer(Chooser):
 
     def _edit(self, unit: Any, entity: Table, dice: random.Random, parts: list[Part]) -> None:
         """Change one entity of a collection, remove it, or leave it."""
-        key, schema = self._key(entity), entity._schema_of()
+        key, schema = self._key(entity), entity_schema(entity)
         choice = dice.random()
         if choice < 0.2:
             part = self._locked(entity, key, removed, ())

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from singletable.models import Table
+from singletable.models.schema.table_schema import table_schema
 from singletable.requests.batch import identity
 from singletable.testing.draws import Given, changes_of, meeting_entities
 from singletable.testing.simulator.ledger import ItemKey
@@ -48,7 +49,7 @@ def fill_pool(table: type[Table], strategies: Mapping[str, Given]) -> Pool:
     """
     templates: dict[ItemKey, Table] = {}
     changes: dict[str, list[Mapping[str, Any]]] = {}
-    for schema in sorted(table._schemas().values(), key=lambda each: each.name):
+    for schema in sorted(table_schema(table).entities.values(), key=lambda each: each.name):
         own = strategies.get(schema.name, {})
         for entity in _drawn(meeting_entities(schema, own), _ENTITIES):
             templates.setdefault(identity(entity._key_item(), schema.layout.primary), entity)

@@ -15,6 +15,7 @@ from singletable.engine import embedded
 from singletable.errors import InvalidValueError, SingletableError
 from singletable.models import Table
 from singletable.models.reading.targets import TableSender
+from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.batch import identity
 from singletable.testing.draws import Given
 from singletable.testing.invariants import scan_raw
@@ -115,11 +116,12 @@ class Simulator:
                 remedy=f"Give some of: {', '.join(KINDS)}.",
                 value=kinds,
             )
-        strangers = sorted({*(given or {})} - {schema.name for schema in table._schemas().values()})
+        names = {schema.name for schema in table_schema(table).entities.values()}
+        strangers = sorted({*(given or {})} - names)
         if strangers:
             raise InvalidValueError(
                 f"given names {', '.join(strangers)}, which is not an entity of {table.__name__}.",
-                remedy=f"Its entities are: {', '.join(sorted(each.name for each in table._schemas().values()))}.",
+                remedy=f"Its entities are: {', '.join(sorted(names))}.",
                 value=given,
             )
         _require_least("writers", writers, _FEWEST)
@@ -145,7 +147,7 @@ class Simulator:
         """
         dice = random.Random(seed)  # noqa: S311 - not a secret
         keys = self._choose_keys(dice)
-        ledger = Ledger(self.table._layout_of().primary)
+        ledger = Ledger(table_schema(self.table).layout.primary)
         baton = Baton(dice, dice.choice((0.3, 0.6, 0.9)))
         faults = dice.sample(self._faults, min(len(self._faults), dice.randint(2, 6)))
         network = Network(baton, ledger, dice, faults)
@@ -179,7 +181,7 @@ class Simulator:
         """The keys of up to four items, of one entity or two, some of one partition."""
         by_entity: dict[str, list[ItemKey]] = {}
         for key, template in self.pool.templates.items():
-            by_entity.setdefault(template._schema_of().name, []).append(key)
+            by_entity.setdefault(entity_schema(template).name, []).append(key)
         names = dice.sample(sorted(by_entity), min(len(by_entity), dice.randint(1, 2)))
         first = dice.choice(by_entity[names[0]])
         neighbors = [key for key in self.pool.templates if key[0] == first[0] and key != first]

@@ -21,13 +21,11 @@ from singletable.models.declare.containers import python_steps
 from singletable.models.declare.defaults import is_made_for_new
 from singletable.models.declare.expiry import ExpiryRule
 from singletable.models.declare.faults import Steps, hidden, spelled
-from singletable.models.declare.key import PRIMARY
 from singletable.models.declare.stamps import Stamp, WriteTokenAttribute, random_version
-from singletable.models.schema.layout import TableLayout
+from singletable.models.schema.layout import PRIMARY, TableLayout
 
 if TYPE_CHECKING:
     from singletable.keys.compiled import Build
-    from singletable.models.items.codec import Codec
     from singletable.models.table import Table
 
 __all__ = ["EntitySchema"]
@@ -133,13 +131,6 @@ class EntitySchema:
     @personal_stored.default
     def _its_personal_stored(self) -> frozenset[str]:
         return frozenset(self.attributes[name].attr_name for name in self.personal)
-
-    @cached_property
-    def codec(self) -> Codec:
-        """What reads and writes its items, generated when it is first asked for."""
-        from singletable.models.items.codec import make_codec
-
-        return make_codec(self)
 
     @cached_property
     def converters(self) -> Mapping[str, Callable[[Any], Any]]:
