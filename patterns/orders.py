@@ -49,7 +49,7 @@ def order_with_items(order_id: str) -> tuple[Query[Order], Query[OrderItem]]:
     return Order.by_id.query(order_id=order_id), OrderItem.query(order_id=order_id)
 
 
-@access_pattern("8. Orders placed between two dates", draws={"first": "placed_at", "last": "placed_at"})
+@access_pattern("8. Orders placed between two dates", parameters={"first": "placed_at", "last": "placed_at"})
 def orders_placed_between(first: datetime, last: datetime) -> Query[Order]:
     """Orders of an interval, both ends included. Each month is a partition of its own, read in order."""
     return Order.by_date.query(Order.placed_at.between(first, last))

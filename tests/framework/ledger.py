@@ -114,7 +114,7 @@ def tasks(project: str) -> Query[Task]:
     return Task.query(project=project)
 
 
-@access_pattern("2. A project's tasks by points", draws={"low": "points", "high": "points"})
+@access_pattern("2. A project's tasks by points", parameters={"low": "points", "high": "points"})
 def tasks_by_points(project: str, low: int, high: int) -> Query[Task]:
     return Task.by_points.query(Task.points.between(low, high), project=project, descending=True)
 

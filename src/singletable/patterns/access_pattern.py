@@ -35,11 +35,11 @@ class AccessPattern(Generic[P, R]):
     Args:
         function: The function that returns a `Query`, a `Get`, or a tuple of them.
         sentence: What it answers, in words, with its number in front if it has one.
-        draws: For parameters that are not called after an attribute: the attribute whose values they take.
+        parameters: For parameters that are not called after an attribute: the attribute whose values they take.
         permanent: Whether the answer must not vanish by expiry.
     """
 
-    def __init__(self, function: Callable[P, R], sentence: str, draws: Mapping[str, str], permanent: bool) -> None:
+    def __init__(self, function: Callable[P, R], sentence: str, parameters: Mapping[str, str], permanent: bool) -> None:
         match = _SENTENCE.fullmatch(sentence)
         if match is None:
             raise PatternError(f"The access pattern {function.__name__} has no sentence.", value=sentence)
@@ -47,7 +47,7 @@ class AccessPattern(Generic[P, R]):
         self.function = function
         self.number = match[1]
         self.sentence = match[2].strip()
-        self.draws = dict(draws)
+        self.attributes = dict(parameters)
         self.permanent = permanent
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -99,7 +99,7 @@ class AccessPattern(Generic[P, R]):
 
     def attribute_for(self, parameter: str) -> str:
         """The attribute whose values a parameter takes."""
-        return self.draws.get(parameter, parameter)
+        return self.attributes.get(parameter, parameter)
 
     def __repr__(self) -> str:
         return f"<access pattern {self.title!r}>"
@@ -109,7 +109,7 @@ class AccessPattern(Generic[P, R]):
 
 
 def access_pattern(
-    sentence: str, *, draws: Mapping[str, str] | None = None, permanent: bool = False
+    sentence: str, *, parameters: Mapping[str, str] | None = None, permanent: bool = False
 ) -> Callable[[Callable[P, R]], AccessPattern[P, R]]:
     """Make a function an access pattern of its table.
 
@@ -122,7 +122,7 @@ def access_pattern(
 
     Args:
         sentence: What it answers; a number in front gives its place.
-        draws: For parameters with another name: the attribute whose values they take. Two parameters
+        parameters: For parameters with another name: the attribute whose values they take. Two parameters
             for one attribute are the ends of an interval, the lower first.
         permanent: Whether the answer must not vanish by expiry; `singletable check` holds it to that.
     """
@@ -134,7 +134,7 @@ def access_pattern(
         )
 
     def decorate(function: Callable[P, R]) -> AccessPattern[P, R]:
-        pattern = AccessPattern(function, sentence, draws or {}, permanent)
+        pattern = AccessPattern(function, sentence, parameters or {}, permanent)
         _registered[function.__module__, function.__qualname__] = pattern
         return pattern
 

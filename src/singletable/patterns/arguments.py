@@ -112,7 +112,7 @@ def _refuse_unknown(pattern: AccessPattern[..., Any], names: dict[str, str]) -> 
 def _unknown_parameter(pattern: AccessPattern[..., Any], parameter: str) -> PatternError:
     return PatternError(
         f"{pattern.name}: the parameter {parameter!r} is called after no attribute of its table.",
-        remedy=f'Rename it, give it a default, or say whose values it takes: draws={{"{parameter}": "attribute"}}.',
+        remedy=f'Rename it, give it a default, or name the attribute: parameters={{"{parameter}": "attribute"}}.',
     )
 
 
@@ -141,7 +141,7 @@ def _most_common(
                 raise PatternError(
                     f"{pattern.name}: the values of {' and '.join(singles.values())} cannot be counted; one of them is"
                     " a list, a map or a set.",
-                    remedy="Give the parameter a default, or let it take the values of another attribute with draws=.",
+                    remedy="Give the parameter a default, or name another attribute for it with parameters=.",
                 ) from None
     # Counter keeps the order of first appearance among equals, so the choice is stable.
     best = (combinations or others).most_common(1)

@@ -39,10 +39,10 @@ def entity(table, name, key, **body):
     return type(Table)(name, (table,), body, discriminator=name.upper())
 
 
-def pattern(function, entity, sentence="1. A question", permanent=False, **draws):
+def pattern(function, entity, sentence="1. A question", permanent=False, **parameters):
     """An access pattern outside of the register."""
     function.__annotations__["return"] = Query[entity]
-    return AccessPattern(function, sentence, draws, permanent)
+    return AccessPattern(function, sentence, parameters, permanent)
 
 
 def findings(table, *patterns, without=("ST301", "ST308")):

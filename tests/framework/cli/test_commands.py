@@ -258,7 +258,7 @@ def test_faults_of_the_users_code_are_one_line(project, file, old, new, words):
     [
         ("return Note.query", "1 / 0; return Note.query", "ZeroDivisionError: division by zero"),
         ("-> Query[Note]", '-> "Query[Note"', "annotations of notes_of_author cannot be resolved"),
-        ("(author: str)", "(writer: str)", "draws={"),
+        ("(author: str)", "(writer: str)", "parameters={"),
         ("Note.query(author=author, descending=True)", "Note.scan()", "scans the whole table"),
     ],
 )

@@ -128,5 +128,5 @@ def test_a_parameter_without_an_attribute_is_refused():
 
     pattern = AccessPattern(events, "x", {}, False)
     for ask in (lambda: draw_arguments(pattern, [event(1)]), lambda: placeholder_arguments(pattern)):
-        with pytest.raises(PatternError, match="'nothing' is called after no attribute.*draws="):
+        with pytest.raises(PatternError, match="'nothing' is called after no attribute.*parameters="):
             ask()
