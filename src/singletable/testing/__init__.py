@@ -19,12 +19,12 @@ if TYPE_CHECKING:
         Unprocessed,
         inject,
     )
-    from singletable.testing.instances import entities
     from singletable.testing.invariants import check_fresh, stale_attributes
     from singletable.testing.machine import TableMachine
     from singletable.testing.oracle import agrees, expected
     from singletable.testing.properties import check_pattern, key_invariants
     from singletable.testing.simulator import History, SimulationFailed, Simulator, simulate
+    from singletable.testing.strategies import entities
 
 __all__ = [
     "Crash",
@@ -68,7 +68,7 @@ __getattr__, __dir__ = exports(
         "agrees": "oracle",
         "check_fresh": "invariants",
         "check_pattern": "properties",
-        "entities": "instances",
+        "entities": "strategies",
         "expected": "oracle",
         "inject": "faults",
         "key_invariants": "properties",

@@ -28,10 +28,10 @@ from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import patterns_of
 from singletable.requests.types import Item
 from singletable.requests.values import canonical
-from singletable.testing.draws import changeable, changes_of, meeting_entities
 from singletable.testing.invariants import check_fresh, scan_raw
 from singletable.testing.oracle import identity_of, stored_attributes
 from singletable.testing.properties import check_pattern
+from singletable.testing.strategies.changes import changeable, changes_of, colliding_entities
 
 __all__ = ["TableMachine"]
 
@@ -282,7 +282,7 @@ class TableMachine(RuleBasedStateMachine):
     # --- inside -------------------------------------------------------------------
 
     def _entities(self, schema: EntitySchema) -> st.SearchStrategy[Table]:
-        return meeting_entities(schema, self.given.get(schema.name, {}))
+        return colliding_entities(schema, self.given.get(schema.name, {}))
 
     def _new(self, data: st.DataObject) -> Table:
         return data.draw(st.sampled_from(self._schemas).flatmap(self._entities), label="new")

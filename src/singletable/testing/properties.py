@@ -18,8 +18,8 @@ from singletable.models.schema.layout import PRIMARY
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
 from singletable.requests import Query
-from singletable.testing.instances import entities
 from singletable.testing.oracle import agrees, fingerprint, identity_of
+from singletable.testing.strategies.instances import entities
 
 __all__ = ["check_pattern", "key_invariants"]
 

@@ -16,9 +16,9 @@ from singletable.models.reading.targets import stored_item
 from singletable.models.schema.table_schema import entity_schema
 from singletable.models.writing.writable import WritableItem
 from singletable.testing import Fault, History, SimulationFailed, Simulator, inject, simulate
-from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, baton
-from singletable.testing.simulator.baton import Baton, without_sleep
-from singletable.testing.simulator.pool import fill_pool
+from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, scheduler
+from singletable.testing.simulator.corpus import fill_pool
+from singletable.testing.simulator.scheduler import Baton, without_sleep
 from tests.framework.simulated import Plain, SimulatedTable
 
 LOST = [fault for fault in FAULTS if fault.applied]
@@ -375,7 +375,7 @@ def test_one_thread_runs_at_a_time():
 
 def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
     """A deadlock is an error."""
-    monkeypatch.setattr(baton, "_PATIENCE", 0.02)
+    monkeypatch.setattr(scheduler, "_PATIENCE", 0.02)
     held, both = Lock(), Baton(random.Random(0), 1)
 
     def hold():

@@ -16,8 +16,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from singletable.engine.embedded import Answer
-from singletable.testing.simulator.baton import Baton
 from singletable.testing.simulator.ledger import Ledger
+from singletable.testing.simulator.scheduler import Baton
 
 __all__ = ["APPLIED_LATER", "FAULTS", "WRITES", "Network", "NetworkFault"]
 

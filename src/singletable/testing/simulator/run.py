@@ -17,15 +17,15 @@ from singletable.models import Table
 from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.batch import identity
-from singletable.testing.draws import Given
 from singletable.testing.invariants import scan_raw
-from singletable.testing.simulator.baton import Baton, without_sleep
 from singletable.testing.simulator.calls import Call
 from singletable.testing.simulator.checks import CHECKS, Finding, findings_in
-from singletable.testing.simulator.drawing import KINDS, Drawer
+from singletable.testing.simulator.corpus import Pool, fill_pool, varied
 from singletable.testing.simulator.ledger import ItemKey, Ledger
 from singletable.testing.simulator.network import FAULTS, Network, NetworkFault
-from singletable.testing.simulator.pool import Pool, fill_pool, varied
+from singletable.testing.simulator.scheduler import Baton, without_sleep
+from singletable.testing.simulator.workload import KINDS, Drawer
+from singletable.testing.strategies.changes import Given
 
 __all__ = ["History", "SimulationFailed", "Simulator", "simulate"]
 

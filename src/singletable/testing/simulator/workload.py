@@ -11,7 +11,7 @@ from singletable.models import Table
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.values import canonical
 from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, put, removed, same
-from singletable.testing.simulator.choosing import Chooser, shown
+from singletable.testing.simulator.chooser import Chooser, shown
 from singletable.testing.simulator.ledger import ItemKey
 
 __all__ = ["KINDS", "Drawer"]

@@ -37,7 +37,7 @@ from singletable.models.declare.attributes import (
 )
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import entity_schema
-from singletable.testing.strategies import nasty_text, values_for
+from singletable.testing.strategies.keys import nasty_text, values_for
 
 __all__ = ["entities", "values_of"]
 

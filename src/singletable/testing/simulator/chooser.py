@@ -17,10 +17,10 @@ from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.models.writing.plan import version_of
 from singletable.requests.batch import identity
 from singletable.requests.expressions import still_holds
-from singletable.testing.draws import changeable
 from singletable.testing.simulator.calls import Call, Effect, Part
+from singletable.testing.simulator.corpus import Pool, varied
 from singletable.testing.simulator.ledger import ItemKey
-from singletable.testing.simulator.pool import Pool, varied
+from singletable.testing.strategies.changes import changeable
 
 __all__ = ["Chooser", "shown"]
 

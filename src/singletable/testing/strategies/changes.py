@@ -11,16 +11,16 @@ from singletable.keys import ValueKind
 from singletable.models import Table
 from singletable.models.declare.attributes import StrictUnicodeAttribute
 from singletable.models.schema.entity_schema import EntitySchema
-from singletable.testing.instances import entities, values_of
+from singletable.testing.strategies.instances import entities, values_of
 
-__all__ = ["changeable", "changes_of", "meeting_entities"]
+__all__ = ["Given", "changeable", "changes_of", "colliding_entities"]
 
 _MEETING = st.sampled_from(["a", "a#", "b", "ab", "%23"])
 
 Given = Mapping[str, st.SearchStrategy[Any]]
 
 
-def meeting_entities(schema: EntitySchema, given: Given) -> st.SearchStrategy[Table]:
+def colliding_entities(schema: EntitySchema, given: Given) -> st.SearchStrategy[Table]:
     """Entities whose keys have few values, so that they meet, and share beginnings."""
     texts = {
         name: _MEETING

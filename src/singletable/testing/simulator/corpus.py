@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from singletable.models import Table
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.batch import identity
-from singletable.testing.draws import Given, changes_of, meeting_entities
 from singletable.testing.simulator.ledger import ItemKey
+from singletable.testing.strategies.changes import Given, changes_of, colliding_entities
 
 __all__ = ["Pool", "fill_pool", "varied"]
 
@@ -51,7 +51,7 @@ def fill_pool(table: type[Table], strategies: Mapping[str, Given]) -> Pool:
     changes: dict[str, list[Mapping[str, Any]]] = {}
     for schema in sorted(table_schema(table).entities.values(), key=lambda each: each.name):
         own = strategies.get(schema.name, {})
-        for entity in _drawn(meeting_entities(schema, own), _ENTITIES):
+        for entity in _drawn(colliding_entities(schema, own), _ENTITIES):
             templates.setdefault(identity(entity._key_item(), schema.layout.primary), entity)
         changes[schema.name] = [each for each in _drawn(changes_of(schema, own), _CHANGES) if each]
     return Pool(templates, changes)
