@@ -1,6 +1,6 @@
 """The testing kit, for the tests of your own table (extra `testing`).
 
-Parts that need Hypothesis, pytest or moto are loaded when they are used; the oracle needs none of them.
+Parts that need Hypothesis, pytest or moto are loaded when they are first used. The oracle does not need them.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Faults on purpose: throttling, unprocessed items, lost responses, crashes, rivals; the same ones for the same seed.
+"""Injected faults: throttling, unprocessed items, lost responses, crashes and rivals, the same for the same seed.
 
 ::
 
@@ -6,8 +6,8 @@
         place_order(...)
     assert injected.calls == ["GetItem", "TransactWriteItems"]
 
-They stand between the framework and the engine, whichever it is, at the table's connection as it is bound at
-that moment: where the SDK has done its retries, and what it does is imitated.
+The faults are injected between the framework and any engine, into the table's connection at the time of the call. The
+SDK is below this place, so its retries do not see the faults; each fault imitates their effect.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class InjectedCrash(BaseException):
-    """The process "ends" here. No `except Exception` of the code under test catches it."""
+    """A simulated end of the process. An `except Exception` of the code under test does not catch it."""
 
 
 _OPERATIONS = frozenset(
@@ -68,14 +68,14 @@ _OPERATIONS = frozenset(
         "UpdateTimeToLive",
     ]
 )
-"""What a table's connection sends."""
+"""The operations that a table's connection sends."""
 
 
 def _are_operations(fault: object, field: object, names: Collection[str]) -> None:
     unknown = sorted({names} if isinstance(names, str) else {*names} - _OPERATIONS)
     if unknown:
         raise InvalidValueError(
-            f"{', '.join(unknown)}: no operations that a fault can befall.",
+            f"operations={names!r} is not a list of operations that can get a fault; wrong: {', '.join(unknown)}.",
             remedy="Give a list of: " + ", ".join(sorted(_OPERATIONS)) + ".",
             value=names,
         )
@@ -83,48 +83,48 @@ def _are_operations(fault: object, field: object, names: Collection[str]) -> Non
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault of some of the calls.
 
     Args:
-        rate: How many of the calls it befalls, from 0 to 1.
-        calls: Which of them may be befallen, counted from 1 among those that `operations` names; None for all.
-        operations: The DynamoDB operations that it befalls, as a list; none for all.
+        rate: The probability with which a call gets the fault, from 0 to 1.
+        calls: The numbers of the calls that may get it, counted from 1 among the calls of `operations`; None for all.
+        operations: The DynamoDB operations that may get it, as a list; an empty list for all.
     """
 
     rate: float = attrs.field(default=1.0, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
     calls: Collection[int] | None = None
     operations: Collection[str] = attrs.field(default=(), validator=_are_operations)
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
-        """Answer a call, in place of the engine."""
+    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+        """Answer a call in place of the engine."""
         raise NotImplementedError
 
     def concerns(self, operation: str) -> bool:
-        """Whether it may befall an operation."""
+        """Whether an operation may get the fault."""
         return not self.operations or operation in self.operations
 
 
 @attrs.frozen(kw_only=True)
 class Throttling(Fault):
-    """The request is refused for its speed, as after the last of the SDK's retries; nothing is done."""
+    """The request is throttled, as after the last of the SDK's retries, and not applied."""
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         raise _client_error(operation, "ProvisionedThroughputExceededException", "Injected.")
 
 
 @attrs.frozen(kw_only=True)
 class Unprocessed(Fault):
-    """A part of a batch is left undone: each of its entries with probability `rate`. Other operations pass."""
+    """Some entries of a batch are not processed: each with the probability `rate`. Other operations do not get it."""
 
     def concerns(self, operation: str) -> bool:
         return operation in ("BatchWriteItem", "BatchGetItem") and Fault.concerns(self, operation)
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         reading = operation == "BatchGetItem"
         kept, left = deepcopy(params["RequestItems"]), {}
         for table, request in params["RequestItems"].items():
             entries = request["Keys"] if reading else request
-            undone = [entry for entry in entries if dice.random() < self.rate]
+            undone = [entry for entry in entries if rng.random() < self.rate]
             done = [entry for entry in entries if entry not in undone]
             if undone:
                 left[table] = {**request, "Keys": undone} if reading else undone
@@ -137,15 +137,15 @@ class Unprocessed(Fault):
 
 @attrs.frozen(kw_only=True)
 class LostResponse(Fault):
-    """The request is applied and its answer lost; the SDK sends it again, unless a second application would do harm.
+    """The request is applied and its answer lost; the SDK sends it again, unless it must not be applied twice.
 
     Args:
-        for_good: Whether the answers to the SDK's retries are lost, too, so that the caller gets no answer.
+        for_good: Whether the answers to the SDK's retries are also lost, so that the caller gets no answer.
     """
 
     for_good: bool = False
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         send(operation, deepcopy(params))
         fault = ReadTimeoutError(endpoint_url="injected")
         if self.for_good:
@@ -157,15 +157,15 @@ class LostResponse(Fault):
 
 @attrs.frozen(kw_only=True)
 class Crash(Fault):
-    """The process ends, before the request is sent or after it was done.
+    """The process ends before the request is sent or after it was applied.
 
     Args:
-        after: Whether the request is done first.
+        after: Whether the request is applied first.
     """
 
     after: bool = False
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         if self.after:
             send(operation, params)
         raise InjectedCrash(f"{'after' if self.after else 'before'} {operation}")
@@ -173,30 +173,31 @@ class Crash(Fault):
 
 @attrs.frozen
 class Rival(Fault):
-    """Another writer is faster: a function is called before the request is sent. Its own calls are not befallen.
+    """Another writer is faster: a function is called before the request is sent. The function's calls get no faults.
 
     Args:
-        write: What the other writer does.
+        write: The function of the other writer.
     """
 
     write: Callable[[], Any]
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         self.write()
         return send(operation, params)
 
 
 class Injection:
-    """What happened within an `inject` block: `calls` has every operation, `befallen` what went wrong with which."""
+    """The record of an `inject` block: `calls` has every operation, `befallen` those with a fault."""
 
     def __init__(self, faults: tuple[Fault, ...], seed: int) -> None:
         self.calls: list[str] = []
         self.befallen: list[tuple[str, str]] = []
+        """The operations that got a fault, each with the name of the fault's class."""
         self._faults = faults
         self._counts: list[int] = [0] * len(faults)
-        self._dice = random.Random(seed)  # noqa: S311 - not a secret
+        self._rng = random.Random(seed)  # noqa: S311 - not a secret
         self._lock = Lock()
-        # A variable of the context, which the threads of a batch inherit.
+        # A context variable, because the threads of a batch inherit it.
         self._inside: ContextVar[bool] = ContextVar("inside", default=False)
 
     def __call__(self, send: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +209,7 @@ class Injection:
             for number, fault in enumerate(self._faults):
                 if self._is_due(number, fault, operation):
                     self.befallen.append((operation, type(fault).__name__))
-                    call = _befalling(fault, call, self._dice)
+                    call = _befalling(fault, call, self._rng)
         token = self._inside.set(True)
         try:
             return call(operation, params)
@@ -221,22 +222,22 @@ class Injection:
         self._counts[number] += 1
         if fault.calls is not None and self._counts[number] not in fault.calls:
             return False
-        # A part of a batch is chosen entry by entry.
-        return isinstance(fault, Unprocessed) or self._dice.random() < fault.rate
+        # `Unprocessed` applies its rate to each entry of a batch, not to the call.
+        return isinstance(fault, Unprocessed) or self._rng.random() < fault.rate
 
 
-def _befalling(fault: Fault, call: Call, dice: random.Random) -> Call:
-    return lambda operation, params: fault.befall(call, operation, params, dice)
+def _befalling(fault: Fault, call: Call, rng: random.Random) -> Call:
+    return lambda operation, params: fault.befall(call, operation, params, rng)
 
 
 @contextmanager
 def inject(table: type[Table], *faults: Fault, seed: int = 0) -> Iterator[Injection]:
-    """Let faults befall what a table's connection sends, for the block.
+    """Inject faults into the requests of a table's connection during the block.
 
     Args:
-        table: The table class, bound to whatever it is bound to.
-        faults: What goes wrong; of several that befall one call, the later ones come first.
-        seed: The same seed and the same calls give the same faults.
+        table: The table class, with its current binding.
+        faults: The faults. If one call gets several, the later ones are applied first.
+        seed: The seed of the random choices; the same seed and the same calls give the same faults.
     """
     injection = Injection(faults, seed)
     connection = connection_of(table_schema(table).table).connection

@@ -1,8 +1,7 @@
-"""PynamoDB conditions, evaluated on an item in memory: what DynamoDB's filter would let through.
+"""PynamoDB conditions, evaluated on an item in memory as DynamoDB evaluates a filter.
 
-After the rules of the Developer Guide, "Condition and filter expressions, operators, and functions":
-values of different types are never equal and never ordered, and a path that leads nowhere equals nothing
-(so that `<>` holds).
+The rules are those of the Developer Guide, "Condition and filter expressions, operators, and functions": values of
+different types are never equal and have no order, and a path that does not exist equals no value (so `<>` is true).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _SEGMENT = re.compile(r"([^\[\]]+)((?:\[\d+\])*)")
 
 
 def matches(condition: Condition, item: dict[str, dict[str, Any]]) -> bool:
-    """Whether an item, as stored, meets a condition."""
+    """Whether an item in its stored form meets a condition."""
     operator, values = condition.operator, condition.values
     if operator in ("AND", "OR"):
         combine = all if operator == "AND" else any
@@ -51,7 +50,7 @@ def matches(condition: Condition, item: dict[str, dict[str, Any]]) -> bool:
 
 
 def _resolve(operand: Any, item: dict[str, dict[str, Any]]) -> Any:
-    """An operand as (type, value), or None where a path leads nowhere."""
+    """Return an operand as (type, value); None if its path does not exist in the item."""
     if isinstance(operand, Value):
         return _typed(operand.value)
     if isinstance(operand, _Size):

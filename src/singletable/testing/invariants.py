@@ -16,13 +16,13 @@ __all__ = ["check_fresh", "scan_raw", "stale_attributes"]
 
 
 def stale_attributes(table: type[Table], item: Item) -> list[str]:
-    """The derived attributes of an item that are missing, wrong or too many, by stored name.
+    """Return the stored names of an item's derived attributes that are missing, wrong or superfluous.
 
-    An item of an unknown type, or of the framework's own, has none, since nothing says what should be in it.
+    The list is empty for an item of an unknown type and for the framework's own items, because no model describes them.
 
     Args:
         table: The table class.
-        item: An item as DynamoDB sends it.
+        item: An item in the form of DynamoDB's answers.
     """
     entity = load(table_schema(table).table, item)
     if entity is None or isinstance(entity, UnknownItem):
@@ -31,7 +31,7 @@ def stale_attributes(table: type[Table], item: Item) -> list[str]:
     right = derived_item(schema, entity)
     expiry = table_schema(entity).expiry_name
     names = [*schema.layout.key_names, *([expiry] if expiry else [])]
-    # An index may be on the discriminator, which is not derived.
+    # An index may have the discriminator as a key, which is not derived.
     names = [name for name in dict.fromkeys(names) if name != schema.layout.type_name]
     return [name for name in names if not same_value(item.get(name), right.get(name))]
 
@@ -41,13 +41,13 @@ def check_fresh(table: type[Table], items: Iterable[Item] | None = None) -> int:
 
     Args:
         table: The table class.
-        items: The items; every item of the table, by a scan, where they are left out.
+        items: The items; None reads all items of the table by a scan.
 
     Returns:
-        How many items were looked at.
+        The number of checked items.
 
     Raises:
-        AssertionError: An item's keys or expiry are stale; it says which, and not their values.
+        AssertionError: An item's keys or expiry are stale; the message has their names, without values.
     """
     count = 0
     for item in scan_raw(table) if items is None else items:
@@ -58,7 +58,7 @@ def check_fresh(table: type[Table], items: Iterable[Item] | None = None) -> int:
 
 
 def scan_raw(table: type[Table]) -> Iterator[Item]:
-    """Every item of a table as DynamoDB sends it, read consistently."""
+    """Return every item of a table in the form of DynamoDB's answers, by consistent reads."""
     sender = TableSender(table_schema(table).table)
     start: Item | None = None
     while True:

@@ -1,4 +1,4 @@
-"""`TableMachine`: random writes by every path and several writers, against a dictionary that never looks at a key."""
+"""`TableMachine`: random writes by every path and by several writers, compared with a dictionary that has no keys."""
 
 from __future__ import annotations
 
@@ -48,19 +48,20 @@ class TableMachine(RuleBasedStateMachine):
 
         TestShop = ShopMachine.TestCase
 
-    At random it creates, saves, updates by values and by actions, deletes, moves, mutates, batches and transacts
-    entities of every type. Instances that were read earlier are kept and written through later, so that
-    each is a stale, concurrent writer. A dictionary beside the table, keyed by values and never by key text, says
-    what must be stored. After each step what was touched is compared with it, its keys and expiry are held
-    against its attributes, and one access pattern is asked; at the end all of them, and every item.
+    It creates, saves, updates (by values and by actions), deletes, moves and mutates entities of every type at random,
+    also in batches and transactions. Instances that were read earlier are kept and used for later writes, so each is a
+    stale, concurrent writer. A dictionary holds the expected items, by the values of their keys and not by key text.
+    After each step the written items are compared with the dictionary, their keys and expiry with their attributes, and
+    one access pattern is checked. At the end every item and all access patterns are checked.
 
-    A step costs milliseconds, so that a machine makes a tenth of the runs of your Hypothesis profile, of 25 steps
-    each; `TestShop.settings` is Hypothesis's own and takes other numbers.
+    A step takes milliseconds, so a machine makes a tenth of the runs of your Hypothesis profile, with 25 steps each.
+    `TestShop.settings` are Hypothesis's settings, and you can change them.
 
     Args:
         table: The table class.
-        engine: Where the table is: `embedded`, or `ministack`, a server that runs until the process ends.
-        given: Strategies for attributes that need them, by entity's name: `{"Review": {"rating": st.integers(1, 5)}}`.
+        engine: The engine: `embedded`, or `ministack`, a server that runs until the process ends.
+        given: Strategies for attributes that need their own, by the name of the entity:
+            `{"Review": {"rating": st.integers(1, 5)}}`.
     """
 
     table: ClassVar[type[Table]]
@@ -89,13 +90,13 @@ class TableMachine(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        """Something is there."""
+        """Create two entities."""
         for _ in range(2):
             self.create(data)
 
     @rule(data=st.data())
     def create(self, data: st.DataObject) -> None:
-        """`create()` of a new entity, or of one with the key of another."""
+        """Call `create()` on a new entity, or on one with the key of another."""
         made = self._new(data)
         if identity_of(made) in self._model:
             _expect(AlreadyExists, made.create)
@@ -106,7 +107,7 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._held)
     @rule(data=st.data())
     def save(self, data: st.DataObject) -> None:
-        """`save()` of a changed, perhaps stale, instance, which replaces what is there."""
+        """Call `save()` on a changed and possibly stale instance, which replaces the stored item."""
         changed = self._changed(data, self._pick(data))
         if self._locked(changed):
             _expect(ConcurrentUpdateError, changed.save)
@@ -118,7 +119,7 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._held)
     @rule(data=st.data())
     def update(self, data: st.DataObject) -> None:
-        """`update(name=value)` through a stale instance; None removes."""
+        """Call `update(name=value)` on a possibly stale instance; None removes an attribute."""
         held = self._pick(data)
         changes = self._changes(data, held)
         if changes:
@@ -127,7 +128,7 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._held)
     @rule(data=st.data())
     def add(self, data: st.DataObject) -> None:
-        """`update(actions=[... .add(n)])` of a number through a stale instance."""
+        """Call `update(actions=[... .add(n)])` with a number attribute on a possibly stale instance."""
         held = self._pick(data)
         schema = entity_schema(held)
         names = [name for name in changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
@@ -146,7 +147,7 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._held)
     @rule(data=st.data())
     def mutate(self, data: st.DataObject) -> None:
-        """`mutate(function)`."""
+        """Call `mutate(function)`."""
         held = self._pick(data)
         changes = self._changes(data, held)
 
@@ -159,7 +160,7 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._held)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        """`delete()`, also of what is gone; other instances of it stay what they are."""
+        """Call `delete()`, also on an item that is not stored; other instances of it are kept."""
         held = self._pick(data)._copy()
         if self._locked(held):
             _expect(ConcurrentUpdateError, held.delete)
@@ -171,7 +172,7 @@ class TableMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._held)
     @rule(data=st.data())
     def move(self, data: st.DataObject) -> None:
-        """`move()` to the key of a newly drawn entity."""
+        """Call `move()` with the key of a newly drawn entity."""
         held = self._pick(data)
         schema = entity_schema(held)
         target = data.draw(self._entities(schema))
@@ -190,7 +191,7 @@ class TableMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def batch(self, data: st.DataObject) -> None:
-        """A batch of puts and deletes, perhaps of one item; nothing of one whose block raises."""
+        """Write a batch of puts and deletes, some of the same item; if the block raises, the batch writes nothing."""
         chosen: list[tuple[str, Table]] = []
         for _ in range(data.draw(st.integers(1, 4))):
             old = bool(self._held) and data.draw(st.booleans())
@@ -212,11 +213,11 @@ class TableMachine(RuleBasedStateMachine):
                 self._model.pop(identity, None)
         for _, each in chosen:
             self._compare(each)
-        assert fails or len(chosen) - len(last) == batch.folded, "writes of one item are not folded as told"
+        assert fails or len(chosen) - len(last) == batch.folded, "the batch reports another number of folded writes"
 
     @rule(data=st.data())
     def transact(self, data: st.DataObject) -> None:
-        """A transaction of every kind of write, which goes through as a whole or not at all."""
+        """Send a transaction of every kind of write, which is applied completely or not at all."""
         chosen: dict[tuple[Any, ...], tuple[str, Table, dict[str, Any]]] = {}
         for _ in range(data.draw(st.integers(1, 4))):
             if bool(self._held) and data.draw(st.booleans()):
@@ -236,11 +237,13 @@ class TableMachine(RuleBasedStateMachine):
         except TransactionCancelled as error:
             blamed = [reason.code is not None for reason in error.reasons]
             if refused != blamed:
-                raise AssertionError(f"the transaction blames others than those in its way: {error}") from error
+                raise AssertionError(
+                    f"the transaction names other causes than the conflicting writes: {error}"
+                ) from error
             for _, entity, _ in chosen.values():
                 self._compare(entity)
             return
-        assert not any(refused), "a transaction went through that could not"
+        assert not any(refused), "a transaction succeeded although one of its writes had to fail"
         for identity, (verb, entity, changes) in chosen.items():
             if verb == "delete":
                 self._gone(entity)
@@ -260,19 +263,19 @@ class TableMachine(RuleBasedStateMachine):
 
     @invariant()
     def an_access_pattern_answers(self) -> None:
-        """After each step the next one of them, against what is stored."""
+        """Check the next access pattern after each step."""
         if self._patterns:
             self._asked += 1
             check_pattern(self._patterns[self._asked % len(self._patterns)], self._stored())
 
     def teardown(self) -> None:
-        """All access patterns, and every item; unless a step has failed, which is then what there is to tell."""
+        """Check all access patterns and every item, unless a step has failed."""
         if sys.exc_info()[0] is not None:
             self._stack.close()
             return
         try:
             stored = {identity_of(each): stored_attributes(each) for each in self._stored()}
-            assert stored == self._model, "what is stored is not what was written"
+            assert stored == self._model, "the stored items differ from the written ones"
             check_fresh(self.table)
             for pattern in self._patterns:
                 check_pattern(pattern, self._stored())
@@ -301,7 +304,7 @@ class TableMachine(RuleBasedStateMachine):
         return changed
 
     def _locked(self, held: Table) -> bool:
-        """Whether the version that an instance has is not the one that is stored."""
+        """Whether the version of an instance differs from the stored one."""
         schema = entity_schema(held)
         if schema.version is None:
             return False
@@ -309,7 +312,7 @@ class TableMachine(RuleBasedStateMachine):
         return bool(getattr(held, schema.version) != (None if stored is None else int(stored)))
 
     def _updating(self, held: Table, write: Callable[[], Any], after: Callable[[Item], Item]) -> None:
-        """An update through a stale instance: it works on what is stored now, or says that there is nothing."""
+        """Update through a possibly stale instance, and check the stored item or the error for a missing item."""
         identity = identity_of(held)
         before = self._model.get(identity)
         if before is None:
@@ -318,7 +321,7 @@ class TableMachine(RuleBasedStateMachine):
         try:
             write()
         except (ConcurrentUpdateError, InvalidValueError) as error:
-            # A version that is another now, a sum too wide for its key: refused, and nothing is written.
+            # The stored version differs, or a sum is too wide for its key: nothing is written.
             if isinstance(error, ConcurrentUpdateError) and entity_schema(held).version is None:
                 raise
             self._compare(held)
@@ -326,12 +329,12 @@ class TableMachine(RuleBasedStateMachine):
         self._expect_written(held, after(before))
 
     def _expect_written(self, entity: Table, expected: Item) -> None:
-        """An update left what was expected; times and versions are the writes' own."""
+        """Assert the item that an update left, without times and versions, which every write sets."""
         schema = entity_schema(entity)
         own = {schema.attributes[name].attr_name for name in (*schema.stamps, *filter(None, [schema.version]))}
         stored = stored_attributes(entity)
         mine, theirs = ({n: v for n, v in each.items() if n not in own} for each in (expected, stored))
-        assert mine == theirs, f"{entity!r} is not what the update makes of what was stored"
+        assert mine == theirs, f"{entity!r} is not the stored item with the changes of the update"
         self._wrote(entity)
 
     def _wrote(self, entity: Table) -> None:
@@ -348,7 +351,7 @@ class TableMachine(RuleBasedStateMachine):
         self._compare(entity)
 
     def _compare(self, entity: Table) -> None:
-        """What is stored under an entity's key is what the dictionary says, and nothing of it is stale."""
+        """Assert that an entity's stored item equals the dictionary's, and that its derived attributes are fresh."""
         key = entity._copy()
         key._stored = None
         item = stored_item(key)
@@ -357,14 +360,14 @@ class TableMachine(RuleBasedStateMachine):
         if item is not None:
             check_fresh(self.table, [item])
             found = stored_attributes(type(entity).from_raw_data(item))
-            assert found == wanted, f"{entity!r} is stored otherwise than it was written"
+            assert found == wanted, f"{entity!r} differs from its stored item"
 
     def _stored(self) -> list[Table]:
         return [self.table.from_raw_data(item) for item in scan_raw(self.table)]
 
 
 class _Abandoned(Exception):
-    """The block of a batch raises."""
+    """The exception of the block of a batch."""
 
 
 def _with(held: Table, before: Item, changes: dict[str, Any]) -> Item:
@@ -384,4 +387,4 @@ def _expect(error: type[Exception], write: Callable[[], Any]) -> None:
         write()
     except error:
         return
-    raise AssertionError(f"{error.__name__} was expected, and the write went through")
+    raise AssertionError(f"{error.__name__} was expected, and the write succeeded")

@@ -1,4 +1,4 @@
-"""The oracle: what a request must answer, worked out from entities alone, without looking at a key."""
+"""The oracle: the expected answer to a request, computed from the entities only, without their keys."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["agrees", "expected", "fingerprint", "identity_of", "stored_attribute
 def expected(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> list[Table]:
     """Return every entity that a request asks for, in the order of the sort key; the limit is not applied.
 
-    The values of different sort keys cannot be compared. Entities of a collection whose sort keys differ come one
-    sort key after the other, by the literal text with which each begins; DynamoDB may interleave them.
+    The values of different sort key templates cannot be compared. Entities of a collection are grouped by their sort
+    key's template, in the order of the literal text with which each template begins; DynamoDB may interleave them.
 
     Args:
         request: The request.
-        entities: Everything that the table holds.
+        entities: All entities of the table.
     """
     found = [entity for entity in entities if _is_asked_for(request, entity)]
     descending = isinstance(request, Query) and request.descending
@@ -42,11 +42,11 @@ def expected(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> list[
 def agrees(
     request: Query[Any] | Get[Any], answer: Sequence[Table | UnknownItem], entities: Iterable[Table]
 ) -> str | None:
-    """Return the fault of an answer, or None if it is right.
+    """Return the fault of an answer, or None if the answer is right.
 
-    Items with equal sort keys may come in any order, and a limit may keep any of them. An item of a collection is
-    compared only with items that have the same sort key template, because only stored keys decide the order between
-    two templates. Of each template the answer must hold the first items, without a gap.
+    Items with equal sort keys may have any order, and a limit may keep any of them. An item of a collection is compared
+    only with items of the same sort key template, because only the stored keys decide the order between two templates.
+    The answer must contain the first items of each template, without a gap.
     """
     wanted = expected(request, entities)
     if request.target.only is not None:
@@ -57,7 +57,7 @@ def agrees(
     limit = request.limit if isinstance(request, Query) else None
     count = len(wanted) if limit is None else min(limit, len(wanted))
     if len(answer) != count:
-        return f"{len(answer)} items, where {count} were expected"
+        return f"it has {len(answer)} items, and {count} were expected"
     known = Counter(fingerprint(entity) for entity in wanted)
     left = Counter(known)
     loaded: list[Table] = []
@@ -91,25 +91,25 @@ def _completed(
 
 
 def fingerprint(entity: Table, only: Collection[str] | None = None) -> str:
-    """An entity's type and declared attributes as text; two entities are alike if this is.
+    """Return an entity's type and declared attributes as text; entities with equal text are equal.
 
     Args:
         entity: The entity.
-        only: The stored attributes to look at; None for all.
+        only: The stored attributes to include; None for all.
     """
     item = stored_attributes(entity, only)
     return json.dumps([type(entity).__name__, item], sort_keys=True, default=_plain)
 
 
 def stored_attributes(entity: Table, only: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
-    """An entity's declared attributes as they are stored, without anything that is derived."""
+    """Return an entity's declared attributes in stored form, without the derived ones."""
     schema = entity_schema(entity)
     names = [name for name, each in schema.attributes.items() if only is None or each.attr_name in only]
     return stored_values(schema, {name: getattr(entity, name) for name in names})
 
 
 def stored_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Values of attributes as they are stored, by stored name; None is not stored."""
+    """Return values of attributes in stored form, by stored name; None is left out."""
     item = {}
     for name, value in values.items():
         attribute = schema.attributes[name]
@@ -120,7 +120,7 @@ def stored_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, 
 
 
 def identity_of(entity: Table) -> tuple[str, str]:
-    """What tells an item from others: where its primary key is declared, and the stored values it is made of."""
+    """Return an item's identity: the class that declares its primary key, and the stored values of that key."""
     schema = entity_schema(entity)
     values = stored_values(schema, {name: getattr(entity, name) for name in schema.primary.attributes})
     return schema.key_owner.__name__, json.dumps(values, sort_keys=True, default=_plain)
@@ -142,7 +142,7 @@ def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
         return False
     if any(values[name] is None for name in key.attributes):
         return False
-    # A subclass may have a key of other attributes in the same place.
+    # A subclass may declare this key with other attributes.
     if any(name not in values or values[name] != value for name, value in request.equals.items()):
         return False
     if isinstance(request, Get):
@@ -154,7 +154,7 @@ def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
 
 
 def _expiry(schema: EntitySchema, entity: Table) -> dict[str, dict[str, Any]]:
-    """The attribute by which DynamoDB deletes an entity, as it is stored; an empty item if the entity never expires."""
+    """Return the entity's TTL attribute in stored form; an empty item if the entity never expires."""
     rule = schema.expiry
     seconds = rule.derive(getattr(entity, rule.after)) if rule else None
     return {rule.stored_name: {"N": str(seconds)}} if rule and seconds is not None else {}
@@ -184,16 +184,16 @@ def _holds(condition: Condition, values: dict[str, Any]) -> bool:
 
 
 def _are_comparable(one: Any, other: Any) -> bool:
-    """Whether two values have an order: a subclass may declare an attribute of its base with another type."""
+    """Whether two values can be ordered: a subclass may declare an attribute of its base with another type."""
     try:
-        one < other  # noqa: B015 - it may raise
+        one < other  # noqa: B015 - it may raise TypeError
     except TypeError:
         return False
     return True
 
 
 def _by_sort_key(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> dict[Template | None, list[Table]]:
-    """Return the entities by the template of their sort key: the order of its values is that of the stored keys."""
+    """Return the entities by the template of their sort key; within one, the values have the order of stored keys."""
     found: dict[Template | None, list[Table]] = {}
     for entity in entities:
         key = _key_of(request, entity_schema(entity))
@@ -203,12 +203,12 @@ def _by_sort_key(request: Query[Any] | Get[Any], entities: Iterable[Table]) -> d
 
 
 def _order(sort: Template | None, entity: Table) -> tuple[Any, ...]:
-    """Return the values that decide the entity's place among those with this sort key."""
+    """Return the values that decide the position of the entity among those with this sort key template."""
     if sort is None:
         return ()
     values = entity_schema(entity).to_keys({name: getattr(entity, name) for name in sort.attributes})
     return tuple(
-        # The key holds only the bucket or the shard of such a value.
+        # The key contains only the bucket or the shard of such a value.
         field.encoding.encode(values[field.attribute]) if field.encoding.projection else values[field.attribute]
         for field in sort.fields
     )

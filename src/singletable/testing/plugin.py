@@ -1,12 +1,12 @@
-"""A pytest plugin: a fresh embedded table for each test. It is there once singletable is installed.
+"""A pytest plugin: an empty embedded table for each test. pytest loads it if singletable is installed.
 
-Say once, in your conftest.py, which table is meant::
+Name your table once, in your conftest.py::
 
     @pytest.fixture(scope="session")
     def singletable_class():
         return ShopTable
 
-Then `embedded_table` is that table with nothing in it, for one test, and gone behind it.
+The fixture `embedded_table` is then that table, empty, for one test. It is deleted after the test.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ __all__ = ["embedded_engine", "embedded_table", "singletable_class"]
 
 @pytest.fixture(scope="session")
 def singletable_class() -> Any:
-    """The table class of the project under test; a project's conftest.py gives it."""
+    """The table class of the project under test; the project's conftest.py defines it."""
     raise pytest.UsageError(
-        "singletable does not know which table is under test: define a fixture singletable_class in conftest.py that"
-        " returns your table class."
+        "No table class is configured for the fixture embedded_table: define a fixture singletable_class in conftest.py"
+        " that returns your table class."
     )
 
 
 @pytest.fixture
 def embedded_engine() -> Callable[..., AbstractContextManager[Any]]:
     """The embedded engine: `with embedded_engine(ShopTable): ...`."""
-    # Loaded when it is used: the plugin is there in every run of pytest, whatever it tests.
+    # Imported on use, because pytest loads the plugin in every run, for any project.
     from singletable.engine import embedded
 
     return embedded
@@ -40,6 +40,6 @@ def embedded_engine() -> Callable[..., AbstractContextManager[Any]]:
 
 @pytest.fixture
 def embedded_table(singletable_class: Any, embedded_engine: Callable[..., Any]) -> Iterator[Any]:
-    """The table class, bound to a fresh table in this process."""
+    """The table class, bound to an empty table in this process."""
     with embedded_engine(singletable_class) as bound:
         yield bound

@@ -1,4 +1,4 @@
-"""`key_invariants(ShopTable)` and `check_pattern(pattern)`: what keys promise, and what patterns answer."""
+"""`key_invariants(ShopTable)` and `check_pattern(pattern)`: tests of the keys and of the access patterns of a table."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ _LARGEST_PAGE = 3
 
 
 def key_invariants(table: type[Table], **given_strategies: Mapping[str, st.SearchStrategy[Any]]) -> Callable[..., None]:
-    """The property tests of a table's keys: `test_keys = key_invariants(ShopTable)`.
+    """Return the property tests of a table's keys: `test_keys = key_invariants(ShopTable)`.
 
-    For every key of every entity, on pairs of instances drawn by `entities`: different values never give one
-    key (injective), a key is parsed back into its values (round trip), the order of sort keys is that of
-    the values (order), and no value's key begins with another's up to its end (prefix). Each key gets a
-    fifth of the examples of your Hypothesis profile.
+    They check every key of every entity on pairs of instances drawn by `entities`: different values never have the same
+    key (injective), parsing a key returns its values (round trip), sort keys have the order of their values (order),
+    and no partition key is a prefix of another one up to a separator (prefix). Each key gets a fifth of the examples of
+    your Hypothesis profile.
 
     Args:
         table: The table class.
-        given_strategies: Strategies for attributes that need them, by entity: `Review={"rating": st.integers(1, 5)}`.
+        given_strategies: Strategies for attributes that need their own, by entity:
+            `Review={"rating": st.integers(1, 5)}`.
     """
     schemas = sorted(table_schema(table).entities.values(), key=lambda schema: schema.name)
     cases = [
@@ -44,13 +45,13 @@ def key_invariants(table: type[Table], **given_strategies: Mapping[str, st.Searc
     ]
 
     @pytest.mark.parametrize(("entity", "name"), cases)
-    # A busy machine is not a fault of the keys.
+    # A slow machine must not fail the test.
     @settings(max_examples=max(1, settings().max_examples // 5), deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_keys(entity: type[Table], name: str, data: st.DataObject) -> None:
         drawn = entities(entity, **given_strategies.get(entity.__name__, {}))
         one, other = data.draw(drawn), data.draw(drawn)
-        # Often alike in all but one attribute, where mistakes are near.
+        # Some attributes are made equal, because faults are most likely between similar keys.
         schema = entity_schema(entity)
         key = schema.keys[name]
         shared = data.draw(st.sets(st.sampled_from(sorted(key.sources)))) if key.sources else set()
@@ -62,13 +63,13 @@ def key_invariants(table: type[Table], **given_strategies: Mapping[str, st.Searc
         if name == PRIMARY:
             check_identity(schema, one, other)
 
-    test_keys.__doc__ = f"Keys of {table.__name__} are injective, parsed back, ordered, and no prefix of one another."
+    test_keys.__doc__ = f"Keys of {table.__name__} are injective, parsed back and ordered; none is a prefix of another."
     made: Callable[..., None] = test_keys
     return made
 
 
 def check_key(key: CompositeKey, one: Mapping[str, Any], other: Mapping[str, Any]) -> None:
-    """Assert what a key promises, on the values of two items."""
+    """Assert the promises of a key on the values of two items."""
     first, second = key.derive(one), key.derive(other)
     if first is None or second is None:
         return
@@ -76,7 +77,7 @@ def check_key(key: CompositeKey, one: Mapping[str, Any], other: Mapping[str, Any
     mine, theirs = ({name: values[name] for name in kept} for values in (one, other))
     for built, values in ((first, mine), (second, theirs)):
         assert key.parse(*built) == values, f"{key.label}: not parsed back"
-    # What a key holds only as a bucket or a shard may be alike for different values; nothing else may.
+    # Only buckets and shards may be equal for different values.
     assert mine == theirs or first != second, f"{key.label}: not injective"
     assert key.pick(one) != key.pick(other) or first == second, f"{key.label}: one value, two keys"
     if key.sort is not None and first[0] == second[0]:
@@ -100,9 +101,9 @@ def check_conversions(schema: EntitySchema, key: CompositeKey, entity: Table) ->
 
 
 def check_identity(schema: EntitySchema, one: Table, other: Table) -> None:
-    """Assert that items with one primary key have the same values in it, as they are stored: neither replaces another.
+    """Assert that items with equal primary keys have equal stored values in it, so that no item replaces another one.
 
-    What the keys' encodings promise holds for what `to_key` gives them; this holds for what it was given.
+    The encodings of keys are checked on the values that `to_key` returns; this checks the values that it is given.
     """
     texts = [schema.primary.derive(schema.key_values(each)) for each in (one, other)]
     assert texts[0] != texts[1] or identity_of(one) == identity_of(other), (
@@ -111,22 +112,22 @@ def check_identity(schema: EntitySchema, one: Table, other: Table) -> None:
 
 
 def check_pattern(pattern: AccessPattern[..., Any], stored: Iterable[Table] | None = None, **arguments: Any) -> int:
-    """Ask an access pattern, and hold its answer against the one worked out without looking at a key.
+    """Run an access pattern, and compare its answer with the expected one, which is computed without keys.
 
-    Its items, their number, and its pages one after another must agree; and a cursor of it must not be good
-    for another tenant or in the other direction. What the pattern asks for is taken from its request: a
-    pattern that asks for something else than its name says is found by a test of yours, with an example.
+    The items, their count and the sequence of pages must agree. A cursor must be refused for another tenant and in the
+    other direction. The expected answer follows from the pattern's request. If the pattern makes a request that does
+    not fit its name, only a test of yours with an example can find that.
 
     Args:
         pattern: The access pattern.
-        stored: Everything that the table holds; read by a scan where it is left out.
-        arguments: What to ask with; drawn from what is stored where they are left out.
+        stored: All items of the table; None reads them by a scan.
+        arguments: The arguments of the pattern; without any, they are drawn from the stored items.
 
     Returns:
-        How many items were answered; 0 where nothing stored gives arguments.
+        The number of items in the answer; 0 if no arguments can be drawn from the stored items.
 
     Raises:
-        AssertionError: An answer is not right; it says what is wrong.
+        AssertionError: An answer is wrong; the message describes the fault.
     """
     everything = list(pattern.table.scan(consistent=True) if stored is None else stored)
     drawn = arguments or draw_arguments(pattern, everything)
@@ -136,10 +137,12 @@ def check_pattern(pattern: AccessPattern[..., Any], stored: Iterable[Table] | No
     for request in requests_of(pattern, pattern(**drawn)):
         answer = request.all()
         wrong = agrees(request, answer, everything)
-        assert wrong is None, f"{pattern.name}: {request!r} answers wrongly: {wrong}"
+        assert wrong is None, f"{pattern.name}: the answer to {request!r} is wrong: {wrong}"
         count += len(answer)
         if isinstance(request, Query) and request.limit is None:
-            assert request.count() == len(answer), f"{pattern.name}: {request!r} counts {request.count()}"
+            assert request.count() == len(answer), (
+                f"{pattern.name}: {request!r} has {len(answer)} items, and its count() is {request.count()}"
+            )
             _check_pages(pattern, request, answer)
     return count
 
@@ -147,7 +150,7 @@ def check_pattern(pattern: AccessPattern[..., Any], stored: Iterable[Table] | No
 def _check_pages(pattern: AccessPattern[..., Any], request: Query[Any], answer: list[Table]) -> None:
     found: list[Table] = []
     cursor: str | None = None
-    # At least two pages wherever there are two items, so that a cursor is given back.
+    # An answer of two or more items has at least two pages, so that a cursor is used.
     size = max(1, min(_LARGEST_PAGE, len(answer) - 1))
     while True:
         page = request.page(size, cursor, context="one tenant")
@@ -161,4 +164,4 @@ def _check_pages(pattern: AccessPattern[..., Any], request: Query[Any], answer: 
             attrs.evolve(request, descending=not request.descending).page(size, cursor, context="one tenant")
     only = request.target.only
     pages, whole = ([fingerprint(each, only) for each in entities] for entities in (found, answer))
-    assert pages == whole, f"{pattern.name}: pages disagree"
+    assert pages == whole, f"{pattern.name}: the pages differ from the whole answer"

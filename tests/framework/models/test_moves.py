@@ -204,7 +204,8 @@ def test_a_write_without_an_answer_may_have_been_done():
 def test_a_fault_for_no_operation_is_refused():
     """It would never strike, and its test would show nothing."""
     for operations in (["PutItems"], "PutItem"):
-        with pytest.raises(InvalidValueError, match="no operations that a fault can befall. Give a list of: BatchExec"):
+        message = "is not a list of operations that can get a fault; wrong: PutItems?. Give a list of: BatchExec"
+        with pytest.raises(InvalidValueError, match=message):
             Throttling(operations=operations)
 
 

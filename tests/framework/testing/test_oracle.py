@@ -146,9 +146,9 @@ def swapped(answer, one, other):
 
 UNKNOWN = UnknownItem(None, ("x", "y"), {})
 FAULTS = {
-    "missing item": (lambda right: right[1:], "5 items, where 6 were expected"),
-    "missing last item": (lambda right: right[:-1], "5 items, where 6 were expected"),
-    "one item too many": (lambda right: [*right, right[0]], "7 items, where 6 were expected"),
+    "missing item": (lambda right: right[1:], "it has 5 items, and 6 were expected"),
+    "missing last item": (lambda right: right[:-1], "it has 5 items, and 6 were expected"),
+    "one item too many": (lambda right: [*right, right[0]], "it has 7 items, and 6 were expected"),
     "wrong order within the first type": (lambda right: swapped(right, 0, 1), "item 1 is Comment.*, out of order"),
     "wrong order within the second type": (lambda right: swapped(right, 4, 5), "item 5 is File.*, out of order"),
     "duplicate": (lambda right: [*right[:-1], right[-2]], "File.* is in the answer more than once"),

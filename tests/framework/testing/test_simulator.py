@@ -17,8 +17,8 @@ from singletable.models.schema.table_schema import entity_schema
 from singletable.models.writing.writable import WritableItem
 from singletable.testing import Fault, History, SimulationFailed, Simulator, inject, simulate
 from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, scheduler
-from singletable.testing.simulator.corpus import fill_pool
-from singletable.testing.simulator.scheduler import Baton, without_sleep
+from singletable.testing.simulator.corpus import draw_corpus
+from singletable.testing.simulator.scheduler import Scheduler, without_sleep
 from tests.framework.simulated import Plain, SimulatedTable
 
 LOST = [fault for fault in FAULTS if fault.applied]
@@ -118,7 +118,7 @@ def writing_a_neighbor(real, self, *args, **kwargs):
 class Altered(Fault):
     """A request or its answer is altered; every call, whatever the rate."""
 
-    def befall(self, send, operation, params, dice):
+    def befall(self, send, operation, params, rng):
         return self.alter(send, operation, params)
 
 
@@ -263,14 +263,14 @@ PLANTED = {
 """Each planted fault, with the kinds of calls and the network's faults that show it, and the check that finds it."""
 
 HISTORIES = 25
-POOL = fill_pool(SimulatedTable, {})
+CORPUS = draw_corpus(SimulatedTable, {})
 """Drawn once for all of these tests."""
 
 
 def simulator(**options):
     """A simulator of the table that has every kind of entity."""
     made = Simulator(SimulatedTable, calls=8, **options)
-    made.pool = POOL
+    made.corpus = CORPUS
     return made
 
 
@@ -313,7 +313,7 @@ def test_a_finding_shows_its_history(monkeypatch):
     assert isinstance(history, History)
     assert history.findings == caught.value.findings
     message = str(caught.value)
-    assert f"Repeat it, with the same options: Simulator(SimulatedTable).run(seed={history.seed})" in message
+    assert f"Repeat the history with the same options: Simulator(SimulatedTable).run(seed={history.seed})" in message
     assert all(step in message for step in history.steps)
 
 
@@ -351,55 +351,55 @@ def test_a_request_that_arrives_later_is_recorded():
 
 
 def test_one_thread_runs_at_a_time():
-    """A thread runs until it passes the baton on or ends, and its failure is raised at the end."""
+    """A thread runs until it switches or ends, and its failure is raised at the end."""
 
     def orders(seed):
-        baton, order = Baton(random.Random(seed), 0.5), []
+        scheduler, order = Scheduler(random.Random(seed), 0.5), []
 
         def work(name):
             for _ in range(3):
                 order.append(name)
-                assert name == baton.running
-                baton.pass_on()
+                assert name == scheduler.running
+                scheduler.switch()
 
-        baton.run({name: partial(work, name) for name in "abc"})
-        assert None is baton.running
+        scheduler.run({name: partial(work, name) for name in "abc"})
+        assert None is scheduler.running
         return "".join(order)
 
     assert orders(1) == orders(1)
     assert "aaabbbccc" == "".join(sorted(orders(1)))
     assert 1 < len({orders(seed) for seed in range(5)})
     with pytest.raises(ZeroDivisionError):
-        Baton(random.Random(0), 0.5).run({"a": lambda: 1 / 0, "b": lambda: None})
+        Scheduler(random.Random(0), 0.5).run({"a": lambda: 1 / 0, "b": lambda: None})
 
 
 def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
     """A deadlock is an error."""
     monkeypatch.setattr(scheduler, "_PATIENCE", 0.02)
-    held, both = Lock(), Baton(random.Random(0), 1)
+    held, both = Lock(), Scheduler(random.Random(0), 1)
 
     def hold():
         with held:
-            both.pass_on()
+            both.switch()
 
-    with pytest.raises(RuntimeError, match="holds the baton and waits for a lock that another writer holds"):
+    with pytest.raises(RuntimeError, match="is running and waits for a lock that another writer holds"):
         both.run({"a": hold, "b": hold})
 
 
 def test_only_the_threads_of_a_baton_do_not_sleep(monkeypatch):
-    """Threads without a baton sleep as before."""
+    """Other threads sleep as before."""
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
     with without_sleep():
         time.sleep(1)
-        Baton(random.Random(0), 1).run({"a": lambda: time.sleep(2)})
+        Scheduler(random.Random(0), 1).run({"a": lambda: time.sleep(2)})
     assert [1] == slept
 
 
 def test_strategies_narrow_what_is_written():
     """`given` narrows the values of an attribute."""
-    narrow = fill_pool(SimulatedTable, {"Plain": {"tally": st.just(7)}})
+    narrow = draw_corpus(SimulatedTable, {"Plain": {"tally": st.just(7)}})
     assert {7} == {each.tally for each in narrow.templates.values() if isinstance(each, Plain)}
     assert {7} == {each["tally"] for each in narrow.changes["Plain"] if "tally" in each}
-    with pytest.raises(PatternError, match="there is no attribute nothing"):
-        fill_pool(SimulatedTable, {"Plain": {"nothing": st.just(7)}})
+    with pytest.raises(PatternError, match="strategy for an unknown attribute: nothing"):
+        draw_corpus(SimulatedTable, {"Plain": {"nothing": st.just(7)}})

@@ -1,4 +1,4 @@
-"""The simulator: several writers, every kind of write, faults at each HTTP attempt, and an independent ledger."""
+"""The simulator: several writers, every kind of write, faults in each HTTP attempt, and an independent ledger."""
 
 from singletable.testing.simulator.checks import CHECKS, Finding
 from singletable.testing.simulator.network import APPLIED_LATER, FAULTS, NetworkFault

@@ -1,4 +1,4 @@
-"""Calls: logical operations, each with its permitted effect on each item."""
+"""Calls: logical operations, each with the effect that it may have on each item."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Effect: TypeAlias = Callable[[Images], "Item | None"]
-"""Returns the item that a write must leave, as `plain` shows it; None for an item that must not be stored."""
+"""Returns the item that a write must leave, in the form of `plain`; None if no item must be stored."""
 
 
 @attrs.define
@@ -42,13 +42,13 @@ class Part:
         key: The item's key.
         schema: The schema of the item's entity.
         effect: The effect of each application of the call.
-        once: Whether an acknowledged call is applied exactly once; otherwise at least once.
+        once: Whether an acknowledged call is applied exactly once; if not, at least once.
         exists: Whether the item must exist before; None if it may or may not.
         version: The version that must be stored before; None if the item must not have one.
         locked: Whether the call checks `version`.
-        idle: Whether nothing needs to be sent if the item is already as it should be.
-        instance: The instance that agrees with the item afterwards; None if there is none.
-        names: The stored attributes in which it agrees; None for all.
+        idle: Whether the call may send nothing if the item already has the state that the call gives it.
+        instance: The instance that equals the item afterwards; None if the call has no such instance.
+        names: The stored attributes in which they are equal; None for all.
     """
 
     key: ItemKey
@@ -65,12 +65,12 @@ class Part:
 
 @attrs.frozen
 class Claim:
-    """A write that takes an attribute from one value to another, if it still has the first.
+    """A write that changes an attribute from one value to another, if the first value is still stored.
 
     Args:
         key: The item's key.
         name: The stored attribute.
-        value: The value before, in canonical form.
+        value: The first value, in canonical form; None if the attribute is not stored.
     """
 
     key: ItemKey
@@ -99,9 +99,9 @@ class Call:
 
     Args:
         kind: The kind of operation.
-        text: The operation, as text.
-        perform: Carries it out, once.
-        parts: The items that it writes or checks. A collection's are known only once it is read.
+        text: The operation as text.
+        perform: Performs the operation once.
+        parts: The items that it writes or checks. Those of a collection are known only after it was read.
         claim: The call as a claim; None if it is not one.
         increment: The call as an increment; None if it is not one.
     """
@@ -121,7 +121,7 @@ class Call:
     error: Exception | None = None
     """The exception that the call raised; None if it was acknowledged."""
     held: list[Item | None] = attrs.field(factory=list)
-    """The instance of each part when the call ended, as it would be stored."""
+    """The instance of each part when the call ended, in its stored form."""
 
     def end(self, error: Exception | None, applied: int) -> None:
         """Record how the call ended.
@@ -139,7 +139,7 @@ class Call:
 
     @property
     def outcome(self) -> str:
-        """The outcome, as text."""
+        """The outcome as text."""
         if self.error is None:
             return "acknowledged"
         uncertain = getattr(self.error, "uncertain", None)
@@ -147,24 +147,24 @@ class Call:
 
     @property
     def label(self) -> str:
-        """The call, as text."""
+        """The call as text."""
         return f"#{self.number} {self.kind} {self.text} by {self.writer}"
 
 
 def own_names(schema: EntitySchema) -> set[str]:
-    """The stored attributes that every write sets by itself: times, version, write token."""
+    """Return the stored attributes that every write sets automatically: times, version, write token."""
     names = [*schema.stamps, *filter(None, [schema.version])]
     return {schema.attributes[name].attr_name for name in names} | set(token_name(schema))
 
 
 def token_name(schema: EntitySchema) -> list[str]:
-    """The stored attribute of an entity's write token (`Meta.write_token`), if it has one."""
+    """Return the stored attribute of an entity's write token (`Meta.write_token`); empty if it has no token."""
     name = getattr(schema.entity.Meta, "write_token", None)
     return [name] if name else []
 
 
 def plain(schema: EntitySchema, item: Item | None) -> Item | None:
-    """Return an item in canonical form, without derived attributes and those that every write sets by itself."""
+    """Return an item in canonical form, without derived attributes and those that every write sets automatically."""
     if item is None:
         return None
     expiry = table_schema(schema.entity).expiry_name
@@ -173,7 +173,7 @@ def plain(schema: EntitySchema, item: Item | None) -> Item | None:
 
 
 def put(schema: EntitySchema, entity: Table) -> Effect:
-    """Return the effect of a put of an entity in its present state."""
+    """Return the effect of a put of an entity in its current state."""
     item = plain(schema, {**entity.extra_attributes, **stored_attributes(entity)})
     return lambda images: item
 
@@ -191,7 +191,7 @@ def changed(schema: EntitySchema, key: ItemKey, values: Mapping[str, Any]) -> Ef
 
 
 def added(schema: EntitySchema, key: ItemKey, name: str, amount: int) -> Effect:
-    """Return the effect of adding to a number, by its stored name; an absent one counts as 0."""
+    """Return the effect of adding to the number with a stored name; an absent number counts as 0."""
 
     def after(images: Images) -> Item | None:
         before = plain(schema, images[key][0]) or {}
@@ -202,10 +202,10 @@ def added(schema: EntitySchema, key: ItemKey, name: str, amount: int) -> Effect:
 
 
 def same(schema: EntitySchema, key: ItemKey) -> Effect:
-    """The effect of a check: none."""
+    """Return the effect of a check: the item is unchanged."""
     return lambda images: plain(schema, images[key][0])
 
 
 def removed(images: Images) -> Item | None:
-    """The effect of a delete."""
+    """Return no item: the effect of a delete."""
     return None

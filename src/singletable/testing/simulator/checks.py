@@ -1,4 +1,4 @@
-"""Checks: the conditions that every history must meet, whatever its faults. A finding has the name of its check."""
+"""Checks: conditions that every history must meet, with any faults. A finding has the name of its check."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ __all__ = ["CHECKS", "Finding", "findings_in"]
 
 CHECKS: Mapping[str, str] = {
     "not applied": "An acknowledged call was never applied.",
-    "applied twice": "An acknowledged call was applied more than once, although it may be applied only once.",
+    "applied twice": "An acknowledged call was applied more than once, and it may be applied only once.",
     "hidden write": "A call was applied, and raised an error that is not `uncertain`.",
     "nothing was written": "A call was applied, and raised an error with the text 'nothing was written'.",
     "contradiction": "An error is `uncertain`, and its text is 'nothing was written'.",
     "over-claim": "An error is `uncertain`, although no attempt can have been applied.",
-    "wrong effect": "A write left another item than the stored one with the call's own change.",
+    "wrong effect": "A write left an item that differs from the stored item with the call's own change.",
     "unasked write": "A write changed an item that the call does not name.",
-    "stale version": "A write through one version was applied to another one.",
-    "version": "A write did not raise the version by one, or left none.",
+    "stale version": "A write that requires one version was applied to another version.",
+    "version": "A write did not raise the version by one, or left no version.",
     "version repeated": "Two writes of one key left the same version.",
     "stamp": "A write left the time or the write token of an earlier write.",
-    "stale key": "A stored key or expiry is not the one derived from the stored attributes.",
-    "instance": "After an acknowledged call the instance equals neither the item that it left nor a later one.",
-    "two winners": "More calls were acknowledged as winners than can have won.",
+    "stale key": "A stored key or expiry differs from the one derived from the stored attributes.",
+    "instance": "After an acknowledged call the instance equals neither the item that the call left nor a later one.",
+    "two winners": "More conflicting calls were acknowledged than can have succeeded.",
     "counter": "A number is not the sum of the acknowledged increments and some of the uncertain ones.",
     "foreign error": "An error is not a SingletableError.",
-    "ledger": "The stored items are not those of the last recorded writes.",
+    "ledger": "The stored items differ from those of the last recorded writes.",
 }
 """The meaning of each finding, by the name of its check."""
 
 
 @attrs.frozen
 class Finding:
-    """Something that must not happen.
+    """A violation of a check.
 
     Args:
         check: The name of the check, one of `CHECKS`.
         text: The description.
-        call: The number of the call; None if it is about several.
+        call: The number of the call; None if the finding concerns several calls.
     """
 
     check: str
@@ -65,7 +65,7 @@ def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubt
         table: The table class.
         calls: The calls, in the order in which they began.
         ledger: The applied writes.
-        doubtful: The calls of which a client cannot know whether an attempt was applied.
+        doubtful: The calls with an attempt of which a client cannot know whether it was applied.
     """
     found: list[Finding] = []
     for call in calls:
@@ -78,7 +78,7 @@ def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubt
         if call_of is not None and not application.repeated:
             found += _effects(call_of, application)
         elif application.repeated and any(before != after for before, after in application.images.values()):
-            found.append(Finding("ledger", "The engine applied a transaction twice under one token.", application.call))
+            found.append(Finding("ledger", "The engine applied a transaction twice with one token.", application.call))
     put_again = _put_again(calls, ledger)
     found += _repeats(table, ledger, put_again)
     found += _winners(calls, ledger, put_again)
@@ -114,17 +114,17 @@ def _acknowledged(call: Call, part: Part, count: int, ledger: Ledger) -> Iterato
 
 
 def _was_undone(call: Call, part: Part, ledger: Ledger) -> bool:
-    """Whether a call was applied again only to the very item that it had found before.
+    """Whether each further application of a call found the same item as the first.
 
-    With a version, a time or a write token, that item comes back only by the repeated put of another writer. That put
-    has undone the call, so that the second application leaves its effect once.
+    With a version, a time or a write token, only the repeated put of another writer restores that item. That put has
+    undone the call, so the second application leaves its effect once.
     """
     found = [each.images[part.key][0] for each in ledger.of(call.number) if part.key in each.images]
     return bool(own_names(part.schema)) and all(before == found[0] for before in found)
 
 
 def _already(call: Call, part: Part, ledger: Ledger) -> bool:
-    """Whether an item had, at some time during a call, the state that the call would have given it."""
+    """Whether an item had, at some time during a call, the state that the call gives it."""
     past = [each.images[part.key][1] for each in ledger.applications[: call.begun] if part.key in each.images]
     until = ledger.applications[call.begun : call.ended]
     seen = [*past[-1:], *(each.images[part.key][1] for each in until if part.key in each.images)]
@@ -136,9 +136,15 @@ def _failed(call: Call, error: Exception, applied: bool, uncertain: bool, doubtf
     if applied and not uncertain:
         yield Finding("hidden write", f"{call.label} was applied, and its {name} is not uncertain.", call.number)
     if applied and denies:
-        yield Finding("nothing was written", f"{call.label} was applied, and its {name} denies it.", call.number)
+        yield Finding(
+            "nothing was written",
+            f"{call.label} was applied, and its {name} says that nothing was written.",
+            call.number,
+        )
     if uncertain and denies and not applied:
-        yield Finding("contradiction", f"{call.label}: its {name} is uncertain and denies a write.", call.number)
+        yield Finding(
+            "contradiction", f"{call.label}: its {name} is uncertain, and says that nothing was written.", call.number
+        )
     if uncertain and not doubtful:
         yield Finding(
             "over-claim", f"{call.label}: no attempt can have been applied; {name} is uncertain.", call.number
@@ -157,7 +163,7 @@ def _batch_outcome(call: Call, error: BatchIncomplete, applied: Counter[ItemKey]
 
 
 def _instances(call: Call, ledger: Ledger) -> Iterator[Finding]:
-    """Whether the instances of an acknowledged call equal the items that are stored after it."""
+    """Return the instances of an acknowledged call that differ from the items stored after it."""
     own = ledger.of(call.number)
     if call.error is not None or not own:
         return
@@ -183,11 +189,11 @@ def _effects(call: Call, application: Application) -> Iterator[Finding]:
     for key, (before, after) in application.images.items():
         part = parts.get(key)
         if part is None:
-            yield Finding("unasked write", f"{call.label} wrote another item than it names.", call.number)
+            yield Finding("unasked write", f"{call.label} wrote an item that it does not name.", call.number)
             continue
         yield from _effect(call, part, application.images)
         if part.locked and _version(part, before) != part.version:
-            yield Finding("stale version", f"{call.label} was applied to another version than its own.", call.number)
+            yield Finding("stale version", f"{call.label} was applied to a version that is not its own.", call.number)
         if after is not None and before != after:
             yield from _renewed(call, part, before, after)
 
@@ -205,11 +211,11 @@ def _effect(call: Call, part: Part, images: Images) -> Iterator[Finding]:
         what = "the item's existence"
     else:
         what = ", ".join(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
-    yield Finding("wrong effect", f"{call.label} left another item than expected: {what}.", call.number)
+    yield Finding("wrong effect", f"{call.label} left an unexpected item; wrong: {what}.", call.number)
 
 
 def _renewed(call: Call, part: Part, before: Item | None, after: Item) -> Iterator[Finding]:
-    """Whether the attributes that every write sets by itself were set."""
+    """Return the attributes that every write sets automatically and that this one did not set."""
     old, new = _version(part, before), _version(part, after)
     if (part.locked or part.exists) and old is not None and new != old + 1:
         yield Finding("version", f"{call.label} did not raise a version by one.", call.number)
@@ -235,7 +241,7 @@ def _keys(table: type[Table], application: Application) -> Iterator[Finding]:
 
 
 def _put_again(calls: Sequence[Call], ledger: Ledger) -> set[ItemKey]:
-    """The keys of items with a version that one call has put more than once without a condition."""
+    """Return the keys of items with a version that one call has put more than once without a condition."""
     puts = Counter(
         (call.number, part.key)
         for call in calls
@@ -248,9 +254,9 @@ def _put_again(calls: Sequence[Call], ledger: Ledger) -> set[ItemKey]:
 
 
 def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
-    """Whether each write of a key left a version, a time and a write token that no other call has left on it.
+    """Return the versions, times and write tokens that two calls left on the same key.
 
-    A put without a condition (`load_all`) that is sent again brings its own version back; such keys are left out.
+    A put without a condition (`load_all`) that is sent again restores its own version, so such keys are not checked.
     """
     type_name = table_schema(table).layout.type_name
     left: dict[tuple[ItemKey, str, str], int | None] = {}
@@ -269,7 +275,7 @@ def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey])
 
 
 def _winners(calls: Sequence[Call], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
-    """Whether more calls were acknowledged than can have won; from outcomes and stored values alone."""
+    """Return the conflicts in which more calls were acknowledged than the stored values allow."""
     births: Counter[ItemKey] = Counter()
     left: Counter[Any] = Counter()
     for each in ledger.applications:
@@ -292,11 +298,14 @@ def _winners(calls: Sequence[Call], ledger: Ledger, put_again: Collection[ItemKe
         most = births[claim[1]] if claim[0] == "create" else left[claim[1:]] if claim[0] == "claim" else 1
         if len(winners) > most:
             labels = "; ".join(each.label for each in winners)
-            yield Finding("two winners", f"{len(winners)} calls were acknowledged, {most} can have won: {labels}.")
+            yield Finding(
+                "two winners",
+                f"{len(winners)} calls were acknowledged, and at most {most} can have succeeded: {labels}.",
+            )
 
 
 def _leaves(call: Call) -> bool:
-    """Whether a claim takes the attribute to another value than the one that it asks for."""
+    """Whether a claim changes the attribute to a value that differs from the required one."""
     claim, (part,) = call.claim, call.parts
     assert claim is not None
     item: Item = {} if claim.value is None else {claim.name: dict(claim.value)}
@@ -309,7 +318,7 @@ def _canonical(item: Item | None, name: str) -> dict[str, Any] | None:
 
 
 def _counters(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
-    """Whether a number equals the sum of its increments; from outcomes and stored values alone."""
+    """Return the numbers that differ from the sum of their increments, by outcomes and stored values."""
     touching: defaultdict[ItemKey, list[Call]] = defaultdict(list)
     for call in calls:
         for part in call.parts:
@@ -330,7 +339,7 @@ def _counters(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
                 sums |= {total + amount for total in sums}
         grown = _number(images[-1], name) - _number(images[0], name)
         if grown not in sums:
-            yield Finding("counter", f"{name} grew by {grown}; the calls account for {sorted(sums)}.")
+            yield Finding("counter", f"{name} grew by {grown}, and the calls explain only {sorted(sums)}.")
 
 
 def _number(item: Item | None, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Choosing: the instances through which a writer writes, and the values that it gives them."""
+"""The chooser: it chooses the instances through which a writer writes, and their new values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from singletable.models.writing.plan import version_of
 from singletable.requests.batch import identity
 from singletable.requests.expressions import still_holds
 from singletable.testing.simulator.calls import Call, Effect, Part
-from singletable.testing.simulator.corpus import Pool, varied
+from singletable.testing.simulator.corpus import Corpus, varied
 from singletable.testing.simulator.ledger import ItemKey
 from singletable.testing.strategies.changes import changeable
 
@@ -29,20 +29,22 @@ _FRESH, _HELD = 0.35, 0.8
 
 
 class Chooser:
-    """Chooses for one writer. It keeps the instances that the writer has used, so that they get stale.
+    """Chooses instances and values for one writer.
+
+    It keeps the instances that the writer has used, so that they become stale.
 
     Args:
         table: The table class.
-        pool: The entities and changes to choose from.
+        corpus: The entities and changes to choose from.
         keys: The items of this history.
-        dice: Decides every choice.
+        rng: Decides every choice.
     """
 
-    def __init__(self, table: type[Table], pool: Pool, keys: Sequence[ItemKey], dice: random.Random) -> None:
+    def __init__(self, table: type[Table], corpus: Corpus, keys: Sequence[ItemKey], rng: random.Random) -> None:
         self._table = table
-        self._pool = pool
+        self._corpus = corpus
         self._keys = keys
-        self._dice = dice
+        self._rng = rng
         self._held: dict[ItemKey, Table] = {}
 
     def hold(self, key: ItemKey, entity: Table) -> None:
@@ -64,23 +66,23 @@ class Chooser:
         names: Sequence[str] | None = None,
         also: str = "",
     ) -> Call:
-        """A call that writes one item."""
+        """Return a call that writes one item."""
         part = self._locked(entity, key, effect, names) if locked else Part(key, entity_schema(entity), effect)
         part.once, part.exists, part.idle, part.instance, part.names = once, exists, idle, entity, names
         text = " ".join(filter(None, (self._label(key), shown(values), also)))
         return Call("", text, perform, [part])
 
     def _locked(self, entity: Table, key: ItemKey, effect: Effect, names: Sequence[str] | None) -> Part:
-        """A part that asks for the version that an instance has."""
+        """Return a part that requires the version of an instance to be stored."""
         schema = entity_schema(entity)
         locked = schema.version is not None
         return Part(key, schema, effect, instance=entity, names=names, locked=locked, version=version_of(entity))
 
     def _instance(self, key: ItemKey) -> Table:
-        """Return an instance of an item: read now, read or written earlier, or never read."""
-        choice = self._dice.random()
+        """Return an instance of an item: just read, read or written earlier, or never read."""
+        choice = self._rng.random()
         if choice < _FRESH or (choice < _HELD and key not in self._held):
-            template = self._pool.templates[key]
+            template = self._corpus.templates[key]
             names = entity_schema(template).primary.attributes
             try:
                 found = type(template).get(consistent=True, **{name: getattr(template, name) for name in names})
@@ -94,7 +96,7 @@ class Chooser:
         return self._new(key)[0]
 
     def _new(self, key: ItemKey) -> tuple[Table, Mapping[str, Any]]:
-        template = self._pool.templates[key]
+        template = self._corpus.templates[key]
         values = self._changes(template)
         entity = varied(template, values)
         self._held[key] = entity
@@ -108,26 +110,26 @@ class Chooser:
         return entity, values
 
     def _changes(self, entity: Table) -> Mapping[str, Any]:
-        possible = self._pool.changes[entity_schema(entity).name]
-        return self._dice.choice(possible) if possible else {}
+        possible = self._corpus.changes[entity_schema(entity).name]
+        return self._rng.choice(possible) if possible else {}
 
     def _condition(self, entity: Table, names: Sequence[str] = ()) -> tuple[str, Any, str]:
-        """Return an attribute's stored name, the condition that it is stored as the instance knows it, and its text."""
+        """Return an attribute's stored name, the condition that its stored value is the one last read, and its text."""
         schema = entity_schema(entity)
-        name = self._dice.choice([*names] or changeable(schema) or [*schema.primary.attributes])
+        name = self._rng.choice([*names] or changeable(schema) or [*schema.primary.attributes])
         stored = schema.attributes[name].attr_name
         return stored, still_holds(stored, entity._known().get(stored)), f"if {name} is as known"
 
     def _number(self, entity: Table) -> str | None:
         schema = entity_schema(entity)
         names = [name for name in changeable(schema) if isinstance(schema.attributes[name], _NUMBERS)]
-        return self._dice.choice(names) if names else None
+        return self._rng.choice(names) if names else None
 
     def _several(self) -> list[ItemKey]:
-        return self._dice.sample(self._keys, self._dice.randint(1, min(3, len(self._keys))))
+        return self._rng.sample(self._keys, self._rng.randint(1, min(3, len(self._keys))))
 
     def _schema(self, key: ItemKey) -> EntitySchema:
-        return entity_schema(self._pool.templates[key])
+        return entity_schema(self._corpus.templates[key])
 
     def _key(self, entity: Table) -> ItemKey:
         return identity(entity._key_item(), table_schema(self._table).layout.primary)
@@ -137,5 +139,5 @@ class Chooser:
 
 
 def shown(values: Mapping[str, Any]) -> str:
-    """Values, for people."""
+    """Return values as text for the steps of a history."""
     return ", ".join(f"{name}={value!a:.60}" for name, value in values.items())

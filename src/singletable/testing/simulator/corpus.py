@@ -1,4 +1,4 @@
-"""The pool: entities and changes, drawn once for a table, from which every history takes its own."""
+"""The corpus: entities and changes that are drawn once for a table; every history takes some of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from singletable.requests.batch import identity
 from singletable.testing.simulator.ledger import ItemKey
 from singletable.testing.strategies.changes import Given, changes_of, colliding_entities
 
-__all__ = ["Pool", "fill_pool", "varied"]
+__all__ = ["Corpus", "draw_corpus", "varied"]
 
 _ENTITIES = 16
 _CHANGES = 24
@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 
 @attrs.frozen
-class Pool:
+class Corpus:
     """The entities and changes that the simulator writes.
 
     Args:
@@ -37,15 +37,15 @@ class Pool:
     changes: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def fill_pool(table: type[Table], strategies: Mapping[str, Given]) -> Pool:
-    """Draw entities and changes by Hypothesis; the same ones each time.
+def draw_corpus(table: type[Table], strategies: Mapping[str, Given]) -> Corpus:
+    """Draw entities and changes by Hypothesis; every call returns the same ones.
 
     Args:
         table: The table class.
-        strategies: Strategies for attributes that need them, by entity's name.
+        strategies: Strategies for attributes that need their own, by the name of the entity.
 
     Raises:
-        PatternError: An attribute's class is unknown here, and no strategy is given for it.
+        PatternError: The kit has no strategy for an attribute's class, and none is given.
     """
     templates: dict[ItemKey, Table] = {}
     changes: dict[str, list[Mapping[str, Any]]] = {}
@@ -54,7 +54,7 @@ def fill_pool(table: type[Table], strategies: Mapping[str, Given]) -> Pool:
         for entity in _drawn(colliding_entities(schema, own), _ENTITIES):
             templates.setdefault(identity(entity._key_item(), schema.layout.primary), entity)
         changes[schema.name] = [each for each in _drawn(changes_of(schema, own), _CHANGES) if each]
-    return Pool(templates, changes)
+    return Corpus(templates, changes)
 
 
 def _drawn(strategy: st.SearchStrategy[V], count: int) -> list[V]:

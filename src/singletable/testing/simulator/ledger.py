@@ -1,4 +1,4 @@
-"""The ledger: the writes that the engine applied, in its order, with each item before and after."""
+"""The ledger: the writes that the engine applied, in their order, with each item before and after."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from singletable.requests.types import Item
 __all__ = ["Application", "Images", "ItemKey", "Ledger"]
 
 ItemKey: TypeAlias = tuple[str, ...]
-"""An item's primary key, as the texts that are stored."""
+"""An item's primary key as stored text."""
 
 Images: TypeAlias = Mapping[ItemKey, tuple[Item | None, Item | None]]
-"""Items before and after a write, by key; None for one that is not stored."""
+"""Items before and after a write, by key; None for an item that is not stored."""
 
 
 @attrs.frozen
@@ -24,11 +24,11 @@ class Application:
     """One write request that the engine applied.
 
     Args:
-        number: Its place in the ledger, from 0.
-        call: The number of the logical operation that sent it; None for one that no operation sent.
+        number: The position in the ledger, from 0.
+        call: The number of the logical operation that sent the request; None if no operation sent it.
         operation: The DynamoDB operation.
-        images: The items that it names or changed.
-        repeated: Whether it is a transaction that was applied before under the same client request token.
+        images: The items that the request names or changed.
+        repeated: Whether the request is a transaction that was applied before with the same client request token.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Application:
 
 
 class Ledger:
-    """Records applied writes. It compares the stored items themselves, and does not rely on answers.
+    """Records applied writes. It compares the stored items and does not rely on answers.
 
     Args:
         primary: The stored names of the primary key's attributes.
@@ -48,7 +48,7 @@ class Ledger:
     def __init__(self, primary: tuple[str, ...]) -> None:
         self.primary = primary
         self.items: dict[ItemKey, Item] = {}
-        """The items that are stored now."""
+        """The currently stored items."""
         self.applications: list[Application] = []
         self._tokens: set[str] = set()
 
@@ -58,8 +58,8 @@ class Ledger:
         Args:
             call: The number of the logical operation.
             operation: The DynamoDB operation.
-            body: The request, as it was sent to the engine.
-            stored: Every item of the table after it.
+            body: The request that was sent to the engine.
+            stored: Every item of the table after the request.
         """
         before, self.items = self.items, {identity(item, self.primary): item for item in stored}
         token = body.get("ClientRequestToken")
@@ -73,11 +73,11 @@ class Ledger:
         return application
 
     def has(self, token: str | None) -> bool:
-        """Whether a transaction was applied under a client request token."""
+        """Whether a transaction with a client request token was applied."""
         return token in self._tokens
 
     def of(self, call: int) -> list[Application]:
-        """Return the applied writes of a logical operation, each transaction once."""
+        """Return the applied writes of a logical operation, without repeated transactions."""
         return [each for each in self.applications if each.call == call and not each.repeated]
 
     def images(self, key: ItemKey, since: int = 0, until: int | None = None) -> list[Item | None]:
@@ -85,8 +85,8 @@ class Ledger:
 
         Args:
             key: The item's key.
-            since: The number of the first write that counts.
-            until: The number of the first write that no longer counts; None if all later ones do.
+            since: The number of the first write to return.
+            until: The number of the write at which to end, excluded; None for no end.
         """
         return [each.images[key][1] for each in self.applications[since:until] if key in each.images]
 

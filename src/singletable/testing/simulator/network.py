@@ -1,4 +1,4 @@
-"""The network: faults at each HTTP attempt, the SDK's own retries included."""
+"""The network: it injects faults into each HTTP attempt, those of the SDK's own retries included."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, Endp
 
 from singletable.engine.embedded import Answer
 from singletable.testing.simulator.ledger import Ledger
-from singletable.testing.simulator.scheduler import Baton
+from singletable.testing.simulator.scheduler import Scheduler
 
 __all__ = ["APPLIED_LATER", "FAULTS", "WRITES", "Network", "NetworkFault"]
 
@@ -31,17 +31,17 @@ _ENDPOINT = "https://simulated"
 
 @attrs.frozen
 class NetworkFault:
-    """Something that goes wrong with one HTTP attempt.
+    """A fault of one HTTP attempt.
 
     Args:
-        name: Its name in a history.
-        status: The status of the answer that comes instead of the engine's; 0 for the first half of the engine's.
-        code: DynamoDB's code in that answer.
-        raises: The exception that comes instead of an answer.
+        name: The name of the fault in a history.
+        status: The HTTP status of the answer that replaces the engine's; 0 for the first half of the engine's answer.
+        code: DynamoDB's error code in that answer.
+        raises: The exception that replaces an answer.
         applied: Whether the engine gets the request first.
         known: Whether the client can know that the request was not applied.
-        later: Whether the engine gets the request after the client has given the attempt up.
-        operations: The operations that it happens to; None for all.
+        later: Whether the engine gets the request after the client has given up the attempt.
+        operations: The operations that can have the fault; None for all.
     """
 
     name: str
@@ -87,56 +87,58 @@ FAULTS: Sequence[NetworkFault] = (
 )
 """Every fault.
 
-Sources: the DynamoDB Developer Guide, "Error handling with DynamoDB" (which errors leave it open whether a write was
+Sources: the DynamoDB Developer Guide, "Error handling with DynamoDB" (after which errors a write may have been
 applied), and the API reference of each operation.
 """
 
 APPLIED_LATER = NetworkFault("read time-out, applied later", raises=_timeout, later=True, operations=WRITES)
-"""A request that is slow on its way: the client gives up, and the engine gets it afterwards.
+"""A delayed request: the client gives up, and the engine gets the request afterwards.
 
-It is not among `FAULTS`: no client can keep an unconditional write from arriving after a later one.
+It is not one of `FAULTS`, because no client can prevent an unconditional write from arriving after a later one.
 """
 
 
 class Network:
     """Intercepts every HTTP attempt of a table's client (`embedded(intercept=...)`).
 
-    An attempt passes the baton before it is sent and, if it is a write, between being applied and being answered.
+    Another writer may run before an attempt is sent and, if it is a write, after it was applied and before its answer.
 
     Args:
-        baton: Decides which writer runs.
+        scheduler: Decides which writer runs.
         ledger: Records the writes that the engine applies.
-        dice: Decides which attempt meets which fault.
+        rng: Decides which attempt meets which fault.
         faults: The faults of this history.
     """
 
-    def __init__(self, baton: Baton, ledger: Ledger, dice: random.Random, faults: Sequence[NetworkFault]) -> None:
+    def __init__(
+        self, scheduler: Scheduler, ledger: Ledger, rng: random.Random, faults: Sequence[NetworkFault]
+    ) -> None:
         self.steps: list[str] = []
         """The steps of the history, as text."""
         self.met: Counter[str] = Counter()
         """The number of attempts that met each fault; "" counts those without one."""
         self.doubtful: set[int] = set()
-        """The operations of which a client cannot know whether one of their attempts was applied."""
+        """The operations with an attempt of which a client cannot know whether it was applied."""
         self.calls: dict[str, tuple[int, float]] = {}
-        """The number of the operation that each writer is at, and the rate of its faults."""
-        self._baton = baton
+        """The number of each writer's current operation, and the rate of its faults."""
+        self._scheduler = scheduler
         self._ledger = ledger
-        self._dice = dice
+        self._rng = rng
         self._faults = faults
-        self._under_way: list[Callable[[], Any]] = []
+        self._delayed: list[Callable[[], Any]] = []
 
     def note(self, text: str) -> None:
         """Add a step."""
-        self.steps.append(f"{self._baton.running or 'set-up':>6}  {text}")
+        self.steps.append(f"{self._scheduler.running or 'set-up':>6}  {text}")
 
     def __call__(self, answer: Answer, event_name: str, request: Any) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
-        number, rate = self.calls.get(self._baton.running or "", (None, 0.0))
+        number, rate = self.calls.get(self._scheduler.running or "", (None, 0.0))
         if operation not in WRITES | _READS:
             return answer(event_name, request)
-        self._baton.pass_on()
-        if self._under_way and self._dice.random() < 0.5:
-            self._under_way.pop(0)()
+        self._scheduler.switch()
+        if self._delayed and self._rng.random() < 0.5:
+            self._delayed.pop(0)()
         fault = self._choose(operation, rate, request)
         self.met[fault.name if fault else ""] += 1
         if fault is not None and number is not None and operation in WRITES and not fault.known:
@@ -144,25 +146,25 @@ class Network:
         if fault is not None and not fault.applied:
             self.note(f"    {operation}: {fault.name}")
             if fault.later:
-                self._under_way.append(partial(self._apply, answer, event_name, request, number, fault))
+                self._delayed.append(partial(self._apply, answer, event_name, request, number, fault))
             return self._instead(fault, request)
         response = self._apply(answer, event_name, request, number, fault)
         if operation in WRITES:
-            self._baton.pass_on()
+            self._scheduler.switch()
         return response if fault is None else self._instead(fault, request, response)
 
     def deliver(self) -> None:
-        """Deliver the requests that are still under way to the engine."""
-        while self._under_way:
-            self._under_way.pop(0)()
+        """Deliver the delayed requests to the engine."""
+        while self._delayed:
+            self._delayed.pop(0)()
 
     def _choose(self, operation: str, rate: float, request: Any) -> NetworkFault | None:
-        if self._dice.random() >= rate * (0.3 if operation in _READS else 1):
+        if self._rng.random() >= rate * (0.3 if operation in _READS else 1):
             return None
         possible = [each for each in self._faults if each.operations is None or operation in each.operations]
-        fault = self._dice.choice(possible) if possible else None
+        fault = self._rng.choice(possible) if possible else None
         if fault is not None and fault.code == _CANCELLED and operation in WRITES:
-            # DynamoDB repeats its first answer for a token: a transaction that was applied is never cancelled.
+            # DynamoDB repeats its first answer for a token, so a transaction that was applied is never cancelled.
             return None if self._ledger.has(json.loads(request.body).get("ClientRequestToken")) else fault
         return fault
 
@@ -173,7 +175,7 @@ class Network:
         if fault is not None and fault.name == "unprocessed":
             return self._partly(answer, event_name, request, number, body)
         response = answer(event_name, request)
-        content = response.content  # read once, and kept by the response
+        content = response.content  # the response reads it once and keeps it
         if operation not in WRITES:
             if fault is not None:
                 self.note(f"    {operation}: {fault.name}")
@@ -202,7 +204,7 @@ class Network:
         writing = operation == "BatchWriteItem"
         ((table, asked),) = body["RequestItems"].items()
         entries = asked if writing else asked["Keys"]
-        left = [each for each in entries if self._dice.random() < 0.5]
+        left = [each for each in entries if self._rng.random() < 0.5]
         done = [each for each in entries if each not in left]
         found: dict[str, Any] = {} if writing else {"Responses": {table: []}}
         if done:
@@ -271,7 +273,7 @@ def _altered(request: Any, operation: str, body: Mapping[str, Any]) -> AWSPrepar
 
 
 class _Raw(BytesIO):
-    """A body as urllib3 gives it."""
+    """A body with the interface of urllib3's."""
 
     def stream(self, **_: Any) -> Any:
         yield self.read()

@@ -1,4 +1,4 @@
-"""Running histories: several writers on a few items, with faults, and the checks afterwards."""
+"""The simulator: it runs histories of several writers on a few items, with faults, and checks them."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from singletable.requests.batch import identity
 from singletable.testing.invariants import scan_raw
 from singletable.testing.simulator.calls import Call
 from singletable.testing.simulator.checks import CHECKS, Finding, findings_in
-from singletable.testing.simulator.corpus import Pool, fill_pool, varied
+from singletable.testing.simulator.corpus import Corpus, draw_corpus, varied
 from singletable.testing.simulator.ledger import ItemKey, Ledger
 from singletable.testing.simulator.network import FAULTS, Network, NetworkFault
-from singletable.testing.simulator.scheduler import Baton, without_sleep
-from singletable.testing.simulator.workload import KINDS, Drawer
+from singletable.testing.simulator.scheduler import Scheduler, without_sleep
+from singletable.testing.simulator.workload import KINDS, Workload
 from singletable.testing.strategies.changes import Given
 
 __all__ = ["History", "SimulationFailed", "Simulator", "simulate"]
 
 _RATES = (0.0, 0.3, 0.6, 0.9)
-"""Shares of attempts that meet a fault; a writer draws one for each call."""
+"""Shares of attempts that have a fault; a writer draws one share for each call."""
 
 _FEWEST = 2
-"""The least number of writers of a history."""
+"""The minimum number of writers of a history."""
 
 _UNKNOWN_ATTRIBUTE = "unknownToTheModel"
-"""The stored attribute that some items have from the start, as if other code had written it."""
+"""An attribute that some items have from the start, as if other code had written it."""
 
 
 @attrs.frozen
@@ -46,11 +46,11 @@ class History:
     Args:
         seed: The seed.
         table: The name of the table class.
-        items: The items, as text: k1, k2, ...
+        items: The items as text: k1, k2, ...
         steps: The steps, one line each.
         calls: The logical operations.
         findings: The findings of the checks.
-        attempts: The number of HTTP attempts that met each fault; "" counts those without one.
+        attempts: The number of HTTP attempts with each fault; "" counts the attempts without a fault.
     """
 
     seed: int
@@ -75,23 +75,24 @@ class SimulationFailed(AssertionError):
     def __init__(self, history: History) -> None:
         self.history, self.findings = history, history.findings
         meanings = "\n".join(f"{each}: {CHECKS[each]}" for each in dict.fromkeys(one.check for one in self.findings))
-        repeat = f"Repeat it, with the same options: Simulator({history.table}).run(seed={history.seed})"
+        repeat = f"Repeat the history with the same options: Simulator({history.table}).run(seed={history.seed})"
         super().__init__(f"{history}\n{meanings}\n{repeat}")
 
 
 class Simulator:
     """Runs histories of a table: several writers, every kind of write, faults at each HTTP attempt.
 
-    The writers take turns at each HTTP attempt, in an order that the seed decides. Nothing sleeps, and nothing is sent
-    over a network; the SDK's own retries are real. Histories of one process run one after another.
+    The writers take turns at each HTTP attempt, in an order that the seed decides. Retries do not wait, and no request
+    goes over a network. The SDK's own retries are real. Histories of one process run one after another.
 
     Args:
         table: The table class.
-        given: Strategies for attributes that need them, by entity's name: `{"Review": {"rating": st.integers(1, 5)}}`.
-        writers: The number of writers of a history, at most; at least 2.
+        given: Strategies for attributes that need their own, by the name of the entity:
+            `{"Review": {"rating": st.integers(1, 5)}}`.
+        writers: The maximum number of writers of a history, at least 2.
         calls: The number of calls that each writer makes.
         kinds: The kinds of calls; see `KINDS`.
-        faults: The faults that an attempt may meet; see `FAULTS`.
+        faults: The faults that an attempt may have; see `FAULTS`.
         engine: A function that returns a context manager, with the parameters of `embedded`, `intercept` included.
 
     Raises:
@@ -135,39 +136,41 @@ class Simulator:
         self._engine = engine
 
     @cached_property
-    def pool(self) -> Pool:
-        """The entities and changes from which every history takes its own."""
-        return fill_pool(self.table, self._given)
+    def corpus(self) -> Corpus:
+        """The entities and changes from which every history is drawn."""
+        return draw_corpus(self.table, self._given)
 
     def run(self, seed: int) -> History:
         """Run one history.
 
         Args:
-            seed: Decides everything that is drawn and the order of the writers.
+            seed: Decides all drawn values and the order of the writers.
         """
-        dice = random.Random(seed)  # noqa: S311 - not a secret
-        keys = self._choose_keys(dice)
+        rng = random.Random(seed)  # noqa: S311 - not a secret
+        keys = self._choose_keys(rng)
         ledger = Ledger(table_schema(self.table).layout.primary)
-        baton = Baton(dice, dice.choice((0.3, 0.6, 0.9)))
-        faults = dice.sample(self._faults, min(len(self._faults), dice.randint(2, 6)))
-        network = Network(baton, ledger, dice, faults)
-        kinds = dice.sample(self._kinds, min(len(self._kinds), dice.randint(1, 6)))
+        scheduler = Scheduler(rng, rng.choice((0.3, 0.6, 0.9)))
+        faults = rng.sample(self._faults, min(len(self._faults), rng.randint(2, 6)))
+        network = Network(scheduler, ledger, rng, faults)
+        kinds = rng.sample(self._kinds, min(len(self._kinds), rng.randint(1, 6)))
         calls: list[Call] = []
         with self._engine(self.table, intercept=network), without_sleep():
-            drawers = self._set_up(keys, dice, network)
-            baton.run(
-                {name: _Writer(name, each, network, ledger, dice, kinds, self._calls, calls) for name, each in drawers}
+            workloads = self._set_up(keys, rng, network)
+            scheduler.run(
+                {name: _Writer(name, each, network, ledger, rng, kinds, self._calls, calls) for name, each in workloads}
             )
             network.deliver()
             findings = findings_in(self.table, calls, ledger, network.doubtful)
             stored = {identity(item, ledger.primary): item for item in scan_raw(self.table)}
             if stored != ledger.items:
-                findings.append(Finding("ledger", "The engine holds other items than the last write left."))
-        items = [f"k{number} = {self.pool.templates[key]!r}" for number, key in enumerate(keys, 1)]
+                findings.append(
+                    Finding("ledger", "The engine holds items that differ from those that the last write left.")
+                )
+        items = [f"k{number} = {self.corpus.templates[key]!r}" for number, key in enumerate(keys, 1)]
         return History(seed, self.table.__name__, items, network.steps, calls, findings, network.met)
 
     def check(self, histories: int = 100, seed: int = 0) -> Counter[str]:
-        """Run several histories, and raise if one of them has a finding; see `simulate`."""
+        """Run several histories, and raise an error if one of them has a finding; see `simulate`."""
         _require_least("histories", histories, 1)
         attempts: Counter[str] = Counter()
         for number in range(seed, seed + histories):
@@ -177,40 +180,40 @@ class Simulator:
             attempts += history.attempts
         return attempts
 
-    def _choose_keys(self, dice: random.Random) -> list[ItemKey]:
-        """The keys of up to four items, of one entity or two, some of one partition."""
+    def _choose_keys(self, rng: random.Random) -> list[ItemKey]:
+        """Choose the keys of up to four items, of one or two entities; some have the same partition."""
         by_entity: dict[str, list[ItemKey]] = {}
-        for key, template in self.pool.templates.items():
+        for key, template in self.corpus.templates.items():
             by_entity.setdefault(entity_schema(template).name, []).append(key)
-        names = dice.sample(sorted(by_entity), min(len(by_entity), dice.randint(1, 2)))
-        first = dice.choice(by_entity[names[0]])
-        neighbors = [key for key in self.pool.templates if key[0] == first[0] and key != first]
+        names = rng.sample(sorted(by_entity), min(len(by_entity), rng.randint(1, 2)))
+        first = rng.choice(by_entity[names[0]])
+        neighbors = [key for key in self.corpus.templates if key[0] == first[0] and key != first]
         others = [key for name in names for key in by_entity[name] if key != first]
-        chosen = [first, *dice.sample(neighbors, min(len(neighbors), dice.randint(0, 1)))]
-        return list(dict.fromkeys([*chosen, *dice.sample(others, min(len(others), dice.randint(0, 2)))]))
+        chosen = [first, *rng.sample(neighbors, min(len(neighbors), rng.randint(0, 1)))]
+        return list(dict.fromkeys([*chosen, *rng.sample(others, min(len(others), rng.randint(0, 2)))]))
 
-    def _set_up(self, keys: Sequence[ItemKey], dice: random.Random, network: Network) -> list[tuple[str, Drawer]]:
+    def _set_up(self, keys: Sequence[ItemKey], rng: random.Random, network: Network) -> list[tuple[str, Workload]]:
         """Store some of the items, and give each writer instances of them."""
         stored = []
         for number, key in enumerate(keys, 1):
-            if dice.random() < 0.7:
-                entity = varied(self.pool.templates[key], {})
+            if rng.random() < 0.7:
+                entity = varied(self.corpus.templates[key], {})
                 try:
                     entity.create()
                 except SingletableError:
                     continue
                 network.note(f"k{number} is stored")
-                if dice.random() < 0.5:
+                if rng.random() < 0.5:
                     self._write_as_other_code(entity)
                 entity.refresh(consistent_read=True)
                 stored.append((key, entity))
-        drawers = []
-        for number in range(1, dice.randint(_FEWEST, self._writers) + 1):
-            drawer = Drawer(self.table, self.pool, keys, dice)
+        workloads = []
+        for number in range(1, rng.randint(_FEWEST, self._writers) + 1):
+            workload = Workload(self.table, self.corpus, keys, rng)
             for key, entity in stored:
-                drawer.hold(key, varied(entity, {}))
-            drawers.append((f"w{number}", drawer))
-        return drawers
+                workload.hold(key, varied(entity, {}))
+            workloads.append((f"w{number}", workload))
+        return workloads
 
     def _write_as_other_code(self, entity: Table) -> None:
         sender = TableSender(self.table)
@@ -226,17 +229,17 @@ class _Writer:
     """One writer: it draws calls and makes them, one after another."""
 
     name: str
-    drawer: Drawer
+    workload: Workload
     network: Network
     ledger: Ledger
-    dice: random.Random
+    rng: random.Random
     kinds: Sequence[str]
     count: int
     calls: list[Call]
 
     def __call__(self) -> None:
         for _ in range(self.count):
-            call = self.drawer.draw(self.dice.choice(self.kinds))
+            call = self.workload.next_call(self.rng.choice(self.kinds))
             if call is not None:
                 self._make(call)
 
@@ -244,11 +247,11 @@ class _Writer:
         call.number, call.writer, call.begun = len(self.calls) + 1, self.name, len(self.ledger.applications)
         self.calls.append(call)
         self.network.note(f"#{call.number} {call.kind} {call.text}")
-        self.network.calls[self.name] = (call.number, self.dice.choice(_RATES))
+        self.network.calls[self.name] = (call.number, self.rng.choice(_RATES))
         error: Exception | None = None
         try:
             call.perform()
-        except Exception as raised:  # whatever a call raises is judged by the checks
+        except Exception as raised:  # the checks judge every exception of a call
             error = raised
         finally:
             del self.network.calls[self.name]
@@ -257,7 +260,7 @@ class _Writer:
 
 
 def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **options: Any) -> Counter[str]:
-    """Run histories of a table, and raise if one of them has a finding; see `Simulator`.
+    """Run histories of a table, and raise an error if one of them has a finding; see `Simulator`.
 
     ::
 
@@ -269,16 +272,16 @@ def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **optio
     Args:
         table: The table class.
         histories: The number of histories.
-        seed: The seed of the first; each history has the next one.
-        options: As for `Simulator`.
+        seed: The seed of the first history; each further history has the next number.
+        options: The options of `Simulator`.
 
     Returns:
-        The number of HTTP attempts that met each fault; "" counts those without one.
+        The number of HTTP attempts with each fault; "" counts the attempts without a fault.
 
     Raises:
-        SimulationFailed: A history has findings. The message shows it, and how to repeat it.
+        SimulationFailed: A history has findings. The message shows the history and how to repeat it.
         InvalidValueError: As for `Simulator`, or `histories` is below 1.
-        PatternError: An attribute's class is unknown here; give a strategy for it by `given`.
+        PatternError: The kit has no strategy for an attribute's class; give one with `given`.
     """
     return Simulator(table, **options).check(histories, seed)
 

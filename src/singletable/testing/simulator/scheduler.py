@@ -1,4 +1,4 @@
-"""The baton: threads of which exactly one runs at a time, in an order that a seed decides."""
+"""The scheduler: it runs threads one at a time, in an order that a seed decides."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from contextvars import copy_context
 from threading import Lock, Thread, current_thread
 from typing import Any
 
-__all__ = ["Baton", "without_sleep"]
+__all__ = ["Scheduler", "without_sleep"]
 
 _PATIENCE = 60.0
-"""Seconds after which a writer that never got the baton counts as deadlocked."""
+"""Seconds after which a writer that does not end counts as deadlocked."""
 
 
-class Baton:
+class Scheduler:
     """Runs functions in threads, one at a time.
 
-    A thread keeps the baton until it calls `pass_on()` or ends. The same dice and the same functions give the same
-    order, whatever the operating system does.
+    A thread runs until it calls `switch()` or ends. The same random numbers and the same functions give the same order;
+    the operating system has no influence on it.
 
     Args:
-        dice: Decides which thread is next.
-        change: The probability that `pass_on()` gives the baton to another thread, if there is one.
+        rng: Decides which thread is next.
+        change: The probability that `switch()` lets another thread run, if another one has not ended.
     """
 
-    def __init__(self, dice: random.Random, change: float) -> None:
+    def __init__(self, rng: random.Random, change: float) -> None:
         self.running: str | None = None
         """The name of the thread that runs; None before and after `run()`."""
-        self._dice = dice
+        self._rng = rng
         self._change = change
         self._turns: dict[str, Lock] = {}
         self._over = Lock()
@@ -43,7 +43,7 @@ class Baton:
             functions: The functions, by the names of their threads.
 
         Raises:
-            RuntimeError: A thread waited for a lock that another thread holds while it waits for the baton.
+            RuntimeError: The running thread waits for a lock, and the thread that holds the lock waits for its turn.
             BaseException: A function raised it.
         """
         self._turns = {name: Lock() for name in functions}
@@ -56,10 +56,10 @@ class Baton:
         for thread in threads:
             _simulated.add(thread)
             thread.start()
-        self._give(self._dice.choice([*self._turns]))
+        self._give(self._rng.choice([*self._turns]))
         try:
             if not self._over.acquire(timeout=_PATIENCE * len(threads)):
-                raise RuntimeError(f"{self.running} holds the baton and waits for a lock that another writer holds.")
+                raise RuntimeError(f"{self.running} is running and waits for a lock that another writer holds.")
         finally:
             _simulated.difference_update(threads)
             self.running = None
@@ -68,13 +68,13 @@ class Baton:
         if self._failures:
             raise self._failures[0]
 
-    def pass_on(self) -> None:
-        """Let the dice choose the next thread; return when it is this thread's turn again."""
+    def switch(self) -> None:
+        """Choose the next thread at random; return when it is this thread's turn again."""
         mine = self.running
         others = [name for name in self._turns if name != mine]
-        if mine is None or not others or self._dice.random() >= self._change:
+        if mine is None or not others or self._rng.random() >= self._change:
             return
-        self._give(self._dice.choice(others))
+        self._give(self._rng.choice(others))
         self._turns[mine].acquire()
 
     def _give(self, name: str) -> None:
@@ -90,7 +90,7 @@ class Baton:
         finally:
             del self._turns[name]
             if self._turns:
-                self._give(self._dice.choice([*self._turns]))
+                self._give(self._rng.choice([*self._turns]))
             else:
                 self._over.release()
 
@@ -100,7 +100,7 @@ _simulated: set[Thread] = set()
 
 @contextmanager
 def without_sleep() -> Iterator[None]:
-    """Skip the pauses between retries in the threads of a baton; other threads sleep as before."""
+    """Make `time.sleep` return at once in the threads of a scheduler; other threads sleep as before."""
     real = time.sleep
 
     def sleep(seconds: Any) -> None:

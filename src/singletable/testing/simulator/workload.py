@@ -1,4 +1,4 @@
-"""Drawing: which call a writer makes next. One method for each kind of call."""
+"""The workload of a writer: the calls that it makes. One method draws each kind of call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from singletable.testing.simulator.calls import Call, Claim, Increment, Part, ad
 from singletable.testing.simulator.chooser import Chooser, shown
 from singletable.testing.simulator.ledger import ItemKey
 
-__all__ = ["KINDS", "Drawer"]
+__all__ = ["KINDS", "Workload"]
 
 KINDS = (
     "batch",
@@ -36,12 +36,12 @@ KINDS = (
 """Every kind of call."""
 
 
-class Drawer(Chooser):
+class Workload(Chooser):
     """Draws the calls of one writer."""
 
-    def draw(self, kind: str) -> Call | None:
-        """Draw a call of a kind; None if no item of this history can have it."""
-        key = self._dice.choice(self._keys)
+    def next_call(self, kind: str) -> Call | None:
+        """Return a call of a kind; None if this history has no item for it."""
+        key = self._rng.choice(self._keys)
         draw: Callable[[ItemKey], Call | None] = getattr(self, "_" + kind.replace(" ", "_"))
         call = draw(key)
         if call is not None:
@@ -105,8 +105,8 @@ class Drawer(Chooser):
         schema, name = entity_schema(entity), self._number(entity)
         if name is None:
             return None
-        attribute, amount = getattr(type(entity), name), self._dice.choice((1, 1, 2, 7))
-        adds = self._dice.random() < 0.5
+        attribute, amount = getattr(type(entity), name), self._rng.choice((1, 1, 2, 7))
+        adds = self._rng.random() < 0.5
         action = attribute.add(amount) if adds else attribute.set(attribute + amount)
         stored = schema.attributes[name].attr_name
         call = self._one(
@@ -126,7 +126,7 @@ class Drawer(Chooser):
         entity = self._instance(key)
         schema, name = entity_schema(entity), self._number(entity)
         values: Mapping[str, Any] = {}
-        if name is not None and self._dice.random() < 0.6:
+        if name is not None and self._rng.random() < 0.6:
             stored, counter = schema.attributes[name].attr_name, name
 
             def change(each: Table) -> None:
@@ -162,14 +162,14 @@ class Drawer(Chooser):
         return self._one(key, {}, entity, perform, removed, locked=True, names=(), also=also)
 
     def _move(self, key: ItemKey) -> Call | None:
-        # A copy, since the writer goes on holding an instance under the old key.
+        # A copy, because the writer keeps its instance with the old key.
         entity = self._instance(key)._copy()
         schema = entity_schema(entity)
         others = [each for each in self._keys if each != key and self._schema(each) is schema]
         if not others:
             return None
-        target = self._dice.choice(others)
-        values = {name: getattr(self._pool.templates[target], name) for name in schema.primary.attributes}
+        target = self._rng.choice(others)
+        values = {name: getattr(self._corpus.templates[target], name) for name in schema.primary.attributes}
         call = self._one(key, {}, entity, lambda: entity.move(**values), removed, exists=True, names=())
         call.text += f" to {self._label(target)}"
         call.parts.append(Part(target, schema, changed(schema, key, values), exists=False, instance=entity))
@@ -181,7 +181,7 @@ class Drawer(Chooser):
             return None
         parts, texts, writes = [], [], []
         for each in chosen:
-            deletes = self._dice.random() < 0.3
+            deletes = self._rng.random() < 0.3
             entity, values = (self._instance(each)._copy(), {}) if deletes else self._edited(each)
             effect = removed if deletes else put(entity_schema(entity), entity)
             names = () if deletes else None
@@ -209,7 +209,7 @@ class Drawer(Chooser):
     def _transaction(self, key: ItemKey) -> Call:
         parts, texts, writes = [], [], []
         for each in self._several():
-            verb = self._dice.choice(("create", "put", "update", "update", "add", "delete", "check"))
+            verb = self._rng.choice(("create", "put", "update", "update", "add", "delete", "check"))
             part, text, write = self._write(verb, each)
             parts.append(part)
             texts.append(text)
@@ -254,20 +254,20 @@ class Drawer(Chooser):
         return part, f"check {self._label(key)}", lambda transaction: transaction.check(entity)
 
     def _collection(self, key: ItemKey) -> Call:
-        template, schema = self._pool.templates[key], self._schema(key)
+        template, schema = self._corpus.templates[key], self._schema(key)
         segments = schema.primary.partition.segments
         schemas = table_schema(self._table).entities.values()
         kinds = [each.entity for each in schemas if each.primary.partition.segments == segments]
         shared = {name: getattr(template, name) for name in schema.primary.partition.attributes}
-        added_one = self._new(self._dice.choice([each for each in self._keys if self._schema(each).entity in kinds]))[0]
-        dice = random.Random(self._dice.random())  # noqa: S311 - not a secret
+        added_one = self._new(self._rng.choice([each for each in self._keys if self._schema(each).entity in kinds]))[0]
+        rng = random.Random(self._rng.random())  # noqa: S311 - not a secret
         parts: list[Part] = []
         call = Call("", f"of {self._label(key)}", lambda: None, parts)
 
         def perform() -> None:
             unit = self._table.load_collection(*kinds, **shared)
             for entity in list(unit):
-                self._edit(unit, entity, dice, parts)
+                self._edit(unit, entity, rng, parts)
             here = {part.key for part in parts} | {self._key(entity) for entity in unit}
             if self._key(added_one) not in here and self._key(added_one)[0] == key[0]:
                 own = entity_schema(added_one)
@@ -279,17 +279,17 @@ class Drawer(Chooser):
         call.perform = perform
         return call
 
-    def _edit(self, unit: Any, entity: Table, dice: random.Random, parts: list[Part]) -> None:
-        """Change one entity of a collection, remove it, or leave it."""
+    def _edit(self, unit: Any, entity: Table, rng: random.Random, parts: list[Part]) -> None:
+        """Change one entity of a collection, remove it, or leave it unchanged."""
         key, schema = self._key(entity), entity_schema(entity)
-        choice = dice.random()
+        choice = rng.random()
         if choice < 0.2:
             part = self._locked(entity, key, removed, ())
             part.exists = True
             parts.append(part)
             unit.remove(entity)
-        elif choice < 0.8 and self._pool.changes[schema.name]:
-            values = dice.choice(self._pool.changes[schema.name])
+        elif choice < 0.8 and self._corpus.changes[schema.name]:
+            values = rng.choice(self._corpus.changes[schema.name])
             part = self._locked(entity, key, changed(schema, key, values), ())
             part.exists = part.idle = True
             part.instance = entity

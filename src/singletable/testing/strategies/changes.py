@@ -1,4 +1,4 @@
-"""What a machine draws: entities whose keys meet, and changes of the attributes that may change."""
+"""Strategies for random writes: entities whose keys often collide, and changes of their attributes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from singletable.testing.strategies.instances import entities, values_of
 
 __all__ = ["Given", "changeable", "changes_of", "colliding_entities"]
 
-_MEETING = st.sampled_from(["a", "a#", "b", "ab", "%23"])
+_COLLIDING = st.sampled_from(["a", "a#", "b", "ab", "%23"])
 
 Given = Mapping[str, st.SearchStrategy[Any]]
 
 
 def colliding_entities(schema: EntitySchema, given: Given) -> st.SearchStrategy[Table]:
-    """Entities whose keys have few values, so that they meet, and share beginnings."""
+    """Return a strategy of entities with few different key values, so that keys are often equal or share a prefix."""
     texts = {
-        name: _MEETING
+        name: _COLLIDING
         for name in schema.key_sources
         if schema.sources[name].kind is ValueKind.TEXT and type(schema.attributes[name]) is StrictUnicodeAttribute
     }
@@ -31,13 +31,13 @@ def colliding_entities(schema: EntitySchema, given: Given) -> st.SearchStrategy[
 
 
 def changeable(schema: EntitySchema) -> list[str]:
-    """The attributes that an update may change: not the primary key's, nor those that every write sets."""
+    """Return the attributes that an update may change: not those of the primary key or set by every write."""
     fixed = {*schema.primary.sources, *schema.stamps, schema.version}
     return sorted(name for name in schema.attributes if name not in fixed)
 
 
 def changes_of(schema: EntitySchema, given: Given) -> st.SearchStrategy[dict[str, Any]]:
-    """New values for up to three attributes; None where there may be none. Empty only if nothing may change."""
+    """Return a strategy of new values for one to three attributes; None removes one; empty if none may change."""
     values = {}
     for name in changeable(schema):
         own = given[name] if name in given else values_of(schema.entity, name)

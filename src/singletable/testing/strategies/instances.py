@@ -1,4 +1,4 @@
-"""`entities(Order)`: a Hypothesis strategy of valid instances, worked out from the model."""
+"""`entities(Order)`: a Hypothesis strategy of valid instances, derived from the model."""
 
 from __future__ import annotations
 
@@ -75,24 +75,24 @@ _BY_CLASS: tuple[tuple[type[Attribute[Any]], Callable[[Any], st.SearchStrategy[A
 
 
 def entities(entity: type[T], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[T]:
-    """Valid instances of an entity: of the right types, within the widths of its keys, nasty text included.
+    """Return a strategy of valid instances of an entity, with the right types and within the widths of its keys.
 
-    An attribute that may be None sometimes is, one with a default sometimes keeps it, and one of an
-    enumeration has its members. Times of writing and versions are left to the writes.
+    Texts contain many special characters. A nullable attribute is sometimes None, an attribute with a default sometimes
+    keeps it, and an enumeration attribute has its members. Times of writing and versions are not set; writes set them.
 
     Args:
         entity: The entity class.
         given: Strategies for attributes whose values are narrower than their types: `rating=st.integers(1, 5)`.
 
     Raises:
-        PatternError: An attribute's class is not known here; give a strategy for it.
+        PatternError: `given` names an unknown attribute, or the kit has no strategy for an attribute's class.
     """
     schema = entity_schema(entity)
     unknown = [name for name in given if name not in schema.attributes]
     if unknown:
         raise PatternError(
-            f"entities({entity.__name__}): there is no attribute {', '.join(unknown)}.",
-            remedy=f"It has: {', '.join(schema.attributes)}.",
+            f"entities({entity.__name__}) was given a strategy for an unknown attribute: {', '.join(unknown)}.",
+            remedy=f"{entity.__name__} has the attributes: {', '.join(schema.attributes)}.",
         )
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
@@ -103,15 +103,15 @@ def entities(entity: type[T], **given: st.SearchStrategy[Any]) -> st.SearchStrat
         values = given[name] if name in given else values_of(entity, name)
         (optional if (attribute.null or has_default) and name not in given else required)[name] = values
     made = st.fixed_dictionaries(required, optional=optional).map(lambda attributes: entity(**attributes))
-    # Widths and types hold by now; what is left are keys over 2,048 bytes and the like.
+    # Types and widths are right already. The filter removes, for example, keys of more than 2,048 bytes.
     return made.filter(_is_valid)
 
 
 def values_of(entity: type[Table], name: str) -> st.SearchStrategy[Any]:
-    """Values of one of an entity's attributes, such that every key it stands in can hold them.
+    """Return a strategy of values of an attribute that fit into every key of the entity that has the attribute.
 
     Raises:
-        PatternError: The attribute's class is not known here.
+        PatternError: The kit has no strategy for the attribute's class.
     """
     schema = entity_schema(entity)
     attribute = schema.attributes[name]
@@ -119,7 +119,7 @@ def values_of(entity: type[Table], name: str) -> st.SearchStrategy[Any]:
     if schema.sources.get(name) and schema.sources[name].kind is ValueKind.CHOICE:
         encodings = []
     if encodings:
-        # The first decides what is drawn, all of them what is kept.
+        # The first encoding decides which values are drawn, and all encodings filter them.
         drawn = (
             values_for(encodings[0]) if _narrows(encodings[0]) else _by_class(attribute, f"{entity.__name__}.{name}")
         )
@@ -128,7 +128,7 @@ def values_of(entity: type[Table], name: str) -> st.SearchStrategy[Any]:
 
 
 def _narrows(encoding: Encoding) -> bool:
-    """Whether a number's width leaves so little of its type that drawing from the type would be hopeless."""
+    """Whether the encoding has a width, so that most values of the type would be filtered out."""
     return hasattr(encoding, "width")
 
 
@@ -151,8 +151,8 @@ def _by_class(attribute: Attribute[Any], label: str) -> st.SearchStrategy[Any]:
         if isinstance(attribute, known):
             return strategy(attribute)
     raise PatternError(
-        f"{label}: there is no strategy for a {type(attribute).__name__}.",
-        remedy=f"Give one: entities(..., {label.rpartition('.')[2]}=st....).",
+        f"{label} is a {type(attribute).__name__}, for which the testing kit has no strategy.",
+        remedy=f"Give a strategy: entities(..., {label.rpartition('.')[2]}=st....).",
     )
 
 

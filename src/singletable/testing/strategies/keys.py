@@ -1,8 +1,8 @@
-"""Hypothesis strategies for keys: values for every encoding, and templates made of them.
+"""Hypothesis strategies for keys: values for every encoding, and templates of fields with these encodings.
 
-Needs the extra `testing`. The values are nasty on purpose: separators, `%`, spaces and control
-characters, characters beside those that have a meaning, astral and last ones, time zones, negative and
-wide numbers.
+They need the extra `testing`. The values contain many special cases on purpose: separators, `%`, spaces and control
+characters, the neighbors of characters with a meaning, characters above U+FFFF, the last character, time zones,
+negative and wide numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NASTY = "#%$&!\"' \0\t\n\x1f\x7f~{}/-0a09AZé日ß\u0130\ud7ff\ue000\ufffd\ufff
 
 
 def nasty_text(min_size: int = 1, max_size: int = 12, exclude: str = "") -> st.SearchStrategy[str]:
-    """Text of any characters, those with a meaning in keys far more often than chance has it."""
+    """Return a strategy of text with any characters; special characters of keys are far more frequent than others."""
     alphabet = st.one_of(
         st.sampled_from([each for each in _NASTY if each not in exclude]),
         st.characters(exclude_categories=["Cs"], exclude_characters=exclude),
@@ -35,7 +35,7 @@ def nasty_text(min_size: int = 1, max_size: int = 12, exclude: str = "") -> st.S
 
 
 def _moments() -> st.SearchStrategy[datetime]:
-    # A day's distance from both ends, so that every time zone can be converted to UTC.
+    # A day away from both ends, so that a time in every time zone can be converted to UTC.
     naive = st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30))
     zones = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
     return st.builds(lambda moment, zone: moment.replace(tzinfo=zone), naive, zones)
@@ -45,7 +45,7 @@ def _fixed(encoding: FixedPoint) -> st.SearchStrategy[Any]:
     digits = encoding.width - (encoding.places > 0)
     scaled = st.integers(-(10**digits) + 1, 10**digits - 1)
     if encoding.binary:
-        # Not more digits than a float holds, so that the float is the number that was meant.
+        # No more digits than a float holds, so that the float is exact.
         scaled = st.integers(-(10 ** min(digits, 15)) + 1, 10 ** min(digits, 15) - 1)
         return scaled.map(lambda value: float(Decimal(value).scaleb(-encoding.places)))
     return scaled.map(lambda value: Decimal(value).scaleb(-encoding.places))
@@ -75,11 +75,11 @@ STRATEGIES: dict[type[Encoding], Callable[[Any], st.SearchStrategy[Any]]] = {
     Bucket: _bucketed,
     Shard: lambda encoding: values_for(encoding.of),
 }
-"""For each class of encoding, what gives values that it can encode."""
+"""The strategies of values for each class of encoding."""
 
 
 def values_for(encoding: Encoding) -> st.SearchStrategy[Any]:
-    """Values that an encoding can encode."""
+    """Return a strategy of values that an encoding can encode."""
     return STRATEGIES[type(encoding)](encoding)
 
 
@@ -96,7 +96,7 @@ SOURCES: Mapping[str, Source] = {
     "flag": Source(ValueKind.BOOLEAN),
     "raw_bytes": Source(ValueKind.BYTES),
 }
-"""An attribute of every kind, by name."""
+"""Attributes of every kind, by name."""
 
 _SPECS: Mapping[str, tuple[str, ...]] = {
     "line": ("01d", "03d", "012d"),
@@ -110,13 +110,13 @@ _LITERALS = ("", "USER", "ORDER", "O", "ORDER ", "%23", "0", "-", "a", "2026-01"
 
 @st.composite
 def templates(draw: st.DrawFn, *, projections: bool = False, sort_key: bool = True, max_fields: int = 3) -> Template:
-    """Templates over `SOURCES`, each attribute at most once.
+    """Draw a template over `SOURCES`, with each attribute at most once.
 
     Args:
-        draw: Hypothesis's.
+        draw: The function that Hypothesis passes.
         projections: Whether buckets and shards may appear.
-        sort_key: Whether it is a sort key's template, where numbers have a width.
-        max_fields: How many fields at most.
+        sort_key: Whether it is the template of a sort key, in which numbers have a width.
+        max_fields: The maximum number of fields.
     """
     names = draw(st.lists(st.sampled_from(sorted(SOURCES)), max_size=max_fields, unique=True))
     segments = []
@@ -136,5 +136,5 @@ def templates(draw: st.DrawFn, *, projections: bool = False, sort_key: bool = Tr
 
 
 def tuples_for(template: Template) -> st.SearchStrategy[dict[str, Any]]:
-    """Values for every attribute of a template."""
+    """Return a strategy of values for every attribute of a template."""
     return st.fixed_dictionaries({field.attribute: values_for(field.encoding) for field in template.fields})
