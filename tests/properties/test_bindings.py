@@ -1,4 +1,4 @@
-"""Bindings of every kind, begun and ended in any order, against a small model of inheritance."""
+"""Bindings of every kind, begun and ended in any order, compared with a small model of inheritance."""
 
 from contextvars import Context, copy_context
 
@@ -21,13 +21,13 @@ class Bound(Table):
 
 
 class Model:
-    """A model of the layers: their settings, whether they fix the place, and where they hold."""
+    """A model of the layers: their settings, whether they fix the place, and the context in which they are active."""
 
     def __init__(self):
         self.process, self.context = [], []
 
     def expected(self, layers):
-        """The innermost layer that gives a setting; the last one that fixes the place alone gives the place."""
+        """Return each setting from the innermost layer that gives it, the place from the last layer that fixes it."""
         found = {}
         fixing = [settings for settings, fixes in layers if fixes]
         for name in META:
@@ -40,7 +40,7 @@ class Model:
 
 
 def now():
-    """The settings that hold."""
+    """Return the active settings."""
     bound = Bound.bound()
     return {name: getattr(bound, name) for name in META}
 
@@ -66,9 +66,9 @@ STEPS = st.one_of(
 
 
 def follow(steps):
-    """Take the steps, and compare with the model after each, in this context and in an empty one."""
+    """Take the steps, and compare with the model after each step, in this context and in an empty one."""
     model, open_ = Model(), []
-    # A held layer gives every setting, and fixes the place if an engine did.
+    # A held layer gives every setting, and fixes the place if an engine fixed it.
     for verb, what in steps:
         if verb == "statement":
             layer = (what, False)
@@ -99,7 +99,7 @@ def follow(steps):
             end, ending, _ = open_.pop(what % len(open_))
             end()
             for layers, layer in ending:
-                # The innermost one: a binding may be entered more than once.
+                # The innermost layer, because a binding may be entered more than once.
                 position = max(number for number, each in enumerate(layers) if each is layer)
                 del layers[position]
         elif verb == "again" and open_ and open_[what % len(open_)][2]:
@@ -116,7 +116,7 @@ def follow(steps):
 
 @given(st.lists(STEPS, min_size=6, max_size=20))
 def test_nested_bindings_are_as_the_model_of_inheritance(steps):
-    """Statements, blocks, engines and held settings agree with the model in any order."""
+    """Statements, blocks, engines and held settings follow the model in any order."""
     before = dict(vars(Bound.Meta))
     copy_context().run(follow, steps)
     assert before == dict(vars(Bound.Meta))

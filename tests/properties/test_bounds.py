@@ -1,4 +1,4 @@
-"""Range bounds against an oracle on tuples of attributes: no row missed, no row too many."""
+"""Range bounds compared with an oracle on tuples of attributes: exactly the right rows are read."""
 
 from decimal import Decimal
 
@@ -39,7 +39,7 @@ ORACLE = {
 
 
 def sort_key(text, *, raw=False):
-    """An index key with this sort key."""
+    """Return an index key with this sort key."""
     return CompositeKey(
         "by_it", "GSI1", parse_template("P", SOURCES), parse_template(text, SOURCES, raw=raw, sort_key=True), owner="E"
     )
@@ -47,7 +47,7 @@ def sort_key(text, *, raw=False):
 
 @st.composite
 def questions(draw, raw=False):
-    """A key, values of the leading attributes, a condition on the next, and rows to ask about."""
+    """Draw a key, values of its leading attributes, a condition on the next attribute, and rows to compare."""
     tail = "" if raw else draw(st.sampled_from(TAILS))
     field = "{text}" if raw else draw(st.sampled_from(FIELDS))
     assume("price" not in field or "price" not in tail)
@@ -64,7 +64,7 @@ def questions(draw, raw=False):
         given_values = (draw(nasty_text(min_size=0, max_size=2, exclude="#" if raw else "")),)
     else:
         given_values = (draw(values),)
-    # Rows near the bounds are the interesting ones: the bound itself, its prefixes, it and a bit more.
+    # Rows near the bounds find the faults: the bound itself, its prefixes, the bound with further characters.
     near = [value for value in given_values if operator != "startswith" or value]
     if textual and name != "status":
         near += [value[:1] for value in near] + [value + tail for value in near for tail in ("a", " ", "\U0010ffff")]
@@ -90,19 +90,19 @@ def check(question):
 
 @given(questions())
 def test_seven_conditions_mean_what_they_say(question):
-    """With and without a leading attribute, with and without a tail, over every kind of value."""
+    """Conditions read the right rows with or without a leading attribute and a tail, for every kind of value."""
     check(question)
 
 
 @given(questions(raw=True))
 def test_raw_text_without_a_tail(question):
-    """Values written as they are sort by themselves as long as nothing follows."""
+    """Values that are not escaped have the right order if they are last in the key."""
     check(question)
 
 
 @given(questions(), nasty_text())
 def test_no_row_of_another_leading_value_is_read(question, other):
-    """A condition never reaches beyond the attributes that are given."""
+    """A condition never reads a row with other values of the given attributes."""
     key, equals, condition, rows, extra = question
     assume("name" in equals and other != equals["name"])
     keys = sort_range(key, equals, condition)
@@ -112,7 +112,7 @@ def test_no_row_of_another_leading_value_is_read(question, other):
 
 @given(st.data())
 def test_reversed_between_is_refused(data):
-    """Always the same error, on every engine, instead of an empty answer on some."""
+    """The error is the same on every engine; without it, some engines return an empty answer."""
     field = data.draw(st.sampled_from(FIELDS))
     key = sort_key("ORDER#" + field)
     name = key.sort.fields[0].attribute
@@ -125,7 +125,7 @@ def test_reversed_between_is_refused(data):
 
 @given(nasty_text(), st.sampled_from(["<", "<=", ">", ">=", "between"]))
 def test_raw_text_with_a_tail_is_refused(value, operator):
-    """A space sorts before the separator, so no range over such a field could be right."""
+    """A space sorts before the separator, so a range over such a field would be wrong."""
     assume("#" not in value)
     key = sort_key("{text}#TAIL", raw=True)
     values = (value, value) if operator == "between" else (value,)
@@ -141,7 +141,7 @@ def test_raw_text_with_a_tail_is_refused(value, operator):
     st.sampled_from("ab\U0010ffff"),
 )
 def test_values_as_long_as_keys_can_be(sk, operator, size, rows, char):
-    """Near 1024 bytes a condition is answered exactly, or refused since no key could be the bound."""
+    """Near 1024 bytes a condition is answered exactly, or refused because its bound is too long for a key."""
     key = sort_key(sk)
     extra = {"price": Decimal(1)}
     width = len(char.encode())
@@ -161,7 +161,7 @@ def test_values_as_long_as_keys_can_be(sk, operator, size, rows, char):
 
 @given(st.sampled_from(FIELDS), st.sampled_from(OPERATORS))
 def test_an_empty_value_is_refused(field, operator):
-    """None and "" are no values; startswith("") is everything."""
+    """None and "" are refused as values; startswith("") matches every row."""
     key = sort_key("T#" + field)
     name = key.sort.fields[0].attribute
     if operator == "startswith":

@@ -1,4 +1,4 @@
-"""Generated readers and writers of entities do what the long way does, which goes by PynamoDB's own rules."""
+"""Generated readers and writers of entities give the same results as the slow path, which follows PynamoDB's rules."""
 
 import copy
 import pickle
@@ -28,22 +28,22 @@ PLAIN = type(
         "Meta": type("Meta", (), {"table_name": "plain"}),
     },
 )
-"""A model of PynamoDB's with the same attributes."""
+"""A PynamoDB model with the same attributes."""
 
 LEFT_ALONE = frozenset(
     name
     for name, attribute in pynamodbs().items()
     if type(Everything.get_attributes()[name]) is type(attribute) and not isinstance(attribute, MapAttribute)
 )
-"""The attributes that are not made strict."""
+"""The attributes that the framework does not make strict."""
 
 MOST = settings.default.max_examples
 FEWER, FEW = settings(max_examples=MOST // 2), settings(max_examples=MOST // 8)
-"""What is tried so often for each class, or for each attribute, need not be tried as often as the rest."""
+"""A property that runs for each class or attribute needs fewer examples than the others."""
 
 
 def form(value):
-    """A value and everything below it, with the types and the order, so that equal means alike."""
+    """Return a value and everything in it with types and order, so that only identical values are equal."""
     if isinstance(value, (type, Enum)) or value is None:
         return value
     if isinstance(value, MapAttribute):
@@ -61,12 +61,12 @@ def form(value):
 
 
 def state(instance):
-    """Everything that an instance holds."""
+    """Return everything that an instance holds."""
     return type(instance), {name: form(value) for name, value in vars(instance).items() if name != "_outgoing"}
 
 
 def outcome(act):
-    """What comes of it: a value, or an error with what it says."""
+    """Return the result of a function: a value, or an error with its message."""
     try:
         return act()
     except Exception as error:
@@ -75,14 +75,14 @@ def outcome(act):
 
 
 def carefully(entity, item):
-    """An instance made and read the long way."""
+    """Return an instance that the slow path made and read."""
     made = entity(_user_instantiated=False)
     made._read_carefully(item)
     return made
 
 
 def written(item):
-    """An item in the one form that equal ones share: sets have no order."""
+    """Return an item in canonical form: its sets have one order."""
     return {
         name: {
             kind: written(content)
@@ -99,13 +99,13 @@ def written(item):
 
 
 def both_ways(entity, item):
-    """What comes of reading an item fast, and of reading it carefully."""
+    """Return the results of the fast path and the slow path for an item."""
     fast = outcome(lambda: state(entity._from_item(item)))
     return outcome(lambda: state(carefully(entity, item))), fast
 
 
 def read_usual(entity, item):
-    """Read an item as is usual: by generated code alone, which raises at anything else."""
+    """Read an item by generated code alone, which raises an error for an unusual item."""
     made = entity.__new__(entity)
     entity._codec().read(made, item)
     return made
@@ -117,7 +117,7 @@ def read_usual(entity, item):
 @pytest.mark.parametrize("entity", ENTITIES)
 @given(data=st.data())
 def test_an_item_is_read_as_the_long_way_reads_it(entity, data):
-    """The same values of the same types in the same order, or the same error; and the item is left alone."""
+    """Both paths give the same values, types and order, or the same error; the item is not changed."""
     item = data.draw(items(entity))
     before = copy.deepcopy(item)
     expected, actual = both_ways(entity, item)
@@ -129,7 +129,7 @@ def test_an_item_is_read_as_the_long_way_reads_it(entity, data):
 @FEW
 @given(data=st.data())
 def test_an_attribute_alone_is_read_as_the_long_way_reads_it(name, data):
-    """Whatever is stored for it, with no other attribute that could hide it behind an error."""
+    """Any stored value is read alike; the item has no other attribute, because its error would come first."""
     entity = Special if name in Special.get_attributes() else Everything
     stored = data.draw(st.one_of(zoo.STORED[name], zoo.STORED[name], zoo.STORED[name], zoo.ANY, zoo.ODD))
     item = {"PK": {"S": "P"}, "SK": {"S": "S"}, entity.get_attributes()[name].attr_name: stored}
@@ -141,7 +141,7 @@ def test_an_attribute_alone_is_read_as_the_long_way_reads_it(name, data):
 @FEWER
 @given(data=st.data())
 def test_an_instance_reads_another_item_as_the_long_way_does(entity, data):
-    """What it held before leaves no trace, even where the new item is malformed."""
+    """Nothing of its earlier values is left, even if the new item is malformed."""
     first = data.draw(items(entity, odd=False))
     second = data.draw(items(entity))
     instances = []
@@ -154,7 +154,7 @@ def test_an_instance_reads_another_item_as_the_long_way_does(entity, data):
 
 @given(items(Everything, odd=False))
 def test_an_item_is_read_as_pynamodb_reads_it(item):
-    """The same values in every attribute that is not made strict, or an error where PynamoDB raises one."""
+    """Every attribute that is not strict has PynamoDB's value, or an error if PynamoDB raises one."""
     for name, attribute in Everything.get_attributes().items():
         if name not in LEFT_ALONE:
             item.pop(attribute.attr_name, None)
@@ -169,9 +169,9 @@ def test_an_item_is_read_as_pynamodb_reads_it(item):
     try:
         expected = read(PLAIN)
     except Exception as error:
-        # PynamoDB takes a key such as `self` of an untyped map for its own argument; here such maps are read.
+        # PynamoDB confuses a key such as `self` of an untyped map with its own argument; singletable reads such maps.
         assume("got multiple values for argument" not in str(error))
-        with pytest.raises(Exception):  # noqa: B017, PT011 - PynamoDB's are of any class
+        with pytest.raises(Exception):  # noqa: B017, PT011 - PynamoDB raises errors of any class
             read(Everything)
     else:
         assert expected == read(Everything)
@@ -180,7 +180,7 @@ def test_an_item_is_read_as_pynamodb_reads_it(item):
 @given(st.lists(st.sampled_from(("colour", "size", "note", "at", "level", "x", "y")), unique=True))
 @example(["x"])
 def test_what_the_model_does_not_know_is_kept_beside_defaults(names):
-    """However many attributes are missing and filled by their defaults."""
+    """Unknown attributes are kept, however many attributes are missing and get their defaults."""
     values = {"at": {"S": "2026-01-01T00:00:00.000000+0000"}, "size": {"N": "1"}, "level": {"N": "1"}}
     item = {"PK": {"S": "S#1"}, "SK": {"S": "SIMPLE"}, "entityType": {"S": "SIMPLE"}, "id": {"S": "1"}}
     item |= {name: values.get(name, {"S": "x"}) for name in names}
@@ -192,7 +192,7 @@ def test_what_the_model_does_not_know_is_kept_beside_defaults(names):
 @FEWER
 @given(items(Simple, odd=False), st.sampled_from((Simple, Special)))
 def test_what_the_model_does_not_know_is_a_copy(item, entity):
-    """A change within it changes neither the item nor what was read."""
+    """A change of an unknown attribute's value changes neither the item nor the instance."""
     item |= {"PK": {"S": "P"}, "SK": {"S": "S"}, "x": {"L": [{"S": "one"}]}}
     read = outcome(lambda: entity._from_item(item))
     if isinstance(read, entity):
@@ -201,7 +201,7 @@ def test_what_the_model_does_not_know_is_a_copy(item, entity):
 
 
 def test_usual_items_and_instances_do_not_take_the_long_way():
-    """Otherwise nobody would notice generated code that always raises: the long way hides it."""
+    """Without this test, generated code that always raises would stay unnoticed, because the slow path replaces it."""
     item = {
         "PK": {"S": "Z#1"},
         "SK": {"S": "t#EVERYTHING"},
@@ -237,7 +237,7 @@ def test_usual_items_and_instances_do_not_take_the_long_way():
 @FEW
 @given(data=st.data())
 def test_an_attribute_alone_is_written_as_the_long_way_writes_it(name, data):
-    """Its usual values and all others, with no other attribute that could hide them."""
+    """Usual and other values are written alike; another attribute is not set, because its error would come first."""
     entity = Special if name in Special.get_attributes() else Everything
     value = data.draw(st.one_of(zoo.right(entity.get_attributes()[name]), zoo.VALUES))
     instance = zoo.complete(entity)
@@ -251,7 +251,7 @@ def test_an_attribute_alone_is_written_as_the_long_way_writes_it(name, data):
 @pytest.mark.parametrize("entity", [Everything, Simple])
 @given(data=st.data())
 def test_an_instance_is_written_as_the_long_way_writes_it(entity, data):
-    """The same item, or the same error; and the instance is left in the same state."""
+    """Both paths give the same item or the same error, and leave the instance in the same state."""
     instance = data.draw(instances(entity))
     other = instance._copy()
     expected = outcome(lambda: written(other._write_carefully(True)))
@@ -263,7 +263,7 @@ def test_an_instance_is_written_as_the_long_way_writes_it(entity, data):
 @FEWER
 @given(data=st.data())
 def test_what_was_read_is_written_as_the_long_way_writes_it(entity, data):
-    """With what the model does not know, at the top and within maps, and with the key under which it was read."""
+    """Unknown attributes, also within maps, and the key with which the item was read are written alike."""
     instance = data.draw(instances(entity, wild=False))
     item = outcome(lambda: instance._write_carefully(True))
     item = {**item, **data.draw(items(entity, odd=False))} if isinstance(item, dict) else data.draw(items(entity))
@@ -284,33 +284,33 @@ def test_what_was_read_is_written_as_the_long_way_writes_it(entity, data):
 
 @given(instances(Simple, wild=False))
 def test_what_is_written_is_read_again(instance):
-    """By generated code in both directions."""
+    """Generated code writes an item and reads it again."""
     item = outcome(lambda: instance._container_serialize(null_check=True))
     if isinstance(item, dict):
         assert state(carefully(Simple, item)) == state(Simple._from_item(item))
 
 
-# --- classes with ways of their own ----------------------------------------------------
+# --- classes that override methods ----------------------------------------------------
 
 
 def table():
-    """A table of its own, for each test that declares entities."""
+    """Return a new table class for a test that declares entities."""
     return type("Own", (Table,), {"Meta": type("Meta", (), {"table_name": "own"}), "__qualname__": "Own"})
 
 
 def simple_item(name="x", **attributes):
-    """An item of an entity whose key is its text."""
+    """Return an item of an entity whose key is its text."""
     return {"PK": {"S": name}, "SK": {"S": "X"}, "entityType": {"S": "X"}, "text": {"S": name}, **attributes}
 
 
 def declared(base, **namespace):
-    """An entity with one text, and whatever else is given."""
+    """Return an entity with one text attribute and the given members."""
     body = {"text": UnicodeAttribute(), "key": Key(pk="{text}", sk="X"), "__qualname__": "X", **namespace}
     return type(base)("X", (base,), body, discriminator="X")
 
 
 def test_an_entity_that_sets_attributes_itself_sees_each():
-    """As by the long way: its __setattr__ is called for every attribute that is read."""
+    """Its __setattr__ is called for every attribute that is read, as on the slow path."""
     seen = []
 
     def __setattr__(self, name, value):
@@ -326,7 +326,7 @@ def test_an_entity_that_sets_attributes_itself_sees_each():
 
 
 def test_an_entity_with_an_own_init_is_made_by_it():
-    """What it adds is there on whatever is read."""
+    """Every instance that was read has the attributes that the __init__ adds."""
 
     def __init__(self, **options):
         super(entity, self).__init__(**options)
@@ -339,7 +339,7 @@ def test_an_entity_with_an_own_init_is_made_by_it():
 
 @pytest.mark.parametrize("name", ["deserialize", "_container_deserialize"])
 def test_an_entity_that_reads_in_its_own_way_does(name):
-    """Whichever of PynamoDB's two methods it has of its own."""
+    """The entity may override either of PynamoDB's two methods."""
 
     def read(self, attribute_values):
         getattr(super(entity, self), name)(attribute_values)
@@ -350,7 +350,7 @@ def test_an_entity_that_reads_in_its_own_way_does(name):
 
 
 def test_an_entity_may_make_its_instances_in_its_own_way():
-    """By __new__."""
+    """The entity may override __new__."""
 
     def __new__(cls, *arguments, **options):
         made = object.__new__(cls)
@@ -362,7 +362,7 @@ def test_an_entity_may_make_its_instances_in_its_own_way():
 
 
 def test_a_key_attribute_of_an_own_class_is_read_and_not_set():
-    """What is derived is never set, whatever the class of the attribute that holds it."""
+    """A derived value is never set, with any class of the attribute that holds it."""
 
     class Refusing(UnicodeAttribute):
         def __set__(self, instance, value):
@@ -376,7 +376,7 @@ def test_a_key_attribute_of_an_own_class_is_read_and_not_set():
 
 
 def test_names_that_python_takes_for_one_are_kept_apart():
-    """An identifier's compatibility forms are one name to Python, and two attributes to DynamoDB."""
+    """Python normalizes the compatibility forms of an identifier to one name; for DynamoDB they are two attributes."""
 
     class Up(UnicodeAttribute):
         def deserialize(self, value):
@@ -392,7 +392,7 @@ def test_names_that_python_takes_for_one_are_kept_apart():
 
 
 def test_the_expiry_of_an_entity_that_is_declared_later_is_no_extra():
-    """The table's items hold it, also those of an entity whose reader was made before."""
+    """The expiry is not an extra attribute of any item, even if the entity's reader was made before the declaration."""
     own = table()
     entity = declared(own)
     item = simple_item(ttl={"N": "1"})
@@ -404,7 +404,7 @@ def test_the_expiry_of_an_entity_that_is_declared_later_is_no_extra():
 
 
 def test_the_expiry_of_an_entity_that_was_declared_anew_without_it_is_an_extra_again():
-    """As in a notebook, whose cell is run again."""
+    """In a notebook a cell may be run again, which declares the class again."""
     own = table()
     body = {"at": UTCDateTimeAttribute(), "key": Key(pk="{at}", sk="E"), "__qualname__": "E"}
     type(own)("E", (own,), {**body, "gone_at": Expiry(after="at")}, discriminator="E")
@@ -416,7 +416,7 @@ def test_the_expiry_of_an_entity_that_was_declared_anew_without_it_is_an_extra_a
 
 
 def test_an_instance_of_a_class_that_was_declared_anew_is_not_written():
-    """Its keys may be others than the ones that the table has by now."""
+    """Its keys may differ from the table's current keys."""
     own = table()
     old = declared(own)
     instance = old(text="x")
@@ -433,7 +433,7 @@ def test_an_instance_of_a_class_that_was_declared_anew_is_not_written():
 @FEWER
 @given(item=items(Everything, odd=False))
 def test_what_was_read_can_be_copied_and_pickled(again, item):
-    """And is then what it was."""
+    """A copy and a pickled instance equal the original."""
     read = outcome(lambda: Everything._from_item(item))
     if isinstance(read, Everything):
         expected = outcome(lambda: state(again(carefully(Everything, item))))
@@ -442,7 +442,7 @@ def test_what_was_read_can_be_copied_and_pickled(again, item):
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_many_threads_may_be_the_first_to_read_a_class(attempt):
-    """Each gets what one alone gets."""
+    """Each thread gets the same result as a single thread."""
     attributes = {**pynamodbs(), "size": NumberAttribute(default=lambda: attempt)}
     entity = declared(table(), **attributes)
     item = simple_item(raw={"M": {"a": {"N": "1"}}}, list_outer={"L": [{"M": {"amt": {"N": "1"}}}]}, y={"S": "y"})
@@ -461,6 +461,6 @@ def test_many_threads_may_be_the_first_to_read_a_class(attempt):
 
 
 def test_the_source_is_that_of_what_runs():
-    """Also for what reads in its own way."""
+    """The shown source is the running code, also for classes that override reading."""
     assert "def read(self, item):" in source(Everything)
     assert "def write(self):" in source(declared(table(), __setattr__=object.__setattr__))

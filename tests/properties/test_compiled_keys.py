@@ -1,4 +1,4 @@
-"""A compiled key is the one that is built carefully, or the same refusal in the same words."""
+"""A compiled key equals the one of the slow path, or both are refused with the same message."""
 
 import itertools
 from datetime import date, datetime, timedelta, timezone
@@ -29,7 +29,7 @@ FIELDS = {
     "flag": ("",),
     "raw_bytes": ("", "shard(2)"),
 }
-"""Every kind of value, with every kind of specification."""
+"""Every kind of value with every kind of specification."""
 
 ATTRIBUTES = {**SOURCES, "hidden": Source(ValueKind.TEXT, personal=True)}
 LITERALS = (
@@ -54,13 +54,13 @@ LITERALS = (
 
 
 class Plain(str):
-    """Text of a class of its own."""
+    """Text of a subclass."""
 
     __slots__ = ()
 
 
 class Agreeable(str):
-    """Text that says that it equals everything."""
+    """Text that equals every value."""
 
     __slots__ = ()
 
@@ -77,7 +77,7 @@ class Status(str, Enum):
 
 
 class Whole(int):
-    """A number of a class of its own."""
+    """A number of a subclass."""
 
 
 class Count(int, Enum):
@@ -159,7 +159,7 @@ RIGHT = {
 
 @st.composite
 def keys(draw):
-    """A key of one or two templates over any fields, escaped or raw."""
+    """Draw a key of one or two templates over any fields, escaped or raw."""
     raw = draw(st.booleans())
     halves = []
     for sort_key in (False, True)[: draw(st.integers(1, 2))]:
@@ -181,7 +181,7 @@ def keys(draw):
 
 @st.composite
 def values_of(draw, key):
-    """Values of a key: mostly of the right kind, now and then one too few or too many."""
+    """Draw values of a key: mostly of the right kind, sometimes one is missing or superfluous."""
     values = {name: draw(st.one_of(RIGHT[name], RIGHT[name], RIGHT[name], OTHERS, TEXTS)) for name in key.attributes}
     if values and draw(st.integers(0, 9)) == 0:
         values.pop(draw(st.sampled_from(sorted(values))))
@@ -191,7 +191,7 @@ def values_of(draw, key):
 
 
 def outcome(build, values):
-    """The texts and their types, or the error with all that it says."""
+    """Return the texts and their types, or the error with its message and fields."""
     try:
         return [(type(text), text) for text in build(values)]
     except Exception as error:
@@ -201,7 +201,7 @@ def outcome(build, values):
 
 @given(st.data())
 def test_a_compiled_key_is_the_one_that_is_built_carefully(data):
-    """For values of any kind and size, and templates with any literals."""
+    """Both paths agree for values of any kind and size, and for templates with any literals."""
     key = data.draw(keys())
     for _ in range(4):
         values = data.draw(values_of(key))
@@ -211,7 +211,7 @@ def test_a_compiled_key_is_the_one_that_is_built_carefully(data):
 @pytest.mark.parametrize("name", FIELDS)
 @given(data=st.data())
 def test_a_field_alone_is_built_as_it_is_carefully(name, data):
-    """Every kind of value with every specification, as the one field of a partition key."""
+    """Both paths agree for every kind of value with every specification, as the only field of a partition key."""
     spec, raw = data.draw(st.sampled_from(FIELDS[name])), data.draw(st.booleans())
     key = CompositeKey("key", None, parse_template(f"X#{{{name}{':' * bool(spec)}{spec}}}", ATTRIBUTES, raw=raw), None)
     for _ in range(2):
@@ -222,7 +222,7 @@ def test_a_field_alone_is_built_as_it_is_carefully(name, data):
 @pytest.mark.parametrize(("name", "value"), [("text", "a"), ("status", "PAID"), ("line", 7), ("day", date(2026, 1, 1))])
 @pytest.mark.parametrize("literal", LITERALS)
 def test_a_usual_key_does_not_take_the_long_way(name, value, literal):
-    """Otherwise nobody would notice generated code that always raises: the long way hides it."""
+    """Without this test, generated code that always raises would stay unnoticed, because the slow path replaces it."""
     spec = ":03d" if name == "line" else ""
     key = CompositeKey("key", None, parse_template(f"{literal}#{literal}{{{name}{spec}}}#{literal}X", ATTRIBUTES), None)
 
@@ -246,7 +246,7 @@ def test_a_field_that_is_wider_than_any_number(width, value):
 @example("a", 0, 2048, 0)
 @example("a", 0, 2048, 1)
 def test_keys_near_the_limits_are_built_or_refused_alike(char, before, size, around):
-    """Counted in characters where that is enough, and in bytes where it is not."""
+    """Sizes are counted in characters if that is sufficient, and in bytes if not."""
     partition = parse_template("{text}", ATTRIBUTES)
     sort = parse_template("{name}", ATTRIBUTES, sort_key=True)
     key = CompositeKey("key", None, partition, sort, owner="Order")
@@ -257,6 +257,6 @@ def test_keys_near_the_limits_are_built_or_refused_alike(char, before, size, aro
 
 
 def test_a_template_that_is_no_text_is_refused():
-    """No key could be built of it, by whichever way."""
+    """No path can build a key from it."""
     with pytest.raises(DeclarationError, match="ud800.* cannot be used: it holds half a surrogate pair"):
         parse_template("\ud800{text}", ATTRIBUTES)

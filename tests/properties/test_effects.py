@@ -1,4 +1,4 @@
-"""What update actions do, worked out in memory, against an engine that does it."""
+"""The effects of update actions, computed in memory and compared with an engine."""
 
 import pytest
 from hypothesis import given, settings
@@ -24,11 +24,11 @@ MAPS = st.dictionaries(st.sampled_from("xyz"), st.one_of(LEAVES, LISTS), max_siz
 ATTRIBUTES = {"n": NUMBERS, "m": NUMBERS, "t": TEXTS, "s": SETS, "l": LISTS, "d": MAPS}
 
 CRASHES = (AssertionError, AttributeError, KeyError, TypeError)
-"""What moto raises inside for some of the updates that DynamoDB refuses."""
+"""The internal errors that moto raises for some of the updates that DynamoDB refuses."""
 
 
 def path(*steps):
-    """A document path, from names and positions."""
+    """Return a document path from names and positions."""
     found = Path([steps[0]])
     for step in steps[1:]:
         found = found[step]
@@ -37,14 +37,14 @@ def path(*steps):
 
 @st.composite
 def items(draw):
-    """Some attributes of some types."""
+    """Draw an item with some attributes of some types."""
     names = draw(st.sets(st.sampled_from(sorted(ATTRIBUTES))))
     return {name: draw(ATTRIBUTES[name]) for name in sorted(names)}
 
 
 @st.composite
 def actions(draw):
-    """Up to three actions whose paths do not overlap."""
+    """Draw up to three actions whose paths do not overlap."""
     choices = [
         st.builds(lambda value: Path(["n"]).set(value), NUMBERS),
         st.builds(lambda value: Path(["n"]).set(Path(["m"]) + Value(value)), NUMBERS),
@@ -76,7 +76,7 @@ def actions(draw):
 
 @pytest.fixture(scope="module", autouse=True)
 def table():
-    """One table for all examples; each writes the same item anew."""
+    """One table for all examples; each example writes the same item again."""
     with embedded(AppTable):
         yield
 
@@ -84,7 +84,7 @@ def table():
 @settings(max_examples=settings.default.max_examples if settings.default.max_examples < 2000 else 2000)
 @given(items(), actions())
 def test_effects_are_what_the_engine_does(item, planned):
-    """The same item, or a refusal of both."""
+    """Both give the same item, or both refuse the update."""
     sender = TableSender(AppTable)
     sender.send("PutItem", {"TableName": "app", "Item": {**KEY, **item}})
     before = {**KEY, **item}
@@ -106,14 +106,14 @@ def test_effects_are_what_the_engine_does(item, planned):
 
 
 def test_removals_and_settings_of_one_list_speak_of_the_list_before():
-    """Every position is that before the update (API reference, UpdateItem)."""
+    """Every position refers to the list before the update (API reference, UpdateItem)."""
     item = {"l": {"L": [{"S": text} for text in "abcd"]}}
     planned = [RemoveAction(path("l", 0)), RemoveAction(path("l", 2)), path("l", 3).set({"S": "D"})]
     assert {"l": {"L": [{"S": "b"}, {"S": "D"}]}} == evolve(item, planned)
 
 
 def test_what_an_action_reads():
-    """The attributes whose old values decide the result, and no others."""
+    """An action reads exactly the attributes whose old values decide the result."""
     for action, expected in (
         (Path(["n"]).set({"N": "1"}), set()),
         (RemoveAction(Path(["n"])), set()),
@@ -129,7 +129,7 @@ def test_what_an_action_reads():
 
 
 def test_sets_lists_and_refusals_by_example():
-    """What random items meet too rarely."""
+    """These cases are too rare in random items."""
     item = {"s": {"SS": ["a", "b"]}, "d": {"M": {"l": {"L": [{"S": "x"}]}}}}
     taken = DeleteAction(Path(["s"]), Value({"SS": ["b", "c"]}))
     assert {"SS": ["a"]} == evolve(item, [taken])["s"]
@@ -142,7 +142,7 @@ def test_sets_lists_and_refusals_by_example():
 
 
 def test_lists_are_joined_in_both_orders_and_positions_go_from_the_end():
-    """With more than ten positions, where their texts would sort otherwise."""
+    """The list has more than ten positions, which would have another order as text."""
     item = {"l": {"L": [{"N": str(number)} for number in range(12)]}, "k": {"L": [{"S": "k"}]}}
     joined = evolve(item, [Path(["l"]).set(Path(["l"]).append(Path(["k"])))])["l"]["L"]
     assert [*item["l"]["L"], {"S": "k"}] == joined
@@ -175,7 +175,7 @@ def test_lists_are_joined_in_both_orders_and_positions_go_from_the_end():
     ],
 )
 def test_a_refusal_says_where_and_why(action, attribute, message):
-    """With the path, and the attribute as a field."""
+    """The error's message has the path, and its field has the attribute."""
     item = {"n": {"N": "1"}, "t": {"S": "x"}, "l": {"L": []}}
     with pytest.raises(InvalidValueError, match=message) as caught:
         evolve(item, [action])
@@ -183,7 +183,7 @@ def test_a_refusal_says_where_and_why(action, attribute, message):
 
 
 def test_an_operand_of_a_newer_pynamodb_is_not_guessed():
-    """It is named."""
+    """The error names the operand."""
 
     class Newer(_Operand):
         pass

@@ -1,4 +1,4 @@
-"""Transactions of the embedded engine, which copies tables cheaply, and of MiniStack: both follow a model."""
+"""Transactions of the embedded engine, which has cheap copies of tables, and of MiniStack follow the same model."""
 
 from copy import deepcopy
 from itertools import count
@@ -25,7 +25,7 @@ WRITES = st.tuples(
     st.integers(0, 1),
 )
 FIRST = [("put", table, number, other) for table, key in KEYS.items() for number in (0, 1) for other in range(len(key))]
-"""What is stored before: an item under each key."""
+"""The items stored before: one under each key."""
 HISTORIES = st.lists(
     st.lists(WRITES, min_size=1, max_size=3, unique_by=lambda each: (each[1], each[2], each[3] * (each[1] != "one"))),
     min_size=1,
@@ -41,7 +41,7 @@ CHANGES = {
 
 
 class World:
-    """What is stored by table and key, and what the streams have told, in their order."""
+    """The stored items by table and key, and the records of the streams in their order."""
 
     def __init__(self):
         self.stored = {name: {} for name in KEYS}
@@ -55,12 +55,12 @@ class World:
             self.told[table].append((old, deepcopy(item)))
 
     def do(self, verb, table, key, number):
-        """Do one write; False where its condition does not hold."""
+        """Apply one write; return False if its condition is false."""
         old, new = self.stored[table].get(key), fresh(table, key, number)
         whole = old is not None and "a" in old.get("m", {}).get("M", {})
         if verb == "put" or (verb == "create" and old is None):
             self.write(table, key, new)
-        # moto tells an update that makes an item as an INSERT and a MODIFY: only what is there is updated.
+        # moto reports an update that creates an item as INSERT and MODIFY, so only stored items are updated here.
         elif verb == "add" and old is not None:
             self.write(table, key, {**old, "n": {"N": str(int(old["n"]["N"]) + number)}})
         elif verb in CHANGES and whole:
@@ -89,7 +89,7 @@ def fresh(table, key, number):
 
 
 def operation(prefix, verb, table, key, number):
-    """A write as TransactWriteItems takes it."""
+    """Return a write in the form of TransactWriteItems."""
     where = {"TableName": f"{prefix}-{table}"}
     if verb in ("put", "create"):
         condition = {"ConditionExpression": "attribute_not_exists(PK)"} if verb == "create" else {}
@@ -116,7 +116,7 @@ def ordered(items):
 
 
 def streamed(streams, arn):
-    """What a stream tells of each change: the item before it and behind it."""
+    """Return the images of each change in a stream: the item before and after it."""
     shard = streams.call("describe_stream", StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
     iterator = streams.call("get_shard_iterator", StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
     records = streams.call("get_records", ShardIterator=iterator["ShardIterator"])["Records"]
@@ -125,7 +125,7 @@ def streamed(streams, arn):
 
 @pytest.mark.parametrize(("engine", "share"), [("embedded", 8), *[("ministack", 100)] * DEEP])
 def test_a_transaction_is_done_or_leaves_no_trace(engine, share):
-    """In all its tables, also in those whose key is one attribute, and within maps and lists."""
+    """This holds for all its tables, also those with a partition key only, and within maps and lists."""
     examples = max(20, settings().max_examples // share)
     settings(max_examples=examples, suppress_health_check=list(HealthCheck))(given(HISTORIES)(check))(engine)
 

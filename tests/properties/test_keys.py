@@ -1,4 +1,4 @@
-"""The promises of keys, for all values and templates: injective, round trip, ordered, isolated, disjoint, sized."""
+"""The promises of keys for all values and templates: injective, round trip, order, isolation, disjointness, size."""
 
 import inspect
 from decimal import Decimal
@@ -17,17 +17,17 @@ from singletable.testing.strategies import SOURCES, STRATEGIES, nasty_text, temp
 
 
 def comparable(template, values):
-    """The tuple of values in the order of the template, as the keys must sort."""
+    """Return the values in the order of the template, which is the order of the keys."""
     return tuple(values[name] for name in template.attributes)
 
 
 def utf8(text):
-    """What DynamoDB compares."""
+    """Return the bytes that DynamoDB compares."""
     return text.encode()
 
 
 def all_encodings():
-    """Every class of encoding that there is."""
+    """Return every class of encoding."""
     modules = (
         singletable.keys.encoding,
         singletable.keys.numbers,
@@ -45,13 +45,13 @@ def all_encodings():
 
 @pytest.mark.parametrize("encoding", all_encodings())
 def test_every_encoding_has_a_strategy(encoding):
-    """A new kind of key value joins the shared strategies, and so every property below."""
+    """A new encoding must join the shared strategies, so that every property below covers it."""
     assert encoding in STRATEGIES
 
 
 @given(st.data())
 def test_injective(data):
-    """Two different tuples of values never give one key."""
+    """Two different tuples of values never have the same key."""
     template = data.draw(templates(sort_key=False))
     one, other = data.draw(tuples_for(template)), data.draw(tuples_for(template))
     assume(one != other)
@@ -63,7 +63,7 @@ def test_injective(data):
 @example("a#", "b", "a", "#b")
 @example("a%23", "b", "a#", "b")
 def test_injective_over_neighbouring_texts(a, b, c, d):
-    """Separators and escapes inside values do not move the border between them."""
+    """Separators and escapes in values do not move the border between two fields."""
     template = parse_template("{text}#{name}", SOURCES)
     assume((a, b) != (c, d))
     assert template.build({"text": a, "name": b}) != template.build({"text": c, "name": d})
@@ -79,7 +79,7 @@ def test_round_trip(data):
 
 @given(st.data())
 def test_round_trip_beside_projections(data):
-    """What is not a projection comes back, and the projection is held against it."""
+    """Fields that are not projections are parsed back, and the projections are compared with them."""
     template = data.draw(templates(projections=True, sort_key=False))
     values = data.draw(tuples_for(template))
     parsed = template.parse(template.build(values))
@@ -88,7 +88,7 @@ def test_round_trip_beside_projections(data):
 
 @given(st.data())
 def test_parse_never_accepts_what_build_does_not_write(data):
-    """Whatever parses is exactly the key of what was parsed."""
+    """A text that can be parsed is exactly the key of the parsed values."""
     template = data.draw(templates())
     key = data.draw(nasty_text()) if data.draw(st.booleans()) else template.build(data.draw(tuples_for(template)))
     position = data.draw(st.integers(0, len(key)))
@@ -115,7 +115,7 @@ def test_byte_order_is_tuple_order(data):
 @example("a", "a!")
 @example("staff", "staffing")
 def test_prefix_isolation(mine, other):
-    """The prefix that a query for user 1 sends is never the beginning of a key of user 10."""
+    """The prefix of a query for user 1 is never a prefix of a key of user 10."""
     template = parse_template("USER#{text}#ORDER#{name}", SOURCES)
     assume(mine != other)
     prefix = template.build({"text": mine, "name": "x"})[: -len("x")]
@@ -124,7 +124,7 @@ def test_prefix_isolation(mine, other):
 
 @given(st.data())
 def test_an_overlap_has_a_witness_that_both_can_write(data):
-    """Where the proof says that two templates meet, its example is a key of both."""
+    """If the proof finds an overlap of two templates, its example is a key of both."""
     one, other = data.draw(templates()), data.draw(templates())
     witness = overlap(one, other)
     if witness is not None:
@@ -134,10 +134,10 @@ def test_an_overlap_has_a_witness_that_both_can_write(data):
 
 @given(st.data())
 def test_a_collision_that_a_search_finds_is_never_proved_away(data):
-    """Where values of one template give a key of the other, the proof does not call them disjoint."""
+    """If values of one template give a key of the other, the proof does not call the templates disjoint."""
     one = data.draw(templates())
     key = one.build(data.draw(tuples_for(one)))
-    # Templates near the key: some of its parts as literals, others as fields.
+    # Templates similar to the key: some of its parts are literals, others are fields.
     parts = []
     for part in key.split("#"):
         literal = part.replace("{", "{{").replace("}", "}}")
@@ -154,7 +154,7 @@ def test_a_collision_that_a_search_finds_is_never_proved_away(data):
 
 @given(st.data())
 def test_a_row_that_a_prefix_would_read_is_never_proved_away(data):
-    """Where a key of one template begins with the query prefix of another, the proof says so."""
+    """If a key of one template begins with the query prefix of another, the proof reports it."""
     one, other = data.draw(templates()), data.draw(templates())
     given_names = set(one.attributes[: data.draw(st.integers(0, len(one.attributes)))])
     witness = prefix_overlap(one, other, given_names)
@@ -166,7 +166,7 @@ def test_a_row_that_a_prefix_would_read_is_never_proved_away(data):
 
 @given(st.sampled_from("a#é日\U0001f600"), st.integers(200, 1200), st.sampled_from(["", "a", "é"]))
 def test_size_limits_are_in_bytes(char, times, tail):
-    """A key of more than 2048 or 1024 bytes of UTF-8 is refused, one of exactly as many is not."""
+    """A key of more than 2048 or 1024 bytes of UTF-8 is refused; a key of exactly that size is accepted."""
     text = char * times + tail
     size = len(text.replace("#", "%23").encode())
     constant = parse_template("X", SOURCES)
@@ -185,7 +185,7 @@ def test_size_limits_are_in_bytes(char, times, tail):
 
 @given(st.integers(-999, 999), st.integers(-999, 999))
 def test_padded_numbers_sort_as_numbers(one, other):
-    """Below zero as well: the nines' complement turns the order round."""
+    """Negative numbers do also: the nines' complement reverses their order."""
     template = parse_template("{line:03d}", SOURCES)
     texts = [template.build({"line": value}) for value in (one, other)]
     assert (one < other) == (texts[0] < texts[1])
@@ -193,7 +193,7 @@ def test_padded_numbers_sort_as_numbers(one, other):
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-99999, max_value=99999))
 def test_a_positive_decimal_is_written_as_python_formats_it(value):
-    """{price:012.2f} is the text of Python's own format."""
+    """{price:012.2f} gives the text of Python's format()."""
     assume(value >= 0)
     template = parse_template("{price:012.2f}", SOURCES)
     assert f"{value.copy_abs():012.2f}" == template.build({"price": value})
@@ -201,7 +201,7 @@ def test_a_positive_decimal_is_written_as_python_formats_it(value):
 
 @given(st.integers(-(10**8), 10**8))
 def test_one_number_gives_one_key(value):
-    """1, 1.0 and Decimal('1.00') are one key."""
+    """1, 1.0 and Decimal('1.00') have the same key."""
     template = parse_template("{count}", SOURCES)
     texts = {template.build({"count": each}) for each in (value, float(value), Decimal(value), Decimal(f"{value}.00"))}
     assert {str(value)} == texts

@@ -1,4 +1,4 @@
-"""Random writes by every path, on the ledger and on the shop, against a dictionary that never looks at a key."""
+"""Random writes by every path to the ledger and the shop, compared with a dictionary that has no keys."""
 
 import os
 from datetime import datetime, timezone
@@ -16,13 +16,13 @@ DEEP = os.environ.get("HYPOTHESIS_PROFILE", "fast") != "fast"
 
 
 class LedgerMachine(TableMachine, table=LedgerTable):
-    """Numbers and conditions in keys, an expiry, a version."""
+    """A table with numbers and conditions in keys, an expiry and a version."""
 
     given: ClassVar = {"Task": {"points": st.integers(0, 999), "number": st.integers(0, 3)}}
 
 
 class ShopMachine(TableMachine, table=ShopTable):
-    """Six entities and what claims them. Orders of a few months, since each month is a partition to visit."""
+    """Six entities and their unique claims. Orders have few months, because each month is a partition to read."""
 
     given: ClassVar = {
         "Order": {
@@ -30,17 +30,17 @@ class ShopMachine(TableMachine, table=ShopTable):
         }
     }
 
-    areas = patterns  # imported, the access patterns are registered
+    areas = patterns  # importing the module registers the access patterns
 
 
 class LedgerOnMiniStack(LedgerMachine):
-    """The histories of the ledger, on a server with transactions of its own."""
+    """The machine of the ledger, on a server that implements transactions itself."""
 
     engine = "ministack"
 
 
 class ShopOnMiniStack(ShopMachine):
-    """The histories of the shop, on a server with transactions of its own."""
+    """The machine of the shop, on a server that implements transactions itself."""
 
     engine = "ministack"
 

@@ -79,7 +79,7 @@ class OfOthers(GlobalSecondaryIndex):
 
 
 class Shouted(UnicodeAttribute):
-    """Stored otherwise than it is held."""
+    """An attribute whose stored form differs from its value."""
 
     def serialize(self, value):
         return value.upper()
@@ -126,7 +126,7 @@ class KeptTable(Table):
 
 
 class Kept(KeptTable, discriminator="KEPT"):
-    """An attribute of every class; `Stamped` has those that every write changes."""
+    """An entity with an attribute of every class; `Stamped` has those that every write changes."""
 
     ident = UnicodeAttribute(attr_name="id")
     text = UnicodeAttribute(null=True)
@@ -164,7 +164,7 @@ class Kept(KeptTable, discriminator="KEPT"):
 
 
 class Stamped(Kept, discriminator="STAMPED"):
-    """Attributes that every write changes by itself."""
+    """An entity with the attributes that every write changes automatically."""
 
     updated_at = UpdatedAtAttribute(null=True)
     version = VersionAttribute()
@@ -189,7 +189,7 @@ MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda va
 
 
 def spelled(moment):
-    """A point in time in the forms that are read."""
+    """Return a strategy of points in time in the forms that can be read."""
     return st.sampled_from(
         (
             moment.isoformat("T", "microseconds")[:26] + "+0000",
@@ -204,12 +204,12 @@ TIMES = MOMENTS.flatmap(spelled)
 
 
 def of(kind, content):
-    """A stored value of one type."""
+    """Return a strategy of stored values of one type."""
     return content.map(lambda each: {kind: each})
 
 
 def several(elements):
-    """The content of a set."""
+    """Return a strategy of the content of a set."""
     return st.lists(
         elements, min_size=1, max_size=3, unique_by=lambda each: Decimal(each) if elements is NUMBERS else each
     )
@@ -250,7 +250,7 @@ DOCUMENTS = st.one_of(
 
 
 def entries(known, *, more=ANY):
-    """A map with some of its known entries, each of its own type or NULL, and with others."""
+    """Return a strategy of maps with declared entries, of their own types or NULL, and other entries."""
     mine = st.fixed_dictionaries(
         {}, optional={name: st.one_of(each, each, st.just({"NULL": True})) for name, each in known.items()}
     )
@@ -309,12 +309,12 @@ ATTRIBUTES = {
     "times": of("L", st.lists(of("S", TIMES), max_size=3)),
     "sets": of("L", st.lists(of("NS", several(NUMBERS)), max_size=2)),
 }
-"""The stored forms of each attribute."""
+"""Strategies of the stored forms of each attribute."""
 
 
 @st.composite
 def items(draw, entity=Kept):
-    """An item with right keys and expiry, in which everything else may have any form."""
+    """Draw an item with correct keys and expiry, in which everything else may have any form."""
     names = draw(st.lists(st.sampled_from(sorted(ATTRIBUTES)), unique=True, max_size=6))
     null = {name: [] if name.startswith("defaulted") else [st.just({"NULL": True})] for name in names}
     item = {name: draw(st.one_of(*[ATTRIBUTES[name]] * 5, *null[name])) for name in names}
@@ -346,7 +346,7 @@ def items(draw, entity=Kept):
 
 
 def derive_expiry(item):
-    """The expiry that follows from the item's `at`, in place."""
+    """Set the expiry that is derived from the item's `at`."""
     text = item.get("at", {}).get("S")
     item.pop("ttl", None)
     if text:
@@ -366,13 +366,13 @@ def plant(item):
 
 
 def found(ident="1"):
-    """The item that is stored, as it is."""
+    """Return the stored item."""
     key = {"PK": {"S": f"KEPT#{ident}"}, "SK": {"S": "KEPT"}}
     return client().get_item(TableName="kept", Key=key, ConsistentRead=True).get("Item")
 
 
 def no_change(instance):
-    """Nothing."""
+    """Change nothing."""
 
 
 def changed(entity, change):
@@ -480,7 +480,7 @@ def without(item, *names):
 
 
 def kept_by(path, item, entity=Kept):
-    """Plant an item, take it through a path without a change, and compare."""
+    """Store an item, write it by a path without a change, and compare."""
     plant(item)
     path(entity, no_change)
     after = found()
@@ -492,14 +492,14 @@ def kept_by(path, item, entity=Kept):
 @SLOWLY
 @given(path=st.sampled_from(PATHS), item=items())
 def test_an_item_that_was_not_changed_is_written_as_it_was(path, item):
-    """Every byte of it."""
+    """Every byte of the item is the same."""
     assert kept_by(path, item)
 
 
 @SLOWLY
 @given(path=st.sampled_from([path for path in PATHS if path not in WITHOUT_VERSIONS]), item=items(Stamped))
 def test_every_write_changes_its_time_and_version_alone(path, item):
-    """Of an entity that has them."""
+    """This holds for an entity that has both."""
     assert kept_by(path, item, Stamped)
 
 
@@ -518,7 +518,7 @@ CHANGES = {
     "line": lambda made: setattr(made, "line", Line(label="changed")),
     "untyped": lambda made: setattr(made, "untyped", [*(made.untyped or ()), "changed"]),
 }
-"""Changes of one attribute each."""
+"""Changes, each of one attribute."""
 
 
 def by_update(entity, name):
@@ -531,7 +531,7 @@ def by_update(entity, name):
 @SLOWLY
 @given(path=st.sampled_from((*PATHS, by_update)), item=items(), name=st.sampled_from(sorted(CHANGES)))
 def test_a_change_of_one_attribute_changes_that_one(path, item, name):
-    """And the keys and the expiry that are derived from it."""
+    """The keys and the expiry that are derived from it also change."""
     plant(item)
     path(Kept, name if path is by_update else CHANGES[name])
     after = found()
@@ -552,13 +552,13 @@ INSIDE = {
     "entry of a dynamic map": ("loose", lambda made: setattr(made.loose, "changed", 1), "changed"),
     "entry of a map of a subclass": ("animal", lambda made: setattr(made.animal, "name", "changed"), "name"),
 }
-"""Changes of one entry of a map each: the attribute, the change, and the entry's stored name."""
+"""Changes, each of one entry of a map: the attribute, the change, and the entry's stored name."""
 
 
 @SLOWLY
 @given(path=st.sampled_from(PATHS), data=st.data(), what=st.sampled_from(sorted(INSIDE)))
 def test_a_change_of_one_entry_changes_that_one(path, data, what):
-    """Other entries keep their stored form, and those that the model does not know stay."""
+    """Other entries keep their stored form, and entries unknown to the model are kept."""
     name, change, entry = INSIDE[what]
     item = data.draw(items()) | {name: data.draw(ATTRIBUTES[name])}
     plant(item)
@@ -572,7 +572,7 @@ def test_a_change_of_one_entry_changes_that_one(path, data, what):
 @SLOWLY
 @given(path=st.sampled_from(PATHS), data=st.data())
 def test_elements_of_a_list_that_were_not_changed_keep_their_form(path, data):
-    """Whichever element is removed, added or changed; the entries of a map move with the map."""
+    """Any element may be removed, added or changed; the entries of a map move with the map."""
     item = data.draw(items()) | {"lines": {"L": data.draw(st.lists(LINES, min_size=1, max_size=3))}}
     stored_lines = item["lines"]["L"]
     position = data.draw(st.integers(0, len(stored_lines) - 1))
@@ -607,35 +607,35 @@ def test_elements_of_a_list_that_were_not_changed_keep_their_form(path, data):
 
 
 def forget_forms(monkeypatch):
-    """Unchanged values are written in the form of their class."""
+    """Write unchanged values in the form of their class."""
     for module in (item, containers):
         monkeypatch.setattr(module, "keep_read", lambda *_: None)
 
 
 def drop_entries(monkeypatch):
-    """Maps do not remember the values that were read."""
+    """Forget the values that maps read."""
     monkeypatch.setattr(containers, "_READ", "_elsewhere")
     monkeypatch.setattr(item.StoredItem, "_keep_unchanged", lambda *_: None)
 
 
 def drop_unknown(monkeypatch):
-    """Attributes that the model does not know are not written."""
+    """Do not write attributes that the model does not know."""
     monkeypatch.setattr(item.StoredItem, "_unknown", lambda self: {})
 
 
 def drop_foreign(monkeypatch):
-    """Attributes of indexes on which the entity has no key are not written."""
+    """Do not write attributes of indexes on which the entity has no key."""
     monkeypatch.setattr(item.StoredItem, "_foreign", lambda self: {})
 
 
 def store_defaults(monkeypatch):
-    """Defaults that reading gave are written."""
+    """Write the defaults that reading has set."""
     monkeypatch.setattr(item.StoredItem, "_leave_out_defaults", lambda *_: None)
 
 
 @pytest.mark.parametrize("fault", [forget_forms, drop_entries, drop_unknown, drop_foreign, store_defaults])
 def test_a_planted_fault_is_found(fault, monkeypatch):
-    """The property can fail: some item shows each fault."""
+    """The property can fail: each fault changes some item."""
     schema = entity_schema(Kept)
     fault(monkeypatch)
     monkeypatch.setattr(Kept, "_made_codec", make_codec(schema, item.StoredItem))
@@ -654,7 +654,7 @@ def test_a_planted_fault_is_found(fault, monkeypatch):
 
 
 def survives(item):
-    """Whether everything but a changed text and a changed entry of a map is kept by a save."""
+    """Return whether a save keeps everything but a changed text and a changed entry of a map."""
     plant(item)
     made = Kept.get(ident="1")
     made.text = "changed"

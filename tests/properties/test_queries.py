@@ -1,4 +1,4 @@
-"""Whole queries on an engine that answers, against the oracle that never looks at a key."""
+"""Queries on a real engine, compared with the oracle, which does not use keys."""
 
 from datetime import timedelta
 
@@ -18,13 +18,13 @@ ACCOUNTS = ("a", "a#", "a!", "aa", "A", "%23", "\U0010ffff")
 
 
 def moments():
-    """Few and close together, so that rows meet at the ends of intervals and buckets."""
+    """Return a strategy of few, close times, so that rows often lie at the ends of intervals and buckets."""
     return st.integers(0, 40).map(lambda hours: START + timedelta(hours=5 * hours))
 
 
 @st.composite
 def worlds(draw):
-    """A handful of accounts and events, no two with one key."""
+    """Draw a few accounts and events with different keys."""
     events = draw(
         st.lists(
             st.builds(
@@ -56,7 +56,7 @@ CONDITIONS = {
 
 @st.composite
 def filters(draw):
-    """A filter on one or two attributes."""
+    """Draw a filter on one or two attributes."""
     simple = st.one_of(
         st.sampled_from(Level).map(lambda level: Event.level == level),
         st.sampled_from(Level).map(lambda level: Event.level != level),
@@ -71,7 +71,7 @@ def filters(draw):
 
 @st.composite
 def questions(draw):
-    """Any kind of query on any key."""
+    """Draw any kind of query on any key."""
     options = {
         "descending": draw(st.booleans()),
         "limit": draw(st.one_of(st.none(), st.integers(1, 5))),
@@ -100,14 +100,14 @@ def questions(draw):
 
 
 def here(query):
-    """A query that was drawn before the table was embedded, made again: a request is bound when it is made."""
+    """Return a copy of a query, bound to the embedded table: a request is bound when it is made."""
     return attrs.evolve(query, target=query.target.remake())
 
 
 @settings(max_examples=settings().max_examples // 5)
 @given(worlds(), st.lists(questions(), min_size=1, max_size=6))
 def test_queries_agree_with_the_oracle(world, asked):
-    """All keys, conditions, filters, directions and limits; and pages and counts say the same."""
+    """Answers, pages and counts agree for all keys, conditions, filters, directions and limits."""
     with embedded(AppTable):
         for _ in AppTable.load_all(world):
             pass
@@ -120,7 +120,7 @@ def test_queries_agree_with_the_oracle(world, asked):
 @settings(max_examples=settings().max_examples // 5)
 @given(worlds(), questions(), st.integers(1, 4))
 def test_pages_join_to_the_whole(world, query, size):
-    """Every item once, in order, on every kind of key."""
+    """The pages have every item once, in order, on every kind of key."""
     with embedded(AppTable):
         query = attrs.evolve(here(query), limit=None)
         for _ in AppTable.load_all(world):
@@ -139,7 +139,7 @@ def test_pages_join_to_the_whole(world, query, size):
 @settings(max_examples=settings().max_examples // 5)
 @given(worlds(), filters())
 def test_filters_in_memory_agree_with_the_engine(world, condition):
-    """The oracle's evaluation of PynamoDB conditions is the engine's."""
+    """The oracle evaluates PynamoDB conditions as the engine does."""
     events = [each for each in world if isinstance(each, Event)]
     with embedded(AppTable):
         for _ in AppTable.load_all(events):
@@ -150,7 +150,7 @@ def test_filters_in_memory_agree_with_the_engine(world, condition):
 
 @pytest.mark.parametrize("limit", [1, 20])
 def test_the_oracle_can_disagree(limit):
-    """A check that cannot fail is none: a missing, a foreign and a misplaced item are all seen."""
+    """The oracle can fail: it finds a missing, a foreign and a misplaced item."""
     world = [Event(account_id="a", seq=seq, at=START) for seq in range(25)]
     query = Event.query(account_id="a", limit=limit)
     right = world[:limit]

@@ -1,4 +1,4 @@
-"""Several writers, every kind of write and faults at each HTTP attempt: no history has a finding."""
+"""Several writers, every kind of write and faults in each HTTP attempt: no history has a finding."""
 
 import os
 
@@ -12,22 +12,22 @@ from tests.framework.simulated import SimulatedTable
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")
 TIMES = 100 if DEEP else 1
-"""The number of histories as a multiple of that in `make test`, which is 100."""
+"""The number of histories, as a multiple of the 100 of `make test`."""
 
 SIMULATORS = {
     Simulator(SimulatedTable): 12,
     Simulator(ShopTable, given={"Review": {"rating": st.integers(1, 5)}}): 8,
     Simulator(LedgerTable, given={"Task": {"points": st.integers(0, 999), "number": st.integers(0, 3)}}): 5,
 }
-"""The histories that each has in one part of `make test`."""
+"""The number of histories of each part in `make test`."""
 
 PARTS = 4
-"""Each part is a test of its own, so that they run side by side."""
+"""The parts: each is a test, so that they run in parallel."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("simulator", SIMULATORS, ids=lambda simulator: simulator.table.__name__)
 def test_no_history_has_a_finding(simulator, part):
-    """Acknowledged writes are applied as promised, errors are right about applied writes, and keys are right."""
+    """Acknowledged writes are applied as promised, errors report applied writes correctly, and keys are fresh."""
     histories = SIMULATORS[simulator] * TIMES
     simulator.check(histories, seed=part * histories)

@@ -1,4 +1,4 @@
-"""The shop's ratings and stock are exact, whatever becomes of the events that they are made of."""
+"""The shop's ratings and stock are exact, even if their events are repeated, reordered, unreadable or fail."""
 
 import json
 from collections import Counter, defaultdict
@@ -66,7 +66,7 @@ def do(writes, reviews=(), orders=()):
         elif name == "place":
             orders.append(patterns.place_order("u", {which: how}, f"r{len(orders)}"))
         elif name == "stale":
-            # Other code stores a product whole, without the rating that it does not know.
+            # Other code stores the whole product, without the rating, which it does not know.
             stale = Product.get(product_id=which)
             stale.rating_count = stale.rating_sum = None
             stale.save()
@@ -83,31 +83,31 @@ def do(writes, reviews=(), orders=()):
 
 
 def records():
-    """Return the records of the table's stream, as Lambda gives them: JSON."""
+    """Return the records of the table's stream as Lambda passes them: JSON."""
     reader = StreamReader(StreamsClient(ShopTable), stream_arn(ShopTable))
     return [json.loads(json.dumps(each, default=as_json)) for batch in reader.poll() for each in batch.records]
 
 
 def as_json(value):
-    """Return the form that Lambda gives a time."""
+    """Return a time in the form of Lambda's events."""
     return value.timestamp()
 
 
 class Chance:
-    """Lets a few calls fail in all: with more, a batch could fail forever."""
+    """Makes a limited number of calls fail, because with more a batch could fail forever."""
 
     def __init__(self, draw, times):
         self.draw, self.left = draw, times
 
     def of(self, *ways):
-        """Return one of the ways to fail, or None."""
+        """Return a kind of failure, or None for success."""
         way = self.draw(st.sampled_from([None, None, *ways])) if self.left else None
         self.left -= way is not None
         return way
 
 
 class Flaky:
-    """A handler that fails now and then: before it does anything, or after all that it does."""
+    """A handler that sometimes fails, before its work or after it."""
 
     def __init__(self, handler, chance):
         self.handler, self.chance = handler, chance
@@ -122,7 +122,7 @@ class Flaky:
 
 
 class Sink:
-    """Takes dead letters, and fails now and then."""
+    """A sink of dead letters that sometimes fails."""
 
     def __init__(self, chance):
         self.letters, self.chance = [], chance
@@ -134,7 +134,7 @@ class Sink:
 
 
 def spoil(record, draw):
-    """Make the images of a few records unreadable: as a newer version of the models would write them."""
+    """Make the images of a few records unreadable, as if a newer version of the models had written them."""
     for name in ("NewImage", "OldImage"):
         image = record["dynamodb"].get(name)
         if image and draw(st.sampled_from([False, False, False, True])):
@@ -143,13 +143,13 @@ def spoil(record, draw):
 
 
 def deliver(handler, shards, draw, between):
-    """Give the records of some shards to a Lambda function in batches: again from the first that fails, some twice."""
+    """Pass the records of some shards to a Lambda function in batches, again from the first failed record."""
     behind = dict.fromkeys(shards, 0)
     while open_shards := [name for name in shards if behind[name] < len(shards[name])]:
         between()
         shard = draw(st.sampled_from(open_shards))
         records, at = shards[shard], behind[shard]
-        # Some that were handled before may come again with those that were not.
+        # Records that were handled before may come again with the others.
         start = max(0, at - draw(st.sampled_from([0, 0, 1, 3])))
         end = min(len(records), at + draw(st.integers(1, 4)))
         answer = handler({"Records": deepcopy(records[start:end])}, None)
@@ -159,17 +159,17 @@ def deliver(handler, shards, draw, between):
 
 
 def number_of(record):
-    """Return the number by which Lambda knows a record."""
+    """Return the sequence number by which Lambda identifies a record."""
     return record["kinesis"]["sequenceNumber"] if "kinesis" in record else record["dynamodb"]["SequenceNumber"]
 
 
 @settings(max_examples=max(20, settings().max_examples // 10), suppress_health_check=list(HealthCheck))
 @given(WRITES, WRITES, st.lists(st.booleans(), min_size=1, max_size=3), st.data())
 def test_ratings_and_stock_are_exact(before, after, wrapped, data):
-    """With reviews older than the stream, which a migration counts meanwhile; events direct or through Kinesis.
+    """They are exact with reviews older than the stream, which a migration counts meanwhile, and through Kinesis.
 
-    Batches are cut anywhere, records come twice, shards are read in any order, images are unreadable, handlers and the
-    sink of dead letters fail.
+    Batches have any size, records are repeated, shards are read in any order, images are unreadable, and handlers and
+    the sink of dead letters fail.
     """
     chance = Chance(data.draw, 8)
     sink = Sink(chance)
@@ -187,7 +187,8 @@ def test_ratings_and_stock_are_exact(before, after, wrapped, data):
         known = do([each for each in before if each[0] != "order"])
         missed = len(records())
         do(after, *known)
-        # The changes of one item are in one shard. Keys hold random ids: the order of their first changes names them.
+        # The changes of one item are in one shard. Keys contain random ids, so an item is named by the order of its
+        # first change.
         shards, places = defaultdict(list), {}
         for each in records()[missed:]:
             place = places.setdefault(str(each["dynamodb"]["Keys"]), len(places)) % len(wrapped)
@@ -197,7 +198,7 @@ def test_ratings_and_stock_are_exact(before, after, wrapped, data):
         migrate = iter([ratings.count_reviews])
 
         def between():
-            """Run the migration once, at some moment."""
+            """Run the migration once, at a drawn moment."""
             if data.draw(st.booleans()):
                 for count in migrate:
                     count(LiveTable(connection_of(ShopTable)))
@@ -206,7 +207,7 @@ def test_ratings_and_stock_are_exact(before, after, wrapped, data):
         for count in migrate:
             count(LiveTable(connection_of(ShopTable)))
         if missed:
-            # The stream has no events of products from before it; the next change of a product is one.
+            # The stream has no events of older products; the next change of a product is its first event.
             for each in PRODUCTS:
                 ratings_of_shop.copy_rating(each)
         assert {"stock"} >= {each.handler for each in sink.letters}

@@ -1,4 +1,4 @@
-"""A client that parses items in one go answers as botocore's own parser does, and all else is left to botocore."""
+"""A client with the fast parser answers as botocore's parser does, and leaves everything else to botocore."""
 
 import json
 from base64 import b64encode
@@ -37,7 +37,7 @@ OTHERS = {
 
 
 def make_client(session=None):
-    """A client that sends nothing."""
+    """Return a client that sends nothing."""
     session = session or botocore.session.Session()
     config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
     return session.create_client(
@@ -50,7 +50,7 @@ def make_client(session=None):
 
 
 class Raw:
-    """The body of an answer."""
+    """The body of an HTTP answer."""
 
     def __init__(self, body):
         self._body = body
@@ -64,7 +64,7 @@ parse_items(CLIENTS[1])
 
 
 def ask(client, operation, body, status=200, headers=None):
-    """What a client makes of an answer: what it returns, or what it raises."""
+    """Return a client's result for an answer: the parsed answer or the error."""
     headers = {"x-amzn-requestid": "r", "content-type": "application/x-amz-json-1.0", **(headers or {})}
 
     def answer(request, **_):
@@ -81,7 +81,7 @@ def ask(client, operation, body, status=200, headers=None):
 
 
 def known(value):
-    """A value with the types of everything in it: 1 is not 1.0, nor bytes text."""
+    """Return a value with the types of everything in it, so that 1 differs from 1.0 and bytes from text."""
     if isinstance(value, dict):
         return {name: known(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -90,11 +90,11 @@ def known(value):
 
 
 def both(operation, body, status=200, headers=None):
-    """What a client says that parses in the usual way, and what one says that parses in one go."""
+    """Return the results of botocore's parser and of the fast parser."""
     return tuple(ask(client, operation, body, status, headers) for client in CLIENTS)
 
 
-# --- what DynamoDB answers -------------------------------------------------------------
+# --- answers of DynamoDB -------------------------------------------------------------
 
 NAMES = st.one_of(
     st.sampled_from(("B", "BS", "S", "M", "L", "N", "NULL", "BOOL", "Item", "Items", "PK", "b", "AB", 'x"B', "B:")),
@@ -150,7 +150,7 @@ TABLES = st.sampled_from(("Tab", "B.S", "SSB", "BSS"))
 
 
 def answers(**members):
-    """An answer, of which any member may be missing or null."""
+    """Return a strategy of answers; any member may be missing or null."""
     return st.fixed_dictionaries(
         {}, optional={name: st.one_of(each, each, st.none()) for name, each in members.items()}
     )
@@ -222,7 +222,7 @@ FAILURES = st.fixed_dictionaries(
 
 @st.composite
 def bodies(draw, answer):
-    """An answer as text: with escapes or without, with spaces or without."""
+    """Draw an answer as text, with or without escapes and spaces."""
     made = draw(answer)
     spaces = draw(st.sampled_from(((",", ":"), (", ", ": "), (" ,\n", "\t:\r\n"))))
     text = json.dumps(made, ensure_ascii=draw(st.booleans()), separators=spaces)
@@ -236,7 +236,7 @@ def bodies(draw, answer):
 )
 @given(data=st.data())
 def test_an_answer_is_parsed_as_botocore_parses_it(operations, data):
-    """Values of every type at any depth, attributes that are called like types, and members that are null."""
+    """This holds for values of every type at any depth, attributes with the names of types, and null members."""
     operation = data.draw(st.sampled_from(operations))
     expected, actual = both(operation, data.draw(bodies(ANSWERS[operation])))
     assert expected == actual
@@ -248,7 +248,7 @@ def test_an_answer_is_parsed_as_botocore_parses_it(operations, data):
     status=st.sampled_from((400, 400, 400, 500, 503, 300, 301, 404)),
 )
 def test_a_failed_condition_is_parsed_as_botocore_parses_it(operation, body, status):
-    """The items of the failure, those of each reason, the code and the message."""
+    """The error's item, the items of all reasons, the code and the message agree."""
     expected, actual = both(operation, body, status)
     assert expected == actual
 
@@ -305,7 +305,7 @@ DUPLICATES = b'{"Items":[{"a":{"S":"x"}}],"Items":[{"B":{"B":"YQ=="},"B":{"S":"Y
     ids=lambda value: repr(value)[:60],
 )
 def test_what_dynamodb_never_sends_is_taken_as_botocore_takes_it(operation, status, body):
-    """Odd bodies give botocore's answer or error; a body that is no answer of DynamoDB's counts as damaged."""
+    """Odd bodies give botocore's answer or error; a body that is not an answer of DynamoDB counts as damaged."""
     expected, actual = both(operation, body, status)
     if status == HTTPStatus.OK and not is_answer(operation, body):
         assert {DAMAGED, "ResponseMetadata"} == actual.keys()
@@ -317,7 +317,7 @@ def test_what_dynamodb_never_sends_is_taken_as_botocore_takes_it(operation, stat
 
 
 def is_json(body):
-    """Whether the standard library reads a body."""
+    """Return whether the standard library can parse a body."""
     try:
         json.loads(body)
     except (RecursionError, ValueError):
@@ -326,7 +326,7 @@ def is_json(body):
 
 
 def is_answer(operation, body):
-    """Whether a body is an object that is empty, or has a member of the operation's answer."""
+    """Return whether a body is an empty object, or has a member of the operation's answer."""
     members = CLIENTS[0].meta.service_model.operation_model(operation).output_shape.members
     parsed = json.loads(body) if is_json(body) else None
     return isinstance(parsed, dict) and (not parsed or bool(members.keys() & parsed.keys()))
@@ -336,14 +336,14 @@ def is_answer(operation, body):
 @pytest.mark.parametrize("status", [101, 201, 202, 204, 206, 226, 299])
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html></html>"])
 def test_a_status_that_dynamodb_does_not_send_marks_an_answer_as_damaged(operation, status, body):
-    """botocore takes it for success; a proxy may have sent it without asking DynamoDB."""
+    """botocore treats the status as success; a proxy may have sent it without asking DynamoDB."""
     assert ask(CLIENTS[1], operation, body, status)[DAMAGED]
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems", "BatchWriteItem", "UpdateItem"])
 @pytest.mark.parametrize("body", [b"[]", b"null", b"3", b'{"__type": "com.amazon#Throttling"}', b'{"message": "no"}'])
 def test_other_json_with_status_200_marks_an_answer_as_damaged(operation, body):
-    """An error that a proxy sends with status 200 acknowledges no write."""
+    """A proxy's error with status 200 does not acknowledge a write."""
     assert ask(CLIENTS[1], operation, body)[DAMAGED]
 
 
@@ -362,7 +362,7 @@ def test_an_answer_whose_checksum_is_wrong_is_marked_as_damaged(operation):
     status=st.sampled_from((200, 400)),
 )
 def test_other_operations_are_left_alone(operation, body, status):
-    """They are parsed by botocore alone, if the body can be of such an answer."""
+    """botocore alone parses them, if the body can be an answer of the operation."""
     expected, actual = both(operation, body, status)
     if status == HTTPStatus.OK and not is_answer(operation, body):
         assert {DAMAGED, "ResponseMetadata"} == actual.keys()
@@ -371,7 +371,7 @@ def test_other_operations_are_left_alone(operation, body, status):
 
 
 def test_other_clients_are_left_alone():
-    """Also those of one session: what is registered belongs to one client."""
+    """Other clients of the same session are also left alone, because the handlers belong to one client."""
     session = botocore.session.Session()
     one, other = make_client(session), make_client(session)
     before = ask(other, "Query", b'{"Items":[{"a":{"B":"YQ=="}}],"New":1}')
@@ -389,7 +389,7 @@ def test_other_clients_are_left_alone():
 
 
 def left_to_botocore(operation, body, status=200):
-    """What botocore's parser is left with."""
+    """Return the bodies that botocore's parser gets."""
     seen = []
 
     def look(response_dict, **_):
@@ -408,7 +408,7 @@ def left_to_botocore(operation, body, status=200):
 @example(b'{"Items":[{"a":{"S":"x"}}],"Count":1}')
 @given(bodies(PAGES))
 def test_what_is_usual_is_parsed_in_one_go(body):
-    """Otherwise nobody would notice a handler that always leaves the answer to botocore."""
+    """Without this test, a handler that always leaves the answer to botocore would stay unnoticed."""
     empty = not any(value is not None for value in json.loads(body).values())
     assert (body if empty else b"") == left_to_botocore("Query", body)
 
@@ -422,7 +422,7 @@ def test_what_is_usual_is_parsed_in_one_go(body):
     ],
 )
 def test_the_items_of_a_failure_are_parsed_in_one_go(prefix, code, member, held):
-    """And the rest of it is left to botocore."""
+    """The rest of the failure is left to botocore."""
     rest = {"__type": prefix + code, "message": "m"}
     body = json.dumps({**rest, member: held}).encode()
     assert rest == json.loads(left_to_botocore("PutItem", body, 400))

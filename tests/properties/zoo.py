@@ -1,4 +1,4 @@
-"""Entities with an attribute of every class, PynamoDB's, this package's and users', and what may be stored in them."""
+"""Entities with an attribute of every class (PynamoDB's, this package's, users'), and strategies of stored items."""
 
 import json
 from datetime import date, datetime, timedelta, timezone
@@ -53,7 +53,7 @@ class Mood(str, Enum):
 
 
 class Label(Enum):
-    """Its value is not what is stored inside."""
+    """An enumeration whose members override `value`."""
 
     ONE = "one"
 
@@ -67,7 +67,7 @@ class Label(Enum):
 
 
 class Shouted(UnicodeAttribute):
-    """Stored otherwise than it is held."""
+    """An attribute whose stored form differs from its value."""
 
     def serialize(self, value):
         return value.upper()
@@ -77,7 +77,7 @@ class Shouted(UnicodeAttribute):
 
 
 class Trimmed(UnicodeAttribute):
-    """Sets and gets otherwise than it holds."""
+    """An attribute whose __set__ and __get__ change the value."""
 
     def __set__(self, instance, value):
         super().__set__(instance, None if value == "nothing" else value.strip())
@@ -88,21 +88,21 @@ class Trimmed(UnicodeAttribute):
 
 
 class Lenient(UnicodeAttribute):
-    """Takes what is stored under several types."""
+    """An attribute that reads several stored types."""
 
     def get_value(self, value):
         return value.get("S") or value.get("N") or "neither"
 
 
 class Vanishing(UnicodeAttribute):
-    """Some values are not stored."""
+    """An attribute that does not store some values."""
 
     def serialize(self, value):
         return value or None
 
 
 class Named(UnicodeAttribute):
-    """What is stored depends on the attribute's name, as with a cipher that binds a value to its place."""
+    """An attribute whose stored value depends on its name, as with a cipher that binds a value to its place."""
 
     def deserialize(self, value):
         return f"{self.attr_name}={value}"
@@ -113,7 +113,7 @@ class Plain(UTCDateTimeAttribute):
 
 
 class Spelled(EnumAttribute):
-    """Has its own key text."""
+    """An attribute with its own key text."""
 
     def to_key(self, value):
         return super().to_key(value).replace(" ", "_")
@@ -126,21 +126,21 @@ class Spelled(EnumAttribute):
 
 
 class Unmakeable(UnicodeAttribute):
-    """Cannot be made without an argument."""
+    """An attribute class whose __init__ requires an argument."""
 
     def __init__(self, cipher, **options):
         super().__init__(**options)
 
 
 class Unready(UnicodeAttribute):
-    """Cannot be made yet."""
+    """An attribute class that cannot be created yet."""
 
     def __init__(self, **options):
         raise RuntimeError("not configured")
 
 
 def overridden():
-    """An attribute with methods of its own on the instance."""
+    """Return an attribute with methods that were set on the instance."""
     made = UnicodeAttribute(null=True)
     made.serialize = lambda value: f"[{value}]"
     made.deserialize = lambda value: value[1:-1]
@@ -192,7 +192,7 @@ class Cat(Animal, discriminator="CAT"):
 
 
 class Counted(MapAttribute):
-    """Made in its own way."""
+    """A map that overrides __init__."""
 
     total = NumberAttribute(null=True)
 
@@ -202,7 +202,7 @@ class Counted(MapAttribute):
 
 
 class Reading(MapAttribute):
-    """Read in its own way."""
+    """A map that overrides reading."""
 
     total = NumberAttribute(null=True)
 
@@ -213,7 +213,7 @@ class Reading(MapAttribute):
 
 
 class Noting(MapAttribute):
-    """Notes what is set."""
+    """A map that records the attributes that are set."""
 
     total = NumberAttribute(null=True)
 
@@ -223,7 +223,7 @@ class Noting(MapAttribute):
 
 
 class Tree(MapAttribute):
-    """Holds maps of its own class."""
+    """A map that contains maps of its own class."""
 
     name = UnicodeAttribute(null=True)
     children = ListAttribute(null=True)
@@ -236,7 +236,7 @@ Tree.children.element_type = Tree
 
 
 def pynamodbs():
-    """Attributes of PynamoDB's own classes, and of subclasses of them, that are not made strict."""
+    """Return attributes of PynamoDB's classes and their subclasses that the framework does not make strict."""
     return {
         "animal": Animal(null=True),
         "binary": BinaryAttribute(null=True, legacy_encoding=False),
@@ -295,7 +295,7 @@ def pynamodbs():
 
 
 def ours():
-    """Attributes of this package's classes, and of those of PynamoDB's that it makes strict."""
+    """Return attributes of this package's classes, and of PynamoDB's classes that it makes strict."""
     return {
         "created": CreatedAtAttribute(null=True),
         "updated": UpdatedAtAttribute(null=True),
@@ -358,7 +358,7 @@ class Zoo(Table):
 
 
 class Everything(Zoo, discriminator="EVERYTHING"):
-    """An attribute of every class."""
+    """An entity with an attribute of every class."""
 
     locals().update({**pynamodbs(), **ours()})
     ident = UnicodeAttribute(attr_name="id")
@@ -372,7 +372,7 @@ class Everything(Zoo, discriminator="EVERYTHING"):
 
 
 class Simple(Zoo, discriminator="SIMPLE"):
-    """Nothing that is out of the ordinary: no attribute sets itself, and two have defaults."""
+    """An entity without special attributes: none is set automatically, and two have defaults."""
 
     ident = UnicodeAttribute(attr_name="id")
     colour = UnicodeAttribute(default="red", null=True)
@@ -396,7 +396,7 @@ class Special(Simple, discriminator="SPECIAL"):
 ENTITIES = (Everything, Simple, Special)
 
 
-# --- what is stored --------------------------------------------------------------------
+# --- stored values --------------------------------------------------------------------
 
 NUMBERS = st.one_of(
     st.integers(-(10**6), 10**6).map(str),
@@ -428,7 +428,7 @@ WHOLE = st.one_of(st.integers(-(10**6), 10**6).map(str), NUMBERS)
 
 @st.composite
 def times(draw):
-    """A point in time as it is stored, or nearly so."""
+    """Draw the stored form of a point in time, or a text close to it."""
     moment = draw(st.datetimes())
     text = f"{moment.isoformat('T', 'microseconds')}+0000"
     if draw(st.booleans()):
@@ -492,11 +492,11 @@ NAMES = st.one_of(
     ),
     nasty_text(max_size=3),
 )
-"""Names within maps: also those of PynamoDB's own arguments."""
+"""Names within maps, including those of PynamoDB's own arguments."""
 
 
 def typed(kind, content):
-    """A stored value of one type."""
+    """Return a strategy of stored values of one type."""
     return content.map(lambda inside: {kind: inside})
 
 
@@ -516,7 +516,7 @@ ANY = st.recursive(
     lambda inner: typed("L", st.lists(inner, max_size=3)) | typed("M", st.dictionaries(NAMES, inner, max_size=3)),
     max_leaves=6,
 )
-"""Any stored value."""
+"""Stored values of any type."""
 
 ODD = st.one_of(
     st.sampled_from(
@@ -524,11 +524,11 @@ ODD = st.one_of(
     ),
     st.builds(lambda one, other: {**one, **other}, typed("S", TEXTS), typed("N", WHOLE)),
 )
-"""What DynamoDB never sends."""
+"""Values that DynamoDB never sends."""
 
 
 def maps(required=(), **contents):
-    """A map whose values are mostly what its model says."""
+    """Return a strategy of maps whose values mostly have the declared types."""
     mostly = {name: st.one_of(content, content, content, NULL, ANY) for name, content in contents.items()}
     return typed(
         "M",
@@ -544,7 +544,7 @@ def maps(required=(), **contents):
 
 
 def lists(element):
-    """A list whose elements are mostly what its model says."""
+    """Return a strategy of lists whose elements mostly have the declared type."""
     return typed("L", st.lists(st.one_of(element, element, element, NULL, LEAVES), max_size=3))
 
 
@@ -652,17 +652,17 @@ STORED = {
     "level": N,
     "extra_note": S,
 }
-"""What may be stored for an attribute, by Python name."""
+"""Strategies of the stored values of each attribute, by Python name."""
 
 
 @st.composite
 def items(draw, entity, *, odd=True):
-    """A stored item of an entity: some attributes, some of them malformed, and some that it does not know.
+    """Draw a stored item of an entity: some attributes, some of them malformed, and some unknown ones.
 
     Args:
-        draw: Hypothesis's.
-        entity: The class.
-        odd: Whether there may be what DynamoDB never sends.
+        draw: The function that Hypothesis passes.
+        entity: The entity class.
+        odd: Whether the item may have values that DynamoDB never sends.
     """
     declared = {name: each.attr_name for name, each in entity.get_attributes().items() if name in STORED}
     names = draw(st.lists(st.sampled_from(sorted(declared)), max_size=8, unique=True))
@@ -684,7 +684,7 @@ def items(draw, entity, *, odd=True):
     return item
 
 
-# --- what instances hold ---------------------------------------------------------------
+# --- values of instances ---------------------------------------------------------------
 
 ZONES = st.sampled_from((timezone.utc, timezone(timedelta(0)), timezone(timedelta(hours=2)), None))
 MOMENTS = st.one_of(
@@ -696,7 +696,7 @@ MOMENTS = st.one_of(
 
 
 class Text(str):
-    """No plain text."""
+    """A subclass of str."""
 
     __slots__ = ()
 
@@ -729,7 +729,7 @@ VALUES = st.one_of(
     st.builds(Cat, name=TEXTS),
     st.builds(Tree, name=TEXTS),
 )
-"""Anything that somebody may set."""
+"""Values of any kind that a caller may set."""
 
 _RIGHT = {
     BinaryAttribute: BYTES,
@@ -751,14 +751,14 @@ _RIGHT = {
 
 
 def right(attribute: Attribute):
-    """Values that an attribute takes, where its class says which."""
+    """Return a strategy of values that an attribute accepts; of any values if its class does not define them."""
     if isinstance(attribute, EnumAttribute):
         return st.sampled_from((*attribute.enum, *attribute.choices))
     return next((each for kind, each in _RIGHT.items() if isinstance(attribute, kind)), VALUES)
 
 
 def complete(entity, ident="1"):
-    """An instance that has what it must have."""
+    """Return a strategy of instances that have all required attributes."""
     made = entity(ident=ident)
     if entity is Everything:
         made.number, made.text, made.lenient_must, made.nothing = 1, ident, "x", True
@@ -767,7 +767,7 @@ def complete(entity, ident="1"):
 
 @st.composite
 def instances(draw, entity, *, wild=True):
-    """An instance with some of its attributes set, to anything."""
+    """Draw an instance with some attributes set to any values."""
     made = complete(entity, draw(nasty_text()))
     attributes = entity_schema(entity).attributes
     for name in draw(st.lists(st.sampled_from(sorted(attributes)), max_size=8, unique=True)):
