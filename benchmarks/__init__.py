@@ -1,1 +1,1 @@
-"""Benchmarks: ratios from one run, on a canned local server; nothing is asserted about time."""
+"""Benchmarks: ratios from one run, on a local server with prepared answers; no test asserts a time."""

@@ -1,7 +1,7 @@
-"""`make bench`: what singletable costs the client, against what it replaces, with the targets that it is held to.
+"""`make bench`: the client's cost of singletable, compared with the code that it replaces and with its targets.
 
-Writes `results.json`, `results.svg` and the figures of the page into `docs/benchmarks`. Nothing is asserted about
-time; that all peers do the same work is.
+It writes `results.json`, `results.svg` and the figures of the page into `docs/benchmarks`. It does not assert times,
+but it asserts that all peers do the same work.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ PAGES = ROOT / "docs" / "benchmarks"
 
 
 def main() -> None:
-    """Measure everything, print it, and write it down."""
-    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="What singletable costs the client.")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of a comparison; odd, 9 or more to be quoted")
-    parser.add_argument("--memory", action="store_true", help="also backfill a million items, two minutes")
+    """Measure everything, print the results, and write them."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="Measure the cost of singletable.")
+    parser.add_argument("--rounds", type=int, default=15, help="odd number of rounds; 9 or more for figures to publish")
+    parser.add_argument("--memory", action="store_true", help="also backfill a million items, which takes two minutes")
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="only show where a Query of 100 items spends its CPU, and write profile.txt",
+        help="only print the CPU profile of a Query of 100 items, and write profile.txt",
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the results, and write nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the results without writing files")
     options = parser.parse_args()
     if options.rounds < 3:
         parser.error("quartiles need three rounds")
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def measure(rounds: int, versions: dict[str, str], *, large: bool) -> Iterator[Row]:
-    """All rows, as they are measured; the versions of the peers' libraries are added to `versions`."""
+    """Yield the rows while they are measured; add the versions of the peers' libraries to `versions`."""
     with serving() as url:
         with comparisons.Peers(url) as peers:
             versions.update(peers.versions)
@@ -83,7 +83,7 @@ def measure(rounds: int, versions: dict[str, str], *, large: bool) -> Iterator[R
 
 
 def write(results: dict[str, Any], folder: Path = PAGES) -> None:
-    """Write the figures, the page's table, and the chart where something is there to draw it."""
+    """Write the figures, the page's table, and, if matplotlib is installed, the chart."""
     written = folder / "results.json"
     written.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     write_page(results, folder / "README.md")
@@ -91,7 +91,7 @@ def write(results: dict[str, Any], folder: Path = PAGES) -> None:
         command = [str(PEERS_PYTHON), "-m", "benchmarks.chart", str(written), str(folder / "results.svg")]
         subprocess.run(command, check=True, cwd=ROOT)
     else:
-        print("The chart was not drawn, since matplotlib is not installed: results.svg is older than results.json.")
+        print("The chart was not drawn, because matplotlib is not installed; results.svg is older than results.json.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""A server in a process of its own that answers with prepared bytes: what is measured is the client.
+"""A server in its own process that answers with prepared bytes, so that only the client is measured.
 
-The table's name chooses the mix, the operation the answer; `bench-pages` is a table of 100,000 items in pages.
+The table's name selects the mix, and the operation selects the answer. `bench-pages` is a table of 100,000 items in
+pages.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from benchmarks.data import ITERATED, MEGABYTE, MIXES, QUERIED, SAVED, answer, c
 
 
 def page_size(mix: str) -> int:
-    """How many items DynamoDB puts into one page."""
+    """Return the number of items of one page of DynamoDB."""
     return MEGABYTE // size(stored(mix, ITERATED))
 
 
 class Answers:
-    """The bodies of all answers."""
+    """The prepared bodies of all answers."""
 
     def __init__(self) -> None:
         self._bodies = {}
@@ -35,13 +36,13 @@ class Answers:
         self._page = [stored("flat", number) for number in range(page_size("flat"))]
 
     def answer(self, operation: str, body: bytes) -> bytes:
-        """The body of an answer."""
+        """Return the body of an answer."""
         params = json.loads(body)
         name = params["TableName"]
         return self._next_page(params) if name == "bench-pages" else self._bodies[name, operation]
 
     def _next_page(self, params: dict[str, Any]) -> bytes:
-        # Where a page ends is where the next one begins, as in DynamoDB; its items are the same ones each time.
+        # The end of a page is the start of the next one, as in DynamoDB; every page has the same items.
         start = int(params.get("ExclusiveStartKey", {"SK": {"S": "ORDER#o0"}})["SK"]["S"].removeprefix("ORDER#o"))
         end = min(start + len(self._page), ITERATED)
         more = {"PK": self._page[0]["PK"], "SK": {"S": f"ORDER#o{end}"}} if end < ITERATED else None
@@ -50,7 +51,7 @@ class Answers:
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The URL of a server."""
+    """Start a server, and give its URL."""
     command = [sys.executable, "-m", "benchmarks.canned"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -61,12 +62,12 @@ def serving() -> Iterator[str]:
 
 
 def main() -> None:
-    """Serve, and print the port."""
+    """Print the port, and serve."""
     answers = Answers()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # The answer's header and body are two writes; without this the second waits for an acknowledgement.
+        # The header and the body are two writes; without this option the second waits for an acknowledgement.
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:

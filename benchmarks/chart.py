@@ -1,7 +1,7 @@
-"""The chart of the documentation's page, drawn by matplotlib out of `results.json`.
+"""The chart of the documentation's page, drawn from `results.json` with matplotlib.
 
-`python -m benchmarks.chart results.json results.svg`, in the environment that has matplotlib. The same figures
-make the same file.
+Run `python -m benchmarks.chart results.json results.svg` in the environment with matplotlib. The same figures give the
+same file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ mpl.use("svg")
 mpl.rcParams.update(
     {
         "svg.hashsalt": "singletable",
-        # Text stays text: it can be read out, and searched.
+        # Keeps text as text, so that screen readers and searches find it.
         "svg.fonttype": "none",
         "font.family": "sans-serif",
         "font.size": 9,
@@ -24,7 +24,7 @@ mpl.rcParams.update(
     }
 )
 
-from matplotlib import pyplot  # noqa: E402 - the settings come first
+from matplotlib import pyplot  # noqa: E402 - the settings must be first
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
@@ -34,14 +34,14 @@ OURS, OTHERS, MET, MISSED, INK = "#1f6feb", "#c3c9d1", "#1a7f37", "#cf222e", "#2
 
 
 def main() -> None:
-    """Draw."""
+    """Draw the chart."""
     with open(sys.argv[1], encoding="utf-8") as file:
         results = json.load(file)
     draw([row_of(each) for each in results["rows"]]).savefig(sys.argv[2], metadata={"Date": None}, facecolor="white")
 
 
 def draw(rows: list[Row]) -> Figure:
-    """The CPU time of a Query above, every figure against its target below."""
+    """Draw the CPU time of a Query above, and every figure with its target below."""
     queries = [row for row in rows if row.group.startswith("Query") and row.ours is not None]
     judged = [row for row in rows if row.met is not None]
     mixes = list(dict.fromkeys(row.what for row in queries))
@@ -56,7 +56,7 @@ def draw(rows: list[Row]) -> Figure:
 
 
 def of_query(axes: Axes, mix: str, rows: list[Row]) -> None:
-    """One bar for each peer, in ms of CPU."""
+    """Draw one bar for each peer, in ms of CPU."""
     bars = {"singletable": rows[0].ours, **{row.peer: row.theirs for row in rows}}
     names = sorted(bars, key=lambda name: -bars[name])
     drawn = axes.barh(
@@ -71,7 +71,7 @@ def of_query(axes: Axes, mix: str, rows: list[Row]) -> None:
 
 
 def against_targets(axes: Axes, rows: list[Row]) -> None:
-    """How far each figure is from the most that its target allows, as a multiple of it."""
+    """Draw each figure as a multiple of the maximum that its target allows."""
     places = range(len(rows) - 1, -1, -1)
     shares = [(row.ratio if row.peer else row.ours) / row.most for row in rows]
     colors = [MET if row.met else MISSED for row in rows]
@@ -92,7 +92,7 @@ def against_targets(axes: Axes, rows: list[Row]) -> None:
     axes.set_yticks(list(places), [label(row) for row in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xscale("log")
-    # Room for the words on both sides.
+    # Space for the text on both sides.
     axes.set_xlim(min(*shares, 0.7) / 2, max(*shares, 1.4) * 2)
     axes.xaxis.set_visible(False)
     axes.spines[["bottom", "left"]].set_visible(False)
@@ -100,7 +100,7 @@ def against_targets(axes: Axes, rows: list[Row]) -> None:
 
 
 def label(row: Row) -> str:
-    """What a row is, with its target."""
+    """Return the name of a row, with its target."""
     peer = f" / {row.peer}" if row.peer else ""
     return f"{row.group}, {row.what}{peer} ({row.target})"
 

@@ -1,4 +1,4 @@
-"""What is compared with what, and what is aimed at."""
+"""The comparisons and their targets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.results import Row, compare
 from benchmarks.rounds import PEERS_PYTHON, ROOT, Peer, alternate, has_library
 
 COUNTS = {"singletable": 60, "pynamodb": 12, "pydynox": 30, "botocore": 60}
-"""Queries of a round, so that none takes much longer than the others."""
+"""The number of queries of each peer in a round, so that all peers take a similar time."""
 
 WRITES = 100
-"""Items that are saved, or got, in a round."""
+"""The number of items that are saved, or got, in a round."""
 
 KEYS = {"build": 100_000, "build-public": 20_000, "fstrings": 500_000}
 
@@ -31,7 +31,7 @@ QUERY_TARGETS = {
 
 
 class Peers:
-    """All peers, running; those whose library is missing are left out."""
+    """All running peers, without those whose library is not installed."""
 
     def __init__(self, url: str) -> None:
         self._stack = ExitStack()
@@ -51,11 +51,11 @@ class Peers:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of all their libraries."""
+        """The versions of all their libraries."""
         return {name: each for peer in self.running.values() for name, each in peer.versions.items()}
 
     def check(self) -> None:
-        """Refuse to measure peers that do not do the same work."""
+        """Assert that all peers do the same work."""
         for mix in MIXES:
             expected = {
                 f"query-{mix}": proof(mix, [values(mix, number) for number in range(QUERIED)]),
@@ -65,11 +65,11 @@ class Peers:
             for task, fact in expected.items():
                 for name in self.running if task.startswith("query") else ("singletable", "pynamodb"):
                     given = self.running[name].prove(task)
-                    assert fact == given, f"{name} does other work than {task}: {given}, not {fact}"
+                    assert fact == given, f"{name} does not do the work of {task}: its proof is {given}, not {fact}"
 
 
 def queries(peers: Peers, rounds: int) -> Iterator[Row]:
-    """A Query of a hundred items, against everyone."""
+    """Measure a Query of a hundred items, compared with every peer."""
     for mix in MIXES:
         ways = {name: partial(peer.run, f"query-{mix}", COUNTS[name]) for name, peer in peers.running.items()}
         measured = alternate(ways, rounds)
@@ -82,7 +82,7 @@ def queries(peers: Peers, rounds: int) -> Iterator[Row]:
 
 
 def writes(peers: Peers, rounds: int) -> Iterator[Row]:
-    """One item saved and got, against plain PynamoDB; and each of the two by itself."""
+    """Measure the save and the get of an item, together and separately, compared with plain PynamoDB."""
     for mix in MIXES:
         ways = {
             f"{name} {task}": partial(peers.running[name].run, f"{task}-{mix}", WRITES)
@@ -105,7 +105,7 @@ def writes(peers: Peers, rounds: int) -> Iterator[Row]:
 
 
 def keys(peers: Peers, rounds: int) -> Iterator[Row]:
-    """A key of two fields, against f-strings."""
+    """Measure a key of two fields, compared with f-strings."""
     peer = peers.running["singletable"]
     measured = alternate({task: partial(peer.run, task, count) for task, count in KEYS.items()}, rounds)
     targets: Mapping[str, tuple[str, float] | None] = {"build": ("at most 5", 5.0), "build-public": None}
@@ -121,7 +121,7 @@ def keys(peers: Peers, rounds: int) -> Iterator[Row]:
 
 
 def iterating(url: str, runs: int = 3) -> Row:
-    """The memory of iterating over many items, the median of some processes."""
+    """Measure the memory of iterating over many items, as the median of several processes."""
     command = [sys.executable, "-m", "benchmarks.iterating", url]
     found = [
         float(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout) for _ in range(runs)

@@ -1,6 +1,6 @@
-"""The items that every peer reads and writes: two mixes of twenty attributes, as values and as DynamoDB sends them.
+"""The items that every peer reads and writes: two mixes of twenty attributes, as values and in DynamoDB's form.
 
-Nothing but the standard library: the environment of a peer need not have anything else.
+This module imports only the standard library, because the environment of a peer may have no other packages.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 MIXES = ("flat", "order")
-"""Flat: 2 ids, 8 texts, 5 numbers, 3 flags, 2 points in time. Order: what an order has, nested values among it."""
+"""Flat: 2 ids, 8 texts, 5 numbers, 3 flags, 2 points in time. Order: the attributes of an order, some nested."""
 
 QUERIED = 100
-"""Items of a Query's answer."""
+"""The number of items of a Query's answer."""
 
 ITERATED = 100_000
-"""Items that are iterated over, page by page."""
+"""The number of items of the iteration in pages."""
 
 MEGABYTE = 2**20
-"""Bytes of a page of DynamoDB's, by its own measure of an item's size."""
+"""The bytes of one page of DynamoDB, by its definition of an item's size."""
 
 USER = "u1"
 ORDER = "o00007"
@@ -30,7 +30,7 @@ SAVED = 7
 """The number of the item that is saved and got; ORDER is its id."""
 
 NUMBER = {"flat": "number_0", "order": "total"}
-"""The number whose sum a proof shows, by mix."""
+"""The number attribute whose sum a proof contains, by mix."""
 
 _TIMES = ("created_at", "updated_at")
 _STORED = {"user_id": "userId", "order_id": "orderId", "created_at": "createdAt", "updated_at": "updatedAt"}
@@ -38,7 +38,7 @@ _START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def values(mix: str, number: int) -> dict[str, Any]:
-    """The twenty attributes of an item, by Python name."""
+    """Return the twenty attributes of an item, by Python name."""
     made = {
         "user_id": USER,
         "order_id": f"o{number:05d}",
@@ -88,7 +88,7 @@ def _order(number: int) -> dict[str, Any]:
 
 
 def keys(mix: str, given: Mapping[str, Any]) -> dict[str, str]:
-    """The key texts of an item, by stored name: an order is in an index, too."""
+    """Return the key texts of an item, by stored name; an order is also in an index."""
     made = {"PK": f"USER#{given['user_id']}", "SK": f"ORDER#{given['order_id']}"}
     if mix == "order":
         moment = given["created_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -97,14 +97,14 @@ def keys(mix: str, given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def stored(mix: str, number: int) -> dict[str, Any]:
-    """An item as DynamoDB sends it: its keys, its type, its attributes."""
+    """Return an item in DynamoDB's form: its keys, its type, its attributes."""
     given = values(mix, number)
     own = {_STORED.get(name, name): _typed(value) for name, value in given.items()}
     return {name: {"S": text} for name, text in keys(mix, given).items()} | {"entityType": {"S": "ORDER"}} | own
 
 
 def answer(mix: str, items: list[Any], more: Mapping[str, Any] | None = None) -> bytes:
-    """The body of a Query's answer."""
+    """Return the body of a Query's answer."""
     body: dict[str, Any] = {"Items": items, "Count": len(items), "ScannedCount": len(items)}
     if more is not None:
         body["LastEvaluatedKey"] = more
@@ -112,7 +112,7 @@ def answer(mix: str, items: list[Any], more: Mapping[str, Any] | None = None) ->
 
 
 def consumed(mix: str) -> dict[str, Any]:
-    """What an answer says about capacity; every peer but the floor asks for it."""
+    """Return the consumed capacity of an answer; every peer except the floor requests it."""
     return {"ConsumedCapacity": {"TableName": f"bench-{mix}", "CapacityUnits": 2.5}}
 
 
@@ -122,7 +122,7 @@ def _typed(value: Any) -> dict[str, Any]:
     if isinstance(value, (int, float)):
         return {"N": repr(value)}
     if isinstance(value, datetime):
-        # PynamoDB's form; the others read it, too.
+        # PynamoDB's form, which the others also read.
         return {"S": value.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")}
     if isinstance(value, set):
         return {"SS": sorted(value)}
@@ -134,7 +134,7 @@ def _typed(value: Any) -> dict[str, Any]:
 
 
 def size(typed: Mapping[str, Any]) -> int:
-    """Bytes of an item by DynamoDB's measure: names and values in UTF-8, a few for each number and container."""
+    """Return an item's size as DynamoDB defines it: names and values in UTF-8, numbers and containers with overhead."""
     return sum(len(name.encode()) + _size(value) for name, value in typed.items())
 
 
@@ -151,15 +151,15 @@ def _size(typed: Mapping[str, Any]) -> int:
     return 3 + size(content) + len(content) if kind == "M" else 1
 
 
-# --- what proves that every peer has read the same ------------------------------------
+# --- proofs that every peer has read the same items ------------------------------------
 
 
 def proof(mix: str, read: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What shows that items were read, every attribute with its type: it is the same for all peers.
+    """Return a proof that every attribute of items was read with its type; it is the same for all peers.
 
     Args:
         mix: The mix.
-        read: For each item its attributes by Python name, a point in time as a datetime, a number as a number.
+        read: The attributes of each item by Python name, with points in time as datetimes and numbers as numbers.
     """
     rows = [{name: _comparable(row[name]) for name in values(mix, 0)} for row in read]
     return {
@@ -171,18 +171,18 @@ def proof(mix: str, read: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def proof_of_instances(mix: str, read: Iterable[Any]) -> dict[str, Any]:
-    """The same for instances of a model."""
+    """Return the proof for instances of a model."""
     names = values(mix, 0)
     return proof(mix, ({name: getattr(each, name) for name in names} for each in read))
 
 
 def proof_of_stored(mix: str, read: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The same for items as DynamoDB sends them."""
+    """Return the proof for items in DynamoDB's form."""
     return proof(mix, (_untyped_item(mix, item) for item in read))
 
 
 def proof_of_written(item: Mapping[str, Any]) -> dict[str, Any]:
-    """What shows that an item is written with the same keys and attributes by all peers."""
+    """Return a proof that an item was written with its keys and attributes; it is the same for all peers."""
     return {"names": len(item), "item": _digest({name: _ordered(value) for name, value in item.items()})}
 
 
@@ -209,7 +209,7 @@ def _comparable(value: Any) -> Any:
 
 
 def _ordered(typed: Any) -> Any:
-    """A stored value whose sets are in order, however its writer put them."""
+    """Return a stored value with sorted sets, because writers order them differently."""
     return {kind: sorted(content) if kind == "SS" else content for kind, content in typed.items()}
 
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.dynalite URL`: a backfill on dynalite against a bare loop of the same conditional updates.
+"""`python -m benchmarks.dynalite URL`: a backfill on dynalite, compared with loops of the same conditional updates.
 
-Two loops, each with as many threads as the runner: one scans the table, works the changes out and sends them, and
-has neither segments nor checkpoints, lease, throttle or retries; the other has everything prepared, and only sends.
+Two loops have as many threads as the runner. One scans the table, computes the changes and sends them, without
+segments, checkpoints, lease, throttle or retries. The other only sends prepared requests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ITEMS, ROUNDS, THREADS = 3_000, 3, 4
 
 
 def main() -> None:
-    """Measure, alternating, each time on a fresh table."""
+    """Measure in turn, each time with a new table."""
     url = sys.argv[1]
     ratios: dict[str, list[float]] = {"bare loop": [], "prepared requests": []}
     for number in range(ROUNDS):
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def on_fresh_table(url: str, name: str, way: Any) -> float:
-    """Items a second of a way to write them."""
+    """Return the items per second of a way of writing."""
     with FlatTable.bind(table_name=name, endpoint_url=url, region="us-east-1", credentials=("x", "x", None)):
         connection = connection_of(FlatTable)
         Runner(connection, GRAPH).migrate("0001_initial")
@@ -57,7 +57,7 @@ def on_fresh_table(url: str, name: str, way: Any) -> float:
 
 
 def bare_loop(connection: TableConnection, items: list[dict[str, Any]]) -> float:
-    """A scan in pages, and the same updates, sent by threads."""
+    """Scan in pages, and send the same updates in threads."""
     work = GRAPH.steps("0002_backfill")[0].compile()
     name = str(connection.table_name)
 
@@ -80,7 +80,7 @@ def bare_loop(connection: TableConnection, items: list[dict[str, Any]]) -> float
 
 
 def prepared_requests(connection: TableConnection, items: list[dict[str, Any]]) -> float:
-    """Requests that are made beforehand, sent by threads."""
+    """Send prepared requests in threads."""
     work = GRAPH.steps("0002_backfill")[0].compile()
     changes = [work.change(item) for item in items]
     prepared = [update_params(str(connection.table_name), change) for change in changes if change]
@@ -92,7 +92,7 @@ def prepared_requests(connection: TableConnection, items: list[dict[str, Any]]) 
 
 
 def backfill(connection: TableConnection, items: list[dict[str, Any]]) -> float:
-    """The runner, from its lease to its last checkpoint."""
+    """Run the migration, from its lease to its last checkpoint."""
     options = Options(segments=32, workers=THREADS, verify=False, write_mode="single")
     start = time.perf_counter()
     assert Runner(connection, GRAPH, options).migrate() == ["0002_backfill"]

@@ -1,4 +1,4 @@
-"""How long a fresh interpreter takes to import singletable, and what PynamoDB's own users import."""
+"""The time that a new interpreter takes to import singletable, and the imports of PynamoDB's users."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ User.query(user_id="u1").params()
 """,
 }
 JUDGED = "Table and Key"
-"""The others are information: a package that loads its parts when they are used costs nothing by itself."""
+"""The others have no target, because a package that loads its parts on first use is fast alone."""
 
-# `import pynamodb` alone is an empty package. These are what any model with an index needs.
+# `import pynamodb` alone imports an empty package. Every model with an index needs these imports.
 THEIRS = (
     "from pynamodb.models import Model; from pynamodb.attributes import UnicodeAttribute;"
     " from pynamodb.indexes import GlobalSecondaryIndex"
@@ -42,7 +42,7 @@ _TIMED = "import time\nstart = time.perf_counter()\n{}\nprint(time.perf_counter(
 
 
 def imports(rounds: int) -> Iterator[Row]:
-    """Wall time of the import statements alone, the interpreter's own start left out; all bytecode is compiled."""
+    """Measure the wall time of the import statements, without the interpreter's start and with compiled bytecode."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment["PYTHONPYCACHEPREFIX"] = cache
@@ -52,7 +52,7 @@ def imports(rounds: int) -> Iterator[Row]:
             ended = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=ROOT)
             return float(ended.stdout)
 
-        # The first round compiles, and is forgotten.
+        # The first round compiles the bytecode, and does not count.
         measured = alternate({each: partial(seconds, each) for each in (*OURS.values(), THEIRS)}, rounds)
     for name, statement in OURS.items():
         yield compare(

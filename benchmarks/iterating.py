@@ -1,7 +1,7 @@
-"""How much memory iterating over 100,000 items takes beyond what the process had at the start.
+"""The memory of iterating over 100,000 items, above the memory of the process at the start.
 
-`python -m benchmarks.iterating URL` prints it in MB: the most that the process ever held (VmHWM) less what it
-held after a first Query of a hundred items (VmRSS), both as Linux counts resident memory. The first page is within.
+`python -m benchmarks.iterating URL` prints it in MB: the peak resident memory of the process (VmHWM of Linux) minus its
+resident memory after a first Query of a hundred items (VmRSS). The first page is included.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from benchmarks.peers.with_singletable import FlatOrder, FlatTable, at, query
 
 
 def main() -> None:
-    """Measure."""
+    """Measure, and print the result."""
     url = sys.argv[1]
     at(url)
-    # What the first request loads stays: the SDK, its descriptions, a connection, the generated code.
+    # The first request loads the SDK, its descriptions, a connection and the generated code, which stay.
     query(FlatOrder)
     with FlatTable.bind(table_name="bench-pages", endpoint_url=url, credentials=("x", "x", None)):
         gc.collect()
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def resident(which: str) -> float:
-    """Resident memory in MB, as /proc/self/status has it."""
+    """Return a value of resident memory from /proc/self/status, in MB."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{which}:")[2].split()[0]) / 1024
 

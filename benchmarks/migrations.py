@@ -1,4 +1,4 @@
-"""What a backfill costs the client, against the loop that people write; and the memory that it takes."""
+"""The client's cost of a backfill, compared with a simple loop, and the memory of a backfill."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SEGMENTS, PAGES, PAGE = 4, 2, 250
 ITEMS = SEGMENTS * PAGES * PAGE
 
 LARGE_PAGE = 1000
-"""Items of a page for the memory that a run takes; with these items, DynamoDB's 1 MB has about as many."""
+"""The number of items of a page for measuring memory; DynamoDB's page of 1 MB has about as many of them."""
 
 _KEY = (
     KeyText("PK", "USER#{user_id}", user_id=Text("userId")),
@@ -50,7 +50,7 @@ GRAPH = Graph(
 
 
 class Indexed(FlatOrder, discriminator="ORDER"):
-    """The plain model once it has the keys that are filled in."""
+    """The plain model with the keys that the backfill sets."""
 
     entity_type = DiscriminatorAttribute(attr_name="entityType")
     gsi1pk = UnicodeAttribute(attr_name="GSI1PK", null=True)
@@ -58,9 +58,9 @@ class Indexed(FlatOrder, discriminator="ORDER"):
 
 
 def backfills() -> Iterator[Row]:
-    """Items per CPU second of a backfill, and of the plain loop.
+    """Measure the items per CPU second of a backfill and of the plain loop.
 
-    Both in one thread: threads that wait for one another's interpreter lock cost a tenth more CPU on two cores.
+    Both run in one thread, because threads that wait for the interpreter lock take a tenth more CPU on two cores.
     """
     page = orders(PAGE)
     with serving_pages(page, SEGMENTS * PAGES) as plain, serving_pages(page, PAGES) as url, bound(url) as connection:
@@ -83,7 +83,7 @@ def backfills() -> Iterator[Row]:
 
 
 def memories(sizes: tuple[int, ...]) -> Iterator[Row]:
-    """The most memory of a process that goes over so many items."""
+    """Measure the peak memory of a process that backfills numbers of items."""
     for items in sizes:
         yield Row(
             f"Backfill {items:,} items", "peak memory of the process", "", unit="MB", ours=memory(items), rounds=1
@@ -91,12 +91,12 @@ def memories(sizes: tuple[int, ...]) -> Iterator[Row]:
 
 
 def orders(count: int) -> list[Any]:
-    """Items as they are stored."""
+    """Return items in stored form."""
     return [stored("flat", number) for number in range(count)]
 
 
 def plain_loop(model: Any) -> None:
-    """A backfill as it is written with plain PynamoDB."""
+    """Backfill with a loop of plain PynamoDB."""
     count = 0
     for item in model.scan():
         item.update(
@@ -110,13 +110,13 @@ def plain_loop(model: Any) -> None:
 
 
 def backfill(connection: TableConnection, segments: int = SEGMENTS, **options: Any) -> dict[str, int]:
-    """A backfill by the runner, from its lease to its last checkpoint; what it counted."""
+    """Backfill by the runner, from its lease to its last checkpoint; return its counts."""
     connection.connection.dispatch("DeleteTable", {"TableName": "bench"})
     counts: dict[str, int] = {}
-    # The items are always the same, so that verifying would find that they lack their keys.
+    # The server's items never change, so verifying would report that they lack their keys.
     settings = Options(segments=segments, verify=False, **options)
     runner = Runner(connection, GRAPH, settings, progress=lambda progress: counts.update(progress.counts))
-    # The table is empty until its first migration is recorded.
+    # The table must be empty until its first migration is recorded.
     assert runner.migrate("0001_initial") == ["0001_initial"]
     assert runner.migrate() == ["0002_backfill"]
     return counts
@@ -124,19 +124,19 @@ def backfill(connection: TableConnection, segments: int = SEGMENTS, **options: A
 
 @contextmanager
 def bound(url: str) -> Iterator[TableConnection]:
-    """A connection to a server, for a block."""
+    """Bind the model to a server for a block."""
     with FlatTable.bind(table_name="bench", endpoint_url=url, region="us-east-1", credentials=("x", "x", None)):
         yield connection_of(FlatTable)
 
 
 def memory(items: int) -> float:
-    """The most memory, in MB, that a process has which goes over so many items."""
+    """Return the peak memory in MB of a process that backfills a number of items."""
     command = [sys.executable, "-m", "benchmarks.migrations", str(items)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def main() -> None:
-    """Backfill so many items, one in twenty of which lacks its keys, and print the process's largest memory."""
+    """Backfill a number of items, of which one in twenty lacks its keys, and print the peak memory of the process."""
     items = int(sys.argv[1])
     page = orders(LARGE_PAGE)
     for number, item in enumerate(page):

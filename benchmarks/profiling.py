@@ -1,4 +1,4 @@
-"""Where singletable's Query of 100 items spends its CPU: a missed target needs a reason."""
+"""The CPU profile of singletable's Query of 100 items, to explain a missed target."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from benchmarks.peers.with_singletable import MODELS, at, query
 QUERIES = 300
 
 Function: TypeAlias = tuple[str, int, str]
-"""File, line and name, as cProfile has them."""
+"""A function in cProfile's form: file, line and name."""
 
 Stats: TypeAlias = Mapping[Function, tuple[Any, ...]]
-"""Calls, again without those within themselves, own seconds, all seconds, and the same by caller."""
+"""The statistics of a function: primitive calls, all calls, own seconds, cumulative seconds, and the same by caller."""
 
 Group: TypeAlias = dict[Function, float]
-"""Seconds by function."""
+"""The seconds of each function."""
 
 _NAMED = 3
-"""Functions that are named in a group."""
+"""The functions that a group names."""
 
 _BUILTIN = re.compile(r"(?:built-in )?method '?([\w.]+).*")
 
@@ -95,11 +95,11 @@ def _called(function: Function) -> str:
 
 
 def grouped(stats: Stats, overhead: float) -> dict[str, Group]:
-    """Seconds by group and function. What belongs to none, a builtin or the standard library, is its callers'.
+    """Return the seconds by group and function. The time of builtins and the standard library counts for their callers.
 
     Args:
-        stats: What was measured.
-        overhead: Seconds that the profiler adds to a call: half of them to the caller, half to what is called.
+        stats: The measured statistics.
+        overhead: The seconds that the profiler adds to a call: half to the caller, half to the called function.
     """
     added: dict[Function, float] = {}
     for function, (_, calls, _, _, callers) in stats.items():
@@ -114,7 +114,7 @@ def grouped(stats: Stats, overhead: float) -> dict[str, Group]:
 
 
 def _shares(function: Function, stats: Stats, seen: frozenset[Function]) -> Mapping[str, float]:
-    """How a function's own time is divided among the groups, by the time that each caller had of it."""
+    """Return the share of each group in a function's own time, by the time of its calls from each caller."""
     if "orjson" in function[2]:
         return {"orjson": 1.0}
     named = next((group for part, group in _GROUPS.items() if part in function[0]), None)

@@ -1,4 +1,4 @@
-"""The rows in words: in the terminal, and as the table of the documentation's page."""
+"""The rows as text: for the terminal, and as the table of the documentation's page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIDTH = 132
 
 
 def show(results: dict[str, Any], console: Console) -> None:
-    """Print the results, one line a row."""
+    """Print the results, one line for each row."""
     console.print(context(results), style="dim", highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("", "singletable", "", "the other", "measured", "target", ""):
@@ -33,13 +33,13 @@ def show(results: dict[str, Any], console: Console) -> None:
 
 
 def make_console() -> Console:
-    """As wide as the table, also where the output is no terminal."""
+    """Return a console as wide as the table, also if the output is not a terminal."""
     found = Console()
     return found if found.is_terminal else Console(width=_WIDTH)
 
 
 def context(results: dict[str, Any]) -> str:
-    """On what the figures were measured."""
+    """Return the machine and versions of the measurement."""
     machine, versions = results["machine"], results["versions"]
     libraries = ", ".join(f"{name} {each}" for name, each in versions.items() if name != "python")
     return (
@@ -49,7 +49,7 @@ def context(results: dict[str, Any]) -> str:
 
 
 def write_page(results: dict[str, Any], page: Path) -> None:
-    """Replace the part of a page that holds figures."""
+    """Replace the figures in a page."""
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
@@ -57,7 +57,7 @@ def write_page(results: dict[str, Any], page: Path) -> None:
 
 
 def figures(results: dict[str, Any]) -> str:
-    """The part of the page that holds figures, with its two marks."""
+    """Return the figures of the page, between their two markers."""
     rows = [row_of(each) for each in results["rows"]]
     lines = [
         "| | singletable | the other | measured | target | |",

@@ -1,4 +1,4 @@
-"""Results: one row for each comparison, with its target; as JSON, and as words for the terminal and the page."""
+"""Results: one row for each comparison, with its target, as JSON and as text for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ class Row:
     """One comparison.
 
     Args:
-        group: What is done: `Query of 100 items`.
-        what: Which of it: `order mix`.
-        peer: What it is compared with; empty where it stands alone.
-        unit: Of `ours` and `theirs`: `ms`, `us`, `MB`, `items/s` (of CPU time).
-        ours: The median of singletable's figures; None where nothing was measured.
-        theirs: The peer's.
-        ratio: The median of ours / theirs, round by round.
-        target: What is aimed at, in words; empty for what is only information.
-        most: The most that `ratio` may be, or `ours` where nothing is compared.
-        rounds: How many rounds.
-        spread: The quartiles of the ratio, between which half of the rounds are.
-        note: Why it was not measured.
+        group: The work: `Query of 100 items`.
+        what: The variant: `order mix`.
+        peer: The compared peer; empty if the row has no comparison.
+        unit: The unit of `ours` and `theirs`: `ms`, `us`, `MB`, `items/s` (of CPU time).
+        ours: The median of singletable's figures; None if nothing was measured.
+        theirs: The median of the peer's figures.
+        ratio: The median of ours / theirs over the rounds.
+        target: The target in words; empty if the row has none.
+        most: The maximum of `ratio`, or of `ours` if the row has no comparison.
+        rounds: The number of rounds.
+        spread: The quartiles of the ratio; half of the rounds are between them.
+        note: The reason why it was not measured.
     """
 
     group: str
@@ -48,12 +48,12 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """The same in a word."""
+        """Whether the target is met, as one word."""
         return "" if self.met is None else "met" if self.met else "missed"
 
     @property
     def measured(self) -> str:
-        """What came out, in words that can be held against the target's."""
+        """The measurement, in words that can be compared with the target's."""
         if self.ours is None:
             return f"not measured: {self.note}"
         if self.ratio is None:
@@ -62,21 +62,21 @@ class Row:
             return f"{self.ratio:.2f} times as many"
         if self.most is not None and self.most < 1:
             return f"{1 / self.ratio:.2f} times less"
-        # What is hardly more than once as much is still more.
+        # A ratio slightly above 1 must not be rounded to 1.
         return f"{self.ratio:.{3 if self.ratio < 2 else 2}f} times"
 
     @property
     def figures(self) -> tuple[str, str]:
-        """Ours and theirs with their unit."""
+        """Both figures with their unit."""
         return tuple("" if each is None else _with_unit(each, self.unit) for each in (self.ours, self.theirs))  # type: ignore[return-value]  # two
 
     def as_json(self) -> dict[str, Any]:
-        """For `results.json`."""
+        """Return the row for `results.json`."""
         return asdict(self) | {"met": self.met}
 
 
 def row_of(json_row: dict[str, Any]) -> Row:
-    """A row of `results.json`."""
+    """Return the row of an entry of `results.json`."""
     return Row(**{name: value for name, value in json_row.items() if name != "met"})
 
 
@@ -89,15 +89,15 @@ def compare(
     target: tuple[str, float] | None = None,
     scale: float = 1,
 ) -> Row:
-    """A row of two measurements.
+    """Return the row of two measurements.
 
     Args:
-        names: Its group, what of it, and the peer.
+        names: The group, the variant and the peer.
         ours: One figure for each round.
-        theirs: Of the same rounds.
-        unit: The unit of the figures once they are multiplied by `scale`.
-        target: In words, and the most that the ratio may be.
-        scale: What the figures are multiplied by.
+        theirs: The peer's figures of the same rounds.
+        unit: The unit of the figures multiplied by `scale`.
+        target: The target in words, and the maximum of the ratio.
+        scale: The factor of the figures.
     """
     words, most = target or ("", None)
     ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
@@ -107,7 +107,7 @@ def compare(
         unit=unit,
         ours=statistics.median(ours) * scale,
         theirs=statistics.median(theirs) * scale,
-        # Of the ratios round by round: what slows a whole round down is in both.
+        # Ratios are computed for each round, because a slow round slows both peers.
         ratio=middle,
         target=words,
         most=most,

@@ -1,4 +1,4 @@
-"""Rounds: peers, each in a process of its own, are asked in turn; what counts are medians over the rounds."""
+"""Rounds: peers, each in its own process, run in turn; the results are medians over the rounds."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
-"""The interpreter of the environment that `make bench` makes for pydynox and matplotlib."""
+"""The interpreter of the environment that `make bench` creates for pydynox and matplotlib."""
 
 
 class Peer:
     """A running peer.
 
     Args:
-        name: Its module in `benchmarks.peers` without `with_`.
-        url: The server.
-        python: The interpreter that has its library.
+        name: The name of its module in `benchmarks.peers` without `with_`.
+        url: The URL of the server.
+        python: The interpreter with its library.
     """
 
     def __init__(self, name: str, url: str, python: Path | str = sys.executable) -> None:
@@ -31,11 +31,11 @@ class Peer:
         self.versions: dict[str, str] = self._answer()
 
     def prove(self, task: str) -> dict[str, Any]:
-        """What proves that it does what the others do."""
+        """Return the proof that it does the same work as the others."""
         return self._ask(f"prove {task}")  # type: ignore[no-any-return]  # JSON
 
     def run(self, task: str, count: int) -> float:
-        """CPU seconds for doing a task once, the mean of so many times."""
+        """Return the CPU seconds of a task, as the mean of a number of repetitions."""
         return float(self._ask(f"run {task} {count}")) / count
 
     def stop(self) -> None:
@@ -53,20 +53,20 @@ class Peer:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"The peer {self.name} has ended; what it said is above.")
+            raise RuntimeError(f"The peer {self.name} has ended; its output is above.")
         return json.loads(line)
 
 
 def has_library(python: Path, library: str) -> bool:
-    """Whether an interpreter is there and can import a library."""
+    """Return whether an interpreter exists and can import a library."""
     command = [str(python), "-c", f"import {library}"]
     return python.exists() and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def alternate(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each of several ways measured in each round; each round begins with another of them.
+    """Return the measurements of several functions in each round; each round begins with another function.
 
-    One round more goes before, to warm up, and is forgotten.
+    The first round warms up and does not count.
     """
     measured: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)
@@ -78,7 +78,7 @@ def alternate(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str,
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return the machine of the measurement."""
     model = "unknown"
     cpus = Path("/proc/cpuinfo")
     if cpus.exists():

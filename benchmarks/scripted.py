@@ -1,7 +1,7 @@
-"""A server in a process of its own that answers by operation, as a table with any number of items would.
+"""A server in its own process that answers by operation, like a table with any number of items.
 
-Its items are no items: each page of a scan is the same one, and what is written to them is forgotten. Only what a
-runner remembers of its migrations is stored.
+It does not store items: each page of a scan is the same, and writes to items are ignored. It stores only the records of
+a runner's migrations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from botocore import xform_name
 
 _RECORDS = "SINGLETABLE#"
 _LOOK = "NOT begins_with(#type, :own)"
-"""The filter of a runner's look whether the table is empty, which it is to be until a migration is recorded."""
+"""The filter of the runner's check for an empty table; the table must be empty until a migration is recorded."""
 
 _ASSIGNMENT = re.compile(r"(#\d+) = (:\d+)")
 _REMOVED = re.compile(r"#\d+")
@@ -27,11 +27,11 @@ _PAGE = '{"Count":%d,"ScannedCount":%d,%s"ConsumedCapacity":%s,"Items":%s}'
 
 
 class Answers:
-    """What is answered.
+    """The answers of the server.
 
     Args:
         page: The items of a page.
-        pages: How many pages each segment has.
+        pages: The number of pages of each segment.
     """
 
     def __init__(self, page: list[dict[str, Any]], pages: int) -> None:
@@ -42,7 +42,7 @@ class Answers:
         self._records: dict[tuple[str, str], dict[str, Any]] = {}
 
     def answer(self, operation: str, body: bytes) -> bytes:
-        """The body of an answer."""
+        """Return the body of an answer."""
         answering: Callable[[dict[str, Any]], str | dict[str, Any]] = getattr(self, xform_name(operation))
         answered = answering(json.loads(body))
         return (answered if isinstance(answered, str) else json.dumps(answered)).encode()
@@ -61,7 +61,7 @@ class Answers:
     def update_item(self, params: dict[str, Any]) -> dict[str, Any]:
         if _is_record(params["Key"]):
             return {"Attributes": self._update(params)}
-        # PynamoDB always asks for the item as it is then.
+        # PynamoDB always requests the new item.
         whole = {"Attributes": self._first} if params.get("ReturnValues") == "ALL_NEW" else {}
         return {"ConsumedCapacity": _consumed(params, 2.0), **whole}
 
@@ -79,7 +79,7 @@ class Answers:
         self._records.clear()
         return {}
 
-    # --- what a runner remembers ----------------------------------------------------
+    # --- records of a runner ----------------------------------------------------
 
     def get_item(self, params: dict[str, Any]) -> dict[str, Any]:
         found = self._records.get(_key(params["Key"]))
@@ -105,7 +105,7 @@ class Answers:
         return {"UnprocessedItems": {}}
 
     def _update(self, params: dict[str, Any]) -> dict[str, Any]:
-        """SET and REMOVE whole attributes; conditions hold."""
+        """Apply SET and REMOVE of whole attributes; every condition is true."""
         names = params["ExpressionAttributeNames"]
         item = self._records.setdefault(_key(params["Key"]), dict(params["Key"]))
         sets, _, removes = params["UpdateExpression"].partition("REMOVE")
@@ -117,7 +117,7 @@ class Answers:
 
 
 def _consumed(params: dict[str, Any], units: float) -> dict[str, Any]:
-    """Capacity, in the detail that was asked for."""
+    """Return the consumed capacity, with the requested details."""
     detail = {"Table": {"CapacityUnits": units}} if params.get("ReturnConsumedCapacity") == "INDEXES" else {}
     return {"TableName": "bench", "CapacityUnits": units, **detail}
 
@@ -132,7 +132,7 @@ def _is_record(key: dict[str, Any]) -> bool:
 
 @contextmanager
 def serving_pages(page: list[dict[str, Any]], pages: int) -> Iterator[str]:
-    """The URL of a server whose segments have so many pages."""
+    """Start a server whose segments have a number of pages, and give its URL."""
     command = [sys.executable, "-m", "benchmarks.scripted"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -146,7 +146,7 @@ def serving_pages(page: list[dict[str, Any]], pages: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Serve what standard input says, and print the port."""
+    """Read the answers from standard input, print the port, and serve."""
     answers = Answers(**json.loads(sys.stdin.readline()))
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,1 +1,1 @@
-"""Peers: small programs that do the same work, each in a process of its own and in its library's own idiom."""
+"""Peers: small programs that do the same work, each in its own process and in the usual style of its library."""

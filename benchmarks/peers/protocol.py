@@ -1,7 +1,7 @@
-"""How a peer is asked: a line on standard input, one line of JSON on standard output.
+"""The protocol of a peer: a line on standard input, one line of JSON on standard output.
 
-prove NAME         what proves that a task does what it is to do
-run NAME COUNT     the CPU seconds that doing it COUNT times took the process, all its threads included
+prove NAME         a proof that a task does its work
+run NAME COUNT     the CPU seconds of the process, with all threads, for COUNT repetitions
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 Task: TypeAlias = Callable[[int], object]
-"""Does something so many times."""
+"""Repeats a task a number of times."""
 
 Proof: TypeAlias = Callable[[], dict[str, Any]]
 
 
 def repeated(function: Callable[[], object]) -> Task:
-    """A task that calls a function."""
+    """Return a task that calls a function repeatedly."""
 
     def run(count: int) -> None:
         for _ in repeat(None, count):
@@ -33,14 +33,14 @@ def repeated(function: Callable[[], object]) -> Task:
 
 
 def serve(tasks: Mapping[str, Task], proofs: Mapping[str, Proof], *libraries: str) -> None:
-    """Say which versions these libraries have, then answer until standard input ends."""
+    """Print the versions of these libraries, then answer until standard input ends."""
     _say({"python": platform.python_version(), **{name: version(name) for name in libraries}})
     for line in sys.stdin:
         verb, name, *counts = line.split()
         if verb == "prove":
             _say(proofs[name]())
         else:
-            # What other tasks have left is not collected in this one's time.
+            # The garbage of other tasks must not be collected during this one.
             gc.collect()
             start = time.process_time()
             tasks[name](int(counts[0]))

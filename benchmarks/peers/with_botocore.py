@@ -1,7 +1,7 @@
-"""The floor: a bare botocore call whose body is parsed by orjson, with no model, no keys and nothing checked.
+"""The floor: a bare botocore call with a body parsed by orjson, without a model, keys and checks.
 
-A handler of `before-parse` takes the body away, so that botocore's own parser has nothing to do.
-`python -m benchmarks.peers.with_botocore URL` answers as `protocol` says.
+A handler of `before-parse` removes the body, so that botocore's parser has no work.
+`python -m benchmarks.peers.with_botocore URL` follows `protocol`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.peers.protocol import repeated, serve
 
 
 def client_at(url: str) -> Any:
-    """A client with PynamoDB's settings, one of which saves the validation of parameters."""
+    """Return a client with PynamoDB's settings, one of which disables the validation of parameters."""
     client = botocore.session.get_session().create_client(
         "dynamodb",
         region_name="us-east-1",
@@ -33,13 +33,13 @@ def client_at(url: str) -> Any:
 
 
 def parse(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Parse the body here."""
+    """Parse the body with orjson, and remove it from the answer."""
     customized_response_dict.update(orjson.loads(response_dict["body"]))
     response_dict["body"] = b""
 
 
 def query(client: Any, mix: str) -> list[dict[str, Any]]:
-    """A Query of a hundred items, as dicts."""
+    """Query a hundred items as dicts."""
     answer = client.query(
         TableName=f"bench-{mix}",
         KeyConditionExpression="#0 = :0 AND begins_with(#1, :1)",
@@ -51,7 +51,7 @@ def query(client: Any, mix: str) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Serve."""
+    """Run the peer."""
     client = client_at(sys.argv[1])
     tasks = {f"query-{mix}": repeated(partial(query, client, mix)) for mix in MIXES}
     proofs = {f"query-{mix}": lambda mix=mix: proof_of_stored(mix, query(client, mix)) for mix in MIXES}

@@ -1,7 +1,7 @@
-"""pydynox, whose core is Rust: it has its own request, HTTP, threads and parser.
+"""pydynox, which has a Rust core with its own requests, HTTP, threads and parser.
 
-Its lists are untyped: the lines of an order are dicts here, which is less work than the others do.
-`python -m benchmarks.peers.with_pydynox URL`, in an environment that has it, answers as `protocol` says.
+Its lists are untyped, so the lines of an order are dicts here, which is less work than for the others.
+`python -m benchmarks.peers.with_pydynox URL`, in an environment with pydynox, follows `protocol`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Order(Model):
 
 
 def query(model: Any) -> list[Any]:
-    """A Query of a hundred items."""
+    """Query a hundred items."""
     return list(model.sync_query(user_id=USER, sort_key_condition=model.sk.begins_with("ORDER#")))
 
 
@@ -102,7 +102,7 @@ MODELS: dict[str, Any] = {"flat": FlatOrder, "order": Order}
 
 
 def main() -> None:
-    """Serve."""
+    """Run the peer."""
     client = DynamoDBClient(region="us-east-1", access_key="x", secret_key="x", endpoint_url=sys.argv[1])
     set_default_client(client)
     tasks = {f"query-{mix}": repeated(partial(query, MODELS[mix])) for mix in MIXES}

@@ -1,6 +1,6 @@
-"""Plain PynamoDB: the same attributes as singletable's models, the keys written by hand.
+"""Plain PynamoDB: the same attributes as singletable's models, with hand-written keys.
 
-`python -m benchmarks.peers.with_pynamodb URL` answers as `protocol` says.
+`python -m benchmarks.peers.with_pynamodb URL` follows `protocol`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks.peers.protocol import repeated, serve
 
 
 class Server:
-    """Where the tables are."""
+    """The server of the tables."""
 
     region = "us-east-1"
     host = ""
@@ -110,22 +110,22 @@ class Order(Model, discriminator="ORDER"):
 
 
 def query(model: Any) -> list[Any]:
-    """A Query of a hundred items."""
+    """Query a hundred items."""
     return list(model.query(f"USER#{USER}", model.sk.startswith("ORDER#")))
 
 
 def get(model: Any) -> Any:
-    """One item by its key."""
+    """Get an item by its key."""
     return model.get(f"USER#{USER}", f"ORDER#{ORDER}")
 
 
 def flat(given: dict[str, Any]) -> FlatOrder:
-    """A new item with its keys."""
+    """Return a new item with its keys."""
     return FlatOrder(pk=f"USER#{given['user_id']}", sk=f"ORDER#{given['order_id']}", **given)
 
 
 def order(given: dict[str, Any]) -> Order:
-    """A new item with its keys and its maps."""
+    """Return a new item with its keys and maps."""
     return Order(
         pk=f"USER#{given['user_id']}",
         sk=f"ORDER#{given['order_id']}",
@@ -140,7 +140,7 @@ MAKE: dict[str, Any] = {"flat": flat, "order": order}
 
 
 def main() -> None:
-    """Serve."""
+    """Run the peer."""
     Server.host = sys.argv[1]
     tasks, proofs = {}, {}
     for mix in MIXES:

@@ -1,6 +1,6 @@
-"""singletable: the keys are declared, and derived from the attributes.
+"""singletable: declared keys, which are derived from the attributes.
 
-`python -m benchmarks.peers.with_singletable URL` answers as `protocol` says.
+`python -m benchmarks.peers.with_singletable URL` follows `protocol`.
 """
 
 from __future__ import annotations
@@ -114,27 +114,27 @@ class Order(OrderTable, discriminator="ORDER"):
 
 
 def query(model: Any) -> list[Any]:
-    """A Query of a hundred items."""
+    """Query a hundred items."""
     return model.query(user_id=USER).all()
 
 
 def get(model: Any) -> Any:
-    """One item by its key."""
+    """Get an item by its key."""
     return model.get(user_id=USER, order_id=ORDER)
 
 
 def flat(given: dict[str, Any]) -> FlatOrder:
-    """A new item."""
+    """Return a new item."""
     return FlatOrder(**given)
 
 
 def order(given: dict[str, Any]) -> Order:
-    """A new item with its maps."""
+    """Return a new item with its maps."""
     return Order(**given | {"address": Address(**given["address"]), "lines": [Line(**each) for each in given["lines"]]})
 
 
 def build(count: int) -> None:
-    """The texts of a key of two fields, from values by name."""
+    """Build the texts of a key of two fields from values by name."""
     user_id, order_id = USER, ORDER
     build = FlatOrder.key.composite.build
     for _ in repeat(None, count):
@@ -142,17 +142,17 @@ def build(count: int) -> None:
 
 
 def build_public(count: int) -> None:
-    """The same by the method of the documentation."""
+    """Build the texts by the documented method."""
     user_id, order_id = USER, ORDER
     for _ in repeat(None, count):
         FlatOrder.key.build(user_id=user_id, order_id=order_id)
 
 
 def fstrings(count: int) -> None:
-    """The same by hand: in this process, too, so that nothing but the work differs."""
+    """Build the texts with f-strings, in the same process, so that only the work differs."""
     user_id, order_id = USER, ORDER
     for _ in repeat(None, count):
-        (f"USER#{user_id}", f"ORDER#{order_id}")  # noqa: B018 - making them is what is measured
+        (f"USER#{user_id}", f"ORDER#{order_id}")  # noqa: B018 - building the texts is measured
 
 
 MODELS: dict[str, Any] = {"flat": FlatOrder, "order": Order}
@@ -166,7 +166,7 @@ def at(url: str) -> None:
 
 
 def main() -> None:
-    """Serve."""
+    """Run the peer."""
     at(sys.argv[1])
     tasks = {"build": build, "build-public": build_public, "fstrings": fstrings}
     proofs = {}
