@@ -21,19 +21,19 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(params=["embedded", *PROGRAMS])
 def engine(request):
-    """The name of each engine. A server that cannot be started fails the test."""
+    """Return the name of each engine. A server that cannot be started fails the test."""
     return request.param
 
 
 @pytest.fixture
 def app(engine):
-    """The small table of accounts and events, fresh, on each engine."""
+    """The small table of accounts and events, empty, on each engine."""
     with fresh_table(AppTable, engine) as bound:
         yield bound
 
 
 @pytest.fixture
 def ledger(engine):
-    """The table with everything that a write can touch, fresh, on each engine."""
+    """The table with everything that a write can change, empty, on each engine."""
     with fresh_table(LedgerTable, engine) as bound:
         yield bound

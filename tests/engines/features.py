@@ -38,7 +38,7 @@ def transaction(client, table):
 
 
 def add_one(table, **more):
-    """An operation of a transaction that counts an item up."""
+    """Return an operation of a transaction that increments an item."""
     return {
         "Update": {
             "TableName": table,
@@ -126,7 +126,7 @@ def stream_records(client, table):
     if "LatestStreamArn" not in described:
         return "accepted, and no stream"
     values = {"UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": text("x")}}
-    # One that creates the item, one that changes nothing, and a change.
+    # The first update creates the item, the second changes nothing, the third changes it.
     client.update_item(TableName=name, Key={"PK": text("p")}, **values)
     client.update_item(TableName=name, Key={"PK": text("p")}, **values)
     client.put_item(TableName=name, Item={"PK": text("p"), "a": text("y")})
@@ -144,7 +144,7 @@ def stream_records(client, table):
 
 
 def plain_table(client, table, **more):
-    """Another table, without indexes and time to live."""
+    """Create another table, without indexes and time to live."""
     name = f"{table}-plain"
     settings = {
         "AttributeDefinitions": [{"AttributeName": "PK", "AttributeType": "S"}],

@@ -1,6 +1,6 @@
-"""Probes: the answer of an engine to a raw request, next to the answer that DynamoDB documents.
+"""Probes: the answer of an engine to a raw request, and the answer that DynamoDB documents.
 
-A client sends each, past the framework, to a fresh table of `tests.framework.app`.
+A client sends each request without the framework to an empty table of `tests.framework.app`.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ __all__ = ["PROBES", "Probe", "answer", "table_of"]
 
 @attrs.frozen
 class Probe:
-    """One difference.
+    """One request, and its documented answer.
 
     Args:
-        behaviour: The request, in words.
-        documented: The answer that DynamoDB documents, or gives.
+        behavior: The request in words.
+        documented: The answer that DynamoDB documents or, if it is not documented, gives.
         source: The URL of the document, or of a report of its answer.
-        ask: Sends requests with a client to a table of a name; returns the answer in a few words.
+        ask: Sends requests with a client to the table with a name, and returns the answer in a few words.
         here: The framework's behavior.
     """
 
-    behaviour: str
+    behavior: str
     documented: str
     source: str
     ask: Callable[[Any, str], str]
@@ -44,16 +44,16 @@ def answer(probe: Probe, client: Any, table: str) -> str:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else error.code
         return MISSING if code in ("UnknownOperationException", "501") else f"rejected: {code}"
     except Exception as error:
-        # moto's own faults reach the caller, which is in the same process.
+        # moto runs in this process, so its internal errors reach the caller.
         return f"fails: {type(error).__name__}"
 
 
 def table_of(answers: dict[str, list[str]]) -> str:
     """Return the answers of each engine as a table of Markdown; an answer that is not the documented one is bold."""
-    lines = [("behaviour", *answers, "DynamoDB", "here")]
+    lines = [("behavior", *answers, "DynamoDB", "here")]
     for probe, *given in zip(PROBES, *answers.values(), strict=True):
         cells = [each if each == probe.documented else f"**{each}**" for each in given]
-        lines.append((probe.behaviour, *cells, f"[{probe.documented}]({probe.source})", probe.here))
+        lines.append((probe.behavior, *cells, f"[{probe.documented}]({probe.source})", probe.here))
     head, *body = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([head, "|" + "---|" * len(lines[0]), *body])
 
@@ -67,7 +67,7 @@ LIMITS = f"{GUIDE}/Constraints.html"
 NEW_INDEX = f"{GUIDE}/GSI.OnlineOps.html"
 CAPACITY = f"{GUIDE}/read-write-operations.html"
 OPERATORS = f"{GUIDE}/Expressions.OperatorsAndFunctions.html"
-# AWS does not document these three; the reports compare with DynamoDB itself.
+# AWS does not document these three. The reports compare them with DynamoDB itself.
 REVERSED = "https://github.com/architect/dynalite/issues/55"
 START_KEY = "https://github.com/scylladb/scylladb/issues/26988"
 ABSENT = "https://github.com/ExtendDB/extenddb/pull/5"
@@ -144,15 +144,15 @@ PROBES = (
     ),
     Probe("`a = NULL` if a is absent", "does not hold", ABSENT, questions.absent_and_null, "`InvalidConditionError`"),
     Probe(
-        "`a = {b: x}` if it is that",
+        "`a = {b: x}` for an equal map",
         "holds",
         OPERATORS,
         questions.maps,
         "sent; `ConditionFailed` if the engine does not compare maps",
     ),
-    Probe("`a = [{b: x}]` if it is that", "holds", OPERATORS, questions.lists_of_maps, "the same"),
+    Probe("`a = [{b: x}]` for an equal list", "holds", OPERATORS, questions.lists_of_maps, "the same"),
     Probe(
-        "what a failed condition returns, if asked",
+        "the item of a failed condition, if requested",
         "the item",
         PUT,
         questions.item_in_the_way,
@@ -179,7 +179,7 @@ PROBES = (
         "accepted",
         TRANSACTION,
         features.transaction,
-        "`RequestFailed` if the engine has none",
+        "`RequestFailed` if the engine has no transactions",
     ),
     Probe(
         "a transaction with a condition that is false",
@@ -189,18 +189,18 @@ PROBES = (
         "`TransactionCancelled`, with the reasons",
     ),
     Probe(
-        "a transaction sent twice under one token",
+        "a transaction sent twice with one token",
         "applied once",
         TRANSACTION,
         features.transaction_sent_twice,
-        "sent under a token of its own",
+        "sent with its own token",
     ),
     Probe(
-        "another transaction under the same token",
+        "another transaction with the same token",
         "rejected: IdempotentParameterMismatchException",
         TRANSACTION,
         features.token_with_another_request,
-        "sent under a token of its own",
+        "sent with its own token",
     ),
     Probe("a PartiQL SELECT by key", "1 row", f"{API}ExecuteStatement.html", features.statement, NOT_USED),
     Probe(

@@ -1,4 +1,4 @@
-"""Questions about items, for the probes: raw requests to a fresh table of `tests.framework.app`."""
+"""Questions about items, for the probes: raw requests to an empty table of `tests.framework.app`."""
 
 __all__ = [
     "absent_and_null",
@@ -38,22 +38,22 @@ __all__ = [
 
 
 def text(value):
-    """A value of type S."""
+    """Return a value of type S."""
     return {"S": value}
 
 
 def item(pk="p", sk="s", **more):
-    """An item."""
+    """Return an item."""
     return {"PK": text(pk), "SK": text(sk), **more}
 
 
 def on_index(index, pk, sk):
-    """The attributes by which an item is in an index."""
+    """Return the attributes that put an item into an index."""
     return {f"GSI{index}PK": text(pk), f"GSI{index}SK": text(sk)}
 
 
 def put(client, table, *args, **more):
-    """An item, stored."""
+    """Store an item."""
     client.put_item(TableName=table, Item=item(*args, **more))
 
 
@@ -113,8 +113,8 @@ def empty_index_key_by_an_update(client, table):
 
 
 def item_of(size):
-    """An item that counts for a number of bytes."""
-    # PK, p, SK, s and its own name of one letter are the rest.
+    """Return an item with a size in bytes."""
+    # The rest is PK, p, SK, s and the attribute's name of one letter.
     return {"a": text("x" * (size - 7))}
 
 
@@ -132,7 +132,7 @@ def item_over_the_limit(client, table):
 
 
 def query(client, table, condition="PK = :p", values=None, **more):
-    """The answer to a query."""
+    """Return the answer to a query."""
     return client.query(
         TableName=table,
         KeyConditionExpression=condition,
@@ -198,7 +198,7 @@ def partition_over_one_megabyte(client, table):
 
 
 def condition(client, table, expression, values=None):
-    """Whether a condition holds on the stored item."""
+    """Return whether a condition is true for the stored item."""
     more = {"ExpressionAttributeValues": values} if values else {}
     try:
         client.delete_item(TableName=table, Key=item(), ConditionExpression=expression, **more)
@@ -236,11 +236,11 @@ def item_in_the_way(client, table):
     return "no error"
 
 
-# --- many -----------------------------------------------------------------------------
+# --- batches -----------------------------------------------------------------------------
 
 
 def batch(client, table, *items):
-    """The answer to a batch of puts."""
+    """Return the answer to a batch of puts."""
     client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": each}} for each in items]})
     return "accepted"
 
@@ -266,5 +266,5 @@ def batch_get_of_18_megabytes(client, table):
     left = answered.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
     found = len(answered["Responses"][table])
     assert found + len(left) == len(keys)
-    # AWS counts 52 of them in 16 MB; with the exact size of these it is 54.
+    # AWS documents 52 of them for 16 MB; with the exact size of these items it is 54.
     return "about 52 items" if 52 <= found <= 54 else f"{found} items"

@@ -1,4 +1,4 @@
-"""A migration of many items by the command line alone: killed twice, terminated once, resumed and verified."""
+"""A migration of many items by the command line only: killed twice, terminated once, resumed and verified."""
 
 import json
 import os
@@ -21,11 +21,11 @@ COMMAND = str(Path(sys.executable).with_name("singletable"))
 
 
 class Commands:
-    """Commands in a project, on a server.
+    """Runs commands in a project with a server.
 
     Args:
-        project: The folder.
-        url: The server.
+        project: The folder of the project.
+        url: The URL of the server.
     """
 
     def __init__(self, project, url):
@@ -44,7 +44,7 @@ class Commands:
         return done.stdout
 
     def start(self, *arguments):
-        """A command in a process of its own."""
+        """Start a command in its own process."""
         return subprocess.Popen(
             [COMMAND, *arguments, *self.place],
             cwd=self.project,
@@ -55,7 +55,7 @@ class Commands:
         )
 
     def segments(self):
-        """How many segments of the running migration are at their end, and of how many."""
+        """Return the number of finished segments of the running migration, and the number of all."""
         (running,) = [
             each for each in json.loads(self("status", "--json"))["migrations"] if each["name"].startswith("0002")
         ]
@@ -80,7 +80,7 @@ def item(number):
 
 
 def load(url):
-    """Store all items, 25 a request."""
+    """Store all items, 25 in each request."""
     client = boto3.client(
         "dynamodb", endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
@@ -95,7 +95,7 @@ def load(url):
 
 
 def interrupted(commands, number):
-    """A migration that gets a signal once it has done some more segments. Returns its exit code and its output."""
+    """Send a signal to a migration after it has finished some more segments; return its exit code and output."""
     before, _ = commands.segments()
     process = commands.start("migrate", "--yes", "--segments", "64")
     until = time.monotonic() + 120
@@ -109,7 +109,7 @@ def interrupted(commands, number):
 
 
 def test_killed_twice_and_terminated_once(tmp_path, capsys):
-    """A killed run is taken over after `unlock`; a terminated one needs no unlock."""
+    """A killed run is continued after `unlock`; a terminated run does not need it."""
     with server("ministack") as at:
         commands = Commands(tmp_path, at.endpoint_url)
         commands("init", "notes", place=False)
@@ -144,7 +144,7 @@ def test_killed_twice_and_terminated_once(tmp_path, capsys):
 
 @pytest.mark.parametrize("answer", ["", "n\n"])
 def test_without_a_terminal(tmp_path, answer):
-    """Without an answer, the error names --yes; the answer no is not a fault."""
+    """If the question cannot be answered, the error names --yes; the answer "no" is not an error."""
     with server("ministack") as at:
         Commands(tmp_path, at.endpoint_url)("init", "notes", place=False)
         commands = Commands(tmp_path / "notes", at.endpoint_url)

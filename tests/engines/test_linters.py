@@ -1,4 +1,4 @@
-"""Templates in every environment and with every option, as cfn-lint and checkov see them."""
+"""Templates in every environment and with every option, checked by cfn-lint and checkov."""
 
 import json
 import subprocess
@@ -19,21 +19,21 @@ CHECKOV = attrs.evolve(
     install=tuple(tuple(each.replace("ministack=", "checkov=") for each in command) for command in MINISTACK.install),
     command=("{folder}/{bin}/python", "-m", "checkov.main"),
 )
-"""checkov, in an environment of its own, because it needs other versions of boto3 and of much else."""
+"""The command of checkov in its own environment, because it needs other versions of boto3 and other packages."""
 
 SUPPRESSED = {
-    # The check asks for a customer-managed key.
+    # The check requires a customer-managed key.
     "CKV_AWS_119": lambda each: each["customer_key"] == "no",
-    # The checks ask for point-in-time recovery of a table, or of a global table.
+    # The checks require point-in-time recovery of a table or a global table.
     "CKV_AWS_28": lambda each: each["point_in_time_recovery"] == "no",
     "CKV_AWS_165": lambda each: each["point_in_time_recovery"] == "no",
 }
-"""The checks that may fail, each only in templates whose options switch off the thing that it asks for."""
+"""The checks that may fail, each only in templates whose options disable the required feature."""
 
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory):
-    """A folder of templates, and the combination of options of each by the name of its file."""
+    """Return a folder of templates, and the options of each template by the name of its file."""
     folder = tmp_path_factory.mktemp("templates")
     chosen = every("environment", "billing", "replicas", "customer_key", "dax", "alarms") + pairwise()
     by_name = {f"{number}": each for number, each in enumerate(chosen)}
@@ -57,13 +57,13 @@ def checkov(folder):
 
 
 def test_cfn_lint_finds_nothing(templates):
-    """No error, no warning and no remark, with every combination of the options that add or replace resources."""
+    """It reports no error, warning or remark for any combination of the options that add or replace resources."""
     folder, _ = templates
     assert [] == lint(folder)
 
 
 def test_checkov_finds_nothing(templates):
-    """Except for the encryption and the recovery that options switch off."""
+    """It reports only the encryption and the recovery that options disable."""
     folder, by_name = templates
     passed, failed = checkov(folder)
     assert passed > 5 * len(by_name)
@@ -72,7 +72,7 @@ def test_checkov_finds_nothing(templates):
 
 
 def test_checkov_would_find_a_wildcard(tmp_path):
-    """A key for every principal, which is one of the faults that the templates had."""
+    """A key with a wildcard principal is found; earlier templates had this fault."""
     good = text_of(every()[0])
     account = "AWS: !Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root'"
     assert 2 == good.count(account)

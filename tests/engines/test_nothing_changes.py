@@ -65,12 +65,12 @@ WITH_TRANSACTIONS = ("by_transaction", "by_pynamodbs_transaction", "by_collectio
     "path", [each for each in PATHS if each is not by_pynamodbs_transaction], ids=lambda each: each.__name__
 )
 def test_an_item_is_written_as_it_was(kept, engine, path):
-    """By every path, without a change and with one."""
+    """Every path writes the item as it was, without a change and with one."""
     if engine == "dynalite" and path.__name__ in WITH_TRANSACTIONS:
         pytest.skip("dynalite has no transactions")
     if engine == "dynalite" and path.__name__ == "by_mutate":
         pytest.skip(
-            "dynalite finds no map equal to another, so that no item with one can be compared with what was read"
+            "for dynalite no two maps are equal, so an item with a map cannot be compared with the item that was read"
         )
     put = lambda: client(KeptTable).put_item(TableName=KeptTable.bound().table_name, Item=ITEM)  # noqa: E731
     put()
@@ -83,7 +83,7 @@ def test_an_item_is_written_as_it_was(kept, engine, path):
 
 
 def test_an_upsert_creates_and_updates(tallies):
-    """With the keys and the expiry of the stored values."""
+    """It writes the keys and the expiry of the stored values."""
     for expected in (1, 2, 3):
         counter = Counter(name="hits")
         counter.upsert(actions=[Counter.value.add(1)])
@@ -99,7 +99,7 @@ def test_an_upsert_creates_and_updates(tallies):
 
 
 def test_an_action_that_the_item_does_not_allow_is_named(tallies):
-    """Whatever the engine says."""
+    """The error names the action, for any answer of the engine."""
     job = Job(ident="1")
     job.create()
     for action in (Job.detail["a"]["b"].set(1), Job.lines.set(Job.lines.append(["x"]))):
@@ -108,7 +108,7 @@ def test_an_action_that_the_item_does_not_allow_is_named(tallies):
 
 
 def test_in_of_nothing(tallies):
-    """Matches nothing."""
+    """`is_in()` without values matches no item."""
     job = Job(ident="1", owner="ann")
     job.create()
     assert [] == Job.scan(filter=Job.owner.is_in()).all()
@@ -118,7 +118,7 @@ def test_in_of_nothing(tallies):
 
 
 def test_a_token_is_taken_again(tallies, engine):
-    """With another time, id and version."""
+    """A token is accepted again with another time, id and version."""
     if engine == "dynalite":
         pytest.skip("dynalite has no transactions")
 
@@ -136,7 +136,7 @@ def test_a_token_is_taken_again(tallies, engine):
 
 
 def test_options_of_reads(tallies):
-    """Live items, some attributes, comparisons of the expiry."""
+    """Reads of live items, of some attributes and by the expiry give the same answers."""
     now = datetime.now(timezone.utc)
     for ident, days in (("gone", -9), ("live", 0)):
         Job(ident=ident, owner="ann", starts_at=now + timedelta(days=days), runs=Decimal(2)).create()

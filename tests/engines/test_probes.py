@@ -1,4 +1,4 @@
-"""The table of what engines answer to raw requests, beside what DynamoDB documents; written into the docs."""
+"""The table of the engines' answers to raw requests, with DynamoDB's documented answers. It is a part of the docs."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ BEGIN, END = "<!-- probes: written by make test-engines -->", "<!-- end -->"
 
 
 def ask_all(engine):
-    """What an engine answers to each probe, on a fresh table each."""
+    """Return an engine's answer to each probe, each with an empty table."""
     answers = []
     for probe in PROBES:
         with fresh_table(AppTable, engine) as table:
@@ -22,7 +22,7 @@ def ask_all(engine):
 
 
 def test_the_page_has_what_was_answered():
-    """Between its two markers; the rest stays. What is written is the same in every run."""
+    """The page has the table between its two markers; every run writes the same table."""
     engines = {"embedded (moto)": "embedded", "dynalite": "dynalite", "MiniStack": "ministack"}
     answers = {heading: ask_all(engine) for heading, engine in engines.items()}
     page = PAGE.read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def test_the_page_has_what_was_answered():
         PAGE.write_text(written, encoding="utf-8")
 
 
-def test_each_probe_is_of_a_behaviour_of_its_own():
-    """No row twice, and none that would break the table."""
-    assert len(PROBES) == len({probe.behaviour for probe in PROBES})
-    assert [] == [probe.behaviour for probe in PROBES if "|" in probe.behaviour + probe.documented + probe.here]
+def test_each_probe_is_of_a_behavior_of_its_own():
+    """Each row is unique, and does not contain the column separator."""
+    assert len(PROBES) == len({probe.behavior for probe in PROBES})
+    assert [] == [probe.behavior for probe in PROBES if "|" in probe.behavior + probe.documented + probe.here]

@@ -1,4 +1,4 @@
-"""Reads answer the same on each engine: gets, queries, collections, pages, cursors, scans."""
+"""Reads give the same answers on each engine: gets, queries, collections, pages, cursors, scans."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from tests.framework.app import START, Account, AppTable, Event, Level, Setting,
 
 @pytest.fixture
 def thirty(app):
-    """Thirty events of one account, every third a warning; one of another account; and the account."""
+    """Store thirty events of one account, every third a warning, one event of another account, and the account."""
     with AppTable.batch() as batch:
         batch.put(*(event(seq) for seq in range(30)))
         batch.put(event(7, account_id="a10"), Account(account_id="a1", email="x@example.com"))
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("thirty")
 
 
 def read_through(query, size, **options):
-    """All pages of a query."""
+    """Return the items of all pages of a query."""
     found, cursor, sizes = [], None, []
     while True:
         page = query.page(size, cursor, **options)
@@ -37,18 +37,18 @@ def read_through(query, size, **options):
 
 
 def test_an_item_comes_back_as_it_was_written():
-    """By its primary key, with every attribute."""
+    """A get by primary key returns every attribute."""
     found = Event.get(account_id="a1", seq=3)
     assert (event(3).at, Level.WARN, "a1") == (found.at, found.level, found.account_id)
 
 
 def test_an_item_through_an_index():
-    """By the attributes of the index's key."""
+    """A get by the attributes of an index's key returns the item."""
     assert "a1" == Account.by_email.get(email="x@example.com").account_id
 
 
 def test_an_item_that_is_not_there_is_an_error():
-    """By primary key and through an index, of the entity's own class."""
+    """A get by primary key and through an index raises the entity's own error."""
     with pytest.raises(Event.DoesNotExist) as caught:
         Event.get(account_id="a1", seq=99)
     assert isinstance(caught.value, ItemDoesNotExist)
@@ -57,13 +57,13 @@ def test_an_item_that_is_not_there_is_an_error():
 
 
 def test_an_empty_key_value_is_refused_alike():
-    """Before anything is sent: the engines do not agree on it."""
+    """The value is refused before sending, because the engines' answers differ."""
     with pytest.raises(InvalidKeyValueError, match="account_id"):
         Event.get(account_id="", seq=1)
 
 
 def test_an_item_is_read_consistently_and_anew():
-    """refresh() takes over what is stored."""
+    """refresh() reads the stored values."""
     found = Event.get(account_id="a1", seq=3, consistent=True)
     Event.get(account_id="a1", seq=3).update(note="n")
     found.refresh(consistent_read=True)
@@ -71,14 +71,14 @@ def test_an_item_is_read_consistently_and_anew():
 
 
 def test_many_by_primary_key_in_the_order_asked():
-    """Over a hundred keys, some of them absent, one of them twice."""
+    """More than a hundred keys are read in order; some are absent, and one is repeated."""
     asked = [{"account_id": "a1", "seq": seq} for seq in (*range(119, -1, -1), 5)]
     found = Event.batch_get(asked)
     assert [*[None] * 90, *range(29, -1, -1), 5] == [each and each.seq for each in found]
 
 
 def test_mixed_entities_by_primary_key():
-    """In one request, each of its own class."""
+    """One request returns each item as its own class."""
     asked = [Account.item(account_id="a1"), Event.item(account_id="a1", seq=1), Setting.item(account_id="a1", name="x")]
     account, found, absent = AppTable.batch_get(asked)
     assert ("x@example.com", 1, None) == (account.email, found.seq, absent)
@@ -88,13 +88,13 @@ def test_mixed_entities_by_primary_key():
 
 
 def test_a_query_reads_one_partition_in_order():
-    """Of one entity; not the one whose partition begins alike."""
+    """It returns only items of its partition, not of another whose key has the same prefix."""
     assert [*range(30)] == seqs(Event.query(account_id="a1"))
     assert [7] == seqs(Event.query(account_id="a10"))
 
 
 def test_a_query_of_nothing_is_empty():
-    """No error, no item."""
+    """It returns no item and raises no error."""
     assert ([], None, 0) == (
         Event.query(account_id="nobody").all(),
         Event.query(account_id="nobody").first(),
@@ -115,14 +115,14 @@ def test_a_query_of_nothing_is_empty():
     ids=["equal", "below", "at-most", "above", "at-least", "between"],
 )
 def test_a_condition_on_the_sort_key(condition, expected):
-    """Each comparison, forwards and backwards, and counted."""
+    """Each comparison reads and counts the right items, forwards and backwards."""
     assert expected == seqs(Event.query(condition, account_id="a1"))
     assert expected[::-1] == seqs(Event.query(condition, account_id="a1", descending=True))
     assert len(expected) == Event.count(condition, account_id="a1")
 
 
 def test_a_condition_on_text():
-    """startswith finds the names that begin so."""
+    """startswith finds the names with the prefix."""
     Setting(account_id="a1", name="thumb").create()
     Setting(account_id="a1", name="tint").create()
     found = Setting.query(Setting.name.startswith("th"), account_id="a1")
@@ -130,20 +130,20 @@ def test_a_condition_on_text():
 
 
 def test_a_limit_and_a_direction():
-    """The first of the order that was asked for."""
+    """A limit returns the first items in the requested order."""
     assert [0, 1, 2] == seqs(Event.query(account_id="a1", limit=3))
     assert [29, 28] == seqs(Event.query(account_id="a1", limit=2, descending=True))
     assert 29 == Event.query(account_id="a1", descending=True).first().seq
 
 
 def test_a_reversed_range_is_refused_alike():
-    """moto would answer nothing, dynalite and DynamoDB with an error."""
+    """It is refused before sending: moto would return no items, dynalite and DynamoDB an error."""
     with pytest.raises(InvalidConditionError, match="between"):
         Event.query(Event.seq.between(9, 3), account_id="a1").all()
 
 
-def test_a_filter_is_applied_behind_the_key():
-    """A limit counts what is left."""
+def test_a_filter_is_applied_after_the_key():
+    """A limit counts the items that the filter leaves."""
     warned = Event.query(account_id="a1", filter=Event.level == Level.WARN)
     assert [*range(0, 30, 3)] == seqs(warned)
     assert [27, 24] == seqs(Event.query(account_id="a1", filter=Event.level == Level.WARN, limit=2, descending=True))
@@ -151,12 +151,12 @@ def test_a_filter_is_applied_behind_the_key():
 
 
 def test_a_query_of_an_index_that_holds_everything():
-    """Its shards are all asked and merged by sort key."""
+    """All its shards are read and merged by sort key."""
     assert [*range(0, 30, 3)] == seqs(Event.urgent.query(level=Level.WARN))
 
 
 def test_a_query_of_an_index_that_holds_keys_only():
-    """The items are completed from the table."""
+    """The items are read from the table."""
     found = Event.by_day.query(Event.at.between(START, START + timedelta(days=1))).all()
     assert [(0, Level.WARN), (1, Level.INFO), (2, Level.INFO), (3, Level.WARN), (4, Level.INFO)] == [
         (each.seq, each.level) for each in found
@@ -164,14 +164,14 @@ def test_a_query_of_an_index_that_holds_keys_only():
 
 
 def test_a_query_of_an_index_that_holds_some():
-    """Sparse: only items with a note are in it."""
+    """The index is sparse: it contains only items with a note."""
     assert [] == Event.by_note.query(note="n").all()
     Event.get(account_id="a1", seq=4).update(note="n")
     assert [4] == seqs(Event.by_note.query(note="n"))
 
 
 def test_a_collection_is_everything_of_a_partition():
-    """Several types, in the order of their keys."""
+    """It has several types, in the order of their keys."""
     found = AppTable.collection(Account, Event, Setting, account_id="a1").all()
     assert [Account, *[Event] * 30, Setting] == [type(each) for each in found]
     assert 31 == AppTable.collection(Account, Event, account_id="a1").count()
@@ -186,7 +186,7 @@ def test_a_collection_is_everything_of_a_partition():
 @pytest.mark.parametrize("descending", [False, True], ids=["forwards", "backwards"])
 @pytest.mark.parametrize("size", [1, 7, 10, 30, 31])
 def test_pages_are_the_whole_once(size, descending):
-    """Whatever their size, and no page but the last is short."""
+    """Pages of any size have all items once, and only the last page may be short."""
     found, sizes = read_through(Event.query(account_id="a1", descending=descending), size)
     assert [*range(30)][:: -1 if descending else 1] == seqs(found)
     assert {size} >= set(sizes[:-1])
@@ -194,7 +194,7 @@ def test_pages_are_the_whole_once(size, descending):
 
 @pytest.mark.parametrize("size", [1, 4, 10])
 def test_pages_of_indexes_are_the_whole_once(size):
-    """Of sharded partitions, of keys that are completed, of a filter."""
+    """This holds for sharded partitions, keys-only indexes and filters."""
     urgent, _ = read_through(Event.urgent.query(level=Level.WARN), size)
     assert seqs(Event.urgent.query(level=Level.WARN)) == seqs(urgent)
     day, _ = read_through(Event.by_day.query(Event.at.between(START, START + timedelta(days=1))), size)
@@ -204,7 +204,7 @@ def test_pages_of_indexes_are_the_whole_once(size):
 
 
 def test_a_cursor_belongs_to_its_query():
-    """Another partition, direction or index refuses it, before an engine could."""
+    """A query with another partition, direction or index refuses it before sending."""
     cursor = Event.query(account_id="a1").page(3).cursor
     for other in (
         Event.query(account_id="a10"),
@@ -217,8 +217,8 @@ def test_a_cursor_belongs_to_its_query():
         Event.query(account_id="a1").page(3, cursor[:-2])
 
 
-def test_a_cursor_outlives_the_item_it_stands_on():
-    """A page goes on behind a row that was deleted meanwhile."""
+def test_a_cursor_outlives_its_item():
+    """The next page begins after the cursor's item, even if the item was deleted."""
     page = Event.query(account_id="a1").page(3)
     page.items[-1].delete()
     assert [3, 4] == seqs(Event.query(account_id="a1").page(2, page.cursor))
@@ -229,7 +229,7 @@ def test_a_cursor_outlives_the_item_it_stands_on():
 
 @pytest.mark.parametrize("segments", [1, 3, 8])
 def test_segments_are_the_whole_table_once(segments):
-    """Of all types; each item in one segment."""
+    """The segments have items of all types, each in one segment."""
     found = [each for n in range(segments) for each in AppTable.scan(segment=n, segments=segments)]
     names = [repr(sorted(each._stored_key().items())) for each in found]
     assert (33, 33) == (len(names), len(set(names)))
@@ -237,17 +237,17 @@ def test_segments_are_the_whole_table_once(segments):
 
 
 def test_a_scan_takes_a_filter_and_a_limit():
-    """Of one entity."""
+    """A scan of one entity accepts both."""
     assert {*range(0, 30, 3)} == set(seqs(Event.scan(filter=Event.level == Level.WARN)))
     assert 5 == len(Event.scan(limit=5).all())
 
 
 def test_what_was_written_is_fresh():
-    """Each item's keys are the ones that its attributes make."""
+    """Each item's keys are the ones derived from its attributes."""
     assert 33 == check_fresh(AppTable)
 
 
 def test_a_table_that_is_not_there():
-    """Named in the error."""
+    """The error names the table."""
     with AppTable.bind(table_name="nowhere"), pytest.raises(TableMissing, match="nowhere"):
         Event.get(account_id="a1", seq=1)

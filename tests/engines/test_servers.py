@@ -1,4 +1,4 @@
-"""The servers that singletable starts: the page's example, the shop's demo, and the interface that they listen on."""
+"""The servers that singletable starts: the example of the page, the shop's demo, and the network interface."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""Streams are read alike on moto and MiniStack; dynalite has none."""
+"""Streams are read with the same results on moto and MiniStack; dynalite does not have streams."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from singletable.streams import StreamRouter, run_stream
 
 @pytest.fixture
 def shop(engine):
-    """The shop's table, whose stream shows both images."""
+    """The shop's table, whose stream has both images."""
     with fresh_table(ShopTable, engine) as bound:
         yield bound
 

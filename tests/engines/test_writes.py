@@ -1,4 +1,4 @@
-"""Writes do the same on each engine, and fail with the same errors; dynalite has no transactions."""
+"""Writes have the same effects and errors on each engine; dynalite does not have transactions."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,20 +25,20 @@ from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, active
 
 @pytest.fixture(autouse=True)
 def fresh(ledger):
-    """In the end, every item's keys are the ones that its attributes make."""
+    """Assert after the test that every item's keys are derived from its attributes."""
     yield
     check_fresh(LedgerTable)
 
 
 def created(**attributes):
-    """A task that is stored."""
+    """Store a task, and return it."""
     made = task(**attributes)
     made.create()
     return made
 
 
 def numbers(found):
-    """The numbers of some tasks."""
+    """Return the numbers of tasks."""
     return [each.number for each in found]
 
 
@@ -46,7 +46,7 @@ def numbers(found):
 
 
 def test_create_refuses_an_item_that_is_there():
-    """And has the item that stood in the way."""
+    """The error has the stored item."""
     created(title="first")
     with pytest.raises(AlreadyExists, match="exists already; nothing was written") as caught:
         task(title="second").create()
@@ -54,14 +54,14 @@ def test_create_refuses_an_item_that_is_there():
 
 
 def test_save_replaces_what_is_there():
-    """Derived keys follow."""
+    """Derived keys are replaced also."""
     created(points=1, title="t")
     task(points=2).save()
     assert ("000002#0001", None) == (stored_item(task())["GSI1SK"]["S"], Task.get(project="p", number=1).title)
 
 
 def test_an_update_is_followed_by_derived_keys():
-    """In the indexes, too; and by the expiry."""
+    """The keys of indexes and the expiry are derived again."""
     made = created(points=1, title="t")
     made.update(points=7, state=State.DONE, due=MOMENT)
     assert ([1], []) == (numbers(tasks_by_points("p", 7, 7)), numbers(active_tasks("p")))
@@ -72,7 +72,7 @@ def test_an_update_is_followed_by_derived_keys():
 
 
 def test_actions_are_followed_too():
-    """An addition, a removal, sets and lists."""
+    """Keys are derived again after an addition, a removal, and actions on sets and lists."""
     made = created(points=1, title="t", labels={"x"}, notes=["a"])
     made.update(
         actions=[
@@ -88,7 +88,7 @@ def test_actions_are_followed_too():
 
 
 def test_a_nested_action_on_a_source_is_followed_where_maps_compare(engine):
-    """The guard is the map that was read; dynalite holds no two maps for equal, and refuses it without writing."""
+    """The condition compares the map that was read; for dynalite no maps are equal, so it refuses the update."""
     doc = Doc(ident="1", place={"city": "Bern", "street": "s"})
     doc.create()
     if engine == "dynalite":
@@ -101,7 +101,7 @@ def test_a_nested_action_on_a_source_is_followed_where_maps_compare(engine):
 
 
 def test_an_update_creates_nothing():
-    """What is not there, or was deleted, is an error."""
+    """An update of an item that does not exist or was deleted is an error."""
     with pytest.raises(Task.DoesNotExist, match="does not exist; nothing was written"):
         task().update(title="t")
     made = created()
@@ -112,7 +112,7 @@ def test_an_update_creates_nothing():
 
 
 def test_a_stale_update_is_derived_anew():
-    """From what another writer has made of the item, in a second request."""
+    """The keys are derived from the other writer's values, in a second request."""
     stale = created(title="t")
     Task.get(project="p", number=1).update(state=State.DONE)
     with inject(LedgerTable) as injected:
@@ -122,7 +122,7 @@ def test_a_stale_update_is_derived_anew():
 
 
 def test_stale_sums_both_count():
-    """And the key holds their sum."""
+    """Both additions are applied, and the key holds the sum."""
     first = created(points=1)
     second = Task.get(project="p", number=1)
     first.update(actions=[Task.points.add(10)])
@@ -131,7 +131,7 @@ def test_stale_sums_both_count():
 
 
 def test_writers_that_are_always_faster_end_in_an_error():
-    """After a bounded number of attempts."""
+    """The number of attempts is limited."""
     made = created(points=0)
     rival = Task.get(project="p", number=1)
     with (
@@ -148,7 +148,7 @@ def test_writers_that_are_always_faster_end_in_an_error():
 
 
 def test_what_cannot_be_followed_is_refused():
-    """Before anything is sent."""
+    """An action whose keys cannot be derived is refused before sending."""
     made = created()
     with pytest.raises(KeyChangeError):
         made.update(number=2)
@@ -157,7 +157,7 @@ def test_what_cannot_be_followed_is_refused():
 
 
 def test_delete_by_the_derived_key():
-    """One that is not there is not missed."""
+    """Deleting an item that does not exist is not an error."""
     made = created()
     made.delete()
     made.delete()
@@ -168,7 +168,7 @@ def test_delete_by_the_derived_key():
 
 
 def failed(error, write):
-    """The error of a write whose condition does not hold; it is PynamoDB's class, too, and has the item."""
+    """Return the error of a write whose condition is false; it is also PynamoDB's class, and has the item."""
     with pytest.raises(error) as caught:
         write()
     assert type(caught.value) is ConditionFailed
@@ -176,7 +176,7 @@ def failed(error, write):
 
 
 def test_a_condition_of_save():
-    """Holds, or is PynamoDB's PutError with the item that is stored."""
+    """If the condition is false, the error is PynamoDB's PutError with the stored item."""
     made = created(points=1)
     made.save(condition=Task.points == 1)
     found = failed(PutError, lambda: made.save(condition=Task.points == 9))
@@ -184,7 +184,7 @@ def test_a_condition_of_save():
 
 
 def test_a_condition_of_update():
-    """Holds, or is PynamoDB's UpdateError with the item that is stored."""
+    """If the condition is false, the error is PynamoDB's UpdateError with the stored item."""
     made = created(points=1)
     made.update(title="t", condition=Task.points == 1)
     found = failed(UpdateError, lambda: made.update(title="u", condition=Task.points == 9))
@@ -192,7 +192,7 @@ def test_a_condition_of_update():
 
 
 def test_a_condition_of_delete():
-    """Holds, or is PynamoDB's DeleteError with the item that is stored; nothing, where there is none."""
+    """If the condition is false, the error is PynamoDB's DeleteError, with the stored item if one exists."""
     made = created(points=1)
     found = failed(DeleteError, lambda: made.delete(condition=Task.points == 9))
     assert "1" == found.item["points"]["N"]
@@ -202,7 +202,7 @@ def test_a_condition_of_delete():
 
 @pytest.mark.parametrize("write", ["save", "update", "delete"])
 def test_versions_conflict(write):
-    """Another writer was faster; the error has what is stored."""
+    """If another writer was faster, the error has the stored item."""
     doc = Doc(ident="1", text="a")
     doc.create()
     stale = Doc.get(ident="1")
@@ -215,7 +215,7 @@ def test_versions_conflict(write):
 
 
 def test_a_version_counts_on():
-    """Through every write, and without a lock where that is asked for."""
+    """Every write raises the version, also an update without a lock."""
     doc = Doc(ident="1", text="a")
     doc.create()
     stale = Doc.get(ident="1")
@@ -226,7 +226,7 @@ def test_a_version_counts_on():
 
 
 def test_mutate_reads_and_writes_until_it_was_first():
-    """The function is called again on what another writer left."""
+    """The function is called again with the item of the other writer."""
     made = created(points=1)
     rivals = [Task.get(project="p", number=1)]
     seen = []
@@ -242,7 +242,7 @@ def test_mutate_reads_and_writes_until_it_was_first():
 
 
 def test_mutate_of_a_version():
-    """The same by its version."""
+    """With a version, the write is conditional on the version."""
     doc = Doc(ident="1", text="a")
     doc.create()
     third = doc.version + 2
@@ -252,7 +252,7 @@ def test_mutate_of_a_version():
 
 
 def test_mutate_of_an_item_with_a_map_where_maps_compare(engine):
-    """Everything must be as it was read; dynalite says so of no map, and nothing is written."""
+    """The whole item must be unchanged; for dynalite no maps are equal, so nothing is written."""
     made = created(detail={"a": "x"}, points=1)
     if engine == "dynalite":
         with pytest.raises(ConcurrentUpdateError):
@@ -264,7 +264,7 @@ def test_mutate_of_an_item_with_a_map_where_maps_compare(engine):
 
 
 def test_mutate_of_nothing():
-    """There is no item."""
+    """The error reports that the item does not exist."""
     with pytest.raises(Task.DoesNotExist):
         task().mutate(lambda each: None)
 
@@ -273,7 +273,7 @@ def test_mutate_of_nothing():
 
 
 def test_more_items_than_one_request_takes():
-    """Twenty-six puts and as many deletes, in two requests each; and more than a hundred gets."""
+    """Twenty-six puts and deletes take two requests each; more than a hundred gets work also."""
     made = [task(number=n) for n in range(1, 107)]
     with inject(LedgerTable) as injected, LedgerTable.batch() as batch:
         batch.put(*made[:26])
@@ -290,7 +290,7 @@ def test_more_items_than_one_request_takes():
 
 
 def test_the_last_of_several_writes_of_one_item_wins():
-    """DynamoDB refuses duplicates in a request; they are folded before."""
+    """DynamoDB refuses duplicates in a request, so the batch folds them before."""
     with LedgerTable.batch() as batch:
         batch.put(task(title="a"), task(number=2), task(title="b"))
         batch.delete(task(number=2))
@@ -298,7 +298,7 @@ def test_the_last_of_several_writes_of_one_item_wins():
 
 
 def test_a_batch_reads_before_it_writes():
-    """What the gets find is what was there."""
+    """The gets return the items before the writes."""
     created(title="old")
     with LedgerTable.batch() as batch:
         batch.put(task(title="new"))
@@ -307,14 +307,14 @@ def test_a_batch_reads_before_it_writes():
 
 
 def test_a_batch_refuses_versions():
-    """Nothing is checked in a batch."""
+    """A batch cannot check a version."""
     with pytest.raises(InvalidBatchError, match="has a version"), LedgerTable.batch() as batch:
         batch.put(Doc(ident="1"))
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_thousand_items(workers):
-    """Written, found by pages, and deleted."""
+    """A thousand items are written, read in pages, and deleted."""
     with LedgerTable.batch(workers=workers) as batch:
         batch.put_all(task(number=n, project=f"p{n % 10}", points=n) for n in range(1000))
     assert [100] * 10 == [tasks(f"p{n}").count() for n in range(10)]
@@ -328,14 +328,14 @@ def test_a_thousand_items(workers):
 
 
 def unavailable(act, operation):
-    """What a server without transactions answers, as the error of the framework."""
+    """Return the framework's error for a server without transactions."""
     with pytest.raises(RequestFailed, match=f"^The server at http.* has no {operation}") as caught:
         act()
     assert (operation, "UnknownOperationException") == (caught.value.operation, caught.value.code)
 
 
 def test_a_transaction_is_done_whole_or_named_as_missing(engine):
-    """Nothing is written by a server that has none."""
+    """A server without transactions writes nothing."""
 
     def act():
         with LedgerTable.transaction() as transaction:
@@ -352,7 +352,7 @@ def test_a_transaction_is_done_whole_or_named_as_missing(engine):
 
 
 def test_a_read_transaction_is_answered_or_named_as_missing(engine):
-    """In the order asked."""
+    """The items have the order of the requests."""
     created()
 
     def act():
@@ -366,7 +366,7 @@ def test_a_read_transaction_is_answered_or_named_as_missing(engine):
 
 
 def test_a_move_is_done_or_named_as_missing(engine):
-    """The old item stays where it was, if it cannot be moved."""
+    """If the item cannot be moved, the old item is kept."""
     made = created(points=4)
     if engine == "dynalite":
         unavailable(lambda: made.move(number=2), "TransactWriteItems")
@@ -380,7 +380,7 @@ def test_a_move_is_done_or_named_as_missing(engine):
 
 
 def test_eight_threads_lose_no_acknowledged_write():
-    """Eight threads count up by compare-and-set, and repeat each refused write."""
+    """Eight threads increment a number by conditional writes, and repeat each refused write."""
     created(points=0)
 
     def count_up(_):
