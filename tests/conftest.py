@@ -1,4 +1,4 @@
-"""Hypothesis profiles. Derandomised by default, so that a run fails for a change and not for a roll of dice."""
+"""Hypothesis profiles. The default is derandomized, so that a run fails because of a change and not by chance."""
 
 import os
 
@@ -9,7 +9,7 @@ _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Hea
 settings.register_profile("fast", max_examples=100, derandomize=True, **_COMMON)
 settings.register_profile("deep", max_examples=10_000, derandomize=True, **_COMMON)
 settings.register_profile("random", max_examples=10_000, **_COMMON)
-# One failure is enough to kill a mutant; nobody reads the example, so it is not made smaller.
+# One failure kills a mutant. The example is not read, so it is not shrunk.
 settings.register_profile(
     "mutation", max_examples=60, derandomize=True, phases=[Phase.explicit, Phase.generate], **_COMMON
 )

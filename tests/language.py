@@ -49,7 +49,7 @@ PATTERNS = {
 }
 """Each turn of phrase, as a regular expression, and the advice for it."""
 
-# Words that end in -ise or -ised in American spelling, too.
+# Words that end in -ise or -ised also in American spelling.
 _AMERICAN = re.compile(
     r"(?:other|like|pre?c|conc|ra|no|prom|surpr|exerc|rev|superv|adv|comprom|enterpr|w|r|ar|prem|dev|expert|disgu|cru)"
     r"is(?:e|es|ed|ing)$",
@@ -118,7 +118,7 @@ def _of_module(path: Path, source: str) -> Iterator[Text]:
     inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            # A value is a word without a meaning.
+            # A value counts as one neutral word.
             parts = (part.value if isinstance(part, ast.Constant) else "`x`" for part in node.values)
             text = "".join(map(str, parts))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:

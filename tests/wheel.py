@@ -1,4 +1,4 @@
-"""What the wheel holds: `singletable/` and its metadata, with `py.typed` and the skeleton of `init`, no more."""
+"""The content of the wheel: only `singletable/` and its metadata, with `py.typed` and the skeleton of `init`."""
 
 import shutil
 import subprocess
@@ -17,15 +17,15 @@ WANTED = (
 
 
 def problems(names: list[str]) -> list[str]:
-    """What is wrong with the list of a wheel's files."""
+    """Return the faults in the list of a wheel's files."""
     foreign = [name for name in names if not name.startswith("singletable/") and ".dist-info/" not in name]
     missing = [name for name in WANTED if name not in names]
     return [f"not part of the framework: {name}" for name in foreign] + [f"missing: {name}" for name in missing]
 
 
 def main() -> int:
-    """Build the wheel from this checkout, and look into it."""
-    # setuptools keeps what an earlier build left in build/, removed modules included.
+    """Build the wheel from this checkout, and check its files."""
+    # setuptools reuses the files of an earlier build in build/, also those of removed modules.
     shutil.rmtree("build", ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, "."]

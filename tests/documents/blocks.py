@@ -13,7 +13,7 @@ LIST = re.compile(r"^ *(?:[-*+]|\d+\.) ")
 
 
 class DocumentError(AssertionError):
-    """A document is wrong; the message begins with its place."""
+    """A fault of a document; the message begins with its file and line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,28 +41,28 @@ class Block:
 
     @property
     def reason(self) -> str | None:
-        """Why it is not run, or only in `make test-deep`; None if it is run."""
+        """The reason why it is not run, or only in `make test-deep`; None if it is always run."""
         deep = self.comments.get("deep")
         return self.comments.get("not run") or (f"deep: {deep}" if deep else None)
 
     @property
     def runs(self) -> bool:
-        """Whether this run of the tests runs it."""
+        """Whether the current test run runs it."""
         return self.reason is None or (DEEP and "not run" not in self.comments)
 
     @property
     def file(self) -> str | None:
-        """The file that it is written to; None if its first line does not name one."""
+        """The file to which it is written; None if its first line does not name a file."""
         named = FILE.match(self.text)
         return named and named["path"]
 
     def wrong(self, what: str) -> DocumentError:
-        """An error at this place."""
+        """Return an error with the place of the block."""
         return DocumentError(f"{self.place}: {what}")
 
 
 def blocks_of(path: Path, name: str) -> list[Block]:
-    """Return the code blocks of a document in their order, those without a fence included."""
+    """Return the code blocks of a document in their order, including those without a fence."""
     blocks: list[Block] = []
     lines = path.read_text(encoding="utf-8").splitlines()
     comments: dict[str, str] = {}

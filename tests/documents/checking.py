@@ -43,7 +43,7 @@ def commands_of(block: Block) -> list[tuple[str, str | None]]:
 
 
 def check(block: Block) -> None:
-    """Raise a DocumentError if a block could not be run as it stands."""
+    """Raise a DocumentError if a block cannot be run unchanged."""
     if block.language not in LANGUAGES:
         raise block.wrong(
             f"the language {block.language!r} cannot be checked; write a fence with one of"
@@ -88,7 +88,7 @@ def _exists(module: str, name: str | None) -> bool:
 
 
 def check_command(words: list[str]) -> None:
-    """Raise ValueError or click's own error if a command does not exist or does not take its arguments."""
+    """Raise ValueError or click's error if a command does not exist or does not accept its arguments."""
     program, arguments = words[0], words[1:]
     if program == "singletable":
         _parse(main, "singletable", arguments)
@@ -114,7 +114,7 @@ def check_command(words: list[str]) -> None:
 
 
 def _check_aws(service: str, operation: str, *arguments: str) -> None:
-    """Raise ValueError if the AWS CLI has no such operation, or the operation no such options."""
+    """Raise ValueError if the AWS CLI does not have the operation, or the operation does not have the options."""
     client = get_session().create_client(service, region_name="us-east-1")
     name = client.meta.method_to_api_mapping.get(operation.replace("-", "_"))
     if name is None:
@@ -137,7 +137,7 @@ def _parse(command: click.Command, name: str, arguments: list[str]) -> None:
 
 
 def check_inline(code: str) -> str | None:
-    """Return the fault of a command line within prose, in which placeholders are not checked; None if it is right."""
+    """Return the fault of a command line in prose, or None if it is right; placeholders are not checked."""
     words = code.split()
     if words[0] != "singletable" or len(words) == 1 or not re.fullmatch(r"[a-z]+", words[1]):
         return None
@@ -172,7 +172,7 @@ def _check_data(block: Block) -> None:
 
 
 def check_output(block: Block, what: str, shown: str, printed: str) -> None:
-    """Raise a DocumentError if an output is not the one that is shown.
+    """Raise a DocumentError if an output differs from the shown one.
 
     A line `...` matches any lines, and `...` within a line for any text. Spaces at the ends of lines do not count.
     """

@@ -1,4 +1,4 @@
-"""Runs of a document: each in its own folder, block after block."""
+"""Runs of a document: each has its own folder, and runs the blocks in their order."""
 
 import json
 import os
@@ -29,9 +29,9 @@ PROJECT = (
     "pyproject.toml",
     "Makefile",
 )
-"""The shop, as an application that uses the framework has it."""
+"""The files of the shop, as an application that uses the framework has them."""
 
-# Answers yes. A table without items needs no 32 segments, each of which costs requests to moto.
+# Answers yes. An empty table does not need 32 segments, because each segment sends requests to moto.
 COMMAND = """\
 import io, sys
 from singletable.cli import main
@@ -43,7 +43,7 @@ for command in main.commands.values():
 sys.stdin = io.StringIO("y\\n" * 9)
 main(prog_name="singletable")
 """
-# Hypothesis's own profile, with fewer examples, the same in each run; its deadline is the one that a user has.
+# Hypothesis's default profile, with fewer examples that are the same in each run, and with a user's deadline.
 PYTEST = """\
 import sys
 from datetime import timedelta
@@ -67,13 +67,13 @@ def run_document(name: str, blocks: list[Block], folder: Path, server: Callable[
     """Run the blocks of a document in a folder.
 
     Args:
-        name: The path of the document: a tutorial begins with an empty folder, all others with the shop.
+        name: The path of the document. A tutorial starts with an empty folder, every other document with the shop.
         blocks: Its blocks.
         folder: An empty folder.
-        server: A function that returns the URL of a server that answers for AWS, with nothing in it.
+        server: A function that returns the URL of an empty server that answers for AWS.
 
     Raises:
-        DocumentError: A block fails, or its output is not the one that is shown.
+        DocumentError: A block fails, or its output differs from the shown one.
     """
     for block in blocks:
         check(block)
@@ -115,7 +115,7 @@ class Session:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment of a process: of the shop's function, and without a way to AWS."""
+        """The environment of a process: that of the shop's function, without access to AWS."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MAKE", "MFLAGS"))}
         return {
             **kept,
@@ -135,7 +135,7 @@ class Session:
         }
 
     def run_python(self, blocks: list[Block]) -> None:
-        """Run the Python blocks that are not files, in one process."""
+        """Run the Python blocks that are not files in one process."""
         run = [block for block in blocks if block.language == "python" and not block.file and block.runs]
         if not run:
             return
@@ -172,7 +172,7 @@ class Session:
             check_output(block, before.place, block.text, self.printed[before])
 
     def run_tests(self) -> None:
-        """Run the test files with pytest: each has tests, and all of them pass."""
+        """Run the test files with pytest: each must have tests, and all must pass."""
         if not self.tested:
             return
         report = self.folder.with_name("report.xml")
@@ -214,7 +214,7 @@ class Session:
         config.read_string(block.text)
         with path.open("w", encoding="utf-8") as file:
             config.write(file)
-        # The commands read the file in this way; those that use a section check its values.
+        # The commands read the file in the same way, and check the values of the sections that they use.
         find_project(path.parent)
 
     def _run_command(self, block: Block, command: str, shown: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Every code block of the README and the docs is run, or has the reason why not; shown outputs are compared."""
+"""Every code block of the README and the docs is run, or has a reason why it is not; shown outputs are compared."""
 
 from contextlib import ExitStack
 from unittest.mock import patch
@@ -44,7 +44,7 @@ NOT_RUN = [
 
 @pytest.fixture
 def server():
-    """A function that returns the URL of a server that answers for AWS, which is started when it is called."""
+    """Return a function that starts a server that answers for AWS, and returns its URL."""
     with ExitStack() as stack:
         urls = []
 
@@ -63,7 +63,7 @@ _add = StreamShard.add
 
 
 def _add_if_on(shard, *arguments):
-    """Add a record to a stream; moto fails at one that was switched off."""
+    """Add a record to a stream unless it is disabled, because moto fails for a disabled one."""
     if "StreamViewType" in shard.table.stream_specification:
         _add(shard, *arguments)
 
@@ -73,21 +73,21 @@ def _reset(url):
     urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()
 
 
-@pytest.mark.filterwarnings("ignore:Tried to parse")  # resources that moto's CloudFormation does not create
+@pytest.mark.filterwarnings("ignore:Tried to parse")  # moto's CloudFormation does not create these resources
 @pytest.mark.parametrize("name", [name for name, blocks in BLOCKS.items() if blocks])
 def test_blocks_run(name, tmp_path, server):
-    """Python, files with pytest, commands with their output, and data; a copy of the shop is the project."""
+    """Python blocks, files with pytest, commands with their output, and data run in a copy of the shop."""
     run_document(name, BLOCKS[name], tmp_path, server)
 
 
 def test_every_block_that_is_not_run_is_in_this_list():
-    """With its document and its reason: a new one is a decision."""
+    """The list has the document and the reason of each, so that a new one needs a decision."""
     reasons = [(name, block.reason) for name, blocks in BLOCKS.items() for block in blocks if block.reason]
     assert NOT_RUN == reasons
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES.values())
 def test_commands_in_prose_exist(path):
-    """With the options that are named."""
+    """Commands in prose exist and have the named options."""
     wrong = [(number, what) for number, code in inline_code_of(path) if (what := check_inline(code))]
     assert [] == wrong

@@ -91,7 +91,7 @@ def test_a_planted_fault_is_found(fault, tmp_path):
 
 
 def test_a_setting_that_the_commands_refuse(tmp_path):
-    """In a file of the project, by the command that reads it."""
+    """The command that reads the file reports a wrong setting."""
     with pytest.raises(DocumentError, match=r"page.md:6: .* ended with 2:\n(.|\n)*no option 'biling'"):
         run(
             tmp_path,
@@ -109,7 +109,7 @@ def test_a_setting_that_the_commands_refuse(tmp_path):
 
 
 def test_a_document_without_a_fault_passes(tmp_path):
-    """A name of an earlier block, an output with lines and texts left out, a file in two parts."""
+    """A block may use a name of an earlier block, shorten an output with `...`, or continue a file."""
     run(
         tmp_path,
         """\

@@ -1,6 +1,6 @@
-"""Run the Python blocks of a document, one after the other in one namespace. A separate process runs this file.
+"""Run the Python blocks of a document, one after another in one namespace. A separate process runs this file.
 
-It imports nothing of the tests: its working folder has a package `tests` of its own.
+It does not import modules of the tests, because its working folder has its own package `tests`.
 """
 
 import contextlib
@@ -14,12 +14,12 @@ from pathlib import Path
 
 
 def run(blocks):
-    """Return the output of each block, and the traceback of the first that failed."""
+    """Return the output of each block, and the traceback of the first failed block."""
     namespace = {"__name__": "example"}
     printed = []
     for place, line, text in blocks:
         output = io.StringIO()
-        # Tracebacks show the lines of the document.
+        # Makes tracebacks show the lines of the document.
         source = "\n" * line + text
         linecache.cache[place] = len(source), None, source.splitlines(keepends=True), place
         try:

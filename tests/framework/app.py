@@ -99,7 +99,7 @@ class Setting(AppTable, discriminator="SETTING"):
 
 
 class Sharded(AppTable, discriminator="SHARDED"):
-    """A key whose partition only holds a projection, on an index that holds nothing else."""
+    """An entity whose partition key is a projection, on a keys-only index."""
 
     seq = IntegerAttribute()
     name = UnicodeAttribute()
@@ -112,12 +112,12 @@ START = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
 def event(seq, account_id="a1", **attributes):
-    """The seq-th event: six hours after the one before, every third a warning."""
+    """Return the event with a number: six hours after the previous one, every third a warning."""
     attributes.setdefault("at", START + timedelta(hours=6 * seq))
     attributes.setdefault("level", Level.WARN if seq % 3 == 0 else Level.INFO)
     return Event(account_id=account_id, seq=seq, **attributes)
 
 
 def seqs(found):
-    """The numbers of some events."""
+    """Return the numbers of events."""
     return [each.seq for each in found]

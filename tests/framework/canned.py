@@ -1,4 +1,4 @@
-"""A server that answers each request from its own parameters, over connections that stay open; it stores nothing."""
+"""A server that computes each answer from the request, over persistent connections; it stores nothing."""
 
 import json
 import re
@@ -10,7 +10,7 @@ CREDENTIALS = ("canned", "canned", None)
 
 
 class Asked:
-    """One request: its operation, its parameters, its table, the access key that signed it and its port."""
+    """A request: its operation, parameters, tables, the access key that signed it, and the port."""
 
     def __init__(self, handler, params):
         self.operation = handler.headers["X-Amz-Target"].rpartition(".")[2]
@@ -20,7 +20,7 @@ class Asked:
 
     @property
     def tables(self):
-        """The tables that it is about."""
+        """The tables that the request names."""
         if "TableName" in self.params:
             return {self.params["TableName"]}
         if "RequestItems" in self.params:
@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *arguments):
-        """Nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -54,17 +54,17 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *arguments):
-        """A client may close its connection."""
+        """Ignore the error of a client that closes its connection."""
 
 
 def nothing(asked):
-    """The answer of an empty table, which takes every write."""
+    """Return the answer of an empty table, which accepts every write."""
     return 200, {"UnprocessedItems": {}} if asked.operation == "BatchWriteItem" else {}
 
 
 @contextmanager
 def canned(answer=nothing):
-    """A server in a thread of this process: `url` is its address, `asked` holds its requests.
+    """Run a server in a thread of this process: `url` is its address, `asked` its requests.
 
     Args:
         answer: Returns the status and the body for a request.

@@ -1,4 +1,4 @@
-"""A fresh table in this process for each test that asks for one."""
+"""An empty table in this process for each test that uses the fixture."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The work of a forked or spawned process in the tests: it reads the item of its own key."""
+"""The work of a forked or spawned process in the tests: it reads the item of its key."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ class Secret(Preloaded, discriminator="SECRET"):
 
 
 def answer(asked):
-    """The item of the key that is asked for."""
+    """Return the item of the requested key."""
     key = asked.params["Key"]
     owner = key["PK"]["S"].partition("#")[2]
     stored = {"owner": {"S": owner}, "text": {"S": f"of {owner}"}, "entityType": {"S": "SECRET"}}
@@ -30,7 +30,7 @@ def answer(asked):
 
 
 def ask(owner):
-    """Read the secret of an owner; an error is returned as its text."""
+    """Return the secret of an owner, or an error as text."""
     try:
         return Secret.get(owner=owner).text
     except Exception as error:
@@ -38,13 +38,13 @@ def ask(owner):
 
 
 def ask_at(url, owner):
-    """Read the secret of an owner in a process without its parent's bindings."""
+    """Return the secret of an owner, read in a process without its parent's bindings."""
     with Preloaded.bind(endpoint_url=url, credentials=CREDENTIALS):
         return ask(owner)
 
 
 class Child:
-    """A forked process that calls a function with its arguments, and hands back the text that it returns."""
+    """A forked process that calls a function with arguments, and sends the returned text to its parent."""
 
     def __init__(self, function, *arguments):
         self._reading, writing = os.pipe()
@@ -57,7 +57,7 @@ class Child:
         os._exit(0)
 
     def answer(self):
-        """The text; an empty one if the child has died."""
+        """Return the text; it is empty if the child has died."""
         with os.fdopen(self._reading) as reading:
             text = reading.read()
         os.waitpid(self._pid, 0)

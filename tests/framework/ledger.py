@@ -1,4 +1,4 @@
-"""A table with everything that a write can touch: numbers and conditions in keys, an expiry, times, a version."""
+"""A table with everything that a write can change: numbers and conditions in keys, an expiry, times, a version."""
 
 from datetime import datetime, timezone
 from enum import Enum
@@ -63,7 +63,7 @@ class State(str, Enum):
 
 
 class Place(MapAttribute):
-    """A map that stands in a key: its city does."""
+    """A map whose city is part of a key."""
 
     key_kind = "text"
 
@@ -75,7 +75,7 @@ class Place(MapAttribute):
 
 
 class Task(LedgerTable, discriminator="TASK"):
-    """Something to do; its points are counted up, and stand in a key."""
+    """An entity with points, which are incremented and part of a key."""
 
     project = UnicodeAttribute()
     number = IntegerAttribute()
@@ -98,7 +98,7 @@ class Task(LedgerTable, discriminator="TASK"):
 
 
 class Doc(LedgerTable, discriminator="DOC"):
-    """Something with a version."""
+    """An entity with a version."""
 
     ident = UnicodeAttribute()
     text = UnicodeAttribute(null=True)
@@ -128,10 +128,10 @@ MOMENT = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
 def task(number=1, project="p", **attributes):
-    """A task."""
+    """Return a task."""
     return Task(project=project, number=number, **attributes)
 
 
 def numbers():
-    """The numbers of the tasks that are stored."""
+    """Return the numbers of the stored tasks."""
     return [each.number for each in Task.query(project="p")]

@@ -1,4 +1,4 @@
-"""The work of a process in the pickling tests; it imports little, because each pool starts a process."""
+"""The work of a process in the pickling tests; it imports little, because each pool starts a new process."""
 
 import threading
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from tests.framework.app import Account, AppTable, event
 
 
 def fail():
-    """Raise the error of an entity's own class, with a field that no process but this one can hold."""
+    """Raise the error of an entity's own class, with a field that cannot be sent to another process."""
     error = Account.DoesNotExist("No Account.", entity="Account")
     error.held = threading.Lock()
     raise error
@@ -19,7 +19,7 @@ _block = ExitStack()
 
 
 def start():
-    """Keep the table in this process, from its start to its end."""
+    """Create the table in this process, and keep it until the process ends."""
     _block.enter_context(embedded(AppTable))
 
 
@@ -30,7 +30,7 @@ def send_here(request):
 
 
 def change_here(write):
-    """Send a planned write to this process's table; the item as it is then."""
+    """Send a planned write to this process's table, and return the item after it."""
     plan.create(event(1)).send()
     write.send()
     return write.params(), event(1).get(account_id="a1", seq=1).note

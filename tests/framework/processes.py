@@ -1,8 +1,8 @@
-"""Processes that have their imports done: forks of one that loaded the framework, moto and Hypothesis.
+"""Processes whose imports are done: forks of a process that loaded the framework, moto and Hypothesis.
 
-A test of the command line needs a process of its own: modules called `models`, an environment, a working folder, exit
-codes. It does not need to import moto each time, which takes a second. Run as a script, this module forks once for
-each line of its input; `run_code` starts that script once for each worker of pytest.
+A test of the command line needs its own process: modules called `models`, an environment, a working folder, exit codes.
+It does not need to import moto again, which takes a second. As a script, this module forks once for each line of its
+input; `run_code` starts the script once for each worker of pytest.
 """
 
 import atexit
@@ -16,17 +16,17 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parents[2] / "src"
 PATIENCE = 120
-"""Seconds until a process that goes on is killed."""
+"""Seconds until a process that is still running is killed."""
 
 
 def run_code(code, *arguments, cwd, env):
-    """Run `python -c code arguments` in a fork, and return what `subprocess.run` would with captured text.
+    """Run `python -c code arguments` in a fork, and return the result of `subprocess.run` with captured text.
 
     Args:
         code: The code to run, as the module `__main__`.
         arguments: The rest of `sys.argv`.
-        cwd: The working folder, which comes first in `sys.path`.
-        env: The whole environment. Variables that Python reads at its start have this process's values, with UTF-8 on.
+        cwd: The working folder, which is first in `sys.path`.
+        env: The whole environment. Variables that Python reads at its start keep this process's values, with UTF-8.
     """
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder, name) for name in ("stdout", "stderr")]
@@ -59,7 +59,7 @@ def _stop(server, owner):
 
 
 def _serve():
-    """Fork for each order, and answer with the exit code; return the order in the fork, and None in the end."""
+    """Fork for each order, and answer with its exit code; return the order in the fork, and None at the end."""
     for line in sys.stdin:
         child = os.fork()
         if not child:
@@ -70,7 +70,7 @@ def _serve():
 
 
 def _obey(order):
-    """Become the process that was ordered, and end it."""
+    """Run the order in this process, and end the process."""
     import signal
     import traceback
 
@@ -97,12 +97,12 @@ def _obey(order):
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Taking the modules of the parent apart would take longer than most commands.
+    # Freeing the parent's modules at exit would take longer than most commands.
     os._exit(exit_code)
 
 
 def _load():
-    """Import the modules of commands by using them: an embedded table loads moto and the SDK's descriptions, too."""
+    """Import the modules of commands by using them: an embedded table also loads moto and the SDK's descriptions."""
     import gc
 
     import hypothesis  # noqa: F401

@@ -1,4 +1,4 @@
-"""A table of everything that decides whether a write may be repeated: nothing, a version, a time, a write token."""
+"""A table with every feature that decides whether a write may be repeated: none, a version, a time, a write token."""
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute, VersionAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
@@ -24,7 +24,7 @@ class SimulatedTable(Table):
 
 
 class Plain(SimulatedTable, discriminator="PLAIN"):
-    """An entity whose writes look like any others with the same values."""
+    """An entity without a feature that identifies its writes."""
 
     name = UnicodeAttribute()
     state = UnicodeAttribute(null=True)

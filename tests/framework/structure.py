@@ -1,4 +1,4 @@
-"""Checks of the structure of a source tree, made from its text by `ast`: nothing is imported.
+"""Checks of the structure of a source tree. They read its text with `ast`, and do not import it.
 
 Each check takes a `Tree` and returns its violations, one text each. `test_structure.py` runs them on `src/singletable`.
 """
@@ -55,10 +55,10 @@ def tree_of(root: Path) -> Tree:
 
 
 def import_circles(tree: Tree) -> list[str]:
-    """Return the circles of imports at run time, each as the arrows between its modules.
+    """Return the circles of imports at run time; each lists the imports between its modules.
 
-    Imports within functions count. Imports under `if TYPE_CHECKING:` do not. A name that a package loads when it is
-    first used (`exports` of `singletable.lazy`) counts as an import of the module that defines it.
+    Imports within functions count, and imports under `if TYPE_CHECKING:` do not. A name that a package loads on first
+    use (`exports` of `singletable.lazy`) counts as an import of the module that defines it.
     """
     graph = import_graph(tree)
     circles = []
@@ -81,7 +81,7 @@ def import_graph(tree: Tree) -> dict[str, set[str]]:
                 base = _absolute(module, node)
                 for alias in node.names:
                     graph[name] |= _targets(tree, lazy, base, alias.name)
-        # A package always has itself in reach: `from . import part` is an import of the part alone.
+        # `from . import part` in a package imports the part only.
         graph[name].discard(name)
     return graph
 
@@ -96,7 +96,7 @@ def _targets(tree: Tree, lazy: Mapping[str, Mapping[str, str]], base: str, name:
 
 
 def _lazy_names(module: Module) -> dict[str, str]:
-    """Return the modules from which a package loads its names when they are used: `exports(__name__, {...})`."""
+    """Return the modules from which a package loads its names on first use: `exports(__name__, {...})`."""
     for node in ast.walk(_parse(module.text)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "exports":
             return {name: place for name, place in ast.literal_eval(node.args[1]).items() if place}
@@ -219,7 +219,7 @@ def _levels(node: ast.AST, depth: int) -> Iterator[tuple[int, int]]:
 
 
 def private_names_used(tree: Tree, owner: str) -> list[str]:
-    """Return the places outside a package that use a private name that the package defines.
+    """Return the uses of a package's private names outside the package.
 
     A private name begins with one underscore. It counts if the body of a class of the package defines it. These are
     uses: `x._name` and `getattr(x, "_name")`, `from package.module import _name`, and `module._name` of an imported

@@ -1,6 +1,6 @@
-"""A canary: values that are planted in every attribute class at every depth, and looked for wherever they could leave.
+"""Canaries: values in every attribute class at every depth, which must not appear in any output.
 
-A place may show the name of a personal attribute, never a value of it nor a name within it.
+An output may show the name of a personal attribute, but never its value or a name within it.
 """
 
 import base64
@@ -85,11 +85,11 @@ NEEDLES = (
     str(BIRTH),
     BIRTH.hex,
 )
-"""How a value looks that has left: nothing that chance could write into a signature or a time."""
+"""The form of a leaked value; it cannot occur by chance in a signature or a time."""
 
 
 class Bird(Enum):
-    """Of its members' texts none is a canary: a message may list them."""
+    """An enumeration whose members' texts are not canaries, because a message may list them."""
 
     YELLOW = "yellow"
     GREEN = "green"
@@ -121,7 +121,7 @@ PLANTED = {
     UnicodeSetAttribute: {TEXT},
     UpdatedAtAttribute: MOMENT,
 }
-"""A value of each attribute class, with a canary in it if the class can hold one."""
+"""A value of each attribute class, with a canary if the class can hold one."""
 
 NOT_VALUES = {
     Attribute,
@@ -136,7 +136,7 @@ NOT_VALUES = {
     _StrictSet,
     *(set(SCALAR_TWINS.values()) - {StrictNumberAttribute, StrictUTCDateTimeAttribute, StrictUnicodeAttribute}),
 }
-"""Bases, twins that take the place of a planted class, and attributes that the framework sets by itself."""
+"""Base classes, strict twins that replace a listed class, and attributes that the framework sets automatically."""
 
 WRONG = [
     TEXT,
@@ -157,11 +157,11 @@ WRONG = [
     BIRTH,
     object(),
 ]
-"""Values of which each is wrong for most classes."""
+"""Values that are wrong for most classes."""
 
 
 def _classes(kind=Attribute):
-    """Every attribute class of PynamoDB and of the framework; copies that it makes for itself are not among them."""
+    """Return every attribute class of PynamoDB and the framework, without the copies that the framework generates."""
     for each in kind.__subclasses__():
         yield from _classes(each)
         mine = each.__module__.split(".")[0] in ("pynamodb", "singletable")
@@ -187,7 +187,7 @@ def _attribute(kind):
 
 
 class YellowAttribute(EnumAttribute):
-    """PynamoDB makes the elements of a list without arguments."""
+    """A marked class without arguments, because PynamoDB creates the elements of a list without arguments."""
 
     def __init__(self, **options):
         super().__init__(Bird, **options)
@@ -211,7 +211,7 @@ PLACES = (*NAMES, *LISTS, "outer", "inners", "failing")
 
 
 class Holder(CanaryTable, discriminator="HOLDER"):
-    """Every class at the top, in lists, in a typed map, in a list of typed maps, and within a map in a map."""
+    """Every class at the top level, in lists, in a typed map, in a list of typed maps, and in a map in a map."""
 
     class Meta:
         personal = ("ident", *PLACES)
@@ -233,7 +233,7 @@ def holder(**values):
 
 
 def full():
-    """A valid holder, with a canary in every place but one."""
+    """Return a valid holder with a canary in every place but one."""
     everything = {name: PLANTED[kind] for name, kind in NAMES.items()}
     lists = {name: [PLANTED[NAMES[name.removeprefix("of_")]]] for name in LISTS}
     typed = {"inner": Inner(**everything), "many": [Inner(**everything)]}
@@ -241,12 +241,12 @@ def full():
 
 
 def values_at(place):
-    """Yield values that an attribute refuses: each wrong value, and one with each wrong value within it."""
+    """Yield values that an attribute refuses: each wrong value, alone and within a container."""
     for wrong in WRONG:
         yield wrong
         if place in LISTS or place == "inners":
             yield [wrong]
-        # An attribute of PynamoDB's for the time to live refuses a value when it is set.
+        # PynamoDB's TTLAttribute refuses a value when it is set.
         typed = [Inner(**{name: wrong}) for name in NAMES if name != "at_ttlattribute"]
         if place == "inners":
             yield from ([each] for each in typed)
@@ -258,7 +258,7 @@ def values_at(place):
 # --- looking for canaries -------------------------------------------------------------
 
 HOLD_ITEMS = {"item", "key", "standing", "entity", "obj", "Item", "CancellationReasons"}
-"""The fields of errors that are documented to hold an item or its key; no repr of ours shows their contents."""
+"""The fields of errors that are documented to hold an item or its key; our reprs do not show their contents."""
 
 
 def assert_clean(text):
@@ -267,7 +267,7 @@ def assert_clean(text):
 
 
 def assert_error_is_clean(error):
-    """Messages, fields and traceback of an error, and of every error that it leads to."""
+    """Assert that an error and every linked error have no canary in messages, fields and traceback."""
     assert_clean("".join(traceback.format_exception_only(error)))
     for each in _chain(error):
         assert_clean(f"{each} {each!r} {each.args!r}")
@@ -308,7 +308,7 @@ def _chain(error):
 
 
 def caught(action):
-    """Return the exception of an action, which must be clean; None if it raises nothing."""
+    """Return the exception of an action, which must be clean; None if it does not raise one."""
     try:
         action()
     except Exception as error:
@@ -319,7 +319,7 @@ def caught(action):
 
 @pytest.fixture
 def canaries(caplog, monkeypatch):
-    """A table with observers; afterwards the DEBUG output of every logger must be clean."""
+    """Give a table with observers; after the test the DEBUG output of every logger must be clean."""
     monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
     caplog.set_level(logging.DEBUG)
     exporter, provider = InMemorySpanExporter(), TracerProvider()
@@ -350,7 +350,7 @@ def test_every_attribute_class_has_a_canary():
 
 
 def test_the_canaries_are_planted():
-    """The stored item holds the canaries for which the other tests look."""
+    """The stored item holds the canaries that the other tests search for."""
     stored = full().serialize()
     hidden = {"at_booleanattribute", "at_enumattribute", "at_nullattribute", "at_ttlattribute"}
     for place in {*NAMES, *LISTS, "outer", "inners"} - hidden - {f"of_{name}" for name in hidden}:
@@ -372,7 +372,7 @@ def test_no_refused_value_is_shown(place):
         if not isinstance(attribute, Failing):
             caught(lambda value=value: Holder.query(ident="x", filter=attribute == value))
             caught(lambda value=value: plan.update(holder(), [attribute.set(value)]))
-    # A bool is made of anything, and a null of nothing.
+    # BooleanAttribute converts any value, and NullAttribute ignores its value.
     assert refused or place in ("at_booleanattribute", "of_at_booleanattribute", "at_nullattribute")
 
 
@@ -382,7 +382,7 @@ SIGNS = ("__eq__", "__lt__", "__add__", "__sub__", "__radd__", "__rsub__", "__or
 
 @pytest.mark.parametrize("place", [*NAMES, *LISTS])
 def test_no_operand_is_shown(place):
-    """No operator of a marked attribute shows an operand that it refuses."""
+    """An operator of a marked attribute does not show an operand that it refuses."""
     attributes = [getattr(Holder, place)]
     if place in NAMES:
         attributes += [getattr(Holder.outer.inner, place), getattr(Holder.inners[0], place)]
@@ -591,7 +591,7 @@ def test_no_value_of_a_request_is_quoted_that_the_sdk_quotes(canaries):
 
 @attrs.frozen
 class _Request:
-    """As botocore's, with the body that it was to send."""
+    """A request like botocore's, with the body to send."""
 
     body: object
 

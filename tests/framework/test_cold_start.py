@@ -1,4 +1,4 @@
-"""What an import loads: the parts that are used, and nothing heavy."""
+"""Imports load only the parts that are used, and no slow modules."""
 
 import ast
 import importlib
@@ -31,7 +31,7 @@ WRITTEN = DECLARED + "from singletable import plan; plan.create(User(user_id='u1
 
 
 def loaded(code):
-    """The modules that a fresh interpreter has loaded behind some code."""
+    """Return the modules that a new interpreter has loaded after running code."""
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))
@@ -57,7 +57,7 @@ def test_every_name_of_a_package_is_found(name):
     assert all(getattr(package, each) is not None for each in package.__all__)
     assert set(package.__all__) <= set(dir(package))
     with pytest.raises(AttributeError, match=r"has no attribute 'nothing'"):
-        package.nothing  # noqa: B018 - asking is the test
+        package.nothing  # noqa: B018 - the access itself is the test
 
 
 @pytest.mark.parametrize("name", LAZY)

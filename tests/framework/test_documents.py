@@ -1,4 +1,4 @@
-"""The README and the docs: their links lead somewhere, their lists are complete. `tests/documents` runs their code."""
+"""The README and the docs: their links are valid, their lists are complete. `tests/documents` runs their code."""
 
 import re
 from pathlib import Path
@@ -15,19 +15,19 @@ LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
 def test_links_lead_somewhere(path):
-    """Relative ones, to files and folders of the repository."""
+    """Relative links point to existing files and folders of the repository."""
     missing = [link for link in LINK.findall(path.read_text(encoding="utf-8")) if not (path.parent / link).exists()]
     assert [] == missing
 
 
 def test_every_rule_is_documented():
-    """With its id and title, in the reference."""
+    """The reference has the id and the title of every rule."""
     text = (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
     assert [] == [rule.id for rule in RULES.values() if f"| {rule.id} | {rule.title} |" not in text]
 
 
 def test_every_error_is_documented():
-    """By name, in the reference."""
+    """The reference has the name of every error."""
     from singletable import errors
 
     text = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ LISTS = ("backfill-faults", "key-failures", "pynamodb-traps")
 
 @pytest.mark.parametrize("name", LISTS)
 def test_the_tests_that_a_list_names_exist(name):
-    """A row without its test would be a promise without a proof; what is still to come says so."""
+    """Every row of the list names an existing test, or is marked as "to come"."""
     text = (ROOT / "docs" / "explanation" / f"{name}.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and "| test |" not in line]
     assert [] == [row for row in rows if "::test_" not in row and "to come" not in row]
@@ -50,7 +50,7 @@ def test_the_tests_that_a_list_names_exist(name):
 
 
 def test_every_trap_of_the_facts_has_a_row():
-    """By its name."""
+    """Every trap of the shared list has a row with its name."""
     facts = ROOT.parent / "shared" / "facts" / "pynamodb-traps.md"
     if not facts.is_file():
         pytest.skip(f"{facts} is not there")

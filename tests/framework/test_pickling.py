@@ -1,4 +1,4 @@
-"""Pickling: every error, request and plan crosses to another process, or a copy of it does as much as can be kept."""
+"""Pickling: every error, request and plan can be sent to another process, with all parts that can be pickled."""
 
 import copy
 import copyreg
@@ -69,7 +69,7 @@ def test_an_error_leaves_behind_what_cannot_be_pickled():
 
 
 class ByTwo(Exception):
-    """It can be pickled, but not made again."""
+    """An exception that can be pickled, but not unpickled."""
 
     def __init__(self, one, two):
         super().__init__(one)
@@ -77,7 +77,7 @@ class ByTwo(Exception):
 
 def test_an_exception_that_cannot_be_made_again_is_replaced(monkeypatch):
     """An exception whose pickle cannot be read is replaced, because it would break a process pool."""
-    # Dask lets every exception class be pickled in another way.
+    # Dask changes the pickling of every exception class.
     monkeypatch.delitem(copyreg.dispatch_table, ByTwo, raising=False)
     assert SingletableError is type(_through_a_pickle(HandlersFailed("One.", errors=(ByTwo(1, 2),))).errors[0])
 
@@ -115,7 +115,7 @@ def test_the_reasons_of_a_cancelled_transaction_can_be_pickled(table):
 
 @pytest.fixture
 def failed(table, monkeypatch):
-    """A batch of 40 that was throttled to the end; the fixture's value makes one from an iterable."""
+    """Return a function that makes a failed batch of 40 from an iterable; it was throttled until it gave up."""
     monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
 
     def fail(entities):
@@ -151,7 +151,7 @@ def test_a_pickle_of_a_failed_batch_says_that_it_lacks_the_rest(failed, table):
 
 
 def test_a_pickle_of_a_failed_batch_without_importable_entities_raises_when_it_is_resumed():
-    """The copy does not pretend that nothing is left to do."""
+    """The copy raises an error, because operations are left."""
     error = BatchIncomplete("It failed.", pending=iter(lambda: None, 1), unprocessed=(lambda: None, 1))
     found = _through_a_pickle(error)
     assert (None, 1) == found.unprocessed

@@ -88,19 +88,19 @@ def test_the_tree_holds_modules_and_packages(tree):
     ids=["import", "from package", "relative", "in a function", "in a method", "else of TYPE_CHECKING", "other test"],
 )
 def test_a_circle_of_two_modules_is_found(texts):
-    """Two modules that import each other are a circle, whatever the form and the place of the imports."""
+    """Two modules that import each other are a circle, with any form and place of the imports."""
     assert ["circle of 2 modules:\n  p.a -> p.b\n  p.b -> p.a"] == structure.import_circles(planted(**texts))
 
 
 def test_a_circle_of_three_modules_is_found():
-    """The message has the arrows of the circle only, not those of modules that lead to it or from it."""
+    """The message lists the imports within the circle only, not those of other modules to it or from it."""
     texts = {"a": "import p.b", "b": "import p.c", "c": "import p.a\nimport p.d", "d": "", "e": "import p.a"}
     arrows = "  p.a -> p.b\n  p.b -> p.c\n  p.c -> p.a"
     assert [f"circle of 3 modules:\n{arrows}"] == structure.import_circles(planted(**texts))
 
 
 def test_a_circle_through_a_lazy_name_is_found():
-    """A name that a package loads when it is used is an import of the module that defines it."""
+    """A name that a package loads on first use counts as an import of the module that defines it."""
     package = '__getattr__, __dir__ = exports(__name__, {"X": "x", "y": ""})'
     texts = {"k__init": package, "k__x": "import p.a", "k__y": "", "a": "def f():\n    from p.k import X, y"}
     assert ["circle of 2 modules:\n  p.a -> p.k.x\n  p.k.x -> p.a"] == structure.import_circles(planted(**texts))
@@ -136,7 +136,7 @@ def test_a_long_function_is_found():
 
 
 def test_a_long_method_is_found():
-    """Methods, `async` functions and functions in functions are held to the same length."""
+    """Methods, `async` functions and functions in functions have the same limit."""
     body = "            x = 1\n" * 60
     tree = planted(a=f"class C:\n    async def f(self):\n        def g():\n{body}")
     assert [
@@ -146,14 +146,14 @@ def test_a_long_method_is_found():
 
 
 def nested(*heads):
-    """Return a function in which each head is the head of a block in the block before."""
+    """Return a function with nested blocks, whose first lines are the heads."""
     lines = ["def f():", *(" " * number + head for number, head in enumerate(heads, 1))]
     return "\n".join([*lines, " " * (len(heads) + 1) + "x = 1"])
 
 
 @pytest.mark.parametrize("head", ["if x:", "for x in y:", "while x:", "with x:", "def g():", "async for x in y:"])
 def test_deep_nesting_is_found(head):
-    """A fifth level is too deep, whichever statement opens the levels."""
+    """A fifth level is too deep, for any statement that opens a level."""
     text = nested("for a in b:", "with a:", "while a:", head, "if a:")
     assert ["p/a.py:6: f() has 5 levels, at most 4"] == structure.deep_nesting(planted(a=text))
 
@@ -163,7 +163,7 @@ def test_deep_nesting_is_found(head):
     ["try:\n   if a: x = 1\n  finally: x", "try: x\n  except E:\n   if a: x = 1", "match a:\n   case 1:\n    if a: x"],
 )
 def test_deep_nesting_in_a_part_of_a_block_is_found(part):
-    """The parts of `try` and `match` are no levels of their own; blocks in them are one level deeper."""
+    """The parts of `try` and `match` are not separate levels; blocks in them are one level deeper."""
     head = "def f():\n if a:\n"
     assert [] == structure.deep_nesting(planted(a=f"{head}  {part}"))
     deeper = nested("if a:", "if a:", "if a:").rpartition("\n")[0] + "\n"
@@ -173,7 +173,7 @@ def test_deep_nesting_in_a_part_of_a_block_is_found(part):
 
 
 def test_four_levels_are_not_deep():
-    """Four levels are allowed; an `elif` is on the level of its `if`, and a method starts at none."""
+    """Four levels are allowed; an `elif` is on the level of its `if`, and a method starts at level 0."""
     four = nested("for a in b:", "with a:", "while a:", "if a:")
     chain = "def f():\n if a:\n  x = 1\n" + "".join(f" elif a == {n}:\n  x = 1\n" for n in range(6))
     method = "class C:\n" + "\n".join(f" {line}" for line in four.splitlines())
@@ -240,6 +240,6 @@ def test_a_name_of_a_base_class_outside_is_no_use():
 
 
 def test_the_package_uses_its_own_private_names():
-    """Within the package every name may be used."""
+    """Modules of the package may use its private names."""
     tree = planted(models__table=MODELS, models__other="x = table._layout")
     assert [] == structure.private_names_used(tree, "p.models")

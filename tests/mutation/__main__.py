@@ -1,8 +1,8 @@
-"""Mutation testing: which small changes of a module no test notices.
+"""Mutation testing: find the small changes of a module that no test notices.
 
-Every mutant runs in a process of its own, forked with pytest and third parties loaded; there the changed
-tree is compiled in place of the file. A mutant gets the tests that enter its function, the fastest first;
-one of code that runs on import gets them all.
+Every mutant runs in its own process, forked after pytest and third-party packages are loaded; the process compiles
+the changed tree instead of the file. The tests that enter its function run, the fastest first; for a mutant of code
+that runs on import, all tests run.
 """
 
 import argparse
@@ -31,7 +31,7 @@ WIDTH = 110
 
 
 class Watch:
-    """What each test enters, as file and first line of a function, and its seconds; "" stands for imports."""
+    """Records the functions that each test enters, as file and first line, and its seconds; "" stands for imports."""
 
     def __init__(self, paths: set[str]) -> None:
         self.paths, self.test = paths, ""
@@ -52,7 +52,7 @@ class Watch:
 
 
 class Chosen:
-    """Runs these tests in this order, and no other."""
+    """Runs only these tests, in this order."""
 
     def __init__(self, tests: list[str]) -> None:
         self.place = {test: number for number, test in enumerate(tests)}
@@ -62,7 +62,7 @@ class Chosen:
 
 
 def forked(work: Callable[[], tuple[int, Any]], seconds: int) -> tuple[int, Any]:
-    """The exit status and the answer of `work`, in a process that lives for so many seconds of CPU."""
+    """Return the exit status and the answer of `work` in a process with a limit of CPU seconds."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -83,7 +83,7 @@ def forked(work: Callable[[], tuple[int, Any]], seconds: int) -> tuple[int, Any]
 
 
 def unchanged(tests: list[str], paths: set[str]) -> tuple[int, Any]:
-    """Every test once, watched; and the third parties that are loaded by then."""
+    """Run every test once, watched; return the record and the third-party modules that are loaded then."""
     watch = Watch(paths)
     sys.settrace(watch)
     threading.settrace(watch)
@@ -95,7 +95,7 @@ def unchanged(tests: list[str], paths: set[str]) -> tuple[int, Any]:
 
 
 def changed(mutant: Mutant, tests: list[str]) -> tuple[int, None]:
-    """The tests until one fails, with the mutant in place of its module."""
+    """Run the tests until one fails, with the mutant instead of its module."""
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     read = SourceFileLoader.get_code
@@ -138,7 +138,7 @@ def main() -> int:
     for path, (killed, survived) in total.items():
         print(f"{os.path.relpath(path)}: {killed} killed, {survived} survived, {killed / (killed + survived):.1%}")
     for mutant, note in survivors:
-        # Long lines are shown from a little before the place where they differ.
+        # Long lines are shown from shortly before the first difference.
         pairs = enumerate(zip(mutant.before, mutant.after, strict=False))
         start = max(0, next((place for place, (old, new) in pairs if old != new), 0) - WIDTH // 2)
         before, after = (line[start : start + WIDTH] for line in (mutant.before, mutant.after))

@@ -1,4 +1,4 @@
-"""What can be changed in a module: one small change a mutant, made in its syntax tree."""
+"""The mutants of a module: each has one small change in the module's syntax tree."""
 
 import ast
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _NOT_RUN = {"annotation", "returns", "type_ignores", "cause"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of a module: where, what it looks like, and the whole module with it, compiled."""
+    """One change of a module: its place, its text before and after, and the compiled module with it."""
 
     path: Path
     line: int
@@ -34,7 +34,7 @@ class Mutant:
 
 
 def mutants(path: Path) -> list[Mutant]:
-    """Every mutant of a module, in the order of its text, no two of them alike."""
+    """Return every mutant of a module, in the order of its text, without duplicates."""
     tree = ast.parse(path.read_text())
     original = ast.unparse(tree).splitlines()
     found: dict[tuple[int, str], Mutant] = {}
@@ -51,7 +51,7 @@ def mutants(path: Path) -> list[Mutant]:
 
 
 def _walk(parent: ast.AST, line: int, function: int | None) -> Iterator[tuple[int, int | None, Any, Any, Any]]:
-    """Line, first line of the innermost function, and the change; annotations and docstrings never run."""
+    """Yield the line, the first line of the innermost function, and the change; skip annotations and docstrings."""
     for name, value in ast.iter_fields(parent):
         inner = function
         if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)) and name == "body":
@@ -68,7 +68,7 @@ def _walk(parent: ast.AST, line: int, function: int | None) -> Iterator[tuple[in
 
 def _is_silent(node: ast.AST, parent: ast.AST) -> bool:
     if isinstance(node, ast.Constant) and isinstance(parent, ast.JoinedStr):
-        return True  # changed with the whole of its f-string
+        return True  # changed together with its f-string
     docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     listed = isinstance(node, (ast.Assign, ast.AnnAssign, ast.If)) and any(
         isinstance(each, ast.Name) and each.id in ("__all__", "TypeAlias", "TYPE_CHECKING")
@@ -103,5 +103,5 @@ def _constants(value: object) -> Iterator[object]:
         yield from (value + 1, value - 1)
     elif isinstance(value, str):
         yield "" if value else "XX"
-        if value and " " not in value:  # no prose: each character may matter
+        if value and " " not in value:  # not prose: each character may matter
             yield value[:-1] + chr(ord(value[-1]) ^ 1)

@@ -1,4 +1,4 @@
-"""The runner of mutants: what it changes, and that it tells a test that notices from one that does not."""
+"""The runner of mutants: its changes, and that it finds the mutants that no test notices."""
 
 import os
 import subprocess
@@ -29,14 +29,14 @@ ROOT = Path(__file__).parents[2]
     ],
 )
 def test_what_is_changed_in_an_expression(tmp_path, line, changed):
-    """Operators, conditions, constants and texts; one change a mutant."""
+    """Operators, conditions, constants and texts are changed; each mutant has one change."""
     module = tmp_path / "module.py"
     module.write_text(f"value = {line}\n")
     assert [f"value = {each}" for each in changed] == [mutant.after for mutant in mutants(module)]
 
 
 def test_what_is_changed_in_a_function(tmp_path):
-    """Statements are left out, values become None; docstrings, annotations and `from None` stay."""
+    """Statements are removed and values become None; docstrings, annotations and `from None` are not changed."""
     module = tmp_path / "module.py"
     module.write_text(
         '"""Text."""\n__all__ = ["f"]\ndef f(a: "A") -> "B":\n    """Text."""\n    b: "C" = a\n    b += a\n    f(b)\n'
@@ -49,7 +49,7 @@ def test_what_is_changed_in_a_function(tmp_path):
 
 
 def test_a_mutant_survives_where_no_test_notices_it(tmp_path):
-    """The bound itself is not tried here, nor is the other function."""
+    """The tests do not try the bound itself or the other function."""
     (tmp_path / "setup.cfg").write_text("[tool:pytest]\npythonpath = .\n")
     (tmp_path / "module.py").write_text("def f(a):\n    return a > 1\n\n\ndef g():\n    return 'two words'\n")
     (tmp_path / "test_module.py").write_text("from module import f\ndef test_f():\n    assert (f(9), f(0)) == (1, 0)\n")

@@ -1,4 +1,4 @@
-"""What the shop's demo and tests load, as the shop's commands would have left it."""
+"""The sample data of the shop's demo and tests, as the shop's commands would have written it."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ from singletable import Table
 
 
 def registered(user: User) -> Iterator[Table]:
-    """A user, and the claim to the e-mail address."""
+    """Return a user and the claim to the e-mail address."""
     yield user
     yield EmailClaim(email=user.email, user_id=user.user_id, created_at=user.created_at)
 
 
 def reviewed(review: Review) -> Iterator[Table]:
-    """A review, and the claim to be the user's only one of the product."""
+    """Return a review and the claim to be the user's only one of the product."""
     yield review
     yield ReviewClaim(
         user_id=review.user_id,

@@ -1,8 +1,7 @@
 """Northwind: 8 categories, 93 customers, 77 products, 830 orders and their 2,155 lines, from CSV files.
 
-What Northwind does not have is not made up, but for two things that the shop cannot do without: an
-e-mail address, made of the customer's id, and the times at which customers and products were created.
-It has no reviews.
+Only two values that the shop requires are invented: an e-mail address, made of the customer's id, and the times at
+which customers and products were created. There are no reviews.
 """
 
 import csv
@@ -21,7 +20,7 @@ _CENT = Decimal("0.01")
 
 
 def entities(data: Path) -> Iterator[Table]:
-    """Everything in the folder `data`."""
+    """Return all entities of the folder `data`."""
     yield from _categories(data)
     for user in _users(data):
         yield from registered(user)

@@ -1,4 +1,4 @@
-"""The tutorial's own items, and a few hundred more from a fixed seed."""
+"""The tutorial's items, and a few hundred more that are generated from a fixed seed."""
 
 import random
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _GOODS = ("ヘッドホン", "カメラ", "辞書", "包丁", "テント", "水�
 
 
 def entities() -> Iterator[Table]:
-    """Everything: the tutorial's two users, two products and their reviews, then generated ones."""
+    """Return all entities: the tutorial's two users, two products and their reviews, then generated ones."""
     chance = random.Random(20251101)
     users = [*_tutorial_users(), *_users(chance, 20)]
     products = [*_tutorial_products(), *_products(chance, 30)]
@@ -116,7 +116,7 @@ def _products(chance: random.Random, count: int) -> Iterator[Product]:
 def _reviews(
     chance: random.Random, users: list[User], products: list[Product], written: list[Review], count: int
 ) -> Iterator[Review]:
-    """More reviews, of other products by other users: each user reviews each product once."""
+    """Return more reviews, so that each user reviews each product at most once."""
     taken = {(review.user_id, review.product_id) for review in written}
     free = [
         (user.user_id, product.product_id)

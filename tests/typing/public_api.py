@@ -1,4 +1,4 @@
-"""What a type checker sees of the public API. Read by mypy in `make lint`, and never run."""
+"""Uses of the public API for a type checker: `make lint` checks them with mypy. They are never run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The testing kit: strategies, invariants, the plugin; what it finds, and what it says then."""
+"""The testing kit: strategies, invariants and the plugin; the faults that they find, and their messages."""
 
 import subprocess
 import sys
@@ -30,13 +30,13 @@ test_app_keys = key_invariants(AppTable)
 @settings(suppress_health_check=list(HealthCheck))
 @given(entities(Event))
 def test_entities_are_valid(made):
-    """They can be stored, and come back as they were."""
+    """A drawn entity can be stored, and reading it gives an equal one."""
     assert same_item(made.serialize(), Event.from_raw_data(made.serialize()).serialize())
 
 
 def test_entities_cover_what_the_model_allows():
-    """Absent and present, each member, separators in text, negative numbers."""
-    # Whether there is one is asked, and not for the smallest.
+    """Some drawn entities have absent attributes, each member, separators in text and negative numbers."""
+    # The existence of an example is tested, so it is not shrunk.
     quiet = settings(database=None, max_examples=3000, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     for found in (
         lambda made: made.note is None,
@@ -49,7 +49,7 @@ def test_entities_cover_what_the_model_allows():
 
 
 def test_entities_take_narrower_strategies():
-    """And refuse names that the entity does not have."""
+    """Given strategies are used, and names that are not attributes of the entity are refused."""
     assert {7} == {find(entities(Account, visits=st.just(7)), lambda made: True).visits}
     message = r"entities\(Account\) was given a strategy for an unknown attribute: visit. Account has the attributes: "
     with pytest.raises(PatternError, match=message):
@@ -57,7 +57,7 @@ def test_entities_take_narrower_strategies():
 
 
 def test_a_key_that_breaks_its_promise_is_found():
-    """A template whose keys are alike for different values, and one whose order is not that of the values."""
+    """Equal keys of different values are found, and also keys whose order differs from that of the values."""
     key = entity_schema(Task).keys["by_points"]
 
     class Broken:
@@ -75,7 +75,7 @@ def test_a_key_that_breaks_its_promise_is_found():
 
 
 class Folded(UnicodeAttribute):
-    """A text whose key takes no notice of capitals: two of them are one key."""
+    """A text whose key ignores upper case, so that two texts have the same key."""
 
     key_kind = "text"
 
@@ -84,7 +84,7 @@ class Folded(UnicodeAttribute):
 
 
 class Reversed(UnicodeAttribute):
-    """A text that stands backwards in keys, and is not turned round when it is read from one."""
+    """A text that is reversed in keys and not reversed again when it is read from a key."""
 
     key_kind = "text"
 
@@ -119,7 +119,7 @@ class ConvertedMachine(TableMachine, table=ConvertedTable):
 
 
 def test_conversions_of_an_attributes_own_class_are_held_against_what_is_stored():
-    """Neither the key nor its encoding is at fault, but `to_key`; what it makes alike, one item replaces."""
+    """The fault is in `to_key`, not in the key or its encoding: an item replaces one with another value."""
     invariants = key_invariants(ConvertedTable, Named=CAPITALS, Turned=CAPITALS)
     with pytest.raises(AssertionError, match=r"Named.key: not injective, since to_key\(\) makes different values"):
         invariants(Named, "key")
@@ -131,7 +131,7 @@ def test_conversions_of_an_attributes_own_class_are_held_against_what_is_stored(
 
 
 def test_stale_items_are_named_without_their_values():
-    """Missing, wrong and left-over keys alike."""
+    """Missing, wrong and superfluous keys are named."""
     with embedded(LedgerTable):
         made = task(1, title="secret", points=3)
         made.create()
@@ -148,7 +148,7 @@ def test_stale_items_are_named_without_their_values():
 
 
 def test_a_pattern_is_checked_against_what_is_stored():
-    """With arguments drawn or given; a row that its key hides is found."""
+    """Arguments may be drawn or given; an item that is missing from the answer because of a wrong key is found."""
     with embedded(LedgerTable):
         assert 0 == check_pattern(tasks)
         for number in range(6):
@@ -164,7 +164,7 @@ def test_a_pattern_is_checked_against_what_is_stored():
 
 
 def test_a_fresh_table_for_each_test(tmp_path):
-    """By the plugin, from the class that the project's conftest names; without it the remedy is said."""
+    """The plugin uses the class that the project's conftest names; without one, the error has a remedy."""
     (tmp_path / "conftest.py").write_text(
         "import pytest\nfrom tests.framework.ledger import LedgerTable\n\n"
         "@pytest.fixture(scope='session')\ndef singletable_class():\n    return LedgerTable\n"
@@ -184,7 +184,7 @@ def test_a_fresh_table_for_each_test(tmp_path):
 
 
 def test_the_kit_is_loaded_when_it_is_used():
-    """The oracle, which the command line uses, needs no Hypothesis; a name that is none is said."""
+    """The oracle, which the command line uses, does not need Hypothesis; the error for an unknown name shows it."""
     code = "import sys, singletable.testing; print('hypothesis' in sys.modules, 'moto' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "False False" == run.stdout.strip()

@@ -52,7 +52,7 @@ class Mood(Enum):
 
 
 def part(name, attribute, spec=""):
-    """An entity of a task, sorted by one attribute, which need not be set on the index."""
+    """Return an entity of a task, with one attribute in its sort key, which is optional on the index."""
     word = name.upper()
     body = {
         "task": UnicodeAttribute(),
@@ -87,7 +87,7 @@ VALUES = {
 
 
 def world():
-    """Every entity twice, on the index and off it, and one of another task."""
+    """Return every entity twice, with and without a key on the index, and one of another task."""
     here = [
         kind(task="1", owner="o" if number else None, value=value, extra=value)
         for kind, values in VALUES.items()
@@ -101,7 +101,7 @@ def world():
 @pytest.mark.parametrize("limit", [None, 1, 4, 100])
 @pytest.mark.parametrize("index", [None, "ByOwner"])
 def test_a_collection_of_sort_keys_of_every_type_is_compared(index, limit, descending):
-    """On the table and on an index, in both directions, with a limit and without."""
+    """The answers of the table and an index agree in both directions, with and without a limit."""
     given = {"owner": "o"} if index else {"task": "1"}
     everything = world()
     with embedded(Thread):
@@ -122,7 +122,7 @@ THREAD = AccessPattern(thread, "1. The thread of a task", {}, False)
 
 
 def test_check_pattern_and_the_demo_ask_for_a_collection():
-    """Both compare its answer, and neither fails on its types."""
+    """Both compare the answer of a collection, and do not fail on its types."""
     everything = world()
     with embedded(Thread):
         for _ in Thread.load_all(everything):
@@ -133,7 +133,7 @@ def test_check_pattern_and_the_demo_ask_for_a_collection():
 
 
 def answers(limit=None, descending=False):
-    """A right answer of three comments and three files."""
+    """Return a correct answer of three comments and three files."""
     request = Thread.collection(Comment, File, task="1", limit=limit, descending=descending)
     return request, expected(request, world())[:limit]
 
@@ -214,7 +214,7 @@ class Node(Tree, discriminator="NODE"):
 
 
 class Named(Node, discriminator="NAMED"):
-    """A subclass with a primary key of other attributes, and no key on the index."""
+    """A subclass with a primary key of other attributes, and without a key on the index."""
 
     at = UnicodeAttribute()
     key = Key(pk="NODE#{ident}", sk="X#{at}")
@@ -226,7 +226,7 @@ class Twin(Node, discriminator="TWIN"):
 
 
 def test_subclasses_with_other_sort_keys_are_compared_each_by_its_own():
-    """A query for a base reads its subclasses, too."""
+    """A query for a base class also reads its subclasses."""
     nodes = [
         Node(ident="1", at=START),
         Twin(ident="1", at=START + timedelta(days=1)),
@@ -249,7 +249,7 @@ def test_subclasses_with_other_sort_keys_are_compared_each_by_its_own():
 
 
 def test_a_bucket_in_a_sort_key_decides_the_order():
-    """The year comes before the text, although the text alone is in the other order."""
+    """The year decides before the text, although the text alone has the reverse order."""
 
     class Shelf(Table):
         class Meta:
@@ -272,7 +272,7 @@ def test_a_bucket_in_a_sort_key_decides_the_order():
 
 
 def test_an_interval_is_drawn_from_values_of_one_type():
-    """Members of an enumeration are sorted by their texts; the values of another entity are left out."""
+    """Members of an enumeration are sorted by their texts; values of other entities are left out."""
 
     def between(task, first, last):
         return Thread.collection(Feeling, File, task=task)
@@ -283,7 +283,7 @@ def test_an_interval_is_drawn_from_values_of_one_type():
 
 
 def test_values_that_cannot_be_counted_are_an_error_of_the_pattern():
-    """The demo reports it, and asks the next pattern."""
+    """The demo reports the error, and runs the next pattern."""
 
     class Tags(Table):
         class Meta:

@@ -1,4 +1,4 @@
-"""Faults planted into the framework, each by name: a machine that does not find them would prove nothing."""
+"""Faults planted into the framework, each with a name: a machine that does not find them proves nothing."""
 
 from typing import ClassVar
 
@@ -33,7 +33,7 @@ class Machine(TableMachine, table=LedgerTable):
 
 
 def without_derived(kind):
-    """A `plan_change` that carries nothing along for one kind of action."""
+    """Return a `plan_change` that leaves the derived attributes out for one kind of action."""
 
     def planned(instance, actions):
         found = change.plan_change(instance, actions)
@@ -117,7 +117,7 @@ SEEDS = {
     "early clearing of a batch": 1,
     "a batch sent although its block raises": 2,
 }
-"""Where to begin with those that take long to find from the start: a dozen runs do, from these as from most seeds."""
+"""Seeds for the faults that take many runs to find; with these and most other seeds a dozen runs are sufficient."""
 
 
 SLOW = ("no recompute on when", "a batch sent although its block raises")
@@ -127,17 +127,17 @@ SLOW = ("no recompute on when", "a batch sent although its block raises")
     "name", [pytest.param(name, marks=pytest.mark.deep if name in SLOW else ()) for name in FAULTS]
 )
 def test_the_machine_catches(name, monkeypatch):
-    """Each fault, for what it does and not for something else."""
+    """The machine finds each fault by its own symptom."""
     plant, symptom = FAULTS[name]
     plant(monkeypatch)
     machine, run = Machine, RUN
     if name in SEEDS:
-        # A class of its own, since the seed is kept on it.
+        # A new class, because Hypothesis stores the seed on the class.
         machine, run = seed(SEEDS[name])(type("Seeded", (Machine,), {})), settings(RUN, max_examples=12)
     with pytest.raises(BaseException, match=symptom):
         run_state_machine_as_test(machine, settings=run)
 
 
 def test_the_machine_finds_nothing_where_nothing_is_wrong():
-    """The same run without a fault; otherwise catching would mean nothing."""
+    """Without a fault the same run passes; a machine that always fails would prove nothing."""
     run_state_machine_as_test(Machine, settings=settings(RUN, max_examples=4))

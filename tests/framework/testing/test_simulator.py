@@ -1,4 +1,4 @@
-"""The simulator finds faults that are planted in the framework, in its users or in the engine, each by name."""
+"""The simulator finds faults that are planted in the framework, in its users or in the engine, each with a name."""
 
 import json
 import random
@@ -36,7 +36,7 @@ def wrapping(name, wrap):
 
 
 def believing_equality(real, self, *args, **values):
-    """Take a failed condition for success if the stored item has the wanted values."""
+    """Treat a failed condition as success if the stored item has the wanted values."""
     try:
         real(self, *args, **values)
     except ConditionFailed:
@@ -52,7 +52,7 @@ def acknowledging_every_create(real, self):
 
 
 def sending_again(real, self, *args, **kwargs):
-    """Send a write again after a failure that may have been applied, as if it were another one."""
+    """Send a write again after a failure that may have been applied, as if it were a new write."""
     try:
         real(self, *args, **kwargs)
     except SingletableError as error:
@@ -116,14 +116,14 @@ def writing_a_neighbor(real, self, *args, **kwargs):
 
 
 class Altered(Fault):
-    """A request or its answer is altered; every call, whatever the rate."""
+    """A fault that alters the request or the answer of every call."""
 
     def befall(self, send, operation, params, rng):
         return self.alter(send, operation, params)
 
 
 def altering(alter):
-    """An engine whose requests are altered before the network sees them."""
+    """Return an engine that alters requests before they reach the network."""
 
     class This(Altered):
         pass
@@ -149,7 +149,7 @@ def without_conditions(send, operation, params):
     if operation in ("PutItem", "DeleteItem"):
         for name in ("ConditionExpression", "ReturnValuesOnConditionCheckFailure"):
             params.pop(name, None)
-        # Nothing else of a put or a delete uses placeholders.
+        # No other part of a put or a delete uses placeholders.
         for name in ("ExpressionAttributeNames", "ExpressionAttributeValues"):
             params.pop(name, None)
     return send(operation, params)
@@ -181,7 +181,7 @@ def one_time(send, operation, params):
 
 @contextmanager
 def forgetting_tokens(table, intercept):
-    """An engine that applies a transaction as often as it comes, its token notwithstanding."""
+    """Return an engine that applies each repetition of a transaction and ignores its token."""
 
     def without_token(answer, event_name, request):
         def forgetful(event_name, request, **kwargs):
@@ -198,17 +198,17 @@ def forgetting_tokens(table, intercept):
 
 
 def planted(method, wrap):
-    """A fault in the framework: one of its methods does something else."""
+    """Return a fault in the framework: one of its methods is replaced."""
     return wrapping(method, wrap), embedded
 
 
 def in_engine(engine):
-    """A fault of the engine, or on the way to it."""
+    """Return a fault of the engine or of the network."""
     return lambda patch: None, engine
 
 
 def both(*plants):
-    """Two faults at once."""
+    """Return two faults as one."""
     return lambda patch: [plant(patch) for plant, _ in plants], embedded
 
 
@@ -260,22 +260,22 @@ PLANTED = {
     "a time is not renewed": (in_engine(altering(one_time)), ["save"], (), "stamp"),
     "a token is forgotten": (in_engine(forgetting_tokens), ["transaction"], LOST, "ledger"),
 }
-"""Each planted fault, with the kinds of calls and the network's faults that show it, and the check that finds it."""
+"""Each planted fault: its planting, the kinds of calls and network faults that show it, and the check that finds it."""
 
 HISTORIES = 25
 CORPUS = draw_corpus(SimulatedTable, {})
-"""Drawn once for all of these tests."""
+"""The corpus of all tests of this module."""
 
 
 def simulator(**options):
-    """A simulator of the table that has every kind of entity."""
+    """Return a simulator of the table that has every kind of entity."""
     made = Simulator(SimulatedTable, calls=8, **options)
     made.corpus = CORPUS
     return made
 
 
 def checks_of(history):
-    """The names of the checks that found something."""
+    """Return the names of the checks with findings."""
     return {found.check for found in history.findings}
 
 
@@ -319,7 +319,7 @@ def test_a_finding_shows_its_history(monkeypatch):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_of_the_network_is_met(fault):
-    """Each fault occurs within four histories, and the writes that meet it have no finding."""
+    """Each fault occurs within four histories, and the histories have no finding."""
     single = simulator(faults=[fault], kinds=["update", "batch", "transaction"])
     histories = (single.run(seed) for seed in range(4))
     met = next(history for history in histories if history.attempts[fault.name])
@@ -344,7 +344,7 @@ def test_options_that_cannot_be_are_refused():
 
 
 def test_a_request_that_arrives_later_is_recorded():
-    """A request that is applied after the client gave it up has an uncertain error."""
+    """A request that is applied after the client gave up raises an uncertain error."""
     late = simulator(faults=[APPLIED_LATER], kinds=["claim", "increment", "mutate"])
     history = next(each for each in map(late.run, range(HISTORIES)) if any("applied; #" in step for step in each.steps))
     assert [] == history.findings
@@ -386,7 +386,7 @@ def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
         both.run({"a": hold, "b": hold})
 
 
-def test_only_the_threads_of_a_baton_do_not_sleep(monkeypatch):
+def test_only_the_threads_of_a_scheduler_do_not_sleep(monkeypatch):
     """Other threads sleep as before."""
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
