@@ -17,6 +17,7 @@ from shop import stream
 from singletable.engine import embedded
 from singletable.migrations.live import LiveTable
 from singletable.models.binding.binding import connection_of
+from singletable.models.items.item import key_of
 from singletable.streams import StreamRouter
 from singletable.streams.client import StreamsClient, stream_arn
 from singletable.streams.reader import StreamReader
@@ -219,7 +220,7 @@ def test_ratings_and_stock_are_exact(before, after, wrapped, data):
         }
         sold = Counter()
         for order in Order.query(user_id="u"):
-            assert order.stock_taken or order.status is OrderStatus.CANCELLED or order._key_item()["SK"]["S"] in lost
+            assert order.stock_taken or order.status is OrderStatus.CANCELLED or key_of(order)["SK"]["S"] in lost
             if order.stock_taken and order.status is not OrderStatus.CANCELLED:
                 sold.update({each.product_id: each.quantity for each in OrderItem.query(order_id=order.order_id)})
         for each in PRODUCTS:

@@ -28,8 +28,11 @@ from singletable.errors import (
     SingletableError,
 )
 from singletable.models import Table
+from singletable.models.items.item import key_of
+from singletable.models.schema.table_schema import table_schema
 from singletable.patterns import AccessPattern, draw_arguments, patterns_of, requests_of
 from singletable.requests import measure
+from singletable.requests.batch import identity
 from singletable.testing.oracle import agrees
 
 __all__ = ["demo_command", "sample_entities"]
@@ -113,7 +116,7 @@ def _refuse_twins(name: str, entities: list[Table]) -> None:
     for entity in entities:
         with users_code(f"The sample {name!r} yields an entity that cannot be stored"):
             entity.serialize()
-        key = tuple(entity._stored_key().values())
+        key = identity(key_of(entity), table_schema(entity).layout.primary)
         seen[key] += 1
         if seen[key] > 1:
             raise ProjectError(f"The sample {name!r} yields {entity!r} twice.", value=name)

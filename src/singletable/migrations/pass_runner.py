@@ -35,6 +35,7 @@ from singletable.migrations.sweep import Breaker, Tally, sweep
 from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter, knows_statements
+from singletable.models.items.item import key_of
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item
 
@@ -173,7 +174,7 @@ class PassRunner:
             return False
         lease = self.records.Lease(name="runner")
         return bool(self.records.table.bound().table_name == self.table.name) and knows_statements(
-            self.table, lease._key_item(), "probe"
+            self.table, key_of(lease), "probe"
         )
 
     # --- inside ---------------------------------------------------------------------

@@ -139,10 +139,10 @@ class _MarkedTransaction(Transaction):
         self._delivery = delivery
 
     def send(self) -> None:
-        self._require_open()
-        self._delivery.refuse_second()
-        # The last, so that the reasons of a cancelled one are in the order of the handler's own operations.
-        self._take(plan.create(self._delivery.mark()))
+        if not self.ended:
+            self._delivery.refuse_second()
+            # The last, so that the reasons of a cancelled one are in the order of the handler's own operations.
+            self.add(plan.create(self._delivery.mark()))
         try:
             super().send()
         except TransactionCancelled as error:

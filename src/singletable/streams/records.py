@@ -16,6 +16,7 @@ import attrs
 
 from singletable.chains import unchained
 from singletable.errors import MalformedRecordError
+from singletable.models.items.item import key_of
 from singletable.models.schema.layout import STREAM_VIEWS
 from singletable.requests.types import Item
 from singletable.requests.wire import decode_binary
@@ -136,7 +137,7 @@ def record_of(
         raise MalformedRecordError(
             "new= and old= are one instance: nothing has changed.", remedy="Make two, or a copy before the change."
         )
-    if new is not None and old is not None and new._key_item() != old._key_item():
+    if new is not None and old is not None and key_of(new) != key_of(old):
         raise MalformedRecordError(
             f"{old!r} and {new!r} have different primary keys: no change makes the one of the other.",
             remedy="Give both the same attributes of the key; defaults such as times differ from instance to instance.",
@@ -145,7 +146,7 @@ def record_of(
         raise MalformedRecordError("An item that has expired is removed.", remedy="Give old= alone.")
     told: dict[str, Any] = {
         "ApproximateCreationDateTime": datetime.now(timezone.utc).timestamp(),
-        "Keys": there._key_item(),
+        "Keys": key_of(there),
         "SequenceNumber": sequence_number,
         "SizeBytes": 0,
         "StreamViewType": view,

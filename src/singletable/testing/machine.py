@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from copy import copy
 from typing import Any, ClassVar
 
 from hypothesis import settings
@@ -22,6 +23,7 @@ from singletable.errors import (
 )
 from singletable.models import Table
 from singletable.models.declare.attributes import DecimalAttribute, IntegerAttribute
+from singletable.models.items.item import copy_as_new
 from singletable.models.reading.targets import stored_item
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import entity_schema, table_schema
@@ -161,7 +163,7 @@ class TableMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         """Call `delete()`, also on an item that is not stored; other instances of it are kept."""
-        held = self._pick(data)._copy()
+        held = copy(self._pick(data))
         if self._locked(held):
             _expect(ConcurrentUpdateError, held.delete)
             self._compare(held)
@@ -222,7 +224,7 @@ class TableMachine(RuleBasedStateMachine):
         for _ in range(data.draw(st.integers(1, 4))):
             if bool(self._held) and data.draw(st.booleans()):
                 verb, entity = data.draw(st.sampled_from(("put", "update", "delete", "check"))), self._pick(data)
-                entity = entity._copy() if verb == "delete" else entity
+                entity = copy(entity) if verb == "delete" else entity
                 changes = self._changes(data, entity) if verb == "update" else {}
                 if verb == "update" and not changes:
                     continue
@@ -298,7 +300,7 @@ class TableMachine(RuleBasedStateMachine):
         return data.draw(changes_of(schema, self.given.get(schema.name, {})), label="changes")
 
     def _changed(self, data: st.DataObject, held: Table) -> Table:
-        changed = held._copy()
+        changed = copy(held)
         for name, value in self._changes(data, held).items():
             setattr(changed, name, value)
         return changed
@@ -343,7 +345,7 @@ class TableMachine(RuleBasedStateMachine):
         self._compare(entity)
 
     def _hold(self, entity: Table) -> None:
-        self._held.append(entity._copy())
+        self._held.append(copy(entity))
         del self._held[:-_HELD]
 
     def _gone(self, entity: Table) -> None:
@@ -352,9 +354,7 @@ class TableMachine(RuleBasedStateMachine):
 
     def _compare(self, entity: Table) -> None:
         """Assert that an entity's stored item equals the dictionary's, and that its derived attributes are fresh."""
-        key = entity._copy()
-        key._stored = None
-        item = stored_item(key)
+        item = stored_item(copy_as_new(entity))
         wanted = self._model.get(identity_of(entity))
         assert (item is None) == (wanted is None), f"{entity!r} is {'not ' if item is None else ''}stored"
         if item is not None:

@@ -4,6 +4,7 @@ import json
 import random
 import time
 from contextlib import contextmanager, suppress
+from copy import copy
 from functools import partial
 from threading import Lock
 
@@ -107,7 +108,7 @@ def forgetting_unknown_attributes(real, self, *args, **kwargs):
 
 
 def leaving_the_instance(real, self, *args, **kwargs):
-    real(self._copy(), *args, **kwargs)
+    real(copy(self), *args, **kwargs)
 
 
 def writing_a_neighbor(real, self, *args, **kwargs):

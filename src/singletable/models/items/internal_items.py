@@ -17,9 +17,10 @@ from singletable.models.schema.table_schema import table_schema
 from singletable.requests.connection import TableConnection
 
 if TYPE_CHECKING:
+    from singletable.models.schema.entity_schema import EntitySchema
     from singletable.models.table import Table
 
-__all__ = ["INTERNAL_KEYS", "INTERNAL_TYPES", "MARKS", "TOKENS", "internal_table", "internal_table_beside"]
+__all__ = ["INTERNAL_KEYS", "INTERNAL_TYPES", "MARKS", "TOKENS", "internal_table", "internal_table_beside", "is_beside"]
 
 INTERNAL_KEYS = "SINGLETABLE#"
 """The prefix of the partition keys of internal items."""
@@ -75,3 +76,10 @@ def internal_table_beside(table: type[Table], name: str) -> Any:
     """
     layout = table_schema(table).layout
     return internal_table(root_of(table), *layout.primary, layout.type_name, name, table._home)
+
+
+def is_beside(table: type[Table], entity: object) -> bool:
+    """Whether an instance is an internal item in a table: its class was made by `internal_table_beside`."""
+    schema: EntitySchema | None = getattr(type(entity), "_schema", None)
+    internal = schema is not None and schema.discriminator.startswith(INTERNAL_TYPES)
+    return internal and type(entity)._home is table._home  # type: ignore[attr-defined]  # it is an entity

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from singletable.models.table import Table
     from singletable.requests.types import Item
 
-__all__ = ["StoredItem"]
+__all__ = ["StoredItem", "copy_as_new", "key_of", "known_item"]
 
 S = TypeVar("S", bound="StoredItem")
 
@@ -481,10 +481,10 @@ class StoredItem(Model, metaclass=TableMeta):
         state = vars(self)
         return {**state, "_pending": None} if "_pending" in state else state
 
-    def _copy(self: S) -> S:
-        """Another instance with the same values, about the same stored item."""
-        other = copy(self)
-        other.attribute_values = dict(self.attribute_values)
+    def __copy__(self: S) -> S:
+        """Return another instance with the same values, about the same stored item."""
+        other = object.__new__(type(self))
+        vars(other).update(self.__getstate__(), attribute_values=dict(self.attribute_values))
         return other
 
     def _stamp(self, version: int | None = None) -> None:
@@ -560,3 +560,25 @@ class StoredItem(Model, metaclass=TableMeta):
             for name in schema.primary.attributes
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def copy_as_new(entity: S) -> S:
+    """Return a copy of an instance that is not known to be stored."""
+    other = copy(entity)
+    other._forget()
+    return other
+
+
+def key_of(entity: StoredItem) -> Item:
+    """Return the primary key of an instance as a request has it: `{"PK": {"S": "USER#u1"}, "SK": {"S": "PROFILE"}}`.
+
+    Raises:
+        KeyChangeError: It is not the key under which the instance was read.
+        MissingAttributesError: The instance lacks an attribute of the key.
+    """
+    return entity._key_item()
+
+
+def known_item(entity: StoredItem) -> Item:
+    """Return the stored item as far as an instance knows it; its own values in stored form if it was never read."""
+    return entity._known()

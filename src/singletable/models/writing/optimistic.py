@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -48,7 +48,7 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
 def _mutate(entity: T, function: Callable[[T], R]) -> R:
     for attempt in range(ATTEMPTS):
         pause(attempt)
-        known = entity._copy()
+        known = copy(entity)
         known.refresh(consistent_read=True)
         # The function may change what attributes hold, and not only the attributes.
         fresh = deepcopy(known)
@@ -103,7 +103,7 @@ def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
 
 
 def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
-    old = entity._copy()
+    old = copy(entity)
     for attempt in range(ATTEMPTS):
         pause(attempt)
         old.refresh(consistent_read=True)
@@ -135,7 +135,7 @@ def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
     """
     changes = plain_names(changes)
     assignments(old._schema_of(), changes)  # refuses names and values that cannot be
-    new = old._copy()
+    new = copy(old)
     for name, value in changes.items():
         if name == old._schema_of().version:
             raise UnexpectedAttributesError(f"{name} is a version, and counts by itself.", unexpected=(name,))

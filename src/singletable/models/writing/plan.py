@@ -7,6 +7,7 @@ method of an entity that has its name does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
@@ -393,7 +394,7 @@ def _mark_of_change(schema: EntitySchema, change: Change) -> Mapping[str, dict[s
 def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:
     """The instance as it is to be written, stamped and with its next version, and as an item."""
     refuse_partial(entity)
-    written = entity._copy()
+    written = copy(entity)
     written._stamp(version)
     item = written._container_serialize()
     entity._refuse_unstorable(item)

@@ -13,6 +13,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 
 from singletable.errors import InvalidTransactionError, RequestFailed, SingletableError, TransactionCancelled
+from singletable.models.items.internal_items import is_beside
 from singletable.models.reading.targets import TableSender, load, require_member, stored_item
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
@@ -158,7 +159,10 @@ class Transaction:
                     f"A transaction takes writes, not a {type(write).__name__}.",
                     remedy="Write transaction.add(plan.delete(order)), or transaction.delete(order).",
                 )
-            self._mine(write.entity)
+            if is_beside(self._table, write.entity):
+                self._require_open()
+            else:
+                self._mine(write.entity)
             self._sender.require(write.request, InvalidTransactionError, "A transaction")
         self._take(*writes)
 

@@ -12,6 +12,7 @@ from pynamodb.attributes import NumberAttribute
 from singletable.errors import SingletableError
 from singletable.models import Table
 from singletable.models.declare.attributes import DecimalAttribute, IntegerAttribute
+from singletable.models.items.item import key_of, known_item
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.models.writing.plan import version_of
@@ -118,7 +119,7 @@ class Chooser:
         schema = entity_schema(entity)
         name = self._rng.choice([*names] or changeable(schema) or [*schema.primary.attributes])
         stored = schema.attributes[name].attr_name
-        return stored, still_holds(stored, entity._known().get(stored)), f"if {name} is as known"
+        return stored, still_holds(stored, known_item(entity).get(stored)), f"if {name} is as known"
 
     def _number(self, entity: Table) -> str | None:
         schema = entity_schema(entity)
@@ -132,7 +133,7 @@ class Chooser:
         return entity_schema(self._corpus.templates[key])
 
     def _key(self, entity: Table) -> ItemKey:
-        return identity(entity._key_item(), table_schema(self._table).layout.primary)
+        return identity(key_of(entity), table_schema(self._table).layout.primary)
 
     def _label(self, key: ItemKey) -> str:
         return f"k{self._keys.index(key) + 1}" if key in self._keys else "another item"

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from singletable.models import Table
+from singletable.models.items.item import key_of
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.batch import identity
 from singletable.testing.simulator.ledger import ItemKey
@@ -52,7 +53,7 @@ def draw_corpus(table: type[Table], strategies: Mapping[str, Given]) -> Corpus:
     for schema in sorted(table_schema(table).entities.values(), key=lambda each: each.name):
         own = strategies.get(schema.name, {})
         for entity in _drawn(colliding_entities(schema, own), _ENTITIES):
-            templates.setdefault(identity(entity._key_item(), schema.layout.primary), entity)
+            templates.setdefault(identity(key_of(entity), schema.layout.primary), entity)
         changes[schema.name] = [each for each in _drawn(changes_of(schema, own), _CHANGES) if each]
     return Corpus(templates, changes)
 

@@ -14,6 +14,7 @@ import attrs
 from singletable.engine import embedded
 from singletable.errors import InvalidValueError, SingletableError
 from singletable.models import Table
+from singletable.models.items.item import key_of
 from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.batch import identity
@@ -217,7 +218,7 @@ class Simulator:
 
     def _write_as_other_code(self, entity: Table) -> None:
         sender = TableSender(self.table)
-        asked = {"Key": entity._key_item(), "UpdateExpression": "SET #n = :v"}
+        asked = {"Key": key_of(entity), "UpdateExpression": "SET #n = :v"}
         names = {"#n": _UNKNOWN_ATTRIBUTE}
         values = {":v": {"M": {"kept": {"BOOL": True}}}}
         more = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any
 
 from singletable.models import Table
+from singletable.models.items.item import known_item
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.values import canonical
 from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, put, removed, same
@@ -96,7 +97,7 @@ class Workload(Chooser):
         effect = changed(schema, key, values)
         perform = lambda: entity.update(condition=condition, **values)  # noqa: E731 - as its neighbors
         call = self._one(key, values, entity, perform, effect, exists=True, locked=True, also=also)
-        before = entity._known().get(name)
+        before = known_item(entity).get(name)
         call.claim = Claim(key, name, None if before is None else canonical(before))
         return call
 
@@ -151,19 +152,19 @@ class Workload(Chooser):
         return call
 
     def _delete(self, key: ItemKey) -> Call:
-        entity = self._instance(key)._copy()
+        entity = copy(self._instance(key))
         once = entity_schema(entity).version is not None
         return self._one(key, {}, entity, entity.delete, removed, once=once, locked=True, names=())
 
     def _delete_if(self, key: ItemKey) -> Call | None:
-        entity = self._instance(key)._copy()
+        entity = copy(self._instance(key))
         _, condition, also = self._condition(entity)
         perform = lambda: entity.delete(condition)  # noqa: E731 - as its neighbors
         return self._one(key, {}, entity, perform, removed, locked=True, names=(), also=also)
 
     def _move(self, key: ItemKey) -> Call | None:
         # A copy, because the writer keeps its instance with the old key.
-        entity = self._instance(key)._copy()
+        entity = copy(self._instance(key))
         schema = entity_schema(entity)
         others = [each for each in self._keys if each != key and self._schema(each) is schema]
         if not others:
@@ -182,7 +183,7 @@ class Workload(Chooser):
         parts, texts, writes = [], [], []
         for each in chosen:
             deletes = self._rng.random() < 0.3
-            entity, values = (self._instance(each)._copy(), {}) if deletes else self._edited(each)
+            entity, values = (copy(self._instance(each)), {}) if deletes else self._edited(each)
             effect = removed if deletes else put(entity_schema(entity), entity)
             names = () if deletes else None
             parts.append(Part(each, entity_schema(entity), effect, once=False, instance=entity, names=names))
@@ -236,7 +237,7 @@ class Workload(Chooser):
         entity = self._instance(key)
         schema, values, name = entity_schema(entity), self._changes(entity), self._number(entity)
         if verb == "delete":
-            copied = entity._copy()
+            copied = copy(entity)
             part = self._locked(copied, key, removed, ())
             return part, label, lambda transaction: transaction.delete(copied)
         if verb == "add" and name is not None:
