@@ -58,7 +58,6 @@ def test_no_function_is_deeply_nested(tree):
     assert not found, "\n".join(found)
 
 
-@pytest.mark.xfail(strict=False, reason="uses are left")
 def test_private_names_of_models_stay_in_models(tree):
     """No module outside `singletable.models` uses a private name that is defined in it."""
     found = structure.private_names_used(tree, "singletable.models")
