@@ -16,8 +16,7 @@ from singletable.engine.programs import PROGRAMS
 from singletable.errors import EndpointUnreachable, ProjectError
 from singletable.models import Table
 from singletable.models.binding.binding import Binding, is_bound
-from singletable.requests.dax import endpoints_of
-from singletable.requests.settings import is_http_url
+from singletable.requests.endpoints import endpoints_of, is_http_url
 
 __all__ = ["Place", "fresh_table", "place_options"]
 

@@ -32,7 +32,7 @@ from singletable.models.binding.binding import connection_of
 from singletable.models.binding.table_names import NAME_RULE, server_fault
 from singletable.models.items.internal_items import internal_table
 from singletable.requests.connection import TableConnection
-from singletable.requests.dax import endpoints_of
+from singletable.requests.endpoints import endpoints_of
 from singletable.requests.forking import run_in_child
 
 __all__ = ["Job", "Place", "do_slice", "kept_place", "remote_tasks", "run_slice"]

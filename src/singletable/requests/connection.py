@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
 
 import attrs
@@ -23,6 +23,7 @@ from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
 from singletable.requests.attempts import lose, watch
 from singletable.requests.bodies import hide_bodies
+from singletable.requests.calls import Call, Interceptor
 from singletable.requests.dax import Dax
 from singletable.requests.forking import renewed_in_child
 from singletable.requests.observing import Observer, watched
@@ -33,13 +34,7 @@ from singletable.requests.settings import Settings
 from singletable.requests.usage import record, units_of
 from singletable.requests.wire import DAMAGED, DamagedAnswer, parse_items
 
-__all__ = ["Call", "Interceptor", "Settings", "TableConnection"]
-
-Call: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""One operation with its arguments, sent and answered."""
-
-Interceptor: TypeAlias = Callable[[Call, str, dict[str, Any]], dict[str, Any]]
-"""What stands around every call of a connection: it may change, answer, repeat or refuse it."""
+__all__ = ["TableConnection"]
 
 _CONTROL = frozenset(
     {

@@ -16,8 +16,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 from time import monotonic
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -29,17 +28,16 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from singletable.errors import EndpointUnreachable, EngineUnavailable
+from singletable.errors import EngineUnavailable
+from singletable.requests.calls import Call
 from singletable.requests.forking import renewed_in_child
 from singletable.requests.retries import THROTTLED, pause
 from singletable.requests.sessions import session_of
+from singletable.requests.settings import Settings
+from singletable.requests.types import Item, Params
 from singletable.requests.values import same_value
 
-if TYPE_CHECKING:
-    from singletable.requests.connection import Call, Settings
-    from singletable.requests.types import Item, Params
-
-__all__ = ["AWAY", "CONNECT_TIMEOUT", "Dax", "endpoints_of", "goes_to_cluster"]
+__all__ = ["AWAY", "CONNECT_TIMEOUT", "Dax", "goes_to_cluster"]
 
 AWAY = 30.0
 """Seconds for which requests go to the table before the cluster is tried again."""
@@ -57,8 +55,6 @@ _WRITES = {
 }
 _METHODS = _READS | _WRITES
 
-_SCHEMES = ("dax", "daxs")
-_FORMS = "daxs://my-cluster.abc123.dax-clusters.eu-west-1.amazonaws.com, dax://host:8111 or host:8111"
 _FIRST_PAUSE = 0.05
 _REQUEST_ERROR = 4
 """The first of a node's error codes where the request is at fault, and not the cluster."""
@@ -72,39 +68,6 @@ _PARTS_OF_A_REASON = 3
 _PARTS_OF_A_KEY = 2
 
 _log = logging.getLogger("singletable")
-
-
-def endpoints_of(given: str | Iterable[str]) -> tuple[str, ...]:
-    """A cluster's endpoints, from one or several texts.
-
-    Raises:
-        EndpointUnreachable: One is no endpoint, or some are encrypted and others not.
-    """
-    endpoints = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
-    schemes = {_scheme(each) for each in endpoints}
-    if len(schemes) > 1:
-        raise EndpointUnreachable(
-            f"The DAX endpoints {', '.join(endpoints)} are some of them encrypted (daxs) and some not (dax).",
-            remedy="Name endpoints of one cluster.",
-            value=endpoints,
-        )
-    return endpoints
-
-
-def _scheme(endpoint: str) -> str:
-    try:
-        parts = urlsplit(endpoint if "://" in endpoint else f"dax://{endpoint}")
-        sound = parts.scheme in _SCHEMES and parts.hostname and parts.netloc == endpoint.rpartition("://")[2]
-        # Whether the port is a number is only told when it is asked for.
-        sound = sound and parts.port != 0 and ("://" in endpoint or parts.port is not None)
-        sound = sound and not {"@", " ", "["} & set(parts.netloc)
-    except (TypeError, ValueError):
-        sound = False
-    if not sound:
-        raise EndpointUnreachable(
-            f"{endpoint!r} is no endpoint of a DAX cluster.", remedy=f"Write for example {_FORMS}.", value=endpoint
-        )
-    return parts.scheme
 
 
 def goes_to_cluster(operation: str, params: Mapping[str, Any]) -> bool:

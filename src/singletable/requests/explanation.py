@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 import attrs
+from pynamodb.expressions.condition import Condition as PynamoCondition
 
-from singletable.keys import KeyRange
+from singletable.keys import CompositeKey, Condition, KeyRange
 from singletable.requests.expressions import SORT_CONDITIONS, paths_of
-
-if TYPE_CHECKING:
-    from singletable.requests.query import Query
+from singletable.requests.types import Target
 
 __all__ = ["Explanation", "explain"]
 
@@ -36,7 +36,36 @@ class Explanation:
     filtered: tuple[str, ...] = ()
 
 
-def explain(query: Query[Any]) -> Explanation:
+class Explained(Protocol):
+    """A request that can be put into words: a query."""
+
+    @property
+    def target(self) -> Target[Any]:
+        """The target of the request."""
+
+    @property
+    def key(self) -> CompositeKey:
+        """The key that is queried."""
+
+    @property
+    def equals(self) -> Mapping[str, Any]:
+        """The attributes whose values are given."""
+
+    @property
+    def condition(self) -> Condition | None:
+        """The condition on the next attribute of the sort key, if any."""
+
+    def groups(self) -> Iterator[tuple[str, ...]]:
+        """Return the partition keys to read, in groups."""
+
+    def sort_range(self) -> KeyRange:
+        """Return the range of sort keys."""
+
+    def conditions_at(self) -> PynamoCondition | None:
+        """Return the filter that is sent."""
+
+
+def explain(query: Explained) -> Explanation:
     """Put a query into words."""
     target, key = query.target, query.key
     groups, texts = 0, list[str]()
@@ -54,7 +83,7 @@ def explain(query: Query[Any]) -> Explanation:
     return Explanation(target.place, partition + _sort(query, query.sort_range()), len(texts), filtered)
 
 
-def _sort(query: Query[Any], keys: KeyRange) -> str:
+def _sort(query: Explained, keys: KeyRange) -> str:
     name, template = query.target.sort_name, query.key.sort
     if name is None or template is None or keys.operator == "all":
         return ""

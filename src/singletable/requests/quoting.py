@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from pynamodb.exceptions import CancellationReason
 
-if TYPE_CHECKING:
-    from singletable.requests.connection import Call
+from singletable.requests.calls import Call
 
 __all__ = ["unquoted"]
 

@@ -6,18 +6,15 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
+from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import MalformedItemError, UnknownItemError
 from singletable.requests.batch import GET_LIMIT, chunked, fetch_items
 from singletable.requests.types import E, Item, Params, Target, UnknownItem
 from singletable.requests.unreadable import tolerant
-
-if TYPE_CHECKING:
-    from singletable.requests.query import Query
-    from singletable.requests.scan import Scan
 
 __all__ = ["Page", "Results", "Row", "fetched", "in_rows", "pages", "rows"]
 
@@ -28,6 +25,39 @@ _T = TypeVar("_T")
 
 Row: TypeAlias = tuple[str, int, Item]
 """One row that DynamoDB returned: the partition key that was asked, its group of partitions, and what the row holds."""
+
+
+class PageSource(Protocol):
+    """A request whose answers are pages of rows: a query or a scan."""
+
+    @property
+    def operation(self) -> str:
+        """The DynamoDB operation."""
+
+    @property
+    def target(self) -> Target[Any]:
+        """The target of the request."""
+
+    @property
+    def filter(self) -> PynamoCondition | None:
+        """The caller's filter."""
+
+
+class RowSource(PageSource, Protocol):
+    """A request that reads groups of partitions, in the order of their sort keys: a query."""
+
+    @property
+    def descending(self) -> bool:
+        """Whether the last sort key comes first."""
+
+    def groups(self) -> Iterator[tuple[str, ...]]:
+        """Return the partition keys to read; those of one group are merged by sort key."""
+
+    def params_for(self, partition: str) -> Params:
+        """Return the request to one partition, without `Limit` and `ExclusiveStartKey`."""
+
+    def sort_key_of(self, row: Row) -> str:
+        """Return the row's sort key."""
 
 
 @attrs.frozen
@@ -50,7 +80,7 @@ class Page(Generic[_T]):
 
 
 def pages(
-    request: Query[Any] | Scan[Any], params: Callable[[], Params], want: int | None, start: Item | None = None
+    request: PageSource, params: Callable[[], Params], want: int | None, start: Item | None = None
 ) -> Iterator[list[Item]]:
     """The pages of one partition (or segment), each of them one request.
 
@@ -81,7 +111,7 @@ def pages(
             return
 
 
-def rows(query: Query[Any], want: int | None, first: int, last: Mapping[str, Item]) -> Iterator[Row]:
+def rows(query: RowSource, want: int | None, first: int, last: Mapping[str, Item]) -> Iterator[Row]:
     """The rows of a query: group by group in order, the partitions of a group merged by sort key.
 
     Args:
@@ -101,7 +131,7 @@ def rows(query: Query[Any], want: int | None, first: int, last: Mapping[str, Ite
             yield from heapq.merge(*streams, key=query.sort_key_of, reverse=query.descending)
 
 
-def _stream(query: Query[Any], partition: str, group: int, want: int | None, start: Item | None) -> Iterator[Row]:
+def _stream(query: RowSource, partition: str, group: int, want: int | None, start: Item | None) -> Iterator[Row]:
     return in_rows(pages(query, partial(query.params_for, partition), want, start), partition, group)
 
 

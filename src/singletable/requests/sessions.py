@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.credentials import (
     AssumeRoleCredentialFetcher,
@@ -17,14 +17,11 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
-from singletable.errors import InvalidValueError
 from singletable.requests.forking import run_in_child
 from singletable.requests.services import named
+from singletable.requests.settings import Settings
 
-if TYPE_CHECKING:
-    from singletable.requests.settings import Settings
-
-__all__ = ["botocore_session", "creating", "free_credentials", "region_of_profile", "session_of"]
+__all__ = ["creating", "free_credentials", "region_of_profile", "session_of"]
 
 _ROLE_SESSION = "singletable"
 _lock = RLock()
@@ -42,21 +39,6 @@ def _renew() -> None:
 
 
 run_in_child(_renew)
-
-
-def botocore_session(session: Any) -> Session:
-    """Return the botocore session of a boto3 or botocore session.
-
-    Raises:
-        InvalidValueError: It is neither.
-    """
-    found = getattr(session, "_session", session)
-    if not isinstance(found, Session):
-        raise InvalidValueError(
-            f"session= takes a boto3 or botocore session, not a {type(session).__name__}.",
-            remedy='Write session=boto3.Session(profile_name="tenant-a").',
-        )
-    return found
 
 
 def region_of_profile(profile: str | None, session: Session | None = None) -> str | None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
+from botocore.session import Session
 
 from singletable.errors import EndpointUnreachable, InvalidValueError, UnexpectedAttributesError
-from singletable.requests.dax import endpoints_of
-from singletable.requests.sessions import botocore_session
+from singletable.requests.endpoints import endpoints_of, is_http_url
 from singletable.requests.wire import OPERATIONS
 
-__all__ = ["INTERNAL", "PLACE", "SOURCES", "Settings", "is_http_url"]
+__all__ = ["INTERNAL", "PLACE", "SOURCES", "Settings", "botocore_session"]
 
 SOURCES = ("credentials", "session", "profile")
 """The settings that name the source of the credentials; one of them holds at a time."""
@@ -38,6 +37,21 @@ INTERNAL = frozenset({"prepare", "place", "metered"})
 
 _TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
 """The operations that read or write items; the answer of a BatchWriteItem carries none."""
+
+
+def botocore_session(session: Any) -> Session:
+    """Return the botocore session of a boto3 or botocore session.
+
+    Raises:
+        InvalidValueError: It is neither.
+    """
+    found = getattr(session, "_session", session)
+    if not isinstance(found, Session):
+        raise InvalidValueError(
+            f"session= takes a boto3 or botocore session, not a {type(session).__name__}.",
+            remedy='Write session=boto3.Session(profile_name="tenant-a").',
+        )
+    return found
 
 
 def _as_mapping(given: Any) -> dict[Any, Any]:
@@ -102,16 +116,6 @@ def _is_a_count(settings: object, field: attrs.Attribute[Any], value: object) ->
 
 def _above_zero(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
-def is_http_url(text: Any) -> bool:
-    """Return whether a text is an http:// or https:// URL with a host, and with a sound port if it has one."""
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 - it is checked when it is read
-    except (AttributeError, TypeError, ValueError):
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 @attrs.frozen

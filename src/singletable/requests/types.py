@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
@@ -12,9 +12,8 @@ from singletable.keys import CompositeKey
 
 if TYPE_CHECKING:
     from singletable.requests.attempts import Attempts
-    from singletable.requests.cursor import CursorSeal
 
-__all__ = ["E", "Handling", "Item", "MalformedItem", "Params", "Sender", "Target", "UnknownItem"]
+__all__ = ["E", "Handling", "Item", "MalformedItem", "Params", "Seal", "Sender", "Target", "UnknownItem"]
 
 Item: TypeAlias = dict[str, dict[str, Any]]
 """An item as DynamoDB sends it: stored attribute name to `{type: value}`."""
@@ -28,6 +27,16 @@ Handling: TypeAlias = Literal["raise", "yield", "skip"]
 E = TypeVar("E")
 
 
+class Seal(Protocol):
+    """An object that writes and opens cursors; see `CursorSeal`."""
+
+    def write(self, bound: bytes, last: Mapping[str, Item]) -> str:
+        """Return a cursor."""
+
+    def open(self, bound: bytes, cursor: str) -> dict[str, Item]:
+        """Return the key of the last row read, for each partition."""
+
+
 class Sender(Protocol):
     """What requests are sent through."""
 
@@ -36,8 +45,8 @@ class Sender(Protocol):
         """The table's name where it is bound now."""
 
     @property
-    def seal(self) -> CursorSeal:
-        """What cursors are sealed with."""
+    def seal(self) -> Seal:
+        """The seal of the table's cursors."""
 
     def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
         """Send one operation and return DynamoDB's answer; `attempts` remembers those of one logical write."""

@@ -28,7 +28,7 @@ from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.attempts import is_read, lose
-from singletable.requests.connection import Call
+from singletable.requests.calls import Call
 
 __all__ = [
     "Crash",

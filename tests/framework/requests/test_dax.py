@@ -28,7 +28,8 @@ from singletable.errors import (
 )
 from singletable.models.binding.binding import connection_of, pinned
 from singletable.requests import Settings, dax, retries
-from singletable.requests.dax import endpoints_of, goes_to_cluster
+from singletable.requests.dax import goes_to_cluster
+from singletable.requests.endpoints import endpoints_of
 from singletable.requests.sending import send
 from singletable.testing.invariants import scan_raw
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event

@@ -1,0 +1,57 @@
+"""Endpoints: the URLs of servers and of DAX clusters, checked when they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from singletable.errors import EndpointUnreachable
+
+__all__ = ["endpoints_of", "is_http_url"]
+
+_SCHEMES = ("dax", "daxs")
+_FORMS = "daxs://my-cluster.abc123.dax-clusters.eu-west-1.amazonaws.com, dax://host:8111 or host:8111"
+
+
+def is_http_url(text: Any) -> bool:
+    """Return whether a text is an http:// or https:// URL with a host, and with a sound port if it has one."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - it is checked when it is read
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def endpoints_of(given: str | Iterable[str]) -> tuple[str, ...]:
+    """A cluster's endpoints, from one or several texts.
+
+    Raises:
+        EndpointUnreachable: One is no endpoint, or some are encrypted and others not.
+    """
+    endpoints = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    schemes = {_scheme(each) for each in endpoints}
+    if len(schemes) > 1:
+        raise EndpointUnreachable(
+            f"The DAX endpoints {', '.join(endpoints)} are some of them encrypted (daxs) and some not (dax).",
+            remedy="Name endpoints of one cluster.",
+            value=endpoints,
+        )
+    return endpoints
+
+
+def _scheme(endpoint: str) -> str:
+    try:
+        parts = urlsplit(endpoint if "://" in endpoint else f"dax://{endpoint}")
+        sound = parts.scheme in _SCHEMES and parts.hostname and parts.netloc == endpoint.rpartition("://")[2]
+        # Whether the port is a number is only told when it is asked for.
+        sound = sound and parts.port != 0 and ("://" in endpoint or parts.port is not None)
+        sound = sound and not {"@", " ", "["} & set(parts.netloc)
+    except (TypeError, ValueError):
+        sound = False
+    if not sound:
+        raise EndpointUnreachable(
+            f"{endpoint!r} is no endpoint of a DAX cluster.", remedy=f"Write for example {_FORMS}.", value=endpoint
+        )
+    return parts.scheme
