@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from singletable.requests.connection import TableConnection
     from singletable.requests.explanation import Explanation
     from singletable.requests.get import Get
-    from singletable.requests.observing import Observer, Sent, Tally, Totals, named
+    from singletable.requests.observing import Observer, RequestStats, Sent, Totals, named
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
@@ -32,12 +32,12 @@ __all__ = [
     "Params",
     "Put",
     "Query",
+    "RequestStats",
     "Scan",
     "Sender",
     "Sent",
     "Settings",
     "TableConnection",
-    "Tally",
     "Target",
     "Totals",
     "UnknownItem",
@@ -61,12 +61,12 @@ __getattr__, __dir__ = exports(
         "Params": "types",
         "Put": "write",
         "Query": "query",
+        "RequestStats": "observing",
         "Scan": "scan",
         "Sender": "types",
         "Sent": "observing",
         "Settings": "settings",
         "TableConnection": "connection",
-        "Tally": "observing",
         "Target": "types",
         "Totals": "observing",
         "UnknownItem": "types",

@@ -25,7 +25,7 @@ import attrs
 if TYPE_CHECKING:
     from singletable.requests.types import Params
 
-__all__ = ["Observer", "Sent", "Tally", "Totals", "named", "watched"]
+__all__ = ["Observer", "RequestStats", "Sent", "Totals", "named", "watched"]
 
 _log = logging.getLogger("singletable")
 _name: ContextVar[str | None] = ContextVar("singletable_name", default=None)
@@ -149,7 +149,7 @@ class Totals:
     write_units: float = 0.0
 
 
-class Tally:
+class RequestStats:
     """An observer that adds up what each access pattern asked: `observe(ShopTable, tally)`, then `tally.totals`."""
 
     def __init__(self) -> None:
@@ -171,4 +171,4 @@ class Tally:
             f" {each.read_units:g} read and {each.write_units:g} write units"
             for name, each in self.totals.items()
         )
-        return f"<Tally {'; '.join(lines) or 'of nothing'}>"
+        return f"<RequestStats {'; '.join(lines) or 'of nothing'}>"

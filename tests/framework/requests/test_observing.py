@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
-from singletable import Sent, Tally, measure, named, observe, spans
+from singletable import RequestStats, Sent, measure, named, observe, spans
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, DeclarationError, EngineUnavailable, RequestFailed, Throttled
 from singletable.models.binding.binding import connection_of
@@ -178,7 +178,7 @@ def test_observers_come_and_go(table):
 
 def test_a_tally_adds_up_by_pattern(table):
     """Requests, failures, time and units."""
-    tally = Tally()
+    tally = RequestStats()
     with observe(ShopTable, tally):
         for user_id in ("u1", "u2"):
             patterns.orders_of_user(user_id).all()
@@ -194,13 +194,13 @@ def test_a_tally_adds_up_by_pattern(table):
 
 def test_the_slowest_is_kept():
     """Whichever came first."""
-    tally = Tally()
+    tally = RequestStats()
     for seconds in (0.25, 1.0, 0.5):
         tally(Sent("Query", "shop", None, "p", 0.0, seconds))
     assert (3, 1.75, 1.0) == (tally.totals["p"].requests, tally.totals["p"].seconds, tally.totals["p"].slowest)
 
 
-@pytest.mark.parametrize("observer", ["x", Tally, None])
+@pytest.mark.parametrize("observer", ["x", RequestStats, None])
 def test_what_cannot_observe(observer):
     """It is told at once, and not at each request."""
     with pytest.raises(
@@ -211,10 +211,10 @@ def test_what_cannot_observe(observer):
 
 def test_a_tally_shows_itself():
     """A line a name."""
-    tally = Tally()
-    assert "<Tally of nothing>" == repr(tally)
+    tally = RequestStats()
+    assert "<RequestStats of nothing>" == repr(tally)
     tally(Sent("Query", "shop", None, "user", 0.0, 0.25, read_units=0.5))
-    assert "<Tally user: 1 requests, 0 failed, 0.250 s, 0.5 read and 0 write units>" == repr(tally)
+    assert "<RequestStats user: 1 requests, 0 failed, 0.250 s, 0.5 read and 0 write units>" == repr(tally)
 
 
 # --- OpenTelemetry -----------------------------------------------------------------------
