@@ -170,7 +170,7 @@ _ALL = (
         "observer that cannot be called",
         _E,
         "An observer is called with each request.",
-        "Give a function that takes a Sent, or an instance with __call__.",
+        "Give a function that takes a RequestEvent, or an instance with __call__.",
         declared=True,
     ),
     Rule(

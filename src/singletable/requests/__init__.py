@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from singletable.requests.connection import TableConnection
     from singletable.requests.explanation import Explanation
     from singletable.requests.get import Get
-    from singletable.requests.observing import Observer, RequestStats, Sent, Totals, named
+    from singletable.requests.observing import Observer, RequestEvent, RequestStats, Totals, named
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
@@ -32,10 +32,10 @@ __all__ = [
     "Params",
     "Put",
     "Query",
+    "RequestEvent",
     "RequestStats",
     "Scan",
     "Sender",
-    "Sent",
     "Settings",
     "TableConnection",
     "Target",
@@ -61,10 +61,10 @@ __getattr__, __dir__ = exports(
         "Params": "types",
         "Put": "write",
         "Query": "query",
+        "RequestEvent": "observing",
         "RequestStats": "observing",
         "Scan": "scan",
         "Sender": "types",
-        "Sent": "observing",
         "Settings": "settings",
         "TableConnection": "connection",
         "Target": "types",

@@ -2,7 +2,7 @@
 
 ::
 
-    def tell(request: Sent) -> None:
+    def tell(request: RequestEvent) -> None:
         histogram(request.pattern or request.operation, request.seconds)
 
     observe(ShopTable, tell)
@@ -25,14 +25,14 @@ import attrs
 if TYPE_CHECKING:
     from singletable.requests.types import Params
 
-__all__ = ["Observer", "RequestStats", "Sent", "Totals", "named", "watched"]
+__all__ = ["Observer", "RequestEvent", "RequestStats", "Totals", "named", "watched"]
 
 _log = logging.getLogger("singletable")
 _name: ContextVar[str | None] = ContextVar("singletable_name", default=None)
 
 
 @attrs.frozen
-class Sent:
+class RequestEvent:
     """A request that was answered, or that failed.
 
     Args:
@@ -61,7 +61,7 @@ class Sent:
     error: str | None = None
 
 
-Observer: TypeAlias = Callable[[Sent], object]
+Observer: TypeAlias = Callable[[RequestEvent], object]
 """Called behind each request, in the thread that sent it. What it raises is logged, and does not reach the request."""
 
 
@@ -109,7 +109,7 @@ def watched(
         }
     # Not while the request's error is handled: it would be logged with an observer's, and may quote an item.
     seconds = time.perf_counter() - clock
-    sent = Sent(operation, table, params.get("IndexName"), _name.get(), started, seconds, **told)
+    sent = RequestEvent(operation, table, params.get("IndexName"), _name.get(), started, seconds, **told)
     for observer in observers:
         try:
             observer(sent)
@@ -155,7 +155,7 @@ class RequestStats:
     def __init__(self) -> None:
         self.totals: dict[str | None, Totals] = {}
 
-    def __call__(self, sent: Sent) -> None:
+    def __call__(self, sent: RequestEvent) -> None:
         # One step of the interpreter: threads share it.
         totals = self.totals.setdefault(sent.pattern, Totals())
         totals.requests += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from singletable.errors import EngineUnavailable
-from singletable.requests.observing import Observer, Sent
+from singletable.requests.observing import Observer, RequestEvent
 
 __all__ = ["spans"]
 
@@ -32,7 +32,7 @@ def spans(tracer: Any = None) -> Observer:
         ) from None
     used = trace.get_tracer("singletable") if tracer is None else tracer
 
-    def write(sent: Sent) -> None:
+    def write(sent: RequestEvent) -> None:
         attributes: dict[str, Any] = {
             "db.system.name": "aws.dynamodb",
             "db.operation.name": sent.operation,

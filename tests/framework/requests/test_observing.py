@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
-from singletable import RequestStats, Sent, measure, named, observe, spans
+from singletable import RequestEvent, RequestStats, measure, named, observe, spans
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, DeclarationError, EngineUnavailable, RequestFailed, Throttled
 from singletable.models.binding.binding import connection_of
@@ -196,7 +196,7 @@ def test_the_slowest_is_kept():
     """Whichever came first."""
     tally = RequestStats()
     for seconds in (0.25, 1.0, 0.5):
-        tally(Sent("Query", "shop", None, "p", 0.0, seconds))
+        tally(RequestEvent("Query", "shop", None, "p", 0.0, seconds))
     assert (3, 1.75, 1.0) == (tally.totals["p"].requests, tally.totals["p"].seconds, tally.totals["p"].slowest)
 
 
@@ -204,7 +204,7 @@ def test_the_slowest_is_kept():
 def test_what_cannot_observe(observer):
     """It is told at once, and not at each request."""
     with pytest.raises(
-        DeclarationError, match=r"is not an observer. Give a function that takes a Sent, or an instance"
+        DeclarationError, match=r"is not an observer. Give a function that takes a RequestEvent, or an instance"
     ):
         observe(ShopTable, observer)
 
@@ -213,7 +213,7 @@ def test_a_tally_shows_itself():
     """A line a name."""
     tally = RequestStats()
     assert "<RequestStats of nothing>" == repr(tally)
-    tally(Sent("Query", "shop", None, "user", 0.0, 0.25, read_units=0.5))
+    tally(RequestEvent("Query", "shop", None, "user", 0.0, 0.25, read_units=0.5))
     assert "<RequestStats user: 1 requests, 0 failed, 0.250 s, 0.5 read and 0 write units>" == repr(tally)
 
 
@@ -256,7 +256,7 @@ def test_a_span_for_each_request(tracing):
 def test_a_span_is_as_long_as_its_request(tracing):
     """In nanoseconds, from when it was sent."""
     tracer, written = tracing
-    spans(tracer)(Sent("Query", "shop", None, None, 1_000.5, 0.25))
+    spans(tracer)(RequestEvent("Query", "shop", None, None, 1_000.5, 0.25))
     assert (1_000_500_000_000, 1_000_750_000_000) == (written()[0].start_time, written()[0].end_time)
 
 

@@ -69,7 +69,7 @@ def observe(table: type[Table], *observers: Observer) -> Observation:
         if not callable(each) or isinstance(each, type):
             raise DeclarationError(
                 f"{each!r} is not an observer.",
-                remedy="Give a function that takes a Sent, or an instance: RequestStats().",
+                remedy="Give a function that takes a RequestEvent, or an instance: RequestStats().",
                 rule="ST119",
             )
     return Observation(table._table_class(), observers)
