@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         Scan,
         UnknownItem,
         measure,
-        named,
+        request_name,
         spans,
     )
 
@@ -70,9 +70,9 @@ __all__ = [
     "WriteTokenAttribute",
     "from_env",
     "measure",
-    "named",
     "observe",
     "plan",
+    "request_name",
     "spans",
 ]
 
@@ -105,9 +105,9 @@ __getattr__, __dir__ = exports(
         "WriteTokenAttribute": "models",
         "from_env": "models",
         "measure": "requests",
-        "named": "requests",
         "observe": "models",
         "plan": "models",
+        "request_name": "requests",
         "spans": "requests",
     },
 )

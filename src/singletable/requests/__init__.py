@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from singletable.requests.connection import TableConnection
     from singletable.requests.explanation import Explanation
     from singletable.requests.get import Get
-    from singletable.requests.observing import Observer, RequestEvent, RequestStats, Totals, named
+    from singletable.requests.observing import Observer, RequestEvent, RequestStats, Totals, request_name
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
@@ -45,7 +45,7 @@ __all__ = [
     "Usage",
     "make_query",
     "measure",
-    "named",
+    "request_name",
     "spans",
 ]
 
@@ -74,7 +74,7 @@ __getattr__, __dir__ = exports(
         "Usage": "usage",
         "make_query": "query",
         "measure": "usage",
-        "named": "observing",
+        "request_name": "observing",
         "spans": "spans",
     },
 )

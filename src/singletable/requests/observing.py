@@ -8,7 +8,7 @@
     observe(ShopTable, tell)
 
 Requests are told apart by the access pattern that they are of. What is no access pattern is given a name where it is
-called: `with named("place_order"): ...`. Nothing that is told holds a key or a value of an item.
+called: `with request_name("place_order"): ...`. Nothing that is told holds a key or a value of an item.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import attrs
 if TYPE_CHECKING:
     from singletable.requests.types import Params
 
-__all__ = ["Observer", "RequestEvent", "RequestStats", "Totals", "named", "watched"]
+__all__ = ["Observer", "RequestEvent", "RequestStats", "Totals", "request_name", "watched"]
 
 _log = logging.getLogger("singletable")
 _name: ContextVar[str | None] = ContextVar("singletable_name", default=None)
@@ -39,7 +39,7 @@ class RequestEvent:
         operation: DynamoDB's operation: `Query`.
         table: The table's name.
         index: The index that was asked; None for the table itself.
-        pattern: The access pattern that it is of, or the name that `named` gave.
+        pattern: The access pattern that it is of, or the name that `request_name` gave.
         started: When it was sent, in epoch seconds.
         seconds: How long it took, with the SDK's own attempts and the pauses between them.
         read_units: The read capacity units that it consumed, as DynamoDB reported them, or estimated from the items'
@@ -66,7 +66,7 @@ Observer: TypeAlias = Callable[[RequestEvent], object]
 
 
 @contextmanager
-def named(name: str) -> Iterator[None]:
+def request_name(name: str) -> Iterator[None]:
     """Give the requests of a block, or of a function that it decorates, a name; those of access patterns have one."""
     token = _name.set(name)
     try:

@@ -18,7 +18,7 @@ from singletable.errors import (
     Unprocessable,
 )
 from singletable.models.schema.table_schema import table_schema
-from singletable.requests import named
+from singletable.requests import request_name
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
 from singletable.streams.change import Change, is_own, read_change
@@ -337,7 +337,7 @@ class StreamRouter:
     def _call(self, handler: Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
         """Call a handler, and mark the event as handled; the dead letter that came of it."""
         reason = letter = None
-        with named(handler.name):
+        with request_name(handler.name):
             try:
                 handler.wanted.read(change)
                 call(handler.function, change, name=handler.name)

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
-from singletable import RequestEvent, RequestStats, measure, named, observe, spans
+from singletable import RequestEvent, RequestStats, measure, observe, request_name, spans
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, DeclarationError, EngineUnavailable, RequestFailed, Throttled
 from singletable.models.binding.binding import connection_of
@@ -78,14 +78,14 @@ def test_a_pattern_is_what_its_function_returns_but_for_the_name():
 def test_what_is_no_pattern_can_be_given_a_name(seen):
     """A block, or a function; a pattern within has its own."""
 
-    @named("stock taking")
+    @request_name("stock taking")
     def take():
         Product(product_id="p1", name="-", category_id="c", price=1).create()
         patterns.product("p1").one()
 
     take()
-    with named("outer"):
-        with named("inner"):
+    with request_name("outer"):
+        with request_name("inner"):
             User.item(user_id="u").one_or_none()
         User.item(user_id="u").one_or_none()
     User.item(user_id="u").one_or_none()
@@ -94,17 +94,17 @@ def test_what_is_no_pattern_can_be_given_a_name(seen):
 
 def test_a_name_is_of_the_threads_of_a_batch_too(seen):
     """Of writes and of reads."""
-    with named("load"), ShopTable.batch(workers=4) as batch:
+    with request_name("load"), ShopTable.batch(workers=4) as batch:
         for number in range(100):
             batch.save(User(user_id=f"u{number}", name="-", email="-"))
-    with named("look"):
+    with request_name("look"):
         ShopTable.batch_get([User.item(user_id=f"u{number}") for number in range(200)], workers=2)
     assert ["load"] * 4 + ["look"] * 2 == [sent.pattern for sent in seen]
 
 
 def test_a_name_is_of_its_thread(seen):
     """Another thread's requests have none."""
-    with named("mine"):
+    with request_name("mine"):
         other = threading.Thread(target=lambda: User.item(user_id="u").one_or_none())
         other.start()
         other.join()
@@ -182,7 +182,7 @@ def test_a_tally_adds_up_by_pattern(table):
     with observe(ShopTable, tally):
         for user_id in ("u1", "u2"):
             patterns.orders_of_user(user_id).all()
-        with named("registering"):
+        with request_name("registering"):
             patterns.register_user("Ann", "ann@example.com")
             with pytest.raises(patterns.EmailTaken):
                 patterns.register_user("Bob", "ann@example.com")

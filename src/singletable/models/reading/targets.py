@@ -16,7 +16,7 @@ from singletable.models.items.rows import key_reader, keys_tell_apart, unknown_o
 from singletable.models.schema.layout import INTERNAL_TYPES
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.cursor import CursorSeal, seal_from
-from singletable.requests.observing import named
+from singletable.requests.observing import request_name
 from singletable.requests.sending import place_of, send
 from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
 
@@ -38,7 +38,7 @@ class TableSender:
 
     Args:
         table: The table class.
-        name: What observers are told that its requests are of; None for what `named` says.
+        name: What observers are told that its requests are of; None for what `request_name` says.
         settings: The settings that it sends with; those that hold now if they are left out.
     """
 
@@ -71,7 +71,7 @@ class TableSender:
         """Send one operation; `attempts` remembers those of one logical write."""
         if self.name is None:
             return send(self.connection, operation, params, attempts)
-        with named(self.name):
+        with request_name(self.name):
             return send(self.connection, operation, params, attempts)
 
     def require(self, request: Any, error: type[SingletableError], what: str) -> None:
