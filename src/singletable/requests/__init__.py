@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
     from singletable.requests.settings import Settings
-    from singletable.requests.spans import spans
+    from singletable.requests.tracing import spans
     from singletable.requests.types import Item, MalformedItem, Params, Sender, Target, UnknownItem
     from singletable.requests.usage import Usage, measure
     from singletable.requests.write import Put, Update
@@ -75,6 +75,6 @@ __getattr__, __dir__ = exports(
         "make_query": "query",
         "measure": "usage",
         "request_name": "observing",
-        "spans": "spans",
+        "spans": "tracing",
     },
 )
