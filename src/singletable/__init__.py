@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from singletable.requests import (
         Get,
         MalformedItem,
+        OpenTelemetryObserver,
         Page,
         Query,
         RequestEvent,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         UnknownItem,
         measure,
         request_name,
-        spans,
     )
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "IntegerAttribute",
     "Key",
     "MalformedItem",
+    "OpenTelemetryObserver",
     "Page",
     "Query",
     "RequestEvent",
@@ -73,7 +74,6 @@ __all__ = [
     "observe",
     "plan",
     "request_name",
-    "spans",
 ]
 
 __getattr__, __dir__ = exports(
@@ -91,6 +91,7 @@ __getattr__, __dir__ = exports(
         "IntegerAttribute": "models",
         "Key": "models",
         "MalformedItem": "requests",
+        "OpenTelemetryObserver": "requests",
         "Page": "requests",
         "Query": "requests",
         "RequestEvent": "requests",
@@ -108,7 +109,6 @@ __getattr__, __dir__ = exports(
         "observe": "models",
         "plan": "models",
         "request_name": "requests",
-        "spans": "requests",
     },
 )
 

@@ -40,7 +40,7 @@ from pynamodb.attributes import (
 from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
-from singletable import Expiry, Key, Table, observe, plan, spans
+from singletable import Expiry, Key, OpenTelemetryObserver, Table, observe, plan
 from singletable.engine import embedded
 from singletable.errors import BatchIncomplete, EndpointUnreachable, MalformedItemError, SingletableError
 from singletable.migrations.operations import Backfill, BackfillWith
@@ -327,7 +327,8 @@ def canaries(caplog, monkeypatch):
     told, records = [], []
     # The handler outlives the test.
     monkeypatch.setattr(caplog.handler, "emit", records.append)
-    with embedded(CanaryTable) as table, observe(table, told.append, spans(provider.get_tracer("test"))):
+    tracing = OpenTelemetryObserver(provider.get_tracer("test"))
+    with embedded(CanaryTable) as table, observe(table, told.append, tracing):
         yield table
     assert told
     for each in told:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
     from singletable.requests.settings import Settings
-    from singletable.requests.tracing import spans
+    from singletable.requests.tracing import OpenTelemetryObserver
     from singletable.requests.types import Item, MalformedItem, Params, Sender, Target, UnknownItem
     from singletable.requests.usage import Usage, measure
     from singletable.requests.write import Put, Update
@@ -28,6 +28,7 @@ __all__ = [
     "Item",
     "MalformedItem",
     "Observer",
+    "OpenTelemetryObserver",
     "Page",
     "Params",
     "Put",
@@ -46,7 +47,6 @@ __all__ = [
     "make_query",
     "measure",
     "request_name",
-    "spans",
 ]
 
 __getattr__, __dir__ = exports(
@@ -57,6 +57,7 @@ __getattr__, __dir__ = exports(
         "Item": "types",
         "MalformedItem": "types",
         "Observer": "observing",
+        "OpenTelemetryObserver": "tracing",
         "Page": "results",
         "Params": "types",
         "Put": "write",
@@ -75,6 +76,5 @@ __getattr__, __dir__ = exports(
         "make_query": "query",
         "measure": "usage",
         "request_name": "observing",
-        "spans": "tracing",
     },
 )

@@ -1,22 +1,22 @@
-"""Spans: an observer that writes an OpenTelemetry span for each request."""
+"""Tracing: an observer that writes an OpenTelemetry span for each request."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from singletable.errors import EngineUnavailable
-from singletable.requests.observing import Observer, RequestEvent
+from singletable.requests.observing import RequestEvent
 
-__all__ = ["spans"]
+__all__ = ["OpenTelemetryObserver"]
 
 _NANOSECONDS = 1_000_000_000
 
 
-def spans(tracer: Any = None) -> Observer:
-    """An observer that writes a span for each request, below the span that is current where the request is sent.
+class OpenTelemetryObserver:
+    """An observer that writes a span for each request, as a child of the span that is current at the request.
 
     Names and attributes are OpenTelemetry's for DynamoDB (Semantic Conventions, "AWS DynamoDB client operations"), and
-    `singletable.access_pattern`. No key and no value of an item is in them.
+    `singletable.access_pattern`. They contain no key and no value of an item.
 
     Args:
         tracer: The tracer; None for one of the global provider.
@@ -24,38 +24,39 @@ def spans(tracer: Any = None) -> Observer:
     Raises:
         EngineUnavailable: opentelemetry-api is not installed.
     """
-    try:
-        from opentelemetry import trace
-    except ImportError:
-        raise EngineUnavailable(
-            "OpenTelemetry is not installed.", remedy="Run `pip install 'singletable[opentelemetry]'`."
-        ) from None
-    used = trace.get_tracer("singletable") if tracer is None else tracer
 
-    def write(sent: RequestEvent) -> None:
+    def __init__(self, tracer: Any = None) -> None:
+        try:
+            from opentelemetry import trace
+        except ImportError:
+            raise EngineUnavailable(
+                "OpenTelemetry is not installed.", remedy="Run `pip install 'singletable[opentelemetry]'`."
+            ) from None
+        self._trace = trace
+        self._tracer = trace.get_tracer("singletable") if tracer is None else tracer
+
+    def __call__(self, event: RequestEvent) -> None:
         attributes: dict[str, Any] = {
             "db.system.name": "aws.dynamodb",
-            "db.operation.name": sent.operation,
-            "db.collection.name": sent.table,
-            "aws.dynamodb.table_names": [sent.table],
-            "singletable.read_units": sent.read_units,
-            "singletable.write_units": sent.write_units,
-            "singletable.attempts": sent.attempts,
+            "db.operation.name": event.operation,
+            "db.collection.name": event.table,
+            "aws.dynamodb.table_names": [event.table],
+            "singletable.read_units": event.read_units,
+            "singletable.write_units": event.write_units,
+            "singletable.attempts": event.attempts,
         }
-        if sent.index is not None:
-            attributes["aws.dynamodb.index_name"] = sent.index
-        if sent.pattern is not None:
-            attributes["singletable.access_pattern"] = sent.pattern
-        if sent.error is not None:
-            attributes["error.type"] = sent.error
-        span = used.start_span(
-            f"DynamoDB.{sent.operation}",
-            kind=trace.SpanKind.CLIENT,
+        if event.index is not None:
+            attributes["aws.dynamodb.index_name"] = event.index
+        if event.pattern is not None:
+            attributes["singletable.access_pattern"] = event.pattern
+        if event.error is not None:
+            attributes["error.type"] = event.error
+        span = self._tracer.start_span(
+            f"DynamoDB.{event.operation}",
+            kind=self._trace.SpanKind.CLIENT,
             attributes=attributes,
-            start_time=int(sent.started * _NANOSECONDS),
+            start_time=int(event.started * _NANOSECONDS),
         )
-        if sent.error is not None:
-            span.set_status(trace.Status(trace.StatusCode.ERROR))
-        span.end(end_time=int((sent.started + sent.seconds) * _NANOSECONDS))
-
-    return write
+        if event.error is not None:
+            span.set_status(self._trace.Status(self._trace.StatusCode.ERROR))
+        span.end(end_time=int((event.started + event.seconds) * _NANOSECONDS))

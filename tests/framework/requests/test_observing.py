@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
-from singletable import RequestEvent, RequestStats, measure, observe, request_name, spans
+from singletable import OpenTelemetryObserver, RequestEvent, RequestStats, measure, observe, request_name
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, DeclarationError, EngineUnavailable, RequestFailed, Throttled
 from singletable.models.binding.binding import connection_of
@@ -226,7 +226,7 @@ def tracing(table):
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("test")
-    with observe(ShopTable, spans(tracer)):
+    with observe(ShopTable, OpenTelemetryObserver(tracer)):
         yield tracer, exporter.get_finished_spans
 
 
@@ -256,7 +256,7 @@ def test_a_span_for_each_request(tracing):
 def test_a_span_is_as_long_as_its_request(tracing):
     """In nanoseconds, from when it was sent."""
     tracer, written = tracing
-    spans(tracer)(RequestEvent("Query", "shop", None, None, 1_000.5, 0.25))
+    OpenTelemetryObserver(tracer)(RequestEvent("Query", "shop", None, None, 1_000.5, 0.25))
     assert (1_000_500_000_000, 1_000_750_000_000) == (written()[0].start_time, written()[0].end_time)
 
 
@@ -273,4 +273,4 @@ def test_without_opentelemetry(monkeypatch):
     """One line and the remedy."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[opentelemetry\]'"):
-        spans()
+        OpenTelemetryObserver()
