@@ -531,7 +531,7 @@ def test_no_failed_write_shows_a_value(canaries):
     statement = {"Statement": 'SELECT * FROM "canaries"'}
     assert connection_of(CanaryTable).connection.client._make_api_call("ExecuteStatement", statement)["Items"]
     with inject(CanaryTable, Throttling()):
-        error = caught(lambda: list(canaries.load_all([full()])))
+        error = caught(lambda: list(canaries.put_all([full()])))
     assert isinstance(error, BatchIncomplete)
 
 
@@ -563,7 +563,7 @@ def test_no_value_of_a_request_is_quoted_that_the_server_quotes(canaries, monkey
         lambda: Holder.query(ident=TEXT, filter=Holder.at_dateattribute == MOMENT.date()).all(),
         lambda: Holder.item(ident=TEXT, number=1).one(),
         lambda: canaries.batch_get([Holder.item(ident=TEXT, number=1)]),
-        lambda: list(canaries.load_all([full()])),
+        lambda: list(canaries.put_all([full()])),
         together,
         pynamodbs,
     ):

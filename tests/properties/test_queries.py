@@ -109,7 +109,7 @@ def here(query):
 def test_queries_agree_with_the_oracle(world, asked):
     """Answers, pages and counts agree for all keys, conditions, filters, directions and limits."""
     with embedded(AppTable):
-        for _ in AppTable.load_all(world):
+        for _ in AppTable.put_all(world):
             pass
         for query in map(here, asked):
             answer = query.all()
@@ -123,7 +123,7 @@ def test_pages_join_to_the_whole(world, query, size):
     """The pages have every item once, in order, on every kind of key."""
     with embedded(AppTable):
         query = attrs.evolve(here(query), limit=None)
-        for _ in AppTable.load_all(world):
+        for _ in AppTable.put_all(world):
             pass
         found, cursor = [], None
         for _ in range(30):
@@ -142,7 +142,7 @@ def test_filters_in_memory_agree_with_the_engine(world, condition):
     """The oracle evaluates PynamoDB conditions as the engine does."""
     events = [each for each in world if isinstance(each, Event)]
     with embedded(AppTable):
-        for _ in AppTable.load_all(events):
+        for _ in AppTable.put_all(events):
             pass
         found = {(each.account_id, each.seq) for each in Event.scan(filter=condition)}
         assert {(each.account_id, each.seq) for each in events if matches(condition, stored_attributes(each))} == found

@@ -111,7 +111,7 @@ def _ratings(user):
 def _patterns():
     """Every access pattern, with arguments drawn from the tutorial's sample."""
     sample = list(entities())
-    for _ in ShopTable.load_all(sample):
+    for _ in ShopTable.put_all(sample):
         pass
     for pattern in patterns_of(ShopTable):
         for request in requests_of(pattern, pattern(**draw_arguments(pattern, sample))):

@@ -23,7 +23,7 @@ def tutorial_table():
     """The loaded entities, in their table."""
     entities = list(tutorial.entities())
     with embedded(ShopTable):
-        for _ in ShopTable.load_all(entities):
+        for _ in ShopTable.put_all(entities):
             pass
         yield entities
 
@@ -37,6 +37,6 @@ def northwind_table():
 
     entities = list(northwind.entities(NORTHWIND))
     with embedded(ShopTable):
-        for _ in ShopTable.load_all(entities):
+        for _ in ShopTable.put_all(entities):
             pass
         yield entities

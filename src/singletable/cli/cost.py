@@ -219,7 +219,7 @@ def _measure(
     entities = sample_entities(name, function, data)
     calls, silent = [], []
     with embedded(table):
-        for _ in table.load_all(entities):
+        for _ in table.put_all(entities):
             pass
         for pattern in patterns_of(table):
             try:

@@ -132,7 +132,7 @@ def _load(console: Console, table: type[Table], name: str, entities: list[Table]
     )
     with measure() as usage, Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"Loading {name}", total=len(entities))
-        for written in table.load_all(entities):
+        for written in table.put_all(entities):
             progress.advance(task, written)
     kinds = Counter(type(entity).__name__ for entity in entities)
     counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))

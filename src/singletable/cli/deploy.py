@@ -251,5 +251,5 @@ def _load(console: Console, table: type[Table], place: Place, name: str, functio
                 remedy="Leave --sample out.",
                 value=name,
             )
-        written = sum(table.load_all(entities))
+        written = sum(table.put_all(entities))
     console.print(f"[bold green]Loaded {counted(written, 'item')} of the sample {escape(name)}.[/]")

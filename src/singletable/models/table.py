@@ -480,7 +480,7 @@ class Table(WritableItem):
         return Collection.load(cls._table_class(), entities, attributes)
 
     @classmethod
-    def load_all(cls, entities: Iterable[Table]) -> Iterator[int]:
+    def put_all(cls, entities: Iterable[Table]) -> Iterator[int]:
         """Put many entities, replacing what is there, 25 in a request; yields how many each request wrote.
 
         Nothing is sent until the result is iterated.
@@ -488,9 +488,9 @@ class Table(WritableItem):
         Raises:
             BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
         """
-        from singletable.models.writing.batch import load_all
+        from singletable.models.writing.batch import put_all
 
-        return load_all(cls._table_class(), entities)
+        return put_all(cls._table_class(), entities)
 
     # --- the table ----------------------------------------------------------------
 

@@ -395,7 +395,7 @@ def test_one_version_has_one_winner(wire, name, fault):
 # --- versions -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("again", ["create", "save", "transaction", "load_all"])
+@pytest.mark.parametrize("again", ["create", "save", "transaction", "put_all"])
 @pytest.mark.parametrize("name", ["update", "save", "delete"])
 def test_a_version_does_not_come_back(wire, name, again):
     """A stale instance cannot write to an item that was deleted and created again, by any path."""
@@ -405,8 +405,8 @@ def test_a_version_does_not_come_back(wire, name, again):
     if again == "transaction":
         with LockTable.transaction() as transaction:
             transaction.put(new)
-    elif again == "load_all":
-        list(LockTable.load_all([new]))
+    elif again == "put_all":
+        list(LockTable.put_all([new]))
     else:
         getattr(new, again)()
     with pytest.raises(ConcurrentUpdateError):

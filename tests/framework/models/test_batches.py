@@ -226,7 +226,7 @@ def test_versions_and_foreigners_are_refused_in_batches():
         LedgerTable.batch().get(Task.query(project="p"))
     with pytest.raises(InvalidBatchError, match="would refuse a 26th item"):
         Task.batch_write(auto_commit=False)
-    assert [1] == list(LedgerTable.load_all([Doc(ident="1")]))
+    assert [1] == list(LedgerTable.put_all([Doc(ident="1")]))
     assert 1 < Doc.get(ident="1").version, "a random first version"
 
 

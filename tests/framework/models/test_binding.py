@@ -557,7 +557,7 @@ def made_in(table):
     with Shelf.bind(table_name=table):
         batch, transaction = Shelf.batch(), Shelf.transaction()
         book, get, query = Book(book="a"), Book.item(book="a"), Book.query(book="a")
-        planned, loading = plan.save(Book(book="e")), Shelf.load_all([Book(book="f")])
+        planned, loading = plan.save(Book(book="e")), Shelf.put_all([Book(book="f")])
         return {
             "get": get.one_or_none,
             "query": query.all,

@@ -133,7 +133,7 @@ WRITES = {
     "mutate": lambda each: each.mutate(lambda fresh: None),
     "move": lambda each: each.move(seq=9),
     "batch": lambda each: AppTable.batch().put(each),
-    "load": lambda each: list(AppTable.load_all([each])),
+    "load": lambda each: list(AppTable.put_all([each])),
     "put in a transaction": lambda each: AppTable.transaction().put(each),
     "create in a transaction": lambda each: AppTable.transaction().create(each),
     "update in a transaction": lambda each: AppTable.transaction().update(each, note="x"),

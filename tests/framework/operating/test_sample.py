@@ -41,7 +41,7 @@ def accounts(email: str) -> Query[Account]:
 
 @pytest.fixture
 def filled(table):
-    for _ in table.load_all(EVENTS):
+    for _ in table.put_all(EVENTS):
         pass
 
 

@@ -646,7 +646,7 @@ class TestOddities:
     def test_two_items_with_one_key_do_not_share_a_batch(self):
         """DynamoDB refuses such a batch; the later item wins."""
         twice = [Even(group="t", ident=1), Even(group="t", ident=2), Even(group="t", ident=1)]
-        assert list(OddTable.load_all(twice)) == [2]
+        assert list(OddTable.put_all(twice)) == [2]
 
 
 def test_indexes_that_hold_less_than_everything_are_completed():

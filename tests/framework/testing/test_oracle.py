@@ -105,7 +105,7 @@ def test_a_collection_of_sort_keys_of_every_type_is_compared(index, limit, desce
     given = {"owner": "o"} if index else {"task": "1"}
     everything = world()
     with embedded(Thread):
-        for _ in Thread.load_all(everything):
+        for _ in Thread.put_all(everything):
             pass
         request = Thread.collection(*PARTS, index=index, limit=limit, descending=descending, **given)
         answer = request.all()
@@ -125,7 +125,7 @@ def test_check_pattern_and_the_demo_ask_for_a_collection():
     """Both compare the answer of a collection, and do not fail on its types."""
     everything = world()
     with embedded(Thread):
-        for _ in Thread.load_all(everything):
+        for _ in Thread.put_all(everything):
             pass
         assert 6 == check_pattern(THREAD)
         outcome = _ask(THREAD, everything)
@@ -234,7 +234,7 @@ def test_subclasses_with_other_sort_keys_are_compared_each_by_its_own():
     ]
     everything = [*nodes, Named(ident="1", at="b"), Named(ident="1", at="a")]
     with embedded(Tree):
-        for _ in Tree.load_all(everything):
+        for _ in Tree.put_all(everything):
             pass
         for request in (
             Node.query(ident="1"),
@@ -263,7 +263,7 @@ def test_a_bucket_in_a_sort_key_decides_the_order():
 
     books = [Book(shelf="s", at=START, title="a"), Book(shelf="s", at=START - timedelta(days=1), title="z")]
     with embedded(Shelf):
-        for _ in Shelf.load_all(books):
+        for _ in Shelf.put_all(books):
             pass
         request = Book.query(shelf="s")
         assert ["z", "a"] == [each.title for each in request]

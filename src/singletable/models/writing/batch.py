@@ -19,7 +19,7 @@ from singletable.requests.unreadable import check_handling
 if TYPE_CHECKING:
     from singletable.models.table import Table
 
-__all__ = ["Batch", "load_all"]
+__all__ = ["Batch", "put_all"]
 
 
 class Batch:
@@ -252,7 +252,7 @@ class _Loading(Batch):
         require_member(self._table, entity, InvalidBatchError)
 
 
-def load_all(table: type[Table], entities: Iterable[Table]) -> Iterator[int]:
+def put_all(table: type[Table], entities: Iterable[Table]) -> Iterator[int]:
     """Put many entities, replacing what is there; yields how many each request wrote."""
     loading = _Loading(table)
     loading.put_all(entities)

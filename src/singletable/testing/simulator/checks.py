@@ -256,7 +256,7 @@ def _put_again(calls: Sequence[Call], ledger: Ledger) -> set[ItemKey]:
 def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
     """Return the versions, times and write tokens that two calls left on the same key.
 
-    A put without a condition (`load_all`) that is sent again restores its own version, so such keys are not checked.
+    A put without a condition (`put_all`) that is sent again restores its own version, so such keys are not checked.
     """
     type_name = table_schema(table).layout.type_name
     left: dict[tuple[ItemKey, str, str], int | None] = {}

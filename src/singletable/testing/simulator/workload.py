@@ -205,7 +205,7 @@ class Workload(Chooser):
             parts.append(Part(each, entity_schema(entity), effect, once=False, instance=entity))
             entities.append(entity)
             texts.append(f"{self._label(each)} {shown(values)}".strip())
-        return Call("", "; ".join(texts), lambda: list(self._table.load_all(entities)), parts)
+        return Call("", "; ".join(texts), lambda: list(self._table.put_all(entities)), parts)
 
     def _transaction(self, key: ItemKey) -> Call:
         parts, texts, writes = [], [], []
