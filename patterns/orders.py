@@ -141,7 +141,7 @@ def cancel_order(user_id: str, order_id: str) -> Order:
             reason = error.reasons[0]
             if reason.code != "ConditionalCheckFailed":
                 raise
-            if last or getattr(reason.standing, "status", None) is not order.status:
+            if last or getattr(reason.current_item, "status", None) is not order.status:
                 raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
             # Its stock was taken meanwhile, and has to be put back; it is taken once.
     return order

@@ -257,7 +257,7 @@ def values_at(place):
 
 # --- looking for canaries -------------------------------------------------------------
 
-HOLD_ITEMS = {"item", "key", "standing", "entity", "obj", "Item", "CancellationReasons"}
+HOLD_ITEMS = {"item", "key", "current_item", "entity", "obj", "Item", "CancellationReasons"}
 """The fields of errors that are documented to hold an item or its key; our reprs do not show their contents."""
 
 

@@ -109,7 +109,7 @@ def test_the_reasons_of_a_cancelled_transaction_can_be_pickled(table):
     (reason,) = _through_a_pickle(caught.value).reasons
     assert CancellationReason is type(reason)
     assert ("create", "ConditionalCheckFailed") == (reason.verb, reason.code)
-    assert "a1" == reason.entity.account_id == reason.standing.account_id
+    assert "a1" == reason.entity.account_id == reason.current_item.account_id
     assert str(caught.value.reasons[0].error) == str(reason.error)
 
 

@@ -20,7 +20,7 @@ from singletable.migrations.patience import metered
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.sending import cancellation_reasons, error_code, standing_item
+from singletable.requests.sending import cancellation_reasons, current_item_of, error_code
 from singletable.requests.types import Item, Params
 
 __all__ = ["STATEMENTS", "ItemWriter", "WriteMode", "knows_statements"]
@@ -209,7 +209,7 @@ class ItemWriter:
                 self._set_aside(change.item, "another item has the key that it would get", counts)
                 return None
         else:
-            current = standing_item(error) or self._table.item(change.key)
+            current = current_item_of(error) or self._table.item(change.key)
         return self._anew(current, counts)
 
     def _anew(self, current: Item | None, counts: Counter[str]) -> ItemChange | None:

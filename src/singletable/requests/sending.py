@@ -44,10 +44,10 @@ from singletable.requests.types import Params
 __all__ = [
     "TOKEN_TAKEN",
     "cancellation_reasons",
+    "current_item_of",
     "error_code",
     "place_of",
     "send",
-    "standing_item",
     "token_taken",
     "translate",
     "translate_any",
@@ -142,7 +142,7 @@ def cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
     return []
 
 
-def standing_item(error: BaseException) -> dict[str, Any] | None:
+def current_item_of(error: BaseException) -> dict[str, Any] | None:
     """The item that made a condition fail, where the request asked for it and there is one."""
     # PynamoDB's error keeps only the code; botocore's, which caused it, has the item.
     for each in (error, error.__cause__):

@@ -62,7 +62,7 @@ def test_a_cancelled_transaction_says_why_in_the_callers_order():
     assert [7, 1, 8, 2] == [each.entity.number for each in reasons]
     assert isinstance(reasons[1].error, AlreadyExists)
     assert isinstance(reasons[3].error, ConditionFailed)
-    assert ("there", 3) == (reasons[1].standing.title, reasons[3].standing.points)
+    assert ("there", 3) == (reasons[1].current_item.title, reasons[3].current_item.points)
     assert isinstance(caught.value, TransactWriteError)
     assert [1, 2] == numbers()
 

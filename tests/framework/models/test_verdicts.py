@@ -17,9 +17,9 @@ from tests.framework.ledger import MOMENT, Doc, LedgerTable, Task, task
 pytestmark = pytest.mark.usefixtures("ledger")
 
 
-def verdict(write, standing, *, lost):
+def verdict(write, current_item, *, lost):
     """The type of what `judge` returns."""
-    return type(write.judge(standing, lost=lost))
+    return type(write.judge(current_item, lost=lost))
 
 
 def test_a_stored_item_is_taken_for_ones_own_only_after_a_lost_answer():
@@ -35,11 +35,11 @@ def test_a_stored_item_is_taken_for_ones_own_only_after_a_lost_answer():
     assert ConditionFailed is verdict(check, task(1).serialize(), lost=True)
 
 
-@pytest.mark.parametrize("standing", [None, {"title": {"S": "x"}}])
+@pytest.mark.parametrize("current_item", [None, {"title": {"S": "x"}}])
 @pytest.mark.parametrize("lost", [True, False])
-def test_a_delete_whose_condition_fails_is_never_taken_for_done(standing, lost):
+def test_a_delete_whose_condition_fails_is_never_taken_for_done(current_item, lost):
     """A missing item does not acknowledge a delete, because two writers could claim it."""
-    refused = plan.delete(task(1), Task.points == 1).judge(standing, lost=lost)
+    refused = plan.delete(task(1), Task.points == 1).judge(current_item, lost=lost)
     assert (ConditionFailed, lost) == (type(refused), refused.uncertain)
 
 

@@ -258,4 +258,4 @@ def test_a_transaction_that_a_malformed_item_stands_in_the_way_of():
         transaction.create(event(MALFORMED))
     (reason,) = caught.value.reasons
     assert AlreadyExists is type(reason.error)
-    assert MalformedItem is type(reason.standing)
+    assert MalformedItem is type(reason.current_item)

@@ -55,9 +55,9 @@ class Record:
     write: CreateWrite[Any]
     digest: str
 
-    def is_of(self, standing: Item | None) -> bool:
+    def is_of(self, current_item: Item | None) -> bool:
         """Whether a stored record is of the same operations."""
-        return standing is not None and standing.get("digest") == {"S": self.digest}
+        return current_item is not None and current_item.get("digest") == {"S": self.digest}
 
     def stored(self, sender: TableSender) -> Item | None:
         """Return the record that is stored under the token; None if no record exists."""

@@ -51,7 +51,7 @@ class CancellationReason:
         entity: The instance, or the request for an item.
         code: DynamoDB's code; None where the operation was not in the way.
         error: The error that the same write would have raised alone; None where it was not in the way.
-        standing: The entity (or `UnknownItem`, or `MalformedItem`) that stood in the way; None if there is none.
+        current_item: The entity (or `UnknownItem`, or `MalformedItem`) that stood in the way; None if there is none.
     """
 
     position: int
@@ -59,7 +59,7 @@ class CancellationReason:
     entity: Any
     code: str | None = None
     error: Exception | None = attrs.field(default=None, eq=False)
-    standing: Any = None
+    current_item: Any = None
 
 
 class Transaction:
@@ -280,10 +280,10 @@ class Transaction:
         Raises:
             RequestFailed: The token was used for other operations.
         """
-        standing = record.stored(self._sender)
-        if not record.is_of(standing):
+        current_item = record.stored(self._sender)
+        if not record.is_of(current_item):
             raise error if isinstance(error, RequestFailed) else token_taken(self._sender.table_name) from error
-        adopt(self._writes, standing or {}, self._sender)
+        adopt(self._writes, current_item or {}, self._sender)
 
     def _misfits(self, writes: Sequence[Write[Any]]) -> list[CancellationReason]:
         """Return a reason for each operation, with an error for those that cannot be done to the stored item."""
@@ -317,16 +317,16 @@ class Transaction:
         codes = [_code(each) for each in told]
         for position, (write, reason, code) in enumerate(zip(writes, told, codes, strict=True)):
             verdict: Any = write
-            standing: Item | None = None
+            current_item: Item | None = None
             if code == "ConditionalCheckFailed":
-                standing = reason.get("Item") or stored_item(write.entity, self._sender)
-                verdict = write.judge(standing, lost=False)
+                current_item = reason.get("Item") or stored_item(write.entity, self._sender)
+                verdict = write.judge(current_item, lost=False)
             elif code is not None and code not in _PASSING:
                 misfit = write.misfit(stored_item(write.entity, self._sender)) if code == _INVALID else None
                 verdict = misfit or SingletableError(f"{write!r}: {reason.get('Message') or code}")
             if isinstance(verdict, Exception):
                 # One that cannot be read must not hide why the transaction was cancelled.
-                found = tolerant(partial(load, self._table), "yield", "yield")(standing) if standing else None
+                found = tolerant(partial(load, self._table), "yield", "yield")(current_item) if current_item else None
                 reasons.append(CancellationReason(position, write.verb, write.entity, code, verdict, found))
                 again.append(write)
             else:

@@ -49,20 +49,20 @@ class UpsertWrite(UpdateWrite[T]):
 
     verb: ClassVar[str] = "upsert"
 
-    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+    def judge(self, current_item: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
         schema = self.entity._schema_of()
-        if standing is not None and standing.get(schema.layout.type_name) != {"S": schema.discriminator}:
-            return self.refusal(standing, lost=lost)
-        if standing is not None and not self.actions and self.condition is None:
+        if current_item is not None and current_item.get(schema.layout.type_name) != {"S": schema.discriminator}:
+            return self.refusal(current_item, lost=lost)
+        if current_item is not None and not self.actions and self.condition is None:
             # It exists, and nothing of it is to be changed.
             return None
-        if standing is None:
+        if current_item is None:
             # The caller's condition does not hold on an absent item; or the item was deleted meanwhile.
-            return self if self.condition is None and not lost else self.refusal(standing, lost=lost)
-        found = super().judge(standing, lost=lost)
+            return self if self.condition is None and not lost else self.refusal(current_item, lost=lost)
+        found = super().judge(current_item, lost=lost)
         return attrs.evolve(found, otherwise=self) if isinstance(found, UpdateWrite) else found
 
-    def _is_refused(self, standing: Item) -> bool:
+    def _is_refused(self, current_item: Item) -> bool:
         # Its condition is about the item as an upsert finds it; the ordinary update has its own.
         return False
 

@@ -25,7 +25,7 @@ from singletable.models.writing.effects import evolve
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import Actions, Portable
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.sending import error_code, standing_item
+from singletable.requests.sending import current_item_of, error_code
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.values import same_value
 from singletable.requests.write import WriteRequest
@@ -92,68 +92,68 @@ class Write(Portable, Generic[T]):
         """Return the write as one that is sent through a sender."""
         return attrs.evolve(self, request=attrs.evolve(self.request, sender=sender))
 
-    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+    def judge(self, current_item: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
         """Interpret a failed condition.
 
         Args:
-            standing: The stored item; None if it does not exist.
+            current_item: The stored item; None if it does not exist.
             lost: Whether an earlier attempt may have been applied although its answer was lost.
 
         Returns:
             The write to try instead; the error to raise; or None if this write was applied after all.
         """
-        return None if lost and self.was_applied(standing) else self.refusal(standing, lost=lost)
+        return None if lost and self.was_applied(current_item) else self.refusal(current_item, lost=lost)
 
-    def refusal(self, standing: Item | None, *, lost: bool) -> SingletableError:
+    def refusal(self, current_item: Item | None, *, lost: bool) -> SingletableError:
         """Return the error for a condition that does not hold on the stored item."""
         schema = self.entity._schema_of()
         known = outcome(lost)
-        if standing and standing.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
+        if current_item and current_item.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
             return ConditionFailed(
                 f"{self.entity!r} is another entity by now; {known}.",
                 remedy="The error's item field has what is stored.",
                 entity=schema.name,
-                item=standing,
+                item=current_item,
                 uncertain=lost,
             )
-        if self.locked and schema.version is not None and self._version_in(standing) != self.version:
+        if self.locked and schema.version is not None and self._version_in(current_item) != self.version:
             if self.version is None and self.entity._raw is None:
                 # No other writer is to blame: this instance knows nothing of the stored item.
                 return ConcurrentUpdateError(
                     f"{self.entity!r} has a version, and this instance was not read from it; {known}.",
                     remedy="Read the item first (get() or refresh()), or give add_version_condition=False.",
                     entity=schema.name,
-                    item=standing,
+                    item=current_item,
                     uncertain=lost,
                 )
-            what = "changed" if standing else "deleted"
-            now = " (its version is another now)" if standing else ""
+            what = "changed" if current_item else "deleted"
+            now = " (its version is another now)" if current_item else ""
             return ConcurrentUpdateError(
                 f"{self.entity!r} was {what} since it was read{now}; {known}.",
-                remedy="refresh() it and try again." if standing else "create() it, if it is to be there again.",
+                remedy="refresh() it and try again." if current_item else "create() it, if it is to be there again.",
                 entity=schema.name,
-                item=standing,
+                item=current_item,
                 uncertain=lost,
             )
-        what = "does not exist" if standing is None else f"does not meet the condition of this {self.verb}"
+        what = "does not exist" if current_item is None else f"does not meet the condition of this {self.verb}"
         return ConditionFailed(
             f"{self.entity!r} {what}; {known}.",
-            remedy="" if standing is None else "The error's item field has what is stored.",
+            remedy="" if current_item is None else "The error's item field has what is stored.",
             entity=schema.name,
-            item=standing,
+            item=current_item,
             uncertain=lost,
         )
 
-    def misfit(self, standing: Item | None) -> SingletableError | None:
+    def misfit(self, current_item: Item | None) -> SingletableError | None:
         """Return the error if DynamoDB cannot apply this to the stored item; None if it can."""
         return None
 
-    def was_applied(self, standing: Item | None) -> bool:
+    def was_applied(self, current_item: Item | None) -> bool:
         """Whether the stored item was left by this write. An item that is merely equal proves nothing.
 
         Nor does a mark that the instance has already: it is that of an earlier send of the same plan.
         """
-        return self._is_marked(standing) and not self._is_marked(self.entity._raw)
+        return self._is_marked(current_item) and not self._is_marked(self.entity._raw)
 
     def finish(self, item: Item | None) -> None:
         """Let the instance know what is stored now; `item` is that, where DynamoDB told."""
@@ -165,11 +165,11 @@ class Write(Portable, Generic[T]):
             and all(same_value(item.get(name), value) for name, value in self.mark.items())
         )
 
-    def _version_in(self, standing: Item | None) -> Decimal | None:
+    def _version_in(self, current_item: Item | None) -> Decimal | None:
         schema = self.entity._schema_of()
-        if standing is None or schema.version is None:
+        if current_item is None or schema.version is None:
             return None
-        number = standing.get(schema.attributes[schema.version].attr_name, {}).get("N")
+        number = current_item.get(schema.attributes[schema.version].attr_name, {}).get("N")
         # Other code may have stored a number that is not an integer.
         return None if number is None else Decimal(number)
 
@@ -202,17 +202,17 @@ class CreateWrite(SaveWrite[T]):
 
     verb: ClassVar[str] = "create"
 
-    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
-        if lost and self.was_applied(standing):
+    def judge(self, current_item: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+        if lost and self.was_applied(current_item):
             return None
-        if standing is None and not lost:
+        if current_item is None and not lost:
             # It was deleted between the failure and the look.
             return self
         return AlreadyExists(
             f"{self.entity!r} exists already; {outcome(lost)}.",
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=self.entity._schema_of().name,
-            item=standing,
+            item=current_item,
             uncertain=lost,
         )
 
@@ -229,10 +229,10 @@ class DeleteWrite(Write[T]):
 
     required: bool = False
 
-    def refusal(self, standing: Item | None, *, lost: bool) -> SingletableError:
-        if standing is None and self.required:
+    def refusal(self, current_item: Item | None, *, lost: bool) -> SingletableError:
+        if current_item is None and self.required:
             return absent(self.entity, "does not exist", lost=lost, remedy='Leave missing="raise" out to ignore that.')
-        return super().refusal(standing, lost=lost)
+        return super().refusal(current_item, lost=lost)
 
     def finish(self, item: Item | None) -> None:
         self.entity._forget()
@@ -267,39 +267,39 @@ class UpdateWrite(Write[T]):
     values: Mapping[str, Any] = attrs.field(factory=dict)
     otherwise: Write[T] | None = None
 
-    def judge(self, standing: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
+    def judge(self, current_item: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
         schema = self.entity._schema_of()
-        if standing is None and self.otherwise is not None and not lost:
+        if current_item is None and self.otherwise is not None and not lost:
             return self.otherwise
-        if standing is None or standing.get(schema.layout.type_name) != {"S": schema.discriminator}:
-            what = "does not exist" if standing is None else "is another entity by now"
+        if current_item is None or current_item.get(schema.layout.type_name) != {"S": schema.discriminator}:
+            what = "does not exist" if current_item is None else "is another entity by now"
             return absent(self.entity, what, lost=lost, remedy="Use create() to write it first, or upsert().")
-        if lost and self.was_applied(standing):
+        if lost and self.was_applied(current_item):
             return None
         if lost and self.reads:
             return ConcurrentUpdateError(
                 f"{self.entity!r} was changed since it was read; {outcome(lost)}.",
                 remedy="refresh() it, and see whether this update is to be sent again.",
                 entity=schema.name,
-                item=standing,
+                item=current_item,
                 uncertain=lost,
             )
-        refusal = self.refusal(standing, lost=lost)
-        if isinstance(refusal, ConcurrentUpdateError) or self._is_refused(standing):
+        refusal = self.refusal(current_item, lost=lost)
+        if isinstance(refusal, ConcurrentUpdateError) or self._is_refused(current_item):
             return refusal
         # What a key depends on was changed by another writer: the key is derived anew from what is stored.
-        fresh = type(self.entity)._from_item(standing)
+        fresh = type(self.entity)._from_item(current_item)
         again = self.replan(fresh, self.actions, self.condition, add_version_condition=self.locked)
         again = attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
         return again.through(self.request.sender)
 
-    def _is_refused(self, standing: Item) -> bool:
+    def _is_refused(self, current_item: Item) -> bool:
         """Whether the caller's condition failed, since all others hold on the stored item."""
-        return self.change.holds_on(standing)
+        return self.change.holds_on(current_item)
 
-    def misfit(self, standing: Item | None) -> SingletableError | None:
+    def misfit(self, current_item: Item | None) -> SingletableError | None:
         try:
-            evolve(standing or {}, self.change.actions)
+            evolve(current_item or {}, self.change.actions)
         except InvalidUpdateError as error:
             return update_error(self.entity._schema_of(), error)
         return None
@@ -340,13 +340,13 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
                 continue
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            standing = standing_item(error) or _look(write, attempts)
-            verdict = write.judge(standing, lost=attempts.lost)
+            current_item = current_item_of(error) or _look(write, attempts)
+            verdict = write.judge(current_item, lost=attempts.lost)
             if isinstance(verdict, SingletableError):
                 verdict.cause = error  # type: ignore[attr-defined]  # as PynamoDB's errors have it
                 raise verdict from error
             if verdict is None:
-                write.finish(standing)
+                write.finish(current_item)
                 return {}
             write = verdict
         except SingletableError as error:
@@ -355,12 +355,12 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
             if not (error.uncertain and write.mark):
                 raise
             try:
-                standing = _look(write, attempts)
+                current_item = _look(write, attempts)
             except SingletableError:
                 raise error from None
-            if not write.was_applied(standing):
+            if not write.was_applied(current_item):
                 raise
-            write.finish(standing)
+            write.finish(current_item)
             return {}
         else:
             write.finish(answer.get("Attributes"))
