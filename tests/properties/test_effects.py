@@ -10,7 +10,7 @@ from singletable.engine import embedded
 from singletable.errors import InvalidValueError, RequestFailed
 from singletable.models.reading.targets import TableSender
 from singletable.models.writing.effects import evolve, read_attributes
-from singletable.requests.values import canonical, same_item
+from singletable.requests.stored_values import canonical, same_item
 from singletable.requests.write import Update
 from tests.framework.app import AppTable
 

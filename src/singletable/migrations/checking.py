@@ -16,8 +16,8 @@ from singletable.models import Table
 from singletable.models.items.deriving import derived_item
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import table_schema
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = ["Finding", "ItemChecks", "Kind", "findings_of", "is_ahead"]
 

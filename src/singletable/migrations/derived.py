@@ -18,8 +18,8 @@ from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Field, Templat
 from singletable.keys.encoding import Refusal
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import Choice, DateTime, Integer, Source, Unfit
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 if TYPE_CHECKING:
     from typing_extensions import Self

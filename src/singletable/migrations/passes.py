@@ -14,8 +14,8 @@ from singletable.migrations.rederiving import Rederive, rederiving
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
 from singletable.requests.capacity import item_size
+from singletable.requests.stored_values import ITEM_BYTES, check_value, same_value
 from singletable.requests.types import Item
-from singletable.requests.values import ITEM_BYTES, check_value, same_value
 
 __all__ = ["ItemChange", "Pass", "Step", "checked_change", "steps_of"]
 

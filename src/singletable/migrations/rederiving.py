@@ -8,8 +8,8 @@ from singletable.migrations.derived import Derived, derived_by, explains, reads_
 from singletable.migrations.operations.base import Edit
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState, known_derived
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = ["Rederive", "rederiving"]
 

@@ -10,8 +10,8 @@ from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.passes import ItemChange, checked_change
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, known_derived
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = ["Repair"]
 

@@ -31,8 +31,8 @@ from singletable.migrations.throttle import Throttle
 from singletable.migrations.verification import Checkpoint
 from singletable.migrations.writes import ItemWriter
 from singletable.models import Table
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params
-from singletable.requests.values import same_value
 
 __all__ = ["Finding", "Kind", "Report", "Verification", "findings_of", "verify"]
 

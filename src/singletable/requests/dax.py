@@ -34,8 +34,8 @@ from singletable.requests.forking import renewed_in_child
 from singletable.requests.retries import THROTTLED, pause
 from singletable.requests.sessions import session_of
 from singletable.requests.settings import Settings
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params
-from singletable.requests.values import same_value
 
 __all__ = ["AWAY", "CONNECT_TIMEOUT", "Dax", "goes_to_cluster"]
 

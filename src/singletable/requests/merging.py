@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from singletable.requests.stored_values import number_text, same_value
 from singletable.requests.types import Item
-from singletable.requests.values import number_text, same_value
 
 __all__ = ["keep_read", "leave_out", "merged"]
 

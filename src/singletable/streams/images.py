@@ -10,9 +10,9 @@ from singletable.chains import unchained
 from singletable.errors import MalformedRecordError
 from singletable.models.reading.targets import load
 from singletable.models.schema.table_schema import entity_schema, table_schema
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, MalformedItem, UnknownItem
 from singletable.requests.unreadable import tolerant
-from singletable.requests.values import same_value
 from singletable.streams.records import Record
 
 if TYPE_CHECKING:

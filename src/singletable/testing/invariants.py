@@ -9,8 +9,8 @@ from singletable.models.items.deriving import derived_item
 from singletable.models.reading.targets import TableSender, load
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests import UnknownItem
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = ["check_fresh", "scan_raw", "stale_attributes"]
 

@@ -28,8 +28,8 @@ from singletable.models.reading.targets import stored_item
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import patterns_of
+from singletable.requests.stored_values import canonical
 from singletable.requests.types import Item
-from singletable.requests.values import canonical
 from singletable.testing.invariants import check_fresh, scan_raw
 from singletable.testing.oracle import identity_of, stored_attributes
 from singletable.testing.properties import check_pattern

@@ -13,8 +13,8 @@ from singletable.models import Table
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import entity_schema
 from singletable.requests import Get, Query
+from singletable.requests.stored_values import canonical
 from singletable.requests.types import UnknownItem
-from singletable.requests.values import canonical
 from singletable.testing.filters import matches
 
 __all__ = ["agrees", "expected", "fingerprint", "identity_of", "stored_attributes", "stored_values"]

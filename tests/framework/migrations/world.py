@@ -25,7 +25,7 @@ from singletable.migrations.options import Options
 from singletable.migrations.passes import Pass
 from singletable.migrations.runner import Runner
 from singletable.models.binding.binding import connection_of
-from singletable.requests.values import same_value
+from singletable.requests.stored_values import same_value
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 STATES = ("OPEN", "DOING", "DONE")

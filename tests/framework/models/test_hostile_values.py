@@ -27,7 +27,7 @@ from singletable.errors import (
     SingletableError,
 )
 from singletable.keys.shown import kept, shown
-from singletable.requests.values import NESTING, check_value
+from singletable.requests.stored_values import NESTING, check_value
 from singletable.streams.records import read_record
 
 

@@ -20,7 +20,7 @@ from singletable import Key, Table, plan
 from singletable.errors import InvalidConditionError, InvalidUpdateError, InvalidValueError, KeyParseError
 from singletable.keys.time import Bucket
 from singletable.requests.expressions import Placeholders
-from singletable.requests.values import check_value
+from singletable.requests.stored_values import check_value
 
 FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

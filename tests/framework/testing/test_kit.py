@@ -15,7 +15,7 @@ from singletable.engine import embedded
 from singletable.errors import PatternError
 from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import entity_schema
-from singletable.requests.values import same_item
+from singletable.requests.stored_values import same_item
 from singletable.testing import TableMachine, check_fresh, check_pattern, entities, key_invariants, stale_attributes
 from singletable.testing.properties import check_key
 from tests.framework.app import Account, AppTable, Event, Level

@@ -17,8 +17,8 @@ from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
 from singletable.migrations.timebox import Timebox
 from singletable.migrations.values import stored_value
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = ["ConvertAttribute"]
 

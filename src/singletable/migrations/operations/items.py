@@ -23,8 +23,8 @@ from singletable.migrations.sources import Source, Unfit
 from singletable.migrations.state import Entity, TableState, known_derived
 from singletable.migrations.timebox import Timebox
 from singletable.migrations.values import stored_value
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = ["Backfill", "BackfillExpiry", "BackfillWith", "RemoveAttribute", "RenameAttribute", "Undo"]
 

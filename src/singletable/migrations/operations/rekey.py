@@ -11,8 +11,8 @@ from singletable.migrations.expressions import MOST_PINS
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
-from singletable.requests.values import same_value
 
 __all__ = ["Rekey"]
 

@@ -41,7 +41,7 @@ from singletable.errors import InvalidValueError, SingletableError, UnexpectedAt
 from singletable.keys import ValueKind
 from singletable.keys.text import plain
 from singletable.models.declare.faults import fault, guarded, settled, stepped
-from singletable.requests.values import number_fault, number_text, number_value, read_number
+from singletable.requests.stored_values import number_fault, number_text, number_value, read_number
 
 __all__ = [
     "SCALAR_TWINS",

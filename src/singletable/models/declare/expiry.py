@@ -14,7 +14,7 @@ from singletable.errors import DeclarationError, InvalidConditionError, InvalidV
 from singletable.keys.text import plain
 from singletable.models.declare.attributes import not_to_be_set
 from singletable.requests.expressions import ItemPath
-from singletable.requests.values import number_text
+from singletable.requests.stored_values import number_text
 
 if TYPE_CHECKING:
     from singletable.models.table import Table

@@ -16,7 +16,7 @@ from pynamodb.attributes import Attribute, MapAttribute
 
 from singletable.errors import InvalidValueError
 from singletable.keys.shown import kept, shown
-from singletable.requests.values import NESTING
+from singletable.requests.stored_values import NESTING
 
 __all__ = [
     "HIDDEN",

@@ -16,8 +16,8 @@ from singletable.errors import InvalidRequestError, InvalidValueError
 from singletable.models.declare.attributes import number_content, utf8
 from singletable.models.declare.faults import fault, hidden, is_personal, located, settled, stepped
 from singletable.requests.expressions import ItemPath, path_steps
+from singletable.requests.stored_values import number_value
 from singletable.requests.types import Item
-from singletable.requests.values import number_value
 
 __all__ = [
     "UntypedPath",

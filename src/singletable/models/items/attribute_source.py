@@ -53,7 +53,7 @@ from singletable.models.declare.containers import (
 )
 from singletable.models.declare.defaults import evaluated
 from singletable.models.declare.untyped import read_untyped, read_untyped_map
-from singletable.requests.values import DIGITS, number_value
+from singletable.requests.stored_values import DIGITS, number_value
 
 __all__ = ["Written", "getter", "reader", "reading", "set_default", "writer"]
 

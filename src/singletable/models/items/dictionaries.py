@@ -19,8 +19,8 @@ from singletable.errors import InvalidValueError
 from singletable.keys.text import plain
 from singletable.models.items.partial import refuse_partial
 from singletable.models.schema.table_schema import table_schema
+from singletable.requests.stored_values import NESTING, check_item, number_fault, number_text, number_value
 from singletable.requests.types import Item
-from singletable.requests.values import NESTING, check_item, number_fault, number_text, number_value
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

@@ -27,7 +27,7 @@ from singletable.models.declare.faults import fault, located, similar
 from singletable.models.schema.metaclass import TableMeta
 from singletable.models.schema.table_schema import TableSchema, table_schema
 from singletable.requests.merging import keep_read, leave_out
-from singletable.requests.values import NESTING, check_item, is_too_deep, same_item
+from singletable.requests.stored_values import NESTING, check_item, is_too_deep, same_item
 
 if TYPE_CHECKING:
     from singletable.models.items.codec import Codec

@@ -32,8 +32,8 @@ from singletable.requests.expressions import (
     top_name,
     values_in,
 )
+from singletable.requests.stored_values import check_value
 from singletable.requests.types import Target
-from singletable.requests.values import check_value
 
 __all__ = ["check_condition", "check_filter", "read_question", "refuse_habits", "refuse_options"]
 

@@ -30,8 +30,8 @@ from singletable.models.writing.upserting import UpsertWrite
 from singletable.models.writing.writes import CreateWrite, DeleteWrite, SaveWrite, UpdateWrite, Write
 from singletable.requests.batch import fetch_items
 from singletable.requests.expressions import Placeholders
+from singletable.requests.stored_values import canonical
 from singletable.requests.types import Item
-from singletable.requests.values import canonical
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

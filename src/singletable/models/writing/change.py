@@ -32,8 +32,8 @@ from singletable.models.schema.layout import PRIMARY
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing.effects import changed_attribute, evolve, path_of, read_attributes
 from singletable.requests.expressions import Actions, Portable, is_whole, steps_of, still_holds, values_in
+from singletable.requests.stored_values import check_value, same_value
 from singletable.requests.types import Item
-from singletable.requests.values import check_value, same_value
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

@@ -26,8 +26,8 @@ from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveA
 from singletable.errors import InvalidUpdateError
 from singletable.models.declare.faults import spelled
 from singletable.requests.expressions import steps_of, top_name
+from singletable.requests.stored_values import DIGITS, number_text, read_number
 from singletable.requests.types import Item
-from singletable.requests.values import DIGITS, number_text, read_number
 
 __all__ = ["changed_attribute", "evolve", "path_of", "read_attributes"]
 

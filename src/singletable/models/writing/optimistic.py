@@ -26,7 +26,7 @@ from singletable.models.writing.transaction import Transaction
 from singletable.models.writing.writes import too_contended
 from singletable.requests.expressions import ItemPath
 from singletable.requests.retries import ATTEMPTS, pause
-from singletable.requests.values import check_value, same_value
+from singletable.requests.stored_values import check_value, same_value
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

@@ -26,8 +26,8 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import Actions, Portable
 from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import current_item_of, error_code
+from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params, Sender
-from singletable.requests.values import same_value
 from singletable.requests.write import WriteRequest
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import attrs
 from singletable.models import Table
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import table_schema
+from singletable.requests.stored_values import canonical
 from singletable.requests.types import Item
-from singletable.requests.values import canonical
 from singletable.testing.oracle import stored_attributes, stored_values
 from singletable.testing.simulator.ledger import Images, ItemKey
 

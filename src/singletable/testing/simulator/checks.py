@@ -12,8 +12,8 @@ import attrs
 from singletable.errors import BatchIncomplete, SingletableError
 from singletable.models import Table
 from singletable.models.schema.table_schema import table_schema
+from singletable.requests.stored_values import canonical, same_value
 from singletable.requests.types import Item
-from singletable.requests.values import canonical, same_value
 from singletable.testing.invariants import stale_attributes
 from singletable.testing.simulator.calls import Call, Part, own_names, plain
 from singletable.testing.simulator.ledger import Application, Images, ItemKey, Ledger

@@ -10,7 +10,7 @@ from typing import Any
 from singletable.models import Table
 from singletable.models.items.item import known_item
 from singletable.models.schema.table_schema import entity_schema, table_schema
-from singletable.requests.values import canonical
+from singletable.requests.stored_values import canonical
 from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, put, removed, same
 from singletable.testing.simulator.chooser import Chooser, shown
 from singletable.testing.simulator.ledger import ItemKey
