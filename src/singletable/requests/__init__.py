@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from singletable.requests.connection import TableConnection
     from singletable.requests.explanation import Explanation
     from singletable.requests.get import Get
+    from singletable.requests.metering import Usage, measure
     from singletable.requests.observing import Observer, RequestEvent, RequestStats, Totals, request_name
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from singletable.requests.settings import Settings
     from singletable.requests.tracing import OpenTelemetryObserver
     from singletable.requests.types import Item, MalformedItem, Params, Sender, Target, UnknownItem
-    from singletable.requests.usage import Usage, measure
     from singletable.requests.write import Put, Update
 
 __all__ = [
@@ -72,9 +72,9 @@ __getattr__, __dir__ = exports(
         "Totals": "observing",
         "UnknownItem": "types",
         "Update": "write",
-        "Usage": "usage",
+        "Usage": "metering",
         "make_query": "query",
-        "measure": "usage",
+        "measure": "metering",
         "request_name": "observing",
     },
 )

@@ -26,12 +26,12 @@ from singletable.requests.bodies import hide_bodies
 from singletable.requests.calls import Call, Interceptor
 from singletable.requests.dax import Dax
 from singletable.requests.forking import renewed_in_child
+from singletable.requests.metering import record, units_of
 from singletable.requests.observing import Observer, watched
 from singletable.requests.quoting import unquoted
 from singletable.requests.services import named
 from singletable.requests.sessions import creating, free_credentials, session_of
 from singletable.requests.settings import Settings
-from singletable.requests.usage import record, units_of
 from singletable.requests.wire import DAMAGED, DamagedAnswer, parse_items
 
 __all__ = ["TableConnection"]

@@ -293,7 +293,7 @@ def test_where_it_cannot_be_told_which_put_was_left_all_are_sent_again(cluster):
 
 def test_capacity_that_a_cluster_does_not_report_counts_as_none():
     """A hit costs the table nothing."""
-    from singletable.requests.usage import record
+    from singletable.requests.metering import record
 
     with measure() as usage:
         record("GetItem", {}, {"Item": KEY}, metered=True)
