@@ -20,7 +20,7 @@ from singletable.errors import (
 )
 from singletable.models.writing.transaction import CancellationReason
 from singletable.requests import retries
-from singletable.requests.batch import Remainder
+from singletable.requests.batch_requests import Remainder
 from singletable.testing.faults import Throttling, inject
 from tests.framework import pooled
 from tests.framework.app import START, Account, AppTable, Event, Level, event

@@ -11,7 +11,7 @@ from singletable.errors import InvalidValueError, RequestFailed
 from singletable.models.reading.targets import TableSender
 from singletable.models.writing.effects import evolve, read_attributes
 from singletable.requests.stored_values import canonical, same_item
-from singletable.requests.write import Update
+from singletable.requests.write_requests import Update
 from tests.framework.app import AppTable
 
 KEY = {"PK": {"S": "P"}, "SK": {"S": "S"}}

@@ -95,7 +95,8 @@ def _role(service: str, operation: str) -> str | None:
     if any(each.rpartition(".")[2] in _WRITING for each in places if each.startswith("singletable.models.")):
         return "writer"
     # `Entity.get` and `batch_get` belong to the writing API; a get by an index key sends a Query, as patterns do.
-    if operation != "Query" and not {"singletable.requests.get", "singletable.requests.batch"}.isdisjoint(places):
+    own = {"singletable.requests.get", "singletable.requests.batch_requests"}
+    if operation != "Query" and not own.isdisjoint(places):
         return "writer"
     return None
 

@@ -10,6 +10,7 @@ from singletable.lazy import exports
 
 if TYPE_CHECKING:
     from singletable.requests.connection import TableConnection
+    from singletable.requests.connection_settings import Settings
     from singletable.requests.explanation import Explanation
     from singletable.requests.get import Get
     from singletable.requests.metering import Usage, measure
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
-    from singletable.requests.settings import Settings
     from singletable.requests.tracing import OpenTelemetryObserver
     from singletable.requests.types import Item, MalformedItem, Params, Sender, Target, UnknownItem
-    from singletable.requests.write import Put, Update
+    from singletable.requests.write_requests import Put, Update
 
 __all__ = [
     "Explanation",
@@ -60,18 +60,18 @@ __getattr__, __dir__ = exports(
         "OpenTelemetryObserver": "tracing",
         "Page": "results",
         "Params": "types",
-        "Put": "write",
+        "Put": "write_requests",
         "Query": "query",
         "RequestEvent": "observing",
         "RequestStats": "observing",
         "Scan": "scan",
         "Sender": "types",
-        "Settings": "settings",
+        "Settings": "connection_settings",
         "TableConnection": "connection",
         "Target": "types",
         "Totals": "observing",
         "UnknownItem": "types",
-        "Update": "write",
+        "Update": "write_requests",
         "Usage": "metering",
         "make_query": "query",
         "measure": "metering",

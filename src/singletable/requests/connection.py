@@ -24,6 +24,7 @@ from pynamodb.connection.table import TableConnection as PynamoTableConnection
 from singletable.requests.attempts import lose, watch
 from singletable.requests.bodies import hide_bodies
 from singletable.requests.calls import Call, Interceptor
+from singletable.requests.connection_settings import Settings
 from singletable.requests.dax import Dax
 from singletable.requests.forking import renewed_in_child
 from singletable.requests.metering import record, units_of
@@ -31,7 +32,6 @@ from singletable.requests.observing import Observer, watched
 from singletable.requests.quoting import unquoted
 from singletable.requests.services import named
 from singletable.requests.sessions import creating, free_credentials, session_of
-from singletable.requests.settings import Settings
 from singletable.requests.wire import DAMAGED, DamagedAnswer, parse_items
 
 __all__ = ["TableConnection"]

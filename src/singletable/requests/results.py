@@ -12,7 +12,7 @@ import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import MalformedItemError, UnknownItemError
-from singletable.requests.batch import GET_LIMIT, chunked, fetch_items
+from singletable.requests.batch_requests import GET_LIMIT, chunked, fetch_items
 from singletable.requests.types import E, Item, Params, Target, UnknownItem
 from singletable.requests.unreadable import tolerant
 

@@ -210,7 +210,7 @@ def test_a_hundred_thousand_items_in_constant_memory():
 
 
 def _numbered(entity, number):
-    from singletable.requests.batch import Operation
+    from singletable.requests.batch_requests import Operation
 
     item = {"PK": {"S": "P"}, "SK": {"S": str(number)}}
     return Operation(("P", str(number)), {"PutRequest": {"Item": item}}, entity)

@@ -18,7 +18,7 @@ from singletable.models.binding.blocks import is_entered_at_once
 from singletable.models.binding.folding import FIELDS, PUBLIC, Layer, is_pinned, with_region_of_session
 from singletable.models.binding.table_names import NAME_RULE, name_fault
 from singletable.requests.connection import TableConnection
-from singletable.requests.settings import PLACE, SOURCES, Settings
+from singletable.requests.connection_settings import PLACE, SOURCES, Settings
 
 if TYPE_CHECKING:
     from singletable.models.binding.home import Home

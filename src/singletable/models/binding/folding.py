@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
+from singletable.requests.connection_settings import INTERNAL, PLACE, SOURCES, Settings, botocore_session
 from singletable.requests.sessions import region_of_profile
-from singletable.requests.settings import INTERNAL, PLACE, SOURCES, Settings, botocore_session
 
 __all__ = [
     "FIELDS",

@@ -28,7 +28,7 @@ from singletable.requests.forking import renewed_in_child
 
 if TYPE_CHECKING:
     from singletable.models.table import Table
-    from singletable.requests.settings import Settings
+    from singletable.requests.connection_settings import Settings
 
 __all__ = ["MOST_CONNECTIONS", "FixedHome", "Home"]
 

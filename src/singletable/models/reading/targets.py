@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from singletable.models.table import Table
     from singletable.requests.attempts import Attempts
     from singletable.requests.connection import TableConnection
-    from singletable.requests.settings import Settings
+    from singletable.requests.connection_settings import Settings
 
 __all__ = ["TableSender", "collection_target", "load", "require_member", "stored_item", "target_of", "whole_table"]
 

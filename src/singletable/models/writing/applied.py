@@ -28,7 +28,7 @@ from singletable.models.writing import plan
 from singletable.models.writing.change import assignments
 from singletable.models.writing.upserting import UpsertWrite
 from singletable.models.writing.writes import CreateWrite, DeleteWrite, SaveWrite, UpdateWrite, Write
-from singletable.requests.batch import fetch_items
+from singletable.requests.batch_requests import fetch_items
 from singletable.requests.expressions import Placeholders
 from singletable.requests.stored_values import canonical
 from singletable.requests.types import Item

@@ -12,7 +12,7 @@ from singletable.models.reading.targets import TableSender, require_member
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
 from singletable.requests import Get
-from singletable.requests.batch import Operation, fetch_items, identity, write_all
+from singletable.requests.batch_requests import Operation, fetch_items, identity, write_all
 from singletable.requests.types import Handling, Item
 from singletable.requests.unreadable import check_handling
 

@@ -28,7 +28,7 @@ from singletable.models.writing.upserting import UpsertWrite, plan_upsert
 from singletable.models.writing.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
 from singletable.requests.expressions import all_of, still_holds
 from singletable.requests.types import Item
-from singletable.requests.write import Check, Delete, Put, Update
+from singletable.requests.write_requests import Check, Delete, Put, Update
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

@@ -28,7 +28,7 @@ from singletable.requests.retries import ATTEMPTS, pause
 from singletable.requests.sending import current_item_of, error_code
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params, Sender
-from singletable.requests.write import WriteRequest
+from singletable.requests.write_requests import WriteRequest
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem

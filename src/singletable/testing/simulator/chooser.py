@@ -16,7 +16,7 @@ from singletable.models.items.item import key_of, known_item
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.models.writing.plan import version_of
-from singletable.requests.batch import identity
+from singletable.requests.batch_requests import identity
 from singletable.requests.expressions import still_holds
 from singletable.testing.simulator.calls import Call, Effect, Part
 from singletable.testing.simulator.corpus import Corpus, varied

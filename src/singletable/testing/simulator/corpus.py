@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from singletable.models import Table
 from singletable.models.items.item import key_of
 from singletable.models.schema.table_schema import table_schema
-from singletable.requests.batch import identity
+from singletable.requests.batch_requests import identity
 from singletable.testing.simulator.ledger import ItemKey
 from singletable.testing.strategies.changes import Given, changes_of, colliding_entities
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from singletable.requests.batch import identity
+from singletable.requests.batch_requests import identity
 from singletable.requests.types import Item
 
 __all__ = ["Application", "Images", "ItemKey", "Ledger"]

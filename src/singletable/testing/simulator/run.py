@@ -17,7 +17,7 @@ from singletable.models import Table
 from singletable.models.items.item import key_of
 from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import entity_schema, table_schema
-from singletable.requests.batch import identity
+from singletable.requests.batch_requests import identity
 from singletable.testing.invariants import scan_raw
 from singletable.testing.simulator.calls import Call
 from singletable.testing.simulator.checks import CHECKS, Finding, findings_in

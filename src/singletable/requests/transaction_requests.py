@@ -12,7 +12,7 @@ from singletable.errors import InvalidTransactionError
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
 from singletable.requests.types import Item, Params, Sender
-from singletable.requests.write import WriteRequest
+from singletable.requests.write_requests import WriteRequest
 
 __all__ = [
     "TRANSACTION_BYTES",
