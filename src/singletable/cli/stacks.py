@@ -18,7 +18,7 @@ from singletable.migrations.state import Index, TableState
 from singletable.models import Table
 from singletable.models.binding.binding import bound
 from singletable.models.schema.layout import IndexLayout
-from singletable.requests.services import named
+from singletable.requests.services import label_errors
 
 if TYPE_CHECKING:
     from singletable.infra.deployment import Deployment
@@ -152,7 +152,7 @@ def client_of(service: str, place: Place, table: type[Table], table_name: str) -
     }
     region = bound(table, {name: value for name, value in settings.items() if value is not None}).region
     session = Session(profile=place.profile)
-    return named(session.create_client(service, region_name=region, endpoint_url=place.endpoint_url))
+    return label_errors(session.create_client(service, region_name=region, endpoint_url=place.endpoint_url))
 
 
 def parts_of_history(graph: Graph) -> Parts:

@@ -30,7 +30,7 @@ from singletable.requests.forking import renewed_in_child
 from singletable.requests.metering import record, units_of
 from singletable.requests.observing import Observer, watched
 from singletable.requests.quoting import unquoted
-from singletable.requests.services import named
+from singletable.requests.services import label_errors
 from singletable.requests.sessions import creating, free_credentials, session_of
 from singletable.requests.wire import DAMAGED, DamagedAnswer, parse_items
 
@@ -260,4 +260,4 @@ class TableConnection(PynamoTableConnection):
                 ),
             )
         hide_bodies(client)
-        return named(client)
+        return label_errors(client)

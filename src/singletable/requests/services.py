@@ -20,8 +20,8 @@ __all__ = [
     "error_code",
     "failure_of",
     "is_denied",
+    "label_errors",
     "message_of",
-    "named",
     "operation_of",
     "refuse_denied",
     "service_of",
@@ -57,8 +57,8 @@ _ACTIONS = {
 """Operations of DynamoDB that are not named as their actions."""
 
 
-def named(client: Any) -> Any:
-    """Have each error of a botocore client carry the service's name, for `service_of`.
+def label_errors(client: Any) -> Any:
+    """Add the service's name to each error of a botocore client, for `service_of`.
 
     Returns:
         The client.

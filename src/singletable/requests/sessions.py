@@ -19,7 +19,7 @@ from botocore.session import Session
 
 from singletable.requests.connection_settings import Settings
 from singletable.requests.forking import run_in_child
-from singletable.requests.services import named
+from singletable.requests.services import label_errors
 
 __all__ = ["creating", "free_credentials", "region_of_profile", "session_of"]
 
@@ -113,4 +113,4 @@ class _Role(CredentialProvider):  # type: ignore[misc]  # botocore has no annota
 
     def _create_client(self, *args: Any, **kwargs: Any) -> Any:
         with creating():
-            return named(self._source.create_client(*args, region_name=self._region, **kwargs))
+            return label_errors(self._source.create_client(*args, region_name=self._region, **kwargs))

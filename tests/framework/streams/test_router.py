@@ -33,7 +33,7 @@ from singletable.errors import (
 from singletable.models.binding.binding import connection_of
 from singletable.models.items.internal_items import internal_table
 from singletable.models.schema.table_schema import entity_schema, table_schema
-from singletable.requests.services import named
+from singletable.requests.services import label_errors
 from singletable.streams import Change, StreamRouter, record_of
 from singletable.testing.faults import Throttling, inject
 from tests.framework.app import Account, AppTable, Event
@@ -651,7 +651,7 @@ def test_what_was_in_the_way_of_a_transaction_is_said(table):
     assert "secret" not in repr(letter) + str(caught.value)
 
 
-@pytest.mark.parametrize(("prepare", "service"), [(named, " of SESv2"), (lambda client: client, "")])
+@pytest.mark.parametrize(("prepare", "service"), [(label_errors, " of SESv2"), (lambda client: client, "")])
 def test_a_failed_request_of_a_handler_is_named(table, prepare, service):
     """By operation and code, and by the service if its client notes it; not by the service's message."""
     client = prepare(boto3.client("sesv2", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"))
@@ -671,7 +671,7 @@ def test_a_failed_request_of_a_handler_is_named(table, prepare, service):
 
 def test_a_service_that_does_not_answer_a_handler_is_named(table):
     """Without a code, and without the URL."""
-    client = named(
+    client = label_errors(
         boto3.client(
             "sns",
             "eu-west-1",
