@@ -65,11 +65,11 @@ class WriteRequest(Portable):
 
     def size(self) -> int:
         """About how many bytes it counts for against a transaction's limit."""
-        return item_size(self.named)
+        return item_size(self.item_or_key)
 
     @property
-    def named(self) -> Item:
-        """What names the item: it itself, or its key."""
+    def item_or_key(self) -> Item:
+        """The item to write, or its key."""
         raise NotImplementedError
 
     def _arguments(self, placeholders: Placeholders) -> Params:
@@ -86,7 +86,7 @@ class Put(WriteRequest):
     item: Item = attrs.field(repr=False)
 
     @property
-    def named(self) -> Item:
+    def item_or_key(self) -> Item:
         return self.item
 
     def _arguments(self, placeholders: Placeholders) -> Params:
@@ -98,7 +98,7 @@ class _Keyed(WriteRequest):
     key: Item = attrs.field(repr=False)
 
     @property
-    def named(self) -> Item:
+    def item_or_key(self) -> Item:
         return self.key
 
     def _arguments(self, placeholders: Placeholders) -> Params:
@@ -122,7 +122,7 @@ class Update(_Keyed):
         """About how many bytes it counts for against a transaction's limit: its key, and what it sets."""
         placeholders = Placeholders()
         self._arguments(placeholders)
-        return item_size(self.named) + sum(map(value_size, placeholders.values.values()))
+        return item_size(self.item_or_key) + sum(map(value_size, placeholders.values.values()))
 
     def _arguments(self, placeholders: Placeholders) -> Params:
         expression = UpdateExpression(*self.actions).serialize(placeholders.names, placeholders.values)

@@ -73,7 +73,7 @@ def record_of(table: type[Table], sender: TableSender, token: str, writes: Seque
     layout = table_schema(table).layout
     kind = _record_class(table, table_schema(table).expiry_name)
     digest = sha256(json.dumps(named, sort_keys=True, default=_text).encode()).hexdigest()
-    keys = [[write.request.named[name]["S"] for name in layout.primary] for write in writes]
+    keys = [[write.request.item_or_key[name]["S"] for name in layout.primary] for write in writes]
     return Record(plan.create(kind(token=token, digest=digest, keys=keys)).through(sender), digest)
 
 
@@ -138,7 +138,7 @@ def _named(write: Write[Any]) -> list[Any]:
         values = {name: canonical(value) for name, value in held.items() if name not in generated}
     else:
         # The instance may have no other values: it was read with only=, or made for its key.
-        values = {name: canonical(write.request.named[name]) for name in schema.layout.primary}
+        values = {name: canonical(write.request.item_or_key[name]) for name in schema.layout.primary}
     placeholders = Placeholders()
     asked = []
     if isinstance(write, UpdateWrite):

@@ -297,7 +297,7 @@ class Transaction:
         primary = table_schema(self._table).layout.primary
         seen: dict[tuple[str, ...], Write[Any]] = {}
         for write in writes:
-            key = identity(write.request.named, primary)
+            key = identity(write.request.item_or_key, primary)
             if key in seen:
                 raise InvalidTransactionError(
                     f"The transaction has two operations on {write.entity!r}: {seen[key].verb} and {write.verb}.",
