@@ -66,7 +66,7 @@ def test_an_item_is_read_consistently_and_anew():
     """refresh() reads the stored values."""
     found = Event.get(account_id="a1", seq=3, consistent=True)
     Event.get(account_id="a1", seq=3).update(note="n")
-    found.refresh(consistent_read=True)
+    found.refresh(consistent=True)
     assert "n" == found.note
 
 

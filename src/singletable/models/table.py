@@ -326,8 +326,14 @@ class Table(WritableItem):
             raise target_of(cls, PRIMARY).absent(f"The item is a {type(entity).__name__}, not a {cls.__name__}.")
         return entity
 
-    def refresh(self, consistent_read: bool = False) -> None:
+    def refresh(  # type: ignore[override]  # PynamoDB's has consistent_read first
+        self, consistent: bool = False, *, consistent_read: bool = False
+    ) -> None:
         """Read the item again, into this instance.
+
+        Args:
+            consistent: Whether to read what was last written, at twice the cost.
+            consistent_read: PynamoDB's name for `consistent`.
 
         Raises:
             ItemDoesNotExist: It is gone, or another entity by now.
@@ -337,7 +343,7 @@ class Table(WritableItem):
 
         self._stored_key()
         names = self._schema_of().primary.attributes
-        fresh = self.get(consistent=consistent_read, **{name: getattr(self, name) for name in names})
+        fresh = self.get(consistent=consistent or consistent_read, **{name: getattr(self, name) for name in names})
         if type(fresh) is not type(self):
             raise target_of(type(self), PRIMARY).absent(f"{self!r} is a {type(fresh).__name__} by now.")
         vars(self).update({**vars(fresh), "_form": None})

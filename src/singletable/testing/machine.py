@@ -252,7 +252,7 @@ class TableMachine(RuleBasedStateMachine):
             elif verb in ("create", "put"):
                 self._wrote(entity)
             elif verb == "update":
-                entity.refresh(consistent_read=True)
+                entity.refresh(consistent=True)
                 self._expect_written(entity, _with(entity, self._model[identity], changes))
 
     def _refused(self, verb: str, entity: Table) -> bool:

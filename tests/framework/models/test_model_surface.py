@@ -319,6 +319,7 @@ def check_refresh():
     put({**STORED, "total": {"N": "8"}, "version": {"N": "8"}})
     doc.refresh(consistent_read=True)
     assert (8, 8) == (doc.total, doc.version)
+    doc.refresh(consistent=True)
     doc.refresh(True)
     send("DeleteItem", Key=KEY)
     failed("No Doc at PK", doc.refresh, ItemDoesNotExist)

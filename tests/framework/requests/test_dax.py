@@ -106,7 +106,7 @@ def test_what_an_application_asks_goes_where_the_rule_says(cluster):
     assert [] == cluster.table
 
     cluster.asked.clear()
-    event(1).refresh(consistent_read=True)
+    event(1).refresh(consistent=True)
     Event.query(account_id="a1", consistent=True).all()
     list(AppTable.batch_get([Event.item(account_id="a1", seq=1)], consistent=True))
     AppTable.transact_get(Event.item(account_id="a1", seq=1))

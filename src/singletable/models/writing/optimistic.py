@@ -49,7 +49,7 @@ def _mutate(entity: T, function: Callable[[T], R]) -> R:
     for attempt in range(ATTEMPTS):
         pause(attempt)
         known = copy(entity)
-        known.refresh(consistent_read=True)
+        known.refresh(True)
         # The function may change what attributes hold, and not only the attributes.
         fresh = deepcopy(known)
         result = function(fresh)
@@ -106,7 +106,7 @@ def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
     old = copy(entity)
     for attempt in range(ATTEMPTS):
         pause(attempt)
-        old.refresh(consistent_read=True)
+        old.refresh(True)
         transaction, new = moving(old, changes)
         try:
             transaction.send()

@@ -206,7 +206,7 @@ class Simulator:
                 network.note(f"k{number} is stored")
                 if rng.random() < 0.5:
                     self._write_as_other_code(entity)
-                entity.refresh(consistent_read=True)
+                entity.refresh(consistent=True)
                 stored.append((key, entity))
         workloads = []
         for number in range(1, rng.randint(_FEWEST, self._writers) + 1):
