@@ -76,24 +76,36 @@ def _masked(message: Any, texts: list[str]) -> Any:
     return message
 
 
-def _texts(params: Any, inside: bool = False) -> Iterator[str]:
+def _texts(params: Any) -> Iterator[str]:
     """Return the values in a request as errors may quote them (text, Python, JSON), and the names within maps."""
     if isinstance(params, dict):
         for name, each in params.items():
-            if name in _HOLDERS and not inside:
-                # The names of top-level attributes and placeholders are not values.
-                for part in each if isinstance(each, list) else (each,):
-                    for value in part.values() if name != "Parameters" and isinstance(part, dict) else (part,):
-                        yield from _texts(value, True)
-            else:
-                if inside and name not in _TYPES:
-                    yield from _forms(name)
-                yield from _texts(each, inside)
+            yield from _texts_of_values(name, each) if name in _HOLDERS else _texts(each)
     elif isinstance(params, (list, tuple, set, frozenset)):
         for each in params:
-            yield from _texts(each, inside)
-    elif inside and params is not None and not isinstance(params, bool):
-        yield from _forms(params)
+            yield from _texts(each)
+
+
+def _texts_of_values(name: str, content: Any) -> Iterator[str]:
+    """Return the texts in a member of a request that holds values, by the member's name."""
+    for part in content if isinstance(content, list) else (content,):
+        # The names of top-level attributes and placeholders are not values.
+        for value in part.values() if name != "Parameters" and isinstance(part, dict) else (part,):
+            yield from _texts_within(value)
+
+
+def _texts_within(value: Any) -> Iterator[str]:
+    """Return the texts in a stored value."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if name not in _TYPES:
+                yield from _forms(name)
+            yield from _texts_within(each)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for each in value:
+            yield from _texts_within(each)
+    elif value is not None and not isinstance(value, bool):
+        yield from _forms(value)
 
 
 def _forms(value: Any) -> Iterator[str]:

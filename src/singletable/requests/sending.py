@@ -172,14 +172,9 @@ def translate(
         service: The service that was asked, as the SDK calls it. None means DynamoDB if there is a connection, else an
             unknown one.
     """
-    if isinstance(error, _CREDENTIALS):
-        return CredentialsMissing(
-            f"No usable AWS credentials: {error}.".replace("..", "."),
-            remedy="Run `aws configure`, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            " (any value for a local server).",
-        )
-    if isinstance(error, NoRegionError):
-        return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
+    missing = _missing_credentials(error)
+    if missing is not None:
+        return missing
     service = service_of(error) or service or (None if connection is None else DYNAMODB)
     if service not in (None, DYNAMODB):
         return failure_of(error, service, operation_of(error) or operation)
@@ -198,6 +193,25 @@ def translate(
             remedy="Check that the server runs, and the URL (--endpoint-url, AWS_ENDPOINT_URL_DYNAMODB, Meta.host).",
             value=_endpoint(error, connection),
         )
+    if is_denied(error):
+        return denial_of(error, service, operation, what)
+    return _refusal(error, operation, what, connection)
+
+
+def _missing_credentials(error: Exception) -> CredentialsMissing | None:
+    if isinstance(error, _CREDENTIALS):
+        return CredentialsMissing(
+            f"No usable AWS credentials: {error}.".replace("..", "."),
+            remedy="Run `aws configure`, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            " (any value for a local server).",
+        )
+    if isinstance(error, NoRegionError):
+        return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
+    return None
+
+
+def _refusal(error: Exception, operation: str, what: str, connection: TableConnection | None) -> SingletableError:
+    """Return the error for a request that DynamoDB refused for a reason other than permissions."""
     code = error_code(error)
     if code == "ResourceNotFoundException" and connection is not None:
         return TableMissing(
@@ -207,8 +221,6 @@ def translate(
             operation=operation,
             code=code,
         )
-    if is_denied(error):
-        return denial_of(error, service, operation, what)
     if code in THROTTLED:
         index = _throttling_index(error)
         return Throttled(
