@@ -239,8 +239,10 @@ def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list
         what = f"after {_ATTEMPTS} attempts" if failure is None else f"when a request failed: {failure}"
         incomplete = BatchIncomplete(
             f"{name}: {len(undone):,} items were left unprocessed {what}".rstrip(".") + ".",
-            remedy=("The table is throttled: send less at once, or raise its capacity. " if failure is None else "")
-            + "The error's fields unprocessed and rest hold what was not done; batch.resume(error) takes it up.",
+            remedy=(
+                "The table is throttled: send fewer items at once, or raise its capacity. " if failure is None else ""
+            )
+            + "The error's fields unprocessed and rest hold the operations left; batch.resume(error) sends them.",
             unprocessed=tuple(operation.subject for operation in undone),
             verbs=tuple(operation.verb for operation in undone),
             rest=_Subjects(rest),

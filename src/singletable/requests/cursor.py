@@ -76,7 +76,7 @@ class CursorSeal:
         content = _decode(cursor)
         version, salt, sealed = content[0], content[1 : 1 + _SALT], content[1 + _SALT :]
         if version != _VERSION:
-            raise CursorError(f"The cursor is of version {version}; this is {_VERSION}.", remedy=_REMEDY)
+            raise CursorError(f"The cursor has version {version}; only version {_VERSION} can be read.", remedy=_REMEDY)
         text = self._unseal(salt, sealed, self._associated(content[: 1 + _SALT], bound))
         expires, last = json.loads(text)
         if time.time() > expires:
@@ -95,8 +95,8 @@ class CursorSeal:
             except InvalidTag:
                 continue
         raise CursorError(
-            "The cursor belongs to another query, table, region or endpoint, was altered, or was sealed with a secret"
-            " that is not known here.",
+            "The cursor belongs to another query, table, region or endpoint, was altered, or was encrypted with a"
+            " secret that this process does not have.",
             remedy=_REMEDY,
         )
 
@@ -129,13 +129,15 @@ def seal_from(declared: Any, lifetime: Any, where: str) -> CursorSeal:
     found = tuple(each.encode() if isinstance(each, str) else each for each in several)
     if any(not isinstance(each, bytes) or len(each) < _SHORTEST_SECRET for each in found):
         raise DeclarationError(
-            f"{where}: a cursor secret is no text of at least {_SHORTEST_SECRET} bytes.",
+            f"{where}: a cursor secret is not a text of at least {_SHORTEST_SECRET} bytes.",
             remedy='Make one: python -c "import secrets; print(secrets.token_urlsafe(32))".',
             rule="ST116",
         )
     if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)) or not lifetime > 0:
         raise DeclarationError(
-            f"{where}: Meta.cursor_lifetime is {lifetime!r}.", remedy="Give seconds, more than 0.", rule="ST116"
+            f"{where}: Meta.cursor_lifetime={lifetime!r} is not a number of seconds above 0.",
+            remedy="Write for example cursor_lifetime = 86400.",
+            rule="ST116",
         )
     return CursorSeal(found or (_process_secret(),), lifetime)
 
@@ -147,7 +149,7 @@ def _process_secret() -> bytes:
     if not _own:
         _own.append(secrets.token_bytes(32))
         _log.warning(
-            "No cursor secret is set (Meta.cursor_secret or %s): cursors are good in this process only.", ENVIRONMENT
+            "No cursor secret is set (Meta.cursor_secret or %s): cursors are valid in this process only.", ENVIRONMENT
         )
     return _own[0]
 

@@ -197,7 +197,8 @@ class Dax:
                 return
             self._out_of_reach = True
         _log.warning(
-            "The DAX cluster %s is out of reach (%s): requests go to the table %r; it is tried again every %d seconds.",
+            "The DAX cluster %s is out of reach (%s): requests go to the table %r; the cluster is tried again every %d"
+            " seconds.",
             self._place,
             getattr(error, "code", None) or type(error).__name__,
             self._settings.table_name,
@@ -225,7 +226,7 @@ def _client_class() -> Callable[..., Any]:
         from amazondax import AmazonDaxClient
     except ImportError as error:
         raise EngineUnavailable(
-            "DAX endpoints are set, and amazon-dax-client is not installed.",
+            "DAX endpoints are set, but amazon-dax-client is not installed.",
             remedy="Run `pip install 'singletable[dax]'`, or leave out Meta.dax_endpoints and --dax.",
         ) from error
     return AmazonDaxClient  # type: ignore[no-any-return]

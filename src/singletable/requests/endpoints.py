@@ -34,7 +34,7 @@ def endpoints_of(given: str | Iterable[str]) -> tuple[str, ...]:
     schemes = {_scheme(each) for each in endpoints}
     if len(schemes) > 1:
         raise EndpointUnreachable(
-            f"The DAX endpoints {', '.join(endpoints)} are some of them encrypted (daxs) and some not (dax).",
+            f"Some of the DAX endpoints {', '.join(endpoints)} are encrypted (daxs), and others are not (dax).",
             remedy="Name endpoints of one cluster.",
             value=endpoints,
         )
@@ -52,6 +52,6 @@ def _scheme(endpoint: str) -> str:
         sound = False
     if not sound:
         raise EndpointUnreachable(
-            f"{endpoint!r} is no endpoint of a DAX cluster.", remedy=f"Write for example {_FORMS}.", value=endpoint
+            f"{endpoint!r} is not an endpoint of a DAX cluster.", remedy=f"Write for example {_FORMS}.", value=endpoint
         )
     return parts.scheme

@@ -117,8 +117,8 @@ class Placeholders:
         text = "".join(texts)
         if operators > OPERATORS or len(text) > EXPRESSION_BYTES:
             raise InvalidConditionError(
-                f"A condition or filter has {operators} operators and functions in {len(text):,} bytes; DynamoDB takes"
-                f" {OPERATORS} in {EXPRESSION_BYTES:,}.",
+                f"A condition or filter has {operators} operators and functions in {len(text):,} bytes; DynamoDB"
+                f" accepts at most {OPERATORS} in {EXPRESSION_BYTES:,}.",
                 remedy="Compare fewer attributes. An entity with a version is compared by its version alone.",
             )
         return text
@@ -294,8 +294,8 @@ def check_operands_of(condition: PynamoCondition) -> None:
     """
     if isinstance(condition, In) and len(condition.values) - 1 > OPERANDS:
         raise InvalidConditionError(
-            f"is_in() was given {len(condition.values) - 1} values; DynamoDB takes {OPERANDS}.",
-            remedy=f"Ask for {OPERANDS} values at a time.",
+            f"is_in() was given {len(condition.values) - 1} values; DynamoDB accepts at most {OPERANDS}.",
+            remedy=f"Give {OPERANDS} values at a time.",
         )
 
 

@@ -56,7 +56,8 @@ def partition_groups(
     open_buckets = [field for field in fields if _is_open(field, equals) and isinstance(field.encoding, Bucket)]
     if len(open_buckets) > 1:
         raise InvalidConditionError(
-            f"{key.label} holds {len(open_buckets)} buckets, and a query can visit only one series of them.",
+            f"{key.label} has {len(open_buckets)} bucketed attributes without a value; a query can read one"
+            " series of buckets.",
             remedy=f"Give {', '.join(field.attribute for field in open_buckets[1:])} as well.",
             entity=key.owner,
             index=key.index,
@@ -108,8 +109,8 @@ def _labels(key: CompositeKey, field: Field, condition: Condition) -> Iterator[s
     assert isinstance(bucket, Bucket)
     if condition.operator != "between":
         raise InvalidConditionError(
-            f"{key.label}: {condition.attribute} {condition.operator} ... has no end, and each {bucket.format} is a"
-            " partition of its own to visit.",
+            f"{key.label}: {condition.attribute} {condition.operator} ... has only one bound, and each {bucket.format}"
+            " is a partition of its own.",
             remedy=f"Use {condition.attribute}.between(first, last).",
             entity=key.owner,
             index=key.index,
@@ -121,7 +122,7 @@ def _labels(key: CompositeKey, field: Field, condition: Condition) -> Iterator[s
     if first > last:
         raise InvalidConditionError(
             f"{condition.attribute} between {field.show(first)} and {field.show(last)}: the bounds are reversed.",
-            remedy="Give the lower bound first; DynamoDB refuses such a query too.",
+            remedy="Give the lower bound first; DynamoDB also refuses such a query.",
             attribute=condition.attribute,
         )
     buckets = bucket.count(first, last)

@@ -165,7 +165,7 @@ def make_query(
     empty = tuple(name for name, value in equals.items() if value is None)
     if empty:
         raise InvalidConditionError(
-            f"{key.label} was asked for {', '.join(empty)}=None; an item without it has no such key.",
+            f"{key.label} was given {', '.join(empty)}=None; an item without a value for it does not have this key.",
             remedy="Leave the attribute out, or give a value.",
             entity=key.owner,
             index=key.index,

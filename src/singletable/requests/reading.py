@@ -103,8 +103,8 @@ class Reading(Portable, Generic[E]):
         if len(found) > 1:
             count = self._count_all()
             raise MultipleItemsFound(
-                f"{self._label} has {count} items {self._where}, where one was asked for.",
-                remedy="Narrow it by attributes or a filter, or use first() or all().",
+                f"{self._label} has {count} items {self._where}; at most one was expected.",
+                remedy="Narrow the request by attributes or a filter, or use first() or all().",
                 entity=self.target.key.owner,
                 index=self.target.key.index,
                 count=count,
@@ -139,12 +139,12 @@ class Reading(Portable, Generic[E]):
         """
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InvalidRequestError(
-                f"A page of {size!r} items cannot be asked for.", remedy="Give 1 or more.", value=size
+                f"A page has a size of at least 1, not {size!r}.", remedy="Write for example page(20).", value=size
             )
         if self.limit is not None:
             raise InvalidRequestError(
-                f"{self._label} {self._where}: with limit={self.limit} it has no pages.",
-                remedy="Leave limit out; page() is given the size of a page.",
+                f"{self._label} {self._where} has limit={self.limit}; a request with a limit has no pages.",
+                remedy="Leave limit out; the argument of page() is the size of a page.",
             )
         bound, seal = self._bound_to(context), self.target.sender.seal
         last = {} if cursor is None else seal.open(bound, cursor)
@@ -255,7 +255,9 @@ def check_options(request: Reading[Any]) -> None:
     """
     limit, target = request.limit, request.target
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidRequestError(f"A limit of {limit!r} items cannot be asked for.", remedy="Give 1 or more.")
+        raise InvalidRequestError(
+            f"limit={limit!r} is not a whole number of at least 1.", remedy="Write for example limit=20."
+        )
     check_handling(unknown=request.unknown, malformed=request.malformed)
     if not isinstance(request.live, bool):
         raise InvalidRequestError(f"live={request.live!r} is not a bool.", remedy="Write live=True, or leave it out.")
@@ -264,13 +266,14 @@ def check_options(request: Reading[Any]) -> None:
     name = target.expiry_name
     if name is None:
         raise InvalidRequestError(
-            f"{target.key.label}: live=True leaves out expired items, and no entity of the table expires.",
+            f"{target.key.label}: live=True leaves out expired items, but no entity of the table has an Expiry.",
             remedy="Leave live out, or declare an Expiry on an entity.",
             entity=target.key.owner,
         )
     if target.projected is not None and name not in target.projected:
         raise NotProjectedError(
-            f"live=True reads {name!r}, which the index {target.key.index} does not hold: nothing would be left out.",
+            f"live=True reads {name!r}, which is not projected into the index {target.key.index}: no item would be"
+            " left out.",
             remedy=f"Project {name!r} into the index, or compare expires_at after reading.",
             entity=target.key.owner,
             index=target.key.index,

@@ -94,7 +94,7 @@ def make_scan(target: Target[E], filter: PynamoCondition | None, **options: Any)
     check_options(scan)
     if type(scan.segments) is not int or scan.segments < 1 or scan.segment not in range(scan.segments):
         raise InvalidRequestError(
-            f"There is no segment {scan.segment!r} of {scan.segments!r}.",
+            f"segment={scan.segment!r} is not one of segments={scan.segments!r}.",
             remedy="Give segments of at least 1, and a segment from 0 to segments - 1.",
         )
     return scan

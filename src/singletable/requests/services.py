@@ -47,7 +47,7 @@ _CREDENTIALS = frozenset(
 )
 _THROTTLED = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"})
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
-_WHOSE = "`aws sts get-caller-identity` shows whose they are."
+_WHOSE = "`aws sts get-caller-identity` shows the caller."
 _ACTIONS = {
     "TransactGetItems": "dynamodb:GetItem",
     "TransactWriteItems": "dynamodb:PutItem, UpdateItem, DeleteItem and ConditionCheckItem, as far as it has them",
@@ -145,7 +145,7 @@ def failure_of(error: Exception, service: str, operation: str) -> SingletableErr
     if not isinstance(error, ClientError) and may_have_been_applied(error):
         return NoResponse(
             f"No answer to {what} came from {url} ({type(error).__name__}).",
-            remedy="Try again." if is_read(operation) else "It may have been done: look before you try again.",
+            remedy="Try again." if is_read(operation) else "It may have been applied: check before you try again.",
             **parts,
         )
     if isinstance(error, ConnectionError):

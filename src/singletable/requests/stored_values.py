@@ -176,7 +176,7 @@ def check_item(owner: object, item: Item, personal: Container[str] = ()) -> None
             f"{owner} would be {size:,} bytes; DynamoDB stores {ITEM_BYTES:,}. The largest attributes are "
             + ", ".join(f"{name} ({count:,})" for name, count in largest)
             + ".",
-            remedy="Cut it into several items of one partition, or keep the large part in S3 and its address here.",
+            remedy="Split it into several items of one partition, or store the large part in S3 and its address here.",
             size=size,
             limit=ITEM_BYTES,
             largest=largest,
@@ -244,7 +244,7 @@ def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, p
     if not isinstance(value, Mapping) or len(value) != 1 or not _holds_its_type(value):
         name, parts = _place(path)
         raise InvalidValueError(
-            f"{owner}: {name} is no DynamoDB value.",
+            f"{owner}: {name} is not a DynamoDB value.",
             remedy='One is a type and its content, such as {"S": "text"}.',
             **parts,
         )
@@ -322,7 +322,7 @@ def _too_deep(owner: object, path: _Path) -> InvalidValueError:
 def _check_text(owner: object, path: _Path, text: Any, *, empty: bool = False) -> None:
     reason = None
     if not isinstance(text, str):
-        reason = f"it is a {type(text).__name__}, no text"
+        reason = f"it is a {type(text).__name__}, not a text"
     elif not text and not empty:
         reason = "an element of a set, or a name within a map, is empty"
     elif not text.isascii():

@@ -81,8 +81,8 @@ class TransactWrite:
         size = sum(write.size() for write in self.writes)
         if size > TRANSACTION_BYTES:
             raise InvalidTransactionError(
-                f"The transaction's items come to {size:,} bytes; DynamoDB takes {TRANSACTION_BYTES:,}.",
-                remedy="Cut it into several, or keep the large parts out of the table.",
+                f"The transaction's items have {size:,} bytes; DynamoDB accepts at most {TRANSACTION_BYTES:,}.",
+                remedy="Split it into several transactions, or store the large parts outside the table.",
                 value=size,
             )
         return {
@@ -137,7 +137,7 @@ class TransactGet:
 def _check_count(count: int, what: str) -> None:
     if count > TRANSACTION_LIMIT:
         raise InvalidTransactionError(
-            f"The transaction has {count} {what}; DynamoDB takes {TRANSACTION_LIMIT}.",
-            remedy="Cut it into several transactions, or use a batch where all or nothing is not needed.",
+            f"The transaction has {count} {what}; DynamoDB accepts at most {TRANSACTION_LIMIT}.",
+            remedy="Split it into several transactions, or use a batch if the operations need not be atomic.",
             value=count,
         )

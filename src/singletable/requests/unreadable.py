@@ -66,10 +66,11 @@ def malformed_item(error: MalformedItemError, item: Item) -> MalformedItem:
 
 def unknown_item(item: UnknownItem) -> UnknownItemError:
     """Return the error for an item that no entity claims. Its key may hold personal values and is not shown."""
-    says = f"is a {item.entity_type!r}, which is no entity of this table" if item.entity_type else "has no entity type"
+    kind = item.entity_type
+    problem = f"has the type {kind!r}, which is not an entity of this table" if kind else "has no entity type"
     return UnknownItemError(
-        f"An item {says}.",
-        remedy='Deploy the models that know it, or ask with unknown="yield" (UnknownItem among the results)'
+        f"An item {problem}.",
+        remedy='Deploy the models that declare it, or read with unknown="yield" (UnknownItem among the results)'
         ' or unknown="skip". The error\'s key field names the item.',
         entity_type=item.entity_type,
         key=item.key,

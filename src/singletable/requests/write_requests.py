@@ -128,7 +128,7 @@ class Update(_Keyed):
         expression = UpdateExpression(*self.actions).serialize(placeholders.names, placeholders.values)
         if expression is not None and len(expression) > EXPRESSION_BYTES:
             raise InvalidUpdateError(
-                f"An update's expression has {len(expression):,} bytes; DynamoDB takes {EXPRESSION_BYTES:,}.",
+                f"An update's expression has {len(expression):,} bytes; DynamoDB accepts at most {EXPRESSION_BYTES:,}.",
                 remedy="Change fewer attributes at once, or save() the whole item.",
             )
         return {"Key": self.key, "UpdateExpression": expression}

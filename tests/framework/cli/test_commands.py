@@ -322,7 +322,7 @@ def test_a_bad_dax_endpoint_is_told(command):
     done = run(command, "--dax", "http://host", "--endpoint-url", "http://127.0.0.1:1")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    for words in ("--dax", "'http://host' is no endpoint of a DAX", "daxs://"):
+    for words in ("--dax", "'http://host' is not an endpoint of a DAX", "daxs://"):
         assert words in " ".join(done.stderr.split())
 
 

@@ -518,7 +518,7 @@ def check_to_dynamodb_dict():
     partial = Doc.query(doc_id="1", only=("total",)).one()
     refused("was read with only=", partial.to_dynamodb_dict, PartialItemError)
     doc.extra_attributes["odd"] = {"X": 1}
-    refused("odd is no DynamoDB value", doc.to_dynamodb_dict)
+    refused("odd is not a DynamoDB value", doc.to_dynamodb_dict)
 
 
 @of("from_dynamodb_dict", "d")

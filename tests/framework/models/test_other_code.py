@@ -258,11 +258,11 @@ def test_an_attribute_is_not_given_a_value_of_another_type():
         note.update(actions=[Note.state.set(Note.total)])
     for extra in ({}, "v", {"S": "x", "N": "1"}):
         note.extra_attributes = {"x": extra}
-        with pytest.raises(InvalidValueError, match="x is no DynamoDB value"):
+        with pytest.raises(InvalidValueError, match="x is not a DynamoDB value"):
             note.save()
     for extra in ({"a": {"S": "x"}}, {"M": "v"}, {"L": 1}, {"SS": "v"}, {"BS": [1]}, {"BOOL": "v"}, {"NULL": "v"}):
         note.extra_attributes = {"x": {"L": [{"M": {"y": extra}}]}}
-        with pytest.raises(InvalidValueError, match=r"x\[0\].y is no DynamoDB value"):
+        with pytest.raises(InvalidValueError, match=r"x\[0\].y is not a DynamoDB value"):
             note.save()
     note.update(actions=[Note.detail.set({"M": {"a": 1}})])
     assert {"M": {"M": {"M": {"a": {"N": "1"}}}}} == stored_item(note)["detail"], "a dict is a map of this attribute"

@@ -42,7 +42,7 @@ def test_unknown_discriminator_in_get_and_query():
     put_raw(PK={"S": "ACCOUNT#a1"}, SK={"S": "EVENT#000002"}, entityType={"S": "NEWER"})
     event(3).create()
     with pytest.raises(
-        UnknownItemError, match="'NEWER', which is no entity of this table.*Deploy the models"
+        UnknownItemError, match="'NEWER', which is not an entity of this table.*Deploy the models"
     ) as caught:
         Event.get(account_id="a1", seq=2)
     assert ("ACCOUNT#a1", "EVENT#000002") == caught.value.key

@@ -139,12 +139,12 @@ def test_transactions_that_dynamodb_would_refuse():
     """Over 100 operations, over 4 MB, one item twice, a bad token: said before sending."""
     with inject(LedgerTable) as injected:
         with (
-            pytest.raises(InvalidTransactionError, match="has 101 operations; DynamoDB takes 100"),
+            pytest.raises(InvalidTransactionError, match="has 101 operations; DynamoDB accepts at most 100"),
             LedgerTable.transaction() as transaction,
         ):
             transaction.create(*(task(number) for number in range(101)))
         with (
-            pytest.raises(InvalidTransactionError, match=r"come to 4,[\d,]+ bytes; DynamoDB takes 4,194,304"),
+            pytest.raises(InvalidTransactionError, match=r"have 4,[\d,]+ bytes; DynamoDB accepts at most 4,194,304"),
             LedgerTable.transaction() as transaction,
         ):
             transaction.create(*(task(number, notes=["x" * 400_000]) for number in range(11)))

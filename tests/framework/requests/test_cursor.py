@@ -94,12 +94,12 @@ def test_an_expired_cursor_is_refused(monkeypatch):
 def test_another_version_is_refused(monkeypatch):
     """One of the plain cursors before, or of a later format."""
     plain = base64.urlsafe_b64encode(json.dumps({"v": 1, "q": "x", "last": LAST}).encode()).decode().rstrip("=")
-    with pytest.raises(CursorError, match="The cursor is of version 123; this is 3"):
+    with pytest.raises(CursorError, match="The cursor has version 123; only version 3 can be read"):
         SEAL.open(b"query", plain)
     monkeypatch.setattr(cursors, "_VERSION", 4)
     later = SEAL.write(b"query", LAST)
     monkeypatch.undo()
-    with pytest.raises(CursorError, match="of version 4; this is 3"):
+    with pytest.raises(CursorError, match="has version 4; only version 3"):
         SEAL.open(b"query", later)
 
 
@@ -109,7 +109,7 @@ def test_secrets_rotate():
     both = CursorSeal((*new.secrets, *old.secrets), 60)
     assert LAST == both.open(b"q", old.write(b"q", LAST))
     assert LAST == new.open(b"q", both.write(b"q", LAST))
-    with pytest.raises(CursorError, match="was sealed with a secret that is not known here"):
+    with pytest.raises(CursorError, match="was encrypted with a secret that this process does not have"):
         new.open(b"q", old.write(b"q", LAST))
 
 
@@ -182,12 +182,14 @@ def test_bad_secrets_and_lifetimes_are_refused(monkeypatch):
     """Where a page is asked for."""
     for secret in ("short", "", b"fifteen bytes..", [SECRET, "x"], 7):
         with pytest.raises(
-            DeclarationError, match="T: a cursor secret is no text of at least 16 bytes. Make one"
+            DeclarationError, match="T: a cursor secret is not a text of at least 16 bytes. Make one"
         ) as caught:
             seal_from(secret, 60, "T")
         assert "ST116" == caught.value.rule
     for lifetime in (0, -1, None, "60", True, float("nan")):
-        with pytest.raises(DeclarationError, match="T: Meta.cursor_lifetime is .*Give seconds, more than 0") as caught:
+        with pytest.raises(
+            DeclarationError, match="T: Meta.cursor_lifetime=.* is not a number of seconds above 0. Write for"
+        ) as caught:
             seal_from(SECRET, lifetime, "T")
         assert "ST116" == caught.value.rule
     assert (b"sixteen bytes...",) == seal_from("sixteen bytes...", 0.5, "T").secrets

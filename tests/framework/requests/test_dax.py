@@ -315,8 +315,8 @@ def test_out_of_reach_warns_once_and_goes_to_the_table(cluster, clock, caplog):
     Account.get(account_id="secret").update(email="f")
     [warning] = warnings_of(caplog)
     assert (
-        f"The DAX cluster {ENDPOINT} is out of reach (NoRouteException): requests go to the table 'app'; it is tried"
-        " again every 30 seconds."
+        f"The DAX cluster {ENDPOINT} is out of reach (NoRouteException): requests go to the table 'app'; the cluster is"
+        " tried again every 30 seconds."
     ) == warning
     assert (1, []) == (cluster.made, cluster.operations)
     assert ["PutItem", "GetItem", "GetItem", "UpdateItem"] == cluster.table
@@ -635,7 +635,7 @@ def test_the_embedded_engine_has_no_cluster():
 def test_a_bad_endpoint_is_told_when_the_table_is_bound(text):
     """With the value, and the forms that are right."""
     with pytest.raises(
-        EndpointUnreachable, match="is no endpoint of a DAX cluster. Write for example daxs://"
+        EndpointUnreachable, match="is not an endpoint of a DAX cluster. Write for example daxs://"
     ) as caught:
         Cached.bind(dax_endpoints=[text])
     assert text == caught.value.value
@@ -644,12 +644,12 @@ def test_a_bad_endpoint_is_told_when_the_table_is_bound(text):
 
 def test_a_bad_endpoint_in_meta_is_told_when_the_connection_is_made(monkeypatch):
     monkeypatch.setattr(Cached.Meta, "dax_endpoints", "https://cached.test")
-    with pytest.raises(EndpointUnreachable, match="'https://cached.test' is no endpoint"):
+    with pytest.raises(EndpointUnreachable, match="'https://cached.test' is not an endpoint"):
         Cached.exists()
 
 
 def test_endpoints_are_of_one_cluster():
-    with pytest.raises(EndpointUnreachable, match="dax://a, daxs://b are some of them encrypted"):
+    with pytest.raises(EndpointUnreachable, match="Some of the DAX endpoints dax://a, daxs://b are encrypted"):
         Cached.bind(dax_endpoints=["dax://a", "daxs://b"])
 
 

@@ -64,10 +64,10 @@ def many(count, join=or_):
     [
         (
             Doc.number.is_in(*range(101)),
-            "is_in.. was given 101 values; DynamoDB takes 100. Ask for 100 values at a time",
+            "is_in.. was given 101 values; DynamoDB accepts at most 100. Give 100 values at a time",
         ),
         ((Doc.number == 1) | ~Doc.number.is_in(*range(150)), "is_in.. was given 150 values"),
-        (many(151), "has 30. operators and functions in .* bytes; DynamoDB takes 300 in 4,096"),
+        (many(151), "has 30. operators and functions in .* bytes; DynamoDB accepts at most 300 in 4,096"),
         (many(151, and_), "has 30. operators"),
         (
             reduce(and_, (Doc.raw["x" * 9].exists() for _ in range(147))),
@@ -107,7 +107,9 @@ def test_what_is_long_enough_is_sent():
 def test_an_update_with_a_long_expression_is_refused():
     """DynamoDB takes 4 KB of it."""
     actions = [Path([f"x{number}"]).set({"S": "x"}) for number in range(400)]
-    with pytest.raises(InvalidUpdateError, match="An update's expression has [4-9],... bytes; DynamoDB takes 4,096"):
+    with pytest.raises(
+        InvalidUpdateError, match="An update's expression has [4-9],... bytes; DynamoDB accepts at most 4,096"
+    ):
         plan.update(Doc.get(ident="1"), actions=actions).params()
 
 

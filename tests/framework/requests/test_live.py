@@ -173,9 +173,9 @@ def test_the_time_is_that_of_sending(clock):
         (
             lambda: Rock.query(name="x", live=True),
             InvalidRequestError,
-            "Rock.key: live=True.*no entity of the table expires. Leave live out, or declare an Expiry",
+            "Rock.key: live=True.*no entity of the table has an Expiry. Leave live out, or declare an Expiry",
         ),
-        (lambda: Eternal.scan(live=True), InvalidRequestError, "no entity of the table expires"),
+        (lambda: Eternal.scan(live=True), InvalidRequestError, "no entity of the table has an Expiry"),
         (lambda: Session.query(owner="o", live=1), InvalidRequestError, "live=1 is not a bool"),
         (
             lambda: Session.listed.query(live=True),

@@ -76,7 +76,7 @@ def test_one_item_of_a_scan():
     assert Event is type(Event.scan().first())
     with pytest.raises(Setting.DoesNotExist, match="No item in the table 'app'."):
         Setting.scan().one()
-    with pytest.raises(MultipleItemsFound, match="The scan has 12 items in the table 'app', where one was") as caught:
+    with pytest.raises(MultipleItemsFound, match="The scan has 12 items in the table 'app'; at most one was") as caught:
         Event.scan().one()
     assert 12 == caught.value.count
     assert issubclass(Setting.DoesNotExist, ItemDoesNotExist)
@@ -91,12 +91,15 @@ def test_count():
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: Event.scan(limit=3).page(2), "The scan in the table 'app': with limit=3 it has no pages. Leave limit"),
-        (lambda: Event.scan().page(0), "A page of 0 items cannot be asked for. Give 1 or more"),
-        (lambda: Event.scan().page(True), "A page of True items"),
-        (lambda: Event.scan(limit=0), "A limit of 0 items"),
-        (lambda: Event.scan(segment=3, segments=3), "There is no segment 3 of 3. Give segments of at least 1"),
-        (lambda: Event.scan(segments=0), "There is no segment 0 of 0"),
+        (
+            lambda: Event.scan(limit=3).page(2),
+            "The scan in the table 'app' has limit=3; a request with a limit has no pages. Leave limit",
+        ),
+        (lambda: Event.scan().page(0), "A page has a size of at least 1, not 0. Write for example page"),
+        (lambda: Event.scan().page(True), "A page has a size of at least 1, not True"),
+        (lambda: Event.scan(limit=0), "limit=0 is not a whole number of at least 1"),
+        (lambda: Event.scan(segment=3, segments=3), "segment=3 is not one of segments=3. Give segments of at least 1"),
+        (lambda: Event.scan(segments=0), "segment=0 is not one of segments=0"),
     ],
 )
 def test_options_that_a_scan_cannot_have(ask, message):
