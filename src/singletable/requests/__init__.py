@@ -1,7 +1,7 @@
-"""Requests: what would be sent, as values, and the sending of it.
+"""Requests as values, and the code that sends them.
 
-`Get`, `Query` and `Scan` read; `Put` and `Update` write. Each has a pure `params()`, the exact request,
-and a separate step that sends it through PynamoDB's connection.
+`Get`, `Query` and `Scan` read; `Put` and `Update` write. Each has a pure method `params()`, which returns the exact
+request, and a separate step that sends it through PynamoDB's connection.
 """
 
 from typing import TYPE_CHECKING

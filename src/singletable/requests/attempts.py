@@ -1,9 +1,9 @@
 """Attempts: whether one of the HTTP attempts of a write may have been applied although no answer arrived.
 
-A write can be applied and its answer lost: by a time-out, a reset connection, a body that arrived damaged, or a status
-500, after which a write may have succeeded or failed (DynamoDB Developer Guide, "Error handling with DynamoDB"). The
-SDK then sends the request again, and the answer to the second attempt does not cover the first. `Attempts`
-remembers that over all requests of one logical write, and decides whether the SDK may send again at all.
+A write can be applied while its answer is lost: by a time-out, a reset connection, a body that arrived damaged, or a
+status 500, after which a write may have succeeded or failed (DynamoDB Developer Guide, "Error handling with DynamoDB").
+The SDK then sends the request again, and the answer to the second attempt says nothing about the first. `Attempts`
+records this over all requests of one logical write, and decides whether the SDK may send the request again.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Attempts:
         self.late |= not answered
 
     def marked(self, error: E, *look: str) -> E:
-        """Return an error that ends the write, as an uncertain one if an answer was lost.
+        """Return the error that ends the write; mark it as uncertain if an answer was lost.
 
         Args:
             error: The error.
-            look: The remedy that is added then, in place of the usual one.
+            look: The remedy of an uncertain error, in place of the usual one.
         """
         return as_uncertain(error, *look) if self.lost else error
 
@@ -82,12 +82,12 @@ def following(attempts: Attempts) -> Iterator[None]:
 
 
 def is_read(operation: str) -> bool:
-    """Whether an operation of DynamoDB writes nothing."""
+    """Return whether an operation of DynamoDB only reads."""
     return operation.startswith(_READING)
 
 
 def watch(client: Any) -> None:
-    """Have each attempt of a botocore client of DynamoDB noted before its retry mode decides about the next one."""
+    """Note each attempt of a botocore client of DynamoDB before its retry mode decides about the next one."""
     client.meta.events.register_first("needs-retry.dynamodb", _note)
 
 
@@ -105,31 +105,34 @@ def lose(fault: Exception) -> None:
 
 
 def may_have_been_applied(error: BaseException) -> bool:
-    """Whether a write may have been applied although its last attempt ended with this error.
+    """Return whether a write may have been applied although its last attempt ended with this error.
 
-    A refusal (status 400: throttled, invalid, denied, a failed condition, a conflict) was not applied, and neither was
-    a request that never left: no connection, no credentials.
+    A refused request (status 400: throttled, invalid, denied, a failed condition, a conflict) was not applied. Neither
+    was a request that was never sent: no connection, no credentials.
     """
     if isinstance(error, ClientError):
-        # PynamoDB's error leaves the status out; botocore's, which caused it, has it.
+        # PynamoDB's error has no status; botocore's error, which caused it, has one.
         cause = error.__cause__ if isinstance(error.__cause__, ClientError) else error
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", HTTPStatus.BAD_REQUEST)
         code = _code(cause)
         return status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _FAULTS_OF_THE_SERVER or code == _IN_PROGRESS
     if isinstance(error, SSLError):
-        # A refused certificate ends the handshake; any other fault of TLS may come with the answer.
+        # A rejected certificate ends the handshake. Any other TLS error may occur while the answer is read.
         return "CERTIFICATE_VERIFY_FAILED" not in str(error)
     return isinstance(error, (HTTPClientError, ResponseParserError)) and not isinstance(error, _NEVER_SENT)
 
 
 def _code(error: BaseException) -> str | None:
-    # botocore's faults of the connection have a response, too, which is None.
+    # botocore's errors of the connection also have a response, which is None.
     code: str | None = (getattr(error, "response", None) or {}).get("Error", {}).get("Code")
     return code
 
 
 def _note(operation: Any, response: Any, caught_exception: Exception | None, **_: Any) -> None:
-    """Called by botocore after each attempt; it returns nothing, which leaves the decision to the retry mode."""
+    """Note an attempt that may have been applied; botocore calls this after each attempt.
+
+    It returns None, which leaves the decision about another attempt to the retry mode.
+    """
     if _current.get() is None or is_read(operation.name):
         return
     fault = caught_exception if response is None else _fault_of(operation.name, *response)

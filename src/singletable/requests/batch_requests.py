@@ -1,4 +1,4 @@
-"""Many items in few requests: BatchGetItem and BatchWriteItem, with what DynamoDB left undone retried."""
+"""Batches: many items in few requests, BatchGetItem and BatchWriteItem, with unprocessed items sent again."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from singletable.requests.types import Item, Sender
 __all__ = ["GET_LIMIT", "WRITE_LIMIT", "Operation", "chunked", "fetch_items", "identity", "write_all"]
 
 GET_LIMIT = 100
-"""Keys in one BatchGetItem (DynamoDB API reference)."""
+"""The most keys in one BatchGetItem (DynamoDB API Reference)."""
 
 WRITE_LIMIT = 25
-"""Items in one BatchWriteItem (DynamoDB API reference)."""
+"""The most items in one BatchWriteItem (DynamoDB API Reference)."""
 
 _ATTEMPTS = 10
 _FIRST_PAUSE = 0.1
@@ -39,9 +39,9 @@ class Operation:
 
     Args:
         key: The item's primary key, as a tuple of its texts.
-        request: What BatchWriteItem or BatchGetItem takes for it.
-        subject: What the caller knows it by.
-        write: The planned write, where it is one.
+        request: Its part of the arguments of BatchWriteItem or BatchGetItem.
+        subject: The caller's object for it: an entity or a key.
+        write: The planned write, if it is one.
     """
 
     key: tuple[str, ...] = attrs.field(repr=False)
@@ -51,14 +51,14 @@ class Operation:
 
     @property
     def verb(self) -> str:
-        """What is to be done: put, delete or get."""
+        """The kind of the operation: put, delete or get."""
         return "put" if "PutRequest" in self.request else "delete" if "DeleteRequest" in self.request else "get"
 
 
 class Remainder(Iterator[Operation]):
-    """The operations that a batch had not sent: those that it had taken, then the others of its iterable.
+    """The operations that a batch has not sent: those already taken from its iterable, then the others.
 
-    A pickle holds those that were taken. If the iterable has more, the copy raises when it reaches them.
+    A pickle contains the operations that were taken. If the iterable has more, the copy raises when it reaches them.
 
     Args:
         taken: The operations that were taken.
@@ -75,20 +75,20 @@ class Remainder(Iterator[Operation]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._has_more is None:
-            # Taking one shows whether any is left; it is part of the pickle.
+            # Only taking one shows whether any is left. It becomes a part of the pickle.
             try:
                 self._taken.append(next(self._more))
                 self._has_more = True
             except StopIteration:
                 self._has_more = False
-            except Exception:  # whatever the caller's iterable raises
+            except Exception:  # the caller's iterable may raise any
                 self._has_more = True
         return Remainder, (tuple(self._taken), Elsewhere() if self._has_more else iter(()))
 
 
 @attrs.frozen
 class _Subjects(Iterator[Any]):
-    """Return the entities or keys of operations, as the caller gave them."""
+    """The entities or keys of operations, as the caller gave them."""
 
     operations: Iterator[Operation]
 
@@ -98,7 +98,7 @@ class _Subjects(Iterator[Any]):
 
 @attrs.frozen
 class _Pending(Iterator[Operation]):
-    """Operations that were left undone, then the rest of the batch, which `_Subjects` shares."""
+    """The operations that were left unprocessed, then the rest of the batch, which `_Subjects` shares."""
 
     undone: deque[Operation]
     rest: Remainder
@@ -108,14 +108,14 @@ class _Pending(Iterator[Operation]):
 
 
 def chunked(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """`values` in lists of at most `size`."""
+    """Return the values in lists of at most `size`."""
     iterator = iter(values)
     while chunk := list(islice(iterator, size)):
         yield chunk
 
 
 def identity(item: Item, primary: tuple[str, ...]) -> tuple[str, ...]:
-    """What tells an item from all others of its table."""
+    """Return the values of an item's primary key as texts: equal only for the same item of a table."""
     return tuple(str(item[name].get("S") or item[name]) for name in primary)
 
 
@@ -129,16 +129,16 @@ def fetch_items(
     subjects: Sequence[Any] | None = None,
     only: Sequence[str] | None = None,
 ) -> list[Item | None]:
-    """The items with these primary keys, in the order of the keys; None for one that does not exist.
+    """Return the items with these primary keys, in the order of the keys; None for an item that does not exist.
 
     Args:
-        sender: What to send through.
+        sender: The sender of the requests.
         keys: Primary keys; a key may appear more than once.
         primary: The stored names of the primary key's attributes.
-        consistent: Whether to read what was last written, at twice the cost.
-        workers: How many requests may be under way at once.
-        subjects: What the caller knows each key by; the keys themselves, where it is left out.
-        only: The stored attributes to read, the primary key's among them; None for whole items.
+        consistent: Whether to read consistently, at twice the cost.
+        workers: The most requests in progress at once.
+        subjects: The caller's object for each key; None for the keys themselves.
+        only: The stored attributes to read, including those of the primary key; None for whole items.
 
     Raises:
         BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
@@ -165,16 +165,16 @@ def fetch_items(
 def write_all(
     sender: Sender, operations: Iterable[Operation], primary: tuple[str, ...], *, workers: int = 1
 ) -> Iterator[list[Operation]]:
-    """Put and delete items, 25 in a request; yields the operations that each finished request did.
+    """Put and delete items, 25 in a request; yield the operations that each finished request has done.
 
-    Of several operations on one item the last one wins, as if they had been sent one after another:
-    within a request only the last is sent, and a request waits for another one under way with the same item.
+    If several operations are on one item, the last one wins, as if they were sent one after the other: a request
+    contains only the last of them, and it waits for any request in progress that contains the same item.
 
     Args:
-        sender: What to send through.
-        operations: The operations; they are taken from an iterator only as they are sent.
+        sender: The sender of the requests.
+        operations: The operations; they are taken from an iterator only when they are sent.
         primary: The stored names of the primary key's attributes.
-        workers: How many requests may be under way at once.
+        workers: The most requests in progress at once.
 
     Raises:
         BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
@@ -198,7 +198,7 @@ def _all_chunks(
         while True:
             try:
                 chunk = next(chunks, None)
-            except Exception as error:  # whatever an iterable of the caller's raises
+            except Exception as error:  # the caller's iterable may raise any
                 failure = error
                 break
             if chunk is None:
@@ -208,7 +208,7 @@ def _all_chunks(
                 len(under_way) >= workers or any(keys & {each.key for each in busy} for busy in under_way.values())
             ):
                 yield from _finished(name, under_way, Remainder(chunk, chain.from_iterable(chunks)))
-            # Each in a context of its own, so that measure() counts what threads send.
+            # A copy of the context for each, so that measure() counts the requests of threads.
             under_way[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
         while under_way:
             yield from _finished(name, under_way, Remainder((), iter(())))
@@ -217,7 +217,10 @@ def _all_chunks(
 
 
 def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list[Operation]]:
-    """Wait for a request, and yield what it did. One that was not finished ends the batch, once the others are."""
+    """Wait for a request, and yield the operations that it has done.
+
+    A request with unprocessed items ends the batch, after all requests in progress have finished.
+    """
     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
     undone: list[Operation] = []
     failure: Exception | None = None
@@ -227,7 +230,7 @@ def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list
             chunk = under_way.pop(future)
             ended = future.result()
             if ended.failure is not None and chunk[0].verb == "get":
-                # A read changes nothing, so its lost answers do not matter.
+                # A read changes nothing, so a lost answer does not make its outcome uncertain.
                 raise ended.failure
             left, failure = ended.left, failure or ended.failure
             lost |= bool(left) and ended.attempts.lost
@@ -256,9 +259,9 @@ class _Ended:
     """The outcome of one chunk.
 
     Args:
-        left: The operations that were not done, as far as is known.
+        left: The operations that were not done, or whose outcome is unknown.
         attempts: The attempts of its requests.
-        failure: The error that ended it; None if it was done, or after the last attempt.
+        failure: The error that ended it; None if all was done, or after the last attempt.
     """
 
     left: list[Operation]
@@ -267,12 +270,12 @@ class _Ended:
 
 
 def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> _Ended:
-    """Send one chunk until nothing is left undone, ten times at most."""
+    """Send one chunk, at most ten times, until no operation is left."""
     attempts = Attempts()
     failure: Exception | None = None
     pending = [operation.request for operation in chunk]
     for attempt in range(_ATTEMPTS):
-        # Exponential backoff with full jitter, as DynamoDB's guide to batch operations asks for.
+        # DynamoDB's guide to batch operations asks for exponential backoff with full jitter.
         pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
         try:
             pending = send(pending, attempts)
@@ -294,7 +297,7 @@ def _key_in(request: dict[str, Any]) -> Item:
 
 
 def _distinct_chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
-    """Chunks in which no item appears twice; the later operation on it is kept, in its place in the order."""
+    """Return chunks in which no item appears twice; the last operation on an item replaces the earlier ones."""
     chunk: dict[tuple[str, ...], Operation] = {}
     failure: Exception | None = None
     try:
@@ -303,7 +306,7 @@ def _distinct_chunks(operations: Iterable[Operation], size: int) -> Iterator[lis
                 yield list(chunk.values())
                 chunk = {}
             chunk[operation.key] = operation
-    except Exception as error:  # whatever an iterable of the caller's raises; what was taken before is sent
+    except Exception as error:  # the caller's iterable may raise any; the operations taken before are still sent
         failure = error
     if chunk:
         yield list(chunk.values())
@@ -312,7 +315,7 @@ def _distinct_chunks(operations: Iterable[Operation], size: int) -> Iterator[lis
 
 
 class _Inline(Executor):
-    """An executor that works at once, in the caller's own thread."""
+    """An executor that runs each function immediately, in the caller's thread."""
 
     def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()

@@ -1,7 +1,7 @@
 """Bodies of requests and answers, of which a botocore client's DEBUG log shows only the size.
 
-botocore logs each request and each answer whole (loggers `botocore.endpoint` and `botocore.parsers`), by the repr of
-the body.
+botocore logs the whole of each request and answer, by the repr of its body (loggers `botocore.endpoint` and
+`botocore.parsers`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["hide_bodies"]
 
 
 class _Body(bytes):
-    """The body of a request or of an answer, whose repr has no value of an item."""
+    """The body of a request or of an answer; its repr shows no value of an item."""
 
     def __repr__(self) -> str:
         return f"<{len(self):,} bytes>"
@@ -21,7 +21,7 @@ class _Body(bytes):
 
 
 def hide_bodies(client: Any) -> None:
-    """Let a botocore client log the sizes of bodies instead of the bodies."""
+    """Make a botocore client log the sizes of bodies instead of the bodies."""
     client.meta.events.register_last("before-call", _hide_request)
     client.meta.events.register_last("before-parse", _hide_answer)
 

@@ -1,4 +1,4 @@
-"""Sizes and capacity units, after DynamoDB's own rules, for engines that do not meter.
+"""Sizes and capacity units by DynamoDB's rules, for engines that do not report consumed capacity.
 
 Sources: Developer Guide, "DynamoDB item sizes and formats" and "DynamoDB read and write operations".
 """
@@ -16,16 +16,16 @@ __all__ = ["CONTAINER", "estimate_units", "item_size", "value_size", "write_unit
 _READ_UNIT = 4096
 _WRITE_UNIT = 1024
 CONTAINER = 3
-"""Bytes that a list or a map takes, however little is in it."""
+"""Bytes of an empty list or map (Developer Guide, "DynamoDB item sizes and formats")."""
 
 
 def item_size(item: Item) -> int:
-    """The size of an item in bytes, names included; that of numbers is DynamoDB's approximation."""
+    """Return the size of an item in bytes, including names; numbers are sized by DynamoDB's approximation."""
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: dict[str, Any]) -> int:
-    """The size of a stored value in bytes, without its name."""
+    """Return the size of a stored value in bytes, without its name."""
     ((kind, content),) = value.items()
     if kind == "S":
         return len(content.encode())
@@ -44,19 +44,19 @@ def value_size(value: dict[str, Any]) -> int:
 
 
 def write_units(item: Item) -> int:
-    """The write capacity units that putting an item takes."""
+    """Return the write capacity units that a put of an item consumes."""
     return max(1, ceil(item_size(item) / _WRITE_UNIT))
 
 
 def estimate_units(operation: str, params: dict[str, Any], answer: dict[str, Any]) -> float:
-    """The capacity units that DynamoDB would have charged the table or the index that was asked.
+    """Return the capacity units that DynamoDB would have charged to the requested table or index.
 
-    A write's share in other indexes is left out, and a filter's dropped items are not seen.
+    The units that a write consumes on other indexes are not included, nor the items that a filter removed.
     """
     if operation == "GetItem":
         return _read(item_size(answer.get("Item") or {}), bool(params.get("ConsistentRead")))
     if operation in ("Query", "Scan"):
-        # One request's items are added up before they are rounded.
+        # DynamoDB adds up the items of one request before it rounds.
         return _read(sum(map(item_size, answer.get("Items", []))), bool(params.get("ConsistentRead")))
     if operation == "BatchGetItem":
         consistent = any(each.get("ConsistentRead") for each in params["RequestItems"].values())
@@ -68,7 +68,7 @@ def estimate_units(operation: str, params: dict[str, Any], answer: dict[str, Any
         puts = [each for requests in params["RequestItems"].values() for each in requests]
         return float(sum(write_units(each["PutRequest"]["Item"]) if "PutRequest" in each else 1 for each in puts))
     if operation == "TransactGetItems":
-        # Twice a consistent read: once to prepare the transaction, once to commit it.
+        # Each item is read consistently twice: to prepare the transaction, and to commit it.
         return sum(2 * _read(item_size(each.get("Item") or {}), True) for each in answer.get("Responses", []))
     if operation == "TransactWriteItems":
         items = (each.get("Put", {}).get("Item", {}) for each in params["TransactItems"])

@@ -1,9 +1,9 @@
-"""PynamoDB's connection, with what a production table needs of it.
+"""PynamoDB's connection, adapted for tables in production.
 
-Four things differ from PynamoDB 6.1's own: the client is created under a lock (PynamoDB shares it
-lazily between threads without one), the retry mode is pinned (PynamoDB's default has changed between
-versions), item values are neither logged at DEBUG (`bodies`) nor quoted by errors (`quoting`), and items
-are parsed in one go (`wire`).
+It differs from PynamoDB 6.1's own in four ways: the client is created under a lock (PynamoDB creates it lazily, and
+shares it between threads without a lock); the retry mode is pinned (PynamoDB's default has changed between versions);
+item values are neither logged at DEBUG (`bodies`) nor quoted by errors (`quoting`); and items are parsed in one step
+(`wire`).
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ _CONTROL = frozenset(
 
 
 class _Connection(PynamoConnection):
-    """A connection with some settings.
+    """A connection with given settings.
 
     Args:
         settings: The settings.
-        observers: Returns who observes the requests.
-        sharing: A connection whose client this one uses; its settings differ in the table's name only.
+        observers: Returns the observers of the requests.
+        sharing: A connection whose client this one uses; its settings may differ only in the table's name.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class _Connection(PynamoConnection):
 
     @property
     def session(self) -> Any:
-        """The botocore session that clients are made with."""
+        """The botocore session that creates the clients."""
         if self.shared is not self:
             return self.shared.session
         with creating():
@@ -155,7 +155,7 @@ class _Connection(PynamoConnection):
         return answer
 
     def _with_timeout(self, seconds: float) -> _Connection:
-        """The same connection with another time-out: botocore's belongs to a client, and not to a request."""
+        """Return the same connection with another time-out, which in botocore belongs to a client, not to a request."""
         with creating():
             if seconds not in self._patient:
                 settings = attrs.evolve(self.settings, read_timeout=seconds, timeouts={}, dax_endpoints=())
@@ -178,7 +178,7 @@ class _Connection(PynamoConnection):
                 self._close()
 
     def drop(self) -> None:
-        """Close the sockets, after the requests that are under way. A later request opens new ones, and closes them."""
+        """Close the sockets after the requests in progress; a later request opens new sockets, and closes them."""
         with self._counting:
             self._dropped = True
             if self._under_way:
@@ -191,7 +191,10 @@ class _Connection(PynamoConnection):
                 each._client.close()
 
     def renew(self) -> None:
-        """Forget the parent process's client and session; called in a child. Its sockets stay open for the parent."""
+        """Forget the client and session of the parent process; called in a child.
+
+        Their sockets stay open, because the parent uses them.
+        """
         self._client = self._prepared = self._made = None
         if self.settings.session is not None:
             free_credentials(self.settings.session)
@@ -201,14 +204,14 @@ class _Connection(PynamoConnection):
 
 
 class TableConnection(PynamoTableConnection):
-    """PynamoDB's table connection, over the connection above.
+    """PynamoDB's table connection, which sends through a connection with settings.
 
     Args:
         settings: The settings.
         meta_table: PynamoDB's description of the table.
-        observers: Returns who observes the requests.
+        observers: Returns the observers of the requests.
         sharing: A connection whose client this one uses.
-        declared_name: Returns the table's name in Meta; the name in the settings if it is left out.
+        declared_name: Returns the table's name in Meta; None for the name in the settings.
     """
 
     connection: _Connection
@@ -221,7 +224,7 @@ class TableConnection(PynamoTableConnection):
         sharing: TableConnection | None = None,
         declared_name: Callable[[], str] | None = None,
     ) -> None:
-        # PynamoDB's own __init__ would build its own Connection; these are all the fields it sets.
+        # PynamoDB's __init__ would create a Connection of its own. These are all the fields that it sets.
         self.table_name = settings.table_name
         self.declared_name = declared_name or (lambda: settings.table_name)
         self.connection = _Connection(settings, observers, None if sharing is None else sharing.connection)
@@ -229,11 +232,11 @@ class TableConnection(PynamoTableConnection):
 
     @property
     def settings(self) -> Settings:
-        """Where the table is, and how it is reached."""
+        """The settings: the table's place, and how requests reach it."""
         return self.connection.settings
 
     def batch_write_item(self, *args: Any, **kwargs: Any) -> Any:
-        """Send PynamoDB's BatchWrite, which looks for the items that were left under the name in Meta."""
+        """Send a BatchWriteItem of PynamoDB's BatchWrite, which looks for unprocessed items under the name in Meta."""
         answer = super().batch_write_item(*args, **kwargs)
         left = answer.get("UnprocessedItems") or {}
         if self.table_name in left:
@@ -241,11 +244,11 @@ class TableConnection(PynamoTableConnection):
         return answer
 
     def client_of(self, service: str, endpoint_url: str | None) -> Any:
-        """A botocore client of another service, with the table's region, credentials, time-outs and attempts.
+        """Return a botocore client of another service with the table's region, credentials, time-outs and attempts.
 
         Args:
-            service: The service, as botocore calls it: `dynamodbstreams`.
-            endpoint_url: Where it is; None leaves that to the SDK.
+            service: The service, by botocore's name: `dynamodbstreams`.
+            endpoint_url: Its URL; None for the SDK's choice.
         """
         settings = self.settings
         with creating():

@@ -1,4 +1,4 @@
-"""Settings: where a table is, and how requests reach it."""
+"""Settings of a connection: the table's place, and how requests reach it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from singletable.requests.wire import OPERATIONS
 __all__ = ["INTERNAL", "PLACE", "SOURCES", "Settings", "botocore_session"]
 
 SOURCES = ("credentials", "session", "profile")
-"""The settings that name the source of the credentials; one of them holds at a time."""
+"""The settings that name the source of the credentials; only one of them applies at a time."""
 
 PLACE = frozenset(
     {
@@ -30,13 +30,13 @@ PLACE = frozenset(
         "dax_endpoints",
     }
 )
-"""The settings that decide which server a request reaches, and as whom."""
+"""The settings that decide which server receives a request, and with whose credentials."""
 
 INTERNAL = frozenset({"prepare", "place", "metered"})
-"""The settings that engines give, and applications do not."""
+"""The settings that only engines give, not applications."""
 
 _TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
-"""The operations that read or write items; the answer of a BatchWriteItem carries none."""
+"""The operations that read or write items; `OPERATIONS` lacks BatchWriteItem, whose answer carries no items."""
 
 
 def botocore_session(session: Any) -> Session:
@@ -55,7 +55,7 @@ def botocore_session(session: Any) -> Session:
 
 
 def _as_mapping(given: Any) -> dict[Any, Any]:
-    """Return a copy: a binding does not change with the dictionary that it was given."""
+    """Return a copy, so that a later change of the caller's dictionary does not change the binding."""
     if not isinstance(given, Mapping):
         raise InvalidValueError(
             f"{given!r} is not a mapping.", remedy='Write for example {"GetItem": 0.5}.', value=given
@@ -64,7 +64,7 @@ def _as_mapping(given: Any) -> dict[Any, Any]:
 
 
 def _as_headers(given: Any) -> dict[str, str]:
-    # The values may be secrets, so the message does not show them.
+    # The values may be secrets. The message does not show them.
     if not isinstance(given, Mapping) or not all(isinstance(each, str) for pair in given.items() for each in pair):
         raise InvalidValueError(
             "extra_headers is not a mapping of texts to texts.", remedy='Write extra_headers={"x-team": "shop"}.'
@@ -73,7 +73,7 @@ def _as_headers(given: Any) -> dict[str, str]:
 
 
 def _as_credentials(given: Any) -> tuple[Any, ...]:
-    # botocore's frozen credentials are such a tuple, too, and may have an account id as a fourth part.
+    # botocore's frozen credentials are also such a tuple, and may have an account id as a fourth part.
     keys = tuple(given) if isinstance(given, (tuple, list)) else ()
     if not (
         2 <= len(keys) <= 4
@@ -120,26 +120,26 @@ def _above_zero(value: object) -> bool:
 
 @attrs.frozen
 class Settings:
-    """Where a table is, and how to reach it. None leaves a choice to the AWS SDK's own configuration.
+    """The place of a table, and how to reach it; None leaves a choice to the configuration of the AWS SDK.
 
     Args:
         table_name: The table's name, or its ARN.
         region: The AWS region.
         endpoint_url: The URL of a server that speaks DynamoDB.
-        connect_timeout: Seconds until an attempt to connect is given up.
-        read_timeout: Seconds until an answer is given up.
-        timeouts: Seconds until an answer is given up for some operations, by name: `{"GetItem": 0.5, "Scan": 60}`.
-        max_attempts: The most times that a request is sent, the first time included.
-        max_connections: The number of connections that are kept, and of threads that can work at once.
+        connect_timeout: Seconds to wait for a connection.
+        read_timeout: Seconds to wait for an answer.
+        timeouts: Seconds to wait for the answer of some operations, by name: `{"GetItem": 0.5, "Scan": 60}`.
+        max_attempts: The most times that a request is sent, including the first time.
+        max_connections: The number of connections that stay open, and of threads that can send at once.
         extra_headers: HTTP headers to add to each request.
-        credentials: Access key, secret key and session token, instead of those that the SDK finds.
+        credentials: Access key, secret key and session token, in place of the SDK's own choice.
         session: A boto3 or botocore session, whose credentials sign the requests.
         profile: A profile of the AWS configuration, whose credentials sign the requests.
         role_arn: A role to assume, with the credentials above; its credentials are refreshed before they expire.
-        prepare: Called with the botocore client once it is made.
+        prepare: Called with the botocore client after its creation.
         place: The server's name in messages; None for its URL or region.
-        metered: Whether the engine reports the capacity that it consumed.
-        dax_endpoints: The endpoints of a DAX cluster, or the one; see `requests.dax`.
+        metered: Whether the engine reports consumed capacity.
+        dax_endpoints: One endpoint or several of a DAX cluster; see `requests.dax`.
     """
 
     table_name: str
@@ -165,7 +165,7 @@ class Settings:
     dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
 
     def __hash__(self) -> int:
-        # These settings distinguish most bindings; some of the others are mappings, which have no hash.
+        # Some of the other settings are mappings, which have no hash. These distinguish most bindings.
         return hash((self.table_name, self.region, self.endpoint_url, self.profile, self.role_arn, self.max_attempts))
 
     @property
@@ -175,7 +175,7 @@ class Settings:
 
     @property
     def words(self) -> str:
-        """The table and its place, for messages."""
+        """The table's name and its place, for messages."""
         aws = f"AWS {self.region}" if self.region else "AWS"
         return f"{self.table_name!r} at {self.place or self.endpoint_url or aws}"
 

@@ -1,9 +1,9 @@
-"""Cursors: where a page ended, as text that a client may hold, and can neither read nor change.
+"""Cursors: the end of a page, as text that a client stores, but can neither read nor change.
 
-A cursor is encrypted and authenticated (AES-256-GCM), under a key of its own that is derived from the table's
-secret and 16 random bytes (HKDF-SHA256), so that no two cursors share key and nonce. Its
-binding is authenticated with it: the query with its table, region, endpoint, index, partition, range, filter and
-direction, whatever the caller adds (a tenant, a session), and the format's version. It expires.
+A cursor is encrypted and authenticated (AES-256-GCM) with a key of its own, which is derived from the table's secret
+and 16 random bytes (HKDF-SHA256), so that no two cursors share key and nonce. Its binding is authenticated with it:
+the query with its table, region, endpoint, index, partition, range, filter and direction, the caller's context (a
+tenant, a session), and the version of the format. A cursor expires.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class CursorSeal:
     """Writes and opens cursors.
 
     Args:
-        secrets: The secrets, newest first: the first one seals, all of them open.
+        secrets: The secrets, newest first. Cursors are written with the first, and opened with any of them.
         lifetime: Seconds until a cursor expires.
-        place: The region and the endpoint of the table, to which a cursor is bound.
+        place: The region and the endpoint of the table. A cursor is bound to them.
     """
 
     secrets: tuple[bytes, ...] = attrs.field(repr=False)
@@ -55,11 +55,11 @@ class CursorSeal:
     place: tuple[str, ...] = ()
 
     def write(self, bound: bytes, last: Mapping[str, Item]) -> str:
-        """A cursor.
+        """Return a cursor.
 
         Args:
-            bound: What it is bound to; see `bound_to`.
-            last: The key of the last row read, for each partition under way.
+            bound: The digest of the request that it is bound to; see `bound_to`.
+            last: The key of the last row read, for each partition that is being read.
         """
         text = json.dumps([int(time.time() + self.lifetime), last], separators=(",", ":"))
         salt = secrets.token_bytes(_SALT)
@@ -68,10 +68,10 @@ class CursorSeal:
         return base64.urlsafe_b64encode(head + sealed).decode().rstrip("=")
 
     def open(self, bound: bytes, cursor: str) -> dict[str, Item]:
-        """The key of the last row read, for each partition under way.
+        """Return the key of the last row read, for each partition that is being read.
 
         Raises:
-            CursorError: It is malformed, altered, expired, of another version, or bound to something else.
+            CursorError: It is malformed, altered, expired, of another version, or bound to another request.
         """
         content = _decode(cursor)
         version, salt, sealed = content[0], content[1 : 1 + _SALT], content[1 + _SALT :]
@@ -102,11 +102,11 @@ class CursorSeal:
 
 
 def bound_to(params: Params, context: str | None) -> bytes:
-    """What a cursor is bound to: everything of the request but where it starts and how much it reads.
+    """Return the digest that a cursor is bound to: of the whole request, except its start and its limit.
 
     Args:
-        params: The first request of the query, as DynamoDB takes it.
-        context: What else must be the same when the cursor comes back: a tenant, a session.
+        params: The first request of the query, as the arguments of the DynamoDB operation.
+        context: A text that must be the same when the cursor is used: a tenant, a session.
     """
     bound = {name: part for name, part in params.items() if name not in ("ExclusiveStartKey", "Limit")}
     text = json.dumps([bound, context], sort_keys=True, default=_plain)
@@ -114,15 +114,15 @@ def bound_to(params: Params, context: str | None) -> bytes:
 
 
 def seal_from(declared: Any, lifetime: Any, where: str) -> CursorSeal:
-    """The seal of a table: with its declared secrets, else those of the environment, else one of this process.
+    """Return the seal of a table, with its declared secrets, else those of the environment, else one of this process.
 
     Args:
-        declared: `Meta.cursor_secret`: a text, bytes, or several, newest first; None where there is none.
+        declared: `Meta.cursor_secret`: a text, bytes, or several of them, newest first; None if it is not declared.
         lifetime: `Meta.cursor_lifetime`, in seconds.
-        where: What messages call the table.
+        where: The table's name in messages.
 
     Raises:
-        DeclarationError: A secret is too short, or the lifetime is none.
+        DeclarationError: A secret is too short, or the lifetime is not a number above 0.
     """
     given = declared if declared is not None else os.environ.get(ENVIRONMENT, "").split()
     several = given if isinstance(given, Sequence) and not isinstance(given, (str, bytes)) else [given]
@@ -155,7 +155,7 @@ def _process_secret() -> bytes:
 
 
 def _cipher(secret: bytes, salt: bytes) -> AESGCM:
-    # Loaded when the first page is asked for: it is large, and most programs have no pages.
+    # The import is slow, and most programs have no pages. The first page loads it.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -164,7 +164,7 @@ def _cipher(secret: bytes, salt: bytes) -> AESGCM:
 
 
 def _decode(cursor: str) -> bytes:
-    """The bytes of a cursor. Only one text stands for them, so that no altered one does."""
+    """Return the bytes of a cursor; only one text is accepted for them, so that no altered text is."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         content = base64.b64decode(padded, altchars=b"-_", validate=True)

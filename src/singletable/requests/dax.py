@@ -1,12 +1,13 @@
-"""DAX: which requests go to the cluster, which to the table, and what is done while the cluster is out of reach.
+"""DAX: the requests that go to the cluster or to the table, and the fallback if the cluster is out of reach.
 
-The rule is fixed; nothing is tried out. To the cluster go reads of keys and queries that may be stale, and all
-writes of items, so that its copies follow them. To the table go consistent and transactional reads, which a cluster
-only passes on (Developer Guide, "DAX and DynamoDB consistency models"); scans, since who reads everything wants what
-is stored, and would push everything else out of the cache; and what a cluster has not: PartiQL, tables.
+The rule is fixed, and does not depend on earlier requests. The cluster receives eventually consistent reads of keys and
+queries, and all writes of items, so that its cache follows them. The table receives consistent and transactional
+reads, which a cluster only passes on (Developer Guide, "DAX and DynamoDB consistency models"); scans, which should
+return the stored items, and would evict everything else from the cache; and the operations that a cluster lacks:
+PartiQL, and those on tables.
 
-AWS's client (amazon-dax-client 2.1) is told not to repeat anything, for it repeats a write whose answer was lost, and
-even one whose condition failed. What may be repeated is repeated here.
+The retries of AWS's client (amazon-dax-client 2.1) are switched off: it repeats a write whose answer was lost, and
+even one whose condition failed. This module repeats the requests that are safe to repeat.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ from singletable.requests.types import Item, Params
 __all__ = ["AWAY", "CONNECT_TIMEOUT", "Dax", "goes_to_cluster"]
 
 AWAY = 30.0
-"""Seconds for which requests go to the table before the cluster is tried again."""
+"""Seconds for which requests go to the table before one tries the cluster again."""
 
 CONNECT_TIMEOUT = 1.0
-"""Seconds until an attempt to connect to a node is given up: it is in the same network, a millisecond away."""
+"""Seconds to wait for a connection to a node, which is in the same network, a millisecond away."""
 
 _READS = {"BatchGetItem": "batch_get_item", "GetItem": "get_item", "Query": "query"}
 _WRITES = {
@@ -57,7 +58,7 @@ _METHODS = _READS | _WRITES
 
 _FIRST_PAUSE = 0.05
 _REQUEST_ERROR = 4
-"""The first of a node's error codes where the request is at fault, and not the cluster."""
+"""The first of a node's error codes if the cause is the request, not the cluster."""
 
 _NAMES_OF_DYNAMODB = {
     "InternalServerErrorException": "InternalServerError",
@@ -71,7 +72,7 @@ _log = logging.getLogger("singletable")
 
 
 def goes_to_cluster(operation: str, params: Mapping[str, Any]) -> bool:
-    """Whether a request goes to the cluster; all others go to the table.
+    """Return whether a request goes to the cluster; all others go to the table.
 
     Args:
         operation: The DynamoDB operation.
@@ -82,13 +83,14 @@ def goes_to_cluster(operation: str, params: Mapping[str, Any]) -> bool:
 
 
 class Dax:
-    """Stands around every call of a connection, and answers from the cluster what goes there.
+    """An interceptor of every call of a connection, which sends some of them to the cluster.
 
-    While the cluster is out of reach everything goes to the table; one request in `AWAY` seconds tries it again.
-    A read is sent to the table when the cluster failed it; a write only when it was certainly not sent.
+    While the cluster is out of reach, all requests go to the table, except one every `AWAY` seconds, which tries the
+    cluster. If the cluster fails a read, the read goes to the table. A write goes there only if it was certainly not
+    sent to the cluster.
 
     Args:
-        settings: The connection's.
+        settings: The settings of the connection.
         session: A botocore session, for credentials.
 
     Raises:
@@ -107,7 +109,7 @@ class Dax:
         renewed_in_child(self)
 
     def renew(self) -> None:
-        """Forget the parent process's client; called in a child, which has none of the client's threads."""
+        """Forget the client of the parent process; called in a child, where the client's threads do not run."""
         if self._closing is not None:
             self._closing.detach()
         self._client = self._closing = self._session = None
@@ -125,18 +127,18 @@ class Dax:
             try:
                 answer = getattr(client, _METHODS[operation])(**_as_sent(operation, params))
             except BotoCoreError:
-                # Of the credentials, which are looked up again when they expire.
+                # The lookup of credentials failed; the client repeats it when they expire.
                 raise
-            except Exception as error:  # the client raises whatever sockets and its parser do
+            except Exception as error:  # the client does not wrap the errors of sockets and of its parser
                 if _is_answer(error):
                     self._back()
                     if attempt + 1 == attempts or not _passes(error, reading):
-                        raise _told(error, operation, params) from error
+                        raise _as_botocore_error(error, operation, params) from error
                 elif _was_not_sent(error) or (reading and (attempt or attempts == 1 or _is_late(error))):
                     fault = error
                     break
                 elif not reading:
-                    # That a node closed a connection says little of the cluster; that nothing comes, more.
+                    # A time-out suggests that the cluster is down; a closed connection does not.
                     if _is_late(error):
                         self._leave(error)
                     raise self._no_answer(error) from error
@@ -147,14 +149,14 @@ class Dax:
         return call(operation, params)
 
     def _reached(self) -> Any:
-        """The client; None while requests go to the table."""
+        """Return the client; None while requests go to the table."""
         if monotonic() < self._away_until:
             return None
         with self._lock:
             if monotonic() < self._away_until:
                 return None
             if self._out_of_reach:
-                # The others do not wait for how this one fares.
+                # Other requests go to the table without waiting for this one.
                 self._away_until = monotonic() + AWAY
             if self._client is None:
                 try:
@@ -163,7 +165,7 @@ class Dax:
                     raise
                 except Exception as error:  # as above
                     if _is_answer(error):
-                        raise _told(error, "Connecting to DAX", {}) from error
+                        raise _as_botocore_error(error, "Connecting to DAX", {}) from error
                     self._leave(error)
             return self._client
 
@@ -174,7 +176,7 @@ class Dax:
         if region is None:
             raise NoRegionError()
         if self._session.get_credentials() is None:
-            # The client would take it for a cluster that does not answer.
+            # The client would report a cluster that does not answer.
             raise NoCredentialsError()
         client = self._make(
             self._session,
@@ -186,7 +188,7 @@ class Dax:
                 retries={"max_attempts": 0},
             ),
         )
-        # It has threads, which must not outlive the connection.
+        # Its threads must end with the connection.
         self._closing = weakref.finalize(self, client.close)
         return client
 
@@ -232,11 +234,11 @@ def _client_class() -> Callable[..., Any]:
     return AmazonDaxClient  # type: ignore[no-any-return]
 
 
-# --- what went wrong ------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------
 
 
 def _is_answer(error: Exception) -> bool:
-    """Whether the request is at fault: DynamoDB, a node, or the client's own checks refused it."""
+    """Return whether DynamoDB, a node, or a check of the client refused the request."""
     codes = getattr(error, "codes", None)
     if codes:
         return bool(codes[0] == _REQUEST_ERROR)
@@ -244,13 +246,13 @@ def _is_answer(error: Exception) -> bool:
 
 
 def _passes(error: Exception, reading: bool) -> bool:
-    """Whether the same request may be answered in a moment; one that was throttled did nothing."""
+    """Return whether the same request may succeed in a moment; a throttled request did nothing."""
     code = _code(error)
     return code in THROTTLED or (reading and code == "InternalServerError")
 
 
 def _was_not_sent(error: Exception) -> bool:
-    # A time-out may be that of connecting, but nothing tells it from that of waiting for the answer.
+    # A time-out while connecting looks like one while waiting for the answer, so it does not count as not sent.
     return getattr(error, "code", None) == "NoRouteException" or isinstance(error, ConnectionRefusedError)
 
 
@@ -265,12 +267,12 @@ def _code(error: Exception) -> Any:
     return _NAMES_OF_DYNAMODB.get(code, code) if isinstance(code, str) else code
 
 
-def _told(error: Any, operation: str, params: Params) -> ClientError:
-    """The error as botocore raises it for a table."""
+def _as_botocore_error(error: Any, operation: str, params: Params) -> ClientError:
+    """Return the error that botocore would raise for a table."""
     response = {**error.response, "Error": {**error.response.get("Error", {}), "Code": _code(error)}}
     reasons = getattr(error, "cancellation_reasons", None) or ()
     if len(reasons) == _PARTS_OF_A_REASON * len(params.get("TransactItems", ())):
-        # The client leaves them as a node sends them: code, message and item of each operation, one after the other.
+        # The client leaves the reasons flat, as a node sends them: code, message and item of each operation in turn.
         response["CancellationReasons"] = [
             {"Code": code or "None", **({"Message": message} if message else {})}
             for code, message in zip(reasons[::_PARTS_OF_A_REASON], reasons[1::_PARTS_OF_A_REASON], strict=True)
@@ -278,16 +280,16 @@ def _told(error: Any, operation: str, params: Params) -> ClientError:
     return ClientError(response, operation)
 
 
-# --- what the client needs otherwise --------------------------------------------------
+# --- differences between the client and botocore ---------------------------------------
 
 
 def _as_sent(operation: str, params: Params) -> Params:
-    """The arguments for the client.
+    """Return the arguments for the client.
 
-    It has no way to give the item of a failed condition back; who asked for it reads it from the table.
+    The client cannot return the item of a failed condition. A caller that needs the item reads it from the table.
     """
     if operation == "BatchWriteItem":
-        # It leaves notes in the requests that it is given.
+        # The client changes the requests that it is given.
         requests = params["RequestItems"].items()
         return {**params, "RequestItems": {name: _copies(each) for name, each in requests}}
     if operation == "TransactWriteItems":
@@ -312,9 +314,9 @@ def _as_dynamodb_answers(operation: str, params: Params, answer: dict[str, Any])
 
 
 def _undone(sent: list[Params], left: list[Params]) -> list[Params]:
-    """The requests that a node has left, as they were sent: the client forgets the key of a put.
+    """Return the requests that a node left unprocessed, as they were sent: the client loses the key of a put.
 
-    Where it cannot be told which put it was, it is each that it can be: to put an item again leaves it as it is.
+    If several puts match, all of them are returned: to put an item again does not change it.
     """
     puts = [each for each in sent if "PutRequest" in each]
     undone = [each for each in left if "DeleteRequest" in each]
@@ -326,7 +328,7 @@ def _undone(sent: list[Params], left: list[Params]) -> list[Params]:
 
 
 def _may_be(item: Item, told: Item) -> bool:
-    """Whether an item is what is told, which may lack the key."""
+    """Return whether an item matches an item that the client returned, which may lack the key."""
     return len(item) - len(told) <= _PARTS_OF_A_KEY and all(
         same_value(item.get(name), value) for name, value in told.items()
     )

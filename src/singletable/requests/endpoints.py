@@ -15,7 +15,7 @@ _FORMS = "daxs://my-cluster.abc123.dax-clusters.eu-west-1.amazonaws.com, dax://h
 
 
 def is_http_url(text: Any) -> bool:
-    """Return whether a text is an http:// or https:// URL with a host, and with a sound port if it has one."""
+    """Return whether a text is an http:// or https:// URL with a host, and with a valid port if it has one."""
     try:
         parts = urlsplit(text)
         parts.port  # noqa: B018 - it is checked when it is read
@@ -25,10 +25,10 @@ def is_http_url(text: Any) -> bool:
 
 
 def endpoints_of(given: str | Iterable[str]) -> tuple[str, ...]:
-    """A cluster's endpoints, from one or several texts.
+    """Return a cluster's endpoints, from one text or several.
 
     Raises:
-        EndpointUnreachable: One is no endpoint, or some are encrypted and others not.
+        EndpointUnreachable: A text is not an endpoint, or some are encrypted and others are not.
     """
     endpoints = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
     schemes = {_scheme(each) for each in endpoints}
@@ -45,7 +45,7 @@ def _scheme(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint if "://" in endpoint else f"dax://{endpoint}")
         sound = parts.scheme in _SCHEMES and parts.hostname and parts.netloc == endpoint.rpartition("://")[2]
-        # Whether the port is a number is only told when it is asked for.
+        # Reading the port raises if it is not a number.
         sound = sound and parts.port != 0 and ("://" in endpoint or parts.port is not None)
         sound = sound and not {"@", " ", "["} & set(parts.netloc)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""A request in words, for people: the demo, the checks and error messages. Personal values are hidden."""
+"""Explanations: a request in words, for the demo, the checks and error messages, without personal values."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _COUNTED = 1000
 
 @attrs.frozen
 class Explanation:
-    """What a request asks.
+    """A request in words.
 
     Args:
         place: The index's name, or `table`.
-        key_condition: The key condition, as DynamoDB would be told it.
-        partitions: How many partitions are visited; more than a thousand are not counted on.
-        filtered: The stored attributes that the filter reads, that of `live` included.
+        key_condition: The key condition, in DynamoDB's syntax.
+        partitions: The number of partitions that are read; counting stops at a thousand.
+        filtered: The stored attributes that the filter reads, including that of `live`.
     """
 
     place: str
@@ -66,7 +66,7 @@ class Explained(Protocol):
 
 
 def explain(query: Explained) -> Explanation:
-    """Put a query into words."""
+    """Return a query in words."""
     target, key = query.target, query.key
     groups, texts = 0, list[str]()
     for group in query.groups():
@@ -94,5 +94,5 @@ def _sort(query: Explained, keys: KeyRange) -> str:
 
 
 def _shorten(text: str) -> str:
-    """Upper bounds are filled with the greatest characters; nobody wants to read 250 of them."""
+    """Return a text without the run of greatest characters that fills an upper bound: up to 250 of them."""
     return re.sub("\U0010ffff{2,}[\x7f\u07ff\uffff]?", "\U0010ffff…", text)

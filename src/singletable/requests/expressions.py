@@ -48,10 +48,10 @@ EXPRESSION_BYTES = 4096
 """The longest expression, in bytes (DynamoDB, "Service, account, and table quotas": expression parameters)."""
 
 OPERATORS = 300
-"""The most operators and functions of an expression (as above)."""
+"""The most operators and functions of an expression (the same page)."""
 
 OPERANDS = 100
-"""The most operands of IN (as above)."""
+"""The most operands of IN (the same page)."""
 
 _OPERATORS_OF_NEVER = 3
 _INDEX = re.compile(r"\[(\d+)\]")
@@ -67,23 +67,23 @@ SORT_CONDITIONS = {
 
 @attrs.define
 class Placeholders:
-    """The names and values of one request, in the form in which PynamoDB's expressions collect them too."""
+    """The placeholders of one request's names and values, in the form that PynamoDB's expressions use."""
 
     names: dict[str, str] = attrs.field(factory=dict)
     values: dict[str, Any] = attrs.field(factory=dict)
 
     def name(self, stored: str) -> str:
-        """The placeholder of a stored attribute's name."""
+        """Return the placeholder of a stored attribute's name."""
         return self.names.setdefault(stored, f"#{len(self.names)}")
 
     def value(self, value: dict[str, Any]) -> str:
-        """The placeholder of a value such as `{"S": "x"}`."""
+        """Return the placeholder of a value such as `{"S": "x"}`."""
         placeholder = f":{len(self.values)}"
         self.values[placeholder] = value
         return placeholder
 
     def condition(self, condition: PynamoCondition) -> str:
-        """A PynamoDB condition as expression text.
+        """Return a PynamoDB condition as expression text.
 
         Chains of AND and OR have no parentheses inside. PynamoDB writes a pair for each operator, and dynalite's
         parser takes nearly three times as long for each pair in another: 2.6 s for eleven.
@@ -106,7 +106,7 @@ class Placeholders:
                 left.extend((")", *reversed(_enclosed(each.values[0])), f"({each.operator} "))
                 operators += 1
             elif isinstance(each, In) and len(each.values) == 1:
-                # DynamoDB has no IN without operands. This matches nothing, either.
+                # DynamoDB has no IN without operands. This condition also matches nothing.
                 path = each.values[0].serialize(self.names, self.values)
                 texts.append(f"(attribute_exists ({path}) AND attribute_not_exists ({path}))")
                 operators += _OPERATORS_OF_NEVER
@@ -124,11 +124,11 @@ class Placeholders:
         return text
 
     def projection(self, stored: Iterable[str]) -> str:
-        """The ProjectionExpression for stored attributes."""
+        """Return the ProjectionExpression for stored attributes."""
         return ", ".join(map(self.name, stored))
 
     def arguments(self) -> Params:
-        """The request's arguments that hold names and values."""
+        """Return the arguments of the request that hold names and values."""
         arguments: Params = {}
         if self.names:
             arguments["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in self.names.items()}
@@ -138,7 +138,7 @@ class Placeholders:
 
 
 class Actions(tuple[Action, ...]):
-    """PynamoDB's update actions; the repr names the attributes that they change, and shows no value."""
+    """PynamoDB's update actions, with a repr that names the attributes that they change, without values."""
 
     __slots__ = ()
 
@@ -148,10 +148,10 @@ class Actions(tuple[Action, ...]):
 
 
 class Portable:
-    """A request or a plan that can be pickled.
+    """The base of requests and plans that can be pickled.
 
-    A pickle holds its fields. PynamoDB's conditions and actions in them lose their reference to the attributes that
-    they were made of, which may have functions as defaults; nothing that is sent depends on it.
+    A pickle contains the fields. PynamoDB's conditions and actions in them lose their references to attributes, whose
+    defaults may be functions, which cannot be pickled. No request depends on these references.
     """
 
     __slots__ = ()
@@ -169,10 +169,10 @@ def _detached(part: Any) -> Any:
     """Return a condition, an action or a sequence of them without its attributes; anything else as it is."""
     if isinstance(part, (PynamoCondition, Action, _Operand)):
         part = copy(part)
-        # A function that knows the attribute; every operand is made by now.
+        # A function that refers to the attribute. It is not needed after the operands are made.
         vars(part).pop("_to_value", None)
         if isinstance(part, Path):
-            part.attribute = None  # type: ignore[assignment]  # as in a path that is made of a name
+            part.attribute = None  # type: ignore[assignment]  # as in a path made from a name
         else:
             part.values = tuple(map(_detached, part.values))
     elif isinstance(part, (list, tuple)):
@@ -181,9 +181,9 @@ def _detached(part: Any) -> Any:
 
 
 class ItemPath(Path):
-    """Return a path of exact steps: names within maps, and positions within lists.
+    """A path of exact steps: names within maps, and positions within lists.
 
-    PynamoDB would take `[0]` in a name for a position in a list.
+    PynamoDB would read `[0]` within a name as a position in a list.
 
     Args:
         steps: The stored name of an attribute, and the steps below it.
@@ -222,27 +222,27 @@ def steps_of(path: Path) -> list[str | int]:
 
 
 def top_name(path: Path) -> str:
-    """The stored name of the top-level attribute that a path begins with."""
+    """Return the stored name of the top-level attribute that a path begins with."""
     return str(steps_of(path)[0])
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a path is a whole attribute, and not something inside one."""
+    """Return whether a path is a whole attribute, not a part of one."""
     return len(steps_of(path)) == 1
 
 
 def still_holds(name: str, value: dict[str, Any] | None) -> PynamoCondition:
-    """The condition that an attribute is stored with a value such as `{"S": "x"}`; None for one that must not be."""
+    """Return the condition that an attribute has a value such as `{"S": "x"}`, or for None that it is not stored."""
     path = ItemPath(name)
     if value is not None and NULL in value:
-        # There is only one NULL; PynamoDB has no comparison with it.
+        # PynamoDB has no comparison with NULL. A NULL has only one value, so its type is enough.
         return path.is_type(NULL)
     condition: PynamoCondition = path.does_not_exist() if value is None else path == value
     return condition
 
 
 def all_of(*conditions: PynamoCondition | None) -> PynamoCondition | None:
-    """The conjunction of those conditions that are given; None where none is."""
+    """Return the conjunction of the conditions that are not None; None if all are."""
     given = [condition for condition in conditions if condition is not None]
     return reduce(and_, given) if given else None
 
@@ -250,7 +250,7 @@ def all_of(*conditions: PynamoCondition | None) -> PynamoCondition | None:
 def key_condition(
     placeholders: Placeholders, partition_name: str, partition: str, sort_name: str | None, sort: KeyRange
 ) -> str:
-    """The KeyConditionExpression for one partition and a range of sort keys."""
+    """Return the KeyConditionExpression for one partition and a range of sort keys."""
     text = f"{placeholders.name(partition_name)} = {placeholders.value({'S': partition})}"
     if sort_name is None or sort.operator == "all":
         return text
@@ -267,12 +267,12 @@ def projected(only: Iterable[str] | None) -> Params:
 
 
 def paths_of(condition: PynamoCondition | None) -> Iterator[Path]:
-    """Every attribute path that a PynamoDB condition names."""
+    """Yield every attribute path in a PynamoDB condition."""
     return (operand for operand in _operands(condition) if isinstance(operand, Path))
 
 
 def comparisons_of(condition: PynamoCondition | None) -> Iterator[PynamoCondition]:
-    """Every comparison (`=`, `<`, `BETWEEN`, `IN`, ...) within a PynamoDB condition."""
+    """Yield every comparison (`=`, `<`, `BETWEEN`, `IN`, ...) in a PynamoDB condition."""
     return (operand for operand in _operands(condition) if isinstance(operand, (Comparison, Between, In)))
 
 
@@ -287,10 +287,10 @@ def values_in(operand: Any) -> Iterator[Value]:
 
 
 def check_operands_of(condition: PynamoCondition) -> None:
-    """Refuse IN with more operands than DynamoDB takes.
+    """Refuse IN with more operands than DynamoDB accepts.
 
     Raises:
-        InvalidConditionError: There are over 100.
+        InvalidConditionError: IN has over 100 operands.
     """
     if isinstance(condition, In) and len(condition.values) - 1 > OPERANDS:
         raise InvalidConditionError(

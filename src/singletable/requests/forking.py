@@ -1,7 +1,7 @@
 """Forking: a child process never uses a connection, a client or a lock of its parent.
 
-A socket that both use would give one of them the other's answers, and a lock that another thread of the parent held
-during the fork is never released in the child.
+Two processes with one socket would receive each other's answers. A lock that another thread of the parent held during
+the fork would never be released in the child.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["renewed_in_child", "run_in_child"]
 
 class _Renewable(Protocol):
     def renew(self) -> None:
-        """Drop what belongs to the parent process; called in a child, before any other code of it."""
+        """Drop the resources of the parent process; called in a child before any other code."""
 
 
 _held: WeakSet[_Renewable] = WeakSet()
@@ -28,7 +28,7 @@ def renewed_in_child(held: _Renewable) -> None:
 
 
 def run_in_child(function: Callable[[], None]) -> None:
-    """Call a function in each process that is forked from now on."""
+    """Call a function in each process that is forked after this call."""
     if hasattr(os, "register_at_fork"):  # Windows has no fork.
         os.register_at_fork(after_in_child=function)
 

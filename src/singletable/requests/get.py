@@ -1,4 +1,4 @@
-"""One item, as a value: by primary key (GetItem), or through an index (a Query that must find one)."""
+"""Gets as values: one item by its primary key."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Get"]
 
 @attrs.frozen(repr=False)
 class Get(Generic[E]):
-    """The item with a primary key. `one()` sends it and raises if there is none.
+    """A request for the item with a primary key; `one()` sends it, and raises if the item does not exist.
 
     Args:
-        target: Where it goes.
-        equals: The attributes that the key is made of.
-        consistent: Whether to read what was last written, at twice the cost.
+        target: The target of the request.
+        equals: The attributes of the key.
+        consistent: Whether to read consistently, at twice the cost.
     """
 
     target: Target[E]
@@ -32,11 +32,11 @@ class Get(Generic[E]):
     consistent: bool = False
 
     def __repr__(self) -> str:
-        # Values may be personal; the explanation hides those.
+        # Values may be personal. The explanation hides personal values.
         return f"<Get {self.target.key.label}: {self.explain().key_condition}>"
 
     def params(self) -> Params:
-        """The request, as the arguments of DynamoDB's GetItem; nothing is sent."""
+        """Return the arguments of DynamoDB's GetItem; nothing is sent."""
         partition, sort = self.target.key.build(self.equals)
         names = (self.target.partition_name, self.target.sort_name)
         params: Params = {
@@ -48,19 +48,19 @@ class Get(Generic[E]):
         return {**params, **projected(self.target.only)}
 
     def explain(self) -> Explanation:
-        """The request in words: the key, with personal values hidden."""
+        """Return the request in words: the key, with personal values hidden."""
         return Query(self.target, self.equals).explain()
 
     def sort_range(self) -> KeyRange:
-        """The one sort key that is asked for."""
+        """Return the sort key as a range."""
         return Query(self.target, self.equals).sort_range()
 
     def one(self) -> E:
-        """The item.
+        """Return the item.
 
         Raises:
-            ItemDoesNotExist: It does not exist, or is of another entity.
-            UnknownItemError: It is of no type that the table knows.
+            ItemDoesNotExist: The item does not exist, or belongs to another entity.
+            UnknownItemError: Its type is unknown to the table.
             MalformedItemError: Its model cannot read it.
         """
         item = self.one_or_none()
@@ -69,7 +69,7 @@ class Get(Generic[E]):
         return item
 
     def one_or_none(self) -> E | None:
-        """The item, or None where there is none."""
+        """Return the item, or None if it does not exist."""
         return self.loaded(self.target.sender.send("GetItem", self.params()).get("Item"))
 
     def loaded(self, item: Item | None, unknown: Handling = "raise", malformed: Handling = "raise") -> E | None:
@@ -81,14 +81,14 @@ class Get(Generic[E]):
             malformed: What to do with an item that cannot be read; `yield` gives `MalformedItem`, `skip` None.
 
         Raises:
-            UnknownItemError: It is of no type that the table knows.
+            UnknownItemError: Its type is unknown to the table.
             MalformedItemError: Its model cannot read it.
         """
-        # With "yield" the caller has asked for UnknownItem and MalformedItem.
+        # With "yield" the caller accepts UnknownItem and MalformedItem.
         return tolerant(self.target.load, unknown, malformed)(item) if item else None  # type: ignore[return-value]
 
     def all(self) -> list[E]:
-        """The item as a list of one, or an empty list; as queries have it."""
+        """Return a list of the item, or an empty list, like the method of queries."""
         return list(self)
 
     def __iter__(self) -> Iterator[E]:

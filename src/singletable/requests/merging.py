@@ -1,7 +1,7 @@
-"""Merging: an item that is about to be written, with everything that was not changed as it was read.
+"""Merging: values that were not changed keep the form in which they were read.
 
-A value may be stored in several forms: the number 1.50, a time that ends in Z, a JSON text with spaces. The caller has
-changed a value if reading and writing the stored form gives another one; if not, the stored form is kept.
+A value may be stored in several forms: the number 1.50, a time that ends in Z, a JSON text with spaces. A value was
+changed if it differs from the result of reading the stored form and writing it again. Otherwise the stored form stays.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Value = dict[str, Any]
 
 
 def keep_read(item: Item, read: Item, names: Iterable[str], rewritten: Callable[[str, Value], Value | None]) -> None:
-    """Give an item, in place, the stored form of all values that were not changed.
+    """Restore, in place, the stored form of all values of an item that were not changed.
 
     Args:
-        item: The item, or a map's entries, that is about to be written.
-        read: The same as it was read.
-        names: The stored names to look at.
-        rewritten: From a name and the stored value to the value that is written if it is not changed; None if
-            nothing is written.
+        item: The item, or the entries of a map, that will be written.
+        read: The item, or the entries, as read.
+        names: The stored names to compare.
+        rewritten: Returns, for a name and the stored value, the value that an unchanged instance would write; None if
+            it would write none.
     """
     for name in names:
         stored, now = read.get(name), item.get(name)
@@ -33,24 +33,24 @@ def keep_read(item: Item, read: Item, names: Iterable[str], rewritten: Callable[
             continue
         try:
             before = rewritten(name, stored)
-        except Exception:  # noqa: S112 - any class may raise anything: the value cannot be compared, and was set
+        except Exception:  # noqa: S112 - the attribute's class may raise any: the value cannot be compared, and counts as set
             continue
         if now is None:
             if before is None:
-                # It was read as None, and still is.
+                # It was read as None, and is still None.
                 item[name] = stored
         elif before is not None:
             item[name] = merged(stored, before, now)
 
 
 def leave_out(item: Item, read: Item, names: Iterable[str], default: Callable[[str], Value | None]) -> None:
-    """Take, in place, defaults out of an item that were not stored in it.
+    """Remove, in place, the defaults from an item that were not stored in it.
 
     Args:
-        item: The item, or a map's entries, that is about to be written.
-        read: The same as it was read.
-        names: The stored names to look at: those with a default that nobody has set.
-        default: From a name to the default as it is stored; None if nothing is stored.
+        item: The item, or the entries of a map, that will be written.
+        read: The item, or the entries, as read.
+        names: The stored names of the attributes with a default that were not set.
+        default: Returns, for a name, the default in its stored form; None if it is not stored.
     """
     for name in names:
         if name in item and name not in read and same_value(item[name], default(name)):
@@ -58,12 +58,12 @@ def leave_out(item: Item, read: Item, names: Iterable[str], default: Callable[[s
 
 
 def merged(stored: Value, before: Value, now: Value) -> Value:
-    """Return a value with the stored form of all parts of it that were not changed.
+    """Return a value in which all unchanged parts have their stored form.
 
     Args:
-        stored: The value as it was read.
-        before: The value as it would be written if nothing of it was changed.
-        now: The value that is about to be written.
+        stored: The value as read.
+        before: The value that would be written without a change.
+        now: The value that will be written.
     """
     if same_value(before, now):
         return stored
@@ -87,7 +87,7 @@ def merged(stored: Value, before: Value, now: Value) -> Value:
 
 
 def _merged_list(stored: list[Value], before: list[Value], now: list[Value]) -> list[Value]:
-    """Positions are compared if the length is the same, and otherwise the equal elements at both ends."""
+    """Merge lists of the same length by position; otherwise keep the equal elements at both ends."""
     if len(stored) != len(before):
         return now
     if len(before) == len(now):

@@ -1,4 +1,4 @@
-"""How much a piece of code asks of DynamoDB: requests and capacity units."""
+"""Metering: the requests that a block of code sends, and the capacity units that they consume."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _measured: ContextVar[tuple[Usage, ...]] = ContextVar("singletable_usage", defau
 
 @attrs.define
 class Usage:
-    """What was sent.
+    """The requests of a block, and their capacity units.
 
     Args:
-        requests: How many requests.
-        read_units: Read capacity units: as DynamoDB reported them, or estimated from the items' sizes where
-            the engine does not meter (the embedded one).
-        write_units: Write capacity units, likewise.
-        read_units_at: The read units of each place: of an index under its name, of the table under None.
+        requests: The number of requests.
+        read_units: Read capacity units: as DynamoDB reported them, or estimated from the items' sizes if
+            the engine does not report them (the embedded one).
+        write_units: Write capacity units, reported or estimated in the same way.
+        read_units_at: The read units by place: the name of the index, or None for the table.
     """
 
     requests: int = 0
@@ -40,7 +40,7 @@ class Usage:
 
 @contextmanager
 def measure() -> Iterator[Usage]:
-    """Count what is sent within the block, in this thread or task."""
+    """Count the requests that this thread or task sends within the block."""
     usage = Usage()
     token = _measured.set((*_measured.get(), usage))
     try:
@@ -50,7 +50,7 @@ def measure() -> Iterator[Usage]:
 
 
 def record(operation: str, params: dict[str, Any], answer: dict[str, Any], *, metered: bool) -> None:
-    """Add one answered request to every measurement under way."""
+    """Add one answered request to every open measurement."""
     measured = _measured.get()
     if not measured:
         return
@@ -65,7 +65,7 @@ def record(operation: str, params: dict[str, Any], answer: dict[str, Any], *, me
 
 
 def units_of(operation: str, params: dict[str, Any], answer: dict[str, Any], *, metered: bool) -> tuple[float, float]:
-    """The read and the write capacity units of one answered request."""
+    """Return the read and the write capacity units of one answered request."""
     consumed = answer.get("ConsumedCapacity") or []
     if isinstance(consumed, dict):
         consumed = [consumed]

@@ -500,7 +500,7 @@ def test_reasons_are_as_botocore_gives_them():
     code = "TransactionCanceledException"
     reasons = [{"Code": None}, {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}]
     error = service_error("TransactWriteItems", {"Error": {"Code": code}, "CancellationReasons": reasons})
-    told = dax._told(error, "TransactWriteItems", {"TransactItems": [{}, {}]}).response
+    told = dax._as_botocore_error(error, "TransactWriteItems", {"TransactItems": [{}, {}]}).response
     assert [{"Code": "None"}, reasons[1]] == told["CancellationReasons"]
 
 
@@ -508,7 +508,7 @@ def test_reasons_that_cannot_be_read_are_none():
     """A transaction is cancelled all the same."""
     error = service_error("TransactWriteItems", {"Error": {"Code": "TransactionCanceledException", "Message": "no"}})
     error.cancellation_reasons = ["ConditionalCheckFailed"]
-    told = dax._told(error, "TransactWriteItems", {"TransactItems": [{}, {}]})
+    told = dax._as_botocore_error(error, "TransactWriteItems", {"TransactItems": [{}, {}]})
     assert isinstance(told, ClientError)
     assert "CancellationReasons" not in told.response
 
