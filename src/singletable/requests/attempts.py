@@ -2,7 +2,7 @@
 
 A write can be applied while its answer is lost: by a time-out, a reset connection, a body that arrived damaged, or a
 status 500, after which a write may have succeeded or failed (DynamoDB Developer Guide, "Error handling with DynamoDB").
-The SDK then sends the request again, and the answer to the second attempt says nothing about the first. `Attempts`
+The SDK then sends the request again, and the answer to the second attempt does not cover the first. `Attempts`
 records this over all requests of one logical write, and decides whether the SDK may send the request again.
 """
 

@@ -1,14 +1,14 @@
-"""Observing: what a table is asked, how long it took and what it cost, told to callbacks request by request.
+"""Observing: callbacks that receive each request of a table, with its duration and its capacity units.
 
 ::
 
-    def tell(request: RequestEvent) -> None:
-        histogram(request.pattern or request.operation, request.seconds)
+    def report(event: RequestEvent) -> None:
+        histogram(event.pattern or event.operation, event.seconds)
 
-    observe(ShopTable, tell)
+    observe(ShopTable, report)
 
-Requests are told apart by the access pattern that they are of. What is no access pattern is given a name where it is
-called: `with request_name("place_order"): ...`. Nothing that is told holds a key or a value of an item.
+An event names the access pattern of its request. Give other requests a name in the calling code:
+`with request_name("place_order"): ...`. An event contains no key and no value of an item.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _name: ContextVar[str | None] = ContextVar("singletable_name", default=None)
 
 @attrs.frozen
 class RequestEvent:
-    """A request that was answered, or that failed.
+    """A request that succeeded or failed.
 
     Args:
-        operation: DynamoDB's operation: `Query`.
+        operation: The DynamoDB operation: `Query`.
         table: The table's name.
-        index: The index that was asked; None for the table itself.
-        pattern: The access pattern that it is of, or the name that `request_name` gave.
-        started: When it was sent, in epoch seconds.
-        seconds: How long it took, with the SDK's own attempts and the pauses between them.
+        index: The index that was read; None for the table itself.
+        pattern: The name of its access pattern, or the name that `request_name` gave; None if it has neither.
+        started: The time at which it was sent, in epoch seconds.
+        seconds: Its duration, including all attempts of the SDK and the pauses between them.
         read_units: The read capacity units that it consumed, as DynamoDB reported them, or estimated from the items'
-            sizes where the engine does not meter (the embedded one).
-        write_units: The write capacity units, likewise.
-        attempts: How often the SDK sent it; 1 where that is not known.
-        error: DynamoDB's code for why it failed, or the name of the exception; None where it was answered.
+            sizes if the engine does not report them (the embedded one).
+        write_units: The write capacity units, reported or estimated in the same way.
+        attempts: The number of times that the SDK sent it; 1 if that is unknown.
+        error: DynamoDB's error code, or the name of the exception; None if it succeeded.
     """
 
     operation: str
@@ -62,12 +62,12 @@ class RequestEvent:
 
 
 Observer: TypeAlias = Callable[[RequestEvent], object]
-"""Called behind each request, in the thread that sent it. What it raises is logged, and does not reach the request."""
+"""A function that is called after each request, in the thread that sent it; its exceptions are logged, not raised."""
 
 
 @contextmanager
 def request_name(name: str) -> Iterator[None]:
-    """Give the requests of a block, or of a function that it decorates, a name; those of access patterns have one."""
+    """Name the requests of a block, or of a decorated function; requests of access patterns keep the pattern's name."""
     token = _name.set(name)
     try:
         yield
@@ -83,15 +83,15 @@ def watched(
     call: Callable[[], dict[str, Any]],
     units: Callable[[dict[str, Any]], tuple[float, float]],
 ) -> dict[str, Any]:
-    """Do a call, and tell the observers of it.
+    """Send a request, and report it to the observers.
 
     Args:
-        observers: Who is told.
+        observers: The observers.
         table: The table's name.
         operation: The operation.
         params: Its arguments.
-        call: Does it.
-        units: The read and write units of an answer.
+        call: Sends the request, and returns the answer.
+        units: Returns the read and write units of an answer.
     """
     started, clock = time.time(), time.perf_counter()
     answer: dict[str, Any] = {}
@@ -99,28 +99,29 @@ def watched(
     try:
         answer = call()
         read, write = units(answer)
-        told: dict[str, Any] = {"read_units": read, "write_units": write, "attempts": _attempts(answer)}
+        outcome: dict[str, Any] = {"read_units": read, "write_units": write, "attempts": _attempts(answer)}
     except BaseException as error:
         failure = error
         response = getattr(error.__cause__ or error, "response", None) or getattr(error, "response", None) or {}
-        told = {
+        outcome = {
             "error": response.get("Error", {}).get("Code") or type(error).__name__,
             "attempts": _attempts(response),
         }
-    # Not while the request's error is handled: it would be logged with an observer's, and may quote an item.
+    # Outside of the except block. Inside, a log of an observer's error would contain the request's error, which may
+    # quote an item.
     seconds = time.perf_counter() - clock
-    sent = RequestEvent(operation, table, params.get("IndexName"), _name.get(), started, seconds, **told)
+    event = RequestEvent(operation, table, params.get("IndexName"), _name.get(), started, seconds, **outcome)
     for observer in observers:
         try:
-            observer(sent)
-        except Exception as error:  # it is somebody's metrics, and no reason for a request to fail
+            observer(event)
+        except Exception as error:  # a fault of an observer must not make the request fail
             _log.warning("An observer of %s failed: %s.", table, type(error).__name__, exc_info=True)
     if failure is None:
         return answer
     try:
         raise failure
     finally:
-        # The error's traceback has this frame, which must not have the error.
+        # The error's traceback refers to this frame. A reference from the frame to the error would be a cycle.
         failure = None
 
 
@@ -130,15 +131,15 @@ def _attempts(answer: dict[str, Any]) -> int:
 
 @attrs.define
 class Totals:
-    """What the requests of one name came to.
+    """The sums over all requests with one name.
 
     Args:
-        requests: How many there were.
-        failed: How many of them failed.
-        seconds: How long they took together.
-        slowest: How long the slowest took.
+        requests: The number of requests.
+        failed: The number of those that failed.
+        seconds: Their total duration.
+        slowest: The duration of the slowest.
         read_units: The read capacity units that they consumed.
-        write_units: The write capacity units.
+        write_units: The write capacity units that they consumed.
     """
 
     requests: int = 0
@@ -150,20 +151,23 @@ class Totals:
 
 
 class RequestStats:
-    """An observer that adds up what each access pattern asked: `observe(ShopTable, tally)`, then `tally.totals`."""
+    """An observer that adds up the requests of each access pattern.
+
+    `observe(ShopTable, stats)` starts it; `stats.totals` has the sums by name, and under None those without a name.
+    """
 
     def __init__(self) -> None:
         self.totals: dict[str | None, Totals] = {}
 
-    def __call__(self, sent: RequestEvent) -> None:
-        # One step of the interpreter: threads share it.
-        totals = self.totals.setdefault(sent.pattern, Totals())
+    def __call__(self, event: RequestEvent) -> None:
+        # setdefault is atomic, so threads share one Totals for each name.
+        totals = self.totals.setdefault(event.pattern, Totals())
         totals.requests += 1
-        totals.failed += sent.error is not None
-        totals.seconds += sent.seconds
-        totals.slowest = max(totals.slowest, sent.seconds)
-        totals.read_units += sent.read_units
-        totals.write_units += sent.write_units
+        totals.failed += event.error is not None
+        totals.seconds += event.seconds
+        totals.slowest = max(totals.slowest, event.seconds)
+        totals.read_units += event.read_units
+        totals.write_units += event.write_units
 
     def __repr__(self) -> str:
         lines = (

@@ -1,4 +1,4 @@
-"""Which partitions a query visits: one, the buckets of an interval in order, or all shards at once."""
+"""Partitions that a query reads: one, the buckets of an interval in order, or all shards merged."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from singletable.keys.time import Bucket
 __all__ = ["MOST_PARTITIONS", "NeedsScan", "partition_groups"]
 
 MOST_PARTITIONS = 10_000
-"""The largest number of buckets that a query visits one after another, and of shards that it merges."""
+"""The most buckets that a query reads one after the other, and the most shards that it merges."""
 
 
 class NeedsScan(MissingAttributesError):
-    """A query does not give the partition key, so that only a scan could answer it."""
+    """A query without the partition key, which only a scan could answer."""
 
 
 def partition_groups(
     key: CompositeKey, equals: Mapping[str, Any], condition: Condition | None, *, descending: bool = False
 ) -> Iterator[tuple[str, ...]]:
-    """The partition keys to query, as groups.
+    """Return the partition keys to read, in groups.
 
-    The groups are visited one after the other, which is the order of the sort key where they are the
-    buckets of an interval; the partitions of one group, its shards, are merged by sort key.
+    The groups are read one after the other: for the buckets of an interval, this is the order of the sort keys. The
+    partitions of one group, its shards, are merged by sort key.
 
     Raises:
-        MissingAttributesError: An attribute of the partition key is not given.
+        MissingAttributesError: An attribute of the partition key has no value.
         InvalidConditionError: A bucketed attribute has no lower or no upper bound, or there are over 10,000 buckets or
             shards.
     """
@@ -88,7 +88,7 @@ def _group(key: CompositeKey, equals: Mapping[str, Any], label: str | None) -> t
 
 
 def _refuse_many_shards(key: CompositeKey, equals: Mapping[str, Any]) -> None:
-    """Refuse to merge over 10,000 shards: several fields of a key may be shards, and each multiplies the others."""
+    """Refuse to merge over 10,000 shards; if several fields of a key are sharded, their numbers multiply."""
     fields = [field for field in key.partition.fields if isinstance(field.encoding, Shard) and _is_open(field, equals)]
     shards = prod(field.encoding.count for field in fields if isinstance(field.encoding, Shard))
     if shards > MOST_PARTITIONS:

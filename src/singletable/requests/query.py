@@ -1,4 +1,4 @@
-"""Queries as values: what would be asked, then asking it."""
+"""Queries as values: the requests, and methods that send them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ __all__ = ["Query", "make_query"]
 
 @attrs.frozen(repr=False)
 class Query(Reading[E]):
-    """Items of one partition (or of a series of buckets, or of all shards), as a value.
+    """A request for the items of one partition, of a series of buckets, or of all shards.
 
-    Iterate it, or take `all()`, `first()`, `one()`, `one_or_none()`, `count()`, `page()`, `keys()`.
-    `params()` is the exact request and sends nothing.
+    Iterate over it, or call `all()`, `first()`, `one()`, `one_or_none()`, `count()`, `page()` or `keys()`.
+    `params()` returns the exact request, and sends nothing.
 
     Args:
-        target: Where it goes.
+        target: The target of the request.
         equals: The attributes whose values are given.
         condition: The condition on the next attribute of the sort key, if any.
         filter: A PynamoDB condition on other attributes; DynamoDB applies it after reading.
         descending: Whether the last sort key comes first.
-        limit: How many items to return at most.
-        consistent: Whether to read what was last written, at twice the cost; never on an index.
-        unknown: What to do with an item of an unknown type: `raise`, `yield` it as `UnknownItem`, `skip`.
-        malformed: What to do with an item that its model cannot read: `raise`, `yield` it as `MalformedItem`, `skip`.
+        limit: The most items to return.
+        consistent: Whether to read consistently, at twice the cost; never on a global index.
+        unknown: The treatment of an item of an unknown type: `raise`, `yield` it as `UnknownItem`, `skip`.
+        malformed: The treatment of an item that its model cannot read: `raise`, `yield` it as `MalformedItem`, `skip`.
         live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
     """
 
@@ -58,21 +58,21 @@ class Query(Reading[E]):
 
     @property
     def key(self) -> CompositeKey:
-        """The key that is asked."""
+        """The key that is queried."""
         return self.target.key
 
     def __repr__(self) -> str:
-        # Values may be personal; the explanation hides those.
+        # Values may be personal. The explanation hides personal values.
         return f"<Query {self.key.label}: {self.explain().key_condition}>"
 
     # --- the plan -----------------------------------------------------------------
 
     def params(self) -> Params:
-        """The first request, as the arguments of DynamoDB's Query; nothing is sent."""
+        """Return the arguments of the first request, DynamoDB's Query; nothing is sent."""
         return next(self.all_params())
 
     def all_params(self) -> Iterator[Params]:
-        """The first request to each partition that the query may visit, in order; nothing is sent."""
+        """Yield the first request to each partition that the query may read, in order; nothing is sent."""
         for group in self.groups():
             for partition in group:
                 params = self.params_for(partition)
@@ -81,7 +81,7 @@ class Query(Reading[E]):
                 yield params
 
     def params_for(self, partition: str, now: int | None = None) -> Params:
-        """The request to one partition, without `Limit` and `ExclusiveStartKey`.
+        """Return the request to one partition, without `Limit` and `ExclusiveStartKey`.
 
         Args:
             partition: The partition key.
@@ -98,35 +98,35 @@ class Query(Reading[E]):
         return {**params, **placeholders.arguments()}
 
     def groups(self) -> Iterator[tuple[str, ...]]:
-        """The partition keys to visit; those of one group are merged by sort key."""
+        """Return the partition keys to read, in groups; those of one group are merged by sort key."""
         return partition_groups(self.key, self.equals, self.condition, descending=self.descending)
 
     def sort_range(self) -> KeyRange:
-        """The range of sort keys that the attributes and the condition mean."""
+        """Return the range of sort keys that the attributes and the condition describe."""
         return sort_range(self.key, self.equals, self.condition) if self.key.sort else KeyRange("all")
 
     def explain(self) -> Explanation:
-        """The request in words: index and key condition, with personal values hidden."""
+        """Return the request in words: index and key condition, with personal values hidden."""
         return explain(self)
 
     # --- sending it ---------------------------------------------------------------
 
     def keys(self) -> Iterator[dict[str, Any]]:
-        """The attributes that the rows' keys hold; projections are left out.
+        """Iterate over the attributes in the rows' keys, without projected attributes.
 
-        Items are fetched only where an index does not hold their type and a class shares its keys with
-        its subclass, so that the keys do not say which of the two a row is of.
+        Items are fetched only if the index does not contain their type, and a class shares its keys with its subclass,
+        so that the keys do not determine the class of a row.
 
         Raises:
-            UnknownItemError: A row is of an unknown type, unless `unknown` says otherwise.
-            MalformedItemError: The keys of a row are not those of its entity, unless `malformed` says otherwise.
+            UnknownItemError: A row has an unknown type, and `unknown` is `raise`.
+            MalformedItemError: The keys of a row are not those of its entity, and `malformed` is `raise`.
         """
         return self._read_by(self.target.read_keys, not self.target.keys_tell, None)
 
     # --- inside -------------------------------------------------------------------
 
     def sort_key_of(self, row: Row) -> str:
-        """The row's sort key, by which shards are merged."""
+        """Return the row's sort key, by which shards are merged."""
         name = self.target.sort_name
         return str(row[2][name]["S"]) if name else ""
 
@@ -149,7 +149,7 @@ class Query(Reading[E]):
             if any(partition in last for partition in group):
                 return number
         raise CursorError(
-            "The cursor ends in a partition that the query does not visit.",
+            "The cursor ends in a partition that the query does not read.",
             remedy="Ask for the first page again, without a cursor.",
         )
 
@@ -160,7 +160,7 @@ def make_query(
     condition: Condition | None,
     **options: Any,
 ) -> Query[E]:
-    """A query whose every part was checked, so that whatever is wrong is said before anything is sent."""
+    """Return a query after checks of all its parts, so that errors are raised before a request is sent."""
     key = target.key
     empty = tuple(name for name, value in equals.items() if value is None)
     if empty:
@@ -180,7 +180,7 @@ def make_query(
             entity=key.owner,
             index=key.index,
         )
-    # Building the first partition key and the range of sort keys checks every value.
+    # Building the first partition key and the range of sort keys checks all values.
     next(query.groups())
     query.sort_range()
     return query

@@ -1,6 +1,6 @@
-"""Quoting: errors of the SDK and of a server, without the values of the request that they quote.
+"""Quoting: values of a request are removed from the errors of the SDK and of a server.
 
-DynamoDB quotes a value that it cannot convert, and botocore quotes one of the wrong Python type.
+DynamoDB quotes a value that it cannot convert, and botocore quotes a value of the wrong Python type.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TYPES = frozenset({"B", "BOOL", "BS", "L", "M", "N", "NS", "NULL", "S", "SS"})
 
 
 def unquoted(call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-    """Send a request; its errors quote neither the request's values nor names within maps."""
+    """Send a request, and remove the request's values and the names within maps from its errors."""
     try:
         return call(operation, params)
     except (BotoCoreError, ClientError) as error:
@@ -34,7 +34,7 @@ def unquoted(call: Call, operation: str, params: dict[str, Any]) -> dict[str, An
 
 
 def _mask_chain(error: BaseException | None, params: dict[str, Any]) -> None:
-    # The longest first: one may be a part of another.
+    # The longest first, since one may be a part of another.
     texts = sorted(set(_texts(params)), key=len, reverse=True)
     while isinstance(error, (BotoCoreError, ClientError)):
         if isinstance(error, ClientError):
@@ -50,7 +50,7 @@ def _mask_chain(error: BaseException | None, params: dict[str, Any]) -> None:
             if isinstance(reason, CancellationReason):
                 reason.message = _masked(reason.message, texts)
         if isinstance(error, HTTPClientError):
-            error.request = None  # it has the body
+            error.request = None  # it contains the body
         error = error.__cause__ or error.__context__
 
 

@@ -1,4 +1,4 @@
-"""Reading: the part of queries and scans that does not depend on how they get their rows."""
+"""Reading: the part of queries and scans that does not depend on the source of their rows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Reading(Portable, Generic[E]):
     # --- the plan -----------------------------------------------------------------
 
     def conditions_at(self, now: int | None = None) -> PynamoCondition | None:
-        """Return the filter that is sent: the caller's own, and that of `live`.
+        """Return the filter that is sent: the caller's, and that of `live`.
 
         Args:
             now: The time, in epoch seconds; None for the present.
@@ -51,13 +51,13 @@ class Reading(Portable, Generic[E]):
         if not self.live:
             return self.filter
         now = int(time.time()) if now is None else now
-        # DynamoDB does not delete by an attribute that is absent or not a number. Its comparison with a number is false
-        # for these; moto fails to compare a text with a number, unless the type is asked first.
+        # DynamoDB deletes no item whose attribute is absent or not a number. For these, its comparison with a number is
+        # false. moto fails to compare a text with a number, so the type is checked first.
         expiry = ItemPath(str(self.target.expiry_name))
         return all_of(self.filter, ~(expiry.is_type(NUMBER) & (expiry <= {"N": str(now)})))
 
     def _common_params(self, placeholders: Placeholders, now: int | None) -> Params:
-        """The arguments that a Query and a Scan have alike, without the placeholders' names and values."""
+        """Return the arguments that a Query and a Scan share, without the placeholders' names and values."""
         params: Params = {}
         filter = self.conditions_at(now)
         if filter is not None:
@@ -74,19 +74,19 @@ class Reading(Portable, Generic[E]):
         return self._results(self.limit)
 
     def all(self) -> list[E]:
-        """All items, as a list."""
+        """Return all items, as a list."""
         return list(self)
 
     def first(self) -> E | None:
-        """The first item, or None."""
+        """Return the first item, or None if no item was found."""
         return next(self._results(1), None)
 
     def one(self) -> E:
-        """The only item.
+        """Return the only item.
 
         Raises:
             ItemDoesNotExist: No item was found.
-            MultipleItemsFound: There are several; its `count` says how many.
+            MultipleItemsFound: Several items were found; its `count` is their number.
         """
         item = self.one_or_none()
         if item is None:
@@ -94,10 +94,10 @@ class Reading(Portable, Generic[E]):
         return item
 
     def one_or_none(self) -> E | None:
-        """The only item, or None if no item was found.
+        """Return the only item, or None if no item was found.
 
         Raises:
-            MultipleItemsFound: There are several; its `count` says how many.
+            MultipleItemsFound: Several items were found; its `count` is their number.
         """
         found = list(self._results(2))
         if len(found) > 1:
@@ -112,30 +112,30 @@ class Reading(Portable, Generic[E]):
         return found[0] if found else None
 
     def count(self) -> int:
-        """The number of items that iteration gives, at most `limit`. All of them are read to count them.
+        """Return the number of items that iteration yields, at most `limit`; all of them are read.
 
         Raises:
-            UnknownItemError: An item is of an unknown type, unless `unknown` says otherwise.
-            MalformedItemError: An item cannot be read, unless `malformed` says otherwise.
+            UnknownItemError: An item has an unknown type, and `unknown` is `raise`.
+            MalformedItemError: An item cannot be read, and `malformed` is `raise`.
         """
         return sum(1 for _ in self)
 
     def page(self, size: int, cursor: str | None = None, *, context: str | None = None) -> Page[E]:
-        """One page.
+        """Return one page.
 
-        If an item of the page cannot be read, the error's `cursor` continues after that item, and the items of the page
-        before it are not returned. Pages of one item lose none.
+        If an item of the page cannot be read, the error's `cursor` continues after that item, and the earlier items of
+        the page are not returned. Pages of one item lose none.
 
         Args:
-            size: How many items it holds at most.
+            size: The most items of the page.
             cursor: The cursor of the page before, or of an error; None for the first page.
-            context: What the cursor is bound to beside this request: a tenant, a session. The next page is given
-                only for the same one.
+            context: A text that the cursor is bound to besides this request: a tenant, a session. The call for the next
+                page must give the same one.
 
         Raises:
             CursorError: The cursor is malformed, altered, expired, or of another request or context.
-            UnknownItemError: An item is of an unknown type, unless `unknown` says otherwise.
-            MalformedItemError: An item cannot be read, unless `malformed` says otherwise.
+            UnknownItemError: An item has an unknown type, and `unknown` is `raise`.
+            MalformedItemError: An item cannot be read, and `malformed` is `raise`.
         """
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InvalidRequestError(
@@ -148,7 +148,7 @@ class Reading(Portable, Generic[E]):
             )
         bound, seal = self._bound_to(context), self.target.sender.seal
         last = {} if cursor is None else seal.open(bound, cursor)
-        # One item more than the page holds is read, to know whether a next page exists.
+        # One item more than the size is read, to know whether a next page exists.
         results = self._results(None, want=size + 1, last=last, context=context)
         items: list[E] = []
         ended: dict[str, Item] = {}
@@ -177,25 +177,25 @@ class Reading(Portable, Generic[E]):
 
     @property
     def _where(self) -> str:
-        """The place that it reads, in messages."""
+        """The place that the request reads, in messages."""
         raise NotImplementedError
 
     def _bound_params(self) -> Params:
-        """The arguments of the first request at epoch second 0: a cursor of `live` holds at any time."""
+        """Return the arguments of the first request at epoch second 0: a cursor of `live` is valid at any time."""
         raise NotImplementedError
 
     def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Iterator[Row]:
-        """The rows, from a place on.
+        """Return the rows after a place.
 
         Args:
             want: The number of rows that the caller will take; None for all.
-            group: The group of partitions to begin with.
-            last: The key of the last row that was read there, by partition.
+            group: The first group of partitions to read.
+            last: The key of the last row that was read in that group, by partition.
         """
         raise NotImplementedError
 
     def _group_of(self, last: Mapping[str, Item]) -> int:
-        """The group of partitions in which an earlier page ended."""
+        """Return the group of partitions in which an earlier page ended."""
         raise NotImplementedError
 
     def _results(
@@ -231,7 +231,7 @@ class Reading(Portable, Generic[E]):
             try:
                 return self.target.sender.seal.write(self._bound_to(context), place)
             except SingletableError:
-                # A bad secret must not hide the error that the cursor is for; page() raises for it.
+                # A bad secret must not hide the item's error. page() reports the secret.
                 return None
 
         return Results(self.target, found, load, limit, self.unknown, self.malformed, cursor_at, group, last)
@@ -240,18 +240,19 @@ class Reading(Portable, Generic[E]):
         return bound_to(self._bound_params(), context)
 
     def _count_all(self) -> int:
-        """The number of items without a limit; those that would raise are left out."""
+        """Return the number of items without a limit, and without the items that would raise."""
         raising = (name for name in ("unknown", "malformed") if getattr(self, name) == "raise")
         whole: Reading[E] = attrs.evolve(self, limit=None, **dict.fromkeys(raising, "skip"))  # type: ignore[misc]
         return whole.count()
 
 
 def check_options(request: Reading[Any]) -> None:
-    """Refuse options of a query or a scan that it cannot have.
+    """Refuse invalid options of a query or a scan.
 
     Raises:
-        InvalidRequestError: The limit is below 1, a word is not one of `Handling`, or the table has no expiry.
-        NotProjectedError: `live` is True, and the index does not hold the attribute by which items expire.
+        InvalidRequestError: The limit is below 1, a word is not one of `Handling`, or `live` is True and no entity of
+            the table expires.
+        NotProjectedError: `live` is True, and the attribute by which items expire is not projected into the index.
     """
     limit, target = request.limit, request.target
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):

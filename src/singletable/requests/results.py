@@ -1,4 +1,4 @@
-"""Results: the rows of a request, read page by page and turned into entities one at a time."""
+"""Results: the rows of a request, read page by page and converted to entities one at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 Row: TypeAlias = tuple[str, int, Item]
-"""One row that DynamoDB returned: the partition key that was asked, its group of partitions, and what the row holds."""
+"""One row that DynamoDB returned: the partition key of the request, its group of partitions, and the row's content."""
 
 
 class PageSource(Protocol):
@@ -66,7 +66,7 @@ class Page(Generic[_T]):
 
     Args:
         items: The entities.
-        cursor: What to give `page()` for the next page; None where there is no more.
+        cursor: The argument of `page()` for the next page; None on the last page.
     """
 
     items: list[_T]
@@ -82,14 +82,14 @@ class Page(Generic[_T]):
 def pages(
     request: PageSource, params: Callable[[], Params], want: int | None, start: Item | None = None
 ) -> Iterator[list[Item]]:
-    """The pages of one partition (or segment), each of them one request.
+    """Yield the pages of one partition or segment; each page is one request.
 
     Args:
         request: The request, for its filter and its sender.
-        params: Returns its arguments; called for each page, since `live` depends on the time.
-        want: How many rows the caller will take; DynamoDB is asked for as many, so that a limit of 20
-            costs what 20 items cost. With a filter, or when rows turn out to be of other entities,
-            more are asked for, twice as many at each request.
+        params: Returns the arguments; called for each page, since `live` depends on the time.
+        want: The number of rows that the caller will take; None for all. DynamoDB reads no more, so that a limit of 20
+            costs as much as 20 items. With a filter, or if rows belong to other entities, each request reads twice as
+            many rows as the one before.
         start: The key after which to begin.
     """
     asked = max(want, _FILTERED_FIRST) if want is not None and request.filter is not None else want
@@ -102,23 +102,23 @@ def pages(
             arguments["ExclusiveStartKey"] = start
         answer = request.target.sender.send(request.operation, arguments)
         page, start = answer.get("Items", []), answer.get("LastEvaluatedKey")
-        # A page is let go before the next one is read: never are two in memory.
+        # The page is released before the next one is read, so that only one is in memory.
         del answer
         yield page
         del page
-        # An empty page with a LastEvaluatedKey is not the end: the filter dropped all of it.
+        # An empty page with a LastEvaluatedKey is not the end: the filter removed all of its items.
         if not start:
             return
 
 
 def rows(query: RowSource, want: int | None, first: int, last: Mapping[str, Item]) -> Iterator[Row]:
-    """The rows of a query: group by group in order, the partitions of a group merged by sort key.
+    """Yield the rows of a query, group by group; the partitions of a group are merged by sort key.
 
     Args:
         query: The query.
-        want: How many rows the caller will take; None for all.
-        first: The group to begin with.
-        last: Where an earlier page ended in that group: the key of the last row read, by partition.
+        want: The number of rows that the caller will take; None for all.
+        first: The first group to read.
+        last: The key of the last row that an earlier page read in that group, by partition.
     """
     for number, group in enumerate(query.groups()):
         if number < first:
@@ -127,7 +127,7 @@ def rows(query: RowSource, want: int | None, first: int, last: Mapping[str, Item
         if len(streams) == 1:
             yield from streams[0]
         else:
-            # Code points sort as UTF-8 bytes do, so this is DynamoDB's order.
+            # Code points sort like UTF-8 bytes, so this is DynamoDB's order.
             yield from heapq.merge(*streams, key=query.sort_key_of, reverse=query.descending)
 
 
@@ -136,17 +136,17 @@ def _stream(query: RowSource, partition: str, group: int, want: int | None, star
 
 
 def in_rows(found: Iterator[list[Item]], partition: str = "", group: int = 0) -> Iterator[Row]:
-    """The rows of some pages of one partition."""
+    """Yield the rows of pages of one partition."""
     for page in found:
         yield from zip(repeat(partition), repeat(group), page)
         del page
 
 
 def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, consistent: bool) -> Iterator[Row]:
-    """The same rows with their whole items, fetched a hundred at a time by primary key.
+    """Yield the rows with their whole items, fetched a hundred at a time by primary key.
 
-    A row whose item is gone, or has moved to another place in the index since, is left out: an index
-    is behind its table for a moment, and the item no longer answers the question.
+    A row is left out if its item was deleted, or has moved to another place in the index: an index is updated a moment
+    after its table, and the item no longer belongs to the result.
     """
     size = GET_LIMIT if want is None else max(1, min(GET_LIMIT, want))
     for chunk in chunked(found, size):
@@ -158,18 +158,18 @@ def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, cons
 
 
 class Results(Generic[E]):
-    """An iterator of entities that continues after an error: one bad item does not hide those after it.
+    """An iterator of entities that continues after an error, so that one bad item does not hide those after it.
 
     Args:
         target: The target of the request.
         found: The rows.
         load: Reads a row; see `Target`.
-        limit: The number of items to give; None for all.
-        unknown: What to do with an item of an unknown type.
-        malformed: What to do with an item that cannot be read.
+        limit: The most items to yield; None for all.
+        unknown: The treatment of an item of an unknown type: a word of `Handling`.
+        malformed: The treatment of an item that cannot be read: a word of `Handling`.
         cursor_at: Returns the cursor of a place, for the errors.
         group: The group of partitions in which the rows begin.
-        last: The key of the last row that was read there before, by partition.
+        last: The key of the last row that an earlier page read in that group, by partition.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class Results(Generic[E]):
 
     @property
     def last(self) -> dict[str, Item]:
-        """The place of reading in the group of partitions: the key of the last row read, by partition."""
+        """The key of the last row read in the current group of partitions, by partition."""
         return {partition: self._target.key_of(row) for partition, row in self._read.items()}
 
     def __iter__(self) -> Results[E]:
@@ -215,6 +215,6 @@ class Results(Generic[E]):
                 continue
             if self._left is not None:
                 self._left -= 1
-            # With "yield" the caller has asked for UnknownItem and MalformedItem among the entities.
+            # With "yield" the caller accepts UnknownItem and MalformedItem among the entities.
             return entity  # type: ignore[return-value]
         raise StopIteration

@@ -1,4 +1,4 @@
-"""Scans as values: every item of a table, or of one segment of it."""
+"""Scans as values: requests for all items of a table, or of one segment of it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from singletable.requests.types import E, Handling, Item, Params, Target
 __all__ = ["Scan", "make_scan"]
 
 _SCAN = ""
-"""The name under which a cursor keeps the place of a scan, instead of a partition key."""
+"""The name under which a cursor stores the place of a scan, instead of a partition key."""
 
 
 @attrs.frozen
 class Scan(Reading[E]):
-    """Every item of some entity types. It reads, and costs, the whole table.
+    """A request for all items of some entity types; it reads, and costs, the whole table.
 
-    Iterate it, or take `all()`, `first()`, `one()`, `one_or_none()`, `count()`, `page()`.
+    Iterate over it, or call `all()`, `first()`, `one()`, `one_or_none()`, `count()` or `page()`.
 
     Args:
-        target: Where it goes.
+        target: The target of the request.
         filter: A PynamoDB condition; DynamoDB applies it after reading.
-        limit: How many items to return at most.
-        segment: Which segment of a parallel scan, from 0.
-        segments: How many segments the scan is cut into.
-        consistent: Whether to read what was last written, at twice the cost.
-        unknown: What to do with an item of an unknown type: `raise`, `yield` it as `UnknownItem`, `skip`.
-        malformed: What to do with an item that its model cannot read: `raise`, `yield` it as `MalformedItem`, `skip`.
+        limit: The most items to return.
+        segment: The number of a segment of a parallel scan, from 0.
+        segments: The number of segments of the parallel scan.
+        consistent: Whether to read consistently, at twice the cost.
+        unknown: The treatment of an item of an unknown type: `raise`, `yield` it as `UnknownItem`, `skip`.
+        malformed: The treatment of an item that its model cannot read: `raise`, `yield` it as `MalformedItem`, `skip`.
         live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
     """
 
@@ -54,7 +54,7 @@ class Scan(Reading[E]):
         return "Scan"
 
     def params(self) -> Params:
-        """The first request, as the arguments of DynamoDB's Scan; nothing is sent."""
+        """Return the arguments of the first request, DynamoDB's Scan; nothing is sent."""
         return self._params() if self.limit is None else {**self._params(), "Limit": self.limit}
 
     # --- inside -------------------------------------------------------------------
@@ -85,10 +85,10 @@ class Scan(Reading[E]):
 
 
 def make_scan(target: Target[E], filter: PynamoCondition | None, **options: Any) -> Scan[E]:
-    """A scan whose options were checked.
+    """Return a scan after a check of its options.
 
     Raises:
-        InvalidRequestError: It cannot have one of them.
+        InvalidRequestError: An option is invalid.
     """
     scan = Scan(target, filter, **options)
     check_options(scan)

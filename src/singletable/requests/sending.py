@@ -1,4 +1,4 @@
-"""Sending: one operation through the connection, with every foreseeable fault put into words."""
+"""Sending: one operation through the connection, and the error of singletable for each failure."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ _CREDENTIALS = (
 
 
 _ANY = "A request"
-"""The operation of an error whose operation the caller does not know."""
+"""The name for an operation that the caller does not know."""
 
 TOKEN_TAKEN = "IdempotentParameterMismatchException"  # noqa: S105 - an error's code
-"""DynamoDB's code for a client request token that was used for another request."""
+"""DynamoDB's error code for a client request token that was used for another request."""
 
 
 def send(
@@ -87,8 +87,8 @@ def send(
 
     Raises:
         SingletableError: The request failed. The subclass names the reason; `uncertain` is True if a write may have
-            been applied all the same. A failed condition and a conflict are passed on as botocore's ClientError, since
-            only the caller knows what they mean.
+            been applied in spite of the error. A failed condition and a conflict raise botocore's ClientError, since
+            only the caller knows their meaning.
     """
     writing = not is_read(operation)
     attempts = attempts or Attempts()
@@ -133,8 +133,8 @@ def place_of(connection: TableConnection) -> tuple[str, str]:
 
 
 def cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
-    """Why a transaction was cancelled: one entry an operation, in their order; none where nothing was told."""
-    # PynamoDB's error keeps a part of them; botocore's, which caused it, has them all.
+    """Return the reasons for a canceled transaction, one for each operation in order; empty if the answer has none."""
+    # PynamoDB's error has only a part of them; botocore's error, which caused it, has all.
     for each in (error.__cause__, error):
         reasons: list[dict[str, Any]] | None = getattr(each, "response", {}).get("CancellationReasons")
         if reasons:
@@ -143,8 +143,8 @@ def cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
 
 
 def current_item_of(error: BaseException) -> dict[str, Any] | None:
-    """The item that made a condition fail, where the request asked for it and there is one."""
-    # PynamoDB's error keeps only the code; botocore's, which caused it, has the item.
+    """Return the item on which a condition failed; None if the answer has none."""
+    # PynamoDB's error has only the code; botocore's error, which caused it, has the item.
     for each in (error, error.__cause__):
         item: dict[str, Any] | None = getattr(each, "response", {}).get("Item")
         if item:
@@ -155,7 +155,7 @@ def current_item_of(error: BaseException) -> dict[str, Any] | None:
 def translate_any(
     error: BaseException, operation: str = _ANY, connection: TableConnection | None = None
 ) -> SingletableError:
-    """What PynamoDB wrapped, or botocore raised outside of `send`, as the error that tells a person what to do."""
+    """Return the error of singletable for an error of PynamoDB, or one that botocore raised outside of `send`."""
     cause = getattr(error, "cause", None) or error.__cause__ or error
     return translate(cause if isinstance(cause, Exception) else RuntimeError(str(error)), operation, connection)
 
@@ -167,10 +167,10 @@ def translate(
 
     Args:
         error: The error.
-        operation: The operation that was asked for. The one that failed may be another, such as STS's AssumeRole.
+        operation: The operation that was requested. The one that failed may be another, such as STS's AssumeRole.
         connection: The table's connection; None if no table is known.
-        service: The service that was asked, as the SDK calls it. None means DynamoDB if there is a connection, else an
-            unknown one.
+        service: The service of the request, by the SDK's name. None means DynamoDB if a connection is given, and
+            otherwise an unknown service.
     """
     missing = _missing_credentials(error)
     if missing is not None:
@@ -249,7 +249,7 @@ def _refusal(error: Exception, operation: str, what: str, connection: TableConne
 
 
 def token_taken(table_name: str) -> RequestFailed:
-    """Return the error for a client request token that names another transaction."""
+    """Return the error for a client request token that was used for another transaction."""
     return RequestFailed(
         f"TransactWriteItems on {table_name!r}: its client request token was used for another transaction.",
         remedy="Give each transaction a token of its own; DynamoDB remembers them for ten minutes.",
@@ -259,7 +259,7 @@ def token_taken(table_name: str) -> RequestFailed:
 
 
 def _throttling_index(error: Exception) -> str | None:
-    """The index that throttles, from the ARN that DynamoDB gives as its reason (API Reference, "ThrottlingReason")."""
+    """Return the throttled index, from the ARN in the error (API Reference, "ThrottlingReason"); None if none is."""
     for each in (error, error.__cause__):
         for reason in getattr(each, "response", {}).get("ThrottlingReasons", ()):
             _, found, index = str(reason.get("resource", "")).partition("/index/")

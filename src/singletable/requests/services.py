@@ -1,4 +1,4 @@
-"""Services: which service of AWS refused a request, and the error that names it.
+"""Services: the AWS service that refused a request, and the error that names it.
 
 Sources: Service Authorization Reference (prefixes of actions); Developer Guide, "IAM and transactions" (a transaction
 needs the actions of its operations).
@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 DYNAMODB = "DynamoDB"
-"""The service's name in messages, as the SDK has it."""
+"""The service's name in messages, which is the SDK's."""
 
 _SERVICE, _OPERATION = "singletable_service", "singletable_operation"
 _ELSEWHERE = {"AssumeRole": "STS", "AssumeRoleWithWebIdentity": "STS", "GetRoleCredentials": "SSO"}
-"""Operations that the SDK sends for credentials, with clients of its own."""
+"""Operations that the SDK sends for credentials, with its own clients."""
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _CREDENTIALS = frozenset(
@@ -54,7 +54,7 @@ _ACTIONS = {
     "ExecuteStatement": "the dynamodb:PartiQL action of the statement",
     "BatchExecuteStatement": "the dynamodb:PartiQL actions of the statements",
 }
-"""Operations of DynamoDB that are not named as their actions."""
+"""The IAM actions of operations of DynamoDB whose names differ from their actions."""
 
 
 def label_errors(client: Any) -> Any:
@@ -94,23 +94,23 @@ def service_of(error: BaseException) -> str | None:
 
 
 def operation_of(error: BaseException) -> str | None:
-    """Return the operation of a failed request, as the service calls it; None if it is unknown."""
+    """Return the operation of a failed request, by the service's name; None if it is unknown."""
     error = _origin(error)
     return getattr(error, "operation_name", None) or getattr(error, _OPERATION, None)
 
 
 def _origin(error: BaseException) -> BaseException:
-    """Return botocore's error: PynamoDB raises one of its own from it, in the name of the table's operation."""
+    """Return botocore's error, from which PynamoDB raises an error of its own that names the table's operation."""
     return error.__cause__ if isinstance(error.__cause__, ClientError) else error
 
 
 def is_denied(error: BaseException) -> bool:
-    """Whether a service refused a request because of its credentials or of their permissions."""
+    """Return whether a service refused a request because of its credentials or their permissions."""
     return error_code(error) in _DENIED | _CREDENTIALS
 
 
 def denial_of(error: BaseException, service: str | None, operation: str, what: str) -> AccessDenied:
-    """Return the error for a request that was refused because of its credentials or of their permissions.
+    """Return the error for a request that was refused because of its credentials or their permissions.
 
     Args:
         error: The error.
@@ -132,11 +132,11 @@ def denial_of(error: BaseException, service: str | None, operation: str, what: s
 
 
 def failure_of(error: Exception, service: str, operation: str) -> SingletableError:
-    """Return the error for a failed request to a service other than DynamoDB's tables.
+    """Return the error for a failed request to a service other than DynamoDB.
 
     Args:
         error: The error that botocore raised.
-        service: The service, as the SDK calls it: `CloudFormation`.
+        service: The service, by the SDK's name: `CloudFormation`.
         operation: The operation: `CreateChangeSet`.
     """
     what, code = f"{operation} of {service}", error_code(error)
@@ -167,7 +167,7 @@ def failure_of(error: Exception, service: str, operation: str) -> SingletableErr
 def message_of(error: Exception) -> str:
     """Return the message of a failed request in one line; empty if the server sent none.
 
-    A server that does not know the request may answer with a page for browsers: that is not a message.
+    A server that does not know the request may answer with an HTML page, which is not a message.
     """
     answer = getattr(error, "response", {}).get("Error", {}).get("Message") or ""
     text = " ".join(str(error if isinstance(error, BotoCoreError) else answer).split())
@@ -179,7 +179,7 @@ def refuse_denied(error: ClientError, service: str) -> None:
 
     Args:
         error: The error that botocore raised.
-        service: The service, as the SDK calls it.
+        service: The service, by the SDK's name.
 
     Raises:
         AccessDenied: It names the operation and the action to allow.
@@ -189,7 +189,7 @@ def refuse_denied(error: ClientError, service: str) -> None:
 
 
 def _action_of(error: BaseException, service: str | None, operation: str) -> str:
-    """Return the IAM action that a refused request needs: the one that AWS names, or the one of the operation."""
+    """Return the IAM action that a refused request needs: the one in AWS's message, or the one of the operation."""
     named_by_aws = _ACTION.search(str(error))
     if named_by_aws:
         return named_by_aws.group(1)

@@ -1,4 +1,4 @@
-"""Sessions: whose credentials sign a connection's requests."""
+"""Sessions: the botocore sessions whose credentials sign a connection's requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _lock = RLock()
 
 
 def creating() -> AbstractContextManager[bool]:
-    """Return the lock under which sessions and clients are made: botocore's sessions are not safe under threads."""
+    """Return the lock for the creation of sessions and clients: botocore's sessions are not thread-safe."""
     return _lock
 
 
@@ -46,24 +46,24 @@ def region_of_profile(profile: str | None, session: Session | None = None) -> st
 
     Args:
         profile: The profile; None for the one that the environment names.
-        session: A session to ask instead.
+        session: A session to use in place of the profile.
     """
     try:
         region: str | None = (session or Session(profile=profile)).get_config_variable("region")
     except BotoCoreError:
-        return None  # Sending a request reports it.
+        return None  # The first request reports the error.
     return region
 
 
 def free_credentials(session: Session) -> None:
-    """Replace the lock of a session's credentials, which a thread of the parent may have held during the fork."""
+    """Replace the lock of a session's credentials, which another thread may have held during a fork."""
     credentials: Any = getattr(session, "_credentials", None)
     if hasattr(credentials, "_refresh_lock"):
         credentials._refresh_lock = Lock()
 
 
 def session_of(settings: Settings) -> Session:
-    """Return a botocore session whose credentials are those that the settings name."""
+    """Return a botocore session with the credentials that the settings name."""
     if settings.session is not None:
         source: Session = settings.session
     else:
@@ -75,7 +75,7 @@ def session_of(settings: Settings) -> Session:
 
 
 def _share_descriptions(session: Session) -> None:
-    """Read the SDK's service descriptions once in a process, and not once for each client."""
+    """Read the SDK's service descriptions once in a process instead of once for each client."""
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
 
 

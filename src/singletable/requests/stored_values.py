@@ -1,4 +1,4 @@
-"""Stored values: one form for equal ones, sizes, and what DynamoDB would refuse, said before sending."""
+"""Stored values: a canonical form, comparison, and checks of values and items that DynamoDB would refuse."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ __all__ = [
 ]
 
 ITEM_BYTES = 400 * 1024
-"""The largest item, in bytes, names included (DynamoDB, "Service, account, and table quotas")."""
+"""The largest item, in bytes, including names (DynamoDB, "Service, account, and table quotas")."""
 
 DIGITS = 38
-"""Significant digits of a DynamoDB number (Developer Guide, "Data types")."""
+"""The most significant digits of a DynamoDB number (Developer Guide, "Data types")."""
 
 LARGEST, SMALLEST = 125, -130
-"""The exponents of the largest and of the smallest number but 0 (Developer Guide, "Data types")."""
+"""The exponents of the largest and of the smallest number other than 0 (Developer Guide, "Data types")."""
 
 NESTING = 32
-"""Levels of the most deeply nested value, itself included (Developer Guide, "Supported data types": document types)."""
+"""The most levels of a nested value, including itself (Developer Guide, "Supported data types": document types)."""
 
 _WHOLE = Context(prec=400)
 _WITHOUT_LOSS = Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])
 _MOST_BITS = 432
-"""An int of more bits is beyond 10^130; its conversion to a Decimal may take minutes."""
+"""The most bits of an int within 10^130; the conversion of a longer one to a Decimal may take minutes."""
 _MOST_READ = 4300
-"""Digits of the longest text that Python converts to an int by default."""
-# Each part begins with a character that the part before cannot end with: a match takes linear time.
+"""The most digits of a text that Python converts to an int by default."""
+# No part can begin with a character that the part before it ends with, so that a match takes linear time.
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SHORT = 19
-"""Digits below which a whole number is converted at once."""
+"""The number of digits below which a whole number is converted directly."""
 _SHOWN = 3
 _WIDEST = 4
-"""Bytes of UTF-8 that one character takes at most."""
+"""The most bytes of one character in UTF-8."""
 _WORDS = ("true", "false", "nan", "-nan", "infinity", "-infinity")
 _HIDDEN = "‹personal›"
 
 
 def number_text(value: Decimal | str) -> str:
-    """A number as DynamoDB gives it back: without trailing zeros, so that it is the same on every engine."""
+    """Return a number as DynamoDB returns it, without trailing zeros, so that all engines agree."""
     number = Decimal(value)
     if not number:
         return "0"
@@ -70,7 +70,7 @@ def number_text(value: Decimal | str) -> str:
 
 
 def number_fault(number: Decimal | int) -> str | None:
-    """Why DynamoDB has no such number; None where it has."""
+    """Return the reason for which DynamoDB cannot store a number; None if it can."""
     if isinstance(number, int):
         if number.bit_length() > _MOST_BITS:
             return _BEYOND
@@ -88,7 +88,7 @@ _BEYOND = f"it is beyond 1E{SMALLEST} and 9.99E+{LARGEST}"
 
 
 def read_number(text: str) -> Decimal:
-    """Return a stored number, of few enough digits to be made an int.
+    """Return a stored number that has few enough digits to be converted to an int.
 
     Raises:
         ValueError: The text is not a finite number, or its exponent is beyond all bounds.
@@ -103,7 +103,7 @@ def read_number(text: str) -> Decimal:
 
 
 def number_value(text: str) -> int | float | Decimal:
-    """Return a stored number without loss: an int, a float that is written with the same digits, or a Decimal.
+    """Return a stored number without loss: an int, a float whose text has the same digits, or a Decimal.
 
     Raises:
         ValueError: The text is not a finite number, or its exponent is beyond all bounds.
@@ -118,7 +118,7 @@ def number_value(text: str) -> int | float | Decimal:
 
 
 def canonical(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored value in the one form that equal values share: 1.50 is 1.5, and sets have no order."""
+    """Return a stored value in the form that all equal values share: 1.50 becomes 1.5, and sets are sorted."""
     ((kind, content),) = value.items()
     if kind == "N":
         content = _same_number(content)
@@ -137,18 +137,18 @@ def _same_number(text: str) -> str:
     try:
         return number_text(text)
     except ArithmeticError:
-        return text  # DynamoDB has no such number, so no other text equals it
+        return text  # DynamoDB cannot store such a number, so no other text is equal to it
 
 
 def same_value(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
-    """Whether two stored values are equal to DynamoDB; None for an attribute that is not stored."""
+    """Return whether DynamoDB would consider two values equal; None stands for an attribute that is not stored."""
     if one is None or other is None:
         return one is other
     return one == other or canonical(one) == canonical(other)
 
 
 def same_item(one: Item, other: Item) -> bool:
-    """Whether two items are equal to DynamoDB."""
+    """Return whether DynamoDB would consider all values of two items equal."""
     return one.keys() == other.keys() and all(same_value(value, other[name]) for name, value in one.items())
 
 
@@ -156,15 +156,15 @@ def check_item(owner: object, item: Item, personal: Container[str] = ()) -> None
     """Refuse an item that DynamoDB would refuse.
 
     Args:
-        owner: What messages call the item; its values are not shown.
+        owner: The item's name in messages, which do not show its values.
         item: The item.
         personal: The stored attributes whose names within maps are not shown.
 
     Raises:
-        InvalidValueError: A number is none, at any depth.
+        InvalidValueError: A value at any depth is invalid, such as NaN or an empty set.
         ItemTooLarge: It is larger than 400 KB.
     """
-    # Most values are short and plain: they cannot be wrong, and need no exact count of bytes.
+    # Most values are short and simple. They are always valid, and an upper bound of their size is enough.
     at_most = sum(
         check_value(owner, name, value, personal=name in personal) + _WIDEST * len(name) for name, value in item.items()
     )
@@ -184,7 +184,7 @@ def check_item(owner: object, item: Item, personal: Container[str] = ()) -> None
 
 
 def _plain_size(value: Any) -> int | None:
-    """The size of a value that cannot be wrong, such as a short text; None for one that has to be looked at."""
+    """Return the size of a value that is always valid, such as a short text; None if the value must be checked."""
     if type(value) is not dict or len(value) != 1:
         return None
     ((kind, content),) = value.items()
@@ -197,10 +197,10 @@ def _plain_size(value: Any) -> int | None:
 
 
 def check_value(owner: object, name: str, value: Mapping[str, Any], *, personal: bool = False) -> int:
-    """Refuse what is no DynamoDB value at any depth: NaN, `true` for a number, an empty set, broken text.
+    """Refuse a value that DynamoDB would refuse at any depth: NaN, `true` for a number, an empty set, invalid text.
 
     Returns:
-        A number of bytes that the value does not exceed.
+        An upper bound of the value's size, in bytes.
     """
     size = _plain_size(value)
     return _look_at(owner, (None, name), value, 1, personal) if size is None else size
@@ -222,14 +222,14 @@ _CONTENTS: Mapping[str, Any] = {
 }
 
 _Path: TypeAlias = "tuple[_Path | None, str | int]"
-"""The place of a value: the place that it is inside of, and its name or position there.
+"""The place of a value: the place of the map or list that contains it, and its name or position there.
 
-Only an error makes a text of it: otherwise a long name would be copied for every value below it.
+Only errors convert it to text. A text for each value would copy a long name for every value below it.
 """
 
 
 def _place(path: _Path) -> tuple[str, dict[str, Any]]:
-    """Return a place as text, and as the parts of an error."""
+    """Return a place as text, and as the fields of an error."""
     steps: list[str | int] = []
     outer: _Path | None = path
     while outer is not None:
@@ -284,9 +284,9 @@ def _look_at(owner: object, path: _Path, value: Mapping[str, Any], level: int, p
 
 
 def _holds_its_type(value: Mapping[str, Any]) -> bool:
-    """Whether a value's type is one of DynamoDB's, and its content of a class that botocore sends as that type.
+    """Return whether DynamoDB has a value's type, and botocore can send its content as that type.
 
-    Texts and numbers have checks of their own, with messages of their own.
+    Other functions check texts and numbers, with their own messages.
     """
     ((kind, content),) = value.items()
     if kind not in _CONTENTS or not isinstance(content, _CONTENTS[kind]):
@@ -340,13 +340,13 @@ def _check_text(owner: object, path: _Path, text: Any, *, empty: bool = False) -
 def _fault_of(number: Any) -> str | None:
     """Return the reason for which a text is not a number that DynamoDB can store; None if it is one."""
     if not isinstance(number, str) or _NUMBER.fullmatch(number) is None:
-        # A bool is sent as `true`, and a float may be NaN: neither is personal. Any other text may be.
+        # A bool is sent as `true`, and a float may be NaN: neither is personal. Any other text may be personal.
         word = str(number) if isinstance(number, (bool, float, str)) else ""
         return f"{word if word.lower() in _WORDS else 'it'} is not a number"
     try:
         return number_fault(Decimal(number))
     except InvalidOperation:
-        return _BEYOND  # the exponent alone has some twenty digits
+        return _BEYOND  # the exponent has about twenty digits
 
 
 def _check_number(owner: object, path: _Path, number: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tags of a table, among them the one by which CloudFormation names the stack that the table belongs to."""
+"""Tags of a table, including the one with which CloudFormation names the table's stack."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from singletable.requests.types import Params
 __all__ = ["STACK_TAG", "table_tags"]
 
 STACK_TAG = "aws:cloudformation:stack-name"
-"""The tag that CloudFormation gives to the resources of a stack (User Guide, "Resource tags")."""
+"""The tag that CloudFormation adds to the resources of a stack (User Guide, "Resource tags")."""
 
 
 def table_tags(ask: Callable[[Params], Mapping[str, Any]], arn: str | None) -> dict[str, str]:
-    """Return the tags of a table, of all pages.
+    """Return the tags of a table, from all pages.
 
     Args:
         ask: Sends ListTagsOfResource, and returns the answer.
-        arn: The ARN of the table; None for a server that gives its tables none, nor tags.
+        arn: The ARN of the table; None for a server whose tables have no ARN, and no tags.
     """
     tags: dict[str, str] = {}
     token: dict[str, str] = {}

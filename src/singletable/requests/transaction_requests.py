@@ -1,4 +1,4 @@
-"""Transactions as values: writes that are done together or not at all, and reads of one moment."""
+"""Transactions as values: writes that are all applied or none, and reads at one point in time."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ __all__ = [
 ]
 
 TRANSACTION_LIMIT = 100
-"""Operations in one transaction (DynamoDB API reference)."""
+"""The most operations in one transaction (DynamoDB API Reference)."""
 
 TRANSACTION_BYTES = 4 * 1024 * 1024
-"""Bytes of all items of one transaction (the same page)."""
+"""The most bytes of all items of one transaction (the same page)."""
 
 _LONGEST_TOKEN = 36
 
 
 def new_token() -> str:
-    """A client request token: DynamoDB does a transaction once for each, however often it is sent within 10 minutes."""
+    """Return a client request token; DynamoDB applies a transaction with the same token once within 10 minutes."""
     return str(uuid4())
 
 
@@ -52,7 +52,7 @@ def check_token(token: Any) -> None:
 
 
 def next_token(token: str) -> str:
-    """The token that follows another, the same one each time."""
+    """Return the token that follows another, which is always the same."""
     return str(uuid5(NAMESPACE_OID, token))
 
 
@@ -61,7 +61,7 @@ class TransactWrite:
     """Puts, updates, deletes and checks of different items, all or nothing.
 
     Args:
-        sender: What it is sent through.
+        sender: The sender of the request.
         writes: The operations.
         token: The client request token.
     """
@@ -71,7 +71,7 @@ class TransactWrite:
     token: str
 
     def params(self) -> Params:
-        """The request, as the arguments of TransactWriteItems; nothing is sent.
+        """Return the arguments of TransactWriteItems; nothing is sent.
 
         Raises:
             InvalidTransactionError: DynamoDB would refuse it.
@@ -91,7 +91,7 @@ class TransactWrite:
         }
 
     def send(self, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send it; a cancelled one raises botocore's ClientError.
+        """Send the transaction; a canceled one raises botocore's ClientError.
 
         Args:
             attempts: The attempts of earlier requests under the same token.
@@ -101,12 +101,12 @@ class TransactWrite:
 
 @attrs.frozen
 class TransactGet:
-    """Items as they were at one moment.
+    """A read of several items at one point in time.
 
     Args:
-        sender: What it is sent through.
-        keys: Their primary keys.
-        only: For each key the stored attributes to read; None for the whole item. Empty for whole items.
+        sender: The sender of the request.
+        keys: The primary keys of the items.
+        only: For each key the stored attributes to read, or None for the whole item; empty for all whole items.
     """
 
     sender: Sender = attrs.field(eq=False, repr=False)
@@ -114,7 +114,7 @@ class TransactGet:
     only: Sequence[Sequence[str] | None] = ()
 
     def params(self) -> Params:
-        """The request, as the arguments of TransactGetItems; nothing is sent.
+        """Return the arguments of TransactGetItems; nothing is sent.
 
         Raises:
             InvalidTransactionError: DynamoDB would refuse it.
@@ -129,7 +129,7 @@ class TransactGet:
         }
 
     def send(self) -> list[Item | None]:
-        """Send it; the items in the order of the keys, None for one that does not exist."""
+        """Send the request; return the items in the order of the keys, None for one that does not exist."""
         answer = self.sender.send("TransactGetItems", self.params())
         return [each.get("Item") or None for each in answer["Responses"]]
 

@@ -1,4 +1,4 @@
-"""The shapes that requests are made of."""
+"""Types that requests share: items, arguments, targets, and the protocols of their sender and their seal."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["E", "Handling", "Item", "MalformedItem", "Params", "Seal", "Sender", "Target", "UnknownItem"]
 
 Item: TypeAlias = dict[str, dict[str, Any]]
-"""An item as DynamoDB sends it: stored attribute name to `{type: value}`."""
+"""An item in DynamoDB's format: stored attribute names to `{type: value}`."""
 
 Params: TypeAlias = dict[str, Any]
 """The arguments of one DynamoDB operation."""
 
 Handling: TypeAlias = Literal["raise", "yield", "skip"]
-"""How a read treats an item that it cannot turn into an entity."""
+"""The treatment of an item that a read cannot convert to an entity."""
 
 E = TypeVar("E")
 
@@ -38,28 +38,28 @@ class Seal(Protocol):
 
 
 class Sender(Protocol):
-    """What requests are sent through."""
+    """An object that sends requests to a table."""
 
     @property
     def table_name(self) -> str:
-        """The table's name where it is bound now."""
+        """The table's name in its current binding."""
 
     @property
     def seal(self) -> Seal:
         """The seal of the table's cursors."""
 
     def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send one operation and return DynamoDB's answer; `attempts` remembers those of one logical write."""
+        """Send one operation, and return the answer; `attempts` records the attempts of one logical write."""
 
 
 @attrs.frozen
 class UnknownItem:
-    """An item of a type that the table does not know, or that says no type.
+    """An item without a type, or of a type that the table does not know.
 
     Args:
-        entity_type: What the item says it is; None where it says nothing.
-        key: Its partition key and sort key; like the rest of it, not shown by repr.
-        item: All of it, as DynamoDB sent it.
+        entity_type: The item's type; None if it has none.
+        key: Its partition key and sort key. The repr shows neither the key nor the item.
+        item: The whole item, in DynamoDB's format.
     """
 
     entity_type: str | None
@@ -69,13 +69,13 @@ class UnknownItem:
 
 @attrs.frozen
 class MalformedItem:
-    """An item that its model cannot read: for example with an enum value that only a newer version knows.
+    """An item that its model cannot read, for example with an enum value that only a newer version knows.
 
     Args:
         entity: The name of the item's entity class.
         attribute: The Python name of the attribute that cannot be read; None if it is not known.
-        key: Its partition key and sort key; like the rest of it, not shown by repr.
-        item: All of it, as DynamoDB sent it.
+        key: Its partition key and sort key. The repr shows neither the key nor the item.
+        item: The whole item, in DynamoDB's format.
         error: The error that `malformed="raise"` raises.
     """
 
@@ -88,28 +88,28 @@ class MalformedItem:
 
 @attrs.frozen
 class Target(Generic[E]):
-    """Where a request goes, and how what comes back becomes entities.
+    """The place that a request reads, and the functions that convert its items to entities.
 
     Args:
-        key: The composite key that is asked.
-        sender: What it is sent through.
-        partition_name: The stored attribute that holds the partition key.
-        sort_name: The stored attribute that holds the sort key; None where there is none.
+        key: The composite key that is queried.
+        sender: The sender of the requests.
+        partition_name: The stored attribute with the partition key.
+        sort_name: The stored attribute with the sort key; None if there is none.
         primary: The stored attributes of the table's own key.
-        whole: Whether a row holds all that is asked for, so that nothing needs to be fetched.
-        projected: The stored attributes that a row holds; None for all.
-        only: The stored attributes that are asked for; None for all.
+        whole: Whether a row has all requested attributes, so that no item must be fetched.
+        projected: The stored attributes of a row; None for all.
+        only: The requested stored attributes; None for all.
         expiry_name: The stored attribute by which DynamoDB deletes items; None if no entity of the table expires.
-        type_name: The stored discriminator, where a filter on it is possible.
-        types: The discriminators of the entities that are asked for.
-        load: An item as an entity, or as `UnknownItem`; None where it is of another known entity. It raises
+        type_name: The stored discriminator; None if a filter on it is not possible.
+        types: The discriminators of the requested entities.
+        load: Returns an item as an entity or as `UnknownItem`; None if it belongs to another known entity. It raises
             `MalformedItemError`.
-        read_keys: The attributes that a row's keys hold; None where they are another entity's. It raises
+        read_keys: Returns the attributes in a row's keys; None if the row belongs to another entity. It raises
             `MalformedItemError`.
-        keys_tell: Whether a row's keys say which entity it is of.
+        keys_tell: Whether a row's keys determine its entity.
         local: Whether the key is on a local index, which can be read consistently.
-        absent: The error for an item that is not there, from a message.
-        remake: Makes the target again from the models of the process; a pickle holds this function.
+        absent: Returns the error for an item that does not exist, from a message.
+        remake: Creates the target again from the models of the process; a pickle contains this function.
     """
 
     key: CompositeKey
@@ -145,11 +145,11 @@ class Target(Generic[E]):
         return self.key.index or "table"
 
     def key_of(self, row: Item) -> Item:
-        """The part of a row that DynamoDB needs to go on behind it."""
+        """Return the part of a row with which DynamoDB continues after it."""
         return {name: row[name] for name in self.key_names if name in row}
 
     def primary_of(self, row: Item) -> Item:
-        """The row's primary key."""
+        """Return the row's primary key."""
         return {name: row[name] for name in self.primary if name in row}
 
 

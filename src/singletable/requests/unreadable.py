@@ -18,7 +18,7 @@ def check_handling(**options: Any) -> None:
         options: The words by the names of their options, `unknown` and `malformed`.
 
     Raises:
-        InvalidRequestError: One is another word.
+        InvalidRequestError: A word is not one of `Handling`.
     """
     words = get_args(Handling)
     for name, word in options.items():
@@ -59,13 +59,13 @@ def tolerant(
 
 def malformed_item(error: MalformedItemError, item: Item) -> MalformedItem:
     """Return an item that its model cannot read, as a value."""
-    # A traceback would keep the frames of the whole read in memory.
+    # The traceback would keep the frames of the whole read in memory.
     error.__traceback__ = None
     return MalformedItem(error.entity, error.attribute, error.key, item, error)
 
 
 def unknown_item(item: UnknownItem) -> UnknownItemError:
-    """Return the error for an item that no entity claims. Its key may hold personal values and is not shown."""
+    """Return the error for an item of an unknown type, without its key, which may contain personal values."""
     kind = item.entity_type
     problem = f"has the type {kind!r}, which is not an entity of this table" if kind else "has no entity type"
     return UnknownItemError(

@@ -1,18 +1,18 @@
-"""The wire: what DynamoDB answers, parsed in one go instead of shape by shape.
+"""The wire: answers of DynamoDB, parsed in one step instead of value by value.
 
-botocore walks the body of an answer by the service's description, some microseconds for every value. The
-values of items need no walk: their JSON is what botocore makes of it, but for binary, which is base64 on
-the wire. So a handler of the event `before-parse` takes the body of the operations that carry items,
-parses it with orjson, and leaves botocore's parser an empty one; whatever is unusual (an error) is left as it is. The
-handler belongs to one client; all others of the process are as before.
+botocore walks through the body of an answer by the service's description, which takes some microseconds for every
+value. The values of items do not need this: botocore returns their JSON unchanged, except binary values, which are
+base64 on the wire. A handler of the event `before-parse` therefore takes the body of operations that return items,
+parses it with orjson, and leaves an empty body to botocore's parser. Unusual answers, such as errors, stay as they are.
+The handler belongs to one client, and does not change the other clients of the process.
 
-A body that is not JSON, or whose checksum is wrong, is marked as damaged: botocore takes the first for an empty answer,
-and the second, once its attempts are used up, for a good one. So is every other answer that botocore takes for success
-and that DynamoDB does not send: a status below 300 other than 200, and JSON without any member of the operation's
-answer, such as an error that a proxy sends with status 200.
+An answer whose body is not JSON, or whose checksum is wrong, is marked as damaged: botocore reads the first as an empty
+answer, and the second, after its last attempt, as a good one. Every other answer that botocore counts as a success, and
+that DynamoDB does not send, is also marked: a status below 300 other than 200, and JSON without any member of the
+operation's answer, such as an error that a proxy sends with status 200.
 
-What is below the members of an answer is taken as it comes: values are trusted to be of DynamoDB's types. A bare
-number beyond 64 bits is a float here; DynamoDB sends none, since the numbers of items are text.
+The values below the members of an answer are not checked: they are assumed to have DynamoDB's types. A JSON number
+beyond 64 bits becomes a float. DynamoDB sends none, since the numbers of items are texts.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ OPERATIONS = (
     "TransactWriteItems",
     "UpdateItem",
 )
-"""The operations whose answers, or whose failed conditions, carry items."""
+"""The operations whose answers or errors contain items."""
 
-# A search by one letter is several times as fast as one for all of what is meant: most bodies hold no binary.
+# Most bodies have no binary values. This search is several times as fast as the exact one, which confirms its hits.
 _PERHAPS_BINARY = re.compile(rb'BS?"').search
 _BINARY = re.compile(rb'"BS?"\s*:').search
 _ESCAPED_B_OR_S = re.compile(rb"\\u00(?:42|53)").search
 _LARGE = 16 * 1024
-"""Bytes of a body that has some hundred values."""
+"""Bytes of a body with some hundred values."""
 
 DAMAGED = "SingletableDamaged"
 """The member that marks a parsed answer whose body arrived damaged."""
 
 _SERVER_FAULT = 500
-"""botocore itself reports statuses from here on if the body is empty."""
+"""The first status that botocore itself reports if the body is empty."""
 
 _OF_FAILURES = {"ConditionalCheckFailedException": "Item", "TransactionCanceledException": "CancellationReasons"}
 _OF_REASONS = ("Item", "Code", "Message")
@@ -68,7 +68,7 @@ class DamagedAnswer(HTTPClientError):  # type: ignore[misc]  # botocore has no t
 
 
 def parse_items(client: Any) -> None:
-    """Let a botocore client of DynamoDB parse items in one go, and mark answers that arrived damaged."""
+    """Make a botocore client of DynamoDB parse items in one step, and mark answers that arrived damaged."""
     for operation in client.meta.service_model.operation_names:
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _parse)
 
@@ -109,7 +109,7 @@ def _parse(
 
 
 def _is_json(body: bytes) -> bool:
-    """Whether the body is JSON as Python reads it, which takes NaN and more."""
+    """Return whether Python's parser reads the body as JSON; it also accepts NaN, for example."""
     try:
         json.loads(body)
     except (RecursionError, ValueError):
@@ -118,22 +118,22 @@ def _is_json(body: bytes) -> bool:
 
 
 def _has_its_checksum(body: bytes, headers: Any) -> bool:
-    """Whether the body is the one whose checksum DynamoDB sent with it; other servers send none."""
-    told = headers.get("x-amz-crc32")
-    return told is None or told.strip() == str(crc32(body))
+    """Return whether the body has the checksum that DynamoDB sent with it; other servers send none."""
+    checksum = headers.get("x-amz-crc32")
+    return checksum is None or checksum.strip() == str(crc32(body))
 
 
 def _is_answer(parsed: Any, operation_model: Any) -> bool:
-    """Whether a body of status 200 answers the operation: an object that is empty, or has one of its members."""
+    """Return whether a body of status 200 answers the operation: an object that is empty, or has one of its members."""
     shape = operation_model.output_shape
     return isinstance(parsed, dict) and not (parsed and shape and shape.members.keys().isdisjoint(parsed))
 
 
 def _loads(body: bytes) -> Any:
-    """The body, parsed while the garbage collector waits.
+    """Return the parsed body; the garbage collector is off while a large body is parsed.
 
-    Before Python 3.12 it would look through the new values every few hundred of them, for cycles that JSON cannot have.
-    No other thread runs meanwhile: orjson does not let go of the interpreter.
+    Before Python 3.12 the collector would search the new values for cycles, which JSON cannot have, after every few
+    hundred values. No other thread runs at the same time, because orjson does not release the interpreter lock.
     """
     if len(body) < _LARGE or not gc.isenabled():
         return orjson.loads(body)
@@ -148,13 +148,13 @@ def _items_of_answer(answer: dict[str, Any], operation_model: Any) -> dict[str, 
     taken = _members(answer, operation_model.output_shape.members)
     responses = taken.get("Responses")
     if type(responses) is list:
-        # Of TransactGetItems; BatchGetItem has items by table.
+        # The answer of TransactGetItems. In that of BatchGetItem, the items are grouped by table.
         taken["Responses"] = [_members(each, ("Item",)) for each in responses]
     return taken
 
 
 def _items_of_failure(error: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The items of a failed condition, and the body without them: its code and message are left to botocore."""
+    """Return the items of a failed condition, and the body without them; botocore parses its code and message."""
     name = _OF_FAILURES.get(error.get("__type", "").partition(":")[0].rpartition("#")[2], "")
     taken = _members(error, (name,))
     if "CancellationReasons" in taken:
@@ -163,16 +163,16 @@ def _items_of_failure(error: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def _members(structure: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """A structure as botocore gives it, without what is null, and what the service's description does not know."""
+    """Return a structure as botocore does: without null members, and without members unknown to the description."""
     return {name: structure[name] for name in names if structure.get(name) is not None}
 
 
 def decode_binary(node: Any) -> None:
     """Decode every binary value below a part of the answer, in place.
 
-    What is called "B" is a value's type if text stands below it, and the name of an attribute if a value
-    does; "BS" likewise, for a list. (A table's name, which has lists of items below it, is longer.)
-    What is bytes already is left as it is.
+    "B" is the type of a value if a text is below it, and the name of an attribute if a value is below it. "BS" is a
+    type if a list is below it. (The name of a table, which also has a list below it, has at least three characters.)
+    Bytes are not decoded again.
     """
     if type(node) is list:
         for each in node:

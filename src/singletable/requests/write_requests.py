@@ -1,8 +1,7 @@
-"""Writes as values: one item put, updated, deleted or checked, each with its condition.
+"""Writes as values: the put, update, deletion or check of one item, with its condition.
 
-Each can be sent alone (but a check, which DynamoDB only knows in transactions), or be one of the
-operations of a transaction. All of them ask for the item that stood in the way if a condition fails: it
-tells a missing item from a changed one.
+Each can be sent alone, or as an operation of a transaction; a check only in a transaction. If the condition fails,
+DynamoDB returns the current item, which distinguishes a missing item from a changed one.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ __all__ = ["Check", "Delete", "Put", "Update", "WriteRequest"]
 
 @attrs.frozen(kw_only=True)
 class WriteRequest(Portable):
-    """What the four have in common.
+    """The base of the four writes.
 
     Args:
-        sender: What it is sent through.
-        condition: A PynamoDB condition on what is stored now.
+        sender: The sender of the request.
+        condition: A PynamoDB condition on the current item.
     """
 
     operation: ClassVar[str]
     """The DynamoDB operation."""
 
     place: ClassVar[str]
-    """What the operation is called within a transaction."""
+    """The name of the operation within a transaction."""
 
     sender: Sender = attrs.field(eq=False, repr=False)
     condition: PynamoCondition | None = attrs.field(default=None, repr=False)
 
     def params(self) -> Params:
-        """The request, as the arguments of the DynamoDB operation; nothing is sent."""
+        """Return the arguments of the DynamoDB operation; nothing is sent."""
         return self.transact_params()
 
     def transact_params(self) -> Params:
-        """The request, as one operation of a transaction."""
+        """Return the arguments of the write as one operation of a transaction."""
         placeholders = Placeholders()
         params: Params = {"TableName": self.sender.table_name, **self._arguments(placeholders)}
         if self.condition is not None:
@@ -56,7 +55,7 @@ class WriteRequest(Portable):
         return {**params, **placeholders.arguments()}
 
     def send(self, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send it; a failed condition raises botocore's ClientError.
+        """Send the write; a failed condition raises botocore's ClientError.
 
         Args:
             attempts: The attempts of earlier requests of the same logical write.
@@ -64,7 +63,7 @@ class WriteRequest(Portable):
         return self.sender.send(self.operation, self.params(), attempts)
 
     def size(self) -> int:
-        """About how many bytes it counts for against a transaction's limit."""
+        """Return the approximate number of bytes that count against a transaction's limit."""
         return item_size(self.item_or_key)
 
     @property
@@ -115,11 +114,11 @@ class Update(_Keyed):
     actions: Sequence[Action] = attrs.field(repr=False, converter=Actions)
 
     def params(self) -> Params:
-        """The request, as the arguments of UpdateItem, which answers with the item as it is then."""
+        """Return the arguments of UpdateItem, whose answer has the item after the update."""
         return {**self.transact_params(), "ReturnValues": "ALL_NEW"}
 
     def size(self) -> int:
-        """About how many bytes it counts for against a transaction's limit: its key, and what it sets."""
+        """Return the approximate number of bytes that count against a transaction's limit: key and set values."""
         placeholders = Placeholders()
         self._arguments(placeholders)
         return item_size(self.item_or_key) + sum(map(value_size, placeholders.values.values()))
