@@ -26,7 +26,10 @@ _SENTENCE = re.compile(r"\s*(?:(\d+)\.\s*)?(.+)", re.DOTALL)
 
 
 class ScanInPattern(PatternError):
-    """An access pattern asks for a scan."""
+    """An access pattern returns a scan of the whole table.
+
+    Remedy: Declare a key that answers the question, or leave the function out of the access patterns.
+    """
 
 
 class AccessPattern(Generic[P, R]):

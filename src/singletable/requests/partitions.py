@@ -19,7 +19,10 @@ MOST_PARTITIONS = 10_000
 
 
 class NeedsScan(MissingAttributesError):
-    """A query without the partition key, which only a scan could answer."""
+    """A query does not give the partition key, so only a scan could answer it.
+
+    Remedy: Give the attributes of the partition key, or declare a `Key` whose partition key does not need them.
+    """
 
 
 def partition_groups(
