@@ -463,7 +463,7 @@ class BatchIncomplete(SingletableError):
 
 
 class InvalidTransactionError(SingletableError, ValueError):
-    """DynamoDB would refuse the transaction: too many items, too many bytes, or one item twice.
+    """DynamoDB would refuse the transaction: too many items or bytes, or two operations on one item.
 
     Remedy: Split it into several transactions, and put all changes of one item into one update.
     """
