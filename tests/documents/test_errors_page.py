@@ -1,4 +1,4 @@
-"""The page of the errors is the one that their docstrings give, and each docstring has what the page needs."""
+"""The page of the errors is written from their docstrings, and each docstring has the parts that the page shows."""
 
 import re
 from inspect import get_annotations
