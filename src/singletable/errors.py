@@ -98,8 +98,6 @@ class SingletableError(Exception):
             definite answer. If it is False, nothing was written. See docs/reference/writing.md#lost-answers.
     """
 
-    what: str
-    remedy: str
     entity: str | None = None
     index: str | None = None
     attribute: str | None = None
