@@ -32,7 +32,7 @@ from singletable.models.items.item import key_of
 from singletable.models.schema.table_schema import table_schema
 from singletable.patterns import AccessPattern, draw_arguments, patterns_of, requests_of
 from singletable.requests import measure
-from singletable.requests.batch import identity
+from singletable.requests.batch_requests import identity
 from singletable.testing.oracle import agrees
 
 __all__ = ["demo_command", "sample_entities"]
