@@ -21,7 +21,7 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.connection_settings import PLACE, SOURCES, Settings
 
 if TYPE_CHECKING:
-    from singletable.models.binding.home import Home
+    from singletable.models.binding.home import Home, TableClass
     from singletable.models.table import Table
 
 __all__ = ["Binding", "bind", "bound", "connection_of", "held", "is_bound", "pinned"]
@@ -111,7 +111,7 @@ class Binding:
         return f"<{self.table.__name__} bound to {self.settings.table_name!r}>"
 
 
-def bind(table: type[Table], **settings: Any) -> Binding:
+def bind(table: TableClass, **settings: Any) -> Binding:
     """Bind a table; see `Table.bind`."""
     unknown = tuple(each for each in settings if each not in FIELDS)
     if unknown:
@@ -126,7 +126,7 @@ def bind(table: type[Table], **settings: Any) -> Binding:
 
 
 @contextmanager
-def pinned(table: type[Table], **settings: Any) -> Iterator[Binding]:
+def pinned(table: TableClass, **settings: Any) -> Iterator[Binding]:
     """Fix a table's place for the block: no binding within it changes which server a request reaches.
 
     It holds for the process, so that threads started in the block reach it, and in the current context before all
@@ -146,7 +146,7 @@ def pinned(table: type[Table], **settings: Any) -> Iterator[Binding]:
 
 
 @contextmanager
-def held(table: type[Table]) -> Iterator[Settings]:
+def held(table: TableClass) -> Iterator[Settings]:
     """Keep a table's present settings for the block, in the current context.
 
     Args:
@@ -161,24 +161,24 @@ def held(table: type[Table]) -> Iterator[Settings]:
         _leave(layer)
 
 
-def bound(table: type[Table], settings: Mapping[str, Any] | None = None) -> Settings:
+def bound(table: TableClass, settings: Mapping[str, Any] | None = None) -> Settings:
     """Return the settings of a request that is made now.
 
     Args:
         table: The table class.
         settings: Settings to bind it with.
     """
-    home = table._home
+    home: Home = table._home
     layers = _layers(home)
     return home.effective(layers if settings is None else (*layers, Layer(settings))).settings
 
 
-def is_bound(table: type[Table]) -> bool:
+def is_bound(table: TableClass) -> bool:
     """Whether a binding holds, for the process or in the current context."""
     return bool(table._home.bindings or _layers(table._home))
 
 
-def connection_of(table: type[Table], settings: Settings | None = None) -> TableConnection:
+def connection_of(table: TableClass, settings: Settings | None = None) -> TableConnection:
     """Return a table's connection, which its entities and all threads share.
 
     Args:
@@ -188,7 +188,8 @@ def connection_of(table: type[Table], settings: Settings | None = None) -> Table
     Raises:
         InvalidValueError: The table's name is too short for a server.
     """
-    return table._home.connection(bound(table) if settings is None else settings)
+    home: Home = table._home
+    return home.connection(bound(table) if settings is None else settings)
 
 
 def _layers(home: Home) -> tuple[Layer, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakValueDictionary
 
 import attrs
@@ -27,10 +27,12 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.forking import renewed_in_child
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
     from singletable.requests.connection_settings import Settings
 
-__all__ = ["MOST_CONNECTIONS", "FixedHome", "Home"]
+__all__ = ["MOST_CONNECTIONS", "FixedHome", "Home", "TableClass"]
+
+TableClass: TypeAlias = type[Any]
+"""A table class. This layer is below the one that defines it, so its type is not known here."""
 
 MOST_CONNECTIONS = 32
 """Connections kept for one table class; the one that was not used for the longest time is closed."""
@@ -57,7 +59,7 @@ class Home:
         table: The table class.
     """
 
-    def __init__(self, table: type[Table]) -> None:
+    def __init__(self, table: TableClass) -> None:
         self.table = table
         self.bindings: tuple[Layer, ...] = ()
         self._folded: dict[Any, Effective] = {}
@@ -169,7 +171,7 @@ class FixedHome(Home):
         connection: Its connection.
     """
 
-    def __init__(self, table: type[Table], connection: TableConnection) -> None:
+    def __init__(self, table: TableClass, connection: TableConnection) -> None:
         super().__init__(table)
         self._connection = connection
 
@@ -180,12 +182,12 @@ class FixedHome(Home):
         return self._connection
 
 
-def _schema_of(table: type[Table]) -> Mapping[str, Any]:
+def _schema_of(table: TableClass) -> Mapping[str, Any]:
     schema = table._get_schema()
     indexes = {
         place: [
             {constants.INDEX_NAME: index["index_name"], constants.KEY_SCHEMA: index["key_schema"]}
-            for index in schema[where]  # type: ignore[literal-required]  # a TypedDict, read by two names
+            for index in schema[where]
         ]
         for place, where in (
             (constants.GLOBAL_SECONDARY_INDEXES, "global_secondary_indexes"),

@@ -27,7 +27,6 @@ from singletable.requests.types import Item
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
     from singletable.models.schema.entity_schema import EntitySchema
-    from singletable.models.table import Table
 
 __all__ = ["Codec", "make_codec", "source"]
 
@@ -47,7 +46,7 @@ class Codec:
     write: Callable[[Any], Item]
 
 
-def source(entity: type[Table]) -> str:
+def source(entity: type[StoredItem]) -> str:
     """What is generated for an entity, as Python source: its keys, then how it is read and written."""
     schema = entity._schema_of()
     codec = entity._codec()

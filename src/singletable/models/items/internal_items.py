@@ -17,8 +17,8 @@ from singletable.models.schema.table_schema import table_schema
 from singletable.requests.connection import TableConnection
 
 if TYPE_CHECKING:
+    from singletable.models.items.item import StoredItem
     from singletable.models.schema.entity_schema import EntitySchema
-    from singletable.models.table import Table
 
 __all__ = ["INTERNAL_KEYS", "INTERNAL_TYPES", "MARKS", "TOKENS", "internal_table", "internal_table_beside", "is_beside"]
 
@@ -67,7 +67,7 @@ def internal_table(
     return InternalItems
 
 
-def internal_table_beside(table: type[Table], name: str) -> Any:
+def internal_table_beside(table: type[StoredItem], name: str) -> Any:
     """Return a new table class for internal items in a table, which shares the bindings of the table's class.
 
     Args:
@@ -78,7 +78,7 @@ def internal_table_beside(table: type[Table], name: str) -> Any:
     return internal_table(root_of(table), *layout.primary, layout.type_name, name, table._home)
 
 
-def is_beside(table: type[Table], entity: object) -> bool:
+def is_beside(table: type[StoredItem], entity: object) -> bool:
     """Whether an instance is an internal item in a table: its class was made by `internal_table_beside`."""
     schema: EntitySchema | None = getattr(type(entity), "_schema", None)
     internal = schema is not None and schema.discriminator.startswith(INTERNAL_TYPES)

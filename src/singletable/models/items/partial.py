@@ -15,7 +15,6 @@ from singletable.keys.text import plain
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
     from singletable.models.schema.entity_schema import EntitySchema
-    from singletable.models.table import Table
     from singletable.requests.types import Item
 
 __all__ = ["PartialValues", "as_partial", "names_in", "partial_loader", "refuse_partial", "stored_only"]
@@ -116,9 +115,9 @@ def partial_loader(schema: EntitySchema, stored: Iterable[str]) -> Callable[[Ite
     """
     asked, load = frozenset(stored), schema.entity._codec().load
 
-    def load_some(item: Item) -> Table:
+    def load_some(item: Item) -> StoredItem:
         # A row, or a request for several entities, may hold more.
-        entity: Table = load({name: value for name, value in item.items() if name in asked})
+        entity: StoredItem = load({name: value for name, value in item.items() if name in asked})
         return as_partial(entity, asked)
 
     return load_some

@@ -14,13 +14,13 @@ from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item, UnknownItem
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
+    from singletable.models.items.item import StoredItem
 
 __all__ = ["key_reader", "keys_tell_apart", "primary_attributes", "primary_key_reader", "unknown_of"]
 
 
 def key_reader(
-    table: type[Table], types: Sequence[str], index: str | None
+    table: type[StoredItem], types: Sequence[str], index: str | None
 ) -> Callable[[Item], dict[str, Any] | UnknownItem | None]:
     """A function that reads the attributes out of a row's keys.
 
@@ -52,13 +52,13 @@ def key_reader(
     return read
 
 
-def primary_key_reader(table: type[Table]) -> Callable[[Item], tuple[type[Table], dict[str, Any]] | None]:
+def primary_key_reader(table: type[StoredItem]) -> Callable[[Item], tuple[type[StoredItem], dict[str, Any]] | None]:
     """A function that reads from a primary key alone whose it is, and the attributes in it; None if no entity's.
 
     Of entities that share a key the class is said in which it was declared: the key does not tell them apart.
     """
 
-    def read(key: Item) -> tuple[type[Table], dict[str, Any]] | None:
+    def read(key: Item) -> tuple[type[StoredItem], dict[str, Any]] | None:
         fitting = [schema for schema in table_schema(table).entities.values() if _fits(schema, key)]
         if not fitting:
             return None
@@ -77,7 +77,7 @@ def primary_attributes(schema: EntitySchema, key: Item) -> dict[str, Any]:
     return _attributes(schema, key, None)
 
 
-def keys_tell_apart(table: type[Table], types: Sequence[str]) -> bool:
+def keys_tell_apart(table: type[StoredItem], types: Sequence[str]) -> bool:
     """Whether primary keys alone tell some entities from all others: not where a class shares its parent's."""
     schemas = table_schema(table).entities
     owners = {schemas[name].key_owner for name in types}

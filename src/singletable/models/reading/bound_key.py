@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from singletable.keys import CompositeKey
     from singletable.keys.compiled import Build
-    from singletable.models.table import Table
+    from singletable.models.items.item import StoredItem
     from singletable.requests.query import Query
     from singletable.requests.types import Handling
 
 __all__ = ["BoundKey"]
 
-T = TypeVar("T", bound="Table")
+T = TypeVar("T", bound="StoredItem")
 
 
 class BoundKey(Generic[T]):

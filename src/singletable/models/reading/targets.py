@@ -22,14 +22,13 @@ from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
-    from singletable.models.table import Table
     from singletable.requests.attempts import Attempts
     from singletable.requests.connection import TableConnection
     from singletable.requests.connection_settings import Settings
 
 __all__ = ["TableSender", "collection_target", "load", "require_member", "stored_item", "target_of", "whole_table"]
 
-T = TypeVar("T", bound="Table")
+T = TypeVar("T", bound="StoredItem")
 
 
 @attrs.frozen
@@ -42,7 +41,7 @@ class TableSender:
         settings: The settings that it sends with; those that hold now if they are left out.
     """
 
-    table: type[Table]
+    table: type[StoredItem]
     name: str | None = None
     settings: Settings = attrs.field(repr=lambda settings: settings.words)
 
@@ -63,7 +62,7 @@ class TableSender:
     @property
     def seal(self) -> CursorSeal:
         """The seal of cursors: the secrets of Meta or of the environment, and the table's place."""
-        meta = self.table.Meta
+        meta: Any = self.table.Meta
         seal = seal_from(getattr(meta, "cursor_secret", None), meta.cursor_lifetime, self.table.__name__)
         return attrs.evolve(seal, place=place_of(self.connection))
 
@@ -95,7 +94,7 @@ class TableSender:
         return _restored, (self.table, self.name, kept, self.settings.place)
 
 
-def _restored(table: type[Table], name: str | None, kept: dict[str, Any], place: str | None) -> TableSender:
+def _restored(table: type[StoredItem], name: str | None, kept: dict[str, Any], place: str | None) -> TableSender:
     """Return a sender that was pickled: to the same table, with the credentials of the process that loads it.
 
     Raises:
@@ -132,7 +131,7 @@ def target_of(entity: type[T], name: str, only: Sequence[str] | None = None) -> 
     return target
 
 
-def require_member(table: type[Table], entity: Any, error: type[SingletableError]) -> None:
+def require_member(table: type[StoredItem], entity: Any, error: type[SingletableError]) -> None:
     """Refuse what is no entity of a table, with the given error."""
     if not any(isinstance(entity, schema.entity) for schema in table_schema(table).entities.values()):
         what = repr(entity) if hasattr(entity, "_schema_of") and not isinstance(entity, type) else type(entity).__name__
@@ -158,7 +157,7 @@ def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None
     return sender.send("GetItem", params).get("Item") or None
 
 
-def whole_table(table: type[Table], entities: Sequence[type[T]], only: Sequence[str] | None = None) -> Target[T]:
+def whole_table(table: type[StoredItem], entities: Sequence[type[T]], only: Sequence[str] | None = None) -> Target[T]:
     """The target of a scan for some entities."""
     only = names_in(only)
     remake = partial(whole_table, table, tuple(entities), only)
@@ -166,7 +165,7 @@ def whole_table(table: type[Table], entities: Sequence[type[T]], only: Sequence[
 
 
 def collection_target(
-    table: type[Table], entities: Sequence[type[T]], index: str | None, only: Sequence[str] | None = None
+    table: type[StoredItem], entities: Sequence[type[T]], index: str | None, only: Sequence[str] | None = None
 ) -> Target[T]:
     """The target of a query for several entities that share a partition key.
 
@@ -206,7 +205,7 @@ def collection_target(
 
 
 def _target(
-    table: type[Table],
+    table: type[StoredItem],
     entities: Sequence[type[T]],
     key: CompositeKey,
     only: Sequence[str] | None,
@@ -243,7 +242,7 @@ def _target(
 
 
 def _loader(
-    table: type[Table], wanted: tuple[type[T], ...], stored: Sequence[str] | None
+    table: type[StoredItem], wanted: tuple[type[T], ...], stored: Sequence[str] | None
 ) -> Callable[[Item], T | UnknownItem | None]:
     loads = {
         name: _nothing
@@ -273,7 +272,7 @@ def _nothing(item: Item) -> None:
     """An item of another entity is not even read."""
 
 
-def load(table: type[Table], item: Item) -> Table | UnknownItem | None:
+def load(table: type[StoredItem], item: Item) -> StoredItem | UnknownItem | None:
     """An item as the entity that it says it is; None for one of the framework's own, such as a migration's record.
 
     Raises:
@@ -284,11 +283,11 @@ def load(table: type[Table], item: Item) -> Table | UnknownItem | None:
     schema = table_schema(table).entities.get(str(says)) if says is not None else None
     if schema is None:
         return None if says is not None and says.startswith(INTERNAL_TYPES) else unknown_of(layout, item)
-    entity: Table = schema.entity._codec().load(item)
+    entity: StoredItem = schema.entity._codec().load(item)
     return entity
 
 
-def _absence(entity: type[Table]) -> Callable[[str], ItemDoesNotExist]:
+def _absence(entity: type[StoredItem]) -> Callable[[str], ItemDoesNotExist]:
     def absent(message: str) -> ItemDoesNotExist:
         error: ItemDoesNotExist = entity.DoesNotExist(message, entity=entity.__name__)  # type: ignore[assignment,call-arg]
         return error

@@ -35,7 +35,6 @@ from singletable.requests.types import Item
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
-    from singletable.models.table import Table
 
 __all__ = ["Record", "adopt", "record_of"]
 
@@ -64,7 +63,7 @@ class Record:
         return stored_item(self.write.entity, sender)
 
 
-def record_of(table: type[Table], sender: TableSender, token: str, writes: Sequence[Write[Any]]) -> Record | None:
+def record_of(table: type[StoredItem], sender: TableSender, token: str, writes: Sequence[Write[Any]]) -> Record | None:
     """Return the record for a transaction under a caller's token; None if each plan of it gives the same request."""
     with without_generated():
         named = [_named(write) for write in writes]
@@ -94,7 +93,7 @@ def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> No
 
 
 @lru_cache(maxsize=8)
-def _record_class(table: type[Table], ttl: str | None) -> Any:
+def _record_class(table: type[StoredItem], ttl: str | None) -> Any:
     base = internal_table_beside(table, "tokens")
     body = {
         "__qualname__": "AppliedTransaction",

@@ -17,7 +17,7 @@ from singletable.requests.types import Handling, Item
 from singletable.requests.unreadable import check_handling
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
+    from singletable.models.items.item import StoredItem
 
 __all__ = ["Batch", "put_all"]
 
@@ -51,7 +51,7 @@ class Batch:
     """
 
     def __init__(
-        self, table: type[Table], workers: int = 1, unknown: Handling = "raise", malformed: Handling = "raise"
+        self, table: type[StoredItem], workers: int = 1, unknown: Handling = "raise", malformed: Handling = "raise"
     ) -> None:
         check_handling(unknown=unknown, malformed=malformed)
         if workers < 1:
@@ -68,7 +68,7 @@ class Batch:
         self.folded = 0
         """How many writes were left out, since a later one of the batch was on the same item."""
 
-    def put(self, *entities: Table) -> None:
+    def put(self, *entities: StoredItem) -> None:
         """Write entities, replacing what is there.
 
         Raises:
@@ -80,11 +80,11 @@ class Batch:
     save = put
     """PynamoDB's name for it."""
 
-    def put_all(self, entities: Iterable[Table]) -> None:
+    def put_all(self, entities: Iterable[StoredItem]) -> None:
         """The same for an iterable, whose entities are taken as they are sent: any number, in constant memory."""
         self._add(map(self._put, entities))
 
-    def delete(self, *entities: Table) -> None:
+    def delete(self, *entities: StoredItem) -> None:
         """Delete entities. One that is not there is not missed.
 
         Raises:
@@ -92,7 +92,7 @@ class Batch:
         """
         self._add([self._delete(entity) for entity in entities])
 
-    def delete_all(self, entities: Iterable[Table]) -> None:
+    def delete_all(self, entities: Iterable[StoredItem]) -> None:
         """The same for an iterable, whose entities are taken as they are sent."""
         self._add(map(self._delete, entities))
 
@@ -167,20 +167,20 @@ class Batch:
                 "The batch's block has ended; nothing can be added.", remedy="Open another batch()."
             )
 
-    def _put(self, entity: Table) -> Operation:
+    def _put(self, entity: StoredItem) -> Operation:
         self._check(entity)
         write = plan.save(entity)
         return self._operation(entity, write.item, {"PutRequest": {"Item": write.item}}, write)
 
-    def _delete(self, entity: Table) -> Operation:
+    def _delete(self, entity: StoredItem) -> Operation:
         self._check(entity)
         key = entity._key_item()
         return self._operation(entity, key, {"DeleteRequest": {"Key": key}})
 
-    def _operation(self, entity: Table, item: Item, request: dict[str, Any], write: Any = None) -> Operation:
+    def _operation(self, entity: StoredItem, item: Item, request: dict[str, Any], write: Any = None) -> Operation:
         return Operation(identity(item, table_schema(self._table).layout.primary), request, entity, write)
 
-    def _check(self, entity: Table) -> None:
+    def _check(self, entity: StoredItem) -> None:
         require_member(self._table, entity, InvalidBatchError)
         if entity._schema_of().version is not None:
             raise InvalidBatchError(
@@ -248,11 +248,11 @@ def get_items(
 class _Loading(Batch):
     """A batch that also takes entities with a version, as if each were new."""
 
-    def _check(self, entity: Table) -> None:
+    def _check(self, entity: StoredItem) -> None:
         require_member(self._table, entity, InvalidBatchError)
 
 
-def put_all(table: type[Table], entities: Iterable[Table]) -> Iterator[int]:
+def put_all(table: type[StoredItem], entities: Iterable[StoredItem]) -> Iterator[int]:
     """Put many entities, replacing what is there; yields how many each request wrote."""
     loading = _Loading(table)
     loading.put_all(entities)

@@ -13,12 +13,12 @@ from singletable.models.writing.optimistic import differences
 from singletable.models.writing.transaction import Transaction
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
+    from singletable.models.reading.readable import ReadableItem
 
 __all__ = ["Collection"]
 
-T = TypeVar("T", bound="Table")
-E = TypeVar("E", bound="Table")
+T = TypeVar("T", bound="ReadableItem")
+E = TypeVar("E", bound="ReadableItem")
 
 
 class Collection(Generic[T]):
@@ -44,7 +44,7 @@ class Collection(Generic[T]):
     """
 
     def __init__(
-        self, table: type[Table], kinds: tuple[type[T], ...], shared: Mapping[str, Any], entities: Sequence[T]
+        self, table: type[ReadableItem], kinds: tuple[type[T], ...], shared: Mapping[str, Any], entities: Sequence[T]
     ) -> None:
         self._table, self._kinds, self._shared = table, kinds, shared
         self._sender = TableSender(table)
@@ -53,7 +53,9 @@ class Collection(Generic[T]):
         self._removed: list[T] = []
 
     @classmethod
-    def load(cls, table: type[Table], entities: tuple[type[T], ...], attributes: Mapping[str, Any]) -> Collection[T]:
+    def load(
+        cls, table: type[ReadableItem], entities: tuple[type[T], ...], attributes: Mapping[str, Any]
+    ) -> Collection[T]:
         """Read a collection; see `Table.load_collection`."""
         with held(table):
             query = table.collection(*entities, consistent=True, **attributes)

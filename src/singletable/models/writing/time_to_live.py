@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from singletable.errors import InvalidRequestError, SingletableError
 from singletable.models.reading.targets import TableSender
+from singletable.models.schema.table_schema import table_schema
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
+    from singletable.models.items.item import StoredItem
 
 __all__ = ["switch_on"]
 
 _log = logging.getLogger("singletable")
 
 
-def switch_on(table: type[Table], *, ignore_errors: bool) -> None:
+def switch_on(table: type[StoredItem], *, ignore_errors: bool) -> None:
     """Switch on a table's time to live; see `Table.update_ttl`."""
-    wanted = table.describe().ttl
+    wanted = table_schema(table).expiry_name
     if wanted is None:
         raise InvalidRequestError(
             f"{table.__name__}.update_ttl(): no entity of the table has an Expiry.",

@@ -30,7 +30,6 @@ from singletable.requests.unreadable import check_handling, tolerant
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
-    from singletable.models.table import Table
 
 __all__ = ["CancellationReason", "Transaction", "read_together"]
 
@@ -91,7 +90,7 @@ class Transaction:
         sender: The sender; None for the place to which the table is bound now.
     """
 
-    def __init__(self, table: type[Table], token: str | None = None, sender: TableSender | None = None) -> None:
+    def __init__(self, table: type[StoredItem], token: str | None = None, sender: TableSender | None = None) -> None:
         self._table = table
         self._sender = TableSender(table) if sender is None else sender
         self._token = new_token() if token is None else token
@@ -378,7 +377,7 @@ def _briefly(error: Exception | None) -> str:
 
 
 def read_together(
-    table: type[Table], requests: Sequence[Get[Any]], unknown: Handling = "raise", malformed: Handling = "raise"
+    table: type[StoredItem], requests: Sequence[Get[Any]], unknown: Handling = "raise", malformed: Handling = "raise"
 ) -> list[Any]:
     """Items as they were at one moment, in the order asked; see `Table.transact_get`."""
     check_handling(unknown=unknown, malformed=malformed)

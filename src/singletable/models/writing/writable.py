@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pynamodb.expressions.operand import Path
 
 from singletable.errors import InvalidRequestError, InvalidUpdateError, SingletableError
-from singletable.models.items.item import StoredItem
+from singletable.models.reading.readable import ReadableItem
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition
@@ -22,7 +22,7 @@ T = TypeVar("T", bound="WritableItem")
 R = TypeVar("R")
 
 
-class WritableItem(StoredItem):
+class WritableItem(ReadableItem):
     """An entity that writes itself: each method plans a write (`singletable.plan`) and sends it."""
 
     _next_version: int | None = None
