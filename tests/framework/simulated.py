@@ -4,7 +4,7 @@ from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from singletable import Expiry, IntegerAttribute, Key, Table, UpdatedAtAttribute
-from singletable.models.declare.attributes import StrictUTCDateTimeAttribute
+from singletable.models.declare.strict import StrictUTCDateTimeAttribute
 
 
 class GSI1(GlobalSecondaryIndex):

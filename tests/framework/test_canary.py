@@ -48,22 +48,25 @@ from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import SOURCES, Text, Unfit
 from singletable.models.binding.binding import connection_of
 from singletable.models.declare.attributes import (
-    SCALAR_TWINS,
     DateAttribute,
     DecimalAttribute,
-    DerivedAttribute,
     EnumAttribute,
     IntegerAttribute,
-    Scalar,
+    UUIDAttribute,
+)
+from singletable.models.declare.lists import RawMapAttribute, StrictListAttribute
+from singletable.models.declare.operators import Scalar
+from singletable.models.declare.stamps import WriteTokenAttribute
+from singletable.models.declare.strict import (
+    SCALAR_TWINS,
+    DerivedAttribute,
     StrictNumberAttribute,
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
-    UUIDAttribute,
     _StrictSet,
 )
-from singletable.models.declare.containers import RawMapAttribute, StrictListAttribute, _StrictDynamicMap
-from singletable.models.declare.stamps import WriteTokenAttribute
 from singletable.models.declare.timestamps import CreatedAtAttribute, UpdatedAtAttribute
+from singletable.models.declare.typed_maps import _StrictDynamicMap
 from singletable.requests import retries
 from singletable.requests.types import UnknownItem
 from singletable.streams import StreamRouter, record_of

@@ -47,7 +47,7 @@ from singletable import (
     UUIDAttribute,
 )
 from singletable.engine import embedded
-from singletable.models.declare import containers
+from singletable.models.declare import typed_maps
 from singletable.models.items import item
 from singletable.models.items.codec import make_codec
 from singletable.models.schema.table_schema import entity_schema
@@ -608,13 +608,13 @@ def test_elements_of_a_list_that_were_not_changed_keep_their_form(path, data):
 
 def forget_forms(monkeypatch):
     """Write unchanged values in the form of their class."""
-    for module in (item, containers):
+    for module in (item, typed_maps):
         monkeypatch.setattr(module, "keep_read", lambda *_: None)
 
 
 def drop_entries(monkeypatch):
     """Forget the values that maps read."""
-    monkeypatch.setattr(containers, "_READ", "_elsewhere")
+    monkeypatch.setattr(typed_maps, "_READ", "_elsewhere")
     monkeypatch.setattr(item.StoredItem, "_keep_unchanged", lambda *_: None)
 
 

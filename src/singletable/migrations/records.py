@@ -16,7 +16,7 @@ from typing import Any
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
 from singletable.models import IntegerAttribute, Key, Table
-from singletable.models.declare.attributes import StrictUnicodeAttribute
+from singletable.models.declare.strict import StrictUnicodeAttribute
 from singletable.models.items.internal_items import internal_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item

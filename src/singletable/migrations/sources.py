@@ -15,7 +15,7 @@ import attrs
 from singletable.keys import Source as KeySource
 from singletable.keys import ValueKind
 from singletable.migrations.script import Frozen, as_names
-from singletable.models.declare.attributes import standard_attribute
+from singletable.models.declare.key_values import standard_attribute
 from singletable.requests.types import Item
 
 __all__ = [

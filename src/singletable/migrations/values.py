@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeSerializer
 
 from singletable.errors import InvalidValueError
 from singletable.migrations.sources import Unfit
-from singletable.models.declare.attributes import StrictNumberAttribute, StrictUTCDateTimeAttribute
+from singletable.models.declare.strict import StrictNumberAttribute, StrictUTCDateTimeAttribute
 from singletable.requests.stored_values import check_value
 
 __all__ = ["stored_value"]

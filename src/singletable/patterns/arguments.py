@@ -12,7 +12,7 @@ from uuid import UUID
 from singletable.errors import PatternError
 from singletable.keys import ValueKind
 from singletable.models import Table
-from singletable.models.declare.attributes import key_kind
+from singletable.models.declare.key_values import key_kind
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns.access_pattern import AccessPattern
 

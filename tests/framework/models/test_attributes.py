@@ -10,8 +10,9 @@ import pytest
 from singletable import DateAttribute, DecimalAttribute, EnumAttribute, IntegerAttribute, UUIDAttribute
 from singletable.errors import InvalidValueError
 from singletable.keys import ValueKind
-from singletable.models.declare.attributes import StrictNumberAttribute, StrictUTCDateTimeAttribute, key_kind
 from singletable.models.declare.faults import mark
+from singletable.models.declare.key_values import key_kind
+from singletable.models.declare.strict import StrictNumberAttribute, StrictUTCDateTimeAttribute
 
 
 class Size(Enum):

@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import DeclarationError, InvalidConditionError, InvalidValueError
 from singletable.keys.text import plain
-from singletable.models.declare.attributes import not_to_be_set
+from singletable.models.declare.strict import not_to_be_set
 from singletable.requests.expressions import ItemPath
 from singletable.requests.stored_values import number_text
 

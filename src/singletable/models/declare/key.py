@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from singletable.keys.text import plain, plain_names
-from singletable.models.declare.attributes import not_to_be_set
+from singletable.models.declare.strict import not_to_be_set
 
 if TYPE_CHECKING:
     from pynamodb.indexes import Index

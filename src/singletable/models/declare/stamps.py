@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from singletable.models.declare.attributes import StrictUnicodeAttribute
+from singletable.models.declare.strict import StrictUnicodeAttribute
 
 __all__ = ["Stamp", "WriteTokenAttribute", "random_version"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from singletable.models.declare.attributes import StrictUTCDateTimeAttribute
 from singletable.models.declare.stamps import Stamp
+from singletable.models.declare.strict import StrictUTCDateTimeAttribute
 
 __all__ = ["CreatedAtAttribute", "UpdatedAtAttribute", "utcnow"]
 

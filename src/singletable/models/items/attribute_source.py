@@ -32,26 +32,22 @@ from singletable.keys.text import plain, quoted
 from singletable.models.declare.attributes import (
     DateAttribute,
     DecimalAttribute,
-    DerivedAttribute,
     EnumAttribute,
     IntegerAttribute,
+    UUIDAttribute,
+)
+from singletable.models.declare.defaults import evaluated
+from singletable.models.declare.lists import RawMapAttribute, StrictListAttribute, element_of
+from singletable.models.declare.strict import (
+    DerivedAttribute,
     StrictBooleanAttribute,
     StrictNumberAttribute,
     StrictNumberSetAttribute,
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
     StrictVersionAttribute,
-    UUIDAttribute,
 )
-from singletable.models.declare.containers import (
-    RawMapAttribute,
-    StrictListAttribute,
-    element_of,
-    is_plain_map,
-    read_map,
-    set_map,
-)
-from singletable.models.declare.defaults import evaluated
+from singletable.models.declare.typed_maps import is_plain_map, read_map, set_map
 from singletable.models.declare.untyped import read_untyped, read_untyped_map
 from singletable.requests.stored_values import DIGITS, number_value
 

@@ -19,7 +19,7 @@ from pynamodb.models import Model
 
 from singletable.keys.generated import Names, generate, source_of
 from singletable.keys.text import plain, quoted
-from singletable.models.declare.containers import store
+from singletable.models.declare.storing import store
 from singletable.models.items.attribute_source import getter, reading, set_default, writer
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item

@@ -17,8 +17,9 @@ from singletable.errors import (
     UnexpectedAttributesError,
 )
 from singletable.keys.text import plain_names
-from singletable.models.declare.containers import FAULTS, class_name, comparable
 from singletable.models.declare.faults import fault, located, similar
+from singletable.models.declare.storing import FAULTS, class_name
+from singletable.models.declare.typed_maps import comparable
 from singletable.models.schema.metaclass import TableMeta
 from singletable.models.schema.table_schema import TableSchema, table_schema
 from singletable.requests.stored_values import NESTING, is_too_deep, same_item

@@ -16,8 +16,8 @@ from singletable.errors import (
     MalformedItemError,
     UnexpectedAttributesError,
 )
-from singletable.models.declare.containers import FAULTS, class_name, rewritten
 from singletable.models.declare.defaults import stored_default
+from singletable.models.declare.storing import FAULTS, class_name, rewritten
 from singletable.models.items.instance import EntityInstance
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.merging import keep_read, leave_out

@@ -11,9 +11,9 @@ from pynamodb.attributes import Attribute, DiscriminatorAttribute
 from singletable.errors import DeclarationError
 from singletable.keys import Source, ValueKind
 from singletable.keys.text import plain
-from singletable.models.declare.attributes import key_kind
 from singletable.models.declare.expiry import Expiry, ExpiryRule
 from singletable.models.declare.key import Key
+from singletable.models.declare.key_values import key_kind
 from singletable.models.declare.personal import mark_personal
 from singletable.models.schema.declared_keys import composite_keys, key_declarations, refuse_wavering
 from singletable.models.schema.entity_schema import EntitySchema

@@ -14,9 +14,9 @@ from singletable.errors import DeclarationError
 from singletable.keys import CompositeKey, Source, encoding_for, parse_template
 from singletable.keys.encoding import Refusal
 from singletable.keys.text import plain
-from singletable.models.declare.attributes import key_kind, to_key
-from singletable.models.declare.containers import class_name
 from singletable.models.declare.key import Key
+from singletable.models.declare.key_values import key_kind, to_key
+from singletable.models.declare.storing import class_name
 from singletable.models.schema.layout import PRIMARY, TableLayout
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import attrs
 from pynamodb.attributes import Attribute
 
 from singletable.keys import CompositeKey, Encoding, Source, Template, ValueKind, encoding_for, parse_template
-from singletable.models.declare.attributes import EnumAttribute, is_standard
+from singletable.models.declare.attributes import EnumAttribute
 from singletable.models.declare.expiry import ExpiryRule
+from singletable.models.declare.key_values import is_standard
 from singletable.models.declare.timestamps import UpdatedAtAttribute
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.layout import IndexLayout, TableLayout

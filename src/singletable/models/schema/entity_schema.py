@@ -16,12 +16,12 @@ from pynamodb.attributes import Attribute, VersionAttribute
 from singletable.errors import InvalidKeyValueError, InvalidValueError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Source
 from singletable.keys.shown import kept, shown
-from singletable.models.declare.attributes import from_key, key_converter
-from singletable.models.declare.containers import python_steps
 from singletable.models.declare.defaults import is_made_for_new
 from singletable.models.declare.expiry import ExpiryRule
 from singletable.models.declare.faults import Steps, hidden, spelled
+from singletable.models.declare.key_values import from_key, key_converter
 from singletable.models.declare.stamps import Stamp, WriteTokenAttribute, random_version
+from singletable.models.declare.strictness import python_steps
 from singletable.models.schema.layout import PRIMARY, TableLayout
 
 if TYPE_CHECKING:

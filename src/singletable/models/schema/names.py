@@ -13,7 +13,7 @@ from pynamodb.indexes import Index
 
 from singletable.errors import DeclarationError
 from singletable.keys.text import plain
-from singletable.models.declare.containers import inner_attributes
+from singletable.models.declare.strictness import inner_attributes
 
 __all__ = [
     "OPTIONS",

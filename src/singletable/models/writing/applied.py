@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from pynamodb.attributes import ListAttribute, UnicodeAttribute, UTCDateTimeAttribute
 
-from singletable.models.declare.containers import without_generated
 from singletable.models.declare.expiry import Expiry
 from singletable.models.declare.key import Key
 from singletable.models.declare.timestamps import utcnow
+from singletable.models.declare.typed_maps import without_generated
 from singletable.models.items.internal_items import TOKENS, internal_table_beside
 from singletable.models.reading.targets import TableSender, stored_item
 from singletable.models.schema.table_schema import table_schema

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from singletable.keys import ValueKind
 from singletable.models import Table
-from singletable.models.declare.attributes import StrictUnicodeAttribute
+from singletable.models.declare.strict import StrictUnicodeAttribute
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.testing.strategies.instances import entities, values_of
 
