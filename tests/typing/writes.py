@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
     from singletable import Batch, Collection, Transaction, plan
-    from singletable.models.transaction import CancellationReason
-    from singletable.models.writes import (
+    from singletable.models.writing.transaction import CancellationReason
+    from singletable.models.writing.writes import (
         CheckWrite,
         CreateWrite,
         DeleteWrite,
@@ -110,7 +110,7 @@ if TYPE_CHECKING:
             writes.get(Order.query(user_id="u1"))  # type: ignore[arg-type]  # a query is not a Get
         assert_type(writes.items, list[Any])
         assert_type(writes.folded, int)
-        assert_type(ShopTable.load_all([order, product]), Iterator[int])
+        assert_type(ShopTable.put_all([order, product]), Iterator[int])
         ShopTable.batch(2)  # type: ignore[call-arg]  # by keyword only
         ShopTable.batch(unknown="drop")  # type: ignore[arg-type]
 
