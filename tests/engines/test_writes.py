@@ -17,7 +17,7 @@ from singletable.errors import (
     TransactionCancelled,
 )
 from singletable.models.reading.targets import stored_item
-from singletable.requests.retries import ATTEMPTS
+from singletable.requests.retry import ATTEMPTS
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, active_tasks, task, tasks, tasks_by_points

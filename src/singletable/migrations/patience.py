@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from singletable.errors import EndpointUnreachable, NoResponse, RequestFailed, Throttled
 from singletable.migrations.throttle import Throttle
-from singletable.requests.retries import pause
+from singletable.requests.retry import pause
 from singletable.requests.types import Item, Params
 
 __all__ = ["metered", "pages", "patiently"]

@@ -19,7 +19,7 @@ from singletable.migrations.passes import ItemChange
 from singletable.migrations.patience import metered
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
-from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.retry import ATTEMPTS, pause
 from singletable.requests.sending import cancellation_reasons, current_item_of, error_code
 from singletable.requests.types import Item, Params
 

@@ -15,7 +15,7 @@ from singletable.errors import BatchIncomplete, Throttled, as_uncertain
 from singletable.pickling import Elsewhere
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
-from singletable.requests.retries import pause
+from singletable.requests.retry import pause
 from singletable.requests.types import Item, Sender
 
 __all__ = ["GET_LIMIT", "WRITE_LIMIT", "Operation", "chunked", "fetch_items", "identity", "write_all"]

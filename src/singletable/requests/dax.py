@@ -33,7 +33,7 @@ from singletable.errors import EngineUnavailable
 from singletable.requests.calls import Call
 from singletable.requests.connection_settings import Settings
 from singletable.requests.forking import renewed_in_child
-from singletable.requests.retries import THROTTLED, pause
+from singletable.requests.retry import THROTTLED, pause
 from singletable.requests.sessions import session_of
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params

@@ -29,7 +29,7 @@ from singletable.errors import (
 )
 from singletable.requests.attempts import Attempts, following, is_read, may_have_been_applied
 from singletable.requests.connection import TableConnection
-from singletable.requests.retries import THROTTLED
+from singletable.requests.retry import THROTTLED
 from singletable.requests.services import (
     DYNAMODB,
     denial_of,

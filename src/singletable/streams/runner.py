@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from singletable.errors import HandlersFailed, InvalidValueError
-from singletable.requests.retries import pause
+from singletable.requests.retry import pause
 from singletable.streams.checkpoints import Checkpoints
 from singletable.streams.client import StreamsClient, stream_arn
 from singletable.streams.deadletters import DeadLetter

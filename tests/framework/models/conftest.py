@@ -3,7 +3,7 @@
 import pytest
 
 from singletable.engine import embedded
-from singletable.requests import retries
+from singletable.requests import retry
 from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import LedgerTable
 
@@ -11,7 +11,7 @@ from tests.framework.ledger import LedgerTable
 @pytest.fixture
 def ledger(monkeypatch):
     """Without pauses; in the end every item of it is fresh, too."""
-    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
     with embedded(LedgerTable) as bound:
         yield bound
         check_fresh(bound)

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from singletable.errors import BatchIncomplete, InvalidBatchError, InvalidValueError, RequestFailed, TableMissing
-from singletable.requests import retries
+from singletable.requests import retry
 from singletable.testing.faults import Fault, Rival, Throttling, Unprocessed, inject
 from tests.framework.app import Account
 from tests.framework.ledger import Doc, LedgerTable, Task, numbers, task
@@ -82,11 +82,11 @@ def test_what_is_left_undone_is_sent_again_until_it_is_done():
 def test_the_pause_grows_up_to_a_bound_with_full_jitter(monkeypatch):
     """Exponential backoff: anywhere between nothing and a longest pause that doubles."""
     asked = []
-    monkeypatch.setattr(retries.random, "uniform", lambda low, high: asked.append((low, high)) or 0)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: asked.append((low, high)) or 0)
     for attempt in range(9):
-        retries.pause(attempt, 0.1, 5.0)
+        retry.pause(attempt, 0.1, 5.0)
     assert [(0, min(5.0, 0.1 * 2**n)) for n in range(8)] == asked
-    retries.pause(10_000)
+    retry.pause(10_000)
 
 
 def test_a_batch_gives_up_with_exactly_what_was_not_done():

@@ -681,7 +681,7 @@ def test_requests_of_two_places_are_not_sent_together(server):
 
 def test_a_batch_that_was_not_finished_goes_on_where_it_began(two_tables, monkeypatch):
     """A batch of another table does not resume it."""
-    monkeypatch.setattr("singletable.requests.retries.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("singletable.requests.retry.time.sleep", lambda seconds: None)
     batch = Shelf.batch()
     batch.put(Book(book="a"))
     with inject(Shelf, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as caught:

@@ -16,7 +16,7 @@ from singletable.errors import (
 )
 from singletable.models.declare import timestamps
 from singletable.models.reading.targets import TableSender, stored_item
-from singletable.requests.retries import ATTEMPTS
+from singletable.requests.retry import ATTEMPTS
 from singletable.testing.faults import LostResponse, Rival, inject
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, task
 

@@ -9,7 +9,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, VersionAttrib
 from singletable import Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFailed, ItemDoesNotExist, NoResponse
-from singletable.requests import retries
+from singletable.requests import retry
 from singletable.requests.attempts import lose
 from singletable.testing.faults import Fault, LostResponse, Rival, inject
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, Task, task
@@ -245,7 +245,7 @@ def test_a_conflict_with_a_transaction_is_waited_out(monkeypatch):
             raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": "Injected."}}, operation)
 
     pauses = []
-    monkeypatch.setattr(retries.time, "sleep", pauses.append)
+    monkeypatch.setattr(retry.time, "sleep", pauses.append)
     with inject(LedgerTable, Conflict(calls={1, 2})) as injected:
         assert "ResponseMetadata" in task(1).save()
     assert ["PutItem"] * 3 == injected.calls

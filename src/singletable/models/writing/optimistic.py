@@ -25,7 +25,7 @@ from singletable.models.writing.change import assignments
 from singletable.models.writing.transaction import Transaction
 from singletable.models.writing.writes import too_contended
 from singletable.requests.expressions import ItemPath
-from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.retry import ATTEMPTS, pause
 from singletable.requests.stored_values import check_value, same_value
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from singletable.models.writing.writes import Write, outcome, too_contended
 from singletable.requests import Get
 from singletable.requests.attempts import Attempts
 from singletable.requests.batch_requests import identity
-from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.retry import ATTEMPTS, pause
 from singletable.requests.sending import TOKEN_TAKEN, cancellation_reasons, error_code, token_taken
 from singletable.requests.transaction_requests import TransactGet, TransactWrite, check_token, new_token, next_token
 from singletable.requests.types import Handling, Item, Params

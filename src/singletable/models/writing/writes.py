@@ -24,7 +24,7 @@ from singletable.models.writing.change import Change, update_error
 from singletable.models.writing.effects import evolve
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import Actions, Portable
-from singletable.requests.retries import ATTEMPTS, pause
+from singletable.requests.retry import ATTEMPTS, pause
 from singletable.requests.sending import current_item_of, error_code
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params, Sender
