@@ -8,8 +8,6 @@ whether the review is older than the stream. A product that other code stores wh
 An event of a review costs three consistent reads and a transaction of four items; the changed product costs two more.
 """
 
-import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,15 +16,23 @@ import attrs
 from models import Product, ProductRating, Review, ReviewCount, ShopTable
 from models.table import utcnow
 from singletable.errors import MalformedItemError, TransactionCancelled, Unprocessable
+from singletable.requests.retry import Retry
 
 __all__ = ["STARS", "copy_rating", "count_review"]
 
 STARS = range(1, 6)
 """The stars that a review may give."""
 
-_ATTEMPTS = 12
-_LONGEST_PAUSE = 0.5
 _RACES = {"ConditionalCheckFailed", "TransactionConflict"}
+
+
+def _is_lost_race(error: Exception) -> bool:
+    """Return whether a transaction was cancelled only because other writers changed its items first."""
+    return isinstance(error, TransactionCancelled) and {each.code for each in error.reasons if each.code} <= _RACES
+
+
+_RETRY = Retry(12, 0.02, 0.5, on=_is_lost_race)
+"""Attempts of a transaction. Each one reads the items again."""
 
 
 def count_review(product_id: str, review_id: str, event_stars: Callable[[], int | None] | None = None) -> None:
@@ -51,7 +57,7 @@ def count_review(product_id: str, review_id: str, event_stars: Callable[[], int 
         if state.unfit:
             raise Unprocessable(f"Review {review_id} of product {product_id} does not have 1 to 5 stars.")
 
-    _patiently(settle)
+    _RETRY.call(settle)
 
 
 def copy_rating(product_id: str) -> None:
@@ -73,19 +79,7 @@ def copy_rating(product_id: str) -> None:
             transaction.check(rating, condition=_as_read(rating))
             transaction.update(product, rating_count=rating.reviews, rating_sum=rating.stars)
 
-    _patiently(copy)
-
-
-def _patiently(act: Callable[[], None]) -> None:
-    """Repeat an action while other writers change its items first. Each attempt reads the items again."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            return act()
-        except TransactionCancelled as error:
-            codes = {each.code for each in error.reasons if each.code}
-            if not codes <= _RACES or attempt == _ATTEMPTS - 1:
-                raise
-        time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - spreads retries
+    _RETRY.call(copy)
 
 
 @attrs.frozen

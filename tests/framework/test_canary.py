@@ -67,7 +67,7 @@ from singletable.models.declare.strict import (
 )
 from singletable.models.declare.timestamps import CreatedAtAttribute, UpdatedAtAttribute
 from singletable.models.declare.typed_maps import _StrictDynamicMap
-from singletable.requests import retries
+from singletable.requests import retry
 from singletable.requests.types import UnknownItem
 from singletable.streams import StreamRouter, record_of
 from singletable.streams.change import read_change
@@ -323,7 +323,7 @@ def caught(action):
 @pytest.fixture
 def canaries(caplog, monkeypatch):
     """Give a table with observers; after the test the DEBUG output of every logger must be clean."""
-    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
     caplog.set_level(logging.DEBUG)
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))

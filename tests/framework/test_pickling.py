@@ -19,7 +19,7 @@ from singletable.errors import (
     TransactionCancelled,
 )
 from singletable.models.writing.transaction import CancellationReason
-from singletable.requests import retries
+from singletable.requests import retry
 from singletable.requests.batch_requests import Remainder
 from singletable.testing.faults import Throttling, inject
 from tests.framework import pooled
@@ -116,7 +116,7 @@ def test_the_reasons_of_a_cancelled_transaction_can_be_pickled(table):
 @pytest.fixture
 def failed(table, monkeypatch):
     """Return a function that makes a failed batch of 40 from an iterable; it was throttled until it gave up."""
-    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
 
     def fail(entities):
         with inject(AppTable, Throttling()), pytest.raises(BatchIncomplete) as caught, AppTable.batch() as b:

@@ -1,5 +1,6 @@
 """Ratings: each review counted once, whenever its events come, and the ones from before the stream by a migration."""
 
+import time
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -231,7 +232,7 @@ def test_a_review_that_changes_while_it_is_counted_is_counted_as_it_is_then(prod
 
 def test_a_product_that_others_change_all_the_time_fails_the_handler(product, monkeypatch):
     """The event comes again."""
-    monkeypatch.setattr(ratings.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     made = stored(2)
     stars = iter(range(1000))
     rival = Rival(lambda: made.update(rating=next(stars) % 5 + 1), operations=["TransactWriteItems"])

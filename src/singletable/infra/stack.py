@@ -22,6 +22,7 @@ from troposphere import Template
 
 from singletable.errors import AccessDenied, InfraError, SingletableError
 from singletable.infra.changes import Change, ChangeSet, change_of, refuse_loss, refuse_types
+from singletable.requests.retry import Retry
 from singletable.requests.services import error_code, refuse_denied
 
 __all__ = ["Change", "ChangeSet", "Stack", "parsed", "refuse_loss"]
@@ -42,8 +43,8 @@ _PATIENCE = 24 * 3600.0
 _STALE = 5
 """Looks at a stack after which its status is taken for that of the execution, although no event of its end has come."""
 
-_DELETIONS = 30
-"""Attempts to delete a change set, which CloudFormation refuses while it is in the making."""
+_DELETIONS = Retry(30, _POLL, _POLL, jitter=lambda bound: bound)
+"""Attempts to delete a change set, two seconds apart. CloudFormation refuses it while it creates the change set."""
 
 
 class _Refused(Exception):
@@ -226,12 +227,11 @@ class Stack:
 
     def _delete(self, name: str) -> None:
         """Delete a change set that may not exist, or may still be in the making."""
-        for _ in range(_DELETIONS):
+        for _ in attrs.evolve(_DELETIONS, sleep=self._wait):
             try:
                 self._client.delete_change_set(StackName=self.name, ChangeSetName=name)
             except ClientError as error:
                 if error_code(error) in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException", "Throttling"):
-                    self._wait(_POLL)
                     continue
                 # It is gone after an execution, or was never made.
             except (BotoCoreError, ResponseParserError):

@@ -10,10 +10,10 @@ from typing import Any
 from singletable.errors import AlreadyExists, ConditionFailed, LeaseLost, MigrationConflict, TableMissing
 from singletable.migrations.graph import Graph, Script
 from singletable.migrations.passes import Step
-from singletable.migrations.patience import patiently
 from singletable.migrations.records import BACKWARD, VERIFYING, Records
 from singletable.migrations.state import TableState
 from singletable.models.declare.timestamps import utcnow
+from singletable.requests.retry import TRANSIENT_FAULTS
 
 __all__ = ["APPLIED", "BACK", "RUNNING", "History", "fenced"]
 
@@ -191,7 +191,7 @@ class History:
         try:
             # Where an answer is lost, the next attempt finds nothing, which is right, too.
             mine = applied.name.does_not_exist() | (applied.epoch <= self._epoch)
-            patiently(lambda: self.migrations[name].delete(condition=mine))
+            TRANSIENT_FAULTS.call(lambda: self.migrations[name].delete(condition=mine))
         except (ConditionFailed, applied.DoesNotExist):
             raise _overtaken(name) from None
 
@@ -204,7 +204,7 @@ class History:
         applied = self._records.Applied
         record = applied(name=name, epoch=self._epoch, **values)
         try:
-            patiently(record.create)
+            TRANSIENT_FAULTS.call(record.create)
         except AlreadyExists:
             # Either an answer was lost, and the record is this runner's own, or another runner was faster.
             found = applied.get(name=name, consistent=True)
@@ -228,8 +228,8 @@ def _move(found: Any, kind: Any) -> int:
         values = {
             name: value for name, value in record.attribute_values.items() if name not in ("pk", "sk", "entity_type")
         }
-        patiently(kind(**values).save)
-        patiently(record.delete)
+        TRANSIENT_FAULTS.call(kind(**values).save)
+        TRANSIENT_FAULTS.call(record.delete)
     return count
 
 
@@ -240,7 +240,7 @@ def fenced(record: Any, actions: list[Any], condition: Any) -> None:
         LeaseLost: One has.
     """
     try:
-        patiently(lambda: record.update(actions=actions, condition=condition))
+        TRANSIENT_FAULTS.call(lambda: record.update(actions=actions, condition=condition))
     except (ConditionFailed, type(record).DoesNotExist):
         raise _overtaken(record.name) from None
 

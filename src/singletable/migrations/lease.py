@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError, TableMissing
 from singletable.migrations.clock import Clock
-from singletable.migrations.patience import patiently
 from singletable.migrations.records import Records
+from singletable.requests.retry import TRANSIENT_FAULTS
 
 __all__ = ["Lease", "owner_name"]
 
@@ -67,7 +67,7 @@ class Lease:
         held = self._read()
         if held is None:
             try:
-                patiently(record(name=_NAME, owner=self.owner, epoch=1).create)
+                TRANSIENT_FAULTS.call(record(name=_NAME, owner=self.owner, epoch=1).create)
             except AlreadyExists:
                 held = self._read()
             else:
@@ -95,7 +95,7 @@ class Lease:
             LeaseLost: Another runner has taken it, or it was given back.
         """
         self.epoch = epoch
-        patiently(self.beat)
+        TRANSIENT_FAULTS.call(self.beat)
 
     def beat(self) -> None:
         """Show that its holder lives.
@@ -122,7 +122,7 @@ class Lease:
             LeaseLost: Another runner has taken it.
         """
         if self.epoch:
-            patiently(self.beat)
+            TRANSIENT_FAULTS.call(self.beat)
 
     def keep(self) -> None:
         """Beat from a thread of its own until `release`; `lost` says if it was taken."""
@@ -149,7 +149,7 @@ class Lease:
         record = self._records.Lease
         # Where another has taken it, that one will give it back.
         with suppress(ConditionFailed, record.DoesNotExist):
-            patiently(
+            TRANSIENT_FAULTS.call(
                 lambda: record(name=_NAME).update(
                     actions=[record.owner.remove()],
                     condition=(record.epoch == self.epoch) & (record.owner == self.owner),
@@ -211,7 +211,7 @@ class Lease:
         record = self._records.Lease
         same_owner = record.owner.does_not_exist() if owner is None else record.owner == owner
         try:
-            patiently(
+            TRANSIENT_FAULTS.call(
                 lambda: record(name=_NAME).update(
                     actions=[record.owner.set(self.owner), record.epoch.set(epoch + 1), record.beat.set(0)],
                     condition=(record.epoch == epoch) & (record.beat == beat) & same_owner,

@@ -17,10 +17,10 @@ from singletable.errors import (
     TableMissing,
 )
 from singletable.migrations.clock import Clock
-from singletable.migrations.patience import pages, patiently
 from singletable.migrations.state import Index, TableState
 from singletable.models.schema.layout import described_indexes
 from singletable.requests.connection import TableConnection
+from singletable.requests.retry import TRANSIENT_FAULTS
 from singletable.requests.sending import send
 from singletable.requests.tags import STACK_TAG, table_tags
 from singletable.requests.types import Item, Params
@@ -118,7 +118,7 @@ class LiveTable:
     def item(self, key: Item) -> Item | None:
         """The item under a key, read consistently; None where there is none."""
         params = {"TableName": self.name, "Key": key, "ConsistentRead": True}
-        return patiently(lambda: self.send("GetItem", dict(params))).get("Item") or None
+        return TRANSIENT_FAULTS.call(lambda: self.send("GetItem", dict(params))).get("Item") or None
 
     def items(self, **params: Any) -> Iterator[Item]:
         """Yield the items of a scan, read consistently, page by page. A page that is throttled is asked for again.
@@ -127,7 +127,7 @@ class LiveTable:
             params: Arguments of `Scan` besides the table's name, such as a filter expression.
         """
         request = {"TableName": self.name, "ConsistentRead": True, **params}
-        for page in pages(lambda asked: patiently(lambda: self.send("Scan", dict(asked))), request):
+        for page in pages(lambda asked: TRANSIENT_FAULTS.call(lambda: self.send("Scan", dict(asked))), request):
             yield from page
 
     def transact(self, *writes: Params) -> bool:
@@ -141,7 +141,7 @@ class LiveTable:
         """
         items = [{verb: {"TableName": self.name, **each} for verb, each in write.items()} for write in writes]
         try:
-            patiently(lambda: self.send("TransactWriteItems", {"TransactItems": items}))
+            TRANSIENT_FAULTS.call(lambda: self.send("TransactWriteItems", {"TransactItems": items}))
         except ClientError as error:
             codes = {each.get("Code") for each in error.response.get("CancellationReasons", ())}
             if codes - {"None", "ConditionalCheckFailed", "TransactionConflict"}:
@@ -455,6 +455,22 @@ class LiveTable:
             if self._stop.is_set():
                 raise MigrationPaused(f"Paused while waiting for {what}.", remedy="The same command goes on waiting.")
             self.clock.sleep(min(_STEP, left))
+
+
+def pages(ask: Callable[[Params], dict[str, Any]], params: Params) -> Iterator[list[Item]]:
+    """Yield every page of a scan or a query.
+
+    Args:
+        ask: Sends the request for one page, and returns the answer.
+        params: The request for the first page.
+    """
+    start: Item | None = None
+    while True:
+        answer = ask({**params, "ExclusiveStartKey": start} if start else params)
+        yield answer.get("Items", [])
+        start = answer.get("LastEvaluatedKey")
+        if not start:
+            return
 
 
 def _indexes(table: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from singletable.migrations.patience import patiently
 from singletable.migrations.records import BACKWARD, Records, key_digest, key_from_text, key_to_text
+from singletable.requests.retry import TRANSIENT_FAULTS
 from singletable.requests.types import Item
 
 __all__ = ["Quarantine"]
@@ -44,7 +44,7 @@ class Quarantine:
     def add(self, step: int, key: Item, reason: str) -> None:
         """Set an item aside; `reason` must not hold values of it."""
         record, text = self._records.Quarantined, key_to_text(key) or ""
-        patiently(
+        TRANSIENT_FAULTS.call(
             lambda: record(
                 migration=self._migration, step=step, digest=key_digest(key), item_key=text, reason=reason
             ).save()
@@ -102,4 +102,4 @@ class Quarantine:
     def _delete(self, record: Any) -> None:
         # If an answer was lost, the next attempt finds no record.
         with suppress(self._records.Quarantined.DoesNotExist):
-            patiently(record.delete)
+            TRANSIENT_FAULTS.call(record.delete)

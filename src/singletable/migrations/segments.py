@@ -20,9 +20,8 @@ from singletable.errors import (
     Throttled,
 )
 from singletable.migrations.checking import Finding, ItemChecks
-from singletable.migrations.live import LiveTable
+from singletable.migrations.live import LiveTable, pages
 from singletable.migrations.passes import Pass
-from singletable.migrations.patience import metered, pages, patiently
 from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.records import VERIFYING, Records, key_from_text, key_to_text
 from singletable.migrations.sources import Unfit
@@ -30,6 +29,7 @@ from singletable.migrations.throttle import Throttle
 from singletable.migrations.writes import ItemWriter
 from singletable.models.schema.layout import INTERNAL_TYPES
 from singletable.requests.expressions import Placeholders
+from singletable.requests.retry import TRANSIENT_FAULTS
 from singletable.requests.types import Item, Params
 
 __all__ = [
@@ -199,7 +199,7 @@ class _SegmentReader:
                 raise _overtaken() from None
             found = record(**name, epoch=task.epoch)
             try:
-                patiently(found.create)
+                TRANSIENT_FAULTS.call(found.create)
             except AlreadyExists:  # an answer was lost, or another runner was faster
                 found = record.get(**name, consistent=True)
         if found.epoch > task.epoch:
@@ -227,7 +227,7 @@ class _SegmentReader:
 
     def _fenced(self, checkpoint: Any, actions: list[Any], condition: Any) -> None:
         try:
-            patiently(lambda: checkpoint.update(actions=actions, condition=condition))
+            TRANSIENT_FAULTS.call(lambda: checkpoint.update(actions=actions, condition=condition))
         except ConditionFailed:
             raise _overtaken() from None
         except type(checkpoint).DoesNotExist:
@@ -307,7 +307,7 @@ def forget_segment(checkpoint: Any, epoch: int) -> None:
     """
     record = type(checkpoint)
     try:
-        patiently(lambda: checkpoint.delete(condition=record.epoch <= epoch))
+        TRANSIENT_FAULTS.call(lambda: checkpoint.delete(condition=record.epoch <= epoch))
     except ConditionFailed:
         raise _overtaken() from None
     except record.DoesNotExist:
@@ -354,7 +354,7 @@ def patient_scan(table: LiveTable, params: Params, throttle: Throttle) -> dict[s
 
 def _patient_page(table: LiveTable, operation: str, params: Params, throttle: Throttle) -> dict[str, Any]:
     # A copy: the request is changed on its way.
-    return metered(throttle, "read", lambda: table.send(operation, {**params, "ReturnConsumedCapacity": "INDEXES"}))
+    return throttle.metered("read", lambda: table.send(operation, {**params, "ReturnConsumedCapacity": "INDEXES"}))
 
 
 def _overtaken() -> LeaseLost:

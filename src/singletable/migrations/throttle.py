@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
-from singletable.errors import MigrationPaused
+from singletable.errors import MigrationPaused, Throttled
 from singletable.migrations.clock import Clock
+from singletable.requests.retry import TRANSIENT_FAULTS
 
 __all__ = ["Throttle"]
 
@@ -86,6 +87,29 @@ class Throttle:
         if rate is None:
             return None if self.factor >= 1.0 else _RAMP_START * self.factor
         return rate * self.factor
+
+    def metered(self, kind: str, send: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Send a request when capacity is available, again after transient faults, and count the capacity it consumes.
+
+        Args:
+            kind: `read` or `write`.
+            send: Sends the request and returns DynamoDB's answer. Repeated calls must do no harm.
+
+        Raises:
+            MigrationPaused: The run is to pause. The next one sends the request.
+        """
+
+        def once() -> dict[str, Any]:
+            self.wait(kind)
+            try:
+                answer = send()
+            except Throttled as error:
+                self.cut(error.index)
+                raise
+            self.spend(answer, kind)
+            return answer
+
+        return TRANSIENT_FAULTS.call(once)
 
     def wait(self, kind: str) -> float:
         """Wait until a request of a kind may be sent. Returns how long it waited, in seconds.

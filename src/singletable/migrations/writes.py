@@ -16,10 +16,9 @@ from singletable.errors import RequestFailed, Throttled
 from singletable.migrations.expressions import can_be_stated, move_params, quoted, statement_params, update_params
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import ItemChange
-from singletable.migrations.patience import metered
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
-from singletable.requests.retry import ATTEMPTS, pause
+from singletable.requests.retry import CONTENTION, TRANSIENT_FAULTS
 from singletable.requests.sending import cancellation_reasons, current_item_of, error_code
 from singletable.requests.types import Item, Params
 
@@ -30,8 +29,6 @@ WriteMode = Literal["auto", "single", "statements"]
 
 STATEMENTS = 25
 """Statements of one BatchExecuteStatement (API Reference)."""
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 _AGAIN = {
     "InternalServerError",
@@ -148,16 +145,18 @@ class ItemWriter:
     # --- one at a time --------------------------------------------------------------
 
     def _write_one(self, change: ItemChange, counts: Counter[str]) -> None:
-        current: ItemChange | None = change
-        for attempt in range(ATTEMPTS):
-            assert current is not None
+        refusal: ClientError | None = None
+        current = change
+        for _ in CONTENTION:
+            if refusal is not None:
+                again = self._again(current, refusal, counts)
+                if again is None:
+                    return
+                current = again
             try:
                 self._send(current)
             except ClientError as error:
-                pause(attempt)
-                current = self._again(current, error, counts)
-                if current is None:
-                    return
+                refusal = error
             except RequestFailed as error:
                 if error.code != "ValidationException":
                     raise
@@ -166,7 +165,10 @@ class ItemWriter:
             else:
                 counts["written"] += 1
                 return
-        self._set_aside(change.item, f"it was changed by others {ATTEMPTS} times while it was to be written", counts)
+        # After the last attempt the item is read once more: it may be gone, or need no change anymore.
+        if refusal is not None and self._again(current, refusal, counts) is not None:
+            often = f"it was changed by others {CONTENTION.attempts} times while it was to be written"
+            self._set_aside(change.item, often, counts)
 
     def _send(self, change: ItemChange) -> None:
         if change.moves:
@@ -192,7 +194,7 @@ class ItemWriter:
                     table=self._table.name,
                 ) from error
 
-        return metered(self._throttle, "write", send)
+        return self._throttle.metered("write", send)
 
     def _again(self, change: ItemChange, error: ClientError, counts: Counter[str]) -> ItemChange | None:
         """What is still to be done after a condition failed."""
@@ -224,7 +226,7 @@ class ItemWriter:
 
     def _write_together(self, changes: Sequence[ItemChange], counts: Counter[str]) -> None:
         pending = list(changes)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(CONTENTION.attempts):
             left: list[ItemChange] = []
             again = False
             for start in range(0, len(pending), STATEMENTS):
@@ -248,7 +250,8 @@ class ItemWriter:
                 return
             pending = left
             if again:
-                pause(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE)
+                # Statements whose condition failed are sent again without a pause; throttled ones need it.
+                TRANSIENT_FAULTS.pause(attempt + 1)
         for change in pending:
             self._write_one(change, counts)
 

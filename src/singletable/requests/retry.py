@@ -1,34 +1,126 @@
-"""Retries of our own, beside the SDK's: how often, and how long the pause between two attempts is."""
+"""Repeated attempts as one value: their number, the pauses between them, and the errors after which they go on."""
 
 from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-__all__ = ["ATTEMPTS", "THROTTLED", "pause"]
+import attrs
 
-ATTEMPTS = 16
-"""How often a write is sent at most whose condition fails because another writer was faster."""
+from singletable.errors import EndpointUnreachable, NoResponse, RequestFailed, Throttled
+
+__all__ = ["ATTEMPTS", "CONTENTION", "THROTTLED", "TRANSIENT_FAULTS", "Retry", "full_jitter", "is_transient", "pause"]
+
+T = TypeVar("T")
 
 THROTTLED = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
 }
-"""DynamoDB's codes for a request that was asked of it too fast."""
+"""DynamoDB's error codes for a throttled request."""
 
-_FIRST_PAUSE = 0.002
-_LONGEST_PAUSE = 0.5
+_UNAVAILABLE = ("InternalServerError", "ServiceUnavailable", "500", "503")
 
 
-def pause(attempt: int, first: float = _FIRST_PAUSE, longest: float = _LONGEST_PAUSE) -> None:
-    """Sleep before an attempt: exponential backoff with full jitter, and not before the first one.
+def full_jitter(bound: float) -> float:
+    """Return a random number of seconds between zero and a bound."""
+    return random.uniform(0, bound)  # noqa: S311 - not a secret
+
+
+def _sleep(seconds: float) -> None:
+    # Looked up at each call, so that a simulator can replace it.
+    time.sleep(seconds)
+
+
+@attrs.frozen
+class Retry:
+    """A number of attempts, with exponential backoff between them.
+
+    A loop over this value makes the attempts. It pauses before each one except the first:
+
+        for attempt in CONTENTION:
+            ...  # return when an attempt succeeds
+        raise ...
+
+    `call` repeats one function instead, and raises the last error.
 
     Args:
-        attempt: The number of the attempt, from 0.
-        first: The longest pause before the second attempt, in seconds.
-        longest: The longest pause before any.
+        attempts: The greatest number of attempts, including the first.
+        first: The upper bound of the pause before the second attempt, in seconds. It doubles with each attempt.
+        longest: The upper bound of every pause, in seconds.
+        on: Whether `call` makes another attempt after an error. By default it does so after every `Exception`.
+        jitter: Returns the length of a pause from its upper bound. By default any length up to the bound is equally
+            likely, so that writers that failed together do not collide again.
+        sleep: Waits for a number of seconds.
     """
-    if attempt:
-        # Not more than 2 to the 30th, or the product would be no float any more.
-        time.sleep(random.uniform(0, min(longest, first * 2 ** min(attempt - 1, 30))))  # noqa: S311 - not a secret
+
+    attempts: int = 16
+    first: float = 0.002
+    longest: float = 0.5
+    on: Callable[[Exception], bool] = attrs.field(default=lambda error: True, kw_only=True)
+    jitter: Callable[[float], float] = attrs.field(default=full_jitter, kw_only=True)
+    sleep: Callable[[float], object] = attrs.field(default=_sleep, kw_only=True)
+
+    def __iter__(self) -> Iterator[int]:
+        for attempt in range(self.attempts):
+            self.pause(attempt)
+            yield attempt
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function until it returns, and return its result.
+
+        Args:
+            function: The function. Repeated calls must do no harm.
+
+        Raises:
+            Exception: The error of the last attempt, or the first one that does not match `on`.
+        """
+        for attempt in self:
+            try:
+                return function()
+            except Exception as error:
+                if attempt == self.attempts - 1 or not self.on(error):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def pause(self, attempt: int) -> None:
+        """Sleep before an attempt.
+
+        Args:
+            attempt: The number of the attempt. Nothing precedes attempt 0, so it has no pause.
+        """
+        if attempt:
+            # Above 2 to the 30th, the product could exceed the range of a float.
+            self.sleep(self.jitter(min(self.longest, self.first * 2 ** min(attempt - 1, 30))))
+
+
+def is_transient(error: Exception) -> bool:
+    """Return whether the next attempt may succeed: after throttling, a lost response, or a fault of the service."""
+    if isinstance(error, (Throttled, NoResponse, EndpointUnreachable)):
+        return True
+    return isinstance(error, RequestFailed) and error.code in _UNAVAILABLE
+
+
+CONTENTION = Retry()
+"""Attempts of a write whose condition fails because another writer was faster."""
+
+TRANSIENT_FAULTS = Retry(8, 0.05, 5.0, on=is_transient)
+"""Attempts of a request that DynamoDB throttles or does not answer."""
+
+ATTEMPTS = CONTENTION.attempts
+"""The greatest number of attempts of a write whose condition fails because another writer was faster."""
+
+
+def pause(attempt: int, first: float = CONTENTION.first, longest: float = CONTENTION.longest) -> None:
+    """Sleep before an attempt, for loops that do not use a `Retry` yet.
+
+    Args:
+        attempt: The number of the attempt. There is no pause before attempt 0.
+        first: The upper bound of the pause before the second attempt, in seconds.
+        longest: The upper bound of every pause, in seconds.
+    """
+    # debt: the loops in models/ and requests/ that call this function should iterate over a Retry.
+    Retry(first=first, longest=longest).pause(attempt)

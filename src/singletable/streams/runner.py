@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from singletable.errors import HandlersFailed, InvalidValueError
-from singletable.requests.retry import pause
+from singletable.requests.retry import Retry
 from singletable.streams.checkpoints import Checkpoints
 from singletable.streams.client import StreamsClient, stream_arn
 from singletable.streams.deadletters import DeadLetter
@@ -136,8 +136,7 @@ def _handle(
     router: StreamRouter, raw: dict[str, Any], attempts: int, told: Callable[[HandlersFailed], None] | None
 ) -> Outcome:
     before = Outcome()
-    for attempt in range(attempts):
-        pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
+    for _ in Retry(attempts, _FIRST_PAUSE, _LONGEST_PAUSE):
         try:
             return before.then(router.process(raw))
         except HandlersFailed as error:

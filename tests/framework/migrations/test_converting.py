@@ -1,5 +1,6 @@
 """Operations that change the sources of keys: forms, names and discriminators, in one write with the keys."""
 
+import time
 from datetime import datetime, timezone
 
 import attrs
@@ -27,7 +28,6 @@ from singletable.migrations import (
     Stored,
     Text,
 )
-from singletable.migrations import patience as patience_module
 from singletable.migrations.clock import Clock
 from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
@@ -409,7 +409,7 @@ class Cancelled(Fault):
 @pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
 def test_a_throttled_transaction_slows_down_and_is_sent_again(shelf, monkeypatch, code):
     """However long it takes: nothing is quarantined."""
-    monkeypatch.setattr(patience_module, "pause", lambda *_: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     made = runner(history_of([MOVE]))
     seen = []
     made._progress = seen.append

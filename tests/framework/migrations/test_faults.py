@@ -39,7 +39,6 @@ from singletable.migrations import (
     Text,
 )
 from singletable.migrations import pass_runner as runner_module
-from singletable.migrations import patience as patience_module
 from singletable.migrations.clock import Clock
 from singletable.migrations.history import History
 from singletable.migrations.lease import Lease
@@ -521,7 +520,7 @@ def test_23_an_expiry_relative_to_now(after):
 def test_24_a_throttled_table(shelf, monkeypatch):
     """The run backs off, recovers, and loses nothing."""
     slept = []
-    monkeypatch.setattr(patience_module, "pause", lambda attempt, *_: slept.append(attempt))
+    monkeypatch.setattr(time, "sleep", slept.append)
     clock = StillClock()
     with inject(shelf, Throttling(rate=0.3, operations=["Scan", "UpdateItem"]), seed=5) as injection:
         runner(clock=clock).migrate()
@@ -781,7 +780,7 @@ def test_40_inserts_while_it_scans(shelf):
 def test_41_records_that_are_throttled(shelf, monkeypatch):
     """The work waits for them, and no progress is made up."""
     slept = []
-    monkeypatch.setattr(patience_module, "pause", lambda attempt, *_: slept.append(attempt))
+    monkeypatch.setattr(time, "sleep", slept.append)
     throttled = Refuses(
         code="ProvisionedThroughputExceededException",
         concerned=is_checkpoint,

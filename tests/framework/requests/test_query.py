@@ -23,7 +23,7 @@ from singletable.errors import (
     UnknownItemError,
 )
 from singletable.models.reading.targets import TableSender
-from singletable.requests import retries
+from singletable.requests import retry
 from tests.framework.app import START, Account, AppTable, Event, Everything, Level, Setting, Sharded, event, seqs
 
 pytestmark = pytest.mark.usefixtures("table")
@@ -486,7 +486,7 @@ def test_bad_questions_are_refused_before_anything_is_sent(ask, error, message):
 def test_unprocessed_keys_are_asked_again(thirty, monkeypatch):
     """With a pause, until there are none, and in the order that was asked for."""
     pauses = []
-    monkeypatch.setattr(retries.time, "sleep", pauses.append)
+    monkeypatch.setattr(retry.time, "sleep", pauses.append)
 
     def half(operation, params, send):
         if operation != "BatchGetItem":
@@ -503,7 +503,7 @@ def test_unprocessed_keys_are_asked_again(thirty, monkeypatch):
 
 def test_a_batch_gives_up_and_says_what_is_left(thirty, monkeypatch):
     """After ten attempts, with the keys that were not read."""
-    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
 
     def nothing(operation, params, send):
         if operation != "BatchGetItem":
