@@ -14,9 +14,9 @@ from typing import Any
 
 from benchmarks.migrations import GRAPH, orders
 from benchmarks.peers.with_singletable import FlatTable
-from singletable.migrations.options import Options
+from singletable.migrations.item_writer import update_params
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
-from singletable.migrations.writes import update_params
 from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 

@@ -20,7 +20,7 @@ from benchmarks.results import Row, compare
 from benchmarks.rounds import alternate
 from benchmarks.scripted import serving_pages
 from singletable.migrations import AddEntity, Backfill, CreateTable, DateTime, Graph, KeyText, Migration, Script, Text
-from singletable.migrations.options import Options
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.models.binding.binding import connection_of
 from singletable.requests.connection import TableConnection

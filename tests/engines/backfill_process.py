@@ -3,7 +3,7 @@
 import sys
 
 from singletable.migrations import Backfill, BackfillExpiry
-from singletable.migrations.options import Options
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.world import BY_STATE, EXPIRY, ShelfTable, graph

@@ -10,7 +10,7 @@ import pytest
 from singletable.engine import embedded
 from singletable.errors import MigrationStopped
 from singletable.migrations import segments, writes
-from singletable.migrations.records import key_from_text
+from singletable.migrations.control_records import key_from_text
 from singletable.testing import Crash, InjectedCrash, inject
 from singletable.testing.faults import Fault
 from tests.framework.migrations.changing import From

@@ -5,10 +5,9 @@ import os
 import pytest
 
 from singletable.engine import embedded
-from singletable.migrations import segments
-from singletable.migrations import writes as writes_module
+from singletable.migrations import item_writer, segments
 from singletable.migrations.clock import Clock
-from singletable.migrations.live import LiveTable
+from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import Verification
 from singletable.models.binding.binding import connection_of
@@ -94,13 +93,13 @@ def test_no_crash_of_a_repair_loses_or_spoils_anything(seed):
 def without_pins(monkeypatch):
     """Items are written without a condition on their attributes."""
     for name in ("update_params", "move_params"):
-        real = getattr(writes_module, name)
+        real = getattr(item_writer, name)
 
         def unpinned(table, change, real=real):
             object.__setattr__(change, "pins", frozenset())
             return real(table, change)
 
-        monkeypatch.setattr(writes_module, name, unpinned)
+        monkeypatch.setattr(item_writer, name, unpinned)
 
 
 def early_checkpoint(monkeypatch):

@@ -28,7 +28,7 @@ from singletable.cli.stacks import (
 )
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
-from singletable.migrations.live import LiveTable
+from singletable.migrations.table_admin import LiveTable
 from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 

@@ -15,8 +15,8 @@ from singletable.cli.words import counted, make_console
 from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
 from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute
-from singletable.migrations.options import Options
-from singletable.migrations.plan import Plan, PlannedStep, Prices, difference, make_plan
+from singletable.migrations.planner import Plan, PlannedStep, Prices, difference, make_plan
+from singletable.migrations.run_options import Options
 from singletable.migrations.state import state_of
 from singletable.operating.prices import load_prices
 

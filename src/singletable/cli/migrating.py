@@ -23,12 +23,12 @@ from singletable.cli.stacks import owner_of, place_of, stack_of
 from singletable.cli.words import counted
 from singletable.errors import MigrationError
 from singletable.migrations import Graph
+from singletable.migrations.control_records import Records
 from singletable.migrations.history import History
-from singletable.migrations.live import LiveTable, TableOwner
-from singletable.migrations.options import Options
-from singletable.migrations.options import Progress as Done
-from singletable.migrations.records import Records
+from singletable.migrations.run_options import Options
+from singletable.migrations.run_options import Progress as Done
 from singletable.migrations.runner import Runner
+from singletable.migrations.table_admin import LiveTable, TableOwner
 from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.schema.table_schema import table_schema

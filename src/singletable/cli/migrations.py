@@ -16,11 +16,11 @@ from singletable.cli.migrating import Opened, Reporter, accept_edited_option, be
 from singletable.cli.stacks import stack_options
 from singletable.cli.words import counted, make_console
 from singletable.migrations.clock import Clock
+from singletable.migrations.control_records import BACKWARD
 from singletable.migrations.history import BACK
 from singletable.migrations.lease import Lease
-from singletable.migrations.options import Options
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.records import BACKWARD
+from singletable.migrations.run_options import Options
 from singletable.requests.types import Item
 
 __all__ = ["abort_command", "adopt_command", "rollback_command", "stamp_command", "status_command", "unlock_command"]

@@ -12,9 +12,9 @@ from singletable.cli.engines import Place, table_options
 from singletable.cli.migrating import accept_edited_option, confirm, opened
 from singletable.cli.words import counted
 from singletable.errors import MigrationError
-from singletable.migrations.options import Options
+from singletable.migrations.control_records import key_from_text
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.records import key_from_text
+from singletable.migrations.run_options import Options
 
 __all__ = ["quarantine_command"]
 

@@ -16,7 +16,7 @@ from singletable.engine import embedded
 from singletable.migrations import Graph
 from singletable.migrations.clock import Clock
 from singletable.migrations.fresh import runs_code
-from singletable.migrations.options import Options
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify

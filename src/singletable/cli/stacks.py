@@ -13,8 +13,8 @@ from botocore.session import Session
 from singletable.cli.engines import Place, use_profile
 from singletable.cli.infra import template_of
 from singletable.migrations import Graph
-from singletable.migrations.live import LiveTable
 from singletable.migrations.state import Index, TableState
+from singletable.migrations.table_admin import LiveTable
 from singletable.models import Table
 from singletable.models.binding.binding import bound
 from singletable.models.schema.layout import IndexLayout

@@ -12,11 +12,11 @@ import attrs
 
 from singletable.errors import MigrationError
 from singletable.migrations.clock import Clock
+from singletable.migrations.control_records import VERIFYING
 from singletable.migrations.lease import Lease
-from singletable.migrations.options import Options
 from singletable.migrations.pass_runner import VERIFIED_PAGE, PassAhead
-from singletable.migrations.records import VERIFYING
 from singletable.migrations.remote import Job, Place, do_slice, kept_place
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
 from singletable.migrations.stepfunctions import MOST_SEGMENTS

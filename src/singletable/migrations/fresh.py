@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from singletable.migrations.graph import Graph
-from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateIndex, CreateTable, EnableStream, EnableTTL, RunPython
 from singletable.migrations.segments import pages_of
 from singletable.migrations.state import TableState
+from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.models.schema.layout import INTERNAL_TYPES
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from singletable.errors import AlreadyExists, ConditionFailed, LeaseLost, MigrationConflict, TableMissing
+from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph, Script
 from singletable.migrations.passes import Step
-from singletable.migrations.records import BACKWARD, VERIFYING, Records
 from singletable.migrations.state import TableState
 from singletable.models.declare.timestamps import utcnow
 from singletable.requests.retry import TRANSIENT_FAULTS

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError, TableMissing
 from singletable.migrations.clock import Clock
-from singletable.migrations.records import Records
+from singletable.migrations.control_records import Records
 from singletable.requests.retry import TRANSIENT_FAULTS
 
 __all__ = ["Lease", "owner_name"]

@@ -14,15 +14,15 @@ import attrs
 from singletable.errors import MigrationError, MigrationPaused, MigrationStopped
 from singletable.migrations.checking import ItemChecks
 from singletable.migrations.clock import Clock
+from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph
 from singletable.migrations.history import BACK, fenced
+from singletable.migrations.item_writer import ItemWriter, knows_statements
 from singletable.migrations.lease import Lease
-from singletable.migrations.live import LiveTable, TableOwner
 from singletable.migrations.operations import TableOperation
-from singletable.migrations.options import Options, Progress
 from singletable.migrations.passes import Pass, Step
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.records import BACKWARD, VERIFYING, Records
+from singletable.migrations.run_options import Options, Progress
 from singletable.migrations.segments import (
     SegmentVerifier,
     SegmentWorker,
@@ -32,9 +32,9 @@ from singletable.migrations.segments import (
     forget_segment,
 )
 from singletable.migrations.sweep import Breaker, Tally, sweep
+from singletable.migrations.table_admin import LiveTable, TableOwner
 from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.writes import ItemWriter, knows_statements
 from singletable.models.items.item import key_of
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item

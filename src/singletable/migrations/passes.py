@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from singletable.errors import SingletableError
-from singletable.migrations.expressions import check_expressions
+from singletable.migrations.change_expressions import check_expressions
 from singletable.migrations.operations import ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.base import Change, Edit
 from singletable.migrations.rederiving import Rederive, rederiving

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from singletable.migrations.records import BACKWARD, Records, key_digest, key_from_text, key_to_text
+from singletable.migrations.control_records import BACKWARD, Records, key_digest, key_from_text, key_to_text
 from singletable.requests.retry import TRANSIENT_FAULTS
 from singletable.requests.types import Item
 

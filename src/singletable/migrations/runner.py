@@ -12,11 +12,11 @@ from singletable.errors import MigrationConflict, MigrationError, SingletableErr
 from singletable.migrations.checking import ItemChecks
 from singletable.migrations.fresh import bring_to, is_empty, runs_code
 from singletable.migrations.history import APPLIED, BACK, RUNNING, History
-from singletable.migrations.live import LiveTable
 from singletable.migrations.operations import CreateTable, TableOperation
 from singletable.migrations.pass_runner import PassAhead, PassRunner, expected_shape
 from singletable.migrations.passes import Pass, Step
 from singletable.migrations.quarantine import Quarantine
+from singletable.migrations.table_admin import LiveTable
 from singletable.models.binding.binding import connection_of
 
 __all__ = ["Runner"]

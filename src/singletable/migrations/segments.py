@@ -20,13 +20,13 @@ from singletable.errors import (
     Throttled,
 )
 from singletable.migrations.checking import Finding, ItemChecks
-from singletable.migrations.live import LiveTable, pages
+from singletable.migrations.control_records import VERIFYING, Records, key_from_text, key_to_text
+from singletable.migrations.item_writer import ItemWriter
 from singletable.migrations.passes import Pass
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.records import VERIFYING, Records, key_from_text, key_to_text
 from singletable.migrations.sources import Unfit
+from singletable.migrations.table_admin import LiveTable, pages
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.writes import ItemWriter
 from singletable.models.schema.layout import INTERNAL_TYPES
 from singletable.requests.expressions import Placeholders
 from singletable.requests.retry import TRANSIENT_FAULTS

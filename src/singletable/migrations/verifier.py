@@ -22,14 +22,14 @@ import attrs
 from singletable.errors import MigrationPaused
 from singletable.migrations.checking import Finding, ItemChecks, Kind, findings_of
 from singletable.migrations.clock import Clock
-from singletable.migrations.live import LiveTable
+from singletable.migrations.item_writer import ItemWriter
 from singletable.migrations.repairing import Repair
 from singletable.migrations.segments import pages_of, patient_scan
 from singletable.migrations.state import Index, TableState
 from singletable.migrations.sums import Sums, key_text
+from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.verification import Checkpoint
-from singletable.migrations.writes import ItemWriter
+from singletable.migrations.verify_checkpoint import Checkpoint
 from singletable.models import Table
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params

@@ -12,8 +12,8 @@ from models import EmailClaim, ShopTable
 from singletable.cli import main
 from singletable.engine import embedded
 from singletable.migrations.clock import Clock
+from singletable.migrations.control_records import Records
 from singletable.migrations.lease import Lease
-from singletable.migrations.records import Records
 from singletable.models.binding.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.invariants import check_fresh

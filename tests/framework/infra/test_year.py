@@ -21,7 +21,7 @@ from singletable.migrations import (
     Text,
 )
 from singletable.migrations.history import History
-from singletable.migrations.options import Options
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.models.binding.binding import connection_of
 from singletable.models.schema.layout import IndexLayout

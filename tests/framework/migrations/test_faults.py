@@ -41,15 +41,15 @@ from singletable.migrations import (
 from singletable.migrations import pass_runner as runner_module
 from singletable.migrations.clock import Clock
 from singletable.migrations.history import History
+from singletable.migrations.item_writer import knows_statements
 from singletable.migrations.lease import Lease
-from singletable.migrations.live import LiveTable
 from singletable.migrations.passes import Pass
-from singletable.migrations.plan import make_plan
+from singletable.migrations.planner import make_plan
 from singletable.migrations.segments import SegmentWorker, Slice
 from singletable.migrations.sources import Unfit
 from singletable.migrations.sweep import next_ready
+from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.writes import knows_statements
 from singletable.models.binding.binding import connection_of
 from singletable.models.schema.table_schema import entity_schema
 from singletable.testing import Crash, InjectedCrash, LostResponse, Rival, Throttling, inject

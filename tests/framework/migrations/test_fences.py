@@ -20,10 +20,10 @@ from singletable.migrations import (
     RunPython,
     Text,
 )
+from singletable.migrations.control_records import Records
 from singletable.migrations.history import History
-from singletable.migrations.options import Options
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.records import Records
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.sweep import Breaker
 from singletable.models.binding.binding import connection_of

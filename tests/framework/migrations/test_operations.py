@@ -27,11 +27,11 @@ from singletable.migrations import (
     Text,
 )
 from singletable.migrations.clock import Clock
+from singletable.migrations.control_records import Records
 from singletable.migrations.history import History
-from singletable.migrations.live import LiveTable
-from singletable.migrations.options import Options
-from singletable.migrations.records import Records
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
+from singletable.migrations.table_admin import LiveTable
 from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 from tests.framework.migrations.world import (

@@ -13,8 +13,8 @@ from singletable import Table
 from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
-from singletable.migrations.options import Options
 from singletable.migrations.remote import Job, Place, remote_tasks, run_slice
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
 from singletable.migrations.tasks import Tasks

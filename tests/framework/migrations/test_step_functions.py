@@ -12,11 +12,11 @@ from moto import mock_aws
 
 from singletable.errors import MigrationError, SingletableError
 from singletable.migrations.awslambda import handler
-from singletable.migrations.live import LiveTable
 from singletable.migrations.loader import load_graph
-from singletable.migrations.options import Options
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.stepfunctions import state_machine
+from singletable.migrations.table_admin import LiveTable
 from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.server import moto_in_process
 from tests.framework.migrations.states import Execution, Failed, StateError

@@ -21,8 +21,8 @@ from singletable.migrations import (
     state_of,
 )
 from singletable.migrations.clock import Clock
-from singletable.migrations.options import Options
 from singletable.migrations.passes import Pass
+from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.models.binding.binding import connection_of
 from singletable.requests.stored_values import same_value

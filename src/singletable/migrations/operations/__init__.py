@@ -12,7 +12,7 @@ from singletable.migrations.operations.items import (
     RenameAttribute,
 )
 from singletable.migrations.operations.rekey import Rekey
-from singletable.migrations.operations.table import (
+from singletable.migrations.operations.table_changes import (
     CreateIndex,
     CreateTable,
     DeleteIndex,

@@ -17,7 +17,7 @@ from singletable.migrations.state import TableState
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
-    from singletable.migrations.live import LiveTable
+    from singletable.migrations.table_admin import LiveTable
 
 __all__ = ["Change", "Edit", "ItemOperation", "Operation", "TableOperation"]
 

@@ -21,8 +21,8 @@ from singletable.migrations.operations.declaring import refuse_derived_sources
 from singletable.migrations.script import as_names
 from singletable.migrations.sources import Source, Unfit
 from singletable.migrations.state import Entity, TableState, known_derived
+from singletable.migrations.stored_values import stored_value
 from singletable.migrations.timebox import Timebox
-from singletable.migrations.values import stored_value
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
 

@@ -11,7 +11,7 @@ from singletable.engine import embedded
 from singletable.errors import MigrationConflict, MigrationPaused, MigrationStopped
 from singletable.migrations import CreateIndex, DisableTTL, EnableTTL, Graph, Migration, Script
 from singletable.migrations.lease import Lease
-from singletable.migrations.live import LiveTable
+from singletable.migrations.table_admin import LiveTable
 from singletable.models.binding.binding import connection_of
 from singletable.testing import inject
 from singletable.testing.faults import Fault

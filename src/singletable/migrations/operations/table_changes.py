@@ -13,7 +13,7 @@ from singletable.models.binding.table_names import CHARACTERS, index_fault
 from singletable.models.schema.layout import STREAM_VIEWS
 
 if TYPE_CHECKING:
-    from singletable.migrations.live import LiveTable
+    from singletable.migrations.table_admin import LiveTable
 
 __all__ = [
     "CreateIndex",

@@ -13,10 +13,16 @@ from typing import Any, Literal, Protocol
 from botocore.exceptions import ClientError
 
 from singletable.errors import RequestFailed, Throttled
-from singletable.migrations.expressions import can_be_stated, move_params, quoted, statement_params, update_params
-from singletable.migrations.live import LiveTable
+from singletable.migrations.change_expressions import (
+    can_be_stated,
+    move_params,
+    quoted,
+    statement_params,
+    update_params,
+)
 from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import Unfit
+from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.requests.retry import CONTENTION, TRANSIENT_FAULTS
 from singletable.requests.sending import cancellation_reasons, current_item_of, error_code

@@ -6,7 +6,7 @@ from collections import Counter
 
 import attrs
 
-from singletable.migrations.writes import WriteMode
+from singletable.migrations.item_writer import WriteMode
 
 __all__ = ["Options", "Progress"]
 
