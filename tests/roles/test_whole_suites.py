@@ -77,7 +77,7 @@ def test_the_suite_of_streams(tmp_path):
 @pytest.mark.deep
 def test_the_suites_of_migrations(tmp_path):
     """The migrator is allowed all that migrations, verifiers and repairs send, also to a control table."""
-    suites = ("test_faults", "test_fences", "test_live", "test_operations", "test_repair", "test_verifier")
+    suites = ("test_faults", "test_fences", "test_operations", "test_repair", "test_table_admin", "test_verifier")
     found = recorded_in(tmp_path, *(f"tests/framework/migrations/{each}.py" for each in suites))
     assert len(found["migrator"]) > 300
     assert [] == denied(on_any_table("migrator"), found["migrator"])
