@@ -17,7 +17,7 @@ from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
 from singletable.models import IntegerAttribute, Key, Table
 from singletable.models.declare.strict import StrictUnicodeAttribute
-from singletable.models.items.internal_items import internal_table
+from singletable.models.items.internal_items import INTERNAL_KEYS, internal_entity, internal_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.types import Item
 
@@ -35,11 +35,11 @@ class Records:
     """The record classes, bound to one table.
 
     Args:
-        connection: Where the records are.
+        connection: The connection to the table that holds the records.
         partition: The stored attribute of that table's partition key.
         sort: The stored attribute of its sort key.
         type_name: The stored attribute of the discriminator.
-        of: The name of the migrated table, if the records are in another one.
+        of: The name of the migrated table, if the records are in another table.
     """
 
     def __init__(
@@ -50,74 +50,77 @@ class Records:
         self.key_names = (partition, sort)
         self.of = of
         self._arguments = (connection, partition, sort, type_name)
-        scope = f"#{of}" if of else ""
 
-        class Applied(base, discriminator="singletable:migration"):
-            """One migration: whether it is applied, and how far it is.
+        def entity(declaration: type, discriminator: str, place: str, field: str, sort: str) -> Any:
+            scope = f"#{of}" if of else ""
+            key = Key(pk=f"{INTERNAL_KEYS}{place}{scope}{field}", sk=sort)
+            return internal_entity(base, declaration, discriminator, key=key)
 
-            `status` is `running`, `applied` or `rolling-back`; `step` the number of the step that is next; `digest`
-            that of the script; `segments` into how many the table is cut; `counts` what was done, as JSON.
-            """
-
-            name = UnicodeAttribute()
-            status = UnicodeAttribute()
-            digest = UnicodeAttribute()
-            step = IntegerAttribute(default_for_new=0)
-            segments = IntegerAttribute(default_for_new=0)
-            counts = UnicodeAttribute(default_for_new="{}")
-            owner = UnicodeAttribute(null=True)
-            epoch = IntegerAttribute(default_for_new=0)
-            started_at = UTCDateTimeAttribute(attr_name="startedAt", null=True)
-            finished_at = UTCDateTimeAttribute(attr_name="finishedAt", null=True)
-
-            key = Key(pk=f"SINGLETABLE#MIGRATIONS{scope}", sk="{name}")
-
-        class Segment(base, discriminator="singletable:segment"):
-            """The checkpoint of one segment of one pass.
-
-            `position` is the key behind which the scan goes on, as JSON; `epoch` that of the lease under which the
-            segment was last taken up: a runner with a lower one may not write here.
-            """
-
-            migration = UnicodeAttribute()
-            step = IntegerAttribute()
-            number = IntegerAttribute()
-            epoch = IntegerAttribute(default_for_new=0)
-            state = UnicodeAttribute(default_for_new="open")
-            position = UnicodeAttribute(null=True)
-            counts = UnicodeAttribute(default_for_new="{}")
-
-            key = Key(pk=f"SINGLETABLE#SEGMENTS{scope}#{{migration}}", sk="{step:04d}#{number:06d}")
-
-        class Lease(base, discriminator="singletable:lease"):
-            """Who may migrate: `beat` counts up while its owner lives, `epoch` with each owner."""
-
-            name = UnicodeAttribute()
-            owner = UnicodeAttribute(null=True)
-            epoch = IntegerAttribute(default_for_new=0)
-            beat = IntegerAttribute(default_for_new=0)
-
-            key = Key(pk=f"SINGLETABLE#LEASE{scope}", sk="{name}")
-
-        class Quarantined(base, discriminator="singletable:quarantine"):
-            """An item that a pass could not change: its key as JSON, and why."""
-
-            migration = UnicodeAttribute()
-            step = IntegerAttribute()
-            digest = UnicodeAttribute()
-            item_key = StrictUnicodeAttribute(attr_name="itemKey")
-            reason = UnicodeAttribute()
-
-            key = Key(pk=f"SINGLETABLE#QUARANTINE{scope}#{{migration}}", sk="{step:04d}#{digest}")
-
-        self.Applied = Applied
-        self.Segment = Segment
-        self.Lease = Lease
-        self.Quarantined = Quarantined
+        self.Applied = entity(_Applied, "singletable:migration", "MIGRATIONS", "", "{name}")
+        self.Segment = entity(_Segment, "singletable:segment", "SEGMENTS", "#{migration}", "{step:04d}#{number:06d}")
+        self.Lease = entity(_Lease, "singletable:lease", "LEASE", "", "{name}")
+        self.Quarantined = entity(
+            _Quarantined, "singletable:quarantine", "QUARANTINE", "#{migration}", "{step:04d}#{digest}"
+        )
 
     def unnamed(self) -> Records | None:
         """Return the records of an earlier version in a control table, whose keys do not name a table."""
         return Records(*self._arguments) if self.of else None
+
+
+class _Applied:
+    """One migration: its status and its progress.
+
+    `status` is `running`, `applied` or `rolling-back`. `step` is the number of the next step, `digest` the digest of
+    the script, and `segments` the number of segments into which the table is divided. `counts` has the number of items
+    by outcome, as JSON.
+    """
+
+    name = UnicodeAttribute()
+    status = UnicodeAttribute()
+    digest = UnicodeAttribute()
+    step = IntegerAttribute(default_for_new=0)
+    segments = IntegerAttribute(default_for_new=0)
+    counts = UnicodeAttribute(default_for_new="{}")
+    owner = UnicodeAttribute(null=True)
+    epoch = IntegerAttribute(default_for_new=0)
+    started_at = UTCDateTimeAttribute(attr_name="startedAt", null=True)
+    finished_at = UTCDateTimeAttribute(attr_name="finishedAt", null=True)
+
+
+class _Segment:
+    """The checkpoint of one segment of one pass.
+
+    The scan continues after the key in `position`, which is JSON. `epoch` is that of the lease under which the segment
+    was last taken up: a runner with a lower one may not write here.
+    """
+
+    migration = UnicodeAttribute()
+    step = IntegerAttribute()
+    number = IntegerAttribute()
+    epoch = IntegerAttribute(default_for_new=0)
+    state = UnicodeAttribute(default_for_new="open")
+    position = UnicodeAttribute(null=True)
+    counts = UnicodeAttribute(default_for_new="{}")
+
+
+class _Lease:
+    """The runner that may migrate: `beat` counts up while it lives, and `epoch` with each new owner."""
+
+    name = UnicodeAttribute()
+    owner = UnicodeAttribute(null=True)
+    epoch = IntegerAttribute(default_for_new=0)
+    beat = IntegerAttribute(default_for_new=0)
+
+
+class _Quarantined:
+    """An item that a pass could not change: its key as JSON, and the reason."""
+
+    migration = UnicodeAttribute()
+    step = IntegerAttribute()
+    digest = UnicodeAttribute()
+    item_key = StrictUnicodeAttribute(attr_name="itemKey")
+    reason = UnicodeAttribute()
 
 
 def key_to_text(key: Item | None) -> str | None:

@@ -14,7 +14,7 @@ from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 from singletable.errors import AlreadyExists, AlreadyHandled, InvalidTransactionError, TransactionCancelled
 from singletable.models import Expiry, Key, Transaction, plan
 from singletable.models.declare.timestamps import utcnow
-from singletable.models.items.internal_items import MARKS, internal_table_beside
+from singletable.models.items.internal_items import MARKS, internal_entity, internal_table_beside
 from singletable.models.schema.table_schema import table_schema
 
 if TYPE_CHECKING:
@@ -56,23 +56,22 @@ class Marks:
         return _mark_class(self._table, ttl, self.days)
 
 
+class _Handled:
+    """The mark of one event that one handler has handled."""
+
+    event_id = UnicodeAttribute(attr_name="eventId")
+    handler = UnicodeAttribute()
+    pending = UnicodeAttribute(null=True)
+    handled_at = UTCDateTimeAttribute(attr_name="handledAt", default_for_new=utcnow)
+
+    key = Key(pk=MARKS + "#{event_id}", sk="{handler}")
+
+
 @lru_cache(maxsize=8)
 def _mark_class(table: type[Table], ttl: str, days: float) -> Any:
-    base = internal_table_beside(table, "marks")
-
-    class Handled(base, discriminator="singletable:handled"):
-        """A handler has handled an event."""
-
-        event_id = UnicodeAttribute(attr_name="eventId")
-        handler = UnicodeAttribute()
-        pending = UnicodeAttribute(null=True)
-        handled_at = UTCDateTimeAttribute(attr_name="handledAt", default_for_new=utcnow)
-
-        key = Key(pk=MARKS + "#{event_id}", sk="{handler}")
-
-        expires_at = Expiry(after="handled_at", days=days, attr_name=ttl)
-
-    return Handled
+    expires_at = Expiry(after="handled_at", days=days, attr_name=ttl)
+    table_of_marks = internal_table_beside(table, "marks")
+    return internal_entity(table_of_marks, _Handled, "singletable:handled", expires_at=expires_at)
 
 
 class Delivery:

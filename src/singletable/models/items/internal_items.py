@@ -6,6 +6,7 @@ with `INTERNAL_TYPES` and their partition keys with `INTERNAL_KEYS`. Reads of en
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import DiscriminatorAttribute, UnicodeAttribute
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
     from singletable.models.schema.entity_schema import EntitySchema
 
-__all__ = ["INTERNAL_KEYS", "INTERNAL_TYPES", "MARKS", "TOKENS", "internal_table", "internal_table_beside", "is_beside"]
+__all__ = [
+    "INTERNAL_KEYS",
+    "INTERNAL_TYPES",
+    "MARKS",
+    "TOKENS",
+    "internal_entity",
+    "internal_table",
+    "internal_table_beside",
+    "is_beside",
+]
 
 INTERNAL_KEYS = "SINGLETABLE#"
 """The prefix of the partition keys of internal items."""
@@ -76,6 +86,25 @@ def internal_table_beside(table: type[StoredItem], name: str) -> Any:
     """
     layout = table_schema(table).layout
     return internal_table(root_of(table), *layout.primary, layout.type_name, name, table._home)
+
+
+def internal_entity(table: Any, declaration: type, discriminator: str, **members: Any) -> Any:
+    """Return an entity class for one table, from a declaration that serves every table.
+
+    Args:
+        table: The table class, as `internal_table` returns it.
+        declaration: A plain class with the entity's attributes, which are copied: PynamoDB binds an attribute to one
+            class. It has the entity's name, after an optional underscore.
+        discriminator: The stored value of the discriminator.
+        members: The members that differ from table to table, such as the key.
+    """
+    shared = {name: deepcopy(each) for name, each in vars(declaration).items() if name not in _OF_PLAIN_CLASSES}
+    name = declaration.__name__.lstrip("_")
+    return type(table)(name, (table,), {**shared, **members}, discriminator=discriminator)
+
+
+_OF_PLAIN_CLASSES = ("__dict__", "__weakref__")
+"""Members that Python gives a class without bases, and that no other class may have."""
 
 
 def is_beside(table: type[StoredItem], entity: object) -> bool:
