@@ -12,9 +12,9 @@ import pytest
 from singletable.engine import server
 from singletable.engine.programs import PROGRAMS
 from singletable.migrations.clock import Clock
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
-from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models.binding.binding import connection_of

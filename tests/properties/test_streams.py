@@ -15,7 +15,7 @@ import patterns
 from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable
 from shop import stream
 from singletable.engine import embedded
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.live_table import LiveTable
 from singletable.models.binding.binding import connection_of
 from singletable.models.items.item import key_of
 from singletable.streams import StreamRouter

@@ -11,9 +11,9 @@ from models import Product, Review, ReviewCount, ShopTable
 from shop import ratings
 from shop.stream import router
 from singletable.errors import TransactionCancelled
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.runner import Runner
-from singletable.migrations.table_admin import LiveTable
 from singletable.models.binding.binding import connection_of
 from singletable.streams import StreamRouter, record_of
 from singletable.testing.faults import Rival, inject

@@ -28,7 +28,7 @@ from singletable.cli.stacks import (
 )
 from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 
@@ -199,7 +199,7 @@ def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Depl
     now, wanted = deployment.left()
     unknown = sorted(set(now.indexes) - set(wanted.indexes))
     with live_table(table, place):
-        live = LiveTable(connection_of(table), tell=deployment.tell, owner=owner)
+        live = TableAdmin(connection_of(table), tell=deployment.tell, owner=owner)
         for name in unknown:
             if deployment.has_migrations:
                 ask.console.print(f"[yellow]The index {escape(name)} is in no model, and no migration deletes it.[/]")

@@ -28,7 +28,7 @@ from singletable.migrations.history import History
 from singletable.migrations.run_options import Options
 from singletable.migrations.run_options import Progress as Done
 from singletable.migrations.runner import Runner
-from singletable.migrations.table_admin import LiveTable, TableOwner
+from singletable.migrations.table_admin import TableAdmin, TableOwner
 from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.schema.table_schema import table_schema
@@ -64,13 +64,13 @@ class Opened:
     stack: Callable[[Callable[[str], None]], TableOwner] | None = None
 
     @property
-    def live(self) -> LiveTable:
+    def live(self) -> TableAdmin:
         """The live table."""
-        return LiveTable(self.connection)
+        return TableAdmin(self.connection)
 
-    def live_of(self, owner: TableOwner) -> LiveTable:
+    def live_of(self, owner: TableOwner) -> TableAdmin:
         """The live table, whose indexes and time to live a stack changes."""
-        return LiveTable(self.connection, owner=owner, final=self.graph.state)
+        return TableAdmin(self.connection, owner=owner, final=self.graph.state)
 
     def history(self) -> History:
         """What is recorded; nothing for a table that does not exist."""

@@ -14,7 +14,7 @@ from singletable.cli.engines import Place, use_profile
 from singletable.cli.infra import template_of
 from singletable.migrations import Graph
 from singletable.migrations.state import Index, TableState
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.models import Table
 from singletable.models.binding.binding import bound
 from singletable.models.schema.layout import IndexLayout
@@ -80,7 +80,7 @@ def index_of(layout: IndexLayout) -> Index:
     return Index(layout.name, layout.partition_name, layout.sort_name, layout.projection, layout.included)
 
 
-def restore(live: LiveTable, applied: TableState, deployment: Deployment) -> None:
+def restore(live: TableAdmin, applied: TableState, deployment: Deployment) -> None:
     """Create indexes again, and switch on the time to live, that the table has lost although migrations were applied.
 
     Its items are ready for them. An index that the models no longer have is left to the migration that deletes it.

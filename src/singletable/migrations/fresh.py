@@ -8,7 +8,7 @@ from singletable.migrations.graph import Graph
 from singletable.migrations.operations import CreateIndex, CreateTable, EnableStream, EnableTTL, RunPython
 from singletable.migrations.segments import pages_of
 from singletable.migrations.state import TableState
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.migrations.throttle import Throttle
 from singletable.models.schema.layout import INTERNAL_TYPES
 
@@ -18,7 +18,7 @@ _MOST_PAGES = 5
 _PAGE = 1000
 
 
-def is_empty(table: LiveTable, type_name: str) -> bool:
+def is_empty(table: TableAdmin, type_name: str) -> bool:
     """Return whether the only items of the table are the framework's own.
 
     A table that begins with thousands of the framework's own items is not read to its end, and counts as not empty.
@@ -53,7 +53,7 @@ def runs_code(graph: Graph, names: Iterable[str], *, on_empty: bool = False) -> 
     return any(isinstance(each, RunPython) and not (on_empty and each.needs_items) for each in operations)
 
 
-def bring_to(table: LiveTable, graph: Graph, names: Iterable[str], after: TableState) -> None:
+def bring_to(table: TableAdmin, graph: Graph, names: Iterable[str], after: TableState) -> None:
     """Bring an empty table to a state: its indexes, time to live and stream.
 
     An index, time to live or stream that a migration creates and the state does not have is removed. One that no

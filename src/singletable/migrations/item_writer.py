@@ -20,9 +20,9 @@ from singletable.migrations.change_expressions import (
     statement_params,
     update_params,
 )
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import Unfit
-from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.requests.retry import CONTENTION, TRANSIENT_FAULTS
 from singletable.requests.sending import cancellation_reasons, current_item_of, error_code

@@ -32,7 +32,7 @@ from singletable.migrations.segments import (
     forget_segment,
 )
 from singletable.migrations.sweep import Breaker, Tally, sweep
-from singletable.migrations.table_admin import LiveTable, TableOwner
+from singletable.migrations.table_admin import TableAdmin, TableOwner
 from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
 from singletable.models.items.item import key_of
@@ -94,7 +94,7 @@ class PassRunner:
         progress: Called while items are worked on.
         tasks: Where slices are done; None for threads of this process.
         owner: The name of the runner in the lease; None to make one up.
-        stack: The stack of the table, which changes its indexes and its time to live; see `LiveTable`.
+        stack: The stack of the table, which changes its indexes and its time to live; see `TableAdmin`.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class PassRunner:
         self.clock = clock or Clock()
         self._stop = threading.Event()
         state = graph.state
-        self.table = LiveTable(
+        self.table = TableAdmin(
             connection,
             self.clock,
             tell,

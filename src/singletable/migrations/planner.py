@@ -16,11 +16,11 @@ import attrs
 from singletable.errors import SingletableError
 from singletable.migrations.dangers import Safety, of_migration, of_pass, of_table, of_unfit
 from singletable.migrations.graph import Graph
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.operations import CreateIndex, Operation
 from singletable.migrations.passes import ItemChange, Pass, Step
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Index, TableState
-from singletable.migrations.table_admin import LiveTable
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
 

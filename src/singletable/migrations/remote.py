@@ -21,10 +21,10 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph
 from singletable.migrations.history import History
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.passes import Step
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
-from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
 from singletable.models import Table

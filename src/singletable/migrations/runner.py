@@ -16,7 +16,7 @@ from singletable.migrations.operations import CreateTable, TableOperation
 from singletable.migrations.pass_runner import PassAhead, PassRunner, expected_shape
 from singletable.migrations.passes import Pass, Step
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.models.binding.binding import connection_of
 
 __all__ = ["Runner"]
@@ -267,7 +267,7 @@ class Runner(PassRunner):
 
     def _create_records(self) -> None:
         if self.records.table.bound().table_name != self.table.name:
-            records = LiveTable(connection_of(self.records.table), self.clock, self._tell)
+            records = TableAdmin(connection_of(self.records.table), self.clock, self._tell)
             records.create(*self.records.key_names, ())
 
     def _bring_new(self, history: History, target: str | None) -> bool:

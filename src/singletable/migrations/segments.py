@@ -22,10 +22,10 @@ from singletable.errors import (
 from singletable.migrations.checking import Finding, ItemChecks
 from singletable.migrations.control_records import VERIFYING, Records, key_from_text, key_to_text
 from singletable.migrations.item_writer import ItemWriter
+from singletable.migrations.live_table import LiveTable, pages
 from singletable.migrations.passes import Pass
 from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.sources import Unfit
-from singletable.migrations.table_admin import LiveTable, pages
 from singletable.migrations.throttle import Throttle
 from singletable.models.schema.layout import INTERNAL_TYPES
 from singletable.requests.expressions import Placeholders

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
-
-from botocore.exceptions import ClientError
 
 from singletable.errors import (
     AccessDenied,
@@ -14,18 +12,16 @@ from singletable.errors import (
     MigrationPaused,
     MigrationStopped,
     RequestFailed,
-    TableMissing,
 )
 from singletable.migrations.clock import Clock
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.state import Index, TableState
 from singletable.models.schema.layout import described_indexes
 from singletable.requests.connection import TableConnection
-from singletable.requests.retry import TRANSIENT_FAULTS
-from singletable.requests.sending import send
 from singletable.requests.tags import STACK_TAG, table_tags
-from singletable.requests.types import Item, Params
+from singletable.requests.types import Params
 
-__all__ = ["LiveTable", "TableOwner"]
+__all__ = ["TableAdmin", "TableOwner"]
 
 _POLL, _POLL_LATER = 2.0, 10.0
 """Seconds between two looks at the table, in the first minute and later."""
@@ -55,18 +51,18 @@ class TableOwner(Protocol):
         """Switch the time to live on by an attribute, or off for None."""
 
 
-class LiveTable:
-    """A table where it is.
+class TableAdmin(LiveTable):
+    """A table in DynamoDB, with changes of its indexes, its time to live and its stream.
 
     Args:
-        connection: What requests are sent through.
-        clock: Time.
-        tell: Called with a line about what is waited for.
-        before_change: Called directly before each change of the table; an exception prevents the change.
+        connection: The connection that sends the requests.
+        clock: The clock, which tests replace.
+        tell: Called with a line about each wait.
+        before_change: Called directly before each change of the table. An exception prevents the change.
         stop: An event that ends a wait.
-        final: The state of the whole history. A table that another tool has brought to it already is accepted at
-            every point of the history.
-        owner: The stack of the table, which makes all changes of indexes and time to live. Without it a table that
+        final: The state at the end of the history. If another tool has already brought the table to it, the table is
+            accepted at every point of the history.
+        owner: The stack of the table, which makes all changes of indexes and time to live. Without it, a table that
             belongs to a stack is not changed.
     """
 
@@ -81,73 +77,13 @@ class LiveTable:
         final: TableState | None = None,
         owner: TableOwner | None = None,
     ) -> None:
-        self.connection = connection
+        super().__init__(connection)
         self.clock = clock or Clock()
         self._tell = tell or (lambda line: None)
         self._before_change = before_change
         self._stop = stop or threading.Event()
         self._final = final
         self._owner = owner
-
-    @property
-    def name(self) -> str:
-        """The table's name."""
-        return str(self.connection.table_name)
-
-    def send(self, operation: str, params: Params) -> dict[str, Any]:
-        """Send one operation; a failed condition raises botocore's ClientError, anything else a `SingletableError`."""
-        return send(self.connection, operation, params)
-
-    def describe(self) -> dict[str, Any] | None:
-        """What DescribeTable says; None where there is no table."""
-        try:
-            table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
-        except TableMissing:
-            return None
-        return table
-
-    def require(self) -> dict[str, Any]:
-        """What DescribeTable says.
-
-        Raises:
-            TableMissing: There is no table.
-        """
-        table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
-        return table
-
-    def item(self, key: Item) -> Item | None:
-        """The item under a key, read consistently; None where there is none."""
-        params = {"TableName": self.name, "Key": key, "ConsistentRead": True}
-        return TRANSIENT_FAULTS.call(lambda: self.send("GetItem", dict(params))).get("Item") or None
-
-    def items(self, **params: Any) -> Iterator[Item]:
-        """Yield the items of a scan, read consistently, page by page. A page that is throttled is asked for again.
-
-        Args:
-            params: Arguments of `Scan` besides the table's name, such as a filter expression.
-        """
-        request = {"TableName": self.name, "ConsistentRead": True, **params}
-        for page in pages(lambda asked: TRANSIENT_FAULTS.call(lambda: self.send("Scan", dict(asked))), request):
-            yield from page
-
-    def transact(self, *writes: Params) -> bool:
-        """Do several writes in one transaction, all or none.
-
-        Args:
-            writes: Each a member of `TransactItems` without the table's name: `{"Put": {"Item": ...}}`.
-
-        Returns:
-            Whether they were done: False if a condition failed, or if another request is changing one of the items.
-        """
-        items = [{verb: {"TableName": self.name, **each} for verb, each in write.items()} for write in writes]
-        try:
-            TRANSIENT_FAULTS.call(lambda: self.send("TransactWriteItems", {"TransactItems": items}))
-        except ClientError as error:
-            codes = {each.get("Code") for each in error.response.get("CancellationReasons", ())}
-            if codes - {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-                raise
-            return False
-        return True
 
     def check(self, state: TableState) -> None:
         """Refuse a table that is another than the history says.
@@ -455,22 +391,6 @@ class LiveTable:
             if self._stop.is_set():
                 raise MigrationPaused(f"Paused while waiting for {what}.", remedy="The same command goes on waiting.")
             self.clock.sleep(min(_STEP, left))
-
-
-def pages(ask: Callable[[Params], dict[str, Any]], params: Params) -> Iterator[list[Item]]:
-    """Yield every page of a scan or a query.
-
-    Args:
-        ask: Sends the request for one page, and returns the answer.
-        params: The request for the first page.
-    """
-    start: Item | None = None
-    while True:
-        answer = ask({**params, "ExclusiveStartKey": start} if start else params)
-        yield answer.get("Items", [])
-        start = answer.get("LastEvaluatedKey")
-        if not start:
-            return
 
 
 def _indexes(table: dict[str, Any]) -> dict[str, dict[str, Any]]:

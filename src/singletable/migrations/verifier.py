@@ -23,11 +23,11 @@ from singletable.errors import MigrationPaused
 from singletable.migrations.checking import Finding, ItemChecks, Kind, findings_of
 from singletable.migrations.clock import Clock
 from singletable.migrations.item_writer import ItemWriter
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.repairing import Repair
 from singletable.migrations.segments import pages_of, patient_scan
 from singletable.migrations.state import Index, TableState
 from singletable.migrations.sums import Sums, key_text
-from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verify_checkpoint import Checkpoint
 from singletable.models import Table

@@ -29,10 +29,10 @@ from singletable.migrations import (
     Text,
 )
 from singletable.migrations.clock import Clock
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.passes import Pass
 from singletable.migrations.quarantine import Quarantine
 from singletable.migrations.sources import Unfit
-from singletable.migrations.table_admin import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models.binding.binding import connection_of

@@ -48,7 +48,7 @@ from singletable.migrations.planner import make_plan
 from singletable.migrations.segments import SegmentWorker, Slice
 from singletable.migrations.sources import Unfit
 from singletable.migrations.sweep import next_ready
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.migrations.throttle import Throttle
 from singletable.models.binding.binding import connection_of
 from singletable.models.schema.table_schema import entity_schema
@@ -306,7 +306,7 @@ def test_12_the_value_of_the_migration_before(shelf):
         [Script("0001_initial", first(), ""), Script("0002_x", Migration(["0001_initial"], [BACKFILL]), "")]
     )
     each = SegmentWorker(
-        LiveTable(connection_of(shelf)),
+        TableAdmin(connection_of(shelf)),
         runner().records,
         Pass([Backfill("TASK", changed)], history.state),
         Throttle(StillClock()),
@@ -355,7 +355,7 @@ def test_14_the_plan_demands_dual_writing_first(shelf):
             Script("0002_x", Migration(["0001_initial"], [BACKFILL]), ""),
         ]
     )
-    plan = make_plan(LiveTable(connection_of(shelf)), history, ["0002_x"])
+    plan = make_plan(TableAdmin(connection_of(shelf)), history, ["0002_x"])
     assert ["no dual writing"] == [each.title for each in dangers(plan)]
     assert re.search(r"3 of the 3 sampled items of TASK", plan.safety[0].message)
 
@@ -504,9 +504,9 @@ def test_22_an_expiry_in_the_past(shelf):
         work(expiry).change(old_item(1))
     accepted = BackfillExpiry("TASK", "ttl", after="due", days=1, expire_past=True)
     assert "ttl" in work(accepted).change(old_item(1)).sets
-    plan = make_plan(LiveTable(connection_of(shelf)), graph(expiry), ["0002_by_state"])
+    plan = make_plan(TableAdmin(connection_of(shelf)), graph(expiry), ["0002_by_state"])
     assert [("expiry in the past", True)] == [(each.title, "5 of 8 sampled" in each.message) for each in dangers(plan)]
-    plan = make_plan(LiveTable(connection_of(shelf)), graph(accepted), ["0002_by_state"])
+    plan = make_plan(TableAdmin(connection_of(shelf)), graph(accepted), ["0002_by_state"])
     assert ["DynamoDB deletes them."] == [each.message[-22:] for each in dangers(plan)]
 
 
@@ -546,7 +546,7 @@ def test_25_a_throttled_index(shelf):
         made.migrate()
     assert {"GSI1"} <= set().union(*(each.throttled for each in seen))
     with inject(shelf, Refuses(code=code, response=reasons)), pytest.raises(Throttled, match="by the index GSI1"):
-        LiveTable(connection_of(shelf)).send("Scan", {"TableName": "shelf"})
+        TableAdmin(connection_of(shelf)).send("Scan", {"TableName": "shelf"})
 
 
 def test_26_a_hot_key_range(shelf):
@@ -713,7 +713,7 @@ def test_35_an_index_in_the_making(shelf):
         return answer
 
     clock, told = StillClock(), []
-    table = LiveTable(connection_of(shelf), clock, told.append)
+    table = TableAdmin(connection_of(shelf), clock, told.append)
     with inject(shelf, Says(change=creating, operations=["DescribeTable"])) as injection:
         table.create_index(CreateIndex("GSI1", "GSI1PK", "GSI1SK").index)
     assert 1 == injection.calls.count("UpdateTable")
@@ -728,7 +728,7 @@ def test_36_an_index_that_is_deleted_meanwhile(shelf, monkeypatch):
     label = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"label": state}, writes=["label"])
     scripts = [*graph().scripts.values(), Script("0003_label", Migration(["0002_by_state"], [label]), "")]
     delete = Rival(
-        lambda: LiveTable(connection_of(shelf)).delete_index(graph().state.indexes["GSI1"]),
+        lambda: TableAdmin(connection_of(shelf)).delete_index(graph().state.indexes["GSI1"]),
         calls={2},
         operations=["Scan"],
     )
@@ -763,7 +763,7 @@ def test_39_a_plan_over_an_interrupted_run(shelf):
         runner().migrate()
     before = send("Scan")["Items"]
     with inject(shelf) as injection:
-        make_plan(LiveTable(connection_of(shelf)), graph(), ["0002_by_state"])
+        make_plan(TableAdmin(connection_of(shelf)), graph(), ["0002_by_state"])
     assert {"DescribeContinuousBackups", "DescribeTable", "Scan"} == set(injection.calls)
     assert before == send("Scan")["Items"]
 

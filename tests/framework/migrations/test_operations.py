@@ -31,7 +31,7 @@ from singletable.migrations.control_records import Records
 from singletable.migrations.history import History
 from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 from tests.framework.migrations.world import (
@@ -171,7 +171,7 @@ def test_code_of_the_project(shelf):
 
 def test_table_operations(shelf):
     """Index, time to live and stream, switched on and off; each is done once, however often it is asked for."""
-    live = LiveTable(connection_of(shelf), Clock())
+    live = TableAdmin(connection_of(shelf), Clock())
     forth = [CreateIndex("GSI1", "GSI1PK", "GSI1SK"), EnableTTL("ttl"), EnableStream("NEW_AND_OLD_IMAGES")]
     for operation in [*forth, *forth]:
         operation.run(live, graph().state)
@@ -188,7 +188,7 @@ def test_table_operations(shelf):
 
 def test_an_index_that_is_there_and_another(shelf):
     """It is not taken for the one that is wanted."""
-    live = LiveTable(connection_of(shelf), Clock())
+    live = TableAdmin(connection_of(shelf), Clock())
     live.create_index(CreateIndex("GSI1", "GSI1PK").index)
     with pytest.raises(MigrationConflict, match="There is an index GSI1 already, and it is another"):
         live.create_index(CreateIndex("GSI1", "GSI1PK", "GSI1SK").index)
@@ -197,7 +197,7 @@ def test_an_index_that_is_there_and_another(shelf):
 def test_a_table_with_other_keys(shelf):
     """The history of another table is refused, and nothing is written."""
     with pytest.raises(MigrationConflict, match="keyed by PK, SK; in the history it is hash, range"):
-        LiveTable(connection_of(shelf)).check(attrs.evolve(graph().state, partition="hash", sort="range"))
+        TableAdmin(connection_of(shelf)).check(attrs.evolve(graph().state, partition="hash", sort="range"))
 
 
 def test_a_script_that_is_missing(shelf):

@@ -22,8 +22,8 @@ from singletable.migrations import (
     RunPython,
     Text,
 )
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.planner import PlannedStep, Prices, difference, make_plan
-from singletable.migrations.table_admin import LiveTable
 from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.world import (
     BY_STATE,

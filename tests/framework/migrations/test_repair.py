@@ -17,7 +17,7 @@ from singletable.engine import embedded
 from singletable.errors import MigrationError, MigrationPaused
 from singletable.migrations import TableState, state_of
 from singletable.migrations.clock import Clock
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import Verification, verify
 from singletable.models.binding.binding import connection_of

@@ -25,8 +25,8 @@ from singletable.migrations import (
 from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
 from singletable.migrations.lease import Lease
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.planner import make_plan
-from singletable.migrations.table_admin import LiveTable
 from singletable.models.binding.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.faults import Fault

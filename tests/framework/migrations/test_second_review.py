@@ -38,7 +38,7 @@ from singletable.migrations.autodetector import detect
 from singletable.migrations.clock import Clock
 from singletable.migrations.passes import Pass
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models.binding.binding import connection_of
@@ -83,7 +83,7 @@ def task(number=1):
 
 def look(state, **options):
     return verify(
-        LiveTable(connection_of(ShelfTable)), state, Throttle(Clock()), indexes=False, clock=StillClock(), **options
+        TableAdmin(connection_of(ShelfTable)), state, Throttle(Clock()), indexes=False, clock=StillClock(), **options
     )
 
 
@@ -368,7 +368,7 @@ def test_a_stream_that_no_migration_knows_is_left_alone():
     """As are unknown indexes and an unknown time to live."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     with embedded(ShelfTable, create=False):
-        live = LiveTable(connection_of(ShelfTable), StillClock())
+        live = TableAdmin(connection_of(ShelfTable), StillClock())
         live.create("PK", "SK", ())
         live.set_stream("NEW_AND_OLD_IMAGES")
         live.set_ttl("mine", on=True)
@@ -382,7 +382,7 @@ def test_what_the_history_makes_and_drops_is_dropped():
     """Also if somebody has brought the empty table to a state on the way."""
     graph = history_of([EnableTTL("ttl"), CreateIndex("GSI1", "GSI1PK")], [DisableTTL("ttl"), DeleteIndex("GSI1")])
     with embedded(ShelfTable, create=False):
-        live = LiveTable(connection_of(ShelfTable), StillClock())
+        live = TableAdmin(connection_of(ShelfTable), StillClock())
         live.create("PK", "SK", ())
         live.set_ttl("ttl", on=True)
         live.create_index(CreateIndex("GSI1", "GSI1PK").index)

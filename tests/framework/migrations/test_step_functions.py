@@ -12,11 +12,12 @@ from moto import mock_aws
 
 from singletable.errors import MigrationError, SingletableError
 from singletable.migrations.awslambda import handler
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.loader import load_graph
 from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.stepfunctions import state_machine
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.server import moto_in_process
 from tests.framework.migrations.states import Execution, Failed, StateError
@@ -243,8 +244,8 @@ def test_calls_that_are_killed(order, monkeypatch, first):
 def test_a_call_that_is_too_short_for_an_index(order, monkeypatch):
     """Begin hands on, too, and keeps the lease meanwhile."""
     waits = iter([False] * 5)
-    quiet = LiveTable._quiet
-    monkeypatch.setattr(LiveTable, "_quiet", lambda self: next(waits, True) and quiet(self))
+    quiet = TableAdmin._quiet
+    monkeypatch.setattr(TableAdmin, "_quiet", lambda self: next(waits, True) and quiet(self))
     functions = Functions(looks=0)
     execute(order, functions)
     assert 3 + 5 == functions.count("begin")

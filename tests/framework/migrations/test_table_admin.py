@@ -11,7 +11,7 @@ from singletable.engine import embedded
 from singletable.errors import MigrationConflict, MigrationPaused, MigrationStopped
 from singletable.migrations import CreateIndex, DisableTTL, EnableTTL, Graph, Migration, Script
 from singletable.migrations.lease import Lease
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.table_admin import TableAdmin
 from singletable.models.binding.binding import connection_of
 from singletable.testing import inject
 from singletable.testing.faults import Fault
@@ -119,7 +119,7 @@ def test_a_change_of_the_time_to_live_waits_until_it_is_accepted(shelf):
 def test_a_time_to_live_that_is_being_switched_off_is_waited_for(shelf):
     """Until then, DynamoDB refuses the next change."""
     clock = StillClock()
-    table = LiveTable(connection_of(shelf), clock)
+    table = TableAdmin(connection_of(shelf), clock)
     table.set_ttl("old", on=True)
     with inject(shelf, SlowTtl(settling=deque(["DISABLING"] * 5 + ["DISABLED"]))) as injection:
         table.set_ttl("ttl", on=True)
@@ -129,14 +129,14 @@ def test_a_time_to_live_that_is_being_switched_off_is_waited_for(shelf):
 
 def test_a_time_to_live_that_never_changes_is_given_up(shelf):
     """After two hours."""
-    table = LiveTable(connection_of(shelf), StillClock())
+    table = TableAdmin(connection_of(shelf), StillClock())
     with inject(shelf, SlowTtl(refuse=10**9)), pytest.raises(MigrationStopped, match="without success"):
         table.set_ttl("ttl", on=True)
 
 
 def test_a_time_to_live_by_another_attribute(shelf):
     """It is not replaced silently; nor is one by another attribute switched off."""
-    table = LiveTable(connection_of(shelf), StillClock())
+    table = TableAdmin(connection_of(shelf), StillClock())
     table.set_ttl("other", on=True)
     with pytest.raises(MigrationConflict, match="on already, by other"):
         table.set_ttl("ttl", on=True)

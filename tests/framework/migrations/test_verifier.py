@@ -9,7 +9,7 @@ import pytest
 
 from singletable.engine import embedded
 from singletable.migrations.clock import Clock
-from singletable.migrations.table_admin import LiveTable
+from singletable.migrations.live_table import LiveTable
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models.binding.binding import connection_of

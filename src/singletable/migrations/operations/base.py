@@ -17,7 +17,7 @@ from singletable.migrations.state import TableState
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
-    from singletable.migrations.table_admin import LiveTable
+    from singletable.migrations.table_admin import TableAdmin
 
 __all__ = ["Change", "Edit", "ItemOperation", "Operation", "TableOperation"]
 
@@ -82,7 +82,7 @@ class Operation(Frozen):
 class TableOperation(Operation):
     """An operation on the table as a whole."""
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         """Do it, unless it is done already.
 
         Args:

@@ -11,7 +11,7 @@ from singletable.migrations.operations.base import TableOperation
 from singletable.migrations.state import TableState
 
 if TYPE_CHECKING:
-    from singletable.migrations.table_admin import LiveTable
+    from singletable.migrations.live_table import LiveTable
 
 __all__ = ["RunPython"]
 

@@ -13,7 +13,7 @@ from singletable.models.binding.table_names import CHARACTERS, index_fault
 from singletable.models.schema.layout import STREAM_VIEWS
 
 if TYPE_CHECKING:
-    from singletable.migrations.table_admin import LiveTable
+    from singletable.migrations.table_admin import TableAdmin
 
 __all__ = [
     "CreateIndex",
@@ -57,7 +57,7 @@ class CreateTable(TableOperation):
         _check_indexes(self, self.indexes, 0)
         return TableState(self.partition, self.sort, self.type_name, {each.name: each for each in self.indexes})
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         table.create(self.partition, self.sort, self.indexes)
 
 
@@ -95,7 +95,7 @@ class CreateIndex(TableOperation):
         _check_indexes(self, (self.index,), sum(not each.local for each in state.indexes.values()))
         return state.with_index(self.index)
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         table.create_index(self.index)
 
     def reverse(self, before: TableState) -> TableOperation:
@@ -122,7 +122,7 @@ class DeleteIndex(TableOperation):
             raise self.fail("A local index lives and dies with its table.")
         return state.without_index(self.name)
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         table.delete_index(before.indexes[self.name])
 
     def reverse(self, before: TableState) -> TableOperation:
@@ -148,7 +148,7 @@ class EnableTTL(TableOperation):
             raise self.fail(f"It is on already, by {state.ttl}.", "DynamoDB has one: DisableTTL first.")
         return attrs.evolve(state, ttl=self.name)
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         table.set_ttl(self.name, on=True)
 
     def reverse(self, before: TableState) -> TableOperation:
@@ -173,7 +173,7 @@ class DisableTTL(TableOperation):
             raise self.fail(f"It is not on by {self.name!r}.")
         return attrs.evolve(state, ttl=None)
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         table.set_ttl(self.name, on=False)
 
     def reverse(self, before: TableState) -> TableOperation:
@@ -200,7 +200,7 @@ class EnableStream(TableOperation):
             raise self.fail(f"It is on already ({state.stream}).", "DisableStream first.")
         return attrs.evolve(state, stream=self.view)
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         table.set_stream(self.view)
 
     def reverse(self, before: TableState) -> TableOperation:
@@ -219,7 +219,7 @@ class DisableStream(TableOperation):
             raise self.fail("It is not on.")
         return attrs.evolve(state, stream=None)
 
-    def run(self, table: LiveTable, before: TableState) -> None:
+    def run(self, table: TableAdmin, before: TableState) -> None:
         table.set_stream(None, before.stream)
 
     def reverse(self, before: TableState) -> TableOperation | None:
