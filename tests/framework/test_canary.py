@@ -43,8 +43,8 @@ from pynamodb.transactions import TransactWrite
 from singletable import Expiry, Key, OpenTelemetryObserver, Table, observe, plan
 from singletable.engine import embedded
 from singletable.errors import BatchIncomplete, EndpointUnreachable, MalformedItemError, SingletableError
+from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations import Backfill, BackfillWith
-from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import SOURCES, Text, Unfit
 from singletable.models.binding.binding import connection_of
 from singletable.models.declare.attributes import (

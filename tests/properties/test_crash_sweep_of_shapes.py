@@ -9,7 +9,7 @@ from singletable.migrations import item_writer, segments
 from singletable.migrations.clock import Clock
 from singletable.migrations.live_table import LiveTable
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.verifier import Verification
+from singletable.migrations.verifier import Verifier
 from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.changing import SHAPES, World, crashed_at, migration, prepared, tasks
 from tests.framework.migrations.world import ShelfTable, StillClock, send
@@ -68,7 +68,7 @@ def repair(world):
     """A function that repairs the table."""
 
     def run():
-        verification = Verification(
+        verification = Verifier(
             LiveTable(connection_of(ShelfTable)),
             world.new,
             Throttle(Clock()),

@@ -15,7 +15,7 @@ from singletable.cli.words import counted, make_console
 from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
 from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute
-from singletable.migrations.planner import Plan, PlannedStep, Prices, difference, make_plan
+from singletable.migrations.planner import Plan, PlannedStep, UnitPrices, difference, make_plan
 from singletable.migrations.run_options import Options
 from singletable.migrations.state import state_of
 from singletable.operating.prices import load_prices
@@ -162,16 +162,16 @@ def _print_position(console: Console, history: History, wanted: str) -> None:
         )
 
 
-def _prices(reads: float | None, writes: float | None) -> Prices:
+def _prices(reads: float | None, writes: float | None) -> UnitPrices:
     """The prices that were given, and for others those of the price file."""
     listed = load_prices().classes["standard"]
-    return Prices(
+    return UnitPrices(
         float(listed.million_reads) if reads is None else reads,
         float(listed.million_writes) if writes is None else writes,
     )
 
 
-def _print_plan(console: Console, plan: Plan, prices: Prices, rate: float | None) -> None:
+def _print_plan(console: Console, plan: Plan, prices: UnitPrices, rate: float | None) -> None:
     before = ""
     for step in plan.steps:
         if step.migration != before:

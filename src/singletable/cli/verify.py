@@ -20,8 +20,9 @@ from singletable.errors import MigrationConflict, MigrationError
 from singletable.migrations import TableState, state_of
 from singletable.migrations.autodetector import detect
 from singletable.migrations.clock import Clock
+from singletable.migrations.findings import ItemFinding, VerificationReport
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.verifier import Finding, Report, Verification
+from singletable.migrations.verifier import Verifier
 
 __all__ = ["verify_command"]
 
@@ -89,7 +90,7 @@ def verify_command(
         if repair:
             confirm(f"Repair the items of {context.where}?", yes=yes)
         stop = threading.Event()
-        verification = Verification(
+        verification = Verifier(
             context.live,
             state,
             Throttle(Clock(), rate, stop=stop),
@@ -126,7 +127,7 @@ def detect_changes(state: TableState, context: Opened) -> bool:
     return bool(detect(state, state_of(context.table.describe()), lambda question: False).operations)
 
 
-def print_report(console: Console, report: Report, state: TableState | None) -> None:
+def print_report(console: Console, report: VerificationReport, state: TableState | None) -> None:
     """Print a verification for people; with a state, keys are shown without personal values."""
     items = ", ".join(f"{count:,} {name}" for name, count in sorted(report.items.items()))
     console.print(f"{counted(sum(report.items.values()), 'item')}: {items or 'none'}.", markup=False)
@@ -155,11 +156,11 @@ def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
 
 
-def _key(finding: Finding, state: TableState | None) -> Any:
+def _key(finding: ItemFinding, state: TableState | None) -> Any:
     return finding.key if state is None else state.show_key(finding.key, finding.entity)
 
 
-def _to_dict(report: Report, state: TableState | None) -> dict[str, object]:
+def _to_dict(report: VerificationReport, state: TableState | None) -> dict[str, object]:
     return {
         "items": dict(report.items),
         "rows": dict(report.rows),

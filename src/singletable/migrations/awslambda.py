@@ -15,7 +15,7 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import VERIFYING
 from singletable.migrations.lease import Lease
 from singletable.migrations.pass_runner import VERIFIED_PAGE, PassAhead
-from singletable.migrations.remote import Job, Place, do_slice, kept_place
+from singletable.migrations.remote import Job, WorkerPlace, do_slice, kept_place
 from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
@@ -149,7 +149,7 @@ class _CallClock(Clock):
 def _begin(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Every step up to the next pass; `again` where a call is too short for them: an index may take hours."""
     order = Order.from_dict(event["input"])
-    runner = _runner(order, Place.of(order.job), event["execution"], context)
+    runner = _runner(order, WorkerPlace.of(order.job), event["execution"], context)
     try:
         runner.prepare(order.target)
         runner.lease.acquire()
@@ -243,7 +243,7 @@ def _release(event: dict[str, Any], context: Context) -> dict[str, Any]:
     # With an input or scripts that cannot be used, there is no lease either.
     with suppress(MigrationError):
         order = Order.from_dict(event["input"])
-        lease = Lease(Place.of(order.job).records, Clock(), owner=event["execution"])
+        lease = Lease(WorkerPlace.of(order.job).records, Clock(), owner=event["execution"])
         if lease.holder() == lease.owner:
             lease.acquire()
             lease.release()
@@ -267,7 +267,7 @@ def _cause(error: Mapping[str, Any]) -> str:
     return cause
 
 
-def _runner(order: Order, place: Place, execution: str, context: Context) -> Runner:
+def _runner(order: Order, place: WorkerPlace, execution: str, context: Context) -> Runner:
     return Runner(
         place.connection,
         place.graph,

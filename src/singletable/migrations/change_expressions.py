@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from singletable.migrations.item_change import ItemChange
 from singletable.migrations.sources import Unfit
 from singletable.requests.expressions import EXPRESSION_BYTES, OPERATORS, Placeholders
 from singletable.requests.types import Params
-
-if TYPE_CHECKING:
-    from singletable.migrations.passes import ItemChange
 
 __all__ = [
     "MOST_PINS",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
-
-import attrs
+from typing import Any
 
 from singletable.errors import SingletableError
 from singletable.migrations.derived import CustomText, Derived, explains
+from singletable.migrations.findings import ItemFinding, Kind
 from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState
@@ -19,45 +18,7 @@ from singletable.models.schema.table_schema import table_schema
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
 
-__all__ = ["Finding", "ItemChecks", "Kind", "findings_of", "is_ahead"]
-
-Kind = Literal[
-    "missing",
-    "wrong",
-    "extra",
-    "unreadable",
-    "malformed",
-    "required",
-    "unidentified",
-    "not in the index",
-    "only in the index",
-]
-
-
-@attrs.frozen
-class Finding:
-    """Something that is not as it should be.
-
-    Args:
-        kind: `missing`, `wrong` or `extra` for a derived attribute, `unreadable` if it cannot be computed;
-            `malformed` for a declared attribute that its form or class cannot read, `required` for one that is
-            absent; `unidentified` for an item of no known entity; `not in the index` or `only in the index` for a row.
-        entity: The discriminator of the item, if it has one.
-        name: The attribute or the index.
-        key: The item's primary key; it may hold personal values (`TableState.show_key`).
-        reason: Why it is unreadable, malformed or unidentified, without values.
-    """
-
-    kind: Kind
-    entity: str | None
-    name: str
-    key: Item = attrs.field(repr=False)
-    reason: str = ""
-
-    @property
-    def why(self) -> str:
-        """The reason; without one, the attribute and the kind."""
-        return self.reason or f"{self.name} is {self.kind}"
+__all__ = ["ItemChecks", "findings_of", "is_ahead"]
 
 
 class _Unreadable(Unfit):
@@ -86,7 +47,7 @@ class ItemChecks:
         """Return the entity that an item's discriminator names; None if it is not known."""
         return self.state.entities.get(self.state.type_of(item) or "")
 
-    def findings(self, item: Item) -> Iterator[Finding]:
+    def findings(self, item: Item) -> Iterator[ItemFinding]:
         """Return everything that is wrong with one item."""
         entity = self.entity_of(item)
         if entity is None:
@@ -136,7 +97,7 @@ class ItemChecks:
                 found.append(f"{', '.join(custom)} of {name}: only a class or function of the project can compute it.")
         return found
 
-    def _unidentified(self, item: Item) -> Finding:
+    def _unidentified(self, item: Item) -> ItemFinding:
         key = {name: item[name] for name in self.state.key_names}
         says = item.get(self.state.type_name)
         if says is None:
@@ -146,22 +107,22 @@ class ItemChecks:
             reason = f"its discriminator is stored as {next(iter(says))}, not as S"
         else:
             reason = "no entity has its discriminator"
-        return Finding("unidentified", says.get("S") if says else None, self.state.type_name, key, reason)
+        return ItemFinding("unidentified", says.get("S") if says else None, self.state.type_name, key, reason)
 
-    def _by_models(self, item: Item, entity: Entity, schema: EntitySchema, names: set[str]) -> Iterator[Finding]:
+    def _by_models(self, item: Item, entity: Entity, schema: EntitySchema, names: set[str]) -> Iterator[ItemFinding]:
         key = {name: item[name] for name in self.state.key_names}
         try:
             expected = self._derived_by_models(item, schema)
         except _Unreadable as unreadable:
             if not names:
-                yield Finding("malformed", entity.name, unreadable.name, key, unreadable.reason)
+                yield ItemFinding("malformed", entity.name, unreadable.name, key, unreadable.reason)
             return
         for each in entity.all_derived:
             name = each.stored_name
             if isinstance(each, CustomText) and name not in names:
                 kind = _difference(expected.get(name), item.get(name))
                 if kind is not None:
-                    yield Finding(kind, entity.name, name, key)
+                    yield ItemFinding(kind, entity.name, name, key)
 
     def _derived_by_models(self, item: Item, schema: EntitySchema) -> Item:
         try:
@@ -176,7 +137,9 @@ class ItemChecks:
             raise _Unreadable(f"its class raised {type(error).__name__}", self.state.type_name) from None
 
 
-def findings_of(item: Item, entity: Entity, state: TableState, later: TableState | None = None) -> Iterator[Finding]:
+def findings_of(
+    item: Item, entity: Entity, state: TableState, later: TableState | None = None
+) -> Iterator[ItemFinding]:
     """Return the findings about one item that follow from a state.
 
     Args:
@@ -196,25 +159,25 @@ def findings_of(item: Item, entity: Entity, state: TableState, later: TableState
         try:
             value = each.derive(item)
         except Unfit as unfit:
-            yield Finding("unreadable", entity.name, name, key, unfit.reason)
+            yield ItemFinding("unreadable", entity.name, name, key, unfit.reason)
             continue
         kind = _difference(value, stored)
         if kind is not None:
-            yield Finding(kind, entity.name, name, key)
+            yield ItemFinding(kind, entity.name, name, key)
     # An index key that the entity should not have puts the item into an index; an expiry deletes it.
     for name in state.owned_names:
         declared_later = newest is not None and (name in newest.attributes or name in ahead)
         if name in item and name not in expected and name not in entity.attributes and not declared_later:
-            yield Finding("extra", entity.name, name, key)
+            yield ItemFinding("extra", entity.name, name, key)
     for name, declared in entity.attributes.items():
         now = newest.attributes.get(name) if newest else None
         if name not in item or "NULL" in item[name]:
             if declared.required and (newest is None or (now is not None and now.required)):
-                yield Finding("required", entity.name, name, key, f"{name} is required, and absent or NULL")
+                yield ItemFinding("required", entity.name, name, key, f"{name} is required, and absent or NULL")
             continue
         reason = declared.fault(name, item)
         if reason and (now is None or now.fault(name, item)):
-            yield Finding("malformed", entity.name, name, key, reason)
+            yield ItemFinding("malformed", entity.name, name, key, reason)
 
 
 def is_ahead(newest: Derived, item: Item, stored: dict[str, Any] | None) -> bool:

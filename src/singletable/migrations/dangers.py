@@ -11,6 +11,7 @@ import attrs
 
 from singletable.migrations.derived import Expires, KeyText
 from singletable.migrations.graph import Graph
+from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations import (
     Backfill,
     ConvertAttribute,
@@ -26,7 +27,7 @@ from singletable.migrations.operations import (
     RenameEntity,
     RunPython,
 )
-from singletable.migrations.passes import ItemChange, Pass, Step
+from singletable.migrations.passes import Pass, Step
 from singletable.migrations.sources import DateTime, Unfit
 from singletable.requests.types import Item
 

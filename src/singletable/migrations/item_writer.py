@@ -20,8 +20,8 @@ from singletable.migrations.change_expressions import (
     statement_params,
     update_params,
 )
+from singletable.migrations.item_change import ItemChange
 from singletable.migrations.live_table import LiveTable
-from singletable.migrations.passes import ItemChange
 from singletable.migrations.sources import Unfit
 from singletable.migrations.throttle import Throttle
 from singletable.requests.retry import CONTENTION, TRANSIENT_FAULTS

@@ -31,7 +31,7 @@ from singletable.migrations.segments import (
     first_fault,
     forget_segment,
 )
-from singletable.migrations.sweep import Breaker, Tally, sweep
+from singletable.migrations.sweep import Breaker, SweepTally, sweep
 from singletable.migrations.table_admin import TableAdmin, TableOwner
 from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
@@ -260,7 +260,7 @@ class PassRunner:
             VERIFIED_PAGE if verifying else self.options.page_size,
             not verifying and self.knows_statements(),
         )
-        tally = Tally.of(self._checkpoints(task.migration, step, verifying=verifying))
+        tally = SweepTally.of(self._checkpoints(task.migration, step, verifying=verifying))
         elsewhere = self._tasks is not None and self._tasks.elsewhere
         checked = self.clock.monotonic()
         breaker = Breaker(1.0 if verifying else self.options.max_errors)

@@ -8,6 +8,7 @@ import attrs
 
 from singletable.errors import SingletableError
 from singletable.migrations.change_expressions import check_expressions
+from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations import ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.base import Change, Edit
 from singletable.migrations.rederiving import Rederive, rederiving
@@ -17,45 +18,7 @@ from singletable.requests.capacity import item_size
 from singletable.requests.stored_values import ITEM_BYTES, check_value, same_value
 from singletable.requests.types import Item
 
-__all__ = ["ItemChange", "Pass", "Step", "checked_change", "steps_of"]
-
-
-@attrs.frozen
-class ItemChange:
-    """What is to be done to one item.
-
-    Args:
-        item: The item as it was read.
-        image: The item as it is to be.
-        pins: The stored attributes that must still be what was read.
-        key_names: The stored attributes of the primary key.
-        sets: The attributes to set.
-    """
-
-    item: Item = attrs.field(repr=False)
-    image: Item = attrs.field(repr=False)
-    pins: frozenset[str]
-    key_names: tuple[str, str]
-    sets: Item = attrs.field(init=False, eq=False, repr=False)
-
-    @sets.default
-    def _compare(self) -> Item:
-        return {name: value for name, value in self.image.items() if self.item.get(name) != value}
-
-    @property
-    def key(self) -> Item:
-        """The item's primary key, as it was read."""
-        return {name: self.item[name] for name in self.key_names}
-
-    @property
-    def moves(self) -> bool:
-        """Whether the item gets another primary key."""
-        return any(self.image[name] != self.item[name] for name in self.key_names)
-
-    @property
-    def removes(self) -> list[str]:
-        """The attributes to remove."""
-        return [name for name in self.item if name not in self.image]
+__all__ = ["Pass", "Step", "checked_change", "steps_of"]
 
 
 @attrs.frozen

@@ -16,15 +16,16 @@ import attrs
 from singletable.errors import SingletableError
 from singletable.migrations.dangers import Safety, of_migration, of_pass, of_table, of_unfit
 from singletable.migrations.graph import Graph
+from singletable.migrations.item_change import ItemChange
 from singletable.migrations.live_table import LiveTable
 from singletable.migrations.operations import CreateIndex, Operation
-from singletable.migrations.passes import ItemChange, Pass, Step
+from singletable.migrations.passes import Pass, Step
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Index, TableState
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
 
-__all__ = ["Plan", "PlannedStep", "Prices", "Safety", "difference", "make_plan"]
+__all__ = ["Plan", "PlannedStep", "Safety", "UnitPrices", "difference", "make_plan"]
 
 _SAMPLE_SEGMENTS = 8
 _SAMPLE_PAGE = 200
@@ -38,7 +39,7 @@ _WRITTEN_PER_CPU_SECOND = {False: 1261.0, True: 7378.0}
 
 
 @attrs.frozen
-class Prices:
+class UnitPrices:
     """What a million units cost, in US dollars, on demand; `singletable.operating.prices` has a file of them."""
 
     million_reads: float
@@ -77,7 +78,7 @@ class PlannedStep:
     unfit: Mapping[str, int] = attrs.field(factory=dict)
     operations: tuple[Operation, ...] = attrs.field(default=(), repr=False)
 
-    def dollars(self, prices: Prices) -> float:
+    def dollars(self, prices: UnitPrices) -> float:
         """What it costs on demand."""
         writes = self.writes + sum(self.index_writes.values())
         return self.reads / 1e6 * prices.million_reads + writes / 1e6 * prices.million_writes

@@ -35,7 +35,7 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.endpoints import endpoints_of
 from singletable.requests.forking import run_in_child
 
-__all__ = ["Job", "Place", "do_slice", "kept_place", "remote_tasks", "run_slice"]
+__all__ = ["Job", "WorkerPlace", "do_slice", "kept_place", "remote_tasks", "run_slice"]
 
 _lock = RLock()
 
@@ -119,7 +119,7 @@ class Job:
 
 
 @attrs.frozen
-class Place:
+class WorkerPlace:
     """A job's table with its scripts.
 
     Args:
@@ -133,7 +133,7 @@ class Place:
     records: Records
 
     @classmethod
-    def of(cls, job: Job) -> Place:
+    def of(cls, job: Job) -> WorkerPlace:
         """Load the scripts of a job and connect to its table.
 
         Raises:
@@ -202,7 +202,7 @@ def do_slice(job: Job, task: Slice) -> SliceResult:
     return worker.run(task)
 
 
-def kept_place(job: Job, epoch: int) -> Place:
+def kept_place(job: Job, epoch: int) -> WorkerPlace:
     """A job's place, loaded once in this process for each lease.
 
     Args:
@@ -214,8 +214,8 @@ def kept_place(job: Job, epoch: int) -> Place:
 
 
 @lru_cache(maxsize=8)
-def _place(job: Job, epoch: int, process: int) -> Place:
-    return Place.of(job)
+def _place(job: Job, epoch: int, process: int) -> WorkerPlace:
+    return WorkerPlace.of(job)
 
 
 @lru_cache(maxsize=8)
@@ -239,7 +239,7 @@ def _worker(job: Job, migration: str, step: int, epoch: int, process: int) -> Se
     return kind(table, place.records, _pass_of(steps, step, name).compile(), Throttle(Clock(), job.rate))
 
 
-def _check_script(place: Place, name: str, job: Job) -> None:
+def _check_script(place: WorkerPlace, name: str, job: Job) -> None:
     """Refuse scripts that are not those of the run, which may be on another machine."""
     begun = place.records.Applied
     script = place.graph.scripts.get(name)

@@ -6,8 +6,9 @@ from typing import Any
 
 from singletable.migrations.checking import ItemChecks, is_ahead
 from singletable.migrations.derived import CustomText, Derived, reads_of
+from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations.typing import entities_by_key
-from singletable.migrations.passes import ItemChange, checked_change
+from singletable.migrations.passes import checked_change
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, known_derived
 from singletable.requests.stored_values import same_value

@@ -19,8 +19,9 @@ from singletable.errors import (
     LeaseLost,
     Throttled,
 )
-from singletable.migrations.checking import Finding, ItemChecks
+from singletable.migrations.checking import ItemChecks
 from singletable.migrations.control_records import VERIFYING, Records, key_from_text, key_to_text
+from singletable.migrations.findings import ItemFinding
 from singletable.migrations.item_writer import ItemWriter
 from singletable.migrations.live_table import LiveTable, pages
 from singletable.migrations.passes import Pass
@@ -287,7 +288,7 @@ class SegmentVerifier(_SegmentReader):
         return Quarantine(self._records, task.migration.removesuffix(VERIFYING)).has(task.step, key)
 
 
-def first_fault(item: Item, work: Pass, checks: ItemChecks | None = None) -> Finding | None:
+def first_fault(item: Item, work: Pass, checks: ItemChecks | None = None) -> ItemFinding | None:
     """Return the first finding about an item after a pass; None without one, or if its entity is not known.
 
     Args:

@@ -16,7 +16,7 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Submit
 
-__all__ = ["DEFERRED_SECONDS", "Breaker", "Tally", "next_ready", "sweep"]
+__all__ = ["DEFERRED_SECONDS", "Breaker", "SweepTally", "next_ready", "sweep"]
 
 DEFERRED_SECONDS = 1.0
 """How long a segment rests that was throttled; the others go on."""
@@ -29,7 +29,7 @@ _WINDOW = 1000
 
 
 @attrs.define
-class Tally:
+class SweepTally:
     """What was done of a pass.
 
     Args:
@@ -47,7 +47,7 @@ class Tally:
     throttled: Counter[str] = attrs.field(factory=Counter)
 
     @classmethod
-    def of(cls, checkpoints: Mapping[int, Any]) -> Tally:
+    def of(cls, checkpoints: Mapping[int, Any]) -> SweepTally:
         """What checkpoints say."""
         totals = {number: Counter(json.loads(each.counts)) for number, each in checkpoints.items()}
         return cls(totals, {number for number, each in checkpoints.items() if each.state == "done"})
@@ -72,7 +72,7 @@ def sweep(
     submit: Submit,
     worker: SegmentWorker | SegmentVerifier,
     task: Slice,
-    tally: Tally,
+    tally: SweepTally,
     *,
     workers: int,
     turns: Iterator[int],

@@ -9,13 +9,12 @@ from typing import Any, Protocol
 from singletable.errors import (
     AccessDenied,
     MigrationConflict,
-    MigrationPaused,
-    MigrationStopped,
     RequestFailed,
 )
 from singletable.migrations.clock import Clock
 from singletable.migrations.live_table import LiveTable
 from singletable.migrations.state import Index, TableState
+from singletable.migrations.waiting import Waiter
 from singletable.models.schema.layout import described_indexes
 from singletable.requests.connection import TableConnection
 from singletable.requests.tags import STACK_TAG, table_tags
@@ -23,14 +22,7 @@ from singletable.requests.types import Params
 
 __all__ = ["TableAdmin", "TableOwner"]
 
-_POLL, _POLL_LATER = 2.0, 10.0
-"""Seconds between two looks at the table, in the first minute and later."""
-
 _TTL_PATIENCE = 7200.0
-_STEP = 0.25
-"""Seconds after which a wait notices that the run is to pause."""
-
-_TELL_EVERY = 60.0
 _PATIENCE = 60.0
 """Seconds until an index that was asked for must be seen to be in the making."""
 
@@ -81,7 +73,7 @@ class TableAdmin(LiveTable):
         self.clock = clock or Clock()
         self._tell = tell or (lambda line: None)
         self._before_change = before_change
-        self._stop = stop or threading.Event()
+        self._waiter = Waiter(self.clock, self._tell, stop or threading.Event())
         self._final = final
         self._owner = owner
 
@@ -131,7 +123,7 @@ class TableAdmin(LiveTable):
                 if mine:
                     params[place] = mine
             self._ask("CreateTable", params)
-        self._wait(self._active, "the table")
+        self._waiter.until(self._active, "the table")
         self.check(TableState(partition, sort, "", {each.name: each for each in indexes}))
 
     def has_index(self, index: Index) -> bool:
@@ -156,7 +148,7 @@ class TableAdmin(LiveTable):
 
     def create_index(self, index: Index) -> None:
         """Create an index, unless it exists, and wait until it is filled."""
-        self._wait(self._quiet, "indexes that are in the making")
+        self._waiter.until(self._quiet, "indexes that are in the making")
         there = _indexes(self.require())
         if self._is_ahead(index, there):
             return
@@ -184,8 +176,8 @@ class TableAdmin(LiveTable):
                     "GlobalSecondaryIndexUpdates": [{"Create": create}],
                 },
             )
-            self._wait(lambda: index.name in _indexes(self.require()), f"the index {index.name}", _PATIENCE)
-        self._wait(lambda: self._status(index.name) == "ACTIVE", f"the index {index.name}")
+            self._waiter.until(lambda: index.name in _indexes(self.require()), f"the index {index.name}", _PATIENCE)
+        self._waiter.until(lambda: self._status(index.name) == "ACTIVE", f"the index {index.name}")
         found = _indexes(self.require())[index.name]["index"]
         if found != index:
             raise MigrationConflict(
@@ -197,7 +189,7 @@ class TableAdmin(LiveTable):
     def delete_index(self, index: Index) -> None:
         """Delete an index, unless it is gone, or exists with the definition of a later migration."""
         name = index.name
-        self._wait(self._quiet, "indexes that are in the making")
+        self._waiter.until(self._quiet, "indexes that are in the making")
         there = _indexes(self.require())
         if self._is_ahead(index, there):
             return
@@ -211,7 +203,7 @@ class TableAdmin(LiveTable):
                 "UpdateTable",
                 {"TableName": self.name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]},
             )
-        self._wait(lambda: name not in _indexes(self.require()), f"the index {name} to be gone")
+        self._waiter.until(lambda: name not in _indexes(self.require()), f"the index {name} to be gone")
 
     def ttl(self) -> str | None:
         """Return the attribute of the time to live, if it is on or being switched on."""
@@ -255,7 +247,9 @@ class TableAdmin(LiveTable):
             return self._switched(name, on=on)
 
         switch = f"{'on' if on else 'off'}, {name}"
-        self._wait(done, f"DynamoDB to accept a change of the time to live ({switch}), up to an hour", _TTL_PATIENCE)
+        self._waiter.until(
+            done, f"DynamoDB to accept a change of the time to live ({switch}), up to an hour", _TTL_PATIENCE
+        )
 
     def _switched(self, name: str, *, on: bool) -> bool:
         if self._owner is not None:
@@ -308,7 +302,7 @@ class TableAdmin(LiveTable):
         self._refuse_owned("switch the stream")
         specification = {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
         self._ask("UpdateTable", {"TableName": self.name, "StreamSpecification": specification})
-        self._wait(self._active, "the table")
+        self._waiter.until(self._active, "the table")
 
     def _refuse_owned(self, change: str) -> None:
         """Refuse a change of a table that belongs to a stack, unless this is the stack's own runner.
@@ -368,29 +362,6 @@ class TableAdmin(LiveTable):
         table = self.require()
         busy = [name for name, each in _indexes(table).items() if each["status"] in ("CREATING", "DELETING")]
         return table["TableStatus"] == "ACTIVE" and not busy
-
-    def _wait(self, done: Callable[[], bool], what: str, patience: float | None = None) -> None:
-        start = self.clock.monotonic()
-        told: float | None = None
-        while not done():
-            waited = self.clock.monotonic() - start
-            if patience is not None and waited > patience:
-                raise MigrationStopped(
-                    f"Waited {waited:.0f} s for {what}, without success.",
-                    remedy="Some local servers answer UpdateTable and do nothing; on AWS, look at the table.",
-                )
-            if told is None or waited - told >= _TELL_EVERY:
-                told = waited
-                self._tell(f"waiting for {what}" + (f" ({waited / 60:.0f} min)" if waited >= _TELL_EVERY else ""))
-            self._pause(_POLL if waited < _TELL_EVERY else _POLL_LATER, what)
-
-    def _pause(self, seconds: float, what: str) -> None:
-        """Sleep in short steps, so that a request to pause is noticed at once."""
-        until = self.clock.monotonic() + seconds
-        while (left := until - self.clock.monotonic()) > 0:
-            if self._stop.is_set():
-                raise MigrationPaused(f"Paused while waiting for {what}.", remedy="The same command goes on waiting.")
-            self.clock.sleep(min(_STEP, left))
 
 
 def _indexes(table: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -20,66 +20,26 @@ from typing import Any
 import attrs
 
 from singletable.errors import MigrationPaused
-from singletable.migrations.checking import Finding, ItemChecks, Kind, findings_of
+from singletable.migrations.checking import ItemChecks
 from singletable.migrations.clock import Clock
+from singletable.migrations.findings import ItemFinding, Kind, VerificationReport
+from singletable.migrations.index_rows import IndexRows, is_row, row_names
 from singletable.migrations.item_writer import ItemWriter
 from singletable.migrations.live_table import LiveTable
 from singletable.migrations.repairing import Repair
-from singletable.migrations.segments import pages_of, patient_scan
+from singletable.migrations.segments import patient_scan
 from singletable.migrations.state import Index, TableState
-from singletable.migrations.sums import Sums, key_text
+from singletable.migrations.sums import Sums
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verify_checkpoint import Checkpoint
 from singletable.models import Table
-from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params
 
-__all__ = ["Finding", "Kind", "Report", "Verification", "findings_of", "verify"]
+__all__ = ["Verifier", "verify"]
 
-_SHOWN = 1000
 _PAGE = 1000
 _SUSPECTS = 10_000
 """The most rows that differ of which the keys are kept at once."""
-
-_QUERIES_PER_SCAN = 100
-"""A query for one row takes about as long as the scan of a hundred; in capacity units it costs as much as forty."""
-
-_SETTLE_SECONDS = 1.0
-"""Seconds after which a row that differs is looked at once more: an index follows its table a moment later."""
-
-
-@attrs.define
-class Report:
-    """What a verification found.
-
-    Args:
-        items: How many items were looked at, by entity.
-        rows: How many rows each index has.
-        counts: The number of findings of each kind, without repaired ones.
-        findings: The first thousand of them.
-        repaired: How many findings of each kind were repaired.
-        unknown: How many items are of no known entity. Each is a finding, unless they are allowed.
-        not_checked: The parts that were not checked, one sentence each, with the reason.
-    """
-
-    items: Counter[str] = attrs.field(factory=Counter)
-    rows: Counter[str] = attrs.field(factory=Counter)
-    counts: Counter[str] = attrs.field(factory=Counter)
-    findings: list[Finding] = attrs.field(factory=list)
-    repaired: Counter[str] = attrs.field(factory=Counter)
-    unknown: int = 0
-    not_checked: list[str] = attrs.field(factory=list)
-
-    @property
-    def right(self) -> bool:
-        """Whether everything that was checked is as it should be."""
-        return not self.counts
-
-    def add(self, finding: Finding) -> None:
-        """Add a finding."""
-        self.counts[finding.kind] += 1
-        if len(self.findings) < _SHOWN:
-            self.findings.append(finding)
 
 
 def verify(
@@ -89,7 +49,7 @@ def verify(
     *,
     indexes: bool = True,
     **options: Any,
-) -> Report:
+) -> VerificationReport:
     """Read a whole table consistently, and then its indexes.
 
     Args:
@@ -97,12 +57,12 @@ def verify(
         state: The state that it should have.
         throttle: How fast.
         indexes: Whether to read the indexes, too.
-        options: Those of `Verification`.
+        options: Those of `Verifier`.
     """
-    return Verification(table, state, throttle, indexes=indexes, **options).run()
+    return Verifier(table, state, throttle, indexes=indexes, **options).run()
 
 
-class Verification:
+class Verifier:
     """A verification of a whole table.
 
     Args:
@@ -148,8 +108,8 @@ class Verification:
         self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._indexes = list(state.indexes.values()) if indexes else []
-        self._sums = {each.name: Sums(_row_names(state, each), len(self._indexes)) for each in self._indexes}
-        self.report = Report()
+        self._sums = {each.name: Sums(row_names(state, each), len(self._indexes)) for each in self._indexes}
+        self.report = VerificationReport()
         about = {
             "table": table.name,
             "state": sha256(repr(state).encode()).hexdigest(),
@@ -159,7 +119,7 @@ class Verification:
         }
         self._checkpoint = Checkpoint(checkpoint, about, self.report, self._sums, self._clock)
 
-    def run(self) -> Report:
+    def run(self) -> VerificationReport:
         """Verify the table, and return the report.
 
         Raises:
@@ -256,7 +216,7 @@ class Verification:
     def _look(self, items: list[Item]) -> Callable[[], None]:
         entities: Counter[str] = Counter()
         unknown = 0
-        found: list[Finding] = []
+        found: list[ItemFinding] = []
         repaired: Counter[str] = Counter()
         rows: list[tuple[str, Item]] = []
         for read in items:
@@ -275,7 +235,7 @@ class Verification:
             else:
                 entities[entity.name] += 1
             found += findings
-            rows += [(index.name, item) for index in self._indexes if _is_row(item, index)]
+            rows += [(index.name, item) for index in self._indexes if is_row(item, index)]
 
         def record() -> None:
             self.report.items += entities
@@ -288,7 +248,7 @@ class Verification:
 
         return record
 
-    def _repaired(self, item: Item, findings: list[Finding]) -> tuple[Any, list[Finding], Counter[str]]:
+    def _repaired(self, item: Item, findings: list[ItemFinding]) -> tuple[Any, list[ItemFinding], Counter[str]]:
         """Return an item after its repair (None if it is gone), the findings that are left, and the repaired kinds."""
         assert self._repair is not None
         refused: list[str] = []
@@ -320,18 +280,24 @@ class Verification:
 
     def _compare(self, index: Index) -> None:
         """Look at the rows of groups that differ. An interrupted comparison starts over."""
-        sums = self._sums[index.name]
+        sums, size = self._sums[index.name], self.report.rows[index.name]
+        reader = IndexRows(self._table, self._state, index, self._throttle, sums, self._clock, size)
         items, rows = f"items in {index.name}", f"rows again of {index.name}"
         self._look_up(
-            items, {"ConsistentRead": True}, index, "not in the index", sums.differs, partial(self._lost, index)
+            items,
+            {"ConsistentRead": True},
+            index,
+            "not in the index",
+            sums.differs,
+            reader.lost,
         )
         self._look_up(
             rows,
             {"IndexName": index.name},
             index,
             "only in the index",
-            lambda row: sums.differs(row) and not self._is_item(row, index),
-            partial(self._orphaned, index),
+            lambda row: sums.differs(row) and not reader.is_item(row),
+            reader.orphaned,
         )
 
     def _look_up(
@@ -344,21 +310,21 @@ class Verification:
         confirm: Callable[[list[Item]], list[Item]],
     ) -> None:
         """Collect the rows that differ, a bounded number at a time, and confirm each number of them."""
-        names = (*_row_names(self._state, index), self._state.type_name)
+        names = (*row_names(self._state, index), self._state.type_name)
         suspects: list[Item] = []
-        found = Report()
+        found = VerificationReport()
 
         def settle() -> None:
             for row in confirm(suspects) if suspects else ():
                 found.add(
-                    Finding(
+                    ItemFinding(
                         kind, self._state.type_of(row), index.name, {name: row[name] for name in self._state.key_names}
                     )
                 )
             suspects.clear()
 
         def look(page: list[Item]) -> Callable[[], None]:
-            mine = [row for row in page if not self._state.is_own(row) and _is_row(row, index) and differs(row)]
+            mine = [row for row in page if not self._state.is_own(row) and is_row(row, index) and differs(row)]
 
             def record() -> None:
                 suspects.extend({name: row[name] for name in names if name in row} for row in mine)
@@ -375,71 +341,3 @@ class Verification:
         # The findings beyond the first thousand are counted, and not kept.
         self.report.counts += Counter({kind: found.counts[kind] - len(found.findings)})
         self._checkpoint.end(phase, self._segments)
-
-    def _lost(self, index: Index, items: list[Item]) -> list[Item]:
-        """Return the items that the index lacks, and still lacks a moment later."""
-        present = self._present(index, items)
-        left = [each for each in items if self._identity(each, index) not in present and self._is_item(each, index)]
-        if left:
-            self._clock.sleep(_SETTLE_SECONDS)
-        return [each for each in left if not self._has_row(each, index) and self._is_item(each, index)]
-
-    def _orphaned(self, index: Index, rows: list[Item]) -> list[Item]:
-        """Return the rows that the index still has a moment later, and the table does not."""
-        self._clock.sleep(_SETTLE_SECONDS)
-        present = self._present(index, rows)
-        return [each for each in rows if self._identity(each, index) in present and not self._is_item(each, index)]
-
-    def _present(self, index: Index, rows: list[Item]) -> set[bytes]:
-        """Return the identities of those rows that the index has: by one scan of it, or by a query for each."""
-        if self.report.rows[index.name] > _QUERIES_PER_SCAN * len(rows):
-            return {self._identity(each, index) for each in rows if self._has_row(each, index)}
-        wanted = {self._identity(each, index) for each in rows}
-        found: set[bytes] = set()
-        request: Params = {"TableName": self._table.name, "IndexName": index.name, "Limit": _PAGE}
-        for page in pages_of(self._table, request, self._throttle):
-            mine = (row for row in page if self._sums[index.name].differs(row))
-            found |= wanted.intersection(self._identity(row, index) for row in mine)
-        return found
-
-    def _identity(self, row: Item, index: Index) -> bytes:
-        return key_text(row, _row_names(self._state, index))
-
-    def _is_item(self, row: Item, index: Index) -> bool:
-        """Return whether the table has an item with the keys of a row now."""
-        item = self._table.item({name: row[name] for name in self._state.key_names}) or {}
-        return all(same_value(item.get(name), row.get(name)) for name in _row_names(self._state, index))
-
-    def _has_row(self, item: Item, index: Index) -> bool:
-        """Return whether the index has a row of an item now."""
-        # Placeholders: names of attributes may be reserved words.
-        names = {f"#{number}": name for number, name in enumerate(_row_names(self._state, index))}
-        places = {name: place for place, name in names.items()}
-        keys = [name for name in index.names if name in places]
-        others = [name for name in self._state.key_names if name not in index.names]
-        used = {places[name]: name for name in (*keys, *others)}
-        request: Params = {
-            "TableName": self._table.name,
-            "IndexName": index.name,
-            "KeyConditionExpression": " AND ".join(f"{places[name]} = :{places[name][1:]}" for name in keys),
-            "ExpressionAttributeNames": used,
-            "ExpressionAttributeValues": {f":{place[1:]}": item[name] for place, name in used.items()},
-        }
-        if others:
-            request["FilterExpression"] = " AND ".join(f"{places[name]} = :{places[name][1:]}" for name in others)
-        for page in pages_of(self._table, request, self._throttle, "Query"):
-            for row in page:
-                if not all(same_value(row.get(name), item.get(name)) for name in index.names):
-                    return False  # the server does not evaluate the condition: no page can be trusted
-                if all(same_value(row.get(name), item.get(name)) for name in self._state.key_names):
-                    return True
-        return False
-
-
-def _row_names(state: TableState, index: Index) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*state.key_names, *index.names)))
-
-
-def _is_row(item: Item, index: Index) -> bool:
-    """Return whether DynamoDB keeps an item in an index: every key attribute exists, as a String that is not empty."""
-    return all(item.get(name, {}).get("S") for name in index.names)

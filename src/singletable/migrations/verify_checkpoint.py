@@ -8,18 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from singletable.errors import MigrationError
-from singletable.migrations.checking import Finding
 from singletable.migrations.clock import Clock
+from singletable.migrations.findings import ItemFinding, VerificationReport
 from singletable.migrations.sums import Sums
 from singletable.requests.types import Item
-
-if TYPE_CHECKING:
-    from singletable.migrations.verifier import Report
 
 __all__ = ["Checkpoint"]
 
@@ -39,7 +36,12 @@ class Checkpoint:
     """
 
     def __init__(
-        self, path: Path | None, about: Mapping[str, Any], report: Report, sums: Mapping[str, Sums], clock: Clock
+        self,
+        path: Path | None,
+        about: Mapping[str, Any],
+        report: VerificationReport,
+        sums: Mapping[str, Sums],
+        clock: Clock,
     ) -> None:
         self.path = path
         self._about = dict(about)
@@ -128,5 +130,5 @@ class Checkpoint:
         for field in attrs.fields(type(self._report)):
             value = plain[field.name]
             if field.name == "findings":
-                value = [Finding(**each) for each in value]
+                value = [ItemFinding(**each) for each in value]
             setattr(self._report, field.name, Counter(value) if isinstance(value, dict) else value)

@@ -23,7 +23,7 @@ from singletable.migrations import (
     Text,
 )
 from singletable.migrations.live_table import LiveTable
-from singletable.migrations.planner import PlannedStep, Prices, difference, make_plan
+from singletable.migrations.planner import PlannedStep, UnitPrices, difference, make_plan
 from singletable.models.binding.binding import connection_of
 from tests.framework.migrations.world import (
     BY_STATE,
@@ -76,7 +76,7 @@ def test_what_is_done_is_not_planned(shelf):
 def test_dollars_and_seconds():
     """At the stated prices for a million units; the busiest of table and indexes decides on the time."""
     step = PlannedStep("x", "y", 10, 10, 1, reads=2e6, writes=1e6, index_writes={"A": 3e6, "B": 0.0})
-    assert 2 * 0.125 + 4 * 0.625 == step.dollars(Prices(0.125, 0.625))
+    assert 2 * 0.125 + 4 * 0.625 == step.dollars(UnitPrices(0.125, 0.625))
     assert 3e6 / 500 == step.seconds(500)
     assert step.seconds(None) is None
 

@@ -13,7 +13,7 @@ from singletable import Table
 from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
-from singletable.migrations.remote import Job, Place, remote_tasks, run_slice
+from singletable.migrations.remote import Job, WorkerPlace, remote_tasks, run_slice
 from singletable.migrations.run_options import Options
 from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
@@ -219,7 +219,7 @@ def test_records_in_a_table_of_their_own(served, url, scripts, executor):
     with control.bind(table_name="control", endpoint_url=url, credentials=CREDENTIALS):
         control.create_table(wait=True)
         one = job(url, scripts, control_table="control")
-        records = Place.of(one).records
+        records = WorkerPlace.of(one).records
         runner(scripts, records=records).migrate("0001_initial")
         put_old(ITEMS)
         runner(scripts, remote_tasks(executor, one), records=records).migrate()

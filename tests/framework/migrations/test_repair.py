@@ -17,9 +17,10 @@ from singletable.engine import embedded
 from singletable.errors import MigrationError, MigrationPaused
 from singletable.migrations import TableState, state_of
 from singletable.migrations.clock import Clock
+from singletable.migrations.index_rows import IndexRows
 from singletable.migrations.live_table import LiveTable
 from singletable.migrations.throttle import Throttle
-from singletable.migrations.verifier import Verification, verify
+from singletable.migrations.verifier import verify
 from singletable.models.binding.binding import connection_of
 from singletable.testing import Rival, inject
 from singletable.testing.faults import Fault
@@ -384,13 +385,13 @@ def test_the_memory_is_bounded(monkeypatch):
 
     monkeypatch.setattr(verifier, "_SUSPECTS", 50)
     kept = []
-    present = Verification._present
+    present = IndexRows._present
 
-    def watch(self, index, rows):
+    def watch(self, rows):
         kept.append(len(rows))
-        return present(self, index, rows)
+        return present(self, rows)
 
-    monkeypatch.setattr(Verification, "_present", watch)
+    monkeypatch.setattr(IndexRows, "_present", watch)
     items, version = 2_000, [0]
 
     class Generated(LiveTable):
