@@ -10,8 +10,9 @@ A script imports from here, and from nowhere else of the framework::
     )
 """
 
+from singletable.migrations.custom_text import CustomText
 from singletable.migrations.declared import Stored
-from singletable.migrations.derived import CustomText, Expires, KeyText
+from singletable.migrations.derived import Expires, KeyText
 from singletable.migrations.graph import Graph, Migration, Script
 from singletable.migrations.loader import load_graph
 from singletable.migrations.operations import (

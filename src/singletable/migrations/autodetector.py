@@ -14,8 +14,9 @@ from typing import Any
 import attrs
 
 from singletable.errors import MigrationError
+from singletable.migrations.custom_text import CustomText
 from singletable.migrations.declared import Stored
-from singletable.migrations.derived import CustomText, Derived, Expires, KeyText
+from singletable.migrations.derived import Derived, Expires, KeyText
 from singletable.migrations.graph import EMPTY
 from singletable.migrations.operations import (
     AddEntity,
@@ -38,13 +39,11 @@ from singletable.migrations.operations import (
     RenameAttribute,
     RenameEntity,
 )
+from singletable.migrations.questioner import Ask, Questioner
 from singletable.migrations.sources import Choice
 from singletable.migrations.state import Entity, TableState
 
-__all__ = ["Ask", "Detected", "detect"]
-
-Ask = Callable[[str], bool]
-"""Answers a question with yes or no."""
+__all__ = ["Detected", "detect"]
 
 
 @attrs.frozen
@@ -81,10 +80,9 @@ class _Detector:
     def __init__(self, old: TableState, new: TableState, ask: Ask | None) -> None:
         self.state = old
         self.new = new
-        self.ask = ask
         self.operations: list[Operation] = []
         self.notes: list[str] = []
-        self.open_questions: list[str] = []
+        self.questioner = Questioner(ask, self.notes)
         self.function_names: set[str] = set()
         indexes = (*old.indexes.values(), *new.indexes.values())
         self.index_names = {name for index in indexes for name in index.names}
@@ -110,7 +108,7 @@ class _Detector:
                 self._add(AddEntity(entity.name, *derived, attributes=entity.attributes, stamp=entity.stamp))
         for entity in shared:
             self._attributes(entity)
-        self._refuse_open_questions()
+        self.questioner.refuse_open_questions()
         for entity in shared:
             self._rekey(entity)
         for entity in shared:
@@ -191,16 +189,10 @@ class _Detector:
             for after in fresh:
                 if not _alike(self.state.entities[before], self.new.entities[after]):
                     continue
-                if self.ask is not None and self.ask(f"Was the entity {before} renamed to {after}?"):
+                if self.questioner.entity_was_renamed(before, after):
                     self._add(RenameEntity(before, after))
                     fresh.remove(after)
                     break
-                if self.ask is None:
-                    self.notes.append(
-                        f"Whether the entity {before} was renamed to {after} cannot be known: taken for two entities,"
-                        f' so that no item is touched. If it was, write RenameEntity("{before}", "{after}") instead:'
-                        f" until then, no model reads the items of {before}."
-                    )
 
     def _attributes(self, entity: Entity) -> None:
         old = self.state.entity(entity.name)
@@ -208,7 +200,7 @@ class _Detector:
         fresh = {name: kind for name, kind in entity.attributes.items() if name not in old.attributes}
         for before, kind in sorted(gone.items()):
             for after in [name for name, other in sorted(fresh.items()) if other.type == kind.type]:
-                if self._renamed(entity.name, before, after):
+                if self.questioner.attribute_was_renamed(self.state.entity(entity.name), before, after):
                     self._add(RenameAttribute(entity.name, before, after))
                     del gone[before], fresh[after]
                     break
@@ -222,7 +214,7 @@ class _Detector:
         for name, stored in sorted(entity.attributes.items()):
             was = _known(known, name)
             if was is None or _is_another_form(was, stored):
-                converted = was is not None and self._asks_to_convert(entity.name, name, was, stored)
+                converted = was is not None and self.questioner.wants_conversion(entity.name, name, was, stored)
                 if was is not None and converted:
                     function = self._to_be_written(f"{entity.name}_{name}_converted")
                     derived = self._changing_with(entity, name)
@@ -233,7 +225,11 @@ class _Detector:
                     changed[name] = stored
             elif stored != known.attributes.get(name):
                 changed[name] = stored
-            if stored.required and (was is None or was.required is False) and self._asks_to_fill(entity, name, was):
+            if (
+                stored.required
+                and (was is None or was.required is False)
+                and self.questioner.wants_values(entity, name, was)
+            ):
                 # Newer code may have stored values already: only items without one are filled.
                 function = self._to_be_written(f"{entity.name}_{name}")
                 conversions.append(BackfillWith(entity.name, {}, function, writes=(name,), conflict="keep"))
@@ -260,21 +256,6 @@ class _Detector:
             and _shape(old[stored_name]) != _shape(each)
         )
 
-    def _asks_to_convert(self, entity: str, name: str, was: Stored, stored: Stored) -> bool:
-        removed = sorted(set(was.choices) - set(stored.choices)) if was.kind is stored.kind else []
-        what = (
-            f"{entity}.{name} no longer allows {', '.join(removed)}"
-            if removed
-            else f"{entity}.{name} changes from {was.describe()} to {stored.describe()}"
-        )
-        if self.ask is None:
-            self.open_questions.append(f"{what}: stored values may become unreadable (ConvertAttribute)")
-            return False
-        if self.ask(f"{what}. Convert the stored values (a function to be written)?"):
-            return True
-        self.notes.append(f"{what}: items that have such a value cannot be read until a ConvertAttribute converts it.")
-        return False
-
     def _to_be_written(self, words: str, text: str | None = None) -> Callable[..., Any]:
         def function() -> Any:
             raise NotImplementedError
@@ -287,43 +268,6 @@ class _Detector:
         function.__name__ = name
         function.__doc__ = text
         return function
-
-    def _asks_to_fill(self, entity: Entity, name: str, was: Stored | None) -> bool:
-        what = f"{entity.name}.{name} is {'new, and required' if was is None else 'required now'}"
-        if self.ask is None:
-            self.open_questions.append(f"{what}: items without it become unreadable (BackfillWith, or null=True)")
-            return False
-        if self.ask(f"{what}. Fill it in items that lack it (a function to be written)?"):
-            return True
-        self.notes.append(f"{what}: items without it cannot be read.")
-        return False
-
-    def _refuse_open_questions(self) -> None:
-        if self.open_questions:
-            raise MigrationError(
-                "Stored items may not fit the models, and no question can be asked: "
-                + "; ".join(self.open_questions)
-                + ".",
-                remedy="Run makemigrations in a terminal, where it can ask. Or write the operations yourself, with the"
-                " DeclareAttributes of the new form (makemigrations --empty).",
-            )
-
-    def _renamed(self, entity: str, before: str, after: str) -> bool:
-        if self.ask is not None:
-            return self.ask(f"Was {entity}.{before} renamed to {after}?")
-        known = self.state.entity(entity)
-        if before in {source.stored_name for each in known.all_derived for source in each.sources}:
-            # Taken for two attributes, every item would lose the keys that are made of the old one.
-            raise MigrationError(
-                f"Whether {entity}.{before}, of which keys are made, was renamed to {after} cannot be known.",
-                remedy="Run makemigrations in a terminal, where it can ask; or write the RenameAttribute, or the"
-                " Backfill, into a script of its own (makemigrations --empty).",
-            )
-        self.notes.append(
-            f"Whether {entity}.{before} was renamed to {after} cannot be known: taken for two attributes, so that no"
-            f' item is touched. If it was, write RenameAttribute("{entity}", "{before}", "{after}") instead.'
-        )
-        return False
 
     def _rekey(self, entity: Entity) -> None:
         old = self.state.entity(entity.name)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from singletable.errors import SingletableError
-from singletable.migrations.derived import CustomText, Derived, explains
+from singletable.migrations.custom_text import CustomText, explains
+from singletable.migrations.derived import Derived
 from singletable.migrations.findings import ItemFinding, Kind
 from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.sources import Unfit

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal as DecimalNumber
-from functools import cached_property
 from string import Formatter
 from time import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -18,22 +17,16 @@ from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Field, Templat
 from singletable.keys.encoding import Refusal
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import Choice, DateTime, Integer, Source, Unfit
-from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = [
-    "CustomText",
     "Derived",
     "Expires",
     "KeyText",
     "check_seconds",
-    "derived_by",
-    "explains",
-    "reads_of",
-    "unexplained",
 ]
 
 _MILLISECONDS = 100_000_000_000
@@ -303,100 +296,6 @@ class Expires(Derived):
 
     def describe(self) -> str:
         return f"{self.stored_name} = {self.days:g} days after {self.after.stored_name}"
-
-
-class Maker(Protocol):
-    """An operation that gives values by a function of the project."""
-
-    @property
-    def sources(self) -> Mapping[str, Source]:
-        """The sources of the function, by the names of its parameters."""
-
-    def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
-        """Return a function from an item to its values, by stored name."""
-
-
-@attrs.frozen(slots=False)
-class CustomText(Derived):
-    """A derived attribute that only the project's own code can make: nothing is known but what its model says of it.
-
-    Args:
-        stored_name: The stored attribute.
-        made_of: What it is made of, for people and for comparing.
-        maker: The operation of an earlier migration that gave the value by a function; None without one.
-    """
-
-    made_of: str
-    maker: Maker | None = attrs.field(default=None, eq=False, repr=False)
-
-    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (self.stored_name, self.made_of), {}
-
-    @property
-    def sources(self) -> tuple[Source, ...]:
-        return ()
-
-    @cached_property
-    def function(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]] | None:
-        """The function of the migration that gave the value, compiled."""
-        return None if self.maker is None else self.maker.compile_new()
-
-    def with_sources(self, change: Callable[[Source], Source]) -> Self:
-        if self.maker is None:
-            return self
-        changed = {name: change(source) for name, source in self.maker.sources.items()}
-        if changed == self.maker.sources:
-            return self
-        return attrs.evolve(self, maker=attrs.evolve(self.maker, sources=changed))  # type: ignore[misc]  # an attrs class
-
-    @property
-    def identity(self) -> tuple[Any, ...]:
-        return (self.stored_name, self.made_of)
-
-    def derive(self, item: Item) -> dict[str, Any] | None:
-        # Whatever is there is taken for right.
-        return item.get(self.stored_name)
-
-    def describe(self) -> str:
-        return f"{self.stored_name} = {self.made_of}"
-
-
-def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None) -> bool:
-    """Return whether a stored value is the one that follows from the item's other attributes.
-
-    Args:
-        derived: How it is derived; None if it is not.
-        item: The item.
-        stored: The value.
-    """
-    if derived is None or (isinstance(derived, CustomText) and derived.function is None):
-        return False
-    try:
-        return same_value(derived_by(derived, item), stored)
-    except Unfit:
-        return False
-
-
-def unexplained(name: str) -> Unfit:
-    """Return the reason for leaving an item alone whose derived value has no explanation."""
-    return Unfit(f"{name} holds a value that is neither the new one nor the one before")
-
-
-def derived_by(derived: Derived, item: Item) -> dict[str, Any] | None:
-    """Return the value that follows from an item's other attributes, by the function of a migration if it has one.
-
-    Raises:
-        Unfit: It cannot be computed.
-    """
-    if isinstance(derived, CustomText) and derived.function is not None:
-        return derived.function(item).get(derived.stored_name)
-    return derived.derive(item)
-
-
-def reads_of(derived: Derived) -> tuple[str, ...]:
-    """Return the stored attributes from which a derived attribute is computed, as far as the history knows them."""
-    sources = derived.maker.sources.values() if isinstance(derived, CustomText) and derived.maker else derived.sources
-    return tuple(source.stored_name for source in sources)
 
 
 def check_seconds(name: str, value: Mapping[str, Any]) -> None:

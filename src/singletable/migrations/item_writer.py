@@ -7,7 +7,8 @@ nothing is left to do, an earlier attempt or another writer has done it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
@@ -234,40 +235,49 @@ class ItemWriter:
         pending = list(changes)
         for attempt in range(CONTENTION.attempts):
             left: list[ItemChange] = []
-            again = False
-            for start in range(0, len(pending), STATEMENTS):
-                chunk = pending[start : start + STATEMENTS]
-                for change, result in zip(chunk, self._answers(chunk), strict=True):
-                    error = result.get("Error")
-                    if error is None:
-                        counts["written"] += 1
-                    elif error["Code"] == "ConditionalCheckFailed":
-                        more = self._anew(error.get("Item") or self._table.item(change.key), counts)
-                        left += [more] if more else []
-                    elif error["Code"] in _AGAIN:
-                        again = True
-                        if error["Code"] in ("ThrottlingError", "ProvisionedThroughputExceeded"):
-                            self._throttle.cut(None)
-                        left.append(change)
-                    else:
-                        # One by one, the same fault has an error of its own.
-                        self._write_one(change, counts)
+            throttled = False
+            for change, error in self._errors(pending):
+                if error is None:
+                    counts["written"] += 1
+                    continue
+                throttled |= error["Code"] in _AGAIN
+                more = self._after_refusal(change, error, counts)
+                left += [more] if more else []
             if not left:
                 return
             pending = left
-            if again:
+            if throttled:
                 # Statements whose condition failed are sent again without a pause; throttled ones need it.
                 TRANSIENT_FAULTS.pause(attempt + 1)
         for change in pending:
             self._write_one(change, counts)
 
-    def _answers(self, chunk: Sequence[ItemChange]) -> list[dict[str, Any]]:
-        answer = self._write(
-            "BatchExecuteStatement",
-            lambda: {"Statements": [statement_params(self._table.name, each) for each in chunk]},
-        )
-        answers: list[dict[str, Any]] = answer["Responses"]
-        return answers
+    def _errors(self, changes: Sequence[ItemChange]) -> Iterator[tuple[ItemChange, dict[str, Any] | None]]:
+        """Send changes as statements, and yield each with its error; None for a change that was made."""
+        for start in range(0, len(changes), STATEMENTS):
+            chunk = changes[start : start + STATEMENTS]
+            answers = self._write(
+                "BatchExecuteStatement",
+                partial(self._statement_params, chunk),
+            )
+            for change, result in zip(chunk, answers["Responses"], strict=True):
+                yield change, result.get("Error")
+
+    def _statement_params(self, changes: Sequence[ItemChange]) -> Params:
+        return {"Statements": [statement_params(self._table.name, each) for each in changes]}
+
+    def _after_refusal(self, change: ItemChange, error: Mapping[str, Any], counts: Counter[str]) -> ItemChange | None:
+        """Return the change to send again after an error; None if the item needs no other request."""
+        code = error["Code"]
+        if code == "ConditionalCheckFailed":
+            return self._anew(error.get("Item") or self._table.item(change.key), counts)
+        if code in _AGAIN:
+            if code in ("ThrottlingError", "ProvisionedThroughputExceeded"):
+                self._throttle.cut(None)
+            return change
+        # One by one, the same fault has an error of its own.
+        self._write_one(change, counts)
+        return None
 
 
 def knows_statements(table: LiveTable, key: Item, name: str) -> bool:

@@ -5,30 +5,29 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import attrs
 
 from singletable.errors import MigrationError, MigrationPaused, MigrationStopped
-from singletable.migrations.checking import ItemChecks
 from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph
 from singletable.migrations.history import BACK, fenced
-from singletable.migrations.item_writer import ItemWriter, knows_statements
+from singletable.migrations.item_writer import knows_statements
 from singletable.migrations.lease import Lease
 from singletable.migrations.operations import TableOperation
-from singletable.migrations.passes import Pass, Step
+from singletable.migrations.passes import Step
 from singletable.migrations.quarantine import Quarantine
+from singletable.migrations.redriving import attempt_with
 from singletable.migrations.run_options import Options, Progress
 from singletable.migrations.segments import (
     SegmentVerifier,
     SegmentWorker,
     Slice,
     SliceResult,
-    first_fault,
     forget_segment,
 )
 from singletable.migrations.sweep import Breaker, SweepTally, sweep
@@ -37,7 +36,6 @@ from singletable.migrations.tasks import Tasks, submitting
 from singletable.migrations.throttle import Throttle
 from singletable.models.items.item import key_of
 from singletable.requests.connection import TableConnection
-from singletable.requests.types import Item
 
 __all__ = ["VERIFIED_PAGE", "PassAhead", "PassRunner", "expected_shape"]
 
@@ -157,7 +155,7 @@ class PassRunner:
 
     def redrive(self, ahead: PassAhead) -> None:
         """Try the quarantined items of a pass again."""
-        attempt = self._attempt({ahead.step.number: [ahead.step.compile()]})
+        attempt = attempt_with(self.table, self.lease, self._throttle(), {ahead.step.number: [ahead.step.compile()]})
         Quarantine(self.records, ahead.name, ahead.step.number).redrive(attempt, self.lease.assert_held)
 
     def open_segments(self, ahead: PassAhead) -> list[int]:
@@ -181,50 +179,6 @@ class PassRunner:
 
     def _before_change(self) -> None:
         self.lease.assert_held()
-
-    def _attempt(
-        self, passes: Mapping[int, Sequence[Pass]], final: ItemChecks | None = None
-    ) -> Callable[[Item, int], str | None]:
-        """Return a function that changes one item by the pass that quarantined it, and by all later ones.
-
-        Args:
-            passes: The passes by the number of the step that quarantined it.
-            final: The checks of the state after all of them. If a later pass writes an attribute that an earlier one
-                reads or writes, an item that is right by them is left alone: newer code may have corrected it.
-        """
-        throttle = self._throttle()
-
-        def attempt(key: Item, step: int) -> str | None:
-            if step not in passes:
-                return f"step {step} of the migration does not go over the items any more"
-            reasons: list[str] = []
-            if final is not None and _overlap(passes[step]):
-                item = self.table.item(key)
-                if item is None or not any(final.findings(item)):
-                    return None
-            for work in passes[step]:
-                item = self.table.item(key)
-                if item is None:
-                    return None
-                writer = ItemWriter(
-                    self.table,
-                    work,
-                    throttle,
-                    lambda _, reason: reasons.append(reason),
-                    before_again=self.lease.assert_held,
-                )
-                key = writer.bring(item)
-                if reasons:
-                    return reasons[0]
-            return self._fault(key, passes[step][-1])
-
-        return attempt
-
-    def _fault(self, key: Item, work: Pass) -> str | None:
-        """Return the first fault of an item after a pass; None if it has none."""
-        item = self.table.item(key)
-        found = None if item is None else first_fault(item, work)
-        return None if found is None else found.why
 
     def _reach(self, record: Any, step: Step, counts: Counter[str]) -> None:
         """Record that a step is done."""
@@ -375,12 +329,6 @@ class PassRunner:
                 )
             rates = {key: units * self.options.share for key, units in _provisioned(table).items()}
         return Throttle(self.clock, self.options.rate, rates, ramp=on_demand, stop=self._stop)
-
-
-def _overlap(passes: Sequence[Pass]) -> bool:
-    """Return whether a later pass writes an attribute that the first one reads or writes."""
-    first, *later = passes
-    return any(first.touched & each.written for each in later)
 
 
 def expected_shape(graph: Graph, name: str) -> Any:

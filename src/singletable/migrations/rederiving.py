@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from singletable.migrations.derived import Derived, derived_by, explains, reads_of, unexplained
+from singletable.migrations.custom_text import derived_by, explains, reads_of, unexplained
+from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Edit
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState, known_derived

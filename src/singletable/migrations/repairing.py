@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from singletable.migrations.checking import ItemChecks, is_ahead
-from singletable.migrations.derived import CustomText, Derived, reads_of
+from singletable.migrations.custom_text import CustomText, reads_of
+from singletable.migrations.derived import Derived
 from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.passes import checked_change

@@ -16,6 +16,7 @@ from singletable.migrations.operations import CreateTable, TableOperation
 from singletable.migrations.pass_runner import PassAhead, PassRunner, expected_shape
 from singletable.migrations.passes import Pass, Step
 from singletable.migrations.quarantine import Quarantine
+from singletable.migrations.redriving import attempt_with
 from singletable.migrations.table_admin import TableAdmin
 from singletable.models.binding.binding import connection_of
 
@@ -325,7 +326,8 @@ class Runner(PassRunner):
         counts: Counter[str] = Counter()
         # The oldest first: a later migration may depend on the writes of an earlier one.
         for name, passes in reversed(chains):
-            attempt = self._attempt(passes, ItemChecks(self.graph.state_at(history.applied), self.graph.state))
+            final = ItemChecks(self.graph.state_at(history.applied), self.graph.state)
+            attempt = attempt_with(self.table, self.lease, self._throttle(), passes, final)
             counts += Quarantine(self.records, name).redrive(attempt, self.lease.assert_held)
         return counts
 

@@ -9,8 +9,9 @@ import attrs
 
 from singletable.errors import MigrationError
 from singletable.keys import CompositeKey, ValueKind, encoding_for
+from singletable.migrations.custom_text import CustomText
 from singletable.migrations.declared import Stored, StoredAttributes, as_stored_attributes
-from singletable.migrations.derived import CustomText, Derived, Expires, KeyText
+from singletable.migrations.derived import Derived, Expires, KeyText
 from singletable.migrations.script import Frozen
 from singletable.migrations.sources import SOURCES, Choice, Source
 from singletable.models import EntityDescription, TableDescription

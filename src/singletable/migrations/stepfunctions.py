@@ -49,62 +49,66 @@ def state_machine(function_arn: str, *, concurrency: int = 40) -> dict[str, Any]
     """
     if not 1 <= concurrency <= MOST_SEGMENTS:
         raise MigrationError(f"concurrency={concurrency!r} cannot be.", remedy=f"Give 1 to {MOST_SEGMENTS:,}.")
-    task = _Tasks(function_arn)
-    of_execution = {"execution.$": "$$.Execution.Id", "input.$": "$$.Execution.Input"}
-    give_back = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "GiveBack"}]
     return {
         "Comment": "Migrations of a DynamoDB table, by singletable",
         "StartAt": "Begin",
-        "States": {
-            "Begin": {
-                "Comment": "Every step that goes through no items, and the segments of the next one that does",
-                **task("begin", {**of_execution, "concurrency": concurrency}),
-                "OutputPath": "$.Payload",
-                "Catch": give_back,
-                "Next": "Begun",
-            },
-            "Begun": {
-                "Type": "Choice",
-                "Choices": [
-                    {"Variable": "$.state", "StringEquals": "applied", "Next": "Applied"},
-                    {"Variable": "$.state", "StringEquals": "again", "Next": "Later"},
-                ],
-                "Default": "Sweep",
-            },
-            "Later": {"Type": "Wait", "Seconds": _LATER, "Next": "Begin"},
-            "Sweep": {
-                **_map(task, "slice", "$.open", concurrency),
-                "Catch": give_back,
-                "Next": "Swept",
-            },
-            "Swept": {
-                "Type": "Choice",
-                "Choices": [{"Variable": "$.verify", "BooleanEquals": True, "Next": "Verify"}],
-                "Default": "End",
-            },
-            "Verify": {
-                **_map(task, "verify", "$.all", concurrency),
-                "Catch": give_back,
-                "Next": "End",
-            },
-            "End": {
-                "Comment": "Whether the pass is done, nothing is quarantined, and all is as it should be",
-                **task("end", {**of_execution, "work.$": "$.work"}),
-                "ResultPath": None,
-                "Catch": give_back,
-                "Next": "Begin",
-            },
-            "Applied": {"Type": "Succeed"},
-            "GiveBack": {
-                "Comment": "The lease is given back, so that the next run need not wait for this one",
-                **task("release", {**of_execution, "error.$": "$.error"}),
-                "ResultSelector": {"Error.$": "$.Payload.Error", "Cause.$": "$.Payload.Cause"},
-                "ResultPath": "$.error",
-                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Failed"}],
-                "Next": "Failed",
-            },
-            "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        "States": {**_sweeping(_Tasks(function_arn), concurrency), **_ending(_Tasks(function_arn))},
+    }
+
+
+_EXECUTION = {"execution.$": "$$.Execution.Id", "input.$": "$$.Execution.Input"}
+_CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "GiveBack"}]
+
+
+def _sweeping(task: _Tasks, concurrency: int) -> dict[str, Any]:
+    """Return the states that take one step after the other, until all migrations are applied."""
+    return {
+        "Begin": {
+            "Comment": "Every step that goes through no items, and the segments of the next one that does",
+            **task("begin", {**_EXECUTION, "concurrency": concurrency}),
+            "OutputPath": "$.Payload",
+            "Catch": _CATCH,
+            "Next": "Begun",
         },
+        "Begun": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.state", "StringEquals": "applied", "Next": "Applied"},
+                {"Variable": "$.state", "StringEquals": "again", "Next": "Later"},
+            ],
+            "Default": "Sweep",
+        },
+        "Later": {"Type": "Wait", "Seconds": _LATER, "Next": "Begin"},
+        "Sweep": {**_map(task, "slice", "$.open", concurrency), "Catch": _CATCH, "Next": "Swept"},
+        "Swept": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.verify", "BooleanEquals": True, "Next": "Verify"}],
+            "Default": "End",
+        },
+        "Verify": {**_map(task, "verify", "$.all", concurrency), "Catch": _CATCH, "Next": "End"},
+        "End": {
+            "Comment": "Whether the pass is done, nothing is quarantined, and all is as it should be",
+            **task("end", {**_EXECUTION, "work.$": "$.work"}),
+            "ResultPath": None,
+            "Catch": _CATCH,
+            "Next": "Begin",
+        },
+    }
+
+
+def _ending(task: _Tasks) -> dict[str, Any]:
+    """Return the states that end an execution, after a failure with the lease given back."""
+    return {
+        "Applied": {"Type": "Succeed"},
+        "GiveBack": {
+            "Comment": "The lease is given back, so that the next run need not wait for this one",
+            **task("release", {**_EXECUTION, "error.$": "$.error"}),
+            "ResultSelector": {"Error.$": "$.Payload.Error", "Cause.$": "$.Payload.Cause"},
+            "ResultPath": "$.error",
+            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Failed"}],
+            "Next": "Failed",
+        },
+        "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
     }
 
 

@@ -1,16 +1,11 @@
 """Operations: what a migration does, as frozen values that say what they do and change a state as the table."""
 
+from singletable.migrations.operations.backfilling import Backfill, BackfillExpiry, BackfillWith
 from singletable.migrations.operations.base import Edit, ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.code import RunPython
 from singletable.migrations.operations.converting import ConvertAttribute
 from singletable.migrations.operations.declaring import AddEntity, DeclareAttributes, RemoveEntity
-from singletable.migrations.operations.items import (
-    Backfill,
-    BackfillExpiry,
-    BackfillWith,
-    RemoveAttribute,
-    RenameAttribute,
-)
+from singletable.migrations.operations.items import RemoveAttribute, RenameAttribute
 from singletable.migrations.operations.rekey import Rekey
 from singletable.migrations.operations.table_changes import (
     CreateIndex,

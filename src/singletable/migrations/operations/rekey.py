@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 
 from singletable.migrations.change_expressions import MOST_PINS
-from singletable.migrations.derived import CustomText, Derived
+from singletable.migrations.custom_text import CustomText
+from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import Entity, TableState

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from singletable.migrations.derived import CustomText, KeyText, reads_of
+from singletable.migrations.custom_text import CustomText, reads_of
+from singletable.migrations.derived import KeyText
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_own_type
 from singletable.migrations.sources import Unfit
