@@ -1,6 +1,6 @@
-"""Migrations: scripts that bring a live table to what the models say, safely, and a history that remembers them.
+"""Migrations: scripts that change a live table safely until it fits the models, and a history of the applied ones.
 
-A script imports from here, and from nowhere else of the framework::
+A script imports from this package, and from no other package of the framework::
 
     from singletable.migrations import Backfill, KeyText, Migration, Text
 

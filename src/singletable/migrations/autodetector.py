@@ -1,8 +1,8 @@
-"""The autodetector: which operations lead from one state to another.
+"""The autodetector: it finds the operations that lead from one state to another.
 
-Where two readings are possible (one attribute removed and another added, or one renamed), or stored items could become
-unreadable, it asks. The order of the result is the one in which a live table can follow: indexes that change are
-deleted first, then items are written, then the indexes created that hold them, then expiry switched on.
+If a change has two possible meanings (one attribute removed and another added, or one attribute renamed), or if stored
+items could become unreadable, it asks. A live table can follow the operations in their order: first, changed indexes
+are deleted; then items are written; then the indexes that hold them are created; then the time to live is switched on.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ __all__ = ["Detected", "detect"]
 
 @attrs.frozen
 class Detected:
-    """What was found.
+    """The result of a detection.
 
     Args:
-        operations: What leads from the history to the models.
-        notes: What a person should know about it.
+        operations: The operations that lead from the history to the models.
+        notes: Remarks about them for a person.
     """
 
     operations: tuple[Operation, ...]
@@ -60,16 +60,17 @@ class Detected:
 
 
 def detect(old: TableState, new: TableState, ask: Ask | None = None) -> Detected:
-    """The operations that lead from one state to another.
+    """Return the operations that lead from one state to another.
 
     Args:
-        old: What the history adds up to.
-        new: What the models describe.
-        ask: Answers what cannot be known; None to take the answer that loses nothing, and note it.
+        old: The state after the whole history.
+        new: The state that the models describe.
+        ask: Answers questions about changes with two possible meanings. With None, the answer that loses nothing is
+            taken and noted.
 
     Raises:
-        MigrationError: No operations lead there: the table's own key attributes have other names. Or stored items could
-            become unreadable, or lose keys, and no question can be asked.
+        MigrationError: No operations lead to the new state, because the key attributes of the table have other names.
+            Or stored items could become unreadable, or lose keys, and no question can be asked.
     """
     detector = _Detector(old, new, ask)
     detector.run()
@@ -122,11 +123,11 @@ class _Detector:
             if self.new.stream is not None:
                 self._add(EnableStream(self.new.stream))
         if self.state.ttl and renamed_ttl:
-            # Items expire by the old attribute until all of them have the new one.
+            # Items expire by the old attribute until all items have the new one.
             self._add(DisableTTL(self.state.ttl))
             self.notes.append(
-                "DynamoDB accepts one change of the time to live in about an hour: nothing expires between the"
-                " DisableTTL and the EnableTTL, and `migrate` waits for it."
+                "DynamoDB accepts about one change of the time to live per hour. Nothing expires between DisableTTL and"
+                " EnableTTL, and `migrate` waits for the second change."
             )
         if self.new.ttl and self.state.ttl != self.new.ttl:
             self._add(EnableTTL(self.new.ttl))
@@ -135,7 +136,7 @@ class _Detector:
                 self._remove_expiry(entity)
         for name in sorted(set(self.state.entities) - set(self.new.entities)):
             self._add(RemoveEntity(name))
-            self.notes.append(f"The entity {name} is gone from the models. Its items stay in the table.")
+            self.notes.append(f"The models no longer have the entity {name}. Its items stay in the table.")
 
     def _add(self, operation: Operation) -> None:
         self.operations.append(operation)
@@ -153,7 +154,7 @@ class _Detector:
             if old != new:
                 raise MigrationError(
                     f"The table's {what}: {old!r} in the history, {new!r} in the models.",
-                    remedy="A table cannot change them: declare the old names, or begin a new table.",
+                    remedy="They cannot be changed in an existing table. Declare the old names, or create a new table.",
                 )
 
     def _delete_indexes(self) -> None:
@@ -163,14 +164,15 @@ class _Detector:
                 continue
             if index.local:
                 raise MigrationError(
-                    f"The local index {name} is another in the models; it lives and dies with its table.",
-                    remedy="Declare it as it was, or use a global index.",
+                    f"The models define the local index {name} differently. A local index cannot be changed or"
+                    " deleted.",
+                    remedy="Restore its old definition, or use a global index.",
                 )
             self._add(DeleteIndex(name))
             if wanted is not None:
                 self.notes.append(
-                    f"The index {name} is deleted and created anew, and cannot be read in between. To go on reading,"
-                    " declare the new one under another name, and delete the old one later."
+                    f"The index {name} is deleted and created again, and cannot be read meanwhile. To avoid this,"
+                    " declare the new index under another name, and delete the old one later."
                 )
 
     def _create_indexes(self) -> None:
@@ -206,7 +208,8 @@ class _Detector:
                     break
         for name in sorted(gone):
             self.notes.append(
-                f"{entity.name}.{name} is gone from the models. It stays in the items; RemoveAttribute takes it out."
+                f"The models no longer have {entity.name}.{name}. Its values stay in the items; RemoveAttribute removes"
+                " them."
             )
         known = self.state.entity(entity.name)
         conversions: list[Operation] = []
@@ -230,7 +233,7 @@ class _Detector:
                 and (was is None or was.required is False)
                 and self.questioner.wants_values(entity, name, was)
             ):
-                # Newer code may have stored values already: only items without one are filled.
+                # Newer code may have stored values already, so only items without a value are filled.
                 function = self._to_be_written(f"{entity.name}_{name}")
                 conversions.append(BackfillWith(entity.name, {}, function, writes=(name,), conflict="keep"))
         changed |= dict.fromkeys(gone)
@@ -245,7 +248,7 @@ class _Detector:
             self._add(DeclareAttributes(entity.name, dict(sorted(late.items()))))
 
     def _changing_with(self, entity: Entity, name: str) -> tuple[Derived, ...]:
-        """Return the derived attributes that are made of an attribute, and whose template changes with it."""
+        """Return the derived attributes that are computed from an attribute and whose template changes with it."""
         old = self.state.entity(entity.name).derived
         return tuple(
             each
@@ -275,13 +278,13 @@ class _Detector:
             return
         if any(isinstance(each, CustomText) for each in entity.key):
             raise MigrationError(
-                f"The primary key of {entity.name} changes, and only the project's own code can make it.",
+                f"The primary key of {entity.name} changes, and only code of the project can compute it.",
                 remedy="Write a migration with RunPython that moves the items (--empty), and with Rekey's state.",
             )
         self._add(Rekey(entity.name, *entity.key))
         self.notes.append(
-            f"The items of {entity.name} are moved to another key, one transaction each. Whoever has the old models"
-            " does not find them there."
+            f"The items of {entity.name} are moved to another key, each in one transaction. Code with the old models"
+            " does not find them under the new key."
         )
 
     def _backfill(self, entity: Entity) -> None:
@@ -306,11 +309,11 @@ class _Detector:
             f"Return {derived.stored_name} of {entity.name}: {derived.made_of}.",
         )
         self._add(BackfillWith(entity.name, {}, function, writes=(derived.stored_name,)))
-        # What the models describe is what a comparison must find the next time.
+        # The next comparison must find the description of the models.
         self.state = self.state.with_entity(self.state.entity(entity.name).with_derived(derived))
         self.notes.append(
-            f"{derived.stored_name} of {entity.name} is made by a class of the project ({derived.made_of}): write"
-            f" {function.__name__}() in the script, and its sources."
+            f"{derived.stored_name} of {entity.name} is computed by a class of the project ({derived.made_of}): write"
+            f" {function.__name__}() and its sources in the script."
         )
 
     def _remove_expiry(self, entity: Entity) -> None:
@@ -322,7 +325,7 @@ class _Detector:
     def _remove_derived(self, entity: Entity, *, keep_expiry: bool) -> None:
         old = self.state.entity(entity.name)
         expiries = {name for name, each in old.derived.items() if isinstance(each, Expires)} if keep_expiry else set()
-        # What a function filled once is the project's to keep or to remove.
+        # The project decides whether to keep or remove values that one of its functions has filled in.
         filled = {
             name for name, each in old.derived.items() if isinstance(each, CustomText) and name not in self.index_names
         }
@@ -332,11 +335,11 @@ class _Detector:
 
 
 _CALL = re.compile(r"\w+\(.*\)")
-"""What BackfillWith says that an attribute is made of: its function, and what that is given."""
+"""The description that BackfillWith gives an attribute: a call of its function, with the sources as arguments."""
 
 
 def _alike(old: Entity, new: Entity) -> bool:
-    """Return whether an entity may be another one under a new discriminator: by its key, or by its attributes."""
+    """Return whether an entity may be a renamed one: its key, or most of its attributes, are the same."""
     one, two = set(old.attributes), set(new.attributes)
     return _identities(old.key) == _identities(new.key) or 2 * len(one & two) > len(one | two)
 
@@ -365,13 +368,13 @@ def _known(entity: Entity, name: str) -> Stored | None:
 
 
 def _is_another_form(was: Stored, stored: Stored) -> bool:
-    """Return whether a value that is stored may not be readable any more, or as another value."""
+    """Return whether stored values may have become unreadable, or may be read as other values."""
     if was.type is None:
         return False
     if was.type != stored.type:
         return True
     if was.kind is None or stored.kind is None:
-        return False  # only a class of the project knows
+        return False  # only a class of the project knows the form
     if was.kind is not stored.kind:
         return (was.form, stored.form) not in _WIDER
     return not set(was.choices) <= set(stored.choices) if was.choices else False
@@ -391,7 +394,7 @@ def _shape(derived: Derived) -> object:
 def _same(old: Derived | None, new: Derived) -> bool:
     if old is None:
         return False
-    # A function of the project's gives what only it can; the models' words for it are others.
+    # The history names a function of a script, and the models name a class: they cannot be compared.
     if isinstance(old, CustomText) and isinstance(new, CustomText):
         return old.made_of == new.made_of or _CALL.fullmatch(old.made_of) is not None
     return type(old) is type(new) and old.identity == new.identity

@@ -1,4 +1,4 @@
-"""The Lambda function behind the state machine: one handler for its every action, and no more time than it is given."""
+"""The Lambda function of the state machine: one handler for all actions, which stops before Lambda ends its call."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ __all__ = ["Context", "Order", "handler"]
 _log = logging.getLogger(__name__)
 
 _HAND_ON = 60_000
-"""Milliseconds that must be left for another slice: with less, the function returns and is called anew."""
+"""Milliseconds that another slice needs. If fewer are left, the function returns and is called again."""
 
 _SEGMENTS = 200
 
 
 class Context(Protocol):
-    """What is used of Lambda's context."""
+    """The part of Lambda's context that the handler uses."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the call."""
+        """Return the milliseconds until Lambda ends the call."""
 
 
 @attrs.frozen
 class Order:
-    """What an execution is asked to do: its input.
+    """The input of an execution.
 
     Args:
-        job: The table and the scripts; its rate is that of the whole. No credentials: functions have a role.
+        job: The table and the scripts. Its rate is the total of all functions. It has no credentials, since functions
+            have a role.
         target: The last migration to apply; None for the head.
-        options: How. Of these, the input may have `segments`, `page_size`, `write_mode`, `max_errors`,
+        options: The options of the run. The input may have `segments`, `page_size`, `write_mode`, `max_errors`,
             `lease_seconds`, `verify`, `accept_quarantine`, `accept_edited` and `redrive`.
     """
 
@@ -56,31 +57,31 @@ class Order:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Order:
-        """An order from an execution's input.
+        """Return an order from an execution's input.
 
         Raises:
-            MigrationError: Something is missing, unknown or impossible.
+            MigrationError: A field is missing, unknown or invalid.
         """
         unknown = sorted(set(plain) - {"job", "target", *_OPTIONS})
         if unknown or "job" not in plain:
             raise MigrationError(
-                f"The input has no {unknown[0]!r} to give." if unknown else "The input has no 'job'.",
-                remedy=f"It may have: job, target, {', '.join(_OPTIONS)}.",
+                f"The input has an unknown field {unknown[0]!r}." if unknown else "The input has no 'job'.",
+                remedy=f"Its fields are: job, target, {', '.join(_OPTIONS)}.",
             )
         job = Job.from_dict(plain["job"])
         if job.credentials is not None:
             raise MigrationError(
-                "The input has credentials, and an execution's input is shown to everybody who may look at it.",
-                remedy="Leave them out: give the function a role.",
+                "The input has credentials, and every user who may describe an execution can read its input.",
+                remedy="Remove them, and give the function a role.",
             )
         chosen = {name: plain[name] for name in _OPTIONS if name in plain}
         try:
             options = Options(**{"segments": _SEGMENTS, **chosen, "rate": job.rate})
         except (TypeError, ValueError) as error:
-            raise MigrationError(f"The input's options cannot be: {error.args[0]}.", remedy="Correct them.") from None
+            raise MigrationError(f"The input's options are invalid: {error.args[0]}.", remedy="Correct them.") from None
         if options.segments > MOST_SEGMENTS:
             raise MigrationError(
-                f"{options.segments:,} segments are more than states can hand on.",
+                f"segments={options.segments:,}: the states can pass on at most {MOST_SEGMENTS:,} segment numbers.",
                 remedy=f"Give at most {MOST_SEGMENTS:,}.",
             )
         return cls(job, plain.get("target"), options)
@@ -103,51 +104,52 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """The Lambda handler for every state of `state_machine`.
 
     Args:
-        event: `action`, and what the state machine hands to it.
+        event: `action`, and the parameters that the state machine adds.
         context: Lambda's context.
 
     Raises:
-        SingletableError: What stands in the way. Step Functions sees the class as the error's name.
+        SingletableError: The action failed. Step Functions uses the class as the error's name.
     """
     do = _ACTIONS.get(event.get("action", ""))
     if do is None:
         raise MigrationError(
-            f"{event.get('action')!r} is no action of the migrations' function.",
-            remedy="It is called by the states of state_machine(), and by nobody else.",
+            f"{event.get('action')!r} is not an action of the migrations' function.",
+            remedy="Call the function only from the states of state_machine().",
         )
     left = context.get_remaining_time_in_millis()
     if left < _HAND_ON:
         raise MigrationError(
             f"The function has only {left / 1000:.0f} s for a call.",
-            remedy=f"Set its timeout to 15 minutes; it hands on when {_HAND_ON // 1000} s are left.",
+            remedy=f"Set its timeout to 15 minutes. It returns when {_HAND_ON // 1000} s are left, and is called"
+            " again.",
         )
     return do(event, context)
 
 
 class _OutOfTime(Exception):
-    """The call is near its end, and there is something to wait for."""
+    """The call would end during a wait."""
 
 
 class _CallClock(Clock):
-    """Time in a call of the function: whatever waits is told when the call is near its end."""
+    """Time in a call of the function: a wait raises `_OutOfTime` when the call is near its end."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     @property
     def near(self) -> bool:
-        """Whether the call must hand on."""
+        """Whether the call must return, so that another one continues."""
         return self._context.get_remaining_time_in_millis() < _HAND_ON
 
     def sleep(self, seconds: float, until: Any = None) -> None:
-        # The beating thread waits for an event; it is ended by whoever started it.
+        # The beating thread waits for an event, and the thread that started it sets the event.
         if until is None and self.near:
             raise _OutOfTime
         super().sleep(seconds, until)
 
 
 def _begin(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Every step up to the next pass; `again` where a call is too short for them: an index may take hours."""
+    """Take every step up to the next pass; return `again` if a call is too short for them: an index may take hours."""
     order = Order.from_dict(event["input"])
     runner = _runner(order, WorkerPlace.of(order.job), event["execution"], context)
     try:
@@ -167,7 +169,7 @@ def _begin(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _handed_on(order: Order, runner: Runner, ahead: PassAhead, concurrency: int) -> dict[str, Any]:
-    """What the states behind Begin need to know of a pass."""
+    """Return the parameters of a pass for the states after Begin."""
     segments = int(ahead.record.segments)
     rate = order.job.rate
     share = rate / min(concurrency, segments) if rate else None
@@ -193,7 +195,7 @@ def _handed_on(order: Order, runner: Runner, ahead: PassAhead, concurrency: int)
 
 
 def _slice(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """One segment, from checkpoint to checkpoint, as far as the call's time goes."""
+    """Work on one segment, from checkpoint to checkpoint, until its end or the end of the call."""
     work = event["work"]
     verifying = event["action"] == "verify"
     task = Slice(
@@ -202,7 +204,7 @@ def _slice(event: dict[str, Any], context: Context) -> dict[str, Any]:
         event["segment"],
         work["segments"],
         work["epoch"],
-        1,  # a page, and a look at the time
+        1,  # the time is checked after every page
         max(work["page_size"], VERIFIED_PAGE) if verifying else work["page_size"],
         work["statements"] and not verifying,
     )
@@ -223,7 +225,7 @@ def _slice(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _end(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Whether the pass is done; recorded, if it is."""
+    """Record that a pass is done."""
     order, work = Order.from_dict(event["input"]), event["work"]
     runner = _runner(order, kept_place(order.job, work["epoch"]), work["owner"], context)
     runner.lease.adopt(work["epoch"])
@@ -232,15 +234,15 @@ def _end(event: dict[str, Any], context: Context) -> dict[str, Any]:
         record = history.migrations[work["migration"]]
         step = next(each for each in history.steps(record.name) if each.number == work["step"])
         if record.step > step.number and not work["swept"]:
-            return {}  # an answer was lost: it is recorded already
+            return {}  # a response was lost: it is recorded already
         runner.finish_pass(PassAhead(record, step, work["swept"]))
     return {}
 
 
 def _release(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Give the lease back, and put into words what ended the execution."""
+    """Give the lease back, and describe the error that ended the execution."""
     error = event["error"]
-    # With an input or scripts that cannot be used, there is no lease either.
+    # An execution whose input or scripts are invalid has no lease.
     with suppress(MigrationError):
         order = Order.from_dict(event["input"])
         lease = Lease(WorkerPlace.of(order.job).records, Clock(), owner=event["execution"])
@@ -251,7 +253,7 @@ def _release(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _cause(error: Mapping[str, Any]) -> str:
-    """What Step Functions says of an error, for people: Lambda packs the message into JSON, with a traceback."""
+    """Return the message of an error that Step Functions reports; Lambda wraps it in JSON, with a traceback."""
     cause = str(error.get("Cause", ""))
     try:
         told = json.loads(cause)
@@ -261,8 +263,8 @@ def _cause(error: Mapping[str, Any]) -> str:
         return str(told["errorMessage"])
     if str(error.get("Error", "")).startswith("States."):
         return (
-            f"{cause} The child execution that failed says why, in the Map Run. What was done is recorded: start"
-            " another execution to go on."
+            f"{cause} The failed child execution in the Map Run has the reason. Progress is recorded: start"
+            " another execution to continue."
         )
     return cause
 
@@ -281,7 +283,7 @@ def _runner(order: Order, place: WorkerPlace, execution: str, context: Context) 
 
 @contextmanager
 def _beating(lease: Lease) -> Iterator[None]:
-    """A lease that is kept while the call is at work, and held on to behind it."""
+    """Beat while the call works, and keep the lease after it."""
     lease.keep()
     try:
         yield

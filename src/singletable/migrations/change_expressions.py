@@ -1,4 +1,4 @@
-"""The requests that change one item, and the limits of their expressions."""
+"""Requests that change one item, and the limits of their expressions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = [
 ]
 
 MOST_PINS = (OPERATORS - 1) // 2
-"""The most attributes that one condition compares: each needs an operator, and an AND before it."""
+"""The greatest number of attributes that one condition compares: each needs an operator, and an AND before it."""
 
 STATEMENT_LENGTH = 8000
-"""Characters of a PartiQL statement that leave room for its other words (8,192 are the limit)."""
+"""Characters for names in a PartiQL statement: the limit of 8,192 minus some room for keywords."""
 
 _STATEMENT_WORDS = 16
 _SMALL = 60
@@ -99,7 +99,7 @@ def _still(placeholders: Placeholders, name: str, value: dict[str, Any] | None) 
 
 
 def can_be_stated(change: ItemChange) -> bool:
-    """Return whether a change can be a PartiQL statement: moves cannot, and PartiQL compares NULL otherwise."""
+    """Return whether a PartiQL statement can make a change: it cannot move items, and compares NULL differently."""
     if change.moves or any("NULL" in change.item.get(name, {}) for name in change.pins):
         return False
     names = sum(len(name) + _STATEMENT_WORDS for name in (*change.sets, *change.removes, *change.pins))
@@ -107,7 +107,7 @@ def can_be_stated(change: ItemChange) -> bool:
 
 
 def statement_params(table: str, change: ItemChange) -> Params:
-    """Return a change as one PartiQL statement. PartiQL's UPDATE never creates an item: it needs no condition."""
+    """Return a change as one PartiQL statement, which never creates an item and so needs no condition for that."""
     where = (*change.key_names, *sorted(change.pins))
     stored = tuple(name for name in where if name in change.item)
     missing = tuple(name for name in where if name not in change.item)
@@ -122,7 +122,7 @@ def statement_params(table: str, change: ItemChange) -> Params:
 def _statement(
     table: str, sets: tuple[str, ...], removes: tuple[str, ...], stored: tuple[str, ...], missing: tuple[str, ...]
 ) -> str:
-    """Return the text of a statement, cached: the items of a pass share a few."""
+    """Return the text of a statement. It is cached, since the items of a pass share a few texts."""
     clauses = [*(f"SET {quoted(name)} = ?" for name in sets), *(f"REMOVE {quoted(name)}" for name in removes)]
     conditions = [*(f"{quoted(name)} = ?" for name in stored), *(f"{quoted(name)} IS MISSING" for name in missing)]
     return f"UPDATE {quoted(table)} {' '.join(clauses)} WHERE {' AND '.join(conditions)}"

@@ -1,4 +1,4 @@
-"""Check one item against the state of the table, and optionally against its models."""
+"""Checks of one item against the state of the table, and optionally against its models."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ItemChecks:
     Args:
         state: The state that the items should have.
         later: The state of the whole history. A derived value that it explains is not a finding: newer code wrote it.
-        models: The table class, if it describes this very state; its attribute classes then read every attribute.
+        models: The table class, if it describes exactly this state. Its attribute classes then read every attribute.
     """
 
     def __init__(self, state: TableState, later: TableState | None = None, models: type[Table] | None = None) -> None:
@@ -49,7 +49,7 @@ class ItemChecks:
         return self.state.entities.get(self.state.type_of(item) or "")
 
     def findings(self, item: Item) -> Iterator[ItemFinding]:
-        """Return everything that is wrong with one item."""
+        """Return the faults of one item."""
         entity = self.entity_of(item)
         if entity is None:
             newer = self.later.entities.get(self.state.type_of(item) or "") if self.later else None
@@ -92,7 +92,8 @@ class ItemChecks:
                 )
             if unknown:
                 found.append(
-                    f"Whether items of {name} lack {', '.join(unknown)}: the history does not say if they are required."
+                    f"Whether items of {name} lack {', '.join(unknown)}: the history does not record if they are"
+                    " required."
                 )
             if custom:
                 found.append(f"{', '.join(custom)} of {name}: only a class or function of the project can compute it.")

@@ -1,4 +1,4 @@
-"""Time, as the runner sees it: replaced in tests, so that waiting costs nothing and clocks can differ."""
+"""The clock of a run. Tests replace it, so that waits take no time and clocks can differ."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ __all__ = ["Clock"]
 
 
 class Clock:
-    """This machine's monotonic time and its way to wait.
+    """The monotonic time of this machine, and a way to wait.
 
-    No time of another machine is ever compared with it: leases are judged by a counter that moves or does not.
+    It is never compared with the time of another machine: a lease expires when its counter stops moving.
     """
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary moment on."""
+        """Return the seconds since an arbitrary moment."""
         return time.monotonic()
 
     def sleep(self, seconds: float, until: threading.Event | None = None) -> None:
-        """Wait, or less long if an event comes."""
+        """Wait for some seconds, or until an event is set."""
         if until is not None:
             until.wait(seconds)
         elif seconds > 0:

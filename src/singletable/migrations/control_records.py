@@ -1,7 +1,7 @@
-"""Records: what a table remembers of its migrations, as entities of the framework's own in that same table.
+"""Control records: the history of a table's migrations, as entities of the framework in the same table.
 
-Their partition keys begin with `SINGLETABLE#`, their discriminators with `singletable:`; scans of the application
-pass over them. In a control table, which several tables may share, the partition keys also hold the name of the
+Their partition keys begin with `SINGLETABLE#`, their discriminators with `singletable:`, and scans of the application
+skip them. In a control table, which several tables may share, the partition keys also hold the name of the
 migrated table. Records in the migrated table itself do not: they stay valid in a copy that is restored under another
 name.
 """
@@ -92,7 +92,7 @@ class _Segment:
     """The checkpoint of one segment of one pass.
 
     The scan continues after the key in `position`, which is JSON. `epoch` is that of the lease under which the segment
-    was last taken up: a runner with a lower one may not write here.
+    was last taken up; a runner with a lower epoch may not write the checkpoint.
     """
 
     migration = UnicodeAttribute()
@@ -124,15 +124,15 @@ class _Quarantined:
 
 
 def key_to_text(key: Item | None) -> str | None:
-    """A primary key as JSON; None for none."""
+    """Return a primary key as JSON, or None for None."""
     return None if key is None else json.dumps(key, sort_keys=True, ensure_ascii=False)
 
 
 def key_from_text(text: str | None) -> Item | None:
-    """A primary key from JSON."""
+    """Return a primary key from JSON, or None for None."""
     return None if text is None else json.loads(text)
 
 
 def key_digest(key: Mapping[str, Any]) -> str:
-    """A short text that stands for a key."""
+    """Return a short digest of a key."""
     return sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

@@ -20,7 +20,7 @@ __all__ = ["CustomText", "Maker", "derived_by", "explains", "reads_of", "unexpla
 
 
 class Maker(Protocol):
-    """An operation that gives values by a function of the project."""
+    """An operation that computes values with a function of the project."""
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -32,12 +32,12 @@ class Maker(Protocol):
 
 @attrs.frozen(slots=False)
 class CustomText(Derived):
-    """A derived attribute that only the project's own code can make: nothing is known but what its model says of it.
+    """A derived attribute that only code of the project can compute. Only the description in its model is known.
 
     Args:
         stored_name: The stored attribute.
-        made_of: What it is made of, for people and for comparing.
-        maker: The operation of an earlier migration that gave the value by a function; None without one.
+        made_of: A description of its sources, for people and for comparisons.
+        maker: The operation of an earlier migration whose function computed the value, if there is one.
     """
 
     made_of: str
@@ -52,7 +52,7 @@ class CustomText(Derived):
 
     @cached_property
     def function(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]] | None:
-        """The function of the migration that gave the value, compiled."""
+        """The compiled function of the migration that computed the value."""
         return None if self.maker is None else self.maker.compile_new()
 
     def with_sources(self, change: Callable[[Source], Source]) -> Self:
@@ -68,7 +68,7 @@ class CustomText(Derived):
         return (self.stored_name, self.made_of)
 
     def derive(self, item: Item) -> dict[str, Any] | None:
-        # Whatever is there is taken for right.
+        # Nothing can be compared, so the stored value counts as right.
         return item.get(self.stored_name)
 
     def describe(self) -> str:
@@ -79,7 +79,7 @@ def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None)
     """Return whether a stored value is the one that follows from the item's other attributes.
 
     Args:
-        derived: How it is derived; None if it is not.
+        derived: The derived attribute; None if the attribute is not derived.
         item: The item.
         stored: The value.
     """
@@ -92,7 +92,7 @@ def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None)
 
 
 def unexplained(name: str) -> Unfit:
-    """Return the reason for leaving an item alone whose derived value has no explanation."""
+    """Return the reason for not changing an item whose derived value has no explanation."""
     return Unfit(f"{name} holds a value that is neither the new one nor the one before")
 
 

@@ -1,4 +1,4 @@
-"""Find the dangers of a run in its scripts, in the table and in a sample of the items."""
+"""The dangers of a run, found in its scripts, in the table and in a sample of the items."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _HOT_LEAST = 20
 
 @attrs.frozen
 class Safety:
-    """Something dangerous.
+    """One danger.
 
     Args:
-        title: The danger, in a word or two.
+        title: The danger in a few words.
         message: The observation.
         remedy: The remedy.
     """
@@ -54,7 +54,7 @@ class Safety:
 
 
 def of_table(described: Mapping[str, Any], recovery: bool | None, written: int) -> Iterator[Safety]:
-    """Return the dangers of the table as it is.
+    """Return the dangers of the table in its present state.
 
     Args:
         described: The answer of DescribeTable.
@@ -67,9 +67,9 @@ def of_table(described: Mapping[str, Any], recovery: bool | None, written: int) 
     if stream.get("StreamEnabled"):
         yield Safety(
             "stream consumers fire",
-            f"The stream is on ({stream.get('StreamViewType')}): it carries about {written:,} records of this run to"
+            f"The stream is on ({stream.get('StreamViewType')}). It sends about {written:,} records of this run to"
             " every consumer.",
-            "Make sure that consumers ignore changes of derived attributes, and can take the rate.",
+            "Make sure that consumers ignore changes of derived attributes, and can handle the rate.",
         )
     replicas = [each.get("RegionName", "?") for each in described.get("Replicas") or ()]
     if replicas:
@@ -101,7 +101,7 @@ def of_migration(graph: Graph, name: str) -> Iterator[Safety]:
 _OF_OPERATIONS: Mapping[type[Operation], tuple[str, str, str]] = {
     DeleteIndex: (
         "index deleted",
-        "Every query of it fails from then on.",
+        "From then on, every query of the index fails.",
         "Deploy code that does not read it first. Creating it again costs a write for each of its rows.",
     ),
     RemoveAttribute: (
@@ -111,28 +111,28 @@ _OF_OPERATIONS: Mapping[type[Operation], tuple[str, str, str]] = {
     ),
     RenameAttribute: (
         "attribute renamed",
-        "Code with the old name does not find it from then on.",
+        "From then on, code with the old name does not find the attribute.",
         "Deploy code that reads both names first.",
     ),
     ConvertAttribute: (
         "form changes",
-        "Code that reads the old form fails on converted items, and the other way round.",
+        "Code that reads the old form fails on converted items. Code that reads the new form fails on the others.",
         "Deploy code that reads both forms first.",
     ),
     RenameEntity: (
         "entity renamed",
-        "Code with the old discriminator does not read its items from then on.",
+        "From then on, code with the old discriminator does not read its items.",
         "Deploy code that reads both first.",
     ),
     Rekey: (
         "primary keys change",
-        "Code with the old keys finds no moved item; if it saves one that it read before, there are two copies. An"
-        " attribute that no model declares, added between read and move, is lost.",
+        "Code with the old keys does not find moved items. If it saves an item that it read before the move, two"
+        " copies exist. An attribute that no model declares, added between read and move, is lost.",
         "Stop code with the old keys before the run, or make it read-only.",
     ),
     RunPython: (
         "code that the plan cannot follow",
-        "The figures of this plan do not include its requests.",
+        "The figures of this plan do not include the requests of the function.",
         "Read the function.",
     ),
 }
@@ -145,31 +145,31 @@ def _ttl_gap(name: str, operations: Iterable[Operation]) -> Iterator[Safety]:
     if off is not None and on is not None:
         yield Safety(
             "no time to live for a while",
-            f"{name}: the time to live changes from {off.name} to {on.name}. DynamoDB accepts about one change an"
-            " hour: nothing expires in between, and the run waits.",
+            f"{name}: the time to live changes from {off.name} to {on.name}. DynamoDB accepts about one change per"
+            " hour. Nothing expires between the two changes, and the run waits.",
             "Let code that reads expired items filter them, as it must in any case.",
         )
     elif off is not None:
         yield Safety(
             "time to live switched off",
-            f"{name}: {off.describe()}. No item expires from then on.",
-            "Make sure that something else removes old items.",
+            f"{name}: {off.describe()}. From then on, no item expires.",
+            "Make sure that other code removes old items.",
         )
 
 
 def of_pass(
     name: str, step: Step, work: Pass, items: list[Item], total: float, changes: list[ItemChange], now: datetime
 ) -> Iterator[Safety]:
-    """Return the dangers that the sample shows of a pass.
+    """Return the dangers of a pass that the sample shows.
 
     Args:
         name: The migration's name.
         step: Its step.
         work: The pass.
-        items: The sampled items, as the pass meets them.
+        items: The sampled items, in their state before the pass.
         total: About how many items the table has.
         changes: The changes of these items.
-        now: The moment.
+        now: The present time.
     """
     yield from _no_dual_writing(name, work, changes, items, now)
     for operation in step.operations:
@@ -196,9 +196,9 @@ def _no_dual_writing(
             yield Safety(
                 "no dual writing",
                 f"{name}: {len(lacking)} of the {len(fresh)} sampled items of {entity} that were written within a day"
-                f" lack {', '.join(names)} or hold them as they were.",
-                "Deploy the models that write them everywhere first; else other items fall behind as fast as the run"
-                " writes.",
+                f" lack {', '.join(names)} or have their old values.",
+                "First deploy the models that write them, everywhere. Otherwise live code keeps writing items without"
+                " them during the run.",
             )
 
 
@@ -233,11 +233,11 @@ def _in_the_past(
         yield Safety(
             "expiry in the past",
             f"{name}: {past} of {len(mine)} sampled items of {operation.entity}, about {round(past * scale):,} in all,"
-            f" would get a {derived.stored_name} that has passed."
+            f" would get a {derived.stored_name} in the past."
             + (" DynamoDB deletes them." if derived.expire_past else " They are quarantined, and not written."),
-            "If they are to stay: more days, or no expire_past=True."
+            "To keep them, increase `days` or remove expire_past=True."
             if derived.expire_past
-            else "If DynamoDB is to delete them: expire_past=True. If not: more days.",
+            else "To let DynamoDB delete them, set expire_past=True. To keep them, increase `days`.",
         )
 
 
@@ -251,7 +251,7 @@ def _hot(name: str, derived: KeyText, changes: list[ItemChange]) -> Iterator[Saf
                 "hot partition",
                 f"{name}: {count} of {values.total()} sampled items get {derived.stored_name} ="
                 f" {derived.mask(value)!r}.",
-                "A partition takes 1,000 write units a second. Spread the key: {id:shard(10)}, or a bucket of time.",
+                "A partition accepts 1,000 write units per second. Spread the key with {id:shard(10)}, or by time.",
             )
 
 
@@ -261,14 +261,14 @@ def of_unfit(name: str, unfit: Mapping[str, int]) -> Iterator[Safety]:
         if "in the past" in reason:
             continue
         title = "items that cannot be changed"
-        if "bytes large" in reason:
+        if reason.startswith("the item would have "):
             title = "over 400 KB"
         elif "its condition would" in reason or "Expression would" in reason:
             title = "condition too long"
         yield Safety(
             title,
             f"{name}: {count} sampled item{'s' if count > 1 else ''}: {reason}.",
-            "They will be quarantined. Correct them first, or the script.",
+            "They will be quarantined. Correct the items or the script first.",
         )
 
 
@@ -283,6 +283,6 @@ def _wrong_order(name: str, operations: Iterable[Operation]) -> Iterator[Safety]
                 yield Safety(
                     "index before backfill",
                     f"{name}: {', '.join(late)} is created before {operation.describe()!r}: every item is then written"
-                    " to it one by one, at the index's own cost, and items with invalid keys are left out silently.",
+                    " to it individually, at the cost of the index, and items with invalid keys are omitted silently.",
                     "Put CreateIndex after the backfill of its keys.",
                 )

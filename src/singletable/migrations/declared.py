@@ -19,7 +19,7 @@ from singletable.requests.types import Item
 __all__ = ["ANY", "Stored", "StoredAttributes", "as_stored", "as_stored_attributes"]
 
 ANY = "any"
-"""The form of an attribute of which nothing is known."""
+"""The form of an attribute whose form is unknown."""
 
 _TYPES = ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS")
 _KINDS = {each.value: each for each in ValueKind}
@@ -38,8 +38,8 @@ class Stored(Frozen):
 
     Args:
         form: The kind of a value that the framework's own attribute classes store (`text`, `choice`, `integer`,
-            `number`, `decimal`, `datetime`, `date`, `uuid`, `boolean`, `bytes`); else DynamoDB's type (`S`, `N`, `M`,
-            ...), for a class of the project; `any` if neither is known.
+            `number`, `decimal`, `datetime`, `date`, `uuid`, `boolean`, `bytes`); or DynamoDB's type (`S`, `N`, `M`,
+            ...) for a class of the project; `any` if neither is known.
         required: Whether an item without it cannot be read; None if that is not known.
         choices: The allowed texts of a `choice`.
     """
@@ -70,7 +70,7 @@ class Stored(Frozen):
 
     @property
     def plain(self) -> str | Stored:
-        """The shortest value that means the same in a script."""
+        """The shortest equivalent value in a script."""
         return self.form if self == Stored(self.form) else self
 
     def source(self, name: str, like: Source | None = None) -> Source:
@@ -137,7 +137,7 @@ StoredAttributes = Mapping[str, Stored]
 
 @lru_cache(maxsize=4096)
 def _source(stored: Stored, name: str, personal: bool) -> Source:
-    """Return a source, kept: a verification reads every attribute of every item by one."""
+    """Return a source. It is cached, since a verification reads every attribute of every item by one."""
     assert stored.kind is not None
     if stored.kind is ValueKind.CHOICE:
         return Choice(name, stored.choices, personal=personal)
@@ -145,7 +145,7 @@ def _source(stored: Stored, name: str, personal: bool) -> Source:
 
 
 def as_stored(value: str | Stored) -> Stored:
-    """Return the declaration that a script gives, which may be the form alone."""
+    """Return the declaration in a script, which may be only the form."""
     return value if isinstance(value, Stored) else Stored(value)
 
 

@@ -1,4 +1,4 @@
-"""Derived attributes, frozen: what is stored of an item that follows from the rest of it."""
+"""Derived attributes, frozen into scripts: stored values that follow from the other attributes of an item."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 _MILLISECONDS = 100_000_000_000
-"""Epoch seconds beyond this (the year 5138) are milliseconds that someone took for seconds."""
+"""Epoch seconds beyond this (the year 5138) are probably milliseconds."""
 
 _LONGEST_DAYS = 366 * 1000
 
@@ -43,24 +43,24 @@ class Derived(Frozen):
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """What it is derived from."""
+        """The sources from which it is derived."""
         raise NotImplementedError
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """What makes two equal: what they derive, and not what their parts are called."""
+        """A value that is equal for derived attributes with equal results, whatever the names of their fields."""
         raise NotImplementedError
 
     @property
     def personal(self) -> bool:
-        """Whether its value shows a personal one."""
+        """Whether its value contains a personal value."""
         return False
 
     def derive(self, item: Item) -> dict[str, Any] | None:
-        """The value that an item should have, such as `{"S": "STATUS#PAID"}`; None where it should have none.
+        """Return the value that an item should have, such as `{"S": "STATUS#PAID"}`; None if it should be absent.
 
         Raises:
-            Unfit: It cannot be worked out.
+            Unfit: The value cannot be computed.
         """
         raise NotImplementedError
 
@@ -68,15 +68,15 @@ class Derived(Frozen):
         """Refuse a value that must not be written now.
 
         Raises:
-            Unfit: It is one.
+            Unfit: The value must not be written now.
         """
 
     def with_sources(self, change: Callable[[Source], Source]) -> Self:
-        """Return the same with each source replaced by the result of a function."""
+        """Return a copy with each source replaced by the result of a function."""
         return self
 
     def describe(self) -> str:
-        """What it is made of, in a word or two."""
+        """Return a short description of its value and sources."""
         raise NotImplementedError
 
 
@@ -88,16 +88,16 @@ class KeyText(Derived):
 
         KeyText("GSI2PK", "STATUS#{status}", status=Text("status"))
 
-    The attribute is absent while one of the sources is; that goes for sources, too, which the template does not
-    name: the two halves of a key are there together or not at all.
+    The attribute is absent while one of the sources is absent, including sources that the template does not name:
+    either both halves of a key exist, or none.
 
     Args:
         stored_name: The stored attribute.
-        template: As in `Key`; values are written by the rules of singletable.keys.
-        when: The values, as key text, that sources must have for the key to be there.
-        raw: Whether values go in as they are (`Meta.key_encoding = "raw"`).
-        sort: Whether it is a sort key, which may be 1024 bytes long and not 2048.
-        fields: The sources.
+        template: The template, as in `Key`; values are encoded by the rules of singletable.keys.
+        when: The values, as key text, that sources must have for the key to exist.
+        raw: Whether values are used without encoding (`Meta.key_encoding = "raw"`).
+        sort: Whether it is a sort key, with at most 1024 bytes instead of 2048.
+        fields: The sources, by the names of the fields.
     """
 
     template: str
@@ -114,7 +114,7 @@ class KeyText(Derived):
         for name in (*(found for _, found, _, _ in Formatter().parse(self.template) if found), *self.when):
             if name not in sources:
                 raise MigrationError(
-                    f"KeyText({self.stored_name!r}): nothing says where {name!r} is stored.",
+                    f"KeyText({self.stored_name!r}): the field {name!r} has no source.",
                     remedy=f'Add it: {name}=Text("{name}").',
                 )
         try:
@@ -161,7 +161,7 @@ class KeyText(Derived):
     @property
     def identity(self) -> tuple[Any, ...]:
         order = {name: position for position, name in enumerate(self._parsed.attributes)}
-        # A choice is written as its text: which other values are allowed does not change a key.
+        # A choice is stored as its text, so the other allowed values do not change a key.
         plain = {name: _without_choices(each) for name, each in self.fields.items()}
         named = [plain[name] for name in order]
         others = sorted((each for name, each in plain.items() if name not in order), key=repr)
@@ -190,9 +190,9 @@ class KeyText(Derived):
         try:
             return field.encoding.encode(value)
         except Refusal as refusal:
-            # Without the value: the reason is kept, and shown to whoever runs the migration.
+            # Without the value: the reason is recorded, and shown to the person who runs the migration.
             name = self.fields[field.attribute].stored_name
-            raise Unfit(f"{name} cannot stand in {self.stored_name}: {refusal.reason}") from None
+            raise Unfit(f"{name} cannot be a part of {self.stored_name}: {refusal.reason}") from None
 
     def with_sources(self, change: Callable[[Source], Source]) -> Self:
         fields = {name: change(source) for name, source in self.fields.items()}
@@ -201,7 +201,7 @@ class KeyText(Derived):
         return type(self)(self.stored_name, self.template, when=self.when, raw=self.raw, sort=self.sort, **fields)
 
     def fits(self, text: str) -> bool:
-        """Whether a text can be one of this template's."""
+        """Return whether a text matches the template."""
         try:
             self._parsed.parse(text)
         except KeyParseError:
@@ -209,7 +209,7 @@ class KeyText(Derived):
         return True
 
     def mask(self, text: str) -> str:
-        """A key without its personal values."""
+        """Return a key with its personal values hidden."""
         return self._parsed.mask(text, "‹personal›")
 
     def describe(self) -> str:
@@ -226,14 +226,14 @@ def _moment(after: str | Source) -> Source:
 
 @attrs.frozen
 class Expires(Derived):
-    """When an item expires, in epoch seconds: some days after a point in time that it holds.
+    """The time when an item expires, in epoch seconds: some days after a time that the item has.
 
     Args:
-        stored_name: The stored attribute; a top-level Number, as DynamoDB's time to live wants it.
-        after: The stored attribute that holds the point in time; text in UTC, or its `DateTime` source, or an
-            `Integer` of epoch seconds.
-        days: How many days later.
-        expire_past: Whether items whose time has come may be given it; DynamoDB deletes them within two days.
+        stored_name: The stored attribute. DynamoDB's time to live requires a top-level Number.
+        after: The stored attribute with the time from which the days are counted, as text in UTC; or its `DateTime`
+            source, or an `Integer` source of epoch seconds.
+        days: The number of days from that time to the expiry.
+        expire_past: Whether items may get an expiry in the past; DynamoDB deletes them within two days.
     """
 
     after: Source = attrs.field(converter=_moment)
@@ -244,9 +244,9 @@ class Expires(Derived):
         where = f"Expires({self.stored_name!r}, days={self.days!r})"
         if not isinstance(self.after, (DateTime, Integer)):
             raise MigrationError(
-                f"{where}: an expiry counts from a point in time that the item holds, not from {self.after!r}.",
-                remedy="Counted from the moment of the run it would be another with each run. Name the stored"
-                ' attribute: after="createdAt".',
+                f"{where}: an expiry is counted from a time that the item has, not from {self.after!r}.",
+                remedy="Counted from the time of the run, it would differ between runs. Name the stored attribute:"
+                ' after="createdAt".',
             )
         if "." in self.stored_name or "[" in self.stored_name:
             raise MigrationError(
@@ -254,10 +254,10 @@ class Expires(Derived):
                 remedy="Give the name of a top-level attribute.",
             )
         if isinstance(self.days, bool) or not isinstance(self.days, (int, float)) or not math.isfinite(self.days):
-            raise MigrationError(f"{where}: that is no number of days.", remedy="Give an int or a float.")
+            raise MigrationError(f"{where}: `days` is not a finite number.", remedy="Give an int or a float.")
         if abs(self.days) > _LONGEST_DAYS:
             raise MigrationError(
-                f"{where}: that is more than a thousand years.", remedy="Give days, not seconds or milliseconds."
+                f"{where}: `days` is more than a thousand years.", remedy="Give days, not seconds or milliseconds."
             )
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -290,7 +290,7 @@ class Expires(Derived):
             raise Unfit(f"{self.stored_name} would lie outside of the years 1 to 9999") from None
 
     def refuse(self, value: Mapping[str, Any]) -> None:
-        """Refuse an expiry that has passed, unless such are wanted."""
+        """Refuse an expiry in the past, unless `expire_past` allows it."""
         if not self.expire_past and int(value["N"]) <= time():
             raise Unfit(f"{self.stored_name} would lie in the past, and DynamoDB would delete the item")
 
@@ -299,14 +299,14 @@ class Expires(Derived):
 
 
 def check_seconds(name: str, value: Mapping[str, Any]) -> None:
-    """Refuse an expiry that DynamoDB would not understand, or take for another.
+    """Refuse an expiry that DynamoDB would ignore or misread.
 
     Raises:
-        Unfit: It is no number of whole seconds.
+        Unfit: It is not a whole number of seconds, or is too large to be seconds.
     """
     text = value.get("N")
     if text is None:
         raise Unfit(f"{name} is the time to live, and would be stored as {next(iter(value))}, not as N")
     number = DecimalNumber(text)
     if number != number.to_integral_value() or abs(number) >= _MILLISECONDS:
-        raise Unfit(f"{name} is the time to live, in whole epoch seconds; that is no such number (milliseconds?)")
+        raise Unfit(f"{name} is the time to live in whole epoch seconds; the value is not (is it in milliseconds?)")

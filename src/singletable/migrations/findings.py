@@ -28,7 +28,7 @@ Kind = Literal[
 
 @attrs.frozen
 class ItemFinding:
-    """Something that is not as it should be.
+    """A fault of an item, or of a row of an index.
 
     Args:
         kind: `missing`, `wrong` or `extra` for a derived attribute, `unreadable` if it cannot be computed;
@@ -37,7 +37,7 @@ class ItemFinding:
         entity: The discriminator of the item, if it has one.
         name: The attribute or the index.
         key: The item's primary key; it may hold personal values (`TableState.show_key`).
-        reason: Why it is unreadable, malformed or unidentified, without values.
+        reason: The reason why it is unreadable, malformed or unidentified, without values.
     """
 
     kind: Kind
@@ -54,15 +54,15 @@ class ItemFinding:
 
 @attrs.define
 class VerificationReport:
-    """What a verification found.
+    """The result of a verification.
 
     Args:
-        items: How many items were looked at, by entity.
-        rows: How many rows each index has.
+        items: The number of checked items, by entity.
+        rows: The number of rows, by index.
         counts: The number of findings of each kind, without repaired ones.
-        findings: The first thousand of them.
-        repaired: How many findings of each kind were repaired.
-        unknown: How many items are of no known entity. Each is a finding, unless they are allowed.
+        findings: The first thousand findings.
+        repaired: The number of repaired findings of each kind.
+        unknown: The number of items of no known entity. Each is a finding, unless they are allowed.
         not_checked: The parts that were not checked, one sentence each, with the reason.
     """
 
@@ -76,7 +76,7 @@ class VerificationReport:
 
     @property
     def right(self) -> bool:
-        """Whether everything that was checked is as it should be."""
+        """Whether the checks found no fault."""
         return not self.counts
 
     def add(self, finding: ItemFinding) -> None:

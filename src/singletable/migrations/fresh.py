@@ -1,4 +1,4 @@
-"""Empty tables: brought to the state of a whole history at once, without replaying it."""
+"""Empty tables: they are brought to the state after a whole history at once, without replaying it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAGE = 1000
 def is_empty(table: TableAdmin, type_name: str) -> bool:
     """Return whether the only items of the table are the framework's own.
 
-    A table that begins with thousands of the framework's own items is not read to its end, and counts as not empty.
+    A table that begins with thousands of the framework's own items is not read completely, and counts as not empty.
 
     Args:
         table: The table.
@@ -56,17 +56,17 @@ def runs_code(graph: Graph, names: Iterable[str], *, on_empty: bool = False) -> 
 def bring_to(table: TableAdmin, graph: Graph, names: Iterable[str], after: TableState) -> None:
     """Bring an empty table to a state: its indexes, time to live and stream.
 
-    An index, time to live or stream that a migration creates and the state does not have is removed. One that no
-    migration knows is left alone.
+    An index, time to live or stream that a migration creates and the state does not have is removed. Those that no
+    migration mentions are not changed.
 
     Args:
         table: The table.
         graph: The scripts.
         names: The migrations that lead to the state, applied ones included.
-        after: The state that it gets.
+        after: The new state.
 
     Raises:
-        MigrationConflict: The table has an index of a name in `after` with another definition.
+        MigrationConflict: The table has an index with a name in `after` and another definition.
     """
     operations = [each for name in names for each in graph.scripts[name].migration.operations]
     indexes = [each.index for each in operations if isinstance(each, CreateIndex)]

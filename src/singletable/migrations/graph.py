@@ -1,4 +1,4 @@
-"""The graph of migrations: their order, and what they add up to, validated whole before anything is done."""
+"""The graph of migrations: their order and the states between them, validated as a whole before a run."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ EMPTY = TableState("", "", "")
 
 @attrs.frozen
 class Migration:
-    """What a script defines, as `migration`.
+    """The migration that a script defines under the name `migration`.
 
     Args:
         depends_on: The names of the migrations that must be applied before it.
-        operations: What it does, in this order.
+        operations: Its operations, in their order.
     """
 
     depends_on: tuple[str, ...] = attrs.field(default=(), converter=as_names)
@@ -38,7 +38,7 @@ class Migration:
         for each in self.operations:
             if not isinstance(each, Operation):
                 raise MigrationError(
-                    f"{each!r} is no operation.", remedy="Import operations from singletable.migrations."
+                    f"{each!r} is not an operation.", remedy="Import operations from singletable.migrations."
                 )
 
 
@@ -48,9 +48,9 @@ class Script:
 
     Args:
         name: The file's name, without `.py`: `0002_orders`.
-        migration: What it defines.
-        text: The script itself.
-        path: Where it is.
+        migration: The migration that it defines.
+        text: The text of the script.
+        path: The path of the file.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Script:
 
     @cached_property
     def digest(self) -> str:
-        """A digest of the operations, and of the code of the functions.
+        """The digest of the operations and of the code of the functions.
 
         Comments, docstrings, line breaks and imports do not count.
         """
@@ -68,13 +68,13 @@ class Script:
         return hashlib.sha256("\n".join([*parts, *_code(self.text)]).encode()).hexdigest()
 
     def has_digest(self, digest: str) -> bool:
-        """Return whether a recorded digest is of this script; earlier versions recorded one of its text."""
+        """Return whether a recorded digest belongs to this script. Earlier versions recorded a digest of its text."""
         lines = "\n".join(line.rstrip() for line in self.text.strip().splitlines())
         return digest in (self.digest, hashlib.sha256(lines.encode()).hexdigest())
 
 
 def _code(text: str) -> list[str]:
-    """Return the code of a script that its operations do not show: functions, constants and lambdas."""
+    """Return the code of a script outside of its operations: functions, constants and lambdas."""
     try:
         tree = ast.parse(text)
     except SyntaxError:
@@ -107,8 +107,8 @@ class Graph:
         scripts: The scripts.
 
     Raises:
-        MigrationError: A dependency is missing, or they go round in a circle, or an operation cannot follow where
-            it stands.
+        MigrationError: A dependency is missing, the dependencies form a circle, or an operation does not fit the
+            state before it.
     """
 
     def __init__(self, scripts: Iterable[Script]) -> None:
@@ -124,15 +124,15 @@ class Graph:
 
     @property
     def heads(self) -> list[str]:
-        """The migrations that no other depends on."""
+        """Return the migrations on which no other migration depends."""
         needed = {each for script in self.scripts.values() for each in script.migration.depends_on}
         return [name for name in self.order if name not in needed]
 
     def check_heads(self) -> None:
-        """Refuse two heads: nobody has said which comes first.
+        """Refuse several heads, whose order is not defined.
 
         Raises:
-            MigrationError: There are two.
+            MigrationError: The graph has more than one head.
         """
         if len(self.heads) > 1:
             raise MigrationError(
@@ -143,11 +143,11 @@ class Graph:
             )
 
     def before(self, name: str) -> TableState:
-        """The state in front of a migration."""
+        """Return the state before a migration."""
         return self._before[name]
 
     def state_at(self, applied: Iterable[str]) -> TableState:
-        """What some of the migrations add up to."""
+        """Return the state after some of the migrations."""
         wanted = set(applied)
         state = EMPTY
         for name in self.order:
@@ -161,15 +161,15 @@ class Graph:
 
         Args:
             name: Its name.
-            before: The state in front of it; None for that of all migrations before it in the order of the graph.
+            before: The state before it. With None, all migrations before it in the order of the graph count.
         """
         return steps_of(self.scripts[name].migration.operations, before or self.before(name), self.state)
 
     def steps_back(self, name: str) -> list[Step]:
-        """The steps that take a migration back.
+        """Return the steps that roll a migration back.
 
         Raises:
-            MigrationError: Nothing takes one of its operations back.
+            MigrationError: One of its operations cannot be reversed.
         """
         forward = []
         state = self.before(name)
@@ -181,8 +181,8 @@ class Graph:
             reverse = operation.reverse(before)
             if reverse is None:
                 raise MigrationError(
-                    f"{name} cannot be rolled back: nothing takes back {operation.describe()!r}.",
-                    remedy="Write a migration that goes on from here instead.",
+                    f"{name} cannot be rolled back: {operation.describe()!r} cannot be reversed.",
+                    remedy="Write a new migration instead.",
                     migration=name,
                     place=operation.place,
                 )
@@ -190,16 +190,21 @@ class Graph:
         return steps_of(backward, state)
 
     def resolve(self, name: str) -> str:
-        """The migration that a name, or the beginning of one, means.
+        """Return the full name of a migration.
+
+        Args:
+            name: The name, or its unique beginning.
 
         Raises:
-            MigrationError: None, or several.
+            MigrationError: No migration has such a name, or several have.
         """
         found = [name] if name in self.scripts else [each for each in self.order if each.startswith(name)]
         if len(found) != 1:
             raise MigrationError(
-                f"{name!r} is {'no migration' if not found else 'several migrations: ' + ', '.join(found)}.",
-                remedy=f"There are: {', '.join(self.order) or 'none'}.",
+                f"{name!r} does not match any migration."
+                if not found
+                else f"{name!r} matches several migrations: {', '.join(found)}.",
+                remedy=f"Migrations: {', '.join(self.order) or 'none'}.",
             )
         return found[0]
 
@@ -208,7 +213,7 @@ class Graph:
         return self.needed_by(target) if target else self.order
 
     def needed_by(self, name: str) -> list[str]:
-        """A migration and everything that it depends on, in order."""
+        """Return a migration and its direct and indirect dependencies, in order."""
         wanted = {name}
         for each in reversed(self.order):
             if each in wanted:
@@ -221,7 +226,7 @@ class Graph:
                 if needed not in self.scripts:
                     raise MigrationError(
                         f"{script.name} depends on {needed!r}, which does not exist.",
-                        remedy=f"There are: {', '.join(self.scripts)}. Correct depends_on, or restore the script.",
+                        remedy=f"Migrations: {', '.join(self.scripts)}. Correct depends_on, or restore the script.",
                         migration=script.name,
                         place=_line_of(script, needed),
                     )
@@ -231,8 +236,8 @@ class Graph:
         except CycleError as error:
             circle = list(reversed(error.args[1]))
             raise MigrationError(
-                f"The migrations depend on one another in a circle: {' -> '.join(circle)}.",
-                remedy="Take one of these dependencies out.",
+                f"The dependencies of migrations form a circle: {' -> '.join(circle)}.",
+                remedy="Remove one of these dependencies.",
                 migration=circle[0],
                 place=_line_of(self.scripts[circle[0]], circle[1]),
             ) from None
@@ -246,7 +251,7 @@ class Graph:
     def _apply(self, name: str, operation: Operation, state: TableState) -> TableState:
         try:
             if not state.partition and not hasattr(operation, "partition"):
-                raise operation.fail("There is no table yet.", "Begin the history with CreateTable.")
+                raise operation.fail("The table does not exist yet.", "Begin the history with CreateTable.")
             return operation.apply(state)
         except MigrationError as error:
             raise MigrationError(

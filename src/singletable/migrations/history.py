@@ -1,4 +1,4 @@
-"""The history: which migrations are applied to a table, how far a running one is, and whether that fits the scripts."""
+"""The history: the applied migrations of a table and the progress of a running one, compared with the scripts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ BACK = "rolling-back"
 
 
 class History:
-    """What a table has recorded.
+    """The recorded history of a table.
 
     Args:
-        records: Where.
+        records: The records.
         graph: The scripts.
-        epoch: That of the lease under which it is written; whoever has a later one has taken over.
+        epoch: The epoch of the lease under which it is written. A runner with a later epoch has taken over.
     """
 
     def __init__(self, records: Records, graph: Graph, epoch: int = 0) -> None:
@@ -38,7 +38,7 @@ class History:
         self.read()
 
     def read(self) -> None:
-        """Read it anew, in whole."""
+        """Read the whole history again."""
         try:
             found = self._records.Applied.query(consistent=True).all()
         except TableMissing:
@@ -52,25 +52,25 @@ class History:
 
     @property
     def applied(self) -> list[str]:
-        """The applied migrations, in the order of the graph."""
+        """Return the applied migrations, in the order of the graph."""
         return [name for name in self._graph.order if self.status(name) == APPLIED]
 
     @property
     def unfinished(self) -> str | None:
-        """A migration that was begun and is not at its end."""
+        """Return the migration that was begun and is not finished; None if there is no such migration."""
         return next((name for name, each in sorted(self.migrations.items()) if each.status != APPLIED), None)
 
     def status(self, name: str) -> str | None:
-        """`applied`, `running`, `rolling-back`, or None for a migration that was not begun."""
+        """Return `applied`, `running` or `rolling-back`; None for a migration that was not begun."""
         found = self.migrations.get(name)
         return found.status if found else None
 
     def check(self, *, accept_edited: bool = False) -> None:
-        """Refuse a history that is not that of these scripts.
+        """Refuse a history that does not fit the scripts.
 
         Raises:
-            MigrationConflict: A script is missing, or was edited since it was applied or begun, or one was applied
-                before another that it depends on.
+            MigrationConflict: A script is missing, a script was edited after it was begun or applied, or a migration
+                was applied before one of its dependencies.
         """
         if self.has_unnamed:
             raise MigrationConflict(
@@ -83,7 +83,7 @@ class History:
             script = self._graph.scripts.get(name)
             if script is None:
                 raise MigrationConflict(
-                    f"The table has {name}, {record.status}, and there is no such script.",
+                    f"The table records {name} as {record.status}, and that script does not exist.",
                     remedy="Restore the script, or check --table: this may be the history of another table.",
                     migration=name,
                 )
@@ -99,13 +99,13 @@ class History:
                 if self.status(needed) != APPLIED:
                     raise MigrationConflict(
                         f"{name} is applied, and {needed}, which it depends on, is not.",
-                        remedy=f"`singletable stamp {needed}` if the table is as if it were.",
+                        remedy=f"If the table is in the state after {needed}: `singletable stamp {needed}`.",
                         migration=name,
                         place=self._graph.scripts[name].path,
                     )
 
     def before(self, name: str) -> TableState:
-        """Return the state in front of a migration: that of all applied ones, in any order."""
+        """Return the state before a migration: the state after all applied migrations."""
         order = self._graph.order
         known = {*self.applied, *self._graph.needed_by(name)} - {name}
         if known == set(order[: order.index(name)]):
@@ -117,25 +117,25 @@ class History:
         return self._graph.steps(name, self.before(name))
 
     def accept_edits(self) -> None:
-        """Record that the scripts may be as they are now, edited or not."""
+        """Record the present scripts as accepted, edited or not."""
         for name, record in self.migrations.items():
             script = self._graph.scripts.get(name)
             if script is not None and not script.has_digest(record.digest):
                 self._change(record, {"digest": script.digest})
 
     def pending(self, target: str | None = None) -> list[str]:
-        """The migrations that are to be applied, in order."""
+        """Return the migrations to apply, in order."""
         return [name for name in self._graph.wanted(target) if self.status(name) != APPLIED]
 
     def refuse_rollback(self, name: str) -> None:
-        """Refuse a migration whose rollback is not at its end.
+        """Refuse a migration whose rollback is not finished.
 
         Raises:
-            MigrationConflict: It is such a migration.
+            MigrationConflict: Its rollback is not finished.
         """
         if self.status(name) == BACK:
             raise MigrationConflict(
-                f"The rollback of {name} is not at its end.",
+                f"The rollback of {name} is not finished.",
                 remedy=f"Finish it: `singletable rollback {name}`.",
                 migration=name,
             )
@@ -167,7 +167,7 @@ class History:
         fenced(self.migrations[name], actions, applied.epoch == self._epoch)
 
     def stamp(self, script: Script, owner: str) -> None:
-        """Record a migration as applied, without doing anything."""
+        """Record a migration as applied, without running it."""
         now = utcnow()
         values = {"status": APPLIED, "digest": script.digest, "owner": owner, "started_at": now, "finished_at": now}
         record = self._write(script.name, values)
@@ -181,15 +181,15 @@ class History:
             for part in (name, f"{name}{BACKWARD}", f"{name}{VERIFYING}"):
                 for kind in ("Quarantined", "Segment"):
                     moved += _move(getattr(unnamed, kind).query(migration=part), getattr(self._records, kind))
-            # The last migration first: a move that is interrupted leaves a history with a gap, which `check` refuses.
+            # The last migration first: an interrupted move leaves a history with a gap, which `check` refuses.
             moved += _move(unnamed.Applied.query(name=name), self._records.Applied)
         return moved
 
     def forget(self, name: str) -> None:
-        """Take a migration out of the history."""
+        """Remove a migration from the history."""
         applied = self._records.Applied
         try:
-            # Where an answer is lost, the next attempt finds nothing, which is right, too.
+            # After a lost response, the next attempt finds no record, which is also right.
             mine = applied.name.does_not_exist() | (applied.epoch <= self._epoch)
             TRANSIENT_FAULTS.call(lambda: self.migrations[name].delete(condition=mine))
         except (ConditionFailed, applied.DoesNotExist):
@@ -206,7 +206,7 @@ class History:
         try:
             TRANSIENT_FAULTS.call(record.create)
         except AlreadyExists:
-            # Either an answer was lost, and the record is this runner's own, or another runner was faster.
+            # Either a response was lost, and the record is this runner's own, or another runner was faster.
             found = applied.get(name=name, consistent=True)
             if (found.epoch, found.owner, found.started_at) != (record.epoch, record.owner, record.started_at):
                 raise _overtaken(name) from None
@@ -237,7 +237,7 @@ def fenced(record: Any, actions: list[Any], condition: Any) -> None:
     """Update a migration's record, if no other runner has taken it over.
 
     Raises:
-        LeaseLost: One has.
+        LeaseLost: Another runner has taken it over.
     """
     try:
         TRANSIENT_FAULTS.call(lambda: record.update(actions=actions, condition=condition))
@@ -248,5 +248,5 @@ def fenced(record: Any, actions: list[Any], condition: Any) -> None:
 def _overtaken(name: str) -> LeaseLost:
     return LeaseLost(
         f"Another runner has taken over {name}.",
-        remedy="This one was silent for too long, and stops. What it wrote is right: `singletable status`.",
+        remedy="This runner was silent for too long, and stops. Its writes are valid: see `singletable status`.",
     )

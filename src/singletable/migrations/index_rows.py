@@ -15,10 +15,10 @@ __all__ = ["IndexRows", "is_row", "row_names"]
 
 _PAGE = 1000
 _QUERIES_PER_SCAN = 100
-"""A query for one row takes about as long as the scan of a hundred; in capacity units it costs as much as forty."""
+"""A query for one row takes about as long as a scan of a hundred rows. It consumes as much capacity as forty."""
 
 _SETTLE_SECONDS = 1.0
-"""Seconds after which a row that differs is read once more: an index follows its table a moment later."""
+"""Seconds after which a differing row is read again: an index is updated a moment after its table."""
 
 
 class IndexRows:
@@ -29,7 +29,7 @@ class IndexRows:
         state: The state that the table should have.
         index: The index.
         throttle: The limits of the capacity to consume.
-        sums: The sums of the index, which tell the groups of rows that differ.
+        sums: The sums of the index, by which it finds the groups of rows that differ.
         clock: The clock, which tests replace.
         size: The number of rows of the index.
     """
@@ -47,7 +47,7 @@ class IndexRows:
         self.names = row_names(state, index)
 
     def lost(self, items: list[Item]) -> list[Item]:
-        """Return the items that the index lacks, and still lacks a moment later."""
+        """Return the items without a row in the index, now and a moment later."""
         present = self._present(items)
         left = [each for each in items if self._identity(each) not in present and self.is_item(each)]
         if left:
@@ -55,13 +55,13 @@ class IndexRows:
         return [each for each in left if not self._has_row(each) and self.is_item(each)]
 
     def orphaned(self, rows: list[Item]) -> list[Item]:
-        """Return the rows that the index still has a moment later, and the table does not."""
+        """Return the rows that the index still has a moment later without an item in the table."""
         self._clock.sleep(_SETTLE_SECONDS)
         present = self._present(rows)
         return [each for each in rows if self._identity(each) in present and not self.is_item(each)]
 
     def _present(self, rows: list[Item]) -> set[bytes]:
-        """Return the identities of those rows that the index has: by one scan of it, or by a query for each."""
+        """Return the identities of the rows that the index has, by one scan of it or by a query for each row."""
         if self._size > _QUERIES_PER_SCAN * len(rows):
             return {self._identity(each) for each in rows if self._has_row(each)}
         wanted = {self._identity(each) for each in rows}
@@ -112,5 +112,5 @@ def row_names(state: TableState, index: Index) -> tuple[str, ...]:
 
 
 def is_row(item: Item, index: Index) -> bool:
-    """Return whether DynamoDB keeps an item in an index: every key attribute exists, as a String that is not empty."""
+    """Return whether DynamoDB keeps an item in an index: every key attribute is a String that is not empty."""
     return all(item.get(name, {}).get("S") for name in index.names)

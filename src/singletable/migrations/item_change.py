@@ -1,4 +1,4 @@
-"""The change of one item: the item as read, the item as wanted, and the attributes that must not change meanwhile."""
+"""The change of one item: its old state, its new state, and the attributes that must not change meanwhile."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["ItemChange"]
 
 @attrs.frozen
 class ItemChange:
-    """What is to be done to one item.
+    """A planned change of one item.
 
     Args:
         item: The item as it was read.
-        image: The item as it is to be.
-        pins: The stored attributes that must still be what was read.
+        image: The item after the change.
+        pins: The stored attributes that must still have the values that were read.
         key_names: The stored attributes of the primary key.
         sets: The attributes to set.
     """

@@ -1,7 +1,7 @@
-"""The one write: an item changed only while it is what the change was worked out from, and never brought back to life.
+"""The writes of a run: an item is changed only while it is the one that was read, and a deleted item stays deleted.
 
-A change whose condition fails is worked out anew from the item that stood in the way, a bounded number of times; where
-nothing is left to do, an earlier attempt or another writer has done it.
+If the condition of a change fails, the change is computed again from the current item, a bounded number of times. If
+that item needs no change, an earlier attempt or another writer has made it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from singletable.requests.types import Item, Params
 __all__ = ["STATEMENTS", "ItemWriter", "WriteMode", "knows_statements"]
 
 WriteMode = Literal["auto", "single", "statements"]
-"""How items are written: one UpdateItem each, or up to 25 PartiQL statements a request; `auto` for what there is."""
+"""How items are written: `single` UpdateItem requests, up to 25 PartiQL `statements` per request, or `auto`: statements
+if the server supports them."""
 
 STATEMENTS = 25
-"""Statements of one BatchExecuteStatement (API Reference)."""
+"""The most statements of one BatchExecuteStatement (API Reference)."""
 
 _AGAIN = {
     "InternalServerError",
@@ -50,11 +51,11 @@ _AGAIN = {
 _CONFLICTS = {"TransactionConflict", "TransactionInProgressException"}
 
 _NO_FAULT = {None, "None", "ConditionalCheckFailed"}
-"""Reasons for a cancelled transaction that say nothing against the item."""
+"""Reasons for a cancelled transaction that do not mean a fault of the item."""
 
 
 def _throttling(error: ClientError) -> str | None:
-    """Return the code of a refusal that passes if less is sent: throttling, or another transaction on the item."""
+    """Return the code of a temporary refusal (throttling, or another transaction on the item), or None."""
     code = error_code(error)
     if code == "TransactionConflictException":
         return code
@@ -78,15 +79,15 @@ class Work(Protocol):
 
 
 class ItemWriter:
-    """Does a pass's changes.
+    """Writes the changes of a pass.
 
     Args:
-        table: Where.
+        table: The table.
         work: The pass or the repair.
-        throttle: How fast.
+        throttle: The limits of the capacity to consume.
         quarantine: Called with the key of an item that cannot be changed, and the reason.
         statements: Whether to send up to 25 changes in one request.
-        before_again: Called before a change is worked out again from a newer item; raises if another runner has taken
+        before_again: Called before a change is computed again from a newer item; raises if another runner has taken
             over, whose migrations may have changed the item since.
     """
 
@@ -108,9 +109,10 @@ class ItemWriter:
         self._before_again = before_again
 
     def write(self, items: Iterable[Item]) -> Counter[str]:
-        """Bring items to what the pass wants, and count what became of them.
+        """Change items, and count the outcomes.
 
-        Counted are `written`, `already` (nothing to do), `gone`, `quarantined`, and `conflicts`: worked out anew.
+        The outcomes are `written`, `already` (no change needed), `gone` and `quarantined`. `conflicts` counts the
+        changes that were computed again.
         """
         counts: Counter[str] = Counter()
         changes: list[ItemChange] = []
@@ -127,7 +129,7 @@ class ItemWriter:
         return counts
 
     def bring(self, item: Item) -> Item:
-        """Bring one item to the state after the pass. Returns its primary key then, or the old one if it is gone."""
+        """Change one item. Return its primary key after the pass, or the old one if the item is gone."""
         counts: Counter[str] = Counter()
         change = self._change(item, counts)
         if change is None:
@@ -172,9 +174,9 @@ class ItemWriter:
             else:
                 counts["written"] += 1
                 return
-        # After the last attempt the item is read once more: it may be gone, or need no change anymore.
+        # The item is read again after the last attempt: it may be deleted, or changed already.
         if refusal is not None and self._again(current, refusal, counts) is not None:
-            often = f"it was changed by others {CONTENTION.attempts} times while it was to be written"
+            often = f"other writers changed it at each of {CONTENTION.attempts} attempts"
             self._set_aside(change.item, often, counts)
 
     def _send(self, change: ItemChange) -> None:
@@ -184,8 +186,8 @@ class ItemWriter:
             self._write("UpdateItem", lambda: update_params(self._table.name, change))
 
     def _write(self, operation: str, make: Callable[[], Params]) -> dict[str, Any]:
-        # Made anew for each attempt: what is sent is changed on the way. Whether an attempt without an answer was done,
-        # the next one finds out by its condition.
+        # The parameters are made for each attempt, since sending changes them. If a response is lost, the condition of
+        # the next attempt shows whether the write was applied.
         def send() -> dict[str, Any]:
             try:
                 return self._table.send(operation, {**make(), "ReturnConsumedCapacity": "INDEXES"})
@@ -195,7 +197,7 @@ class ItemWriter:
                     raise
                 raise Throttled(
                     f"{operation} on {self._table.name!r} was throttled ({code}).",
-                    remedy="Send less at once, or raise the capacity of the table.",
+                    remedy="Send fewer requests at a time, or raise the capacity of the table.",
                     operation=operation,
                     code=code,
                     table=self._table.name,
@@ -204,7 +206,7 @@ class ItemWriter:
         return self._throttle.metered("write", send)
 
     def _again(self, change: ItemChange, error: ClientError, counts: Counter[str]) -> ItemChange | None:
-        """What is still to be done after a condition failed."""
+        """Return the change to try next after a failed condition; None if nothing is left to do."""
         if error_code(error) == "TransactionCanceledException":
             put, delete = ([each.get("Code") for each in cancellation_reasons(error)] + [None, None])[:2]
             refused = next((each for each in (put, delete) if each not in _NO_FAULT), None)
@@ -247,7 +249,7 @@ class ItemWriter:
                 return
             pending = left
             if throttled:
-                # Statements whose condition failed are sent again without a pause; throttled ones need it.
+                # Only throttled statements need a pause.
                 TRANSIENT_FAULTS.pause(attempt + 1)
         for change in pending:
             self._write_one(change, counts)
@@ -267,7 +269,7 @@ class ItemWriter:
         return {"Statements": [statement_params(self._table.name, each) for each in changes]}
 
     def _after_refusal(self, change: ItemChange, error: Mapping[str, Any], counts: Counter[str]) -> ItemChange | None:
-        """Return the change to send again after an error; None if the item needs no other request."""
+        """Return the change to send again after an error; None if nothing is left to send."""
         code = error["Code"]
         if code == "ConditionalCheckFailed":
             return self._anew(error.get("Item") or self._table.item(change.key), counts)
@@ -275,19 +277,19 @@ class ItemWriter:
             if code in ("ThrottlingError", "ProvisionedThroughputExceeded"):
                 self._throttle.cut(None)
             return change
-        # One by one, the same fault has an error of its own.
+        # Sent alone, the change raises a specific error.
         self._write_one(change, counts)
         return None
 
 
 def knows_statements(table: LiveTable, key: Item, name: str) -> bool:
-    """Whether the server does what this writer needs of PartiQL: a statement whose condition is false must fail.
+    """Return whether the server supports PartiQL as this writer needs it: a statement with a false condition must fail.
 
-    moto 5.2 answers such a statement as if it had been done; dynalite has none at all.
+    moto 5.2 reports success for such a statement, and dynalite does not support PartiQL.
 
     Args:
         table: The table.
-        key: The key of an item that is there.
+        key: The key of an item that exists.
         name: An attribute that it does not have.
     """
     where = " AND ".join(f"{quoted(each)} = ?" for each in key)

@@ -1,4 +1,4 @@
-"""The lease: one runner at a time on a table, told apart by a counter that moves, never by another machine's clock."""
+"""The lease: one runner at a time per table. A counter that moves shows that the holder lives, not a clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAME = "runner"
 
 
 def owner_name() -> str:
-    """What this process is called in a lease: user, machine, process and a random part."""
+    """Return the name of this process in a lease: user, machine, process and a random part."""
     user = os.environ.get("USER") or os.environ.get("USERNAME") or "someone"
     return f"{user}@{socket.gethostname()} pid {os.getpid()} {uuid4().hex[:6]}"
 
@@ -29,14 +29,15 @@ def owner_name() -> str:
 class Lease:
     """The right to migrate a table.
 
-    It keeps two runners from working against each other. It fences no write of an item, which must be harmless when
-    it is done twice; it fences checkpoints: each holder has a higher `epoch` than the one before.
+    It keeps two runners from working against each other. It fences checkpoints: each holder has a higher `epoch` than
+    the one before. It does not fence writes of items, which must be harmless when they are repeated.
 
     Args:
-        records: Where it is kept.
-        clock: Time.
-        seconds: How long its counter must stand still before another runner may take it.
-        tell: Called with a line about what is waited for.
+        records: The records of the table, which hold the lease.
+        clock: The clock, which tests replace.
+        seconds: The time for which its counter must not move before another runner may take it.
+        tell: Called with a line about each wait.
+        owner: The name of this runner; None for `owner_name()`.
     """
 
     def __init__(
@@ -58,10 +59,10 @@ class Lease:
         self.lost: SingletableError | None = None
 
     def acquire(self) -> None:
-        """Take it.
+        """Take the lease.
 
         Raises:
-            LeaseHeld: Another runner has it, and lives.
+            LeaseHeld: Another living runner has it.
         """
         record = self._records.Lease
         held = self._read()
@@ -75,7 +76,7 @@ class Lease:
                 return
         assert held is not None
         if held.owner == self.owner:
-            # Its owner has handed it on, or is asking a second time since the first answer was lost.
+            # Its owner has passed it on, or repeats the request since the first response was lost.
             self.epoch = held.epoch
             return
         if held.owner is not None:
@@ -86,7 +87,7 @@ class Lease:
         self._take(held.epoch, held.beat, held.owner)
 
     def adopt(self, epoch: int) -> None:
-        """Go on with a lease that another process has taken under the same owner and handed on.
+        """Continue with a lease that another process of the same owner has taken and passed on.
 
         Args:
             epoch: Its epoch.
@@ -98,7 +99,7 @@ class Lease:
         TRANSIENT_FAULTS.call(self.beat)
 
     def beat(self) -> None:
-        """Show that its holder lives.
+        """Count the lease up, to show that its holder lives.
 
         Raises:
             LeaseLost: Another runner has taken it.
@@ -106,7 +107,7 @@ class Lease:
         record = self._records.Lease
         try:
             record(name=_NAME).update(
-                # Added to what is stored: several processes may hold one lease, and it must move with each.
+                # Added to the stored value: several processes may hold one lease, and each of them must move it.
                 actions=[record.beat.set(record.beat + 1)],
                 condition=(record.epoch == self.epoch) & (record.owner == self.owner),
             )
@@ -116,7 +117,7 @@ class Lease:
             raise self._gone() from None
 
     def assert_held(self) -> None:
-        """Beat now, directly before a change that no condition of its own protects. Nothing is sent before `acquire`.
+        """Beat now, directly before a change that has no condition. Before `acquire`, nothing is sent.
 
         Raises:
             LeaseLost: Another runner has taken it.
@@ -125,29 +126,33 @@ class Lease:
             TRANSIENT_FAULTS.call(self.beat)
 
     def keep(self) -> None:
-        """Beat from a thread of its own until `release`; `lost` says if it was taken."""
-        # A runner may run more than once, and its lease was released then.
+        """Beat in a thread until `release`. `lost` holds the error if another runner has taken the lease."""
+        # A runner may run again after it has released its lease.
         self._stop.clear()
         self.lost = None
         self._thread = threading.Thread(target=self._keep_beating, name="singletable-lease", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
-        """Raise what the beating thread found."""
+        """Raise the error of the beating thread, if it has one.
+
+        Raises:
+            LeaseLost: Another runner has taken the lease.
+        """
         if self.lost is not None:
             raise self.lost
 
     def rest(self) -> None:
-        """Stop beating without giving it back: another process goes on with it."""
+        """Stop beating without giving the lease back: another process continues with it."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
 
     def release(self) -> None:
-        """Give it back. Its epoch stays, so that the next holder's is higher."""
+        """Give the lease back. Its epoch stays, so that the next holder's is higher."""
         self.rest()
         record = self._records.Lease
-        # Where another has taken it, that one will give it back.
+        # If another runner has taken it, that runner gives it back.
         with suppress(ConditionFailed, record.DoesNotExist):
             TRANSIENT_FAULTS.call(
                 lambda: record(name=_NAME).update(
@@ -157,7 +162,7 @@ class Lease:
             )
 
     def holder(self) -> str | None:
-        """Who has it; None for nobody."""
+        """Return the owner of the lease; None if it is free."""
         try:
             held = self._read()
         except TableMissing:
@@ -165,7 +170,7 @@ class Lease:
         return None if held is None else held.owner
 
     def break_(self) -> str | None:
-        """Take it from whoever has it, and give it back: `singletable unlock`. Returns who had it."""
+        """Take the lease from its owner, and give it back: `singletable unlock`. Return the former owner."""
         held = self._read()
         if held is None or held.owner is None:
             return None
@@ -184,7 +189,7 @@ class Lease:
                 self.lost = error
                 return
             except SingletableError:
-                continue  # the next beat may come through; if none does, another runner takes over
+                continue  # the next beat may succeed; if none does, another runner takes over
 
     def _read(self) -> Any:
         record = self._records.Lease
@@ -220,7 +225,7 @@ class Lease:
         except (ConditionFailed, record.DoesNotExist):
             held = self._read()
             if held is not None and held.owner == self.owner:
-                pass  # an answer was lost: it is this one's already
+                pass  # a response was lost: this runner has the lease already
             else:
                 raise self._held(getattr(held, "owner", None) or "another runner") from None
         self.epoch = epoch + 1
@@ -228,12 +233,12 @@ class Lease:
     def _held(self, owner: str) -> LeaseHeld:
         return LeaseHeld(
             f"{owner} is migrating this table.",
-            remedy="Wait for it. If it is dead and this stays: `singletable unlock`.",
+            remedy="Wait until it is done. If it has died and the lease remains, run `singletable unlock`.",
             owner=owner,
         )
 
     def _gone(self) -> LeaseLost:
         return LeaseLost(
             "Another runner has taken over the migration of this table.",
-            remedy="This one was silent for too long, and stops. What it wrote is right: `singletable status`.",
+            remedy="This runner was silent for too long, and stops. Its writes are valid: see `singletable status`.",
         )

@@ -1,4 +1,4 @@
-"""A table in DynamoDB: its description and its items, read and written through throttling and lost responses."""
+"""A table in DynamoDB: its description and its items. Reads and writes are repeated after transient faults."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class LiveTable:
         return str(self.connection.table_name)
 
     def send(self, operation: str, params: Params) -> dict[str, Any]:
-        """Send one operation; a failed condition raises botocore's ClientError, anything else a `SingletableError`."""
+        """Send one operation. A failed condition raises botocore's ClientError, another fault a `SingletableError`."""
         return send(self.connection, operation, params)
 
     def describe(self) -> dict[str, Any] | None:
-        """What DescribeTable says; None where there is no table."""
+        """Return the answer of DescribeTable; None if the table does not exist."""
         try:
             table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
         except TableMissing:
@@ -44,21 +44,21 @@ class LiveTable:
         return table
 
     def require(self) -> dict[str, Any]:
-        """What DescribeTable says.
+        """Return the answer of DescribeTable.
 
         Raises:
-            TableMissing: There is no table.
+            TableMissing: The table does not exist.
         """
         table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
         return table
 
     def item(self, key: Item) -> Item | None:
-        """The item under a key, read consistently; None where there is none."""
+        """Return the item with a key, read consistently; None if it does not exist."""
         params = {"TableName": self.name, "Key": key, "ConsistentRead": True}
         return TRANSIENT_FAULTS.call(lambda: self.send("GetItem", dict(params))).get("Item") or None
 
     def items(self, **params: Any) -> Iterator[Item]:
-        """Yield the items of a scan, read consistently, page by page. A page that is throttled is asked for again.
+        """Yield the items of a scan, read consistently, page by page. A throttled page is requested again.
 
         Args:
             params: Arguments of `Scan` besides the table's name, such as a filter expression.
@@ -68,13 +68,13 @@ class LiveTable:
             yield from page
 
     def transact(self, *writes: Params) -> bool:
-        """Do several writes in one transaction, all or none.
+        """Make several writes in one transaction, all or none.
 
         Args:
-            writes: Each a member of `TransactItems` without the table's name: `{"Put": {"Item": ...}}`.
+            writes: Members of `TransactItems` without the table's name: `{"Put": {"Item": ...}}`.
 
         Returns:
-            Whether they were done: False if a condition failed, or if another request is changing one of the items.
+            Whether they were made: False if a condition failed, or if another request is changing one of the items.
         """
         items = [{verb: {"TableName": self.name, **each} for verb, each in write.items()} for write in writes]
         try:

@@ -1,4 +1,4 @@
-"""Loading: the scripts of a folder, as a graph."""
+"""The loader: it makes a graph of the scripts in a folder."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _NAME = re.compile(r"\d{4,}_\w+")
 
 
 def load_graph(folder: Path) -> Graph:
-    """The graph of a folder's scripts.
+    """Return the graph of the scripts in a folder.
 
     Args:
         folder: The folder; modules in it whose names begin with a digit are migrations.
 
     Raises:
-        MigrationError: A script cannot be loaded, or they do not fit together.
+        MigrationError: A script cannot be loaded, or the scripts do not fit together.
     """
     return Graph(load_scripts(folder))
 
 
 def load_scripts(folder: Path) -> list[Script]:
-    """The scripts of a folder.
+    """Return the scripts of a folder.
 
     Raises:
         MigrationError: A script cannot be loaded, or defines no migration.
@@ -39,11 +39,11 @@ def load_scripts(folder: Path) -> list[Script]:
 def _load(path: Path) -> Script:
     if not _NAME.fullmatch(path.stem):
         raise MigrationError(
-            f"{path.name} is no name for a migration.",
-            remedy="Four digits, an underscore and words: 0002_orders_by_status.py.",
+            f"{path.name} is not a valid name of a migration.",
+            remedy="Use four digits, an underscore and words, for example 0002_orders_by_status.py.",
             place=str(path),
         )
-    # Its name begins with a digit, so that it can only be loaded by its path.
+    # Its name begins with a digit, so it can only be loaded by its path.
     spec = importlib.util.spec_from_file_location(f"singletable_migration_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -65,7 +65,7 @@ def _load(path: Path) -> Script:
     migration = getattr(module, "migration", None)
     if not isinstance(migration, Migration):
         raise MigrationError(
-            f"{path.stem} defines no migration.",
+            f"{path.stem} does not define a migration.",
             remedy="Write: migration = Migration(depends_on=[...], operations=[...]).",
             migration=path.stem,
             place=str(path),
@@ -74,7 +74,7 @@ def _load(path: Path) -> Script:
 
 
 def _place(error: BaseException, path: Path) -> str:
-    """The script and the line of it where something was raised."""
+    """Return the script and its line that raised an error."""
     if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
         return f"{path}:{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

@@ -41,17 +41,17 @@ __all__ = ["VERIFIED_PAGE", "PassAhead", "PassRunner", "expected_shape"]
 
 _DRIFT_SECONDS = 30.0
 VERIFIED_PAGE = 1000
-"""Items of a page that is only read."""
+"""The number of items of a page that is only read."""
 
 
 @attrs.frozen
 class PassAhead:
-    """A pass over the items that is to be done next.
+    """The next pass over the items.
 
     Args:
         record: The record of its migration.
         step: The pass.
-        swept: Whether every segment was at its end before, and it is only to be verified again.
+        swept: Whether every segment is finished, so that the pass is only verified again.
     """
 
     record: Any
@@ -60,7 +60,7 @@ class PassAhead:
 
     @property
     def back(self) -> bool:
-        """Whether it takes the migration back."""
+        """Whether it rolls the migration back."""
         return bool(self.record.status == BACK)
 
     @property
@@ -80,18 +80,18 @@ class PassAhead:
 
 
 class PassRunner:
-    """Does the passes of migrations.
+    """Runs the passes of migrations.
 
     Args:
-        connection: The table.
+        connection: The connection to the table.
         graph: The scripts.
-        options: How.
-        records: Where the table's history is kept; None for the table itself.
-        clock: Time.
+        options: The options of the run.
+        records: The records of the table's history; None for records in the table itself.
+        clock: The clock, which tests replace.
         tell: Called with a line for each step of the run.
-        progress: Called while items are worked on.
-        tasks: Where slices are done; None for threads of this process.
-        owner: The name of the runner in the lease; None to make one up.
+        progress: Called with the progress after each slice.
+        tasks: The processes that run slices; None for threads of this process.
+        owner: The name of the runner in the lease; None for `owner_name()`.
         stack: The stack of the table, which changes its indexes and its time to live; see `TableAdmin`.
     """
 
@@ -131,16 +131,16 @@ class PassRunner:
         self.lease = Lease(self.records, self.clock, self.options.lease_seconds, tell, owner)
 
     def stop(self) -> None:
-        """Ask a run to pause: slices that are under way are finished, no other is begun."""
+        """Ask a run to pause: it finishes the running slices, and begins no others."""
         self._stop.set()
 
-    # --- parts of a pass, for runs that do its slices elsewhere -----------------------
+    # --- parts of a pass, for runs whose slices run elsewhere -------------------------
 
     def finish_pass(self, ahead: PassAhead) -> None:
-        """Record that a pass is done, if it is.
+        """Record that a pass is done.
 
         Raises:
-            MigrationStopped: A segment is not at its end, items are quarantined, or not as they should be.
+            MigrationStopped: A segment is not finished, items are quarantined, or the verification found wrong items.
         """
         counts = self._swept(ahead)
         self._check_quarantine(ahead)
@@ -159,16 +159,16 @@ class PassRunner:
         Quarantine(self.records, ahead.name, ahead.step.number).redrive(attempt, self.lease.assert_held)
 
     def open_segments(self, ahead: PassAhead) -> list[int]:
-        """The segments of a pass that are not at their end."""
+        """Return the segments of a pass that are not finished."""
         done = {number for number, each in self._checkpoints(ahead.name, ahead.step).items() if each.state == "done"}
         return [] if ahead.swept else [number for number in range(ahead.record.segments) if number not in done]
 
     def knows_statements(self) -> bool:
-        """Whether items are to be written with statements: as the options say, or as the server knows them."""
+        """Return whether to write items with statements, by the options or by the support of the server."""
         if self.options.write_mode != "auto":
             return self.options.write_mode == "statements"
         if self.table.connection.settings.dax_endpoints:
-            # A cluster does not take statements, and would keep its old copies of the items.
+            # A cluster does not accept statements, and would keep its old copies of the items.
             return False
         lease = self.records.Lease(name="runner")
         return bool(self.records.table.bound().table_name == self.table.name) and knows_statements(
@@ -201,7 +201,7 @@ class PassRunner:
         self.finish_pass(ahead)
 
     def _sweep(self, ahead: PassAhead, worker: SegmentWorker | SegmentVerifier, throttle: Throttle) -> None:
-        """Every segment to its end."""
+        """Run the slices of every segment to its end."""
         record, step = ahead.record, ahead.step
         verifying = isinstance(worker, SegmentVerifier)
         task = Slice(
@@ -252,10 +252,10 @@ class PassRunner:
                 after=after,
             )
         if not ended:
-            raise MigrationPaused(f"{record.name} is paused.", remedy=f"Go on with `{ahead.command}`.")
+            raise MigrationPaused(f"{record.name} is paused.", remedy=f"Continue with `{ahead.command}`.")
 
     def _checkpoints(self, name: str, step: Step, *, verifying: bool = False) -> dict[int, Any]:
-        """The checkpoints of a pass by segment; of those that verify it, only the ones of this lease."""
+        """Return the checkpoints of a pass by segment; those of its verification only if they are of this lease."""
         found = self.records.Segment.query(migration=name, consistent=True).all()
         return {
             each.number: each
@@ -269,13 +269,13 @@ class PassRunner:
         left = ahead.record.segments - sum(each.state == "done" for each in found.values())
         if left and not ahead.swept:
             raise MigrationStopped(
-                f"{left:,} of {ahead.record.segments:,} segments of {ahead.record.name} are not at their end.",
+                f"{left:,} of {ahead.record.segments:,} segments of {ahead.record.name} are not finished.",
                 remedy="Their worker is gone. Run it again: it continues from their checkpoints.",
             )
         return sum((Counter(json.loads(each.counts)) for each in found.values()), Counter[str]())
 
     def _is_verified(self, ahead: PassAhead) -> bool:
-        """Whether a pass was verified under this lease, and found to be right."""
+        """Return whether a pass was verified under this lease without a wrong item."""
         found = self._checkpoints(ahead.verifying, ahead.step, verifying=True)
         done = [each for each in found.values() if each.state == "done" and not json.loads(each.counts).get("wrong")]
         return len(done) == int(ahead.record.segments)
@@ -287,8 +287,8 @@ class PassRunner:
         if count:
             raise MigrationStopped(
                 f"{count:,} item{'s are' if count > 1 else ' is'} quarantined: {reasons}.",
-                remedy=f"`singletable status` lists them. Correct them, then `{ahead.command} --redrive`; or leave"
-                " them as they are with --accept-quarantine.",
+                remedy=f"`singletable status` lists them. Correct them, then `{ahead.command} --redrive`. Or leave"
+                " them unchanged with --accept-quarantine.",
             )
 
     def _check_verified(self, ahead: PassAhead) -> None:
@@ -300,15 +300,14 @@ class PassRunner:
             raise MigrationStopped(
                 f"The verification of {ahead.record.name} is not complete.", remedy="Run it again: it starts over."
             )
-        # The next run is to go over the items again, even where later steps are done.
+        # The next run must go over the items again, even if later steps are done.
         applied = type(ahead.record)
         fenced(ahead.record, [applied.step.set(ahead.step.number)], applied.epoch == self.lease.epoch)
         self._forget_segments(ahead.record.name, ahead.step.number)
         raise MigrationStopped(
-            f"Verifying {ahead.record.name} found {counts['wrong']:,} of {counts['verified']:,} items that are not as"
-            " they should be.",
-            remedy="They were written meanwhile by code that does not know the new attributes. Deploy the new"
-            " models everywhere, then run `singletable migrate` again: it goes over the items once more.",
+            f"Verifying {ahead.record.name} found {counts['wrong']:,} of {counts['verified']:,} wrong items.",
+            remedy="Code that does not know the new attributes has written them meanwhile. Deploy the new models"
+            " everywhere, then run `singletable migrate` again: it repeats the pass.",
         )
 
     def _forget_segments(self, name: str, step: int | None = None) -> None:
@@ -332,7 +331,7 @@ class PassRunner:
 
 
 def expected_shape(graph: Graph, name: str) -> Any:
-    """Return the state that a begun migration needs to continue: that before it, without its own indexes."""
+    """Return the state that a begun migration needs to continue: the state before it, without its own indexes."""
     before = graph.before(name)
     mine = {
         getattr(operation, "name", None)

@@ -1,4 +1,4 @@
-"""Passes: consecutive operations on items, done to each item at once in a single scan of the table."""
+"""Passes: consecutive operations on items, applied to each item together in a single scan of the table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Pass", "Step", "checked_change", "steps_of"]
 
 @attrs.frozen
 class _Part:
-    """One operation of a pass, compiled."""
+    """One compiled operation of a pass."""
 
     operation: ItemOperation
     before: TableState
@@ -32,11 +32,11 @@ class _Part:
 
 
 class Pass:
-    """One scan's work.
+    """The work of one scan.
 
     Args:
         operations: The operations, in their order.
-        before: The state in front of the first one.
+        before: The state before the first operation.
         later: The state of the whole history.
     """
 
@@ -75,25 +75,25 @@ class Pass:
         return self.written.union(*(part.operation.read_names(part.before) for part in self._parts))
 
     def describe(self) -> str:
-        """What it does, in one line."""
+        """Return a description in one line."""
         return "; ".join(each.describe() for each in self.operations)
 
     def type_of(self, item: Item) -> str | None:
-        """What an item says it is."""
+        """Return the discriminator of an item; None if it has none."""
         return self.before.type_of(item)
 
     def concerns(self, item: Item) -> bool:
-        """Return whether the pass looks at an item: by its discriminator, or without one by its key."""
+        """Return whether the pass concerns an item, by its discriminator, or by its key if it has no discriminator."""
         says = self.type_of(item)
         if says is not None or self.type_name in item:
             return says in self.entities
         return any(each.concerns_untyped(item, before) for each, before in self._stamps)
 
     def change(self, item: Item) -> ItemChange | None:
-        """What is to be done to an item; None where it is as it should be, or none of the pass's business.
+        """Return the change of an item; None if it needs no change or the pass does not concern it.
 
         Raises:
-            Unfit: It cannot be told, or DynamoDB would refuse the result.
+            Unfit: The change cannot be computed, or DynamoDB would refuse the result.
         """
         image = dict(item)
         pins: set[str] = set()
@@ -123,8 +123,8 @@ def checked_change(
 
     Args:
         item: The item as it was read.
-        image: The item as it is to be.
-        pins: The stored attributes that must be unchanged; the discriminator always is one.
+        image: The item after the change.
+        pins: The stored attributes that must be unchanged; the discriminator is always one of them.
         key_names: The stored attributes of the primary key.
         type_name: The stored attribute of the discriminator.
 
@@ -139,7 +139,7 @@ def checked_change(
         raise Unfit(error.what.rstrip(".")) from None
     size = item_size(image)
     if size > ITEM_BYTES:
-        raise Unfit(f"the item would be {size:,} bytes large; DynamoDB takes {ITEM_BYTES:,}")
+        raise Unfit(f"the item would have {size:,} bytes; DynamoDB accepts {ITEM_BYTES:,}")
     check_expressions(change)
     return change
 
@@ -165,8 +165,8 @@ def _edit(change: Change, image: Item) -> Edit | None:
     except Unfit:
         raise
     except Exception as error:
-        # One odd item must not end the run of all others; its values stay out of the reason.
-        raise Unfit(f"what is to become of it could not be worked out ({type(error).__name__})") from error
+        # One odd item must not end the whole run. The reason must not contain its values.
+        raise Unfit(f"its change could not be computed ({type(error).__name__})") from error
 
 
 @attrs.frozen
@@ -175,9 +175,9 @@ class Step:
 
     Args:
         number: Its number within the migration, from 0.
-        before: The state in front of it.
-        operations: What it does.
-        later: What the whole history adds up to.
+        before: The state before it.
+        operations: Its operations.
+        later: The state after the whole history.
     """
 
     number: int
@@ -187,22 +187,22 @@ class Step:
 
     @property
     def is_pass(self) -> bool:
-        """Whether it goes through the items."""
+        """Whether it is a pass over the items."""
         return isinstance(self.operations[0], ItemOperation)
 
     def compile(self) -> Pass:
-        """The pass that it is."""
+        """Return the compiled pass."""
         return Pass(self.operations, self.before, self.later)
 
     def describe(self) -> str:
-        """What it does, in one line."""
+        """Return a description in one line."""
         return "; ".join(each.describe() for each in self.operations if _acts(each))
 
 
 def steps_of(operations: Iterable[Operation], before: TableState, later: TableState | None = None) -> list[Step]:
-    """Return the steps of a migration: operations on items that follow one another share a scan, if it can be repeated.
+    """Return the steps of a migration. Consecutive operations on items share a scan, if the scan can be repeated.
 
-    An operation that only declares something needs no step.
+    An operation that only changes the state has no step.
     """
     steps: list[Step] = []
     state = before
@@ -219,8 +219,8 @@ def steps_of(operations: Iterable[Operation], before: TableState, later: TableSt
 def _can_join(step: Step, operation: Operation, before: TableState) -> bool:
     """Return whether a pass can be repeated if an operation joins it.
 
-    A repeated pass meets items that all of its operations have changed. An operation that writes or removes an
-    attribute that an earlier one reads or writes would make the earlier one do something else the second time.
+    A repeated pass finds items that all of its operations have changed. If an operation writes or removes an attribute
+    that an earlier one reads or writes, the earlier one would have another result the second time.
     """
     if not isinstance(operation, ItemOperation):
         return True

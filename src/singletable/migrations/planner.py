@@ -1,6 +1,6 @@
-"""The plan: what a run would do, what it would cost and how long it would take, and what is dangerous about it.
+"""The planner: it estimates the changes, the cost, the duration and the dangers of a run.
 
-It is worked out from a sample: the first pages of some segments, spread over the table. Nothing is written.
+It computes them from a sample: the first pages of some segments, spread over the table. It writes nothing.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ _SAMPLE_PAGE = 200
 _EXAMPLES = 2
 
 _NONE_SEEN = 3.0
-"""If a sample of n items has no such item, at most about 3/n of all are, with 95 % confidence (rule of three)."""
+"""If a sample of n items has no item of a kind, at most about 3/n of all items are, with 95 % confidence (rule of
+three)."""
 
 _WRITTEN_PER_CPU_SECOND = {False: 1261.0, True: 7378.0}
-"""Items that one CPU reads, changes and writes in a second: one by one, or by statements (docs/benchmarks)."""
+"""Items that one CPU reads, changes and writes per second: single, or with statements (docs/benchmarks)."""
 
 
 @attrs.frozen
 class UnitPrices:
-    """What a million units cost, in US dollars, on demand; `singletable.operating.prices` has a file of them."""
+    """The prices of a million units on demand, in US dollars; `singletable.operating.prices` has a file of them."""
 
     million_reads: float
     million_writes: float
@@ -48,21 +49,22 @@ class UnitPrices:
 
 @attrs.frozen
 class PlannedStep:
-    """What a step would do.
+    """The estimates for one step.
 
     Args:
         migration: The migration's name.
-        describe: What it does.
-        items: About how many items it would change, or how many rows an index would have; None for other steps.
-        most: The most items that it may change, if the sample has no such item: they may be rare. Else None.
-        looked: About how many items it would look at.
-        size: About how many bytes they have.
+        describe: A description of the step.
+        items: The approximate number of items that it would change, or of rows that an index would have; None for
+            other steps.
+        most: If the sample has no item to change, the most items that it may change nevertheless; else None.
+        looked: The approximate number of items that it would read.
+        size: Their approximate size in bytes.
         reads: Read capacity units.
         writes: Write capacity units of the table.
         index_writes: Write capacity units of indexes, by name.
         examples: Some of the changes of the sample.
-        unfit: Reasons why items of the sample could not be changed, with how many.
-        operations: Its operations.
+        unfit: The reasons why items of the sample could not be changed, with the number of items.
+        operations: The operations of the step.
     """
 
     migration: str
@@ -79,35 +81,35 @@ class PlannedStep:
     operations: tuple[Operation, ...] = attrs.field(default=(), repr=False)
 
     def dollars(self, prices: UnitPrices) -> float:
-        """What it costs on demand."""
+        """Return its cost on demand."""
         writes = self.writes + sum(self.index_writes.values())
         return self.reads / 1e6 * prices.million_reads + writes / 1e6 * prices.million_writes
 
     def seconds(self, rate: float | None) -> float | None:
-        """How long it takes at a rate, in units per second of the table and of each index; None for no rate."""
+        """Return its duration at a rate, in units per second of the table and of each index; None for no rate."""
         if not rate:
             return None
         return max([self.reads, self.writes, *self.index_writes.values()]) / rate
 
     def cpu_seconds(self, *, statements: bool) -> float:
-        """Return how long one CPU is busy with a pass, which no rate makes shorter.
+        """Return the CPU time of a pass, which no rate makes shorter.
 
         Args:
-            statements: Whether 25 items are written in one request; else one.
+            statements: Whether one request writes 25 items instead of one.
         """
         return 0.0 if not self.writes else (self.items or 0) / _WRITTEN_PER_CPU_SECOND[statements]
 
 
 @attrs.frozen
 class Plan:
-    """What a run would do.
+    """The estimates for a run.
 
     Args:
         steps: The steps, in order.
-        safety: What is dangerous about them.
-        sampled: How many items were looked at.
-        counted: How many items the table has, as DynamoDB counted them some hours ago.
-        not_checked: Facts that could not be found out, one sentence each.
+        safety: Their dangers.
+        sampled: The number of sampled items.
+        counted: The number of items of the table, as DynamoDB counted them some hours ago.
+        not_checked: The facts that could not be checked, one sentence each.
     """
 
     steps: tuple[PlannedStep, ...]
@@ -120,13 +122,13 @@ class Plan:
 def make_plan(table: LiveTable, graph: Graph, names: list[str], *, now: datetime | None = None) -> Plan:
     """Plan the migrations with these names, in this order.
 
-    Each step is worked out on the sample as the steps before it will have left it.
+    Each step is computed on the sample in its state after the steps before it.
 
     Args:
         table: The table.
         graph: The scripts.
-        names: What is not applied yet.
-        now: The moment, for what counts as fresh or past.
+        names: The migrations that are not applied yet.
+        now: The present time; None for that of the clock.
     """
     described = table.describe() or {}
     now = now or datetime.now(timezone.utc)
@@ -181,7 +183,7 @@ class _Sample:
             read += len(page)
             self.items += [item for item in page if not state.is_own(item)]
             self.whole = self.whole and "LastEvaluatedKey" not in answer
-        # The framework's own records are read, and no pass looks at them.
+        # The framework's own records are read, and no pass changes them.
         self.scale = 1.0 if self.whole or not read else max(counted, read) / read
         self.total = len(self.items) * self.scale
         self.size = sum(map(item_size, self.items)) * self.scale if self.whole or not size else float(size)
@@ -200,7 +202,7 @@ class _Sample:
             changes += [change] if change else []
             left.append(change.image if change else item)
         self.items = left
-        # The pass reads once, eventually consistent; verifying reads once more, consistently.
+        # The pass reads once, eventually consistent; the verification reads again, consistently.
         reads = ceil(self.size / 4096) * 1.5
         writes = sum(map(_table_units, changes)) * self.scale
         indexes = {
@@ -224,7 +226,7 @@ class _Sample:
         return planned, changes
 
     def plan_other(self, name: str, step: Step) -> PlannedStep:
-        """Plan a step that goes over no items. DynamoDB itself fills a new index: each row is a write of the index."""
+        """Plan a step that is not a pass. DynamoDB itself fills a new index, with one write of the index per row."""
         (operation,) = step.operations
         if not isinstance(operation, CreateIndex):
             return PlannedStep(name, step.describe(), operations=step.operations)
@@ -243,7 +245,7 @@ class _Sample:
 
 
 def _examples(changes: list[ItemChange], work: Pass) -> Iterator[ItemChange]:
-    """A few of each entity."""
+    """Yield a few changes of each entity."""
     seen: Counter[str | None] = Counter()
     for change in changes:
         kind = work.type_of(change.item)
@@ -253,7 +255,7 @@ def _examples(changes: list[ItemChange], work: Pass) -> Iterator[ItemChange]:
 
 
 def difference(change: ItemChange, personal: frozenset[str] = frozenset()) -> Iterator[tuple[str, str, str]]:
-    """What a change does to an item: names with the value before and after it, `-` for none.
+    """Yield the changed attributes of an item: name, old value and new value, with `-` for an absent value.
 
     Args:
         change: The change.
@@ -280,7 +282,7 @@ def _units(item: Item) -> int:
 
 
 def _table_units(change: ItemChange) -> int:
-    """A write counts the larger of the item before and after; a move is a put and a delete, transactional: twice."""
+    """Return the write units of a change: those of the larger item, or twice a put and a delete for a move."""
     before, after = _units(change.item), _units(change.image)
     return 2 * (before + after) if change.moves else max(before, after)
 
@@ -296,7 +298,7 @@ def _row(item: Item, index: Index, state: TableState) -> Item | None:
 
 
 def _index_units(change: ItemChange, index: Index, state: TableState) -> int:
-    """An index writes a row that comes, goes or changes; one whose key changes is deleted and put."""
+    """Return the write units of an index. A row whose key changes is deleted and put, which counts twice."""
     before, after = _row(change.item, index, state), _row(change.image, index, state)
     if before == after:
         return 0

@@ -1,4 +1,4 @@
-"""The quarantine: items that a pass could not change, with the reasons. It is read page by page."""
+"""The quarantine: the items that a pass could not change, with the reasons. It is read page by page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Quarantine:
 
     @classmethod
     def of(cls, records: Records, migration: str) -> tuple[Quarantine, Quarantine]:
-        """Return the quarantines of a migration: of the way forward, and of the way back."""
+        """Return the quarantines of a migration: that of its passes, and that of its rollback."""
         return cls(records, migration), cls(records, f"{migration}{BACKWARD}")
 
     def __iter__(self) -> Iterator[Any]:
@@ -42,7 +42,7 @@ class Quarantine:
                 yield each
 
     def add(self, step: int, key: Item, reason: str) -> None:
-        """Set an item aside; `reason` must not hold values of it."""
+        """Add an item; `reason` must not contain its values."""
         record, text = self._records.Quarantined, key_to_text(key) or ""
         TRANSIENT_FAULTS.call(
             lambda: record(
@@ -51,7 +51,7 @@ class Quarantine:
         )
 
     def has(self, step: int, key: Item) -> bool:
-        """Return whether an item is set aside."""
+        """Return whether an item is quarantined."""
         record = self._records.Quarantined
         try:
             record.get(migration=self._migration, step=step, digest=key_digest(key), consistent=True)
@@ -68,7 +68,7 @@ class Quarantine:
         return reasons.total(), text + (f"; other reasons ({rarer:,})" if rarer else "")
 
     def redrive(self, attempt: Callable[[Item, int], str | None], before_change: Callable[[], None]) -> Counter[str]:
-        """Try each item again, and release those that are right now.
+        """Try each item again, and release the items that are right now.
 
         Args:
             attempt: Called with the key of an item and the number of its pass; returns the reason why the item cannot
@@ -76,7 +76,7 @@ class Quarantine:
             before_change: Called directly before a record is changed; raises if another runner has taken over.
 
         Returns:
-            How many items were `released`, and how many `quarantined` again.
+            The number of items that were `released`, and that were `quarantined` again.
         """
         counts: Counter[str] = Counter()
         for record in self:
@@ -92,7 +92,7 @@ class Quarantine:
         return counts
 
     def forget(self, before_change: Callable[[], None]) -> int:
-        """Remove all records, and leave the items as they are. Returns the number of records."""
+        """Remove all records without changing the items. Return the number of records."""
         count = 0
         for count, record in enumerate(self, 1):  # noqa: B007 - the number of the last one is the answer
             before_change()
@@ -100,6 +100,6 @@ class Quarantine:
         return count
 
     def _delete(self, record: Any) -> None:
-        # If an answer was lost, the next attempt finds no record.
+        # After a lost response, the next attempt finds no record.
         with suppress(self._records.Quarantined.DoesNotExist):
             TRANSIENT_FAULTS.call(record.delete)

@@ -18,11 +18,11 @@ Ask = Callable[[str], bool]
 
 
 class Questioner:
-    """Asks what became of entities and attributes.
+    """Asks about renamed entities and attributes, and about values that no longer fit.
 
     Args:
-        ask: Answers a question; None if nobody can be asked.
-        notes: The list to which remarks for a person are added.
+        ask: Answers a question; None if no person can answer.
+        notes: A list, to which it adds remarks for a person.
     """
 
     def __init__(self, ask: Ask | None, notes: list[str]) -> None:
@@ -35,8 +35,8 @@ class Questioner:
         if self._ask is not None:
             return self._ask(f"Was the entity {before} renamed to {after}?")
         self._notes.append(
-            f"Whether the entity {before} was renamed to {after} cannot be known: taken for two entities,"
-            f' so that no item is touched. If it was, write RenameEntity("{before}", "{after}") instead:'
+            f"Whether the entity {before} was renamed to {after} cannot be known. They count as two entities,"
+            f' so that no item changes. If it was renamed, write RenameEntity("{before}", "{after}") instead:'
             f" until then, no model reads the items of {before}."
         )
         return False
@@ -45,20 +45,21 @@ class Questioner:
         """Return whether one attribute was renamed to another.
 
         Raises:
-            MigrationError: Nobody can be asked, and keys are made of the attribute.
+            MigrationError: No person can answer, and keys are made of the attribute.
         """
         if self._ask is not None:
             return self._ask(f"Was {entity.name}.{before} renamed to {after}?")
         if before in {source.stored_name for each in entity.all_derived for source in each.sources}:
-            # Taken for two attributes, every item would lose the keys that are made of the old one.
+            # As two attributes, every item would lose the keys that are derived from the old one.
             raise MigrationError(
-                f"Whether {entity.name}.{before}, of which keys are made, was renamed to {after} cannot be known.",
+                f"Whether {entity.name}.{before}, from which keys are derived, was renamed to {after} cannot be known.",
                 remedy="Run makemigrations in a terminal, where it can ask; or write the RenameAttribute, or the"
                 " Backfill, into a script of its own (makemigrations --empty).",
             )
         self._notes.append(
-            f"Whether {entity.name}.{before} was renamed to {after} cannot be known: taken for two attributes, so that"
-            f' no item is touched. If it was, write RenameAttribute("{entity.name}", "{before}", "{after}") instead.'
+            f"Whether {entity.name}.{before} was renamed to {after} cannot be known. They count as two attributes, so"
+            " that no item changes. If it was renamed, write"
+            f' RenameAttribute("{entity.name}", "{before}", "{after}") instead.'
         )
         return False
 
@@ -75,7 +76,7 @@ class Questioner:
             return False
         if self._ask(f"{what}. Convert the stored values (a function to be written)?"):
             return True
-        self._notes.append(f"{what}: items that have such a value cannot be read until a ConvertAttribute converts it.")
+        self._notes.append(f"{what}: items with such a value cannot be read until a ConvertAttribute converts it.")
         return False
 
     def wants_values(self, entity: Entity, name: str, was: Stored | None) -> bool:
@@ -84,16 +85,16 @@ class Questioner:
         if self._ask is None:
             self._open.append(f"{what}: items without it become unreadable (BackfillWith, or null=True)")
             return False
-        if self._ask(f"{what}. Fill it in items that lack it (a function to be written)?"):
+        if self._ask(f"{what}. Fill it in items without it (a function to be written)?"):
             return True
         self._notes.append(f"{what}: items without it cannot be read.")
         return False
 
     def refuse_open_questions(self) -> None:
-        """Refuse changes after which stored items could not be read, if nobody can be asked about them.
+        """Refuse changes after which stored items could not be read, if no person can answer questions about them.
 
         Raises:
-            MigrationError: There is at least one such change.
+            MigrationError: At least one such change was found.
         """
         if self._open:
             raise MigrationError(

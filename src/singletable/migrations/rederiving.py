@@ -1,4 +1,4 @@
-"""Re-derive the attributes that are made of an attribute that an operation changes, in the same write."""
+"""Attributes that are derived from an attribute that an operation changes: the same write updates them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from singletable.requests.types import Item
 __all__ = ["Rederive", "rederiving"]
 
 Rederive = Callable[[Item, Item], "Edit | None"]
-"""Takes an item as it was and as an operation leaves it; returns the edit that brings derived attributes along."""
+"""Takes an item before and after an operation; returns the edit that updates the derived attributes."""
 
 
 def rederiving(
     before: Entity, after: Entity, changed: frozenset[str], ttl: str | None, later: TableState | None
 ) -> Rederive | None:
-    """Return how derived attributes follow an operation; None if it changes no source of one.
+    """Return a function that updates the attributes derived from changed ones; None if no source changes.
 
     Args:
-        before: The entity in front of the operation.
+        before: The entity before the operation.
         after: The entity after it.
         changed: The stored attributes that the operation changes.
-        ttl: The attribute of the time to live in front of the operation, if it is on.
-        later: The state of the whole history: a value that its code writes already is left as it is.
+        ttl: The attribute of the time to live before the operation, if it is on.
+        later: The state of the whole history. Values that its code would write are not changed.
     """
 
     dependents = [each for name, each in after.derived.items() if name not in changed and changed & {*reads_of(each)}]
@@ -41,7 +41,7 @@ def rederiving(
     def rederive(was: Item, now: Item) -> Edit | None:
         for half in halves:
             if not same_value(half.derive(now), now.get(half.stored_name)):
-                raise Unfit(f"its {half.stored_name} would be another; move the items of {after.name} with Rekey")
+                raise Unfit(f"its {half.stored_name} would change; move the items of {after.name} with Rekey")
         values = {}
         for each in dependents:
             name, stored = each.stored_name, now.get(each.stored_name)

@@ -1,4 +1,4 @@
-"""Redriving: one quarantined item, changed again by the passes that it has missed."""
+"""Redriving: the passes that a quarantined item has missed change it now."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def attempt_with(
         throttle: The limits of the capacity to consume.
         passes: The passes by the number of the step that quarantined it.
         final: The checks of the state after all of them. If a later pass writes an attribute that an earlier one
-            reads or writes, an item that is right by them is left alone: newer code may have corrected it.
+            reads or writes, an item without a finding is not changed: newer code may have corrected it.
     """
 
     def attempt(key: Item, step: int) -> str | None:
         if step not in passes:
-            return f"step {step} of the migration does not go over the items any more"
+            return f"step {step} of the migration is no longer a pass over the items"
         reasons: list[str] = []
         if final is not None and _overlap(passes[step]):
             item = table.item(key)

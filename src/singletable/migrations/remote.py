@@ -1,7 +1,7 @@
-"""Slices done by other processes, on this machine or on others: everything that one needs is plain data.
+"""Slices in other processes, on this machine or on others. A process gets everything that it needs as plain data.
 
-What a process has loaded and connected is kept for the slices that follow. It is loaded anew under each lease, so that
-a worker that lives long never does a slice with scripts of an earlier run.
+A process keeps its scripts and connections for the following slices. It loads the scripts again under each lease, so
+that a long-lived worker never runs a slice with scripts of an earlier run.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ from singletable.migrations.passes import Step
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
-from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.binding.table_names import NAME_RULE, server_fault
-from singletable.models.items.internal_items import internal_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.endpoints import endpoints_of
 from singletable.requests.forking import run_in_child
@@ -50,24 +48,24 @@ run_in_child(_renew)
 
 
 def _as_tuple(credentials: Sequence[str | None] | None) -> tuple[str, str, str | None] | None:
-    """Credentials as JSON gives them, a list."""
+    """Return credentials, a list in JSON, as a tuple."""
     return None if credentials is None else tuple(credentials)  # type: ignore[return-value]  # three of them
 
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What a process must know to do slices of a table's migrations.
+    """The parameters of a process that runs slices of a table's migrations.
 
     Args:
         table_name: The table's name.
         scripts: The folder of the migration scripts, where the process runs.
-        region: The AWS region; None for that of the SDK's own configuration.
+        region: The AWS region; None for the one in the SDK's configuration.
         endpoint_url: The URL of a server that speaks DynamoDB; None for AWS.
         credentials: Access key, secret key and session token, for local servers. On AWS, leave them out: each process
-            has a role or a profile of its own.
-        rate: Units per second that this process may consume, of the table and of each index, for reads and for writes:
-            its share of the whole. None for no limit; it still slows down where DynamoDB throttles.
-        control_table: The table where the history is kept; None for the table itself.
+            has its own role or profile.
+        rate: The share of this process: units per second, of the table and of each index, for reads and for writes.
+            None for no limit; the process still slows down if DynamoDB throttles.
+        control_table: The table that holds the history; None for the table itself.
         dax_endpoints: The endpoints of a DAX cluster through which to write, so that its copies follow.
     """
 
@@ -92,29 +90,32 @@ class Job:
     @rate.validator
     def _is_positive(self, field: object, rate: float | None) -> None:
         if rate is not None and not rate > 0:
-            raise MigrationError(f"rate={rate!r} is no rate.", remedy="Give units per second, above 0, or None.")
+            raise MigrationError(f"rate={rate!r} is not a rate.", remedy="Give units per second, above 0, or None.")
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data, with its credentials where it has some."""
+        """Return the job as plain data, including its credentials."""
         plain = attrs.asdict(self)
         return plain | {"credentials": list(self.credentials) if self.credentials else None}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Job:
-        """What `to_dict` gave.
+        """Return a job from the result of `to_dict`.
 
         Raises:
-            MigrationError: Something is missing, or unknown, or no rate.
+            MigrationError: A field is missing, unknown or invalid.
         """
         known = [field.name for field in attrs.fields(cls)]
         unknown = sorted(set(plain) - set(known))
         if unknown:
-            raise MigrationError(f"A job has no {', '.join(unknown)}.", remedy=f"It has: {', '.join(known)}.")
+            raise MigrationError(
+                f"Unknown fields of a job: {', '.join(unknown)}.", remedy=f"Its fields are: {', '.join(known)}."
+            )
         try:
             return cls(**plain)
         except (TypeError, ValueError) as error:
             raise MigrationError(
-                f"This is no job: {_words(error)}.", remedy="It needs at least table_name and scripts; rate is above 0."
+                f"The job is invalid: {_words(error)}.",
+                remedy="It needs at least table_name and scripts; its rate is above 0.",
             ) from None
 
 
@@ -124,8 +125,8 @@ class WorkerPlace:
 
     Args:
         graph: The scripts.
-        connection: The table.
-        records: Where its history is kept.
+        connection: The connection to the table.
+        records: The records of its history.
     """
 
     graph: Graph
@@ -143,8 +144,8 @@ class WorkerPlace:
         graph = load_graph(folder)
         if not graph.order:
             raise MigrationError(
-                f"There are no migrations in {str(folder)!r} here.",
-                remedy="Deploy the scripts with the program, and give the folder where they are then.",
+                f"The folder {str(folder)!r} of this process has no migrations.",
+                remedy="Deploy the scripts with the program, and give their folder there.",
             )
         state = graph.state
         connection = _connection(job, state.partition, state.sort, state.type_name, job.table_name)
@@ -158,7 +159,7 @@ class WorkerPlace:
 
 @attrs.frozen
 class _Function:
-    """`run_slice` with its job, for an executor. A partial would show credentials to whoever prints it."""
+    """`run_slice` with its job, for an executor. Unlike a partial, it does not show credentials when it is printed."""
 
     job: Job
 
@@ -167,18 +168,18 @@ class _Function:
 
 
 def remote_tasks(executor: Executor, job: Job) -> Tasks:
-    """Tasks for a `Runner` that are done by other processes.
+    """Return the tasks for a `Runner` whose slices run in other processes.
 
     Args:
         executor: A ProcessPoolExecutor, `dask.distributed.Client.get_executor()`, or any other whose processes have
             the package and the scripts.
-        job: What they must know.
+        job: The parameters of the processes.
     """
     return Tasks(executor, _Function(job))
 
 
 def run_slice(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """Do a slice, wherever this is called.
+    """Run a slice in this process.
 
     Args:
         job: A `Job`, as plain data.
@@ -188,22 +189,22 @@ def run_slice(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
         A `SliceResult`, as plain data.
 
     Raises:
-        MigrationConflict: The scripts here are others than those that the run was begun with.
+        MigrationConflict: The scripts here differ from those with which the run was begun.
         LeaseLost: A runner with a later lease has taken the segment.
-        SingletableError: What stands in the way; the checkpoints say how far it came.
+        SingletableError: A request failed; the checkpoints hold the progress.
     """
     return attrs.asdict(do_slice(Job.from_dict(job), Slice(**task)))
 
 
 def do_slice(job: Job, task: Slice) -> SliceResult:
-    """Do a slice; see `run_slice`."""
+    """Run a slice; see `run_slice`."""
     with _lock:  # threads of one process share its throttle, whose rate is the process's share
         worker = _worker(job, task.migration, task.step, task.epoch, os.getpid())
     return worker.run(task)
 
 
 def kept_place(job: Job, epoch: int) -> WorkerPlace:
-    """A job's place, loaded once in this process for each lease.
+    """Return the place of a job, loaded once per lease in this process.
 
     Args:
         job: The job.
@@ -220,14 +221,14 @@ def _place(job: Job, epoch: int, process: int) -> WorkerPlace:
 
 @lru_cache(maxsize=8)
 def _worker(job: Job, migration: str, step: int, epoch: int, process: int) -> SegmentWorker | SegmentVerifier:
-    """What does the slices of a pass in this process.
+    """Return the worker for the slices of a pass in this process.
 
     Args:
         job: The job.
-        migration: The migration's name, as slices have it.
+        migration: The migration's name in slices, with its suffix.
         step: The number of the pass.
         epoch: The epoch of the lease.
-        process: This process: a fork of it must not share its connections.
+        process: The id of this process: a fork of it must not share its connections.
     """
     place = _place(job, epoch, process)
     name = migration.removesuffix(BACKWARD).removesuffix(VERIFYING)
@@ -240,7 +241,7 @@ def _worker(job: Job, migration: str, step: int, epoch: int, process: int) -> Se
 
 
 def _check_script(place: WorkerPlace, name: str, job: Job) -> None:
-    """Refuse scripts that are not those of the run, which may be on another machine."""
+    """Refuse scripts that differ from those of the run, which may be on another machine."""
     begun = place.records.Applied
     script = place.graph.scripts.get(name)
     try:
@@ -248,10 +249,10 @@ def _check_script(place: WorkerPlace, name: str, job: Job) -> None:
     except begun.DoesNotExist:
         record = None
     if script is None or record is None or not script.has_digest(record.digest):
-        what = "is missing" if script is None else "was not begun" if record is None else "is another script"
+        what = "is missing" if script is None else "was not begun" if record is None else "is a different script"
         raise MigrationConflict(
             f"{name} {what} here, in {job.scripts!r} of process {os.getpid()}, unlike where the run was begun.",
-            remedy="Deploy the same scripts wherever slices are done, and check the table's name, region and endpoint.",
+            remedy="Deploy the same scripts to all processes, and check the table's name, region and endpoint.",
             migration=name,
         )
 
@@ -260,15 +261,15 @@ def _pass_of(steps: list[Step], number: int, name: str) -> Step:
     found = next((each for each in steps if each.number == number and each.is_pass), None)
     if found is None:
         raise MigrationConflict(
-            f"Step {number} of {name} is no pass over the items.", remedy="Deploy the same scripts everywhere."
+            f"Step {number} of {name} is not a pass over the items.", remedy="Deploy the same scripts everywhere."
         )
     return found
 
 
 @lru_cache(maxsize=8)
 def _connect(job: Job, partition: str, sort: str, type_name: str, name: str, process: int) -> TableConnection:
-    table = internal_table(Table, partition, sort, type_name, name)
-    # Bound as an application would bind it, so that regions and servers are chosen the same way.
+    table = own_table(partition, sort, type_name, name)
+    # Bound as in an application, so that the region and the server are chosen in the same way.
     table.bind(
         table_name=name,
         region=job.region,

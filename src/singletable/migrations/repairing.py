@@ -1,4 +1,4 @@
-"""Repair one item: compute the change that makes its derived attributes follow from the others."""
+"""The repair of one item: the change after which its derived attributes follow from the others."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Repair"]
 
 
 class Repair:
-    """Works out the repair of items, as a pass works out its changes.
+    """Computes the repair of items, as a pass computes its changes.
 
-    Repaired are derived attributes, and the discriminator of an item whose key fits one entity. A declared attribute
-    that is malformed or absent stays: its value is unknown. An expiry in the past is not written, since DynamoDB
-    would delete the item.
+    It repairs derived attributes, and the discriminator of an item whose key fits one entity. It does not repair a
+    malformed or absent declared attribute, whose value is unknown. It does not write an expiry in the past, since
+    DynamoDB would delete the item.
 
     Args:
         checks: The checks that the items should pass.
@@ -73,7 +73,7 @@ class Repair:
             pins.add(name)
             _set(image, name, value)
         for name in self._checks.state.owned_names:
-            # An attribute that some entity declares, or did, holds values that follow from nothing.
+            # The values of an attribute that an entity declares, or declared, follow from nothing.
             if name in image and name in self._derived and name not in entity.derived and name not in self._declared:
                 pins.add(name)
                 del image[name]

@@ -1,4 +1,4 @@
-"""How a run is done, and how far it is."""
+"""The options and the progress of a run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ __all__ = ["Options", "Progress"]
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """How a run is done.
+    """The options of a run.
 
     Args:
-        segments: Into how many segments the table is cut; many more than workers, so that no worker stays on one
-            part of the table.
-        workers: How many slices are done at once.
-        rate: Units per second, of the table and each index, for reads and for writes; None for no limit but the ramp
-            of an on-demand table.
-        share: The share of the provisioned capacity to use, from 0 to 1, in place of a rate.
-        write_mode: One UpdateItem an item, or PartiQL statements, 25 a request; `auto` for what the server does.
-        page_size: How many items DynamoDB looks at for a page.
-        slice_pages: How many pages a slice has.
+        segments: The number of segments of the table: many more than workers, so that the workers spread over the
+            table.
+        workers: The number of slices to run in parallel.
+        rate: Units per second, of the table and each index, for reads and for writes. None for no limit except the
+            ramp of an on-demand table.
+        share: The share of the provisioned capacity to use, from 0 to 1, instead of a rate.
+        write_mode: `single` UpdateItem requests, PartiQL `statements` (25 per request), or `auto`: statements if the
+            server supports them.
+        page_size: The number of items that DynamoDB reads for a page.
+        slice_pages: The number of pages of a slice.
         max_errors: The share of items that may be quarantined before the run stops.
-        lease_seconds: How long another runner must be silent before it is taken for dead.
-        verify: Whether to read the table again behind each pass.
+        lease_seconds: The time for which another runner must be silent until it counts as dead.
+        verify: Whether to read the table again after each pass.
         accept_quarantine: Whether a migration may be applied although items are quarantined.
         accept_edited: Whether scripts may have been edited since they were begun or applied.
-        redrive: Whether to try again what is quarantined.
+        redrive: Whether to try quarantined items again.
     """
 
     segments: int = attrs.field(default=32, validator=attrs.validators.in_(range(1, 1_000_001)))
@@ -50,17 +51,17 @@ class Options:
 
 @attrs.frozen
 class Progress:
-    """How far a pass is.
+    """The progress of a pass.
 
     Args:
         migration: The migration's name.
-        step: What the step does.
+        step: A description of the step.
         phase: `backfill` or `verify`.
-        counts: What was done so far.
-        done: How many segments are at their end.
-        segments: How many there are.
-        consumed: Capacity units of this run so far, by `read` and `write`.
-        throttled: How often what was throttled, `table` or an index.
+        counts: The number of items so far, by outcome.
+        done: The number of finished segments.
+        segments: The number of all segments.
+        consumed: The capacity units of this run so far, by `read` and `write`.
+        throttled: The number of throttled requests, by `table` or index.
     """
 
     migration: str

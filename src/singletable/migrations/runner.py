@@ -1,4 +1,4 @@
-"""The runner: applies migrations, one step after the other, and can be ended at any moment and started again."""
+"""The runner: it applies migrations step by step, and can be ended at any time and started again."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = ["Runner"]
 
 
 class Runner(PassRunner):
-    """Brings a table from what its history says to what the scripts say.
+    """Brings a table from the state of its history to the state of the scripts.
 
     Args:
-        connection, graph, options, ...: Those of `PassRunner`.
+        connection, graph, options, ...: See `PassRunner`.
     """
 
     # --- commands -------------------------------------------------------------------
 
     def migrate(self, target: str | None = None) -> list[str]:
-        """Apply what is not applied yet, up to a migration or to the head. Returns the names of what was applied.
+        """Apply the pending migrations, up to a target or to the head. Return the names of the applied migrations.
 
         Raises:
-            SingletableError: What stands in the way. Whatever was done is recorded; the next run goes on from there.
+            SingletableError: A step failed. All progress is recorded, and the next run continues from there.
         """
         self.prepare(target)
         with self._leased():
@@ -51,16 +51,16 @@ class Runner(PassRunner):
         return names
 
     def rollback(self, name: str) -> None:
-        """Undo a migration that is applied, or begun: its own writes, and no others.
+        """Roll back a migration that is applied or begun: its own writes, and no others.
 
         Raises:
-            MigrationError: It is not applied, or another depends on it, or nothing takes it back.
+            MigrationError: It is not applied, an applied migration depends on it, or it cannot be reversed.
         """
         steps = self.graph.steps_back(name)
         with self._leased():
             history = self._history()
             if history.status(name) is None:
-                raise MigrationError(f"{name} is not applied.", remedy="`singletable status` shows what is.")
+                raise MigrationError(f"{name} is not applied.", remedy="`singletable status` lists the history.")
             self._refuse_other(history, name)
             dependents = [other for other in history.applied if name in self.graph.scripts[other].migration.depends_on]
             if dependents:
@@ -75,22 +75,22 @@ class Runner(PassRunner):
     def abort(self, name: str) -> None:
         """Forget that a migration was begun. Its writes stay in the items.
 
-        A later run begins it again, which is safe: written items need no change.
+        A later run begins it again, which is safe: items that are written already do not change.
 
         Raises:
-            MigrationError: It is not begun, or its rollback is.
+            MigrationError: The migration is not begun, or its rollback is begun.
         """
         with self._leased():
             history = History(self.records, self.graph, self.lease.epoch)
             if history.status(name) != RUNNING:
                 raise MigrationError(
                     f"{name} is {history.status(name) or 'not begun'}; only a begun migration can be aborted.",
-                    remedy=f"`singletable rollback {name}` takes an applied one back.",
+                    remedy=f"Use `singletable rollback {name}` for an applied migration.",
                 )
             self._forget(history, name)
 
     def stamp(self, target: str, *, bring: bool = False) -> list[str]:
-        """Record a migration, and all that it depends on, as applied. No item is touched.
+        """Record a migration and all its dependencies as applied. Items do not change.
 
         Args:
             target: The migration's name.
@@ -115,8 +115,8 @@ class Runner(PassRunner):
             differences = self.table.differences(state)
             if differences:
                 raise MigrationConflict(
-                    f"{self.table.name!r} is not as {target} leaves it. {' '.join(differences)}",
-                    remedy="`singletable stamp --bring` switches them; or stamp the migration that fits the table.",
+                    f"{self.table.name!r} is not in the state after {target}. {' '.join(differences)}",
+                    remedy="`singletable stamp --bring` switches them. Or stamp the migration that fits the table.",
                     migration=target,
                 )
             names = [name for name in needed if history.status(name) != APPLIED]
@@ -125,16 +125,16 @@ class Runner(PassRunner):
         return names
 
     def redrive_applied(self) -> Counter[str]:
-        """Try again the quarantined items of applied migrations, of which the operator accepted that they stay.
+        """Try the quarantined items of applied migrations again.
 
         Returns:
-            How many items were `released`, and how many `quarantined` again.
+            The number of items that were `released`, and that were `quarantined` again.
         """
         with self._leased():
             return self._redrive_applied(self.open())
 
     def forget_quarantine(self, name: str) -> int:
-        """Forget the quarantined items of a migration, and leave them as they are. Returns their number."""
+        """Forget the quarantined items of a migration, without changing them. Return their number."""
         with self._leased():
             return self._forget_quarantine(name)
 
@@ -157,25 +157,25 @@ class Runner(PassRunner):
         with self._leased():
             return History(self.records, self.graph, self.lease.epoch).adopt(unnamed)
 
-    # --- parts of a run, for what does the passes elsewhere ---------------------------
+    # --- parts of a run, for runs whose passes run elsewhere --------------------------
 
     def prepare(self, target: str | None = None) -> None:
-        """Create the table if the first migration does; before the lease is taken, which needs a place.
+        """Create the table if the first migration does. This comes before the lease, which is stored in it.
 
         Args:
             target: The last migration to apply; None for the head.
 
         Raises:
-            SingletableError: The history has two heads, or there is no table and nothing creates it.
+            SingletableError: The history has several heads, or the table does not exist and no migration creates it.
         """
         self.graph.check_heads()
         self._create_table(target)
 
     def open(self) -> History:
-        """The history, under the lease.
+        """Return the history, under the lease.
 
         Raises:
-            MigrationConflict: It is not that of these scripts, or a rollback is not at its end.
+            MigrationConflict: It does not fit the scripts, or a rollback is not finished.
         """
         history = self._history()
         if history.unfinished is not None:
@@ -183,14 +183,14 @@ class Runner(PassRunner):
         return history
 
     def start(self, history: History, target: str | None = None) -> bool:
-        """Refuse impossible passes before anything is written, and bring an empty table to the wanted state.
+        """Refuse impossible passes before the first write, and bring an empty table to the wanted state.
 
         Args:
-            history: The history, which is brought up to date.
+            history: The history, which is updated.
             target: The last migration to apply; None for the head.
 
         Returns:
-            Whether everything is applied now.
+            Whether all migrations are applied now.
 
         Raises:
             MigrationError: A pass would send requests that DynamoDB refuses.
@@ -203,17 +203,17 @@ class Runner(PassRunner):
         return bool(names) and self._bring_new(history, target)
 
     def next_pass(self, history: History, target: str | None = None) -> PassAhead | None:
-        """Do every step up to the next pass over the items, under the lease.
+        """Take every step up to the next pass over the items, under the lease.
 
         Args:
             history: The history.
             target: The last migration to apply; None for the head.
 
         Returns:
-            The pass that is to be done next; None where everything is applied.
+            The next pass; None if all migrations are applied.
 
         Raises:
-            SingletableError: What stands in the way.
+            SingletableError: A step failed.
         """
         for name in history.pending(target):
             steps = history.steps(name)
@@ -223,7 +223,7 @@ class Runner(PassRunner):
                 return PassAhead(record, step)
             last = [PassAhead(record, step, swept=True) for step in steps if step.is_pass][-1:]
             if last and self.options.verify and not self._is_verified(last[0]):
-                # What was verified before an interruption may have been written to since.
+                # Items that were verified before an interruption may have been written since.
                 return last[0]
             history.finish(name, Counter(json.loads(record.counts)))
             self._forget_segments(name)
@@ -238,7 +238,7 @@ class Runner(PassRunner):
         try:
             yield
         finally:
-            # What ended the run is told, and not that the lease must run out by itself.
+            # The error that ended the run is raised, and not that the lease could not be given back.
             with suppress(SingletableError):
                 self.lease.release()
 
@@ -251,7 +251,7 @@ class Runner(PassRunner):
         return history
 
     def _create_table(self, target: str | None = None) -> None:
-        """Create the table if the first migration does, and that of the records: the lease needs a place."""
+        """Create the table if the first migration does, and the table of the records, which stores the lease."""
         self._create_records()
         if self.table.describe() is not None:
             return
@@ -264,7 +264,7 @@ class Runner(PassRunner):
                 state = self.graph.state_at(names)
                 self.table.create(state.partition, state.sort, tuple(state.indexes.values()))
         else:
-            self.table.require()  # raises what a missing table raises
+            self.table.require()  # raises TableMissing
 
     def _create_records(self) -> None:
         if self.records.table.bound().table_name != self.table.name:
@@ -275,8 +275,8 @@ class Runner(PassRunner):
         """Bring an empty table to the wanted state at once, and record all migrations as applied.
 
         Returns:
-            Whether it was done. A table with items, a begun migration, or one that calls a function of the project
-            takes the steps one after the other.
+            Whether it was brought there. If the table has items, a migration is begun, or a migration calls a function
+            of the project, the steps are taken one after the other.
         """
         names = history.pending(target)
         type_name = self.graph.state.type_name
@@ -288,7 +288,7 @@ class Runner(PassRunner):
         wanted = [*history.applied, *names]
         bring_to(self.table, self.graph, wanted, self.graph.state_at(wanted))
         if not is_empty(self.table, type_name):
-            return False  # items came meanwhile: the passes go over them
+            return False  # items were added meanwhile: the passes go over them
         self._tell(f"The table is empty: brought to the state of {names[-1]} at once.")
         for name in names:
             self.lease.check()
@@ -300,7 +300,7 @@ class Runner(PassRunner):
         other = history.unfinished
         if other not in (None, name):
             raise MigrationConflict(
-                f"{other} is {history.status(other)}, and not at its end.",
+                f"{other} is {history.status(other)}, and not finished.",
                 remedy=f"Finish it, or abort it first: `singletable abort {other}`.",
                 migration=other,
             )
@@ -332,17 +332,17 @@ class Runner(PassRunner):
         return counts
 
     def _refuse_foreign(self, history: History) -> None:
-        """Refuse to take a table for new that others have filled."""
+        """Refuse a table without a history that has items."""
         if history.migrations:
             return
         if not is_empty(self.table, self.graph.state.type_name):
             raise MigrationConflict(
                 f"{self.table.name!r} has items, and no history of migrations.",
-                remedy=f"If it is as a migration leaves it, say so: `singletable stamp {self.graph.order[0]}`.",
+                remedy=f"If it is in the state after a migration, stamp it: `singletable stamp {self.graph.order[0]}`.",
             )
 
     def _begin(self, history: History, name: str, steps: list[Step]) -> Any:
-        """The record of a migration that is begun, or goes on, on a table that is what it should be."""
+        """Return the record of a migration that begins or continues, on a table in the expected state."""
         script = self.graph.scripts[name]
         if steps and isinstance(steps[0].operations[0], CreateTable):
             self._refuse_foreign(history)
@@ -353,14 +353,14 @@ class Runner(PassRunner):
         record = history.begin(script, self.lease.owner, self.options.segments)
         if record.segments != self.options.segments and any(step.is_pass for step in steps):
             raise MigrationConflict(
-                f"{name} was begun with {record.segments} segments, and cannot go on with {self.options.segments}.",
-                remedy=f"Go on with --segments {record.segments}.",
+                f"{name} was begun with {record.segments} segments, and cannot continue with {self.options.segments}.",
+                remedy=f"Continue with --segments {record.segments}.",
                 migration=name,
             )
         return record
 
     def _advance(self, record: Any, steps: list[Step]) -> Step | None:
-        """Do the steps up to the next pass, which is returned; None where there is none."""
+        """Take the steps up to the next pass, and return it; None if there is no other pass."""
         for step in steps[record.step :]:
             self.lease.check()
             if step.is_pass:

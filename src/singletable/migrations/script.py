@@ -1,4 +1,4 @@
-"""What scripts are made of: frozen values that can be written as the Python text that makes them again."""
+"""The values of scripts: they are frozen, and can be rendered as the Python text that creates them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Frozen:
     """A value of a script."""
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The positional and the named arguments that make an equal one, defaults left out."""
+        """Return the positional and the named arguments that create an equal value, without defaults."""
         positional: list[Any] = []
         named: dict[str, Any] = {}
         for field in attrs.fields(type(self)):
@@ -32,17 +32,17 @@ class Frozen:
 
 
 def as_names(names: str | Iterable[str]) -> tuple[str, ...]:
-    """One name or several, as a tuple."""
+    """Return one name or several as a tuple."""
     return (names,) if isinstance(names, str) else tuple(names)
 
 
 def render(value: Any, indent: int = 0, before: int = 0) -> str:
-    """A value as Python text, cut into lines where it would be wider than a line.
+    """Return a value as Python text, in several lines if it is wider than a line.
 
     Args:
-        value: A value of a script, or what it is made of: containers, texts, numbers, functions by their names.
-        indent: How many spaces its lines stand to the right.
-        before: How many characters stand before it in its first line: the name of an argument.
+        value: A value of a script, or a part of it: a container, a text, a number, or a function, by its name.
+        indent: The indentation of its lines.
+        before: The number of characters before it in its first line, such as the name of an argument.
     """
     line = _flat(value)
     if len(line) + indent + before <= _WIDTH:
@@ -64,7 +64,7 @@ def _flat(value: Any) -> str:
 
 
 def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
-    """How the text begins, its named parts, and how it ends; no ending for what has no parts."""
+    """Return the beginning of the text, its named parts, and its end, which is empty for a value without parts."""
     if isinstance(value, Frozen):
         positional, named = value.arguments()
         parts = [*(("", each) for each in positional), *((f"{name}=", each) for name, each in named.items())]
@@ -81,11 +81,11 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
 
 
 def _text(value: Any) -> str:
-    """As repr, with the quotation marks that formatters prefer."""
+    """Return the repr, with the quotation marks that formatters prefer."""
     text = repr(value)
     if not isinstance(value, (str, bytes)) or text.endswith('"'):
         return text
-    # repr() puts single quotes around and escapes those inside, and leaves double ones as they are.
+    # repr() uses single quotes, escapes those inside, and does not change double quotes.
     start, inside = text.index("'") + 1, text[text.index("'") + 1 : -1]
     single, double = inside.count("\\'"), inside.count('"')
     if double > single:
@@ -101,7 +101,7 @@ def _default(field: attrs.Attribute[Any]) -> Any:
 
 
 def names_in(value: Any) -> Iterator[str]:
-    """The names of the classes that a rendered value needs."""
+    """Yield the names of the classes that a rendered value uses."""
     if isinstance(value, Frozen):
         yield type(value).__name__
         positional, named = value.arguments()

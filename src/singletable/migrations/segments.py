@@ -1,7 +1,7 @@
-"""Segments: the parts of a parallel scan, each worked through in slices that end with a checkpoint.
+"""Segments: the parts of a parallel scan. Each segment is processed in slices that end with a checkpoint.
 
-A slice is plain data in and out, so that any executor, on any machine, can run it. Conditions make its writes
-harmless when they are done twice; only its checkpoints are fenced.
+The parameters and the result of a slice are plain data, so that any executor, on any machine, can run it. Conditions
+make repeated writes harmless; only checkpoints are fenced.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 _MOST_OPERANDS = 100
-"""Operands of one IN (Developer Guide, "Comparison operator and function reference")."""
+"""The most operands of one IN (Developer Guide, "Comparison operator and function reference")."""
 
 
 @attrs.frozen
@@ -53,15 +53,16 @@ class Slice:
     """A piece of work: some pages of one segment.
 
     Args:
-        migration: The migration's name; with `~back` behind it where it is taken back, `~verify` where it is verified.
-        step: The number of the pass within it.
+        migration: The migration's name, with the suffix `~back` if it is rolled back, or `~verify` if it is verified.
+        step: The number of the pass within the migration.
         segment: The segment, from 0.
-        segments: Into how many the table is cut.
-        epoch: The epoch of the lease under which it is done.
-        pages: How many pages at most.
-        page_size: How many items DynamoDB looks at for a page.
-        statements: Whether to write up to 25 items in one request; the coordinator finds out what the server knows.
-        turn: Counts up from slice to slice, so that no two are equal: Dask remembers answers by their arguments.
+        segments: The number of segments of the table.
+        epoch: The epoch of the lease under which it runs.
+        pages: The most pages.
+        page_size: The number of items that DynamoDB reads for a page.
+        statements: Whether to write up to 25 items in one request. The coordinator checks the support of the server.
+        turn: A number that counts up from slice to slice, so that no two slices are equal: Dask caches results by
+            their arguments.
     """
 
     migration: str
@@ -77,14 +78,14 @@ class Slice:
 
 @attrs.frozen
 class SliceResult:
-    """What became of a slice.
+    """The result of a slice.
 
     Args:
         segment: The segment.
-        done: Whether the segment is at its end.
-        counts: What was done in the segment so far, with what slices before this one did.
-        recent: The counts of this slice alone.
-        throttled: The table or the index that throttled, where one did.
+        done: Whether the segment is finished.
+        counts: The outcomes in the segment so far, including earlier slices.
+        recent: The outcomes of this slice alone.
+        throttled: The table or the index that throttled, if any.
         consumed: Capacity units consumed by this slice, by `read` and `write`.
     """
 
@@ -97,18 +98,18 @@ class SliceResult:
 
 
 class _SegmentReader:
-    """Reads slices, page by page, with a checkpoint behind each.
+    """Reads slices, page by page, with a checkpoint after each page.
 
     Args:
         table: The table.
-        records: Where checkpoints are.
+        records: The records with the checkpoints.
         work: The pass.
-        throttle: How fast.
+        throttle: The limits of the capacity to consume.
     """
 
     consistent = False
     afresh = False
-    """Whether each lease begins at the first page: what an earlier one saw says nothing about now."""
+    """Whether each lease begins at the first page, since items may have changed after an earlier lease read them."""
 
     def __init__(self, table: LiveTable, records: Records, work: Pass, throttle: Throttle) -> None:
         self._table = table
@@ -117,11 +118,11 @@ class _SegmentReader:
         self._throttle = throttle
 
     def run(self, task: Slice) -> SliceResult:
-        """Do a slice, a checkpoint behind each page.
+        """Run a slice, with a checkpoint after each page.
 
         Raises:
             LeaseLost: A runner with a later lease has taken the segment.
-            SingletableError: What stands in the way; the checkpoints say how far it came.
+            SingletableError: A request failed; the checkpoints hold the progress.
         """
         before = dict(self._throttle.throttled)
         consumed = dict(self._throttle.consumed)
@@ -138,12 +139,12 @@ class _SegmentReader:
                 mine = self._sort_out(page["Items"], done)
                 done += self._treat(task, mine)
             except Throttled as error:
-                # The page is read again later: its finished writes then have nothing left to do.
+                # The page is read again later, and its finished writes then need no change.
                 throttled = error.index or "table"
                 break
             counts += done
             recent += done
-            # The checkpoint is written after every write of the page is answered.
+            # The checkpoint follows the answers to all writes of the page.
             self._checkpoint(checkpoint, task, page.get("LastEvaluatedKey"), counts)
         new = {name: count for name, count in self._throttle.throttled.items() if count > before.get(name, 0)}
         return SliceResult(
@@ -156,7 +157,7 @@ class _SegmentReader:
         )
 
     def _treat(self, task: Slice, items: list[Item]) -> Counter[str]:
-        """Do what is to be done with items of the pass, and count it."""
+        """Process items of the pass, and count the outcomes."""
         raise NotImplementedError
 
     def _sort_out(self, items: Iterable[Item], counts: Counter[str]) -> list[Item]:
@@ -181,7 +182,7 @@ class _SegmentReader:
         Quarantine(self._records, task.migration.removesuffix(VERIFYING)).add(task.step, key, reason)
 
     def _assert_taken(self, task: Slice) -> None:
-        """Refuse to go on with a segment that another runner has taken. Called directly before writes that need it."""
+        """Refuse a segment that another runner has taken. This comes directly before unfenced writes."""
         record = self._records.Segment
         checkpoint = record(migration=task.migration, step=task.step, number=task.segment)
         self._fenced(checkpoint, [record.epoch.set(task.epoch)], record.epoch == task.epoch)
@@ -189,7 +190,7 @@ class _SegmentReader:
     # --- checkpoints ----------------------------------------------------------------
 
     def _claim(self, task: Slice) -> Any:
-        """The segment's checkpoint, marked with this lease's epoch."""
+        """Return the segment's checkpoint, marked with the epoch of this lease."""
         record = self._records.Segment
         name = {"migration": task.migration, "step": task.step, "number": task.segment}
         try:
@@ -201,7 +202,7 @@ class _SegmentReader:
             found = record(**name, epoch=task.epoch)
             try:
                 TRANSIENT_FAULTS.call(found.create)
-            except AlreadyExists:  # an answer was lost, or another runner was faster
+            except AlreadyExists:  # a response was lost, or another runner was faster
                 found = record.get(**name, consistent=True)
         if found.epoch > task.epoch:
             raise _overtaken()
@@ -236,7 +237,7 @@ class _SegmentReader:
 
 
 class SegmentWorker(_SegmentReader):
-    """Works through slices: brings each item to what the pass wants."""
+    """Runs slices in which each item is changed by the pass."""
 
     def _treat(self, task: Slice, items: list[Item]) -> Counter[str]:
         return self._writer(task).write(items)
@@ -253,10 +254,10 @@ class SegmentWorker(_SegmentReader):
 
 
 class SegmentVerifier(_SegmentReader):
-    """Reads slices again, consistently, and counts what the pass would still change.
+    """Reads slices again, consistently, and counts the items that the pass would still change.
 
-    It also checks what `verify` checks, of the items of the pass. Counted are `verified` (looked at), `wrong` (what the
-    pass would still change), and `quarantined`: items with other findings, set aside.
+    It also makes the checks of `verify` on the items of the pass. It counts `verified` items, `wrong` items, which the
+    pass would still change, and `quarantined` items, which have other findings.
     """
 
     consistent = True
@@ -275,7 +276,7 @@ class SegmentVerifier(_SegmentReader):
                 counts["quarantined"] += 1
                 continue
             if wrong:
-                # A change that DynamoDB refused is set aside already.
+                # A change that DynamoDB refused is quarantined already.
                 counts["quarantined" if self._is_aside(task, key) else "wrong"] += 1
                 continue
             found = first_fault(item, self._work, checks)
@@ -304,7 +305,7 @@ def forget_segment(checkpoint: Any, epoch: int) -> None:
     """Delete a checkpoint, unless a runner with a later lease has taken the segment.
 
     Raises:
-        LeaseLost: One has.
+        LeaseLost: A runner with a later lease has taken it.
     """
     record = type(checkpoint)
     try:
@@ -312,11 +313,11 @@ def forget_segment(checkpoint: Any, epoch: int) -> None:
     except ConditionFailed:
         raise _overtaken() from None
     except record.DoesNotExist:
-        return  # an answer was lost, and the checkpoint is gone
+        return  # a response was lost, and the checkpoint is gone
 
 
 def scan_params(table: str, work: Pass, segment: int, segments: int, page_size: int) -> Params:
-    """The request for a page of a segment: items of the pass, and items that nobody knows."""
+    """Return the request for a page of a segment: items of the pass, and items of no known entity."""
     placeholders = Placeholders()
     params: Params = {
         "TableName": table,
@@ -330,7 +331,7 @@ def scan_params(table: str, work: Pass, segment: int, segments: int, page_size: 
 
 
 def type_filter(placeholders: Placeholders, work: Pass) -> str:
-    """A filter that leaves out the items of other known entities, and the framework's own."""
+    """Return a filter that omits the items of other known entities, and the framework's own."""
     name = placeholders.name(work.type_name)
     own = f"NOT begins_with({name}, {placeholders.value({'S': INTERNAL_TYPES})})"
     others = sorted(work.known - set(work.entities))
@@ -344,22 +345,22 @@ def type_filter(placeholders: Placeholders, work: Pass) -> str:
 def pages_of(
     table: LiveTable, params: Params, throttle: Throttle, operation: str = "Scan"
 ) -> Iterator[list[dict[str, Any]]]:
-    """Yield the pages of a scan or a query, to its end, as fast as the throttle lets them come."""
+    """Yield every page of a scan or a query, at the speed that the throttle allows."""
     return pages(lambda asked: _patient_page(table, operation, asked, throttle), params)
 
 
 def patient_scan(table: LiveTable, params: Params, throttle: Throttle) -> dict[str, Any]:
-    """One page of a scan, through throttling and faults that pass: an error is never taken for the end."""
+    """Return one page of a scan. It is requested again after transient faults: an error never counts as the end."""
     return _patient_page(table, "Scan", params, throttle)
 
 
 def _patient_page(table: LiveTable, operation: str, params: Params, throttle: Throttle) -> dict[str, Any]:
-    # A copy: the request is changed on its way.
+    # A copy, since sending changes the request.
     return throttle.metered("read", lambda: table.send(operation, {**params, "ReturnConsumedCapacity": "INDEXES"}))
 
 
 def _overtaken() -> LeaseLost:
     return LeaseLost(
         "Another runner has taken over this segment.",
-        remedy="This one was silent for too long, and stops. What it wrote is right: `singletable status`.",
+        remedy="This runner was silent for too long, and stops. Its writes are valid: see `singletable status`.",
     )

@@ -1,6 +1,6 @@
-"""Sources: how a stored attribute is read, frozen into a script, so that the script needs no model.
+"""Sources: the way a stored attribute is read, frozen into a script, so that the script does not depend on a model.
 
-Each class is one kind of value, stored as the framework's own attribute of that kind stores it.
+Each class is one kind of value, in the form in which the framework's own attribute of that kind stores it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Unfit(Exception):
-    """An item cannot be changed as the migration wants: the reason, without any value of the item."""
+    """The reason why a migration cannot change an item, without the values of the item."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -45,11 +45,11 @@ class Unfit(Exception):
 
 @attrs.frozen
 class Source(Frozen):
-    """A stored attribute that something is derived from.
+    """A stored attribute from which others are derived.
 
     Args:
         stored_name: Its name in the item.
-        default: The stored value that an item without it stands for, such as `{"S": "NEW"}`; None for none.
+        default: The stored value to assume for an item without it, such as `{"S": "NEW"}`; None for no default.
         personal: Whether its values must never be shown.
     """
 
@@ -61,7 +61,7 @@ class Source(Frozen):
 
     @property
     def for_keys(self) -> KeySource:
-        """What key templates need to know of it."""
+        """The description that key templates need."""
         return KeySource(self.kind, self._choices(), nullable=True, personal=self.personal)
 
     @property
@@ -85,10 +85,10 @@ class Source(Frozen):
         return {attribute.attr_type: attribute.serialize(value)}
 
     def read(self, item: Item) -> Any:
-        """The value in an item, as keys are made of it; None where the item lacks it.
+        """Return the value in an item, as keys contain it; None if the item lacks it.
 
         Raises:
-            Unfit: What is stored is no value of this kind.
+            Unfit: The stored value is not of this kind.
         """
         stored = item.get(self.stored_name, self.default)
         if stored is None or "NULL" in stored:
@@ -98,7 +98,7 @@ class Source(Frozen):
         try:
             return _ATTRIBUTES[self.kind].deserialize(stored[self.type])
         except (TypeError, ValueError, InvalidOperation):
-            raise Unfit(f"{self.stored_name} holds no {self.kind.value}") from None
+            raise Unfit(f"{self.stored_name} is not a valid {self.kind.value}") from None
 
     def _choices(self) -> tuple[str, ...]:
         return ()

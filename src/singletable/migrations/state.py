@@ -1,4 +1,4 @@
-"""What a history of migrations adds up to, and what models describe, in one form that can be compared."""
+"""The state of a table: the result of a history of migrations, or the description of models, in a comparable form."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Index(Frozen):
     Args:
         name: Its name in DynamoDB.
         partition: The stored attribute of its partition key, a String.
-        sort: The stored attribute of its sort key, a String; None where it has none.
+        sort: The stored attribute of its sort key, a String; None if it has no sort key.
         projection: `ALL`, `KEYS_ONLY` or `INCLUDE`.
         included: The stored attributes that an `INCLUDE` projection adds.
         local: Whether it is a local index, which can only be created with the table.
@@ -58,11 +58,11 @@ class Entity:
 
     Args:
         name: Its discriminator.
-        key: What its partition key and its sort key are made of.
-        derived: Everything else that is derived, by stored name.
+        key: Its partition key and its sort key.
+        derived: Its other derived attributes, by stored name.
         attributes: Its declared attributes, by stored name.
         stamp: The stored attribute that every write sets to its time.
-        filled: The functions of the history that gave values to declared attributes, by stored name.
+        filled: The functions of the history that filled declared attributes, by stored name.
     """
 
     name: str
@@ -74,16 +74,16 @@ class Entity:
 
     @property
     def all_derived(self) -> Iterator[Derived]:
-        """Its primary key, and everything else that is derived."""
+        """Yield its primary key and its other derived attributes."""
         yield from self.key
         yield from self.derived.values()
 
     def with_derived(self, *derived: Derived) -> Entity:
-        """The entity with these in place of what had their names."""
+        """Return the entity with derived attributes added, or replaced if it has their names."""
         return attrs.evolve(self, derived={**self.derived, **{each.stored_name: each for each in derived}})
 
     def renamed(self, old: str, new: str) -> Entity:
-        """The entity with an attribute under another name, wherever it is used."""
+        """Return the entity with another name of an attribute, also in its sources."""
         attributes = {new if name == old else name: kind for name, kind in self.attributes.items()}
 
         def change(source: Source) -> Source:
@@ -93,7 +93,7 @@ class Entity:
         return attrs.evolve(self._with_sources(change), attributes=attributes, stamp=stamp)
 
     def converted(self, name: str, stored: Stored) -> Entity:
-        """The entity with an attribute of another form, wherever it is used."""
+        """Return the entity with another form of an attribute, also in its sources."""
 
         def change(source: Source) -> Source:
             return stored.source(name, source) if source.stored_name == name and stored.kind else source
@@ -101,9 +101,9 @@ class Entity:
         return self._with_sources(change).declaring({name: stored})
 
     def declaring(self, attributes: Mapping[str, Stored | None]) -> Entity:
-        """The entity with other declarations; None for an attribute that is no longer declared.
+        """Return the entity with other declarations; None for an attribute that is no longer declared.
 
-        The allowed values of a choice are exchanged wherever it is used. That changes no key.
+        The allowed values of a choice change also in sources, which does not change a key.
         """
 
         def change(source: Source) -> Source:
@@ -135,8 +135,8 @@ class TableState:
         type_name: The stored attribute of the discriminator.
         indexes: Its indexes, by name.
         entities: Its entities, by discriminator.
-        ttl: The stored attribute of the time to live, where it is on.
-        stream: What its stream shows, where there is one.
+        ttl: The stored attribute of the time to live, if it is on.
+        stream: The view of its stream, if it has one.
     """
 
     partition: str
@@ -154,21 +154,21 @@ class TableState:
 
     @cached_property
     def owned_names(self) -> tuple[str, ...]:
-        """The stored attributes that are derived or nothing: the indexes' keys and the expiry."""
+        """The stored attributes that only a derived value may have: the keys of indexes and the expiry."""
         names = [name for index in self.indexes.values() for name in index.names]
         taken = (*self.key_names, self.type_name)
         return tuple(name for name in dict.fromkeys([*names, *([self.ttl] if self.ttl else [])]) if name not in taken)
 
     def entity(self, name: str) -> Entity:
-        """The entity with this discriminator.
+        """Return the entity with a discriminator.
 
         Raises:
-            MigrationError: The history has none.
+            MigrationError: The history has no such entity.
         """
         if name not in self.entities:
             known = ", ".join(sorted(self.entities)) or "none yet"
             raise MigrationError(
-                f"There is no entity {name!r} at this point of the history.",
+                f"The entity {name!r} does not exist at this point of the history.",
                 remedy=f"It has: {known}. Name an entity by its discriminator, and add it first with AddEntity.",
             )
         return self.entities[name]
@@ -182,11 +182,11 @@ class TableState:
         return (self.type_of(item) or "").startswith(INTERNAL_TYPES)
 
     def show_key(self, key: Item, entity: str | None = None) -> str:
-        """A primary key for people, without personal values.
+        """Return a primary key as text for people, without personal values.
 
         Args:
             key: The key.
-            entity: The discriminator of its item, where it is known.
+            entity: The discriminator of its item, if it is known.
         """
         texts = {name: str(next(iter(value.values()))) for name, value in key.items()}
         known = self.entities.get(entity or "")
@@ -199,36 +199,36 @@ class TableState:
                 texts |= {half.stored_name: half.mask(texts[half.stored_name]) for half in halves}
                 break
         if secret and not fitting:
-            # A key of no known shape may be an old one, or a wrong one, of those that hold personal values.
+            # A key of unknown shape may be an old or a wrong key with personal values.
             return "‹personal›"
         return " / ".join(texts[name] for name in self.key_names if name in texts)
 
     def with_entity(self, entity: Entity) -> TableState:
-        """The state with an entity in place of what had its name."""
+        """Return the state with an entity added, or replaced if it has the name."""
         return attrs.evolve(self, entities={**self.entities, entity.name: entity})
 
     def without_entity(self, name: str) -> TableState:
-        """The state without an entity."""
+        """Return the state without an entity."""
         self.entity(name)
         return attrs.evolve(self, entities={key: each for key, each in self.entities.items() if key != name})
 
     def with_index(self, index: Index) -> TableState:
-        """The state with an index in place of what had its name."""
+        """Return the state with an index added, or replaced if it has the name."""
         return attrs.evolve(self, indexes={**self.indexes, index.name: index})
 
     def without_index(self, name: str) -> TableState:
-        """The state without an index."""
+        """Return the state without an index."""
         return attrs.evolve(self, indexes={key: each for key, each in self.indexes.items() if key != name})
 
 
 def known_derived(state: TableState | None, entity: str) -> Mapping[str, Derived]:
-    """Return how the attributes of an entity are derived or were filled, by stored name; nothing if it is not known."""
+    """Return the derived and the filled attributes of an entity, by stored name; nothing if it is not known."""
     found = state.entities.get(entity) if state else None
     return {**found.filled, **found.derived} if found else {}
 
 
 def state_of(description: TableDescription) -> TableState:
-    """What models describe, as the state that a history should add up to."""
+    """Return the state that models describe, which a history should lead to."""
     sorts = {description.sort_name, *(index.sort_name for index in description.indexes if index.sort_name)}
     reader = _Reader(description, frozenset(sorts))
     return TableState(
@@ -263,7 +263,7 @@ class _Reader:
                 if source
                 else CustomText(name, f"{entity.expiry.days:g} days after {after.stored_name}")
             )
-        # An index may be on what every item has by itself: the discriminator, or half of the primary key.
+        # The key of an index may be an attribute that every item has: the discriminator, or half of the primary key.
         for name in (self.table.partition_name, self.table.sort_name, self.table.type_name):
             derived.pop(name, None)
         return Entity(
@@ -285,7 +285,7 @@ class _Reader:
                 made.append(CustomText(stored_name, f"{template.text} ({kinds})"))
                 continue
             when = {name: tuple(_plain(described[name], each) for each in values) for name, values in key.when}
-            # Half of an index key is there only with the other half; a primary key always is.
+            # Both halves of an index key exist, or none; a primary key always exists.
             mine = key.sources if key.index else template.attributes
             safe = {_safe(name, sources): sources[name] for name in mine}
             made.append(
@@ -311,7 +311,7 @@ _TAKEN = frozenset({"when", "raw", "sort"})
 
 
 def _safe(name: str, names: Collection[str]) -> str:
-    """A field's name in a script, where KeyText's own options and the other fields have theirs."""
+    """Return a field's name in a script that differs from KeyText's options and from the other fields."""
     while name in _TAKEN:
         name += "_"
         while name in names:
@@ -328,7 +328,7 @@ def _rename_fields(template: str, names: Collection[str]) -> str:
 
 
 def _source(attribute: AttributeDescription) -> Source | None:
-    """How an attribute is read; None where only its own class can tell."""
+    """Return the source of an attribute; None if only its own class can read it."""
     if attribute.kind is None or not attribute.standard:
         return None
     kind = ValueKind(attribute.kind)

@@ -1,7 +1,7 @@
 """AWS Step Functions: a state machine that migrates a table with Lambda functions, hundreds of segments at a time.
 
-The state machine holds next to nothing. Checkpoints, counts and what was verified are records of the table, so that
-a Lambda function may die at any moment, and an execution, too: another one goes on.
+The state machine holds very little. Checkpoints, counts and the results of verifications are records of the table, so
+that a Lambda function or an execution may die at any time, and another one continues.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from singletable.errors import MigrationError
 __all__ = ["MOST_SEGMENTS", "state_machine"]
 
 _LATER = 5
-"""Seconds until Begin goes on waiting for an index. Much less than a lease: nobody beats meanwhile."""
+"""Seconds until Begin continues to wait for an index: much less than a lease, which has no heartbeat meanwhile."""
 
 _TIMEOUT = 960
-"""Seconds until a call is given up that Lambda itself should have ended after 15 minutes."""
+"""Seconds after which a call counts as failed; Lambda itself should have ended it after 15 minutes."""
 
 MOST_SEGMENTS = 10_000
-"""Their numbers are passed between states, which may hand on 256 KiB (Developer Guide, "Service quotas")."""
+"""The most segments: the states pass their numbers on, in at most 256 KiB (Developer Guide, "Service quotas")."""
 
 _FINAL = (
     "AccessDenied",
@@ -32,23 +32,23 @@ _FINAL = (
     "MigrationStopped",
     "TableMissing",
 )
-"""Errors that another attempt does not mend. Step Functions calls an error of Python by its class."""
+"""Errors for which another attempt is useless. Step Functions names a Python error by its class."""
 
 
 def state_machine(function_arn: str, *, concurrency: int = 40) -> dict[str, Any]:
-    """The definition of a state machine, in the Amazon States Language; `json.dumps` it.
+    """Return the definition of a state machine in the Amazon States Language, for `json.dumps`.
 
     An execution's input is an `Order` as plain data.
 
     Args:
         function_arn: The Lambda function whose handler is `handler`, with a timeout of 15 minutes.
-        concurrency: How many segments are worked on at once.
+        concurrency: The number of segments to process in parallel.
 
     Raises:
-        MigrationError: It is no number of segments to work on at once.
+        MigrationError: `concurrency` is out of range.
     """
     if not 1 <= concurrency <= MOST_SEGMENTS:
-        raise MigrationError(f"concurrency={concurrency!r} cannot be.", remedy=f"Give 1 to {MOST_SEGMENTS:,}.")
+        raise MigrationError(f"concurrency={concurrency!r} is out of range.", remedy=f"Give 1 to {MOST_SEGMENTS:,}.")
     return {
         "Comment": "Migrations of a DynamoDB table, by singletable",
         "StartAt": "Begin",
@@ -64,7 +64,7 @@ def _sweeping(task: _Tasks, concurrency: int) -> dict[str, Any]:
     """Return the states that take one step after the other, until all migrations are applied."""
     return {
         "Begin": {
-            "Comment": "Every step that goes through no items, and the segments of the next one that does",
+            "Comment": "Take every step that is not a pass over items, and return the segments of the next pass",
             **task("begin", {**_EXECUTION, "concurrency": concurrency}),
             "OutputPath": "$.Payload",
             "Catch": _CATCH,
@@ -87,7 +87,7 @@ def _sweeping(task: _Tasks, concurrency: int) -> dict[str, Any]:
         },
         "Verify": {**_map(task, "verify", "$.all", concurrency), "Catch": _CATCH, "Next": "End"},
         "End": {
-            "Comment": "Whether the pass is done, nothing is quarantined, and all is as it should be",
+            "Comment": "Check that the pass is done, nothing is quarantined, and the verification found no fault",
             **task("end", {**_EXECUTION, "work.$": "$.work"}),
             "ResultPath": None,
             "Catch": _CATCH,
@@ -101,7 +101,7 @@ def _ending(task: _Tasks) -> dict[str, Any]:
     return {
         "Applied": {"Type": "Succeed"},
         "GiveBack": {
-            "Comment": "The lease is given back, so that the next run need not wait for this one",
+            "Comment": "Give the lease back, so that the next run does not wait for it",
             **task("release", {**_EXECUTION, "error.$": "$.error"}),
             "ResultSelector": {"Error.$": "$.Payload.Error", "Cause.$": "$.Payload.Cause"},
             "ResultPath": "$.error",
@@ -113,7 +113,7 @@ def _ending(task: _Tasks) -> dict[str, Any]:
 
 
 class _Tasks:
-    """Task states that call the Lambda function, again and again where that may help."""
+    """Creates task states that call the Lambda function, and call it again after errors that may be temporary."""
 
     def __init__(self, function_arn: str) -> None:
         self._function_arn = function_arn
@@ -141,7 +141,7 @@ class _Tasks:
 
 
 def _map(task: _Tasks, action: str, items: str, concurrency: int) -> dict[str, Any]:
-    """A distributed Map over segments: each is handed on from call to call until it is at its end."""
+    """Return a distributed Map over segments, in which each segment is processed by as many calls as it needs."""
     return {
         "Type": "Map",
         "ItemsPath": items,
@@ -162,7 +162,7 @@ def _map(task: _Tasks, action: str, items: str, concurrency: int) -> dict[str, A
                     "Choices": [{"Variable": "$.result.done", "BooleanEquals": True, "Next": "Done"}],
                     "Default": "Segment",
                 },
-                # Nothing is handed back: what was done is in the table, and what a Map returns is limited.
+                # Nothing is returned: the results are in the table, and the output of a Map is limited.
                 "Done": {"Type": "Succeed", "OutputPath": None},
             },
         },

@@ -1,4 +1,4 @@
-"""Values that a function of the project returns, as DynamoDB stores them."""
+"""Stored values: the results of functions of the project, in the form in which DynamoDB stores them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _moment = StrictUTCDateTimeAttribute()
 
 
 def stored_value(name: str, value: Any) -> dict[str, Any] | None:
-    """A Python value as DynamoDB stores it; None for an attribute that the item should not have.
+    """Return a Python value as DynamoDB stores it; None for an attribute that the item should not have.
 
     Raises:
-        Unfit: DynamoDB has no such value.
+        Unfit: DynamoDB cannot store the value.
     """
     if value is None:
         return None

@@ -1,7 +1,7 @@
-"""Checksums that compare a table with an index in constant memory, whatever their size.
+"""Checksums that compare a table with an index of any size in constant memory.
 
 Each row adds its hash to one of many groups, chosen by its primary key; each row of the index subtracts it. Groups that
-are not zero in the end differ: only their rows are looked at again.
+are not zero at the end differ, and only their rows are read again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from singletable.requests.types import Item
 __all__ = ["CELLS", "Sums", "key_text"]
 
 CELLS = 2**20
-"""Groups of all indexes together: 12 MB."""
+"""The number of groups of all indexes together: 12 MB."""
 
 _LEAST = 2**12
 _MASK = 2**64 - 1

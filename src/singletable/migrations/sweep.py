@@ -1,4 +1,4 @@
-"""The sweep: every segment of a pass to its end, interleaved, a slice at a time."""
+"""The sweep: it processes all segments of a pass to their ends, interleaved, one slice at a time."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from singletable.migrations.tasks import Submit
 __all__ = ["DEFERRED_SECONDS", "Breaker", "SweepTally", "next_ready", "sweep"]
 
 DEFERRED_SECONDS = 1.0
-"""How long a segment rests that was throttled; the others go on."""
+"""Seconds for which a throttled segment rests; the others continue."""
 
 _IDLE_SECONDS = 0.05
 _FEW = 10
 
 _WINDOW = 1000
-"""Number of recent items that the breaker judges."""
+"""The number of recent items that the breaker judges."""
 
 
 @attrs.define
 class SweepTally:
-    """What was done of a pass.
+    """The counts of a pass.
 
     Args:
-        totals: What was done in each segment.
+        totals: The counts of each segment.
         total: The counts of all segments.
-        finished: The segments that are at their end.
-        consumed: Capacity units of this run, by `read` and `write`.
-        throttled: How often what was throttled, `table` or an index.
+        finished: The finished segments.
+        consumed: The capacity units of this run, by `read` and `write`.
+        throttled: The number of throttled requests, by `table` or index.
     """
 
     totals: dict[int, Counter[str]] = attrs.field(factory=dict)
@@ -48,7 +48,7 @@ class SweepTally:
 
     @classmethod
     def of(cls, checkpoints: Mapping[int, Any]) -> SweepTally:
-        """What checkpoints say."""
+        """Return the counts in checkpoints."""
         totals = {number: Counter(json.loads(each.counts)) for number, each in checkpoints.items()}
         return cls(totals, {number for number, each in checkpoints.items() if each.state == "done"})
 
@@ -80,21 +80,21 @@ def sweep(
     stop: threading.Event,
     after: Callable[[SliceResult], None],
 ) -> bool:
-    """Have every segment worked on in turns until all are at their end.
+    """Process the segments in turns until all of them are finished.
 
     Args:
-        submit: Has a slice done.
-        worker: What does it.
+        submit: Submits a slice.
+        worker: The worker of the slices.
         task: The slice of the first segment; the others are like it.
-        tally: What was done before, and then what is done.
-        workers: How many slices are under way at once.
-        turns: Numbers the slices.
-        clock: Time.
-        stop: Set by whoever wants no other slice to be begun.
-        after: Called with the result of each slice; what it raises ends the sweep.
+        tally: The counts so far, which are updated.
+        workers: The number of slices to run in parallel.
+        turns: The numbers of the slices.
+        clock: The clock, which tests replace.
+        stop: An event after which no other slice begins.
+        after: Called with the result of each slice; its exception ends the sweep.
 
     Returns:
-        Whether it came to its end, and was not stopped.
+        Whether all segments are finished: False if it was stopped.
     """
     waiting = deque(number for number in range(task.segments) if number not in tally.finished)
     resting: dict[int, float] = {}
@@ -121,13 +121,13 @@ def sweep(
                     resting[result.segment] = clock.monotonic() + DEFERRED_SECONDS
                 after(result)
     finally:
-        # What is under way writes rightly; nothing else is begun.
+        # The running slices finish, and no other begins.
         wait(under_way)
     return True
 
 
 def next_ready(waiting: deque[int], resting: Mapping[int, float], now: float) -> int | None:
-    """The next segment that does not rest from throttling; it is taken out of those that wait."""
+    """Return the next segment that does not rest after throttling, and remove it from the waiting ones."""
     for _ in range(len(waiting)):
         number = waiting.popleft()
         if resting.get(number, 0.0) <= now:
@@ -170,6 +170,6 @@ class Breaker:
             raise MigrationStopped(
                 f"{self._quarantined:,} of the last {self._tried:,} items were quarantined, more than"
                 f" {self._max_errors:.0%}.",
-                remedy="`singletable status` says why. Correct the items or the script, then"
-                " `singletable migrate --redrive`; or allow more with --max-errors.",
+                remedy="`singletable status` lists the reasons. Correct the items or the script, then"
+                " `singletable migrate --redrive`; or raise --max-errors.",
             )

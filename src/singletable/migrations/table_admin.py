@@ -1,4 +1,4 @@
-"""The live table: what it is now, and changes of its indexes, time to live and stream, done once and waited for."""
+"""The administration of a table: its present indexes, time to live and stream, and changes of them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["TableAdmin", "TableOwner"]
 
 _TTL_PATIENCE = 7200.0
 _PATIENCE = 60.0
-"""Seconds until an index that was asked for must be seen to be in the making."""
+"""Seconds after which a requested index must appear in the table's description."""
 
 
 class TableOwner(Protocol):
     """The only owner of a table's indexes and time to live: its CloudFormation stack.
 
-    Each method returns when the owner has done the change, and does nothing if the owner has done it before.
+    Each method returns when the owner has made the change, and does nothing if the owner has made it before.
     """
 
     def create_index(self, index: Index) -> None:
@@ -78,17 +78,18 @@ class TableAdmin(LiveTable):
         self._owner = owner
 
     def check(self, state: TableState) -> None:
-        """Refuse a table that is another than the history says.
+        """Refuse a table that does not fit the history.
 
         Raises:
-            MigrationConflict: Its keys are others, or an index is missing or another.
+            MigrationConflict: Its keys differ, or an index is missing or differs.
         """
         table = self.require()
         names = tuple(each["AttributeName"] for each in table["KeySchema"])
         if names != state.key_names:
             raise MigrationConflict(
-                f"{self.name!r} is keyed by {', '.join(names)}; in the history it is {', '.join(state.key_names)}.",
-                remedy="Check --table, --region and the endpoint: this is the history of another table.",
+                f"The keys of {self.name!r} are {', '.join(names)}; in the history they are"
+                f" {', '.join(state.key_names)}.",
+                remedy="Check --table, --region and the endpoint: this may be the history of another table.",
             )
         there = _indexes(table)
         for name, index in state.indexes.items():
@@ -96,19 +97,19 @@ class TableAdmin(LiveTable):
                 continue
             if name not in there or there[name]["status"] == "DELETING":
                 raise MigrationConflict(
-                    f"The index {name} of {self.name!r} is missing, which the history has created.",
-                    remedy="Somebody deleted it. Create it again, or `stamp` a migration with DeleteIndex.",
+                    f"The index {name} of {self.name!r} is missing, although the history has created it.",
+                    remedy="It was deleted. Create it again, or `stamp` a migration with DeleteIndex.",
                     index=name,
                 )
             if there[name]["index"] != index:
                 raise MigrationConflict(
-                    f"The index {name} of {self.name!r} is another than in the history: {there[name]['index']!r}.",
-                    remedy=f"In the history it is {index!r}. `stamp` a migration that says what it is now.",
+                    f"The index {name} of {self.name!r} differs from the history: {there[name]['index']!r}.",
+                    remedy=f"In the history it is {index!r}. `stamp` a migration with the present index.",
                     index=name,
                 )
 
     def create(self, partition: str, sort: str, indexes: tuple[Index, ...]) -> None:
-        """Create the table, unless it is there with these keys."""
+        """Create the table, unless it exists with these keys."""
         table = self.describe()
         if table is None:
             names = dict.fromkeys([partition, sort, *(name for index in indexes for name in index.names)])
@@ -127,19 +128,19 @@ class TableAdmin(LiveTable):
         self.check(TableState(partition, sort, "", {each.name: each for each in indexes}))
 
     def has_index(self, index: Index) -> bool:
-        """Return whether the table has an index with this very definition."""
+        """Return whether the table has an index with exactly this definition."""
         found = _indexes(self.require()).get(index.name)
         return found is not None and bool(found["index"] == index)
 
     def _is_final(self, name: str, there: dict[str, dict[str, Any]]) -> bool:
-        """Return whether an index is, or is missing, as it is at the end of the history."""
+        """Return whether an index exists, or is missing, as at the end of the history."""
         if self._final is None:
             return False
         found = there[name]["index"] if name in there and there[name]["status"] != "DELETING" else None
         return bool(found == self._final.indexes.get(name))
 
     def _is_ahead(self, index: Index, there: dict[str, dict[str, Any]]) -> bool:
-        """Return whether an index exists with the definition of a later migration, and say so."""
+        """Return whether an index exists with the definition of a later migration, and report it."""
         found = there.get(index.name)
         ahead = found is not None and found["index"] != index and self._is_final(index.name, there)
         if ahead:
@@ -147,8 +148,8 @@ class TableAdmin(LiveTable):
         return ahead
 
     def create_index(self, index: Index) -> None:
-        """Create an index, unless it exists, and wait until it is filled."""
-        self._waiter.until(self._quiet, "indexes that are in the making")
+        """Create an index, unless it exists, and wait until DynamoDB has filled it."""
+        self._waiter.until(self._quiet, "other changes of indexes")
         there = _indexes(self.require())
         if self._is_ahead(index, there):
             return
@@ -181,7 +182,7 @@ class TableAdmin(LiveTable):
         found = _indexes(self.require())[index.name]["index"]
         if found != index:
             raise MigrationConflict(
-                f"There is an index {index.name} already, and it is another: {found!r}.",
+                f"The index {index.name} exists already with another definition: {found!r}.",
                 remedy="Choose another name, or delete it with DeleteIndex first.",
                 index=index.name,
             )
@@ -189,7 +190,7 @@ class TableAdmin(LiveTable):
     def delete_index(self, index: Index) -> None:
         """Delete an index, unless it is gone, or exists with the definition of a later migration."""
         name = index.name
-        self._waiter.until(self._quiet, "indexes that are in the making")
+        self._waiter.until(self._quiet, "other changes of indexes")
         there = _indexes(self.require())
         if self._is_ahead(index, there):
             return
@@ -203,7 +204,7 @@ class TableAdmin(LiveTable):
                 "UpdateTable",
                 {"TableName": self.name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]},
             )
-        self._waiter.until(lambda: name not in _indexes(self.require()), f"the index {name} to be gone")
+        self._waiter.until(lambda: name not in _indexes(self.require()), f"the deletion of the index {name}")
 
     def ttl(self) -> str | None:
         """Return the attribute of the time to live, if it is on or being switched on."""
@@ -217,12 +218,12 @@ class TableAdmin(LiveTable):
     def set_ttl(self, name: str, *, on: bool) -> None:
         """Switch the time to live on or off, unless it is, and wait until DynamoDB accepts the change.
 
-        DynamoDB takes up to an hour for a change, and accepts no other in that time (API Reference,
+        A change takes DynamoDB up to an hour. It accepts no other change in that time (API Reference,
         "UpdateTimeToLive").
 
         Args:
             name: The stored attribute.
-            on: Whether items expire by it. Off leaves a time to live by another attribute alone.
+            on: Whether items expire by it. Switching it off does not affect a time to live by another attribute.
 
         Raises:
             MigrationConflict: The time to live is on by another attribute.
@@ -242,7 +243,7 @@ class TableAdmin(LiveTable):
                     return True
                 raise MigrationConflict(
                     f"The time to live of {self.name!r} is on already, by {enabled}.",
-                    remedy="DynamoDB has one per table: switch it off first with DisableTTL.",
+                    remedy="A table has one time to live: switch it off first with DisableTTL.",
                 )
             return self._switched(name, on=on)
 
@@ -256,14 +257,14 @@ class TableAdmin(LiveTable):
             self._before_change()
             self._owner.set_ttl(name if on else None)
             if (self.ttl() == name) is on:
-                return False  # the next look finds it done
+                return False  # the next request finds the change
         self._refuse_owned(f"switch the time to live {'on' if on else 'off'}")
         specification = {"Enabled": on, "AttributeName": name}
         try:
             self._ask("UpdateTimeToLive", {"TableName": self.name, "TimeToLiveSpecification": specification})
         except RequestFailed as error:
             if error.code == "ValidationException" and "fixed interval" in str(error):
-                return False  # DynamoDB accepts about one change an hour
+                return False  # DynamoDB accepts about one change per hour
             raise
         return True
 
@@ -273,7 +274,7 @@ class TableAdmin(LiveTable):
         ttl, stream = self.ttl(), self.stream()
         if ttl != state.ttl:
             found.append(f"Its time to live is {_by(ttl)}; in the history it is {_by(state.ttl)}.")
-        # A stream that no migration switched on is infrastructure's own.
+        # A stream that no migration switched on belongs to the infrastructure.
         if state.stream is not None and stream != state.stream:
             found.append(f"Its stream is {stream or 'off'}; in the history it is {state.stream or 'off'}.")
         return found
@@ -287,8 +288,8 @@ class TableAdmin(LiveTable):
         """Switch the stream on, or off for None, unless it is.
 
         Args:
-            view: The view that it gets.
-            was: The view that the history gave it before.
+            view: The new view.
+            was: The view before it in the history.
         """
         current = self.stream()
         if current == view:
@@ -311,7 +312,7 @@ class TableAdmin(LiveTable):
             MigrationConflict: The table belongs to a stack.
         """
         if self._owner is not None:
-            return  # the stack has done it by its template, and the server has not: some local ones do not
+            return  # the stack has it in its template, and some local servers do not make the change
         stack, environment = self._stack()
         if stack is None:
             return
@@ -319,8 +320,8 @@ class TableAdmin(LiveTable):
         raise MigrationConflict(
             f"The stack {stack!r} owns the indexes and the time to live of {self.name!r}: if a migration were to"
             f" {change}, the stack's next deployment would fail.",
-            remedy=f"Add {named} to `migrate` or `rollback`: the stack then makes the change, and a migration goes on"
-            " where it stopped. `singletable deploy` does so, too.",
+            remedy=f"Add {named} to `migrate` or `rollback`: the stack then makes the change, and the migration"
+            " continues. So does `singletable deploy`.",
         )
 
     def _stack(self) -> tuple[str | None, str | None]:
@@ -338,14 +339,14 @@ class TableAdmin(LiveTable):
         found = _indexes(self.require()).get(name)
         if found is None:
             raise MigrationConflict(
-                f"The index {name} was deleted while it was in the making.",
-                remedy="Run it again, once it is clear who does that.",
+                f"The index {name} was deleted while it was being created.",
+                remedy="Find out which process deletes it, then run it again.",
                 index=name,
             )
         return str(found["status"])
 
     def _ask(self, operation: str, params: Params) -> None:
-        """Send a change of the table; if an answer was lost, the SDK's second attempt finds it done or under way."""
+        """Send a change of the table. After a lost response, the SDK's next attempt finds it made or in progress."""
         self._before_change()
         try:
             self.send(operation, params)
@@ -358,7 +359,7 @@ class TableAdmin(LiveTable):
         return table is not None and table["TableStatus"] == "ACTIVE"
 
     def _quiet(self) -> bool:
-        # DynamoDB makes one index at a time.
+        # DynamoDB creates one index at a time.
         table = self.require()
         busy = [name for name, each in _indexes(table).items() if each["status"] in ("CREATING", "DELETING")]
         return table["TableStatus"] == "ACTIVE" and not busy

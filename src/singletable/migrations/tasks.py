@@ -1,4 +1,4 @@
-"""Where slices are done: threads of this process, or any executor anywhere."""
+"""Tasks: the threads of this process, or any executor, that run slices."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slic
 __all__ = ["Submit", "Tasks", "submitting"]
 
 Submit = Callable[["SegmentWorker | SegmentVerifier", Slice], "Future[SliceResult]"]
-"""Has a slice done."""
+"""Submits a slice to a worker."""
 
 
 @attrs.frozen
 class Tasks:
-    """Where slices are done.
+    """The executor of slices.
 
     Args:
-        executor: Any executor: threads, processes, Dask's.
-        function: What does a slice there; None for this process's own worker.
+        executor: Any executor: of threads, of processes, or Dask's.
+        function: The function that runs a slice there; None for the worker of this process.
     """
 
     executor: Executor
@@ -33,17 +33,17 @@ class Tasks:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether slices are done by other processes, each with a throttle of its own."""
+        """Whether other processes run the slices, each with its own throttle."""
         return self.function is not None
 
 
 @contextmanager
 def submitting(tasks: Tasks | None, workers: int) -> Iterator[Submit]:
-    """What has slices done, for the block.
+    """Yield a function that submits slices.
 
     Args:
-        tasks: Where; None for threads of this process.
-        workers: How many threads.
+        tasks: The executor; None for threads of this process.
+        workers: The number of threads.
     """
     if tasks is None:
         with ThreadPoolExecutor(workers, thread_name_prefix="singletable") as pool:
@@ -77,6 +77,6 @@ def _pass_on(inner: Future[Any], outer: Future[SliceResult]) -> None:
 
 def _broken(error: BrokenExecutor) -> MigrationStopped:
     return MigrationStopped(
-        f"A process that did slices has died: {error}",
-        remedy="Run it again: it goes on behind the last checkpoints. If it dies again, it may lack memory.",
+        f"A process that ran slices has died: {error}",
+        remedy="Run it again: it continues after the last checkpoints. If it dies again, it may lack memory.",
     )

@@ -1,4 +1,4 @@
-"""The throttle: how fast capacity may be consumed, of the table and of each index, for reads and for writes."""
+"""The throttle: it limits the consumed capacity per second of the table and of each index, for reads and writes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from singletable.requests.retry import TRANSIENT_FAULTS
 __all__ = ["Throttle"]
 
 _RAMP_START = 1000.0
-"""Units per second with which an on-demand table is begun where no rate is given."""
+"""Units per second at the start of a run on an on-demand table without a rate."""
 
 _RAMP_DOUBLES = 1800.0
-"""Seconds in which the rate on an on-demand table may double. DynamoDB takes at once twice the highest traffic of
-the past, and wants 30 minutes for more (Developer Guide, "On-demand capacity mode")."""
+"""Seconds in which the rate on an on-demand table may double. DynamoDB accepts twice the highest
+earlier traffic immediately, and needs 30 minutes for more (Developer Guide, "On-demand capacity mode")."""
 
 _RECOVERS = 30.0
-"""Seconds in which a rate that was cut after throttling comes back to the full one."""
+"""Seconds in which a rate that was cut after throttling returns to the full rate."""
 
 _BURST = 1.0
-"""Seconds of unused capacity that may be made up for."""
+"""Seconds of unused capacity that later requests may use."""
 
 _LEAST = 0.02
 
@@ -37,17 +37,18 @@ class _Bucket:
 
 
 class Throttle:
-    """Keeps what is consumed below a rate, and slows down by itself where DynamoDB throttles.
+    """Keeps the consumed capacity below a rate, and slows down when DynamoDB throttles.
 
-    What is consumed is what DynamoDB reports with each answer. An answer may take a bucket below zero; the next request
-    waits until it is full again.
+    DynamoDB reports the consumed capacity in each answer. An answer may take a bucket below zero; the next request
+    waits until the bucket is no longer negative.
 
     Args:
-        clock: Time.
-        rate: Units per second for each of: the table's reads, its writes, each index's writes. None for no limit but
+        clock: The clock, which tests replace.
+        rate: Units per second for the table's reads, its writes and each index's writes, each. None for no limit except
             the ramp of an on-demand table.
-        rates: Units per second of certain ones, such as a share of what is provisioned: `{("GSI1", "write"): 50.0}`.
-        ramp: Whether to begin slowly, as an on-demand table wants it.
+        rates: Units per second for some of them, such as a share of the provisioned capacity:
+            `{("GSI1", "write"): 50.0}`.
+        ramp: Whether to begin slowly, as on-demand tables require.
         stop: An event that pauses the run, and ends waits for capacity.
     """
 
@@ -75,12 +76,12 @@ class Throttle:
 
     @property
     def factor(self) -> float:
-        """The part of the full rate that is used now: less than 1 after throttling, and growing back."""
+        """The present share of the full rate: less than 1 after throttling, then growing back to 1."""
         since = self._clock.monotonic() - self._cut_at
         return min(1.0, self._factor + (1.0 - self._factor) * since / _RECOVERS)
 
     def limit(self, resource: str, kind: str) -> float | None:
-        """Units per second of one resource now; None for no limit."""
+        """Return the present limit of a resource in units per second; None for no limit."""
         rate = self._rates.get((resource, kind), self._rate)
         if rate is None and self._ramp:
             rate = _RAMP_START * 2.0 ** ((self._clock.monotonic() - self._start) / _RAMP_DOUBLES)
@@ -112,7 +113,7 @@ class Throttle:
         return TRANSIENT_FAULTS.call(once)
 
     def wait(self, kind: str) -> float:
-        """Wait until a request of a kind may be sent. Returns how long it waited, in seconds.
+        """Wait until a request of a kind may be sent. Return the length of the wait in seconds.
 
         Raises:
             MigrationPaused: The run is to pause. The next one sends the request.
@@ -126,17 +127,17 @@ class Throttle:
                 )
             if pause <= 0:
                 return waited
-            # In small steps: another thread's answers may change how long it takes.
+            # In small steps: answers to other threads may change the length of the wait.
             if self._stop.is_set():
                 raise MigrationPaused(
-                    "Paused while waiting for capacity.", remedy="The same command goes on from the last checkpoints."
+                    "Paused while waiting for capacity.", remedy="The same command continues from the last checkpoints."
                 )
             pause = min(pause, 1.0)
             self._clock.sleep(pause)
             waited += pause
 
     def spend(self, answer: Mapping[str, Any], kind: str) -> None:
-        """Take what an answer says was consumed."""
+        """Subtract the consumed capacity that an answer reports."""
         consumed = answer.get("ConsumedCapacity") or []
         with self._lock:
             for each in [consumed] if isinstance(consumed, Mapping) else consumed:

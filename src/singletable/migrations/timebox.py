@@ -1,4 +1,4 @@
-"""A limit on how long a function of the project may take for one item."""
+"""A time limit for the calls of a function of the project."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ __all__ = ["Timebox"]
 
 
 class Timebox:
-    """Calls a function in a thread of its own, and gives a call up that takes too long.
+    """Calls a function in a separate thread, and abandons a call that takes too long.
 
-    A thread cannot be ended from outside: one that hangs is left behind, and the next call gets a new one.
+    A thread cannot be ended from outside: a hanging thread is abandoned, and the next call gets a new one.
 
     Args:
         function: The function.
-        seconds: How long a call may take.
-        name: The name of the function in reasons; None for its own.
+        seconds: The time limit of a call.
+        name: The name of the function in reasons; None for its `__name__`.
     """
 
     def __init__(self, function: Callable[..., Any], seconds: float, name: str | None = None) -> None:
         self._function = function
         self._name = name or function.__name__
         self._seconds = seconds
-        # Each thread of a runner has its own helper: answers cannot be mixed up.
+        # Each thread of a runner has its own helper thread, so that answers cannot be confused.
         self._local = threading.local()
 
     def __call__(self, arguments: Mapping[str, Any]) -> Any:
-        """The function's answer.
+        """Return the result of a call.
 
         Raises:
-            Unfit: It raised something, or took too long.
+            Unfit: The call raised an error, or took too long.
         """
         inbox, outbox = self._helper()
         inbox.put(dict(arguments))
         try:
             answer, error = outbox.get(timeout=self._seconds)
         except queue.Empty:
-            inbox.put(None)  # should it ever come back
+            inbox.put(None)  # ends the thread if the call ever returns
             self._local.queues = None
             raise Unfit(f"{self._name}() took longer than {self._seconds:g} s") from None
         if error is not None:
@@ -62,5 +62,5 @@ class Timebox:
         while (arguments := inbox.get()) is not None:
             try:
                 outbox.put((self._function(**arguments), None))
-            except Exception as error:  # whatever the project's function raises befalls one item only
+            except Exception as error:  # an error of the project's function concerns one item only
                 outbox.put((None, error))

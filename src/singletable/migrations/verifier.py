@@ -1,8 +1,8 @@
-"""Verifying: every item checked against the state of the table, then each index compared with the table.
+"""The verifier: it checks every item against the state of the table, then compares each index with the table.
 
-The memory is bounded, for tables of any size under any amount of writes. A verification only reads,
-needs no records, and can be interrupted: its checkpoint is a local file. With `repair=True` it also writes derived
-attributes, by the conditional writes of a migration.
+Its memory is bounded, for tables of any size under any amount of writes. A verification only reads, does not use
+records, and can be interrupted: its checkpoint is a local file. With `repair=True` it also writes derived attributes,
+with the conditional writes of a migration.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = ["Verifier", "verify"]
 
 _PAGE = 1000
 _SUSPECTS = 10_000
-"""The most rows that differ of which the keys are kept at once."""
+"""The most differing rows whose keys are in memory at a time."""
 
 
 def verify(
@@ -55,30 +55,30 @@ def verify(
     Args:
         table: The table.
         state: The state that it should have.
-        throttle: How fast.
-        indexes: Whether to read the indexes, too.
-        options: Those of `Verifier`.
+        throttle: The limits of the capacity to consume.
+        indexes: Whether to read also the indexes.
+        options: The options of `Verifier`.
     """
     return Verifier(table, state, throttle, indexes=indexes, **options).run()
 
 
 class Verifier:
-    """A verification of a whole table.
+    """Verifies a whole table.
 
     Args:
         table: The table.
         state: The state that it should have.
-        throttle: How fast.
-        indexes: Whether to read the indexes, too.
-        later: The state of the whole history: a derived value that it explains is right.
-        models: The table class, if it describes this very state; its classes then read every attribute.
+        throttle: The limits of the capacity to consume.
+        indexes: Whether to read also the indexes.
+        later: The state of the whole history. A derived value that it explains is right.
+        models: The table class, if it describes exactly this state. Its attribute classes then read every attribute.
         repair: Whether to write derived attributes and missing discriminators.
         allow_unknown: Whether items of no known entity are accepted.
-        segments: How many parts of the table are read in parallel.
-        checkpoint: A local file from which an interrupted verification goes on, readable by its owner only; it holds
-            keys of items. None to keep no checkpoint. It is removed at the end.
-        stop: An event that pauses it.
-        clock: Time.
+        segments: The number of segments to read in parallel.
+        checkpoint: A local file from which an interrupted verification continues. It contains keys of items, and only
+            its owner can read it. It is removed at the end. None for no checkpoint.
+        stop: An event that pauses the verification.
+        clock: The clock, which tests replace.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class Verifier:
         """Verify the table, and return the report.
 
         Raises:
-            MigrationPaused: It was stopped; a later one continues from the checkpoint.
-            SingletableError: A request failed, or the checkpoint is of another verification.
+            MigrationPaused: It was stopped. A later verification continues from the checkpoint.
+            SingletableError: A request failed, or the checkpoint belongs to another verification.
         """
         self._checkpoint.load()
         self._sweep("items", {"ConsistentRead": True}, self._look)
@@ -142,7 +142,7 @@ class Verifier:
         found = self._checks.not_checked()
         if self._allow_unknown and self.report.unknown:
             found.append(f"Items of no known entity ({self.report.unknown:,}): they are allowed.")
-        found += [f"The index {name}: it was not asked for." for name in self._state.indexes if name not in self._sums]
+        found += [f"The index {name}: it was not requested." for name in self._state.indexes if name not in self._sums]
         if self._indexes:
             found.append("Attributes that an index projects: only its keys are compared.")
         return found
@@ -152,12 +152,12 @@ class Verifier:
     def _sweep(
         self, phase: str, params: Params, look: Callable[[list[Item]], Callable[[], None]], *, resumable: bool = True
     ) -> bool:
-        """Read all segments to their end, in parallel. Returns False if all were read already.
+        """Read all segments to their end, in parallel. Return False if all were read already.
 
         Args:
             phase: The name of the pass in the checkpoint.
-            params: Those of the scan.
-            look: Called with each page, by several threads; returns a function that records its result, which is
+            params: The parameters of the scan.
+            look: Called with each page, by several threads. It returns a function that records its result, which is
                 called under the lock, together with the position.
             resumable: Whether the checkpoint keeps the positions.
         """
@@ -198,9 +198,9 @@ class Verifier:
                     self._checkpoint.save()
                 raise MigrationPaused(
                     "The verification is paused.",
-                    remedy="The same command with the same --checkpoint goes on."
+                    remedy="The same command with the same --checkpoint continues."
                     if self._checkpoint.path
-                    else "Run it again; with --checkpoint FILE it could go on from here.",
+                    else "Run it again. With --checkpoint FILE, an interrupted verification continues.",
                 )
             start = {"ExclusiveStartKey": position} if position else {}
             page = patient_scan(self._table, {**request, **start}, self._throttle)
@@ -249,7 +249,7 @@ class Verifier:
         return record
 
     def _repaired(self, item: Item, findings: list[ItemFinding]) -> tuple[Any, list[ItemFinding], Counter[str]]:
-        """Return an item after its repair (None if it is gone), the findings that are left, and the repaired kinds."""
+        """Return an item after its repair (None if it is gone), its remaining findings, and the repaired kinds."""
         assert self._repair is not None
         refused: list[str] = []
         key = {name: item[name] for name in self._state.key_names}
@@ -279,7 +279,7 @@ class Verifier:
     # --- rows that differ -------------------------------------------------------------
 
     def _compare(self, index: Index) -> None:
-        """Look at the rows of groups that differ. An interrupted comparison starts over."""
+        """Compare the rows of groups that differ. An interrupted comparison starts over."""
         sums, size = self._sums[index.name], self.report.rows[index.name]
         reader = IndexRows(self._table, self._state, index, self._throttle, sums, self._clock, size)
         items, rows = f"items in {index.name}", f"rows again of {index.name}"
@@ -309,7 +309,7 @@ class Verifier:
         differs: Callable[[Item], bool],
         confirm: Callable[[list[Item]], list[Item]],
     ) -> None:
-        """Collect the rows that differ, a bounded number at a time, and confirm each number of them."""
+        """Collect the rows that differ, a bounded number at a time, and confirm them."""
         names = (*row_names(self._state, index), self._state.type_name)
         suspects: list[Item] = []
         found = VerificationReport()

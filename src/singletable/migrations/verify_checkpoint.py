@@ -1,4 +1,4 @@
-"""The checkpoint of a verification: a local file, from which an interrupted one goes on."""
+"""The checkpoint of a verification: a local file from which an interrupted verification continues."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _DONE = "done"
 
 
 class Checkpoint:
-    """How far a verification is: the positions of its passes, its report and its sums.
+    """The progress of a verification: the positions of its passes, its report and its sums.
 
     Args:
-        path: The file; None to keep nothing.
+        path: The file; None for no checkpoint.
         about: The parameters of the verification; a file with others is refused.
         report: The report, which is filled from the file.
         sums: The sums, which are filled from the file.
-        clock: Time.
+        clock: The clock, which tests replace.
     """
 
     def __init__(
@@ -52,27 +52,27 @@ class Checkpoint:
         self._positions: dict[str, dict[str, Any]] = {}
 
     def open_segments(self, phase: str, segments: int) -> list[int]:
-        """Return the segments of a pass that are not at their end."""
+        """Return the segments of a pass that are not finished."""
         reached = self._positions.get(phase, {})
         return [number for number in range(segments) if reached.get(str(number)) != _DONE]
 
     def position(self, phase: str, segment: int) -> Item | None:
-        """Return the key after which a segment goes on; None for its beginning."""
+        """Return the key after which a segment continues; None for its beginning."""
         return self._positions.get(phase, {}).get(str(segment))
 
     def reach(self, phase: str, segment: int, position: Item | None) -> None:
-        """Take down how far a segment is; None for its end. The file is written now and then."""
+        """Record the position of a segment; None for its end. The file is written now and then."""
         self._positions.setdefault(phase, {})[str(segment)] = position or _DONE
         if self._clock.monotonic() - self._saved >= _EVERY_SECONDS:
             self.save()
 
     def end(self, phase: str, segments: int) -> None:
-        """Take down that a pass is at its end."""
+        """Record that a pass is finished."""
         self._positions[phase] = dict.fromkeys(map(str, range(segments)), _DONE)
         self.save()
 
     def save(self) -> None:
-        """Write the file, in place of the one before."""
+        """Write the file, and replace the earlier one."""
         if self.path is None:
             return
         self._saved = self._clock.monotonic()
@@ -97,7 +97,7 @@ class Checkpoint:
         """Fill the report, the sums and the positions from the file, if it exists.
 
         Raises:
-            MigrationError: It is of another verification, or not a checkpoint.
+            MigrationError: The file belongs to another verification, or is not a checkpoint.
         """
         if self.path is None or not self.path.exists():
             return
@@ -121,7 +121,7 @@ class Checkpoint:
             )
 
     def remove(self) -> None:
-        """Delete the file: the verification is at its end."""
+        """Delete the file at the end of the verification."""
         if self.path is not None:
             with suppress(FileNotFoundError):
                 self.path.unlink()

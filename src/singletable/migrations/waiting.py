@@ -1,4 +1,4 @@
-"""Waiting until the table has changed, with a line about it now and then, and an end as soon as the run is to pause."""
+"""The wait for a change of the table. It reports each minute, and ends as soon as the run is to pause."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Waiter:
 
         Args:
             done: Returns whether it is.
-            what: What is waited for, for messages.
+            what: The change, as text for messages.
             patience: Seconds after which to give up; None to wait as long as it takes.
 
         Raises:
@@ -52,7 +52,7 @@ class Waiter:
             if patience is not None and waited > patience:
                 raise MigrationStopped(
                     f"Waited {waited:.0f} s for {what}, without success.",
-                    remedy="Some local servers answer UpdateTable and do nothing; on AWS, look at the table.",
+                    remedy="Some local servers accept UpdateTable and do nothing; on AWS, describe the table.",
                 )
             if told is None or waited - told >= _TELL_EVERY:
                 told = waited
@@ -60,9 +60,9 @@ class Waiter:
             self._pause(_POLL if waited < _TELL_EVERY else _POLL_LATER, what)
 
     def _pause(self, seconds: float, what: str) -> None:
-        """Sleep in short steps, so that a request to pause is noticed at once."""
+        """Sleep in short steps, so that a request to pause takes effect immediately."""
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             if self._stop.is_set():
-                raise MigrationPaused(f"Paused while waiting for {what}.", remedy="The same command goes on waiting.")
+                raise MigrationPaused(f"Paused while waiting for {what}.", remedy="The same command continues to wait.")
             self._clock.sleep(min(_STEP, left))

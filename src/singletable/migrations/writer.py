@@ -1,4 +1,4 @@
-"""Writing scripts: a migration as the text of a Python module that imports nothing but singletable.migrations."""
+"""The writer: it renders a migration as a Python module that imports only singletable.migrations."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _WORDS = re.compile(r"[^0-9A-Za-z]+")
 
 
 def script_text(name: str, depends_on: Sequence[str], operations: Iterable[Operation]) -> str:
-    """The text of a script.
+    """Return the text of a script.
 
     Args:
         name: The migration's name.
-        depends_on: The names of those that it depends on.
-        operations: What it does.
+        depends_on: The names of its dependencies.
+        operations: Its operations.
     """
     operations = list(operations)
     functions = dict.fromkeys(function for each in operations for function in _functions(each))
@@ -76,13 +76,13 @@ def _functions(operation: Operation) -> list[str]:
 
 
 def _words(text: str) -> str:
-    """Text for a docstring, in lines that are no wider than a line."""
+    """Return text for a docstring, wrapped into lines."""
     lines = wrap(text.replace("\\", "\\\\").replace('"', "'"), 105)
     return "\n    ".join(lines)
 
 
 def suggested_name(operations: Sequence[Operation]) -> str:
-    """What a migration could be called, after what it does."""
+    """Return a name for a migration from its operations."""
     if any(isinstance(each, CreateTable) for each in operations):
         return "initial"
     words: list[str] = []
@@ -97,7 +97,7 @@ def suggested_name(operations: Sequence[Operation]) -> str:
 
 
 def unique_name(operations: Sequence[Operation]) -> str:
-    """Return a name from the operations of a migration that another change on another branch does not get."""
+    """Return a name from the operations of a migration that differs from names of changes on other branches."""
     words = suggested_name(operations)
     if words == "initial":
         return words
@@ -106,20 +106,20 @@ def unique_name(operations: Sequence[Operation]) -> str:
 
 
 def next_name(graph: Graph, words: str) -> str:
-    """The name of the next script: a number that no other has, and words.
+    """Return the name of the next script: an unused number, and words.
 
     Raises:
-        MigrationError: The words are none.
+        MigrationError: The words have no letters or digits.
     """
     clean = _WORDS.sub("_", words).strip("_").lower()
     if not clean:
-        raise MigrationError(f"{words!r} is no name for a migration.", remedy="Give letters and digits.")
+        raise MigrationError(f"{words!r} is not a valid name of a migration.", remedy="Use letters and digits.")
     numbers = [int(re.match(r"\d+", name)[0]) for name in graph.scripts]  # type: ignore[index]  # names begin so
     return f"{max(numbers, default=0) + 1:04d}_{clean}"
 
 
 def write_script(folder: Path, name: str, text: str) -> Path:
-    """Write a script into a folder, over no other."""
+    """Write a script into a folder, and never replace a file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.py"
     try:

@@ -144,7 +144,7 @@ def test_an_index_is_changed_in_projection():
         DeleteIndex("GSI1"),
         CreateIndex("GSI1", "GSI1PK", "GSI1SK", "INCLUDE", ("at", "name")),
     ] == list(found.operations)
-    assert "cannot be read in between" in found.notes[0]
+    assert "cannot be read meanwhile" in found.notes[0]
 
 
 def test_a_local_index_comes_with_its_table():
@@ -158,17 +158,21 @@ def test_a_local_index_comes_with_its_table():
 
 
 def test_a_local_index_is_added_or_removed():
-    """It lives and dies with its table, which the message says."""
+    """A local index exists as long as its table, and the message states that it cannot be changed."""
     without, having = state(E={}), state(index("LSI", local=True), E={})
     with pytest.raises(MigrationError, match="local index LSI can only be created with its table. Use a global index"):
         detect(without, having)
-    with pytest.raises(MigrationError, match="local index LSI is another in the models.* Declare it as it was"):
+    with pytest.raises(
+        MigrationError, match="The models define the local index LSI differently.* Restore its old definition"
+    ):
         detect(having, without)
 
 
 def test_the_tables_own_names_change():
     """Nothing leads there."""
-    with pytest.raises(MigrationError, match="key attributes: .'PK', 'SK'.* A table cannot change them"):
+    with pytest.raises(
+        MigrationError, match="key attributes: .'PK', 'SK'.* They cannot be changed in an existing table"
+    ):
         detect(state(E={}), TableState("p", "s", "entityType"))
     with pytest.raises(MigrationError, match="discriminator: 'entityType' in the history, 'kind' in the models"):
         detect(state(E={}), TableState("PK", "SK", "kind"))
@@ -206,7 +210,7 @@ def test_an_entity_is_removed():
     """Its items stay, as a note says."""
     found = changes(state(E={}, F={}), state(E={}))
     assert (RemoveEntity("F"),) == found.operations
-    assert ("The entity F is gone from the models. Its items stay in the table.",) == found.notes
+    assert ("The models no longer have the entity F. Its items stay in the table.",) == found.notes
 
 
 # --- keys ---------------------------------------------------------------------------
@@ -259,7 +263,7 @@ def test_a_field_turns_from_text_to_a_number():
         DeclareAttributes("E", {"line": Stored("integer", required=True)}),
         Backfill("E", KeyText("GSI1PK", "L#{line}", line=line), KeyText("GSI1SK", "E", sort=True, line=line)),
     ] == list(found.operations)
-    assert "E.line changes from text to integer: items that have such a value cannot be read" in found.notes[0]
+    assert "E.line changes from text to integer: items with such a value cannot be read" in found.notes[0]
 
 
 def test_a_field_is_another_kind_of_the_same_type():
@@ -295,14 +299,14 @@ def test_the_primary_key_changes():
     old, new = state(E={}), state(E={"key": Key(pk="EE#{ident}", sk="E")})
     found = changes(old, new)
     assert [Rekey("E", KeyText("PK", "EE#{ident}", ident=Text("ident")), SK)] == list(found.operations)
-    assert "moved to another key, one transaction each" in found.notes[0]
+    assert "moved to another key, each in one transaction" in found.notes[0]
 
 
 def test_the_primary_key_is_made_by_the_projects_own_code():
     """Only code of the project can move the items."""
     old = state(E={"place": text()})
     new = state(E={"place": Place(), "key": Key(pk="E#{place}", sk="E")})
-    with pytest.raises(MigrationError, match="primary key of E changes, and only the project's own .* RunPython"):
+    with pytest.raises(MigrationError, match="primary key of E changes, and only code of the project .* RunPython"):
         detect(old, new, no)
 
 
@@ -383,8 +387,8 @@ def test_a_key_is_made_by_a_class_of_the_project():
     found = changes(old, new)
     stubs = [BackfillWith("E", {}, print, writes=(name,)) for name in ("GSI1PK", "GSI1SK")]
     assert stubs == list(found.operations)
-    assert "GSI1PK of E is made by a class of the project" in found.notes[0]
-    assert "write e_gsi1pk() in the script, and its sources" in found.notes[0]
+    assert "GSI1PK of E is computed by a class of the project" in found.notes[0]
+    assert "write e_gsi1pk() and its sources in the script" in found.notes[0]
 
 
 def test_a_key_by_a_class_of_the_project_changes():
@@ -464,7 +468,7 @@ def test_the_time_to_live_gets_another_name():
         EnableTTL("expires"),
         RemoveAttribute("E", ("ttl",)),
     ] == operations(old, new)
-    assert "nothing expires between the DisableTTL and the EnableTTL" in detect(old, new).notes[0]
+    assert "Nothing expires between DisableTTL and EnableTTL" in detect(old, new).notes[0]
 
 
 def test_an_entity_that_expires_is_added():
@@ -490,7 +494,9 @@ def test_an_attribute_is_removed():
     """It stays in the items, as a note says."""
     found = changes(state(E={"name": text()}), state(E={}))
     assert (DeclareAttributes("E", {"name": None}),) == found.operations
-    assert ("E.name is gone from the models. It stays in the items; RemoveAttribute takes it out.",) == found.notes
+    assert (
+        "The models no longer have E.name. Its values stay in the items; RemoveAttribute removes them.",
+    ) == found.notes
 
 
 @pytest.mark.parametrize(
@@ -600,14 +606,16 @@ def test_nobody_says_whether_an_attribute_is_renamed():
     """No item is touched, and a note says what to write if it was."""
     found = changes(state(E={"name": text()}), state(E={"title": text(null=True)}))
     assert (DeclareAttributes("E", {"name": None, "title": MAYBE}),) == found.operations
-    assert 'If it was, write RenameAttribute("E", "name", "title") instead.' in found.notes[0]
+    assert 'If it was renamed, write RenameAttribute("E", "name", "title") instead.' in found.notes[0]
 
 
 def test_nobody_says_whether_an_attribute_of_a_key_is_renamed():
     """Taken for two attributes, every item would lose its key: refused, and what to do is said."""
     old = state(index(), E={"name": text(), "by_name": named()})
     new = state(index(), E={"title": text(), "by_name": named("N#{title}")})
-    with pytest.raises(MigrationError, match=r"E.name, of which keys are made, was renamed to title.*in a terminal"):
+    with pytest.raises(
+        MigrationError, match=r"E.name, from which keys are derived, was renamed to title.*in a terminal"
+    ):
         detect(old, new)
 
 

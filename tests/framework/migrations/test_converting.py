@@ -134,7 +134,7 @@ def test_a_source_of_the_primary_key_keeps_it():
     """The name may change; a form whose key text is another is refused item by item."""
     assert work(RenameAttribute("TASK", "taskId", "id")).change(old_item(1)).image["id"] == {"S": "t1"}
     shout = ConvertAttribute("TASK", "taskId", str.upper, old="text", new="text")
-    with pytest.raises(Unfit, match="its PK would be another; move the items of TASK with Rekey"):
+    with pytest.raises(Unfit, match="its PK would change; move the items of TASK with Rekey"):
         work(shout).change(old_item(1))
 
 
@@ -280,7 +280,7 @@ def test_a_value_that_cannot_be_converted(value, reason):
 
 def test_a_conversion_names_the_form_that_keys_need():
     """Without it, the keys could not be made."""
-    with pytest.raises(MigrationError, match=r"GSI1PK of TASK is made of points, and the new form is not given"):
+    with pytest.raises(MigrationError, match=r"GSI1PK of TASK is computed from points, and the new form is not given"):
         history_of([Backfill("TASK", BY_POINTS)], [ConvertAttribute("TASK", "points", str)])
 
 
@@ -347,7 +347,7 @@ def test_an_entity_is_renamed_and_moved(shelf):
 
 def test_an_entity_that_is_there_is_not_overwritten():
     """Two entities would become one."""
-    with pytest.raises(MigrationError, match="There is an entity 'BOX' already"):
+    with pytest.raises(MigrationError, match="The entity 'BOX' exists already"):
         history_of([RenameEntity("TASK", "BOX")])
 
 
@@ -375,7 +375,7 @@ def test_a_move_of_too_many_attributes():
         work(MOVE).change(old_item(1, **wide))
     assert work(MOVE).change(old_item(1, **dict(list(wide.items())[:140])))
     graph = history_of([DeclareAttributes("TASK", dict.fromkeys(wide, "S"))], [MOVE])
-    with pytest.raises(MigrationError, match=r"TASK has 15\d known attributes.* DynamoDB takes 149"):
+    with pytest.raises(MigrationError, match=r"TASK has 15\d known attributes.* DynamoDB accepts 149"):
         [step.compile() for step in graph.steps("0003_m")]
 
 

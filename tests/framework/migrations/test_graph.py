@@ -83,7 +83,7 @@ def test_a_circle(refused):
     """It is told in the order of the dependencies."""
     circle = {"0001_a": "0003_c", "0002_b": "0001_a", "0003_c": "0002_b"}
     place = refused(
-        "in a circle: 000._. -> 000._. -> 000._. -> 000._.",
+        "form a circle: 000._. -> 000._. -> 000._. -> 000._.",
         **{name: script(after=each) for name, each in circle.items()},
     )
     assert place in {"0001_a.py:3", "0002_b.py:3", "0003_c.py:3"}
@@ -91,7 +91,7 @@ def test_a_circle(refused):
 
 def test_a_script_that_depends_on_itself(refused):
     """The smallest circle."""
-    assert "0001_a.py:3" == refused("in a circle: 0001_a -> 0001_a", **{"0001_a": script(after="0001_a")})
+    assert "0001_a.py:3" == refused("form a circle: 0001_a -> 0001_a", **{"0001_a": script(after="0001_a")})
 
 
 def test_two_heads(refused):
@@ -109,39 +109,39 @@ def test_two_heads(refused):
 @pytest.mark.parametrize(
     ("operation", "message"),
     [
-        ('Backfill("F", KeyText("GSI1PK", "X"))', "There is no entity 'F' at this point.* Name an entity by"),
-        ('CreateTable("PK", "SK")', "There is a table already.* Remove the second"),
-        ('AddEntity("E", KeyText("PK", "E"), KeyText("SK", "E"))', "There is an entity 'E' already"),
-        ('AddEntity("F", KeyText("PK", "E"))', "Nothing says what SK of F is made of"),
-        ('AddEntity("singletable:x", KeyText("PK", "E"), KeyText("SK", "E"))', "begins as the framework's own"),
+        ('Backfill("F", KeyText("GSI1PK", "X"))', "The entity 'F' does not exist at this point.* Name an entity by"),
+        ('CreateTable("PK", "SK")', "The table exists already.* Remove the second"),
+        ('AddEntity("E", KeyText("PK", "E"), KeyText("SK", "E"))', "The entity 'E' exists already"),
+        ('AddEntity("F", KeyText("PK", "E"))', "F does not define SK. Add KeyText"),
+        ('AddEntity("singletable:x", KeyText("PK", "E"), KeyText("SK", "E"))', "has the prefix of the framework's own"),
         (
             'Backfill("E", KeyText("A", "{x}", x=Text("x")), KeyText("B", "{a}", a=Text("A")))',
-            "B of E is made of A, which is itself derived",
+            "B of E is computed from A, which is itself derived",
         ),
-        ('Backfill("E", KeyText("A", "{x}", x=Text("PK")))', "A of E is made of PK, which is itself derived"),
+        ('Backfill("E", KeyText("A", "{x}", x=Text("PK")))', "A of E is computed from PK, which is itself derived"),
         ('Backfill("E", KeyText("PK", "X"))', "The primary key cannot be updated. Use Rekey"),
-        ('Backfill("E", CustomText("A", "x"))', "Only the project's own code can make A. Use BackfillWith"),
+        ('Backfill("E", CustomText("A", "x"))', "Only code of the project can compute A. Use BackfillWith"),
         ('BackfillWith("E", {"a": Text("PK")}, print, writes=("A",))', "a is read from PK, which is itself derived"),
-        ('Backfill("E", KeyText("A", "{x}"))', "nothing says where 'x' is stored. Add it: x=Text"),
+        ('Backfill("E", KeyText("A", "{x}"))', "the field 'x' has no source. Add it: x=Text"),
         ('Backfill("E", KeyText("A", "{x:03d}", x=Text("x")))', "KeyText.'A'.: The key template"),
-        ('Backfill("E", KeyText("A", "X", when={"x": "1"}, x=Integer("x")), conflict="no")', "'no' is no policy"),
+        ('Backfill("E", KeyText("A", "X", when={"x": "1"}, x=Integer("x")), conflict="no")', "'no' is not a policy"),
         (
             'Backfill("E", KeyText("A", "X", when={"x": "red"}, x=Integer("x")))',
             "when= gives 'x' the value 'red': it is not a plain .* write one as key text",
         ),
         ('BackfillExpiry("E", "ttl", after="at", days=2_592_000_000)', "Give days, not seconds or milliseconds"),
-        ('BackfillExpiry("E", "ttl", after=Text("at"), days=3)', "counts from a point in time that the item holds"),
-        ('BackfillExpiry("E", "ttl", after=1767225600, days=3)', "counts from a point in time that the item holds"),
-        ('BackfillExpiry("E", "ttl", after="at", days="3")', "that is no number of days"),
+        ('BackfillExpiry("E", "ttl", after=Text("at"), days=3)', "is counted from a time that the item has"),
+        ('BackfillExpiry("E", "ttl", after=1767225600, days=3)', "is counted from a time that the item has"),
+        ('BackfillExpiry("E", "ttl", after="at", days="3")', "`days` is not a finite number"),
         ('BackfillExpiry("E", "map.ttl", after="at", days=3)', "from a top-level attribute only"),
         ('Rekey("E", KeyText("PK", "E"))', "the table's key is PK and SK"),
-        ('CreateIndex("GSI1", "GPK", projection="SOME")', "'SOME' is no projection. One of"),
+        ('CreateIndex("GSI1", "GPK", projection="SOME")', "'SOME' is not a projection. One of"),
         ('CreateIndex("G", "GPK")', "The index name 'G' has fewer than 3 characters. Use 3 to 255 of"),
         ('CreateIndex("by name", "GPK")', "The index name 'by name' has the character ' '"),
         ('CreateIndex("arn:aws:dynamodb:eu-west-1:1:table/shop", "GPK")', "is not the name of an index"),
-        ('DeleteIndex("G")', "There is no index 'G'"),
-        ('EnableStream("ALL")', "'ALL' is no view of a stream"),
-        ('"CreateIndex"', "'CreateIndex' is no operation. Import"),
+        ('DeleteIndex("G")', "The index 'G' does not exist"),
+        ('EnableStream("ALL")', "'ALL' is not a view of a stream"),
+        ('"CreateIndex"', "'CreateIndex' is not an operation. Import"),
     ],
 )
 def test_an_operation_that_cannot_follow(refused, operation, message):
@@ -154,7 +154,9 @@ def test_an_operation_that_cannot_follow(refused, operation, message):
 def test_operations_before_create_table(refused):
     """A history begins with its table."""
     text = f'{IMPORT}migration = Migration(\n    operations=[\n        EnableTTL("ttl"),\n    ],\n)\n'
-    assert "0001_a.py:4" == refused("There is no table yet. Begin the history with CreateTable", **{"0001_a": text})
+    assert "0001_a.py:4" == refused(
+        "The table does not exist yet. Begin the history with CreateTable", **{"0001_a": text}
+    )
 
 
 def test_an_index_over_the_limit(refused):
@@ -179,8 +181,8 @@ def test_local_indexes_do_not_count(load):
     ("text", "message", "place"),
     [
         ("x = 1\nmigration = = 2\n", "0001_a cannot be loaded: SyntaxError", "0001_a.py:2"),
-        ("x = 1\n", "0001_a defines no migration. Write: migration = Migration", "0001_a.py"),
-        ("migration = 5\n", "0001_a defines no migration", "0001_a.py"),
+        ("x = 1\n", "0001_a does not define a migration. Write: migration = Migration", "0001_a.py"),
+        ("migration = 5\n", "0001_a does not define a migration", "0001_a.py"),
         ("x = 1\n\nraise ValueError('no\\nway')\n", "0001_a cannot be loaded: ValueError: no way", "0001_a.py:3"),
         ("import sys\nsys.exit(3)\n", "0001_a cannot be loaded: SystemExit", "0001_a.py:2"),
         ("import nowhere_to_be_found\n", "0001_a cannot be loaded: ModuleNotFoundError", "0001_a.py:1"),
@@ -194,7 +196,7 @@ def test_a_script_that_is_none(refused, text, message, place):
 @pytest.mark.parametrize("name", ["2_short", "0002-dash", "0002"])
 def test_a_script_with_a_bad_name(refused, name):
     """It is not passed over in silence."""
-    assert f"{name}.py" == refused("is no name for a migration. Four digits", **{name: script()})
+    assert f"{name}.py" == refused("is not a valid name of a migration. Use four digits", **{name: script()})
 
 
 def test_a_helper_with_a_syntax_error(refused, tmp_path, monkeypatch):
@@ -250,9 +252,9 @@ def test_resolve():
     assert "0001_a" == graph(**DIAMOND).resolve("0001")
     assert "0002_b" == graph(**DIAMOND).resolve("0002_b")
     assert "0001_a" == graph(m1_a=[], m1_ab=["1_a"]).resolve("0001_a"), "a whole name is meant as it is"
-    with pytest.raises(MigrationError, match="'0002' is several migrations: 0002_b, 0002_c. There are: 0001_a"):
+    with pytest.raises(MigrationError, match="'0002' matches several migrations: 0002_b, 0002_c. Migrations: 0001_a"):
         graph(**DIAMOND).resolve("0002")
-    with pytest.raises(MigrationError, match="'x' is no migration. There are: none"):
+    with pytest.raises(MigrationError, match="'x' does not match any migration. Migrations: none"):
         graph().resolve("x")
 
 
@@ -311,7 +313,7 @@ def test_an_item_that_lacks_what_its_new_key_is_made_of():
     made = history(Rekey("E", KeyText("PK", "N#{name}", name=Text("name")), KEY[1]))
     work = made.steps("0002_b")[0].compile()
     item = {"PK": {"S": "E#1"}, "SK": {"S": "E"}, "entityType": {"S": "E"}, "ident": {"S": "1"}}
-    with pytest.raises(Unfit, match="it lacks what PK is to be made of"):
+    with pytest.raises(Unfit, match="it lacks a source of PK"):
         work.change(item)
     assert {"S": "N#x"} == work.change({**item, "name": {"S": "x"}}).image["PK"]
 

@@ -112,7 +112,7 @@ def test_items_that_cannot_be_changed(shelf):
     send("PutItem", Item=old_item(1, blob={"S": "x" * 404_000}))
     pad = BackfillWith("TASK", {}, lambda: {"pad": "x" * 6_000}, writes=["pad"])
     (large,) = [each for each in plan(pad).safety if each.title == "over 400 KB"]
-    assert re.search(r"1 sampled item: the item would be 41\d,\d+ bytes large", large.message)
+    assert re.search(r"1 sampled item: the item would have 41\d,\d+ bytes", large.message)
     (long,) = plan(Backfill("TASK", KeyText("GSI1PK", "{blob}", blob=Text("blob")))).safety
     assert "1 sampled item: GSI1PK would be 404,000 bytes long; DynamoDB takes 2,048." in long.message
 

@@ -305,8 +305,8 @@ def test_what_is_not_checked_is_said():
     assert [
         "The values of colour of PART: the history knows their DynamoDB type at most.",
         "GSI2PK of PART: only a class or function of the project can compute it.",
-        "The index GSI1: it was not asked for.",
-        "The index GSI2: it was not asked for.",
+        "The index GSI1: it was not requested.",
+        "The index GSI2: it was not requested.",
     ] == bare.not_checked
     assert ["Attributes that an index projects: only its keys are compared."] == whole.not_checked
 

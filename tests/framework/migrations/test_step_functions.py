@@ -362,9 +362,15 @@ def _folder(order):
         ({}, "no 'job'"),
         ({"job": {"table_name": "shelf", "scripts": "."}, "speed": 9}, "no 'speed'"),
         ({"job": {"table_name": "shelf", "scripts": ".", "credentials": ["a", "b", None]}}, "has credentials"),
-        ({"job": {"table_name": "shelf", "scripts": "."}, "segments": 0}, "options cannot be"),
-        ({"job": {"table_name": "shelf", "scripts": "."}, "segments": 20_000}, "20,000 segments are more"),
-        ({"job": {"table_name": "shelf", "scripts": "/nowhere"}}, "no migrations in '/nowhere'"),
+        ({"job": {"table_name": "shelf", "scripts": "."}, "segments": 0}, "options are invalid"),
+        (
+            {"job": {"table_name": "shelf", "scripts": "."}, "segments": 20_000},
+            "segments=20,000: the states can pass on at most",
+        ),
+        (
+            {"job": {"table_name": "shelf", "scripts": "/nowhere"}},
+            "The folder '/nowhere' of this process has no migrations",
+        ),
     ],
 )
 def test_an_input_that_cannot_be(data, what):
@@ -374,7 +380,7 @@ def test_an_input_that_cannot_be(data, what):
 
 
 def test_an_action_that_nobody_knows():
-    with pytest.raises(MigrationError, match="'stop' is no action"):
+    with pytest.raises(MigrationError, match="'stop' is not an action"):
         handler({"action": "stop"}, Context(1))
 
 

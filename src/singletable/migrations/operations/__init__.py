@@ -1,4 +1,4 @@
-"""Operations: what a migration does, as frozen values that say what they do and change a state as the table."""
+"""Operations: the parts of a migration, as frozen values. Each describes itself and changes a state like the table."""
 
 from singletable.migrations.operations.backfilling import Backfill, BackfillExpiry, BackfillWith
 from singletable.migrations.operations.base import Edit, ItemOperation, Operation, TableOperation

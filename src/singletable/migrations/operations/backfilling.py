@@ -28,12 +28,12 @@ _POLICIES = ("quarantine", "overwrite", "keep")
 
 @attrs.frozen(kw_only=True)
 class _Writing(ItemOperation):
-    """What writes derived attributes.
+    """An operation that writes derived attributes.
 
     Args:
-        conflict: What becomes of an attribute with a value that is neither what the operation gives nor what the
-            history gave before: `quarantine` the item, `overwrite` it, `keep` it.
-        bump: The stored attribute of a version to count up with each write. Left out, versions stay as they are:
+        conflict: The treatment of unexplained values, which neither the operation nor an earlier migration would have
+            written: `quarantine` the item, `overwrite` the value, or `keep` it.
+        bump: The stored attribute of a version to count up with each write. By default, versions do not change:
             derived attributes follow from the others, and no optimistic lock of a live writer breaks.
     """
 
@@ -43,7 +43,7 @@ class _Writing(ItemOperation):
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         if self.conflict not in _POLICIES:
-            raise self.fail(f"conflict={self.conflict!r} is no policy.", f"One of: {', '.join(_POLICIES)}.")
+            raise self.fail(f"conflict={self.conflict!r} is not a policy.", f"One of: {', '.join(_POLICIES)}.")
 
     def changed_names(self, before: TableState) -> frozenset[str]:
         return frozenset((*self.targets, *([self.bump] if self.bump else [])))
@@ -55,7 +55,7 @@ class _Writing(ItemOperation):
         old: Mapping[str, Derived],
         newest: Mapping[str, Derived],
     ) -> Edit | None:
-        """The edit that gives an item new derived values, by the policy for values that nobody can explain."""
+        """Return the edit that gives an item new derived values, by the policy for unexplained values."""
         values: dict[str, dict[str, Any] | None] = {}
         for name, value in new.items():
             stored = item.get(name)
@@ -77,21 +77,21 @@ class _Writing(ItemOperation):
 def _next(name: str, version: dict[str, Any] | None) -> dict[str, Any]:
     text = (version or {"N": "0"}).get("N")
     if text is None or not text.isdecimal():
-        raise Unfit(f"{name} is to be counted up, and holds no whole number")
+        raise Unfit(f"{name} is to be counted up, and is not a whole number")
     return {"N": str(int(text) + 1)}
 
 
 @attrs.frozen(init=False)
 class Backfill(_Writing):
-    """Write derived attributes, index keys as a rule, to the items of an entity.
+    """Write derived attributes, usually index keys, to the items of an entity.
 
-    Each item is written by one UpdateItem that sets only these attributes, and only while the item exists and what
-    they are made of is what was read.
+    Each item is written by one UpdateItem that sets only these attributes. Its condition is that the item exists and
+    that the sources of the attributes have not changed since they were read.
 
     Args:
         entity: The discriminator.
-        derived: What to write.
-        conflict: What becomes of a value that nobody can explain: `quarantine`, `overwrite` or `keep`.
+        derived: The attributes to write.
+        conflict: The treatment of unexplained values: `quarantine`, `overwrite` or `keep`.
         bump: The stored attribute of a version to count up; None to leave versions as they are.
     """
 
@@ -120,7 +120,7 @@ class Backfill(_Writing):
         custom = [each.stored_name for each in self.derived if isinstance(each, CustomText)]
         if custom:
             raise self.fail(
-                f"Only the project's own code can make {', '.join(custom)}.", "Use BackfillWith and a function."
+                f"Only code of the project can compute {', '.join(custom)}.", "Use BackfillWith and a function."
             )
         if any(name in state.key_names for name in self.targets):
             raise self.fail("The primary key cannot be updated.", "Use Rekey.")
@@ -140,7 +140,7 @@ class Backfill(_Writing):
                 try:
                     new[each.stored_name] = self._derive(each, item, before.ttl)
                 except Unfit:
-                    # Newer code has written the attribute, from sources that have another form by now.
+                    # Newer code may have written the attribute, from sources that now have another form.
                     if stored is None or not explains(newest.get(each.stored_name), item, stored):
                         raise
             edit = self.settle(item, new, old, newest)
@@ -153,12 +153,12 @@ class Backfill(_Writing):
         return Undo(self.entity, self.compile_new(), before.entity(self.entity), self.targets, sources)
 
     def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
-        """What it gives an item."""
+        """Return a function from an item to the new values, by stored name."""
         return lambda item: {each.stored_name: each.derive(item) for each in self.derived}
 
     def _derive(self, derived: Derived, item: Item, ttl: str | None) -> dict[str, Any] | None:
         value = derived.derive(item)
-        # An expiry that the item has does nothing until the time to live is switched on. If it is on, by this
+        # An expiry in the item has no effect until the time to live is switched on. If it is on already, by this
         # attribute or by the one that it replaces, DynamoDB deletes the item in any case.
         if value is not None and not (ttl is not None and same_value(value, item.get(ttl))):
             derived.refuse(value)
@@ -167,16 +167,16 @@ class Backfill(_Writing):
 
 @attrs.frozen(init=False)
 class BackfillExpiry(Backfill):
-    """Write when the items of an entity expire.
+    """Write the expiry of the items of an entity.
 
     Args:
         entity: The discriminator.
         name: The stored attribute of the time to live.
-        after: The stored attribute that holds the point in time from which days are counted, or its source.
-        days: How many days later.
-        expire_past: Whether items whose time has come are written, too. DynamoDB deletes them within two days, so
-            that without it they are quarantined.
-        conflict: What becomes of a value that nobody can explain: `quarantine`, `overwrite` or `keep`.
+        after: The stored attribute with the time from which the days are counted, or its source.
+        days: The number of days from that time to the expiry.
+        expire_past: Whether to write an expiry in the past. DynamoDB deletes such items within two days; by default,
+            they are quarantined.
+        conflict: The treatment of unexplained values: `quarantine`, `overwrite` or `keep`.
         bump: The stored attribute of a version to count up; None to leave versions as they are.
     """
 
@@ -205,18 +205,18 @@ class BackfillExpiry(Backfill):
 
 @attrs.frozen
 class BackfillWith(_Writing):
-    """Write attributes that a function works out.
+    """Write attributes that a function computes.
 
-    The function is pure: the same values give the same answer, without a look at the clock, chance or the network.
+    The function is pure: the same values have the same result, without the clock, random numbers or the network.
 
     Args:
         entity: The discriminator.
-        sources: What the function is given, by the names of its parameters.
-        function: Takes the sources' values as named arguments (None for one that an item lacks) and returns the
-            values to store by name; None for one that the item should not have.
+        sources: The sources of its arguments, by the names of its parameters.
+        function: Takes the values of the sources as named arguments, with None for a source that the item lacks. It
+            returns the values to store, by stored name, with None for an attribute that the item should not have.
         writes: The stored attributes that it may return.
-        timeout: How many seconds it may take for one item.
-        conflict: What becomes of a value that nobody can explain: `quarantine`, `overwrite` or `keep`.
+        timeout: The most seconds that a call may take.
+        conflict: The treatment of unexplained values: `quarantine`, `overwrite` or `keep`.
         bump: The stored attribute of a version to count up; None to leave versions as they are.
     """
 
@@ -253,7 +253,7 @@ class BackfillWith(_Writing):
                 )
         mine = ", ".join(source.stored_name for source in self.sources.values())
         made = {name: CustomText(name, f"{self.function.__name__}({mine})", self) for name in self.targets}
-        # What the models declare is an attribute like any other, which the function fills once.
+        # A declared attribute is not derived: the function only fills it once.
         derived = [each for name, each in made.items() if name not in entity.attributes]
         filled = {**entity.filled, **{name: each for name, each in made.items() if name in entity.attributes}}
         return state.with_entity(attrs.evolve(entity.with_derived(*derived), filled=filled))
@@ -276,18 +276,18 @@ class BackfillWith(_Writing):
     def reverse(self, before: TableState) -> ItemOperation | None:
         entity = before.entity(self.entity)
         if self.conflict == "overwrite" or any(name in entity.attributes for name in self.targets):
-            return None  # what was there before is not known any more
+            return None  # the old values are no longer known
         sources = tuple(source.stored_name for source in self.sources.values())
         return Undo(self.entity, self.compile_new(), entity, self.targets, sources)
 
     def compile_new(self) -> Callable[[Item], Mapping[str, dict[str, Any] | None]]:
-        """What it gives an item."""
+        """Return a function from an item to the new values, by stored name."""
         box = Timebox(self.function, self.timeout)
 
         def work(item: Item) -> Mapping[str, dict[str, Any] | None]:
             answer = box({name: source.read(item) for name, source in self.sources.items()})
             if not isinstance(answer, Mapping) or not set(answer) <= set(self.targets):
-                raise Unfit(f"{self.function.__name__}() gave something else than values for its attributes")
+                raise Unfit(f"{self.function.__name__}() did not return values of its attributes")
             return {name: stored_value(name, answer[name]) for name in answer}
 
         return work

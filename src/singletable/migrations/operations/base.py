@@ -1,4 +1,4 @@
-"""What operations have in common: their place in a script, their effect on a state, and on items or on the table."""
+"""The base classes of operations: their place in a script, and their effect on a state, on items or on the table."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _PACKAGE = str(Path(__file__).parents[2]) + os.sep
 
 @attrs.frozen
 class Edit:
-    """What an operation wants to do to one item.
+    """The change of one item by one operation.
 
     Args:
-        values: The attributes to set, by stored name; None for one to be removed.
-        pins: The stored attributes that it was worked out from: the write is done only while they are what they were.
+        values: The attributes to set, by stored name; None removes an attribute.
+        pins: The stored attributes from which it was computed. The item is written only while they are unchanged.
     """
 
     values: Mapping[str, dict[str, Any] | None] = attrs.field(repr=False)
@@ -38,7 +38,7 @@ class Edit:
 
 
 Change = Callable[[Item], "Edit | None"]
-"""What to do to an item; None for nothing. Raises `Unfit` where it cannot be told."""
+"""Returns the edit of an item; None if it needs no change. Raises `Unfit` if the edit cannot be computed."""
 
 
 @attrs.frozen
@@ -58,23 +58,23 @@ class Operation(Frozen):
                 )
 
     def describe(self) -> str:
-        """What it does, in one line."""
+        """Return a description in one line."""
         raise NotImplementedError
 
     def apply(self, state: TableState) -> TableState:
-        """The state behind it.
+        """Return the state after it.
 
         Raises:
-            MigrationError: It cannot follow on this state.
+            MigrationError: It does not fit this state.
         """
         raise NotImplementedError
 
     def reverse(self, before: TableState) -> Operation | None:
-        """What takes it back, where something does; `before` is the state in front of it."""
+        """Return the operation that reverses it, or None; `before` is the state before it."""
         return None
 
     def fail(self, what: str, remedy: str = "") -> MigrationError:
-        """An error that names the script and the line."""
+        """Return an error that names the script and the line."""
         return MigrationError(f"{type(self).__name__}: {what}", remedy=remedy, place=self.place)
 
 
@@ -83,11 +83,11 @@ class TableOperation(Operation):
     """An operation on the table as a whole."""
 
     def run(self, table: TableAdmin, before: TableState) -> None:
-        """Do it, unless it is done already.
+        """Change the table, unless it has been changed already.
 
         Args:
             table: The table.
-            before: The state in front of the operation.
+            before: The state before the operation.
         """
         raise NotImplementedError
 
@@ -103,11 +103,11 @@ class ItemOperation(Operation):
     entity: str
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
-        """What is to be done to an item, as a function that looks at nothing else.
+        """Return a function from an item to its edit, which depends on nothing but the item.
 
         Args:
-            before: The state in front of the operation.
-            later: What the whole history adds up to: what its code writes already is left as it is.
+            before: The state before the operation.
+            later: The state after the whole history. Values that its code would write are not changed.
         """
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class ItemOperation(Operation):
         raise NotImplementedError
 
     def changed_names(self, before: TableState) -> frozenset[str]:
-        """Return the stored attributes whose values are new: attributes that are derived from them follow."""
+        """Return the stored attributes with new values; attributes that are derived from them change also."""
         return frozenset(self.targets)
 
     def read_names(self, before: TableState) -> frozenset[str]:
@@ -144,7 +144,7 @@ class ItemOperation(Operation):
 
 
 def _caller() -> str | None:
-    """File and line of the code outside of the framework that is making an operation."""
+    """Return the file and line of the code outside of the framework that makes an operation."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename

@@ -1,4 +1,4 @@
-"""Running the project's own code as a step of a migration."""
+"""An operation that runs code of the project as a step of a migration."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["RunPython"]
 class RunPython(TableOperation):
     """Call a function.
 
-    A run that is interrupted calls it again: what it does must bear being done twice.
+    After an interruption, the next run calls it again: repeated calls must do no harm.
 
     Args:
-        function: It is given the live table: `table.name`, `table.item(key)`, `table.items(...)`,
+        function: Takes the live table: `table.name`, `table.item(key)`, `table.items(...)`,
             `table.transact(...)`, and `table.send(operation, params)` for anything else.
-        reverse_function: What takes it back, where something does.
+        reverse_function: The function that a rollback calls; None if the migration cannot be rolled back.
         needs_items: Whether the function has nothing to do on an empty table, which is then brought to the state of
             the whole history at once.
     """

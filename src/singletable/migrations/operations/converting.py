@@ -1,4 +1,4 @@
-"""Converting: an attribute's stored values replaced by values of another form, by a function."""
+"""An operation that converts the stored values of an attribute to another form, with a function."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ class ConvertAttribute(ItemOperation):
 
         ConvertAttribute("TASK", "points", str, int, old="integer", new="text")
 
-    Each item is written by one conditional UpdateItem, with all keys and expiries that are made of the attribute. An
-    item without the attribute, or with NULL, stays as it is. A run can be repeated. Whether an item is converted
-    already follows from its form: from DynamoDB's type if it changes, else from the form that reads the value. If both
-    forms read it (text to text), the function decides, and must be idempotent: applied to its own result, it returns
-    the same or raises.
+    Each item is written by one conditional UpdateItem, with all keys and expiries that are derived from the attribute.
+    An item without the attribute, or with NULL, does not change. A run can be repeated: the form of a value shows
+    whether it is converted, by DynamoDB's type if it changes, or else by the form that can read the value. If both
+    forms can read it (text to text), the function must be idempotent: applied to its own result, it returns the same
+    value or raises.
 
     Args:
         entity: The discriminator.
         attribute: The stored attribute.
-        function: Takes a value in the old form, as Python value, and returns it in the new form. It is pure: the same
-            value gives the same result.
-        reverse_function: Takes it back; None if nothing does.
-        old: The old form: a `Stored`, or its form alone. Left out, the form that the history declares.
-        new: The new form. Left out, the form of the returned value.
-        derived: The keys and expiries whose template changes with the attribute. Others keep theirs.
-        timeout: How many seconds the function may take for one item.
+        function: Takes a Python value in the old form and returns it in the new form. It is pure: the same value has
+            the same result.
+        reverse_function: The reverse conversion; None if it is impossible.
+        old: The old form: a `Stored`, or only its form. By default, the form that the history declares.
+        new: The new form. By default, the form of the returned value.
+        derived: The keys and expiries whose template changes with the attribute. Others keep their template.
+        timeout: The most seconds that a call of the function may take.
     """
 
     attribute: str
@@ -94,7 +94,7 @@ class ConvertAttribute(ItemOperation):
         if self.attribute in (*state.key_names, state.type_name, *entity.derived):
             raise self.fail(
                 "A key, the type or a derived attribute cannot be converted.",
-                "Convert the attributes that it is made of.",
+                "Convert the attributes from which it is computed.",
             )
         declared = entity.attributes.get(self.attribute, _ANY)
         new = attrs.evolve(self.new or _ANY, required=declared.required) if declared.required else self.new or _ANY
@@ -116,7 +116,7 @@ class ConvertAttribute(ItemOperation):
         return state.with_entity(kept.converted(self.attribute, new).with_derived(*self.derived))
 
     def _check_template(self, derived: Derived, new: Stored) -> None:
-        where = f"{derived.stored_name} of {self.entity} is made of {self.attribute}"
+        where = f"{derived.stored_name} of {self.entity} is computed from {self.attribute}"
         if new.kind is None:
             raise self.fail(f"{where}, and the new form is not given.", 'Give it, for example new="text".')
         try:
@@ -139,7 +139,7 @@ class ConvertAttribute(ItemOperation):
             value = call({"value": read(item)})
             stored = new.store(name, value) if new != _ANY else stored_value(name, value)
             if stored is None:
-                raise Unfit(f"{self.function.__name__}() gave nothing for {name}")
+                raise Unfit(f"{self.function.__name__}() returned None for {name}")
             return stored
 
         def change(item: Item) -> Edit | None:
@@ -158,7 +158,7 @@ class ConvertAttribute(ItemOperation):
                 value = converted(item)
             except Unfit:
                 if both and new != _ANY:
-                    return None  # the new form reads it, and the function takes it for done
+                    return None  # the new form reads it, and the function does not change it
                 raise
             if same_value(value, stored):
                 return None
@@ -168,7 +168,7 @@ class ConvertAttribute(ItemOperation):
         return change
 
     def _was_written(self, item: Item, written: Stored) -> bool:
-        """Return whether a value may be one that the operation that is taken back has written."""
+        """Return whether the reversed operation may have written a value."""
         forward = self.reverse_function
         if forward is None:
             return True
@@ -183,10 +183,10 @@ class ConvertAttribute(ItemOperation):
     def _check(
         self, item: Item, value: dict[str, Any], old: Stored, new: Stored, converted: Callable[[Item], dict[str, Any]]
     ) -> None:
-        """Refuse a value that a repeated run would convert once more.
+        """Refuse a value that a repeated run would convert again.
 
         Raises:
-            Unfit: It is such a value.
+            Unfit: A repeated run would convert it again.
         """
         image = {**item, self.attribute: value}
         if new != _ANY and old != _ANY and old.fault(self.attribute, image):
@@ -196,7 +196,7 @@ class ConvertAttribute(ItemOperation):
                 return
         except Unfit:
             if new != _ANY and old.type == new.type:
-                return  # the function refuses its own result, so that a repeated run takes it for done
+                return  # the function refuses its own result, so a repeated run does not convert it
         raise Unfit(
             f"a second run would convert {self.attribute} again: {self.function.__name__}() is not idempotent, and old="
             " and new= do not distinguish the two forms"
@@ -220,7 +220,7 @@ class ConvertAttribute(ItemOperation):
 
 
 def _reader(name: str, old: Stored) -> Callable[[Mapping[str, Any]], Any]:
-    """Return how a value is read: in the old form, or if it has another one, by DynamoDB's type."""
+    """Return a function that reads a value in the old form, or by DynamoDB's type if it has another form."""
 
     def read(item: Mapping[str, Any]) -> Any:
         if old.fault(name, dict(item)) is None:

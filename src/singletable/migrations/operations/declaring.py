@@ -1,4 +1,4 @@
-"""Operations that only say what the models say: no item is touched, and DynamoDB knows nothing of it."""
+"""Operations that only change the state, to follow the models. They touch neither items nor the table."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from singletable.migrations.declared import Stored, StoredAttributes, as_stored,
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Operation
 from singletable.migrations.state import Entity, TableState
-from singletable.models.schema.layout import INTERNAL_TYPES
 
 __all__ = ["AddEntity", "DeclareAttributes", "RemoveEntity"]
 
 
 @attrs.frozen(init=False)
 class AddEntity(Operation):
-    """A new entity: its primary key, and whatever else of its items is derived.
+    """Add an entity: its primary key, and its other derived attributes.
 
-    Items that are there already are not touched: follow it with `Backfill`, without the derived attributes here.
+    Existing items do not change. If the table has items of the entity, leave out the derived attributes here, and
+    write them with a `Backfill` after it.
 
     Args:
         entity: Its discriminator.
-        derived: Two for the primary key, under the stored names of the table's; the others for indexes and expiry.
-        attributes: Its declared attributes by stored name: a `Stored`, or its form alone.
-        stamp: The stored attribute that every write sets to its time: the plan finds fresh items by it.
+        derived: The two parts of the primary key, under the stored names of the table's key, and other derived
+            attributes: index keys and the expiry.
+        attributes: Its declared attributes by stored name: a `Stored`, or only its form.
+        stamp: The stored attribute that every write sets to its time. The plan finds recent items by it.
     """
 
     entity: str
@@ -54,14 +55,14 @@ class AddEntity(Operation):
 
     def apply(self, state: TableState) -> TableState:
         if self.entity in state.entities:
-            raise self.fail(f"There is an entity {self.entity!r} already.", "Change it with Backfill or Rekey.")
+            raise self.fail(f"The entity {self.entity!r} exists already.", "Change it with Backfill or Rekey.")
         refuse_own_type(self, self.entity)
         found = {each.stored_name: each for each in self.derived}
         missing = [name for name in state.key_names if name not in found]
         if missing:
             raise self.fail(
-                f"Nothing says what {' and '.join(missing)} of {self.entity} is made of.",
-                f'Add KeyText("{missing[0]}", ...): these are the table\'s own keys.',
+                f"{self.entity} does not define {' and '.join(missing)}.",
+                f'Add KeyText("{missing[0]}", ...) for the primary key of the table.',
             )
         key = tuple(found.pop(name) for name in state.key_names)
         refuse_derived_sources(self, self.entity, found.values(), {*found, *state.key_names})
@@ -73,7 +74,7 @@ class AddEntity(Operation):
 
 @attrs.frozen
 class RemoveEntity(Operation):
-    """An entity that the models no longer have. Its items stay.
+    """Remove an entity that the models no longer have. Its items stay.
 
     Args:
         entity: Its discriminator.
@@ -98,13 +99,13 @@ def _declarations(values: Mapping[str, str | Stored | None]) -> Mapping[str, Sto
 
 @attrs.frozen
 class DeclareAttributes(Operation):
-    """What the models say of an entity's attributes. No item is touched; `RemoveAttribute` takes one out of the items.
+    """Declare attributes of an entity as the models do. Items do not change; `RemoveAttribute` removes their values.
 
     Args:
-        entity: Its discriminator.
-        attributes: Declarations by stored name: a `Stored`, or its form alone; None for one that is no longer
+        entity: The discriminator.
+        attributes: Declarations by stored name: a `Stored`, or only its form; None for an attribute that is no longer
             declared.
-        stamp: The stored attribute that every write sets to its time; None to leave it as it was.
+        stamp: The stored attribute that every write sets to its time; None if it does not change.
     """
 
     entity: str
@@ -125,7 +126,7 @@ class DeclareAttributes(Operation):
         entity = state.entity(self.entity)
         declared = entity.declaring(self.attributes)
         stamp = self.stamp or entity.stamp
-        # Once it is no longer declared, nobody sets it.
+        # A write sets it only while it is declared.
         gone = stamp in self.attributes and stamp not in declared.attributes
         return state.with_entity(attrs.evolve(declared, stamp=None if gone else stamp))
 
@@ -136,17 +137,17 @@ class DeclareAttributes(Operation):
 
 
 def refuse_own_type(operation: Operation, name: str) -> None:
-    """Refuse a discriminator that begins as those of the framework's own items do."""
-    if name.startswith(INTERNAL_TYPES):
-        raise operation.fail(f"{name!r} begins as the framework's own items do.", "Choose another discriminator.")
+    """Refuse a discriminator with the prefix of the framework's own items."""
+    if name.startswith(OWN_TYPES):
+        raise operation.fail(f"{name!r} has the prefix of the framework's own items.", "Choose another discriminator.")
 
 
 def refuse_derived_sources(operation: Operation, entity: str, derived: Any, names: set[str]) -> None:
-    """Refuse what would be derived from something that is itself derived: the two would never settle."""
+    """Refuse an attribute that would be derived from a derived one: the two would never settle."""
     for each in derived:
         bad = [source.stored_name for source in each.sources if source.stored_name in names]
         if bad:
             raise operation.fail(
-                f"{each.stored_name} of {entity} is made of {', '.join(bad)}, which is itself derived.",
+                f"{each.stored_name} of {entity} is computed from {', '.join(bad)}, which is itself derived.",
                 "Name the attributes that the model declares.",
             )

@@ -18,11 +18,11 @@ __all__ = ["RemoveAttribute", "RenameAttribute"]
 
 @attrs.frozen
 class RemoveAttribute(ItemOperation):
-    """Take attributes out of the items of an entity.
+    """Remove attributes from the items of an entity.
 
     Args:
         entity: The discriminator.
-        names: Their stored names.
+        names: The stored attributes.
     """
 
     names: tuple[str, ...] = attrs.field(converter=as_names)
@@ -40,13 +40,13 @@ class RemoveAttribute(ItemOperation):
             raise self.fail("The primary key and the type cannot be removed.")
         left = {name: each for name, each in entity.derived.items() if name not in self.names}
         used = [
-            f"{each.stored_name} is made of {source.stored_name}"
+            f"{each.stored_name} is computed from {source.stored_name}"
             for each in (*entity.key, *left.values())
             for source in each.sources
             if source.stored_name in self.names
         ]
         if used:
-            raise self.fail(f"{used[0]}.", "Change what is made of it first.")
+            raise self.fail(f"{used[0]}.", "Change the derived attribute first.")
         attributes = {name: kind for name, kind in entity.attributes.items() if name not in self.names}
         return state.with_entity(attrs.evolve(entity, derived=left, attributes=attributes))
 
@@ -71,8 +71,8 @@ class RenameAttribute(ItemOperation):
 
     Args:
         entity: The discriminator.
-        old: Its name until now.
-        new: Its name from now on.
+        old: The old name.
+        new: The new name.
     """
 
     old: str
@@ -99,7 +99,7 @@ class RenameAttribute(ItemOperation):
             if self.old not in item:
                 return None
             if self.new in item and not same_value(item[self.new], item[self.old]):
-                raise Unfit(f"{self.old} and {self.new} are both there, with two values")
+                raise Unfit(f"{self.old} and {self.new} both exist, with different values")
             return Edit({self.old: None, self.new: item[self.old]}, frozenset(self.targets))
 
         return change

@@ -1,4 +1,4 @@
-"""Re-keying: items under another primary key, each copied and deleted in one transaction."""
+"""An operation that changes primary keys: each item is copied and deleted in one transaction."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _known(entity: Entity) -> frozenset[str]:
 class Rekey(ItemOperation):
     """Give the items of an entity another primary key.
 
-    DynamoDB cannot change a key: each item is put under the new one and deleted under the old one, in one
-    transaction, only while the item is what was read and the new key is free.
+    DynamoDB cannot change a key. Each item is put under the new key and deleted under the old key, in one transaction.
+    Its conditions are that the item has not changed since it was read and that the new key is free.
 
     Args:
         entity: The discriminator.
-        key: What the partition key and the sort key are made of from now on.
+        key: The new partition key and the new sort key.
     """
 
     key: tuple[Derived, ...] = ()
@@ -53,11 +53,12 @@ class Rekey(ItemOperation):
         entity = state.entity(self.entity)
         if self.targets != state.key_names:
             raise self.fail(
-                f"It gives {', '.join(self.targets) or 'nothing'}; the table's key is {' and '.join(state.key_names)}.",
+                f"It defines {', '.join(self.targets) or 'no key'}; the table's key is"
+                f" {' and '.join(state.key_names)}.",
                 "Give a KeyText for each of them, in this order.",
             )
         if any(isinstance(each, CustomText) for each in self.key):
-            raise self.fail("Only the project's own code can make this key.", "Move the items with RunPython.")
+            raise self.fail("Only code of the project can compute this key.", "Move the items with RunPython.")
         return state.with_entity(attrs.evolve(entity, key=self.key))
 
     def compile(self, before: TableState, later: TableState | None = None) -> Change:
@@ -69,18 +70,18 @@ class Rekey(ItemOperation):
         if len(known | {before.type_name}) > MOST_PINS:
             raise self.fail(
                 f"{self.entity} has {len(known)} known attributes. The condition of a move compares each of them, and"
-                f" DynamoDB takes {MOST_PINS}.",
-                "Remove attributes that are not used any more, or move the items with RunPython while nothing writes.",
+                f" DynamoDB accepts {MOST_PINS}.",
+                "Remove unused attributes, or move the items with RunPython while no code writes them.",
             )
 
         def change(item: Item) -> Edit | None:
             new = {each.stored_name: each.derive(item) for each in self.key}
             for name, value in new.items():
                 if value is None:
-                    raise Unfit(f"it lacks what {name} is to be made of")
+                    raise Unfit(f"it lacks a source of {name}")
             if all(same_value(item[name], value) for name, value in new.items()):
                 return None
-            # The whole item is copied: it must be the one that was read, without anything that came meanwhile.
+            # The whole item is copied, so nothing of it may have changed since it was read.
             return Edit(new, known | frozenset(item))
 
         return change

@@ -1,4 +1,4 @@
-"""Operations on the table: itself, its indexes, its time to live and its stream."""
+"""Operations on the table itself, its indexes, its time to live and its stream."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _MOST_INDEXES = 20
-"""Global secondary indexes of a table (DynamoDB, "Service, account, and table quotas")."""
+"""The most global secondary indexes of a table (DynamoDB, "Service, account, and table quotas")."""
 
 _PROJECTIONS = ("ALL", "KEYS_ONLY", "INCLUDE")
 
@@ -38,8 +38,8 @@ class CreateTable(TableOperation):
     Args:
         partition: The stored attribute of its partition key, a String.
         sort: The stored attribute of its sort key, a String.
-        type_name: The stored attribute that says of what entity an item is.
-        indexes: Its indexes from the beginning.
+        type_name: The stored attribute of the discriminator.
+        indexes: The indexes that are created with it.
     """
 
     partition: str
@@ -53,7 +53,7 @@ class CreateTable(TableOperation):
 
     def apply(self, state: TableState) -> TableState:
         if state.partition:
-            raise self.fail("There is a table already at this point of the history.", "Remove the second CreateTable.")
+            raise self.fail("The table exists already at this point of the history.", "Remove the second CreateTable.")
         _check_indexes(self, self.indexes, 0)
         return TableState(self.partition, self.sort, self.type_name, {each.name: each for each in self.indexes})
 
@@ -65,7 +65,7 @@ class CreateTable(TableOperation):
 class CreateIndex(TableOperation):
     """Create an index, and wait until DynamoDB has filled it.
 
-    Items whose key attributes are missing or of another type are left out of it silently: backfill and verify first.
+    DynamoDB silently omits items whose key attributes are missing or of another type: backfill and verify first.
 
     Args:
         name: Its name.
@@ -91,7 +91,7 @@ class CreateIndex(TableOperation):
 
     def apply(self, state: TableState) -> TableState:
         if self.name in state.indexes:
-            raise self.fail(f"There is an index {self.name!r} already.", "Delete it first, or choose another name.")
+            raise self.fail(f"The index {self.name!r} exists already.", "Delete it first, or choose another name.")
         _check_indexes(self, (self.index,), sum(not each.local for each in state.indexes.values()))
         return state.with_index(self.index)
 
@@ -104,7 +104,7 @@ class CreateIndex(TableOperation):
 
 @attrs.frozen
 class DeleteIndex(TableOperation):
-    """Delete an index. Whoever still reads it fails from then on.
+    """Delete an index. From then on, code that reads it fails.
 
     Args:
         name: Its name.
@@ -117,9 +117,10 @@ class DeleteIndex(TableOperation):
 
     def apply(self, state: TableState) -> TableState:
         if self.name not in state.indexes:
-            raise self.fail(f"There is no index {self.name!r}.", f"There are: {', '.join(state.indexes) or 'none'}.")
+            there = ", ".join(state.indexes) or "none"
+            raise self.fail(f"The index {self.name!r} does not exist.", f"Indexes: {there}.")
         if state.indexes[self.name].local:
-            raise self.fail("A local index lives and dies with its table.")
+            raise self.fail("A local index can only be deleted with its table.")
         return state.without_index(self.name)
 
     def run(self, table: TableAdmin, before: TableState) -> None:
@@ -132,7 +133,7 @@ class DeleteIndex(TableOperation):
 
 @attrs.frozen
 class EnableTTL(TableOperation):
-    """Let DynamoDB delete items whose time, in an attribute, has come.
+    """Let DynamoDB delete items after the time in an attribute.
 
     Args:
         name: The stored attribute.
@@ -145,7 +146,7 @@ class EnableTTL(TableOperation):
 
     def apply(self, state: TableState) -> TableState:
         if state.ttl not in (None, self.name):
-            raise self.fail(f"It is on already, by {state.ttl}.", "DynamoDB has one: DisableTTL first.")
+            raise self.fail(f"The time to live is on already, by {state.ttl}.", "Use DisableTTL first.")
         return attrs.evolve(state, ttl=self.name)
 
     def run(self, table: TableAdmin, before: TableState) -> None:
@@ -157,10 +158,10 @@ class EnableTTL(TableOperation):
 
 @attrs.frozen
 class DisableTTL(TableOperation):
-    """Let no item expire any more.
+    """Switch the time to live off, so that items no longer expire.
 
     Args:
-        name: The stored attribute that it was by.
+        name: The stored attribute of the time to live.
     """
 
     name: str
@@ -170,7 +171,7 @@ class DisableTTL(TableOperation):
 
     def apply(self, state: TableState) -> TableState:
         if state.ttl != self.name:
-            raise self.fail(f"It is not on by {self.name!r}.")
+            raise self.fail(f"The time to live is not on by {self.name!r}.")
         return attrs.evolve(state, ttl=None)
 
     def run(self, table: TableAdmin, before: TableState) -> None:
@@ -185,7 +186,7 @@ class EnableStream(TableOperation):
     """Switch the table's change stream on.
 
     Args:
-        view: What it shows: `NEW_AND_OLD_IMAGES`, `NEW_IMAGE`, `OLD_IMAGE` or `KEYS_ONLY`.
+        view: The view: `NEW_AND_OLD_IMAGES`, `NEW_IMAGE`, `OLD_IMAGE` or `KEYS_ONLY`.
     """
 
     view: str
@@ -195,9 +196,9 @@ class EnableStream(TableOperation):
 
     def apply(self, state: TableState) -> TableState:
         if self.view not in STREAM_VIEWS:
-            raise self.fail(f"{self.view!r} is no view of a stream.", f"One of: {', '.join(STREAM_VIEWS)}.")
+            raise self.fail(f"{self.view!r} is not a view of a stream.", f"One of: {', '.join(STREAM_VIEWS)}.")
         if state.stream is not None:
-            raise self.fail(f"It is on already ({state.stream}).", "DisableStream first.")
+            raise self.fail(f"The stream is on already ({state.stream}).", "Use DisableStream first.")
         return attrs.evolve(state, stream=self.view)
 
     def run(self, table: TableAdmin, before: TableState) -> None:
@@ -216,7 +217,7 @@ class DisableStream(TableOperation):
 
     def apply(self, state: TableState) -> TableState:
         if state.stream is None:
-            raise self.fail("It is not on.")
+            raise self.fail("The stream is not on.")
         return attrs.evolve(state, stream=None)
 
     def run(self, table: TableAdmin, before: TableState) -> None:
@@ -229,12 +230,12 @@ class DisableStream(TableOperation):
 def _check_indexes(operation: TableOperation, indexes: tuple[Index, ...], there: int) -> None:
     if there + sum(not each.local for each in indexes) > _MOST_INDEXES:
         raise operation.fail(
-            f"That would be more than {_MOST_INDEXES} indexes, which DynamoDB does not take.",
-            "Let entities share indexes: that is what their overloaded keys are for.",
+            f"The table would have more than {_MOST_INDEXES} indexes, the limit of DynamoDB.",
+            "Let entities share indexes with overloaded keys.",
         )
     for each in indexes:
         fault = index_fault(each.name)
         if fault:
             raise operation.fail(f"The index name {each.name!r} {fault}.", f"Use {CHARACTERS}.")
         if each.projection not in _PROJECTIONS:
-            raise operation.fail(f"{each.projection!r} is no projection.", f"One of: {', '.join(_PROJECTIONS)}.")
+            raise operation.fail(f"{each.projection!r} is not a projection.", f"One of: {', '.join(_PROJECTIONS)}.")

@@ -1,4 +1,4 @@
-"""Operations on the discriminator: items that lack it get it, and items get another one."""
+"""Operations that add or change the discriminator of items."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RenameEntity", "StampType", "entities_by_key"]
 
 
 def entities_by_key(item: Item, state: TableState) -> list[Entity]:
-    """Return the entities whose primary key has the shape of an item's, and follows from its attributes."""
+    """Return the entities whose primary key matches an item's key and attributes."""
     return [each for each in state.entities.values() if _has_key(item, each)]
 
 
@@ -36,10 +36,10 @@ def _has_key(item: Item, entity: Entity) -> bool:
 
 @attrs.frozen
 class StampType(ItemOperation):
-    """Give items without a discriminator that of an entity, if their primary key and attributes are of its shape.
+    """Give items the discriminator of an entity, if they have none and their primary key and attributes match.
 
-    All derived attributes of the entity are written in the same write. An item whose key fits several entities is
-    quarantined. It cannot be taken back: which items had no discriminator is not recorded.
+    The same write sets all derived attributes of the entity. An item whose key fits several entities is quarantined.
+    The operation cannot be reversed, since the items that had no discriminator are not recorded.
 
     Args:
         entity: The discriminator.
@@ -73,7 +73,7 @@ class StampType(ItemOperation):
         entity = state.entity(self.entity)
         if any(isinstance(half, CustomText) for half in entity.key):
             raise self.fail(
-                f"Only the project's own code can make the primary key of {self.entity}.",
+                f"Only code of the project can compute the primary key of {self.entity}.",
                 "Store the discriminator with RunPython.",
             )
         return state
@@ -99,11 +99,11 @@ class StampType(ItemOperation):
 class RenameEntity(ItemOperation):
     """Give the items of an entity another discriminator.
 
-    Keys stay as they are; if the key templates of the renamed entity differ, follow with `Rekey` and `Backfill`.
+    Keys do not change. If the key templates of the renamed entity differ, add `Rekey` and `Backfill` after it.
 
     Args:
-        entity: The discriminator until now.
-        new: The discriminator from now on.
+        entity: The old discriminator.
+        new: The new discriminator.
     """
 
     new: str
@@ -128,7 +128,7 @@ class RenameEntity(ItemOperation):
     def apply(self, state: TableState) -> TableState:
         entity = state.entity(self.entity)
         if self.new in state.entities:
-            raise self.fail(f"There is an entity {self.new!r} already.", "Choose a discriminator that no entity has.")
+            raise self.fail(f"The entity {self.new!r} exists already.", "Choose a discriminator that no entity has.")
         refuse_own_type(self, self.new)
         return state.without_entity(self.entity).with_entity(attrs.evolve(entity, name=self.new))
 

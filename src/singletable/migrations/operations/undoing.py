@@ -1,4 +1,4 @@
-"""Undoing: the operation that takes back the values of a backfill."""
+"""An operation that reverses a backfill."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["Undo"]
 
 @attrs.frozen
 class Undo(ItemOperation):
-    """Takes back what an operation wrote, and only that: a value that is another by now stays.
+    """Restore the values before a backfill, of attributes that still have the values it wrote.
 
     Args:
         entity: The discriminator.
-        given: What the operation gives an item.
-        before: The entity in front of it.
+        given: Returns the values that the backfill gives an item, by stored name.
+        before: The entity before it.
         names: The stored attributes that it wrote.
-        sources: What they were made of.
+        sources: The stored attributes from which they were computed.
     """
 
     given: Callable[[Item], Mapping[str, dict[str, Any] | None]] = attrs.field(eq=False)
