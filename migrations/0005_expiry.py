@@ -1,4 +1,4 @@
-"""Orders are kept for seven years, and requests for orders for a week; what is older goes at once, as it should."""
+"""Orders expire after seven years, and requests for orders after a week; DynamoDB deletes older ones at once."""
 
 from singletable.migrations import BackfillExpiry, EnableTTL, Migration
 

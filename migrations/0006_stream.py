@@ -1,4 +1,4 @@
-"""Stream."""
+"""The change stream of the table."""
 
 from singletable.migrations import DeclareAttributes, EnableStream, Migration
 

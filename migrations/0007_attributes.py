@@ -1,4 +1,4 @@
-"""The forms of the attributes: the kind of each, whether an item may lack it, and its allowed values."""
+"""The declarations of the attributes: their kinds, whether they are required, and their allowed values."""
 
 from singletable.migrations import DeclareAttributes, Migration, Stored
 

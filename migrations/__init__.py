@@ -1,1 +1,1 @@
-"""The shop's migrations: how its table came to be what its models say."""
+"""The migrations of the shop."""

@@ -1,4 +1,4 @@
-"""A migration in a process of its own, which a test can kill: `python -m tests.engines.backfill_process URL TABLE`."""
+"""A migration in its own process, which a test can kill: `python -m tests.engines.backfill_process URL TABLE`."""
 
 import sys
 
@@ -12,12 +12,12 @@ CREDENTIALS = ("dummy", "dummy", None)
 
 
 def history():
-    """Keys and expiry; no index and no time to live, which dynalite cannot make."""
+    """Return a history of keys and expiry, without an index and time to live, which dynalite does not support."""
     return graph(Backfill("TASK", *BY_STATE), BackfillExpiry("TASK", "ttl", **EXPIRY))
 
 
 def main():
-    """Migrate, and print what was done after each slice."""
+    """Migrate, and print the counts after each slice."""
     url, name = sys.argv[1:]
     with ShelfTable.bind(table_name=name, endpoint_url=url, credentials=CREDENTIALS):
         options = Options(segments=64, workers=4, lease_seconds=2)
@@ -26,7 +26,7 @@ def main():
 
 
 def show(done):
-    """A line that a test reads."""
+    """Print a line that a test reads."""
     print(done.phase, done.counts["written"], done.counts["already"], flush=True)
 
 

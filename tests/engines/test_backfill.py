@@ -1,4 +1,4 @@
-"""Many items on a server, backfilled by a process that is killed twice on the way, resumed and verified."""
+"""A backfill of many items on a server, by a process that is killed twice and resumed."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ TABLE = "shelf-backfill"
 
 
 def load(connection, items):
-    """Store items, 25 a request, by four threads."""
+    """Store items with four threads, 25 per request."""
 
     def put(start):
         requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
@@ -38,7 +38,7 @@ def load(connection, items):
 
 
 def run_until(url, enough):
-    """A migration that is killed once it has written so many items, or runs to its end; how many it wrote, all told."""
+    """Run a migration until it has written a number of items, or to its end; return the number of written items."""
     command = [sys.executable, "-m", "tests.engines.backfill_process", url, TABLE]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
     written = 0
@@ -56,7 +56,7 @@ def run_until(url, enough):
 
 
 def scan(connection):
-    """Every task as it is stored."""
+    """Yield every stored task."""
     start = {}
     while True:
         answer = connection.connection.dispatch("Scan", {"TableName": TABLE, "ConsistentRead": True, **start})
@@ -68,7 +68,7 @@ def scan(connection):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_killed_twice_and_resumed(name, capsys):
-    """Nothing is left out, done wrongly or lost; a few items of the pages under way are looked at again."""
+    """No item is skipped, wrong or lost; only items of the interrupted pages are read again."""
     with (
         server(name) as at,
         ShelfTable.bind(table_name=TABLE, endpoint_url=at.endpoint_url, credentials=CREDENTIALS),

@@ -20,6 +20,6 @@ def test_a_table_is_migrated_with_statements_if_their_conditions_count(engine, s
         put_old()
         with inject(ShelfTable) as injected:
             runner(write_mode="auto").migrate()
-        # The engine is asked with one statement; the items are written by others.
+        # One statement probes the engine; other statements write the items.
         assert statements == (injected.calls.count("BatchExecuteStatement") > 1)
         assert verify(LiveTable(connection_of(ShelfTable)), graph().state, Throttle(Clock())).right

@@ -1,4 +1,4 @@
-"""A migration crashed before and after each of its calls and resumed, while old and new code write: nothing is lost."""
+"""A migration that crashes before and after each of its calls and is resumed, while old and new code write."""
 
 import json
 import os
@@ -24,10 +24,10 @@ DEEP = os.environ.get("HYPOTHESIS_PROFILE") in ("deep", "random")
 
 @attrs.frozen(kw_only=True)
 class Busy(Fault):
-    """Before pages are read and items written somebody else writes, as a rule to the very item that is to be written.
+    """Other code writes before pages are read and items are written, usually to the same item.
 
-    More often, and to any item, would leave nothing for the migration to do. Old code is gone when verifying begins:
-    what it wrote until then is found.
+    More writes, to any item, would leave no work for the migration. Old code is gone when the verification begins,
+    which finds its earlier writes.
     """
 
     writers: LiveWriters
@@ -42,14 +42,14 @@ class Busy(Fault):
 
 
 def run(seed, crash_at=None, *, after=False, old_code=True, **options):
-    """A run that dies at a call, and those that go on. Returns what is wrong in the end, and how many calls it had."""
+    """Run a migration that dies at a call, and resume it. Return the faults at the end, and the number of its calls."""
     with embedded(ShelfTable, create=False):
         runner(**options).migrate("0001_initial")
         writers = LiveWriters(seed, put_old(8, 3))
         writers.old_code = old_code
         faults = [Busy(writers=writers)]
         if crash_at is not None:
-            # Once it is dead, nothing that tidies up is sent either.
+            # After the crash, clean-up requests are not sent either.
             faults += [Crash(after=True, calls={crash_at})] if after else []
             faults.append(Crash(calls=From(crash_at + after)))
         calls = 0
@@ -67,7 +67,7 @@ def run(seed, crash_at=None, *, after=False, old_code=True, **options):
 
 
 def sweep(seed, every=1, **options):
-    """Crashes of one seed, before and after each call, or before and after some: what was wrong, by where it was."""
+    """Yield the faults after crashes of one seed, before and after each call, or some calls."""
     problems, calls = run(seed, **options)
     if problems:
         yield "no crash", problems
@@ -80,7 +80,7 @@ def sweep(seed, every=1, **options):
 
 @pytest.mark.parametrize("seed", range(MANY if DEEP else FEW))
 def test_no_crash_loses_or_spoils_anything(seed):
-    """No lost update, no resurrected item, no lost attribute, nothing stale.
+    """No update or attribute is lost, no item is resurrected, and no key is stale.
 
     One seed crashes at every twelfth call; in `make test-deep` each of twenty crashes at every call.
     """
@@ -91,7 +91,7 @@ def test_no_crash_loses_or_spoils_anything(seed):
 
 
 def without_condition(monkeypatch):
-    """The update is sent whatever is stored."""
+    """The update is sent without its condition."""
 
     def update(table, change):
         names = {f"#{number}": name for number, name in enumerate(change.sets)}
@@ -107,7 +107,7 @@ def without_condition(monkeypatch):
 
 
 def early_checkpoint(monkeypatch):
-    """The checkpoint is written before the page's writes are."""
+    """The checkpoint is written before the writes of the page."""
 
     def run_slice(self, task):
         checkpoint = self._claim(task)
@@ -121,7 +121,7 @@ def early_checkpoint(monkeypatch):
 
 
 def skipped_segment(monkeypatch):
-    """The last segment is taken for done."""
+    """The last segment counts as finished."""
     run_slice = segments.SegmentWorker.run
 
     def skip(self, task):
@@ -132,14 +132,14 @@ def skipped_segment(monkeypatch):
 
 
 def blind_retry(monkeypatch):
-    """What failed its condition is sent again as it was, without it."""
+    """A change whose condition failed is sent again without the condition."""
     monkeypatch.setattr(
         writes.ItemWriter, "_again", lambda self, change, error, counts: attrs.evolve(change, pins=frozenset())
     )
 
 
 def end_on_an_empty_page(monkeypatch):
-    """A page without items is taken for the last one."""
+    """A page without items counts as the last one."""
     scan = segments.patient_scan
 
     def stop(*arguments):
@@ -153,9 +153,9 @@ def end_on_an_empty_page(monkeypatch):
     "broken", [without_condition, early_checkpoint, skipped_segment, blind_retry, end_on_an_empty_page]
 )
 def test_a_broken_engine_is_caught(monkeypatch, broken):
-    """By the same sweep, which stops at the first thing that it finds."""
+    """The same sweep finds each planted fault, and stops at the first one."""
     options = {"old_code": False, "verify": False, "accept_quarantine": True}
     broken(monkeypatch)
-    # Any seed finds each of them; from the third on all are found within seconds.
+    # Any seed finds each of them; the third seed finds all within seconds.
     seeds = sorted(range(MANY), key=lambda seed: seed < 3)
     assert any(next(sweep(seed, every=4, **options), None) for seed in seeds)

@@ -1,4 +1,4 @@
-"""Migrations that change the shape of items, and repairs, crashed at each of their calls while other code writes."""
+"""Migrations that change the shape of items, and repairs, that crash at each call while other code writes."""
 
 import os
 
@@ -40,7 +40,7 @@ def sweep(shape, seed, every, prepare=prepared, make=migration):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_crash_loses_or_spoils_anything(shape, seed):
-    """Every item has its facts in the new shape, once, with its keys; in `make test-deep` with twenty seeds."""
+    """Every item keeps its facts in the new shape, once, with its keys; in `make test-deep` with twenty seeds."""
     assert [] == list(sweep(shape, seed, EVERY))
 
 
@@ -48,7 +48,7 @@ def test_no_crash_loses_or_spoils_anything(shape, seed):
 
 
 def corrupted(world):
-    """The table after its migration, with something wrong in most items."""
+    """The migrated table, with a fault in most items."""
     prepared(world)
     migration(world)()
     world.late = True
@@ -65,7 +65,7 @@ def corrupted(world):
 
 
 def repair(world):
-    """A function that repairs the table."""
+    """Return a function that repairs the table."""
 
     def run():
         verification = Verifier(
@@ -83,7 +83,7 @@ def repair(world):
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_no_crash_of_a_repair_loses_or_spoils_anything(seed):
-    """Items that were repaired twice, or meanwhile by a live writer, are right, with the facts of the writers."""
+    """Items that are repaired twice, or changed meanwhile, are right and keep the facts of the writers."""
     assert [] == list(sweep("convert", seed, EVERY, corrupted, repair))
 
 
@@ -116,6 +116,6 @@ def early_checkpoint(monkeypatch):
 @pytest.mark.parametrize("broken", [without_pins, early_checkpoint])
 @pytest.mark.parametrize("shape", ["convert", "move"] if DEEP else ["convert"])
 def test_a_broken_engine_is_caught(monkeypatch, broken, shape):
-    """By the same sweep."""
+    """The same sweep finds each planted fault."""
     broken(monkeypatch)
     assert any(next(sweep(shape, seed, 40), None) for seed in range(20))

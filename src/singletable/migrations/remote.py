@@ -27,8 +27,10 @@ from singletable.migrations.passes import Step
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.throttle import Throttle
+from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.binding.table_names import NAME_RULE, server_fault
+from singletable.models.items.internal_items import internal_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.endpoints import endpoints_of
 from singletable.requests.forking import run_in_child
@@ -268,7 +270,7 @@ def _pass_of(steps: list[Step], number: int, name: str) -> Step:
 
 @lru_cache(maxsize=8)
 def _connect(job: Job, partition: str, sort: str, type_name: str, name: str, process: int) -> TableConnection:
-    table = own_table(partition, sort, type_name, name)
+    table = internal_table(Table, partition, sort, type_name, name)
     # Bound as in an application, so that the region and the server are chosen in the same way.
     table.bind(
         table_name=name,

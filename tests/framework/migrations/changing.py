@@ -1,4 +1,4 @@
-"""Items whose shape a migration changes, and a record of the writes of live writers to compare them with."""
+"""Items whose shape a migration changes, and a record of the live writes, with which they are compared."""
 
 import random
 
@@ -86,11 +86,11 @@ class World:
     # --- writers ----------------------------------------------------------------------
 
     def act(self):
-        """Some code changes, adds or removes an item."""
+        """Change, add or remove an item, as old or new code does."""
         self.dice.choice([self.like, self.like, self.change, self.change, self.create, self.delete])()
 
     def create(self):
-        """An item in the old shape, or in the new one once old code is gone."""
+        """Create an item in the old shape, or in the new shape when old code is gone."""
         self.made += 1
         ident = f"t{self.made}"
         facts = {"state": self.dice.choice("ABC"), "points": self.dice.randrange(100), "likes": 0}
@@ -98,7 +98,7 @@ class World:
         send("PutItem", Item=self._item(ident, facts, new=self.late))
 
     def like(self):
-        """A counter that no key is made of."""
+        """Increment a counter that is not a source of a key."""
         ident, item = self._some()
         if item:
             self.truth[ident]["likes"] += 1
@@ -111,7 +111,7 @@ class World:
             )
 
     def change(self):
-        """The sources of keys, in the shape that the item has; the keys with them."""
+        """Change the sources of keys, and the keys, in the shape of the item."""
         ident, item = self._some()
         if item:
             facts = self.truth[ident]
@@ -120,7 +120,7 @@ class World:
             send("PutItem", Item={**left, **self._item(ident, facts, new=self._is_new(item), like=item)})
 
     def delete(self):
-        """An item goes."""
+        """Delete an item."""
         ident, item = self._some()
         if item and len(self.truth) > 4:
             del self.truth[ident]
@@ -163,7 +163,7 @@ class World:
     # --- the truth --------------------------------------------------------------------
 
     def problems(self):
-        """Return the items that differ from the facts of the writers, or do not have the new shape."""
+        """Return the items that differ from the record of the writers, or that do not have the new shape."""
         found = []
         seen = [item["taskId"]["S"] for item in tasks()]
         found += [f"lost {ident}" for ident in self.truth if ident not in seen]
@@ -187,7 +187,7 @@ def tasks():
 
 
 class From:
-    """All numbers from one on, as the calls that a fault befalls."""
+    """All numbers from one on, as the calls in which a fault occurs."""
 
     def __init__(self, first):
         self.first = first
@@ -198,7 +198,7 @@ class From:
 
 @attrs.frozen(kw_only=True)
 class Busy(Fault):
-    """Somebody writes before pages are read and items are written; old code is gone when verifying begins."""
+    """Other code writes before pages are read and items are written. Old code is gone when the verification begins."""
 
     world: World
     operations: tuple = ("Scan", "UpdateItem", "TransactWriteItems")
@@ -212,7 +212,7 @@ class Busy(Fault):
 
 
 def crashed_at(world, migrate, crash_at, *, after=False, attempts=8):
-    """Do it with a crash at a call, and again until it comes to its end.
+    """Run a migration with a crash at a call, and run it again until it ends.
 
     Returns:
         The problems in the end, and the number of calls of the first attempt.
@@ -235,10 +235,10 @@ def crashed_at(world, migrate, crash_at, *, after=False, attempts=8):
 
 
 def migration(world):
-    """A function that runs the migration under test."""
+    """Return a function that runs the migration under test."""
 
     def migrate():
-        # An item that a rival moved, or changed sixteen times, is tried again by the next run.
+        # The next run tries again an item that a rival has moved, or has changed sixteen times.
         runner(world.graph, redrive=True).migrate()
         return True
 

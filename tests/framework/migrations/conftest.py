@@ -1,4 +1,4 @@
-"""The table on a server that other processes reach, and the history of the world as scripts in a folder."""
+"""The table on a server for several processes, and the history of `world` as scripts in a folder."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.framework.migrations.world import BY_STATE, EXPIRY, ShelfTable, first
 
 @pytest.fixture(scope="session")
 def url():
-    """Where the server is."""
+    """The URL of the server."""
     pytest.importorskip("flask")
     from tests.framework.migrations.server import moto_server
 
@@ -19,7 +19,7 @@ def url():
 
 @pytest.fixture
 def served(url):
-    """The shelf on the server, which a test's first migration creates."""
+    """The shelf on the server, which the first migration of a test creates."""
     from tests.framework.migrations.server import on_server
 
     with on_server(url, ShelfTable):

@@ -1,4 +1,4 @@
-"""What the tests of migrations share: small tables, their states, and scripts executed."""
+"""Helpers of the tests of migrations: small tables, their states, and executed scripts."""
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, LocalSecondaryIndex
@@ -10,7 +10,7 @@ from singletable.migrations.writer import script_text
 
 
 def index(name="GSI1", projection=None, *, local=False):
-    """An index; a local one is on the table's own partition key."""
+    """Return an index; a local one uses the table's partition key."""
     base = LocalSecondaryIndex if local else GlobalSecondaryIndex
     body = {
         "Meta": type("Meta", (), {"index_name": name, "projection": projection or AllProjection()}),
@@ -21,7 +21,7 @@ def index(name="GSI1", projection=None, *, local=False):
 
 
 def table(*indexes, meta=None, **entities):
-    """A table with these indexes and entities; each has an ident and a primary key unless its body says otherwise."""
+    """Return a table; each entity has an ident and a primary key unless its body defines others."""
     body = {f"index{number}": each for number, each in enumerate(indexes)}
     made = type(Table)("T", (Table,), {"Meta": type("Meta", (), {"table_name": "t", **(meta or {})}), **body})
     for name, attributes in entities.items():
@@ -31,39 +31,39 @@ def table(*indexes, meta=None, **entities):
 
 
 def state(*indexes, meta=None, **entities):
-    """The state that such a table describes."""
+    """Return the state that such a table describes."""
     return state_of(table(*indexes, meta=meta, **entities).describe())
 
 
 def applied(operations, before):
-    """The state behind operations."""
+    """Return the state after operations."""
     for each in operations:
         before = each.apply(before)
     return before
 
 
 def executed(text):
-    """The names that a script defines."""
+    """Return the names that a script defines."""
     names = {}
     exec(compile(text, "0002_next.py", "exec"), names)
     return names
 
 
 def written(operations):
-    """Operations as a script gives them back."""
+    """Return operations as an executed script defines them."""
     return executed(script_text("0002_next", ["0001_initial"], operations))["migration"].operations
 
 
 def changes(old, new, ask=None):
-    """What is detected; it leads to where nothing more is detected, and a script of it gives equal operations."""
+    """Return the detected changes. After them nothing is detected, and their script defines equal operations."""
     found = detect(old, new, ask)
     after = applied(found.operations, old)
-    assert () == detect(after, new).operations, "what was detected does not lead to the models"
+    assert () == detect(after, new).operations, "the detected operations do not lead to the models"
     assert found.operations == written(found.operations), "a script of it does something else"
     assert after == applied(written(found.operations), old), "a script of it leads elsewhere"
     return found
 
 
 def operations(old, new, ask=None):
-    """Their operations alone, as a list."""
+    """Return only the detected operations, as a list."""
     return list(changes(old, new, ask).operations)

@@ -1,4 +1,4 @@
-"""moto as a server, for what needs more than one process: each has connections of its own."""
+"""moto as a server, for tests with several processes, each with its own connections."""
 
 import threading
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ CREDENTIALS = ("server", "server", None)
 
 
 class OneAtATime:
-    """A WSGI application behind a lock: moto is not safe under threads, and connections are kept open."""
+    """A WSGI application with a lock: moto is not thread-safe, and connections stay open."""
 
     def __init__(self, application):
         self._application = application
@@ -27,15 +27,15 @@ class OneAtATime:
 
 
 class Quiet(WSGIRequestHandler):
-    """No line for each request."""
+    """A request handler that does not log requests."""
 
     def log_request(self, *arguments):
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def moto_in_process(monkeypatch):
-    """The URL that moto answers in this process, without HTTP, which takes three quarters of a request's time."""
+    """Yield a URL that moto answers in this process, without HTTP, which takes three quarters of a request's time."""
     lock = threading.Lock()
     answer = BotocoreStubber.process_request
 
@@ -51,7 +51,7 @@ def moto_in_process(monkeypatch):
 
 @contextmanager
 def moto_server():
-    """The URL of a server in a thread of this process."""
+    """Yield the URL of a moto server in a thread of this process."""
     serialize_quickly()
     with serving(OneAtATime(DomainDispatcherApplication(create_backend_app))) as url:
         yield url
@@ -59,7 +59,7 @@ def moto_server():
 
 @contextmanager
 def serving(application):
-    """The URL of a server of a WSGI application, in a thread of this process."""
+    """Yield the URL of a server for a WSGI application, in a thread of this process."""
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -74,9 +74,9 @@ def serving(application):
 
 @contextmanager
 def on_server(url, table):
-    """A block in which a table class is bound to a server, under its own name; what is made there is deleted behind."""
+    """Bind a table class to a server under its own name; the table is deleted at the end of the block."""
     with table.bind(endpoint_url=url, credentials=CREDENTIALS):
         yield table
-        # Where an answer is lost, the SDK asks again, and the table is gone already.
+        # After a lost response, the SDK sends the request again, and the table is already deleted.
         with suppress(TableMissing):
             table.delete_table()

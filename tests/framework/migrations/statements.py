@@ -1,4 +1,4 @@
-"""PartiQL's UPDATE as DynamoDB documents it, made of moto's UpdateItem: moto's own lets false conditions pass."""
+"""PartiQL's UPDATE as DynamoDB documents it, by moto's UpdateItem: moto's own ignores false conditions."""
 
 import re
 from collections import Counter
@@ -13,7 +13,7 @@ NAME = r'"((?:[^"]|"")+)"'
 
 @attrs.frozen(kw_only=True)
 class Statements(Fault):
-    """Answers BatchExecuteStatement; some statements are throttled, inside of an answer that is 200."""
+    """Answers BatchExecuteStatement; some statements are throttled within an answer with status 200."""
 
     throttle: float = 0.0
     done: Counter = attrs.field(factory=Counter)

@@ -1,4 +1,4 @@
-"""A small interpreter of state machines: what the Amazon States Language says of the states that are used here."""
+"""A small interpreter of state machines, for the states of the Amazon States Language that are used here."""
 
 import json
 
@@ -17,7 +17,7 @@ class StateError(Exception):
 
 
 class Failed(StateError):
-    """An execution ended in a Fail state, or with an error that nothing caught."""
+    """An execution ended in a Fail state, or with an uncaught error."""
 
 
 @attrs.define
@@ -26,7 +26,7 @@ class Execution:
 
     Args:
         definition: The state machine.
-        call: Called with each payload that a Lambda function is given; raises `StateError` where it fails.
+        call: Called with each payload that a Lambda function is given; raises `StateError` if it fails.
         name: The execution's id.
     """
 
@@ -36,7 +36,7 @@ class Execution:
     trace: list = attrs.field(factory=list)
 
     def run(self, data):
-        """The output, for an input."""
+        """Return the output for an input."""
         context = {"Execution": {"Id": self.name, "Input": data}}
         return self._machine(self.definition, data, context)
 
@@ -96,7 +96,7 @@ class Execution:
         for index, value in enumerate(_path(state["ItemsPath"], data, context)):
             inner = {**context, "Map": {"Item": {"Index": index, "Value": value}}}
             item = _template(state["ItemSelector"], data, inner)
-            # An execution of its own: it has another id, and another input.
+            # A child execution: it has another id and another input.
             own = {"Execution": {"Id": f"{self.name}/{index}", "Input": item}}
             try:
                 results.append(self._machine(state["ItemProcessor"], item, own))

@@ -1,4 +1,4 @@
-"""The autodetector, one delta at a time: what it says, that it leads to the models, and that a script says the same."""
+"""The autodetector, one change at a time: its operations lead to the models, and a script defines the same ones."""
 
 from enum import Enum
 
@@ -58,7 +58,7 @@ class Colour(str, Enum):
 
 
 class Place(MapAttribute):
-    """A map that stands in a key: its city does."""
+    """A map whose city is a part of a key."""
 
     key_kind = "text"
     city = UnicodeAttribute(null=True)
@@ -84,12 +84,12 @@ def moment(**options):
 
 
 def named(pk="N#{name}", sk="E", **options):
-    """A key in the index GSI1."""
+    """Return a key in the index GSI1."""
     return Key(index="GSI1", pk=pk, sk=sk, **options)
 
 
 def by_name(template="N#{name}", sort="E", **options):
-    """The two halves of a key in the index GSI1."""
+    """Return the two halves of a key in the index GSI1."""
     options = {"name": Text("name"), **options}
     return KeyText("GSI1PK", template, **options), KeyText("GSI1SK", sort, sort=True, **options)
 
@@ -108,20 +108,20 @@ def test_nothing_is_there():
 
 @pytest.mark.parametrize("shared", [AppTable, LedgerTable])
 def test_nothing_is_there_of_a_whole_table(shared):
-    """Larger tables are created by one script, too, and it leads to just what they describe."""
+    """One script creates a larger table, and leads to exactly its description."""
     new = state_of(shared.describe())
     assert new == applied(changes(EMPTY, new).operations, EMPTY)
 
 
 def test_nothing_has_changed():
-    """No operation and no note."""
+    """Equal states have no operation and no note."""
     old, new = (state(index(), E={"name": text(), "by_name": named()}) for _ in range(2))
     found = changes(old, new)
     assert ((), ()) == (found.operations, found.notes)
 
 
 def test_an_index_is_added():
-    """It is created when the items have its keys."""
+    """The index is created after the backfill of its keys."""
     old, new = state(E={"name": text()}), state(index(), E={"name": text(), "by_name": named()})
     assert [
         Backfill("E", *by_name()),
@@ -130,13 +130,13 @@ def test_an_index_is_added():
 
 
 def test_an_index_is_removed():
-    """It is deleted first; then its keys are taken out of the items."""
+    """The index is deleted first; then its keys are removed from the items."""
     old, new = state(index(), E={"name": text(), "by_name": named()}), state(E={"name": text()})
     assert [DeleteIndex("GSI1"), RemoveAttribute("E", ("GSI1PK", "GSI1SK"))] == operations(old, new)
 
 
 def test_an_index_is_changed_in_projection():
-    """DynamoDB cannot change it: it is deleted and created, and a note says what that means."""
+    """DynamoDB cannot change an index: it is deleted and created again, and a note states the consequences."""
     old = state(index(projection=KeysOnlyProjection()), E={})
     new = state(index(projection=IncludeProjection(["name", "at"])), E={})
     found = changes(old, new)
@@ -148,7 +148,7 @@ def test_an_index_is_changed_in_projection():
 
 
 def test_a_local_index_comes_with_its_table():
-    """Its partition key is the table's own, which the entity's primary key makes already."""
+    """A local index uses the table's partition key, which the entity defines already."""
     new = state(index("LSI", local=True), E={"name": text(), "by_name": Key(index="LSI", sk="N#{name}")})
     sort = KeyText("LSISK", "N#{name}", sort=True, ident=Text("ident"), name=Text("name"))
     assert [
@@ -169,7 +169,7 @@ def test_a_local_index_is_added_or_removed():
 
 
 def test_the_tables_own_names_change():
-    """Nothing leads there."""
+    """A change of the table's key attributes or discriminator is refused."""
     with pytest.raises(
         MigrationError, match="key attributes: .'PK', 'SK'.* They cannot be changed in an existing table"
     ):
@@ -179,19 +179,19 @@ def test_the_tables_own_names_change():
 
 
 def test_the_stream_is_switched_on():
-    """By its view."""
+    """The stream is switched on with its view."""
     old, new = state(E={}), state(meta={"stream_view_type": "NEW_IMAGE"}, E={})
     assert [EnableStream("NEW_IMAGE")] == operations(old, new)
 
 
 def test_the_stream_is_switched_off():
-    """And no more."""
+    """Only the stream is switched off."""
     old, new = state(meta={"stream_view_type": "NEW_IMAGE"}, E={}), state(E={})
     assert [DisableStream()] == operations(old, new)
 
 
 def test_the_stream_shows_something_else():
-    """DynamoDB cannot change a stream's view: off, then on."""
+    """DynamoDB cannot change a stream's view, so the stream is switched off, then on."""
     old, new = (state(meta={"stream_view_type": view}, E={}) for view in ("NEW_IMAGE", "KEYS_ONLY"))
     assert [DisableStream(), EnableStream("KEYS_ONLY")] == operations(old, new)
 
@@ -200,14 +200,14 @@ def test_the_stream_shows_something_else():
 
 
 def test_an_entity_is_added():
-    """With everything of it that is derived."""
+    """The entity is added with all its derived attributes."""
     old, new = state(index(), E={}), state(index(), E={}, F={"name": text(), "by_name": named()})
     key = KeyText("PK", "F#{ident}", ident=Text("ident")), KeyText("SK", "F", sort=True)
     assert [AddEntity("F", *key, *by_name(), attributes={"ident": TEXT, "name": TEXT})] == operations(old, new)
 
 
 def test_an_entity_is_removed():
-    """Its items stay, as a note says."""
+    """The items of a removed entity stay, as a note states."""
     found = changes(state(E={}, F={}), state(E={}))
     assert (RemoveEntity("F"),) == found.operations
     assert ("The models no longer have the entity F. Its items stay in the table.",) == found.notes
@@ -217,26 +217,26 @@ def test_an_entity_is_removed():
 
 
 def test_a_key_is_added_to_an_entity():
-    """Its halves are backfilled together."""
+    """Both halves of the key are backfilled together."""
     old, new = state(index(), E={"name": text()}), state(index(), E={"name": text(), "by_name": named()})
     assert [Backfill("E", *by_name())] == operations(old, new)
 
 
 def test_a_key_is_removed_from_an_entity():
-    """Its halves are taken out of the items; the index stays for others."""
+    """Both halves are removed from the items; the index stays for other entities."""
     old, new = state(index(), E={"name": text(), "by_name": named()}), state(index(), E={"name": text()})
     assert [RemoveAttribute("E", ("GSI1PK", "GSI1SK"))] == operations(old, new)
 
 
 def test_a_key_template_changes():
-    """Only the half that is another is backfilled."""
+    """Only the changed half of the key is backfilled."""
     old = state(index(), E={"name": text(), "by_name": named()})
     new = state(index(), E={"name": text(), "by_name": named(pk="NAME#{name}")})
     assert [Backfill("E", by_name("NAME#{name}")[0])] == operations(old, new)
 
 
 def test_a_key_hangs_on_another_attribute():
-    """Both halves are backfilled: one attribute that is missing keeps an item out of the index."""
+    """Both halves are backfilled: one missing attribute keeps an item out of the index."""
     body = {"name": text(), "town": text(null=True)}
     old = state(index(), E={**body, "by_name": named()})
     body = {"name": text(), "town": text(null=True)}
@@ -245,7 +245,7 @@ def test_a_key_hangs_on_another_attribute():
 
 
 def test_a_number_is_written_wider():
-    """{line:03d} -> {line:05d} is another text."""
+    """{line:03d} and {line:05d} are different texts, so the key is backfilled."""
     old, new = (
         state(index(), E={"line": IntegerAttribute(), "by_line": named("LSI", f"{{line:{width}d}}")})
         for width in ("03", "05")
@@ -254,7 +254,7 @@ def test_a_number_is_written_wider():
 
 
 def test_a_field_turns_from_text_to_a_number():
-    """It is declared with the new form if the items are not to be converted, with a note; the key follows."""
+    """If items are not converted, the attribute is declared with the new form, with a note; the key follows."""
     old = state(index(), E={"line": text(), "by_line": named("L#{line}")})
     new = state(index(), E={"line": IntegerAttribute(), "by_line": named("L#{line}")})
     found = changes(old, new, no)
@@ -267,7 +267,7 @@ def test_a_field_turns_from_text_to_a_number():
 
 
 def test_a_field_is_another_kind_of_the_same_type():
-    """Integer and Number are both N in DynamoDB, and written otherwise in keys."""
+    """Integer and Number are both N in DynamoDB, but have different texts in keys."""
     old = state(index(), E={"line": IntegerAttribute(), "by_line": named("L#{line:03d}")})
     new = state(index(), E={"line": NumberAttribute(), "by_line": named("L#{line:03d}")})
     line = Number("line")
@@ -278,7 +278,7 @@ def test_a_field_is_another_kind_of_the_same_type():
 
 
 def test_the_values_of_when_change():
-    """Items come into the index or leave it."""
+    """Items enter the index or leave it, so the key is backfilled."""
     old, new = (
         state(index(), E={"name": text(), "colour": EnumAttribute(Colour), "by_name": named(when={"colour": when})})
         for when in (Colour.RED, (Colour.RED, Colour.BLUE))
@@ -288,14 +288,14 @@ def test_the_values_of_when_change():
 
 
 def test_a_condition_is_added():
-    """By when=, where there was none."""
+    """A new when= causes a backfill."""
     old = state(index(), E={"name": text(), "line": IntegerAttribute(), "by_name": named()})
     new = state(index(), E={"name": text(), "line": IntegerAttribute(), "by_name": named(when={"line": 5})})
     assert [Backfill("E", *by_name(line=Integer("line"), when={"line": "5"}))] == operations(old, new)
 
 
 def test_the_primary_key_changes():
-    """The items are moved, as a note says."""
+    """The items are moved, as a note states."""
     old, new = state(E={}), state(E={"key": Key(pk="EE#{ident}", sk="E")})
     found = changes(old, new)
     assert [Rekey("E", KeyText("PK", "EE#{ident}", ident=Text("ident")), SK)] == list(found.operations)
@@ -311,7 +311,7 @@ def test_the_primary_key_is_made_by_the_projects_own_code():
 
 
 def test_keys_become_raw():
-    """Values go in as they are: every key of text is written anew."""
+    """Raw keys have values without encoding, so every key with text is backfilled."""
     body = {"by_name": named()}
     old = state(index(), E={"name": text(), **body})
     new = state(index(), meta={"key_encoding": "raw"}, E={"name": text(), **body})
@@ -320,7 +320,7 @@ def test_keys_become_raw():
 
 
 def test_attributes_called_as_the_options_of_a_key_are():
-    """`when`, `raw` and `sort` can stand in a key, also beside a `when_`."""
+    """Attributes named `when`, `raw` and `sort` can be parts of a key, also together with a `when_`."""
     body = {"by_it": Key(index="GSI1", pk="W#{when}#{raw}", sk="{sort:03d}#{when_}")}
 
     def sources():
@@ -333,7 +333,7 @@ def test_attributes_called_as_the_options_of_a_key_are():
 
 
 def test_a_personal_attribute_stands_in_a_key():
-    """The script knows that its values must never be shown."""
+    """The script records that values of the attribute must never be shown."""
     personal = {"Meta": type("Meta", (), {"personal": ("name",)})}
     old = state(index(), E={"name": text(), **personal})
     new = state(index(), E={"name": text(), "by_name": named(), **personal})
@@ -343,7 +343,7 @@ def test_a_personal_attribute_stands_in_a_key():
 
 
 def test_an_attribute_becomes_personal():
-    """The key is stated anew, so that what the history says of it hides the value."""
+    """The key is written again, so that the history hides the value."""
     personal = {"Meta": type("Meta", (), {"personal": ("name",)})}
     old = state(index(), E={"name": text(), "by_name": named()})
     new = state(index(), E={"name": text(), "by_name": named(), **personal})
@@ -362,7 +362,7 @@ def test_a_default_stands_in_a_key():
 
 
 def test_a_member_as_a_default_stands_in_a_key():
-    """As text does."""
+    """The default of an enum member works like the default of a text."""
     old = state(index(), E={"name": EnumAttribute(Colour), "by_name": named()})
     new = state(index(), E={"name": EnumAttribute(Colour, default=Colour.RED), "by_name": named()})
     declare, backfill = operations(old, new)
@@ -371,7 +371,7 @@ def test_a_member_as_a_default_stands_in_a_key():
 
 
 def test_a_default_of_each_new_instance_is_none_of_the_items():
-    """default_for_new= says nothing of items that are there."""
+    """default_for_new= does not concern existing items."""
     old = state(index(), E={"name": text(null=True), "by_name": named()})
     new = state(index(), E={"name": text(null=True, default_for_new="x"), "by_name": named()})
     assert [] == operations(old, new)
@@ -381,7 +381,7 @@ def test_a_default_of_each_new_instance_is_none_of_the_items():
 
 
 def test_a_key_is_made_by_a_class_of_the_project():
-    """A function is to be written, and a note says so; afterwards nothing new is found."""
+    """The script has a function to be written, as a note states; afterwards nothing new is found."""
     old = state(index(), E={"place": Place(null=True)})
     new = state(index(), E={"place": Place(null=True), "by_city": named("CITY#{place}", "{place}")})
     found = changes(old, new)
@@ -392,7 +392,7 @@ def test_a_key_is_made_by_a_class_of_the_project():
 
 
 def test_a_key_by_a_class_of_the_project_changes():
-    """As long as the history has the models' own words for it, another template is another key."""
+    """While the history has the description of the models, another template is another key."""
     entity = {"by_city": named("CITY#{place}")}
     old = state(index(), E={"place": Place(null=True), **entity})
     new = state(index(), E={"place": Place(null=True), "by_city": named("TOWN#{place}")})
@@ -400,7 +400,7 @@ def test_a_key_by_a_class_of_the_project_changes():
 
 
 def test_an_entity_with_a_key_by_a_class_of_the_project_is_added():
-    """Nothing is to be written for items that are not there yet: what is known of the key is what the models say."""
+    """A new entity needs no function: its key is recorded as the models describe it."""
     old, new = state(index()), state(index(), E={"place": Place(null=True), "by_city": named("CITY#{place}")})
     made_of = "(place: place, text)"
     assert [
@@ -416,7 +416,7 @@ def test_an_entity_with_a_key_by_a_class_of_the_project_is_added():
 
 
 def test_an_entity_whose_name_is_none_of_python():
-    """The function to be written has a name that Python takes, whatever the discriminator is."""
+    """The function to be written has a valid Python name for any discriminator."""
     entity = {"place": Place(null=True)}
     old = state(index(), **{"2nd order-line": {**entity}})
     new = state(index(), **{"2nd order-line": {"place": Place(null=True), "by_city": named("CITY#{place}")}})
@@ -427,13 +427,13 @@ def test_an_entity_whose_name_is_none_of_python():
 
 
 def test_an_expiry_rule_is_added():
-    """The items are given their time before the time to live is switched on."""
+    """The items get their expiry before the time to live is switched on."""
     old, new = state(E={"at": moment()}), state(E={"at": moment(), "gone": Expiry(after="at", days=30)})
     assert [BackfillExpiry("E", "ttl", after="at", days=30), EnableTTL("ttl")] == operations(old, new)
 
 
 def test_an_expiry_rule_changes():
-    """Its days, or what it counts from."""
+    """A change of the days or of the source causes a backfill."""
     old = state(E={"at": moment(), "gone": Expiry(after="at", days=30)})
     days = state(E={"at": moment(), "gone": Expiry(after="at", days=31.5)})
     after = state(E={"at": moment(), "due": moment(null=True), "gone": Expiry(after="due", days=30)})
@@ -451,7 +451,7 @@ def test_the_last_expiry_rule_is_removed():
 
 
 def test_one_of_two_expiry_rules_is_removed():
-    """The time to live stays on for the other entity; the items lose theirs."""
+    """The time to live stays on for the other entity; the items lose their expiry."""
     rule = Expiry(after="at", days=30)
     old = state(E={"at": moment(), "gone": rule}, F={"at": moment(), "gone": rule})
     new = state(E={"at": moment()}, F={"at": moment(), "gone": rule})
@@ -459,7 +459,7 @@ def test_one_of_two_expiry_rules_is_removed():
 
 
 def test_the_time_to_live_gets_another_name():
-    """Items expire by the old one until all have the new one; the old one goes last."""
+    """Items expire by the old attribute until all have the new one; the old one is removed last."""
     old = state(E={"at": moment(), "gone": Expiry(after="at", days=1)})
     new = state(E={"at": moment(), "gone": Expiry(after="at", days=1, attr_name="expires")})
     assert [
@@ -472,7 +472,7 @@ def test_the_time_to_live_gets_another_name():
 
 
 def test_an_entity_that_expires_is_added():
-    """Its rule is a part of it."""
+    """The expiry of a new entity is a part of AddEntity."""
     old, new = state(), state(E={"at": moment(), "gone": Expiry(after="at", days=0.5)})
     rule = Expires("ttl", DateTime("at"), days=0.5)
     assert [
@@ -485,13 +485,13 @@ def test_an_entity_that_expires_is_added():
 
 
 def test_an_attribute_is_added():
-    """No item is touched."""
+    """Items do not change."""
     found = changes(state(E={}), state(E={"name": text(null=True)}))
     assert ((DeclareAttributes("E", {"name": MAYBE}),), ()) == (found.operations, found.notes)
 
 
 def test_an_attribute_is_removed():
-    """It stays in the items, as a note says."""
+    """A removed attribute stays in the items, as a note states."""
     found = changes(state(E={"name": text()}), state(E={}))
     assert (DeclareAttributes("E", {"name": None}),) == found.operations
     assert (
@@ -512,7 +512,7 @@ def test_an_attribute_is_removed():
     ],
 )
 def test_stored_values_may_become_unreadable(before, after, what):
-    """Asked about: a ConvertAttribute whose function is to be written; or noted. Without a terminal it is refused."""
+    """The answer adds a ConvertAttribute with a function to be written, or a note. Without a terminal it is refused."""
     old, new = state(E={"name": before}), state(E={"name": after})
     questions = []
     (convert,) = operations(old, new, lambda question: questions.append(question) or True)
@@ -536,7 +536,7 @@ def test_stored_values_may_become_unreadable(before, after, what):
     ],
 )
 def test_stored_values_stay_readable(before, after):
-    """The history records the new form, and nobody is asked."""
+    """The history records the new form without a question."""
     found = changes(state(E={"name": before}), state(E={"name": after}), pytest.fail)
     assert [DeclareAttributes] == [type(each) for each in found.operations]
     assert () == found.notes
@@ -544,7 +544,7 @@ def test_stored_values_stay_readable(before, after):
 
 @pytest.mark.parametrize("before", [None, text(null=True)])
 def test_an_attribute_is_required(before):
-    """New or nullable before: items may lack it. Asked about; without a terminal it is refused."""
+    """Items may lack a new or formerly nullable attribute: it is asked about, and refused without a terminal."""
     old = state(E={"name": before} if before else {})
     new = state(E={"name": text()})
     assert [
@@ -559,7 +559,7 @@ def test_an_attribute_is_required(before):
 
 
 def test_a_history_of_an_earlier_version_learns_the_forms():
-    """It has DynamoDB's types alone, and the sources of keys. Unknown forms cause no question."""
+    """Such a history has only DynamoDB's types and the sources of keys. Unknown forms do not cause questions."""
     choice = Choice("name", ("RED", "BLUE", "GREEN"))
     key = (KeyText("GSI1PK", "N#{name}", name=choice), KeyText("GSI1SK", "E", name=choice, sort=True))
     entity = AddEntity("E", PK, SK, *key, attributes={"ident": "S", "name": "S", "note": "S"})
@@ -574,7 +574,7 @@ def test_a_history_of_an_earlier_version_learns_the_forms():
 
 
 def test_an_entity_is_renamed():
-    """Asked about if the keys or the attributes are the same; without a terminal a note says what to write."""
+    """A question is asked if the keys or the attributes are the same; without a terminal, a note has the operation."""
     key = {"key": Key(pk="E#{ident}", sk="E")}
     old, new = state(E=key), state(F=key)
     assert [RenameEntity("E", "F")] == operations(
@@ -596,21 +596,21 @@ def test_an_attribute_is_renamed_says_the_answer():
 
 
 def test_an_attribute_is_not_renamed_says_the_answer():
-    """One is gone and one is new."""
+    """After "no", one attribute is removed and one is added."""
     found = changes(state(E={"name": text()}), state(E={"title": text(null=True)}), no)
     assert (DeclareAttributes("E", {"name": None, "title": MAYBE}),) == found.operations
     assert 1 == len(found.notes)
 
 
 def test_nobody_says_whether_an_attribute_is_renamed():
-    """No item is touched, and a note says what to write if it was."""
+    """Items do not change, and a note has the operation for a renamed attribute."""
     found = changes(state(E={"name": text()}), state(E={"title": text(null=True)}))
     assert (DeclareAttributes("E", {"name": None, "title": MAYBE}),) == found.operations
     assert 'If it was renamed, write RenameAttribute("E", "name", "title") instead.' in found.notes[0]
 
 
 def test_nobody_says_whether_an_attribute_of_a_key_is_renamed():
-    """Taken for two attributes, every item would lose its key: refused, and what to do is said."""
+    """As two attributes, every item would lose its key: it is refused, with a remedy."""
     old = state(index(), E={"name": text(), "by_name": named()})
     new = state(index(), E={"title": text(), "by_name": named("N#{title}")})
     with pytest.raises(
@@ -620,20 +620,20 @@ def test_nobody_says_whether_an_attribute_of_a_key_is_renamed():
 
 
 def test_another_type_is_no_renaming():
-    """Nobody is asked."""
+    """A change of type causes no question about a renaming."""
     found = changes(state(E={"name": text()}), state(E={"title": NumberAttribute(null=True)}), pytest.fail)
     assert (DeclareAttributes("E", {"name": None, "title": Stored("number", required=False)}),) == found.operations
 
 
 def test_one_of_several_is_the_renamed_one():
-    """Each pair is asked about until one is it; nothing is renamed twice."""
+    """Questions follow until one pair is confirmed; nothing is renamed twice."""
     old, new = state(E={"a": text(), "b": text()}), state(E={"c": text(), "d": text()})
     found = operations(old, new, lambda question: "to d" in question)
     assert [RenameAttribute("E", "a", "d"), DeclareAttributes("E", {"b": None, "c": TEXT})] == found
 
 
 def test_an_attribute_of_a_key_is_renamed():
-    """The key is made of the same values: no Backfill is left, of any key or expiry."""
+    """The key has the same values, so no key or expiry is backfilled."""
     old = state(index(), E={"name": text(), "at": moment(), "by_name": named(), "gone": Expiry(after="at")})
     body = {"title": text(), "on": moment(), "by_name": named("N#{title}"), "gone": Expiry(after="on")}
     renamed = {"Was E.at renamed to on?", "Was E.name renamed to title?"}
@@ -644,26 +644,26 @@ def test_an_attribute_of_a_key_is_renamed():
 
 
 def test_an_attribute_of_the_primary_key_is_renamed():
-    """No item moves."""
+    """Items do not move."""
     new = state(E={"ident": None, "number": text(), "key": Key(pk="E#{number}", sk="E")})
     assert [RenameAttribute("E", "ident", "number")] == operations(state(E={}), new, yes)
 
 
 def test_only_the_python_name_changes():
-    """The items are what they were."""
+    """A change of the Python name does not concern items."""
     old = state(index(), E={"name": text(), "by_name": named()})
     new = state(index(), E={"title": text(attr_name="name"), "by_name": named("N#{title}")})
     assert [] == operations(old, new)
 
 
 def test_a_stamp_is_added():
-    """The plan finds fresh items by it."""
+    """The history records the stamp, by which the plan finds recent items."""
     new = state(E={"changed": UpdatedAtAttribute()})
     assert [DeclareAttributes("E", {"changed": MOMENT}, "changed")] == operations(state(E={}), new, no)
 
 
 def test_a_stamp_is_removed():
-    """Nobody sets it any more: the history must not rely on it."""
+    """No code sets the stamp anymore, so the history forgets it."""
     old, new = state(E={"changed": UpdatedAtAttribute()}), state(E={})
     (declare,) = operations(old, new)
     assert DeclareAttributes("E", {"changed": None}) == declare
@@ -671,7 +671,7 @@ def test_a_stamp_is_removed():
 
 
 def test_a_stamp_is_renamed():
-    """It goes on being the stamp."""
+    """The renamed attribute is still the stamp."""
     old, new = state(E={"changed": UpdatedAtAttribute()}), state(E={"updated": UpdatedAtAttribute()})
     (rename,) = operations(old, new, yes)
     assert RenameAttribute("E", "changed", "updated") == rename
@@ -682,7 +682,7 @@ def test_a_stamp_is_renamed():
 
 
 def test_everything_at_once_is_in_an_order_that_a_live_table_can_follow():
-    """Indexes that go are deleted first, then items are written, then indexes come, then expiry is switched."""
+    """Indexes are deleted first, then items are written, then indexes are created, then the expiry is switched."""
     old = state(
         index("GSI2"),
         E={"name": text(), "at": moment(), "gone": Expiry(after="at", attr_name="old")},

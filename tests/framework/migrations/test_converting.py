@@ -71,7 +71,7 @@ def clean(graph):
 
 
 def update(number, expression, value=None):
-    """Some code changes a task, if it exists."""
+    """Change a task, if it exists."""
     send(
         "UpdateItem",
         Key={"PK": {"S": f"TASK#t{number}"}, "SK": {"S": "TASK"}},
@@ -85,7 +85,7 @@ def update(number, expression, value=None):
 
 
 def test_a_renamed_source_brings_its_keys_along(shelf):
-    """The deployed models have removed the keys of an item, since they do not know the old name."""
+    """Keys are restored that deployed models have removed, since they do not know the old name."""
     graph = history_of([Backfill("TASK", *BY_STATE)], [RenameAttribute("TASK", "state", "phase")])
     runner(graph).migrate("0002_m")
     update(1, "REMOVE GSI1PK, GSI1SK")
@@ -96,7 +96,7 @@ def test_a_renamed_source_brings_its_keys_along(shelf):
 
 
 def test_a_key_that_nobody_explains_is_quarantined_with_its_source(shelf):
-    """The key follows neither from the old name nor from the new one: nothing of the item is written."""
+    """An item is not written if its key follows neither from the old name nor from the new one."""
     graph = history_of([Backfill("TASK", *BY_STATE)], [RenameAttribute("TASK", "state", "phase")])
     runner(graph).migrate("0002_m")
     update(1, "SET GSI1PK = :v", {"S": "junk"})
@@ -121,7 +121,7 @@ def test_a_function_that_fills_a_source_brings_the_expiry_along(shelf):
 
 
 def test_a_version_that_stands_in_a_key_brings_it_along():
-    """`bump=` changes a source, too."""
+    """`bump=` also changes a source."""
     by_version = KeyText("GSI1PK", "V#{version}", version=Integer("points"))
     graph = history_of([Backfill("TASK", by_version)])
     label = BackfillWith("TASK", {"s": Text("state")}, lambda s: {"label": s}, writes="label", bump="points")
@@ -131,7 +131,7 @@ def test_a_version_that_stands_in_a_key_brings_it_along():
 
 
 def test_a_source_of_the_primary_key_keeps_it():
-    """The name may change; a form whose key text is another is refused item by item."""
+    """The name may change; a form with another key text is refused for each item."""
     assert work(RenameAttribute("TASK", "taskId", "id")).change(old_item(1)).image["id"] == {"S": "t1"}
     shout = ConvertAttribute("TASK", "taskId", str.upper, old="text", new="text")
     with pytest.raises(Unfit, match="its PK would change; move the items of TASK with Rekey"):
@@ -139,7 +139,7 @@ def test_a_source_of_the_primary_key_keeps_it():
 
 
 def test_what_newer_models_wrote_stays():
-    """Keys of the last state are left alone, although the renamed attribute gives others now."""
+    """Keys of the last state are not changed, although they do not follow from the renamed attribute."""
     later = history_of(
         [Backfill("TASK", *BY_STATE)],
         [RenameAttribute("TASK", "state", "phase")],
@@ -155,7 +155,7 @@ def test_what_newer_models_wrote_stays():
 
 
 def test_a_number_becomes_text(shelf):
-    """With the key that is made of it, in one write; items that lack it stay."""
+    """One write changes the attribute and its key; items without the attribute do not change."""
     graph = history_of(
         [Backfill("TASK", BY_POINTS)],
         [ConvertAttribute("TASK", "points", str, int, old="integer", new="text", derived=[TEXTUAL])],
@@ -174,7 +174,7 @@ def test_a_number_becomes_text(shelf):
 
 
 def test_a_key_of_several_sources_follows_one_of_them():
-    """The others are read as before, each in its own form."""
+    """The other sources are read as before, each in its own form."""
     key = KeyText("GSI1PK", "P#{points}#{state}", points=Text("points"), state=Text("state"))
     old = KeyText("GSI1PK", "P#{points:03d}#{state}", points=Integer("points"), state=Text("state"))
     both = KeyText("GSI1SK", "{due:%Y-%m}#{points}", due=DateTime("due"), points=Integer("points"), sort=True)
@@ -188,7 +188,7 @@ def test_a_key_of_several_sources_follows_one_of_them():
 
 
 def test_a_conversion_survives_writers(shelf):
-    """A value that changes between read and write is converted as it is then."""
+    """A value that changes between read and write is converted in its new state."""
     graph = history_of([ConvertAttribute("TASK", "points", str, old="integer", new="text")])
 
     def change():
@@ -249,7 +249,7 @@ def test_forms_that_are_not_given(declared, function, before, after):
 
 
 def test_a_function_that_cannot_be_repeated_is_refused():
-    """Applied to its own result it returns another one, and the forms do not distinguish the two."""
+    """A function is refused if it changes its own result and the forms do not distinguish the two."""
     append = ConvertAttribute("TASK", "state", lambda value: value + "!", old="text", new="text")
     with pytest.raises(Unfit, match=r"a second run would convert state again: .* is not idempotent"):
         work(append).change(old_item(1))
@@ -279,7 +279,7 @@ def test_a_value_that_cannot_be_converted(value, reason):
 
 
 def test_a_conversion_names_the_form_that_keys_need():
-    """Without it, the keys could not be made."""
+    """Without the new form, the keys could not be computed, so it is required."""
     with pytest.raises(MigrationError, match=r"GSI1PK of TASK is computed from points, and the new form is not given"):
         history_of([Backfill("TASK", BY_POINTS)], [ConvertAttribute("TASK", "points", str)])
 
@@ -300,7 +300,7 @@ def test_a_corrected_function_finds_its_predecessors_values(shelf):
 
 
 def test_items_without_a_discriminator_are_stamped(shelf):
-    """By their key and attributes, with everything that is derived; other untyped items are left alone."""
+    """They are found by key and attributes, and get all derived attributes; other untyped items do not change."""
     graph = history_of([Backfill("TASK", *BY_STATE)], [StampType("TASK")])
     runner(graph).migrate("0002_m")
     bare = {name: value for name, value in old_item(20).items() if name != "entityType"}
@@ -317,7 +317,7 @@ def test_items_without_a_discriminator_are_stamped(shelf):
 
 
 def test_an_item_that_fits_two_entities_is_quarantined(shelf):
-    """Its entity is not known."""
+    """The entity of such an item is ambiguous."""
     graph = history_of([AddEntity("JOB", *KEY, attributes={"taskId": "S"})], [StampType("TASK")])
     send("PutItem", Item={name: value for name, value in old_item(20).items() if name != "entityType"})
     with pytest.raises(MigrationStopped, match="its key fits several entities: JOB, TASK"):
@@ -337,7 +337,7 @@ def test_an_entity_is_renamed(shelf):
 
 
 def test_an_entity_is_renamed_and_moved(shelf):
-    """One pass, one transaction each."""
+    """Items are renamed and moved in one pass, each in one transaction."""
     moved = Rekey("JOB", KeyText("PK", "JOB#{task_id}", task_id=Text("taskId")), KEY[1])
     graph = history_of([RenameEntity("TASK", "JOB"), moved])
     runner(graph).migrate()
@@ -346,7 +346,7 @@ def test_an_entity_is_renamed_and_moved(shelf):
 
 
 def test_an_entity_that_is_there_is_not_overwritten():
-    """Two entities would become one."""
+    """A name that an entity has is refused: two entities would become one."""
     with pytest.raises(MigrationError, match="The entity 'BOX' exists already"):
         history_of([RenameEntity("TASK", "BOX")])
 
@@ -357,7 +357,7 @@ MOVE = Rekey("TASK", KeyText("PK", "T#{task_id}", task_id=Text("taskId")), KEY[1
 
 
 def test_a_move_pins_the_attributes_of_later_migrations(shelf):
-    """The deployed models write them already."""
+    """Deployed models may already write attributes of later migrations, so a move compares them."""
     graph = history_of([MOVE], [DeclareAttributes("TASK", {"paidAt": "S"})])
 
     def pay():
@@ -369,7 +369,7 @@ def test_a_move_pins_the_attributes_of_later_migrations(shelf):
 
 
 def test_a_move_of_too_many_attributes():
-    """Of the item: it is quarantined before anything is sent. Of the models: refused before the run writes anything."""
+    """Too many in an item quarantine it before a request; too many in the models are refused before the run writes."""
     wide = {f"a{number}": {"S": "x"} for number in range(150)}
     with pytest.raises(Unfit, match=r"its condition would have 3\d\d operators to compare 15\d attributes.* takes 300"):
         work(MOVE).change(old_item(1, **wide))
@@ -380,7 +380,7 @@ def test_a_move_of_too_many_attributes():
 
 
 def test_a_run_refuses_a_move_that_cannot_be_before_it_writes(shelf):
-    """Also if it comes after others."""
+    """An impossible move is refused before the first write, also if it comes after other passes."""
     wide = {f"a{number}": "S" for number in range(150)}
     graph = history_of([Backfill("TASK", *BY_STATE)], [DeclareAttributes("TASK", wide)], [MOVE])
     with pytest.raises(MigrationError, match="known attributes"):
@@ -390,7 +390,7 @@ def test_a_run_refuses_a_move_that_cannot_be_before_it_writes(shelf):
 
 @attrs.frozen(kw_only=True)
 class Cancelled(Fault):
-    """Transactions are cancelled with a code, a number of times."""
+    """Cancels a number of transactions with a code."""
 
     code: str
     times: int
@@ -408,7 +408,7 @@ class Cancelled(Fault):
 
 @pytest.mark.parametrize("code", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
 def test_a_throttled_transaction_slows_down_and_is_sent_again(shelf, monkeypatch, code):
-    """However long it takes: nothing is quarantined."""
+    """Nothing is quarantined, even after many throttled attempts."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     made = runner(history_of([MOVE]))
     seen = []
@@ -421,7 +421,7 @@ def test_a_throttled_transaction_slows_down_and_is_sent_again(shelf, monkeypatch
 
 
 def test_a_transaction_that_dynamodb_refuses_is_quarantined_under_its_own_name(shelf):
-    """It is not `changed by others`."""
+    """The reason is DynamoDB's code, not that others changed the item."""
     made = runner(history_of([MOVE]), accept_quarantine=True)
     with inject(shelf, Cancelled(code="ValidationError", times=1)):
         made.migrate()
@@ -434,7 +434,7 @@ def test_a_transaction_that_dynamodb_refuses_is_quarantined_under_its_own_name(s
 
 
 def test_a_migration_is_verified_as_verify_does(shelf):
-    """A key of another migration that is stale stops it, and the message names the item's fault."""
+    """A stale key of another migration stops it, and the message names the fault of the item."""
     label = BackfillWith("TASK", {"s": Text("state")}, lambda s: {"label": s}, writes="label")
     graph = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK")], [label])
     runner(graph).migrate("0002_m")
@@ -444,7 +444,7 @@ def test_a_migration_is_verified_as_verify_does(shelf):
 
 
 def test_an_expiry_under_another_name(shelf):
-    """An item whose time has come by the old attribute gets the new one: DynamoDB deletes it in any case."""
+    """An item that has expired by the old attribute gets the new one: DynamoDB deletes it in any case."""
     old = BackfillExpiry("TASK", "until", after=DateTime("due"), days=1, expire_past=True)
     new = BackfillExpiry("TASK", "ttl", after=DateTime("due"), days=1)
     graph = history_of([old, EnableTTL("until")], [new])

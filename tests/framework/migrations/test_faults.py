@@ -1,4 +1,4 @@
-"""What a backfill on a live table must survive: each test bears the number of its row in the list of faults."""
+"""The faults that a backfill on a live table survives: each test has the number of its row in the list of faults."""
 
 import json
 import re
@@ -110,19 +110,19 @@ def change(number, state):
 
 
 def quarantined(made=None):
-    """Key and reason of everything in quarantine."""
+    """Return the reasons of quarantined items by key."""
     records = (made or runner()).records
     return {each.item_key: each.reason for each in records.Quarantined.query(migration="0002_by_state")}
 
 
 def all_right():
-    """Whether every task has what the models would give it."""
+    """Return whether every task has the derived attributes of the models."""
     return not [name for item in stored().values() for name in stale(item)]
 
 
 @attrs.frozen(kw_only=True)
 class Says(Fault):
-    """Answers of an operation are changed on their way."""
+    """Changes the answers of an operation."""
 
     change: object
 
@@ -133,7 +133,7 @@ class Says(Fault):
 
 @attrs.frozen(kw_only=True)
 class Refuses(Fault):
-    """An operation is refused with a code, if its arguments are of the kind that is meant."""
+    """Refuses an operation with a code, if its arguments match."""
 
     code: str
     response: dict = attrs.field(factory=dict)
@@ -151,7 +151,7 @@ def is_checkpoint(params):
 
 
 def test_01_killed_in_mid_page(shelf):
-    """The next run goes on at the last durable key: no gap, and no more than the page is looked at again."""
+    """The next run continues at the last durable key, without a gap, and reads at most one page again."""
     with inject(shelf, Crash(calls={4}, operations=["UpdateItem"])), pytest.raises(InjectedCrash):
         runner(segments=1).migrate()
     made = runner(segments=1)
@@ -162,7 +162,7 @@ def test_01_killed_in_mid_page(shelf):
 
 
 def test_02_a_crash_between_write_and_checkpoint(shelf):
-    """The replay changes nothing, and is counted as nothing to do."""
+    """The repeated writes change nothing, and count as already done."""
     each, _, task = worker(BACKFILL)
     with inject(shelf, Crash(calls={9}, operations=["UpdateItem"])) as injection, pytest.raises(InjectedCrash):
         each.run(task())
@@ -174,7 +174,7 @@ def test_02_a_crash_between_write_and_checkpoint(shelf):
 
 
 def test_03_writes_that_finish_out_of_order(shelf):
-    """A checkpoint is sent when all writes of its page are answered, whatever other workers do."""
+    """A checkpoint is sent after the answers to all writes of its page, independent of other workers."""
     order = {}
 
     @attrs.frozen(kw_only=True)
@@ -196,7 +196,7 @@ def test_03_writes_that_finish_out_of_order(shelf):
 
 
 def test_04_a_read_error_is_not_the_end(shelf):
-    """A dropped answer is asked for again."""
+    """A request is sent again after a lost response."""
     with inject(shelf, LostResponse(for_good=True, calls={1, 3}, operations=["Scan"])) as injection:
         runner().migrate()
     assert injection.befallen
@@ -204,13 +204,13 @@ def test_04_a_read_error_is_not_the_end(shelf):
 
 
 def test_05_an_empty_filtered_page(shelf):
-    """The scan goes on behind it."""
+    """The scan continues after an empty page."""
     runner(page_size=1).migrate()
     assert all_right()
 
 
 def test_06_another_number_of_segments(shelf):
-    """Refused on resume: the checkpoints are of other parts of the table."""
+    """Another number is refused on resume, since the checkpoints belong to other parts of the table."""
     with inject(shelf, Crash(calls={5}, operations=["UpdateItem"])), pytest.raises(InjectedCrash):
         runner(segments=2).migrate()
     with pytest.raises(MigrationConflict, match=r"begun with 2 segments.*--segments 2"):
@@ -218,7 +218,7 @@ def test_06_another_number_of_segments(shelf):
 
 
 def test_07_a_source_changes_between_read_and_write(shelf):
-    """The condition fails, and the keys are worked out from the item that came back."""
+    """The condition fails, and the keys are computed from the returned item."""
     each, _, task = worker(BACKFILL)
     rival = Rival(lambda: change(3, "DONE"), calls={2, 3, 4, 5, 6, 7, 8, 9}, operations=["UpdateItem"])
     with inject(shelf, rival):
@@ -228,7 +228,7 @@ def test_07_a_source_changes_between_read_and_write(shelf):
 
 
 def test_07_a_source_that_changes_all_the_time(shelf):
-    """It is given up after a bounded number of times, and quarantined."""
+    """The item is quarantined after a bounded number of attempts."""
     dice = iter(range(10_000))
     rival = Rival(lambda: change(3, f"S{next(dice)}"), operations=["UpdateItem"])
     each, made, task = worker(BACKFILL)
@@ -239,7 +239,7 @@ def test_07_a_source_that_changes_all_the_time(shelf):
 
 
 def test_08_a_concurrent_delete(shelf):
-    """It is counted as gone, and never comes back."""
+    """A deleted item counts as gone, and is not created again."""
     each, _, task = worker(BACKFILL)
     delete = Rival(lambda: send("DeleteItem", Key=key_of(3)), calls={2}, operations=["UpdateItem"])
     with inject(shelf, delete):
@@ -249,7 +249,7 @@ def test_08_a_concurrent_delete(shelf):
 
 
 def test_09_deleted_and_recreated(shelf):
-    """The item that has the key now gets its own keys."""
+    """The new item under the key gets its own index keys."""
 
     def recreate():
         send("DeleteItem", Key=key_of(3))
@@ -262,7 +262,7 @@ def test_09_deleted_and_recreated(shelf):
 
 
 def test_10_a_lost_response(shelf):
-    """The SDK's retry fails on its own write; the item is at its target, which is success."""
+    """The SDK's retry fails on its own write; the item has its target state, which counts as success."""
     each, made, task = worker(BACKFILL)
     lost = LostResponse(calls=range(2, 10), operations=["UpdateItem"])
     with inject(shelf, lost) as injection:
@@ -274,7 +274,7 @@ def test_10_a_lost_response(shelf):
 
 
 def test_11_already_at_the_target(shelf):
-    """Nothing is written, and it is counted."""
+    """An item in its target state is counted, and not written."""
     each, made, task = worker(BACKFILL)
     each.run(task())
     made.records.Segment(migration="0002_by_state", step=0, number=0).delete()
@@ -290,7 +290,7 @@ def test_11_already_at_the_target(shelf):
     [("quarantine", "STATE#HAND-MADE", 1), ("keep", "STATE#HAND-MADE", 0), ("overwrite", "STATE#OPEN", 0)],
 )
 def test_12_a_third_value(shelf, policy, value, aside):
-    """Quarantined by default; overwritten or kept where the operation says so."""
+    """An unexplained value is quarantined by default, or overwritten or kept by the operation's policy."""
     send("PutItem", Item=old_item(1, GSI1PK={"S": "STATE#HAND-MADE"}))
     each, made, task = worker(Backfill("TASK", *BY_STATE, conflict=policy))
     each.run(task())
@@ -299,7 +299,7 @@ def test_12_a_third_value(shelf, policy, value, aside):
 
 
 def test_12_the_value_of_the_migration_before(shelf):
-    """It is known, and replaced."""
+    """The value of the migration before is explained, and is replaced."""
     send("PutItem", Item=old_item(1, GSI1PK={"S": "STATE#OPEN"}, GSI1SK={"S": "t1"}))
     changed = KeyText("GSI1PK", "S#{state}#{task_id:shard(4)}", state=Text("state"), task_id=Text("taskId"))
     history = Graph(
@@ -316,7 +316,7 @@ def test_12_the_value_of_the_migration_before(shelf):
 
 
 def test_13_attributes_that_no_model_knows(shelf):
-    """They are as they were."""
+    """Attributes in no model do not change."""
     before = {key: plain(item) for key, item in stored().items()}
     runner().migrate()
     assert before == {key: plain(item) for key, item in stored().items()}
@@ -324,7 +324,7 @@ def test_13_attributes_that_no_model_knows(shelf):
 
 
 def test_14_an_old_writer_misses_the_new_key(shelf):
-    """Verifying finds it, stops, and the next run mends it."""
+    """The verification finds the item and stops the run; the next run writes the key."""
 
     @attrs.frozen(kw_only=True)
     class OldWriter(Fault):
@@ -343,7 +343,7 @@ def test_14_an_old_writer_misses_the_new_key(shelf):
 
 
 def test_14_the_plan_demands_dual_writing_first(shelf):
-    """It sees fresh items without the new keys."""
+    """The plan finds recent items without the new keys."""
     stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
     for number in range(3):
         send("PutItem", Item=old_item(number, updatedAt={"S": stamp}))
@@ -361,14 +361,14 @@ def test_14_the_plan_demands_dual_writing_first(shelf):
 
 
 def test_15_a_version_attribute(shelf):
-    """Left alone, so that no live lock breaks; or counted up, if the operation says so."""
+    """A version does not change, so that no live lock breaks, unless the operation counts it up."""
     item = old_item(1, version={"N": "7"})
     assert "version" not in work(BACKFILL).change(item).sets
     assert {"N": "8"} == work(Backfill("TASK", *BY_STATE, bump="version")).change(item).sets["version"]
 
 
 def test_16_an_unknown_entity_type(shelf):
-    """It is counted, left alone, and the scan goes on."""
+    """An item of an unknown entity is counted and not changed, and the scan continues."""
     ghost = {"PK": {"S": "GHOST"}, "SK": {"S": "1"}, "entityType": {"S": "GHOST"}}
     bare = {"PK": {"S": "BARE"}, "SK": {"S": "1"}}
     for item in (ghost, bare):
@@ -380,7 +380,7 @@ def test_16_an_unknown_entity_type(shelf):
 
 
 def test_17_a_malformed_item(shelf):
-    """Its key and the reason go to quarantine, without its values, and the others are done."""
+    """Its key and the reason are quarantined, without its values, and the other items are written."""
     send("PutItem", Item=old_item(5, due={"S": "soon, I hope"}))
     with pytest.raises(MigrationStopped, match=r"1 item is quarantined: due holds no datetime \(1\)"):
         runner().migrate()
@@ -390,7 +390,7 @@ def test_17_a_malformed_item(shelf):
 
 
 def test_17_an_item_that_becomes_malformed_behind_the_sweep(shelf):
-    """Verifying sets it aside: the migration is not applied as if nothing were."""
+    """The verification quarantines the item, and the migration is not applied."""
 
     @attrs.frozen(kw_only=True)
     class Spoiler(Fault):
@@ -405,7 +405,7 @@ def test_17_an_item_that_becomes_malformed_behind_the_sweep(shelf):
 
 
 def test_17_redriven_once_it_is_mended(shelf):
-    """What goes well leaves the quarantine, and the migration is applied."""
+    """Corrected items leave the quarantine, and the migration is applied."""
     send("PutItem", Item=old_item(5, due={"S": "soon, I hope"}))
     with pytest.raises(MigrationStopped):
         runner().migrate()
@@ -418,7 +418,7 @@ def test_17_redriven_once_it_is_mended(shelf):
 
 
 def test_18_a_function_that_raises_or_hangs(shelf):
-    """The item is quarantined after the time-out, and the others are done."""
+    """The item is quarantined, after the time-out if the function hangs, and the others are written."""
 
     def label(state, task):
         if task == "t1":
@@ -437,7 +437,7 @@ def test_18_a_function_that_raises_or_hangs(shelf):
 
 
 def test_18_a_breaker_on_the_error_rate(shelf):
-    """Where too many items fail, the run stops."""
+    """The run stops if too many items fail."""
     for number in range(20, 60):
         send("PutItem", Item=old_item(number))
 
@@ -451,7 +451,7 @@ def test_18_a_breaker_on_the_error_rate(shelf):
 
 
 def test_19_an_item_that_would_be_too_large():
-    """It is sized before."""
+    """The size of an item is checked before the request."""
     with pytest.raises(Unfit, match=r"would have 409,\d+ bytes"):
         work(BACKFILL).change(old_item(1, blob={"S": "x" * 409_500}))
 
@@ -465,20 +465,20 @@ def test_19_an_item_that_would_be_too_large():
     ],
 )
 def test_20_a_key_that_dynamodb_would_refuse(state, reason):
-    """It is checked before sending."""
+    """The length of a key is checked before the request."""
     with pytest.raises(Unfit, match=reason):
         work(BACKFILL).change({**old_item(1), "state": state})
 
 
 def test_20_a_choice_that_is_none():
-    """A value outside of the known ones makes no key."""
+    """A value that is not a known choice has no key."""
     derived = KeyText("GSI1PK", "STATE#{state}", state=Choice("state", choices=("OPEN", "DONE")))
     with pytest.raises(Unfit, match="it is none of 'OPEN', 'DONE'"):
         work(Backfill("TASK", derived)).change(old_item(1, "DOING"))
 
 
 def test_21_an_expiry_in_milliseconds_or_text_or_nested():
-    """Only a top-level Number of epoch seconds is one."""
+    """Only a top-level Number of epoch seconds is an expiry."""
     expiry = BackfillExpiry("TASK", "ttl", after=Integer("ms"), days=1)
     with pytest.raises(Unfit, match="ms holds milliseconds, not seconds"):
         work(expiry).change(old_item(1, ms={"N": "1790000000000"}))
@@ -490,7 +490,7 @@ def test_21_an_expiry_in_milliseconds_or_text_or_nested():
 
 @pytest.mark.parametrize("value", ["2026-11-26", 1_790_000_000_000, 1.5])
 def test_21_a_function_that_gives_no_epoch_seconds(value):
-    """It is refused where its attribute is the time to live."""
+    """Its value is refused if its attribute is the time to live."""
     operation = BackfillWith("TASK", {}, lambda: {"ttl": value}, writes=["ttl"])
     before = attrs.evolve(Graph([Script("0001_initial", first(), "")]).state, ttl="ttl")
     with pytest.raises(Unfit, match="ttl is the time to live"):
@@ -498,7 +498,7 @@ def test_21_a_function_that_gives_no_epoch_seconds(value):
 
 
 def test_22_an_expiry_in_the_past(shelf):
-    """Quarantined unless the script says otherwise; the plan counts them."""
+    """Such items are quarantined unless the script accepts them; the plan counts them."""
     expiry = BackfillExpiry("TASK", "ttl", after="due", days=1)
     with pytest.raises(Unfit, match="ttl would lie in the past"):
         work(expiry).change(old_item(1))
@@ -512,7 +512,7 @@ def test_22_an_expiry_in_the_past(shelf):
 
 @pytest.mark.parametrize("after", [None, datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(0)])
 def test_23_an_expiry_relative_to_now(after):
-    """Refused: it would be another with each run."""
+    """An expiry relative to the run is refused, since it would differ between runs."""
     with pytest.raises(MigrationError, match="it would differ between runs"):
         BackfillExpiry("TASK", "ttl", after=after, days=7)
 
@@ -529,7 +529,7 @@ def test_24_a_throttled_table(shelf, monkeypatch):
 
 
 def test_25_a_throttled_index(shelf):
-    """The run slows down, and names the index."""
+    """The run slows down, and reports the index."""
     arn = "arn:aws:dynamodb:us-east-1:1:table/shelf/index/GSI1"
     reasons = {"ThrottlingReasons": [{"reason": "IndexWriteProvisionedThroughputExceeded", "resource": arn}]}
     code = "ProvisionedThroughputExceededException"
@@ -550,7 +550,7 @@ def test_25_a_throttled_index(shelf):
 
 
 def test_26_a_hot_key_range(shelf):
-    """Segments take turns, and one that was throttled rests."""
+    """Segments take turns, and a throttled one rests."""
     visited = []
 
     @attrs.frozen(kw_only=True)
@@ -581,7 +581,7 @@ def test_27_an_on_demand_table_is_begun_slowly():
 
 
 def test_28_an_error_inside_of_http_200(shelf):
-    """Of a request with many statements just those are sent again that failed."""
+    """Only the failed statements of a request are sent again."""
     partiql = Statements(throttle=0.3)
     with inject(shelf, partiql, seed=3):
         runner(write_mode="statements").migrate()
@@ -591,7 +591,7 @@ def test_28_an_error_inside_of_http_200(shelf):
 
 
 def test_28_statements_only_where_their_conditions_count(shelf):
-    """moto answers a statement whose condition is false as if it had been done: it is not used."""
+    """moto reports success for a statement with a false condition, so statements are not used."""
     made = runner()
     made.lease.acquire()
     key = made.records.Lease(name="runner")._key_item()
@@ -601,7 +601,7 @@ def test_28_statements_only_where_their_conditions_count(shelf):
 
 
 def test_29_a_cancelled_transaction(shelf):
-    """An item that changed is moved as it is now; one whose new key is taken stays, and is quarantined."""
+    """A changed item is moved in its new state; an item whose new key is taken is quarantined."""
     rekey = Rekey("TASK", KeyText("PK", "JOB#{task_id}", task_id=Text("taskId")), KEY[1])
     send("PutItem", Item={**old_item(2), "PK": {"S": "JOB#t2"}, "state": {"S": "OTHER"}})
     each, made, task = worker(rekey)
@@ -616,7 +616,7 @@ def test_29_a_cancelled_transaction(shelf):
 
 
 def test_30_two_runners(shelf):
-    """The second refuses, and names the owner."""
+    """The second runner is refused, with the name of the owner."""
     held = Lease(runner().records, Clock(), seconds=0.4, owner="ann@desk pid 1")
     held.acquire()
     held.keep()
@@ -629,7 +629,7 @@ def test_30_two_runners(shelf):
 
 
 def test_30_a_runner_that_runs_a_second_time_beats_again(shelf):
-    """A lease that was given back and taken again shows again that its holder lives."""
+    """A lease that was given back and taken again has heartbeats again."""
     lease = Lease(runner().records, Clock(), seconds=0.1)
     for _ in range(2):
         lease.acquire()
@@ -643,7 +643,7 @@ def test_30_a_runner_that_runs_a_second_time_beats_again(shelf):
 
 
 def test_31_a_runner_that_wakes_after_its_lease(shelf):
-    """Its checkpoint fails, and it stops; what it wrote is right."""
+    """Its checkpoint fails, and it stops; its writes are valid."""
     sleeper, made, task = worker(BACKFILL)
 
     def take_over():
@@ -663,7 +663,7 @@ def test_31_a_runner_that_wakes_after_its_lease(shelf):
 
 
 def test_32_clocks_that_differ(shelf):
-    """A lease holds no time: another clock, ten minutes off, waits its own seconds for the counter to move."""
+    """A lease does not contain a time: a clock that is ten minutes off waits its own seconds for the counter."""
     dead = runner()
     dead.lease.acquire()
     (record,) = dead.records.Lease.query(name="runner")
@@ -677,7 +677,7 @@ def test_32_clocks_that_differ(shelf):
 
 
 def test_33_credentials_that_expire(shelf):
-    """The run stops, can be resumed, and says what to look at."""
+    """The run stops with a remedy, and can be resumed."""
     with (
         inject(shelf, Refuses(code="ExpiredTokenException", calls=range(5, 1000))),
         pytest.raises(AccessDenied, match="ExpiredTokenException.*credentials"),
@@ -696,13 +696,13 @@ def test_34_access_denied(shelf):
 
 
 def test_34_no_table():
-    """A history that does not begin with the table says that there is none."""
+    """A history that does not create the table reports that the table is missing."""
     with embedded(ShelfTable, create=False), pytest.raises(TableMissing, match="does not exist"):
         runner(Graph([])).migrate()
 
 
 def test_35_an_index_in_the_making(shelf):
-    """It is waited for, and only then the next one asked for."""
+    """The run waits for an index before it requests the next one."""
     answers = iter(range(100))
 
     def creating(answer):
@@ -722,7 +722,7 @@ def test_35_an_index_in_the_making(shelf):
 
 
 def test_36_an_index_that_is_deleted_meanwhile(shelf, monkeypatch):
-    """It is seen, and the run stops."""
+    """The run notices a deleted index, and stops."""
     runner().migrate()
     monkeypatch.setattr(runner_module, "_DRIFT_SECONDS", -1.0)
     label = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"label": state}, writes=["label"])
@@ -737,7 +737,7 @@ def test_36_an_index_that_is_deleted_meanwhile(shelf, monkeypatch):
 
 
 def test_37_a_script_that_changed(shelf):
-    """Refused without an override, when it is begun and when it is applied."""
+    """An edited script is refused without an override, after its begin and after its end."""
     edited = Graph([attrs.evolve(each, text=f"{each.text}; edited = True") for each in graph().scripts.values()])
     with inject(shelf, Crash(calls={4}, operations=["UpdateItem"])), pytest.raises(InjectedCrash):
         runner().migrate()
@@ -747,7 +747,7 @@ def test_37_a_script_that_changed(shelf):
 
 
 def test_38_a_stale_item_count(shelf):
-    """Whatever DynamoDB has counted, the whole table is scanned."""
+    """The whole table is scanned, independent of DynamoDB's item count."""
 
     def none(answer):
         answer["Table"]["ItemCount"] = 0
@@ -758,7 +758,7 @@ def test_38_a_stale_item_count(shelf):
 
 
 def test_39_a_plan_over_an_interrupted_run(shelf):
-    """It writes nothing, not even to the records."""
+    """A plan writes nothing, not even records."""
     with inject(shelf, Crash(calls={5}, operations=["UpdateItem"])), pytest.raises(InjectedCrash):
         runner().migrate()
     before = send("Scan")["Items"]
@@ -769,7 +769,7 @@ def test_39_a_plan_over_an_interrupted_run(shelf):
 
 
 def test_40_inserts_while_it_scans(shelf):
-    """It comes to its end; what was put behind it has its keys from the new models, or verifying finds it."""
+    """The scan ends. An item inserted before its position has the new keys, or is found by the verification."""
     numbers = iter(range(1000, 9999))
     rival = Rival(lambda: send("PutItem", Item=old_item(next(numbers))), operations=["Scan"])
     each, _, task = worker(BACKFILL)
@@ -778,7 +778,7 @@ def test_40_inserts_while_it_scans(shelf):
 
 
 def test_41_records_that_are_throttled(shelf, monkeypatch):
-    """The work waits for them, and no progress is made up."""
+    """The work waits for throttled records, and does not claim progress."""
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
     throttled = Refuses(
@@ -799,14 +799,14 @@ def test_41_records_that_are_throttled(shelf, monkeypatch):
 
 
 def test_42_a_crash_before_applied_is_recorded(shelf):
-    """It is verified again, and then recorded: begun is not applied."""
+    """The migration is verified again, and then recorded as applied."""
     with inject(shelf) as injection:
         runner().migrate()
     updates = injection.calls.count("UpdateItem")
     with embedded(ShelfTable, create=False):
         runner().migrate("0001_initial")
         put_old()
-        # The last but one: the last one gives the lease back.
+        # The second to last call; the last one gives the lease back.
         crash = Crash(calls=range(updates - 1, 10_000), operations=["UpdateItem"])
         with inject(ShelfTable, crash), pytest.raises(InjectedCrash):
             runner().migrate()
@@ -818,7 +818,7 @@ def test_42_a_crash_before_applied_is_recorded(shelf):
 
 
 def test_43_a_rollback_after_an_edit(shelf):
-    """What somebody has changed since stays; everything else that the migration wrote goes."""
+    """Values that others have changed since stay; all other writes of the migration are reversed."""
     runner().migrate()
     edited = {**stored()["TASK#t1"], "GSI1PK": {"S": "STATE#BY-HAND"}}
     send("PutItem", Item=edited)

@@ -43,7 +43,7 @@ from tests.framework.migrations.world import (
 
 @pytest.fixture
 def empty():
-    """No table yet."""
+    """A database without tables."""
     with embedded(ShelfTable, create=False):
         yield ShelfTable
 
@@ -61,14 +61,14 @@ def shelf(empty):
 
 
 def another_table(name):
-    """A connection to another table beside the shelf."""
+    """Return a connection to another table beside the shelf."""
     connection = connection_of(ShelfTable).connection
     settings = attrs.evolve(connection.settings, table_name=name)
     return TableConnection(settings, connection.get_meta_table("shelf"))
 
 
 def controlled(name, graph, *, of=True):
-    """A runner on a table, whose records are in a control table."""
+    """Return a runner on a table whose records are in a control table."""
     control = Records(another_table("control"), "PK", "SK", "entityType", of=name if of else None)
     options = Options(segments=2, workers=1, write_mode="single")
     return Runner(another_table(name), graph, options, records=control, clock=StillClock())
@@ -86,7 +86,7 @@ def tasks(table):
 
 
 def test_two_tables_share_a_control_table(empty):
-    """Each has a history of its own: the second is migrated, and not taken for done."""
+    """Each table has its own history, so the second one is migrated also."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     for table in ("stg", "prod"):
         controlled(table, graph).migrate("0001_initial")
@@ -100,7 +100,7 @@ def test_two_tables_share_a_control_table(empty):
 
 
 def test_records_of_an_earlier_version_are_adopted(empty):
-    """They do not name a table, so that no table uses them until an operator adopts them."""
+    """Such records do not name a table, so no table uses them until an operator adopts them."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     old = controlled("stg", graph, of=False)
     old.migrate()
@@ -125,7 +125,7 @@ def test_records_in_the_table_itself_have_the_keys_that_they_always_had(shelf):
 
 
 def asleep(graph):
-    """A runner that has the lease and has read the history, and stays silent from then on."""
+    """Return a runner that has the lease and has read the history, and is silent from then on."""
     made = runner(graph)
     made.prepare()
     made.lease.acquire()
@@ -149,7 +149,7 @@ def indexes(graph=None):
 
 @pytest.mark.parametrize("undone", [False, True])
 def test_a_runner_that_wakes_rewrites_no_history(shelf, undone):
-    """Another has finished meanwhile, or has finished and rolled back: the first one's `begin` fails."""
+    """`begin` of the first runner fails if another one has finished meanwhile, or has also rolled back."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     sleeper, history = asleep(graph)
     runner(graph).migrate()
@@ -163,7 +163,7 @@ def test_a_runner_that_wakes_rewrites_no_history(shelf, undone):
 
 
 def test_a_runner_that_wakes_deletes_no_live_index(shelf):
-    """An index that a later migration has made again stays."""
+    """An index that a later migration has created again stays."""
     index = CreateIndex("GSI0", "GSI0PK", "GSI0SK")
     graph = history_of([index], [DeleteIndex("GSI0")], [index])
     runner(graph).migrate("0002_m")
@@ -177,7 +177,7 @@ def test_a_runner_that_wakes_deletes_no_live_index(shelf):
 
 
 def test_a_record_that_another_runner_has_written_is_not_overwritten(shelf):
-    """Also if the heartbeat just came through: the record itself is created or changed by a condition."""
+    """The record itself is written with a condition, which protects it even just after a successful heartbeat."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     sleeper, history = asleep(graph)
     runner(graph).migrate()
@@ -191,7 +191,7 @@ def test_a_record_that_another_runner_has_written_is_not_overwritten(shelf):
 
 @pytest.mark.parametrize("operation", ["UpdateTable", "UpdateTimeToLive"])
 def test_a_runner_that_sleeps_within_a_table_operation(shelf, operation):
-    """It waits for DynamoDB, and another runner takes over: the request that follows is not sent."""
+    """If another runner takes over while it waits for DynamoDB, the next request is not sent."""
     change = {"UpdateTable": DeleteIndex("GSI0"), "UpdateTimeToLive": DisableTTL("ttl")}[operation]
     graph = history_of([CreateIndex("GSI0", "GSI0PK", "GSI0SK"), EnableTTL("ttl")], [change])
     runner(graph).migrate("0002_m")
@@ -245,7 +245,7 @@ def test_a_runner_that_wakes_quarantines_nothing(shelf):
 
 
 def test_an_empty_table_is_brought_to_the_final_state_at_once(empty):
-    """As CloudFormation makes it: nothing is created to be deleted again, no pass is made."""
+    """No index is created only to be deleted, as on a table from CloudFormation, and no pass runs."""
     old, new = CreateIndex("GSI1", "GSI1PK", "GSI1SK", "KEYS_ONLY"), CreateIndex("GSI1", "GSI1PK", "GSI1SK")
     graph = history_of(
         [Backfill("TASK", *BY_STATE), old, EnableTTL("until"), EnableStream("KEYS_ONLY")],
@@ -261,7 +261,7 @@ def test_an_empty_table_is_brought_to_the_final_state_at_once(empty):
 
 
 def test_an_index_as_the_last_migration_defines_it_is_kept_on_the_way(shelf):
-    """Somebody has brought the table's indexes to the end of the history before the migrations ran."""
+    """The table's indexes may already have the definitions of the end of the history."""
     old, new = CreateIndex("GSI1", "GSI1PK", "GSI1SK", "KEYS_ONLY"), CreateIndex("GSI1", "GSI1PK", "GSI1SK")
     graph = history_of([Backfill("TASK", *BY_STATE), old, EnableTTL("until")], [DeleteIndex("GSI1"), new])
     ahead = runner(graph)
@@ -271,7 +271,7 @@ def test_an_index_as_the_last_migration_defines_it_is_kept_on_the_way(shelf):
 
 
 def test_a_history_that_runs_code_is_replayed_on_an_empty_table(empty):
-    """The code may store items, which the framework cannot know."""
+    """The framework cannot know whether the code stores items."""
     called = []
 
     def seed(table):
@@ -283,7 +283,7 @@ def test_a_history_that_runs_code_is_replayed_on_an_empty_table(empty):
 
 
 def test_code_that_needs_items_does_not_run_on_an_empty_table(empty):
-    """The table is brought to the last state at once; with items the code runs."""
+    """An empty table is brought to the last state at once; on a table with items, the code runs."""
     called = []
 
     def change(table):
@@ -305,7 +305,7 @@ def test_code_that_needs_items_does_not_run_on_an_empty_table(empty):
 
 
 def test_a_transaction_of_the_project_s_own_code_is_done_whole_or_not_at_all(shelf):
-    """It returns False if something has changed meanwhile."""
+    """`transact` returns False if an item has changed meanwhile."""
     table = runner(history_of()).table
     new = {"Put": {"Item": old_item(7), "ConditionExpression": "attribute_not_exists(PK)"}}
     other = {"Put": {"Item": old_item(8)}}
@@ -326,7 +326,7 @@ def test_a_transaction_of_the_project_s_own_code_is_done_whole_or_not_at_all(she
 
 
 def test_an_empty_table_with_a_part_of_the_history(empty):
-    """Indexes that earlier migrations created and later ones delete are deleted, too."""
+    """Indexes that earlier migrations created and later ones delete are also deleted."""
     graph = history_of(
         [CreateIndex("GSI1", "GSI1PK", "GSI1SK"), EnableTTL("old")],
         [DeleteIndex("GSI1"), CreateIndex("GSI2", "GSI2PK"), DisableTTL("old"), EnableTTL("ttl")],
@@ -339,7 +339,7 @@ def test_an_empty_table_with_a_part_of_the_history(empty):
 
 
 def test_stamp_reports_what_differs_or_brings_it(shelf):
-    """The time to live and the stream are a part of the state that is recorded."""
+    """The time to live and the stream are parts of the recorded state."""
     graph = history_of([EnableTTL("ttl"), EnableStream("NEW_IMAGE")])
     with pytest.raises(MigrationConflict, match=r"time to live is off.*on, by ttl\. Its stream is off.*--bring"):
         runner(graph).stamp("0002_m")
@@ -352,12 +352,12 @@ def test_stamp_reports_what_differs_or_brings_it(shelf):
 
 
 def junk():
-    """A key that no operation of the history explains."""
+    """Store a key that no operation of the history explains."""
     send("PutItem", Item=old_item(9, GSI1PK={"S": "junk"}))
 
 
 def corrected():
-    """The item as the models would accept it."""
+    """Correct the item, so that the models accept it."""
     send("PutItem", Item=old_item(9))
 
 
@@ -366,13 +366,13 @@ def quarantined(graph):
 
 
 def test_an_accepted_item_is_redriven_later(shelf):
-    """Once it is corrected, it is brought to the state of all applied migrations."""
+    """A corrected item is brought to the state of all applied migrations."""
     label = BackfillWith("TASK", {"key": Text("state")}, lambda key: {"label": key}, writes="label")
     graph = history_of([Backfill("TASK", *BY_STATE)], [label])
     junk()
     runner(graph, accept_quarantine=True).migrate()
     assert 1 == len(quarantined(graph))
-    # The second migration has found the same item, too.
+    # The second migration has also quarantined the item.
     assert {"quarantined": 2} == runner(graph).redrive_applied()
     assert 1 == len(quarantined(graph))
     corrected()
@@ -383,7 +383,7 @@ def test_an_accepted_item_is_redriven_later(shelf):
 
 
 def test_an_accepted_item_is_forgotten(shelf):
-    """The item stays as it is."""
+    """Forgetting a quarantined item does not change it."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     junk()
     runner(graph, accept_quarantine=True).migrate()
@@ -393,7 +393,7 @@ def test_an_accepted_item_is_forgotten(shelf):
 
 
 def test_a_rollback_clears_its_quarantine(shelf):
-    """The migration can be applied again without items of its past."""
+    """After a rollback, the migration can be applied again without earlier quarantined items."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     junk()
     runner(graph, accept_quarantine=True).migrate()
@@ -405,7 +405,7 @@ def test_a_rollback_clears_its_quarantine(shelf):
 
 
 def test_the_breaker_judges_the_last_thousand_items():
-    """A fault that begins late in a large table trips it as fast as one that begins early."""
+    """A fault that begins late in a large table stops the run as fast as one that begins early."""
     breaker = Breaker(0.1)
     for _ in range(1000):
         breaker.add({"written": 250})
@@ -415,7 +415,7 @@ def test_the_breaker_judges_the_last_thousand_items():
 
 
 def test_the_breaker_forgets_what_was_mended(shelf):
-    """It judges the items of this run."""
+    """The breaker judges only the items of this run."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     for number in range(40):
         send("PutItem", Item=old_item(number, GSI1PK={"S": "junk"}))
@@ -431,7 +431,7 @@ def test_the_breaker_forgets_what_was_mended(shelf):
 
 
 def test_a_begun_migration_is_rolled_back(shelf):
-    """Its writes are undone, however far it came."""
+    """Its writes are reversed, at any point of its progress."""
     graph = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK")])
     junk()
     with pytest.raises(MigrationStopped, match="quarantined"):
@@ -443,7 +443,7 @@ def test_a_begun_migration_is_rolled_back(shelf):
 
 
 def test_a_begun_migration_is_aborted(shelf):
-    """Its writes stay; it can begin again, with another number of segments."""
+    """The writes of an aborted migration stay; it can begin again, with another number of segments."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     junk()
     with pytest.raises(MigrationStopped, match="quarantined"):
@@ -458,7 +458,7 @@ def test_a_begun_migration_is_aborted(shelf):
 
 
 def test_another_migration_is_not_rolled_back_meanwhile(shelf):
-    """The begun one is finished or aborted first."""
+    """While a migration is begun, no other is rolled back."""
     graph = history_of([EnableTTL("ttl")], [Backfill("TASK", *BY_STATE)])
     junk()
     with pytest.raises(MigrationStopped, match="quarantined"):

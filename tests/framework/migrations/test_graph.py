@@ -1,4 +1,4 @@
-"""The graph and the loader: what is refused before anything is done, at which place, and what order there is."""
+"""The graph and the loader: scripts that are refused before a run, the reported place, and the order."""
 
 from hashlib import sha256
 from textwrap import dedent
@@ -33,14 +33,14 @@ FIRST = f'{IMPORT}migration = Migration(operations=[CreateTable("PK", "SK"), {EN
 
 
 def script(*operations, after="0001_initial"):
-    """A script with one operation in each line, from line 5 on."""
+    """Return a script with one operation in each line, from line 5 on."""
     lines = "".join(f"        {each},\n" for each in operations)
     return f'{IMPORT}migration = Migration(\n    depends_on=["{after}"],\n    operations=[\n{lines}    ],\n)\n'
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Writes scripts into a folder and loads it."""
+    """Write scripts into a folder and load it."""
 
     def write_and_load(**scripts):
         for name, text in scripts.items():
@@ -52,12 +52,12 @@ def load(tmp_path):
 
 @pytest.fixture
 def refused(load, tmp_path):
-    """Loads scripts that must be refused; gives the place, the folder left out."""
+    """Load scripts that must be refused; return the reported place, without the folder."""
 
     def refuse(message, **scripts):
         with pytest.raises(MigrationError, match=message) as caught:
             load(**scripts).check_heads()
-        assert caught.value.remedy, "it says what is wrong and not what to do"
+        assert caught.value.remedy, "the error has no remedy"
         assert caught.value.place is not None
         return caught.value.place.removeprefix(f"{tmp_path}/")
 
@@ -68,19 +68,19 @@ def refused(load, tmp_path):
 
 
 def test_a_dependency_is_missing(refused):
-    """The line is the one that names it."""
+    """The reported line names the dependency."""
     place = refused("0002_b depends on '0001_gone', which does not exist", **{"0002_b": script(after="0001_gone")})
     assert "0002_b.py:3" == place
 
 
 def test_a_dependency_is_given_as_text(load):
-    """One name is one name, and not a row of letters."""
+    """A single name as text is one dependency, and not its letters."""
     text = f'{IMPORT}migration = Migration(depends_on="0001_initial")\n'
     assert ["0001_initial", "0002_b"] == load(**{"0001_initial": FIRST, "0002_b": text}).order
 
 
 def test_a_circle(refused):
-    """It is told in the order of the dependencies."""
+    """The error lists the circle in the order of the dependencies."""
     circle = {"0001_a": "0003_c", "0002_b": "0001_a", "0003_c": "0002_b"}
     place = refused(
         "form a circle: 000._. -> 000._. -> 000._. -> 000._.",
@@ -90,12 +90,12 @@ def test_a_circle(refused):
 
 
 def test_a_script_that_depends_on_itself(refused):
-    """The smallest circle."""
+    """A script that depends on itself is the smallest circle."""
     assert "0001_a.py:3" == refused("form a circle: 0001_a -> 0001_a", **{"0001_a": script(after="0001_a")})
 
 
 def test_two_heads(refused):
-    """Nobody has said which comes first."""
+    """Two heads are refused, since their order is not defined."""
     place = refused(
         "2 heads: 0002_b, 0002_c.* makemigrations --merge",
         **{"0001_initial": FIRST, "0002_b": script(), "0002_c": script()},
@@ -145,7 +145,7 @@ def test_two_heads(refused):
     ],
 )
 def test_an_operation_that_cannot_follow(refused, operation, message):
-    """The place is the operation's own line, whether it cannot be made or cannot follow."""
+    """The reported line is that of the operation, whether it is invalid or does not fit the state."""
     place = refused(message, **{"0001_initial": FIRST, "0002_b": script('DeclareAttributes("E", {})', operation)})
     expected = "0002_b.py:2" if operation.startswith('"') else "0002_b.py:6"
     assert expected == place
@@ -160,21 +160,21 @@ def test_operations_before_create_table(refused):
 
 
 def test_an_index_over_the_limit(refused):
-    """DynamoDB takes 20; the 21st has the place."""
+    """DynamoDB accepts 20 indexes; the error names the line of the 21st."""
     indexes = [f'CreateIndex("GSI{number}", "G{number}PK")' for number in range(21)]
     place = refused("more than 20 indexes.* share indexes", **{"0001_initial": FIRST, "0002_b": script(*indexes)})
     assert f"0002_b.py:{5 + 20}" == place
 
 
 def test_local_indexes_do_not_count(load):
-    """The limit of 20 is for global ones."""
+    """The limit of 20 is for global indexes."""
     local = 'Index("LSI", "PK", "LSK", local=True)'
     first = f'{IMPORT}migration = Migration(operations=[CreateTable("PK", "SK", indexes=({local},))])\n'
     indexes = [f'CreateIndex("GSI{number}", "G{number}PK")' for number in range(20)]
     assert 21 == len(load(**{"0001_initial": first, "0002_b": script(*indexes)}).state.indexes)
 
 
-# --- scripts that are none ----------------------------------------------------------
+# --- invalid scripts ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -189,18 +189,18 @@ def test_local_indexes_do_not_count(load):
     ],
 )
 def test_a_script_that_is_none(refused, text, message, place):
-    """Whatever is wrong with it, it is told with its place."""
+    """Every fault of a script is reported with its place."""
     assert place == refused(message, **{"0001_a": text})
 
 
 @pytest.mark.parametrize("name", ["2_short", "0002-dash", "0002"])
 def test_a_script_with_a_bad_name(refused, name):
-    """It is not passed over in silence."""
+    """A file with a bad name is not ignored."""
     assert f"{name}.py" == refused("is not a valid name of a migration. Use four digits", **{name: script()})
 
 
 def test_a_helper_with_a_syntax_error(refused, tmp_path, monkeypatch):
-    """The place is the line of the script that imports it."""
+    """The reported line is that of the script that imports the helper."""
     (tmp_path / "broken_helper_of_a_migration.py").write_text("x = 1\n\n\n\ny = = 2\n")
     monkeypatch.syspath_prepend(tmp_path)
     text = "x = 1\nimport broken_helper_of_a_migration\n"
@@ -208,7 +208,7 @@ def test_a_helper_with_a_syntax_error(refused, tmp_path, monkeypatch):
 
 
 def test_other_modules_are_no_scripts(load, tmp_path):
-    """What does not begin with a digit is a module of the project's own."""
+    """A file whose name does not begin with a digit is an ordinary module."""
     assert ["0001_initial"] == load(**{"0001_initial": FIRST, "__init__": "", "helpers": "raise ValueError"}).order
     assert [] == load_graph(tmp_path / "nowhere").order
 
@@ -217,7 +217,7 @@ def test_other_modules_are_no_scripts(load, tmp_path):
 
 
 def graph(**dependencies):
-    """A graph of migrations that only depend on one another: m1_a is 0001_a."""
+    """Return a graph of migrations that have only dependencies: m1_a is 0001_a."""
     return Graph(
         Script(name.replace("m", "000", 1), Migration(depends_on=[f"000{each}" for each in needed]))
         for name, needed in dependencies.items()
@@ -228,27 +228,27 @@ DIAMOND = {"m1_a": [], "m2_c": ["1_a"], "m2_b": ["1_a"], "m3_d": ["2_b", "2_c"]}
 
 
 def test_the_order():
-    """Dependencies first, then by name; the same from run to run, in whichever order the files are found."""
+    """Dependencies first, then by name; the same from run to run, independent of the order of the files."""
     assert ["0001_a", "0002_b", "0002_c", "0003_d"] == graph(**DIAMOND).order
     assert graph(**DIAMOND).order == graph(**dict(reversed(DIAMOND.items()))).order
     assert ["0003_a", "0001_c", "0002_b"] == graph(m1_c=["3_a"], m2_b=["1_c"], m3_a=[]).order
 
 
 def test_heads():
-    """Those that no other depends on."""
+    """No other migration depends on a head."""
     assert ["0003_d"] == graph(**DIAMOND).heads
     assert ["0002_b", "0002_c"] == graph(m1_a=[], m2_b=["1_a"], m2_c=["1_a"]).heads
     assert [] == graph().heads
 
 
 def test_needed_by():
-    """A migration and everything in front of it, and nothing beside it."""
+    """A migration needs its direct and indirect dependencies, and no others."""
     assert ["0001_a", "0002_b"] == graph(**DIAMOND).needed_by("0002_b")
     assert graph(**DIAMOND).order == graph(**DIAMOND).needed_by("0003_d")
 
 
 def test_resolve():
-    """A name, or a beginning that only one has."""
+    """`resolve` accepts a name, or its unique beginning."""
     assert "0001_a" == graph(**DIAMOND).resolve("0001")
     assert "0002_b" == graph(**DIAMOND).resolve("0002_b")
     assert "0001_a" == graph(m1_a=[], m1_ab=["1_a"]).resolve("0001_a"), "a whole name is meant as it is"
@@ -265,13 +265,13 @@ NAMED = KeyText("GPK", "N#{name}", name=Text("name"))
 
 
 def history(*operations):
-    """A history of two migrations; the second has these operations."""
+    """Return a history of two migrations; the second has these operations."""
     first = Migration(operations=[CreateTable("PK", "SK"), AddEntity("E", *KEY)])
     return Graph([Script("0001_a", first), Script("0002_b", Migration(["0001_a"], operations))])
 
 
 def test_states():
-    """In front of each migration, at any set of applied ones, and at the end."""
+    """The graph has states before each migration, after any set of applied ones, and at the end."""
     made = history(CreateIndex("GSI", "GPK"))
     assert EMPTY == made.before("0001_a") == made.state_at([])
     assert made.before("0002_b") == made.state_at(["0001_a"])
@@ -280,7 +280,7 @@ def test_states():
 
 
 def test_steps():
-    """Operations on items share a scan; what only declares something is no step."""
+    """Operations on items share a scan; an operation that only declares is not a step."""
     made = history(
         DeclareAttributes("E", {"name": "S"}),
         Backfill("E", NAMED),
@@ -295,7 +295,7 @@ def test_steps():
 
 
 def test_steps_back():
-    """Backwards, each operation's reverse, from the state behind it to the state in front of it."""
+    """A rollback takes the reverse operations in reverse order, each from the state after it to the state before."""
     made = history(DeclareAttributes("E", {"name": "S"}), Backfill("E", NAMED), CreateIndex("GSI", "GPK"))
     steps = made.steps_back("0002_b")
     assert ["Delete the index GSI", "Take back GPK of E"] == [each.describe() for each in steps]
@@ -309,7 +309,7 @@ def test_steps_back():
 
 
 def test_an_item_that_lacks_what_its_new_key_is_made_of():
-    """It is set aside: no item is without a key."""
+    """Such an item is quarantined, since every item needs a key."""
     made = history(Rekey("E", KeyText("PK", "N#{name}", name=Text("name")), KEY[1]))
     work = made.steps("0002_b")[0].compile()
     item = {"PK": {"S": "E#1"}, "SK": {"S": "E"}, "entityType": {"S": "E"}, "ident": {"S": "1"}}
@@ -319,9 +319,12 @@ def test_an_item_that_lacks_what_its_new_key_is_made_of():
 
 
 def test_nothing_takes_it_back():
-    """A table is not dropped by going back, nor code undone that says nothing of it; the place is the operation's."""
+    """A rollback never deletes the table, or reverses code without a reverse function; the error has the place."""
     made = history(RunPython(print))
-    with pytest.raises(MigrationError, match="0001_a cannot be rolled back: .*Create the table.* Write a migration"):
+    with pytest.raises(
+        MigrationError,
+        match="0001_a cannot be rolled back: .*Create the table.* cannot be reversed. Write a new migration",
+    ):
         made.steps_back("0001_a")
     with pytest.raises(MigrationError, match="0002_b cannot be rolled back: .*Run print") as caught:
         made.steps_back("0002_b")
@@ -358,7 +361,7 @@ TEXT = dedent("""\
     ],
 )
 def test_a_comment_or_another_format_is_not_an_edit(before, after):
-    """The digest is of the operations, and of the code of their functions."""
+    """The digest covers the operations and the code of their functions."""
     assert before in TEXT
     migration = Migration(["0001_initial"], [OPERATION])
     script = Script("0002_a", migration, TEXT)
@@ -391,6 +394,6 @@ def test_another_operation_or_lambda_is_an_edit():
 
 
 def test_a_digest_of_an_earlier_version():
-    """It was one of the text, without trailing spaces."""
+    """The digest of an earlier version is one of the text, without trailing spaces."""
     text = sha256(TEXT.strip().encode()).hexdigest()
     assert Script("0002_a", Migration(["0001_initial"], [OPERATION]), TEXT).has_digest(text)

@@ -1,4 +1,4 @@
-"""Operations on a live table: each does what it says, twice is once, and rollback takes it back."""
+"""Operations on a live table: each has its effect, a repetition changes nothing, and a rollback reverses it."""
 
 import attrs
 import pytest
@@ -60,7 +60,7 @@ def shelf():
 
 
 def forth_and_back(*operations):
-    """Apply operations, and take them back; what the tasks were before, between and behind."""
+    """Apply operations and roll them back; return the tasks before, between and after."""
     before = stored()
     runner(graph(*operations)).migrate()
     between = stored()
@@ -69,14 +69,14 @@ def forth_and_back(*operations):
 
 
 def test_a_backfill(shelf):
-    """Index keys and expiry, all in one write of each item; taken back whole."""
+    """One write per item sets index keys and expiry; a rollback removes them."""
     before, between, behind = forth_and_back(Backfill("TASK", *BY_STATE), BackfillExpiry("TASK", "ttl", **EXPIRY))
     assert not [item for item in between.values() if stale(item)]
     assert before == behind == {key: plain(item) for key, item in between.items()}
 
 
 def test_a_changed_key_is_taken_back_to_the_one_before(shelf):
-    """Rolling back writes what the history gave before, and not nothing."""
+    """A rollback writes the values of the history before it."""
     changed = KeyText("GSI1PK", "S#{state}", state=Text("state"), task_id=Text("taskId"))
     scripts = [*graph(Backfill("TASK", *BY_STATE)).scripts.values()]
     history = Graph([*scripts, Script("0003_x", Migration(["0002_by_state"], [Backfill("TASK", changed)]), "")])
@@ -87,7 +87,7 @@ def test_a_changed_key_is_taken_back_to_the_one_before(shelf):
 
 
 def test_a_function(shelf):
-    """What it gives is stored; None takes an attribute away; what it does not give is left."""
+    """Returned values are stored, None removes an attribute, and attributes that are not returned do not change."""
 
     def label(state, points):
         return {"label": f"{state}:{points}", "note": None}
@@ -99,14 +99,14 @@ def test_a_function(shelf):
 
 
 def test_a_function_that_gives_something_else(shelf):
-    """It is the item's fault as far as the run goes: quarantined, with the reason."""
+    """The item is quarantined, with the reason."""
     operation = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"other": state}, writes=["label"])
     with pytest.raises(MigrationStopped, match="did not return values of its attributes"):
         runner(graph(operation)).migrate()
 
 
 def test_removing_an_attribute(shelf):
-    """It goes from every task that has it. A plain one cannot come back; a derived one is worked out again."""
+    """It is removed from every task. Only a derived attribute can be restored, since it can be computed."""
     runner(graph(RemoveAttribute("TASK", "note"))).migrate()
     assert not [item for item in stored().values() if "note" in item]
     with pytest.raises(MigrationError, match="cannot be rolled back: 'Remove note from TASK' cannot be reversed"):
@@ -114,7 +114,7 @@ def test_removing_an_attribute(shelf):
 
 
 def test_removing_a_derived_attribute_and_back(shelf):
-    """As an index is given up."""
+    """A derived attribute can be removed and restored."""
     scripts = [*graph(Backfill("TASK", *BY_STATE)).scripts.values()]
     gone = RemoveAttribute("TASK", ["GSI1PK", "GSI1SK"])
     history = Graph([*scripts, Script("0003_x", Migration(["0002_by_state"], [gone]), "")])
@@ -125,7 +125,7 @@ def test_removing_a_derived_attribute_and_back(shelf):
 
 
 def test_renaming_an_attribute(shelf):
-    """The value moves, in one write; both names with two values are a conflict."""
+    """One write moves the value; two different values under both names are a conflict."""
     before, between, behind = forth_and_back(RenameAttribute("TASK", "points", "score"))
     assert {"N": "0"} == between["TASK#t1"]["score"]
     assert "points" not in between["TASK#t1"]
@@ -136,7 +136,7 @@ def test_renaming_an_attribute(shelf):
 
 
 def test_rekeying(shelf):
-    """Every task is under its new key, whole, and under the old one no more; and back."""
+    """Every task is complete under its new key, and gone under the old one; a rollback moves it back."""
     before, between, behind = forth_and_back(
         Rekey("TASK", KeyText("PK", "JOB#{task_id}", task_id=Text("taskId")), KEY[1])
     )
@@ -146,7 +146,7 @@ def test_rekeying(shelf):
 
 
 def test_rekeying_and_backfilling_in_one_pass(shelf):
-    """One transaction an item does both."""
+    """One transaction per item makes both changes."""
     moved = KeyText("PK", "JOB#{task_id}", task_id=Text("taskId"))
     runner(graph(Rekey("TASK", moved, KEY[1]), Backfill("TASK", *BY_STATE))).migrate()
     assert {"S": "STATE#OPEN"} == stored()["JOB#t1"]["GSI1PK"]
@@ -154,7 +154,7 @@ def test_rekeying_and_backfilling_in_one_pass(shelf):
 
 
 def test_code_of_the_project(shelf):
-    """It is given the live table; what takes it back is called by a rollback."""
+    """The function gets the live table; a rollback calls its reverse function."""
     called = []
 
     def forth(table):
@@ -170,7 +170,7 @@ def test_code_of_the_project(shelf):
 
 
 def test_table_operations(shelf):
-    """Index, time to live and stream, switched on and off; each is done once, however often it is asked for."""
+    """Index, time to live and stream are switched on and off, each only once, also if repeated."""
     live = TableAdmin(connection_of(shelf), Clock())
     forth = [CreateIndex("GSI1", "GSI1PK", "GSI1SK"), EnableTTL("ttl"), EnableStream("NEW_AND_OLD_IMAGES")]
     for operation in [*forth, *forth]:
@@ -187,7 +187,7 @@ def test_table_operations(shelf):
 
 
 def test_an_index_that_is_there_and_another(shelf):
-    """It is not taken for the one that is wanted."""
+    """An index with another definition is refused."""
     live = TableAdmin(connection_of(shelf), Clock())
     live.create_index(CreateIndex("GSI1", "GSI1PK").index)
     with pytest.raises(MigrationConflict, match="The index GSI1 exists already with another definition"):
@@ -201,7 +201,7 @@ def test_a_table_with_other_keys(shelf):
 
 
 def test_a_script_that_is_missing(shelf):
-    """What the table has applied and the folder does not have is no history of this table."""
+    """An applied migration without a script is refused."""
     runner().migrate()
     with pytest.raises(
         MigrationConflict, match="The table records 0002_by_state as applied, and that script does not exist"
@@ -210,7 +210,7 @@ def test_a_script_that_is_missing(shelf):
 
 
 def test_records_in_a_table_of_their_own(shelf):
-    """It is created, and the migrated table holds none of them."""
+    """The control table is created, and the migrated table has no records."""
     connection = connection_of(shelf).connection
     settings = attrs.evolve(connection.settings, table_name="control")
     control = TableConnection(settings, connection.get_meta_table("shelf"))
@@ -225,14 +225,14 @@ def test_records_in_a_table_of_their_own(shelf):
 
 
 def test_a_history_with_two_heads(shelf):
-    """Refused before anything is sent."""
+    """Two heads are refused before the first request."""
     other = Script("0002_other", Migration(["0001_initial"], []), "")
     with pytest.raises(MigrationError, match="2 heads: 0002_by_state, 0002_other"):
         runner(Graph([*graph().scripts.values(), other])).migrate()
 
 
 def test_to_a_target(shelf):
-    """What the target does not need is left out."""
+    """Migrations that the target does not need are not applied."""
     third = Script("0003_x", Migration(["0002_by_state"], [RemoveAttribute("TASK", "note")]), "")
     history = Graph([*graph().scripts.values(), third])
     assert ["0002_by_state"] == runner(history).migrate("0002_by_state")
@@ -240,6 +240,6 @@ def test_to_a_target(shelf):
 
 
 def test_many_workers(shelf):
-    """Eight threads over thirty segments do what one does."""
+    """Eight threads over thirty segments have the result of one."""
     runner(workers=8, segments=30).migrate()
     assert not [item for item in stored().values() if stale(item)]

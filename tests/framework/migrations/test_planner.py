@@ -1,4 +1,4 @@
-"""The plan: what it counts, what it costs, and what it finds dangerous."""
+"""The planner: counts, costs and dangers."""
 
 import re
 from datetime import datetime, timezone
@@ -56,17 +56,17 @@ def plan(*operations):
 
 
 def test_counts_and_units(shelf):
-    """Items that would be written, of those that are looked at; write units of the table and of the index."""
+    """The plan has the items to write, the items to read, and the write units of the table and of the index."""
     backfill, index = plan().steps
     assert (8, 8.0, {}) == (backfill.items, backfill.writes, backfill.index_writes)
     assert 13 == backfill.looked
-    # DynamoDB fills the index itself: a write for each row that the backfill will have made.
+    # DynamoDB itself fills the index: one write for each row after the backfill.
     assert (8, 0.0, {"GSI1": 8.0}) == (index.items, index.writes, index.index_writes)
     assert "Create the index GSI1" in index.describe
 
 
 def test_what_is_done_is_not_planned(shelf):
-    """Items that are as they should be are not counted."""
+    """Items that need no change are not counted."""
     runner().migrate()
     backfill, index = plan().steps
     assert {"GSI1": 8.0} == index.index_writes
@@ -74,7 +74,7 @@ def test_what_is_done_is_not_planned(shelf):
 
 
 def test_dollars_and_seconds():
-    """At the stated prices for a million units; the busiest of table and indexes decides on the time."""
+    """The cost follows from the prices of a million units; the busiest of table and indexes decides the duration."""
     step = PlannedStep("x", "y", 10, 10, 1, reads=2e6, writes=1e6, index_writes={"A": 3e6, "B": 0.0})
     assert 2 * 0.125 + 4 * 0.625 == step.dollars(UnitPrices(0.125, 0.625))
     assert 3e6 / 500 == step.seconds(500)
@@ -82,7 +82,7 @@ def test_dollars_and_seconds():
 
 
 def test_a_hot_partition(shelf):
-    """One partition key for more than a fifth of the items of the sample."""
+    """One partition key of more than a fifth of the sampled items is a danger."""
     for number in range(20, 50):
         send("PutItem", Item=old_item(number))
     (hot,) = [each for each in plan(Backfill("TASK", *BY_STATE)).safety if each.title == "hot partition"]
@@ -91,7 +91,7 @@ def test_a_hot_partition(shelf):
 
 
 def test_a_hot_partition_of_personal_values(shelf):
-    """Is found, and its value hidden."""
+    """A hot partition is found, and its personal value is hidden."""
     for number in range(20, 50):
         send("PutItem", Item=old_item(number, "ann@example.com"))
     derived = KeyText("GSI1PK", "MAIL#{mail}", mail=Text("state", personal=True))
@@ -100,15 +100,15 @@ def test_a_hot_partition_of_personal_values(shelf):
 
 
 def test_an_index_before_its_backfill(shelf):
-    """The order of the script is the wrong way round."""
+    """An index that is created before its backfill is a danger."""
     found = dangers(plan(CreateIndex("GSI1", "GSI1PK", "GSI1SK"), Backfill("TASK", *BY_STATE)))
     assert ["index before backfill"] == [each.title for each in found]
     assert "GSI1 is created before" in found[0].message
 
 
 def test_items_that_cannot_be_changed(shelf):
-    """Those of the sample that would pass 400 KB, or get too long a key: how many, and why."""
-    # moto refuses what is larger than 405,000 bytes; the migration brings it over the real limit.
+    """The plan counts sampled items that would exceed 400 KB or the length of a key, with reasons."""
+    # moto refuses items over 405,000 bytes; the migration exceeds the real limit.
     send("PutItem", Item=old_item(1, blob={"S": "x" * 404_000}))
     pad = BackfillWith("TASK", {}, lambda: {"pad": "x" * 6_000}, writes=["pad"])
     (large,) = [each for each in plan(pad).safety if each.title == "over 400 KB"]
@@ -118,7 +118,7 @@ def test_items_that_cannot_be_changed(shelf):
 
 
 def test_what_a_change_looks_like():
-    """Name, before, after; personal values hidden, long ones cut."""
+    """A difference has the name, the old and the new value; personal values are hidden, long ones are cut."""
     change = work(Backfill("TASK", *BY_STATE)).change(old_item(1, "x" * 100))
     shown = list(difference(change, frozenset({"GSI1SK"})))
     assert [("GSI1PK", "-", f"STATE#{'x' * 51}..."), ("GSI1SK", "-", "‹personal›")] == shown
@@ -132,7 +132,7 @@ def planned(history, *names):
 
 
 def test_a_step_is_planned_on_what_the_steps_before_it_leave(shelf):
-    """A backfill of the key of an attribute that a pending migration renames."""
+    """A backfill from an attribute that a pending migration renames is planned on renamed items."""
     key = KeyText("GSI1PK", "P#{phase}", phase=Text("phase"))
     history = history_of(
         [RenameAttribute("TASK", "state", "phase"), RunPython(print)],
@@ -147,7 +147,7 @@ def test_a_step_is_planned_on_what_the_steps_before_it_leave(shelf):
 
 @pytest.mark.parametrize("projection", ["ALL", "KEYS_ONLY"])
 def test_a_move_deletes_and_puts_each_row(shelf, projection):
-    """For each projection, since the primary key is a part of the row. A transaction counts twice."""
+    """A move deletes and puts each row, for each projection, and a transaction counts twice."""
     move = Rekey("TASK", KeyText("PK", "T#{task_id}", task_id=Text("taskId")), KEY[1])
     history = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK", projection)], [move])
     runner(history).migrate("0002_m")
@@ -158,7 +158,7 @@ def test_a_move_deletes_and_puts_each_row(shelf, projection):
 
 
 def test_a_row_that_does_not_change_costs_nothing(shelf):
-    """An index of keys alone is not written for another attribute."""
+    """A change of another attribute does not write a KEYS_ONLY index."""
     label = BackfillWith("TASK", {"s": Text("state")}, lambda s: {"label": s}, writes="label")
     for projection, units in (("ALL", {"GSI1": 8.0}), ("KEYS_ONLY", {})):
         index = CreateIndex("GSI1", "GSI1PK", "GSI1SK", projection)
@@ -172,13 +172,13 @@ def test_a_row_that_does_not_change_costs_nothing(shelf):
 
 
 def test_cpu(shelf):
-    """Writing one by one is bound by one CPU at any rate."""
+    """Single writes are limited by one CPU at any rate."""
     (step, _) = plan().steps
     assert step.cpu_seconds(statements=False) > 5 * step.cpu_seconds(statements=True) > 0
 
 
 def test_a_rare_entity(shelf):
-    """If the sample has none of its items, the plan gives an upper bound."""
+    """If the sample has no item of an entity, the plan has an upper bound."""
     adding = AddEntity("RARE", KeyText("PK", "RARE#{x}", x=Text("x")), KeyText("SK", "R", sort=True))
     key = KeyText("GSI1PK", "R#{x}", x=Text("x"))
     history = history_of([adding, Backfill("RARE", key)])
@@ -207,7 +207,7 @@ def test_a_rare_entity(shelf):
     ],
 )
 def test_dangers_of_operations(shelf, operation, title):
-    """Named, with the remedy."""
+    """Dangerous operations are named, with a remedy."""
     whole = history_of([CreateIndex("GSI1", "GSI1PK"), EnableTTL("ttl")], [operation])
     (found,) = dangers(planned(whole, "0003_m"))
     assert title == found.title
@@ -215,14 +215,14 @@ def test_dangers_of_operations(shelf, operation, title):
 
 
 def test_a_gap_without_a_time_to_live(shelf):
-    """DynamoDB accepts about one change an hour."""
+    """Two changes of the time to live have a gap, since DynamoDB accepts about one change per hour."""
     whole = history_of([EnableTTL("old")], [DisableTTL("old"), EnableTTL("ttl")])
     (found,) = dangers(planned(whole, "0003_m"))
     assert "changes from old to ttl" in found.message
 
 
 def test_dangers_of_the_table(shelf):
-    """Its stream, its replicas, and whether it can be restored."""
+    """The dangers of a table are its stream, its replicas and missing point-in-time recovery."""
 
     class Global(LiveTable):
         def describe(self):

@@ -1,4 +1,4 @@
-"""Slices in other processes: of this machine, and of Dask."""
+"""Slices in other processes: on this machine, and with Dask."""
 
 import json
 import pickle
@@ -9,7 +9,6 @@ from multiprocessing import get_context
 import attrs
 import pytest
 
-from singletable import Table
 from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
@@ -19,6 +18,7 @@ from singletable.migrations.runner import Runner
 from singletable.migrations.segments import Slice
 from singletable.migrations.tasks import Tasks
 from singletable.migrations.writer import write_script
+from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.items.internal_items import internal_table
 from tests.framework.migrations.world import ShelfTable, put_old, send, stale, stored
@@ -62,13 +62,13 @@ def pool():
 
 @pytest.fixture(scope="module")
 def executor():
-    """Two processes that one run after another uses, as those of a long-lived pool."""
+    """Two processes that several runs use, as in a long-lived pool."""
     with pool() as processes:
         yield processes
 
 
 def test_a_job_is_plain_data(tmp_path):
-    """Through JSON and back; its secrets are in its data only."""
+    """A job survives JSON, and only its data contains its secrets."""
     one = Job(
         table_name="shelf",
         scripts=tmp_path,
@@ -104,7 +104,7 @@ def test_what_is_no_job_is_refused(data, what):
 
 
 def test_processes(served, url, scripts, executor):
-    """Every item is migrated by one of two processes, and the coordinator is told what they consumed."""
+    """Two processes migrate every item, and report their consumed capacity to the coordinator."""
     fill(scripts)
     seen = []
     made = runner(scripts, remote_tasks(executor, job(url, scripts)), progress=seen.append, slice_pages=4)
@@ -119,7 +119,7 @@ def test_processes(served, url, scripts, executor):
 
 @pytest.mark.deep
 def test_a_partial_of_run_slice_does_as_well(served, url, scripts, executor):
-    """As plain as it gets, in this process: data in, data out."""
+    """A plain function with plain data runs the slices in this process."""
     fill(scripts)
     runner(scripts, Tasks(executor, partial(run_slice, job(url, scripts).to_dict()))).migrate()
     assert_migrated()
@@ -127,7 +127,7 @@ def test_a_partial_of_run_slice_does_as_well(served, url, scripts, executor):
 
 @pytest.mark.deep
 def test_a_rollback_in_processes(served, url, scripts, executor):
-    """`~back` slices take back what was written, and nothing else."""
+    """`~back` slices reverse the writes of the migration, and no others."""
     fill(scripts)
     before = stored()
     tasks = remote_tasks(executor, job(url, scripts))
@@ -138,7 +138,7 @@ def test_a_rollback_in_processes(served, url, scripts, executor):
 
 @pytest.mark.deep
 def test_a_process_that_dies_ends_the_run_with_words(served, url, scripts, executor):
-    """And the next run goes on."""
+    """The run reports a process that has died, and the next run continues."""
     write_script(scripts, "0003_label", DEADLY)
     fill(scripts)
     tasks = job(url, scripts)
@@ -177,7 +177,7 @@ def slice_of(made, name="0002_by_state", **changes):
 
 
 def begun(scripts):
-    """A run that others do slices for."""
+    """Return a begun run whose slices run elsewhere."""
     fill(scripts)
     made = runner(scripts)
     made.lease.acquire()
@@ -186,7 +186,7 @@ def begun(scripts):
 
 
 def test_an_error_comes_back_whole(served, url, scripts, executor):
-    """From another process, with its words and its type."""
+    """An error from another process keeps its text and its type."""
     made = begun(scripts)
     for epoch in (made.lease.epoch, 9):
         run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=epoch))
@@ -196,7 +196,7 @@ def test_an_error_comes_back_whole(served, url, scripts, executor):
 
 
 def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
-    """Machines may have another version of them; under each lease a process loads them anew."""
+    """Scripts of another version are refused; under each lease a process loads them again."""
     made = begun(scripts)
     run_slice(job(url, scripts).to_dict(), slice_of(made))
     path = scripts / "0002_by_state.py"
@@ -214,7 +214,7 @@ def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
 
 @pytest.mark.deep
 def test_records_in_a_table_of_their_own(served, url, scripts, executor):
-    """The control table's keys are PK and SK."""
+    """Processes use the records in a control table, whose keys are PK and SK."""
     control = internal_table(Table, "PK", "SK", "entityType", "control")
     with control.bind(table_name="control", endpoint_url=url, credentials=CREDENTIALS):
         control.create_table(wait=True)
@@ -230,7 +230,7 @@ def test_records_in_a_table_of_their_own(served, url, scripts, executor):
 
 @pytest.mark.deep
 def test_dask(served, url, scripts):
-    """A cluster of processes on this machine: its executor is one like any other."""
+    """The executor of a Dask cluster on this machine works like any other."""
     distributed = pytest.importorskip("distributed")
     fill(scripts)
     with (

@@ -1,4 +1,4 @@
-"""Verifying and repairing a table with faults of every kind: all are found, and derived attributes are repaired."""
+"""A table with every kind of fault: all faults are found, and derived attributes are repaired."""
 
 import random
 import threading
@@ -30,7 +30,7 @@ START = datetime(2030, 1, 1, tzinfo=timezone.utc)
 
 
 class Colour(Attribute):
-    """A class of the project: a color as three numbers, stored as text, in a key by its first one."""
+    """A class of the project: a color of three numbers, stored as text. A key contains the first one."""
 
     attr_type = "S"
     key_kind = "text"
@@ -76,7 +76,7 @@ class State(str, Enum):
 
 
 class Part(PartTable, discriminator="PART"):
-    """A part with keys of all kinds, and an attribute that it may not lack."""
+    """A part with keys of all kinds and a required attribute."""
 
     ident = UnicodeAttribute()
     state = EnumAttribute(State)
@@ -92,7 +92,7 @@ class Part(PartTable, discriminator="PART"):
 
 
 class Plain(PartTable, discriminator="PLAIN"):
-    """An entity in no index."""
+    """An entity that is in no index."""
 
     ident = UnicodeAttribute()
     key = Key(pk="PLAIN#{ident}", sk="PLAIN")
@@ -180,7 +180,7 @@ def fill(count):
 
 
 def planted(dice, items):
-    """Corrupt each item in one way. Returns the kinds by partition key, and the expected findings."""
+    """Corrupt each item in one way. Return the kinds by partition key, and the expected findings."""
     done, expected = {}, Counter()
     for number, item in enumerate(items):
         what = [*CORRUPTIONS][number % len(CORRUPTIONS)] if number < 40 else dice.choice([*CORRUPTIONS])
@@ -199,7 +199,7 @@ def found(report):
 
 @pytest.mark.parametrize("count", [26, pytest.param(500, marks=pytest.mark.deep)])
 def test_all_that_is_wrong_is_found_and_repaired_under_a_live_writer(count):
-    """Thirteen kinds, each finding with its attribute and key, and no other finding; no write is lost."""
+    """All thirteen kinds are found, each with its attribute and key, without another finding; no write is lost."""
     dice = random.Random(count)
     likes = Counter()
 
@@ -215,7 +215,7 @@ def test_all_that_is_wrong_is_found_and_repaired_under_a_live_writer(count):
         )
 
     def change():
-        """A source of keys, with the keys that the models make of it."""
+        """Change a source of keys, with the keys of the models."""
         key = dice.choice([each for each, what in sorted(done.items()) if what == "a key is missing"])
         part = Part.get(ident=key.removeprefix("PART#"), consistent=True)
         part.update(weight=dice.randrange(99_999))
@@ -250,7 +250,7 @@ def test_all_that_is_wrong_is_found_and_repaired_under_a_live_writer(count):
 
 
 def test_a_repair_that_a_writer_overtakes():
-    """The source changes between read and write: the keys are computed from the item as it is then."""
+    """If the source changes between read and write, the keys are computed from the new state of the item."""
 
     def change():
         Part.get(ident="p0", consistent=True).update(weight=777)
@@ -268,7 +268,7 @@ def test_a_repair_that_a_writer_overtakes():
 
 
 def test_a_repair_writes_no_expiry_in_the_past():
-    """DynamoDB would delete the item."""
+    """An expiry in the past is not written, since DynamoDB would delete the item."""
     with embedded(PartTable):
         past = datetime(2020, 1, 1, tzinfo=timezone.utc)
         Part(ident="p", state=State.NEW, weight=1, colour=(1, 2, 3), due=past).save()
@@ -281,7 +281,7 @@ def test_a_repair_writes_no_expiry_in_the_past():
 
 
 def test_a_repair_leaves_what_newer_code_wrote():
-    """The keys of a pending migration are neither findings nor repaired."""
+    """The keys of a pending migration are not findings, and a repair does not change them."""
     part = STATE.entities["PART"]
     derived = {name: each for name, each in part.derived.items() if name not in ("GSI1PK", "GSI1SK")}
     before = STATE.with_entity(attrs.evolve(part, derived=derived))
@@ -298,7 +298,7 @@ def test_a_repair_leaves_what_newer_code_wrote():
 
 
 def test_what_is_not_checked_is_said():
-    """Without the models their classes are missing; each sentence names the attribute and the reason."""
+    """Without the models, their classes are missing: the report names each attribute and the reason."""
     with embedded(PartTable):
         bare = look(models=None)
         whole = look(indexes=True)
@@ -312,7 +312,7 @@ def test_what_is_not_checked_is_said():
 
 
 def test_parallel_segments_see_every_item_once():
-    """As one segment does."""
+    """Parallel segments see every item once."""
     with embedded(PartTable):
         fill(60)
         one, four = look(indexes=True), look(indexes=True, segments=4)
@@ -323,7 +323,7 @@ def test_parallel_segments_see_every_item_once():
 
 
 class Stops(Fault):
-    """The run is asked to pause at a scan."""
+    """Asks the run to pause at a scan."""
 
     def __init__(self, event, number):
         super().__init__(operations=["Scan"])
@@ -334,13 +334,13 @@ class Stops(Fault):
         self.left[0] -= 1
         if not self.left[0]:
             self.event.set()
-        # Small pages, so that each leaves something to do.
+        # Small pages, so that work remains after each.
         return send_on(operation, {**params, "Limit": 7})
 
 
 @pytest.mark.parametrize("at", [1, 3, 6, 9, 12, 14, 16])
 def test_an_interrupted_verification_goes_on(tmp_path, at):
-    """From its checkpoint, which only its owner can read, and which is gone in the end."""
+    """It continues from its checkpoint, which only its owner can read, and which is removed at the end."""
     path = tmp_path / "verify.json"
     with embedded(PartTable):
         fill(20)
@@ -362,7 +362,7 @@ def test_an_interrupted_verification_goes_on(tmp_path, at):
 
 
 def test_a_checkpoint_of_another_verification(tmp_path):
-    """It is refused, and so is a file that is not a checkpoint."""
+    """A checkpoint of another verification is refused, and so is another file."""
     path = tmp_path / "verify.json"
     with embedded(PartTable):
         fill(3)
@@ -380,7 +380,7 @@ def test_a_checkpoint_of_another_verification(tmp_path):
 
 
 def test_the_memory_is_bounded(monkeypatch):
-    """Under live traffic most groups differ; no more than a bounded number of keys is kept at once."""
+    """Under live traffic most groups differ; only a bounded number of keys is in memory at a time."""
     from singletable.migrations import verifier
 
     monkeypatch.setattr(verifier, "_SUSPECTS", 50)
@@ -395,12 +395,12 @@ def test_the_memory_is_bounded(monkeypatch):
     items, version = 2_000, [0]
 
     class Generated(LiveTable):
-        """A table that changes between two scans, made as it is read."""
+        """A generated table that changes between two scans."""
 
         name = "parts"
 
         def __init__(self):
-            """No connection."""
+            """Create a table without a connection."""
 
         def item(self, key):
             return row(int(key["PK"]["S"].removeprefix("PLAIN#")))

@@ -1,4 +1,4 @@
-"""What a hostile reviewer found, each with the way in which it was found."""
+"""Faults that a hostile reviewer found, each with the way in which it was found."""
 
 import pytest
 
@@ -60,7 +60,7 @@ def shelf():
 
 
 def history(*migrations):
-    """A history of the first migration and others, one after the other."""
+    """Return a history of the first migration and others, one after the other."""
     scripts = [graph().scripts["0001_initial"]]
     for number, operations in enumerate(migrations, 2):
         scripts.append(Script(f"{number:04d}_x", Migration([scripts[-1].name], operations), str(number)))
@@ -78,7 +78,7 @@ def change_state(value):
 
 
 class Behind(Fault):
-    """Old code writes behind the sweep, when verifying begins."""
+    """Old code writes after the sweep, when the verification begins."""
 
     def befall(self, send_on, operation, params, dice):
         if params.get("ConsistentRead") and "Segment" in params:
@@ -87,14 +87,14 @@ class Behind(Fault):
 
 
 def test_a_stale_key_behind_the_sweep_is_not_passed_over(shelf):
-    """A third value that verifying meets keeps the migration from being applied."""
+    """If the verification finds an unexplained value, the migration is not applied."""
     with inject(shelf, Behind(operations=["Scan"])), pytest.raises(MigrationStopped, match="quarantined"):
         runner().migrate()
     assert "running" == History(runner().records, graph()).status("0002_by_state")
 
 
 def test_what_a_function_filled_is_not_removed_by_the_next_migration():
-    """An attribute that the models declare stays, and nothing is left to do."""
+    """A filled attribute that the models declare stays, and nothing is detected afterwards."""
     filling = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"points": 9}, writes="points")
     other = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"label": 9}, writes="label")
     whole = graph(
@@ -110,7 +110,7 @@ def test_what_a_function_filled_is_not_removed_by_the_next_migration():
 
 
 def test_a_move_pins_what_is_absent(shelf):
-    """An attribute that a live writer adds between reading and moving is moved, too."""
+    """An attribute that a live writer adds between reading and moving is also moved."""
     late = Rival(
         lambda: send(
             "UpdateItem",
@@ -132,7 +132,7 @@ def test_a_move_pins_what_is_absent(shelf):
 
 @pytest.mark.parametrize("options", [{"writes": "points", "conflict": "overwrite"}, {"writes": "points"}])
 def test_what_was_there_before_cannot_be_brought_back(shelf, options):
-    """A function's values in place of others, or in a declared attribute: no rollback pretends to know."""
+    """A function that overwrites values, or fills a declared attribute, cannot be rolled back."""
     operation = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"points": 0}, **options)
     runner(graph(operation)).migrate()
     with pytest.raises(MigrationError, match="cannot be rolled back"):
@@ -140,7 +140,7 @@ def test_what_was_there_before_cannot_be_brought_back(shelf, options):
 
 
 def test_a_rollback_writes_no_expiry_that_has_passed():
-    """DynamoDB would delete the item."""
+    """An expiry in the past is not written, since DynamoDB would delete the item."""
     short = BackfillExpiry("TASK", "ttl", after="due", days=1)
     long = BackfillExpiry("TASK", "ttl", after="due", days=3650)
     whole = history([short, EnableTTL("ttl")], [long])
@@ -155,7 +155,7 @@ def test_a_rollback_writes_no_expiry_that_has_passed():
 
 
 def test_an_expiry_that_is_there_and_has_passed(shelf):
-    """It does nothing while the time to live is off, and is not switched on unseen."""
+    """A stored expiry in the past has no effect while the time to live is off, and is not switched on unnoticed."""
     send("PutItem", Item=old_item(1, ttl={"N": "1767312000"}))
     expiry = BackfillExpiry("TASK", "ttl", after="due", days=0)
     with pytest.raises(MigrationStopped, match="ttl would lie in the past"):
@@ -163,7 +163,7 @@ def test_an_expiry_that_is_there_and_has_passed(shelf):
 
 
 def test_a_rollback_pins_what_keys_are_made_of(shelf):
-    """A source that comes meanwhile, where there was none, is seen."""
+    """A source that is added meanwhile makes the condition of a rollback fail."""
     state = Text("state", default={"S": "NEW"})
     whole = history(
         [Backfill("TASK", KeyText("GSI1PK", "A#{state}", state=state))],
@@ -179,7 +179,7 @@ def test_a_rollback_pins_what_keys_are_made_of(shelf):
 
 
 def test_a_runner_that_wakes_up_marks_nothing_applied(shelf, monkeypatch):
-    """Records are fenced by the lease's epoch, as checkpoints are."""
+    """The lease's epoch fences records, like checkpoints."""
     sleeper = runner()
     finish = History.finish
 
@@ -197,7 +197,7 @@ def test_a_runner_that_wakes_up_marks_nothing_applied(shelf, monkeypatch):
 
 
 def test_an_index_of_its_own_that_is_deleted_is_no_drift(shelf):
-    """A migration that was killed behind its DeleteIndex goes on, however long it verifies."""
+    """A migration that was killed after its DeleteIndex continues, also after a long verification."""
 
     class Fast(StillClock):
         def monotonic(self):
@@ -224,7 +224,7 @@ def test_an_index_of_its_own_that_is_deleted_is_no_drift(shelf):
 
 
 def test_an_expiry_beyond_all_years(shelf):
-    """One item with it is quarantined, and the others are done."""
+    """An item with such an expiry is quarantined, and the others are written."""
     send("PutItem", Item=old_item(1, exp={"N": "-62135596801"}))
     expiry = BackfillExpiry("TASK", "ttl", after=Integer("exp"), days=1)
     with pytest.raises(MigrationStopped, match="outside of the years 1 to 9999"):
@@ -232,13 +232,13 @@ def test_an_expiry_beyond_all_years(shelf):
 
 
 def test_an_entity_that_the_same_migration_forgets(shelf):
-    """Can be planned."""
+    """A migration that changes and then removes an entity can be planned."""
     whole = graph(RemoveAttribute("BOX", "x"), RemoveEntity("BOX"))
     assert make_plan(LiveTable(connection_of(shelf)), whole, ["0002_by_state"]).steps
 
 
 def test_a_stamp_is_no_way_out_of_a_rollback(shelf):
-    """It is finished first."""
+    """A begun rollback must be finished before a stamp."""
     runner().migrate()
     paused = runner()
     paused.stop()

@@ -1,4 +1,4 @@
-"""Scripts: what is written is what was meant, in lines that need no formatting, and derives what the models derive."""
+"""Scripts: a written script defines equal operations, is formatted, and derives the values of the models."""
 
 import ast
 import keyword
@@ -69,7 +69,7 @@ _defaults = st.one_of(
 
 @st.composite
 def sources(draw, kinds=tuple(SOURCES)):
-    """A source of any kind."""
+    """Sources of any kind."""
     kind = SOURCES[draw(st.sampled_from(kinds))]
     options = {"default": draw(_defaults), "personal": draw(st.booleans())}
     if kind is Choice:
@@ -79,7 +79,7 @@ def sources(draw, kinds=tuple(SOURCES)):
 
 @st.composite
 def key_texts(draw):
-    """Half of a key, of any template."""
+    """Halves of keys with any template."""
     template = draw(templates(projections=True))
     fields = {field.attribute: draw(sources([KEY_SOURCES[field.attribute].kind])) for field in template.fields}
     more = draw(st.dictionaries(_fields, sources(), max_size=1))
@@ -107,7 +107,7 @@ _indexes = st.builds(
 
 
 def function(**sources):
-    """What a script's functions are called here."""
+    """A function of a script."""
 
 
 _operations = st.one_of(
@@ -160,18 +160,18 @@ _operations = st.one_of(
     st.builds(RunPython, st.just(function)),
 )
 
-# --- what is written is what was meant ----------------------------------------------
+# --- an executed script defines equal operations -------------------------------------
 
 
 @given(_derived)
 def test_a_value_is_written_as_what_makes_it_again(value):
-    """Of any kind, with any text in it."""
+    """A value of any kind, with any text, is rendered as an equal value."""
     assert value == eval(render(value), vars(singletable.migrations).copy())
 
 
 @given(st.lists(_operations, max_size=4).filter(lambda each: _functions(each) <= 1))
 def test_operations_are_written_as_what_makes_them_again(operations):
-    """A whole script, executed."""
+    """An executed script defines equal operations."""
     assert tuple(operations) == written(operations)
 
 
@@ -181,7 +181,7 @@ def _functions(operations):
 
 @given(st.lists(_operations, max_size=4))
 def test_a_script_imports_nothing_else(operations):
-    """Only singletable.migrations, and of that only what it uses."""
+    """A script imports only singletable.migrations, and of that only the names that it uses."""
     tree = ast.parse(script_text("0001_initial", [], operations))
     (imported,) = (node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)))
     assert "singletable.migrations" == imported.module
@@ -191,34 +191,34 @@ def test_a_script_imports_nothing_else(operations):
 
 @given(st.lists(_operations, max_size=3))
 def test_lines_are_no_wider_than_a_line(operations):
-    """Unless a single value, with its name, is."""
+    """A line is too wide only if a single value, with its name, is."""
     for line in script_text("0001_initial", [], operations).splitlines():
         assert len(line) <= WIDTH or line.endswith(('",', "',")), line
 
 
 @pytest.mark.parametrize("name", ["0002_orders_by_status", "0002_x"])
 def test_a_script_has_a_title(name):
-    """After its name."""
+    """The title of a script follows from its name."""
     title = ast.get_docstring(ast.parse(script_text(name, [], [])))
     assert name.partition("_")[2].replace("_", " ").capitalize() + "." == title
 
 
 def back(table):
-    """A function of a script that takes something back."""
+    """A reverse function of a script."""
 
 
 def test_a_function_that_takes_back_is_written_too():
-    """Otherwise the script would name what it does not define."""
+    """A reverse function is written, since the script refers to it."""
     assert (RunPython(function, back),) == written([RunPython(function, back)])
 
 
 def test_a_function_is_written_once():
-    """Two operations may have the same."""
+    """A function of two operations is written once."""
     operations = [BackfillWith("E", {}, function, writes=(name,)) for name in ("a", "b")]
     assert 1 == script_text("0001_initial", [], operations).count("def function(")
 
 
-# --- the text needs no formatting ---------------------------------------------------
+# --- the text is formatted ----------------------------------------------------------
 
 _LONG = "a_name_that_is_rather_long_and_stands_in_the_way"
 
@@ -237,7 +237,7 @@ def _everything():
         for entity in each.entities.values():
             yield AddEntity(entity.name, *entity.all_derived, attributes=entity.attributes, stamp=entity.stamp)
     for length in range(1, 60):
-        # One of them is just as wide as a line.
+        # One of the texts is exactly as wide as a line.
         yield Backfill("E", KeyText("PK", "x" * length, **{_LONG: Text("a")}), bump="version_of_the_item")
         yield DeclareAttributes("E", {_LONG: "S", "x" * length: "S", "y" * 20: "S"}, "updatedAt")
         yield RemoveAttribute("E", ("a" * length, _LONG))
@@ -253,7 +253,7 @@ def _everything():
 
 @pytest.mark.parametrize("command", [("format", "--diff"), ("check", "--select=E,F,W,I,UP")])
 def test_a_formatter_finds_nothing(tmp_path, command):
-    """Ruff, at the project's width, over a script with a bit of everything."""
+    """Ruff, at the project's width, does not change a script with every kind of value."""
     ruff = pytest.importorskip("ruff")
     path = tmp_path / "0001_initial.py"
     path.write_text(script_text("0001_initial", ["0000_before"], _everything()), encoding="utf-8")
@@ -267,7 +267,7 @@ def test_a_formatter_finds_nothing(tmp_path, command):
 
 
 def test_a_script_needs_nothing_of_the_project(tmp_path):
-    """It runs where no model can be imported."""
+    """A script runs without the models of the project."""
     path = tmp_path / "0001_initial.py"
     path.write_text(script_text("0001_initial", [], _everything()), encoding="utf-8")
     code = f"import runpy, sys; runpy.run_path({str(path)!r}); sys.exit('models' in sys.modules)"
@@ -275,7 +275,7 @@ def test_a_script_needs_nothing_of_the_project(tmp_path):
 
 
 def test_the_text_of_a_script():
-    """As a person would write it."""
+    """The text of a script is formatted as a person would write it."""
     operations = [
         Backfill("E", KeyText("GSI1PK", "N#{name}", name=Text("name"))),
         BackfillWith("E", {"name": Text("name")}, function, writes=("lower",)),
@@ -305,7 +305,7 @@ def test_the_text_of_a_script():
 
 
 def frozen(table):
-    """A table's entities as a script has them: written and executed."""
+    """Return the entities of a table from a written and executed script."""
     described = state_of(table.describe())
     operations = [
         AddEntity(each.name, *each.all_derived, attributes=each.attributes) for each in described.entities.values()
@@ -315,7 +315,7 @@ def frozen(table):
 
 
 def stored_names(table):
-    """The stored attributes that a table derives."""
+    """Return the stored attributes that a table derives."""
     described = state_of(table.describe())
     names = {name for each in described.indexes.values() for name in each.names}
     return sorted(names | {*described.key_names, described.ttl} - {None})
@@ -326,13 +326,13 @@ STORED = {table: stored_names(table) for table in FROZEN}
 
 
 def agrees(table, instance):
-    """Every derived attribute is what the model stores, and nothing where that stores nothing."""
+    """Every derived attribute has the value that the model stores, or is absent like there."""
     item = instance.serialize()
     entity = FROZEN[table][item["entityType"]["S"]]
     stored = {name: item.get(name) for name in STORED[table]}
     made = dict.fromkeys(stored) | {each.stored_name: each.derive(item) for each in entity.all_derived}
     assert stored == made
-    # They are made of what was declared, and not read from what is derived already.
+    # They are computed from declared attributes, and not read from derived ones.
     bare = {name: value for name, value in item.items() if name not in stored}
     custom = {each.stored_name for each in entity.all_derived if isinstance(each, CustomText)}
     assert {name: None if name in custom else value for name, value in stored.items()} == dict.fromkeys(stored) | {
@@ -341,7 +341,7 @@ def agrees(table, instance):
 
 
 def test_the_shops_samples_derive_what_the_models_derive():
-    """All of them."""
+    """The scripts derive the models' values for all samples of the shop."""
     for instance in tutorial.entities():
         agrees(ShopTable, instance)
 
@@ -354,5 +354,5 @@ def test_the_shops_samples_derive_what_the_models_derive():
 @settings(max_examples=settings().max_examples // 5)
 @given(data=st.data())
 def test_any_instance_derives_what_its_model_derives(table, entity, data):
-    """Of any values, nasty ones included."""
+    """The scripts derive the models' values for any instance, with any values."""
     agrees(table, data.draw(entities(entity)))

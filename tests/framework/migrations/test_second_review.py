@@ -69,7 +69,7 @@ def shelf():
 
 
 def item_of(number=1, **values):
-    """A task as old code stores it, with other values."""
+    """Return a task as old code stores it, with other values."""
     return {**old_item(number), **values}
 
 
@@ -101,7 +101,7 @@ UPPER = BackfillWith("TASK", {"y": Text("y")}, lambda y: {"x": y and y.upper()},
     ],
 )
 def test_a_pass_that_cannot_be_repeated_is_two(shelf, operations, before, after):
-    """An operation that writes an attribute that an earlier one reads or writes gets a scan of its own."""
+    """An operation that writes an attribute that an earlier one reads or writes gets its own scan."""
     graph = history_of(operations)
     put(**{name: {"S": value} for name, value in before.items()})
     passes = [step.compile() for step in graph.steps("0002_m")]
@@ -116,7 +116,7 @@ def test_a_pass_that_cannot_be_repeated_is_two(shelf, operations, before, after)
 
 
 def test_two_conversions_of_one_attribute(shelf):
-    """Each is done once."""
+    """Two conversions of one attribute are both made once."""
     graph = history_of(
         [
             ConvertAttribute("TASK", "points", str, old="integer", new="text"),
@@ -129,7 +129,7 @@ def test_two_conversions_of_one_attribute(shelf):
 
 
 def test_entities_change_places(shelf):
-    """One is renamed away before another gets its name."""
+    """An entity is renamed before another one gets its name."""
     graph = history_of([RenameEntity("TASK", "OLD"), RenameEntity("BOX", "TASK")])
     put()
     send("PutItem", Item={"PK": {"S": "BOX#b"}, "SK": {"S": "BOX"}, "entityType": {"S": "BOX"}, "boxId": {"S": "b"}})
@@ -138,7 +138,7 @@ def test_entities_change_places(shelf):
 
 
 def test_operations_that_do_not_meet_share_a_scan():
-    """As before: keys, an expiry, another entity."""
+    """Operations on different attributes or entities share a scan."""
     graph = history_of(
         [
             RenameAttribute("TASK", "state", "phase"),
@@ -154,7 +154,7 @@ def test_operations_that_do_not_meet_share_a_scan():
 
 
 def test_a_runner_that_wakes_recomputes_nothing(shelf):
-    """Its condition fails, since later migrations have changed the item: it stops, and does not start over."""
+    """If later migrations have changed the item, its condition fails, and it stops without another attempt."""
     graph = history_of(
         [RemoveAttribute("TASK", ["x"])],
         [DeclareAttributes("TASK", {"x": "text"}), BackfillWith("TASK", {}, lambda: {"x": "new"}, writes=("x",))],
@@ -163,7 +163,7 @@ def test_a_runner_that_wakes_recomputes_nothing(shelf):
 
     @attrs.frozen(kw_only=True)
     class Overtake(Fault):
-        """Between reading the item and writing it, another runner takes over and applies everything."""
+        """Another runner takes over between reading and writing the item, and applies everything."""
 
         done: list = attrs.field(factory=list)
         operations: tuple = ("UpdateItem",)
@@ -184,7 +184,7 @@ def test_a_runner_that_wakes_recomputes_nothing(shelf):
 
 
 def test_an_item_that_newer_code_corrected_is_released_as_it_is(shelf):
-    """The pass that quarantined it would read its new value in an old form."""
+    """A corrected item is released unchanged: the pass would read its new value in an old form."""
     graph = history_of(
         [ConvertAttribute("TASK", "points", str, old="integer", new="text")],
         [ConvertAttribute("TASK", "points", lambda text: int(text) * 100, old="text", new="integer")],
@@ -201,7 +201,7 @@ def test_an_item_that_newer_code_corrected_is_released_as_it_is(shelf):
 
 
 def test_a_repair_keeps_what_pending_models_declare(shelf):
-    """The name of the time to live, under which newer code stores something of its own."""
+    """A repair keeps an attribute that pending models declare under the name of the time to live."""
     expiring = AddEntity(
         "SES",
         KeyText("PK", "SES#{i}", i=Text("sid")),
@@ -216,7 +216,7 @@ def test_a_repair_keeps_what_pending_models_declare(shelf):
 
 
 def test_a_repair_removes_no_value_of_an_index_on_a_declared_attribute(shelf):
-    """It follows from nothing; the finding stays."""
+    """Its value follows from nothing, so it stays, and so does the finding."""
     graph = history_of([DeclareAttributes("TASK", {"mail": "S"}), CreateIndex("GSI9", "mail")])
     gone = history_of(
         [DeclareAttributes("TASK", {"mail": "S"}), CreateIndex("GSI9", "mail")],
@@ -229,7 +229,7 @@ def test_a_repair_removes_no_value_of_an_index_on_a_declared_attribute(shelf):
 
 
 def test_a_repair_leaves_out_what_newer_code_leaves_out(shelf):
-    """A pending migration gives the key to open tasks only; one that lacks a key by mistake gets it."""
+    """A pending migration gives the key only to open tasks; a task that lacks it by mistake gets it."""
     source = Text("state")
     only = KeyText("GSI1PK", "STATE#{state}", state=source, when={"state": ("OPEN",)})
     graph = history_of([Backfill("TASK", KeyText("GSI1PK", "STATE#{state}", state=source))], [Backfill("TASK", only)])
@@ -241,7 +241,7 @@ def test_a_repair_leaves_out_what_newer_code_leaves_out(shelf):
 
 
 def test_a_repair_keeps_the_trace_of_a_lost_source(shelf):
-    """A required attribute is absent: the key is the only copy of its value."""
+    """If a required attribute is absent, the key is the only copy of its value, and stays."""
     head = first().operations
     state = AddEntity("TASK", *KEY, attributes={"taskId": "S", "state": Stored("text", required=True)})
     graph = history_of([Backfill("TASK", *BY_STATE)], head=Migration([], [head[0], state]))
@@ -269,7 +269,7 @@ def test_a_repair_keeps_the_trace_of_a_lost_source(shelf):
     ],
 )
 def test_what_code_of_a_pending_migration_wrote_is_no_finding(shelf, pending, item):
-    """It is right by the last state."""
+    """A value of a pending migration is right by the last state."""
     head = first().operations
     attributes = {"taskId": "S", "state": Stored("text", required=True)}
     graph = history_of(
@@ -288,7 +288,7 @@ def test_what_code_of_a_pending_migration_wrote_is_no_finding(shelf, pending, it
 
 
 def test_an_expiry_in_the_past_is_not_written_while_the_time_to_live_is_off(shelf):
-    """It would be switched on unseen."""
+    """Such an expiry would take effect unnoticed when the time to live is switched on."""
     past = datetime(2020, 1, 1, tzinfo=timezone.utc)
     fill = BackfillWith("TASK", {}, lambda: {"due": past}, writes=("due",), conflict="overwrite")
     graph = history_of([BackfillExpiry("TASK", "ttl", after="due", days=1)], [fill], [EnableTTL("ttl")])
@@ -299,7 +299,7 @@ def test_an_expiry_in_the_past_is_not_written_while_the_time_to_live_is_off(shel
 
 
 def test_a_key_that_a_function_made_follows_its_source(shelf):
-    """The history has the function."""
+    """A key of a function follows its source, since the history has the function."""
     made = BackfillWith(
         "TASK", {"points": Integer("points")}, lambda points: {"GSI1PK": f"P#{points}"}, writes=("GSI1PK",)
     )
@@ -313,7 +313,7 @@ def test_a_key_that_a_function_made_follows_its_source(shelf):
 
 
 def test_a_rollback_restores_what_an_earlier_function_gave(shelf):
-    """It is known."""
+    """A rollback restores the value of an earlier function, which the history has."""
     made = BackfillWith("TASK", {"s": Text("state")}, lambda s: {"GSI1PK": f"A#{s}"}, writes=("GSI1PK",))
     graph = history_of([made], [Backfill("TASK", KeyText("GSI1PK", "B#{state}", state=Text("state")))])
     put()
@@ -324,7 +324,7 @@ def test_a_rollback_restores_what_an_earlier_function_gave(shelf):
 
 
 def test_a_rollback_converts_nothing_that_was_not_converted(shelf):
-    """A begun migration has done nothing yet, or a writer has stored a value of its own since."""
+    """A rollback does not convert values of a migration that wrote nothing yet, or of other writers."""
     graph = history_of([ConvertAttribute("TASK", "state", str.upper, str.lower, old="text", new="text")])
     put(state={"S": "MiX"})
     paused = runner(graph)
@@ -336,7 +336,7 @@ def test_a_rollback_converts_nothing_that_was_not_converted(shelf):
 
 
 def test_a_value_that_both_forms_read_is_converted_or_refused(shelf):
-    """Never passed over: the function decides, and must be idempotent."""
+    """If both forms read a value, the function decides, and must be idempotent."""
     turn = {"1": "3", "2": "2", "3": "1"}.get
     choice = Stored("choice", choices=("1", "2", "3"))
 
@@ -365,7 +365,7 @@ def test_a_value_that_both_forms_read_is_converted_or_refused(shelf):
 
 
 def test_a_stream_that_no_migration_knows_is_left_alone():
-    """As are unknown indexes and an unknown time to live."""
+    """A stream, an index or a time to live that no migration mentions is not changed."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     with embedded(ShelfTable, create=False):
         live = TableAdmin(connection_of(ShelfTable), StillClock())
@@ -379,7 +379,7 @@ def test_a_stream_that_no_migration_knows_is_left_alone():
 
 
 def test_what_the_history_makes_and_drops_is_dropped():
-    """Also if somebody has brought the empty table to a state on the way."""
+    """Indexes that the history creates and deletes are deleted, also on a table that is at an earlier state."""
     graph = history_of([EnableTTL("ttl"), CreateIndex("GSI1", "GSI1PK")], [DisableTTL("ttl"), DeleteIndex("GSI1")])
     with embedded(ShelfTable, create=False):
         live = TableAdmin(connection_of(ShelfTable), StillClock())
@@ -392,7 +392,7 @@ def test_what_the_history_makes_and_drops_is_dropped():
 
 
 def test_a_migration_of_another_branch_knows_what_is_applied(shelf):
-    """It comes before an applied one in the graph; the applied one's keys follow its writes."""
+    """A migration may come before an applied one in the graph; the keys of the applied one follow its writes."""
     region = Text("region")
     initial = Script("0001_initial", first(), "first")
     late = Script(
@@ -421,20 +421,20 @@ def test_a_migration_of_another_branch_knows_what_is_applied(shelf):
 
 
 def test_functions_without_a_name_are_refused():
-    """Where they are written, with the remedy."""
+    """A function without a name is refused with its line and a remedy."""
     with pytest.raises(MigrationError, match="is not a function with a name"):
         ConvertAttribute("TASK", "points", partial(int, base=10), old="text", new="integer")
 
 
 def test_a_conversion_adds_no_key():
-    """Nothing could take it back."""
+    """A conversion with a new key is refused, since it could not be reversed."""
     key = KeyText("GSI9PK", "X#{points}", points=Text("points"))
     with pytest.raises(MigrationError, match="GSI9PK of TASK is not derived yet"):
         history_of([ConvertAttribute("TASK", "points", str, old="integer", new="text", derived=[key])])
 
 
 def test_an_entity_is_stamped_in_the_migration_that_names_it(shelf):
-    """The plan and the run know the entity at that point."""
+    """An entity can be added and stamped in one migration."""
     bare = {name: value for name, value in old_item(5).items() if name != "entityType"}
     send("PutItem", Item=bare)
     put(6)
@@ -443,7 +443,7 @@ def test_an_entity_is_stamped_in_the_migration_that_names_it(shelf):
 
 
 def test_a_renamed_entity_with_another_attribute_is_asked_about():
-    """And with another key."""
+    """A renamed entity with another attribute, or another key, is asked about."""
     from pynamodb.attributes import UnicodeAttribute
 
     old = {"a": UnicodeAttribute(), "b": UnicodeAttribute()}
@@ -455,7 +455,7 @@ def test_a_renamed_entity_with_another_attribute_is_asked_about():
 
 
 def test_two_functions_to_be_written_have_two_names():
-    """Names that differ in case alone, or in a character that Python does not take."""
+    """Functions get different names, also for names that differ only in case or in an invalid character."""
     from pynamodb.attributes import UnicodeAttribute
 
     old = state_of(table(E={}).describe())
@@ -469,7 +469,7 @@ def test_two_functions_to_be_written_have_two_names():
 
 
 def test_filling_keeps_the_values_of_newer_code():
-    """And fills NULL."""
+    """Filling keeps the values of newer code, and fills NULL."""
     fill = Pass(
         [BackfillWith("TASK", {}, lambda: {"prio": "LOW"}, writes=("prio",), conflict="keep")],
         DeclareAttributes("TASK", {"prio": "text"}).apply(history_of().state),

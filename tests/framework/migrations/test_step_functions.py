@@ -1,4 +1,4 @@
-"""Migrations in AWS Step Functions: the definition as it stands, interpreted, with the handler behind it."""
+"""Migrations in AWS Step Functions: the definition is interpreted, and calls the handler."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ class Killed(BaseException):
 
 @attrs.define
 class Context:
-    """Lambda's context, in a call that is long enough for so many looks at the time, the first one left out."""
+    """Lambda's context, in a call that is long enough for a number of checks of the time after the first one."""
 
     looks: int
 
@@ -45,7 +45,7 @@ class Context:
 
 @attrs.define
 class Functions:
-    """Lambda: each call is one of the handler, with a context of its own."""
+    """Lambda: each call is one of the handler, with its own context."""
 
     looks: int = 2
     lost: Counter = attrs.field(factory=Counter)
@@ -73,21 +73,21 @@ class Functions:
 
 @pytest.fixture
 def url(monkeypatch):
-    """DynamoDB in this process: an execution that is interpreted has no other."""
+    """DynamoDB in this process, which is the only process of an interpreted execution."""
     with moto_in_process(monkeypatch) as answered:
         yield answered
 
 
 @pytest.fixture(autouse=True)
 def _role(monkeypatch):
-    """Where the SDK looks for credentials, as in a Lambda function."""
+    """Set the environment in which the SDK finds credentials, as in a Lambda function."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "server")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "server")
 
 
 @pytest.fixture
 def order(served, url, scripts):
-    """An execution's input, for a table that the first migration has created and old code filled."""
+    """The input of an execution, for a table that the first migration has created and old code has filled."""
     Runner(connection_of(ShelfTable), load_graph(scripts)).migrate("0001_initial")
     put_old(ITEMS)
     return {
@@ -131,7 +131,7 @@ def holder():
 
 
 def test_the_definition_is_taken():
-    """By moto, which has the grammar of the Amazon States Language from LocalStack; what is none is refused."""
+    """moto, with LocalStack's grammar of the States Language, accepts the definition and refuses an invalid one."""
     pytest.importorskip("antlr4")
     definition = state_machine(ARN)
     broken = {**definition, "States": {**definition["States"], "Applied": {"Type": "Succeed", "Nexxt": "Begin"}}}
@@ -173,7 +173,7 @@ def test_the_definition_is_for_the_function_and_its_partition():
 
 
 def test_an_execution(order):
-    """Two passes with an index between them; segments are handed on from call to call; nothing is left behind."""
+    """An execution has two passes with an index between them, several calls per segment, and leaves no records."""
     functions = Functions()
     execution = execute(order, functions)
     assert_migrated()
@@ -193,7 +193,7 @@ def test_what_is_applied_is_left_alone(order):
 
 
 def test_a_target_and_no_verification(order):
-    """Options are the execution's input."""
+    """The input of an execution has its options."""
     functions = Functions()
     execute({**order, "target": "0001_initial"}, functions)
     assert 1 == functions.count("begin")
@@ -203,7 +203,7 @@ def test_a_target_and_no_verification(order):
 
 
 def test_the_rate_is_shared(order):
-    """Each segment's function has its part of it."""
+    """The function of each segment has its share of the rate."""
     functions = Functions(looks=99)
     execute({**order, "job": {**order["job"], "rate": 4000.0}}, functions, concurrency=2)
     assert {2000.0} == {event["work"]["job"]["rate"] for event in functions.calls if event["action"] == "slice"}
@@ -213,7 +213,7 @@ def test_the_rate_is_shared(order):
 @pytest.mark.parametrize("action", ["begin", "slice", "verify", "end"])
 @pytest.mark.deep
 def test_answers_that_are_lost(order, action):
-    """What was done is asked for again, and not done twice."""
+    """A repeated action after a lost response is not done twice."""
     functions = Functions(lost=Counter({action: 2}))
     execute(order, functions)
     assert_migrated()
@@ -223,7 +223,7 @@ def test_answers_that_are_lost(order, action):
 
 @pytest.mark.parametrize("first", [8, *(pytest.param(first, marks=pytest.mark.deep) for first in (1, 15, 22, 29))])
 def test_calls_that_are_killed(order, monkeypatch, first):
-    """In the middle of whatever they do, again and again: they are retried, and all comes to its end."""
+    """Calls that are killed at any point are retried, and the execution ends."""
     send_on = LiveTable.send
     sent = iter(range(1, 10_000))
 
@@ -242,7 +242,7 @@ def test_calls_that_are_killed(order, monkeypatch, first):
 
 
 def test_a_call_that_is_too_short_for_an_index(order, monkeypatch):
-    """Begin hands on, too, and keeps the lease meanwhile."""
+    """Begin is also called again, and keeps the lease meanwhile."""
     waits = iter([False] * 5)
     quiet = TableAdmin._quiet
     monkeypatch.setattr(TableAdmin, "_quiet", lambda self: next(waits, True) and quiet(self))
@@ -254,7 +254,7 @@ def test_a_call_that_is_too_short_for_an_index(order, monkeypatch):
 
 @pytest.mark.deep
 def test_an_execution_that_was_aborted(order):
-    """Its lease is waited for by another execution, which goes on from the checkpoints and verifies anew."""
+    """Another execution waits for its lease, continues from the checkpoints and repeats the verification."""
 
     class Aborted(Exception):
         pass
@@ -284,7 +284,7 @@ def test_an_execution_that_was_aborted(order):
 
 
 def test_old_code_behind_the_sweep_is_found(order):
-    """The execution fails with words; the next one goes over the items again."""
+    """The execution fails with a message; the next one repeats the pass."""
 
     def write(event):
         if event["action"] == "verify" and functions.count("verify") == 1:
@@ -299,7 +299,7 @@ def test_old_code_behind_the_sweep_is_found(order):
 
 
 def test_what_is_quarantined_ends_it(order):
-    """Until it is corrected, and tried again."""
+    """Quarantined items end an execution until they are corrected and redriven."""
     send("PutItem", Item=old_item(7, state={"N": "1"}) | {"state": {"N": "1"}})
     with pytest.raises(Failed, match="1 item is quarantined") as failed:
         execute(order)
@@ -312,7 +312,7 @@ def test_what_is_quarantined_ends_it(order):
 
 
 def test_too_many_errors_end_a_segment(order):
-    """Its Map Run says why; the execution says where to look."""
+    """The Map Run has the reason; the execution's message refers to it."""
     for number in range(ITEMS):
         send("PutItem", Item=old_item(number) | {"state": {"N": "1"}})
     with pytest.raises(Failed, match="in the Map Run") as failed:
@@ -322,7 +322,7 @@ def test_too_many_errors_end_a_segment(order):
 
 
 def test_a_table_that_another_migrates(order):
-    """Its lease is neither taken nor given back."""
+    """The lease of another runner is neither taken nor given back."""
     other = Runner(connection_of(ShelfTable), load_graph(_folder(order)), Options())
     other.lease.acquire()
     other.lease._seconds = 0.2
@@ -335,7 +335,7 @@ def test_a_table_that_another_migrates(order):
 
 
 def test_another_runner_that_takes_over(order):
-    """The execution ends, and does not disturb it."""
+    """The execution ends without an effect on the new runner."""
     other = Runner(connection_of(ShelfTable), load_graph(_folder(order)), Options(segments=SEGMENTS, lease_seconds=0.1))
 
     def take(event):
@@ -385,12 +385,12 @@ def test_an_action_that_nobody_knows():
 
 
 def test_a_timeout_that_is_too_short():
-    """It would hand on for ever."""
+    """A timeout that is too short is refused, since calls would not progress."""
     with pytest.raises(MigrationError, match="has only 60 s for a call"):
         handler({"action": "begin"}, Context(-1))
 
 
 def test_what_is_handed_on_stays_small():
-    """The widest table that is taken, in the longest numbers."""
+    """The data between states stays below the limit for the most segments."""
     widest = {"state": "pass", "open": list(range(10_000)), "all": list(range(10_000)), "work": {}}
     assert len(json.dumps(widest)) < 200 * 1024

@@ -1,4 +1,4 @@
-"""Waiting for DynamoDB: for indexes and for changes of the time to live, with few lines, and never deaf."""
+"""Waits for indexes and for changes of the time to live: few lines, and a pause at any time."""
 
 import threading
 from collections import deque
@@ -34,7 +34,7 @@ def history_of(*operations):
 
 @attrs.frozen(kw_only=True)
 class Filling(Fault):
-    """Indexes are in the making until a moment."""
+    """Indexes are being created until a point in time."""
 
     clock: StillClock
     until: float
@@ -52,7 +52,7 @@ INDEX = CreateIndex("GSI1", "GSI1PK", "GSI1SK")
 
 
 def test_an_hour_of_waiting_is_a_line_a_minute(shelf):
-    """With the minutes that have passed."""
+    """A wait of an hour reports one line per minute, with the passed minutes."""
     clock, told = StillClock(), []
     with inject(shelf, Filling(clock=clock, until=3600)):
         runner(history_of(INDEX), told.append, clock=clock, lease_seconds=1e9).migrate()
@@ -83,7 +83,7 @@ def test_a_wait_ends_at_once(shelf):
 
 @attrs.frozen(kw_only=True)
 class SlowTtl(Fault):
-    """Changes of the time to live are refused for a while, or take a while to be done, as DynamoDB has it."""
+    """Changes of the time to live are refused for a while, or take a while, as on DynamoDB."""
 
     refuse: int = 0
     settling: deque = attrs.field(factory=deque)
@@ -103,7 +103,7 @@ class SlowTtl(Fault):
 
 
 def test_a_change_of_the_time_to_live_waits_until_it_is_accepted(shelf):
-    """DynamoDB accepts about one an hour: announced once a minute, and done."""
+    """DynamoDB accepts about one change per hour: the wait is reported once a minute, then the change is made."""
     clock, told = StillClock(), []
     graph = history_of(EnableTTL("old"), DisableTTL("old"), EnableTTL("ttl"))
     slow = SlowTtl(refuse=60)
@@ -117,7 +117,7 @@ def test_a_change_of_the_time_to_live_waits_until_it_is_accepted(shelf):
 
 
 def test_a_time_to_live_that_is_being_switched_off_is_waited_for(shelf):
-    """Until then, DynamoDB refuses the next change."""
+    """DynamoDB refuses a change while the time to live is being switched off."""
     clock = StillClock()
     table = TableAdmin(connection_of(shelf), clock)
     table.set_ttl("old", on=True)
@@ -128,14 +128,14 @@ def test_a_time_to_live_that_is_being_switched_off_is_waited_for(shelf):
 
 
 def test_a_time_to_live_that_never_changes_is_given_up(shelf):
-    """After two hours."""
+    """The wait for the time to live ends after two hours."""
     table = TableAdmin(connection_of(shelf), StillClock())
     with inject(shelf, SlowTtl(refuse=10**9)), pytest.raises(MigrationStopped, match="without success"):
         table.set_ttl("ttl", on=True)
 
 
 def test_a_time_to_live_by_another_attribute(shelf):
-    """It is not replaced silently; nor is one by another attribute switched off."""
+    """A time to live by another attribute is neither replaced nor switched off."""
     table = TableAdmin(connection_of(shelf), StillClock())
     table.set_ttl("other", on=True)
     with pytest.raises(MigrationConflict, match="on already, by other"):

@@ -1,4 +1,4 @@
-"""Verifying: every planted corruption is found, with its key, and nothing else is."""
+"""The verifier: it finds every planted corruption, with its key, and nothing else."""
 
 import random
 from collections import Counter
@@ -21,12 +21,12 @@ PLANTED = 500
 
 
 def look(**options):
-    """A verification of the table against the whole history, that waits for nothing."""
+    """Verify the table against the whole history, without waits."""
     return verify(LiveTable(connection_of(ShelfTable)), graph().state, Throttle(Clock()), clock=StillClock(), **options)
 
 
 def found(report):
-    """What was found: kind, attribute or index, partition key."""
+    """Return the findings: kind, attribute or index, partition key."""
     return sorted((each.kind, each.name, each.key["PK"]["S"]) for each in report.findings)
 
 
@@ -41,7 +41,7 @@ def shelf():
 
 
 def test_a_migrated_table_is_right(shelf):
-    """Items by entity, rows by index, and no finding."""
+    """The report of a migrated table has items by entity, rows by index, and no finding."""
     report = look()
     assert report.right
     assert Counter({"TASK": 8, "BOX": 5}) == report.items
@@ -49,7 +49,7 @@ def test_a_migrated_table_is_right(shelf):
 
 
 def corrupt(item, dice):
-    """An item with one thing wrong, and what that is."""
+    """Return an item with one fault, and the expected finding."""
     item = deepcopy(item)
     kind, name = dice.choice(
         [
@@ -80,7 +80,7 @@ def corrupt(item, dice):
 
 @pytest.mark.deep
 def test_all_of_500_planted_corruptions_are_found():
-    """Missing, wrong, extra, unreadable, of keys and expiry: each with its attribute and key, and none beside them."""
+    """Missing, wrong, extra and unreadable keys and expiries are found with attribute and key, and nothing else."""
     dice = random.Random(1)
     with embedded(ShelfTable, create=False):
         runner().migrate("0001_initial")
@@ -118,7 +118,7 @@ class OtherIndex(Fault):
 
 
 def test_an_index_that_differs_from_its_table(shelf):
-    """Rows that it lacks, and rows that it should not have, by key."""
+    """Missing rows and extra rows of an index are found, by key."""
     ghost = {
         "PK": {"S": "TASK#ghost"},
         "SK": {"S": "TASK"},
@@ -137,7 +137,7 @@ def test_an_index_that_differs_from_its_table(shelf):
 
 
 def test_an_index_key_that_dynamodb_leaves_out(shelf):
-    """An empty or a missing half keeps an item out of the index, which is no difference."""
+    """An empty or missing half keeps an item out of the index, which is not a difference."""
     send("PutItem", Item={"PK": {"S": "X"}, "SK": {"S": "Y"}, "entityType": {"S": "GHOST"}, "GSI1PK": {"S": "only"}})
     report = look()
     assert [("unidentified", "entityType", "X")] == found(report)
@@ -146,7 +146,7 @@ def test_an_index_key_that_dynamodb_leaves_out(shelf):
 
 
 def test_records_of_the_framework_are_passed_over(shelf):
-    """Neither a verification nor a scan of the application meets them."""
+    """Neither a verification nor a scan of the application returns the framework's records."""
     assert {"Task", "Box"} == {type(each).__name__ for each in ShelfTable.scan()}
     assert 5 == len(Box.scan().all())
     kinds = {item["entityType"]["S"] for item in send("Scan")["Items"]}

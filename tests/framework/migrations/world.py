@@ -1,4 +1,4 @@
-"""A small table under migration: old code and new code that write to it meanwhile, and what must be true in the end."""
+"""A small table under migration, old and new code that write to it meanwhile, and the facts that hold at the end."""
 
 import random
 from datetime import datetime, timedelta, timezone
@@ -49,7 +49,7 @@ class ShelfTable(Table):
 
 
 class Task(ShelfTable, discriminator="TASK"):
-    """What the new models say of a task: keys by state, and an expiry."""
+    """A task in the new models, with keys by state and an expiry."""
 
     task_id = UnicodeAttribute(attr_name="taskId")
     state = UnicodeAttribute(default_for_new="OPEN")
@@ -78,7 +78,7 @@ EXPIRY = {"after": "due", "days": 3650}
 
 
 def first():
-    """The table before: a task without index keys or expiry."""
+    """Return the first migration: a table of tasks without index keys or expiry."""
     attributes = {"taskId": "S", "state": "S", "due": "S", "points": "N"}
     return Migration(
         [],
@@ -96,7 +96,7 @@ def first():
 
 
 def graph(*operations, **options):
-    """A history of two migrations; the second is given, or backfills everything and creates the index."""
+    """Return a history of two migrations; by default, the second backfills everything and creates the index."""
     chosen = operations or (
         Backfill("TASK", *BY_STATE, **options),
         BackfillExpiry("TASK", "ttl", **EXPIRY, **options),
@@ -108,7 +108,7 @@ def graph(*operations, **options):
 
 
 def history_of(*migrations, head=None):
-    """A history of the first migration, or another one, and of lists of operations, one migration each."""
+    """Return a history of the first migration, or another one, and one migration for each list of operations."""
     scripts = [Script("0001_initial", head or first(), "first")]
     for number, operations in enumerate(migrations, 2):
         scripts.append(Script(f"{number:04d}_m", Migration([scripts[-1].name], operations), f"x{number}"))
@@ -116,7 +116,7 @@ def history_of(*migrations, head=None):
 
 
 class StillClock(Clock):
-    """A clock that only moves when somebody waits."""
+    """A clock that moves only during waits."""
 
     def __init__(self):
         self.now = 0.0
@@ -134,7 +134,7 @@ class StillClock(Clock):
 
 
 def runner(history=None, tell=lambda line: None, clock=None, **options):
-    """A runner on the table as it is bound, with few and small segments."""
+    """Return a runner on the bound table, with few and small segments."""
     settings = {"segments": 2, "workers": 1, "page_size": 3, "write_mode": "single", **options}
     return Runner(
         connection_of(ShelfTable), history or graph(), Options(**settings), clock=clock or StillClock(), tell=tell
@@ -147,12 +147,12 @@ def dangers(plan):
 
 
 def send(operation, **params):
-    """One operation on the table, as some code that knows no models would send it."""
+    """Send one operation to the table, as code without models does."""
     return connection_of(ShelfTable).connection.dispatch(operation, {"TableName": "shelf", **params})
 
 
 def old_item(number, state="OPEN", **extra):
-    """A task as old code stores it: no derived attribute but its key, and one that no model knows."""
+    """Return a task as old code stores it: only its key is derived, and one attribute is in no model."""
     item = {
         "PK": {"S": f"TASK#t{number}"},
         "SK": {"S": "TASK"},
@@ -168,7 +168,7 @@ def old_item(number, state="OPEN", **extra):
 
 
 def put_old(count=8, boxes=5):
-    """Fill the table as old code does. Returns the tasks as they are stored."""
+    """Fill the table as old code does. Return the stored tasks."""
     items = [old_item(number) for number in range(count)]
     for item in items:
         send("PutItem", Item=item)
@@ -178,7 +178,7 @@ def put_old(count=8, boxes=5):
 
 
 def stored(kind="TASK"):
-    """All items of a type, by partition key."""
+    """Return all items of a type by partition key."""
     found = {}
     start = {}
     while True:
@@ -190,23 +190,23 @@ def stored(kind="TASK"):
 
 
 def stale(item):
-    """The derived attributes of a task that are not what the frozen templates give."""
+    """Return the derived attributes of a task that differ from the frozen templates."""
     entity = state_of(ShelfTable.describe()).entities["TASK"]
     return [name for name, each in entity.derived.items() if not same_value(each.derive(item), item.get(name))]
 
 
 def plain(item):
-    """What of an item is not derived."""
+    """Return the attributes of an item that are not derived."""
     return {name: value for name, value in item.items() if name not in DERIVED}
 
 
 def work(*operations):
-    """A pass of operations behind the first migration."""
+    """Return a pass of operations after the first migration."""
     return Pass(operations, Graph([Script("0001_initial", first(), "")]).state)
 
 
 class LiveWriters:
-    """Old and new code that change the table while it is migrated, and remember what they did."""
+    """Old and new code that change the table during a migration, and record their writes."""
 
     def __init__(self, seed, items):
         self.dice = random.Random(seed)
@@ -216,14 +216,14 @@ class LiveWriters:
         self.chosen = None
 
     def act(self, key=None):
-        """One write of one of them, to an item if it is there, or to any."""
+        """Make one write, by old or new code, to a given item if it exists, or to any item."""
         self.chosen = key if key in self.truth else None
         new = [self.update_new, self.delete, self.create]
         old = [self.update_old, self.put_old, self.recreate]
         self.dice.choice([*new, *old] if self.old_code else new)()
 
     def update_new(self):
-        """The new models change a state; keys follow."""
+        """Change a state with the new models; the keys follow."""
         key = self._some()
         if key is not None:
             task = Task.get(task_id=key.removeprefix("TASK#"), consistent=True)
@@ -231,7 +231,7 @@ class LiveWriters:
             self.truth[key] = plain(send("GetItem", Key=self._key(key), ConsistentRead=True)["Item"])
 
     def update_old(self):
-        """Old code changes a state, and knows of no keys."""
+        """Change a state with old code, without keys."""
         key = self._some()
         if key is not None:
             state = {"S": self._state()}
@@ -246,21 +246,21 @@ class LiveWriters:
             self.truth[key]["state"] = state
 
     def put_old(self):
-        """Old code writes a whole item, without what it does not know."""
+        """Write a whole item with old code, without the attributes that it does not know."""
         key = self._some()
         if key is not None:
             self.truth[key] = {**self.truth[key], "state": {"S": self._state()}}
             send("PutItem", Item=self.truth[key])
 
     def delete(self):
-        """An item goes."""
+        """Delete an item."""
         key = self._some()
         if key is not None:
             send("DeleteItem", Key=self._key(key))
             del self.truth[key]
 
     def create(self):
-        """The new models make an item."""
+        """Create an item with the new models."""
         self.made += 1
         task = Task(task_id=f"t{self.made}", state=self._state(), due=START)
         task.save()
@@ -268,7 +268,7 @@ class LiveWriters:
         self.truth[key] = plain(send("GetItem", Key=self._key(key), ConsistentRead=True)["Item"])
 
     def recreate(self):
-        """An item goes, and another comes under its key."""
+        """Delete an item, and create another under its key."""
         key = self._some()
         if key is not None:
             send("DeleteItem", Key=self._key(key))
@@ -286,9 +286,9 @@ class LiveWriters:
         return {"PK": {"S": key}, "SK": {"S": "TASK"}}
 
     def problems(self):
-        """What is wrong with the table, measured by what the writers did."""
+        """Return the faults of the table, by the record of the writers."""
         items = stored()
-        # An update without a condition makes an item of nothing but what it sets.
+        # An update without a condition creates an item with nothing but the set attributes.
         nameless = [item["PK"]["S"] for item in send("Scan", ConsistentRead=True)["Items"] if "entityType" not in item]
         found = [f"resurrected {key}, in part" for key in nameless]
         found += [f"lost {key}" for key in self.truth if key not in items]

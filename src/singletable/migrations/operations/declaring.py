@@ -11,6 +11,7 @@ from singletable.migrations.declared import Stored, StoredAttributes, as_stored,
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Operation
 from singletable.migrations.state import Entity, TableState
+from singletable.models.schema.layout import INTERNAL_TYPES
 
 __all__ = ["AddEntity", "DeclareAttributes", "RemoveEntity"]
 
@@ -138,7 +139,7 @@ class DeclareAttributes(Operation):
 
 def refuse_own_type(operation: Operation, name: str) -> None:
     """Refuse a discriminator with the prefix of the framework's own items."""
-    if name.startswith(OWN_TYPES):
+    if name.startswith(INTERNAL_TYPES):
         raise operation.fail(f"{name!r} has the prefix of the framework's own items.", "Choose another discriminator.")
 
 
