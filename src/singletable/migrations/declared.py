@@ -11,9 +11,9 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from singletable.errors import InvalidValueError, MigrationError
 from singletable.keys import ValueKind
+from singletable.migrations.returned_values import stored_value
 from singletable.migrations.script import Frozen, as_names
 from singletable.migrations.sources import SOURCES, Choice, Source, Unfit
-from singletable.migrations.stored_values import stored_value
 from singletable.requests.types import Item
 
 __all__ = ["ANY", "Stored", "StoredAttributes", "as_stored", "as_stored_attributes"]

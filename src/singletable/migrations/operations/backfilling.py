@@ -12,10 +12,10 @@ from singletable.migrations.derived import Derived, Expires, check_seconds
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_derived_sources
 from singletable.migrations.operations.undoing import Undo
+from singletable.migrations.returned_values import stored_value
 from singletable.migrations.script import as_names
 from singletable.migrations.sources import Source, Unfit
 from singletable.migrations.state import TableState, known_derived
-from singletable.migrations.stored_values import stored_value
 from singletable.migrations.timebox import Timebox
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item

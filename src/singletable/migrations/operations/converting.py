@@ -12,10 +12,10 @@ from singletable.migrations.declared import ANY, Stored, as_stored
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_derived_sources
+from singletable.migrations.returned_values import stored_value
 from singletable.migrations.script import as_names
 from singletable.migrations.sources import Unfit
 from singletable.migrations.state import TableState
-from singletable.migrations.stored_values import stored_value
 from singletable.migrations.timebox import Timebox
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item

@@ -1,4 +1,4 @@
-"""Stored values: the results of functions of the project, in the form in which DynamoDB stores them."""
+"""Returned values: the results of functions of the project, in the form in which DynamoDB stores them."""
 
 from __future__ import annotations
 
