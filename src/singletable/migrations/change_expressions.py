@@ -107,7 +107,7 @@ def can_be_stated(change: ItemChange) -> bool:
 
 
 def statement_params(table: str, change: ItemChange) -> Params:
-    """Return a change as one PartiQL statement, which never creates an item and so needs no condition for that."""
+    """Return a change as one PartiQL statement, which never creates an item."""
     where = (*change.key_names, *sorted(change.pins))
     stored = tuple(name for name in where if name in change.item)
     missing = tuple(name for name in where if name not in change.item)

@@ -48,7 +48,7 @@ class Derived(Frozen):
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """A value that is equal for derived attributes with equal results, whatever the names of their fields."""
+        """A value that is equal for derived attributes with equal results; the names of fields do not matter."""
         raise NotImplementedError
 
     @property

@@ -1,7 +1,7 @@
 """The writes of a run: an item is changed only while it is the one that was read, and a deleted item stays deleted.
 
 If the condition of a change fails, the change is computed again from the current item, a bounded number of times. If
-that item needs no change, an earlier attempt or another writer has made it.
+that item does not need a change, an earlier attempt or another writer has made it.
 """
 
 from __future__ import annotations

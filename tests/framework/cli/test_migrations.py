@@ -196,7 +196,7 @@ def test_ctrl_c_pauses(old_shop):
         done = command("migrate", "--yes", "--segments", "6", "--workers", "1")
     assert 3 == done.exit_code, done.output
     assert "is paused" in done.output
-    assert "Go on with `singletable migrate`" in done.output
+    assert "Continue with `singletable migrate`" in done.output
     status = command("status").output
     assert "running" in status
     assert "of 6 segments" in status

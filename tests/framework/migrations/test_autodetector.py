@@ -400,7 +400,7 @@ def test_a_key_by_a_class_of_the_project_changes():
 
 
 def test_an_entity_with_a_key_by_a_class_of_the_project_is_added():
-    """A new entity needs no function: its key is recorded as the models describe it."""
+    """A new entity does not need a function: its key is recorded as the models describe it."""
     old, new = state(index()), state(index(), E={"place": Place(null=True), "by_city": named("CITY#{place}")})
     made_of = "(place: place, text)"
     assert [

@@ -224,9 +224,9 @@ _LONG = "a_name_that_is_rather_long_and_stands_in_the_way"
 
 
 def documented():
-    """What is said of it is long, and holds \\d, "quotes" and {a: 1}: so that it is wider than one line is.
+    """A long docstring with \\d, "quotes" and {a: 1}, which is wider than one line of the script can be, and wraps.
 
-    It goes on, as well, for another paragraph, which the script says in the same breath.
+    It has another paragraph, which the script joins to the first one.
     """
 
 
