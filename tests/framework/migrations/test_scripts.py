@@ -107,7 +107,7 @@ _indexes = st.builds(
 
 
 def function(**sources):
-    """A function of a script."""
+    """A script's function."""
 
 
 _operations = st.one_of(
@@ -287,7 +287,7 @@ def test_the_text_of_a_script():
         "\n"
         "\n"
         "def function(name):\n"
-        '    """What a script\'s functions are called here."""\n'
+        '    """A script\'s function."""\n'
         '    raise NotImplementedError("write function()")\n'
         "\n"
         "\n"
