@@ -1,7 +1,8 @@
-"""A DAX cluster that is none: AWS's own client, whose nodes answer from an engine that speaks DynamoDB.
+"""A double of a DAX cluster: AWS's client, whose nodes answer from an engine that speaks DynamoDB.
 
-There is no emulator of DAX. All of the client is real but its sockets: it checks and encodes each request as for
-a node. What it would decode is then asked of the engine, and given back, or raised, in the form that its decoder has.
+No emulator of DAX exists. The client is real except for its sockets: it checks and encodes each request as for a node.
+The engine answers the request that the client would decode, and the answer or error is converted to the form that the
+client's decoder returns.
 """
 
 import socket
@@ -45,10 +46,10 @@ METHODS = {
 
 
 class Cluster:
-    """Stands for the client's cluster.
+    """A double of the client's cluster.
 
-    Its `asked` has what it was asked, `table` the operations that went to the table instead. What is put into `faults`
-    is raised in place of the next answers; after "applied" in a pair with it, once the engine has done the request.
+    `asked` has the requests to it, `table` the operations that went to the table instead. Each element of `faults` is
+    raised in place of the next answer; in a pair with "applied", after the engine has applied the request.
     """
 
     def __init__(self, connection):
@@ -67,7 +68,7 @@ class Cluster:
         return [operation for operation, _ in self.asked]
 
     def __call__(self, *arguments, **options):
-        """What the client makes its cluster with."""
+        """Create the cluster; the client calls this."""
         self.arguments = {"positional": arguments, **options}
         self.made += 1
         return self
@@ -102,7 +103,7 @@ class Cluster:
             raise service_error(operation, error.__cause__.response) from None
 
     def _some(self, params):
-        """A batch of which some is left, each put without its key, as the client gives it."""
+        """Return a batch of which a part is unprocessed; each put has no key, as in the client."""
         [(table, requests)] = params["RequestItems"].items()
         done, left = requests[self.unprocessed :], requests[: self.unprocessed]
         self.unprocessed = 0
@@ -126,7 +127,7 @@ def throttled(operation="GetItem"):
 
 
 def service_error(operation, response):
-    """An error as a node tells it: without the item, the reasons of a transaction in one row."""
+    """Return an error in the form of a node: without the item, and with flat reasons of a transaction."""
     error = response["Error"]
     reasons = response.get("CancellationReasons")
     info = ["id", error["Code"], 400]
@@ -188,7 +189,7 @@ for _operation, _method in METHODS.items():
 
 @contextmanager
 def clustered(table, monkeypatch, **settings):
-    """A table that is bound to an engine, bound to a cluster before it, too; yields the cluster."""
+    """Yield the cluster of a table that is bound to an engine, inside another binding to a cluster."""
     connection = connection_of(table)
     plain = connection.settings
     cluster = Cluster(connection)
@@ -204,6 +205,6 @@ def clustered(table, monkeypatch, **settings):
 
 
 def dax_of(table):
-    """The interceptor of a bound table."""
+    """Return the interceptor of a bound table."""
     [found] = [each for each in connection_of(table).connection.around if isinstance(each, Dax)]
     return found

@@ -1,4 +1,4 @@
-"""Work that hostile input could make large: it stays in proportion to the input, or the input is refused."""
+"""Work on hostile input is bounded: its time is proportional to the input, or the input is refused."""
 
 import time
 from datetime import datetime, timedelta, timezone
@@ -91,7 +91,7 @@ def test_an_interval_of_too_many_buckets_is_refused(quick, first, descending):
 
 
 def test_the_largest_interval_is_asked():
-    """A query visits 10,000 buckets and refuses one more."""
+    """A query reads 10,000 buckets, and refuses one more."""
     last = FIRST + 9_999 * HOUR
     assert 4 * 10_000 == sum(map(len, Reading.by_hour.query(Reading.at.between(FIRST, last)).groups()))
     with pytest.raises(InvalidConditionError, match="covers 10,001 buckets"):
@@ -122,7 +122,7 @@ def test_an_explanation_counts_no_further_than_a_thousand(quick):
 
 @pytest.mark.parametrize("operator", [and_, or_])
 def test_a_chain_of_conditions_takes_linear_time_and_no_stack(operator, quick):
-    """DynamoDB takes 300 operators; a chain of 5,000 terms, each a condition inside the next, is refused at once."""
+    """DynamoDB accepts 300 operators; a chain of 5,000 terms, each a condition inside the next, is refused."""
     chain = reduce(operator, [Reading.amount == number for number in range(150)])
     for params in (Reading.query(name="x", filter=chain).params(), plan.delete(Reading(name="x"), chain).params()):
         (text,) = (params[name] for name in ("FilterExpression", "ConditionExpression") if name in params)

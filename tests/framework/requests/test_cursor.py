@@ -1,4 +1,4 @@
-"""Cursors: sealed, bound to one query of one table, and good for a while."""
+"""Cursors: encrypted, bound to one query of one table, and valid for a limited time."""
 
 import base64
 import json
@@ -21,26 +21,26 @@ LAST = {"ACCOUNT#a1": {"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "EVENT#000003"}}}
 
 @pytest.fixture
 def ten(table, monkeypatch):
-    """Ten events, and a secret for cursors."""
+    """Store ten events, and set a secret for cursors."""
     monkeypatch.setattr(AppTable.Meta, "cursor_secret", SECRET.decode(), raising=False)
     with AppTable.batch() as batch:
         batch.put(*(event(seq, level=Level.WARN) for seq in range(10)), event(1, account_id="a2"))
 
 
 def flipped(text, bit):
-    """A text with one bit of its bytes flipped."""
+    """Return a text with one bit of its bytes flipped."""
     content = bytearray(text.encode())
     content[bit // 8] ^= 1 << bit % 8
     return content.decode("latin-1")
 
 
 def test_a_cursor_comes_back():
-    """As the keys where the page ended."""
+    """It opens to the keys at which the page ended."""
     assert LAST == SEAL.open(b"query", SEAL.write(b"query", LAST))
 
 
 def test_a_cursor_says_nothing():
-    """Neither keys nor how many there are to see; and the same place twice gives two texts."""
+    """Neither keys nor their number are visible, and the same place gives a different text each time."""
     one, other = SEAL.write(b"query", LAST), SEAL.write(b"query", LAST)
     assert one != other
     content = base64.urlsafe_b64decode(one + "=" * (-len(one) % 4))
@@ -49,7 +49,7 @@ def test_a_cursor_says_nothing():
 
 
 def test_every_altered_bit_is_refused():
-    """Of 200 cursors of different lengths, each bit of the text flipped alone."""
+    """Each bit of the text is flipped alone, in 200 cursors of different lengths."""
     refused = flips = 0
     for number in range(200):
         cursor = SEAL.write(b"query", {"p" * (number % 7): LAST["ACCOUNT#a1"]})
@@ -63,7 +63,7 @@ def test_every_altered_bit_is_refused():
 
 
 def test_another_text_for_the_same_bytes_is_refused():
-    """Base64 leaves bits of the last character unused; only one text stands for a cursor."""
+    """Base64 leaves bits of the last character unused; only one text is accepted for a cursor."""
     cursor = next(each for each in iter(lambda: SEAL.write(b"q", LAST), None) if len(each) % 4)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     twin = cursor[:-1] + alphabet[alphabet.index(cursor[-1]) ^ 1]
@@ -76,13 +76,13 @@ def test_another_text_for_the_same_bytes_is_refused():
 
 @pytest.mark.parametrize("text", ["", "x", "é", "e30", "A" * 43, None, 7, b"bytes", "=", "\ud800"])
 def test_what_is_no_cursor_is_malformed(text):
-    """Whatever a client sends back."""
+    """Any other value of a client is malformed."""
     with pytest.raises(CursorError, match="The cursor is malformed. Ask for the first page again"):
         SEAL.open(b"query", text)
 
 
 def test_an_expired_cursor_is_refused(monkeypatch):
-    """Its time is sealed in it; it is good up to that second."""
+    """The cursor contains its expiry, and is valid up to that second."""
     cursor, now = SEAL.write(b"query", LAST), time.time()
     monkeypatch.setattr(cursors.time, "time", lambda: now + 59)
     assert LAST == SEAL.open(b"query", cursor)
@@ -92,7 +92,7 @@ def test_an_expired_cursor_is_refused(monkeypatch):
 
 
 def test_another_version_is_refused(monkeypatch):
-    """One of the plain cursors before, or of a later format."""
+    """An unencrypted cursor of an old version and a cursor of a later format are refused."""
     plain = base64.urlsafe_b64encode(json.dumps({"v": 1, "q": "x", "last": LAST}).encode()).decode().rstrip("=")
     with pytest.raises(CursorError, match="The cursor has version 123; only version 3 can be read"):
         SEAL.open(b"query", plain)
@@ -104,7 +104,7 @@ def test_another_version_is_refused(monkeypatch):
 
 
 def test_secrets_rotate():
-    """The first one seals, all of them open; one that was taken away opens nothing."""
+    """Cursors are written with the first secret and opened with any; without its secret a cursor cannot be opened."""
     old, new = CursorSeal((b"old secret, long enough",), 60), CursorSeal((b"new secret, long enough",), 60)
     both = CursorSeal((*new.secrets, *old.secrets), 60)
     assert LAST == both.open(b"q", old.write(b"q", LAST))
@@ -114,7 +114,7 @@ def test_secrets_rotate():
 
 
 def test_replay_elsewhere_is_refused(ten):
-    """On another query, direction, filter, index, tenant or table; with the same page size or another it is good."""
+    """Another query, direction, filter, index, tenant or table is refused; another page size is not."""
     cursor = Event.query(account_id="a1").page(3).cursor
     assert [3, 4, 5, 6] == [each.seq for each in Event.query(account_id="a1").page(4, cursor)]
     others = (
@@ -146,14 +146,14 @@ def test_a_cursor_is_bound_to_a_region_and_an_endpoint(table):
                 with pytest.raises(CursorError, match="belongs to another query, table, region or endpoint"):
                     other.open(bound, cursor)
     with AppTable.bind(region="eu-west-1", endpoint_url="http://127.0.0.1:9"):
-        # The engine fixes the place.
+        # The engine sets the place.
         assert ("us-east-1", "https://dynamodb.us-east-1.amazonaws.com") == Account.item(
             account_id="a"
         ).target.sender.seal.place
 
 
 def test_a_cursor_is_bound_to_a_context(ten):
-    """A tenant or a session whose name is in no key."""
+    """The context is a tenant or a session that is not part of a key."""
     cursor = Event.query(account_id="a1").page(3, context="tenant 1").cursor
     assert [3] == [each.seq for each in Event.query(account_id="a1").page(1, cursor, context="tenant 1")]
     for context in (None, "", "tenant 10", "tenant"):
@@ -163,14 +163,14 @@ def test_a_cursor_is_bound_to_a_context(ten):
 
 
 def test_cursors_of_buckets_and_shards_come_back(ten):
-    """With the place in each shard."""
+    """They have the place in each shard."""
     first = Event.urgent.query(level=Level.WARN).page(4)
     second = Event.urgent.query(level=Level.WARN).page(20, first.cursor)
     assert list(range(10)) == [each.seq for each in (*first, *second)]
 
 
 def test_secrets_of_the_environment(monkeypatch):
-    """Several, separated by spaces, newest first; those of Meta go before them."""
+    """The variable has several secrets, separated by spaces, newest first; those of Meta have precedence."""
     monkeypatch.setenv(cursors.ENVIRONMENT, "newest-secret-0123  older-secret-01234")
     assert (b"newest-secret-0123", b"older-secret-01234") == seal_from(None, 60, "T").secrets
     assert (SECRET,) == seal_from(SECRET, 60, "T").secrets
@@ -179,7 +179,7 @@ def test_secrets_of_the_environment(monkeypatch):
 
 
 def test_bad_secrets_and_lifetimes_are_refused(monkeypatch):
-    """Where a page is asked for."""
+    """The first page raises the error."""
     for secret in ("short", "", b"fifteen bytes..", [SECRET, "x"], 7):
         with pytest.raises(
             DeclarationError, match="T: a cursor secret is not a text of at least 16 bytes. Make one"
@@ -196,7 +196,7 @@ def test_bad_secrets_and_lifetimes_are_refused(monkeypatch):
 
 
 def test_without_a_secret_one_of_the_process_is_used_and_said_once(monkeypatch, caplog):
-    """Cursors are good until the process ends."""
+    """Cursors are valid until the process ends."""
     monkeypatch.delenv(cursors.ENVIRONMENT, raising=False)
     monkeypatch.setattr(cursors, "_own", [])
     with caplog.at_level(logging.WARNING, logger="singletable"):
@@ -208,7 +208,7 @@ def test_without_a_secret_one_of_the_process_is_used_and_said_once(monkeypatch, 
 
 
 def test_lifetime_of_meta(table, monkeypatch):
-    """In seconds; a day where nothing is said."""
+    """It is in seconds; the default is a day."""
     assert 86_400 == Event.query(account_id="a1").target.sender.seal.lifetime
     monkeypatch.setattr(AppTable.Meta, "cursor_lifetime", 5)
     assert 5 == Event.query(account_id="a1").target.sender.seal.lifetime
@@ -227,7 +227,7 @@ def test_cryptography_is_loaded_with_the_first_page_only():
 
 
 def test_embedded_tables_page_without_a_secret():
-    """Nothing has to be set up for a test."""
+    """A test needs no configuration."""
     with embedded(AppTable):
         with AppTable.batch() as batch:
             batch.put(*(event(seq) for seq in range(3)))
@@ -235,7 +235,7 @@ def test_embedded_tables_page_without_a_secret():
 
 
 def test_bytes_in_a_query_are_bound_too():
-    """Two filters that differ in bytes alone are two queries."""
+    """Two filters that differ only in bytes are two queries."""
     one, other = ({"ExpressionAttributeValues": {":0": {"B": content}}} for content in (b"\x00", b"\x01"))
     assert bound_to(one, None) != bound_to(other, None)
     assert bound_to(one, None) == bound_to({**one, "Limit": 5, "ExclusiveStartKey": {}}, None)

@@ -1,4 +1,4 @@
-"""DAX: what goes to the cluster, that nothing differs for the caller, and what is done while it is out of reach."""
+"""DAX: the requests that go to the cluster, equal results for the caller, and the fallback if it is out of reach."""
 
 import gc
 import logging
@@ -45,7 +45,7 @@ def cluster(table, monkeypatch):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time that the fallback goes by, in seconds: a list of one."""
+    """The time of the fallback, in seconds: a list of one number."""
     now = [1000.0]
     monkeypatch.setattr(dax, "monotonic", lambda: now[0])
     return now
@@ -82,12 +82,12 @@ KEY = {"PK": {"S": "ACCOUNT#a"}, "SK": {"S": "ACCOUNT"}}
     ],
 )
 def test_where_a_request_goes(operation, params, expected):
-    """By its operation and by whether it is to be consistent, and by nothing else."""
+    """Only the operation and its consistency decide."""
     assert expected == goes_to_cluster(operation, params)
 
 
 def test_what_an_application_asks_goes_where_the_rule_says(cluster):
-    """Through the models: reads that may be stale and writes to the cluster, everything else to the table."""
+    """Eventually consistent reads and writes of models go to the cluster, all other requests to the table."""
     account = Account(account_id="a", email="e")
     account.create()
     account.update(email="f")
@@ -225,7 +225,7 @@ BEHAVIOURS = (
 
 
 def outcome(behaviour):
-    """What a behaviour comes to: its result or its error, and what is stored then."""
+    """Return the result or the error of a behavior, and the items stored after it."""
     try:
         told = repr(behaviour())
     except SingletableError as error:
@@ -236,7 +236,7 @@ def outcome(behaviour):
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=[each.__name__ for each in BEHAVIOURS])
 def test_results_and_errors_are_those_of_the_table(behaviour, cluster):
-    """The same behaviour on a table without a cluster comes to the same."""
+    """A behavior has the same outcome on a table without a cluster."""
     with embedded(AppTable):
         expected = outcome(behaviour)
     assert expected == outcome(behaviour)
@@ -244,7 +244,7 @@ def test_results_and_errors_are_those_of_the_table(behaviour, cluster):
 
 
 def test_a_failed_condition_asks_the_cluster_once_and_the_table_for_the_item(cluster):
-    """The client can give no item back: the one that stands is read consistently."""
+    """The client cannot return the item, so that the current item is read consistently."""
     Account(account_id="a", email="there").create()
     cluster.asked.clear()
     with pytest.raises(AlreadyExists) as caught:
@@ -254,7 +254,7 @@ def test_a_failed_condition_asks_the_cluster_once_and_the_table_for_the_item(clu
 
 
 def test_no_item_is_asked_for_where_the_client_has_no_way_to_give_it(cluster):
-    """Neither by a single write nor by a part of a transaction; the caller's arguments stay as they are."""
+    """Neither a single write nor a part of a transaction requests the item; the caller's arguments do not change."""
     with AppTable.transaction() as transaction:
         transaction.create(event(1))
         sent = transaction.params()
@@ -264,14 +264,14 @@ def test_no_item_is_asked_for_where_the_client_has_no_way_to_give_it(cluster):
 
 
 def test_the_arguments_of_a_batch_stay_as_they_are(cluster):
-    """The client writes notes into the requests that it is given."""
+    """The client changes the requests that it is given."""
     request = {"PutRequest": {"Item": {**KEY, "entityType": {"S": "ACCOUNT"}, "accountId": {"S": "a"}}}}
     send(connection_of(AppTable), "BatchWriteItem", {"RequestItems": {"app": [request]}})
     assert {"Item"} == set(request["PutRequest"])
 
 
 def test_a_put_that_was_left_undone_is_sent_again_with_its_key(cluster):
-    """The client forgets it."""
+    """The client loses the key."""
     Event(account_id="a1", seq=50, at=START).create()
     cluster.asked.clear()
     cluster.unprocessed = 3
@@ -285,14 +285,14 @@ def test_a_put_that_was_left_undone_is_sent_again_with_its_key(cluster):
 
 
 def test_where_it_cannot_be_told_which_put_was_left_all_are_sent_again(cluster):
-    """None is lost, whatever the client makes of the items."""
+    """No put is lost, however the client changes the items."""
     sent = [{"PutRequest": {"Item": {**KEY, "SK": {"S": str(number)}}}} for number in range(3)]
     assert sent == dax._undone(sent, [{"PutRequest": {"Item": {"other": {"S": "x"}}}}])
     assert sent[:1] == dax._undone(sent, [{"PutRequest": {"Item": {"SK": {"S": "0"}}}}])
 
 
 def test_capacity_that_a_cluster_does_not_report_counts_as_none():
-    """A hit costs the table nothing."""
+    """A cache hit consumes no units of the table."""
     from singletable.requests.metering import record
 
     with measure() as usage:
@@ -308,7 +308,7 @@ def warnings_of(caplog):
 
 
 def test_out_of_reach_warns_once_and_goes_to_the_table(cluster, clock, caplog):
-    """Reads and writes; no value of an item is in the warning, and the cluster is left alone meanwhile."""
+    """Reads and writes do; the warning shows no value of an item, and the cluster gets no request for a while."""
     cluster.reachable = False
     Account(account_id="secret", email="e").create()
     assert "e" == Account.get(account_id="secret").email
@@ -323,7 +323,7 @@ def test_out_of_reach_warns_once_and_goes_to_the_table(cluster, clock, caplog):
 
 
 def test_the_cluster_is_tried_again(cluster, clock, caplog):
-    """After thirty seconds, by one request; when it answers everything goes there, and the next fault warns again."""
+    """One request tries it after 30 seconds. If it answers, all requests go there, and the next fault warns again."""
     cluster.reachable = False
     Account(account_id="a").create()
     clock[0] += 29.9
@@ -347,7 +347,7 @@ def test_the_cluster_is_tried_again(cluster, clock, caplog):
 
 
 def test_a_refusal_is_an_answer_too(cluster, clock):
-    """A cluster that says that a condition failed is there again."""
+    """A cluster that reports a failed condition is within reach again."""
     cluster.reachable = False
     Account(account_id="a").create()
     clock[0] += 31
@@ -381,7 +381,7 @@ def test_others_do_not_wait_while_one_tries_again(cluster, clock):
 
 
 def test_many_threads_make_one_client(cluster):
-    """And all of their requests go through it."""
+    """All of their requests use it."""
     Account(account_id="a").create()
     connection_of(AppTable)
     threads = [threading.Thread(target=Account.get, kwargs={"account_id": "a"}) for _ in range(8)]
@@ -405,7 +405,7 @@ LOST = {
 @pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
 @pytest.mark.parametrize("applied", [True, False])
 def test_a_write_whose_fate_is_unknown_is_not_sent_twice(cluster, fault, applied):
-    """Neither to the cluster nor to the table; the error says that it may have been done."""
+    """It goes neither to the cluster nor to the table; the error reports that it may have been applied."""
     account = Account(account_id="a", visits=1)
     account.create()
     cluster.asked.clear()
@@ -435,7 +435,7 @@ def test_a_write_that_was_not_sent_goes_to_the_table(cluster, fault, caplog):
 
 @pytest.mark.parametrize("fault", [each for name, each in LOST.items() if name != "late"])
 def test_a_read_that_fails_is_asked_of_the_cluster_once_more_and_then_of_the_table(cluster, fault, caplog):
-    """A connection that was idle for too long says nothing of the cluster."""
+    """A connection that was idle for too long does not mean that the cluster is down."""
     Account(account_id="a").create()
     cluster.asked.clear()
     cluster.faults = [fault]
@@ -455,7 +455,7 @@ def test_a_read_without_an_answer_in_time_is_not_waited_for_twice(cluster):
 
 
 def test_a_late_write_leaves_the_cluster_alone_for_a_while(cluster, clock, caplog):
-    """Or each of the next would wait as long."""
+    """Otherwise each of the next writes would wait as long."""
     account = Account(account_id="a")
     cluster.faults = [TimeoutError()]
     with pytest.raises(NoResponse, match="ReadTimeoutError"):
@@ -465,7 +465,7 @@ def test_a_late_write_leaves_the_cluster_alone_for_a_while(cluster, clock, caplo
 
 
 def test_what_is_throttled_is_sent_again_as_botocore_does(cluster):
-    """Up to `max_attempts` times, to the cluster: it did nothing. Then it is told."""
+    """It is sent to the cluster up to `max_attempts` times, because it was not applied; then it raises."""
     cluster.faults = [throttled(), throttled()]
     Account(account_id="a").create()
     assert ["PutItem"] * 3 == cluster.operations
@@ -477,7 +477,7 @@ def test_what_is_throttled_is_sent_again_as_botocore_does(cluster):
 
 
 def test_credentials_that_the_cluster_refuses_are_told(cluster):
-    """It is no cluster out of reach."""
+    """The cluster does not count as out of reach."""
     error = DaxServiceError("PutItem", "no", [4, 23, 31, 33], "id", None, 400)
     cluster.faults = [error]
     with pytest.raises(AccessDenied, match="PutItem on 'app' is not allowed"):
@@ -489,14 +489,14 @@ def test_credentials_that_the_cluster_refuses_are_told(cluster):
 
 
 def test_what_the_client_refuses_is_told(cluster):
-    """Its own checks stand for DynamoDB's."""
+    """The client's checks count as those of DynamoDB."""
     with pytest.raises(RequestFailed, match=r"PutItem on 'app' failed \(ValidationException\)"):
         send(connection_of(AppTable), "PutItem", {"TableName": "app", "Item": "no item"})
     assert [] == cluster.table
 
 
 def test_reasons_are_as_botocore_gives_them():
-    """From the row of codes, messages and items that a node sends."""
+    """They are built from the flat codes, messages and items that a node sends."""
     code = "TransactionCanceledException"
     reasons = [{"Code": None}, {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}]
     error = service_error("TransactWriteItems", {"Error": {"Code": code}, "CancellationReasons": reasons})
@@ -505,7 +505,7 @@ def test_reasons_are_as_botocore_gives_them():
 
 
 def test_reasons_that_cannot_be_read_are_none():
-    """A transaction is cancelled all the same."""
+    """The transaction still counts as canceled."""
     error = service_error("TransactWriteItems", {"Error": {"Code": "TransactionCanceledException", "Message": "no"}})
     error.cancellation_reasons = ["ConditionalCheckFailed"]
     told = dax._as_botocore_error(error, "TransactWriteItems", {"TransactItems": [{}, {}]})
@@ -518,7 +518,7 @@ def test_reasons_that_cannot_be_read_are_none():
 
 @pytest.fixture
 def closed():
-    """An endpoint at which nothing listens."""
+    """Return an endpoint without a server."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -527,7 +527,7 @@ def closed():
 
 @pytest.mark.parametrize("scheme", ["dax://", "daxs://", ""])
 def test_the_real_client_finds_nobody(table, closed, scheme, caplog):
-    """Nothing of it is replaced."""
+    """No part of the client is replaced."""
     settings = AppTable.bound()
     fields = {field.name: getattr(settings, field.name) for field in attrs.fields(Settings)}
     with pinned(AppTable, **{**fields, "dax_endpoints": scheme + closed}):
@@ -537,7 +537,7 @@ def test_the_real_client_finds_nobody(table, closed, scheme, caplog):
 
 
 def test_the_client_gets_what_the_connection_has(table, monkeypatch):
-    """Credentials, region and time-outs; a node is given up after a second, and nothing is repeated."""
+    """It gets credentials, region and time-outs; it waits a second for a node, and does not retry."""
     with clustered(AppTable, monkeypatch, connect_timeout=9, read_timeout=7) as cluster:
         Account(account_id="a").create()
         client = dax_of(AppTable)._client
@@ -548,7 +548,7 @@ def test_the_client_gets_what_the_connection_has(table, monkeypatch):
 
 
 def test_the_client_is_closed_with_the_connection(table, monkeypatch):
-    """It has threads."""
+    """Its threads end."""
     with clustered(AppTable, monkeypatch) as cluster:
         Account(account_id="a").create()
         assert 0 == cluster.closed
@@ -583,7 +583,7 @@ class Cached(Table):
 
 
 def test_meta_names_the_cluster():
-    """One text or several."""
+    """Meta has one text or several."""
     assert ("daxs://cached.test",) == connection_of(Cached).connection.settings.dax_endpoints
     assert ("a:1", "b:2") == endpoints_of(["a:1", "b:2"])
 
@@ -603,14 +603,14 @@ def test_meta_names_the_cluster():
     ],
 )
 def test_a_binding_to_another_place_leaves_the_cluster_of_meta(settings, expected):
-    """Its copies are of Meta's table."""
+    """The cluster caches Meta's table."""
     with Cached.bind(**settings) as binding:
         assert expected == binding.settings.dax_endpoints
         assert bool(expected) == bool(connection_of(Cached).connection.around)
 
 
 def test_the_embedded_engine_has_no_cluster():
-    """Whatever Meta says."""
+    """It ignores the endpoints of Meta."""
     with embedded(Cached):
         assert () == connection_of(Cached).connection.around
         assert Cached.exists()
@@ -633,7 +633,7 @@ def test_the_embedded_engine_has_no_cluster():
     ],
 )
 def test_a_bad_endpoint_is_told_when_the_table_is_bound(text):
-    """With the value, and the forms that are right."""
+    """The error has the value and the valid forms."""
     with pytest.raises(
         EndpointUnreachable, match="is not an endpoint of a DAX cluster. Write for example daxs://"
     ) as caught:
@@ -654,7 +654,7 @@ def test_endpoints_are_of_one_cluster():
 
 
 def test_the_package_is_missing(monkeypatch):
-    """The remedy is the extra."""
+    """The remedy names the extra."""
     monkeypatch.setitem(sys.modules, "amazondax", None)
     with Cached.bind(max_attempts=1), pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[dax\]'"):
         connection_of(Cached)

@@ -38,7 +38,7 @@ def table():
 
 
 def test_in_of_nothing_matches_nothing():
-    """In filters of queries and scans, in conditions, negated, and among other terms."""
+    """It does so in filters of queries and scans, in conditions, negated, and among other terms."""
     none = Doc.number.is_in()
     made = Doc.get(ident="1")
     assert [] == Doc.query(ident="1", filter=none).all() == Doc.scan(filter=none).all()
@@ -76,7 +76,7 @@ def many(count, join=or_):
     ],
 )
 def test_what_is_too_long_is_refused_before_sending(condition, message):
-    """By queries, scans and every write."""
+    """Queries, scans and every write refuse it."""
     made = Doc.get(ident="1")
 
     def transact():
@@ -99,13 +99,13 @@ def test_what_is_too_long_is_refused_before_sending(condition, message):
 
 
 def test_what_is_long_enough_is_sent():
-    """To the last operator and operand."""
+    """The limits themselves are accepted: the last operator and the last operand."""
     assert 1 == Doc.query(ident="1", filter=many(150)).count()
     assert 1 == Doc.query(ident="1", filter=Doc.number.is_in(*range(100))).count()
 
 
 def test_an_update_with_a_long_expression_is_refused():
-    """DynamoDB takes 4 KB of it."""
+    """DynamoDB accepts 4 KB."""
     actions = [Path([f"x{number}"]).set({"S": "x"}) for number in range(400)]
     with pytest.raises(
         InvalidUpdateError, match="An update's expression has [4-9],... bytes; DynamoDB accepts at most 4,096"
@@ -124,7 +124,7 @@ def test_an_update_with_a_long_expression_is_refused():
     ],
 )
 def test_overlapping_paths_are_refused(actions):
-    """Some engines take the last one."""
+    """Some engines apply the last one."""
     with (
         inject(LimitTable) as injected,
         pytest.raises(InvalidUpdateError, match="Doc: the update changes .* twice") as caught,
@@ -136,14 +136,14 @@ def test_overlapping_paths_are_refused(actions):
 
 
 def test_paths_beside_each_other_are_not_taken_for_overlapping():
-    """Though one name begins with another."""
+    """They do not overlap, even if one name begins with another."""
     made = Doc.get(ident="1")
     made.update(actions=[Doc.raw["a"].set(1), Doc.raw["ab"].set(2), Doc.raw["a.b"].set(3), Doc.raw["a[0]"].set(4)])
     assert {"values": 1, "a": 1, "ab": 2, "a.b": 3, "a[0]": 4} == made.raw.as_dict()
 
 
 def test_odd_stored_names_work_everywhere():
-    """Dots, spaces and reserved words, in filters, conditions and actions."""
+    """Dots, spaces and reserved words work in filters, conditions and actions."""
     made = Doc.get(ident="1")
     made.update(actions=[Doc.size.add(1), Doc.status.set("y")], condition=(Doc.status == "x") & (Doc.size == 2))
     assert [made] == Doc.query(ident="1", filter=(Doc.status == "y") & Doc.size.is_in(3)).all()
@@ -151,7 +151,7 @@ def test_odd_stored_names_work_everywhere():
 
 
 def test_never_is_counted_among_the_operators():
-    """Three of them."""
+    """It counts as three operators."""
     text = Placeholders().condition(Doc.number.is_in())
     assert "(attribute_exists (#0) AND attribute_not_exists (#0))" == text
     with pytest.raises(InvalidConditionError, match="has 303 operators"):

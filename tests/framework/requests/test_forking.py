@@ -20,7 +20,7 @@ from singletable.streams.client import StreamsClient
 from tests.framework.canned import CREDENTIALS, canned
 from tests.framework.forked import Child, Preloaded, Secret, answer, ask, ask_at
 
-# Python 3.12 warns of each fork with threads, which these tests need.
+# Python 3.12 warns about each fork with threads, which these tests need.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 WORKERS = 8
@@ -137,7 +137,7 @@ def test_a_lock_that_another_thread_holds_is_free_in_the_child(server, what):
     thread = threading.Thread(target=hold, daemon=True)
     thread.start()
     held.wait(5)
-    # A child that waits for the lock is ended by the alarm, and hands back nothing.
+    # The alarm ends a child that waits for the lock, so that it returns nothing.
     found = Child(_within_seconds, 20, child).answer()
     release.set()
     thread.join()

@@ -1,4 +1,4 @@
-"""Expiry: items that have expired left out, and conditions on the time of expiry."""
+"""Expiry: reads that leave out expired items, and conditions on the time of expiry."""
 
 import pickle
 from datetime import date, datetime, timedelta, timezone
@@ -51,7 +51,7 @@ class Passing(Table):
 
 
 class Expiring(Passing, abstract=True):
-    """Two entities share its expiry."""
+    """A base class with an expiry, for two entities."""
 
     owner = UnicodeAttribute()
     ident = UnicodeAttribute()
@@ -104,7 +104,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def stored():
-    """Sessions a to d: expired, expired this very second, alive for a day, without an end. And other entities."""
+    """Store sessions a to d (expired, expired in this second, alive for a day, without expiry), and other entities."""
     with embedded(Passing):
         for ident, until in (("a", NOW - DAY), ("b", NOW), ("c", NOW + DAY), ("d", None)):
             Session(owner="o", ident=ident, until=until).create()
@@ -122,7 +122,7 @@ def names(found):
 
 @pytest.mark.usefixtures("stored")
 def test_expired_items_are_left_out():
-    """Of queries on the table and on an index, of collections and scans; from counts and keys as well."""
+    """Queries on the table and on an index, collections, scans, counts and keys leave them out."""
     for request in (Session.query(owner="o", live=True), Session.by_ident.query(live=True)):
         assert ["c", "d"] == names(request) == [each["ident"] for each in request.keys()]  # noqa: SIM118
         assert 2 == request.count()
@@ -134,14 +134,14 @@ def test_expired_items_are_left_out():
 
 @pytest.mark.usefixtures("stored")
 def test_an_expiry_that_dynamodb_ignores_is_none():
-    """An attribute that is not a number: DynamoDB never deletes by it."""
+    """DynamoDB never deletes an item whose attribute is not a number."""
     item = Session(owner="p", ident="e", until=NOW - DAY).serialize()
     TableSender(Passing).send("PutItem", {"TableName": "passing", "Item": {**item, "time to live": {"S": "1"}}})
     assert ["e"] == names(Session.query(owner="p", live=True))
 
 
 def test_the_filter_is_part_of_the_request():
-    """Beside the caller's own, and named by explain()."""
+    """It is combined with the caller's filter, and explain() names it."""
     query = Session.query(owner="o", live=True, filter=Session.until.exists())
     params = query.params()
     expected = "attribute_exists (#2) AND (NOT (attribute_type (#3, :2) AND #3 <= :3))"
@@ -154,7 +154,7 @@ def test_the_filter_is_part_of_the_request():
 
 @pytest.mark.usefixtures("stored")
 def test_the_time_is_that_of_sending(clock):
-    """Not that of making the request; and pages go on although it has passed."""
+    """It is not the time at which the request was made; a cursor is valid after items expired."""
     query = Session.query(owner="o", live=True)
     page = query.page(1)
     assert ["c"] == names(page)
@@ -185,7 +185,7 @@ def test_the_time_is_that_of_sending(clock):
     ],
 )
 def test_live_is_refused_if_it_would_leave_out_nothing(ask, error, message):
-    """With the remedy."""
+    """The error has a remedy."""
     with pytest.raises(error, match=message):
         ask()
 
@@ -213,7 +213,7 @@ def test_live_is_refused_if_it_would_leave_out_nothing(ask, error, message):
     ],
 )
 def test_items_are_found_by_their_expiry(condition, found):
-    """As by any attribute: in the filter of a query and of a scan."""
+    """An expiry works like any attribute in the filter of a query and of a scan."""
     path = Session.expires_at
     assert list(found) == names(Session.query(owner="o", filter=condition(path)))
     assert list(found) == sorted(names(Session.scan(filter=condition(path))))
@@ -222,7 +222,7 @@ def test_items_are_found_by_their_expiry(condition, found):
 
 @pytest.mark.usefixtures("stored")
 def test_writes_can_depend_on_the_expiry():
-    """As `condition=`, of every kind of write."""
+    """`condition=` of every kind of write accepts it."""
     session = Session.get(owner="o", ident="c")
     assert NOW + DAY == session.expires_at
     session.update(until=NOW + 2 * DAY, condition=Session.expires_at == session.expires_at)
@@ -256,13 +256,13 @@ def test_an_expiry_is_compared_with_points_in_time(compare, error, message):
 
 
 def test_a_filter_on_an_expiry_that_the_index_does_not_hold():
-    """Refused, as of any attribute."""
+    """It is refused, as for any attribute that is not projected."""
     with pytest.raises(NotProjectedError, match="reads 'time to live', which the index Keys does not hold"):
         Session.listed.query(filter=Session.expires_at > NOW)
 
 
 def test_an_expiry_stays_a_value():
-    """Equal to one that is declared alike, hashed by that, copied and pickled; unequal to anything else."""
+    """It is equal to an equal declaration, hashable, can be copied and pickled, and is unequal to anything else."""
     expiry = Expiry(after="until", attr_name="time to live")
     assert (expiry == Session.expires_at) is True
     assert (expiry != Session.expires_at) is False

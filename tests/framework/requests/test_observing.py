@@ -1,4 +1,4 @@
-"""Observers, names of requests, and OpenTelemetry's spans."""
+"""Observers, names of requests, and OpenTelemetry spans."""
 
 import sys
 import threading
@@ -24,14 +24,14 @@ __all__ = ["table"]  # a fixture
 
 @pytest.fixture
 def seen(table):
-    """Everything that is told of the shop's table."""
+    """The events of the shop's table."""
     told = []
     with observe(ShopTable, told.append):
         yield told
 
 
 def test_a_request_is_told(seen):
-    """The operation, the table, how long it took and what it cost; and no key or value."""
+    """The event has the operation, the table, the duration and the capacity units; it has no key or value."""
     with measure() as usage:
         User(user_id="secret-u1", name="secret", email="e@example.com").create()
     (sent,) = seen
@@ -49,7 +49,7 @@ def test_a_request_is_told(seen):
 
 
 def test_requests_are_told_by_access_pattern(seen):
-    """Wherever they are sent; each of several, and what an index leaves out and is fetched."""
+    """The name does not depend on the caller; each of several requests has it, also those that fetch whole items."""
     asked = patterns.orders_of_user("u1"), patterns.user("u1"), patterns.users_by_status("ACTIVE")
     assert [] == seen
     asked[0].all()
@@ -68,7 +68,7 @@ def test_requests_are_told_by_access_pattern(seen):
 
 
 def test_a_pattern_is_what_its_function_returns_but_for_the_name():
-    """Requests are equal to those that were made by hand."""
+    """Its requests are equal to those made without the pattern."""
     assert Order.query(user_id="u1", descending=True) == patterns.orders_of_user("u1")
     pair = patterns.order_with_items("o1")
     assert isinstance(pair, tuple)
@@ -76,7 +76,7 @@ def test_a_pattern_is_what_its_function_returns_but_for_the_name():
 
 
 def test_what_is_no_pattern_can_be_given_a_name(seen):
-    """A block, or a function; a pattern within has its own."""
+    """The name applies to a block or a function; an access pattern inside keeps its own."""
 
     @request_name("stock taking")
     def take():
@@ -93,7 +93,7 @@ def test_what_is_no_pattern_can_be_given_a_name(seen):
 
 
 def test_a_name_is_of_the_threads_of_a_batch_too(seen):
-    """Of writes and of reads."""
+    """It applies to their writes and reads."""
     with request_name("load"), ShopTable.batch(workers=4) as batch:
         for number in range(100):
             batch.save(User(user_id=f"u{number}", name="-", email="-"))
@@ -103,7 +103,7 @@ def test_a_name_is_of_the_threads_of_a_batch_too(seen):
 
 
 def test_a_name_is_of_its_thread(seen):
-    """Another thread's requests have none."""
+    """Requests of another thread have no name."""
     with request_name("mine"):
         other = threading.Thread(target=lambda: User.item(user_id="u").one_or_none())
         other.start()
@@ -112,7 +112,7 @@ def test_a_name_is_of_its_thread(seen):
 
 
 def test_what_failed_is_told_with_its_code(seen):
-    """And raises as it did."""
+    """The request still raises the same error."""
     user = User(user_id="u1", name="-", email="-")
     user.create()
     with pytest.raises(ConditionFailed):
@@ -126,7 +126,7 @@ def test_what_failed_is_told_with_its_code(seen):
 
 
 def test_an_observer_that_fails_breaks_no_request(table, caplog):
-    """It is logged; the others are told."""
+    """Its error is logged, and the other observers are called."""
     told = []
 
     def broken(sent):
@@ -161,9 +161,9 @@ def test_what_an_observers_failure_logs_has_nothing_of_the_request(table, caplog
 
 
 def test_observers_come_and_go(table):
-    """By block or by hand; also across bindings."""
+    """They are added for a block or by hand, and survive a change of the binding."""
     first, second = [], []
-    outer = observe(User, first.append)  # an entity stands for its table
+    outer = observe(User, first.append)  # an entity means its table
     with observe(ShopTable, second.append):
         User.item(user_id="u").one_or_none()
         with embedded(ShopTable, create=False), pytest.raises(Exception, match="does not exist"):
@@ -177,7 +177,7 @@ def test_observers_come_and_go(table):
 
 
 def test_a_tally_adds_up_by_pattern(table):
-    """Requests, failures, time and units."""
+    """It adds up requests, failures, time and units."""
     tally = RequestStats()
     with observe(ShopTable, tally):
         for user_id in ("u1", "u2"):
@@ -193,7 +193,7 @@ def test_a_tally_adds_up_by_pattern(table):
 
 
 def test_the_slowest_is_kept():
-    """Whichever came first."""
+    """The order of the requests does not matter."""
     tally = RequestStats()
     for seconds in (0.25, 1.0, 0.5):
         tally(RequestEvent("Query", "shop", None, "p", 0.0, seconds))
@@ -202,7 +202,7 @@ def test_the_slowest_is_kept():
 
 @pytest.mark.parametrize("observer", ["x", RequestStats, None])
 def test_what_cannot_observe(observer):
-    """It is told at once, and not at each request."""
+    """observe() raises, not the first request."""
     with pytest.raises(
         DeclarationError, match=r"is not an observer. Give a function that takes a RequestEvent, or an instance"
     ):
@@ -210,7 +210,7 @@ def test_what_cannot_observe(observer):
 
 
 def test_a_tally_shows_itself():
-    """A line a name."""
+    """The repr has a part for each name."""
     tally = RequestStats()
     assert "<RequestStats of nothing>" == repr(tally)
     tally(RequestEvent("Query", "shop", None, "user", 0.0, 0.25, read_units=0.5))
@@ -222,7 +222,7 @@ def test_a_tally_shows_itself():
 
 @pytest.fixture
 def tracing(table):
-    """A tracer, and the spans that it has written."""
+    """A tracer and a function that returns its finished spans."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("test")
@@ -231,7 +231,7 @@ def tracing(table):
 
 
 def test_a_span_for_each_request(tracing):
-    """Below the current one, from its beginning to its end, with the conventions' names."""
+    """Each is a child of the current span, as long as the request, with the names of the conventions."""
     tracer, written = tracing
     with tracer.start_as_current_span("request") as parent:
         patterns.users_by_status("ACTIVE").all()
@@ -254,14 +254,14 @@ def test_a_span_for_each_request(tracing):
 
 
 def test_a_span_is_as_long_as_its_request(tracing):
-    """In nanoseconds, from when it was sent."""
+    """Its times are in nanoseconds."""
     tracer, written = tracing
     OpenTelemetryObserver(tracer)(RequestEvent("Query", "shop", None, None, 1_000.5, 0.25))
     assert (1_000_500_000_000, 1_000_750_000_000) == (written()[0].start_time, written()[0].end_time)
 
 
 def test_a_span_of_what_failed(tracing):
-    """It says so, and with which code."""
+    """It has the error status and the code."""
     _, written = tracing
     with pytest.raises(Order.DoesNotExist):
         Order(user_id="u", order_id="o").update(status=OrderStatus.PAID)
@@ -270,7 +270,7 @@ def test_a_span_of_what_failed(tracing):
 
 
 def test_without_opentelemetry(monkeypatch):
-    """One line and the remedy."""
+    """The error is one line and the remedy."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[opentelemetry\]'"):
         OpenTelemetryObserver()

@@ -1,4 +1,4 @@
-"""Queries: what is asked, what it costs, what comes back."""
+"""Queries: the requests, their cost, and the results."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("table")
 
 @pytest.fixture
 def thirty():
-    """Thirty events of one account, one every six hours, every third a warning; and one of another."""
+    """Store thirty events of one account, one every six hours, every third a warning; and one event of another."""
     made = [event(seq) for seq in range(30)]
     for each in [*made, event(7, account_id="a10"), Account(account_id="a1", email="x@example.com")]:
         each.create()
@@ -39,7 +39,7 @@ def thirty():
 
 
 class Faulty:
-    """A sender that lets a function change what the engine answers."""
+    """A sender that lets a function change the answers of the engine."""
 
     def __init__(self, change):
         self.change = change
@@ -52,7 +52,7 @@ class Faulty:
 
 
 def through(request, change):
-    """The same request, sent through a faulty sender."""
+    """Return the same request with a faulty sender."""
     return attrs.evolve(request, target=attrs.evolve(request.target, sender=Faulty(change)))
 
 
@@ -60,7 +60,7 @@ def through(request, change):
 
 
 def test_a_limit_is_sent(thirty):
-    """Rows that nobody will take are not read, and not paid for."""
+    """Rows beyond the limit are neither read nor paid for."""
     limits = []
 
     def noting(operation, params, send):
@@ -75,7 +75,7 @@ def test_a_limit_is_sent(thirty):
 
 
 def test_params_are_the_exact_request():
-    """And nothing is sent for them."""
+    """`params()` sends nothing."""
     with measure() as usage:
         params = Event.query(Event.seq.between(1, 5), account_id="a1", descending=True, limit=20).params()
     assert usage.requests == 0
@@ -94,7 +94,7 @@ def test_params_are_the_exact_request():
 
 
 def test_params_of_a_filter_and_an_index():
-    """The filter's placeholders go on behind the key's; seq only chooses the shard, and is filtered for."""
+    """The filter's placeholders follow those of the key. `seq` only selects the shard, so it is also in the filter."""
     query = Event.urgent.query(level=Level.WARN, seq=3, filter=(Event.note == "n") & Event.detail.exists())
     params = query.params()
     assert params["IndexName"] == "GSI1"
@@ -103,7 +103,7 @@ def test_params_of_a_filter_and_an_index():
 
 
 def test_params_of_a_get():
-    """GetItem by primary key; through an index it is a query."""
+    """A get by primary key is a GetItem; a get through an index is a Query."""
     assert Account.item(account_id="a1", consistent=True).params() == {
         "TableName": "app",
         "Key": {"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "ACCOUNT"}},
@@ -113,7 +113,7 @@ def test_params_of_a_get():
 
 
 def test_all_params_visit_every_partition_in_order():
-    """One request a bucket and shard."""
+    """There is one request for each bucket and shard."""
     query = Event.by_day.query(Event.at.between(START, START + timedelta(days=2)))
     days = [params["ExpressionAttributeValues"][":0"]["S"] for params in query.all_params()]
     assert days == ["EVENT#2026-01-01", "EVENT#2026-01-02", "EVENT#2026-01-03"]
@@ -121,16 +121,16 @@ def test_all_params_visit_every_partition_in_order():
 
 
 def test_explanations_hide_personal_values():
-    """In the partition key as in the sort key."""
+    """Values are hidden in the partition key and in the sort key."""
     assert "‹personal›" in Account.by_email.query(email="x@example.com").explain().key_condition
     assert "x@example.com" not in repr(Account.by_email.query(email="x@example.com").explain())
 
 
-# --- what comes back ------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------
 
 
 def test_leading_attributes_and_the_whole_partition(thirty):
-    """User 1 never reads user 10, and other entities of the partition are not read at all."""
+    """A query for user 1 does not read user 10, nor other entities of the partition."""
     with measure() as usage:
         assert seqs(Event.query(account_id="a1")) == list(range(30))
     assert usage.requests == 1
@@ -139,7 +139,7 @@ def test_leading_attributes_and_the_whole_partition(thirty):
 
 
 def test_conditions_on_attributes(thirty):
-    """They mean what they say, at both ends."""
+    """Conditions are exact at both ends of the range."""
     ask = lambda condition: seqs(Event.query(condition, account_id="a1"))  # noqa: E731 - seven one-liners
     assert ask(Event.seq < 3) == [0, 1, 2]
     assert ask(Event.seq <= 3) == [0, 1, 2, 3]
@@ -150,7 +150,7 @@ def test_conditions_on_attributes(thirty):
 
 
 def test_buckets_are_visited_in_order_and_completed(thirty):
-    """Keys-only rows, fetched in batches: one query a day, and one request for up to a hundred items."""
+    """Items of a keys-only index are fetched in batches: a query for each day, and a request for up to 100 items."""
     between = Event.at.between(START + timedelta(hours=6), START + timedelta(days=3))
     with measure() as usage:
         assert seqs(Event.by_day.query(between, limit=100)) == [*range(1, 8), *range(7, 13)]
@@ -159,7 +159,7 @@ def test_buckets_are_visited_in_order_and_completed(thirty):
 
 
 def test_a_limit_stops_at_the_bucket_that_fills_it(thirty):
-    """Later buckets are not asked."""
+    """Later buckets are not read."""
     with measure() as usage:
         found = Event.by_day.query(Event.at.between(START, START + timedelta(days=7)), limit=2).all()
     assert seqs(found) == [0, 1]
@@ -167,7 +167,7 @@ def test_a_limit_stops_at_the_bucket_that_fills_it(thirty):
 
 
 def test_shards_are_merged_by_sort_key(thirty):
-    """All shards are asked, and their rows come in one order, in both directions."""
+    """All shards are read, and their rows are merged in both directions."""
     with measure() as usage:
         assert seqs(Event.urgent.query(level=Level.WARN)) == list(range(0, 30, 3))
     assert usage.requests == 3
@@ -179,19 +179,19 @@ def test_shards_are_merged_by_sort_key(thirty):
 
 
 def test_what_only_a_projection_holds_is_filtered_for(thirty):
-    """A value that only chooses the shard or the bucket still means itself, or the question is refused."""
+    """A value that only selects the shard or the bucket is filtered for, or the query is refused."""
     with pytest.raises(InvalidConditionError, match="seq only chooses the partition.* does not hold"):
         Sharded.sharded.query(seq=3)
 
 
 def test_sparse_keys(thirty):
-    """Only warnings and errors are in the index, only noted events in the other."""
+    """One index contains only warnings and errors, the other only noted events."""
     assert Event.urgent.query(level=Level.INFO).all() == []
     assert Event.by_note.query(note="n").all() == []
 
 
 def test_collections(thirty):
-    """Several entity types of one partition, in one request, in the order of their keys."""
+    """One request returns several entity types of a partition, in the order of their keys."""
     Setting(account_id="a1", name="theme").create()
     with measure() as usage:
         found = AppTable.collection(Account, Event, account_id="a1", limit=3).all()
@@ -203,26 +203,26 @@ def test_collections(thirty):
 
 
 def test_filters(thirty):
-    """Applied by DynamoDB behind the key; a limit counts what is left."""
+    """DynamoDB applies a filter after reading; a limit counts the remaining items."""
     assert seqs(Event.query(account_id="a1", filter=Event.level == Level.WARN, limit=3)) == [0, 3, 6]
     assert seqs(Event.by_note.query(note="n", filter=Event.level == Level.WARN)) == []
 
 
 def test_none_inside_a_list_or_a_map_can_be_asked_for():
-    """There it is stored as NULL, unlike an attribute that is None. (moto takes a missing path for NULL, too.)"""
+    """There None is stored as NULL, unlike a None attribute. (moto also reads a missing path as NULL.)"""
     params = Event.query(account_id="a1", filter=Path(["detail", "k"]) == None).params()  # noqa: E711
     assert {"NULL": True} in params["ExpressionAttributeValues"].values()
 
 
 def test_a_selective_filter_does_not_cost_a_request_a_row(thirty):
-    """PynamoDB asks for as many rows as the limit, again and again."""
+    """PynamoDB requests only as many rows as the limit, again and again."""
     with measure() as usage:
         assert seqs(Event.query(account_id="a1", filter=Event.at > START + timedelta(hours=6 * 28), limit=1)) == [29]
     assert usage.requests == 1
 
 
 def test_an_empty_page_is_not_the_end(thirty):
-    """A filter may drop a whole page; LastEvaluatedKey says that there is more."""
+    """A filter may remove all items of a page; only a missing LastEvaluatedKey marks the end."""
 
     def two_rows_a_page(operation, params, send):
         return send(operation, {**params, "Limit": 2})
@@ -233,7 +233,7 @@ def test_an_empty_page_is_not_the_end(thirty):
 
 
 def test_one(thirty):
-    """Says how many there were."""
+    """The error has the number of items."""
     with pytest.raises(
         MultipleItemsFound, match="Event.key has 30 items at PK = 'ACCOUNT#a1'.*; at most one was"
     ) as caught:
@@ -250,7 +250,7 @@ def test_one(thirty):
 
 
 def test_count(thirty):
-    """Of this entity only, at most the limit, with every kind of index."""
+    """Only items of the entity count, at most the limit, with every kind of index."""
     assert Event.query(account_id="a1").count() == 30
     assert Event.query(account_id="a1", limit=7).count() == 7
     assert Event.query(account_id="a1", filter=Event.level == Level.WARN).count() == 10
@@ -259,7 +259,7 @@ def test_count(thirty):
 
 
 def test_keys(thirty):
-    """The attributes that the keys hold, without fetching anything; projections are left out."""
+    """`keys()` returns the attributes in the keys, fetches no items, and leaves out projected attributes."""
     with measure() as usage:
         found = list(Event.by_day.query(Event.at.between(START, START), limit=1).keys())
     assert found == [{"account_id": "a1", "seq": 0, "at": START}]
@@ -269,7 +269,7 @@ def test_keys(thirty):
 
 
 def test_a_row_that_moved_since_is_left_out(thirty):
-    """An index is behind its table: an item that no longer answers the question is not returned."""
+    """An index is updated after its table: an item that no longer belongs to the result is left out."""
 
     def stale_index(operation, params, send):
         answer = send(operation, params)
@@ -283,7 +283,7 @@ def test_a_row_that_moved_since_is_left_out(thirty):
 
 
 def test_unknown_items_among_rows(thirty):
-    """Surfaced, never dropped; `yield` gives them as they are."""
+    """Unknown items raise by default; with `yield` they are returned unchanged."""
     TableSender(AppTable).send(
         "PutItem", {"TableName": "app", "Item": {"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "EVENT#000000x"}}}
     )
@@ -298,7 +298,7 @@ def test_unknown_items_among_rows(thirty):
 
 
 def pages_of(query, size):
-    """The pages of a query, as lists of numbers."""
+    """Return the pages of a query, as lists of numbers."""
     found, cursor = [], None
     while True:
         page = query.page(size, cursor)
@@ -311,7 +311,7 @@ def pages_of(query, size):
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("size", [1, 3, 4, 10, 11])
 def test_pages_cover_everything_once(thirty, size, descending):
-    """Of a partition, of buckets in order, of merged shards; and the last page says that it is the last."""
+    """Pages work for a partition, for buckets in order and for merged shards; the last page has no cursor."""
     queries = (
         Event.query(account_id="a1", descending=descending),
         Event.by_day.query(Event.at.between(START, START + timedelta(days=5)), descending=descending),
@@ -325,7 +325,7 @@ def test_pages_cover_everything_once(thirty, size, descending):
 
 
 def test_a_page_costs_one_request(thirty):
-    """One row more than the page holds is asked for, to know whether there is a next page."""
+    """One row more than the size is read, to know whether a next page exists."""
     with measure() as usage:
         page = Event.query(account_id="a1").page(10)
     assert (usage.requests, len(page)) == (1, 10)
@@ -335,7 +335,7 @@ def test_a_page_costs_one_request(thirty):
 
 
 def test_a_page_goes_on_in_the_bucket_where_the_last_one_ended(thirty):
-    """Buckets that are done are not asked again."""
+    """Finished buckets are not read again."""
     query = Event.by_day.query(Event.at.between(START, START + timedelta(days=4)))
     page = query.page(11)
     with measure() as usage:
@@ -344,7 +344,7 @@ def test_a_page_goes_on_in_the_bucket_where_the_last_one_ended(thirty):
 
 
 def test_cursors_belong_to_their_query(thirty):
-    """Other values, another direction, another index: refused."""
+    """A cursor is refused with other values, another direction or another index."""
     cursor = Event.query(account_id="a1").page(3).cursor
     for other in (
         Event.query(account_id="a10"),
@@ -474,7 +474,7 @@ def test_cursors_belong_to_their_query(thirty):
     ],
 )
 def test_bad_questions_are_refused_before_anything_is_sent(ask, error, message):
-    """With the value and the remedy."""
+    """The error has the value and the remedy."""
     with measure() as usage, pytest.raises(error, match=message):
         ask()
     assert usage.requests == 0
@@ -484,7 +484,7 @@ def test_bad_questions_are_refused_before_anything_is_sent(ask, error, message):
 
 
 def test_unprocessed_keys_are_asked_again(thirty, monkeypatch):
-    """With a pause, until there are none, and in the order that was asked for."""
+    """They are requested again after a pause, until none is left; the order of the keys is kept."""
     pauses = []
     monkeypatch.setattr(retry.time, "sleep", pauses.append)
 
@@ -502,7 +502,7 @@ def test_unprocessed_keys_are_asked_again(thirty, monkeypatch):
 
 
 def test_a_batch_gives_up_and_says_what_is_left(thirty, monkeypatch):
-    """After ten attempts, with the keys that were not read."""
+    """After ten attempts the error has the keys that were not read."""
     monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
 
     def nothing(operation, params, send):
@@ -517,7 +517,7 @@ def test_a_batch_gives_up_and_says_what_is_left(thirty, monkeypatch):
 
 
 def test_scans(thirty):
-    """Of one entity or of all, in segments; the whole table is read."""
+    """A scan returns one entity or all, also in segments; it reads the whole table."""
     assert len(Event.scan().all()) == 31
     assert len(AppTable.scan().all()) == 32
     assert sum(len(Event.scan(segment=n, segments=3).all()) for n in range(3)) == 31
@@ -525,7 +525,7 @@ def test_scans(thirty):
     assert len(Event.scan(limit=4).all()) == 4
 
 
-# --- what an attack found ----------------------------------------------------------------
+# --- faults that hostile tests found ------------------------------------------------------
 
 
 class ByHour(LocalSecondaryIndex):
@@ -589,10 +589,10 @@ def odd_table():
 
 @pytest.mark.usefixtures("odd_table")
 class TestOddities:
-    """Families, local indexes, projections in sort keys, numbers beyond floats."""
+    """Families, local indexes, projections in sort keys, and numbers that no float can represent."""
 
     def test_an_equality_on_a_projection_means_itself(self):
-        """Given by name or as a condition, in the partition key or in the sort key."""
+        """It is exact as a value or as a condition, in the partition key or in the sort key."""
         at = START + timedelta(minutes=3)
         assert [each.ident for each in Odd.hourly.query(group="g", at=at)] == [3]
         assert [each.ident for each in Odd.hourly.query(Odd.at == at, group="g")] == [3]
@@ -600,7 +600,7 @@ class TestOddities:
         assert [each.ident for each in Odd.hourly.query(group="g", consistent=True)] == list(range(6))
 
     def test_keys_and_counts_of_a_class_and_its_subclass(self):
-        """Also where the index does not say which of them a row is of."""
+        """They are exact, even if the index does not contain the class of a row."""
         for query, count in (
             (Odd.query(group="g"), 6),
             (Odder.query(group="g"), 3),
@@ -613,7 +613,7 @@ class TestOddities:
             assert count == len(query.all()) == len(list(query.keys())) == query.count()
 
     def test_unknown_rows_of_a_keys_only_index(self):
-        """Raised, skipped or yielded, by `keys()` as well."""
+        """They are raised, skipped or yielded, also by `keys()`."""
         row = {"PK": "zz", "SK": "zz", "ListPK": "PRICED#h", "ListSK": "q", "entityType": "NEW"}
         item = {name: {"S": text} for name, text in row.items()}
         TableSender(OddTable).send("PutItem", {"TableName": "odd", "Item": item})
@@ -623,7 +623,7 @@ class TestOddities:
             list(Odd.priced.query(group="h").keys())
 
     def test_numbers_beyond_floats_come_back_from_keys(self):
-        """And their rows do not vanish."""
+        """Their rows are not lost."""
         Odd(group="big", ident=1, at=START, price=2**60 + 1).create()
         query = Odd.priced.query(group="big")
         keys = query.keys()
@@ -631,30 +631,30 @@ class TestOddities:
         assert query.count() == 1
 
     def test_collections_refuse_what_a_partition_only_projects(self):
-        """Rows of other values share it."""
+        """Rows with other values share the partition."""
         with pytest.raises(InvalidRequestError, match="only holds a bucket or a shard"):
             AppTable.collection(Event, index=Everything, level=Level.WARN, seq=1)
 
     def test_a_limited_query_has_no_pages(self):
-        """page() is given the size."""
+        """The argument of page() is the size."""
         with pytest.raises(InvalidRequestError, match="has limit=2; a request with a limit has no pages"):
             Odd.query(group="g", limit=2).page(10)
 
     def test_scans_check_their_options_and_filter_by_keys(self):
-        """As queries do."""
+        """Scans do both like queries."""
         assert len(Even.scan(filter=Path("SK").startswith("EVEN#")).all()) == 6
         for options in ({"limit": 0}, {"unknown": "drop"}):
             with pytest.raises(InvalidRequestError):
                 Even.scan(**options)
 
     def test_two_items_with_one_key_do_not_share_a_batch(self):
-        """DynamoDB refuses such a batch; the later item wins."""
+        """DynamoDB refuses such a batch. The later item wins."""
         twice = [Even(group="t", ident=1), Even(group="t", ident=2), Even(group="t", ident=1)]
         assert list(OddTable.put_all(twice)) == [2]
 
 
 def test_indexes_that_hold_less_than_everything_are_completed():
-    """Also what no model knows survives reading through one and saving."""
+    """Attributes that no model declares also survive a read through an index and a save."""
     event(1, note="n").create()
     item = {**event(1, note="n").serialize(), "legacy": {"S": "kept"}}
     TableSender(AppTable).send("PutItem", {"TableName": "app", "Item": item})

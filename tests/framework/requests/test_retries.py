@@ -1,4 +1,4 @@
-"""Retries and time-outs, over HTTP: how often the SDK asks, how long it waits, and what is said in the end."""
+"""Retries and time-outs over HTTP: the number of the SDK's attempts, the pauses between them, and the final error."""
 
 import json
 import time
@@ -20,7 +20,7 @@ ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/app"
 
 
 class Moody:
-    """moto, but for the next requests: it answers some with what it is told, and is slow for some operations."""
+    """moto, except that some requests get a given answer, and some operations are slow."""
 
     def __init__(self):
         self.moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
@@ -54,7 +54,7 @@ def server():
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """How long the SDK wants to wait between attempts; it does not."""
+    """The pauses of the SDK between attempts, in seconds; the test does not sleep."""
     found = []
 
     class Clock:
@@ -74,7 +74,7 @@ def bound(server, **settings):
 
 @pytest.mark.parametrize("attempts", [1, 2, 4])
 def test_a_throttled_request_is_sent_as_often_as_is_set(server, pauses, attempts):
-    """The first time included; then it is told, with the table."""
+    """The first attempt counts; the final error names the table."""
     with bound(server, max_attempts=attempts):
         server.throttle(attempts - 1)
         assert Account.item(account_id="a").one_or_none() is None
@@ -88,8 +88,8 @@ def test_a_throttled_request_is_sent_as_often_as_is_set(server, pauses, attempts
 
 
 def test_pauses_grow_with_full_jitter(server, pauses):
-    """Anywhere from nothing to twice the one before: all that throttled together do not come again together."""
-    # A client has a quota of retries: with all requests throttled it is used up behind some thirty of them.
+    """Each is between zero and twice the previous bound, so that throttled clients do not retry at the same time."""
+    # A client has a quota of retries: if all requests are throttled, it is empty after about thirty.
     for number in range(3):
         with bound(server, max_attempts=4, max_connections=10 + number):
             for _ in range(20):
@@ -104,7 +104,7 @@ def test_pauses_grow_with_full_jitter(server, pauses):
 
 
 def test_what_throttles_is_said(server, pauses):
-    """The index, where DynamoDB says that it is one (API Reference, "ThrottlingReason")."""
+    """The error names the index if DynamoDB does (API Reference, "ThrottlingReason")."""
     reason = {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": f"{ARN}/index/GSI2"}
     with bound(server, max_attempts=1):
         server.throttle(1, ThrottlingReasons=[reason])
@@ -117,7 +117,7 @@ def test_what_throttles_is_said(server, pauses):
 
 
 def test_attempts_are_told_to_observers(server, pauses):
-    """Of what was answered in the end, and of what failed."""
+    """Events of successes and of failures have the number of attempts."""
     told = []
     with bound(server, max_attempts=3), observe(AppTable, told.append):
         server.throttle(2)
@@ -129,7 +129,7 @@ def test_attempts_are_told_to_observers(server, pauses):
 
 
 def test_an_operation_may_have_a_time_out_of_its_own(server):
-    """Others keep theirs."""
+    """Other operations keep theirs."""
     server.answers.clear()
     server.slow = {"GetItem": 0.6, "Query": 0.6}
     try:
@@ -153,7 +153,7 @@ def test_an_operation_may_have_a_time_out_of_its_own(server):
 
 
 def test_a_time_out_in_meta(monkeypatch):
-    """As the other ones of PynamoDB are."""
+    """Meta has it, like PynamoDB's other time-outs."""
     monkeypatch.setattr(AppTable.Meta, "timeouts", {"Scan": 60}, raising=False)
     assert {"Scan": 60} == connection_of(AppTable).connection.settings.timeouts
 
@@ -173,6 +173,6 @@ def test_a_time_out_in_meta(monkeypatch):
     ],
 )
 def test_a_time_out_that_is_none(timeouts, error, message):
-    """It is told where it is set."""
+    """An invalid time-out raises where it is set."""
     with pytest.raises(error, match=message):
         AppTable.bind(timeouts=timeouts)

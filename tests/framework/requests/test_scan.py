@@ -1,4 +1,4 @@
-"""Scans: one item, a count and pages of a whole table, as queries have them."""
+"""Scans: one item, a count and pages of a whole table, as in queries."""
 
 import pickle
 
@@ -11,7 +11,7 @@ from tests.framework.app import Account, AppTable, Event, Level, Setting, event,
 
 @pytest.fixture(autouse=True)
 def stored(table):
-    """Twelve events and their account."""
+    """Store twelve events and their account."""
     for seq in range(12):
         event(seq).create()
     Account(account_id="a1").create()
@@ -19,7 +19,7 @@ def stored(table):
 
 def pages_of(request, size, context=None):
     found, cursor = [], None
-    for _ in range(20):  # a cursor that does not go on would never end
+    for _ in range(20):  # a cursor that does not advance would repeat forever
         page = request.page(size, cursor, context=context)
         found.append(seqs(page))
         cursor = page.cursor
@@ -29,7 +29,7 @@ def pages_of(request, size, context=None):
 
 @pytest.mark.parametrize("size", [1, 5, 12, 13])
 def test_pages_cover_everything_once(size):
-    """Of a filter, too, and each segment its own part."""
+    """This also holds with a filter; each segment has its own part."""
     for request in (Event.scan(), Event.scan(filter=Event.level == Level.WARN), Event.scan(consistent=True)):
         pages = pages_of(request, size)
         assert seqs(request) == [each for page in pages for each in page]
@@ -43,7 +43,7 @@ def test_pages_cover_everything_once(size):
 
 
 def test_a_page_does_not_read_the_whole_table():
-    """Rows are read as far as the page goes, and one more."""
+    """Only the rows of the page are read, and one more."""
     with measure() as usage:
         AppTable.scan().page(4)
     assert 1 == usage.requests
@@ -51,7 +51,7 @@ def test_a_page_does_not_read_the_whole_table():
 
 
 def test_cursors_belong_to_their_scan():
-    """To its entity's filter, its segment and its context; not to a query."""
+    """A cursor is bound to the entity's filter, the segment and the context, and not valid for a query."""
     with pytest.raises(CursorError):
         Event.scan().page(2, Event.query(account_id="a1").page(2).cursor)
     cursor = Event.scan(segment=0, segments=1).page(2, context="t").cursor
@@ -83,7 +83,7 @@ def test_one_item_of_a_scan():
 
 
 def test_count():
-    """Of the entities that were asked for, at most the limit."""
+    """Items of the requested entities count, at most the limit."""
     assert (12, 1, 13) == (Event.scan().count(), Account.scan().count(), AppTable.scan().count())
     assert (5, 4) == (Event.scan(limit=5).count(), Event.scan(filter=Event.level == Level.WARN).count())
 
@@ -103,6 +103,6 @@ def test_count():
     ],
 )
 def test_options_that_a_scan_cannot_have(ask, message):
-    """With the remedy."""
+    """The error has the remedy."""
     with pytest.raises(InvalidRequestError, match=message):
         ask()

@@ -1,4 +1,4 @@
-"""Sessions, profiles and roles: who signs a request."""
+"""Sessions, profiles and roles: the credentials that sign a request."""
 
 from contextvars import copy_context
 from datetime import datetime, timedelta, timezone
@@ -28,7 +28,7 @@ def server():
 
 @pytest.fixture
 def sts(monkeypatch):
-    """moto's STS, at the endpoint that the SDK uses."""
+    """moto's STS, at the endpoint of the SDK."""
     with serving(OneAtATime(DomainDispatcherApplication(create_backend_app))) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
         yield url
@@ -54,7 +54,7 @@ def signed(server):
 
 
 def test_a_session_signs(server):
-    """A boto3 or botocore session signs; its region holds unless one is bound."""
+    """A boto3 or botocore session signs; its region applies unless a region is bound."""
     theirs = boto3.Session(aws_access_key_id="boto3", aws_secret_access_key="secret", region_name="eu-west-3")
     plain = Session()
     plain.set_credentials("botocore", "secret")
@@ -196,7 +196,7 @@ def test_meta_may_give_a_profile():
 
 
 def test_the_region_of_a_session_of_meta_holds_over_the_environment(monkeypatch):
-    """As that of a session which is bound does; a region that Meta gives holds over both."""
+    """So does the region of a bound session; a region in Meta has precedence over both."""
     monkeypatch.setenv("AWS_REGION", "us-west-2")
 
     class Sessioned(Table):

@@ -27,7 +27,7 @@ def put(item):
 
 @pytest.fixture(autouse=True)
 def stored(table):
-    """Eight events, of which one has a level of a newer version; and one is of a newer type."""
+    """Store eight events, of which one has a level of a newer version, and one is of a newer type."""
     for seq in range(1, 9):
         each = event(seq, note="n").serialize()
         if seq == MALFORMED:
@@ -66,7 +66,7 @@ REQUESTS = {
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_an_item_that_cannot_be_read_is_raised_skipped_or_yielded(name):
-    """The others come all the same, in their order."""
+    """The other items are still returned, in order."""
     request = REQUESTS[name]
     readable = [1, 2, 3, 5, 7, 8]
     found = seqs(request(unknown="skip", malformed="skip"))
@@ -80,7 +80,7 @@ def test_an_item_that_cannot_be_read_is_raised_skipped_or_yielded(name):
 
 
 def test_a_malformed_item_names_its_attribute():
-    """And keeps the item; neither it nor its key is shown."""
+    """It keeps the item; its repr shows neither the item nor its key."""
     found = Event.query(account_id="a1", unknown="skip", malformed="yield").all()[MALFORMED - 1]
     assert ("Event", "level", ("ACCOUNT#a1", "EVENT#000004")) == (found.entity, found.attribute, found.key)
     assert {"S": "FATAL"} == found.item["level"]
@@ -91,7 +91,7 @@ def test_a_malformed_item_names_its_attribute():
 
 
 def test_positional_reads_keep_the_place():
-    """batch_get, transact_get and the gets of a batch."""
+    """They are batch_get, transact_get and the gets of a batch."""
     keys = [{"account_id": "a1", "seq": seq} for seq in (3, MALFORMED, UNKNOWN, 99)]
     gets = [Event.item(**key) for key in keys]
 
@@ -127,7 +127,7 @@ def test_positional_reads_keep_the_place():
     ],
 )
 def test_other_words_are_refused(ask):
-    """As of `unknown`, and with those that there are."""
+    """The error lists the allowed words, also for `unknown`."""
     with pytest.raises(InvalidRequestError, match="malformed='drop' is not one of 'raise', 'yield', 'skip'. Write one"):
         ask()
 
@@ -136,7 +136,7 @@ def test_other_words_are_refused(ask):
 
 
 def read_on(request, size, context=None):
-    """Read page by page, and after each error from its cursor; of an error the number of its item is kept."""
+    """Read page by page, and continue after each error with its cursor; record the number of an error's item."""
     found, cursor = [], None
     for _ in range(20):  # an error whose cursor does not advance would repeat forever
         try:
@@ -160,7 +160,7 @@ def test_pages_of_one_item_lose_none(name):
 
 
 def test_a_page_goes_on_after_the_bad_item():
-    """Whatever its size; the items of the page before the bad one are not given."""
+    """This holds for every size; the earlier items of the page are not returned."""
     query = Event.query(account_id="a1", unknown="skip")
     first = query.page(2)
     assert [1, 2] == seqs(first)
@@ -173,7 +173,7 @@ def test_a_page_goes_on_after_the_bad_item():
 
 
 def test_an_error_of_an_iteration_has_the_cursor_of_the_query_without_its_limit():
-    """For a query and for a scan, through a pickle, too."""
+    """This holds for a query and for a scan, also after a pickle."""
     for limited, request in (
         (Event.query(account_id="a1", unknown="skip", limit=6), Event.query(account_id="a1", unknown="skip")),
         (Event.scan(unknown="skip", limit=6), Event.scan(unknown="skip")),
@@ -187,7 +187,7 @@ def test_an_error_of_an_iteration_has_the_cursor_of_the_query_without_its_limit(
 
 
 def test_the_cursor_of_an_error_is_bound_as_those_of_pages_are():
-    """To the request, and to the context."""
+    """It is bound to the request and to the context."""
     query = Event.query(account_id="a1", unknown="skip")
     with pytest.raises(MalformedItemError) as caught:
         query.page(9, context="tenant")
@@ -198,7 +198,7 @@ def test_the_cursor_of_an_error_is_bound_as_those_of_pages_are():
 
 
 def test_a_bad_secret_does_not_hide_the_error(monkeypatch):
-    """The error has no cursor then."""
+    """The error has no cursor."""
     monkeypatch.setattr(AppTable.Meta, "cursor_secret", "short", raising=False)
     with pytest.raises(MalformedItemError) as caught:
         Event.query(account_id="a1").all()
@@ -209,7 +209,7 @@ def test_a_bad_secret_does_not_hide_the_error(monkeypatch):
 
 
 def test_count_is_the_number_of_items_that_iteration_gives():
-    """For each treatment of bad items, with a limit, and by the same errors."""
+    """This holds for each treatment of bad items, with a limit, and with the same errors."""
     for name, request in REQUESTS.items():
         for options in (
             {"unknown": "skip", "malformed": "skip"},
@@ -223,7 +223,7 @@ def test_count_is_the_number_of_items_that_iteration_gives():
 
 
 def test_the_count_of_several_items_does_not_fail_by_a_bad_one():
-    """MultipleItemsFound is the error, and not the one of an item further on."""
+    """It raises MultipleItemsFound, not the error of a later item."""
     with pytest.raises(MultipleItemsFound, match="has 6 items at"):
         Event.query(account_id="a1").one()
 
@@ -253,7 +253,7 @@ def test_rows_whose_keys_are_not_of_their_entity():
 
 
 def test_a_transaction_that_a_malformed_item_stands_in_the_way_of():
-    """The reason is given, with the item as it is."""
+    """The reason contains the item, unchanged."""
     with pytest.raises(TransactionCancelled) as caught, AppTable.transaction() as transaction:
         transaction.create(event(MALFORMED))
     (reason,) = caught.value.reasons

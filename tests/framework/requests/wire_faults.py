@@ -1,4 +1,4 @@
-"""Faults of single HTTP attempts. The SDK retries as it does; only its pauses and its quota are left out."""
+"""Faults of single HTTP attempts; the SDK retries, but without its pauses and its quota."""
 
 import json
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ class WireFaults:
     """The faults of the next attempts, in order; `asked` has the requests that were sent, with their faults.
 
     Args:
-        engine: Has the engine answer a request.
+        engine: Sends a request to the engine, and returns its answer.
     """
 
     def __init__(self, engine):
@@ -49,7 +49,7 @@ class WireFaults:
         self.asked = []
         self.script = []
         self.before = None
-        """Called with each operation before the engine sees it, by which another writer may be faster."""
+        """Called with each operation before it reaches the engine, so that another writer can be faster."""
 
     def __call__(self, request, event_name, **_):
         operation = event_name.rpartition(".")[2]
@@ -84,7 +84,7 @@ def _refusal(request, status, code, **more):
 
 
 def answer_of(request, body):
-    """A good answer with a body."""
+    """Return a good answer with a body."""
     return _answer(request, 200, json.dumps(body).encode(), {})
 
 
@@ -101,7 +101,7 @@ def _answer(request, status, body, headers):
 
 
 class _Catcher:
-    """Takes the place of a client, for the handler that is registered with it."""
+    """A stand-in for a client, which receives the handler that is registered with it."""
 
     def __init__(self, client):
         self.meta = self.events = self
@@ -117,7 +117,7 @@ class _Catcher:
 
 @contextmanager
 def wire_faults(table, monkeypatch):
-    """Let faults befall the attempts of a table that is bound to the embedded engine."""
+    """Inject faults into the attempts of a table that is bound to the embedded engine."""
     connection = connection_of(table).connection
     catcher, events = _Catcher(connection.client), connection.client.meta.events
     connection.settings.prepare(catcher)
