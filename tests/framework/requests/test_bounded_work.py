@@ -131,7 +131,7 @@ def test_a_chain_of_conditions_takes_linear_time_and_no_stack(operator, quick):
     chain = reduce(operator, [Reading.amount == number for number in range(5_000)])
     with (
         quick,
-        pytest.raises(InvalidConditionError, match="has 9999 operators and .*DynamoDB takes 300 in"),
+        pytest.raises(InvalidConditionError, match="has 9999 operators and .*DynamoDB accepts at most 300 in"),
     ):
         Reading.query(name="x", filter=chain).params()
 
@@ -150,7 +150,7 @@ def test_conditions_that_alternate_need_no_stack(quick):
     assert (101, 99) == (text.count("attribute_exists"), text.count("(") - 101)
     assert "(NOT " * 100 + "attribute_exists (#0)" + ")" * 100 == Placeholders().condition(negated(100))
     for made in (mixed(4_000), negated(4_000)):
-        with quick, pytest.raises(InvalidConditionError, match="DynamoDB takes 300"):
+        with quick, pytest.raises(InvalidConditionError, match="DynamoDB accepts at most 300"):
             Placeholders().condition(made)
 
 
