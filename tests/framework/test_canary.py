@@ -650,5 +650,5 @@ def test_no_reason_for_quarantine_shows_a_value():
 def test_an_endpoint_is_shown_whole():
     """A value that is a part of the endpoint does not hide that part."""
     with AppTable.bind(endpoint_url="http://127.0.0.1:1", credentials=("x", "x", None), max_attempts=1):
-        with pytest.raises(EndpointUnreachable, match=r"Nothing answers at http://127\.0\.0\.1:1/"):
+        with pytest.raises(EndpointUnreachable, match=r"No server answers at http://127\.0\.0\.1:1/"):
             Account.get(account_id="127")

@@ -320,15 +320,15 @@ def _undone(sent: list[Params], left: list[Params]) -> list[Params]:
     """
     puts = [each for each in sent if "PutRequest" in each]
     undone = [each for each in left if "DeleteRequest" in each]
-    told = [each["PutRequest"]["Item"] for each in left if "PutRequest" in each]
-    known = [any(_may_be(put["PutRequest"]["Item"], item) for put in puts) for item in told]
+    returned = [each["PutRequest"]["Item"] for each in left if "PutRequest" in each]
+    known = [any(_may_be(put["PutRequest"]["Item"], item) for put in puts) for item in returned]
     if all(known):
-        puts = [put for put in puts if any(_may_be(put["PutRequest"]["Item"], item) for item in told)]
-    return [*undone, *(puts if told else ())]
+        puts = [put for put in puts if any(_may_be(put["PutRequest"]["Item"], item) for item in returned)]
+    return [*undone, *(puts if returned else ())]
 
 
-def _may_be(item: Item, told: Item) -> bool:
+def _may_be(item: Item, returned: Item) -> bool:
     """Return whether an item matches an item that the client returned, which may lack the key."""
-    return len(item) - len(told) <= _PARTS_OF_A_KEY and all(
-        same_value(item.get(name), value) for name, value in told.items()
+    return len(item) - len(returned) <= _PARTS_OF_A_KEY and all(
+        same_value(item.get(name), value) for name, value in returned.items()
     )

@@ -175,4 +175,4 @@ class RequestStats:
             f" {each.read_units:g} read and {each.write_units:g} write units"
             for name, each in self.totals.items()
         )
-        return f"<RequestStats {'; '.join(lines) or 'of nothing'}>"
+        return f"<RequestStats: {'; '.join(lines) or 'no requests'}>"

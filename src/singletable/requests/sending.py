@@ -189,7 +189,7 @@ def translate(
         )
     if isinstance(error, ConnectionError):
         return EndpointUnreachable(
-            f"Nothing answers at {_endpoint(error, connection)} ({type(error).__name__}).",
+            f"No server answers at {_endpoint(error, connection)} ({type(error).__name__}).",
             remedy="Check that the server runs, and the URL (--endpoint-url, AWS_ENDPOINT_URL_DYNAMODB, Meta.host).",
             value=_endpoint(error, connection),
         )
@@ -225,7 +225,8 @@ def _refusal(error: Exception, operation: str, what: str, connection: TableConne
         index = _throttling_index(error)
         return Throttled(
             f"{what} was throttled{f' by the index {index}' if index else ''} ({code}).",
-            remedy="Send less at once, spread hot partitions, or raise the capacity of the table and its indexes.",
+            remedy="Send fewer requests at once, spread hot partitions, or raise the capacity of the table and its"
+            " indexes.",
             operation=operation,
             code=code,
             table=connection and connection.table_name,

@@ -151,7 +151,7 @@ def failure_of(error: Exception, service: str, operation: str) -> SingletableErr
     if isinstance(error, ConnectionError):
         variable = f"AWS_ENDPOINT_URL_{service.upper().replace(' ', '_')}"
         return EndpointUnreachable(
-            f"{what} failed: nothing answers at {url} ({type(error).__name__}).",
+            f"{what} failed: no server answers at {url} ({type(error).__name__}).",
             remedy=f"Check the region, the network, and the URL (--endpoint-url, {variable}).",
             value=url,
         )

@@ -193,7 +193,7 @@ def test_endpoint_down(project):
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_MAX_ATTEMPTS": "1"}
-    assert_one_line(run("demo", "--endpoint-url", url, cwd=project, **keys), f"Nothing answers at {url}")
+    assert_one_line(run("demo", "--endpoint-url", url, cwd=project, **keys), f"No server answers at {url}")
 
 
 def test_no_credentials(project):

@@ -329,7 +329,7 @@ def test_a_table_that_nobody_answers_for():
         AWS_ACCESS_KEY_ID="x",
         AWS_SECRET_ACCESS_KEY="x",
     )
-    assert_one_line(done, "Nothing answers at http://127.0.0.1:9")
+    assert_one_line(done, "No server answers at http://127.0.0.1:9")
 
 
 def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monkeypatch):

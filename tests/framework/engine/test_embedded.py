@@ -138,7 +138,7 @@ def test_endpoint_down():
         AppTable.bind(
             endpoint_url=url, region="us-east-1", credentials=("x", "x", None), max_attempts=1, connect_timeout=1
         ),
-        pytest.raises(EndpointUnreachable, match=f"Nothing answers at {url}.*Check that the server runs"),
+        pytest.raises(EndpointUnreachable, match=f"No server answers at {url}.*Check that the server runs"),
     ):
         Account.get(account_id="a1")
     with (

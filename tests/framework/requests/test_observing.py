@@ -176,17 +176,17 @@ def test_observers_come_and_go(table):
     assert () == ShopTable._observers
 
 
-def test_a_tally_adds_up_by_pattern(table):
+def test_request_stats_add_up_by_pattern(table):
     """It adds up requests, failures, time and units."""
-    tally = RequestStats()
-    with observe(ShopTable, tally):
+    stats = RequestStats()
+    with observe(ShopTable, stats):
         for user_id in ("u1", "u2"):
             patterns.orders_of_user(user_id).all()
         with request_name("registering"):
             patterns.register_user("Ann", "ann@example.com")
             with pytest.raises(patterns.EmailTaken):
                 patterns.register_user("Bob", "ann@example.com")
-    asked, writing = tally.totals["orders_of_user"], tally.totals["registering"]
+    asked, writing = stats.totals["orders_of_user"], stats.totals["registering"]
     assert (2, 0, 1.0, 0.0) == (asked.requests, asked.failed, asked.read_units, asked.write_units)
     assert 0 < asked.slowest < asked.seconds
     assert (2, 1, 4.0) == (writing.requests, writing.failed, writing.write_units)
@@ -194,10 +194,10 @@ def test_a_tally_adds_up_by_pattern(table):
 
 def test_the_slowest_is_kept():
     """The order of the requests does not matter."""
-    tally = RequestStats()
+    stats = RequestStats()
     for seconds in (0.25, 1.0, 0.5):
-        tally(RequestEvent("Query", "shop", None, "p", 0.0, seconds))
-    assert (3, 1.75, 1.0) == (tally.totals["p"].requests, tally.totals["p"].seconds, tally.totals["p"].slowest)
+        stats(RequestEvent("Query", "shop", None, "p", 0.0, seconds))
+    assert (3, 1.75, 1.0) == (stats.totals["p"].requests, stats.totals["p"].seconds, stats.totals["p"].slowest)
 
 
 @pytest.mark.parametrize("observer", ["x", RequestStats, None])
@@ -209,12 +209,12 @@ def test_what_cannot_observe(observer):
         observe(ShopTable, observer)
 
 
-def test_a_tally_shows_itself():
+def test_the_repr_of_request_stats():
     """The repr has a part for each name."""
-    tally = RequestStats()
-    assert "<RequestStats of nothing>" == repr(tally)
-    tally(RequestEvent("Query", "shop", None, "user", 0.0, 0.25, read_units=0.5))
-    assert "<RequestStats user: 1 requests, 0 failed, 0.250 s, 0.5 read and 0 write units>" == repr(tally)
+    stats = RequestStats()
+    assert "<RequestStats: no requests>" == repr(stats)
+    stats(RequestEvent("Query", "shop", None, "user", 0.0, 0.25, read_units=0.5))
+    assert "<RequestStats: user: 1 requests, 0 failed, 0.250 s, 0.5 read and 0 write units>" == repr(stats)
 
 
 # --- OpenTelemetry -----------------------------------------------------------------------

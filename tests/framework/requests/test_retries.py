@@ -80,7 +80,7 @@ def test_a_throttled_request_is_sent_as_often_as_is_set(server, pauses, attempts
         assert Account.item(account_id="a").one_or_none() is None
         assert attempts == len(server.asked)
         server.throttle(99)
-        with pytest.raises(Throttled, match="GetItem on 'app' was throttled .* Send less at once") as caught:
+        with pytest.raises(Throttled, match="GetItem on 'app' was throttled .* Send fewer requests at once") as caught:
             Account.item(account_id="a").one_or_none()
         assert attempts == len(server.asked)
         assert ("app", None) == (caught.value.table, caught.value.index)
