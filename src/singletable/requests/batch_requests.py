@@ -30,7 +30,7 @@ _ATTEMPTS = 10
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _T = TypeVar("_T")
-_UnderWay: TypeAlias = "dict[Future[_Ended], list[Operation]]"
+_InProgress: TypeAlias = "dict[Future[_Ended], list[Operation]]"
 
 
 @attrs.frozen
@@ -191,7 +191,7 @@ def _all_chunks(
     name: str, operations: Iterable[Operation], size: int, send: Any, primary: tuple[str, ...], workers: int
 ) -> Iterator[list[Operation]]:
     chunks = _distinct_chunks(operations, size)
-    under_way: _UnderWay = {}
+    in_progress: _InProgress = {}
     executor: Executor = _Inline() if workers == 1 else ThreadPoolExecutor(workers, "singletable-batch")
     failure: Exception | None = None
     with executor:
@@ -204,30 +204,30 @@ def _all_chunks(
             if chunk is None:
                 break
             keys = {operation.key for operation in chunk}
-            while under_way and (
-                len(under_way) >= workers or any(keys & {each.key for each in busy} for busy in under_way.values())
+            while in_progress and (
+                len(in_progress) >= workers or any(keys & {each.key for each in busy} for busy in in_progress.values())
             ):
-                yield from _finished(name, under_way, Remainder(chunk, chain.from_iterable(chunks)))
+                yield from _finished(name, in_progress, Remainder(chunk, chain.from_iterable(chunks)))
             # A copy of the context for each, so that measure() counts the requests of threads.
-            under_way[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
-        while under_way:
-            yield from _finished(name, under_way, Remainder((), iter(())))
+            in_progress[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
+        while in_progress:
+            yield from _finished(name, in_progress, Remainder((), iter(())))
     if failure is not None:
         raise failure
 
 
-def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list[Operation]]:
+def _finished(name: str, in_progress: _InProgress, rest: Remainder) -> Iterator[list[Operation]]:
     """Wait for a request, and yield the operations that it has done.
 
     A request with unprocessed items ends the batch, after all requests in progress have finished.
     """
-    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+    done, _ = wait(in_progress, return_when=FIRST_COMPLETED)
     undone: list[Operation] = []
     failure: Exception | None = None
     lost = False
     while done:
         for future in done:
-            chunk = under_way.pop(future)
+            chunk = in_progress.pop(future)
             ended = future.result()
             if ended.failure is not None and chunk[0].verb == "get":
                 # A read changes nothing, so a lost answer does not make its outcome uncertain.
@@ -237,7 +237,7 @@ def _finished(name: str, under_way: _UnderWay, rest: Remainder) -> Iterator[list
             keys = {operation.key for operation in left}
             yield [operation for operation in chunk if operation.key not in keys]
             undone += left
-        done = set(under_way) if undone else set()
+        done = set(in_progress) if undone else set()
     if undone:
         what = f"after {_ATTEMPTS} attempts" if failure is None else f"when a request failed: {failure}"
         incomplete = BatchIncomplete(

@@ -83,7 +83,7 @@ class _Connection(PynamoConnection):
         self._prepared: Any = None
         self._patient: dict[float, _Connection] = {}
         self._counting = Lock()
-        self._under_way = 0
+        self._in_progress = 0
         self._dropped = False
         renewed_in_child(self)
         self.around: tuple[Interceptor, ...] = (Dax(settings, self.session),) if settings.dax_endpoints else ()
@@ -167,13 +167,13 @@ class _Connection(PynamoConnection):
     def _request(self) -> Iterator[None]:
         """Keep the client's sockets open for a request."""
         with self._counting:
-            self._under_way += 1
+            self._in_progress += 1
         try:
             yield
         finally:
             with self._counting:
-                self._under_way -= 1
-                ending = self._dropped and not self._under_way
+                self._in_progress -= 1
+                ending = self._dropped and not self._in_progress
             if ending:
                 self._close()
 
@@ -181,7 +181,7 @@ class _Connection(PynamoConnection):
         """Close the sockets after the requests in progress; a later request opens new sockets, and closes them."""
         with self._counting:
             self._dropped = True
-            if self._under_way:
+            if self._in_progress:
                 return
         self._close()
 
@@ -200,7 +200,7 @@ class _Connection(PynamoConnection):
             free_credentials(self.settings.session)
         self._patient = {}
         self._counting = Lock()
-        self._under_way = 0
+        self._in_progress = 0
 
 
 class TableConnection(PynamoTableConnection):

@@ -127,7 +127,7 @@ class Dax:
             try:
                 answer = getattr(client, _METHODS[operation])(**_as_sent(operation, params))
             except BotoCoreError:
-                # The lookup of credentials failed; the client repeats it when they expire.
+                # The client looks up credentials again when they expire, and the lookup failed.
                 raise
             except Exception as error:  # the client does not wrap the errors of sockets and of its parser
                 if _is_answer(error):
@@ -316,7 +316,8 @@ def _as_dynamodb_answers(operation: str, params: Params, answer: dict[str, Any])
 def _undone(sent: list[Params], left: list[Params]) -> list[Params]:
     """Return the requests that a node left unprocessed, as they were sent: the client loses the key of a put.
 
-    If several puts match, all of them are returned: to put an item again does not change it.
+    If several puts match a returned item, all of them are sent again; if none matches, all puts are. To put an item
+    again does not change it.
     """
     puts = [each for each in sent if "PutRequest" in each]
     undone = [each for each in left if "DeleteRequest" in each]

@@ -730,7 +730,7 @@ def test_connections_are_bounded_and_closed_when_they_are_dropped(server):
     """A dropped connection closes after its requests; earlier senders get another one."""
     query = Book.query(book="a")
     oldest = connection_of(Shelf).connection
-    oldest.client.close = lambda close=oldest.client.close: (closed.append(oldest._under_way), close())
+    oldest.client.close = lambda close=oldest.client.close: (closed.append(oldest._in_progress), close())
     closed = []
     with oldest._request():
         for number in range(MOST_CONNECTIONS):

@@ -202,7 +202,7 @@ def delete_refused():
     account.delete(Account.visits == 7)
 
 
-def cancelled():
+def canceled():
     Account(account_id="a", visits=3).create()
     with AppTable.transaction() as transaction:
         transaction.create(event(1))
@@ -218,28 +218,28 @@ def key_changed_by_another():
     return one
 
 
-BEHAVIOURS = (
+BEHAVIORS = (
     *(writes, reads, batches, transactions, key_changed_by_another),
-    *(created_twice, condition_failed, update_of_nothing, get_of_nothing, delete_refused, cancelled),
+    *(created_twice, condition_failed, update_of_nothing, get_of_nothing, delete_refused, canceled),
 )
 
 
-def outcome(behaviour):
+def outcome(behavior):
     """Return the result or the error of a behavior, and the items stored after it."""
     try:
-        told = repr(behaviour())
+        told = repr(behavior())
     except SingletableError as error:
         reasons = [(each.code, str(each.error), each.position) for each in getattr(error, "reasons", ())]
         told = (type(error).__name__, str(error), getattr(error, "item", None), reasons)
     return told, sorted(scan_raw(AppTable), key=repr)
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=[each.__name__ for each in BEHAVIOURS])
-def test_results_and_errors_are_those_of_the_table(behaviour, cluster):
+@pytest.mark.parametrize("behavior", BEHAVIORS, ids=[each.__name__ for each in BEHAVIORS])
+def test_results_and_errors_are_those_of_the_table(behavior, cluster):
     """A behavior has the same outcome on a table without a cluster."""
     with embedded(AppTable):
-        expected = outcome(behaviour)
-    assert expected == outcome(behaviour)
+        expected = outcome(behavior)
+    assert expected == outcome(behavior)
     assert cluster.asked
 
 
