@@ -87,9 +87,9 @@ def pages(
     Args:
         request: The request, for its filter and its sender.
         params: Returns the arguments; called for each page, since `live` depends on the time.
-        want: The number of rows that the caller will take; None for all. DynamoDB reads no more, so that a limit of 20
-            costs as much as 20 items. With a filter, or if rows belong to other entities, each request reads twice as
-            many rows as the one before.
+        want: The number of rows that the caller will take; None for all. The first request reads as many, so that a
+            limit of 20 costs as much as 20 items; with a filter, it reads at least 100. If a filter or rows of other
+            entities leave too few, each further request reads twice as many as the one before, at most 1,000.
         start: The key after which to begin.
     """
     asked = max(want, _FILTERED_FIRST) if want is not None and request.filter is not None else want
