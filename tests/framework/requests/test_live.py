@@ -180,7 +180,7 @@ def test_the_time_is_that_of_sending(clock):
         (
             lambda: Session.listed.query(live=True),
             NotProjectedError,
-            "live=True reads 'time to live', which the index Keys does not hold.* Project 'time to live'",
+            "live=True reads 'time to live', which is not projected into the index Keys.* Project 'time to live'",
         ),
     ],
 )
