@@ -27,7 +27,7 @@ from singletable.errors import (
     UnexpectedAttributesError,
 )
 from singletable.models.binding.binding import connection_of, pinned
-from singletable.requests import Settings, dax, retries
+from singletable.requests import Settings, dax, retry
 from singletable.requests.dax import goes_to_cluster
 from singletable.requests.endpoints import endpoints_of
 from singletable.requests.sending import send
@@ -38,7 +38,7 @@ from tests.framework.requests.cluster import ENDPOINT, clustered, dax_of, servic
 
 @pytest.fixture
 def cluster(table, monkeypatch):
-    monkeypatch.setattr(retries.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
     with clustered(AppTable, monkeypatch) as found:
         yield found
 
