@@ -152,7 +152,7 @@ def _comments(source: str) -> Iterator[tuple[int, str]]:
 
 def _blank(pattern: re.Pattern[str], text: str) -> str:
     """Return a text without the matches of a pattern; the lines keep their numbers."""
-    return pattern.sub(lambda match: " ` " + "\n" * match.group().count("\n"), text)
+    return pattern.sub(lambda match: " _ " + "\n" * match.group().count("\n"), text)
 
 
 def main(arguments: list[str] | None = None) -> int:
