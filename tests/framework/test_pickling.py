@@ -18,9 +18,9 @@ from singletable.errors import (
     SingletableError,
     TransactionCancelled,
 )
-from singletable.models.writing.transaction import CancellationReason
 from singletable.requests import retry
 from singletable.requests.batch_requests import Remainder
+from singletable.requests.cancellation import CancellationReason
 from singletable.testing.faults import Throttling, inject
 from tests.framework import pooled
 from tests.framework.app import START, Account, AppTable, Event, Level, event

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
     from singletable import Batch, Collection, Transaction, plan
-    from singletable.models.writing.transaction import CancellationReason
     from singletable.models.writing.writes import (
         CheckWrite,
         CreateWrite,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         UpdateWrite,
         Write,
     )
+    from singletable.requests.cancellation import CancellationReason
 
     PAID = Order.status == OrderStatus.PAID
 

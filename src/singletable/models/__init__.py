@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from singletable.models.writing import plan
     from singletable.models.writing.batch import Batch
     from singletable.models.writing.collection import Collection
-    from singletable.models.writing.transaction import CancellationReason, Transaction
+    from singletable.models.writing.transaction import Transaction
+    from singletable.requests.cancellation import CancellationReason
 
 __all__ = [
     "AttributeDescription",
@@ -66,7 +67,7 @@ __getattr__, __dir__ = exports(
         "Batch": "writing.batch",
         "Binding": "binding.binding",
         "BoundKey": "reading.bound_key",
-        "CancellationReason": "writing.transaction",
+        "CancellationReason": "writing.transaction_sending",
         "Collection": "writing.collection",
         "CreatedAtAttribute": "declare.timestamps",
         "DateAttribute": "declare.attributes",

@@ -179,7 +179,7 @@ class Table(WritableItem):
             InvalidTransactionError: There are too many, or one is asked for twice.
             TransactionCancelled: Other writers were in the way every time.
         """
-        from singletable.models.writing.transaction import read_together
+        from singletable.models.reading.transact_get import read_together
 
         return read_together(cls._table_class(), requests, unknown, malformed)
 

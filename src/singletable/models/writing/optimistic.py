@@ -25,7 +25,7 @@ from singletable.models.writing.change import assignments
 from singletable.models.writing.transaction import Transaction
 from singletable.models.writing.writes import too_contended
 from singletable.requests.expressions import ItemPath
-from singletable.requests.retry import ATTEMPTS, pause
+from singletable.requests.retry import CONTENTION
 from singletable.requests.stored_values import check_value, same_value
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def mutate(entity: T, function: Callable[[T], R]) -> R:
 
 
 def _mutate(entity: T, function: Callable[[T], R]) -> R:
-    for attempt in range(ATTEMPTS):
-        pause(attempt)
+    for _ in CONTENTION:
         known = copy(entity)
         known.refresh(True)
         # The function may change what attributes hold, and not only the attributes.
@@ -104,8 +103,7 @@ def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
 
 def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
     old = copy(entity)
-    for attempt in range(ATTEMPTS):
-        pause(attempt)
+    for _ in CONTENTION:
         old.refresh(True)
         transaction, new = moving(old, changes)
         try:

@@ -24,7 +24,7 @@ from singletable.models.writing.change import Change, update_error
 from singletable.models.writing.effects import evolve
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import Actions, Portable
-from singletable.requests.retry import ATTEMPTS, pause
+from singletable.requests.retry import CONTENTION
 from singletable.requests.sending import current_item_of, error_code
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params, Sender
@@ -329,8 +329,7 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
     Raises: as `Write.send` does.
     """
     attempts = Attempts()
-    for attempt in range(ATTEMPTS):
-        pause(attempt)
+    for _ in CONTENTION:
         attempts.resend = write.resend
         try:
             answer = write.request.send(attempts)
@@ -387,7 +386,7 @@ def _look(write: Write[Any], attempts: Attempts) -> Item | None:
 
 def too_contended(entity: StoredItem, *, lost: bool = False) -> ConcurrentUpdateError:
     """The error for a write in whose way other writers were every time."""
-    often = "another writer" if lost else f"other writers at each of {ATTEMPTS} attempts"
+    often = "another writer" if lost else f"other writers at each of {CONTENTION.attempts} attempts"
     return ConcurrentUpdateError(
         f"{entity!r} was changed by {often}; {outcome(lost)}.",
         remedy="Try again later, or let fewer writers change one item.",
