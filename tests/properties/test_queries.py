@@ -101,7 +101,7 @@ def questions(draw):
 
 def here(query):
     """Return a copy of a query, bound to the embedded table: a request is bound when it is made."""
-    return attrs.evolve(query, target=query.target.remake())
+    return attrs.evolve(query, target=query.target.loader.remake())
 
 
 @settings(max_examples=settings().max_examples // 5)

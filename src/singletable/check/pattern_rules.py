@@ -42,8 +42,8 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
             yield _failure(pattern, error)
             continue
         for request in requests:
-            if request.target.key.index is not None:
-                used.add(request.target.key.index)
+            if request.target.place.key.index is not None:
+                used.add(request.target.place.key.index)
             yield from _foreign_rows(table, pattern, request)
         yield from _idle_parameters(pattern, arguments, requests)
     if not failed:
@@ -83,9 +83,9 @@ def _foreign_rows(
 ) -> Iterator[Finding]:
     if isinstance(request, Get):
         return
-    mine = request.target.key
+    mine = request.target.place.key
     for entity in table.entities:
-        if entity.discriminator in request.target.types:
+        if entity.discriminator in request.target.place.types:
             continue
         for key in entity.keys:
             if key.index != mine.index or _is_family(table, mine.owner, entity.name):

@@ -81,7 +81,7 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
     for answer in outcome.answers:
         explanation = answer.request.explain()
         filtered = f", then filters by {', '.join(explanation.filtered)}" if explanation.filtered else ""
-        completed = "" if answer.request.target.whole else ", then fetches the items by primary key"
+        completed = "" if answer.request.target.place.whole else ", then fetches the items by primary key"
         order = ", last first" if isinstance(answer.request, Query) and answer.request.descending else ""
         _line(
             console,
@@ -112,7 +112,7 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
         table.add_row(
             outcome.pattern.number or "",
             escape(outcome.pattern.sentence),
-            ", ".join(dict.fromkeys(answer.request.target.place for answer in answers)),
+            ", ".join(dict.fromkeys(answer.request.target.place.name for answer in answers)),
             f"{sum(len(answer.items) for answer in answers):,}",
             f"{sum(answer.usage.requests for answer in answers):,}",
             f"{sum(answer.usage.read_units for answer in answers):,.1f}",

@@ -242,20 +242,20 @@ class _Asked:
     @classmethod
     def by(cls, pattern: AccessPattern[..., Any]) -> _Asked:
         requests = requests_of(pattern, pattern(**placeholder_arguments(pattern)))
-        hydrated = any(isinstance(each, Query) and not each.target.whole for each in requests)
+        hydrated = any(isinstance(each, Query) and not each.target.place.whole for each in requests)
         return cls(pattern.name, requests, hydrated, tuple(each.__name__ for each in pattern.entities))
 
     def operations(self) -> Iterable[tuple[str | None, str]]:
         """Yield each index that it asks, None for the table, with the operation."""
         for request in self.requests:
-            yield request.target.key.index, "GetItem" if isinstance(request, Get) else "Query"
+            yield request.target.place.key.index, "GetItem" if isinstance(request, Get) else "Query"
         if self.hydrated:
             yield None, "BatchGetItem"
 
     def partitions(self, description: TableDescription) -> Iterable[tuple[str | None, Template]]:
         """Yield each index that it asks, None for the table, with the template of the partition key."""
         for request in self.requests:
-            yield request.target.key.index, request.target.key.partition
+            yield request.target.place.key.index, request.target.place.key.partition
         if self.hydrated:
             for name in self.entities:
                 yield None, description.entity(name).primary.partition

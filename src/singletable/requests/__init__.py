@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from singletable.requests.query import Query, make_query
     from singletable.requests.results import Page
     from singletable.requests.scan import Scan
+    from singletable.requests.target import Target
     from singletable.requests.tracing import OpenTelemetryObserver
-    from singletable.requests.types import Item, MalformedItem, Params, Sender, Target, UnknownItem
+    from singletable.requests.types import Item, MalformedItem, Params, Sender, UnknownItem
     from singletable.requests.write_requests import Put, Update
 
 __all__ = [

@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.keys import CompositeKey, Condition, KeyRange
 from singletable.requests.expressions import SORT_CONDITIONS, paths_of
-from singletable.requests.types import Target
+from singletable.requests.target import Target
 
 __all__ = ["Explanation", "explain"]
 
@@ -75,16 +75,16 @@ def explain(query: Explained) -> Explanation:
         if len(texts) >= _COUNTED:
             break
     shown = [repr(key.partition.mask(text, _HIDDEN)) for text in (texts[0], texts[-1])]
-    partition = f"{target.partition_name} = {shown[0]}"
+    partition = f"{target.place.partition_name} = {shown[0]}"
     if len(texts) > 1:
         way = "shards, merged" if groups == 1 else "buckets, in order"
-        partition = f"{target.partition_name} = {shown[0]} … {shown[1]} ({len(texts)} {way})"
+        partition = f"{target.place.partition_name} = {shown[0]} … {shown[1]} ({len(texts)} {way})"
     filtered = tuple(dict.fromkeys(path.path[0] for path in paths_of(query.conditions_at())))
-    return Explanation(target.place, partition + _sort(query, query.sort_range()), len(texts), filtered)
+    return Explanation(target.place.name, partition + _sort(query, query.sort_range()), len(texts), filtered)
 
 
 def _sort(query: Explained, keys: KeyRange) -> str:
-    name, template = query.target.sort_name, query.key.sort
+    name, template = query.target.place.sort_name, query.key.sort
     if name is None or template is None or keys.operator == "all":
         return ""
     asked = {*query.equals, *((query.condition.attribute,) if query.condition else ())}

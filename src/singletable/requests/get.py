@@ -11,7 +11,8 @@ from singletable.keys import KeyRange
 from singletable.requests.explanation import Explanation
 from singletable.requests.expressions import projected
 from singletable.requests.query import Query
-from singletable.requests.types import E, Handling, Item, Params, Target
+from singletable.requests.target import Target
+from singletable.requests.types import E, Handling, Item, Params
 from singletable.requests.unreadable import tolerant
 
 __all__ = ["Get"]
@@ -33,19 +34,19 @@ class Get(Generic[E]):
 
     def __repr__(self) -> str:
         # Values may be personal. The explanation hides personal values.
-        return f"<Get {self.target.key.label}: {self.explain().key_condition}>"
+        return f"<Get {self.target.place.key.label}: {self.explain().key_condition}>"
 
     def params(self) -> Params:
         """Return the arguments of DynamoDB's GetItem; nothing is sent."""
-        partition, sort = self.target.key.build(self.equals)
-        names = (self.target.partition_name, self.target.sort_name)
+        partition, sort = self.target.place.key.build(self.equals)
+        names = (self.target.place.partition_name, self.target.place.sort_name)
         params: Params = {
             "TableName": self.target.sender.table_name,
             "Key": {name: {"S": text} for name, text in zip(names, (partition, sort), strict=True) if name},
         }
         if self.consistent:
             params["ConsistentRead"] = True
-        return {**params, **projected(self.target.only)}
+        return {**params, **projected(self.target.place.only)}
 
     def explain(self) -> Explanation:
         """Return the request in words: the key, with personal values hidden."""
@@ -65,7 +66,7 @@ class Get(Generic[E]):
         """
         item = self.one_or_none()
         if item is None:
-            raise self.target.absent(f"No {self.target.key.owner} at {self.explain().key_condition}.")
+            raise self.target.loader.absent(f"No {self.target.place.key.owner} at {self.explain().key_condition}.")
         return item
 
     def one_or_none(self) -> E | None:
@@ -85,7 +86,7 @@ class Get(Generic[E]):
             MalformedItemError: Its model cannot read it.
         """
         # With "yield" the caller accepts UnknownItem and MalformedItem.
-        return tolerant(self.target.load, unknown, malformed)(item) if item else None  # type: ignore[return-value]
+        return tolerant(self.target.loader.load, unknown, malformed)(item) if item else None  # type: ignore[return-value]
 
     def all(self) -> list[E]:
         """Return a list of the item, or an empty list, like the method of queries."""

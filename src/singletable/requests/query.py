@@ -15,7 +15,8 @@ from singletable.requests.expressions import Placeholders, key_condition
 from singletable.requests.partitions import partition_groups
 from singletable.requests.reading import Reading, check_options
 from singletable.requests.results import Row, rows
-from singletable.requests.types import E, Handling, Item, Params, Target
+from singletable.requests.target import Target
+from singletable.requests.types import E, Handling, Item, Params
 
 __all__ = ["Query", "make_query"]
 
@@ -59,7 +60,7 @@ class Query(Reading[E]):
     @property
     def key(self) -> CompositeKey:
         """The key that is queried."""
-        return self.target.key
+        return self.target.place.key
 
     def __repr__(self) -> str:
         # Values may be personal. The explanation hides personal values.
@@ -88,10 +89,12 @@ class Query(Reading[E]):
             now: The time for `live`, in epoch seconds; None for the present.
         """
         target, placeholders = self.target, Placeholders()
-        condition = key_condition(placeholders, target.partition_name, partition, target.sort_name, self.sort_range())
+        condition = key_condition(
+            placeholders, target.place.partition_name, partition, target.place.sort_name, self.sort_range()
+        )
         params: Params = {"TableName": target.sender.table_name, "KeyConditionExpression": condition}
-        if target.key.index is not None:
-            params["IndexName"] = target.key.index
+        if target.place.key.index is not None:
+            params["IndexName"] = target.place.key.index
         params |= self._common_params(placeholders, now)
         if self.descending:
             params["ScanIndexForward"] = False
@@ -121,13 +124,13 @@ class Query(Reading[E]):
             UnknownItemError: A row has an unknown type, and `unknown` is `raise`.
             MalformedItemError: The keys of a row are not those of its entity, and `malformed` is `raise`.
         """
-        return self._read_by(self.target.read_keys, not self.target.keys_tell, None)
+        return self._read_by(self.target.loader.read_keys, not self.target.place.keys_tell, None)
 
     # --- inside -------------------------------------------------------------------
 
     def sort_key_of(self, row: Row) -> str:
         """Return the row's sort key, by which shards are merged."""
-        name = self.target.sort_name
+        name = self.target.place.sort_name
         return str(row[2][name]["S"]) if name else ""
 
     @property
@@ -136,7 +139,7 @@ class Query(Reading[E]):
 
     @property
     def _where(self) -> str:
-        return f"at {self.explain().key_condition} ({self.target.place})"
+        return f"at {self.explain().key_condition} ({self.target.place.name})"
 
     def _bound_params(self) -> Params:
         return self.params_for(next(self.groups())[0], now=0)
@@ -161,7 +164,7 @@ def make_query(
     **options: Any,
 ) -> Query[E]:
     """Return a query after checks of all its parts, so that errors are raised before a request is sent."""
-    key = target.key
+    key = target.place.key
     empty = tuple(name for name, value in equals.items() if value is None)
     if empty:
         raise InvalidConditionError(
@@ -173,7 +176,7 @@ def make_query(
         )
     query = Query(target, dict(equals), condition, **options)
     check_options(query)
-    if query.consistent and key.index is not None and not target.local:
+    if query.consistent and key.index is not None and not target.place.local:
         raise InvalidRequestError(
             f"{key.label} is on a global index, which DynamoDB cannot read consistently.",
             remedy="Leave consistent out, or read by the primary key.",

@@ -21,7 +21,8 @@ from singletable.errors import (
 from singletable.requests.cursor import bound_to
 from singletable.requests.expressions import ItemPath, Placeholders, Portable, all_of
 from singletable.requests.results import Page, Results, Row, fetched
-from singletable.requests.types import E, Handling, Item, Params, Target
+from singletable.requests.target import Target
+from singletable.requests.types import E, Handling, Item, Params
 from singletable.requests.unreadable import check_handling
 
 __all__ = ["Reading", "check_options"]
@@ -53,7 +54,7 @@ class Reading(Portable, Generic[E]):
         now = int(time.time()) if now is None else now
         # DynamoDB deletes no item whose attribute is absent or not a number. For these, its comparison with a number is
         # false. moto fails to compare a text with a number, so the type is checked first.
-        expiry = ItemPath(str(self.target.expiry_name))
+        expiry = ItemPath(str(self.target.place.expiry_name))
         return all_of(self.filter, ~(expiry.is_type(NUMBER) & (expiry <= {"N": str(now)})))
 
     def _common_params(self, placeholders: Placeholders, now: int | None) -> Params:
@@ -62,8 +63,8 @@ class Reading(Portable, Generic[E]):
         filter = self.conditions_at(now)
         if filter is not None:
             params["FilterExpression"] = placeholders.condition(filter)
-        if self.target.only is not None and self.target.whole:
-            params["ProjectionExpression"] = placeholders.projection(self.target.only)
+        if self.target.place.only is not None and self.target.place.whole:
+            params["ProjectionExpression"] = placeholders.projection(self.target.place.only)
         if self.consistent:
             params["ConsistentRead"] = True
         return params
@@ -90,7 +91,7 @@ class Reading(Portable, Generic[E]):
         """
         item = self.one_or_none()
         if item is None:
-            raise self.target.absent(f"No item {self._where}.")
+            raise self.target.loader.absent(f"No item {self._where}.")
         return item
 
     def one_or_none(self) -> E | None:
@@ -105,8 +106,8 @@ class Reading(Portable, Generic[E]):
             raise MultipleItemsFound(
                 f"{self._label} has {count} items {self._where}; at most one was expected.",
                 remedy="Narrow the request by attributes or a filter, or use first() or all().",
-                entity=self.target.key.owner,
-                index=self.target.key.index,
+                entity=self.target.place.key.owner,
+                index=self.target.place.key.index,
                 count=count,
             )
         return found[0] if found else None
@@ -206,7 +207,9 @@ class Reading(Portable, Generic[E]):
         last: Mapping[str, Item] | None = None,
         context: str | None = None,
     ) -> Results[E]:
-        return self._read_by(self.target.load, not self.target.whole, limit, want=want, last=last, context=context)
+        return self._read_by(
+            self.target.loader.load, not self.target.place.whole, limit, want=want, last=last, context=context
+        )
 
     def _read_by(
         self,
@@ -264,18 +267,19 @@ def check_options(request: Reading[Any]) -> None:
         raise InvalidRequestError(f"live={request.live!r} is not a bool.", remedy="Write live=True, or leave it out.")
     if not request.live:
         return
-    name = target.expiry_name
+    place = target.place
+    name = place.expiry_name
     if name is None:
         raise InvalidRequestError(
-            f"{target.key.label}: live=True leaves out expired items, but no entity of the table has an Expiry.",
+            f"{place.key.label}: live=True leaves out expired items, but no entity of the table has an Expiry.",
             remedy="Leave live out, or declare an Expiry on an entity.",
-            entity=target.key.owner,
+            entity=place.key.owner,
         )
-    if target.projected is not None and name not in target.projected:
+    if place.projected is not None and name not in place.projected:
         raise NotProjectedError(
-            f"live=True reads {name!r}, which is not projected into the index {target.key.index}: no item would be"
+            f"live=True reads {name!r}, which is not projected into the index {place.key.index}: no item would be"
             " left out.",
             remedy=f"Project {name!r} into the index, or compare expires_at after reading.",
-            entity=target.key.owner,
-            index=target.key.index,
+            entity=place.key.owner,
+            index=place.key.index,
         )

@@ -13,7 +13,8 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import MalformedItemError, UnknownItemError
 from singletable.requests.batch_requests import GET_LIMIT, chunked, fetch_items
-from singletable.requests.types import E, Item, Params, Target, UnknownItem
+from singletable.requests.target import Target
+from singletable.requests.types import E, Item, Params, UnknownItem
 from singletable.requests.unreadable import tolerant
 
 __all__ = ["Page", "Results", "Row", "fetched", "in_rows", "pages", "rows"]
@@ -150,10 +151,10 @@ def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, cons
     """
     size = GET_LIMIT if want is None else max(1, min(GET_LIMIT, want))
     for chunk in chunked(found, size):
-        keys = [target.primary_of(row) for _, _, row in chunk]
-        items = fetch_items(target.sender, keys, target.primary, consistent=consistent, only=target.only)
+        keys = [target.place.primary_of(row) for _, _, row in chunk]
+        items = fetch_items(target.sender, keys, target.place.primary, consistent=consistent, only=target.place.only)
         for (partition, group, row), item in zip(chunk, items, strict=True):
-            if item is not None and target.key_of(item) == target.key_of(row):
+            if item is not None and target.place.key_of(item) == target.place.key_of(row):
                 yield partition, group, item
 
 
@@ -195,7 +196,7 @@ class Results(Generic[E]):
     @property
     def last(self) -> dict[str, Item]:
         """The key of the last row read in the current group of partitions, by partition."""
-        return {partition: self._target.key_of(row) for partition, row in self._read.items()}
+        return {partition: self._target.place.key_of(row) for partition, row in self._read.items()}
 
     def __iter__(self) -> Results[E]:
         return self

@@ -12,7 +12,8 @@ from singletable.errors import InvalidRequestError
 from singletable.requests.expressions import Placeholders
 from singletable.requests.reading import Reading, check_options
 from singletable.requests.results import Row, in_rows, pages
-from singletable.requests.types import E, Handling, Item, Params, Target
+from singletable.requests.target import Target
+from singletable.requests.types import E, Handling, Item, Params
 
 __all__ = ["Scan", "make_scan"]
 

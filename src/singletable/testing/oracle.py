@@ -49,8 +49,8 @@ def agrees(
     The answer must contain the first items of each template, without a gap.
     """
     wanted = expected(request, entities)
-    if request.target.only is not None:
-        whole = _completed(answer, wanted, request.target.only)
+    if request.target.place.only is not None:
+        whole = _completed(answer, wanted, request.target.place.only)
         if whole is None:
             return "an item was not expected, or not with these attributes"
         answer = whole
@@ -132,7 +132,7 @@ def _plain(value: Any) -> str:
 
 def _is_asked_for(request: Query[Any] | Get[Any], entity: Table) -> bool:
     schema = entity_schema(entity)
-    if schema.discriminator not in request.target.types:
+    if schema.discriminator not in request.target.place.types:
         return False
     key = _key_of(request, schema)
     if key is None:
@@ -162,7 +162,7 @@ def _expiry(schema: EntitySchema, entity: Table) -> dict[str, dict[str, Any]]:
 
 def _key_of(request: Query[Any] | Get[Any], schema: EntitySchema) -> CompositeKey | None:
     """Return the entity's key in the table or index that the request reads; None if it has no key there."""
-    return next((key for key in schema.keys.values() if key.index == request.target.key.index), None)
+    return next((key for key in schema.keys.values() if key.index == request.target.place.key.index), None)
 
 
 _COMPARE: dict[str, Callable[..., bool]] = {

@@ -162,6 +162,6 @@ def _check_pages(pattern: AccessPattern[..., Any], request: Query[Any], answer: 
             request.page(size, cursor, context="another tenant")
         with pytest.raises(CursorError):
             attrs.evolve(request, descending=not request.descending).page(size, cursor, context="one tenant")
-    only = request.target.only
+    only = request.target.place.only
     pages, whole = ([fingerprint(each, only) for each in entities] for entities in (found, answer))
     assert pages == whole, f"{pattern.name}: the pages differ from the whole answer"

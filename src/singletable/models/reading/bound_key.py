@@ -111,7 +111,7 @@ class BoundKey(Generic[T]):
         attributes = plain_names(attributes)
         schema = self.entity._schema_of()
         target = target_of(self.entity, self.name, only)
-        equals, condition, filter = read_question(schema, target, conditions, attributes, filter)
+        equals, condition, filter = read_question(schema, target.place, conditions, attributes, filter)
         return make_query(
             target,
             equals,
@@ -143,12 +143,12 @@ class BoundKey(Generic[T]):
         attributes = plain_names(attributes)
         schema = self.entity._schema_of()
         target = target_of(self.entity, self.name, only)
-        if target.key.index is not None:
+        if target.place.key.index is not None:
             return self.query(consistent=consistent, only=only, **attributes)
-        refuse_habits(schema, target.key, attributes)
-        target.key.refuse_unexpected(attributes, target.key.attributes)
+        refuse_habits(schema, target.place.key, attributes)
+        target.place.key.refuse_unexpected(attributes, target.place.key.attributes)
         values = schema.to_keys(attributes)
-        target.key.build(values)
+        target.place.key.build(values)
         return Get(target, values, consistent)
 
     def get(self, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any) -> T:

@@ -33,7 +33,7 @@ from singletable.requests.expressions import (
     values_in,
 )
 from singletable.requests.stored_values import check_value
-from singletable.requests.types import Target
+from singletable.requests.target import Place
 
 __all__ = ["check_condition", "check_filter", "read_question", "refuse_habits", "refuse_options"]
 
@@ -58,7 +58,7 @@ _ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
 
 def read_question(
     schema: EntitySchema,
-    target: Target[Any],
+    place: Place,
     conditions: tuple[PynamoCondition, ...],
     attributes: Mapping[str, Any],
     filter: PynamoCondition | None,
@@ -69,11 +69,11 @@ def read_question(
         UnexpectedAttributesError: An attribute is not the key's.
         InvalidConditionError: A condition or the filter cannot be asked.
     """
-    key = target.key
+    key = place.key
     refuse_habits(schema, key, attributes)
     key.refuse_unexpected(attributes, key.attributes)
     if filter is not None:
-        check_filter(schema, target, filter)
+        check_filter(schema, place, filter)
     equals = schema.to_keys(attributes)
     condition = _read_one(schema, key, conditions)
     if condition is not None and condition.operator == "=":
@@ -82,7 +82,7 @@ def read_question(
                 f"{key.label}: {condition.attribute} is given twice.", attribute=condition.attribute
             )
         equals, condition = {**equals, condition.attribute: condition.values[0]}, None
-    return equals, condition, with_loose_ends(schema, target, equals, filter)
+    return equals, condition, with_loose_ends(schema, place, equals, filter)
 
 
 def refuse_habits(schema: EntitySchema, key: CompositeKey, attributes: Mapping[str, Any]) -> None:
@@ -290,12 +290,12 @@ def _compared_with(condition: PynamoCondition, value: Value) -> Path | None:
     return None
 
 
-def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondition, *, scanning: bool = False) -> None:
+def check_filter(schema: EntitySchema, place: Place, filter: PynamoCondition, *, scanning: bool = False) -> None:
     """Refuse a filter that DynamoDB would reject, or would silently answer with nothing.
 
     Args:
         schema: The entity whose attributes it may name.
-        target: What is asked.
+        place: What is asked.
         filter: The filter.
         scanning: Whether it is for a scan, which may filter by keys, too.
 
@@ -311,52 +311,52 @@ def check_filter(schema: EntitySchema, target: Target[Any], filter: PynamoCondit
     check_operands(schema, filter)
     for path in paths_of(filter):
         stored = top_name(path)
-        if not scanning and stored in (target.partition_name, target.sort_name):
+        if not scanning and stored in (place.partition_name, place.sort_name):
             raise InvalidConditionError(
                 f"The filter names {stored!r}, a key that the query is on; DynamoDB refuses that.",
                 remedy="Give the attributes that the key is made of instead.",
                 entity=schema.name,
-                index=target.key.index,
+                index=place.key.index,
             )
         if stored not in schema.layout.key_names:
             attribute_of(schema, path)
-        if target.projected is not None and stored not in target.projected:
+        if place.projected is not None and stored not in place.projected:
             raise NotProjectedError(
-                f"The filter reads {stored!r}, which the index {target.key.index} does not hold: nothing would match.",
+                f"The filter reads {stored!r}, which the index {place.key.index} does not hold: nothing would match.",
                 remedy=f"Project {stored!r} into the index, or filter after reading.",
                 entity=schema.name,
-                index=target.key.index,
+                index=place.key.index,
                 attribute=schema.stored_names.get(stored),
             )
 
 
 def with_loose_ends(
-    schema: EntitySchema, target: Target[Any], given: Mapping[str, Any], filter: PynamoCondition | None
+    schema: EntitySchema, place: Place, given: Mapping[str, Any], filter: PynamoCondition | None
 ) -> PynamoCondition | None:
     """The filter, and with it an equality for every given attribute that the key does not fix.
 
     Args:
         schema: The entity.
-        target: The key that is asked.
+        place: The key that is asked.
         given: The given attributes, as the key's encodings expect them.
         filter: The caller's own filter.
 
     Raises:
         InvalidConditionError: The index does not hold such an attribute.
     """
-    fixed = target.key.fixed_by(given)
+    fixed = place.key.fixed_by(given)
     for name, value in given.items():
         # None is told by make_query.
         if value is None or name in fixed:
             continue
         attribute = schema.attributes[name]
-        if target.projected is not None and attribute.attr_name not in target.projected:
+        if place.projected is not None and attribute.attr_name not in place.projected:
             raise InvalidConditionError(
-                f"{target.key.label}: {name} only chooses the partition, and {target.key.index} does not hold it to"
+                f"{place.key.label}: {name} only chooses the partition, and {place.key.index} does not hold it to"
                 " compare.",
                 remedy=f"Put {name} into the sort key's template, or project it into the index.",
                 entity=schema.name,
-                index=target.key.index,
+                index=place.key.index,
                 attribute=name,
             )
         equality = attribute == from_key(attribute, value)

@@ -117,10 +117,11 @@ class ReadableItem(StoredItem):
 
         name = plain(index) if index is None or isinstance(index, str) else index.Meta.index_name
         target = collection_target(cls._table_class(), entities, name, only)
-        equals, _, loose = read_question(entities[0]._schema_of(), target, (), attributes, None)
+        equals, _, loose = read_question(entities[0]._schema_of(), target.place, (), attributes, None)
         if loose is not None:
+            key = target.place.key
             raise InvalidRequestError(
-                f"{target.key.label}: the partition key {target.key.partition.text!r} only holds a bucket or a shard"
+                f"{key.label}: the partition key {key.partition.text!r} only holds a bucket or a shard"
                 " of what was given, and rows of other values share it.",
                 remedy="Ask each entity for itself.",
                 index=name,
@@ -183,7 +184,7 @@ class ReadableItem(StoredItem):
             )
         target: Any = whole_table(cls._table_class(), mine, only)
         if filter is not None and cls._schema is not None:
-            check_filter(cls._schema, target, filter, scanning=True)
+            check_filter(cls._schema, target.place, filter, scanning=True)
         return make_scan(
             target,
             filter,
@@ -281,7 +282,7 @@ class ReadableItem(StoredItem):
         if isinstance(entity, UnknownItem):
             raise unknown_item(entity)
         if not isinstance(entity, cls):
-            raise target_of(cls, PRIMARY).absent(f"The item is a {type(entity).__name__}, not a {cls.__name__}.")
+            raise target_of(cls, PRIMARY).loader.absent(f"The item is a {type(entity).__name__}, not a {cls.__name__}.")
         return entity
 
     def refresh(  # type: ignore[override]  # PynamoDB's has consistent_read first
@@ -303,7 +304,7 @@ class ReadableItem(StoredItem):
         names = self._schema_of().primary.attributes
         fresh = self.get(consistent=consistent or consistent_read, **{name: getattr(self, name) for name in names})
         if type(fresh) is not type(self):
-            raise target_of(type(self), PRIMARY).absent(f"{self!r} is a {type(fresh).__name__} by now.")
+            raise target_of(type(self), PRIMARY).loader.absent(f"{self!r} is a {type(fresh).__name__} by now.")
         vars(self).update({**vars(fresh), "_form": None})
 
     @classmethod

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -14,14 +15,16 @@ from singletable.models.binding.binding import bound, connection_of
 from singletable.models.items.partial import as_partial, names_in, partial_loader, stored_only
 from singletable.models.items.rows import key_reader, keys_tell_apart, unknown_of
 from singletable.models.schema.layout import INTERNAL_TYPES
-from singletable.models.schema.table_schema import table_schema
+from singletable.models.schema.table_schema import TableSchema, table_schema
 from singletable.requests.cursor import CursorSeal, seal_from
 from singletable.requests.observing import request_name
 from singletable.requests.sending import place_of, send
-from singletable.requests.types import Item, Params, Sender, Target, UnknownItem
+from singletable.requests.target import Loader, Place, Target
+from singletable.requests.types import Item, Params, Sender, UnknownItem
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
+    from singletable.models.schema.entity_schema import EntitySchema
     from singletable.requests.attempts import Attempts
     from singletable.requests.connection import TableConnection
     from singletable.requests.connection_settings import Settings
@@ -111,24 +114,32 @@ def _restored(table: type[StoredItem], name: str | None, kept: dict[str, Any], p
 
 
 def target_of(entity: type[T], name: str, only: Sequence[str] | None = None) -> Target[T]:
-    """The target of one of an entity's keys.
+    """Return the target of one of an entity's keys.
 
     Args:
         entity: The entity class.
         name: The key's name.
         only: The Python names of the attributes to read; None for whole items.
+
+    Raises:
+        InvalidRequestError: The key is on the discriminator, and items of the entity have several.
     """
+    table = table_schema(entity)
     schema, only = entity._schema_of(), names_in(only)
-    remake = partial(target_of, entity, name, only)
-    target = _target(entity._table_class(), (entity,), schema.keys[name], only, remake)
-    if len(target.types) > 1 and schema.layout.type_name in (target.partition_name, target.sort_name):
-        raise InvalidRequestError(
-            f"{target.key.label} is on the discriminator, and items of {schema.name} are of {len(target.types)} types.",
-            remedy="Ask for each type by its own class, or by a key that is not on the discriminator.",
-            entity=schema.name,
-            index=target.key.index,
-        )
-    return target
+
+    def make() -> tuple[Place, Loader[T]]:
+        remake = partial(target_of, entity, name, only)
+        place, loader = _place_and_loader(table, (entity,), schema.keys[name], only, remake)
+        if len(place.types) > 1 and schema.layout.type_name in (place.partition_name, place.sort_name):
+            raise InvalidRequestError(
+                f"{place.key.label} is on the discriminator, and items of {schema.name} have {len(place.types)} types.",
+                remedy="Ask for each type by its own class, or by a key that is not on the discriminator.",
+                entity=schema.name,
+                index=place.key.index,
+            )
+        return place, loader
+
+    return Target(*_kept(table, (entity, name, only), make), TableSender(table.table))
 
 
 def require_member(table: type[StoredItem], entity: Any, error: type[SingletableError]) -> None:
@@ -158,10 +169,11 @@ def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None
 
 
 def whole_table(table: type[StoredItem], entities: Sequence[type[T]], only: Sequence[str] | None = None) -> Target[T]:
-    """The target of a scan for some entities."""
-    only = names_in(only)
+    """Return the target of a scan for some entities."""
+    schema, only = table_schema(table), names_in(only)
+    key = entities[0]._schema_of().primary
     remake = partial(whole_table, table, tuple(entities), only)
-    return _target(table, entities, entities[0]._schema_of().primary, only, remake)
+    return Target(*_place_and_loader(schema, entities, key, only, remake), TableSender(schema.table))
 
 
 def collection_target(
@@ -201,27 +213,48 @@ def collection_target(
     owner = " + ".join(entity.__name__ for entity in entities)
     only = names_in(only)
     remake = partial(collection_target, table, tuple(entities), index, only)
-    return _target(table, entities, CompositeKey("collection", index, first, None, owner=owner), only, remake)
+    whole = table_schema(table)
+    key = CompositeKey("collection", index, first, None, owner=owner)
+    return Target(*_place_and_loader(whole, entities, key, only, remake), TableSender(whole.table))
 
 
-def _target(
-    table: type[StoredItem],
+_MOST_KEPT = 256
+"""Places that are kept for one table; callers may choose any attributes to read."""
+
+_kept_places: WeakKeyDictionary[TableSchema, dict[Any, tuple[Place, Loader[Any]]]] = WeakKeyDictionary()
+"""For each state of a table, the places of its keys with their loaders."""
+
+
+def _kept(table: TableSchema, key: Any, make: Callable[[], tuple[Place, Loader[T]]]) -> tuple[Place, Loader[T]]:
+    """Return a place and its loader, made at the first call for a state of the table."""
+    places = _kept_places.get(table)
+    if places is None:
+        places = _kept_places[table] = {}
+    found = places.get(key)
+    if found is None:
+        found = make()
+        if len(places) < _MOST_KEPT:
+            places[key] = found
+    return found
+
+
+def _place_and_loader(
+    table: TableSchema,
     entities: Sequence[type[T]],
     key: CompositeKey,
     only: Sequence[str] | None,
     remake: Callable[[], Target[T]],
-) -> Target[T]:
-    layout = table_schema(table).layout
+) -> tuple[Place, Loader[T]]:
+    layout = table.layout
     partition_name, sort_name = layout.names_at(key.index)
     projected = None if key.index is None else layout.indexes[key.index].held(layout.primary)
     keys_here = (partition_name, sort_name)
     visible = projected is None or layout.type_name in projected
-    schemas = [each for each in table_schema(table).entities.values() if issubclass(each.entity, tuple(entities))]
+    schemas = [each for each in table.entities.values() if issubclass(each.entity, tuple(entities))]
     types = tuple(schema.discriminator for schema in schemas)
     stored = stored_only(schemas, only, filter(None, (*layout.primary, *keys_here)))
-    return Target(
+    place = Place(
         key=key,
-        sender=TableSender(table),
         partition_name=partition_name,
         sort_name=sort_name,
         primary=layout.primary,
@@ -229,43 +262,62 @@ def _target(
         whole=projected is None or (stored is not None and projected.issuperset(stored)),
         projected=projected,
         only=stored,
-        expiry_name=table_schema(table).expiry_name,
+        expiry_name=table.expiry_name,
         type_name=layout.type_name if visible and layout.type_name not in keys_here else None,
         types=types,
-        load=_loader(table, tuple(entities), stored),
-        read_keys=key_reader(table, types, key.index),
-        keys_tell=visible or keys_tell_apart(table, types),
+        keys_tell=visible or keys_tell_apart(table.table, types),
         local=key.index is not None and layout.indexes[key.index].local,
-        absent=_absence(entities[0]),
-        remake=remake,
     )
+    return place, EntityLoader(table, tuple(entities), place, remake)
 
 
-def _loader(
-    table: type[StoredItem], wanted: tuple[type[T], ...], stored: Sequence[str] | None
-) -> Callable[[Item], T | UnknownItem | None]:
-    loads = {
-        name: _nothing
-        if not issubclass(schema.entity, wanted)
-        else schema.entity._codec().load
-        if stored is None
-        else partial_loader(schema, stored)
-        for name, schema in table_schema(table).entities.items()
-    }
-    type_name = table_schema(table).layout.type_name
+class EntityLoader(Generic[T]):
+    """The loader of the rows of some entities.
 
-    def load_wanted(item: Item) -> T | UnknownItem | None:
+    Args:
+        table: The schema of the table.
+        wanted: The entity classes.
+        place: The place that is read.
+        remake: Makes the target again, from a pickle.
+    """
+
+    def __init__(
+        self, table: TableSchema, wanted: tuple[type[T], ...], place: Place, remake: Callable[[], Target[T]]
+    ) -> None:
+        self._table = table.table
+        self._type_name = table.layout.type_name
+        self._wanted = wanted
+        self._stored = place.only
+        self._loads = {name: self._load_of(schema) for name, schema in table.entities.items()}
+        self.read_keys = key_reader(table.table, place.types, place.key.index)
+        self.remake = remake
+
+    def load(self, item: Item) -> T | UnknownItem | None:
+        """Return an item as an entity or as `UnknownItem`; None if it is of another known entity."""
         try:
-            known = loads[item[type_name]["S"]]
+            known = self._loads[item[self._type_name]["S"]]
         except (KeyError, TypeError):
-            entity = load(table, item)
-            if stored is not None and isinstance(entity, wanted):
-                as_partial(entity, frozenset(stored))
-            # isinstance with a tuple of classes does not narrow T for mypy.
-            return entity if isinstance(entity, (UnknownItem, *wanted)) else None  # type: ignore[return-value]
+            return self._load_other(item)
         return known(item)
 
-    return load_wanted
+    def absent(self, message: str) -> ItemDoesNotExist:
+        """Return the error for an item that does not exist."""
+        entity = self._wanted[0]
+        error: ItemDoesNotExist = entity.DoesNotExist(message, entity=entity.__name__)  # type: ignore[assignment,call-arg]
+        return error
+
+    def _load_of(self, schema: EntitySchema) -> Callable[[Item], T | None]:
+        if not issubclass(schema.entity, self._wanted):
+            return _nothing
+        return schema.entity._codec().load if self._stored is None else partial_loader(schema, self._stored)
+
+    def _load_other(self, item: Item) -> T | UnknownItem | None:
+        """Return an item whose type was not known when the loader was made."""
+        entity = load(self._table, item)
+        if self._stored is not None and isinstance(entity, self._wanted):
+            as_partial(entity, frozenset(self._stored))
+        # isinstance with a tuple of classes does not narrow T for mypy.
+        return entity if isinstance(entity, (UnknownItem, *self._wanted)) else None  # type: ignore[return-value]
 
 
 def _nothing(item: Item) -> None:
@@ -285,11 +337,3 @@ def load(table: type[StoredItem], item: Item) -> StoredItem | UnknownItem | None
         return None if says is not None and says.startswith(INTERNAL_TYPES) else unknown_of(layout, item)
     entity: StoredItem = schema.entity._codec().load(item)
     return entity
-
-
-def _absence(entity: type[StoredItem]) -> Callable[[str], ItemDoesNotExist]:
-    def absent(message: str) -> ItemDoesNotExist:
-        error: ItemDoesNotExist = entity.DoesNotExist(message, entity=entity.__name__)  # type: ignore[assignment,call-arg]
-        return error
-
-    return absent

@@ -45,7 +45,7 @@ def read_together(
     primary = table_schema(table).layout.primary
     if len({identity(key, primary) for key in keys}) < len(keys):
         raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
-    reading = TransactGet(sender, keys, [request.target.only for request in requests])
+    reading = TransactGet(sender, keys, [request.target.place.only for request in requests])
     for _ in CONTENTION:
         try:
             items = reading.send()

@@ -231,7 +231,7 @@ def get_items(
     if not requests:
         return []
     # DynamoDB takes one projection for all keys: that of all requests together.
-    chosen = [request.target.only for request in requests]
+    chosen = [request.target.place.only for request in requests]
     only = None if None in chosen else tuple(dict.fromkeys(name for names in chosen for name in names or ()))
     items = fetch_items(
         sender,
