@@ -8,8 +8,8 @@ import pytest
 
 import patterns
 from models import Product, ShopTable
+from singletable.cli.cost_rates import read_companions
 from singletable.cli.project import find_project
-from singletable.cli.rates import read_companions
 from tests.shop.conftest import table
 
 __all__ = ["table"]  # a fixture

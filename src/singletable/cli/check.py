@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from singletable.check import RULES, Finding, Severity, check, declaration_finding
+from singletable.cli.console import counted, make_console
 from singletable.cli.project import find_project
-from singletable.cli.words import counted, make_console
 from singletable.errors import DeclarationError, InvalidValueError
 from singletable.models import Table
 from singletable.models.binding.table_names import require_length

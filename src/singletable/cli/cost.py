@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from singletable.cli.bill import (
+from singletable.cli.console import make_console
+from singletable.cli.cost_output import (
     Live,
     Measured,
     as_data,
@@ -21,15 +22,14 @@ from singletable.cli.bill import (
     print_measured,
     print_storage,
 )
+from singletable.cli.cost_rates import RATE, WITH, read_rates, read_together
 from singletable.cli.demo import sample_entities
-from singletable.cli.engines import Place, table_options
-from singletable.cli.marked import marked_handlers
+from singletable.cli.durations import SPAN
+from singletable.cli.marked_handlers import marked_handlers
 from singletable.cli.metrics import Watched, watching
+from singletable.cli.place import Place, table_options
 from singletable.cli.project import Project, find_project, users_code
-from singletable.cli.rates import RATE, WITH, read_rates, read_together
-from singletable.cli.spans import SPAN
 from singletable.cli.streams import router_of
-from singletable.cli.words import make_console
 from singletable.engine import embedded
 from singletable.errors import OperatingError, SingletableError
 from singletable.models import Table

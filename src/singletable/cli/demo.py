@@ -14,11 +14,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from singletable.cli.engines import Place, fresh_table, place_options
+from singletable.cli.console import counted, make_console
+from singletable.cli.demo_migration import second_act
+from singletable.cli.demo_output import Answer, Outcome, print_outcome, print_summary
+from singletable.cli.place import Place, fresh_table, place_options
 from singletable.cli.project import find_project, users_code
-from singletable.cli.report import Answer, Outcome, print_outcome, print_summary
-from singletable.cli.second_act import second_act
-from singletable.cli.words import counted, make_console
 from singletable.errors import (
     CredentialsMissing,
     EndpointUnreachable,

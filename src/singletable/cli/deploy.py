@@ -10,13 +10,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from singletable.cli.console import counted, make_console
 from singletable.cli.demo import sample_entities
-from singletable.cli.engines import Place, live_table, table_options
-from singletable.cli.infra import settings_of
-from singletable.cli.migrate import migrate_command
-from singletable.cli.migrating import accept_edited_option, opened
-from singletable.cli.project import find_project
-from singletable.cli.stacks import (
+from singletable.cli.environment import (
     StackOwner,
     client_of,
     index_of,
@@ -26,7 +22,11 @@ from singletable.cli.stacks import (
     restore,
     stack_of,
 )
-from singletable.cli.words import counted, make_console
+from singletable.cli.infra import settings_of
+from singletable.cli.migrate import migrate_command
+from singletable.cli.migration_context import accept_edited_option, opened
+from singletable.cli.place import Place, live_table, table_options
+from singletable.cli.project import find_project
 from singletable.errors import InfraError
 from singletable.migrations.table_admin import TableAdmin
 from singletable.models import Table

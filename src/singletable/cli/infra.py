@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from singletable.cli.engines import Place, live_table, table_options
+from singletable.cli.console import counted, make_console
+from singletable.cli.place import Place, live_table, table_options
 from singletable.cli.project import Project, find_project
-from singletable.cli.words import counted, make_console
 from singletable.errors import InfraError, RequestFailed
 from singletable.models import Table
 from singletable.models.reading.targets import TableSender

@@ -16,10 +16,10 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from singletable.cli.engines import Place, live_table, table_options
+from singletable.cli.console import make_console, make_table
+from singletable.cli.durations import SPAN, span_words, sparkline
+from singletable.cli.place import Place, live_table, table_options
 from singletable.cli.project import find_project
-from singletable.cli.spans import SPAN, span_words, sparkline
-from singletable.cli.words import make_console, make_table
 from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.models.reading.targets import TableSender

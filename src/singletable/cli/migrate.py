@@ -8,10 +8,18 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.padding import Padding
 
-from singletable.cli.engines import Place, table_options
-from singletable.cli.migrating import Opened, Reporter, accept_edited_option, begun_segments, confirm, opened, pausing
-from singletable.cli.stacks import stack_options
-from singletable.cli.words import counted, make_console
+from singletable.cli.console import counted, make_console
+from singletable.cli.environment import stack_options
+from singletable.cli.migration_context import (
+    Opened,
+    Reporter,
+    accept_edited_option,
+    begun_segments,
+    confirm,
+    opened,
+    pausing,
+)
+from singletable.cli.place import Place, table_options
 from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
 from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute

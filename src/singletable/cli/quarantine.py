@@ -8,9 +8,9 @@ from itertools import chain
 
 import click
 
-from singletable.cli.engines import Place, table_options
-from singletable.cli.migrating import accept_edited_option, confirm, opened
-from singletable.cli.words import counted
+from singletable.cli.console import counted
+from singletable.cli.migration_context import accept_edited_option, confirm, opened
+from singletable.cli.place import Place, table_options
 from singletable.errors import MigrationError
 from singletable.migrations.control_records import key_from_text
 from singletable.migrations.quarantine import Quarantine

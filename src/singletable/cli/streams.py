@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from singletable.cli.engines import Place, live_table, table_options
+from singletable.cli.console import counted, make_console
+from singletable.cli.place import Place, live_table, table_options
 from singletable.cli.project import Project, find_project, users_code
-from singletable.cli.words import counted, make_console
 from singletable.errors import HandlersFailed, MalformedItemError, MalformedRecordError, ProjectError
 from singletable.models import Table
 from singletable.models.schema.table_schema import entity_schema, table_schema

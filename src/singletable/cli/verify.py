@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from singletable.cli.engines import Place, table_options
-from singletable.cli.migrating import Opened, accept_edited_option, confirm, opened, pausing
-from singletable.cli.words import counted, make_console
+from singletable.cli.console import counted, make_console
+from singletable.cli.migration_context import Opened, accept_edited_option, confirm, opened, pausing
+from singletable.cli.place import Place, table_options
 from singletable.errors import MigrationConflict, MigrationError
 from singletable.migrations import TableState, state_of
 from singletable.migrations.autodetector import detect

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from singletable import Table
-from singletable.cli.engines import Place, live_table
+from singletable.cli.place import Place, live_table
 from singletable.errors import InvalidValueError
 from tests.framework.canned import canned
 from tests.framework.processes import PATIENCE, run_code

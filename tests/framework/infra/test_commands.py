@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from models import ShopTable
 from singletable import Table
 from singletable.cli import main
-from singletable.cli.engines import Place
-from singletable.cli.stacks import client_of
+from singletable.cli.environment import client_of
+from singletable.cli.place import Place
 from tests.framework.cli.test_commands import ROOT, assert_one_line, project, run
 from tests.framework.migrations.server import moto_server
 

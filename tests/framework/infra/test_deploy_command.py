@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from models import Order, ShopTable
-from singletable.cli import deploy, stacks
+from singletable.cli import deploy, environment
 from singletable.infra.parts import of_template
 from tests.framework.infra.conftest import REGION
 from tests.framework.infra.test_commands import here
@@ -19,7 +19,7 @@ def shop(world, monkeypatch):
     def client_of(service, place, table, table_name):
         return world.cloudformation if service == "cloudformation" else world.dynamodb
 
-    monkeypatch.setattr(stacks, "client_of", client_of)
+    monkeypatch.setattr(environment, "client_of", client_of)
     monkeypatch.setattr(deploy, "client_of", client_of)
     monkeypatch.setattr("singletable.infra.stack.sleep", lambda seconds: None)
     yield world

@@ -6,7 +6,7 @@ import random
 import attrs
 import pytest
 
-from singletable.cli.stacks import StackOwner, restore
+from singletable.cli.environment import StackOwner, restore
 from singletable.errors import InfraError, MigrationConflict
 from singletable.infra.owner import Owner
 from singletable.infra.parts import of_models, of_table, of_template

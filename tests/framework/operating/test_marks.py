@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from models import Review, ShopTable, User
 from singletable import plan
-from singletable.cli.marked import marked_handlers
+from singletable.cli.cost_rates import read_companions
+from singletable.cli.marked_handlers import marked_handlers
 from singletable.cli.project import find_project
-from singletable.cli.rates import read_companions
 from singletable.errors import OperatingError, ProjectError
 from singletable.operating.cost import Estimate
 from singletable.operating.marks import MarkedHandler, marks_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from singletable.cli.words import counted
+from singletable.cli.console import counted
 
 __all__ = ["SPAN", "span_words", "sparkline"]
 

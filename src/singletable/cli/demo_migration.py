@@ -8,10 +8,10 @@ from contextvars import copy_context
 
 from rich.console import Console
 
-from singletable.cli.migrating import Reporter
-from singletable.cli.report import Outcome, print_summary
+from singletable.cli.console import counted
+from singletable.cli.demo_output import Outcome, print_summary
+from singletable.cli.migration_context import Reporter
 from singletable.cli.verify import print_report
-from singletable.cli.words import counted
 from singletable.engine import embedded
 from singletable.migrations import Graph
 from singletable.migrations.clock import Clock

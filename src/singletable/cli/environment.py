@@ -10,8 +10,8 @@ import attrs
 import click
 from botocore.session import Session
 
-from singletable.cli.engines import Place, use_profile
 from singletable.cli.infra import template_of
+from singletable.cli.place import Place, use_profile
 from singletable.migrations import Graph
 from singletable.migrations.state import Index, TableState
 from singletable.migrations.table_admin import TableAdmin

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table as RichTable
 
-from singletable.cli.words import counted, make_table
+from singletable.cli.console import counted, make_table
 from singletable.models import Table
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import AccessPattern

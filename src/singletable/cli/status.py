@@ -11,10 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from singletable.cli.engines import Place, table_options
-from singletable.cli.migrating import Opened, Reporter, accept_edited_option, begun_segments, confirm, opened, pausing
-from singletable.cli.stacks import stack_options
-from singletable.cli.words import counted, make_console
+from singletable.cli.console import counted, make_console
+from singletable.cli.environment import stack_options
+from singletable.cli.migration_context import (
+    Opened,
+    Reporter,
+    accept_edited_option,
+    begun_segments,
+    confirm,
+    opened,
+    pausing,
+)
+from singletable.cli.place import Place, table_options
 from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import BACKWARD
 from singletable.migrations.history import BACK

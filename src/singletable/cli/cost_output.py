@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from singletable.cli.spans import span_words
-from singletable.cli.words import counted, make_table
+from singletable.cli.console import counted, make_table
+from singletable.cli.durations import span_words
 
 if TYPE_CHECKING:
     from singletable.operating.cost import Estimate

@@ -16,11 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from singletable.cli.engines import Place, live_table
+from singletable.cli.console import counted
+from singletable.cli.environment import owner_of, place_of, stack_of
 from singletable.cli.infra import settings_of
+from singletable.cli.place import Place, live_table
 from singletable.cli.project import Project, find_project
-from singletable.cli.stacks import owner_of, place_of, stack_of
-from singletable.cli.words import counted
 from singletable.errors import MigrationError
 from singletable.migrations import Graph
 from singletable.migrations.control_records import Records
