@@ -4,7 +4,7 @@ from pathlib import Path
 
 import patterns
 from models import ShopTable
-from singletable.cli.infra import settings_of
+from singletable.cli.environment import settings_of
 from singletable.cli.project import find_project
 from singletable.infra.policies import ROLES, Role, make_role
 from singletable.infra.rights import read_rights

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 
+import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["counted", "make_console", "make_table"]
+from singletable.errors import MigrationError
+
+__all__ = ["confirm", "counted", "make_console", "make_table"]
 
 _PLAIN_WIDTH = 120
 
@@ -30,3 +34,22 @@ def make_table(title: str) -> Table:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number of things: `1 item`, `2 items`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before a write, and end the command if the answer is no.
+
+    Raises:
+        MigrationError: The question got no answer, and `--yes` is not given.
+    """
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question)
+    except click.Abort:
+        # Without a terminal, standing input ends at once.
+        raise MigrationError(
+            "The question got no answer, and nothing was done.", remedy="Give --yes to do it without asking."
+        ) from None
+    if not agreed:
+        sys.exit(1)

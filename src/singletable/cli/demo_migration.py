@@ -10,7 +10,7 @@ from rich.console import Console
 
 from singletable.cli.console import counted
 from singletable.cli.demo_output import Outcome, print_summary
-from singletable.cli.migration_context import Reporter
+from singletable.cli.progress import ProgressReporter
 from singletable.cli.verify import print_report
 from singletable.engine import embedded
 from singletable.migrations import Graph
@@ -60,7 +60,7 @@ def second_act(
             " only.\nNow the new models write to it, and the migrations are applied."
         )
         writer = _LiveWriter(later, there)
-        with Reporter(console) as reporter:
+        with ProgressReporter(console) as reporter:
             options = Options(segments=8, workers=2)
             runner = Runner(connection, graph, options, tell=reporter.tell, progress=reporter.show)
             with writer:

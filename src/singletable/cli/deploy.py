@@ -20,13 +20,14 @@ from singletable.cli.environment import (
     parts_of_history,
     place_of,
     restore,
+    settings_of,
     stack_of,
 )
-from singletable.cli.infra import settings_of
 from singletable.cli.migrate import migrate_command
-from singletable.cli.migration_context import accept_edited_option, opened
+from singletable.cli.migration_context import open_migrations
 from singletable.cli.place import Place, live_table, table_options
 from singletable.cli.project import find_project
+from singletable.cli.shared_options import accept_edited_option
 from singletable.errors import InfraError
 from singletable.migrations.table_admin import TableAdmin
 from singletable.models import Table
@@ -119,7 +120,7 @@ def deploy_command(
                 f"Left for `singletable {command} --environment {environment}{escape(named)}`: {escape(step)}."
             )
     elif project.migrations:
-        with opened(there) as live:
+        with open_migrations(there) as live:
             restore(live.live_of(owner), live.graph.state_at(live.history().applied), deployment)
         context.invoke(
             migrate_command,

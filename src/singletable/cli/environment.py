@@ -10,8 +10,9 @@ import attrs
 import click
 from botocore.session import Session
 
-from singletable.cli.infra import template_of
 from singletable.cli.place import Place, use_profile
+from singletable.cli.project import Project
+from singletable.errors import InfraError
 from singletable.migrations import Graph
 from singletable.migrations.state import Index, TableState
 from singletable.migrations.table_admin import TableAdmin
@@ -21,6 +22,8 @@ from singletable.models.schema.layout import IndexLayout
 from singletable.requests.services import label_errors
 
 if TYPE_CHECKING:
+    from troposphere import Template
+
     from singletable.infra.deployment import Deployment
     from singletable.infra.owner import Owner
     from singletable.infra.parts import Parts
@@ -35,8 +38,10 @@ __all__ = [
     "parts_of_history",
     "place_of",
     "restore",
+    "settings_of",
     "stack_of",
     "stack_options",
+    "template_of",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,6 +59,28 @@ def stack_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def settings_of(project: Project, table: type[Table], environment: str) -> Settings:
+    """The settings of an environment, as setup.cfg says them."""
+    from singletable.infra.settings import read_settings
+
+    return read_settings(environment, table.bound().table_name, project.infra, table.describe().stream)
+
+
+def template_of(table: type[Table], settings: Settings) -> Template:
+    """The template of an environment.
+
+    Raises:
+        InfraError: troposphere is not installed.
+    """
+    try:
+        from singletable.infra.template import make_template
+    except ModuleNotFoundError as error:
+        raise InfraError(
+            f"The module {error.name} is missing.", remedy="Install it: pip install 'singletable[infra]'."
+        ) from None
+    return make_template(table.describe(), settings)
 
 
 @attrs.frozen

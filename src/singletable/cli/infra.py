@@ -10,46 +10,22 @@ from typing import TYPE_CHECKING
 import click
 
 from singletable.cli.console import counted, make_console
+from singletable.cli.environment import settings_of, template_of
 from singletable.cli.place import Place, live_table, table_options
-from singletable.cli.project import Project, find_project
+from singletable.cli.project import find_project
 from singletable.errors import InfraError, RequestFailed
-from singletable.models import Table
 from singletable.models.reading.targets import TableSender
 from singletable.patterns import patterns_of
 
 if TYPE_CHECKING:
-    from troposphere import Template
+    pass
 
-    from singletable.infra.settings import Settings
-
-__all__ = ["infra_command", "settings_of", "template_of"]
+__all__ = ["infra_command"]
 
 
 @click.group("infra")
 def infra_command() -> None:
     """Infrastructure from the models: templates, policies, drift."""
-
-
-def settings_of(project: Project, table: type[Table], environment: str) -> Settings:
-    """The settings of an environment, as setup.cfg says them."""
-    from singletable.infra.settings import read_settings
-
-    return read_settings(environment, table.bound().table_name, project.infra, table.describe().stream)
-
-
-def template_of(table: type[Table], settings: Settings) -> Template:
-    """The template of an environment.
-
-    Raises:
-        InfraError: troposphere is not installed.
-    """
-    try:
-        from singletable.infra.template import make_template
-    except ModuleNotFoundError as error:
-        raise InfraError(
-            f"The module {error.name} is missing.", remedy="Install it: pip install 'singletable[infra]'."
-        ) from None
-    return make_template(table.describe(), settings)
 
 
 @infra_command.command("cloudformation")

@@ -10,6 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 import singletable
+from singletable.cli.abort import abort_command
+from singletable.cli.adopt import adopt_command
 from singletable.cli.check import check_command
 from singletable.cli.cost import cost_command
 from singletable.cli.demo import demo_command
@@ -19,16 +21,12 @@ from singletable.cli.init import init_command
 from singletable.cli.makemigrations import makemigrations_command
 from singletable.cli.metrics import metrics_command
 from singletable.cli.migrate import migrate_command
-from singletable.cli.migrations import (
-    abort_command,
-    adopt_command,
-    rollback_command,
-    stamp_command,
-    status_command,
-    unlock_command,
-)
 from singletable.cli.quarantine import quarantine_command
+from singletable.cli.rollback import rollback_command
+from singletable.cli.stamp import stamp_command
+from singletable.cli.status import status_command
 from singletable.cli.streams import streams_command
+from singletable.cli.unlock import unlock_command
 from singletable.cli.verify import verify_command
 from singletable.errors import MigrationError, MigrationPaused, MigrationStopped, SingletableError
 from singletable.requests.sending import translate_any

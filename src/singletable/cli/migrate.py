@@ -8,18 +8,13 @@ from rich.filesize import decimal
 from rich.markup import escape
 from rich.padding import Padding
 
-from singletable.cli.console import counted, make_console
+from singletable.cli.console import confirm, counted, make_console
 from singletable.cli.environment import stack_options
-from singletable.cli.migration_context import (
-    Opened,
-    Reporter,
-    accept_edited_option,
-    begun_segments,
-    confirm,
-    opened,
-    pausing,
-)
+from singletable.cli.migration_context import MigrationContext, begun_segments, open_migrations
 from singletable.cli.place import Place, table_options
+from singletable.cli.progress import ProgressReporter
+from singletable.cli.shared_options import accept_edited_option
+from singletable.cli.signals import pausing
 from singletable.migrations.autodetector import detect
 from singletable.migrations.history import History
 from singletable.migrations.operations import Backfill, BackfillWith, Rekey, RenameAttribute
@@ -106,7 +101,7 @@ def migrate_command(
     if rate is not None and share is not None:
         raise click.UsageError("--rate and --share are two ways to say one thing.")
     console = make_console()
-    with opened(place, workers=workers, environment=environment, stack_name=stack_name) as context:
+    with open_migrations(place, workers=workers, environment=environment, stack_name=stack_name) as context:
         graph = context.graph
         graph.check_heads()
         wanted = graph.resolve(target) if target else None
@@ -144,14 +139,14 @@ def migrate_command(
             accept_edited=accept_edited,
             verify=not no_verify,
         )
-        with Reporter(console) as reporter:
+        with ProgressReporter(console) as reporter:
             runner = context.runner(options, tell=reporter.tell, progress=reporter.show)
             with pausing(runner.stop, reporter.tell):
                 done = runner.migrate(wanted)
         console.print(f"[bold green]Applied {counted(len(done), 'migration')}.[/]")
 
 
-def _redrive(console: Console, context: Opened, options: Options) -> None:
+def _redrive(console: Console, context: MigrationContext, options: Options) -> None:
     counts = context.runner(options).redrive_applied()
     console.print(
         f"Redrove the quarantine of the applied migrations: {counted(counts['released'], 'item')} released,"
@@ -214,7 +209,7 @@ def _print_plan(console: Console, plan: Plan, prices: UnitPrices, rate: float | 
         console.print(f"[yellow]not checked[/]: {escape(line)}")
 
 
-def _print_examples(console: Console, context: Opened, plan: Plan) -> None:
+def _print_examples(console: Console, context: MigrationContext, plan: Plan) -> None:
     state = context.graph.state
     for step in plan.steps:
         for change in step.examples:
@@ -226,7 +221,7 @@ def _print_examples(console: Console, context: Opened, plan: Plan) -> None:
     console.print("Nothing was written.")
 
 
-def _personal(context: Opened, name: str, step: PlannedStep) -> frozenset[str]:
+def _personal(context: MigrationContext, name: str, step: PlannedStep) -> frozenset[str]:
     """The stored attributes of an entity that show personal values, as far as models, history and script can tell."""
     described = context.table.describe().entities
     found = {

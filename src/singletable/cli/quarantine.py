@@ -8,9 +8,10 @@ from itertools import chain
 
 import click
 
-from singletable.cli.console import counted
-from singletable.cli.migration_context import accept_edited_option, confirm, opened
+from singletable.cli.console import confirm, counted
+from singletable.cli.migration_context import open_migrations
 from singletable.cli.place import Place, table_options
+from singletable.cli.shared_options import accept_edited_option
 from singletable.errors import MigrationError
 from singletable.migrations.control_records import key_from_text
 from singletable.migrations.quarantine import Quarantine
@@ -45,7 +46,7 @@ def quarantine_command(
     """
     if redrive and forget:
         raise click.UsageError("--redrive and --forget exclude each other.")
-    with opened(place) as context:
+    with open_migrations(place) as context:
         chosen = context.graph.resolve(name) if name else None
         options = Options(accept_edited=accept_edited)
         if forget:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,6 +17,7 @@ from rich.table import Table as Grid
 from singletable.cli.console import counted, make_console
 from singletable.cli.place import Place, live_table, table_options
 from singletable.cli.project import Project, find_project, users_code
+from singletable.cli.signals import until_interrupted
 from singletable.errors import HandlersFailed, MalformedItemError, MalformedRecordError, ProjectError
 from singletable.models import Table
 from singletable.models.schema.table_schema import entity_schema, table_schema
@@ -81,7 +78,7 @@ def tail_command(place: Place, start: str, idle: float | None, names: tuple[str,
     table = find_project().load_table()
     _require_entities(table, names)
     console = make_console()
-    with live_table(table, place), _until_interrupted() as stop:
+    with live_table(table, place), until_interrupted() as stop:
         reader = StreamReader(StreamsClient(table), stream_arn(table), start=_STARTS[start], accept_gaps=True).open()
         if form == "text":
             console.print(f"[dim]{escape(table.bound().table_name)}: a stream of {reader.view}. Ctrl+C ends it.[/]")
@@ -136,7 +133,7 @@ def run_command(
     # Dead letters are told in the end, and need not be logged, too.
     logging.getLogger("singletable.streams").addHandler(logging.NullHandler())
     running = users_code(f"Running {handler or project.stream} failed", project.root)
-    with live_table(router.table, place), _until_interrupted() as stop, running:
+    with live_table(router.table, place), until_interrupted() as stop, running:
         report = run_stream(
             router,
             start=_STARTS[start],
@@ -181,22 +178,6 @@ def _require_entities(table: type[Table], names: tuple[str, ...]) -> None:
             raise ProjectError(
                 f"{table.__name__} has no entity {name!r}.", remedy=f"It has: {', '.join(known)}.", value=name
             )
-
-
-@contextmanager
-def _until_interrupted() -> Iterator[Event]:
-    """An event that Ctrl+C and a polite kill set, for the block."""
-    stop = Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 # --- what is printed ---------------------------------------------------------------------

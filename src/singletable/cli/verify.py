@@ -13,9 +13,11 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from singletable.cli.console import counted, make_console
-from singletable.cli.migration_context import Opened, accept_edited_option, confirm, opened, pausing
+from singletable.cli.console import confirm, counted, make_console
+from singletable.cli.migration_context import MigrationContext, open_migrations
 from singletable.cli.place import Place, table_options
+from singletable.cli.shared_options import accept_edited_option
+from singletable.cli.signals import pausing
 from singletable.errors import MigrationConflict, MigrationError
 from singletable.migrations import TableState, state_of
 from singletable.migrations.autodetector import detect
@@ -66,7 +68,7 @@ def verify_command(
     right, 1 if not, 3 if it was paused with Ctrl-C.
     """
     console = make_console()
-    with opened(place, workers=segments) as context:
+    with open_migrations(place, workers=segments) as context:
         history = context.history()
         history.check(accept_edited=accept_edited)
         if not history.applied:
@@ -122,7 +124,7 @@ def verify_command(
         sys.exit(0 if report.right else 1)
 
 
-def detect_changes(state: TableState, context: Opened) -> bool:
+def detect_changes(state: TableState, context: MigrationContext) -> bool:
     """Return whether the models differ from a state."""
     return bool(detect(state, state_of(context.table.describe()), lambda question: False).operations)
 
