@@ -57,7 +57,9 @@ class Commands:
     def segments(self):
         """Return the number of finished segments of the running migration, and the number of all."""
         (running,) = [
-            each for each in json.loads(self("status", "--json"))["migrations"] if each["name"].startswith("0002")
+            each
+            for each in json.loads(self("status", "--format", "json"))["migrations"]
+            if each["name"].startswith("0002")
         ]
         found = running.get("segments", {"done": 0, "of": 0})
         return found["done"], found["of"]
@@ -125,11 +127,11 @@ def test_killed_twice_and_terminated_once(tmp_path, capsys):
         start = time.monotonic()
         for _ in range(2):
             assert -signal.SIGKILL == interrupted(commands, signal.SIGKILL)[0]
-            assert "Taken from" in commands("unlock", "--yes")
+            assert "Released from" in commands("unlock", "--yes")
         code, output = interrupted(commands, signal.SIGTERM)
         assert 3 == code, output
         assert "Pausing after the current slices." in output
-        assert "No runner is at work." in commands("unlock")
+        assert "No runner holds the table." in commands("unlock")
         done, of = commands.segments()
         assert 0 < done < of
         assert "Applied 1 migration." in commands("migrate", "--yes")
@@ -137,7 +139,7 @@ def test_killed_twice_and_terminated_once(tmp_path, capsys):
         verified = commands("verify", "--segments", "2")
     assert f"{ITEMS:,} NOTE" in verified
     assert f"GSI1: {ITEMS:,} rows." in verified
-    assert "Everything that was checked is as it should be." in verified
+    assert "Everything that was checked is correct." in verified
     with capsys.disabled():
         print(f"\n{ITEMS:,} items by the command line with two kills and a SIGTERM in {seconds:.0f} s, verified")
 

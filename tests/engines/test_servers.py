@@ -65,4 +65,4 @@ def test_the_demo_runs(name):
         text=True,
         check=False,
     )
-    assert (0, True) == (done.returncode, "11 of 11 access patterns asked" in done.stdout), done.stderr
+    assert (0, True) == (done.returncode, "11 of 11 access patterns were run" in done.stdout), done.stderr

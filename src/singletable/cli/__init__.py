@@ -1,4 +1,4 @@
-"""The command line: `singletable demo`, `check`, `init`. One module a command."""
+"""The command line, `singletable`. Each command, or group of commands, is a module of the same name."""
 
 from singletable.cli.main import main
 

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import click
 
+from singletable.cli.commands import Command
 from singletable.cli.console import confirm
 from singletable.cli.migration_context import open_migrations
 from singletable.cli.place import Place, table_options
-from singletable.cli.shared_options import accept_edited_option
+from singletable.cli.shared_options import accept_edited_option, yes_option
 from singletable.migrations.run_options import Options
 
 __all__ = ["abort_command"]
 
 
-@click.command("abort")
+@click.command("abort", cls=Command, exit_codes={0: "The migration is aborted.", 1: "Declined."})
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @accept_edited_option
 @table_options
 def abort_command(place: Place, name: str, yes: bool, accept_edited: bool) -> None:
-    """Forget that the migration NAME was begun. Its writes stay in the items.
+    """Forget that a migration was begun.
 
-    `rollback` undoes the writes of a begun migration. Use `abort` for one that cannot be rolled back.
+    The writes of the migration NAME stay in the items. `rollback` undoes them; use `abort` for a begun migration that
+    cannot be rolled back.
     """
     with open_migrations(place) as context:
         chosen = context.graph.resolve(name)
         confirm(f"Abort {chosen} on {context.where}, and keep its writes?", yes=yes)
         context.runner(Options(accept_edited=accept_edited)).abort(chosen)
-        click.echo(f"Aborted {chosen}. A later run begins it again.")
+        click.echo(f"Aborted {chosen}. A later run starts it from the beginning.")

@@ -1,23 +1,26 @@
-"""`singletable adopt`: assign records of an earlier version to this table."""
+"""`singletable adopt`: assign migration records of an earlier version to this table."""
 
 from __future__ import annotations
 
 import click
 
+from singletable.cli.commands import Command
 from singletable.cli.console import confirm, counted
 from singletable.cli.migration_context import open_migrations
 from singletable.cli.place import Place, table_options
+from singletable.cli.shared_options import yes_option
 
 __all__ = ["adopt_command"]
 
 
-@click.command("adopt")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.command("adopt", cls=Command, exit_codes={0: "The records are adopted.", 1: "Declined."})
+@yes_option
 @table_options
 def adopt_command(place: Place, yes: bool) -> None:
-    """Take the records of an earlier version in the control table for those of this table.
+    """Assign records of an earlier version to this table.
 
-    They do not name the table that they belong to. Run `verify` afterwards.
+    Records that an earlier version wrote to a control table do not name the migrated table. This command assigns them
+    to this one. Run `verify` afterwards.
     """
     with open_migrations(place) as context:
         confirm(f"Are the records without a table's name the history of {context.where}?", yes=yes)

@@ -1,4 +1,4 @@
-"""`singletable check`: what is wrong with the project's table and access patterns."""
+"""`singletable check`: find mistakes in the project's table and access patterns."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from singletable.check import RULES, Finding, Severity, check, declaration_finding
+from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
 from singletable.cli.project import find_project
+from singletable.cli.shared_options import format_option
 from singletable.errors import DeclarationError, InvalidValueError
 from singletable.models import Table
 from singletable.models.binding.table_names import require_length
@@ -19,17 +21,17 @@ from singletable.patterns import patterns_of
 
 __all__ = ["check_command"]
 
-_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+_COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
-@click.command("check")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print findings.")
-@click.option("--strict", is_flag=True, help="Exit with 1 on warnings, too.")
-def check_command(form: str, strict: bool) -> None:
-    """Check the table and its access patterns.
+@click.command("check", cls=Command, exit_codes={0: "No errors.", 1: "There are errors; with --strict, or warnings."})
+@format_option
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings also.")
+def check_command(output_format: str, strict: bool) -> None:
+    """Check the keys and the access patterns.
 
-    Exit code 0 if there is no error, 1 if there is. Findings that the project lives with are listed in
-    setup.cfg, each with the reason:
+    Prints each finding with its rule, the reason and the remedy. List the findings that the project accepts in
+    setup.cfg, each with a reason:
 
     \b
     [singletable:check]
@@ -50,7 +52,7 @@ def check_command(form: str, strict: bool) -> None:
     except DeclarationError as error:
         findings = [declaration_finding(error)]
         summary = "A class cannot be created, so nothing else was checked."
-    if form == "json":
+    if output_format == "json":
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2, ensure_ascii=False))
     else:
         _print(findings, summary)
@@ -60,7 +62,7 @@ def check_command(form: str, strict: bool) -> None:
 
 
 def _name_findings(table: type[Table]) -> list[Finding]:
-    """Return a finding if the table's name is valid on the embedded engine only."""
+    """Return a finding if only the embedded engine accepts the table's name."""
     try:
         require_length(table.Meta.table_name)
     except InvalidValueError as error:
@@ -73,9 +75,9 @@ def _print(findings: list[Finding], summary: str) -> None:
     for finding in findings:
         if finding.accepted is not None:
             continue
-        colour = _COLOURS[finding.severity]
+        color = _COLORS[finding.severity]
         console.print(
-            f"[bold {colour}]{finding.severity.value} {finding.rule.id}[/] {finding.rule.title}:"
+            f"[bold {color}]{finding.severity.value} {finding.rule.id}[/] {finding.rule.title}:"
             f" [bold]{escape(finding.where)}[/]"
         )
         for label, text in (

@@ -1,4 +1,4 @@
-"""The console that commands print to, its tables, and how they count."""
+"""The console that commands print to: its width, its tables, counted nouns and questions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PLAIN_WIDTH = 120
 
 
 def make_console() -> Console:
-    """A console as wide as the terminal; without one as wide as COLUMNS says, or 120 characters."""
+    """Return a console as wide as the terminal; without a terminal, as wide as COLUMNS, or 120 characters."""
     console = Console(highlight=False)
     if console.is_terminal:
         return console
@@ -27,27 +27,31 @@ def make_console() -> Console:
 
 
 def make_table(title: str) -> Table:
-    """A table with a title, without columns or rows yet."""
+    """Return a table that has a title, but no columns or rows yet."""
     return Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number of things: `1 item`, `2 items`."""
+    """Return a number with its noun: `1 item`, `2 items`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before a write, and end the command if the answer is no.
+    """Ask before a write, and end the command with exit code 1 if the user declines.
+
+    Args:
+        question: The question.
+        yes: Whether `--yes` is given, so that the question is not asked.
 
     Raises:
-        MigrationError: The question got no answer, and `--yes` is not given.
+        MigrationError: The question got no answer.
     """
     if yes:
         return
     try:
         agreed = click.confirm(question)
     except click.Abort:
-        # Without a terminal, standing input ends at once.
+        # Without a terminal, standard input ends immediately.
         raise MigrationError(
             "The question got no answer, and nothing was done.", remedy="Give --yes to do it without asking."
         ) from None

@@ -1,4 +1,4 @@
-"""`singletable cost`: what the access patterns cost at given rates, on demand and provisioned, and where that turns."""
+"""`singletable cost`: estimate the monthly cost of the access patterns, on demand and provisioned."""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 
+from singletable.cli.commands import Command
 from singletable.cli.console import make_console
-from singletable.cli.cost_output import (
-    Live,
-    Measured,
-    as_data,
-    print_estimate,
-    print_live,
-    print_marks,
-    print_measured,
-    print_storage,
-)
-from singletable.cli.cost_rates import RATE, WITH, read_rates, read_together
+from singletable.cli.cost_data import Live, Measured, as_data
+from singletable.cli.cost_output import print_estimate, print_live, print_marks, print_measured, print_storage
+from singletable.cli.cost_rates import WorkloadOptions, read_rates, read_together, workload_options
 from singletable.cli.demo import sample_entities
-from singletable.cli.durations import SPAN
+from singletable.cli.durations import DURATION
 from singletable.cli.marked_handlers import marked_handlers
 from singletable.cli.metrics import Watched, watching
 from singletable.cli.place import Place, table_options
 from singletable.cli.project import Project, find_project, users_code
+from singletable.cli.shared_options import data_option, format_option, sample_option
 from singletable.cli.streams import router_of
 from singletable.engine import embedded
 from singletable.errors import OperatingError, SingletableError
@@ -41,58 +36,48 @@ if TYPE_CHECKING:
 __all__ = ["cost_command"]
 
 _POINTS = 1440
-"""Periods of a window of CloudWatch at most: a day has each of its minutes, so that a short peak is seen."""
+"""The maximum number of points of a window of CloudWatch: a day in minutes, so that short peaks are visible."""
 
 
-@click.command("cost")
-@click.option("--rate", "reads", multiple=True, type=RATE, metavar="PATTERN=N", help="Calls of a pattern in a second.")
-@click.option("--write", "writes", multiple=True, type=RATE, metavar="ENTITY=N", help="New items in a second.")
+@click.command("cost", cls=Command)
+@workload_options
+@click.option("--from-cloudwatch", is_flag=True, help="Use the consumed capacity of a live table in place of rates.")
 @click.option(
-    "--transact", "transactions", multiple=True, type=RATE, metavar="ENTITY=N", help="New items in transactions."
+    "--since", type=DURATION, metavar="DURATION", default="1d", help="With --from-cloudwatch: how far to look back."
 )
-@click.option("--update", "updates", multiple=True, type=RATE, metavar="ENTITY=N", help="Changes of items in a second.")
-@click.option("--delete", "deletes", multiple=True, type=RATE, metavar="ENTITY=N", help="Deletions in a second.")
-@click.option(
-    "--with",
-    "together",
-    multiple=True,
-    type=WITH,
-    metavar="ENTITY=ENTITY,...",
-    help="The operations in one transaction with each new item.  [those in setup.cfg]",
-)
-@click.option("--no-marks", is_flag=True, help="Leave out the marks of the project's stream handlers.")
-@click.option("--rates", "file", type=click.Path(dir_okay=False, path_type=Path), help="A file with all of these.")
-@click.option("--from-cloudwatch", is_flag=True, help="Take the capacity that a live table consumes instead.")
-@click.option("--since", type=SPAN, default="1d", show_default=True, help="How far to look back in CloudWatch.")
-@click.option("--sample", metavar="NAME", help="Which sample of the project to measure.  [the first]")
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The folder of its files.")
+@sample_option
+@data_option
 @click.option(
     "--target",
     type=click.FloatRange(0, 100, min_open=True),
+    metavar="PERCENT",
     default=70,
-    show_default=True,
-    help="Percent of provisioned capacity that the highest load uses.",
+    help="Percentage of the provisioned capacity that the highest load uses.",
 )
 @click.option(
     "--peak",
     type=click.FloatRange(1),
-    help="The highest load for which there is capacity, as a multiple of the average.  [1; CloudWatch's]",
+    metavar="FACTOR",
+    show_default="1; with --from-cloudwatch, the highest point",
+    help="Highest load for which capacity is provisioned, as a multiple of the average.",
 )
-@click.option("--months", type=click.IntRange(1, 1200), default=12, show_default=True, help="The month that is billed.")
-@click.option("--prices", "price_file", type=click.Path(dir_okay=False, path_type=Path), help="A file of other prices.")
-@click.option("--price-region", metavar="REGION", help="Whose prices to take.  [the table's region]")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@click.option("--months", type=click.IntRange(1, 1200), metavar="N", default=12, help="Month that is billed.")
+@click.option(
+    "--prices",
+    "price_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    show_default="the built-in prices",
+    help="Price file, or an answer of the AWS Price List API.",
+)
+@click.option(
+    "--price-region", metavar="REGION", show_default="the table's region", help="Region whose prices are used."
+)
+@format_option
 @table_options
 def cost_command(
     place: Place,
-    reads: tuple[tuple[str, Decimal], ...],
-    writes: tuple[tuple[str, Decimal], ...],
-    transactions: tuple[tuple[str, Decimal], ...],
-    updates: tuple[tuple[str, Decimal], ...],
-    deletes: tuple[tuple[str, Decimal], ...],
-    together: tuple[tuple[str, str], ...],
-    no_marks: bool,
-    file: Path | None,
+    given: WorkloadOptions,
     from_cloudwatch: bool,
     since: timedelta,
     sample: str | None,
@@ -102,68 +87,119 @@ def cost_command(
     months: int,
     price_file: Path | None,
     price_region: str | None,
-    form: str,
+    output_format: str,
 ) -> None:
-    """Say what the access patterns cost in a month: on demand and provisioned, in both table classes.
+    """Estimate the monthly cost of the access patterns.
 
-    Units of a call and sizes of items are measured on a sample, in the embedded engine. Rates come from options, from a
-    file with sections [reads], [writes], [transactions], [updates] and [deletes] of lines `name = rate`, or from
-    CloudWatch. Without any it shows the units of each call and of each item. The items that are written with a new
-    item, such as claims, are in setup.cfg ([singletable:cost] together), in a section [together], or in --with. The
-    marks of the project's stream handlers are also counted.
+    Compares on-demand and provisioned capacity in both table classes, and prints the break-even points. The units of
+    each call and the sizes of items are measured on a sample, in the embedded engine. Without rates, only these are
+    printed.
+
+    Rates come from options; from a file with sections [reads], [writes], [transactions], [updates] and [deletes], each
+    with lines `name = rate`; or from CloudWatch. Name the items that are written together with a new item, such as
+    claims, in setup.cfg (`together` of [singletable:cost]), in a section [together] of the file, or with --with. The
+    marks of the project's stream handlers are counted.
 
     \b
-    singletable cost --rate orders_of_user=50 --write Order=5
+    singletable cost --read orders_of_user=50 --write Order=5
     singletable cost --from-cloudwatch --since 7d --region us-east-1
     """
+    if from_cloudwatch and (given.any or sample or data):
+        raise click.UsageError("--from-cloudwatch replaces rates and samples. Leave them out.")
+    if not from_cloudwatch and (place.endpoint_url or place.table_name or place.profile):
+        raise click.UsageError("--table, --endpoint-url and --profile name a live table: add --from-cloudwatch.")
+    terms = _Terms(
+        Decimal(str(target)) / 100,
+        None if peak is None else Decimal(str(peak)),
+        months,
+        price_file,
+        price_region,
+        output_format == "json",
+    )
+    project = find_project()
+    table = project.load_table()
+    if from_cloudwatch:
+        _show_live(table, place, since, terms)
+    else:
+        _show_workload(project, table, given, sample, data, place.region, terms)
+
+
+@attrs.frozen
+class _Terms:
+    """The terms of an estimate, and its format.
+
+    Args:
+        use: The share of the provisioned capacity that the highest load uses.
+        peak: The highest load as a multiple of the average; None for that of CloudWatch, or 1.
+        months: The month that is billed.
+        price_file: A file of prices; None for the built-in prices.
+        price_region: The region whose prices are used; None for the table's region.
+        as_json: Whether to print JSON.
+    """
+
+    use: Decimal
+    peak: Decimal | None
+    months: int
+    price_file: Path | None
+    price_region: str | None
+    as_json: bool
+
+
+def _show_live(table: type[Table], place: Place, since: timedelta, terms: _Terms) -> None:
+    """Print the cost of the capacity that a live table consumed."""
+    from singletable.operating.cost import Estimate
+    from singletable.operating.prices import load_prices
+
+    with watching(table, place) as watched:
+        prices = load_prices(terms.price_file, terms.price_region or watched.region)
+        live = _live(watched, since, terms.peak)
+    estimate = Estimate(live.loads, live.gigabytes, prices, terms.use)
+    if terms.as_json:
+        click.echo(json.dumps(as_data(estimate, live=live), indent=2))
+        return
+    console = make_console()
+    print_live(console, live, estimate)
+    print_estimate(console, estimate, now=live.now)
+
+
+def _show_workload(
+    project: Project,
+    table: type[Table],
+    given: WorkloadOptions,
+    sample: str | None,
+    data: Path | None,
+    region: str | None,
+    terms: _Terms,
+) -> None:
+    """Print the cost of rates, or without rates the units of each call and each item."""
     from singletable.operating.cost import Estimate
     from singletable.operating.marks import marks_of
     from singletable.operating.prices import load_prices
     from singletable.operating.sample import places_of
     from singletable.operating.workload import GIGABYTE, Workload, bytes_after, loads_of
 
-    rates = {"reads": reads, "writes": writes, "transactions": transactions, "updates": updates, "deletes": deletes}
-    if from_cloudwatch and (file or any(rates.values()) or together or no_marks or sample or data):
-        raise click.UsageError("--from-cloudwatch takes the place of rates and samples: leave them out.")
-    if not from_cloudwatch and (place.endpoint_url or place.table_name or place.profile):
-        raise click.UsageError("--table, --endpoint-url and --profile name a live table: add --from-cloudwatch.")
-    share = Decimal(str(target)) / 100
-    factor = None if peak is None else Decimal(str(peak))
-    project = find_project()
-    table = project.load_table()
-    console = make_console()
-    if from_cloudwatch:
-        with watching(table, place) as watched:
-            prices = load_prices(price_file, price_region or watched.region)
-            live = _look(watched, since, factor)
-        estimate = Estimate(live.loads, live.gigabytes, prices, share)
-        if form == "json":
-            click.echo(json.dumps(as_data(estimate, live=live), indent=2))
-            return
-        print_live(console, live, estimate)
-        print_estimate(console, estimate, now=live.now)
-        return
-    prices = load_prices(price_file, price_region or place.region)
-    companions = read_together(project.together, file, together)
-    workload = Workload(**read_rates(file, rates), together=companions)
-    _refuse_unknown(table, workload)
-    handlers = () if no_marks or project.stream is None else marked_handlers(table, router_of(project))
+    prices = load_prices(terms.price_file, terms.price_region or region)
+    companions = read_together(project.together, given.file, given.together)
+    workload = Workload(**read_rates(given.file, given.rates), together=companions)
+    _require_known(table, workload)
+    handlers = () if given.no_marks or project.stream is None else marked_handlers(table, router_of(project))
     measured = _measure(project, table, sample, data, workload)
+    footprints, months = measured.footprints, terms.months
     places = places_of(table.describe())
-    marks = marks_of(workload, handlers, measured.footprints, months)
-    loads = loads_of(workload, measured.calls, measured.footprints, places, peak=factor or Decimal(1), more=marks.loads)
-    stored = sum(bytes_after(workload, each, months) or 0 for each in measured.footprints) + marks.bytes_after(months)
-    estimate = Estimate(loads, stored / GIGABYTE, prices, share)
-    if form == "json":
-        click.echo(
-            json.dumps(as_data(estimate, measured=measured, workload=workload, marks=marks, months=months), indent=2)
-        )
+    marks = marks_of(workload, handlers, footprints, months)
+    loads = loads_of(workload, measured.calls, footprints, places, peak=terms.peak or Decimal(1), more=marks.loads)
+    stored = sum(bytes_after(workload, each, months) or 0 for each in footprints) + marks.bytes_after(months)
+    estimate = Estimate(loads, stored / GIGABYTE, prices, terms.use)
+    if terms.as_json:
+        plain = as_data(estimate, measured=measured, workload=workload, marks=marks, months=months)
+        click.echo(json.dumps(plain, indent=2))
         return
+    console = make_console()
     print_measured(console, table.__name__, measured, workload, prices)
     if workload.empty:
         console.print(
-            "Give rates to see what a month costs: --rate PATTERN=N, --write ENTITY=N (in a second), --rates FILE,"
-            " or --from-cloudwatch."
+            "To see the cost of a month, give rates per second: --read PATTERN=N, --write ENTITY=N, --rates FILE, or"
+            " --from-cloudwatch."
         )
         return
     print_storage(console, measured, workload, months)
@@ -171,8 +207,8 @@ def cost_command(
     print_estimate(console, estimate, months=months)
 
 
-def _look(watched: Watched, since: timedelta, peak: Decimal | None) -> Live:
-    """The capacity that a live table consumes, and what it stores."""
+def _live(watched: Watched, since: timedelta, peak: Decimal | None) -> Live:
+    """Return the load, the storage and the capacity mode of a live table."""
     from singletable.operating.metrics import capacity_of, read_metrics
     from singletable.operating.window import window_until
     from singletable.operating.workload import GIGABYTE, Load, billed_bytes
@@ -209,54 +245,57 @@ def _look(watched: Watched, since: timedelta, peak: Decimal | None) -> Live:
 def _measure(
     project: Project, table: type[Table], sample: str | None, data: Path | None, workload: Workload
 ) -> Measured:
-    """Load a sample into the embedded engine, ask every pattern, and measure its items.
+    """Load a sample into the embedded engine, call every pattern, and measure calls and items.
 
-    An entity that is only written with others, such as a claim, need not be in the sample: an item of 1 KB is assumed.
+    An entity that is only written together with others, such as a claim, need not be in the sample: an item of 1 KB is
+    assumed.
     """
     from singletable.operating.sample import assumed_footprint, call_of, footprints_of
 
     name, function = project.load_sample(sample)
     entities = sample_entities(name, function, data)
-    calls, silent = [], []
+    calls, skipped = [], []
     with embedded(table):
         for _ in table.put_all(entities):
             pass
         for pattern in patterns_of(table):
             try:
-                with users_code("It cannot be asked"):
+                with users_code("It cannot be run"):
                     call = call_of(pattern, entities)
             except SingletableError as error:
-                silent.append((pattern.title, str(error)))
+                skipped.append((pattern.title, str(error)))
                 continue
             if call is None:
-                silent.append((pattern.title, "the sample has nothing to ask with"))
+                skipped.append((pattern.title, "the sample has no values for its arguments"))
             else:
                 calls.append(call)
     footprints = footprints_of(table.describe(), entities)
     known = {each.name for each in footprints}
     missing = sorted({each for each in _only_companions(workload) if each not in known})
     assumed = tuple(assumed_footprint(table.describe(), each) for each in missing)
-    return Measured(name, len(entities), tuple(calls), tuple(silent), footprints + assumed)
+    return Measured(name, len(entities), tuple(calls), tuple(skipped), footprints + assumed)
 
 
 def _only_companions(workload: Workload) -> Iterator[str]:
-    """Yield the entities of companions of new items that have a rate, but no rate of their own."""
+    """Yield the entities without a rate of their own that are companions of new items with a rate."""
     rates = (workload.writes, workload.transactions, workload.updates, workload.deletes)
     named = {name for each in rates for name in each}
     for name in (*workload.writes, *workload.transactions):
         yield from (each.entity for each in workload.together.get(name, ()) if each.entity not in named)
 
 
-def _refuse_unknown(table: type[Table], workload: Workload) -> None:
+def _require_known(table: type[Table], workload: Workload) -> None:
     entities = [entity.name for entity in table.describe().entities]
-    _refuse(workload.reads, [pattern.name for pattern in patterns_of(table)], "access pattern")
+    _require(workload.reads, [pattern.name for pattern in patterns_of(table)], "access pattern")
     for given in (workload.writes, workload.transactions, workload.updates, workload.deletes, workload.together):
-        _refuse(given, entities, "entity")
+        _require(given, entities, "entity")
     for companions in workload.together.values():
-        _refuse((each.entity for each in companions), entities, "entity")
+        _require((each.entity for each in companions), entities, "entity")
 
 
-def _refuse(given: Iterable[str], known: Sequence[str], what: str) -> None:
+def _require(given: Iterable[str], known: Sequence[str], what: str) -> None:
     for name in given:
         if name not in known:
-            raise OperatingError(f"There is no {what} {name!r}.", remedy=f"There are: {', '.join(known)}.", value=name)
+            raise OperatingError(
+                f"The project has no {what} {name!r}.", remedy=f"Known names are: {', '.join(known)}.", value=name
+            )

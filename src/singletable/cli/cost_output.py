@@ -1,30 +1,25 @@
-"""How `singletable cost` shows what it worked out: for people in tables, for programs as plain data."""
+"""The results of `singletable cost` as tables of text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 from singletable.cli.console import counted, make_table
-from singletable.cli.durations import span_words
+from singletable.cli.cost_data import ASSUMED_OF_MARKS, Live, Measured, marks_on_demand, written_together
+from singletable.cli.durations import duration_text
 
 if TYPE_CHECKING:
     from singletable.operating.cost import Estimate
     from singletable.operating.marks import Marks
     from singletable.operating.prices import Prices
-    from singletable.operating.window import Window
-    from singletable.operating.workload import Call, Companion, Footprint, Load, Workload
+    from singletable.operating.workload import Footprint, Workload
 
 __all__ = [
-    "Live",
-    "Measured",
-    "as_data",
     "print_estimate",
     "print_live",
     "print_marks",
@@ -32,51 +27,11 @@ __all__ = [
     "print_storage",
 ]
 
-_WORDS = {"on-demand": "on demand", "infrequent-access": "infrequent access"}
-
-
-@attrs.frozen
-class Measured:
-    """What a sample tells.
-
-    Args:
-        sample: Its name.
-        items: How many items it has.
-        calls: What a call of each access pattern asks for.
-        silent: The access patterns that it could not ask, and why.
-        footprints: What an item of each entity takes.
-    """
-
-    sample: str
-    items: int
-    calls: tuple[Call, ...]
-    silent: tuple[tuple[str, str], ...]
-    footprints: tuple[Footprint, ...]
-
-
-@attrs.frozen
-class Live:
-    """What a live table consumes.
-
-    Args:
-        name: Its name.
-        where: CloudWatch's URL.
-        window: In which time.
-        loads: The load of the table and of each global index.
-        gigabytes: What it stores.
-        now: Its capacity mode and its table class.
-    """
-
-    name: str
-    where: str
-    window: Window
-    loads: tuple[Load, ...]
-    gigabytes: Decimal
-    now: tuple[str, str]
+_NAMES = {"on-demand": "on demand", "infrequent-access": "infrequent access"}
 
 
 def print_measured(console: Console, table: str, measured: Measured, workload: Workload, prices: Prices) -> None:
-    """Show what each call and each item takes, and how much of it there is."""
+    """Print the units of each call and of each item, and their rates."""
     from singletable.operating.workload import units_of
 
     console.print(
@@ -84,7 +39,7 @@ def print_measured(console: Console, table: str, measured: Measured, workload: W
         f" ({counted(measured.items, 'item')}), prices of {escape(prices.region)} as of {escape(prices.as_of)}"
     )
     standard = prices.classes["standard"]
-    rows = _table("Reads", "access pattern", "asks", "items", "units each", "$ a million", "calls/s", "units/s")
+    rows = _table("Reads", "access pattern", "reads from", "items", "units each", "$ per million", "calls/s", "units/s")
     for call in measured.calls:
         rate = workload.reads.get(call.name, Decimal(0))
         rows.add_row(
@@ -96,10 +51,12 @@ def print_measured(console: Console, table: str, measured: Measured, workload: W
             *_rated(rate, rate * call.total),
         )
     console.print(rows)
-    console.print("[dim]Each was asked with the values that have most to answer, and its answer read whole.[/]\n")
-    for title, why in measured.silent:
-        console.print(f"[yellow]Not asked:[/] {escape(title)} [dim]({escape(why)})[/]")
-    rows = _table("Writes", "entity", "on", "bytes", "units each", "$ a million", "items/s", "units/s", "kept")
+    console.print(
+        "[dim]Each pattern was called with the arguments that have the largest answer; all pages were read.[/]\n"
+    )
+    for title, why in measured.skipped:
+        console.print(f"[yellow]Not run:[/] {escape(title)} [dim]({escape(why)})[/]")
+    rows = _table("Writes", "entity", "writes to", "bytes", "units each", "$ per million", "items/s", "units/s", "kept")
     for each in measured.footprints:
         operations = workload.of(each.name)
         units = sum((amount for one in operations for amount in units_of(one, each, "table").values()), Decimal(0))
@@ -116,21 +73,21 @@ def print_measured(console: Console, table: str, measured: Measured, workload: W
     for each in measured.footprints:
         if not each.sampled:
             console.print(f"[yellow]Not in the sample:[/] {each.name}; an item of 1 KB is assumed.")
-    for name, companions in _written_together(workload).items():
+    for name, companions in written_together(workload).items():
         console.print(f"[dim]In one transaction with each new {name}: {', '.join(map(str, companions))}.[/]")
 
 
 def print_storage(console: Console, measured: Measured, workload: Workload, months: int) -> None:
-    """Show what is stored of each entity that is written: more each month, until what expires comes to an end."""
+    """Print the storage of each entity that is written: it grows each month until items expire."""
     from singletable.operating.workload import GIGABYTE, bytes_after
 
-    rows = _table("Storage", "entity", "GB a month", f"GB in month {months}", "GB in the end", "kept")
+    rows = _table("Storage", "entity", "GB per month", f"GB in month {months}", "GB at most", "kept")
     for each in measured.footprints:
         if workload.written(each.name):
             amounts = (bytes_after(workload, each, when) for when in (1, months, None))
             rows.add_row(
                 each.name,
-                *("[dim]grows on[/]" if amount is None else _number(amount / GIGABYTE) for amount in amounts),
+                *("[dim]no limit[/]" if amount is None else _number(amount / GIGABYTE) for amount in amounts),
                 _kept(each),
             )
     if rows.row_count:
@@ -138,7 +95,7 @@ def print_storage(console: Console, measured: Measured, workload: Workload, mont
 
 
 def print_marks(console: Console, marks: Marks, prices: Prices, months: int) -> None:
-    """Show the load that the marks of stream handlers add to the table."""
+    """Print the load that the marks of stream handlers add to the table."""
     if not marks.rates:
         return
     rows = _table("Marks of stream handlers", "handler", "marks/s", "units each", "write units/s", "kept")
@@ -152,29 +109,20 @@ def print_marks(console: Console, marks: Marks, prices: Prices, months: int) -> 
             _kept(each.handler.mark),
         )
     console.print(rows)
-    money = f"{_money(_marks_on_demand(marks, prices))} {escape(prices.currency)}"
+    money = f"{_money(marks_on_demand(marks, prices))} {escape(prices.currency)}"
     console.print(
         f"Marks of stream handlers: {_number(marks.reads)} read units/s, {_number(marks.writes)} write units/s,"
-        f" {_number(marks.bytes_after(months) / _GIGABYTE)} GB, {money} a month on demand (standard)."
+        f" {_number(marks.bytes_after(months) / _GIGABYTE)} GB, {money} per month on demand (standard)."
     )
-    console.print(f"[dim]{_ASSUMED_OF_MARKS}[/]\n")
-
-
-def _marks_on_demand(marks: Marks, prices: Prices) -> Decimal:
-    """The monthly cost of the requests for marks, on demand and in the standard class."""
-    from singletable.operating.workload import SECONDS
-
-    standard = prices.classes["standard"]
-    each_second = marks.reads * standard.million_reads + marks.writes * standard.million_writes
-    return each_second * SECONDS / 1_000_000
+    console.print(f"[dim]{ASSUMED_OF_MARKS}[/]\n")
 
 
 def print_live(console: Console, live: Live, estimate: Estimate) -> None:
-    """Show what a live table consumes."""
+    """Print the name of a live table, the time of its load, and the prices."""
     window, prices = live.window, estimate.prices
     console.print(
         f"[bold]{escape(live.name)}[/] [dim]{escape(live.where)}[/]\n"
-        f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC, {span_words(window.period)} a point;"
+        f"{window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC, {duration_text(window.period)} per point;"
         f" prices of {escape(prices.region)} as of {escape(prices.as_of)}"
     )
 
@@ -182,186 +130,86 @@ def print_live(console: Console, live: Live, estimate: Estimate) -> None:
 def print_estimate(
     console: Console, estimate: Estimate, *, months: int | None = None, now: tuple[str, str] | None = None
 ) -> None:
-    """Show what a month costs, and where the choice turns."""
+    """Print the capacity, the bills of a month, and the break-even points.
+
+    Args:
+        console: The console.
+        estimate: The estimate.
+        months: The month that is billed, of a workload; None for a live table.
+        now: The capacity mode and table class of a live table; None for a workload.
+    """
     rows = _table("Capacity", "", "reads/s", "highest", "to provision", "writes/s", "highest", "to provision")
     for load in estimate.loads:
         pairs = ((load.reads, load.peak_reads), (load.writes, load.peak_writes))
         figures = [(f"{mean:,.2f}", f"{peak:,.2f}", f"{estimate.units(peak):,}") for mean, peak in pairs]
         rows.add_row(f"[bold]{escape(load.place)}[/]", *figures[0], *figures[1])
     console.print(rows)
-    when = f"in month {months}" if months else "a month"
+    when = f"in month {months}" if months else "per month"
     rows = _table(f"{estimate.prices.currency} {when}", "", "", "reads", "writes", "storage", "total", "")
     cheapest = estimate.cheapest
     before = ""
     for bill in estimate.bills:
         best = bill == cheapest
-        marks = ["[bold green]← cheapest[/]"] * best + ["as it is now"] * ((bill.mode, bill.table_class) == now)
+        marks = ["[bold green]← cheapest[/]"] * best + ["current"] * ((bill.mode, bill.table_class) == now)
         rows.add_row(
-            "" if bill.mode == before else f"[bold]{_word(bill.mode)}[/]",
-            _word(bill.table_class),
+            "" if bill.mode == before else f"[bold]{_name(bill.mode)}[/]",
+            _name(bill.table_class),
             *(_money(amount) for amount in (bill.reads, bill.writes, bill.storage)),
             f"[bold green]{_money(bill.total)}[/]" if best else f"[bold]{_money(bill.total)}[/]",
             ", ".join(marks),
         )
         before = bill.mode
     console.print(rows)
-    for line in _turns(estimate, months):
+    for line in _break_even_points(estimate, months):
         console.print(line)
     console.print(f"\n[dim]{_ASSUMED if months else _ASSUMED_LIVE} {_LEFT_OUT}[/]")
 
 
-def as_data(
-    estimate: Estimate,
-    *,
-    measured: Measured | None = None,
-    workload: Workload | None = None,
-    marks: Marks | None = None,
-    months: int | None = None,
-    live: Live | None = None,
-) -> dict[str, Any]:
-    """Everything as plain data that JSON can hold."""
-    from singletable.operating.workload import bytes_after
-
-    prices = estimate.prices
-    data: dict[str, Any] = {
-        "prices": {"region": prices.region, "as_of": prices.as_of, "currency": prices.currency},
-        "target": float(estimate.target),
-        "gigabytes": float(estimate.gigabytes),
-        "loads": [_plain(attrs.asdict(load)) for load in estimate.loads],
-        "bills": [
-            _plain({**attrs.asdict(bill), "total": bill.total, "cheapest": bill == estimate.cheapest})
-            for bill in estimate.bills
-        ],
-        "break_even": {
-            name: _plain(
-                {
-                    "use": estimate.even_use(name),
-                    "used": estimate.used(name),
-                    "scale": estimate.even_scale(name),
-                }
-            )
-            for name in prices.classes
-        },
-        "infrequent_access_from_gigabytes": _plain(
-            {mode: estimate.even_gigabytes(mode) for mode in dict.fromkeys(bill.mode for bill in estimate.bills)}
-        ),
-    }
-    if measured is not None and workload is not None:
-        data |= {
-            "sample": measured.sample,
-            "months": months,
-            "calls": [
-                _plain({**attrs.asdict(call), "calls_per_second": workload.reads.get(call.name, Decimal(0))})
-                for call in measured.calls
-            ],
-            "not_asked": [{"title": title, "why": why} for title, why in measured.silent],
-            "items": [
-                _plain(
-                    {
-                        **attrs.asdict(each),
-                        "items_per_second": workload.written(each.name),
-                        "bytes_in_month": None if months is None else bytes_after(workload, each, months),
-                        "bytes_in_the_end": bytes_after(workload, each, None),
-                    }
-                )
-                for each in measured.footprints
-            ],
-        }
-    if workload is not None:
-        data["together"] = {name: [str(one) for one in found] for name, found in _written_together(workload).items()}
-    if marks is not None and months is not None:
-        data["marks"] = {
-            **_plain(
-                {
-                    "records_per_second": marks.records,
-                    "read_units_per_second": marks.reads,
-                    "write_units_per_second": marks.writes,
-                    "bytes_in_month": marks.bytes_after(months),
-                    "on_demand": _marks_on_demand(marks, prices),
-                }
-            ),
-            "handlers": [
-                _plain(
-                    {
-                        "name": each.handler.name,
-                        "marks_per_second": each.rate,
-                        "write_units_per_second": sum(each.writes.values(), Decimal(0)),
-                        "transactional": each.handler.transactional,
-                        "days": each.handler.mark.days,
-                    }
-                )
-                for each in marks.rates
-            ],
-            "assumed": _ASSUMED_OF_MARKS,
-        }
-    if live is not None:
-        window = live.window
-        data |= {
-            "table": live.name,
-            "start": window.start.isoformat(),
-            "end": window.end.isoformat(),
-            "period": window.period,
-            "now": list(live.now),
-        }
-    return data
-
-
 _ASSUMED = (
-    "Assumed: each write puts a whole new item; an update or a deletion costs as much, and once on each index; a"
-    " transaction doubles the units of the table, not of indexes; deletions by time to live are free."
-)
-_ASSUMED_OF_MARKS = (
-    "They are part of the figures below. Assumed: each event is delivered once; an update changes an attribute that its"
-    " handlers wait for; a handler whose code names a transaction writes its mark in one, at twice the units. Other"
-    " reads and writes of handlers are not counted: give them as rates."
+    "Assumed: each write puts a whole new item; an update or a deletion costs as much, and is counted once on each"
+    " index; a transaction doubles the units of the table, not of indexes; deletions by time to live are free."
 )
 _GIGABYTE = Decimal(2**30)
-_ASSUMED_LIVE = "Assumed: the load stays as it was; capacity is provisioned for the highest point, or as --peak says."
-_LEFT_OUT = "Left out: the free tier, backups, streams, replicas, reserved capacity, data transfer."
+_ASSUMED_LIVE = "Assumed: the load does not change; capacity is provisioned for the highest point, or for --peak."
+_LEFT_OUT = "Not included: the free tier, backups, streams, replicas, reserved capacity, data transfer."
 
 
-def _turns(estimate: Estimate, months: int | None) -> list[str]:
-    """Where the choice turns, in sentences."""
+def _break_even_points(estimate: Estimate, months: int | None) -> list[str]:
+    """Return the break-even points, in sentences."""
     mode, name = estimate.cheapest.mode, estimate.cheapest.table_class
     even, scale, turn = estimate.even_use(name), estimate.even_scale(name), estimate.even_gigabytes(mode)
     lines = []
     if even is not None:
         lines.append(
-            f"[bold]Break-even at {even * 100:.1f} % use[/] ({_word(name)}): with more of its capacity used on average,"
-            f" provisioned is cheaper. Here {estimate.used(name) * 100:.1f} % would be used."
+            f"[bold]Break-even at {even * 100:.1f} % use[/] ({_name(name)}): if more of its capacity is used on"
+            f" average, provisioned is cheaper. Here {estimate.used(name) * 100:.1f} % would be used."
         )
         lines.append(
-            "[bold]On demand is cheaper at any multiple of this load[/]; a steadier one would turn it."
+            "[bold]On demand is cheaper at any multiple of this load[/], but perhaps not for a steadier one."
             if scale is None
-            else f"[bold]Break-even at {_number(scale)} times this load[/]: below it on demand is cheaper, above it"
+            else f"[bold]Break-even at {_number(scale)} times this load[/]: below it, on demand is cheaper; above it,"
             " provisioned."
         )
     if turn is not None:
         stored = f"in month {months}" if months else "now"
         lines.append(
-            f"[bold]Break-even at {turn:,.1f} GB[/] ({_word(mode)}, this load): with more, infrequent access is"
+            f"[bold]Break-even at {turn:,.1f} GB[/] ({_name(mode)}, this load): above it, infrequent access is"
             f" cheaper. Stored {stored}: {estimate.gigabytes:,.1f} GB."
         )
     return lines
 
 
-def _written_together(workload: Workload) -> dict[str, tuple[Companion, ...]]:
-    """Return the companions of the new items that have a rate."""
-    names = dict.fromkeys((*workload.writes, *workload.transactions))
-    return {name: workload.together[name] for name in names if name in workload.together}
-
-
 def _table(title: str, *headings: str) -> RichTable:
     table = make_table(title)
     for number, heading in enumerate(headings):
-        left = number == 0 or heading in ("", "asks", "on")
-        # A name is to be typed; it is not cut while there is anything else to fold.
+        left = number == 0 or heading in ("", "reads from", "writes to")
+        # Names are typed as arguments, so they are not wrapped or truncated while other columns can be.
         table.add_column(heading, justify="left" if left else "right", no_wrap=number == 0)
     return table
 
 
 def _kept(footprint: Footprint) -> str:
-    return "for ever" if footprint.days is None else f"{footprint.days:,f} days"
+    return "forever" if footprint.days is None else f"{footprint.days:,f} days"
 
 
 def _rated(rate: Decimal, units: Decimal) -> tuple[str, str]:
@@ -369,7 +217,7 @@ def _rated(rate: Decimal, units: Decimal) -> tuple[str, str]:
 
 
 def _number(value: Decimal) -> str:
-    """Three digits that say something, or all of a larger number, and no zeros behind the point."""
+    """Return a number with three significant digits, or with all digits from 100, without trailing zeros."""
     if value >= 100:
         return f"{value:,.0f}"
     text = f"{Decimal(f'{value:.3g}'):f}"
@@ -380,16 +228,5 @@ def _money(amount: Decimal) -> str:
     return f"{amount:,.2f}"
 
 
-def _word(name: str) -> str:
-    return _WORDS.get(name, name)
-
-
-def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Decimals as numbers of JSON."""
-    plain: dict[str, Any] = {}
-    for name, value in data.items():
-        if isinstance(value, Decimal):
-            plain[name] = float(value)
-        else:
-            plain[name] = _plain(value) if isinstance(value, Mapping) else value
-    return plain
+def _name(name: str) -> str:
+    return _NAMES.get(name, name)

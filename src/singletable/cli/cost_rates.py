@@ -1,14 +1,16 @@
-"""Rates: how often patterns are called and entities written, as options and files say it."""
+"""The rates of `singletable cost`: calls of patterns and writes of entities per second, from options and files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import click
 
 from singletable.errors import OperatingError
@@ -16,17 +18,26 @@ from singletable.errors import OperatingError
 if TYPE_CHECKING:
     from singletable.operating.workload import Companion
 
-__all__ = ["RATE", "TOGETHER", "WITH", "Rates", "read_companions", "read_rates", "read_together"]
+__all__ = [
+    "Rates",
+    "WorkloadOptions",
+    "read_companions",
+    "read_rates",
+    "read_together",
+    "workload_options",
+]
 
-TOGETHER = "together"
-"""The section of a file of rates that has companions instead of rates."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TOGETHER = "together"
+"""The section of a file of rates that lists companions in place of rates."""
 
 Rates = Mapping[str, Mapping[str, Decimal]]
-"""Rates by kind (`reads`, `writes`, ...), then by the name of a pattern or an entity."""
+"""Rates per second, by kind (`reads`, `writes`, ...), then by the name of a pattern or an entity."""
 
 
 class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """A name and how often in a second: `orders_of_user=50`."""
+    """A name with a rate per second: `orders_of_user=50`."""
 
     name = "rate"
 
@@ -40,12 +51,8 @@ class _Rate(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
             self.fail(f"{value!r} is not of the form NAME=N, such as orders_of_user=50.", param, ctx)
 
 
-RATE = _Rate()
-"""The type of an option that takes a name and a rate."""
-
-
 class _With(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """An entity and its companions: `Order=OrderRequest, 3 OrderItem`."""
+    """An entity with its companions: `Order=OrderRequest, 3 OrderItem`."""
 
     name = "with"
 
@@ -56,8 +63,80 @@ class _With(click.ParamType):  # type: ignore[type-arg]  # generic in newer vers
         return name.strip(), text.strip()
 
 
-WITH = _With()
-"""The type of an option that takes an entity and the items that are written with it."""
+@attrs.frozen
+class WorkloadOptions:
+    """The options that describe a workload.
+
+    Args:
+        rates: Names and rates, by kind: `reads`, `writes`, `transactions`, `updates`, `deletes`.
+        together: The values of `--with`: an entity, and the text of its companions.
+        no_marks: Whether the marks of stream handlers are left out.
+        file: A file of rates; None if there is none.
+    """
+
+    rates: Mapping[str, Sequence[tuple[str, Decimal]]]
+    together: Sequence[tuple[str, str]]
+    no_marks: bool
+    file: Path | None
+
+    @property
+    def any(self) -> bool:
+        """Whether any of these options is given."""
+        return bool(self.file or any(self.rates.values()) or self.together or self.no_marks)
+
+
+_RATES = {
+    "reads": ("--read", "PATTERN=N", "Calls of an access pattern per second, on average. May be repeated."),
+    "writes": ("--write", "ENTITY=N", "New items per second. May be repeated."),
+    "transactions": (
+        "--transact",
+        "ENTITY=N",
+        "New items per second that are written in transactions. May be repeated.",
+    ),
+    "updates": ("--update", "ENTITY=N", "Changes of existing items per second. May be repeated."),
+    "deletes": (
+        "--delete",
+        "ENTITY=N",
+        "Deletions per second, without those by time to live, which are free. May be repeated.",
+    ),
+}
+"""The option, its metavar and its help for each kind of rate."""
+
+
+def workload_options(command: F) -> F:
+    """Add the options that describe a workload; the command gets `WorkloadOptions` as `given`."""
+
+    @functools.wraps(command)
+    def with_workload(together: tuple[tuple[str, str], ...], no_marks: bool, file: Path | None, **options: Any) -> Any:
+        rates = {kind: options.pop(kind) for kind in _RATES}
+        return command(given=WorkloadOptions(rates, together, no_marks, file), **options)
+
+    decorated: Any = with_workload
+    for option in (
+        click.option(
+            "--rates",
+            "file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="File with rates and companions. Options take precedence.",
+        ),
+        click.option("--no-marks", is_flag=True, help="Leave out the marks of the project's stream handlers."),
+        click.option(
+            "--with",
+            "together",
+            multiple=True,
+            type=_With(),
+            metavar="ENTITY=ENTITY,...",
+            show_default="those in setup.cfg",
+            help="Operations in one transaction with each new item; `ENTITY=` for none. May be repeated.",
+        ),
+        *(
+            click.option(name, kind, multiple=True, type=_Rate(), metavar=metavar, help=text)
+            for kind, (name, metavar, text) in reversed(_RATES.items())
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]  # click's decorators return the same kind of callable
 
 
 def read_companions(entity: str, text: str, source: str) -> tuple[Companion, ...]:
@@ -65,8 +144,8 @@ def read_companions(entity: str, text: str, source: str) -> tuple[Companion, ...
 
     Args:
         entity: The entity.
-        text: Companions, separated by commas: `OrderRequest, 3 OrderItem, 3 update Product`. Empty for none.
-        source: The text's origin, for messages.
+        text: The companions, separated by commas: `OrderRequest, 3 OrderItem, 3 update Product`. Empty for none.
+        source: The origin of the text, for messages.
 
     Raises:
         OperatingError: The text cannot be read.
@@ -93,17 +172,19 @@ def read_companions(entity: str, text: str, source: str) -> tuple[Companion, ...
 def read_together(
     project: Mapping[str, str], file: Path | None, options: Sequence[tuple[str, str]]
 ) -> dict[str, tuple[Companion, ...]]:
-    """Return the companions of each entity. Options go before the file of rates, and that before setup.cfg.
+    """Return the companions of each entity.
+
+    Options take precedence over the file of rates, and the file over setup.cfg.
 
     Args:
-        project: The lines of setup.cfg.
+        project: The lines in setup.cfg, by entity.
         file: A file of rates, which may have a section `[together]`; None for none.
         options: The values of `--with`.
 
     Raises:
-        OperatingError: The file cannot be read, or a line cannot.
+        OperatingError: The file, or a line, cannot be read.
     """
-    lines = {} if file is None else _sections(file).get(TOGETHER, {})
+    lines = {} if file is None else _sections(file).get(_TOGETHER, {})
     sources = (("setup.cfg", project), (str(file), lines), ("--with", dict(options)))
     found: dict[str, tuple[Companion, ...]] = {}
     for source, each in sources:
@@ -112,24 +193,24 @@ def read_together(
 
 
 def read_rates(file: Path | None, options: Mapping[str, Sequence[tuple[str, Decimal]]]) -> Rates:
-    """The rates of a file and of options, which go before it.
+    """Return the rates of a file and of options. Options take precedence.
 
     Args:
         file: A file with sections `[reads]`, `[writes]`, ... of lines `name = rate`; None for none.
-        options: What options say, by kind.
+        options: The rates of the options, by kind.
 
     Raises:
-        OperatingError: The file cannot be read, or has a section or a value that cannot be meant.
+        OperatingError: The file cannot be read, or has an unknown section or a value that is not a rate.
     """
     rates: dict[str, dict[str, Decimal]] = {kind: {} for kind in options}
     if file is not None:
         for kind, lines in _sections(file).items():
-            if kind == TOGETHER:
+            if kind == _TOGETHER:
                 continue
             if kind not in rates:
                 raise OperatingError(
-                    f"{file} has a section [{kind}], which says nothing here.",
-                    remedy=f"Use: {', '.join(f'[{each}]' for each in (*rates, TOGETHER))}.",
+                    f"{file} has an unknown section [{kind}].",
+                    remedy=f"Use: {', '.join(f'[{each}]' for each in (*rates, _TOGETHER))}.",
                     value=kind,
                 )
             for name, text in lines.items():
@@ -137,7 +218,7 @@ def read_rates(file: Path | None, options: Mapping[str, Sequence[tuple[str, Deci
                     rates[kind][name] = _number(text)
                 except ValueError:
                     raise OperatingError(
-                        f"{file}: {name} = {text!r} is no rate.", remedy="Write how often in a second.", value=text
+                        f"{file}: {name} = {text!r} is not a rate.", remedy="Write a number per second.", value=text
                     ) from None
     for kind, given in options.items():
         rates[kind] |= dict(given)

@@ -1,4 +1,4 @@
-"""`singletable demo`: every access pattern of a project, asked and answered before one's eyes."""
+"""`singletable demo`: load a sample, run every access pattern on it, and migrate a live table."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
-from singletable.cli.demo_migration import second_act
+from singletable.cli.demo_migration import demonstrate_migration
 from singletable.cli.demo_output import Answer, Outcome, print_outcome, print_summary
 from singletable.cli.place import Place, fresh_table, place_options
 from singletable.cli.project import find_project, users_code
+from singletable.cli.shared_options import data_option, sample_option
 from singletable.errors import (
     CredentialsMissing,
     EndpointUnreachable,
@@ -38,29 +40,33 @@ from singletable.testing.oracle import agrees
 __all__ = ["demo_command", "sample_entities"]
 
 
-@click.command("demo")
-@click.option("--sample", metavar="NAME", help="Which sample of the project to load.  [the first]")
-@click.option(
-    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The folder of the sample's files."
+@click.command(
+    "demo",
+    cls=Command,
+    exit_codes={0: "All answers are correct.", 1: "An answer is wrong, or a pattern cannot be run."},
 )
-@click.option(
-    "--rows", type=click.IntRange(0), default=3, show_default=True, help="How many rows of an answer to show."
-)
-@click.option("--no-migrations", is_flag=True, help="Leave out the second act, in which a live table is migrated.")
-@click.option("--keep", is_flag=True, help="Do not delete the table on the server in the end.")
+@sample_option
+@data_option
+@click.option("--rows", type=click.IntRange(0), metavar="N", default=3, help="Number of rows to print of each answer.")
+@click.option("--no-migrations", is_flag=True, help="Leave out the second part, which migrates a live table.")
+@click.option("--keep", is_flag=True, help="Do not delete the table on the server at the end.")
 @place_options
 def demo_command(
     place: Place, sample: str | None, data: Path | None, rows: int, no_migrations: bool, keep: bool
 ) -> None:
-    """Load a sample into a fresh table, and ask every access pattern; then migrate a live one.
+    """Load a sample and run every access pattern on it.
 
-    Each answer is compared with the one worked out from the sample's entities alone, without keys. Exit
-    code 0 only if all of them agree. On the embedded engine a second act follows: a table as of the project's first
-    migration, migrated to the last while the new models write to it, verified, and asked again.
+    The sample is loaded into a new table, which is deleted at the end; a table that exists is refused. Arguments of
+    each pattern are drawn from the sample: a parameter takes a value of the attribute with its name, or of the
+    attribute that `parameters=` names. Each answer is compared with the expected one, which is computed from the
+    sample's entities without keys.
+
+    On the embedded engine, a second part follows: a table in the state after the project's first migration is migrated
+    to the last one while the new models write to it; then it is verified, and every access pattern is run again.
     """
     if keep and place.ends_with_command:
         raise click.UsageError(
-            f"The table on {place.engine} is gone when the demo ends. Use --keep with --endpoint-url or with"
+            f"The table on {place.engine} is lost when the demo ends. Use --keep with --endpoint-url or with"
             " --engine dynamodb."
         )
     project = find_project()
@@ -73,7 +79,7 @@ def demo_command(
             "The project has no access patterns.", remedy="Decorate functions with @access_pattern in patterns/."
         )
     entities = sample_entities(name, function, data)
-    console.print(f"[bold]{table.__name__}[/]: one table on {place.words}.")
+    console.print(f"[bold]{table.__name__}[/]: one table on {place.description}.")
     with fresh_table(table, place, keep=keep):
         _load(console, table, name, entities)
         outcomes = []
@@ -87,18 +93,31 @@ def demo_command(
         project.load_migrations() if project.migrations and place.engine == "embedded" and not no_migrations else None
     )
     if graph is not None and len(graph.order) > 1:
-        right &= second_act(console, table, graph, entities, lambda known: [_ask(each, known) for each in patterns])
+        right &= demonstrate_migration(
+            console, table, graph, entities, lambda known: [_ask(each, known) for each in patterns]
+        )
     sys.exit(0 if right else 1)
 
 
 def sample_entities(name: str, function: Callable[..., Any], data: Path | None) -> list[Table]:
+    """Return the entities of a sample.
+
+    Args:
+        name: The sample's name.
+        function: The function that yields its entities.
+        data: The folder with its files; None if it needs none.
+
+    Raises:
+        ProjectError: The sample and `--data` do not fit, the function fails, it yields no entities or other objects, or
+            two entities have the same key.
+    """
     parameters = inspect.signature(function).parameters
     wants_data = "data" in parameters
     if data is not None and not wants_data:
-        raise ProjectError(f"The sample {name!r} takes no --data.", value=name)
+        raise ProjectError(f"The sample {name!r} does not take --data.", value=name)
     if data is None and wants_data and parameters["data"].default is inspect.Parameter.empty:
         raise ProjectError(
-            f"The sample {name!r} is read from files.", remedy="Say where they are: --data DIR.", value=name
+            f"The sample {name!r} is read from files.", remedy="Name their folder: --data DIR.", value=name
         )
     with users_code(f"The sample {name!r} cannot be read"):
         entities = list(function(data=data) if wants_data and data is not None else function())
@@ -111,7 +130,7 @@ def sample_entities(name: str, function: Callable[..., Any], data: Path | None) 
 
 
 def _refuse_twins(name: str, entities: list[Table]) -> None:
-    """Two entities under one key would leave one item, and every answer would seem wrong."""
+    """Raise an error if two entities have the same key: only one item would be stored, and answers would seem wrong."""
     seen: Counter[tuple[str, ...]] = Counter()
     for entity in entities:
         with users_code(f"The sample {name!r} yields an entity that cannot be stored"):
@@ -151,14 +170,14 @@ def _ask(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Outcome
         return Outcome(pattern, None, ())
     answers = []
     try:
-        with users_code("It cannot be asked"):
+        with users_code("It cannot be run"):
             requests = requests_of(pattern, pattern(**arguments))
         for request in requests:
             with measure() as usage:
                 items = request.all()
             answers.append(Answer(request, items, attrs.evolve(usage), agrees(request, items, entities)))
     except (EndpointUnreachable, CredentialsMissing, RequestFailed):
-        raise  # the surroundings are at fault, and the next pattern would fare no better
+        raise  # every other pattern would fail in the same way
     except SingletableError as error:
         return Outcome(pattern, arguments, tuple(answers), str(error))
     return Outcome(pattern, arguments, tuple(answers))

@@ -1,4 +1,4 @@
-"""The demo's second act: a table as it was at the first migration, migrated to the last while it is written to."""
+"""The demo's second part: a table is migrated from the first migration to the last while models write to it."""
 
 from __future__ import annotations
 
@@ -24,40 +24,42 @@ from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 from singletable.requests import TableConnection
 
-__all__ = ["second_act"]
+__all__ = ["demonstrate_migration"]
 
 _MOST = 600
-_HELD_BACK = 6
+"""The maximum number of entities: moto copies much data in each call, and more items would explain no more."""
+
+_NEW = 6
+"""One of so many entities is new: it is written while the migrations run."""
 
 
-def second_act(
+def demonstrate_migration(
     console: Console,
     table: type[Table],
     graph: Graph,
     entities: Sequence[Table],
     ask: Callable[[Sequence[Table]], list[Outcome]],
 ) -> bool:
-    """Show it. Returns whether everything was right in the end.
+    """Migrate a table of old items while the new models write to it; return whether everything was correct at the end.
 
     Args:
-        console: Where.
+        console: The console.
         table: The table class.
         graph: The project's migrations.
-        entities: The sample; the live writer's copies of it change with what it writes.
-        ask: Asks every access pattern, and compares with the entities.
+        entities: The entities of the sample. The live writer changes them.
+        ask: Runs every access pattern, and compares its answers with the entities.
     """
     first, last = graph.order[0], graph.order[-1]
-    # moto copies much for each call: what it shows does not become clearer with more items.
     entities = entities[:: -(-len(entities) // _MOST)]
-    console.rule("[bold]Second act: a live table, migrated[/]", align="left")
+    console.rule("[bold]Second part: the migration of a live table[/]", align="left")
     with embedded(table, create=False):
         connection = connection_of(table)
         Runner(connection, graph).migrate(first)
-        later, there = entities[::_HELD_BACK], [each for number, each in enumerate(entities) if number % _HELD_BACK]
+        later, there = entities[::_NEW], [each for number, each in enumerate(entities) if number % _NEW]
         _write_as_old_code(connection, graph, first, there)
         console.print(
-            f"A table as of [bold]{first}[/], with {counted(len(there), 'item')} as old code stores them: primary keys"
-            " only.\nNow the new models write to it, and the migrations are applied."
+            f"A table in the state after [bold]{first}[/], with {counted(len(there), 'item')} of old code, which have"
+            " primary keys only.\nNow the new models write to it, and the migrations are applied."
         )
         writer = _LiveWriter(later, there)
         with ProgressReporter(console) as reporter:
@@ -69,7 +71,9 @@ def second_act(
             f"Applied up to [bold]{last}[/]. Meanwhile the new models wrote {counted(writer.written, 'item')},"
             f" {writer.made:,} of them new.\n"
         )
-        console.print("[bold]verify[/]: every derived attribute worked out again, every index compared with the table.")
+        console.print(
+            "[bold]verify[/]: every derived attribute is computed again, every index is compared with the table."
+        )
         report = verify(runner.table, graph.state, Throttle(Clock()), models=table)
         print_report(console, report, graph.state)
         if runs_code(graph, graph.order):
@@ -80,7 +84,7 @@ def second_act(
 
 
 def _write_as_old_code(connection: TableConnection, graph: Graph, first: str, entities: Sequence[Table]) -> None:
-    """Store entities with what was derived at the first migration, and nothing of what came later."""
+    """Store entities with the derived attributes of the first migration, without later ones."""
     then, now = graph.state_at([first]), graph.state
     for entity in entities:
         item = entity.serialize()
@@ -92,7 +96,7 @@ def _write_as_old_code(connection: TableConnection, graph: Graph, first: str, en
 
 
 def _adopt(console: Console, table: type[Table], entities: Sequence[Table]) -> None:
-    """Give the entities the values that a migration's own code stored in attributes that the sample leaves empty."""
+    """Set the attributes that the sample leaves empty to the values that a migration's own code stored."""
     used: dict[type[Table], set[str]] = {}
     for each in entities:
         filled = used.setdefault(type(each), set())
@@ -110,7 +114,7 @@ def _adopt(console: Console, table: type[Table], entities: Sequence[Table]) -> N
 
 
 class _LiveWriter:
-    """Saves entities through the new models until it is stopped; then the rest of the new ones."""
+    """A thread that saves entities with the new models until it is stopped; then it saves the remaining new ones."""
 
     def __init__(self, later: Sequence[Table], there: Sequence[Table]) -> None:
         self.made = 0
@@ -137,7 +141,7 @@ class _LiveWriter:
                 self._make()
             self._there[position % len(self._there)].save()
             self.written += 1
-            position += 7  # here and there in the table
+            position += 7  # spreads the writes over the table
             self._stop.wait(0.01)
 
     def _make(self) -> None:

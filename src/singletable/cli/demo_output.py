@@ -1,4 +1,4 @@
-"""How the demo shows what was asked and what came back. Personal values are never shown."""
+"""The requests and answers of the demo as text. Personal values are hidden."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ __all__ = ["Answer", "Outcome", "print_outcome", "print_summary"]
 _HIDDEN = "‹personal›"
 _COLUMNS = 6
 _COLUMN_WIDTH = 26
-_ROOM = 20
+_WIDTH_PER_COLUMN = 20
+"""The width of the console that each column of rows must have."""
 
 
 @attrs.frozen
 class Answer:
-    """One request, and what came back.
+    """A request and its answer.
 
     Args:
         request: The request.
-        items: The entities.
-        usage: What it cost.
-        fault: What is wrong with it; None where it is right.
+        items: The entities of the answer.
+        usage: The requests and capacity units that it consumed.
+        fault: The difference from the expected answer; None if there is none.
     """
 
     request: Query[Any] | Get[Any]
@@ -47,13 +48,13 @@ class Answer:
 
 @attrs.frozen
 class Outcome:
-    """One access pattern, asked.
+    """An access pattern with its arguments and answers.
 
     Args:
         pattern: The pattern.
-        arguments: What it was asked with; None where the sample has nothing to ask with.
-        answers: What came back, request by request.
-        fault: Why it could not be asked; None where it could.
+        arguments: The arguments; None if the sample has no values for them.
+        answers: The answer to each request.
+        fault: The reason why the pattern could not be run; None if it was run.
     """
 
     pattern: AccessPattern[..., Any]
@@ -68,12 +69,12 @@ class Outcome:
 
 
 def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
-    """Show one access pattern: what was asked, how, at which cost, and the first rows."""
+    """Print an access pattern: its call, the key conditions, the consumed capacity, and the first rows."""
     pattern = outcome.pattern
     console.print(f"[bold cyan]{escape(pattern.title)}[/]")
     if outcome.arguments is None:
         faults = f"[bold red]✗ {escape(outcome.fault)}[/]" if outcome.fault else ""
-        _line(console, "", faults or "[yellow]The sample has nothing to ask with.[/]")
+        _line(console, "", faults or "[yellow]The sample has no values for the arguments.[/]")
         console.print()
         return
     shown = ", ".join(f"{name}={_argument(pattern, name, value)}" for name, value in outcome.arguments.items())
@@ -98,7 +99,7 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
 
 
 def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool) -> None:
-    """Show all access patterns in one table, and the verdict."""
+    """Print all access patterns in one table, and the verdict."""
     table = make_table("Every access pattern")
     table.add_column("")
     table.add_column("access pattern")
@@ -116,27 +117,29 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
             f"{sum(len(answer.items) for answer in answers):,}",
             f"{sum(answer.usage.requests for answer in answers):,}",
             f"{sum(answer.usage.read_units for answer in answers):,.1f}",
-            verdict if answers or outcome.fault else "[yellow]not asked[/]",
+            verdict if answers or outcome.fault else "[yellow]not run[/]",
         )
     console.print(table)
     if estimated:
-        console.print("[dim]Read units are estimated from item sizes; this engine does not meter.[/]")
+        console.print(
+            "[dim]Read units are estimated from item sizes: this engine does not report consumed capacity.[/]"
+        )
     wrong = sum(not outcome.right for outcome in outcomes)
     asked = sum(outcome.arguments is not None for outcome in outcomes)
     if wrong:
         console.print(
-            f"[bold red]{wrong} of {len(outcomes)} access patterns failed, or gave another answer than the sample's"
-            " entities.[/]"
+            f"[bold red]{wrong} of {len(outcomes)} access patterns failed, or gave an answer that differs from the"
+            " expected one.[/]"
         )
     else:
         console.print(
-            f"[bold green]{asked} of {len(outcomes)} access patterns asked, and every answer equals the one worked out"
-            " from the sample's entities without keys.[/]"
+            f"[bold green]{asked} of {len(outcomes)} access patterns were run. Every answer equals the expected one,"
+            " which is computed from the sample's entities without keys.[/]"
         )
 
 
 def _line(console: Console, label: str, text: str) -> None:
-    """A labelled line; where it wraps, it stays behind its label."""
+    """Print a line with a label; a line that wraps is indented under its text."""
     grid = RichTable.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=4)
     grid.add_column(overflow="fold")
@@ -160,8 +163,8 @@ def _argument(pattern: AccessPattern[..., Any], parameter: str, value: Any) -> s
 
 def _rows(items: list[Table], rows: int, width: int) -> RichTable:
     mixed = len({type(item) for item in items}) > 1
-    # Fewer columns that can be read rather than more that are cut.
-    columns = _columns(items)[: max(2, min(_COLUMNS, width // _ROOM))]
+    # Fewer columns that are readable are better than more columns that are truncated.
+    columns = _columns(items)[: max(2, min(_COLUMNS, width // _WIDTH_PER_COLUMN))]
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     for column in (["entity"] if mixed else []) + columns:
         table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=_COLUMN_WIDTH)
@@ -174,7 +177,7 @@ def _rows(items: list[Table], rows: int, width: int) -> RichTable:
 
 
 def _columns(items: list[Table]) -> list[str]:
-    """The first attributes that are set somewhere: those of the key, then in the order of declaration."""
+    """Return the attributes that any item has: first those of the key, then the others in the order of declaration."""
     schemas = dict.fromkeys(entity_schema(item) for item in items)
     names = [name for schema in schemas for name in schema.primary.attributes]
     for schema in schemas:

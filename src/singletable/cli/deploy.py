@@ -1,4 +1,4 @@
-"""`singletable deploy`: the stack, then the migrations, then a sample where one is asked for."""
+"""`singletable deploy`: deploy the stack, apply the migrations, and load a sample."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
 from singletable.cli.demo import sample_entities
 from singletable.cli.environment import (
@@ -22,12 +23,13 @@ from singletable.cli.environment import (
     restore,
     settings_of,
     stack_of,
+    stack_option,
 )
 from singletable.cli.migrate import migrate_command
 from singletable.cli.migration_context import open_migrations
 from singletable.cli.place import Place, live_table, table_options
-from singletable.cli.project import find_project
-from singletable.cli.shared_options import accept_edited_option
+from singletable.cli.project import Project, find_project
+from singletable.cli.shared_options import accept_edited_option, yes_option
 from singletable.errors import InfraError
 from singletable.migrations.table_admin import TableAdmin
 from singletable.models import Table
@@ -36,21 +38,37 @@ from singletable.models.binding.binding import connection_of
 if TYPE_CHECKING:
     from singletable.infra.changes import ChangeSet
     from singletable.infra.deployment import Deployment
+    from singletable.infra.settings import Settings
+    from singletable.infra.stack import Stack
 
 __all__ = ["deploy_command"]
 
-_COLOURS = {"Add": "green", "Import": "green", "Modify": "yellow", "Remove": "red"}
+_COLORS = {"Add": "green", "Import": "green", "Modify": "yellow", "Remove": "red"}
 
 
-@click.command("deploy")
-@click.option("--environment", required=True, metavar="NAME", help="dev, staging or prod.")
-@click.option("--stack", "stack_name", metavar="NAME", help="The stack's name.  [the table's]")
-@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the template.")
-@click.option("--import", "importing", is_flag=True, help="Bring a table that exists into the stack first, as it is.")
-@click.option("--sample", metavar="NAME", help="A sample of the project to load in the end.")
-@click.option("--dry-run", is_flag=True, help="Show what the change set would do; nothing is changed.")
-@click.option("--no-migrate", is_flag=True, help="Leave the migrations to another command.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.command(
+    "deploy",
+    cls=Command,
+    exit_codes={
+        0: "Everything is deployed; or the plan was shown.",
+        1: "Declined; or the migrations stopped.",
+        3: "The migrations were paused.",
+    },
+)
+@click.option("--environment", required=True, metavar="NAME", help="Environment: dev, staging or prod.")
+@stack_option
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Value of a parameter of the template. May be repeated.",
+)
+@click.option("--import", "importing", is_flag=True, help="First, import an existing table into the stack, unchanged.")
+@click.option("--sample", metavar="NAME", help="Sample of the project to load at the end.")
+@click.option("--dry-run", is_flag=True, help="Show the changes, and change nothing.")
+@click.option("--no-migrate", is_flag=True, help="Do not apply the migrations.")
+@yes_option
 @accept_edited_option
 @table_options
 @click.pass_context
@@ -67,11 +85,12 @@ def deploy_command(
     yes: bool,
     accept_edited: bool,
 ) -> None:
-    """Create or update the stack of an environment, apply the migrations, and load a sample.
+    """Deploy the stack and apply the migrations.
 
-    The stack owns the indexes and the time to live of its table. On a table that exists, each of them comes into the
-    stack by an update of its own, after the migration that prepares the items for it. A change that would replace or
-    remove the table or its key is refused. Exit code 0 when all of it is done, 1 when it was declined, 2 on a fault.
+    Creates or updates the CloudFormation stack of an environment, applies the migrations, and loads a sample if one is
+    named. The stack owns the indexes and the time to live of its table. On an existing table, each of them is added to
+    the stack by an update of its own, after the migration that prepares the items for it. A change that would replace
+    or remove the table or its key is refused.
     """
     project = find_project()
     table = project.load_table()
@@ -80,45 +99,21 @@ def deploy_command(
     chosen = project.load_sample(sample) if sample else None
     given = _parameters(parameters)
     stack = stack_of(table, place, settings, stack_name)
-    from singletable.infra.deployment import Deployment
-
-    graph = project.load_migrations() if project.migrations else None
     console = make_console()
-    client = client_of("dynamodb", place, table, settings.table_name)
-    settings.check_region(client.meta.region_name)
-    console.print(f"[bold]{escape(stack.name)}[/] ({environment}): table {escape(settings.table_name)}, {place.words}")
-    deployment = Deployment(
-        stack,
-        client,
-        table.describe(),
-        settings,
-        given,
-        history=parts_of_history(graph) if graph and graph.scripts else None,
-        tell=lambda line: console.print(f"  [dim]{escape(line)}[/]"),
-    )
+    deployment = _deployment(console, project, table, place, settings, stack, given)
     ask = _Questions(console, yes=yes, dry_run=dry_run)
     if importing and _import(console, deployment, ask) and dry_run:
-        console.print("Nothing was changed. The rest is planned once the table belongs to the stack.")
+        console.print("Nothing was changed. The rest is planned when the table belongs to the stack.")
         return
     _update(console, deployment, ask)
     if dry_run:
-        now, wanted = deployment.left()
-        for step in now.steps_to(wanted):
-            when = "after its migration" if deployment.has_migrations else "in an update of its own"
-            console.print(f"  [dim]later[/]  {escape(step)}, {when}")
-        console.print("Nothing was changed.")
+        _print_later(console, deployment)
         return
     for output, value in sorted(stack.outputs().items()):
         console.print(f"  {output}: {escape(value)}")
     owner = owner_of(table, stack, settings, deployment.tell)
     if no_migrate:
-        command = "migrate" if deployment.has_migrations else "deploy"
-        named = "" if stack_name is None else f" --stack {stack_name}"
-        now, wanted = deployment.left()
-        for step in now.steps_to(wanted):
-            console.print(
-                f"Left for `singletable {command} --environment {environment}{escape(named)}`: {escape(step)}."
-            )
+        _print_left(console, deployment, environment, stack_name)
     elif project.migrations:
         with open_migrations(there) as live:
             restore(live.live_of(owner), live.graph.state_at(live.history().applied), deployment)
@@ -139,25 +134,79 @@ def deploy_command(
         _load(console, table, there, *chosen)
 
 
+def _deployment(
+    console: Console,
+    project: Project,
+    table: type[Table],
+    place: Place,
+    settings: Settings,
+    stack: Stack,
+    parameters: dict[str, str],
+) -> Deployment:
+    """Return the deployment of a stack, and print its table and place.
+
+    Raises:
+        InfraError: The settings do not fit the table's region.
+    """
+    from singletable.infra.deployment import Deployment
+
+    graph = project.load_migrations() if project.migrations else None
+    client = client_of("dynamodb", place, table, settings.table_name)
+    settings.check_region(client.meta.region_name)
+    console.print(
+        f"[bold]{escape(stack.name)}[/] ({settings.environment}): table {escape(settings.table_name)},"
+        f" {place.description}"
+    )
+    return Deployment(
+        stack,
+        client,
+        table.describe(),
+        settings,
+        parameters,
+        history=parts_of_history(graph) if graph and graph.scripts else None,
+        tell=lambda line: console.print(f"  [dim]{escape(line)}[/]"),
+    )
+
+
+def _print_later(console: Console, deployment: Deployment) -> None:
+    """Print the changes that follow the first update of the stack."""
+    now, wanted = deployment.left()
+    for step in now.steps_to(wanted):
+        when = "after its migration" if deployment.has_migrations else "in an update of its own"
+        console.print(f"  [dim]later[/]  {escape(step)}, {when}")
+    console.print("Nothing was changed.")
+
+
+def _print_left(console: Console, deployment: Deployment, environment: str, stack_name: str | None) -> None:
+    """Print the changes that are left for another command."""
+    command = "migrate" if deployment.has_migrations else "deploy"
+    named = "" if stack_name is None else f" --stack {stack_name}"
+    now, wanted = deployment.left()
+    for step in now.steps_to(wanted):
+        console.print(f"Left for `singletable {command} --environment {environment}{escape(named)}`: {escape(step)}.")
+
+
 @attrs.frozen
 class _Questions:
+    """The questions before changes, and their answers without a terminal."""
+
     console: Console
     yes: bool
     dry_run: bool
 
     def confirm(self, question: str) -> None:
-        """Ask, and end the command if the answer is no."""
+        """Ask a question, and end the command with exit code 1 if the user declines."""
         if not self.yes and not click.confirm(question):
             raise SystemExit(1)
 
 
 def _import(console: Console, deployment: Deployment, ask: _Questions) -> bool:
-    """Bring an existing table into the stack, as it is; return whether it was not there as it is."""
+    """Import an existing table into the stack, unchanged; return whether anything was left to import."""
     steps = deployment.import_steps()
     if not steps:
-        console.print("The table belongs to the stack as it is: there is nothing to import.")
+        console.print("The table belongs to the stack already: there is nothing to import.")
         return False
-    console.print("[bold]Import[/]: the table stays as it is, and its items are not touched.")
+    console.print("[bold]Import[/]: the table and its items are not changed.")
     for step in steps:
         console.print(f"  {escape(step)}")
     if not ask.dry_run:
@@ -168,9 +217,11 @@ def _import(console: Console, deployment: Deployment, ask: _Questions) -> bool:
 
 
 def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
-    """Bring everything but indexes and time to live to the wanted state; all of it in a new stack."""
+    """Update the stack except indexes and time to live; a new stack is created in full."""
     if deployment.stack.was_never_made():
-        console.print("The first deployment of the stack was rolled back: it is empty, and has to be deleted first.")
+        console.print(
+            "The first deployment of the stack was rolled back. The stack is empty, and must be deleted first."
+        )
         if ask.dry_run:
             return
         ask.confirm("Delete the empty stack?")
@@ -188,14 +239,14 @@ def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
                     f"Deploy {counted(len(changes.changes), 'change')}?" if changes.changes else "Deploy outputs?"
                 )
             deployment.stack.execute(changes, deployment.tell)
-            console.print(f"[bold green]The stack {'is made' if changes.new else 'is changed'}.[/]")
+            console.print(f"[bold green]The stack is {'created' if changes.new else 'updated'}.[/]")
 
 
 def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Deployment, ask: _Questions) -> None:
-    """Bring the indexes and the time to live that no migration brings, one after the other.
+    """Add the indexes and the time to live that no migration adds, one after the other.
 
-    Those are all of them in a project without migrations. An index that no model has is deleted only there, and only
-    after a question.
+    In a project without migrations, these are all of them. An index that no model has is deleted only in such a
+    project, and only after a question.
     """
     now, wanted = deployment.left()
     unknown = sorted(set(now.indexes) - set(wanted.indexes))
@@ -205,7 +256,9 @@ def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Depl
             if deployment.has_migrations:
                 ask.console.print(f"[yellow]The index {escape(name)} is in no model, and no migration deletes it.[/]")
             elif ask.yes:
-                ask.console.print(f"[yellow]The index {escape(name)} is in no model. Without --yes you are asked.[/]")
+                ask.console.print(
+                    f"[yellow]The index {escape(name)} is in no model. To delete it, run without --yes.[/]"
+                )
             elif click.confirm(f"The index {name} is in no model. Delete it?"):
                 live.delete_index(index_of(now.indexes[name]))
         for name in sorted(set(wanted.indexes) - set(now.indexes)):
@@ -216,9 +269,11 @@ def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Depl
             live.set_ttl(wanted.ttl, on=True)
     for name in sorted(set(wanted.indexes) & set(now.indexes)):
         if f"replace the index {name}" in now.steps_to(wanted):
-            ask.console.print(f"[yellow]The index {escape(name)} has another definition than in the models.[/]")
+            ask.console.print(f"[yellow]The definition of the index {escape(name)} differs from the models.[/]")
     if wanted.ttl is None and now.ttl is not None:
-        ask.console.print(f"[yellow]The time to live is on, by {escape(now.ttl)}, and no entity expires.[/]")
+        ask.console.print(
+            f"[yellow]The time to live is on, with the attribute {escape(now.ttl)}, but no entity expires.[/]"
+        )
 
 
 def _parameters(texts: tuple[str, ...]) -> dict[str, str]:
@@ -235,12 +290,12 @@ def _print_changes(console: Console, changes: ChangeSet) -> None:
     if changes.exists and not changes.changes:
         console.print("  [yellow]modify[/] outputs")
     if not changes.exists:
-        console.print("The stack is as the models and setup.cfg say.")
+        console.print("The stack matches the models and setup.cfg.")
     for each in changes.changes:
         what = f" ({', '.join(each.parts)})" if each.parts else ""
         replaced = "  [bold red]replaced[/]" if each.replaced == "True" else ""
-        colour = _COLOURS.get(each.action, "white")
-        console.print(f"  [{colour}]{each.action.lower():6}[/] {each.name} [dim]{each.kind}{what}[/]{replaced}")
+        color = _COLORS.get(each.action, "white")
+        console.print(f"  [{color}]{each.action.lower():6}[/] {each.name} [dim]{each.kind}{what}[/]{replaced}")
 
 
 def _load(console: Console, table: type[Table], place: Place, name: str, function: Callable[..., Any]) -> None:
@@ -248,8 +303,8 @@ def _load(console: Console, table: type[Table], place: Place, name: str, functio
     with live_table(table, place):
         if next(iter(table.scan(limit=1, unknown="skip")), None) is not None:
             raise InfraError(
-                f"The table {place.table_name!r} holds items already; the sample {name!r} is for an empty one.",
-                remedy="Leave --sample out.",
+                f"The table {place.table_name!r} contains items already, but the sample {name!r} needs an empty one.",
+                remedy="Leave out --sample.",
                 value=name,
             )
         written = sum(table.put_all(entities))

@@ -1,4 +1,4 @@
-"""The stack of an environment, for the commands that change a deployed table."""
+"""An environment (dev, staging or prod): its settings, its template and its CloudFormation stack."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ __all__ = [
     "restore",
     "settings_of",
     "stack_of",
+    "stack_option",
     "stack_options",
     "template_of",
 ]
@@ -47,14 +48,19 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+stack_option = click.option(
+    "--stack", "stack_name", metavar="NAME", show_default="the table's name", help="Name of the CloudFormation stack."
+)
+
+
 def stack_options(command: F) -> F:
-    """Add the options that name the stack of an environment."""
+    """Add the options that name an environment, and its stack."""
     for option in (
-        click.option("--stack", "stack_name", metavar="NAME", help="The stack's name.  [the table's]"),
+        stack_option,
         click.option(
             "--environment",
             metavar="NAME",
-            help="Let the stack of dev, staging or prod change indexes and time to live.",
+            help="Change indexes and the time to live through the stack of this environment: dev, staging or prod.",
         ),
     ):
         command = option(command)
@@ -62,14 +68,14 @@ def stack_options(command: F) -> F:
 
 
 def settings_of(project: Project, table: type[Table], environment: str) -> Settings:
-    """The settings of an environment, as setup.cfg says them."""
+    """Return the settings of an environment, from setup.cfg."""
     from singletable.infra.settings import read_settings
 
     return read_settings(environment, table.bound().table_name, project.infra, table.describe().stream)
 
 
 def template_of(table: type[Table], settings: Settings) -> Template:
-    """The template of an environment.
+    """Return the CloudFormation template of an environment.
 
     Raises:
         InfraError: troposphere is not installed.
@@ -85,36 +91,37 @@ def template_of(table: type[Table], settings: Settings) -> Template:
 
 @attrs.frozen
 class StackOwner:
-    """A stack as migrations know it: it is given their indexes."""
+    """A stack that creates and deletes the indexes of migrations, and switches the time to live."""
 
     owner: Owner
 
     def create_index(self, index: Index) -> None:
-        """Have the stack create a global index."""
+        """Create a global index through the stack."""
         self.owner.create_index(_layout_of(index))
 
     def delete_index(self, name: str) -> None:
-        """Have the stack delete a global index."""
+        """Delete a global index through the stack."""
         self.owner.delete_index(name)
 
     def set_ttl(self, name: str | None) -> None:
-        """Have the stack switch the time to live."""
+        """Switch the time to live through the stack."""
         self.owner.set_ttl(name)
 
 
 def index_of(layout: IndexLayout) -> Index:
-    """Return an index as migrations know it."""
+    """Return an index of the models as an index of migrations."""
     return Index(layout.name, layout.partition_name, layout.sort_name, layout.projection, layout.included)
 
 
 def restore(live: TableAdmin, applied: TableState, deployment: Deployment) -> None:
-    """Create indexes again, and switch on the time to live, that the table has lost although migrations were applied.
+    """Create the indexes again that applied migrations created and the table has lost, and switch on the time to live.
 
-    Its items are ready for them. An index that the models no longer have is left to the migration that deletes it.
+    The items already have the attributes. An index that the models no longer have is left to the migration that deletes
+    it.
 
     Args:
-        live: The table, which its stack changes.
-        applied: The state to which the applied migrations lead.
+        live: The table, which is changed through its stack.
+        applied: The state after the applied migrations.
         deployment: The deployment.
     """
     now, wanted = deployment.left()
@@ -126,7 +133,7 @@ def restore(live: TableAdmin, applied: TableState, deployment: Deployment) -> No
 
 
 def owner_of(table: type[Table], stack: Stack, settings: Settings, tell: Callable[[str], None]) -> StackOwner:
-    """Return the stack of an environment, as the owner of its table.
+    """Return the stack of an environment as the owner of the table's indexes and time to live.
 
     Raises:
         InfraError: The stack does not exist.
@@ -139,13 +146,15 @@ def owner_of(table: type[Table], stack: Stack, settings: Settings, tell: Callabl
 
 
 def place_of(place: Place, settings: Settings) -> Place:
-    """Return the place of an environment's table.
+    """Return a place with the table of an environment.
 
     Raises:
-        UsageError: --table names another one.
+        UsageError: --table names another table.
     """
     if place.table_name not in (None, settings.table_name):
-        raise click.UsageError(f"--table is {place.table_name!r}, and setup.cfg says {settings.table_name!r}.")
+        raise click.UsageError(
+            f"--table is {place.table_name!r}, but the table in setup.cfg is {settings.table_name!r}."
+        )
     return attrs.evolve(place, table_name=settings.table_name)
 
 
@@ -154,7 +163,7 @@ def stack_of(table: type[Table], place: Place, settings: Settings, stack_name: s
 
     Raises:
         InfraError: troposphere is not installed, or the settings do not fit the models.
-        UsageError: A stack cannot have the name.
+        UsageError: The name is not valid for a stack.
     """
     template_of(table, settings)
     from singletable.infra.stack import Stack
@@ -162,14 +171,14 @@ def stack_of(table: type[Table], place: Place, settings: Settings, stack_name: s
     name = stack_name or settings.table_name
     if not re.fullmatch(r"[a-zA-Z][-a-zA-Z0-9]{0,127}", name):
         raise click.UsageError(
-            f"{name!r} cannot be the name of a stack: letters, digits and hyphens, with a letter first. Give one with"
+            f"{name!r} is not a valid name of a stack: letters, digits and hyphens, with a letter first. Name one with"
             " --stack."
         )
     return Stack(client_of("cloudformation", place, table, settings.table_name), name)
 
 
 def client_of(service: str, place: Place, table: type[Table], table_name: str) -> Any:
-    """Return a client of a service, in the region to which the table's own requests go."""
+    """Return a client of a service, in the region of the table."""
     use_profile(place)
     settings = {
         "table_name": table_name,
@@ -183,7 +192,7 @@ def client_of(service: str, place: Place, table: type[Table], table_name: str) -
 
 
 def parts_of_history(graph: Graph) -> Parts:
-    """Return the indexes and the time to live to which the migrations lead."""
+    """Return the indexes and the time to live after all migrations."""
     from singletable.infra.parts import Parts
 
     indexes = {name: _layout_of(each) for name, each in graph.state.indexes.items() if not each.local}

@@ -1,14 +1,15 @@
-"""`singletable infra`: templates, policies, and how a deployed table differs from its models."""
+"""`singletable infra`: CloudFormation templates, IAM policies, and the differences of a deployed table."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
+from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
 from singletable.cli.environment import settings_of, template_of
 from singletable.cli.place import Place, live_table, table_options
@@ -17,25 +18,29 @@ from singletable.errors import InfraError, RequestFailed
 from singletable.models.reading.targets import TableSender
 from singletable.patterns import patterns_of
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["infra_command"]
 
 
 @click.group("infra")
 def infra_command() -> None:
-    """Infrastructure from the models: templates, policies, drift."""
+    """Generate templates and IAM policies, and detect drift."""
 
 
-@infra_command.command("cloudformation")
-@click.option("--environment", required=True, metavar="NAME", help="dev, staging or prod.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write.  [standard output]")
+@infra_command.command("cloudformation", cls=Command)
+@click.option("--environment", required=True, metavar="NAME", help="Environment: dev, staging or prod.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    show_default="standard output",
+    help="File to write.",
+)
 def cloudformation_command(environment: str, out: Path | None) -> None:
     """Write the CloudFormation template of an environment.
 
-    The same models and settings give the same text, so that a diff of two templates shows what changes. Settings are
-    in setup.cfg, those of one environment in a section of its own:
+    The same models and settings always give the same text, so that a diff of two templates shows the changes. Settings
+    of all environments are in the section [singletable:infra] of setup.cfg, those of one environment in a section of
+    its own:
 
     \b
     [singletable:infra]
@@ -61,37 +66,34 @@ def cloudformation_command(environment: str, out: Path | None) -> None:
     click.echo(f"Wrote {out}.")
 
 
-@infra_command.command("iam")
-@click.option("--role", required=True, metavar="ROLE", help="reader, writer, migrator or stream.")
-@click.option("--environment", default="prod", show_default=True, metavar="NAME", help="dev, staging or prod.")
-@click.option("--tenant-tag", metavar="TAG", help="Tag of the caller that names the tenant whose items it may reach.")
+@infra_command.command("iam", cls=Command)
+@click.option("--role", required=True, metavar="ROLE", help="Role: reader, writer, migrator or stream.")
+@click.option("--environment", default="prod", metavar="NAME", help="Environment: dev, staging or prod.")
+@click.option(
+    "--tenant-tag", metavar="TAG", help="Tag of the caller with the name of the tenant whose items it may reach."
+)
 @click.option(
     "--tenant-attribute",
     "tenant_attributes",
     multiple=True,
     metavar="NAME",
-    help="Attribute that holds the tenant in keys; may be repeated.  [named as the tag]",
+    show_default="the name of the tag",
+    help="Attribute that holds the tenant in keys. May be repeated.",
 )
 @click.option("--dax", metavar="CLUSTER", help="Name or ARN of a DAX cluster that a reader or a writer may use.")
-@click.option("--part", type=click.IntRange(min=1), metavar="N", help="Print part N of a policy that is too large.")
-@click.option("--region", default="*", show_default=True, help="The table's region.")
-@click.option("--account", default="*", show_default=True, help="The table's account.")
-def iam_command(
-    role: str,
-    environment: str,
-    tenant_tag: str | None,
-    tenant_attributes: tuple[str, ...],
-    dax: str | None,
-    part: int | None,
-    region: str,
-    account: str,
-) -> None:
-    """Write the IAM policy of a role: the operations and indexes that it uses, and no others.
+@click.option(
+    "--part", type=click.IntRange(min=1), metavar="N", help="Part of the policy to print, if it is too large for one."
+)
+@click.option("--region", default="*", help="Region of the table.")
+@click.option("--account", default="*", help="Account of the table.")
+def iam_command(part: int | None, **options: Any) -> None:
+    """Write the IAM policy of a role.
 
-    Gaps of a tenant's role are printed on standard error: access patterns that it cannot ask, entities that it cannot
-    write, and holes that IAM leaves open.
+    The policy allows the operations and indexes that the role uses, and no others. For a tenant's role, gaps are
+    printed on standard error: access patterns that it cannot use, entities that it cannot write, and access that IAM
+    cannot prevent.
 
-    Rights of the project's own code are in setup.cfg, by role:
+    Declare the rights of the project's own code in setup.cfg, by role:
 
     \b
     [singletable:rights]
@@ -99,6 +101,33 @@ def iam_command(
         dynamodb:GetItem dynamodb:Query on {table}
         sns:Publish on arn:{partition}:sns:{region}:{account}:shop-events
     """
+    documents, gaps = _policy(**options)
+    role, count = options["role"], len(documents)
+    if part is None and count > 1:
+        raise InfraError(
+            f"The policy of {role} is too large for one managed policy: it has {count} parts.",
+            remedy=f"Print each with --part 1 to --part {count}, and attach all of them to the role.",
+            value=str(count),
+        )
+    if part is not None and part > count:
+        raise InfraError(
+            f"The policy of {role} has no part {part}.", remedy=f"It has {counted(count, 'part')}.", value=str(part)
+        )
+    for gap in gaps:
+        click.echo(gap, err=True)
+    click.echo(json.dumps(documents[(part or 1) - 1], indent=2, ensure_ascii=False))
+
+
+def _policy(
+    role: str,
+    environment: str,
+    tenant_tag: str | None,
+    tenant_attributes: tuple[str, ...],
+    dax: str | None,
+    region: str,
+    account: str,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the policy documents of a role, and the gaps of a tenant's role."""
     from singletable.infra.documents import split
     from singletable.infra.partitions import partition_of
     from singletable.infra.policies import ROLES, cluster_arn, make_role
@@ -108,7 +137,7 @@ def iam_command(
     project = find_project()
     table = project.load_table()
     if tenant_attributes and not tenant_tag:
-        raise click.UsageError("--tenant-attribute says what --tenant-tag is compared with: give that, too.")
+        raise click.UsageError("--tenant-attribute needs --tenant-tag, to which the attribute is compared.")
     settings, partition = settings_of(project, table, environment), partition_of(region)
     tables = f"arn:{partition}:dynamodb:{region}:{account}:table/"
     table_arn = tables + settings.table_name
@@ -130,30 +159,17 @@ def iam_command(
         dax_arn=cluster_arn(dax, region, account) if dax else None,
         customer_key=settings.customer_key,
     )
-    documents = split(made.statements)
-    if part is None and len(documents) > 1:
-        raise InfraError(
-            f"The policy of {role} is too large for one managed policy: it has {len(documents)} parts.",
-            remedy=f"Print each with --part 1 to --part {len(documents)}, and attach all of them to the role.",
-            value=str(len(documents)),
-        )
-    if part is not None and part > len(documents):
-        raise InfraError(
-            f"The policy of {role} has no part {part}.",
-            remedy=f"It has {counted(len(documents), 'part')}.",
-            value=str(part),
-        )
-    for gap in made.gaps:
-        click.echo(str(gap), err=True)
-    click.echo(json.dumps(documents[(part or 1) - 1], indent=2, ensure_ascii=False))
+    return list(split(made.statements)), [str(gap) for gap in made.gaps]
 
 
-@infra_command.command("diff")
+@infra_command.command(
+    "diff", cls=Command, exit_codes={0: "The table matches the models.", 1: "There are differences."}
+)
 @table_options
 def diff_command(place: Place) -> None:
-    """Say how the deployed table differs from the models.
+    """Compare the deployed table with the models.
 
-    Exit code 0 if it does not, 1 if it does. Only describe calls are sent.
+    Prints each difference. Only describe calls are sent.
     """
     from singletable.infra.drift import differences
 
@@ -171,6 +187,6 @@ def diff_command(place: Place) -> None:
     for each in found:
         console.print(f"[yellow]{each}[/]")
     console.print(
-        f"{name}: {counted(len(found), 'difference')}." if found else f"[bold green]{name} is as the models say.[/]"
+        f"{name}: {counted(len(found), 'difference')}." if found else f"[bold green]{name} matches the models.[/]"
     )
     sys.exit(1 if found else 0)

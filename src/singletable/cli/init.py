@@ -1,4 +1,4 @@
-"""`singletable init`: a new project with one entity, one access pattern, one sample, tests and a Makefile."""
+"""`singletable init`: create a project with one entity, access patterns, a sample, tests and a Makefile."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 import singletable
+from singletable.cli.commands import Command
 from singletable.errors import ProjectError
 
 __all__ = ["init_command"]
@@ -18,18 +19,18 @@ __all__ = ["init_command"]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
-@click.command("init")
+@click.command("init", cls=Command, exit_codes={0: "The project is created."})
 @click.argument("name")
 def init_command(name: str) -> None:
-    """Lay out a new project in the folder NAME.
+    """Create a new project.
 
-    Its `make demo` and `make test` pass as they are.
+    Writes the project into the folder NAME, which must not exist or be empty. Its `make demo` and `make test` pass.
     """
     folder = Path(name)
     if not _NAME.fullmatch(folder.name):
         raise ProjectError(
-            f"{folder.name!r} is no name for a project.",
-            remedy="Begin with a letter, then letters, digits, - and _.",
+            f"{folder.name!r} is not a valid name for a project.",
+            remedy="Begin with a letter. Letters, digits, - and _ may follow.",
             value=name,
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -52,9 +53,9 @@ def init_command(name: str) -> None:
 
 
 def _requirement() -> str:
-    """What a new project installs: the singletable that laid it out, from where that one was installed.
+    """Return the requirement of a new project: the running singletable, from the place of its installation.
 
-    A version from a package index by its number; one from a folder by its path (PEP 610 records it).
+    That is a version number for one from a package index, and a path for one from a folder (PEP 610 records it).
     """
     try:
         origin = distribution("singletable").read_text("direct_url.json")

@@ -1,4 +1,4 @@
-"""The group of all commands, and how faults are told: one line and the remedy, never a traceback."""
+"""The `singletable` command: its subcommands by task, and errors as one line with a remedy, without a traceback."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import singletable
 from singletable.cli.abort import abort_command
 from singletable.cli.adopt import adopt_command
 from singletable.cli.check import check_command
+from singletable.cli.commands import SectionedGroup
 from singletable.cli.cost import cost_command
 from singletable.cli.demo import demo_command
 from singletable.cli.deploy import deploy_command
@@ -33,12 +34,13 @@ from singletable.requests.sending import translate_any
 
 __all__ = ["main"]
 
-
 _CODES = ((MigrationPaused, 3), (MigrationStopped, 1))
-"""Exit codes of what is no fault of the surroundings."""
+"""Exit codes of errors other than 2."""
 
 
-class _Commands(click.Group):
+class _Commands(SectionedGroup):
+    """The subcommands. An error of any of them is printed, and sets the exit code."""
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -58,30 +60,26 @@ def _fail(error: SingletableError) -> None:
     sys.exit(next((code for kind, code in _CODES if isinstance(error, kind)), 2))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(singletable.__version__, prog_name="singletable")
 def main() -> None:
-    """Single-table modelling for DynamoDB. Run it in a folder whose setup.cfg has a [singletable] section."""
+    """Single-table modeling for DynamoDB.
+
+    Run it in a folder whose setup.cfg has a [singletable] section, or in a folder below it.
+    """
 
 
-for command in (
-    abort_command,
-    adopt_command,
-    check_command,
-    cost_command,
-    demo_command,
-    deploy_command,
-    infra_command,
-    init_command,
+main.add_section("Start", init_command, demo_command)
+main.add_section("Design", check_command, cost_command)
+main.add_section("Deploy", infra_command, deploy_command)
+main.add_section(
+    "Migrate",
     makemigrations_command,
-    metrics_command,
     migrate_command,
+    status_command,
+    verify_command,
     quarantine_command,
     rollback_command,
-    stamp_command,
-    status_command,
-    streams_command,
-    unlock_command,
-    verify_command,
-):
-    main.add_command(command)
+)
+main.add_section("Correct the history of migrations", stamp_command, abort_command, adopt_command, unlock_command)
+main.add_section("Operate", metrics_command, streams_command)

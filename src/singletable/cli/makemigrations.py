@@ -1,4 +1,4 @@
-"""`singletable makemigrations`: write a script for changes of the models that no migration has."""
+"""`singletable makemigrations`: write a script for changes of the models that no migration contains."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from singletable.cli.commands import Command
 from singletable.cli.project import find_project
 from singletable.migrations import Graph, state_of
 from singletable.migrations.autodetector import Detected, detect
@@ -15,20 +16,20 @@ from singletable.migrations.writer import next_name, script_text, unique_name, w
 __all__ = ["makemigrations_command"]
 
 
-@click.command("makemigrations")
-@click.option("--name", metavar="WORDS", help="What the migration is called.  [after what it does]")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a migration is missing.")
+@click.command("makemigrations", cls=Command, exit_codes={0: "Success.", 1: "With --check: a migration is missing."})
+@click.option("--name", metavar="NAME", show_default="derived from the operations", help="Name of the migration.")
+@click.option("--check", is_flag=True, help="Write nothing. Exit with 1 if a migration is missing.")
 @click.option("--dry-run", is_flag=True, help="Print the script, and write nothing.")
-@click.option("--empty", is_flag=True, help="Write a script without operations, to be filled in.")
+@click.option("--empty", is_flag=True, help="Write a script without operations, to be completed by hand.")
 @click.option("--merge", is_flag=True, help="Write a script that depends on all heads of the history.")
 def makemigrations_command(name: str | None, check: bool, dry_run: bool, empty: bool, merge: bool) -> None:
-    """Compare the models with the history of migrations, and write a script for the difference.
+    """Write a migration script for changed models.
 
-    Nothing is sent to any table. Where an attribute may have been renamed it asks; without a terminal it takes the
-    answer that touches no item, and says so.
+    Compares the models with the history of migrations. No table is read or changed. If an attribute may have been
+    renamed, the command asks; without a terminal it chooses the answer that changes no item, and prints a note.
     """
     if sum((check, empty, merge)) > 1:
-        raise click.UsageError("--check, --empty and --merge are three different things.")
+        raise click.UsageError("--check, --empty and --merge exclude each other.")
     project = find_project()
     graph = project.load_migrations()
     folder = project.migrations_folder
@@ -39,14 +40,14 @@ def makemigrations_command(name: str | None, check: bool, dry_run: bool, empty: 
     if empty:
         _write(folder, next_name(graph, name or "empty"), graph.heads, Detected((), ()), dry_run=dry_run)
         return
-    # Whoever reads JSON or logs is no one to ask.
+    # Without a terminal for input and output, a question would get no answer.
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not check
     found = detect(graph.state, state_of(project.load_table().describe()), click.confirm if asks else None)
     if not found.operations:
-        click.echo("No changes: the history says what the models say.")
+        click.echo("No changes: the history matches the models.")
         return
     if check:
-        click.echo("The models have changed, and there is no migration for it:")
+        click.echo("The models have changed, and no migration contains the changes:")
         for operation in found.operations:
             click.echo(f"  {operation.describe()}")
         click.echo("Write it: singletable makemigrations")
@@ -73,7 +74,7 @@ def _write(folder: Path, name: str, depends_on: list[str], found: Detected, *, d
     for note in found.notes:
         click.secho(f"Note: {note}", fg="yellow", err=True)
     if not dry_run:
-        click.echo("Read it, edit it if need be, then: singletable migrate --plan")
+        click.echo("Read the script, edit it if necessary, then run: singletable migrate --plan")
 
 
 def _relative(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Marked handlers: the handlers of a project's stream whose marks `singletable cost` counts."""
+"""The handlers of a project's stream that write marks, which `singletable cost` counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["marked_handlers"]
 
 _EVENT_ID = "0" * 32
-"""As long as the ids of DynamoDB's events are."""
+"""An id as long as those of DynamoDB's events."""
 
 
 def marked_handlers(table: type[Table], router: StreamRouter) -> tuple[MarkedHandler, ...]:

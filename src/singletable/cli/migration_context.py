@@ -1,4 +1,4 @@
-"""What the commands of migrations share: the table that is meant, its history, and progress."""
+"""The context of the migration commands: the project, its migrations, the live table and its history."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = ["MigrationContext", "begun_segments", "open_migrations"]
 
 @attrs.frozen
 class MigrationContext:
-    """A project with the live table that is meant.
+    """A project with its migrations and the live table.
 
     Args:
         project: The project.
         graph: Its migrations.
         table: Its table class.
-        connection: The live table.
-        records: Where its history is.
-        where: The table's name and place, for people.
-        stack: Makes the owner of the table's indexes and time to live, its stack, which reports by a function; None if
-            no environment is named.
+        connection: The connection to the live table.
+        records: The records of its history.
+        where: The table's name and place, for messages.
+        stack: Returns the stack that owns the table's indexes and time to live, for a function that prints its
+            progress; None if no environment is named.
     """
 
     project: Project
@@ -56,15 +56,15 @@ class MigrationContext:
         return TableAdmin(self.connection)
 
     def live_of(self, owner: TableOwner) -> TableAdmin:
-        """The live table, whose indexes and time to live a stack changes."""
+        """Return the live table, whose indexes and time to live are changed through a stack."""
         return TableAdmin(self.connection, owner=owner, final=self.graph.state)
 
     def history(self) -> History:
-        """What is recorded; nothing for a table that does not exist."""
+        """Return the recorded history; it is empty for a table that does not exist."""
         return History(self.records, self.graph)
 
     def runner(self, options: Options | None = None, **how: Any) -> Runner:
-        """A runner on the table."""
+        """Return a runner of the migrations on the table."""
         tell = how.get("tell", lambda line: None)
         owner = None if self.stack is None else self.stack(tell)
         return Runner(self.connection, self.graph, options, records=self.records, stack=owner, **how)
@@ -74,13 +74,20 @@ class MigrationContext:
 def open_migrations(
     place: Place, *, workers: int = 4, environment: str | None = None, stack_name: str | None = None
 ) -> Iterator[MigrationContext]:
-    """The project that a command is run in, and the table at a place."""
+    """Open the project of the current folder, and the table at a place, during the block.
+
+    Args:
+        place: The table's place.
+        workers: The number of segments that are processed in parallel.
+        environment: The environment whose stack changes indexes and the time to live; None for no stack.
+        stack_name: The name of that stack; None for the table's.
+    """
     project = find_project()
     graph = project.load_migrations()
     table = project.load_table()
     stack = None
     if environment is not None:
-        # Before the table is bound: its settings are made of the name in the models.
+        # Before the table is bound: the settings are derived from the table name in the models.
         settings = settings_of(project, table, environment)
         place = place_of(place, settings)
         stack = partial(owner_of, table, stack_of(table, place, settings, stack_name), settings)
@@ -91,26 +98,26 @@ def open_migrations(
 
 
 def _where(connection: TableConnection, place: Place) -> str:
-    """Table, region and account, as a person must see them before anything is changed."""
+    """Return the table, the region and the account, for a person to check before anything is changed."""
     elsewhere = connection.connection.place or connection.connection.host
     if elsewhere:
         return f"{connection.table_name} on {elsewhere}"
     region = connection.connection.region or connection.connection.session.get_config_variable("region")
-    return f"{connection.table_name} on {attrs.evolve(place, region=region).words}{_account(connection)}"
+    return f"{connection.table_name} on {attrs.evolve(place, region=region).description}{_account(connection)}"
 
 
 def _records(project: Project, table: type[Table], connection: TableConnection) -> Records:
     if project.control_table is None:
         layout = table_schema(table).layout
         return Records(connection, layout.partition_name, layout.sort_name, layout.type_name)
-    # The records are read consistently: no cluster is asked for them, and its role need not know their table.
+    # Records are read consistently, so a DAX cluster is of no use, and its role does not have to reach their table.
     settings = attrs.evolve(connection.settings, table_name=project.control_table, dax_endpoints=())
     control = TableConnection(settings, connection.connection.get_meta_table(connection.table_name))
     return Records(control, "PK", "SK", "entityType", of=str(connection.table_name))
 
 
 def _account(connection: TableConnection) -> str:
-    """The account that the credentials are of, where they may say so."""
+    """Return the account of the credentials, or an empty text if they may not ask for it."""
     session = connection.connection.session
     try:
         client = session.create_client("sts", region_name=connection.connection.region)
@@ -120,6 +127,6 @@ def _account(connection: TableConnection) -> str:
 
 
 def begun_segments(history: History) -> int:
-    """Return the number of segments of a begun migration, which cannot go on with others; else the default."""
+    """Return the number of segments of a begun migration, which cannot change; without one, the default."""
     unfinished = history.migrations.get(history.unfinished or "")
     return (int(unfinished.segments) if unfinished else 0) or Options().segments

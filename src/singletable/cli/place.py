@@ -1,4 +1,4 @@
-"""Where a command runs: the options that every command shares, and the table bound as they say."""
+"""The place of a command's table: an engine, a server or AWS; the options that name it; the table bound to it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import click
 
+from singletable.cli.commands import PlaceOption
 from singletable.engine import embedded, server
 from singletable.engine.programs import PROGRAMS
 from singletable.errors import EndpointUnreachable, ProjectError
@@ -18,23 +19,23 @@ from singletable.models import Table
 from singletable.models.binding.binding import Binding, is_bound
 from singletable.requests.endpoints import endpoints_of, is_http_url
 
-__all__ = ["Place", "fresh_table", "place_options"]
+__all__ = ["Place", "fresh_table", "live_table", "place_options", "table_options", "use_profile"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @attrs.frozen
 class Place:
-    """Where a command runs.
+    """The place of a command's table.
 
     Args:
-        engine: `embedded`; `ministack` or `dynalite` for a local server that the command starts; or `dynamodb` for
-            anything else that is reached over HTTP.
+        engine: `embedded`; `ministack` or `dynalite` for a local server that the command starts; `dynamodb` for AWS
+            and for every other server.
         endpoint_url: The server's URL; None for AWS.
-        table_name: The table's name; None for the one in Meta.
+        table_name: The table's name; None for that of Meta.
         region: The AWS region.
         profile: The AWS profile.
-        dax_endpoints: The endpoints of a DAX cluster; none for those in Meta.
+        dax_endpoints: The endpoints of a DAX cluster; empty for those of Meta.
     """
 
     engine: str
@@ -46,17 +47,17 @@ class Place:
 
     @property
     def ends_with_command(self) -> bool:
-        """Whether the command starts the engine itself, so that the table ends with the command."""
+        """Whether the command starts and stops the engine, so that the table is lost when the command ends."""
         return self.engine != "dynamodb"
 
     @property
     def metered(self) -> bool:
-        """Whether the engine reports the capacity that it consumed."""
+        """Whether the engine reports consumed capacity."""
         return self.engine == "dynamodb" or (self.engine in PROGRAMS and PROGRAMS[self.engine].metered)
 
     @property
-    def words(self) -> str:
-        """The place, for people."""
+    def description(self) -> str:
+        """The place as text, for messages."""
         if self.engine == "embedded":
             return "the embedded engine: moto, in this process; nothing leaves this machine"
         if self.engine in PROGRAMS:
@@ -64,35 +65,58 @@ class Place:
         return self.endpoint_url or f"DynamoDB{f' in {self.region}' if self.region else ''}"
 
 
-def _where(command: F) -> F:
-    """The options that say where a server and a table are."""
+def _options(command: F) -> F:
+    """Add the options that name a server and a table."""
     for option in (
         click.option(
             "--dax",
             "dax_endpoints",
+            cls=PlaceOption,
             metavar="ENDPOINT",
             multiple=True,
             callback=_check_dax,
-            help="An endpoint of a DAX cluster.  [those in Meta]",
+            show_default="Meta.dax_endpoints, if no other table is named",
+            help="Endpoint of a DAX cluster to write through. May be repeated.",
         ),
-        click.option("--profile", metavar="PROFILE", help="The AWS profile."),
-        click.option("--region", metavar="REGION", help="The AWS region."),
-        click.option("--table", "table_name", metavar="NAME", help="The table's name there.  [the one in Meta]"),
-        click.option("--endpoint-url", metavar="URL", callback=_check_url, help="A server that speaks DynamoDB."),
+        click.option(
+            "--profile",
+            cls=PlaceOption,
+            metavar="PROFILE",
+            help="AWS profile. It takes precedence over keys in the environment and credentials in Meta.",
+        ),
+        click.option("--region", cls=PlaceOption, metavar="REGION", help="AWS region."),
+        click.option(
+            "--table",
+            "table_name",
+            cls=PlaceOption,
+            metavar="NAME",
+            show_default="Meta.table_name",
+            help="Name of the table.",
+        ),
+        click.option(
+            "--endpoint-url",
+            cls=PlaceOption,
+            metavar="URL",
+            callback=_check_url,
+            show_default="AWS",
+            help="URL of a server with DynamoDB's API.",
+        ),
     ):
         command = option(command)
     return command
 
 
 def place_options(command: F) -> F:
-    """Give a command the options that say where it runs, embedded by default; it gets a `Place` as `place`."""
+    """Add the options that name an engine and a table; the command gets a `Place` as `place`, embedded by default."""
 
-    @_where
+    @_options
     @click.option(
         "--engine",
+        cls=PlaceOption,
         type=click.Choice(["embedded", *PROGRAMS, "dynamodb"]),
-        help="The engine that holds the table. dynalite and ministack are local servers that the command installs on"
-        " first use, starts and stops.  [embedded]",
+        show_default="embedded; with --endpoint-url, dynamodb",
+        help="Engine that holds the table. ministack and dynalite are local servers: the command installs them on first"
+        " use, starts and stops them.",
     )
     @functools.wraps(command)
     def with_place(
@@ -113,10 +137,10 @@ def place_options(command: F) -> F:
             dax_endpoints,
         )
         if place.ends_with_command and endpoint_url:
-            raise click.UsageError(f"--engine {engine} and --endpoint-url name two places. Give one of them.")
+            raise click.UsageError(f"--engine {engine} and --endpoint-url exclude each other. Give one of them.")
         if place.ends_with_command and (table_name or region or profile or dax_endpoints):
             raise click.UsageError(
-                "--table, --region, --profile and --dax say where on AWS or on a server:"
+                "--table, --region, --profile and --dax name a table on AWS or on a server:"
                 " add --engine dynamodb or --endpoint-url."
             )
         return command(place=place, **options)
@@ -125,9 +149,9 @@ def place_options(command: F) -> F:
 
 
 def table_options(command: F) -> F:
-    """Give a command the options that say which live table it works on, on AWS by default; it gets a `Place`."""
+    """Add the options that name a live table; the command gets a `Place` as `place`, AWS by default."""
 
-    @_where
+    @_options
     @functools.wraps(command)
     def with_place(
         endpoint_url: str | None,
@@ -145,7 +169,7 @@ def table_options(command: F) -> F:
 
 def _check_url(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
     if text is not None and not is_http_url(text):
-        raise click.BadParameter(f"{text!r} is no http:// or https:// URL.", param_hint="--endpoint-url")
+        raise click.BadParameter(f"{text!r} is not an http:// or https:// URL.", param_hint="--endpoint-url")
     return text
 
 
@@ -157,14 +181,14 @@ def _check_dax(context: click.Context, option: click.Parameter, texts: tuple[str
 
 
 def use_profile(place: Place) -> None:
-    """Let other clients of the AWS SDK use the place's profile, if it names one, for the rest of the process."""
+    """Make other clients of the AWS SDK use the place's profile, if it names one, for the rest of the process."""
     if place.profile:
         os.environ["AWS_PROFILE"] = place.profile
 
 
 @contextmanager
 def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[None]:
-    """A table that is there, at a place, for the block; where it is bound already, if the place names none."""
+    """Bind an existing table to a place during the block. A bound table stays as it is if the place names nothing."""
     if is_bound(table) and place == Place("dynamodb"):
         yield
         return
@@ -173,12 +197,12 @@ def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[No
 
 
 def _bound(table: type[Table], place: Place, **settings: Any) -> AbstractContextManager[Binding]:
-    """Bind a table for the block, for every thread of the command."""
+    """Bind a table during the block, in every thread of the command."""
     use_profile(place)
     if place.dax_endpoints or place.profile:
-        # Another profile may be another account, where Meta's cluster is not.
+        # Another profile may be another account, which does not have Meta's cluster.
         settings["dax_endpoints"] = place.dax_endpoints
-    # The environment alone is not enough: keys in it, and credentials of Meta, hold over AWS_PROFILE.
+    # AWS_PROFILE alone is not enough: keys in the environment and credentials of Meta take precedence over it.
     binding = table.bind(
         table_name=place.table_name,
         region=place.region,
@@ -191,10 +215,10 @@ def _bound(table: type[Table], place: Place, **settings: Any) -> AbstractContext
 
 @contextmanager
 def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iterator[None]:
-    """A new table at a place, for the block; deleted behind it, unless it is to be kept.
+    """Create a table at a place for the block, and delete it afterwards unless it is to be kept.
 
     Raises:
-        ProjectError: The table is there already: its items are someone's.
+        ProjectError: The table exists already, so that its items belong to someone.
     """
     if place.ends_with_command:
         with embedded(table) if place.engine == "embedded" else server(place.engine, table):
@@ -203,8 +227,8 @@ def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iter
     with _bound(table, place) as bound:
         if table.exists():
             raise ProjectError(
-                f"The table {bound.settings.table_name!r} exists already at {place.words}.",
-                remedy="The demo wants one of its own, which it deletes in the end: name another with --table.",
+                f"The table {bound.settings.table_name!r} exists already at {place.description}.",
+                remedy="The demo creates a table, and deletes it at the end. Name another one with --table.",
                 value=bound.settings.table_name,
             )
         # A server without TTL (dynalite) still answers every access pattern.

@@ -13,11 +13,11 @@ from singletable.migrations.run_options import Progress as Done
 __all__ = ["ProgressReporter"]
 
 _EVERY = 10.0
-"""Seconds between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 
 class ProgressReporter:
-    """Progress of a run: a bar on a terminal, a line now and then elsewhere."""
+    """The progress of a run: a bar on a terminal; elsewhere, a line every ten seconds and at the end of each phase."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -47,11 +47,11 @@ class ProgressReporter:
             self._bar.stop()
 
     def tell(self, line: str) -> None:
-        """A line of its own."""
+        """Print a line."""
         self._console.print(line, markup=False, style=None if line[:1].isdigit() else "dim")
 
     def show(self, done: Done) -> None:
-        """How far a pass is."""
+        """Print the progress of a pass."""
         what = (done.migration, done.step, done.phase)
         fresh = what != self._shown
         if fresh:

@@ -1,4 +1,4 @@
-"""The project that a command is run in: what its setup.cfg says, and its modules, imported."""
+"""The project of the current folder: its setup.cfg, and the modules that it names."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Project:
     """A singletable project.
 
     Args:
-        root: Its folder.
-        table: Where its table class is: `models:ShopTable`.
-        patterns: The package of its access patterns.
-        migrations: The package of its migration scripts.
-        control_table: Where migrations are recorded; None for the table itself.
-        samples: Where its samples are, by name, the default first.
-        accept: The findings that it lives with, and why.
-        stream: Where the router of its stream is; None where there is none.
-        infra: The options of its infrastructure: of all environments under "", of one under its name.
+        root: The project's folder.
+        table: The table class, as `module:name`: `models:ShopTable`.
+        patterns: The package of access patterns; None if there is none.
+        migrations: The package of migration scripts; None if there is none.
+        control_table: The table with the records of migrations; None for the table itself.
+        samples: The functions of samples, as `module:name`, by the sample's name. The first is the default.
+        accept: The reasons for accepted findings, by rule and place.
+        stream: The router of the table's stream, as `module:name`; None if there is none.
+        infra: The options of the infrastructure, by environment; those of all environments under "".
         together: The operations in one transaction with a new item, by the new item's entity, for `cost`.
-        rights: The rights that it declares for its roles, by role, as setup.cfg writes them.
+        rights: The declared rights, by role, as in setup.cfg.
     """
 
     root: Path
@@ -58,10 +58,14 @@ class Project:
     rights: Mapping[str, str] = attrs.field(factory=dict)
 
     def load_table(self) -> type[Table]:
-        """Import the table class, with all entities and access patterns."""
+        """Import the table class, with all entities and access patterns.
+
+        Raises:
+            ProjectError: A module cannot be imported, or setup.cfg does not name a table class.
+        """
         table = self.load_object(self.table, "table")
         if not (isinstance(table, type) and issubclass(table, Table)):
-            raise ProjectError(f"{self.table} in setup.cfg is no table class.", remedy="Name a subclass of Table.")
+            raise ProjectError(f"{self.table} in setup.cfg is not a table class.", remedy="Name a subclass of Table.")
         if table_schema(table).table is not table:
             raise ProjectError(
                 f"{self.table} in setup.cfg is an entity of {table_schema(table).table.__name__}.",
@@ -73,28 +77,35 @@ class Project:
 
     @property
     def migrations_folder(self) -> Path:
-        """The folder of its migration scripts.
+        """The folder of migration scripts.
 
         Raises:
-            ProjectError: setup.cfg does not say which.
+            ProjectError: setup.cfg does not name it.
         """
         if not self.migrations:
             raise ProjectError(
-                f"{self.root / 'setup.cfg'} does not say where migrations are.",
+                f"{self.root / 'setup.cfg'} does not name the package of migrations.",
                 remedy=f"Add migrations = migrations to [{_SECTION}].",
             )
         return self.root.joinpath(*self.migrations.split("."))
 
     def load_migrations(self) -> Graph:
-        """The project's migrations.
+        """Load the migration scripts.
 
         Raises:
-            MigrationError: A script cannot be loaded, or they do not fit together.
+            MigrationError: A script cannot be loaded, or the scripts contradict each other.
         """
         return load_graph(self.migrations_folder)
 
     def load_sample(self, name: str | None) -> tuple[str, Callable[..., Any]]:
-        """The sample with this name, or the default one, as the function that yields its entities."""
+        """Return the name of a sample and the function that yields its entities.
+
+        Args:
+            name: The sample's name; None for the default one.
+
+        Raises:
+            ProjectError: The project has no such sample, or it cannot be imported.
+        """
         if not self.samples:
             raise ProjectError(
                 "The project has no samples.",
@@ -104,27 +115,31 @@ class Project:
         chosen = name or next(iter(self.samples))
         if chosen not in self.samples:
             raise ProjectError(
-                f"There is no sample {chosen!r}.", remedy=f"The project has: {', '.join(self.samples)}.", value=chosen
+                f"The project has no sample {chosen!r}.",
+                remedy=f"Its samples are: {', '.join(self.samples)}.",
+                value=chosen,
             )
         sample = self.load_object(self.samples[chosen], f"sample {chosen}")
         if not callable(sample):
-            raise ProjectError(f"{self.samples[chosen]} in setup.cfg is no function.", value=chosen)
+            raise ProjectError(f"{self.samples[chosen]} in setup.cfg is not a function.", value=chosen)
         return chosen, sample
 
     def load_object(self, path: str, what: str, source: str = "in setup.cfg") -> Any:
-        """What is called `name` in a module of the project, for a path `module:name`.
+        """Return the object at a path `module:name`.
 
         Args:
-            path: Where it is.
-            what: What messages call it.
-            source: Where the path is from, for messages.
+            path: The path.
+            what: The noun for the object in messages.
+            source: The origin of the path, for messages.
 
         Raises:
-            ProjectError: There is none, or its module cannot be imported.
+            ProjectError: The object does not exist, or its module cannot be imported.
         """
         module_name, _, attribute = path.partition(":")
         if not module_name or not attribute:
-            raise ProjectError(f"The {what} {path!r} {source} is no place.", remedy="Write module:name.", value=path)
+            raise ProjectError(
+                f"The {what} {path!r} {source} is not of the form module:name.", remedy="Write module:name.", value=path
+            )
         module = self._import(module_name, source)
         try:
             return getattr(module, attribute)
@@ -149,10 +164,14 @@ class Project:
 
 @contextmanager
 def users_code(what: str, root: Path | None = None) -> Iterator[None]:
-    """Run code of the project: what it raises is told in a line, with its place, and not as a traceback.
+    """Run code of the project during the block, and raise its exceptions as an error with their place in the code.
+
+    Args:
+        what: The first words of the message.
+        root: The project's folder; None for the current folder.
 
     Raises:
-        ProjectError: It raised something that is no error of singletable's, or wanted to exit.
+        ProjectError: The code raised an exception that is not one of singletable's errors, or tried to exit.
     """
     try:
         yield
@@ -164,10 +183,13 @@ def users_code(what: str, root: Path | None = None) -> Iterator[None]:
 
 
 def find_project(start: Path | None = None) -> Project:
-    """The project of a folder, or of the nearest one above it.
+    """Return the project of a folder, or of the nearest folder above it that is a project.
+
+    Args:
+        start: The folder; None for the current folder.
 
     Raises:
-        ProjectError: There is none, or its setup.cfg cannot be read.
+        ProjectError: No such folder is a project, or its setup.cfg cannot be read.
     """
     start = (start or Path(os.getcwd())).resolve()
     for folder in (start, *start.parents):
@@ -175,8 +197,8 @@ def find_project(start: Path | None = None) -> Project:
         if config is not None and config.has_section(_SECTION):
             return _project(folder, config)
     raise ProjectError(
-        f"{start} is no singletable project: there is no setup.cfg with a [{_SECTION}] section here or above.",
-        remedy="Go to a project's folder, or lay out a new one with `singletable init NAME`.",
+        f"{start} is not a singletable project: no setup.cfg here or above has a section [{_SECTION}].",
+        remedy="Go to a project's folder, or create a new project with `singletable init NAME`.",
         value=str(start),
     )
 
@@ -185,7 +207,7 @@ def _read(path: Path) -> ConfigParser | None:
     if not path.is_file():
         return None
     config = ConfigParser(interpolation=None)
-    # A sample's name is a name, not an option to be lower-cased.
+    # Names of samples and entities are case-sensitive.
     config.optionxform = str  # type: ignore[assignment,method-assign]  # documented way to keep case
     try:
         config.read(path, encoding="utf-8")
@@ -248,7 +270,7 @@ def _together(root: Path, text: str) -> dict[str, str]:
 
 
 def _accepted(root: Path, text: str) -> dict[tuple[str, str], str]:
-    """Lines of `ST203 User.by_status: the reason why`."""
+    """Return the reasons by rule and place, from lines of `ST203 User.by_status: the reason`."""
     accepted = {}
     for line in filter(None, map(str.strip, text.splitlines())):
         head, _, reason = line.partition(":")
@@ -256,7 +278,7 @@ def _accepted(root: Path, text: str) -> dict[tuple[str, str], str]:
         if not where.strip() or not reason.strip() or rule not in RULES:
             raise ProjectError(
                 f"{root / 'setup.cfg'}: the accepted finding {line!r} cannot be read.",
-                remedy="Write `ST203 User.by_status: why it is all right`, with the id of a rule.",
+                remedy="Write `ST203 User.by_status: REASON`, with the id of a rule.",
                 value=line,
             )
         accepted[rule, where.strip()] = reason.strip()
@@ -264,7 +286,7 @@ def _accepted(root: Path, text: str) -> dict[tuple[str, str], str]:
 
 
 def _place(error: BaseException, root: Path) -> str:
-    """The last line of the project's own code that an error went through."""
+    """Return the last line of the project's own code in the traceback of an error."""
     place = ""
     trace = error.__traceback__
     while trace is not None:

@@ -1,17 +1,19 @@
-"""`singletable quarantine`: the items that migrations could not change, listed, redriven or forgotten."""
+"""`singletable quarantine`: list, redrive or forget the items that migrations could not change."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from itertools import chain
 
 import click
 
+from singletable.cli.commands import Command
 from singletable.cli.console import confirm, counted
-from singletable.cli.migration_context import open_migrations
+from singletable.cli.migration_context import MigrationContext, open_migrations
 from singletable.cli.place import Place, table_options
-from singletable.cli.shared_options import accept_edited_option
+from singletable.cli.shared_options import accept_edited_option, format_option, show_personal_option, yes_option
 from singletable.errors import MigrationError
 from singletable.migrations.control_records import key_from_text
 from singletable.migrations.quarantine import Quarantine
@@ -20,13 +22,15 @@ from singletable.migrations.run_options import Options
 __all__ = ["quarantine_command"]
 
 
-@click.command("quarantine")
+@click.command(
+    "quarantine", cls=Command, exit_codes={0: "No items are quarantined.", 1: "Items are left; or declined."}
+)
 @click.argument("name", required=False)
-@click.option("--redrive", is_flag=True, help="Try the items of the applied migrations again.")
-@click.option("--forget", is_flag=True, help="Forget the items of NAME, and leave them as they are.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-@click.option("--show-personal", is_flag=True, help="Show keys whole, with personal values.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--redrive", is_flag=True, help="First, try the quarantined items of applied migrations again.")
+@click.option("--forget", is_flag=True, help="Empty the quarantine of NAME, and leave its items as they are.")
+@format_option
+@show_personal_option
+@yes_option
 @accept_edited_option
 @table_options
 def quarantine_command(
@@ -34,15 +38,15 @@ def quarantine_command(
     name: str | None,
     redrive: bool,
     forget: bool,
-    as_json: bool,
+    output_format: str,
     show_personal: bool,
     yes: bool,
     accept_edited: bool,
 ) -> None:
-    """List the items that the migration NAME, or any, could not change, each with the reason.
+    """List the items that migrations could not change.
 
-    An item that was accepted with --accept-quarantine stays here until it is redriven or forgotten. Exit code 1 if
-    items are left.
+    Prints the key of each item and the reason, for the migration NAME or for all of them. An item that was accepted
+    with --accept-quarantine stays in the list until it is redriven or forgotten. In JSON, each line is an object.
     """
     if redrive and forget:
         raise click.UsageError("--redrive and --forget exclude each other.")
@@ -58,18 +62,25 @@ def quarantine_command(
         if redrive:
             counts = context.runner(options).redrive_applied()
             click.echo(f"{counted(counts['released'], 'item')} released, {counts['quarantined']:,} quarantined again.")
-        left = 0
-        for migration in [chosen] if chosen else context.graph.order:
-            for each in chain(*Quarantine.of(context.records, migration)):
-                left += 1
-                key = key_from_text(each.item_key) or {}
-                shown = key if show_personal else context.graph.state.show_key(key)
-                if as_json:
-                    plain = {"migration": each.migration, "step": each.step, "key": shown, "reason": each.reason}
-                    click.echo(json.dumps(plain, ensure_ascii=False))
-                else:
-                    click.echo(f"{each.migration}: {shown}: {each.reason}")
-        if not left and not as_json:
-            click.echo("No items are quarantined.")
-        if left:
-            sys.exit(1)
+        migrations = [chosen] if chosen else context.graph.order
+        left = _list(context, migrations, as_json=output_format == "json", show_personal=show_personal)
+    if left:
+        sys.exit(1)
+    if output_format == "text":
+        click.echo("No items are quarantined.")
+
+
+def _list(context: MigrationContext, migrations: Sequence[str], *, as_json: bool, show_personal: bool) -> int:
+    """Print the quarantined items of some migrations, and return their number."""
+    count = 0
+    for migration in migrations:
+        for each in chain(*Quarantine.of(context.records, migration)):
+            count += 1
+            key = key_from_text(each.item_key) or {}
+            shown = key if show_personal else context.graph.state.show_key(key)
+            if as_json:
+                plain = {"migration": each.migration, "step": each.step, "key": shown, "reason": each.reason}
+                click.echo(json.dumps(plain, ensure_ascii=False))
+            else:
+                click.echo(f"{each.migration}: {shown}: {each.reason}")
+    return count

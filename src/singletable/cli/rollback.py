@@ -5,24 +5,39 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
+from singletable.cli.commands import Command
 from singletable.cli.console import confirm, make_console
 from singletable.cli.environment import stack_options
 from singletable.cli.migration_context import begun_segments, open_migrations
 from singletable.cli.place import Place, table_options
 from singletable.cli.progress import ProgressReporter
-from singletable.cli.shared_options import accept_edited_option
+from singletable.cli.shared_options import (
+    accept_edited_option,
+    accept_quarantine_option,
+    rate_option,
+    redrive_option,
+    yes_option,
+)
 from singletable.cli.signals import pausing
 from singletable.migrations.run_options import Options
 
 __all__ = ["rollback_command"]
 
 
-@click.command("rollback")
+@click.command(
+    "rollback",
+    cls=Command,
+    exit_codes={
+        0: "The migration is rolled back.",
+        1: "Stopped, because items are quarantined or in an unexpected state; or declined.",
+        3: "Paused with Ctrl-C or SIGTERM.",
+    },
+)
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Units per second.")
-@click.option("--redrive", is_flag=True, help="Try again what is quarantined.")
-@click.option("--accept-quarantine", is_flag=True, help="Go on although items are quarantined.")
+@yes_option
+@rate_option
+@redrive_option
+@accept_quarantine_option
 @accept_edited_option
 @stack_options
 @table_options
@@ -37,10 +52,11 @@ def rollback_command(
     environment: str | None,
     stack_name: str | None,
 ) -> None:
-    """Undo the migration NAME, applied or only begun: its own writes, and no others.
+    """Undo a migration on a live table.
 
-    Values that were changed since then stay as they are. A table that a CloudFormation stack deployed changes its
-    indexes and its time to live through the stack: name its environment with --environment.
+    Undoes the writes of the migration NAME, applied or only begun, and no others: values that were changed after it
+    stay as they are. If a CloudFormation stack deployed the table, name its environment with --environment, so that
+    indexes and the time to live change through the stack.
     """
     console = make_console()
     with open_migrations(place, environment=environment, stack_name=stack_name) as context:
@@ -49,19 +65,16 @@ def rollback_command(
         console.print(f"[bold]{escape(context.where)}[/]")
         for step in steps:
             console.print(f"  {escape(step.describe())}")
-        confirm(f"Roll {chosen} back?", yes=yes)
+        confirm(f"Roll back {chosen}?", yes=yes)
+        options = Options(
+            rate=rate,
+            redrive=redrive,
+            accept_quarantine=accept_quarantine,
+            accept_edited=accept_edited,
+            segments=begun_segments(context.history()),
+        )
         with ProgressReporter(console) as reporter:
-            runner = context.runner(
-                Options(
-                    rate=rate,
-                    redrive=redrive,
-                    accept_quarantine=accept_quarantine,
-                    accept_edited=accept_edited,
-                    segments=begun_segments(context.history()),
-                ),
-                tell=reporter.tell,
-                progress=reporter.show,
-            )
+            runner = context.runner(options, tell=reporter.tell, progress=reporter.show)
             with pausing(runner.stop, reporter.tell):
                 runner.rollback(chosen)
         console.print(f"[bold green]Rolled back {chosen}.[/]")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both end a command at a safe point."""
+"""Handling of Ctrl-C and SIGTERM: the command stops at a safe point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ __all__ = ["pausing", "until_interrupted"]
 
 @contextmanager
 def pausing(stop: Callable[[], None], tell: Callable[[str], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM pause a run after the current slices. A second signal ends it at once, which is safe."""
+    """Let Ctrl-C and SIGTERM pause a run after its current slices; a second signal ends it immediately, which is safe.
+
+    Args:
+        stop: Pauses the run.
+        tell: Prints a line.
+    """
 
     def pause(number: int, frame: object) -> None:
         tell("Pausing after the current slices. Press Ctrl-C again to stop immediately (safe).")
@@ -33,7 +38,7 @@ def pausing(stop: Callable[[], None], tell: Callable[[str], None]) -> Iterator[N
 
 @contextmanager
 def until_interrupted() -> Iterator[Event]:
-    """An event that Ctrl+C and a polite kill set, for the block."""
+    """Yield an event that Ctrl-C or SIGTERM sets during the block."""
     stop = Event()
 
     def handle(number: int, frame: FrameType | None) -> None:

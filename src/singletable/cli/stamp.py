@@ -1,9 +1,10 @@
-"""`singletable stamp`: record migrations as applied."""
+"""`singletable stamp`: record migrations as applied without running them."""
 
 from __future__ import annotations
 
 import click
 
+from singletable.cli.commands import Command
 from singletable.cli.migration_context import open_migrations
 from singletable.cli.place import Place, table_options
 from singletable.cli.shared_options import accept_edited_option
@@ -12,16 +13,19 @@ from singletable.migrations.run_options import Options
 __all__ = ["stamp_command"]
 
 
-@click.command("stamp")
+@click.command("stamp", cls=Command, exit_codes={0: "The migrations are recorded."})
 @click.argument("name")
-@click.option("--bring", is_flag=True, help="Switch the time to live and the stream to the recorded state.")
+@click.option(
+    "--bring", is_flag=True, help="Switch the table's time to live and stream to the state after the migration."
+)
 @accept_edited_option
 @table_options
 def stamp_command(place: Place, name: str, bring: bool, accept_edited: bool) -> None:
-    """Record the migration NAME, and all before it, as applied. No item is touched.
+    """Record migrations as applied without running them.
 
-    For a table that is as they leave it: one that was there before its history. Keys, indexes, time to live and stream
-    are compared; `verify` compares the items.
+    Records the migration NAME and all before it. No item is changed. Use it for a table that is older than its history
+    of migrations and already in the state after NAME. The keys, indexes, time to live and stream of the table are
+    compared with that state; `verify` compares the items.
     """
     with open_migrations(place) as context:
         chosen = context.graph.resolve(name)

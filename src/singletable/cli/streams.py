@@ -1,4 +1,4 @@
-"""`singletable streams`: a live table's stream, watched, or given to the project's router."""
+"""`singletable streams`: print the changes of a live table, or pass them to the project's router."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
 from singletable.cli.place import Place, live_table, table_options
 from singletable.cli.project import Project, find_project, users_code
+from singletable.cli.shared_options import format_option
 from singletable.cli.signals import until_interrupted
 from singletable.errors import HandlersFailed, MalformedItemError, MalformedRecordError, ProjectError
 from singletable.models import Table
@@ -39,24 +41,32 @@ _STARTS = {"start": TRIM_HORIZON, "now": LATEST}
 
 @click.group("streams")
 def streams_command() -> None:
-    """What changes in a live table, as it changes."""
+    """Follow the changes of a live table."""
 
 
 def _reading(default: str) -> Callable[[F], F]:
-    """The options of both commands."""
+    """Add the options of both commands.
+
+    Args:
+        default: The default of `--from`.
+    """
 
     def decorate(command: F) -> F:
         for option in (
             click.option(
-                "--stop-when-idle", "idle", type=click.FloatRange(0), metavar="SECONDS", help="Stop without records."
+                "--stop-when-idle",
+                "idle",
+                type=click.FloatRange(0),
+                metavar="SECONDS",
+                show_default="run until Ctrl-C",
+                help="Exit after SECONDS without new records.",
             ),
             click.option(
                 "--from",
                 "start",
                 type=click.Choice(list(_STARTS)),
                 default=default,
-                show_default=True,
-                help="The start of the stream, up to 24 hours ago, or now.",
+                help="Where to start: at the start of the stream, up to 24 hours ago, or now.",
             ),
         ):
             command = option(command)
@@ -65,41 +75,51 @@ def _reading(default: str) -> Callable[[F], F]:
     return decorate
 
 
-@streams_command.command("tail")
+@streams_command.command("tail", cls=Command)
 @_reading("now")
-@click.option("--entity", "names", multiple=True, metavar="NAME", help="Only this entity; may be given again.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print changes.")
+@click.option("--entity", "names", multiple=True, metavar="NAME", help="Print this entity only. May be repeated.")
+@format_option
 @table_options
-def tail_command(place: Place, start: str, idle: float | None, names: tuple[str, ...], form: str) -> None:
-    """Print each change as it comes: the event, the entity, its key and which attributes changed; no other values.
+def tail_command(place: Place, start: str, idle: float | None, names: tuple[str, ...], output_format: str) -> None:
+    """Print each change of a live table.
 
-    It goes on until it is interrupted. Personal values in keys are not shown.
+    Prints the event, the entity, its key and the names of the changed attributes, but no other values. Personal values
+    in keys are hidden. In JSON, each line is an object.
     """
     table = find_project().load_table()
     _require_entities(table, names)
     console = make_console()
     with live_table(table, place), until_interrupted() as stop:
         reader = StreamReader(StreamsClient(table), stream_arn(table), start=_STARTS[start], accept_gaps=True).open()
-        if form == "text":
-            console.print(f"[dim]{escape(table.bound().table_name)}: a stream of {reader.view}. Ctrl+C ends it.[/]")
+        if output_format == "text":
+            console.print(
+                f"[dim]{escape(table.bound().table_name)}: a stream of {reader.view}. Press Ctrl-C to stop.[/]"
+            )
 
         def show(batch: Batch) -> bool:
             for raw in batch.records:
                 line = _line(table, raw)
                 if line is not None and (not names or line["entity"] in names):
-                    _print(console, line, form)
+                    _print(console, line, output_format)
             return True
 
         poll_forever(reader, show, idle=idle, stop=stop)
 
 
-@streams_command.command("run")
+@streams_command.command("run", cls=Command, exit_codes={0: "No dead letters.", 1: "There are dead letters."})
 @_reading("start")
-@click.option("--handler", metavar="MODULE:NAME", help="The router.  [stream in setup.cfg]")
-@click.option("--checkpoints", type=click.Path(dir_okay=False, path_type=Path), help="A file that says how far it was.")
-@click.option("--attempts", type=click.IntRange(1), default=3, show_default=True, help="How often a record is given.")
-@click.option("--traceback", "traces", is_flag=True, help="Print what a handler raised, whole: it may quote items.")
-@click.option("--accept-gaps", is_flag=True, help="Go on where records are gone that were not read.")
+@click.option("--handler", metavar="MODULE:NAME", show_default="stream in setup.cfg", help="Router of the stream.")
+@click.option(
+    "--checkpoints",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File in which the position in the stream is kept.",
+)
+@click.option(
+    "--attempts", type=click.IntRange(1), metavar="N", default=3, help="Number of times that a record is tried."
+)
+@click.option("--traceback", "traces", is_flag=True, help="Print tracebacks of handlers. They may contain items.")
+@click.option("--accept-gaps", is_flag=True, help="Continue although unread records have expired.")
 @table_options
 def run_command(
     place: Place,
@@ -111,11 +131,10 @@ def run_command(
     traces: bool,
     accept_gaps: bool,
 ) -> None:
-    """Give each change to the project's router, as Lambda would.
+    """Pass each change to the project's router.
 
-    It goes on until it is interrupted, and ends behind the record that is under way. Exit code 1 if there were dead
-    letters. What was handled before is not handled again, also without a file of checkpoints; with one, it is not read
-    again either.
+    Handlers run as in AWS Lambda. Ctrl-C stops the command after the current record. A change that was handled before
+    is not handled again, even without a file of checkpoints; with one, it is not read again either.
     """
     project = find_project()
     project.load_table()
@@ -124,13 +143,13 @@ def run_command(
 
     def tell(report: Report, batch: Batch) -> None:
         read = counted(len(batch.records), "record")
-        console.print(f"[dim]{read} of {escape(batch.shard)}; {report.records:,} in all.[/]")
+        console.print(f"[dim]{read} of {escape(batch.shard)}, {report.records:,} in total.[/]")
 
     def trace(failure: HandlersFailed) -> None:
         for error in failure.errors:
             click.echo("".join(traceback.format_exception(error)), err=True)
 
-    # Dead letters are told in the end, and need not be logged, too.
+    # Dead letters are printed at the end, so they need not be logged.
     logging.getLogger("singletable.streams").addHandler(logging.NullHandler())
     running = users_code(f"Running {handler or project.stream} failed", project.root)
     with live_table(router.table, place), until_interrupted() as stop, running:
@@ -155,7 +174,7 @@ def router_of(project: Project, handler: str | None = None) -> StreamRouter:
 
     Args:
         project: The project.
-        handler: The router's place, `module:name`; None for the one in setup.cfg.
+        handler: The router as `module:name`; None for that of setup.cfg.
 
     Raises:
         ProjectError: No router is named, or it cannot be imported.
@@ -165,9 +184,9 @@ def router_of(project: Project, handler: str | None = None) -> StreamRouter:
         raise ProjectError(
             "No router is named.", remedy="Write --handler shop.stream:router, or stream = ... in [singletable]."
         )
-    router = project.load_object(path, "router", "of --handler" if handler else "in setup.cfg")
+    router = project.load_object(path, "router", "in --handler" if handler else "in setup.cfg")
     if not isinstance(router, StreamRouter):
-        raise ProjectError(f"{path} is a {type(router).__name__}, and no StreamRouter.", value=path)
+        raise ProjectError(f"{path} is a {type(router).__name__}, not a StreamRouter.", value=path)
     return router
 
 
@@ -180,11 +199,11 @@ def _require_entities(table: type[Table], names: tuple[str, ...]) -> None:
             )
 
 
-# --- what is printed ---------------------------------------------------------------------
+# --- output ------------------------------------------------------------------------------
 
 
 def _line(table: type[Table], raw: Any) -> dict[str, Any] | None:
-    """What is printed of a record; None for one of the framework's own items."""
+    """Return the printed fields of a record; None for a record of the framework's own items."""
     try:
         record = read_record(raw)
         if is_own(table, record):
@@ -218,7 +237,7 @@ def _line(table: type[Table], raw: Any) -> dict[str, Any] | None:
 
 
 def _fault(table: type[Table], change: Change[Any]) -> str | None:
-    """Return the reason why an entity cannot be read of a change; None if both images can be read."""
+    """Return the reason why the entity of a change cannot be read; None if both images can be read."""
     if change.entity is None:
         return _unknown(table, change.record)
     try:
@@ -230,29 +249,29 @@ def _fault(table: type[Table], change: Change[Any]) -> str | None:
 
 def _key(change: Change[Any]) -> dict[str, Any]:
     if change.entity is None:
-        # It may hold anything; whoever may see it finds it by the record's number.
+        # The key may contain personal values. The record can be found by its sequence number.
         return {}
     schema = entity_schema(change.entity)
     return {name: "‹personal›" if schema.is_personal(name) else str(each) for name, each in change.key.items()}
 
 
 def _unknown(table: type[Table], record: Record) -> str:
-    says = (record.new or record.old or {}).get(table_schema(table).layout.type_name, {}).get("S")
-    return f"of no known type: {says}" if says else "of no known type"
+    name = (record.new or record.old or {}).get(table_schema(table).layout.type_name, {}).get("S")
+    return f"of no known type: {name}" if name else "of no known type"
 
 
-_COLOURS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red", "EXPIRE": "magenta", "?": "red"}
+_COLORS = {"INSERT": "green", "MODIFY": "yellow", "REMOVE": "red", "EXPIRE": "magenta", "?": "red"}
 
 
-def _print(console: Console, line: dict[str, Any], form: str) -> None:
-    if form == "json":
+def _print(console: Console, line: dict[str, Any], output_format: str) -> None:
+    if output_format == "json":
         click.echo(json.dumps(line, ensure_ascii=False))
         return
     time = (line["at"] or "")[11:19]
     key = " ".join(f"{name}={each}" for name, each in line["key"].items())
     changed, fault = ", ".join(line["changed"]), line["fault"]
     console.print(
-        f"[dim]{time:8}[/] [{_COLOURS[line['event']]}]{line['event']:6}[/] [bold]{escape(line['entity'] or '-')}[/]"
+        f"[dim]{time:8}[/] [{_COLORS[line['event']]}]{line['event']:6}[/] [bold]{escape(line['entity'] or '-')}[/]"
         f" {escape(key)}{f'  [dim]{escape(changed)}[/]' if changed else ''}"
         f"{f'  [red]{escape(fault)}[/]' if fault else ''}",
         soft_wrap=True,
@@ -263,7 +282,7 @@ def _print_report(console: Console, report: Report) -> None:
     names = sorted({*report.handled, *report.repeated})
     if names:
         grid = Grid("handler", box=None, pad_edge=False)
-        for column in ("handled", "not again"):
+        for column in ("handled", "skipped as handled"):
             grid.add_column(column, justify="right")
         for name in names:
             grid.add_row(escape(name), f"{report.handled[name]:,}", f"{report.repeated[name]:,}")

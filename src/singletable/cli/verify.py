@@ -1,4 +1,4 @@
-"""`singletable verify`: whether every item of a live table, and every index, is as the migrations say."""
+"""`singletable verify`: compare every item and index of a live table with its migrations and models."""
 
 from __future__ import annotations
 
@@ -13,45 +13,65 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from singletable.cli.commands import Command
 from singletable.cli.console import confirm, counted, make_console
 from singletable.cli.migration_context import MigrationContext, open_migrations
 from singletable.cli.place import Place, table_options
-from singletable.cli.shared_options import accept_edited_option
+from singletable.cli.shared_options import (
+    accept_edited_option,
+    format_option,
+    rate_option,
+    show_personal_option,
+    yes_option,
+)
 from singletable.cli.signals import pausing
 from singletable.errors import MigrationConflict, MigrationError
 from singletable.migrations import TableState, state_of
 from singletable.migrations.autodetector import detect
 from singletable.migrations.clock import Clock
 from singletable.migrations.findings import ItemFinding, VerificationReport
+from singletable.migrations.history import History
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import Verifier
 
-__all__ = ["verify_command"]
+__all__ = ["print_report", "verify_command"]
 
 _SHOWN = 20
+"""The number of findings that are printed as text."""
 
 
-@click.command("verify")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.command(
+    "verify",
+    cls=Command,
+    exit_codes={
+        0: "Everything that was checked is correct.",
+        1: "There are findings; or --repair was declined.",
+        3: "Paused with Ctrl-C or SIGTERM.",
+    },
+)
+@format_option
 @click.option("--no-indexes", is_flag=True, help="Do not read the indexes.")
 @click.option(
-    "--repair", is_flag=True, help="Write derived attributes and missing discriminators, by conditional writes."
+    "--repair", is_flag=True, help="Write derived attributes and missing discriminators, with conditional writes."
 )
 @click.option("--allow-unknown", is_flag=True, help="Accept items of no known entity.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Units per second, for reads and for writes.")
-@click.option("--segments", type=click.IntRange(1, 100), default=4, show_default=True, help="Number of parallel scans.")
+@rate_option
+@click.option(
+    "--segments", type=click.IntRange(1, 100), metavar="N", default=4, help="Number of segments to scan in parallel."
+)
 @click.option(
     "--checkpoint",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A file from which an interrupted verification goes on. It holds keys of items.",
+    metavar="FILE",
+    help="File from which an interrupted verification continues. It contains keys of items.",
 )
-@click.option("--show-personal", is_flag=True, help="Show keys whole, with personal values.")
-@click.option("--yes", is_flag=True, help="With --repair: do not ask.")
+@show_personal_option
+@yes_option
 @accept_edited_option
 @table_options
 def verify_command(
     place: Place,
-    as_json: bool,
+    output_format: str,
     no_indexes: bool,
     repair: bool,
     allow_unknown: bool,
@@ -62,35 +82,17 @@ def verify_command(
     yes: bool,
     accept_edited: bool,
 ) -> None:
-    """Check every item against the migrations and the models, and compare each index with the table.
+    """Check every item and index of a live table.
 
-    It reads the whole table, consistently, and writes nothing without --repair. Exit code 0 if all that was checked is
-    right, 1 if not, 3 if it was paused with Ctrl-C.
+    Compares each item with the migrations and the models, and each index with the table. The whole table is read, with
+    consistent reads. Nothing is written without --repair.
     """
-    console = make_console()
     with open_migrations(place, workers=segments) as context:
         history = context.history()
-        history.check(accept_edited=accept_edited)
-        if not history.applied:
-            raise MigrationError(
-                f"{context.where} has no applied migrations, so it cannot be verified.",
-                remedy=f"If the table is as a migration leaves it: `singletable stamp {context.graph.order[-1]}`. If it"
-                " is new: `singletable migrate`."
-                if context.graph.order
-                else "Write one: `singletable makemigrations`.",
-            )
-        state = context.graph.state_at(history.applied)
-        context.live.check(state)
-        ahead = detect_changes(state, context)
-        if repair and history.unfinished:
-            raise MigrationConflict(
-                f"{history.unfinished} is {history.status(history.unfinished)}: the items that it has changed would be"
-                " repaired to their old state.",
-                remedy="Finish it, roll it back or abort it first.",
-                migration=history.unfinished,
-            )
+        state = _applied_state(context, history, accept_edited=accept_edited)
         if repair:
-            confirm(f"Repair the items of {context.where}?", yes=yes)
+            _confirm_repair(context, history, yes=yes)
+        models_differ = _models_differ(context, state)
         stop = threading.Event()
         verification = Verifier(
             context.live,
@@ -98,7 +100,7 @@ def verify_command(
             Throttle(Clock(), rate, stop=stop),
             indexes=not no_indexes,
             later=context.graph.state,
-            models=None if ahead else context.table,
+            models=None if models_differ else context.table,
             repair=repair,
             allow_unknown=allow_unknown,
             segments=segments,
@@ -107,32 +109,82 @@ def verify_command(
         )
         with pausing(stop.set, lambda line: click.echo(line, err=True)):
             report = verification.run()
-        if history.unfinished:
-            report.not_checked.append(
-                f"{history.unfinished}, which is {history.status(history.unfinished)}: items that it has changed may be"
-                " findings."
-            )
-        if ahead:
-            report.not_checked.append(
-                "The models: they differ from the applied migrations. Attributes are checked as the history knows them."
-            )
-        if as_json:
-            click.echo(json.dumps(_to_dict(report, None if show_personal else state), indent=2, ensure_ascii=False))
+        report.not_checked += _not_checked(history, models_differ=models_differ)
+        shown_state = None if show_personal else state
+        if output_format == "json":
+            click.echo(json.dumps(_to_dict(report, shown_state), indent=2, ensure_ascii=False))
         else:
+            console = make_console()
             console.print(f"[bold]{escape(context.where)}[/], as of {history.applied[-1]}")
-            print_report(console, report, None if show_personal else state)
+            print_report(console, report, shown_state)
         sys.exit(0 if report.right else 1)
 
 
-def detect_changes(state: TableState, context: MigrationContext) -> bool:
+def _applied_state(context: MigrationContext, history: History, *, accept_edited: bool) -> TableState:
+    """Return the state after the applied migrations, which the live table's keys and indexes must have.
+
+    Raises:
+        MigrationError: No migration is applied, a script was edited, or the table has other keys or indexes.
+    """
+    history.check(accept_edited=accept_edited)
+    if not history.applied:
+        raise MigrationError(
+            f"{context.where} has no applied migrations, so it cannot be verified.",
+            remedy=f"If the table is in the state after a migration: `singletable stamp {context.graph.order[-1]}`. If"
+            " it is new: `singletable migrate`."
+            if context.graph.order
+            else "Write one: `singletable makemigrations`.",
+        )
+    state = context.graph.state_at(history.applied)
+    context.live.check(state)
+    return state
+
+
+def _confirm_repair(context: MigrationContext, history: History, *, yes: bool) -> None:
+    """Ask before items are repaired.
+
+    Raises:
+        MigrationConflict: A begun migration has changed items, and a repair would undo that.
+    """
+    if history.unfinished:
+        raise MigrationConflict(
+            f"{history.unfinished} is {history.status(history.unfinished)}: a repair would return the items that it has"
+            " changed to their old state.",
+            remedy="Finish it, roll it back or abort it first.",
+            migration=history.unfinished,
+        )
+    confirm(f"Repair the items of {context.where}?", yes=yes)
+
+
+def _models_differ(context: MigrationContext, state: TableState) -> bool:
     """Return whether the models differ from a state."""
     return bool(detect(state, state_of(context.table.describe()), lambda question: False).operations)
 
 
+def _not_checked(history: History, *, models_differ: bool) -> list[str]:
+    lines = []
+    if history.unfinished:
+        lines.append(
+            f"{history.unfinished}, which is {history.status(history.unfinished)}: items that it has changed may be"
+            " findings."
+        )
+    if models_differ:
+        lines.append(
+            "The models: they differ from the applied migrations. Attributes are checked as the history defines them."
+        )
+    return lines
+
+
 def print_report(console: Console, report: VerificationReport, state: TableState | None) -> None:
-    """Print a verification for people; with a state, keys are shown without personal values."""
+    """Print a verification as text.
+
+    Args:
+        console: The console.
+        report: The verification's result.
+        state: The state that knows which parts of keys are personal, and hides them; None to show keys in full.
+    """
     items = ", ".join(f"{count:,} {name}" for name, count in sorted(report.items.items()))
-    console.print(f"{counted(sum(report.items.values()), 'item')}: {items or 'none'}.", markup=False)
+    console.print(f"{counted(sum(report.items.values()), 'item')}: {items}." if items else "No items.", markup=False)
     for name, rows in sorted(report.rows.items()):
         console.print(f"{name}: {counted(rows, 'row')}.", markup=False)
     if report.unknown:
@@ -143,13 +195,13 @@ def print_report(console: Console, report: VerificationReport, state: TableState
         console.print(f"  [red]{each.kind}[/] {escape(f'{each.name} of {each.entity} {key}{reason}')}")
     total = sum(report.counts.values())
     if total > _SHOWN:
-        console.print(f"  ... and {total - _SHOWN:,} more; --json has the first {len(report.findings):,}.")
+        console.print(f"  ... and {total - _SHOWN:,} more; --format json has the first {len(report.findings):,}.")
     if report.repaired:
         console.print(f"[green]Repaired: {_counts(report.repaired)}.[/]")
     for line in report.not_checked:
         console.print(f"[dim]not checked: {escape(line)}[/]")
     if report.right:
-        console.print("[bold green]Everything that was checked is as it should be.[/]")
+        console.print("[bold green]Everything that was checked is correct.[/]")
     else:
         console.print(f"[bold red]{_counts(report.counts)}.[/]")
 

@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit codes, and that a foreseeable fault is one line and the remedy."""
+"""The commands: their output, their exit codes, and errors as one line with a remedy."""
 
 import json
 import os
@@ -20,7 +20,7 @@ MAIN = "from singletable.cli import main; main()"
 
 
 def environ(**environment):
-    """The environment of a command, with the sources of this project and a fixed width."""
+    """Return the environment of a command, with the sources of this project and a fixed width."""
     return {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1", "COLUMNS": "120", **environment}
 
 
@@ -30,7 +30,7 @@ def run(*arguments, cwd=ROOT, code=MAIN, **environment):
 
 
 def run_anew(*command, cwd):
-    """Run Python as a user would, in an interpreter that has imported nothing yet."""
+    """Run Python as a user would, in a new interpreter that has imported nothing yet."""
     return subprocess.run(
         [sys.executable, *command],
         cwd=cwd,
@@ -44,14 +44,14 @@ def run_anew(*command, cwd):
 
 @pytest.fixture
 def project(tmp_path):
-    """A new project, as `singletable init` lays it out."""
+    """A new project of `singletable init`."""
     done = run("init", "notes", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     return tmp_path / "notes"
 
 
 def assert_one_line(done, *words, code=2):
-    """No traceback; what failed and the remedy."""
+    """Assert that a command printed one line and a remedy, without a traceback."""
     assert done.returncode == code
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2, done.stderr
@@ -60,7 +60,7 @@ def assert_one_line(done, *words, code=2):
 
 
 def test_demo_answers_every_pattern():
-    """With its number and sentence, the index and the key condition, items, requests, capacity and rows."""
+    """The demo prints each pattern with its number, index, key condition, items, requests, capacity and rows."""
     done = run("demo")
     assert done.returncode == 0, done.stdout + done.stderr
     for words in (
@@ -69,23 +69,23 @@ def test_demo_answers_every_pattern():
         "田中 太郎",
         "ノートパソコン",
         "1 request, 0.5 read units",
-        "11 of 11 access patterns asked",
+        "11 of 11 access patterns were run",
     ):
         assert words in done.stdout
     assert "@example.com" not in done.stdout, "personal values are never shown"
 
 
 def test_demo_fails_where_an_answer_is_wrong(project):
-    """A planted fault: the pattern asks in another order than it says."""
+    """A planted fault: the expected answers are in reverse order."""
     code = "import singletable.testing.oracle as o; e = o.expected; o.expected = lambda *a: e(*a)[::-1]\n"
     done = run("demo", cwd=project, code=code + MAIN)
     assert done.returncode == 1
     assert "out of order" in done.stdout
-    assert "2 of 2 access patterns failed, or gave another answer" in done.stdout
+    assert "2 of 2 access patterns failed, or gave an answer that differs" in done.stdout
 
 
 def test_a_new_project_has_no_problems(project):
-    """Its checks pass as they are laid out; the tutorial's blocks run its demo and its tests."""
+    """The checks of a new project pass. The tutorial's blocks run its demo and its tests."""
     checked = run("check", cwd=project)
     assert (checked.returncode, "No problems." in checked.stdout) == (0, True)
     assert not list(project.rglob("*.txt.txt"))
@@ -93,12 +93,12 @@ def test_a_new_project_has_no_problems(project):
 
 
 def test_commands_work_below_the_projects_root(project):
-    """As git and make users expect."""
+    """A command finds the project in a folder above the current one, as git does."""
     assert run("check", cwd=project / "models").returncode == 0
 
 
 def test_check_of_a_planted_collision(project):
-    """Exit code 1, the rule's id, the reason and the remedy; the same as JSON."""
+    """The check exits with 1 and prints the rule, the reason and the remedy; JSON has the same finding."""
     models = project / "models" / "note.py"
     models.write_text(
         models.read_text()
@@ -125,7 +125,7 @@ def test_check_of_a_planted_collision(project):
     ],
 )
 def test_check_of_a_class_that_cannot_be_made(project, old, new, rule):
-    """The refusal is shown as the finding that it is."""
+    """A declaration that is refused is a finding of its rule."""
     models = project / "models" / "note.py"
     assert old in models.read_text()
     models.write_text(models.read_text().replace(old, new))
@@ -145,8 +145,8 @@ def test_check_strict_counts_warnings(project):
 
 
 def test_no_project(tmp_path):
-    """The remedy is to go to one or to make one."""
-    assert_one_line(run("demo", cwd=tmp_path), "is no singletable project", "singletable init NAME")
+    """The remedy is to go to a project or to create one."""
+    assert_one_line(run("demo", cwd=tmp_path), "is not a singletable project", "singletable init NAME")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_no_project(tmp_path):
     [
         ("[singletable]\n", "does not name the table"),
         ("[singletable]\ntable = nowhere:Table\n", "Importing nowhere, which is named in setup.cfg, failed"),
-        ("[singletable]\ntable = json:dumps\n", "is no table class"),
+        ("[singletable]\ntable = json:dumps\n", "is not a table class"),
         ("[singletable]\ntable = json:nothing\n", "json has no 'nothing'"),
         ("[singletable\n", "cannot be read"),
         ("[singletable]\ntable = x:y\n[singletable:check]\naccept = ST203\n", "cannot be read"),
@@ -165,21 +165,21 @@ def test_no_project(tmp_path):
     ],
 )
 def test_broken_setup(tmp_path, setup, words):
-    """Named with the line that is wrong."""
+    """The message names the wrong setting."""
     (tmp_path / "setup.cfg").write_text(setup)
     assert_one_line(run("check", cwd=tmp_path), words)
 
 
 def test_a_fault_in_the_users_module_is_placed(project):
-    """File and line, without a traceback."""
+    """The message has the file and the line."""
     (project / "models" / "note.py").write_text("1 / 0\n")
     assert_one_line(run("demo", cwd=project), "ZeroDivisionError", "models/note.py:1")
 
 
 def test_samples(project, tmp_path):
-    """Unknown, without data, with data that it does not take, twins."""
-    assert_one_line(run("demo", "--sample", "large", cwd=project), "no sample 'large'", "small")
-    assert_one_line(run("demo", "--data", str(tmp_path), cwd=project), "takes no --data")
+    """A sample may be unknown, lack its data, not take data, or yield two entities with one key."""
+    assert_one_line(run("demo", "--sample", "large", cwd=project), "has no sample 'large'", "small")
+    assert_one_line(run("demo", "--data", str(tmp_path), cwd=project), "does not take --data")
     assert_one_line(run("demo", "--sample", "northwind"), "is read from files", "--data DIR")
     assert_one_line(run("demo", "--sample", "northwind", "--data", str(tmp_path)), "categories.csv")
     samples = project / "tests" / "samples.py"
@@ -188,7 +188,7 @@ def test_samples(project, tmp_path):
 
 
 def test_endpoint_down(project):
-    """One line and the remedy."""
+    """The error names the URL that does not answer."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -197,7 +197,7 @@ def test_endpoint_down(project):
 
 
 def test_no_credentials(project):
-    """One line and the remedy."""
+    """The remedy is to configure credentials; an unknown profile is named."""
     nothing = {
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/nonexistent",
@@ -218,13 +218,13 @@ def test_a_server_that_cannot_be_installed(project, tmp_path):
 
 
 def test_init_refuses_what_is_there(project):
-    """Nothing is overwritten."""
+    """`init` refuses a folder that is not empty, and an invalid name."""
     assert_one_line(run("init", "notes", cwd=project.parent), "exists already")
-    assert_one_line(run("init", "1two", cwd=project.parent), "is no name")
+    assert_one_line(run("init", "1two", cwd=project.parent), "is not a valid name")
 
 
 def test_the_library_does_not_load_the_command_line():
-    """Nor moto or Hypothesis: they are loaded when they are used."""
+    """The library does not load rich and click, nor moto and Hypothesis, before they are used."""
     code = "import sys, singletable; print(sorted({'moto', 'rich', 'click', 'hypothesis'} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -246,7 +246,7 @@ def test_the_library_does_not_load_the_command_line():
     ],
 )
 def test_faults_of_the_users_code_are_one_line(project, file, old, new, words):
-    """With the place, and no traceback."""
+    """The message has the place in the user's code."""
     path = project / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
@@ -263,7 +263,7 @@ def test_faults_of_the_users_code_are_one_line(project, file, old, new, words):
     ],
 )
 def test_a_pattern_that_cannot_be_asked_does_not_hide_the_others(project, old, new, words):
-    """The demo goes on and fails in the end; the check finds it, too."""
+    """The demo continues with the other patterns and exits with 1; the check also finds the fault."""
     path = project / "patterns" / "notes.py"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
@@ -276,7 +276,7 @@ def test_a_pattern_that_cannot_be_asked_does_not_hide_the_others(project, old, n
 
 
 def test_an_accepted_finding_that_is_not_there_is_a_warning(project):
-    """Whoever reads the list believes it."""
+    """An accepted finding that does not occur would mislead the readers of setup.cfg."""
     setup = project / "setup.cfg"
     setup.write_text(setup.read_text() + "\n[singletable:check]\naccept =\n    ST203 Note.gone: once upon a time\n")
     done = run("check", cwd=project)
@@ -284,7 +284,7 @@ def test_an_accepted_finding_that_is_not_there_is_a_warning(project):
 
 
 def test_options_that_cannot_be_meant(project, tmp_path):
-    """Neither ignored nor passed on to fail later."""
+    """Contradictory and invalid options are refused."""
     for options in (
         ["--endpoint-url", "notaurl"],
         ["--endpoint-url", "http://[::1"],
@@ -310,15 +310,17 @@ def test_options_that_cannot_be_meant(project, tmp_path):
 
 
 def test_dax_is_no_engine_in_this_process():
-    """As a table's name is none there."""
+    """The embedded engine has no cluster, so `--dax` is refused, as `--table` is."""
     done = run("demo", "--dax", "dax://host")
     assert done.returncode == 2
-    assert "--profile and --dax say where on AWS or on a server: add --engine dynamodb" in " ".join(done.stderr.split())
+    assert "--profile and --dax name a table on AWS or on a server: add --engine dynamodb" in " ".join(
+        done.stderr.split()
+    )
 
 
 @pytest.mark.parametrize("command", ["verify", "demo"])
 def test_a_bad_dax_endpoint_is_told(command):
-    """With the forms that are right."""
+    """The message has the valid forms."""
     done = run(command, "--dax", "http://host", "--endpoint-url", "http://127.0.0.1:1")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -327,7 +329,7 @@ def test_a_bad_dax_endpoint_is_told(command):
 
 
 def test_place_with_dax_is_bound_with_it():
-    """One or several; the cluster of Meta where it names no other place."""
+    """The named endpoints replace those of Meta, which are used only if no other place is named."""
 
     class Cached(Table):
         class Meta:
@@ -345,7 +347,7 @@ def test_place_with_dax_is_bound_with_it():
 
 @pytest.mark.parametrize("keys", [{}, {"credentials": ("of-meta", "secret", None)}])
 def test_the_profile_of_a_command_signs(monkeypatch, tmp_path, keys):
-    """Whatever keys the environment or Meta holds: they may be those of another account."""
+    """The profile takes precedence over keys of the environment and of Meta, which may be of another account."""
 
     class Signed(Table):
         Meta = type("Meta", (), {"table_name": "signed", "region": "us-east-1", **keys})

@@ -1,4 +1,4 @@
-"""Requests that other services than DynamoDB refuse: each command names the service, the operation and the action."""
+"""Errors of other services than DynamoDB: each command names the service, the operation and the action."""
 
 from types import SimpleNamespace
 
@@ -27,7 +27,7 @@ def server():
 
 @pytest.fixture
 def failing(monkeypatch):
-    """Have one operation of one service fail, with an error code or with an exception."""
+    """A function that makes one operation of one service fail, with an error code or an exception."""
     send = Endpoint.make_request
 
     def fail(service, operation, fault, message=""):
@@ -50,7 +50,7 @@ def deploy(url):
 
 @pytest.mark.parametrize("operation", ["DescribeStacks", "CreateChangeSet"])
 def test_deploy_without_a_permission(server, failing, operation):
-    """The error is CloudFormation's, and has the action to allow; the table is not mentioned."""
+    """The message names CloudFormation and the action to allow, but not the table."""
     failing("CloudFormation", operation, "AccessDenied")
     done = deploy(server)
     assert_one_line(done, f"{operation} of CloudFormation is not allowed (AccessDenied)")
@@ -59,7 +59,7 @@ def test_deploy_without_a_permission(server, failing, operation):
 
 
 def test_the_action_that_aws_names(server, failing):
-    """AWS's own message knows the action best: a change set may need one that the operation's name does not show."""
+    """The action comes from AWS's message if it has one: a change set may need an action of another service."""
     failing("CloudFormation", "CreateChangeSet", "AccessDenied", "not authorized to perform: iam:PassRole on resource")
     assert_one_line(deploy(server), "CreateChangeSet of CloudFormation", "Allow iam:PassRole;")
 
@@ -78,7 +78,7 @@ def test_the_action_that_aws_names(server, failing):
     ],
 )
 def test_other_faults_of_cloudformation(server, failing, fault, words):
-    """Throttling, expired credentials and a lost connection name CloudFormation, too."""
+    """The messages of throttling, expired credentials and a lost connection name CloudFormation."""
     failing("CloudFormation", "DescribeStacks", fault)
     done = deploy(server)
     assert_one_line(done, *words)

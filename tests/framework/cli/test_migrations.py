@@ -37,7 +37,7 @@ FEW = ["--segments", "2", "--workers", "1"]
 
 
 def command(*arguments, text=None):
-    """Run a command in this process, in the repository, on the table as it is bound."""
+    """Run a command in this process, in the repository, on the bound table."""
     before = Path.cwd()
     os.chdir(ROOT)
     try:
@@ -52,14 +52,14 @@ def send(operation, **params):
 
 @pytest.fixture
 def shop():
-    """No table yet."""
+    """The shop's table class on the embedded engine, without a table."""
     with embedded(ShopTable, create=False):
         yield ShopTable
 
 
 @pytest.fixture
 def old_shop(shop):
-    """The shop's table as of its first migration, with items of old code: no index keys, no expiry."""
+    """The shop's table after its first migration, with items of old code, which have no index keys and no expiry."""
     assert 0 == command("migrate", "0001", "--yes", *FEW).exit_code
     for number, entity in enumerate(entities()):
         if number % 8 == 0:
@@ -72,13 +72,13 @@ def old_shop(shop):
 
 
 def test_the_shop_has_all_its_migrations():
-    """The history says what the models say."""
+    """The shop's history matches its models."""
     done = run("makemigrations", "--check")
-    assert (0, "No changes: the history says what the models say.\n") == (done.returncode, done.stdout)
+    assert (0, "No changes: the history matches the models.\n") == (done.returncode, done.stdout)
 
 
 def test_a_new_project_gets_its_first_migration(project):
-    """`--check` fails without it; it is written, read back, and nothing is missing any more."""
+    """`--check` fails until the first migration is written."""
     missing = run("makemigrations", "--check", cwd=project)
     assert 1 == missing.returncode
     assert "Create the table, keyed by PK and SK" in missing.stdout
@@ -91,7 +91,7 @@ def test_a_new_project_gets_its_first_migration(project):
 
 
 def test_empty_and_merge(project):
-    """An empty script to be filled in; two heads are refused until they are merged."""
+    """`--empty` writes a script without operations; two heads are refused until `--merge` joins them."""
     run("makemigrations", cwd=project)
     assert 0 == run("makemigrations", "--empty", "--name", "by hand", cwd=project).returncode
     folder = project / "migrations"
@@ -105,7 +105,7 @@ def test_empty_and_merge(project):
 
 
 def assert_one_line_or_place(done, *words):
-    """No traceback: what failed, the script and the line, the remedy."""
+    """Assert that a command printed an error, its place in the script and a remedy, without a traceback."""
     assert 2 == done.returncode
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 3, done.stderr
@@ -114,24 +114,26 @@ def assert_one_line_or_place(done, *words):
 
 
 def test_a_script_that_cannot_be_loaded(project):
-    """Its name, the line, and no traceback."""
+    """The message has the script's name and the line."""
     (project / "migrations" / "0001_bad.py").write_text("migration = 1 +\n", encoding="utf-8")
     done = run("makemigrations", cwd=project)
     assert_one_line_or_place(done, "0001_bad cannot be loaded: SyntaxError", "0001_bad.py:1", "Correct the script.")
 
 
 def test_a_project_that_does_not_say_where_migrations_are(project):
-    """One line and the remedy."""
+    """The remedy is the missing line of setup.cfg."""
     config = project / "setup.cfg"
     config.write_text(config.read_text(encoding="utf-8").replace("migrations = migrations\n", ""), encoding="utf-8")
-    assert_one_line(run("makemigrations", cwd=project), "does not say where migrations are", "migrations = migrations")
+    assert_one_line(
+        run("makemigrations", cwd=project), "does not name the package of migrations", "migrations = migrations"
+    )
 
 
 # --- migrate --------------------------------------------------------------------------
 
 
 def test_the_whole_history(old_shop):
-    """From the first migration to the last; then everything is as the models say, and verify says so."""
+    """After all migrations, items match the models, and `verify` finds nothing."""
     done = command("migrate", "--yes", *FEW)
     assert 0 == done.exit_code, done.output
     assert "shop on the embedded engine" in done.output
@@ -139,15 +141,15 @@ def test_the_whole_history(old_shop):
     assert check_fresh(old_shop) > 50
     checked = command("verify")
     assert 0 == checked.exit_code
-    assert "Everything that was checked is as it should be." in checked.output
-    status = json.loads(command("status", "--json").output)
+    assert "Everything that was checked is correct." in checked.output
+    status = json.loads(command("status", "--format", "json").output)
     assert [(name, "applied") for name in ALL] == [(each["name"], each["status"]) for each in status["migrations"]]
     assert "Nothing to do" in command("migrate", "--yes").output
     assert "0005_expiry" in command("status").output
 
 
 def test_a_plan_writes_nothing(old_shop):
-    """It says what would happen, what it costs, at which rate it takes how long, and where."""
+    """The plan has the table, the steps, their costs, and their time at the rate."""
     before = send("Scan")["Items"]
     done = command("migrate", "--plan", "--rate", "10")
     assert 0 == done.exit_code
@@ -155,7 +157,7 @@ def test_a_plan_writes_nothing(old_shop):
         "0003_orders_by_status",
         "Create the index GSI2",
         "index writes",
-        "for a million",
+        "for a million read units",
         " s at the rate",
         "s of CPU",
     ):
@@ -164,14 +166,14 @@ def test_a_plan_writes_nothing(old_shop):
 
 
 def test_a_plan_for_a_table_that_is_not_there(shop):
-    """The first migration creates it."""
+    """The plan for a missing table creates it."""
     done = command("migrate", "--plan")
     assert 0 == done.exit_code
     assert "Create the table, keyed by PK and SK" in done.output
 
 
 def test_a_dry_run_shows_differences_without_personal_values(old_shop):
-    """Some items with what would be set; nothing is written."""
+    """A dry run prints the changes of some items, and writes nothing."""
     before = send("Scan")["Items"]
     done = command("migrate", "--dry-run")
     assert 0 == done.exit_code
@@ -182,7 +184,7 @@ def test_a_dry_run_shows_differences_without_personal_values(old_shop):
 
 
 def test_it_asks(old_shop):
-    """Anything but yes leaves the table as it is."""
+    """Without a yes, the table is not changed."""
     done = command("migrate", *FEW, text="n\n")
     assert 1 == done.exit_code
     assert "Apply 7 migrations to shop on the embedded engine" in done.output
@@ -190,7 +192,7 @@ def test_it_asks(old_shop):
 
 
 def test_ctrl_c_pauses(old_shop):
-    """What is under way is finished, exit code 3, one line on how to go on; and so it does."""
+    """Ctrl-C lets the current slices finish and exits with 3; the same command continues."""
     interrupt = Rival(lambda: os.kill(os.getpid(), signal.SIGINT), calls={3}, operations=["Scan"])
     with inject(old_shop, interrupt):
         done = command("migrate", "--yes", "--segments", "6", "--workers", "1")
@@ -205,7 +207,7 @@ def test_ctrl_c_pauses(old_shop):
 
 
 def test_quarantined_items(old_shop):
-    """Exit code 1; status lists them by key and reason; redrive once they are mended."""
+    """Quarantined items stop the run with exit code 1, are listed by `status`, and are redriven when they are fixed."""
     good = next(item for item in send("Scan")["Items"] if item["entityType"] == {"S": "PRODUCT"})
     send("PutItem", Item={**good, "status": {"S": "LOST"}})
     done = command("migrate", "--yes", *FEW)
@@ -222,23 +224,23 @@ def test_quarantined_items(old_shop):
 
 
 def test_verify_finds_what_is_wrong(old_shop):
-    """Exit code 1, with kind, attribute, entity and key."""
+    """A finding has a kind, an attribute, an entity and a key; the exit code is 1."""
     command("migrate", "--yes", *FEW)
     item = next(item for item in send("Scan")["Items"] if item["entityType"] == {"S": "PRODUCT"})
     send("PutItem", Item={**item, "GSI2PK": {"S": "STATUS#OTHER"}})
     done = command("verify")
     assert 1 == done.exit_code
     assert f"wrong GSI2PK of PRODUCT {item['PK']['S']} / METADATA" in done.output
-    assert {"wrong": 1} == json.loads(command("verify", "--json").output)["counts"]
+    assert {"wrong": 1} == json.loads(command("verify", "--format", "json").output)["counts"]
 
 
 def test_personal_keys_are_hidden(old_shop):
-    """An e-mail address in a key is shown by nothing but --show-personal."""
+    """An e-mail address in a key is printed only with `--show-personal`."""
     command("migrate", "--yes", *FEW)
     item = EmailClaim(email="ann@example.com", user_id="u").serialize()
     send("PutItem", Item=item)
     send("PutItem", Item={**item, "GSI1PK": {"S": "X"}})
-    for arguments in (["verify"], ["verify", "--json"]):
+    for arguments in (["verify"], ["verify", "--format", "json"]):
         output = command(*arguments).output
         assert "EMAIL_CLAIM#‹personal›" in output
         assert item["email"]["S"] not in output
@@ -246,7 +248,7 @@ def test_personal_keys_are_hidden(old_shop):
 
 
 def test_no_command_shows_a_personal_value(old_shop):
-    """No canary in a personal attribute is in the output of a dry run, a run, or the list of quarantine."""
+    """A canary in a personal attribute is not in the output of a dry run, a run, or the list of quarantined items."""
     user, *others = sorted(send("Scan")["Items"], key=lambda item: item["entityType"] != {"S": "USER"})
     for each in others:
         if not each["entityType"]["S"].startswith("singletable:"):
@@ -258,7 +260,7 @@ def test_no_command_shows_a_personal_value(old_shop):
         ["migrate", "--dry-run"],
         ["migrate", "--yes", "--max-errors", "1", *FEW],
         ["status"],
-        ["status", "--json"],
+        ["status", "--format", "json"],
     )
     outputs = [command(*arguments).output for arguments in commands]
     assert "email is stored as SS, not as S" in outputs[2]
@@ -266,7 +268,7 @@ def test_no_command_shows_a_personal_value(old_shop):
 
 
 def test_rollback(old_shop):
-    """The last migration is taken back; one that another depends on is not, nor one that nothing takes back."""
+    """The last migration is rolled back; one on which another depends is refused, and one that cannot be undone."""
     command("migrate", "--yes", *FEW)
     assert "depends on 0004" in command("rollback", "0004", "--yes").output
     assert "cannot be reversed" in command("rollback", "0001", "--yes").output
@@ -280,7 +282,7 @@ def test_rollback(old_shop):
 
 
 def test_stamp_and_a_table_that_has_no_history(shop, monkeypatch):
-    """A table that was there before is not taken for new; stamped, it is at its place in the history."""
+    """A table with items but no history is refused until it is stamped; then nothing is pending."""
     shop.create_table(wait=True)
     next(iter(entities())).save()
     done = command("migrate", "--yes", *FEW)
@@ -296,32 +298,32 @@ def test_stamp_and_a_table_that_has_no_history(shop, monkeypatch):
 
 
 def test_stamping_what_the_table_is_not(old_shop):
-    """An index that is missing is seen."""
+    """`stamp` refuses a table that lacks an index."""
     done = command("stamp", "0002")
     assert 2 == done.exit_code
     assert "The index GSI1 of 'shop' is missing" in done.output
 
 
 def test_unlock(old_shop):
-    """A dead runner's table is taken, after asking."""
-    assert "No runner is at work." in command("unlock").output
+    """The lease of a dead runner ends after a question."""
+    assert "No runner holds the table." in command("unlock").output
     records = Records(connection_of(old_shop), "PK", "SK", "entityType")
     Lease(records, Clock(), owner="dead@desk").acquire()
-    assert "At work: dead@desk" in command("status").output
+    assert "Held by the runner dead@desk" in command("status").output
     assert 1 == command("unlock", text="n\n").exit_code
-    assert "Taken from dead@desk." in command("unlock", "--yes").output
+    assert "Released from dead@desk." in command("unlock", "--yes").output
     done = command("migrate", "--yes", *FEW)
     assert 0 == done.exit_code, done.output
 
 
 def test_options_that_contradict(shop):
-    """Said in a line."""
-    assert "two ways to say one thing" in command("migrate", "--rate", "1", "--share", "0.5").output
-    assert "three different things" in command("makemigrations", "--check", "--empty").output
+    """Options that exclude each other are refused."""
+    assert "--rate and --share exclude each other" in command("migrate", "--rate", "1", "--share", "0.5").output
+    assert "--check, --empty and --merge exclude each other" in command("makemigrations", "--check", "--empty").output
 
 
 def test_a_table_that_nobody_answers_for():
-    """One line and the remedy."""
+    """The error names the URL that does not answer."""
     done = run(
         "status",
         "--endpoint-url",
@@ -333,7 +335,7 @@ def test_a_table_that_nobody_answers_for():
 
 
 def test_migrations_read_round_a_dax_cluster_and_write_through_it(old_shop, monkeypatch):
-    """Its copies may be stale, and must follow: `migrate` and `verify` ask it nothing, and it sees all they write."""
+    """A cluster may have stale copies: `migrate` and `verify` read the table, and write through the cluster."""
     with clustered(ShopTable, monkeypatch) as cluster:
         done = command("migrate", "--yes", *FEW)
         assert 0 == done.exit_code, done.output
@@ -370,7 +372,7 @@ def test_an_older_target(old_shop):
 
 
 def test_verify_without_a_history(shop):
-    """The remedy is named."""
+    """The remedy is to stamp the table."""
     shop.create_table(wait=True)
     done = command("verify")
     assert 2 == done.exit_code
@@ -379,7 +381,7 @@ def test_verify_without_a_history(shop):
 
 
 def test_nobody_answers(old_shop):
-    """`--yes` is named, and nothing is written."""
+    """If a question gets no answer, the error names `--yes`, and nothing is written."""
     before = send("Scan")["Items"]
     done = command("migrate")
     assert 2 == done.exit_code
@@ -388,7 +390,7 @@ def test_nobody_answers(old_shop):
 
 
 def damage(expression, **values):
-    """Change one product without the models. Returns its key."""
+    """Change one product without the models, and return its partition key."""
     item = next(each for each in send("Scan")["Items"] if each["entityType"] == {"S": "PRODUCT"})
     key = {"PK": item["PK"], "SK": item["SK"]}
     more = {"ExpressionAttributeValues": values} if values else {}
@@ -411,13 +413,13 @@ def test_verify_repairs(old_shop):
     assert 1 == left.exit_code
     assert "price is stored as S, not as N" in left.output
     assert "cheap" not in left.output
-    plain = json.loads(command("verify", "--json").output)
+    plain = json.loads(command("verify", "--format", "json").output)
     assert {"malformed": 1} == plain["counts"]
     assert plain["not_checked"]
 
 
 def test_verify_fails_on_items_of_no_entity(old_shop):
-    """Unless they are allowed; the report then lists them as not checked."""
+    """Items of no known entity are findings; with `--allow-unknown`, they are reported as not checked."""
     command("migrate", "--yes", *FEW)
     send("PutItem", Item={"PK": {"S": "X"}, "SK": {"S": "Y"}})
     found = command("verify")
@@ -427,15 +429,18 @@ def test_verify_fails_on_items_of_no_entity(old_shop):
 
 
 def test_the_quarantine_is_listed_redriven_and_forgotten(old_shop):
-    """Also of a migration that was applied with it."""
+    """The quarantine of an applied migration is listed, redriven and forgotten."""
     damage("SET GSI1PK = :v", **{":v": {"S": "elsewhere"}})
     done = command("migrate", "--yes", "--accept-quarantine", *FEW)
     assert 0 == done.exit_code, done.output
     listed = command("quarantine")
     assert 1 == listed.exit_code
     assert "0002_categories: PRODUCT#" in listed.output
-    assert json.loads(command("quarantine", "0002", "--json").output.splitlines()[0])["migration"] == "0002_categories"
-    count = json.loads(command("status", "--json").output)["migrations"][1]["quarantined"]["count"]
+    assert (
+        json.loads(command("quarantine", "0002", "--format", "json").output.splitlines()[0])["migration"]
+        == "0002_categories"
+    )
+    count = json.loads(command("status", "--format", "json").output)["migrations"][1]["quarantined"]["count"]
     assert 1 == count
     assert "quarantined again" in command("migrate", "--redrive").output
     damage("REMOVE GSI1PK")
@@ -446,7 +451,7 @@ def test_the_quarantine_is_listed_redriven_and_forgotten(old_shop):
 
 
 def test_abort(old_shop):
-    """A begun migration is forgotten; one that is applied is not."""
+    """`abort` forgets a begun migration, and refuses an applied one."""
     damage("SET GSI1PK = :v", **{":v": {"S": "elsewhere"}})
     assert 1 == command("migrate", "--yes", *FEW).exit_code
     assert "Aborted 0002_categories." in command("abort", "0002", "--yes").output
@@ -473,7 +478,7 @@ def test_names_differ_between_branches(project):
 
 
 def test_an_edited_script_is_accepted_everywhere(old_shop, monkeypatch):
-    """With one flag, which records the new digest, so that the next command does not need it."""
+    """`--accept-edited` records the new digest, so that the next command does not need the option."""
     from singletable.migrations.graph import Script
 
     command("migrate", "--yes", *FEW)

@@ -85,7 +85,7 @@ def test_drift_is_told(server):
         there = ("--endpoint-url", server, "--table", "drifting")
         done = here("infra", "diff", *there, **CREDENTIALS)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "drifting is as the models say." in done.stdout
+        assert "drifting matches the models." in done.stdout
         ShopTable._get_connection().connection.client.update_table(
             TableName="drifting", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "GSI3"}}]
         )
@@ -121,11 +121,11 @@ def test_a_stack_is_deployed_migrated_and_filled(server, notes):
     assert "Nothing was changed." in looked.stdout
     done = deploy("--sample", "small")
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("create complete", "The stack is made.", "every migration is applied", "of the sample small."):
+    for words in ("create complete", "The stack is created.", "every migration is applied", "of the sample small."):
         assert words in done.stdout
     again = deploy("--sample", "small")
-    assert "as the models and setup.cfg say" in again.stdout
-    assert_one_line(again, "holds items already", "Leave --sample out")
+    assert "The stack matches the models and setup.cfg." in again.stdout
+    assert_one_line(again, "contains items already", "Leave out --sample")
 
 
 def test_what_a_deployment_cannot_mean(server, notes):
@@ -134,7 +134,7 @@ def test_what_a_deployment_cannot_mean(server, notes):
     assert "NAME=VALUE" in done.stderr
     done = run("deploy", *SHOP, "--endpoint-url", server, "--table", "other", cwd=notes, **CREDENTIALS)
     assert done.returncode == 2
-    assert "setup.cfg says" in done.stderr
+    assert "but the table in setup.cfg is 'notes-dev'" in done.stderr
     done = run("deploy", *SHOP, "--endpoint-url", server, "--parameter", "DaxVpc=x", cwd=notes, **CREDENTIALS)
     assert_one_line(done, "no parameter 'DaxVpc'", "DaxVpcId")
 

@@ -52,9 +52,9 @@ def old_order(number):
 def test_a_deployment_from_nothing_to_everything(shop):
     """The stack, and all migrations recorded; a second one changes nothing."""
     first = run("deploy", *DEV, "--yes")
-    assert "The stack is made." in first.stdout
+    assert "The stack is created." in first.stdout
     again = run("deploy", *DEV, "--yes")
-    assert "The stack is as the models and setup.cfg say." in again.stdout
+    assert "The stack matches the models and setup.cfg." in again.stdout
     assert "every migration is applied" in again.stdout
     assert ["GSI1", "GSI2", "GSI3"] == shop.indexes()
 
@@ -178,7 +178,7 @@ def test_a_stack_that_was_never_made_is_deleted_after_a_question(shop):
     failed = run("deploy", *DEV, "--yes", code=2)
     assert "ROLLBACK_COMPLETE: TableKey: no permission" in failed.stderr
     looked = run("deploy", *DEV, "--dry-run")
-    assert "it is empty, and has to be deleted first" in looked.stdout
+    assert "The stack is empty, and must be deleted first" in looked.stdout
     run("deploy", *DEV, "--yes")
     assert ["GSI1", "GSI2", "GSI3"] == shop.indexes()
 

@@ -60,9 +60,22 @@ def test_metrics_of_a_table_and_its_indexes(server):
 def test_metrics_for_people(server):
     done = here("metrics", "--since", "30m", "--endpoint-url", server, **AWS)
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("1 minute a point", "on demand", "█▁▂▂", "p99 ms", "up to six hours ago"):
+    for words in ("1 minute per point", "on demand", "█▁▂▂", "p99 ms", "up to six hours ago"):
         assert words in done.stdout
     assert "CloudWatch has nothing" not in done.stdout
+
+
+def test_metrics_fit_80_columns(server):
+    """No line is longer, no figure is truncated, and a bar is the highest of several points."""
+    done = here("metrics", "--since", "30m", "--endpoint-url", server, **{**AWS, "COLUMNS": "80"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [] == [line for line in done.stdout.splitlines() if len(line.rstrip()) > 80]
+    assert "…" not in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    (reads,) = [row for row in rows if row[:2] == ["table", "reads"]]
+    assert ["4.33", "100.00", "on", "demand", "12"] == reads[2:7]
+    assert "█" in reads[-1]
+    assert "Each bar is the highest of 2 points." in done.stdout
 
 
 def test_a_table_that_nobody_asked(server):
@@ -88,7 +101,7 @@ def test_metrics_of_what_is_not_there(server, monkeypatch):
     assert_one_line(done, "No CloudWatch answers at http://127.0.0.1:9", "AWS_ENDPOINT_URL_CLOUDWATCH")
 
 
-RATES = ("--rate", "orders_of_user=50", "--rate", "orders_placed_between=2", "--write", "Order=5")
+RATES = ("--read", "orders_of_user=50", "--read", "orders_placed_between=2", "--write", "Order=5")
 
 
 def test_costs_of_rates():
@@ -117,7 +130,7 @@ def test_costs_for_people(tmp_path):
     """A file with rates says the same as options, which go before it."""
     file = tmp_path / "rates.ini"
     file.write_text("[reads]\norders_of_user = 50\norders_placed_between = 999\n[writes]\nOrder = 5\n")
-    by_file = here("cost", "--rates", str(file), "--rate", "orders_placed_between=2")
+    by_file = here("cost", "--rates", str(file), "--read", "orders_placed_between=2")
     assert by_file.returncode == 0, by_file.stderr
     assert here("cost", *RATES).stdout == by_file.stdout
     for words in (
@@ -208,7 +221,7 @@ def test_without_rates_calls_and_items_are_measured():
     done = here("cost")
     assert done.returncode == 0, done.stderr
     assert "orders_placed_between" in done.stdout
-    assert "Give rates to see what a month costs" in done.stdout
+    assert "To see the cost of a month, give rates per second" in done.stdout
     assert "cheapest" not in done.stdout
 
 
@@ -222,13 +235,13 @@ def test_costs_from_cloudwatch(server):
     steady = json_of("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--peak", "2")
     assert pytest.approx(2 * 7800 / 1800) == steady["loads"][0]["peak_reads"]
     done = here("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, **AWS)
-    assert "as it is now" in done.stdout
+    assert "current" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--rate", "nothing=1"), ("no access pattern 'nothing'", "orders_of_user")),
+        (("--read", "nothing=1"), ("no access pattern 'nothing'", "orders_of_user")),
         (("--write", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
         (("--write", "OrderRequest=1"), ("says nothing of the entity 'OrderRequest'", "--sample")),
         (("--delete", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
@@ -249,10 +262,10 @@ def test_what_cannot_be_meant_is_one_line(arguments, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[reads]\nuser = often\n", "user = 'often' is no rate"),
+        ("[reads]\nuser = often\n", "user = 'often' is not a rate"),
         (
             "[calls]\nuser = 1\n",
-            "section [calls], which says nothing here. [updates], [deletes], [together]",
+            "unknown section [calls]. [updates], [deletes], [together]",
         ),
         ("user = 1\n", "cannot be read"),
         ("[together]\nUser = 2 many Claims\n", "rates.ini: '2 many Claims', which is written with User. Write [COUNT]"),
@@ -268,13 +281,13 @@ def test_files_of_rates_that_cannot_be_read(tmp_path, text, words):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--rate", "user"),
-        ("--rate", "user=-1"),
-        ("--rate", "user=NaN"),
+        ("--read", "user"),
+        ("--read", "user=-1"),
+        ("--read", "user=NaN"),
         ("--with", "User"),
         ("--from-cloudwatch", "--with", "User=EmailClaim"),
         ("--from-cloudwatch", "--no-marks"),
-        ("--from-cloudwatch", "--rate", "user=1"),
+        ("--from-cloudwatch", "--read", "user=1"),
         ("--table", "shop"),
         ("--target", "0"),
         ("--peak", "0.5"),
@@ -309,6 +322,6 @@ def test_a_folder_as_a_price_file(tmp_path):
 def test_prices_from_the_price_list_api(tmp_path):
     """The output of `aws pricing get-products` is a price file."""
     file = written(tmp_path, {"PriceList": LISTED})
-    data = json_of("cost", "--rate", "user=1", "--prices", str(file), "--region", "eu-north-1")
+    data = json_of("cost", "--read", "user=1", "--prices", str(file), "--region", "eu-north-1")
     assert {"region": "eu-north-1", "as_of": "2026-09-11", "currency": "USD"} == data["prices"]
     assert 0.5 * 730 * 3600 * 0.134e-6 == pytest.approx(data["bills"][0]["reads"])

@@ -57,7 +57,7 @@ def test_tail_shows_what_changed_and_no_values(table):
     done = tail()
     assert 0 == done.returncode, done.stderr
     head, *lines = done.stdout.splitlines()
-    assert "shop: a stream of NEW_AND_OLD_IMAGES. Ctrl+C ends it." == head
+    assert "shop: a stream of NEW_AND_OLD_IMAGES. Press Ctrl-C to stop." == head
     assert [
         f"INSERT User user_id={user.user_id}",
         "INSERT EmailClaim email=‹personal›",
@@ -211,13 +211,13 @@ def test_the_shops_router_is_the_one_in_setup_cfg(table, monkeypatch):
     ("arguments", "says"),
     [
         (("tail", "--entity", "Ordr"), ["ShopTable has no entity 'Ordr'.", "It has:"]),
-        (("run", "--handler", "shop.stream:rooter"), ["The router 'shop.stream:rooter' of --handler does not exist"]),
-        (("run", "--handler", "shop.streams:router"), ["Importing shop.streams, which is named of --handler, failed"]),
+        (("run", "--handler", "shop.stream:rooter"), ["The router 'shop.stream:rooter' in --handler does not exist"]),
+        (("run", "--handler", "shop.streams:router"), ["Importing shop.streams, which is named in --handler, failed"]),
         (
             ("run", "--handler", "shop.stream"),
-            ["The router 'shop.stream' of --handler is no place.", "Write module:name"],
+            ["The router 'shop.stream' in --handler is not of the form module:name.", "Write module:name"],
         ),
-        (("run", "--handler", "models:User"), ["models:User is a", "and no StreamRouter"]),
+        (("run", "--handler", "models:User"), ["models:User is a", "not a StreamRouter"]),
     ],
 )
 def test_what_is_wrong_is_one_line(table, arguments, says):
