@@ -1,6 +1,6 @@
 """The commands of `docs/reference/command-line.md`, from the definitions of the commands.
 
-`python -m tests.documents.command_line` writes them into the page. The introduction above `MARK` is written by hand.
+`python -m tests.documents.command_line` writes them into the page. The introduction above `MARKER` is written by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from singletable.cli import main
 from singletable.cli.commands import ERROR, Command, SectionedGroup
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "command-line.md"
-MARK = "<!-- Everything below is written by `python -m tests.documents.command_line`. -->"
+MARKER = "<!-- The rest of this page is written by `python -m tests.documents.command_line`. -->"
 WIDTH = 120
 CODE = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|\[[a-z][a-z:]*\]|setup\.cfg|Meta(?:\.\w+)?\b)")
 """Options, sections and names in prose that are shown as code."""
@@ -25,9 +25,9 @@ CODE = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|\[[a-z][a-z:]*\]|setup\.cfg|Meta(?
 
 def page(text: str) -> str:
     """Return the page with an introduction that is kept, and with all commands as they are defined."""
-    introduction, mark, _ = text.partition(MARK)
-    assert mark, f"{PAGE} has no line {MARK}"
-    return f"{introduction}{MARK}\n\n" + "\n".join(_lines(main))
+    introduction, mark, _ = text.partition(MARKER)
+    assert mark, f"{PAGE} has no line {MARKER}"
+    return f"{introduction}{MARKER}\n\n" + "\n".join(_lines(main))
 
 
 def _lines(group: SectionedGroup) -> Iterator[str]:
