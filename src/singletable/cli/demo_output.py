@@ -86,7 +86,7 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
         order = ", last first" if isinstance(answer.request, Query) and answer.request.descending else ""
         _line(
             console,
-            "asks",
+            "read",
             f"[magenta]{explanation.place}[/]: {escape(explanation.key_condition)}{order}{filtered}{completed}",
         )
         verdict = "[green]✓ as expected[/]" if answer.fault is None else f"[bold red]✗ {escape(answer.fault)}[/]"
@@ -103,7 +103,7 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
     table = make_table("Every access pattern")
     table.add_column("")
     table.add_column("access pattern")
-    table.add_column("asks")
+    table.add_column("reads from")
     for heading in ("items", "requests", "read units"):
         table.add_column(heading, justify="right")
     table.add_column("answer")
@@ -125,7 +125,7 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
             "[dim]Read units are estimated from item sizes: this engine does not report consumed capacity.[/]"
         )
     wrong = sum(not outcome.right for outcome in outcomes)
-    asked = sum(outcome.arguments is not None for outcome in outcomes)
+    run = sum(outcome.arguments is not None for outcome in outcomes)
     if wrong:
         console.print(
             f"[bold red]{wrong} of {len(outcomes)} access patterns failed, or gave an answer that differs from the"
@@ -133,7 +133,7 @@ def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool)
         )
     else:
         console.print(
-            f"[bold green]{asked} of {len(outcomes)} access patterns were run. Every answer equals the expected one,"
+            f"[bold green]{run} of {len(outcomes)} access patterns were run. Every answer equals the expected one,"
             " which is computed from the sample's entities without keys.[/]"
         )
 

@@ -75,7 +75,7 @@ def _options(command: F) -> F:
             metavar="ENDPOINT",
             multiple=True,
             callback=_check_dax,
-            show_default="Meta.dax_endpoints, if no other table is named",
+            show_default="Meta.dax_endpoints, if no other place is named",
             help="Endpoint of a DAX cluster to write through. May be repeated.",
         ),
         click.option(
