@@ -81,7 +81,7 @@ def print_storage(console: Console, measured: Measured, workload: Workload, mont
     """Print the storage of each entity that is written: it grows each month until items expire."""
     from singletable.operating.workload import GIGABYTE, bytes_after
 
-    rows = _table("Storage", "entity", "GB per month", f"GB in month {months}", "GB at most", "kept")
+    rows = _table("Storage", "entity", "GB in month 1", f"GB in month {months}", "GB at most", "kept")
     for each in measured.footprints:
         if workload.written(each.name):
             amounts = (bytes_after(workload, each, when) for when in (1, months, None))
