@@ -1,4 +1,4 @@
-"""The ledger's table, fresh for each test."""
+"""The ledger's table, empty for each test."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.framework.ledger import LedgerTable
 
 @pytest.fixture
 def ledger(monkeypatch):
-    """Without pauses; in the end every item of it is fresh, too."""
+    """Give the table without pauses; assert after the test that every item is fresh."""
     monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
     with embedded(LedgerTable) as bound:
         yield bound

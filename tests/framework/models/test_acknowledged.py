@@ -85,7 +85,7 @@ def wire(table, monkeypatch):
 
 
 def made(kind, **values):
-    """A stored entity, read by a reader of its own."""
+    """Return a stored entity, as a new reader reads it."""
     kind(name="1", **values).create()
     return kind.get(name="1")
 
@@ -122,7 +122,7 @@ def send_batch(entity):
 
 
 def outcome(write):
-    """The error of a write; None if it was acknowledged."""
+    """Return the error of a write, or None if it was acknowledged."""
     try:
         write()
     except SingletableError as error:
@@ -156,7 +156,7 @@ def test_an_error_does_not_hide_an_applied_write(wire, kind, name, after):
     error = outcome(lambda: WRITES[name](kind, entity))
     wire.script = []
     if (kind, name) == (Versioned, "create"):
-        # The random first version is a mark.
+        # The random first version identifies the write.
         assert error is None
         return
     assert error is not None
@@ -234,7 +234,7 @@ def test_a_damaged_answer_is_no_acknowledgement(wire, name, fault):
 @pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("fault", ["204", "an error with 200", "a list"])
 def test_an_answer_that_dynamodb_does_not_send_is_no_acknowledgement(wire, name, fault):
-    """A proxy's answer that botocore takes for success, with nothing written."""
+    """A proxy's answer that botocore treats as success, without a write, is not an acknowledgement."""
     entity = made(Plain)
     wire.script = [fault] * 4
     error = outcome(lambda: WRITES[name](Plain, entity))
@@ -316,14 +316,14 @@ def test_every_fault_of_the_wire_is_tried():
 
 @pytest.mark.parametrize("fault", ["in progress", "500", "503", "reset"])
 def test_a_transaction_that_may_be_under_way_is_uncertain(wire, fault):
-    """A transaction is uncertain if DynamoDB reports that an attempt under its token is in progress."""
+    """A transaction is uncertain if DynamoDB reports that an attempt with its token is in progress."""
     entity = made(Plain)
     wire.script = [fault] * 4
     error = outcome(lambda: send_transaction(Plain, entity))
     assert error.uncertain
 
 
-# --- two want the same ----------------------------------------------------------------
+# --- two writers with the same claim ----------------------------------------------------------------
 
 CLAIMS = {
     "create": lambda kind, entity: kind(name="2").create(),
@@ -335,7 +335,7 @@ CLAIMS = {
 
 
 class Taken(Exception):
-    """The function of a mutation refuses."""
+    """An error that the function of a mutation raises to refuse the change."""
 
 
 def claim(each):
@@ -565,7 +565,7 @@ def test_a_refusal_that_is_cut_off_is_an_error_of_ours(wire, monkeypatch):
 
 
 def cut(response, within):
-    """An answer that ends within a character."""
+    """Return an answer that ends within a character."""
     if response.status_code == 400:
         content = json.dumps(json.loads(response.content), ensure_ascii=False).encode()
         response._content = content[: content.index(within) + 1]
@@ -574,7 +574,7 @@ def cut(response, within):
 
 @pytest.mark.parametrize(("fault", "uncertain"), [("reset", True), ("500", False)])
 def test_a_transaction_that_may_still_arrive_is_uncertain(wire, fault, uncertain):
-    """An attempt without any answer may be delivered after the one whose condition failed; one with a 500 is over."""
+    """An attempt without an answer may be delivered after the one whose condition failed; one with a 500 has ended."""
     entity = made(Plain, total=5)
     wire.script = [fault]
     with pytest.raises(TransactionCancelled) as caught, LockTable.transaction() as transaction:
@@ -584,7 +584,7 @@ def test_a_transaction_that_may_still_arrive_is_uncertain(wire, fault, uncertain
 
 @pytest.mark.parametrize(("fault", "sent"), [("reset", 2), ("500", 3)])
 def test_a_transaction_that_may_still_arrive_is_not_planned_anew(monkeypatch, fault, sent):
-    """Its key would be derived again, under the next token; then both could be applied."""
+    """Its key would be derived again with the next token, and then both could be applied."""
     with embedded(LedgerTable), wire_faults(LedgerTable, monkeypatch) as wire:
         made = task(1, title="t")
         made.create()

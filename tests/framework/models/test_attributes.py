@@ -1,4 +1,4 @@
-"""Attribute classes: what is stored, what is read back, what is refused."""
+"""Attribute classes: the stored values, the values that are read, the refused values."""
 
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -37,7 +37,7 @@ class Size(Enum):
     ],
 )
 def test_stored_and_read_back(attribute, value, stored):
-    """As DynamoDB gives numbers back, without trailing zeros, on every engine."""
+    """Every engine returns numbers without trailing zeros, as DynamoDB does."""
     attribute.attr_name = "it"
     assert stored == attribute.serialize(value)
     assert value == attribute.deserialize(stored)
@@ -57,14 +57,14 @@ def test_stored_and_read_back(attribute, value, stored):
     ],
 )
 def test_refused(attribute, value, message):
-    """With the attribute and the value, before anything is sent."""
+    """The error has the attribute and the value, and nothing is sent."""
     attribute.attr_name = "it"
     with pytest.raises(InvalidValueError, match=message):
         attribute.serialize(value)
 
 
 def test_a_personal_value_is_not_shown():
-    """The models set the mark."""
+    """The models set the mark that hides the value."""
     attribute = IntegerAttribute(attr_name="salary")
     mark(attribute)
     with pytest.raises(InvalidValueError, match="salary=‹personal› cannot be stored") as caught:
@@ -73,7 +73,7 @@ def test_a_personal_value_is_not_shown():
 
 
 def test_an_enumeration_takes_its_texts_and_nothing_else():
-    """A member, or the text of one."""
+    """It accepts a member, or the text of one."""
     assert EnumAttribute(Size).serialize("L") == "L"
     assert EnumAttribute(Size, default_for_new=Size.SMALL).default_for_new() is Size.SMALL
     with pytest.raises(InvalidValueError, match="it is none of 'S', 'L'"):
@@ -83,7 +83,7 @@ def test_an_enumeration_takes_its_texts_and_nothing_else():
 
 
 def test_a_class_of_your_own_takes_part():
-    """By saying which kind of values it holds."""
+    """The class declares the kind of its values."""
 
     class Money(DecimalAttribute):
         pass

@@ -1,4 +1,4 @@
-"""Batches: mixed, folded, sent again, given up with exactly what was not done; any number of items."""
+"""Batches: mixed, folded, sent again, given up with exactly the remaining operations; any number of items."""
 
 import itertools
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def test_a_batch_of_mixed_entities():
-    """Puts and deletes in few requests; gets in the order asked."""
+    """Puts and deletes take few requests; gets return items in the requested order."""
     task(1).create()
     with inject(LedgerTable) as injected, LedgerTable.batch() as batch:
         batch.put(*(task(number) for number in range(2, 40)))
@@ -31,7 +31,7 @@ def test_a_batch_of_mixed_entities():
 
 
 def test_nothing_is_sent_if_the_block_raises():
-    """PynamoDB commits all the same; and what cannot be stored is told at its own line."""
+    """PynamoDB would commit the batch; an entity that cannot be stored is refused at its own line."""
     for begin in (LedgerTable.batch, Task.batch_write, LedgerTable.transaction):
         with inject(LedgerTable) as injected, pytest.raises(ZeroDivisionError), begin() as together:
             for number in range(60):
@@ -42,7 +42,7 @@ def test_nothing_is_sent_if_the_block_raises():
 
 
 def test_a_batch_takes_nothing_after_its_block():
-    """It would never be sent."""
+    """The operation would never be sent."""
     with LedgerTable.batch() as batch:
         batch.put(task(1))
     given = iter([task(2)])
@@ -58,7 +58,7 @@ def test_a_batch_takes_nothing_after_its_block():
 
 
 def test_the_last_write_of_one_item_wins_and_the_others_are_counted():
-    """As if they had been sent one after another; also across requests, and with several workers."""
+    """The result is that of sending them one after another, also across requests and with several workers."""
     for workers in (1, 4):
         with LedgerTable.batch(workers=workers) as batch:
             batch.put(task(1, title="a"), task(2))
@@ -69,7 +69,7 @@ def test_the_last_write_of_one_item_wins_and_the_others_are_counted():
 
 
 def test_what_is_left_undone_is_sent_again_until_it_is_done():
-    """With a pause that grows, and jitter; the same for a request that is throttled as a whole."""
+    """Unprocessed items are sent again after a growing pause with jitter, and so is a throttled request."""
     with inject(LedgerTable, Unprocessed(rate=0.6), seed=3) as injected, LedgerTable.batch() as batch:
         batch.put(*(task(number) for number in range(50)))
     assert 2 < len(injected.calls)
@@ -80,7 +80,7 @@ def test_what_is_left_undone_is_sent_again_until_it_is_done():
 
 
 def test_the_pause_grows_up_to_a_bound_with_full_jitter(monkeypatch):
-    """Exponential backoff: anywhere between nothing and a longest pause that doubles."""
+    """The pause is random, from 0 to a maximum that doubles up to a limit."""
     asked = []
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: asked.append((low, high)) or 0)
     for attempt in range(9):
@@ -90,7 +90,7 @@ def test_the_pause_grows_up_to_a_bound_with_full_jitter(monkeypatch):
 
 
 def test_a_batch_gives_up_with_exactly_what_was_not_done():
-    """Entities as they were given; and what was never taken from an iterable is still there to be taken."""
+    """The error has the given entities, and the rest of an iterable can still be read."""
     entities = [task(number) for number in range(60)]
     with (
         inject(LedgerTable, Unprocessed(rate=1.0)),
@@ -107,7 +107,7 @@ def test_a_batch_gives_up_with_exactly_what_was_not_done():
 
 
 def test_another_batch_takes_up_what_was_not_done():
-    """Puts and deletes as they were, and what was not taken yet."""
+    """Another batch can write the remaining puts and deletes and the rest of the iterable."""
     task(0).create()
     with (
         inject(LedgerTable, Unprocessed(rate=1.0)),
@@ -124,7 +124,7 @@ def test_another_batch_takes_up_what_was_not_done():
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_request_that_fails_ends_the_batch_with_what_was_not_done(workers):
-    """Its own writes may have been done, or not; those of others are known."""
+    """The writes of the failed request are uncertain; those of other requests are known."""
 
     class Fails(Fault):
         def befall(self, send, operation, params, dice):
@@ -143,7 +143,7 @@ def test_a_request_that_fails_ends_the_batch_with_what_was_not_done(workers):
 
 
 def test_a_read_that_fails_says_why_and_is_not_taken_up():
-    """Nothing is lost with it."""
+    """A failed read loses nothing, so it cannot be resumed."""
     asked = [Task.item(project="p", number=1)]
     with LedgerTable.bind(table_name="missing"), pytest.raises(TableMissing):
         LedgerTable.batch_get([Task.item(project="p", number=1)])
@@ -156,7 +156,7 @@ def test_a_read_that_fails_says_why_and_is_not_taken_up():
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_an_iterable_that_raises_has_what_it_gave_before_written(workers):
-    """And its own error is raised; a value that is refused is one, too."""
+    """The iterable's error is raised; a refused value is also an error of the iterable."""
 
     def broken():
         yield from (task(number) for number in range(30))
@@ -171,7 +171,7 @@ def test_an_iterable_that_raises_has_what_it_gave_before_written(workers):
 
 
 def test_a_rival_may_use_threads():
-    """Its own calls are left alone, in whichever thread they are sent."""
+    """The calls of a rival get no faults, in any thread."""
 
     def rival():
         with LedgerTable.batch(workers=3) as batch:
@@ -184,7 +184,7 @@ def test_a_rival_may_use_threads():
 
 
 def test_a_hundred_thousand_items_in_constant_memory():
-    """An iterable is taken as it is sent: never more than a few requests ahead."""
+    """An iterable is read while it is sent, at most a few requests ahead."""
     ahead, sent = [], [0]
 
     def answer(send, operation, params):
@@ -217,7 +217,7 @@ def _numbered(entity, number):
 
 
 def test_versions_and_foreigners_are_refused_in_batches():
-    """DynamoDB checks nothing in a batch."""
+    """DynamoDB does not check conditions in a batch."""
     with pytest.raises(InvalidBatchError, match=r"has a version, and DynamoDB checks nothing in a batch. Use save\(\)"):
         LedgerTable.batch().put(Doc(ident="1"))
     with pytest.raises(InvalidBatchError, match=r"Account\(account_id='a1'\) is no entity of LedgerTable"):
@@ -231,7 +231,7 @@ def test_versions_and_foreigners_are_refused_in_batches():
 
 
 def test_after_a_batch_an_instance_knows_what_is_stored():
-    """An update behind it is no conflict."""
+    """An update after the batch is not a conflict."""
     made = task(1, points=3)
     with Task.batch_write() as batch:
         batch.save(made)

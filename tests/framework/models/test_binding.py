@@ -1,4 +1,4 @@
-"""Binding: which settings hold, for whom, and that a request keeps those that it was made with."""
+"""Binding: the active settings, their scope, and that a request keeps the settings with which it was made."""
 
 import asyncio
 import contextvars
@@ -63,7 +63,7 @@ def server():
 
 @pytest.fixture
 def two_tables():
-    """An embedded engine with the tables `shelf` and `other`."""
+    """Start an embedded engine with the tables `shelf` and `other`."""
     with embedded(Shelf):
         with Shelf.bind(table_name="other"):
             Shelf.create_table(wait=True)
@@ -71,7 +71,7 @@ def two_tables():
 
 
 def run(function):
-    """Return a function's result in a thread of its own."""
+    """Return a function's result in a new thread."""
     found = []
     thread = threading.Thread(target=lambda: found.append(function()))
     thread.start()
@@ -80,7 +80,7 @@ def run(function):
 
 
 def name():
-    """The name of the table now."""
+    """Return the current name of the table."""
     return Shelf.bound().table_name
 
 
@@ -88,7 +88,7 @@ def name():
 
 
 def test_meta_gives_what_no_binding_gives():
-    """Meta's host, region, time-outs and attempts hold under every binding that does not replace them."""
+    """Meta's host, region, time-outs and attempts are used in every binding that does not replace them."""
     for settings in ({}, {"table_name": "dev"}, {"max_attempts": 1}, {"region": None, "endpoint_url": None}):
         with Hosted.bind(**settings):
             found = Hosted.bound()
@@ -161,7 +161,7 @@ def test_a_role_ends_where_other_credentials_are_given():
     ],
 )
 def test_the_region(monkeypatch, tmp_path, variables, settings, expected):
-    """The explicit region comes before AWS_REGION, AWS_DEFAULT_REGION and the profile's; a server needs none."""
+    """The explicit region precedes AWS_REGION, AWS_DEFAULT_REGION and the profile's; a server does not need one."""
 
     class Anywhere(Table):
         class Meta:
@@ -228,14 +228,14 @@ def test_settings_that_cannot_be(settings, message):
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "http://", "http://[::1", "http://host:99999", 8000])
 def test_an_endpoint_that_is_not_a_url(url):
-    """Refused at once, whatever is wrong with it."""
+    """An endpoint with any fault is refused at once."""
     with pytest.raises((EndpointUnreachable, InvalidValueError), match=f"{re.escape(repr(url))} is no"):
         Shelf.bind(endpoint_url=url)
     assert not is_bound(Shelf)
 
 
 def test_settings_of_meta_are_checked_when_a_request_is_made(monkeypatch):
-    """As those of a binding are; an empty region is PynamoDB's word for none."""
+    """They are checked like those of a binding; an empty region means none, as in PynamoDB."""
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     monkeypatch.setattr(Shelf.Meta, "region", "")
     assert "eu-west-3" == Shelf.bound().region
@@ -245,7 +245,7 @@ def test_settings_of_meta_are_checked_when_a_request_is_made(monkeypatch):
 
 
 def test_a_binding_does_not_change_with_a_dictionary_that_it_was_given():
-    """It keeps a copy."""
+    """The binding keeps a copy."""
     headers = {"x-team": "shop"}
     with Shelf.bind(extra_headers=headers):
         headers["x-team"] = "other"
@@ -280,7 +280,7 @@ def test_a_short_name_is_refused_before_anything_is_sent(server):
         Shelf.create_table(wait=True)
 
 
-# --- for whom it holds --------------------------------------------------------------------
+# --- the scope of a binding --------------------------------------------------------------------
 
 
 def test_a_block_holds_for_its_own_thread():
@@ -356,12 +356,12 @@ def test_a_block_may_be_left_in_another_context():
 
 
 def tenant(text):
-    """A function that returns a binding."""
+    """Return a binding."""
     return Shelf.bind(table_name=text)
 
 
 def entering():
-    """Blocks of every form; each yields the name of the table within."""
+    """Return blocks of every form; each yields the name of the table within it."""
     with Shelf.bind(table_name="tenant-a"):
         yield name()
     with Shelf.bind(table_name="tenant-a") as binding, binding:
@@ -389,7 +389,7 @@ def entering():
 
 
 def test_every_form_of_a_block_holds_within_it():
-    """Blocks with several bindings, functions, exit stacks and `async with` hold for the context."""
+    """Blocks with several bindings, functions, exit stacks and `async with` apply to the context."""
     assert ["tenant-a"] * 9 == list(entering())
     assert not is_bound(Shelf)
 
@@ -439,7 +439,7 @@ def test_threads_that_switch_all_the_time_see_their_own():
 
 
 def test_two_threads_and_two_tasks_write_to_their_own_tables(server):
-    """Each writes a thousand items, and none of them is in another's table."""
+    """Each writes a thousand items, and all of them are in its own table."""
     count = 1000
 
     def batches(tenant):
@@ -553,7 +553,7 @@ def test_every_thread_has_its_own_engine_and_helpers_reach_it():
 
 
 def made_in(table):
-    """Requests of every kind, made while the table is bound to a name; each with a function that sends it."""
+    """Return requests of every kind, made while the table is bound to a name, each with a function that sends it."""
     with Shelf.bind(table_name=table):
         batch, transaction = Shelf.batch(), Shelf.transaction()
         book, get, query = Book(book="a"), Book.item(book="a"), Book.query(book="a")
@@ -579,7 +579,7 @@ def made_in(table):
 
 
 def send_in(transaction, write, table):
-    """Send a planned write in a transaction that is made under the binding that it was planned under."""
+    """Send a planned write in a transaction that is made with the same binding."""
     endpoint_url = write.request.sender.settings.endpoint_url
     with Shelf.bind(table_name=table, endpoint_url=endpoint_url, max_attempts=4):
         made = transaction()
@@ -589,7 +589,7 @@ def send_in(transaction, write, table):
 
 @pytest.mark.parametrize("kind", list(made_in("any")))
 def test_a_request_goes_where_it_was_made(server, kind):
-    """A request goes to its place whatever is bound when it is sent."""
+    """A request goes to its place, with any binding at the time of sending."""
     send = made_in("made-here")[kind]
     statement = Shelf.bind(table_name="statement")
     with (

@@ -1,4 +1,4 @@
-"""What an update sends: its actions, those that follow, and no others; and what it says when it refuses."""
+"""The request of an update: its actions, the derived ones, and no others; and the messages of refusals."""
 
 import pytest
 from pynamodb.attributes import UnicodeAttribute, VersionAttribute
@@ -15,7 +15,7 @@ from tests.framework.ledger import GSI1, GSI2, Doc, State, Task, task
 
 
 def changed(write):
-    """The stored names that an update's request changes."""
+    """Return the stored names that an update's request changes."""
     return {action.values[0].path[0] for action in write.request.actions}
 
 
@@ -28,7 +28,7 @@ class ChainTable(Table):
 
 
 class Link(ChainTable, discriminator="LINK"):
-    """Keys whose defaults hang together: the second brings `two` in, which touches the first, which needs `one`."""
+    """An entity with dependent defaults: storing `two` for the second key affects the first key, which needs `one`."""
 
     ident = UnicodeAttribute()
     one = UnicodeAttribute(default="1")
@@ -43,7 +43,7 @@ class Link(ChainTable, discriminator="LINK"):
 
 @pytest.fixture
 def link():
-    """One that was stored without its defaults."""
+    """Return an entity that was stored without its defaults."""
     with embedded(ChainTable):
         item = {"PK": {"S": "L#1"}, "SK": {"S": "L"}, "entityType": {"S": "LINK"}, "ident": {"S": "1"}}
         TableSender(ChainTable).send("PutItem", {"TableName": "chain", "Item": item})
@@ -51,7 +51,7 @@ def link():
 
 
 def test_defaults_that_hang_together_are_stored_together(link):
-    """Storing one touches a key declared earlier, which is made of another."""
+    """Storing one default affects a key that is declared earlier and contains another default."""
     write = plan.update(link, three="x")
     assert {"three", "one", "two", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK"} == changed(write)
     write.send()
@@ -60,13 +60,13 @@ def test_defaults_that_hang_together_are_stored_together(link):
 
 
 def test_an_update_that_touches_no_key_sends_nothing_else(link):
-    """Nor the defaults of keys that it does not touch."""
+    """It does not send the defaults of keys that it does not affect."""
     assert {"other"} == changed(plan.update(link, other="x"))
     assert {"one", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK", "two"} == changed(plan.update(link, one="x"))
 
 
 def test_none_by_an_action_removes():
-    """PynamoDB's set(None) would write NULL."""
+    """set(None) removes the attribute; PynamoDB's set(None) would write NULL."""
     made = task(1, title="t")
     for write in (plan.update(made, [Task.title.set(None)]), plan.update(made, title=None)):
         (action,) = (each for each in write.request.actions if each.values[0].path == ["title"])
@@ -74,7 +74,7 @@ def test_none_by_an_action_removes():
 
 
 def test_an_index_on_the_types_own_attribute_leaves_it_alone():
-    """A key half that the table already has is not written again."""
+    """A key attribute that the table already writes is not written again."""
 
     class ByType(GlobalSecondaryIndex):
         class Meta:
@@ -101,7 +101,7 @@ def test_an_index_on_the_types_own_attribute_leaves_it_alone():
 
 
 def test_what_is_refused_is_named_with_the_remedy():
-    """Every part of the message."""
+    """The message has every part."""
     made = task(1)
     for values, error, message in (
         (
@@ -141,7 +141,7 @@ def test_what_is_refused_is_named_with_the_remedy():
 
 
 def test_a_table_without_keys_of_that_name_tells_no_sources():
-    """The type is derived from nothing that could be updated where keys are made of nothing."""
+    """If keys have no fields, the type is not derived from an attribute that could be updated."""
 
     class BareTable(Table):
         class Meta:
@@ -158,5 +158,5 @@ def test_a_table_without_keys_of_that_name_tells_no_sources():
 
 
 def test_a_condition_of_a_key_alone_moves_it():
-    """What is changed is the state; the key's halves go."""
+    """Only the state is changed, and both attributes of the key are removed."""
     assert {"state", "GSI2PK", "GSI2SK", "updatedAt"} == changed(plan.update(task(1, title="t"), state=State.DONE))

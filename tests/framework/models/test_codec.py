@@ -1,4 +1,4 @@
-"""What is generated for an entity: when, what it looks like, and what it does not let in."""
+"""The generated code of an entity: the time of its generation, its form, and safe names."""
 
 import ast
 import traceback
@@ -45,7 +45,7 @@ def test_every_attribute_has_its_line():
 
 
 def test_names_and_literals_are_data():
-    """Whatever an attribute or a literal is called, it is that, and no code."""
+    """Names of attributes and literals of any form stay data, and do not become code."""
     place = Place(name="x", height=1, address={"street": "s"}, visits=[Address(street="t", number=2)])
     item = place.serialize()
     assert item["PK"] == {"S": "PLACE#it's {quoted}\"\\n'''#x"}
@@ -70,7 +70,7 @@ def test_nothing_is_generated_before_a_class_is_used(monkeypatch):
 
 
 def test_a_traceback_shows_generated_lines():
-    """As those of attrs do: the source is where tracebacks look for it."""
+    """Tracebacks find the source of generated code, as with attrs."""
     read = Order._codec().read
     with pytest.raises(KeyError) as caught:
         read(Order(_user_instantiated=False), {"createdAt": {"N": "1"}})

@@ -1,4 +1,4 @@
-"""Declaring tables and entities: what is refused when the class is made, under which rule, with which remedy."""
+"""Declaring tables and entities: the refused classes, each with its rule and remedy."""
 
 from datetime import datetime, timezone
 
@@ -55,13 +55,13 @@ class Local(LocalSecondaryIndex):
 
 
 def new_table(**body):
-    """A table class of its own, so that the entities of one test do not meet those of another."""
+    """Return a new table class, so that the entities of two tests do not share a table."""
     meta = type("Meta", (), {"table_name": "t", **body.pop("meta", {})})
     return type(Table)("T", (Table,), {"Meta": meta, "by_name": ByName(), "bare": Bare(), "local": Local(), **body})
 
 
 def entity(table=None, discriminator="E", **body):
-    """An entity with a usable primary key, and whatever else the test declares."""
+    """Return an entity with a valid primary key and the members that the test declares."""
     body.setdefault("key", Key(pk="E#{ident}", sk="E"))
     body.setdefault("ident", UnicodeAttribute())
     return type(Table)("E", (table or new_table(),), body, discriminator=discriminator)
@@ -76,7 +76,7 @@ def test_an_index_key_is_declared_once():
 
 
 def test_stored_names_can_be_redeclared():
-    """PK, SK and entityType are only the defaults."""
+    """PK, SK and entityType are defaults."""
     table = new_table(
         pk=UnicodeAttribute(hash_key=True, attr_name="p"),
         sk=UnicodeAttribute(range_key=True, attr_name="s"),
@@ -90,7 +90,7 @@ def test_stored_names_can_be_redeclared():
 
 
 def test_tables_do_not_share_discriminators():
-    """PynamoDB's discriminator attribute keeps the classes it knows; each table has its own."""
+    """PynamoDB's discriminator attribute stores its classes, so each table has its own attribute."""
     one, other = entity(discriminator="SAME"), entity(discriminator="SAME")
     assert table_schema(one).table is not table_schema(other).table
 
@@ -167,7 +167,7 @@ def test_tables_do_not_share_discriminators():
     ],
 )
 def test_entities_that_could_not_work(body, rule, message):
-    """Every message names the entity, says what is wrong, and what to do."""
+    """Every message names the entity, the fault and the remedy."""
     with pytest.raises(DeclarationError, match=message) as caught:
         entity(**body)
     assert (rule, "E") == (caught.value.rule, caught.value.entity)
@@ -189,14 +189,14 @@ def test_entities_that_could_not_work(body, rule, message):
     ],
 )
 def test_tables_that_could_not_work(body, rule, message):
-    """As for entities."""
+    """Their messages have the same parts as those of entities."""
     with pytest.raises(DeclarationError, match=message) as caught:
         new_table(**body)
     assert rule == caught.value.rule
 
 
 def test_an_index_without_a_name_is_refused():
-    """PynamoDB names it after the first attribute it is assigned to, also when it is used a second time."""
+    """PynamoDB names it after the first attribute it is assigned to, also if it is used a second time."""
 
     class Nameless(GlobalSecondaryIndex):
         class Meta:
@@ -223,7 +223,7 @@ def test_an_index_key_that_is_no_text_is_refused():
 
 
 def test_discriminators_are_unique_and_not_forgotten():
-    """Otherwise an item would be taken for another entity, or for none."""
+    """Otherwise an item would be read as another entity, or as unknown."""
     table = new_table()
     entity(table)
     with pytest.raises(DeclarationError, match="already assigned") as caught:
@@ -238,7 +238,7 @@ def test_discriminators_are_unique_and_not_forgotten():
 
 
 def test_an_abstract_base_shares_attributes_and_keys():
-    """A mixin between the table and its entities."""
+    """The base is a mixin between the table and its entities."""
     table = new_table()
 
     class Base(table, abstract=True):
@@ -260,7 +260,7 @@ def test_an_abstract_base_shares_attributes_and_keys():
 
 
 def test_one_ttl_attribute_for_a_table():
-    """DynamoDB has only one."""
+    """DynamoDB supports only one for a table."""
     table = new_table()
     at = {"at": UTCDateTimeAttribute()}
     entity(table, "A", **at, gone=Expiry(after="at"))
@@ -269,7 +269,7 @@ def test_one_ttl_attribute_for_a_table():
 
 
 def test_a_local_index_shares_the_partition_key():
-    """It takes the primary key's template by itself."""
+    """Its partition key has the primary key's template automatically."""
     made = entity(name=UnicodeAttribute(), by_name=Key(index=Local, sk="N#{name}"))
     assert ("E#1", "N#x") == made.by_name.build(ident="1", name="x")
     with pytest.raises(DeclarationError, match="shares 'PK' with the table. Leave pk out"):
@@ -277,14 +277,14 @@ def test_a_local_index_shares_the_partition_key():
 
 
 def test_an_index_without_a_sort_key():
-    """A partition key alone."""
+    """The index has a partition key only."""
     made = entity(by_it=Key(index=Bare, pk="B#{ident}"))
     assert ("B#1", None) == made.by_it.build(ident="1")
     assert {"ident": "1"} == made.by_it.parse("B#1")
 
 
 def test_a_key_can_be_taken_away_from_a_subclass():
-    """None in place of an inherited key."""
+    """None replaces an inherited key."""
     table = new_table()
 
     class Parent(table, discriminator="P"):
@@ -300,7 +300,7 @@ def test_a_key_can_be_taken_away_from_a_subclass():
 
 
 def test_derived_attributes_cannot_be_given():
-    """Keys are never written by hand."""
+    """Keys are never set by hand."""
     made = entity()
     for arguments in ({"pk": "X"}, {"by_name_pk": "X"}):
         with pytest.raises(UnexpectedAttributesError, match="is derived, and cannot be given"):
@@ -312,7 +312,7 @@ def test_derived_attributes_cannot_be_given():
 
 
 def test_raw_tables_hold_what_other_code_wrote():
-    """Meta.key_encoding = "raw": values as they are, the separator refused, numbers without a width allowed."""
+    """With Meta.key_encoding = "raw", values are unchanged, the separator is refused, and numbers need no width."""
     table = new_table(meta={"key_encoding": "raw"})
     made = entity(table, n=NumberAttribute(), key=Key(pk="E#{ident}", sk="N#{n}"))
     assert ("E#a b", "N#7") == made.key.build(ident="a b", n=7)
@@ -321,7 +321,7 @@ def test_raw_tables_hold_what_other_code_wrote():
 
 
 def test_expiry_is_epoch_seconds_at_the_top_level():
-    """And is derived on reading, too."""
+    """The expiry is also derived on reading."""
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
     made = entity(at=UTCDateTimeAttribute(null=True), gone=Expiry(after="at", days=1.5))
     assert {"N": str(int(at.timestamp()) + 129_600)} == made(ident="1", at=at).serialize()["ttl"]
@@ -331,7 +331,7 @@ def test_expiry_is_epoch_seconds_at_the_top_level():
 
 
 def test_an_inverted_index():
-    """On the table's own keys the other way round: it takes both templates by itself."""
+    """It has the table's keys in reverse, and both templates automatically."""
 
     class Inverted(GlobalSecondaryIndex):
         class Meta:
@@ -351,7 +351,7 @@ def test_an_inverted_index():
 
 
 def test_indexes_that_share_an_attribute_must_agree():
-    """Otherwise the last key would overwrite the other."""
+    """Otherwise the last key would overwrite the other one."""
 
     class Again(GlobalSecondaryIndex):
         class Meta:
@@ -372,7 +372,7 @@ def test_indexes_that_share_an_attribute_must_agree():
 
 
 def test_a_refused_class_leaves_the_earlier_one_in_its_place():
-    """A notebook's cell with a typo does not take the entity away."""
+    """A notebook's cell with a typo does not remove the entity."""
     table = new_table()
     first = entity(table)
     with pytest.raises(DeclarationError):
@@ -384,7 +384,7 @@ def test_a_refused_class_leaves_the_earlier_one_in_its_place():
 
 
 def test_a_condition_on_an_index_that_every_item_is_in_is_refused():
-    """No item could be kept out of it."""
+    """The condition could not keep an item out of the index."""
 
     class Turned(GlobalSecondaryIndex):
         class Meta:
@@ -421,7 +421,7 @@ def test_models_that_share_a_mixin_with_an_entity_stay_as_they_are():
 
 
 def test_a_mended_class_takes_the_place_of_the_refused_one():
-    """And a notebook's cell can be run again."""
+    """A notebook's cell can be corrected and run again."""
     table = new_table()
     with pytest.raises(DeclarationError):
         entity(table, key=Key(pk="{nothing}", sk="E"))
@@ -431,7 +431,7 @@ def test_a_mended_class_takes_the_place_of_the_refused_one():
 
 
 def test_mixins_are_strict_and_mark_personal_attributes():
-    """Whatever line of inheritance an attribute comes by."""
+    """This holds for an attribute from any base class."""
 
     class Seen:
         seen = UTCDateTimeAttribute(null=True)
@@ -463,7 +463,7 @@ def test_mixins_are_strict_and_mark_personal_attributes():
 
 
 def test_an_attribute_on_the_time_to_live_is_refused():
-    """DynamoDB would expire the items of whichever entity stores a number there."""
+    """DynamoDB would expire the items of an entity that stores a number there."""
     table = new_table()
     entity(table, "A", at=UTCDateTimeAttribute(), gone=Expiry(after="at"))
     with pytest.raises(DeclarationError, match="which is the table's time to live"):
@@ -477,7 +477,7 @@ def test_an_attribute_on_the_time_to_live_is_refused():
 
 @pytest.mark.parametrize("days", ["7", None, float("inf"), True])
 def test_an_expiry_is_a_number_of_days(days):
-    """Said where it is written."""
+    """Another type is refused at the declaration."""
     with pytest.raises(DeclarationError, match="that is no number of days"):
         Expiry(after="at", days=days)
 
@@ -490,7 +490,7 @@ def test_an_expiry_beyond_time_is_refused():
 
 
 def test_keys_are_made_of_what_is_stored():
-    """A user's attribute class may store another value than it is given."""
+    """A user's attribute class may store a value that differs from the given one."""
 
     class Lower(UnicodeAttribute):
         def serialize(self, value):
@@ -502,7 +502,7 @@ def test_keys_are_made_of_what_is_stored():
 
 
 def test_names_of_methods_are_refused_by_whichever_line_they_come():
-    """A mixin's attribute would take the method's place as well."""
+    """A mixin's attribute would also replace the method."""
 
     class Mixin:
         item = UnicodeAttribute(null=True)
@@ -513,13 +513,13 @@ def test_names_of_methods_are_refused_by_whichever_line_they_come():
 
 
 def test_a_set_of_values_has_one_description():
-    """Sets have no order of their own, and texts are hashed anew in every process."""
+    """Sets have no order, and the hashes of texts differ in every process."""
     made = entity(a=Key(index=ByName, pk="A", sk="{ident}", when={"ident": {"c", "a", "b"}}))
     assert (("ident", ("a", "b", "c")),) == made.a.composite.when
 
 
 def test_indexes_on_the_discriminator_share_it():
-    """It is there by itself, whatever the keys say."""
+    """The attribute exists automatically, for any keys."""
 
     class ByType(GlobalSecondaryIndex):
         class Meta:

@@ -1,4 +1,4 @@
-"""The description: frozen, comparable, JSON both ways, and free of the metaclass's internals."""
+"""The description: frozen, comparable, convertible to and from JSON, and without internals of the metaclass."""
 
 import json
 
@@ -10,13 +10,13 @@ from tests.framework.app import AppTable
 
 
 def test_json_round_trip():
-    """What checks and migrations read can be stored."""
+    """The description that checks and migrations read can be stored as JSON."""
     described = AppTable.describe()
     assert described == TableDescription.from_dict(json.loads(json.dumps(described.to_dict())))
 
 
 def test_what_it_says():
-    """Table, indexes, entities, keys with the encodings of their fields, expiry, personal attributes."""
+    """It has the table, indexes, entities, keys with the encodings of their fields, expiry and personal attributes."""
     described = AppTable.describe()
     assert (described.partition_name, described.sort_name, described.type_name) == ("PK", "SK", "entityType")
     assert [(index.name, index.projection) for index in described.indexes] == [

@@ -1,4 +1,4 @@
-"""Values that no item can hold: numbers out of all bounds, and nesting without end; and maps with any key."""
+"""Values that an item cannot hold: huge numbers and endless nesting; and maps with any key."""
 
 from decimal import Decimal
 
@@ -128,7 +128,7 @@ def test_such_a_number_is_refused_in_keys_and_within_containers(value):
 
 @pytest.mark.parametrize("zero", ["0E-999999999", "0E+999999999", "-0E-999999999"])
 def test_a_zero_of_any_exponent_is_zero(zero):
-    """The zeros of its exponent are not written out, which took 2 GB in a partition key."""
+    """The zeros of its exponent are not written, which would take 2 GB in a partition key."""
     value = Decimal(zero)
     item = plan.create(Box(name="x", number=value, whole=1, exact=value)).params()["Item"]
     assert ["0", "0", "N#0", "00000000000000000.00#00000001"] == [
@@ -171,7 +171,7 @@ def test_a_value_in_a_message_is_short():
 
 
 def nested(levels, kind=dict):
-    """A value within so many maps or lists, as Python has it."""
+    """Return a value within a number of maps or lists, in Python."""
     value = "x"
     for _ in range(levels):
         value = {"a": value} if kind is dict else [value]
@@ -179,7 +179,7 @@ def nested(levels, kind=dict):
 
 
 def stored(levels, kind="M"):
-    """A value within so many maps or lists, as DynamoDB stores it."""
+    """Return a value within a number of maps or lists, as DynamoDB stores it."""
     value = {"S": "x"}
     for _ in range(levels):
         value = {"M": {"a": value}} if kind == "M" else {"L": [value]}
@@ -187,7 +187,7 @@ def stored(levels, kind="M"):
 
 
 def ways(levels):
-    """Every way of writing a value within so many maps or lists, or of comparing with it."""
+    """Return every way of writing a value within maps or lists, or of comparing with it."""
     box = Box.from_raw_data(STORED)
     maps, lists = nested(levels), nested(levels, list)
     extra = Box.from_raw_data(STORED)
@@ -254,7 +254,7 @@ def test_a_hostile_item_is_malformed_and_exhausts_no_stack(name, kind):
 
 
 def test_a_hostile_unknown_attribute_is_malformed_if_it_is_asked_for():
-    """Reading does not look into unknown attributes; writing refuses it."""
+    """Reading does not decode unknown attributes; writing refuses this one."""
     made = Box.from_raw_data({**STORED, "extra": stored(5_000)})
     with pytest.raises(MalformedItemError, match="holds 'extra', which is nested over 32 levels"):
         made.extra_attributes  # noqa: B018 - a property
@@ -319,7 +319,7 @@ KEYS = sorted(
 
 @pytest.mark.parametrize("value", ["v", 1, None, {"self": "v"}])
 def test_a_map_may_have_any_key(value):
-    """A map may have keys that PynamoDB's constructor takes for its own arguments."""
+    """A map may have keys with the names of arguments of PynamoDB's constructor."""
     everything = dict.fromkeys(KEYS, value)
     made = Box(name="x", anything=everything, typed={"any": everything}, maps=[everything], lines=[everything])
     item = plan.create(made).params()["Item"]

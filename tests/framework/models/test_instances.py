@@ -1,4 +1,4 @@
-"""Instances: equality, attributes that do not exist; and classes that could not work."""
+"""Instances: equality and unknown attributes; and classes that could not work."""
 
 import copy
 import pickle
@@ -74,7 +74,7 @@ VALUES = {
 
 
 def test_entities_that_hold_the_same_are_equal():
-    """Before and after they are stored, read, copied and pickled."""
+    """They are equal before and after they are stored, read, copied and pickled."""
     made = Note(ident="1", **VALUES)
     assert made == Note(ident="1", **VALUES)
     made.create()
@@ -88,7 +88,7 @@ def test_entities_that_hold_the_same_are_equal():
 
 @pytest.mark.parametrize("name", VALUES)
 def test_entities_with_another_value_are_not_equal(name):
-    """In any attribute, also if it is missing."""
+    """Another or missing value of any attribute makes them unequal."""
     others = {
         **VALUES,
         "number": 2,
@@ -105,7 +105,7 @@ def test_entities_with_another_value_are_not_equal(name):
 
 
 def test_equality_looks_at_types_and_unknown_attributes():
-    """And at nothing else."""
+    """Equality compares only types, declared and unknown attributes."""
     made = Note(ident="1")
     assert made != Counted(ident="1")
     assert made != {"ident": "1"}
@@ -121,14 +121,14 @@ def test_equality_looks_at_types_and_unknown_attributes():
 
 
 def test_an_entity_with_a_value_that_cannot_be_stored_can_be_compared():
-    """It is compared as it is."""
+    """The unconverted values are compared."""
     assert Note(ident="1", number="x") == Note(ident="1", number="x")
     assert Note(ident="1", number="x") != Note(ident="1", number="y")
     assert Note(ident="1", number="x") != Note(ident="1", number=1)
 
 
 def test_an_entity_cannot_be_hashed():
-    """It can change."""
+    """An entity is mutable, so it cannot be hashed."""
     with pytest.raises(TypeError, match="unhashable"):
         hash(Note(ident="1"))
 
@@ -151,14 +151,14 @@ def test_an_attribute_that_does_not_exist_cannot_be_set():
 
 
 def declared(**body):
-    """An entity with its own table."""
+    """Return an entity with its own table."""
     base = type("OwnTable", (Table,), {"Meta": type("Meta", (), {"table_name": "own"})})
     body = {"ident": UnicodeAttribute(), "key": Key(pk="X#{ident}", sk="X"), "__qualname__": "X", **body}
     return type(base)("X", (base,), body, discriminator="X")
 
 
 def test_class_variables_and_properties_can_be_set():
-    """They exist."""
+    """Setting them is not refused, because they exist."""
 
     def set_shown(self, value):
         self.title = value
@@ -172,7 +172,7 @@ def test_class_variables_and_properties_can_be_set():
 
 
 def test_an_own_init_may_add_attributes():
-    """Of a new instance, and of one that is read; afterwards they can be changed."""
+    """A new instance and a read one get the attributes, which can be changed later."""
 
     def __init__(self, **attributes):
         super(entity, self).__init__(**attributes)
@@ -198,7 +198,7 @@ def test_an_own_init_may_add_attributes():
     ],
 )
 def test_an_own_init_that_reading_cannot_call_is_refused(init, reason):
-    """Its items would be written, and never read."""
+    """Its items could be written, but not read."""
     with pytest.raises(
         DeclarationError, match=rf"X.__init__ cannot be called as X\(_user_instantiated=False\).*{reason}"
     ):
@@ -216,7 +216,7 @@ def test_a_bare_annotation_is_refused(annotation):
 
 
 def test_other_annotations_are_allowed():
-    """Those of private names, of class variables and of attributes that have a value or are inherited."""
+    """Annotations of private names, class variables, and attributes with a value or inherited ones are allowed."""
     from typing import ClassVar
 
     declared(
@@ -232,13 +232,13 @@ def test_other_annotations_are_allowed():
 
 
 def test_a_bare_annotation_of_a_table_class_is_refused():
-    """As well."""
+    """A table class is checked like an entity."""
     with pytest.raises(DeclarationError, match="by_owner is annotated and has no value"):
         type("T", (Table,), {"Meta": type("Meta", (), {"table_name": "t"}), "__annotations__": {"by_owner": "Index"}})
 
 
 def test_the_earlier_class_of_a_reloaded_module_is_refused():
-    """It would not find its items, since they are read as the new class."""
+    """It would not find its items, because they are read as the new class."""
     old = declared()
     table = table_schema(old).table
     with embedded(table):
@@ -267,7 +267,7 @@ def test_the_earlier_class_of_a_reloaded_module_is_refused():
 
 
 def test_a_class_that_is_refused_leaves_the_earlier_one_in_its_place():
-    """As in a notebook, in which a cell is corrected and run again."""
+    """In a notebook, a cell is corrected and run again."""
     old = declared()
     table = table_schema(old).table
     with embedded(table):
@@ -279,7 +279,7 @@ def test_a_class_that_is_refused_leaves_the_earlier_one_in_its_place():
 
 
 def test_what_was_read_is_read_without_a_look_at_unknown_attributes(monkeypatch):
-    """They are copied when somebody asks for them, and not before."""
+    """Unknown attributes are copied only when they are used."""
     client = NoteTable._get_connection().connection.client
     item = {"PK": {"S": "NOTE#1"}, "SK": {"S": "NOTE"}, "entityType": {"S": "NOTE"}, "id": {"S": "1"}}
     client.put_item(TableName="notes", Item={**item, "legacy": {"M": {"a": {"L": [{"S": "x"}]}}}})
@@ -299,7 +299,7 @@ def test_what_was_read_is_read_without_a_look_at_unknown_attributes(monkeypatch)
 
 
 def test_a_malformed_item_does_not_exist_for_nobody():
-    """It exists, and cannot be read."""
+    """The item exists, but cannot be read."""
     client = NoteTable._get_connection().connection.client
     item = {"PK": {"S": "NOTE#1"}, "SK": {"S": "NOTE"}, "entityType": {"S": "NOTE"}, "id": {"N": "1"}}
     client.put_item(TableName="notes", Item=item)

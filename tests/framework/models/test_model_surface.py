@@ -1,4 +1,4 @@
-"""Every public name of PynamoDB's `Model`, with every parameter: on a table with derived keys it works or is refused.
+"""Every public name of PynamoDB's `Model`, with every parameter: it works with derived keys, or is refused.
 
 `CHECKS` has one check for each name. A name, a parameter or an option of `Meta` that PynamoDB adds fails a test here.
 """
@@ -134,7 +134,7 @@ STORED = {
     "ttl": TTL,
     "legacy": {"M": {"blob": {"B": b"\x83"}, "digits": {"N": DIGITS}}},
 }
-"""An item with everything in it, some of it in a form that the model would not write."""
+"""An item with every attribute, some in a form that the model would not write."""
 
 PLAIN = {
     name: value
@@ -145,13 +145,13 @@ PLAIN = {
     "lines": {"L": [{"S": "x"}, {"BOOL": True}]},
     "legacy": {"L": [{"N": DIGITS}, {"S": "x"}]},
 }
-"""An item that plain JSON can hold."""
+"""An item that can be plain JSON."""
 
 CHECKS, PARAMETERS = {}, {}
 
 
 def of(name, *parameters):
-    """Register a check of a name of `Model`, and the parameters that it covers."""
+    """Register a check of a name of `Model`, with the parameters that it covers."""
 
     def register(check):
         CHECKS[name], PARAMETERS[name] = check, set(parameters)
@@ -173,7 +173,7 @@ def stored(doc_id="1"):
 
 
 def same(item):
-    """An item without the order of its sets."""
+    """Return an item with sorted sets."""
     if isinstance(item, dict):
         return {
             name: Counter(each) if name in ("SS", "NS", "BS") and isinstance(each, list) else same(each)
@@ -192,13 +192,13 @@ def made(doc_id="1", **attributes):
 
 
 def refused(message, call, kind=SingletableError):
-    """A call raises an error of singletable that has a remedy, and shows no personal value."""
+    """Assert that a call raises an error of singletable with a remedy and without personal values."""
     error = failed(message, call, kind)
     assert error.remedy
 
 
 def failed(message, call, kind):
-    """A call ends as the stored item demands: no item, or another one than was expected."""
+    """Assert that a call raises the error for a missing or unexpected stored item."""
     with pytest.raises(kind, match=message) as caught:
         call()
     assert "eve@" not in str(caught.value)
@@ -305,7 +305,7 @@ def check_from_raw_data():
     given = deepcopy(STORED)
     doc = Doc.from_raw_data(given)
     assert STORED == given
-    # The caller's item is not the instance's.
+    # The caller's item and the instance's are separate.
     given["legacy"]["M"]["digits"]["N"] = "0"
     assert STORED["legacy"] == doc.extra_attributes["legacy"]
     other = Other(other_id="1").serialize()
@@ -530,7 +530,7 @@ def check_from_dynamodb_dict():
     assert Doc.get(doc_id="1") == doc
     assert same(STORED) == same(doc.serialize())
 
-    # It was not read from the table: its version is compared with the stored one, and the key may be another.
+    # It was not read from the table, so its version is compared with the stored one, and its key may differ.
     doc.save()
     assert same({**STORED, "version": {"N": "8"}}) == same(stored())
     doc.from_dynamodb_dict(given)
@@ -555,7 +555,7 @@ def check_from_dynamodb_dict():
     doc.from_dynamodb_dict({**given, "GSI1PK": {"S": "wrong"}, "ttl": {"N": "1"}})
     assert same(STORED) == same(doc.serialize())
 
-    # A fault changes nothing.
+    # A failed call changes nothing.
     for message, wrong in (
         ("is of the entity type 'OTHER'. Fill an instance of that", {**given, "entityType": {"S": "OTHER"}}),
         ("binary value that is not base64", {**given, "blob": {"B": b"\x80"}}),
@@ -707,17 +707,17 @@ def check_update_ttl():
     assert "other" == time_to_live()
 
 
-# --- the catalogue, once all checks are registered ---------------------------------------------
+# --- the catalog, after all checks are registered ---------------------------------------------
 
 
 def test_every_public_name_has_a_check():
-    """A name that PynamoDB adds or removes fails here: decide whether it works or is refused, and check that."""
+    """A name that PynamoDB adds or removes fails here: decide whether it works or is refused, and add a check."""
     assert {name for name in dir(Model) if not name.startswith("_")} == set(CHECKS)
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
 def test_every_parameter_is_checked(name):
-    """So does a parameter."""
+    """A parameter that PynamoDB adds or removes also fails here."""
     member = getattr(Model, name)
     names = set() if isinstance(member, type) else set(signature(member).parameters) - {"self"}
     assert names == PARAMETERS[name]

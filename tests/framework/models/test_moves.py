@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def test_a_move_takes_everything_along():
-    """Under the new key, with its keys and what the model does not know; nothing is left behind."""
+    """The item has the new key, its derived keys and unknown attributes; the old item is deleted."""
     made = task(1, title="t", points=3)
     made.create()
     made.extra_attributes["legacy"] = {"S": "kept"}
@@ -36,7 +36,7 @@ def test_a_move_takes_everything_along():
 
 
 def test_a_move_neither_overwrites_nor_loses():
-    """A taken place, a rival's update, an item that is gone, a key that stays."""
+    """A move to an existing key, after a rival's update, of a deleted item, or to the same key is safe."""
     made = task(1)
     made.create()
     task(2).create()
@@ -54,7 +54,7 @@ def test_a_move_neither_overwrites_nor_loses():
 
 
 def test_a_mutation_is_tried_again_on_what_is_stored():
-    """No rival's change is lost; what the function returns comes back; nothing is written for nothing."""
+    """No rival's change is lost, the function's result is returned, and a call without a change writes nothing."""
     made, rival = task(1, points=1, title="t"), None
     made.create()
     rival = Task.get(project="p", number=1)
@@ -77,7 +77,7 @@ def test_a_mutation_is_tried_again_on_what_is_stored():
 
 
 def test_a_mutation_writes_what_it_changes_of_attributes_that_the_model_does_not_know():
-    """Nothing that the function did to the instance is dropped; a rival's change of such an attribute is seen."""
+    """All changes of the function are written, and a rival's change of such an attribute is detected."""
     made = task(1)
     made.extra_attributes = {"old": {"S": "o"}, "list": {"L": [{"S": "a"}]}, "kept": {"N": "1"}}
     made.create()
@@ -102,7 +102,7 @@ def test_a_mutation_writes_what_it_changes_of_attributes_that_the_model_does_not
 
 
 def test_the_text_of_a_member_is_the_member_at_once():
-    """However it is given; text that is none is refused when it is to be stored."""
+    """A text is converted to its member on every path; another text is refused when it is stored."""
     made = task(1, state="DOING")
     assert made.state is State.DOING
     made.state = "DONE"
@@ -113,7 +113,7 @@ def test_the_text_of_a_member_is_the_member_at_once():
 
 
 def test_a_version_is_checked_on_every_path():
-    """Save, update, delete, transactions, mutate and move."""
+    """Save, update, delete, transactions, mutate and move check the version."""
     Doc(ident="1").create()
     stale, other = Doc.get(ident="1"), Doc.get(ident="1")
     other.save()
@@ -158,7 +158,7 @@ def test_a_create_or_save_whose_answer_was_lost_is_found_to_be_done():
 
 
 def test_times_are_set_on_every_path(monkeypatch):
-    """created_at once, updated_at by every write."""
+    """created_at is set once, and updated_at by every write."""
     later = MOMENT + timedelta(days=900)
     made = task(1)
     made.create()
@@ -179,7 +179,7 @@ def test_times_are_set_on_every_path(monkeypatch):
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_leaves_all_of_a_transaction_or_nothing(after):
-    """Whether before or after it was done; and no key is stale."""
+    """This holds for a crash before and after it was applied, and no key is stale."""
     made = task(1)
     made.create()
     with inject(LedgerTable, Crash(after=after)), pytest.raises(InjectedCrash):
@@ -190,7 +190,7 @@ def test_a_crash_leaves_all_of_a_transaction_or_nothing(after):
 
 
 def test_a_write_without_an_answer_may_have_been_done():
-    """The error does not say that nothing was written, nor that nothing answers there."""
+    """The error does not state that nothing was written, or that no server answers."""
     made = task(1)
     with inject(LedgerTable, LostResponse(for_good=True)):
         with pytest.raises(NoResponse, match="No answer to PutItem .*the write may have been applied. Read") as caught:
@@ -202,7 +202,7 @@ def test_a_write_without_an_answer_may_have_been_done():
 
 
 def test_a_fault_for_no_operation_is_refused():
-    """It would never strike, and its test would show nothing."""
+    """The fault would never occur, so its test would prove nothing."""
     for operations in (["PutItems"], "PutItem"):
         message = "is not a list of operations that can get a fault; wrong: PutItems?. Give a list of: BatchExec"
         with pytest.raises(InvalidValueError, match=message):
@@ -210,7 +210,7 @@ def test_a_fault_for_no_operation_is_refused():
 
 
 def test_faults_are_the_same_for_the_same_seed():
-    """And befall the operations that they are for."""
+    """The faults also occur only in their operations."""
 
     def run(seed):
         with inject(LedgerTable, Throttling(rate=0.5, operations=["GetItem"]), seed=seed) as injected:

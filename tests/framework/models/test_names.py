@@ -25,7 +25,7 @@ class Part(Named, discriminator="PART"):
 
 
 def test_the_variable_is_read_whenever_a_request_is_made(monkeypatch):
-    """The default holds if the variable is unset or empty, and bind() replaces both."""
+    """The default is used if the variable is unset or empty, and bind() replaces both."""
     request = Part.item(part="a")
     names = []
     for value in (None, "", "shop-dev", "shop-prod"):
@@ -52,7 +52,7 @@ def test_a_table_named_by_the_environment_works(monkeypatch):
 
 
 def test_a_variable_that_is_not_set_is_named(monkeypatch):
-    """The class can be made, and the first request raises the error."""
+    """The class can be created, and the first request raises the error."""
     monkeypatch.delenv("NO_TABLE", raising=False)
 
     class Unnamed(Table):
@@ -122,7 +122,7 @@ def test_check_finds_a_short_name(monkeypatch, text, codes):
 
 
 def test_a_binding_that_names_the_table_needs_no_variable(monkeypatch):
-    """Nor does an engine whose block began while the variable was set need it at the end."""
+    """An engine whose block began while the variable was set does not need it at the end."""
 
     class Elsewhere(Table):
         class Meta:
@@ -149,7 +149,7 @@ def test_a_binding_that_names_the_table_needs_no_variable(monkeypatch):
     ],
 )
 def test_a_name_is_checked_wherever_it_is_given(text, message):
-    """In Meta, by bind(), as a default of from_env, and as an option of a command."""
+    """The name is checked in Meta, in bind(), as a default of from_env, and as an option of a command."""
     body = {"Meta": type("Meta", (), {"table_name": text})}
     ways = [lambda: Named.bind(table_name=text), lambda: from_env("NO_TABLE", default=text)]
     if text:

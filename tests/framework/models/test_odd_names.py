@@ -55,12 +55,12 @@ class Lying(str):
 
 
 def member(text):
-    """A member of `class Names(str, Enum)`, the idiom before Python 3.11."""
+    """Return a member of `class Names(str, Enum)`, the idiom before Python 3.11."""
     return enum.Enum("Names", {"NAME": text}, type=str).NAME
 
 
 def declare(text):
-    """A table and an entity whose every declared text was made by `text`."""
+    """Return a table and an entity whose declared texts were all made by `text`."""
 
     class GSI1(GlobalSecondaryIndex):
         class Meta:
@@ -109,7 +109,7 @@ def declare(text):
 
 
 def texts_in(value):
-    """Every text within params, names included."""
+    """Return every text within params, including names."""
     if isinstance(value, dict):
         return [each for pair in value.items() for part in pair for each in texts_in(part)]
     if isinstance(value, (list, tuple, set)):
@@ -149,7 +149,7 @@ def test_a_subclass_of_str_is_its_text_wherever_a_text_is_declared(text):
 
 
 def test_plain_leaves_what_is_no_text():
-    """`plain` changes only texts, and `quoted` gives a literal of the text whatever its class."""
+    """`plain` changes only texts, and `quoted` gives a literal of a text of any class."""
     assert 5 == plain(5)
     assert None is plain(None)
     assert (str, "x") == (type(plain(Lying("x"))), plain(Lying("x")))
@@ -162,14 +162,14 @@ class Odd(Table):
 
 
 def entity(name, attribute):
-    """An entity with an attribute of any name."""
+    """Return an entity with an attribute of any name."""
     body = {"ident": UnicodeAttribute(), name: attribute, "key": Key(pk="ODD#{ident}", sk="ODD")}
     made = {"__module__": __name__, "__qualname__": "OddOne", **body}
     return type(Odd)("OddOne", (Odd,), made, discriminator="ODD")
 
 
 def parameters():
-    """The parameters, beside attributes, of everything that takes attributes by name."""
+    """Return the own parameters of all functions that accept attributes by name."""
     taking = [
         *(Model.__init__, AttributeContainer.__init__, AttributeContainer._set_attributes, StoredItem.__init__),
         *(Table.update, Table.move, plan.update, Transaction.update),
@@ -182,7 +182,7 @@ def parameters():
 
 
 def fields():
-    """The names that an instance and its class use themselves."""
+    """Return the names that an instance and its class use themselves."""
     instance = entity("fine", UnicodeAttribute(null=True))(ident="i")
     private = [name for name in dir(Table) if name.startswith("_")]
     return sorted({*vars(instance), *private, *StoredItem.__annotations__, "_user_instantiated", "Meta"})
@@ -274,6 +274,6 @@ def test_stored_names_with_dots_spaces_and_reserved_words_work_in_every_expressi
 
 
 def test_an_unknown_name_is_still_an_error():
-    """An unknown name is an error whatever its class."""
+    """An unknown name of any class is an error."""
     with pytest.raises(UnexpectedAttributesError, match="has no attribute nope"):
         entity("fine", UnicodeAttribute(null=True))(ident="i", **{Lying("nope"): 1})

@@ -1,4 +1,4 @@
-"""What other code has stored is neither lost nor in the way; what an instance was given is not stored unasked."""
+"""Values of other code are kept and cause no errors; an instance's defaults are not stored without a reason."""
 
 import pytest
 from pynamodb.attributes import (
@@ -66,26 +66,26 @@ class Doc(OtherTable, discriminator="DOC"):
 
 @pytest.fixture(autouse=True)
 def table():
-    """A fresh table; in the end every item of it is fresh, too."""
+    """Give an empty table; assert after the test that every item is fresh."""
     with embedded(OtherTable) as bound:
         yield bound
         check_fresh(bound)
 
 
 def read(ident="1", **attributes):
-    """A note that was stored and read."""
+    """Return a note that was stored and read."""
     Note(ident=ident, **attributes).create()
     return Note.get(ident=ident)
 
 
 def rewrite(entity, **changes):
-    """Other code stores the item with other attributes; None for one that it leaves out."""
+    """Store the item as other code would, with other attributes; None leaves an attribute out."""
     item = {name: value for name, value in {**stored_item(entity), **changes}.items() if value is not None}
     TableSender(OtherTable).send("PutItem", {"TableName": "other", "Item": item})
 
 
 def test_a_move_takes_what_was_added_since_it_was_read():
-    """What is stored is moved, with its changes, and not what the instance was given besides."""
+    """The stored item is moved with its changes, without the instance's defaults."""
     note = read()
     rewrite(note, legacy={"S": "kept"}, text={"S": "theirs"})
     note.total = 9
@@ -99,7 +99,7 @@ def test_a_move_takes_what_was_added_since_it_was_read():
 
 
 def test_a_version_goes_on_counting_when_an_item_moves():
-    """Whoever has read it under the key to which it comes back is found out."""
+    """An instance that was read with the old key is stale, even if the item is moved back to that key."""
     Doc(ident="1", text="1").create()
     stale, mover = Doc.get(ident="1"), Doc.get(ident="1")
     first = stale.version
@@ -111,7 +111,7 @@ def test_a_version_goes_on_counting_when_an_item_moves():
 
 
 def test_a_collection_writes_what_was_changed_and_nothing_else():
-    """Neither what other code added since, nor a default that was never stored."""
+    """It keeps attributes that other code has added, and does not write defaults that were never stored."""
     note = read(sort="x")
     rewrite(note, sort=None)
     assert 0 == OtherTable.load_collection(Note, ident="1").save()
@@ -129,7 +129,7 @@ def test_a_collection_writes_what_was_changed_and_nothing_else():
 
 
 def test_what_a_map_holds_beyond_its_model_is_kept():
-    """By saves and moves, and if other entries of the map are changed."""
+    """Saves, moves and changes of other entries of the map keep it."""
     note = read(place=Place(city="x"), detail={"a": 1}, lines=[1, "b"])
     whole = {"M": {"city": {"S": "x"}, "zip": {"S": "1"}}}
     rewrite(note, place=whole)
@@ -145,7 +145,7 @@ def test_what_a_map_holds_beyond_its_model_is_kept():
 
 
 def test_a_stored_null_and_a_strange_name_are_in_nobodys_way():
-    """Nothing was asked of them."""
+    """They do not affect reads and writes of other attributes."""
     note = read()
     rewrite(note, text={"NULL": True}, **{"a[0]": {"S": "v"}, "b.c": {"S": "w"}})
     note.mutate(lambda each: setattr(each, "total", 3))
@@ -181,7 +181,7 @@ class Session(OtherTable, discriminator="SESSION"):
 
 
 def test_an_item_that_became_another_entity_is_neither_replaced_nor_deleted():
-    """By an instance that was read as what it was; a new one replaces what is there."""
+    """An instance that was read as the earlier entity cannot write it; a new instance replaces the item."""
     Person(ident="1").create()
     person = Person.get(ident="1")
     Admin(ident="1", level=9).save()
@@ -194,7 +194,7 @@ def test_an_item_that_became_another_entity_is_neither_replaced_nor_deleted():
 
 
 def test_an_expiry_of_an_entity_that_never_expires_is_stale():
-    """Found, and taken away by the next write: DynamoDB would delete the item by it."""
+    """It is found, and the next write removes it, because DynamoDB would delete the item by it."""
     note = read()
     for write in (lambda: Note.get(ident="1").save(), lambda: Note.get(ident="1").update(text="t")):
         rewrite(note, ttl={"N": "1000000000"})
@@ -207,7 +207,7 @@ def test_an_expiry_of_an_entity_that_never_expires_is_stale():
 
 
 def test_a_default_is_the_declared_one():
-    """Not what the instance was given, and never stored."""
+    """The default does not depend on the instance's values, and is not stored."""
     note = read()
     rewrite(note, sort=None)
     note = Note.get(ident="1")
@@ -217,7 +217,7 @@ def test_a_default_is_the_declared_one():
 
 
 def test_an_update_that_changes_nothing_is_one():
-    """The primary key's attributes set to what they are; a set from which everything was taken."""
+    """Setting the primary key's attributes to their values, or emptying a set, changes nothing."""
     note = read(labels={"x"})
     note.update(ident="1")
     note.mutate(lambda each: each.labels.discard("x"))
@@ -225,7 +225,7 @@ def test_an_update_that_changes_nothing_is_one():
 
 
 def test_a_failed_check_of_an_entity_with_a_version_is_no_other_writer():
-    """A check looks at no version."""
+    """A check does not compare the version."""
     doc = Doc(ident="1", text="x")
     doc.create()
     with pytest.raises(TransactionCancelled) as caught, OtherTable.transaction() as transaction:
@@ -234,7 +234,7 @@ def test_a_failed_check_of_an_entity_with_a_version_is_no_other_writer():
 
 
 def test_a_deleted_instance_is_as_good_as_new():
-    """It may be saved again, and under another key."""
+    """It can be saved again, also with another key."""
     doc, note = Doc(ident="1"), Note(ident="1")
     doc.create()
     doc.update(text="x")
@@ -250,7 +250,7 @@ def test_a_deleted_instance_is_as_good_as_new():
 
 
 def test_an_attribute_is_not_given_a_value_of_another_type():
-    """It could not be read again."""
+    """The value could not be read again."""
     note = read(text="t")
     with pytest.raises(InvalidValueError, match="Note.total is of type N, and would be given a value of type S"):
         note.update(actions=[Note.total.set(Note.text)])
@@ -280,7 +280,7 @@ def test_an_attribute_is_not_given_a_value_of_another_type():
     ],
 )
 def test_text_that_dynamodb_would_refuse(values, message):
-    """Said before sending, without the value."""
+    """The text is refused before sending, and the error does not show it."""
     note = read()
     for write in (lambda: Note(ident="2", **values).create(), lambda: note.update(**values)):
         with pytest.raises(InvalidValueError, match=message) as caught:

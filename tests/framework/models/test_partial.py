@@ -1,4 +1,4 @@
-"""Items of which only some attributes are read."""
+"""Reads of some attributes of items."""
 
 import copy
 import pickle
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def stored(table):
-    """Four events and their account."""
+    """Store four events and their account."""
     for seq in range(4):
         event(seq, note="n", detail={"a": 1}).create()
     Account(account_id="a1", email="x@example.com", visits=3).create()
@@ -54,7 +54,7 @@ REQUESTS = {
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_chosen_attributes_are_read_and_those_of_the_key(name):
-    """Everything else raises, and is not None."""
+    """Every other attribute raises an error, and is not None."""
     found = sorted(REQUESTS[name](("level", "note")), key=lambda each: each.seq)
     assert [0, 1, 2, 3] == seqs(found)
     assert [(Level.WARN, "n", "a1"), (Level.INFO, "n", "a1")] == [
@@ -67,7 +67,7 @@ def test_the_chosen_attributes_are_read_and_those_of_the_key(name):
 
 
 def test_the_request_names_what_is_read():
-    """By stored names, with the keys and the discriminator."""
+    """It has the stored names, with the keys and the discriminator."""
     params = Event.query(account_id="a1", only=("level",), filter=Event.note == "n").params()
     names = params["ExpressionAttributeNames"]
     read = [names[each] for each in params["ProjectionExpression"].split(", ")]
@@ -78,7 +78,7 @@ def test_the_request_names_what_is_read():
 
 
 def test_an_attribute_that_is_absent_is_none_or_its_default():
-    """If it was read."""
+    """This holds only if the attribute was read."""
     assert Event.get(account_id="a1", seq=1, only=("tags",)).tags is None
     found = Account.get(account_id="a1", only=())
     with pytest.raises(NotProjectedError, match="Account.visits was not read"):
@@ -104,7 +104,7 @@ class Library(Table):
 
 
 class Noted(Library, discriminator="NOTED"):
-    """It has a version, and a default for items that lack an attribute."""
+    """An entity with a version, and a default for items without an attribute."""
 
     ident = UnicodeAttribute()
     text = UnicodeAttribute(default="none")
@@ -144,7 +144,7 @@ WRITES = {
 
 @pytest.mark.parametrize("name", WRITES)
 def test_it_is_not_written(name):
-    """By any path: a put would lose the attributes that were not read."""
+    """Every path refuses it, because a put would lose the attributes that were not read."""
     before = Event.get(account_id="a1", seq=1)._raw
     part = some().one()
     for each in (part, copy.copy(part), copy.deepcopy(part), pickle.loads(pickle.dumps(part))):
@@ -158,7 +158,7 @@ def test_it_is_not_written(name):
 
 
 def test_it_is_not_added_to_a_collection():
-    """Or is refused when that is saved."""
+    """It is refused when it is added, or when the collection is saved."""
     collection = AppTable.load_collection(Account, Setting, account_id="a1")
     Setting(account_id="a1", name="s").create()
     collection.add(Setting.get(account_id="a1", name="s", only=()))
@@ -167,7 +167,7 @@ def test_it_is_not_added_to_a_collection():
 
 
 def test_refresh_makes_it_whole():
-    """Then it can be read and written."""
+    """After refresh() it can be read and written completely."""
     part = some().one()
     part.refresh()
     assert ("n", START + DAY / 4) == (part.note, part.at)
@@ -176,7 +176,7 @@ def test_refresh_makes_it_whole():
 
 
 def test_it_is_deleted_by_its_key():
-    """Alone, in a batch and in a transaction."""
+    """It can be deleted alone, in a batch and in a transaction."""
     parts = Event.query(account_id="a1", only=()).all()
     parts[0].delete()
     with AppTable.batch() as batch:
@@ -197,7 +197,7 @@ class Book(Library, discriminator="BOOK"):
 
 
 def test_an_index_that_holds_all_that_is_asked_for_needs_no_fetch():
-    """Another is completed, by the same projection."""
+    """An item of another index is fetched with the same projection."""
     with embedded(Library):
         Book(shelf="s", title="t", text="x").create()
         for only, names, sent in (
@@ -214,7 +214,7 @@ def test_an_index_that_holds_all_that_is_asked_for_needs_no_fetch():
 
 
 def test_batches_send_the_projection(monkeypatch):
-    """One projection of all requests together; no projection if one of them is for a whole item."""
+    """All requests share one projection, or have none if one of them is for a whole item."""
     sent, send = [], TableSender.send
 
     def noting(self, operation, params, attempts=None):
@@ -259,20 +259,20 @@ def test_batches_send_the_projection(monkeypatch):
     ],
 )
 def test_names_that_do_not_exist_are_refused(ask, message):
-    """With those that do."""
+    """The error lists the existing names."""
     with pytest.raises(InvalidRequestError, match=message):
         ask()
 
 
 def test_a_collection_reads_the_attributes_that_each_entity_has():
-    """A name of one of them is enough."""
+    """A name must exist in one of the entities."""
     found = AppTable.collection(Account, Event, account_id="a1", only=("email", "level")).all()
     assert "x@example.com" == found[0].email
     assert Level.WARN is found[1].level
 
 
 def test_pages_of_parts():
-    """The cursor holds keys that were read for it, also those of an index."""
+    """The cursor has keys that were read for it, also those of an index."""
     for request in (
         Event.by_note.query(note="n", only=("level",)),
         Event.urgent.query(level=Level.WARN, only=("seq",)),

@@ -1,6 +1,6 @@
-"""PynamoDB's traps: one test a trap, named after it; those of writing are in the tests of writes.
+"""PynamoDB's traps: one test for each trap, with its name; those of writing are in the tests of writes.
 
-`docs/explanation/pynamodb-traps.md` names the test of each; each was reproduced on PynamoDB 6.1.
+`docs/explanation/pynamodb-traps.md` names the test of each trap; all were reproduced on PynamoDB 6.1.
 """
 
 import logging
@@ -32,12 +32,12 @@ pytestmark = pytest.mark.usefixtures("table")
 
 
 def put_raw(**item):
-    """Write an item behind the models' back."""
+    """Write an item without the models."""
     TableSender(AppTable).send("PutItem", {"TableName": "app", "Item": item})
 
 
 def test_unknown_discriminator_in_get_and_query():
-    """PynamoDB: get raises ValueError and kills the iterator; query leaves the item out without a word."""
+    """PynamoDB: get raises ValueError and ends the iterator; query leaves the item out silently."""
     event(1).create()
     put_raw(PK={"S": "ACCOUNT#a1"}, SK={"S": "EVENT#000002"}, entityType={"S": "NEWER"})
     event(3).create()
@@ -58,7 +58,7 @@ def test_unknown_discriminator_in_get_and_query():
 
 
 def test_item_without_discriminator():
-    """PynamoDB: get returns it as the class that was asked."""
+    """PynamoDB: get returns it as the requested class."""
     put_raw(PK={"S": "ACCOUNT#a1"}, SK={"S": "ACCOUNT"}, accountId={"S": "a1"})
     for ask in (lambda: Account.get(account_id="a1"), lambda: Account.query(account_id="a1").all()):
         with pytest.raises(UnknownItemError, match="An item has no entity type"):
@@ -66,7 +66,7 @@ def test_item_without_discriminator():
 
 
 def test_wrong_class():
-    """PynamoDB: ValueError, where the entity that was asked for just does not exist."""
+    """PynamoDB: ValueError, although the requested entity just does not exist."""
     put_raw(
         PK={"S": "ACCOUNT#a1"}, SK={"S": "ACCOUNT"}, entityType={"S": "SETTING"}, accountId={"S": "a1"}, name={"S": "x"}
     )
@@ -77,7 +77,7 @@ def test_wrong_class():
 
 
 def test_keys_only_index():
-    """PynamoDB: the filter on the discriminator drops every row, since it is not projected."""
+    """PynamoDB: the filter on the discriminator drops every row, because it is not projected."""
     for seq in range(4):
         event(seq).create()
     assert [0, 1] == seqs(Event.by_day.query(Event.at.between(START, START.replace(hour=18))))
@@ -146,14 +146,14 @@ def test_a_limit_costs_what_its_items_need():
 
 
 def test_an_index_is_known_to_every_connection():
-    """PynamoDB: an index on a subclass after the base connected gives "Table has no index"."""
+    """PynamoDB: an index on a subclass that is declared after the base connected gives "Table has no index"."""
     AppTable.exists()
     assert AppTable._get_connection() is Event._get_connection()
     assert Event._get_connection().get_meta_table().has_index_name("GSI1")
 
 
 def test_meta_inherits_by_itself():
-    """PynamoDB: a Meta that does not inherit the base's loses region and billing mode."""
+    """PynamoDB: a Meta that does not inherit the base's Meta loses region and billing mode."""
 
     class RegionTable(Table):
         class Meta:
@@ -172,7 +172,7 @@ def test_meta_inherits_by_itself():
 
 
 def test_reading_and_saving_keeps_unknown_attributes():
-    """PynamoDB: drops what the model does not know."""
+    """PynamoDB: drops attributes that the model does not know."""
     Account(account_id="a1", email="e").create()
     item = Account.get(account_id="a1").serialize()
     put_raw(**item, legacy={"S": "kept"})
@@ -183,7 +183,7 @@ def test_reading_and_saving_keeps_unknown_attributes():
 
 
 def test_entities_are_read_whole():
-    """PynamoDB: get with a projection, then save, wipes fields. An index that projects less is completed."""
+    """PynamoDB: get with a projection, then save, deletes attributes. Items of a smaller index are completed."""
     event(1, note="n").create()
     (found,) = Event.by_note.query(note="n").all()
     assert (START.replace(hour=18), Level.INFO) == (found.at, found.level)
@@ -207,7 +207,7 @@ def test_update_leaves_the_callers_list_alone():
 
 
 def test_set_to_none_removes():
-    """PynamoDB: writes NULL, which is no value for an index key."""
+    """PynamoDB: writes NULL, which is not valid for an index key."""
     account = Account(account_id="a1", email="e")
     account.create()
     account.update(email=None)
@@ -218,7 +218,7 @@ def test_set_to_none_removes():
 
 
 def test_batch_get_keeps_the_order():
-    """PynamoDB: order lost, unprocessed keys retried for ever without a pause."""
+    """PynamoDB: order lost, unprocessed keys retried forever without a pause."""
     for seq in range(5):
         event(seq).create()
     keys = [{"account_id": "a1", "seq": seq} for seq in (3, 9, 0, 3)]
@@ -243,7 +243,7 @@ def test_numbers():
 
 
 def test_dates():
-    """PynamoDB: naive taken as UTC; `Z` and missing microseconds rejected on reading."""
+    """PynamoDB: naive times are stored as UTC; `Z` and missing microseconds are rejected on reading."""
     with pytest.raises(InvalidValueError, match="has no time zone"):
         event(1, at=datetime(2026, 1, 1)).save()
     with pytest.raises(InvalidValueError, match="has no time zone"):
@@ -286,13 +286,13 @@ def test_retries_are_pinned():
 
 
 def test_rate_limit_is_not_offered():
-    """PynamoDB: per iterator, after the fact, first page free."""
+    """PynamoDB: the limit is per iterator, applied afterwards, and not to the first page."""
     with pytest.raises(UnexpectedAttributesError, match="takes no rate_limit. There is none"):
         Event.query(account_id="a1", rate_limit=5)
 
 
 def test_the_settings_file_is_documented():
-    """PynamoDB: PYNAMODB_CONFIG is executed as Python. That is PynamoDB's; whoever deploys must know."""
+    """PynamoDB: PYNAMODB_CONFIG is executed as Python. The framework keeps this, so the docs warn of it."""
     page = Path(__file__).parents[3] / "docs" / "how-to" / "bind.md"
     assert "PYNAMODB_CONFIG" in page.read_text(encoding="utf-8")
 
@@ -310,7 +310,7 @@ def test_values_stay_out_of_logs_and_repr(caplog):
 
 
 def test_malformed_items_name_the_attribute_and_hide_the_value():
-    """PynamoDB: a ValueError with the value, which stops whatever was reading."""
+    """PynamoDB: a ValueError with the value, which ends the read."""
     event(1).create()
     put_raw(**{**event(2).serialize(), "at": {"S": "yesterday"}})
     event(3).create()
@@ -333,7 +333,7 @@ def test_does_not_exist_is_of_the_entity_and_of_both_libraries():
 
 
 def test_plain_attributes_are_made_strict_and_own_ways_of_storing_left_alone():
-    """Methods that a user wrote are kept; a subclass that overrides no method is strict."""
+    """A user's methods are kept; a subclass that does not override a method is strict."""
 
     class Mine(NumberAttribute):
         def serialize(self, value):
@@ -358,7 +358,7 @@ def test_plain_attributes_are_made_strict_and_own_ways_of_storing_left_alone():
 
 
 def test_pynamodbs_batch_sends_again_what_was_left_of_a_bound_table():
-    """It looks for the unprocessed items under the name in Meta, and the table has another one."""
+    """It looks for the unprocessed items by the name in Meta, but the bound table has another name."""
     with embedded(AppTable, create=False), AppTable.bind(table_name="another"):
         AppTable.create_table(wait=True)
         with inject(AppTable, Unprocessed(rate=0.5, calls={1})), BatchWrite(Account) as batch:

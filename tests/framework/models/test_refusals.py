@@ -1,4 +1,4 @@
-"""What no write takes: keys changed by hand, values of the wrong type, items that are too large."""
+"""Refused writes: keys changed by hand, values of the wrong type, items that are too large."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def created(**attributes):
-    """A task that is stored."""
+    """Store a task, and return it."""
     made = task(**attributes)
     made.create()
     return made
 
 
 def test_attributes_of_the_primary_key_only_move():
-    """By value, by action, nested or not; setting them to what they are changes nothing."""
+    """Values and actions, nested or not, are refused; setting them to their values changes nothing."""
     made = created()
     for actions in ([Task.number.set(2)], [Task.number.add(1)], [Task.number.remove()], [Task.number.set(Task.points)]):
         with pytest.raises(
@@ -42,7 +42,7 @@ def test_attributes_of_the_primary_key_only_move():
 
 @pytest.mark.parametrize("number", [10**126, Decimal("-1E+126"), 1e-131, 1e300, Decimal("1E-131")])
 def test_numbers_beyond_dynamodbs_are_refused(number):
-    """At the top and within a list; moto would take them, and DynamoDB would not."""
+    """They are refused at the top level and within a list; moto would accept them, but not DynamoDB."""
     with pytest.raises(InvalidValueError, match=r"likes=.* it is beyond 1E-130 and 9.99E\+125"):
         task(1, likes=number).create()
     if not isinstance(number, Decimal):
@@ -54,13 +54,13 @@ def test_numbers_beyond_dynamodbs_are_refused(number):
 
 @pytest.mark.parametrize("number", [Decimal("9.9999999999999999999999999999999999999E+125"), 1e-130, -(10**125), 0.0])
 def test_the_largest_and_the_smallest_numbers_are_stored(number):
-    """And read as they were given."""
+    """They are read exactly."""
     task(1, likes=number).create()
     assert number == Task.get(project="p", number=1).likes
 
 
 def test_attributes_beyond_the_model_cannot_be_those_of_the_model():
-    """A key or an expiry that is not derived would get into the item that way."""
+    """Otherwise an item could get a key or an expiry that is not derived."""
     for name in ("ttl", "GSI2PK", "PK", "title", "entityType"):
         made = task(1)
         made.extra_attributes = {"other": {"S": "o"}, name: {"S": "x"}}
@@ -69,7 +69,7 @@ def test_attributes_beyond_the_model_cannot_be_those_of_the_model():
 
 
 def test_what_is_derived_is_never_set():
-    """It would be undone by the next write, without a word."""
+    """The next write would replace the value silently."""
     made = created(due=MOMENT, title="t")
     for name in ("pk", "sk", "gsi1_pk", "gone", "by_points", "key"):
         with pytest.raises(UnexpectedAttributesError, match=r"Task\..* is derived, and cannot be set. Set the"):
@@ -80,7 +80,7 @@ def test_what_is_derived_is_never_set():
 
 
 def test_user_json_is_stored_as_what_it_is():
-    """PynamoDB takes a dict with one type key for already serialized."""
+    """PynamoDB treats a dict with one type key as already serialized."""
     made = created()
     made.update(actions=[Task.detail.set({"S": "x"})])
     assert "x" == made.detail["S"]
@@ -106,7 +106,7 @@ def test_user_json_is_stored_as_what_it_is():
     ],
 )
 def test_values_of_the_wrong_type_are_refused_before_sending(values, message):
-    """In creates, saves, updates, batches and transactions alike."""
+    """Creates, saves, updates, batches and transactions refuse them."""
     made = created()
 
     def batch():
@@ -132,7 +132,7 @@ def test_values_of_the_wrong_type_are_refused_before_sending(values, message):
 
 @pytest.mark.parametrize("value", [{"S": "x"}, {"N": "1"}, True, float("nan")])
 def test_conditions_and_actions_take_no_dict_bool_or_nan_for_a_number(value):
-    """PynamoDB takes the dict for already serialised."""
+    """PynamoDB treats the dict as already serialized."""
     for compare in (
         lambda: Task.points == value,
         lambda: Task.points.between(value, 1),
@@ -148,7 +148,7 @@ def test_conditions_and_actions_take_no_dict_bool_or_nan_for_a_number(value):
 
 
 def test_text_conditions_take_no_dict():
-    """User JSON is no text."""
+    """A dict, for example of user JSON, is not a text."""
     for compare in (
         lambda: Task.title == {"S": "x"},
         lambda: Task.title.startswith({"S": "x"}),
@@ -160,7 +160,7 @@ def test_text_conditions_take_no_dict():
 
 
 def test_an_item_over_400_kb_is_refused_before_sending():
-    """With its size and its largest attributes; exactly 400 KB passes the check."""
+    """The error has the size and the largest attributes; exactly 400 KB is accepted."""
     made = created(title="t")
     with inject(LedgerTable) as injected:
         for write in (

@@ -1,4 +1,4 @@
-"""A caller's token names the same operations, whatever times, ids and versions they have when they are made again."""
+"""A caller's token identifies operations, even if their times, ids and versions differ when they are made again."""
 
 from uuid import uuid4
 
@@ -46,12 +46,12 @@ def table():
 
 
 def raw():
-    """Everything that is stored, with the framework's own items."""
+    """Return all stored items, including the framework's own."""
     return TokenTable._get_connection().connection.client.scan(TableName="tokens")["Items"]
 
 
 def place(token, **values):
-    """A Lambda that is called again with the same event."""
+    """Run a Lambda function that may be called again with the same event."""
     order = Order(**values)
     with TokenTable.transaction(token=token) as transaction:
         transaction.create(order)
@@ -67,7 +67,7 @@ def add(token, ident, amount, **options):
 
 
 def test_operations_that_are_planned_again_are_applied_once():
-    """With another id, time, write token and version. The instance then has the values of the first time."""
+    """Id, time, write token and version may differ. The instance then has the values of the first call."""
     first, second = place("event-1"), place("event-1")
     assert first == second
     assert [first] == Order.scan().all()
@@ -75,7 +75,7 @@ def test_operations_that_are_planned_again_are_applied_once():
 
 
 def test_an_update_that_is_planned_again_is_applied_once():
-    """The second one read another version."""
+    """The second update read another version."""
     ident = place("event-1").ident
     assert (2, 2, 4) == (add("a", ident, 2).total, add("a", ident, 2).total, add("b", ident, 2).total)
 
@@ -90,7 +90,7 @@ def test_a_delete_needs_nothing_but_the_key_of_an_instance():
 
 @pytest.mark.parametrize("values", [{"total": 1}, {"note": "x"}, {"ident": "given"}])
 def test_other_operations_are_refused(values):
-    """A value that the caller gave is part of the operation, though the class could have made it."""
+    """A value from the caller is part of the operation, even if the class could generate it."""
     place("event-1")
     with pytest.raises(
         RequestFailed, match="was used for another transaction. Give each transaction a token"
@@ -102,7 +102,7 @@ def test_other_operations_are_refused(values):
 
 
 def test_a_given_id_is_the_same_operation_again():
-    """And another one is not."""
+    """Another id is another operation."""
     assert place("event-1", ident="x") == place("event-1", ident="x")
     with pytest.raises(RequestFailed):
         place("event-1", ident="y")
@@ -145,7 +145,7 @@ TRANSACTIONS = __import__("singletable.engine.transactions", fromlist=["x"]).Tra
 
 
 def test_a_cancelled_transaction_leaves_no_record():
-    """Its token can be used for it again, once nothing is in its way."""
+    """Its token can be used again for the same transaction, when no condition fails."""
     taken = Order(ident="x")
     taken.create()
     with pytest.raises(TransactionCancelled) as caught:
@@ -157,7 +157,7 @@ def test_a_cancelled_transaction_leaves_no_record():
 
 
 def test_an_item_that_was_deleted_since_is_not_brought_back():
-    """The instance knows that nothing is stored."""
+    """The instance knows that the item is not stored."""
     place("event-1").delete()
     again = place("event-1")
     assert [] == Order.scan().all()
@@ -166,7 +166,7 @@ def test_an_item_that_was_deleted_since_is_not_brought_back():
 
 
 def test_a_lost_answer_is_a_repeat_like_any_other():
-    """The SDK sends the same request again; and so does the caller."""
+    """Both the SDK and the caller may send the same request again."""
     with inject(TokenTable, LostResponse()):
         first = place("event-1")
     assert first == place("event-1")
@@ -174,7 +174,7 @@ def test_a_lost_answer_is_a_repeat_like_any_other():
 
 
 def test_a_record_is_of_the_framework_and_expires():
-    """Reads of entities pass over it; DynamoDB deletes it a day later, if the table has a time to live."""
+    """Reads of entities skip it, and DynamoDB deletes it a day later if the table has a time to live."""
     place("event-1")
     (record,) = [each for each in raw() if each["entityType"]["S"].startswith("singletable:")]
     assert {"S": "SINGLETABLE#TOKEN#event-1"} == record["PK"]
@@ -194,7 +194,7 @@ def test_operations_without_such_values_need_no_record():
 
 
 def test_the_request_shows_the_record():
-    """As the last operation, under the caller's token."""
+    """The record is the last operation, and the request has the caller's token."""
     transaction = TokenTable.transaction(token="event-1")
     transaction.create(Order(ident="x"))
     params = transaction.params()

@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, with reasons; reads of one moment; collections, written as one unit."""
+"""Transactions: all or nothing, with reasons; consistent reads of several items; collections, written as one unit."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def test_a_transaction_of_everything():
-    """All or nothing, in one request; the instances are then what is stored."""
+    """All operations are applied in one request; the instances then equal the stored items."""
     kept, gone, counted = task(1, points=1), task(2), task(3, points=5)
     for each in (kept, gone, counted):
         each.create()
@@ -47,7 +47,7 @@ def test_a_transaction_of_everything():
 
 
 def test_a_cancelled_transaction_says_why_in_the_callers_order():
-    """Each reason with its entity and the one that stood in the way."""
+    """Each reason has its entity and the stored entity."""
     task(1, title="there").create()
     task(2, points=3).create()
     with pytest.raises(TransactionCancelled, match="create of Task.*exists already.*check of Task") as caught:
@@ -68,7 +68,7 @@ def test_a_cancelled_transaction_says_why_in_the_callers_order():
 
 
 def test_a_transaction_is_sent_once():
-    """What is given to it later would never be sent; an explicit send() is not repeated at the end of the block."""
+    """Later operations are refused, because they would not be sent; the block's end does not repeat send()."""
     with LedgerTable.transaction() as transaction:
         transaction.create(task(1))
         transaction.send()
@@ -84,7 +84,7 @@ def test_a_transaction_is_sent_once():
 
 
 def test_a_transaction_takes_planned_writes():
-    """Of its own table."""
+    """The planned writes must be of its own table."""
     with LedgerTable.transaction() as transaction:
         transaction.add(plan.create(task(1, points=3)), plan.create(Doc(ident="1")))
     assert 3 == Task.get(project="p", number=1).points
@@ -96,7 +96,7 @@ def test_a_transaction_takes_planned_writes():
 
 
 def test_what_a_check_misses_is_said():
-    """That the item is not there; and a request for one is no instance, though its attributes would do."""
+    """The error reports a missing item; a request is refused in place of an instance."""
     with pytest.raises(TransactionCancelled) as caught, LedgerTable.transaction() as transaction:
         transaction.check(task(9))
         transaction.create(task(1))
@@ -109,7 +109,7 @@ def test_what_a_check_misses_is_said():
 
 
 def test_keys_are_derived_anew_within_a_transaction():
-    """A stale instance is no reason to cancel it."""
+    """A stale instance does not cancel the transaction."""
     stale = task(1, title="t")
     stale.create()
     Task.get(project="p", number=1).update(state=State.DONE)
@@ -121,7 +121,7 @@ def test_keys_are_derived_anew_within_a_transaction():
 
 
 def test_a_stale_key_is_not_blamed_for_what_another_operation_refuses():
-    """It would have been derived anew; the reasons have only what would have been refused for good."""
+    """The stale key would have been derived again; the reasons have only final refusals."""
     stale = task(1, title="t")
     stale.create()
     task(2).create()
@@ -136,7 +136,7 @@ def test_a_stale_key_is_not_blamed_for_what_another_operation_refuses():
 
 
 def test_transactions_that_dynamodb_would_refuse():
-    """Over 100 operations, over 4 MB, one item twice, a bad token: said before sending."""
+    """More than 100 operations, more than 4 MB, one item twice, or a bad token is refused before sending."""
     with inject(LedgerTable) as injected:
         with (
             pytest.raises(InvalidTransactionError, match="has 101 operations; DynamoDB accepts at most 100"),
@@ -166,7 +166,7 @@ def test_transactions_that_dynamodb_would_refuse():
 
 
 def test_what_conditions_compare_with_counts_for_nothing():
-    """Of the 4 MB; six items of 380 KB that must be as they were read are 2.3 MB."""
+    """Values in conditions do not count for the 4 MB: six items of 380 KB that must be unchanged are 2.3 MB."""
     made = [task(number, notes=["x" * 380_000]) for number in range(6)]
     for each in made:
         each.create()
@@ -176,7 +176,7 @@ def test_what_conditions_compare_with_counts_for_nothing():
 
 
 def test_a_token_is_taken_for_one_transaction():
-    """The same request again is answered as before; another one is refused, and nothing of it is done."""
+    """The same request is answered as before; another request is refused, and not applied."""
     check = plan.check(Doc(ident="1"))
     Doc(ident="1").create()
     for _ in range(2):
@@ -190,7 +190,7 @@ def test_a_token_is_taken_for_one_transaction():
 
 
 def test_a_token_holds_where_a_key_is_derived_anew():
-    """The caller sends the same transaction again, from the same stale instance, and it is done once."""
+    """The caller sends the same transaction again from the same stale instance, and it is applied once."""
     with embedded(AppTable):
         made = event(1, detail={"n": 0}, note="a")
         made.create()
@@ -206,7 +206,7 @@ def test_a_token_holds_where_a_key_is_derived_anew():
 
 
 def test_a_transaction_is_done_once_although_its_answer_was_lost():
-    """The client request token tells the engine."""
+    """The engine recognizes the client request token."""
     made = task(1, likes=1)
     made.create()
     with inject(LedgerTable, LostResponse()), LedgerTable.transaction() as transaction:
@@ -216,7 +216,7 @@ def test_a_transaction_is_done_once_although_its_answer_was_lost():
 
 
 def test_reads_of_one_moment():
-    """In the order asked; None for what is not there; one item twice is refused."""
+    """Items have the requested order, None replaces a missing one, and one item twice is refused."""
     task(1).create()
     Doc(ident="1").create()
     asked = [Doc.item(ident="1"), Task.item(project="p", number=9), Task.item(project="p", number=1)]
@@ -229,7 +229,7 @@ def test_reads_of_one_moment():
 
 
 def test_pynamodbs_transaction_keeps_the_promise():
-    """Keys, times and versions follow, and the instances know what is stored."""
+    """Keys, times and versions are written, and the instances equal the stored items."""
     made, doc = task(1, title="t", points=1), Doc(ident="1")
     made.create()
     doc.create()
@@ -250,7 +250,7 @@ def test_pynamodbs_transaction_keeps_the_promise():
 
 
 def test_a_collection_is_read_and_written_as_one_unit():
-    """What was changed, added and removed, in one transaction."""
+    """One transaction writes the changed, added and removed items."""
     with embedded(AppTable):
         Account(account_id="a1", visits=1).create()
         for seq in range(3):

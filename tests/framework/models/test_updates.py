@@ -1,4 +1,4 @@
-"""Updates: what is derived follows every action, from whatever other writers have made of the item meanwhile."""
+"""Updates: derived values follow every action, based on the item that other writers have left."""
 
 import threading
 from datetime import timedelta
@@ -24,17 +24,17 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def created(**attributes):
-    """A task that is stored."""
+    """Store a task, and return it."""
     made = task(**attributes)
     made.create()
     return made
 
 
-# --- what is derived follows ----------------------------------------------------------
+# --- derived values ----------------------------------------------------------
 
 
 def test_an_addition_to_a_source_is_followed():
-    """The key holds the sum, where others put the summand."""
+    """The key has the sum, and not the added number."""
     made = created(points=7)
     made.update(actions=[Task.points.add(5)])
     assert (12, "000012#0001") == (made.points, stored_item(made)["GSI1SK"]["S"])
@@ -43,7 +43,7 @@ def test_an_addition_to_a_source_is_followed():
 
 
 def test_a_removal_takes_the_key_away_and_a_value_brings_it_back():
-    """A sparse index holds an item while all attributes of its key are set."""
+    """A sparse index contains an item while all attributes of its key are set."""
     made = created(title="t")
     made.update(actions=[Task.title.remove()])
     assert {"GSI2PK", "GSI2SK"}.isdisjoint(stored_item(made))
@@ -52,7 +52,7 @@ def test_a_removal_takes_the_key_away_and_a_value_brings_it_back():
 
 
 def test_a_condition_of_a_key_is_followed_in_both_directions():
-    """Whatever the update itself touches."""
+    """This holds for any attributes of the update."""
     made = created(title="t")
     made.update(actions=[Task.state.set(State.DONE)])
     assert "GSI2PK" not in stored_item(made)
@@ -63,7 +63,7 @@ def test_a_condition_of_a_key_is_followed_in_both_directions():
 
 
 def test_the_expiry_follows():
-    """Set, moved and taken away."""
+    """The expiry is set, changed and removed."""
     made = created()
     made.update(due=MOMENT)
     assert str(int((MOMENT + timedelta(days=1)).timestamp())) == stored_item(made)["ttl"]["N"]
@@ -72,7 +72,7 @@ def test_the_expiry_follows():
 
 
 def test_a_nested_action_on_a_source_is_followed():
-    """A map whose city stands in a key."""
+    """The city of the map is part of a key."""
     doc = Doc(ident="1", place={"city": "Bern", "street": "s"})
     doc.create()
     doc.update(actions=[Doc.place["city"].set("Basel")])
@@ -82,7 +82,7 @@ def test_a_nested_action_on_a_source_is_followed():
 
 
 def test_lists_and_sets_that_no_key_depends_on_are_left_to_dynamodb():
-    """Without a guard on anything."""
+    """The request has no condition."""
     made = created(notes=["a"], labels={"x"})
     made.update(actions=[Task.notes.set(Task.notes.append(["b"])), Task.labels.add({"y"})])
     assert (["a", "b"], {"x", "y"}) == (made.notes, made.labels)
@@ -93,7 +93,7 @@ def test_lists_and_sets_that_no_key_depends_on_are_left_to_dynamodb():
 
 
 def test_one_attribute_set_from_another():
-    """The guard is on what was read, not on what was set."""
+    """The condition is on the read attribute, not on the one that is set."""
     made = created(points=3, likes=9)
     made.update(actions=[Task.points.set(Task.likes)])
     assert "000009#0001" == stored_item(made)["GSI1SK"]["S"]
@@ -113,7 +113,7 @@ def test_a_stale_sum_is_worked_out_anew():
 
 
 def test_a_key_moves_with_what_another_writer_changed():
-    """A stale title would otherwise put a done task among the active ones."""
+    """Otherwise a stale title would put a finished task into the index of active ones."""
     stale = created(title="t")
     Task.get(project="p", number=1).update(state=State.DONE)
     with inject(LedgerTable) as injected:
@@ -124,7 +124,7 @@ def test_a_key_moves_with_what_another_writer_changed():
 
 
 def test_an_instance_that_was_never_read_finds_out():
-    """What it holds is a guess; the key is derived from what is stored."""
+    """Its values may be wrong, so the key is derived from the stored ones."""
     created(title="t", state=State.DOING)
     Task(project="p", number=1).update(title="u")
     found = Task.get(project="p", number=1)
@@ -132,7 +132,7 @@ def test_an_instance_that_was_never_read_finds_out():
 
 
 def test_an_addition_to_a_source_that_was_never_read_is_refused():
-    """There is nothing to add to; and nothing is sent."""
+    """The stored number is unknown, so nothing is sent."""
     created()
     with inject(LedgerTable) as injected:
         with pytest.raises(
@@ -148,7 +148,7 @@ def test_an_addition_to_a_source_that_was_never_read_is_refused():
 
 
 def test_writers_that_are_always_faster_end_in_an_error():
-    """After a bounded number of attempts; nothing is written."""
+    """The number of attempts is limited, and nothing is written."""
     made = created(points=0)
     rival = Task.get(project="p", number=1)
 
@@ -162,7 +162,7 @@ def test_writers_that_are_always_faster_end_in_an_error():
 
 
 def test_eight_threads_lose_nothing():
-    """Threads that gave up repeat their update: all 120 arrive, each counts once, and no key is stale."""
+    """Threads that gave up repeat their update: all 120 are applied once, and no key is stale."""
     created(points=0)
     barrier = threading.Barrier(8)
 
@@ -191,7 +191,7 @@ def test_eight_threads_lose_nothing():
 
 
 def test_a_condition_that_fails_is_an_error_of_its_own():
-    """With the item that stood in the way as a field; PynamoDB's class is a base."""
+    """The error has the stored item as a field, and PynamoDB's class as a base."""
     made = created(points=3)
     with pytest.raises(
         ConditionFailed, match="does not meet the condition of this update; nothing was written"
@@ -206,7 +206,7 @@ def test_a_condition_that_fails_is_an_error_of_its_own():
 
 
 def test_a_condition_is_asked_again_with_the_key():
-    """A stale instance does not get past a condition by being worked out anew."""
+    """If a stale key is derived again, the condition is checked again."""
     stale = created(points=3)
     Task.get(project="p", number=1).update(points=9)
     with pytest.raises(ConditionFailed):
@@ -215,7 +215,7 @@ def test_a_condition_is_asked_again_with_the_key():
 
 
 def test_conditions_of_others_are_refused():
-    """Before anything is sent."""
+    """The condition is refused before sending."""
     made = created()
     with pytest.raises(InvalidConditionError, match="'ident' that is not Task's"):
         made.update(title="x", condition=Doc.ident == "1")
@@ -225,7 +225,7 @@ def test_conditions_of_others_are_refused():
 
 
 def test_an_update_whose_answer_was_lost_is_found_to_be_done():
-    """The SDK's retry fails the update's own condition; what is stored is what it would have left."""
+    """The SDK's retry fails the update's own condition, but the stored item is the update's result."""
     made = created(points=1)
     with inject(LedgerTable, LostResponse(operations=["UpdateItem"])):
         made.update(actions=[Task.points.add(1)])
@@ -233,7 +233,7 @@ def test_an_update_whose_answer_was_lost_is_found_to_be_done():
 
 
 def test_a_rival_is_not_taken_for_a_lost_response():
-    """What is stored is another's."""
+    """The stored item is the rival's."""
     made = created(points=1)
     rival = Task.get(project="p", number=1)
     with inject(
@@ -249,7 +249,7 @@ def test_a_rival_is_not_taken_for_a_lost_response():
 
 
 def test_updated_at_is_set_by_every_update(monkeypatch):
-    """And created_at by none; a value that is given stands."""
+    """created_at is not changed by an update; a given value is kept."""
     made = created()
     later = MOMENT + timedelta(days=400)
     monkeypatch.setattr("singletable.models.declare.timestamps.utcnow", lambda: later)
@@ -265,7 +265,7 @@ def test_updated_at_is_set_by_every_update(monkeypatch):
 
 
 def test_writes_are_values_with_pure_params():
-    """Nothing is sent by planning, and the same plan gives the same request."""
+    """Planning sends nothing, and the same plan gives the same request."""
     made = created(points=1)
     with inject(LedgerTable) as injected:
         planned = plan.update(made, points=5)
@@ -283,7 +283,7 @@ def test_writes_are_values_with_pure_params():
 
 
 def test_an_engine_that_does_not_return_what_stood_in_the_way_is_asked():
-    """Not every server knows ReturnValuesOnConditionCheckFailure."""
+    """Some servers do not support ReturnValuesOnConditionCheckFailure."""
     made = created(points=1)
     rival = Task.get(project="p", number=1)
     rival.update(points=5)

@@ -100,7 +100,7 @@ def item(partition, sort):
 
 
 def test_a_counter_counts_from_nothing():
-    """One request each, and the item has its type and its attributes."""
+    """Each upsert is one request, and the item has its type and its attributes."""
     with inject(TallyTable) as injected:
         for _ in range(3):
             counter = Counter(name="hits")
@@ -110,7 +110,7 @@ def test_a_counter_counts_from_nothing():
 
 
 def test_a_new_item_is_what_create_and_update_would_leave():
-    """With defaults, derived keys, the expiry, times and a first version."""
+    """It has defaults, derived keys, the expiry, times and a first version."""
     made = Job(ident="1", owner="ann", note="n")
     with inject(TallyTable) as injected:
         made.upsert(actions=[Job.runs.add(2)])
@@ -125,7 +125,7 @@ def test_a_new_item_is_what_create_and_update_would_leave():
 
 
 def test_an_existing_item_gets_the_changes_alone():
-    """Whatever else the instance holds; its version counts on, and its time of creation stays."""
+    """Other values of the instance are not written; the version is raised, and the time of creation is kept."""
     old = Job(ident="1", owner="ann", runs=1, starts_at=MOMENT + timedelta(days=9))
     old.create()
     before = item("JOB#1", "JOB")
@@ -147,7 +147,7 @@ def test_an_existing_item_gets_the_changes_alone():
     ],
 )
 def test_keys_follow_what_is_stored_and_not_what_the_instance_holds(values, expected):
-    """Another source of the key may be stored with another value than the instance's."""
+    """The stored value of another source of the key may differ from the instance's."""
     Job(ident="1", owner="ann").create()
     Job(ident="1", owner="cid", status="HELD").upsert(**values)
     stored = item("JOB#1", "JOB")
@@ -168,7 +168,7 @@ def test_a_key_that_depends_on_a_sum_follows_it():
 
 
 def test_an_item_that_lacks_an_attribute_is_not_given_it():
-    """The request for a new item would fill it in; an ordinary update follows instead."""
+    """The request for a new item would add it, so an ordinary update is sent instead."""
     Job(ident="1").create()
     with inject(TallyTable) as injected:
         Job(ident="1", owner="ann", note="x").upsert(runs=9)
@@ -178,7 +178,7 @@ def test_an_item_that_lacks_an_attribute_is_not_given_it():
 
 
 def test_an_upsert_of_nothing_makes_sure_that_the_item_exists():
-    """And changes nothing of one that does."""
+    """It does not change an existing item."""
     made = Counter(name="x", value=3)
     made.upsert()
     before = item("COUNTER#x", "COUNTER")
@@ -187,7 +187,7 @@ def test_an_upsert_of_nothing_makes_sure_that_the_item_exists():
 
 
 def test_sums_lists_and_removals():
-    """Each action, on a new item and again."""
+    """Each action works on a new item and on an existing one."""
     for expected in ((["a"], {"t"}, None), (["a", "a"], {"t"}, None)):
         made = Job(ident="1")
         lines = (Job.lines | []).append(["a"])
@@ -196,7 +196,7 @@ def test_sums_lists_and_removals():
 
 
 def test_what_cannot_be_one_request_is_refused():
-    """Before anything is sent, with the remedy."""
+    """It is refused before sending, and the error has a remedy."""
     with inject(TallyTable) as injected:
         for act, error, message in (
             (lambda: Counter(name="x").upsert(), InvalidValueError, "Counter.value is None, and a new item would lack"),
@@ -235,7 +235,7 @@ def test_what_cannot_be_one_request_is_refused():
 
 
 def test_a_condition_is_about_the_stored_item():
-    """It does not hold on one that does not exist, unless it asks for that."""
+    """It is false for an item that does not exist, unless it requires that."""
     for _ in range(2):
         with pytest.raises(ConditionFailed, match="does not"):
             Counter(name="x", value=0).upsert(value=2, condition=Counter.value == 1)
@@ -247,7 +247,7 @@ def test_a_condition_is_about_the_stored_item():
 
 
 def test_an_item_of_another_type_is_left_alone():
-    """Other code, or an earlier model, has stored it under the same key."""
+    """Other code or an earlier model has stored it with the same key."""
     client = TallyTable._get_connection().connection.client
     other = {"PK": {"S": "COUNTER#x"}, "SK": {"S": "COUNTER"}, "entityType": {"S": "OTHER"}, "value": {"N": "1"}}
     client.put_item(TableName="tallies", Item=other)
@@ -258,7 +258,7 @@ def test_an_item_of_another_type_is_left_alone():
 
 
 def test_a_rival_that_deletes_the_item_makes_it_new_again():
-    """The ordinary update finds nothing; the upsert begins again."""
+    """The ordinary update finds no item, and the upsert starts again."""
     Job(ident="1").create()
     made = Job(ident="1", owner="ann")
     with inject(TallyTable, Rival(lambda: Job(ident="1").delete(add_version_condition=False), calls={2})):
@@ -268,7 +268,7 @@ def test_a_rival_that_deletes_the_item_makes_it_new_again():
 
 
 def test_a_sum_whose_answer_was_lost_is_not_sent_again():
-    """It may have been applied."""
+    """The sum may have been applied."""
     with inject(TallyTable, LostResponse()), pytest.raises(SingletableError) as caught:
         Counter(name="x").upsert(actions=[Counter.value.add(1)])
     assert caught.value.uncertain
@@ -276,7 +276,7 @@ def test_a_sum_whose_answer_was_lost_is_not_sent_again():
 
 
 def test_a_transaction_takes_upserts():
-    """Of new items and of others."""
+    """A transaction accepts upserts of new and existing items."""
     Counter(name="old", value=1).create()
     Job(ident="1").create()
     with TallyTable.transaction() as transaction:
@@ -288,7 +288,7 @@ def test_a_transaction_takes_upserts():
 
 
 def test_the_request_is_a_value():
-    """As every write."""
+    """The request is a value, as for every write."""
     params = plan.upsert(Counter(name="x"), actions=[Counter.value.add(1)]).params()
     assert {"SET #0 = if_not_exists (#0, :0), #1 = :1 ADD #2 :2"} == {params["UpdateExpression"]}
     assert "attribute_not_exists (#3) OR (#1 = :3 AND attribute_exists (#0))" == params["ConditionExpression"]
@@ -298,7 +298,7 @@ def test_the_request_is_a_value():
 
 
 def test_a_missing_item_is_ignored_or_raises():
-    """By default it is ignored."""
+    """A missing item is ignored by default."""
     Counter(name="x").delete()
     with pytest.raises(Counter.DoesNotExist, match="does not exist; nothing was written") as caught:
         Counter(name="x").delete(missing="raise")
@@ -311,7 +311,7 @@ def test_a_missing_item_is_ignored_or_raises():
 
 
 def test_missing_and_a_condition():
-    """The condition decides on an item that exists."""
+    """The condition is checked if the item exists."""
     Counter(name="x", value=1).create()
     with pytest.raises(ConditionFailed, match="does not meet the condition of this delete"):
         Counter(name="x").delete(Counter.value == 2, missing="raise")
@@ -321,7 +321,7 @@ def test_missing_and_a_condition():
 
 
 def test_a_missing_item_cancels_a_transaction():
-    """If that was asked for."""
+    """This holds with `missing="raise"`."""
     with TallyTable.transaction() as transaction:
         transaction.delete(Counter(name="x"))
     with pytest.raises(TransactionCancelled) as caught, TallyTable.transaction() as transaction:
@@ -330,7 +330,7 @@ def test_a_missing_item_cancels_a_transaction():
 
 
 def test_an_instance_that_was_never_read_is_not_changed_by_another_writer():
-    """It knows nothing of the stored version."""
+    """It does not know the stored version."""
     Job(ident="1").create()
     for write in (
         lambda: Job(ident="1").update(note="x"),

@@ -1,4 +1,4 @@
-"""Values below the top level: exact numbers, the rules of the top level, and errors that name the place."""
+"""Values below the top level: exact numbers, the rules of the top level, and errors with the path."""
 
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -43,7 +43,7 @@ class Slot(MapAttribute):
 
 
 class Private(MapAttribute):
-    """Personal for every entity that has one."""
+    """A map that is personal in every entity."""
 
     starts_at = UTCDateTimeAttribute(null=True)
     label = UnicodeAttribute()
@@ -175,7 +175,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("values", "attribute", "path", "reason"), REFUSED, ids=map(str, range(len(REFUSED))))
 def test_a_refusal_names_the_entity_the_attribute_and_the_place_below_it(values, attribute, path, reason):
-    """On creation, in an update by values, and by setting the attribute."""
+    """Creation, an update by values and setting the attribute raise the same error."""
 
     def by_setting():
         made = Doc(ident="1")
@@ -194,7 +194,7 @@ def test_a_refusal_names_the_entity_the_attribute_and_the_place_below_it(values,
 
 
 def test_a_message_reads_as_a_sentence():
-    """With the place, the value, the reason and the remedy."""
+    """The message has the path, the value, the reason and the remedy."""
     error = refusal(lambda: stored(all_slots=[{"label": "a"}, {"label": 3}]))
     assert "Doc.all_slots[1].label=3 cannot be stored or compared: expected str, got int. Give a str." == str(error)
     error = refusal(lambda: stored(first_slot={"lable": "a"}))
@@ -227,7 +227,7 @@ OPERANDS = [
 
 @pytest.mark.parametrize(("act", "attribute", "path"), OPERANDS)
 def test_operands_hold_to_the_same(act, attribute, path):
-    """In conditions, in filters and in actions, on attributes and on paths below them."""
+    """Conditions, filters and actions on attributes and on paths below them have the same rules."""
     error = refusal(act)
     assert ("Doc", attribute, path) == (error.entity, error.attribute, error.path)
     assert error.remedy
@@ -249,7 +249,7 @@ def test_operands_hold_to_the_same(act, attribute, path):
     ids=lambda values: next(iter(values)),
 )
 def test_numbers_are_exact_at_every_depth(values):
-    """A Decimal is taken wherever a number is, and read with the same digits."""
+    """A Decimal is accepted for every number, and read with the same digits."""
     Doc(ident="n", **values).save()
     read = Doc.get(ident="n")
     assert Doc(ident="n", **values) == read
@@ -258,7 +258,7 @@ def test_numbers_are_exact_at_every_depth(values):
 
 
 def test_json_is_read_and_written_exactly():
-    """Also a number that a float cannot hold, and one that is written with a zero."""
+    """This holds also for a number that a float cannot hold, and for one with a trailing zero."""
     item = {**stored(), "document": {"S": '{"a": 1.10, "b": 0.1234567890123456789012345, "c": 1.0}'}}
     read = Doc.from_raw_data(item)
     assert {"a": 1.1, "b": Decimal("0.1234567890123456789012345"), "c": 1.0} == read.document
@@ -267,7 +267,7 @@ def test_json_is_read_and_written_exactly():
 
 
 def test_a_dict_given_for_a_map_gets_its_defaults():
-    """At the top, in lists and in maps. An entry that it does not give, and that has no default, is missing."""
+    """It gets them at the top level, in lists and in maps. An entry without a value and a default is missing."""
     item = stored(first_slot={"label": "a"}, all_slots=[{"label": "b"}], day={"slots": [{"label": "c"}]})
     expected = {"BOOL": False}
     assert expected == item["firstSlot"]["M"]["done"]
@@ -288,7 +288,7 @@ def test_a_dynamic_map_stores_exactly_its_entries():
 
 
 def test_an_update_by_a_path_of_an_untyped_map_stores_what_is_given():
-    """A dict with one type key, a Decimal, names with brackets and dots."""
+    """It stores a dict with one type key, a Decimal, and names with brackets and dots exactly."""
     made = Doc(ident="p", raw={"a[0]": {"b.c": 1}, "size": 2})
     made.create()
     made.update(
@@ -305,7 +305,7 @@ def test_an_update_by_a_path_of_an_untyped_map_stores_what_is_given():
 
 
 def test_names_within_a_personal_map_are_not_shown():
-    """Nor are its values, whatever is below it."""
+    """Its names and values are hidden at every depth."""
     for act in (
         lambda: Person(ident="1", facts={"secret": {"kestrel": NAIVE}}),
         lambda: plan.create(Person(ident="1", facts={"secret": [{"kestrel": NAIVE}]})),
@@ -335,7 +335,7 @@ def test_an_action_that_a_part_cannot_have_names_the_part_in_python(act):
 
 
 def test_an_update_of_what_the_item_does_not_have_names_the_action():
-    """With the remedy, where DynamoDB gives a ValidationException."""
+    """The error has a remedy, while DynamoDB returns a ValidationException."""
     made = Doc(ident="u")
     made.create()
     PlanTable._get_connection().connection.client.update_item(
@@ -360,7 +360,7 @@ def test_an_update_of_what_the_item_does_not_have_names_the_action():
 
 
 def test_errors_of_keys_and_sizes_name_the_entity_and_have_a_remedy():
-    """Also those that are not about a value's type."""
+    """This holds also for errors that do not concern a value's type."""
     error = refusal(lambda: plan.create(Doc(ident=3)))
     assert isinstance(error, InvalidKeyValueError)
     assert ("Doc", "ident") == (error.entity, error.attribute)
@@ -375,7 +375,7 @@ def test_errors_of_keys_and_sizes_name_the_entity_and_have_a_remedy():
 
 
 def test_a_version_takes_whole_numbers_alone():
-    """PynamoDB cuts 1.5 to 1, and takes a text."""
+    """PynamoDB truncates 1.5 to 1, and accepts a text."""
     for value in (1.5, "5", True, Decimal("0.5")):
         error = refusal(lambda value=value: Counted(ident="1", version=value))
         assert ("Counted", "version") == (error.entity, error.attribute)

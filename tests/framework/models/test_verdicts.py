@@ -1,4 +1,4 @@
-"""What a failed condition means, and what a write makes of it."""
+"""The meaning of a failed condition, and the result of the write."""
 
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def verdict(write, current_item, *, lost):
-    """The type of what `judge` returns."""
+    """Return the type of the result of `judge`."""
     return type(write.judge(current_item, lost=lost))
 
 
@@ -44,13 +44,13 @@ def test_a_delete_whose_condition_fails_is_never_taken_for_done(current_item, lo
 
 
 def test_a_create_whose_rival_is_gone_again_is_sent_again():
-    """Between the failure and the look at what stands there."""
+    """The rival's item is deleted between the failure and the read of the stored item."""
     write = plan.create(task(1))
     assert write is write.judge(None, lost=False)
 
 
 def test_a_stored_version_that_is_no_integer_is_another_version():
-    """Other code may have stored any number; the error is the one for a version that changed."""
+    """Other code may have stored any number; the error is the one for a changed version."""
     counter = Doc(ident="1")
     counter.version = 1
     for number in ("1.5", "-3", "1E+30"):
@@ -58,7 +58,7 @@ def test_a_stored_version_that_is_no_integer_is_another_version():
 
 
 class BareTable(Table):
-    """Entities without times of writing, by which one's own write could be told from another's."""
+    """A table of entities without times of writing, so that a write cannot be recognized as one's own."""
 
     class Meta:
         table_name = "bare"
@@ -79,7 +79,7 @@ class Counter(BareTable, discriminator="COUNTER"):
 
 
 class LostRequest(Rival):
-    """The first attempt never arrived, and nobody knows; before a second one another writer is faster."""
+    """The first attempt is lost without notice, and another writer is faster than the second one."""
 
     def befall(self, send, operation, params, dice):
         self.write()
@@ -89,19 +89,19 @@ class LostRequest(Rival):
 
 @pytest.fixture
 def bare():
-    """The table of those."""
+    """Give the table of these entities."""
     with embedded(BareTable) as bound:
         yield bound
 
 
 @pytest.mark.usefixtures("bare")
 class TestWithoutTimes:
-    """What cannot be known is said, and neither guessed nor done twice."""
+    """Unknown results are reported as uncertain, and not guessed; nothing is applied twice."""
 
     lost: ClassVar = {"operations": ["UpdateItem"], "calls": {1}}
 
     def test_a_conditional_update_is_not_repeated_after_a_lost_answer(self):
-        """Its condition may hold a second time, and an equal item may be another writer's."""
+        """Its condition may be true again, and an equal item may be another writer's."""
         made = Note(ident="1")
         made.create()
         with inject(BareTable, LostResponse(**self.lost)) as injected, pytest.raises(NoResponse) as caught:
@@ -141,7 +141,7 @@ class TestWithoutTimes:
         assert (True, 1) == (caught.value.uncertain, len(injected.calls))
 
     def test_a_mutation_whose_answer_was_lost_is_not_done_again(self):
-        """Nor is another writer's equal result taken for it."""
+        """Another writer's equal result also does not acknowledge it."""
         made = Note(ident="1")
         made.create()
 
@@ -178,7 +178,7 @@ class TestWithoutTimes:
 
 
 def test_with_times_an_update_whose_answer_was_lost_is_known_for_ones_own():
-    """A sum and a mutation, too."""
+    """This holds also for a sum and a mutation."""
     made = task(1, points=1)
     made.create()
     with inject(LedgerTable, LostResponse(operations=["UpdateItem"])):
@@ -200,7 +200,7 @@ def test_a_time_that_the_caller_gives_proves_nothing():
 
 
 def test_a_condition_that_fails_is_no_other_writer():
-    """On an entity with a version, too: it is the one that was read."""
+    """This holds also for an entity with a version, if the stored version is the one that was read."""
     doc = Doc(ident="1", text="a")
     doc.create()
     for write in (
@@ -227,7 +227,7 @@ def test_a_condition_that_fails_is_no_other_writer():
 
 
 def test_an_update_of_nothing_says_so():
-    """Of an item that is not there, and of one that became another entity."""
+    """An update of a missing item, or of one that became another entity, reports this."""
     with pytest.raises(
         ItemDoesNotExist, match=r"does not exist; nothing was written\. Use create\(\) to write it first"
     ):
@@ -238,7 +238,7 @@ def test_an_update_of_nothing_says_so():
 
 
 def test_a_conflict_with_a_transaction_is_waited_out(monkeypatch):
-    """It is over in a moment; the pauses grow, and end."""
+    """The conflict is short; the pauses grow up to a limit."""
 
     class Conflict(Fault):
         def befall(self, send, operation, params, dice):
@@ -255,7 +255,7 @@ def test_a_conflict_with_a_transaction_is_waited_out(monkeypatch):
 
 
 def test_a_write_that_was_done_after_all_answers_with_nothing():
-    """DynamoDB's answer was lost; what is stored is known all the same."""
+    """DynamoDB's answer was lost, but the stored item is known."""
     doc = Doc(ident="1")
     doc.create()
     with inject(LedgerTable, LostResponse(operations=["PutItem"])):
@@ -269,7 +269,7 @@ def test_a_write_that_was_done_after_all_answers_with_nothing():
 
 
 def test_a_planned_write_shows_no_values():
-    """Its request and its item hold them."""
+    """Only its request and its item have the values."""
     made = task(1, title="secret")
     for write in (
         plan.create(made),

@@ -30,19 +30,19 @@ pytestmark = pytest.mark.usefixtures("table")
 
 
 def stored(entity):
-    """The item as it lies in the table."""
+    """Return the stored item."""
     key = {name: {"S": text} for name, text in entity._stored_key().items()}
     return TableSender(AppTable).send("GetItem", {"TableName": "app", "Key": key})["Item"]
 
 
 def assert_fresh(entity):
-    """The stored keys and expiry are those derived from the stored attributes."""
+    """Assert that the stored keys and expiry are derived from the stored attributes."""
     item = stored(entity)
     assert type(entity).from_raw_data(item).serialize() == item
 
 
 def test_create_refuses_an_existing_item():
-    """And writes nothing."""
+    """The refused create writes nothing."""
     Account(account_id="a1", visits=1).create()
     with pytest.raises(
         AlreadyExists, match=r"Account\(account_id='a1'\) exists already; nothing was written. Use save"
@@ -67,7 +67,7 @@ def test_index_keys_follow_an_update():
 
 
 def test_expiry_and_buckets_follow_an_update():
-    """Everything that depends on the time moves with it."""
+    """All values that depend on the time change with it."""
     made = event(1, note="n")
     made.create()
     made.update(at=START.replace(month=2))
@@ -76,7 +76,7 @@ def test_expiry_and_buckets_follow_an_update():
 
 
 def test_an_update_is_conditional_on_untouched_sources():
-    """A stale instance cannot write a key from what it no longer is."""
+    """A stale instance cannot write a key from old values."""
     event(1, level=Level.WARN, note="n").create()
     stale, other = Event.get(account_id="a1", seq=1), Event.get(account_id="a1", seq=1)
     other.update(at=START.replace(month=3))
@@ -96,7 +96,7 @@ def test_an_update_of_unrelated_attributes_needs_no_condition_on_sources():
 
 
 def test_the_primary_key_cannot_be_updated_or_saved_away():
-    """A changed source would leave the old item behind as a ghost."""
+    """A changed source would leave the old item in the table."""
     account = Account(account_id="a1")
     account.create()
     with pytest.raises(KeyChangeError, match="account_id is part of the primary key"):
@@ -110,7 +110,7 @@ def test_the_primary_key_cannot_be_updated_or_saved_away():
 
 
 def test_actions_on_sources_are_followed():
-    """SET, REMOVE and what a condition of the key asks for; keys by hand are refused."""
+    """Keys follow SET, REMOVE and attributes in a key's condition; setting keys by hand is refused."""
     made = event(1, note="n")
     made.create()
     made.update(actions=[Event.level.set(Level.WARN)])
@@ -127,7 +127,7 @@ def test_actions_on_sources_are_followed():
 
 
 def test_bad_updates():
-    """Said before anything is sent."""
+    """They are refused before sending."""
     made = event(1)
     made.create()
     with pytest.raises(InvalidUpdateError, match="it was given neither"):
@@ -137,7 +137,7 @@ def test_bad_updates():
 
 
 def test_pynamodbs_own_batches_and_transactions_derive():
-    """Nobody gets round it by accident."""
+    """They cannot bypass the derived keys."""
     with Event.batch_write() as batch:
         batch.save(event(1, level=Level.WARN))
     assert_fresh(event(1, level=Level.WARN))
@@ -150,7 +150,7 @@ def test_pynamodbs_own_batches_and_transactions_derive():
 
 
 def test_delete_and_refresh():
-    """By the derived key, without its ever being written by hand."""
+    """Both use the derived key, which is never written by hand."""
     made = event(1)
     made.create()
     Event(account_id="a1", seq=1, at=START).delete()
@@ -158,11 +158,11 @@ def test_delete_and_refresh():
         made.refresh()
 
 
-# --- ways round the derived keys, each of them closed ------------------------------------
+# --- attempts to bypass the derived keys ------------------------------------
 
 
 def test_updates_in_pynamodbs_transactions_hold_to_the_same():
-    """No stale key, no key by hand, and no item out of nothing."""
+    """They write no stale key, accept no key by hand, and create no item."""
     event(1).create()
 
     def transact(entity, action):
@@ -181,7 +181,7 @@ def test_updates_in_pynamodbs_transactions_hold_to_the_same():
 
 
 def test_user_json_is_stored_as_what_it_is():
-    """PynamoDB takes a dict with one type key for already serialised."""
+    """PynamoDB treats a dict with one type key as already serialized."""
     made = event(1)
     made.create()
     made.update(detail={"S": "x"})
@@ -190,7 +190,7 @@ def test_user_json_is_stored_as_what_it_is():
 
 
 def test_a_required_attribute_cannot_be_removed():
-    """The next save would fail."""
+    """Otherwise the next save would fail."""
     made = event(1)
     made.create()
     with pytest.raises(InvalidValueError, match="Event.at cannot be None. Give a value"):
@@ -200,7 +200,7 @@ def test_a_required_attribute_cannot_be_removed():
 
 
 def test_a_wrong_type_is_named():
-    """And nothing is sent."""
+    """The error names the type, and nothing is sent."""
     for attributes, message in (
         ({"note": 5}, "note=5 cannot stand in the key .*expected text, got int"),
         ({"detail": {"p": timedelta(1)}}, "Event.detail.p=.* cannot be .*: DynamoDB has no type for a timedelta"),
@@ -215,7 +215,7 @@ def test_a_wrong_type_is_named():
 
 
 def test_an_item_with_a_value_that_no_key_can_hold_can_be_mended():
-    """Other code wrote it; updates of other attributes, a mending one and a delete all work."""
+    """For such an item of other code, updates of other attributes, a correcting update and a delete work."""
     made = Account(account_id="a1", email="e")
     made.create()
     item = {**stored(made), "email": {"S": ""}}
@@ -230,7 +230,7 @@ def test_an_item_with_a_value_that_no_key_can_hold_can_be_mended():
 
 
 def test_guards_are_on_what_is_stored():
-    """Another spelling of a moment is no other writer."""
+    """Another spelling of a time is not a change by another writer."""
     made = event(1, level=Level.WARN)
     made.create()
     spelt = {**stored(made), "at": {"S": "2026-01-01T18:00:00Z"}}
@@ -241,7 +241,7 @@ def test_guards_are_on_what_is_stored():
 
 
 def test_a_default_that_is_not_stored_is_stored_with_the_key_made_of_it():
-    """Otherwise the key would be derived from nothing that is stored."""
+    """Otherwise the key would not be derived from stored values."""
 
     class DefaultTable(Table):
         class Meta:
@@ -266,7 +266,7 @@ def test_a_default_that_is_not_stored_is_stored_with_the_key_made_of_it():
 
 
 def test_every_key_follows_a_default_that_is_stored():
-    """A callable default is asked once; another key and the expiry that depend on it follow, too."""
+    """A callable default is called once; another key and the expiry that depend on it follow also."""
     calls = itertools.count()
 
     class FollowTable(Table):
@@ -295,7 +295,7 @@ def test_every_key_follows_a_default_that_is_stored():
 
 
 def test_equal_numbers_are_equal_to_conditions():
-    """Decimal("0.1") is stored as 0.1 is; an item does not leave its index by being read."""
+    """Decimal("0.1") is stored like 0.1, so an item does not leave its index when it is read."""
 
     class PriceTable(Table):
         class Meta:
@@ -317,7 +317,7 @@ def test_equal_numbers_are_equal_to_conditions():
 
 
 def test_a_version_counts_by_itself():
-    """Optimistic locking of PynamoDB's works, and the version is no key's."""
+    """PynamoDB's optimistic locking works, and the version is not part of a key."""
 
     class VersionTable(Table):
         class Meta:
@@ -354,7 +354,7 @@ def test_a_version_counts_by_itself():
 
 
 def test_an_item_that_became_another_entity_is_not_touched():
-    """A class and its subclass share their keys on purpose; neither writes into the other's item."""
+    """A class and its subclass share their keys on purpose, and do not write to the other's item."""
 
     class FamilyTable(Table):
         class Meta:

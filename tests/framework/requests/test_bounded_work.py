@@ -66,7 +66,7 @@ class Reading(Readings, discriminator="READING"):
 
 
 class Quick:
-    """Fails unless its block takes less than half of a second of this process's own time."""
+    """Fails if its block takes half a second or more of this process's CPU time."""
 
     def __enter__(self):
         self.begun = time.process_time()
@@ -114,7 +114,7 @@ def test_too_many_shards_are_not_merged(quick):
 
 
 def test_an_explanation_counts_no_further_than_a_thousand(quick):
-    """An explanation takes no longer for more partitions."""
+    """The time of an explanation does not grow with more partitions."""
     query = Reading.by_hour.query(Reading.at.between(FIRST, FIRST + 9_000 * HOUR))
     with quick:
         assert 1000 == query.explain().partitions
@@ -137,7 +137,7 @@ def test_a_chain_of_conditions_takes_linear_time_and_no_stack(operator, quick):
 
 
 def test_conditions_that_alternate_need_no_stack(quick):
-    """Deep alternations of AND, OR and NOT keep exactly the parentheses that they need."""
+    """Deep alternations of AND, OR and NOT keep exactly the necessary parentheses."""
     term = Path(["a"]).exists()
 
     def mixed(count):
@@ -155,7 +155,7 @@ def test_conditions_that_alternate_need_no_stack(quick):
 
 
 def test_operands_nested_too_deeply_are_refused():
-    """An action with over 50 operands inside each other is refused."""
+    """An action with more than 50 nested operands is refused."""
     operand = reduce(lambda inner, _: Path(["b"]) | inner, range(2_000), Path(["a"]) | 1)
     with pytest.raises(InvalidUpdateError, match="Reading: an update action nests over 50 operands. Work the value"):
         plan.update(Reading(name="x"), actions=[Reading.amount.set(operand)])
@@ -187,7 +187,7 @@ def test_numbers_of_a_set_are_compared_as_numbers():
 
 
 def test_a_long_name_is_not_copied_for_each_value_below_it(quick):
-    """The path of a value becomes a text only for an error."""
+    """The path of a value is converted to text only for an error."""
     inside = {"L": [{"L": []} for _ in range(20_000)]}
     with quick:
         check_value("o", "n" * 200_000, inside)

@@ -215,7 +215,7 @@ def test_lifetime_of_meta(table, monkeypatch):
 
 
 def test_cryptography_is_loaded_with_the_first_page_only():
-    """Most programs have no pages."""
+    """Most programs do not use pages."""
     import subprocess
     import sys
 

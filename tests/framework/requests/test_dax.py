@@ -117,7 +117,7 @@ def test_what_an_application_asks_goes_where_the_rule_says(cluster):
 
 
 def test_statements_go_to_the_table(cluster):
-    """A cluster has no PartiQL."""
+    """A cluster does not support PartiQL."""
     Account(account_id="a").create()
     statement = 'SELECT * FROM "app" WHERE "PK" = ?'
     answer = send(connection_of(AppTable), "ExecuteStatement", {"Statement": statement, "Parameters": [KEY["PK"]]})
@@ -125,7 +125,7 @@ def test_statements_go_to_the_table(cluster):
     assert (["PutItem"], ["ExecuteStatement"]) == (cluster.operations, cluster.table)
 
 
-# --- nothing differs for the caller ---------------------------------------------------
+# --- the same results for the caller ---------------------------------------------------
 
 
 def writes():
@@ -359,7 +359,7 @@ def test_a_refusal_is_an_answer_too(cluster, clock):
 
 
 def test_others_do_not_wait_while_one_tries_again(cluster, clock):
-    """Their requests go to the table at once."""
+    """The other requests go to the table immediately."""
     cluster.reachable = False
     Account(account_id="a").create()
     clock[0] += 31
@@ -513,7 +513,7 @@ def test_reasons_that_cannot_be_read_are_none():
     assert "CancellationReasons" not in told.response
 
 
-# --- the real client, and a port at which nothing listens -----------------------------
+# --- the real client, and a port without a server -----------------------------
 
 
 @pytest.fixture
@@ -572,7 +572,7 @@ def test_a_missing_region_is_told(monkeypatch):
             Account.get(account_id="a")
 
 
-# --- declaring it ---------------------------------------------------------------------
+# --- declaring a cluster ---------------------------------------------------------------------
 
 
 class Cached(Table):

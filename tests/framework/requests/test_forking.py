@@ -112,7 +112,7 @@ def test_a_time_out_of_its_own_has_its_own_connection(server):
 
 @pytest.mark.parametrize("what", ["clients", "home", "embedded", "observers", "servers"])
 def test_a_lock_that_another_thread_holds_is_free_in_the_child(server, what):
-    """The thread does not exist in the child, where it could never release the lock."""
+    """The thread does not exist in the child, so it could never release the lock."""
     ask("parent")
     holding = {
         "clients": sessions.creating(),

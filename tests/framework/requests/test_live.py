@@ -89,7 +89,7 @@ class Rock(Eternal, discriminator="ROCK"):
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    """A clock that shows NOW until it is set."""
+    """Return a clock that shows NOW until it is set."""
 
     class Clock:
         now = NOW

@@ -36,7 +36,7 @@ def sts(monkeypatch):
 
 @pytest.fixture
 def profiles(monkeypatch, tmp_path):
-    """A configuration with two profiles and no default."""
+    """Write a configuration with two profiles and without a default."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     text = "".join(
@@ -49,7 +49,7 @@ def profiles(monkeypatch, tmp_path):
 
 
 def signed(server):
-    """The access keys of the server's requests, in their order."""
+    """Return the access keys of the server's requests, in their order."""
     return [asked.access_key for asked in server.asked]
 
 
@@ -104,7 +104,7 @@ def test_a_role_is_assumed_and_its_credentials_are_refreshed(server, sts):
 
 @pytest.mark.parametrize("source", ["session", "profile", "credentials"])
 def test_a_role_is_assumed_with_the_credentials_that_are_given(server, profiles, monkeypatch, source):
-    """A role is assumed with those of a session, of a profile, or with keys."""
+    """A role is assumed with the credentials of a session or a profile, or with keys."""
     asked = []
 
     def application(environ, start_response):
@@ -125,7 +125,7 @@ def test_a_role_is_assumed_with_the_credentials_that_are_given(server, profiles,
 
 
 def test_two_contexts_sign_with_their_own_roles(server, sts):
-    """Two threads sign with their own roles at the same time, and the threads that they start with the same."""
+    """Two threads sign with their own roles at the same time, and the threads that they start use the same roles."""
     barrier, keys = Barrier(2), {}
 
     def work(role):

@@ -1,4 +1,4 @@
-"""Unreadable items among readable ones: raised, skipped or yielded; and how a read continues after one."""
+"""Unreadable items among readable ones: they are raised, skipped or yielded, and a read continues after one."""
 
 import pickle
 from datetime import timedelta
@@ -38,7 +38,7 @@ def stored(table):
 
 
 def read_through(request):
-    """Return the results of a request until it ends; an error is shown as the number of its item."""
+    """Return the results of a request until it ends; an error is replaced by the number of its item."""
     iterator, found = iter(request), []
     while True:
         try:
@@ -132,7 +132,7 @@ def test_other_words_are_refused(ask):
         ask()
 
 
-# --- going on after an error ----------------------------------------------------------
+# --- continuing after an error ----------------------------------------------------------
 
 
 def read_on(request, size, context=None):

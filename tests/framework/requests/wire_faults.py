@@ -18,7 +18,7 @@ REFUSALS = {
     "500": (500, "InternalServerError"),
     "503": (503, "ServiceUnavailable"),
 }
-"""Statuses and codes of answers to requests that the engine never sees."""
+"""Statuses and codes of answers to requests that the engine does not get."""
 
 UNSENT = {
     "no connection": lambda: EndpointConnectionError(endpoint_url="injected", error="refused"),
@@ -27,7 +27,7 @@ UNSENT = {
 }
 
 ODD = {"204": (204, b""), "an error with 200": (200, b'{"__type": "com.amazon#Throttling"}'), "a list": (200, b"[]")}
-"""Answers of a proxy that botocore takes for success, to requests that the engine never sees."""
+"""Answers of a proxy that botocore treats as success, to requests that the engine does not get."""
 
 LOST = {
     "lost: time-out": lambda: ReadTimeoutError(endpoint_url="injected"),
@@ -122,12 +122,12 @@ def wire_faults(table, monkeypatch):
     catcher, events = _Catcher(connection.client), connection.client.meta.events
     connection.settings.prepare(catcher)
     faults = WireFaults(catcher.handler)
-    # botocore calls every handler of an event, also after one that has answered.
+    # botocore calls every handler of an event, also after a handler has answered.
     events.unregister("before-send.dynamodb", catcher.handler)
     events.register_first("before-send.dynamodb", faults)
     with monkeypatch.context() as patched:
         patched.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
-        # A client has a quota of retries, which the faults of many tests would use up.
+        # The faults of many tests would use up the client's quota of retries.
         patched.setattr("botocore.retries.standard.RetryQuotaChecker.acquire_retry_quota", lambda *_: True)
         yield faults
     events.unregister("before-send.dynamodb", faults)
