@@ -21,7 +21,7 @@ def ask_all(engine):
     return answers
 
 
-def test_the_page_has_what_was_answered():
+def test_the_page_has_the_answers():
     """The page has the table between its two markers; every run writes the same table."""
     engines = {"embedded (moto)": "embedded", "dynalite": "dynalite", "MiniStack": "ministack"}
     answers = {heading: ask_all(engine) for heading, engine in engines.items()}

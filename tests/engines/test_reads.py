@@ -47,7 +47,7 @@ def test_an_item_through_an_index():
     assert "a1" == Account.by_email.get(email="x@example.com").account_id
 
 
-def test_an_item_that_is_not_there_is_an_error():
+def test_a_missing_item_is_an_error():
     """A get by primary key and through an index raises the entity's own error."""
     with pytest.raises(Event.DoesNotExist) as caught:
         Event.get(account_id="a1", seq=99)
@@ -242,12 +242,12 @@ def test_a_scan_takes_a_filter_and_a_limit():
     assert 5 == len(Event.scan(limit=5).all())
 
 
-def test_what_was_written_is_fresh():
+def test_written_items_are_fresh():
     """Each item's keys are the ones derived from its attributes."""
     assert 33 == check_fresh(AppTable)
 
 
-def test_a_table_that_is_not_there():
+def test_a_missing_table():
     """The error names the table."""
     with AppTable.bind(table_name="nowhere"), pytest.raises(TableMissing, match="nowhere"):
         Event.get(account_id="a1", seq=1)

@@ -45,7 +45,7 @@ def numbers(found):
 # --- one item -------------------------------------------------------------------------
 
 
-def test_create_refuses_an_item_that_is_there():
+def test_create_refuses_an_existing_item():
     """The error has the stored item."""
     created(title="first")
     with pytest.raises(AlreadyExists, match="exists already; nothing was written") as caught:
@@ -53,7 +53,7 @@ def test_create_refuses_an_item_that_is_there():
     assert ("first", "first") == (caught.value.item["title"]["S"], Task.get(project="p", number=1).title)
 
 
-def test_save_replaces_what_is_there():
+def test_save_replaces_the_stored_item():
     """Derived keys are replaced also."""
     created(points=1, title="t")
     task(points=2).save()
@@ -147,7 +147,7 @@ def test_writers_that_are_always_faster_end_in_an_error():
     )
 
 
-def test_what_cannot_be_followed_is_refused():
+def test_underivable_keys_are_refused():
     """An action whose keys cannot be derived is refused before sending."""
     made = created()
     with pytest.raises(KeyChangeError):

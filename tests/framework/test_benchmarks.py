@@ -27,7 +27,7 @@ def test_a_mix_has_twenty_attributes(mix):
 
 
 @pytest.mark.parametrize("mix", MIXES)
-def test_a_proof_tells_one_attribute_from_another(mix):
+def test_a_proof_detects_a_wrong_attribute(mix):
     """A wrong value is found in every attribute, also of the last item, and a number differs from its text."""
     given = [values(mix, number) for number in range(3)]
     assert proof(mix, given) == proof_of_stored(mix, [stored(mix, number) for number in range(3)])

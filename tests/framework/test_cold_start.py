@@ -42,7 +42,7 @@ def test_nothing_heavy_is_loaded(code):
     assert not {name.partition(".")[0] for name in loaded(code)} & HEAVY
 
 
-def test_what_is_not_used_is_not_loaded():
+def test_unused_modules_are_not_loaded():
     bare, read, written = loaded("import singletable"), loaded(READ), loaded(WRITTEN)
     assert not bare & {"pynamodb", "attrs"}
     for name in ("batch", "collection", "transaction", "plan"):

@@ -14,7 +14,7 @@ LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=NAMES)
-def test_links_lead_somewhere(path):
+def test_links_are_valid(path):
     """Relative links point to existing files and folders of the repository."""
     missing = [link for link in LINK.findall(path.read_text(encoding="utf-8")) if not (path.parent / link).exists()]
     assert [] == missing

@@ -53,7 +53,7 @@ def test_every_class_of_errors_is_public():
     assert {name for name in declared if issubclass(getattr(errors, name), SingletableError)} == set(errors.__all__)
 
 
-def test_an_error_leaves_behind_what_cannot_be_pickled():
+def test_an_error_drops_parts_that_cannot_be_pickled():
     """Such a part is None in the pickle and an exception becomes its name; a copy keeps both."""
 
     class Awkward(Exception):
@@ -92,7 +92,7 @@ def test_an_error_of_an_unimportable_entity_arrives_as_its_base():
     assert Account.DoesNotExist is type(_through_a_pickle(Account.DoesNotExist("None.")))
 
 
-def test_what_a_failed_write_raises_can_be_pickled(table):
+def test_the_error_of_a_failed_write_can_be_pickled(table):
     """The pickle keeps the stored item and the SDK's error as the cause."""
     Account(account_id="a1").create()
     with pytest.raises(ConditionFailed) as caught:
@@ -139,7 +139,7 @@ def test_a_failed_batch_is_resumed_from_a_pickle(failed, table):
     assert 26 == len(AppTable.scan().all())
 
 
-def test_a_pickle_of_a_failed_batch_says_that_it_lacks_the_rest(failed, table):
+def test_a_pickle_of_a_failed_batch_raises_at_the_missing_rest(failed, table):
     """The copy raises when it reaches the rest, and the original goes on."""
     original = failed(iter(accounts(60)))
     error = _through_a_pickle(original)

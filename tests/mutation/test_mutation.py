@@ -28,14 +28,14 @@ ROOT = Path(__file__).parents[2]
         ("b if a else 'X Y'", ["b if not a else 'X Y'", "b if a else ''"]),
     ],
 )
-def test_what_is_changed_in_an_expression(tmp_path, line, changed):
+def test_mutants_of_an_expression(tmp_path, line, changed):
     """Operators, conditions, constants and texts are changed; each mutant has one change."""
     module = tmp_path / "module.py"
     module.write_text(f"value = {line}\n")
     assert [f"value = {each}" for each in changed] == [mutant.after for mutant in mutants(module)]
 
 
-def test_what_is_changed_in_a_function(tmp_path):
+def test_mutants_of_a_function(tmp_path):
     """Statements are removed and values become None; docstrings, annotations and `from None` are not changed."""
     module = tmp_path / "module.py"
     module.write_text(
@@ -48,7 +48,7 @@ def test_what_is_changed_in_a_function(tmp_path):
     assert {3} == {mutant.function for mutant in found}
 
 
-def test_a_mutant_survives_where_no_test_notices_it(tmp_path):
+def test_a_mutant_survives_if_no_test_notices_it(tmp_path):
     """The tests do not try the bound itself or the other function."""
     (tmp_path / "setup.cfg").write_text("[tool:pytest]\npythonpath = .\n")
     (tmp_path / "module.py").write_text("def f(a):\n    return a > 1\n\n\ndef g():\n    return 'two words'\n")

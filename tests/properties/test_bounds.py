@@ -89,7 +89,7 @@ def check(question):
 
 
 @given(questions())
-def test_seven_conditions_mean_what_they_say(question):
+def test_seven_conditions_read_the_right_rows(question):
     """Conditions read the right rows with or without a leading attribute and a tail, for every kind of value."""
     check(question)
 

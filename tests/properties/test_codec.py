@@ -116,7 +116,7 @@ def read_usual(entity, item):
 
 @pytest.mark.parametrize("entity", ENTITIES)
 @given(data=st.data())
-def test_an_item_is_read_as_the_long_way_reads_it(entity, data):
+def test_an_item_is_read_as_by_the_slow_path(entity, data):
     """Both paths give the same values, types and order, or the same error; the item is not changed."""
     item = data.draw(items(entity))
     before = copy.deepcopy(item)
@@ -128,7 +128,7 @@ def test_an_item_is_read_as_the_long_way_reads_it(entity, data):
 @pytest.mark.parametrize("name", sorted(zoo.STORED))
 @FEW
 @given(data=st.data())
-def test_an_attribute_alone_is_read_as_the_long_way_reads_it(name, data):
+def test_a_single_attribute_is_read_as_by_the_slow_path(name, data):
     """Any stored value is read alike; the item has no other attribute, because its error would come first."""
     entity = Special if name in Special.get_attributes() else Everything
     stored = data.draw(st.one_of(zoo.STORED[name], zoo.STORED[name], zoo.STORED[name], zoo.ANY, zoo.ODD))
@@ -140,7 +140,7 @@ def test_an_attribute_alone_is_read_as_the_long_way_reads_it(name, data):
 @pytest.mark.parametrize("entity", [Everything, Simple])
 @FEWER
 @given(data=st.data())
-def test_an_instance_reads_another_item_as_the_long_way_does(entity, data):
+def test_an_instance_reads_another_item_as_by_the_slow_path(entity, data):
     """Nothing of its earlier values is left, even if the new item is malformed."""
     first = data.draw(items(entity, odd=False))
     second = data.draw(items(entity))
@@ -179,7 +179,7 @@ def test_an_item_is_read_as_pynamodb_reads_it(item):
 
 @given(st.lists(st.sampled_from(("colour", "size", "note", "at", "level", "x", "y")), unique=True))
 @example(["x"])
-def test_what_the_model_does_not_know_is_kept_beside_defaults(names):
+def test_unknown_attributes_are_kept_beside_defaults(names):
     """Unknown attributes are kept, however many attributes are missing and get their defaults."""
     values = {"at": {"S": "2026-01-01T00:00:00.000000+0000"}, "size": {"N": "1"}, "level": {"N": "1"}}
     item = {"PK": {"S": "S#1"}, "SK": {"S": "SIMPLE"}, "entityType": {"S": "SIMPLE"}, "id": {"S": "1"}}
@@ -191,7 +191,7 @@ def test_what_the_model_does_not_know_is_kept_beside_defaults(names):
 
 @FEWER
 @given(items(Simple, odd=False), st.sampled_from((Simple, Special)))
-def test_what_the_model_does_not_know_is_a_copy(item, entity):
+def test_unknown_attributes_are_copies(item, entity):
     """A change of an unknown attribute's value changes neither the item nor the instance."""
     item |= {"PK": {"S": "P"}, "SK": {"S": "S"}, "x": {"L": [{"S": "one"}]}}
     read = outcome(lambda: entity._from_item(item))
@@ -200,7 +200,7 @@ def test_what_the_model_does_not_know_is_a_copy(item, entity):
         assert {"L": [{"S": "one"}]} == item["x"] == read._raw["x"]
 
 
-def test_usual_items_and_instances_do_not_take_the_long_way():
+def test_usual_items_and_instances_do_not_take_the_slow_path():
     """Without this test, generated code that always raises would stay unnoticed, because the slow path replaces it."""
     item = {
         "PK": {"S": "Z#1"},
@@ -236,7 +236,7 @@ def test_usual_items_and_instances_do_not_take_the_long_way():
 @pytest.mark.parametrize("name", sorted(zoo.STORED))
 @FEW
 @given(data=st.data())
-def test_an_attribute_alone_is_written_as_the_long_way_writes_it(name, data):
+def test_a_single_attribute_is_written_as_by_the_slow_path(name, data):
     """Usual and other values are written alike; another attribute is not set, because its error would come first."""
     entity = Special if name in Special.get_attributes() else Everything
     value = data.draw(st.one_of(zoo.right(entity.get_attributes()[name]), zoo.VALUES))
@@ -250,7 +250,7 @@ def test_an_attribute_alone_is_written_as_the_long_way_writes_it(name, data):
 
 @pytest.mark.parametrize("entity", [Everything, Simple])
 @given(data=st.data())
-def test_an_instance_is_written_as_the_long_way_writes_it(entity, data):
+def test_an_instance_is_written_as_by_the_slow_path(entity, data):
     """Both paths give the same item or the same error, and leave the instance in the same state."""
     instance = data.draw(instances(entity))
     other = copy.copy(instance)
@@ -262,7 +262,7 @@ def test_an_instance_is_written_as_the_long_way_writes_it(entity, data):
 @pytest.mark.parametrize("entity", [Everything, Special])
 @FEWER
 @given(data=st.data())
-def test_what_was_read_is_written_as_the_long_way_writes_it(entity, data):
+def test_a_read_instance_is_written_as_by_the_slow_path(entity, data):
     """Unknown attributes, also within maps, and the key with which the item was read are written alike."""
     instance = data.draw(instances(entity, wild=False))
     item = outcome(lambda: instance._write_carefully(True))
@@ -283,7 +283,7 @@ def test_what_was_read_is_written_as_the_long_way_writes_it(entity, data):
 
 
 @given(instances(Simple, wild=False))
-def test_what_is_written_is_read_again(instance):
+def test_a_written_instance_is_read_again(instance):
     """Generated code writes an item and reads it again."""
     item = outcome(lambda: instance._container_serialize(null_check=True))
     if isinstance(item, dict):
@@ -309,7 +309,7 @@ def declared(base, **namespace):
     return type(base)("X", (base,), body, discriminator="X")
 
 
-def test_an_entity_that_sets_attributes_itself_sees_each():
+def test_an_entity_with_an_own_setattr_gets_each_attribute():
     """Its __setattr__ is called for every attribute that is read, as on the slow path."""
     seen = []
 
@@ -338,7 +338,7 @@ def test_an_entity_with_an_own_init_is_made_by_it():
 
 
 @pytest.mark.parametrize("name", ["deserialize", "_container_deserialize"])
-def test_an_entity_that_reads_in_its_own_way_does(name):
+def test_an_entity_may_override_reading(name):
     """The entity may override either of PynamoDB's two methods."""
 
     def read(self, attribute_values):
@@ -349,7 +349,7 @@ def test_an_entity_that_reads_in_its_own_way_does(name):
     assert "x!" == entity._from_item(simple_item()).text
 
 
-def test_an_entity_may_make_its_instances_in_its_own_way():
+def test_an_entity_may_override_new():
     """The entity may override __new__."""
 
     def __new__(cls, *arguments, **options):
@@ -432,7 +432,7 @@ def test_an_instance_of_a_class_that_was_declared_anew_is_not_written():
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
 @FEWER
 @given(item=items(Everything, odd=False))
-def test_what_was_read_can_be_copied_and_pickled(again, item):
+def test_a_read_instance_can_be_copied_and_pickled(again, item):
     """A copy and a pickled instance equal the original."""
     read = outcome(lambda: Everything._from_item(item))
     if isinstance(read, Everything):
@@ -460,7 +460,7 @@ def test_many_threads_may_be_the_first_to_read_a_class(attempt):
     assert [state(carefully(entity, item))] * 160 == found
 
 
-def test_the_source_is_that_of_what_runs():
+def test_the_source_is_the_running_code():
     """The shown source is the running code, also for classes that override reading."""
     assert "def read(self, item):" in source(Everything)
     assert "def write(self):" in source(declared(table(), __setattr__=object.__setattr__))

@@ -200,7 +200,7 @@ def outcome(build, values):
 
 
 @given(st.data())
-def test_a_compiled_key_is_the_one_that_is_built_carefully(data):
+def test_a_compiled_key_equals_that_of_the_slow_path(data):
     """Both paths agree for values of any kind and size, and for templates with any literals."""
     key = data.draw(keys())
     for _ in range(4):
@@ -210,7 +210,7 @@ def test_a_compiled_key_is_the_one_that_is_built_carefully(data):
 
 @pytest.mark.parametrize("name", FIELDS)
 @given(data=st.data())
-def test_a_field_alone_is_built_as_it_is_carefully(name, data):
+def test_a_single_field_is_built_as_by_the_slow_path(name, data):
     """Both paths agree for every kind of value with every specification, as the only field of a partition key."""
     spec, raw = data.draw(st.sampled_from(FIELDS[name])), data.draw(st.booleans())
     key = CompositeKey("key", None, parse_template(f"X#{{{name}{':' * bool(spec)}{spec}}}", ATTRIBUTES, raw=raw), None)
@@ -221,13 +221,13 @@ def test_a_field_alone_is_built_as_it_is_carefully(name, data):
 
 @pytest.mark.parametrize(("name", "value"), [("text", "a"), ("status", "PAID"), ("line", 7), ("day", date(2026, 1, 1))])
 @pytest.mark.parametrize("literal", LITERALS)
-def test_a_usual_key_does_not_take_the_long_way(name, value, literal):
+def test_a_usual_key_does_not_take_the_slow_path(name, value, literal):
     """Without this test, generated code that always raises would stay unnoticed, because the slow path replaces it."""
     spec = ":03d" if name == "line" else ""
     key = CompositeKey("key", None, parse_template(f"{literal}#{literal}{{{name}{spec}}}#{literal}X", ATTRIBUTES), None)
 
     def refuse(values):
-        raise AssertionError("the long way")
+        raise AssertionError("the slow path")
 
     assert key.build_carefully({name: value}) == key.compile({}, refuse)({name: value})
 
@@ -256,7 +256,7 @@ def test_keys_near_the_limits_are_built_or_refused_alike(char, before, size, aro
         assert outcome(key.build_carefully, values) == outcome(key.build, values)
 
 
-def test_a_template_that_is_no_text_is_refused():
+def test_a_template_that_is_not_a_text_is_refused():
     """No path can build a key from it."""
     with pytest.raises(DeclarationError, match="ud800.* cannot be used: it holds half a surrogate pair"):
         parse_template("\ud800{text}", ATTRIBUTES)

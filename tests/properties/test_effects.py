@@ -83,7 +83,7 @@ def table():
 
 @settings(max_examples=settings.default.max_examples if settings.default.max_examples < 2000 else 2000)
 @given(items(), actions())
-def test_effects_are_what_the_engine_does(item, planned):
+def test_effects_equal_those_of_the_engine(item, planned):
     """Both give the same item, or both refuse the update."""
     sender = TableSender(AppTable)
     sender.send("PutItem", {"TableName": "app", "Item": {**KEY, **item}})
@@ -105,14 +105,14 @@ def test_effects_are_what_the_engine_does(item, planned):
         )
 
 
-def test_removals_and_settings_of_one_list_speak_of_the_list_before():
+def test_removals_and_settings_of_one_list_refer_to_the_list_before():
     """Every position refers to the list before the update (API reference, UpdateItem)."""
     item = {"l": {"L": [{"S": text} for text in "abcd"]}}
     planned = [RemoveAction(path("l", 0)), RemoveAction(path("l", 2)), path("l", 3).set({"S": "D"})]
     assert {"l": {"L": [{"S": "b"}, {"S": "D"}]}} == evolve(item, planned)
 
 
-def test_what_an_action_reads():
+def test_the_attributes_that_an_action_reads():
     """An action reads exactly the attributes whose old values decide the result."""
     for action, expected in (
         (Path(["n"]).set({"N": "1"}), set()),
@@ -174,7 +174,7 @@ def test_lists_are_joined_in_both_orders_and_positions_go_from_the_end():
         (AddAction(Path(["t"]), Value({"N": "1"})), "t", "at 't' .* combines a value of type N with one of type S"),
     ],
 )
-def test_a_refusal_says_where_and_why(action, attribute, message):
+def test_a_refusal_has_the_path_and_the_attribute(action, attribute, message):
     """The error's message has the path, and its field has the attribute."""
     item = {"n": {"N": "1"}, "t": {"S": "x"}, "l": {"L": []}}
     with pytest.raises(InvalidValueError, match=message) as caught:

@@ -62,7 +62,7 @@ def test_injective(data):
 @example("1#b_2", "3", "1", "2#b_3")
 @example("a#", "b", "a", "#b")
 @example("a%23", "b", "a#", "b")
-def test_injective_over_neighbouring_texts(a, b, c, d):
+def test_injective_over_neighboring_texts(a, b, c, d):
     """Separators and escapes in values do not move the border between two fields."""
     template = parse_template("{text}#{name}", SOURCES)
     assume((a, b) != (c, d))
@@ -87,7 +87,7 @@ def test_round_trip_beside_projections(data):
 
 
 @given(st.data())
-def test_parse_never_accepts_what_build_does_not_write(data):
+def test_parse_accepts_only_keys_that_build_writes(data):
     """A text that can be parsed is exactly the key of the parsed values."""
     template = data.draw(templates())
     key = data.draw(nasty_text()) if data.draw(st.booleans()) else template.build(data.draw(tuples_for(template)))

@@ -491,7 +491,7 @@ def kept_by(path, item, entity=Kept):
 
 @SLOWLY
 @given(path=st.sampled_from(PATHS), item=items())
-def test_an_item_that_was_not_changed_is_written_as_it_was(path, item):
+def test_an_unchanged_item_is_written_as_it_was(path, item):
     """Every byte of the item is the same."""
     assert kept_by(path, item)
 

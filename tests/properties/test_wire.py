@@ -235,7 +235,7 @@ def bodies(draw, answer):
     "operations", [("Query", "Scan"), ("BatchGetItem",), ("TransactGetItems",), tuple(sorted(OPERATIONS))]
 )
 @given(data=st.data())
-def test_an_answer_is_parsed_as_botocore_parses_it(operations, data):
+def test_an_answer_is_parsed_as_by_botocore(operations, data):
     """This holds for values of every type at any depth, attributes with the names of types, and null members."""
     operation = data.draw(st.sampled_from(operations))
     expected, actual = both(operation, data.draw(bodies(ANSWERS[operation])))
@@ -247,7 +247,7 @@ def test_an_answer_is_parsed_as_botocore_parses_it(operations, data):
     body=bodies(FAILURES),
     status=st.sampled_from((400, 400, 400, 500, 503, 300, 301, 404)),
 )
-def test_a_failed_condition_is_parsed_as_botocore_parses_it(operation, body, status):
+def test_a_failed_condition_is_parsed_as_by_botocore(operation, body, status):
     """The error's item, the items of all reasons, the code and the message agree."""
     expected, actual = both(operation, body, status)
     assert expected == actual
@@ -304,7 +304,7 @@ DUPLICATES = b'{"Items":[{"a":{"S":"x"}}],"Items":[{"B":{"B":"YQ=="},"B":{"S":"Y
     ],
     ids=lambda value: repr(value)[:60],
 )
-def test_what_dynamodb_never_sends_is_taken_as_botocore_takes_it(operation, status, body):
+def test_odd_bodies_are_parsed_as_by_botocore(operation, status, body):
     """Odd bodies give botocore's answer or error; a body that is not an answer of DynamoDB counts as damaged."""
     expected, actual = both(operation, body, status)
     if status == HTTPStatus.OK and not is_answer(operation, body):
@@ -407,7 +407,7 @@ def left_to_botocore(operation, body, status=200):
 
 @example(b'{"Items":[{"a":{"S":"x"}}],"Count":1}')
 @given(bodies(PAGES))
-def test_what_is_usual_is_parsed_in_one_go(body):
+def test_usual_answers_use_the_fast_parser(body):
     """Without this test, a handler that always leaves the answer to botocore would stay unnoticed."""
     empty = not any(value is not None for value in json.loads(body).values())
     assert (body if empty else b"") == left_to_botocore("Query", body)
@@ -421,7 +421,7 @@ def test_what_is_usual_is_parsed_in_one_go(body):
         ("TransactionCanceledException", "CancellationReasons", [{"Code": "None"}, {"Item": {"a": {"S": "x"}}}]),
     ],
 )
-def test_the_items_of_a_failure_are_parsed_in_one_go(prefix, code, member, held):
+def test_the_items_of_a_failure_use_the_fast_parser(prefix, code, member, held):
     """The rest of the failure is left to botocore."""
     rest = {"__type": prefix + code, "message": "m"}
     body = json.dumps({**rest, member: held}).encode()

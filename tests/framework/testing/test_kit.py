@@ -34,7 +34,7 @@ def test_entities_are_valid(made):
     assert same_item(made.serialize(), Event.from_raw_data(made.serialize()).serialize())
 
 
-def test_entities_cover_what_the_model_allows():
+def test_entities_cover_the_values_of_the_model():
     """Some drawn entities have absent attributes, each member, separators in text and negative numbers."""
     # The existence of an example is tested, so it is not shrunk.
     quiet = settings(database=None, max_examples=3000, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
@@ -118,7 +118,7 @@ class ConvertedMachine(TableMachine, table=ConvertedTable):
     given: ClassVar = {"Named": CAPITALS, "Turned": CAPITALS}
 
 
-def test_conversions_of_an_attributes_own_class_are_held_against_what_is_stored():
+def test_conversions_of_an_own_attribute_class_are_compared_with_stored_values():
     """The fault is in `to_key`, not in the key or its encoding: an item replaces one with another value."""
     invariants = key_invariants(ConvertedTable, Named=CAPITALS, Turned=CAPITALS)
     with pytest.raises(AssertionError, match=r"Named.key: not injective, since to_key\(\) makes different values"):
@@ -147,7 +147,7 @@ def test_stale_items_are_named_without_their_values():
         assert [] == stale_attributes(LedgerTable, {"PK": {"S": "x"}, "SK": {"S": "y"}})
 
 
-def test_a_pattern_is_checked_against_what_is_stored():
+def test_a_pattern_is_compared_with_the_stored_items():
     """Arguments may be drawn or given; an item that is missing from the answer because of a wrong key is found."""
     with embedded(LedgerTable):
         assert 0 == check_pattern(tasks)

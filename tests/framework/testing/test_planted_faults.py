@@ -138,6 +138,6 @@ def test_the_machine_catches(name, monkeypatch):
         run_state_machine_as_test(machine, settings=run)
 
 
-def test_the_machine_finds_nothing_where_nothing_is_wrong():
+def test_the_machine_finds_nothing_without_a_fault():
     """Without a fault the same run passes; a machine that always fails would prove nothing."""
     run_state_machine_as_test(Machine, settings=settings(RUN, max_examples=4))

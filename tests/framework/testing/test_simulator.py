@@ -327,7 +327,7 @@ def test_a_fault_of_the_network_is_met(fault):
     assert [] == met.findings
 
 
-def test_options_that_cannot_be_are_refused():
+def test_invalid_options_are_refused():
     """Unknown kinds of calls, unknown entities and numbers that are too small are refused."""
     for kinds in (["creat"], "create", []):
         with pytest.raises(InvalidValueError, match="is not a list of kinds of calls. Give some of: batch, claim, "):
@@ -397,7 +397,7 @@ def test_only_the_threads_of_a_scheduler_do_not_sleep(monkeypatch):
     assert [1] == slept
 
 
-def test_strategies_narrow_what_is_written():
+def test_strategies_narrow_the_written_values():
     """`given` narrows the values of an attribute."""
     narrow = draw_corpus(SimulatedTable, {"Plain": {"tally": st.just(7)}})
     assert {7} == {each.tally for each in narrow.templates.values() if isinstance(each, Plain)}

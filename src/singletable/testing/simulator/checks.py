@@ -138,12 +138,12 @@ def _failed(call: Call, error: Exception, applied: bool, uncertain: bool, doubtf
     if applied and denies:
         yield Finding(
             "nothing was written",
-            f"{call.label} was applied, and its {name} says that nothing was written.",
+            f"{call.label} was applied, and its {name} states that nothing was written.",
             call.number,
         )
     if uncertain and denies and not applied:
         yield Finding(
-            "contradiction", f"{call.label}: its {name} is uncertain, and says that nothing was written.", call.number
+            "contradiction", f"{call.label}: its {name} is uncertain, and states that nothing was written.", call.number
         )
     if uncertain and not doubtful:
         yield Finding(
