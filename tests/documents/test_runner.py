@@ -27,7 +27,7 @@ FAULTS = {
     ),
     "an unknown command": ("```sh\nsingletable chekc\n```\n", r"page.md:1: `singletable chekc`: No such command"),
     "an unknown option": ("```sh\nsingletable check --strikt\n```\n", r"page.md:1: .*No such option.*--strikt"),
-    "an unknown option of what is not run": (
+    "an unknown option in a block that is not run": (
         "<!-- not run: no -->\n```console\n$ singletable metrics --sinse 3h\n```\n",
         r"page.md:2: .*No such option.*--sinse",
     ),

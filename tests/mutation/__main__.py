@@ -107,9 +107,9 @@ def main() -> int:
     """Print killed, survived and percentage of each module, then the survivors: file, line, before and after."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("modules", nargs="+", type=Path, help="files, or folders of them")
-    parser.add_argument("--tests", nargs="+", required=True, help="what covers them")
-    parser.add_argument("--sample", type=int, help="take only so many mutants")
-    parser.add_argument("--seed", type=int, default=0, help="which ones (0)")
+    parser.add_argument("--tests", nargs="+", required=True, help="tests that cover the modules")
+    parser.add_argument("--sample", type=int, help="number of mutants to try (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default: 0)")
     options = parser.parse_args()
     os.environ.setdefault("HYPOTHESIS_PROFILE", "mutation")
     files = [file for each in options.modules for file in (sorted(each.rglob("*.py")) if each.is_dir() else [each])]

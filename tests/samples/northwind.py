@@ -1,7 +1,7 @@
 """Northwind: 8 categories, 93 customers, 77 products, 830 orders and their 2,155 lines, from CSV files.
 
 Only two values that the shop requires are invented: an e-mail address, made of the customer's id, and the times at
-which customers and products were created. There are no reviews.
+which customers and products were created. Northwind has no reviews.
 """
 
 import csv

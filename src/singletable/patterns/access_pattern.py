@@ -38,7 +38,7 @@ class AccessPattern(Generic[P, R]):
     Args:
         function: The function that returns a `Query`, a `Get`, or a tuple of them.
         sentence: What it answers, in words, with its number in front if it has one.
-        parameters: For parameters that are not called after an attribute: the attribute whose values they take.
+        parameters: The attribute of each parameter that does not have the name of an attribute.
         permanent: Whether the answer must not vanish by expiry.
     """
 
@@ -125,8 +125,8 @@ def access_pattern(
 
     Args:
         sentence: What it answers; a number in front gives its place.
-        parameters: For parameters with another name: the attribute whose values they take. Two parameters
-            for one attribute are the ends of an interval, the lower first.
+        parameters: The attribute of each parameter with another name, for example `{"first": "placed_at"}`. Two
+            parameters of one attribute are the ends of an interval, the lower first.
         permanent: Whether the answer must not vanish by expiry; `singletable check` holds it to that.
     """
 

@@ -215,7 +215,7 @@ def both(*plants):
 
 PLANTED = {
     "equality is taken as proof": (planted("update", believing_equality), ["claim"], REFUSED, "two winners"),
-    "a create is acknowledged to everybody": (
+    "every create is acknowledged": (
         planted("create", acknowledging_every_create),
         ["create"],
         REFUSED,
@@ -376,7 +376,7 @@ def test_one_thread_runs_at_a_time():
 
 def test_a_lock_that_is_held_while_others_run_is_found(monkeypatch):
     """A deadlock is an error."""
-    monkeypatch.setattr(scheduler, "_PATIENCE", 0.02)
+    monkeypatch.setattr(scheduler, "_TIMEOUT", 0.02)
     held, both = Lock(), Scheduler(random.Random(0), 1)
 
     def hold():

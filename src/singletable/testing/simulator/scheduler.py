@@ -12,8 +12,8 @@ from typing import Any
 
 __all__ = ["Scheduler", "without_sleep"]
 
-_PATIENCE = 60.0
-"""Seconds after which a writer that does not end counts as deadlocked."""
+_TIMEOUT = 60.0
+"""The seconds for each thread after which `run()` reports a deadlock."""
 
 
 class Scheduler:
@@ -37,7 +37,7 @@ class Scheduler:
         self._failures: list[BaseException] = []
 
     def run(self, functions: Mapping[str, Callable[[], Any]]) -> None:
-        """Run functions to their ends, each in a thread of its own with a copy of the caller's context.
+        """Run functions to their ends, each in its own thread with a copy of the caller's context.
 
         Args:
             functions: The functions, by the names of their threads.
@@ -58,7 +58,7 @@ class Scheduler:
             thread.start()
         self._give(self._rng.choice([*self._turns]))
         try:
-            if not self._over.acquire(timeout=_PATIENCE * len(threads)):
+            if not self._over.acquire(timeout=_TIMEOUT * len(threads)):
                 raise RuntimeError(f"{self.running} is running and waits for a lock that another writer holds.")
         finally:
             _simulated.difference_update(threads)

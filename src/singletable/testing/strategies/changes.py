@@ -18,6 +18,7 @@ __all__ = ["Given", "changeable", "changes_of", "colliding_entities"]
 _COLLIDING = st.sampled_from(["a", "a#", "b", "ab", "%23"])
 
 Given = Mapping[str, st.SearchStrategy[Any]]
+"""The strategies that a user gives for attributes of an entity, by Python name."""
 
 
 def colliding_entities(schema: EntitySchema, given: Given) -> st.SearchStrategy[Table]:
