@@ -271,7 +271,7 @@ class TableMachine(RuleBasedStateMachine):
             check_pattern(self._patterns[self._asked % len(self._patterns)], self._stored())
 
     def teardown(self) -> None:
-        """Check all access patterns and every item, unless a step has failed."""
+        """Check all access patterns and every item, unless a step has failed, whose error is then the result."""
         if sys.exc_info()[0] is not None:
             self._stack.close()
             return
