@@ -15,7 +15,7 @@ from singletable.errors import BatchIncomplete, Throttled, as_uncertain
 from singletable.pickling import Elsewhere
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
-from singletable.requests.retry import pause
+from singletable.requests.retry import Retry
 from singletable.requests.types import Item, Sender
 
 __all__ = ["GET_LIMIT", "WRITE_LIMIT", "Operation", "chunked", "fetch_items", "identity", "write_all"]
@@ -26,9 +26,9 @@ GET_LIMIT = 100
 WRITE_LIMIT = 25
 """The most items in one BatchWriteItem (DynamoDB API Reference)."""
 
-_ATTEMPTS = 10
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 5.0
+_RETRY = Retry(attempts=10, first=0.1, longest=5.0)
+"""The attempts of one chunk. DynamoDB's guide to batch operations asks for exponential backoff with full jitter."""
+
 _T = TypeVar("_T")
 _InProgress: TypeAlias = "dict[Future[_Ended], list[Operation]]"
 
@@ -239,7 +239,7 @@ def _finished(name: str, in_progress: _InProgress, rest: Remainder) -> Iterator[
             undone += left
         done = set(in_progress) if undone else set()
     if undone:
-        what = f"after {_ATTEMPTS} attempts" if failure is None else f"when a request failed: {failure}"
+        what = f"after {_RETRY.attempts} attempts" if failure is None else f"when a request failed: {failure}"
         incomplete = BatchIncomplete(
             f"{name}: {len(undone):,} items were left unprocessed {what}".rstrip(".") + ".",
             remedy=(
@@ -274,9 +274,7 @@ def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> 
     attempts = Attempts()
     failure: Exception | None = None
     pending = [operation.request for operation in chunk]
-    for attempt in range(_ATTEMPTS):
-        # DynamoDB's guide to batch operations asks for exponential backoff with full jitter.
-        pause(attempt, _FIRST_PAUSE, _LONGEST_PAUSE)
+    for _ in _RETRY:
         try:
             pending = send(pending, attempts)
         except Throttled:

@@ -33,7 +33,7 @@ from singletable.errors import EngineUnavailable
 from singletable.requests.calls import Call
 from singletable.requests.connection_settings import Settings
 from singletable.requests.forking import renewed_in_child
-from singletable.requests.retry import THROTTLED, pause
+from singletable.requests.retry import THROTTLED, Retry
 from singletable.requests.sessions import session_of
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params
@@ -122,8 +122,7 @@ class Dax:
         reading = operation in _READS
         fault: Exception
         attempts = self._settings.max_attempts
-        for attempt in range(attempts):
-            pause(attempt, _FIRST_PAUSE)
+        for attempt in Retry(attempts, _FIRST_PAUSE):
             try:
                 answer = getattr(client, _METHODS[operation])(**_as_sent(operation, params))
             except BotoCoreError:

@@ -122,5 +122,5 @@ def pause(attempt: int, first: float = CONTENTION.first, longest: float = CONTEN
         first: The upper bound of the pause before the second attempt, in seconds.
         longest: The upper bound of every pause, in seconds.
     """
-    # debt: the loops in models/ and requests/ that call this function should iterate over a Retry.
+    # debt: the loops in models/ that call this function should iterate over a Retry.
     Retry(first=first, longest=longest).pause(attempt)
