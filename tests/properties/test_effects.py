@@ -9,7 +9,8 @@ from pynamodb.expressions.update import AddAction, DeleteAction, RemoveAction, S
 from singletable.engine import embedded
 from singletable.errors import InvalidValueError, RequestFailed
 from singletable.models.reading.targets import TableSender
-from singletable.models.writing.effects import evolve, read_attributes
+from singletable.models.writing import effects
+from singletable.models.writing.actions import parse_action, parse_actions
 from singletable.requests.stored_values import canonical, same_item
 from singletable.requests.write_requests import Update
 from tests.framework.app import AppTable
@@ -25,6 +26,11 @@ ATTRIBUTES = {"n": NUMBERS, "m": NUMBERS, "t": TEXTS, "s": SETS, "l": LISTS, "d"
 
 CRASHES = (AssertionError, AttributeError, KeyError, TypeError)
 """The internal errors that moto raises for some of the updates that DynamoDB refuses."""
+
+
+def evolve(item, actions):
+    """Return the item after an update by PynamoDB's actions."""
+    return effects.evolve(item, parse_actions(actions))
 
 
 def path(*steps):
@@ -125,7 +131,7 @@ def test_the_attributes_that_an_action_reads():
         (RemoveAction(path("l", 1)), {"l"}),
         (Path(["l"]).set(Path(["l"]).append(Value({"L": []}))), {"l"}),
     ):
-        assert frozenset(expected) == read_attributes(action)
+        assert frozenset(expected) == parse_action(action).reads
 
 
 def test_sets_lists_and_refusals_by_example():

@@ -36,7 +36,7 @@ def print_plan(console: Console, plan: Plan, prices: UnitPrices, rate: float | N
     if any(step.items is not None for step in plan.steps):
         console.print(
             f"[dim]Estimated from {counted(plan.sampled, 'sampled item')}. DynamoDB counted {plan.counted:,} items some"
-            f" hours ago. Reads include the verification. UnitPrices: ${prices.million_reads:g} for a million read units,"
+            f" hours ago. Reads include the verification. Prices: ${prices.million_reads:g} for a million read units,"
             f" ${prices.million_writes:g} for a million write units.[/]"
         )
     for each in plan.safety:

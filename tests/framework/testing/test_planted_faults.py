@@ -11,8 +11,8 @@ from pynamodb.expressions.update import AddAction, RemoveAction
 
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import change, plan
+from singletable.models.writing.actions import parse_action
 from singletable.models.writing.batch import Batch
-from singletable.models.writing.effects import changed_attribute
 from singletable.requests import query, reading
 from singletable.testing import TableMachine
 from tests.framework.ledger import LedgerTable
@@ -40,7 +40,7 @@ def without_derived(kind):
         if not any(isinstance(action, kind) for action in actions):
             return found
         derived = {*table_schema(instance).layout.key_names, "ttl"}
-        kept = tuple(action for action in found.actions if changed_attribute(action) not in derived)
+        kept = tuple(action for action in found.actions if parse_action(action).stored not in derived)
         return attrs.evolve(found, actions=kept)
 
     return lambda patch: patch.setattr(plan, "plan_change", planned)

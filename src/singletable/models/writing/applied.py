@@ -25,7 +25,7 @@ from singletable.models.items.internal_items import TOKENS, internal_table_besid
 from singletable.models.reading.targets import TableSender, stored_item
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
-from singletable.models.writing.change import assignments
+from singletable.models.writing.checked_actions import assignments
 from singletable.models.writing.upserting import UpsertWrite
 from singletable.models.writing.writes import CreateWrite, DeleteWrite, SaveWrite, UpdateWrite, Write
 from singletable.requests.batch_requests import fetch_items

@@ -6,7 +6,7 @@ every operand and every list position is that of the item before the update (API
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from decimal import Context
 from typing import Any
@@ -21,42 +21,23 @@ from pynamodb.expressions.operand import (
     _ListAppend,
     _Operand,
 )
-from pynamodb.expressions.update import Action, AddAction, DeleteAction, RemoveAction, SetAction
+from pynamodb.expressions.update import AddAction, RemoveAction, SetAction
 
 from singletable.errors import InvalidUpdateError
 from singletable.models.declare.faults import spelled
-from singletable.requests.expressions import steps_of, top_name
+from singletable.models.writing.actions import ParsedAction, paths_in
+from singletable.requests.expressions import steps_of
 from singletable.requests.stored_values import DIGITS, number_text, read_number
 from singletable.requests.types import Item
 
-__all__ = ["changed_attribute", "evolve", "path_of", "read_attributes"]
+__all__ = ["evolve"]
 
 _ANOTHER = "Give another value, or set the attribute to one."
 _ARITHMETIC = Context(prec=DIGITS)
 
 
-def path_of(action: Action) -> Path:
-    """The path that an action changes."""
-    path: Path = action.values[0]  # type: ignore[assignment]  # every action begins with one
-    return path
-
-
-def changed_attribute(action: Action) -> str:
-    """The stored name of the top-level attribute that an action changes."""
-    return top_name(path_of(action))
-
-
-def read_attributes(action: Action) -> frozenset[str]:
-    """The stored names of the attributes whose old values decide the result of an action."""
-    operands = action.values[1:]
-    found = {top_name(each) for operand in operands for each in _paths(operand)}
-    if isinstance(action, (AddAction, DeleteAction)) or len(steps_of(path_of(action))) > 1:
-        found.add(changed_attribute(action))
-    return frozenset(found)
-
-
-def evolve(item: Item, actions: Sequence[Action]) -> Item:
-    """The item after an update; the given one is left alone.
+def evolve(item: Item, actions: Sequence[ParsedAction]) -> Item:
+    """Return the item after an update; the given one does not change.
 
     Raises:
         InvalidUpdateError: DynamoDB would refuse the update: it reads an absent attribute, or adds to text.
@@ -64,15 +45,15 @@ def evolve(item: Item, actions: Sequence[Action]) -> Item:
     after = dict(item)
     owned: set[str] = set()
     # Removals last and from the end of each list, since every position is that before the update.
-    removals = [action for action in actions if isinstance(action, RemoveAction)]
-    removals.sort(key=lambda action: [_order(step) for step in steps_of(path_of(action))], reverse=True)
-    others = [action for action in actions if not isinstance(action, RemoveAction)]
-    for action in (*others, *removals):
-        name, *inner = steps_of(path_of(action))
-        if inner and name not in owned and name in after:
-            after[str(name)] = deepcopy(after[str(name)])
-            owned.add(str(name))
-        _put(after, [name, *inner], _result(action, item), path_of(action))
+    removals = [each for each in actions if isinstance(each.action, RemoveAction)]
+    removals.sort(key=lambda each: [_order(step) for step in each.steps], reverse=True)
+    others = [each for each in actions if not isinstance(each.action, RemoveAction)]
+    for each in (*others, *removals):
+        name = each.stored
+        if not each.is_whole and name not in owned and name in after:
+            after[name] = deepcopy(after[name])
+            owned.add(name)
+        _put(after, each.steps, _result(each, item), each.path)
     return after
 
 
@@ -80,21 +61,14 @@ def _order(step: str | int) -> tuple[int, str]:
     return (step, "") if isinstance(step, int) else (-1, step)
 
 
-def _paths(operand: Any) -> Iterator[Path]:
-    if isinstance(operand, Path):
-        yield operand
-    elif isinstance(operand, _Operand) and not isinstance(operand, Value):
-        for each in operand.values:
-            yield from _paths(each)
-
-
-def _result(action: Action, item: Item) -> dict[str, Any] | None:
-    """The new value at the action's path; None where nothing is left there."""
+def _result(parsed: ParsedAction, item: Item) -> dict[str, Any] | None:
+    """Return the new value at the action's path; None if no value is left there."""
+    action = parsed.action
     if isinstance(action, RemoveAction):
         return None
     if isinstance(action, SetAction):
         return _evaluate(action.values[1], item)
-    old = _find(item, steps_of(path_of(action)))
+    old = _find(item, parsed.steps)
     subset = _evaluate(action.values[1], item)
     ((kind, content),) = subset.items()
     if old is None:
@@ -103,7 +77,7 @@ def _result(action: Action, item: Item) -> dict[str, Any] | None:
         stored = "/".join(old)
         raise _refused(
             f"it combines a value of type {kind} with one of type {stored}",
-            path_of(action),
+            parsed.path,
             "It is stored as NULL: set it to a value." if stored == NULL else "Set it to a value of its type.",
         )
     if isinstance(action, AddAction):
@@ -144,7 +118,7 @@ def _evaluate(operand: Any, item: Item) -> dict[str, Any]:
 def _require(kind: str, operand: _Operand, *values: dict[str, Any]) -> None:
     wrong = next((value for value in values if set(value) != {kind}), None)
     if wrong is not None:
-        path = next(_paths(operand), None)
+        path = next(paths_in(operand), None)
         raise _refused(f"it takes a value of type {'/'.join(wrong)} for one of type {kind}", path, _ANOTHER)
 
 

@@ -21,7 +21,7 @@ from singletable.keys.text import plain_names
 from singletable.models.binding.binding import held
 from singletable.models.items.partial import refuse_partial
 from singletable.models.writing import plan
-from singletable.models.writing.change import assignments
+from singletable.models.writing.checked_actions import assignments
 from singletable.models.writing.transaction import Transaction
 from singletable.models.writing.writes import too_contended
 from singletable.requests.expressions import ItemPath

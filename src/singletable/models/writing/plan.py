@@ -22,8 +22,10 @@ from singletable.models.reading.conditions import check_condition
 from singletable.models.reading.targets import TableSender
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import table_schema
-from singletable.models.writing.change import Change, assignments, plan_change
-from singletable.models.writing.effects import changed_attribute, evolve, read_attributes
+from singletable.models.writing.actions import parse_action
+from singletable.models.writing.change import Change, plan_change
+from singletable.models.writing.checked_actions import assignments
+from singletable.models.writing.effects import evolve
 from singletable.models.writing.upserting import UpsertWrite, plan_upsert
 from singletable.models.writing.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
 from singletable.requests.expressions import all_of, still_holds
@@ -159,11 +161,14 @@ def update_actions(
         following = {"N": str(schema.next_version(version))}
         count: Action = counter.set(following) if add_version_condition else counter.add({"N": "1"})
         change = attrs.evolve(
-            change, actions=(*change.actions, count), after=change.after and evolve(change.after, [count])
+            change,
+            actions=(*change.actions, count),
+            changed=(*change.changed, counter.path[0]),
+            after=change.after and evolve(change.after, [parse_action(count)]),
         )
     if change.after is not None and entity._raw is not None:
         entity._refuse_unstorable(change.after)
-    reads = any(map(read_attributes, actions))
+    reads = any(parse_action(action).reads for action in actions)
     return UpdateWrite(
         entity=entity,
         actions=actions,
@@ -211,7 +216,7 @@ def upsert(
     asked = _asked(entity, "upsert", actions, values)
     check_condition(schema, condition)
     change, required = plan_upsert(entity, asked)
-    reads = any(map(read_attributes, asked)) or schema.version is not None
+    reads = any(parse_action(action).reads for action in asked) or schema.version is not None
     return UpsertWrite(
         entity=entity,
         actions=asked,
@@ -388,7 +393,7 @@ def _mark_of_change(schema: EntitySchema, change: Change) -> Mapping[str, dict[s
         return {token: change.stamped[token]}
     if change.after is None or not change.stamped:
         return {}
-    return {name: change.after.get(name) for name in map(changed_attribute, change.actions)}
+    return {name: change.after.get(name) for name in change.changed}
 
 
 def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:

@@ -123,9 +123,10 @@ class Transaction:
                     remedy="Write transaction.add(plan.delete(order)), or transaction.delete(order).",
                 )
             if is_beside(self._table, write.entity):
+                # It goes where the transaction goes, and the framework plans it when the transaction is sent.
                 self._require_open()
-            else:
-                self._mine(write.entity)
+                continue
+            self._mine(write.entity)
             self._sender.require(write.request, InvalidTransactionError, "A transaction")
         self._take(*writes)
 

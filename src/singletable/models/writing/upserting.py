@@ -21,18 +21,18 @@ from pynamodb.expressions.update import Action, AddAction, RemoveAction, SetActi
 
 from singletable.errors import InvalidUpdateError, InvalidValueError, SingletableError
 from singletable.models.schema.entity_schema import EntitySchema
+from singletable.models.writing.actions import ParsedAction, parse_action, parse_actions
 from singletable.models.writing.change import (
     Change,
-    checked_actions,
     derivations,
-    refuse_overlaps,
     stamped_values,
     update_error,
     value_in,
 )
-from singletable.models.writing.effects import changed_attribute, evolve, path_of, read_attributes
+from singletable.models.writing.checked_actions import checked_actions, refuse_overlaps
+from singletable.models.writing.effects import evolve
 from singletable.models.writing.writes import UpdateWrite, Write
-from singletable.requests.expressions import ItemPath, is_whole, steps_of, still_holds, top_name
+from singletable.requests.expressions import ItemPath, steps_of, still_holds, top_name
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
     for name in schema.set_by_writes:
         start.pop(schema.attributes[name].attr_name, None)
     planned = checked_actions(entity, schema, actions)
-    touched = {changed_attribute(action) for action in planned}
+    touched = {action.stored for action in planned}
     new = _new_item(schema, start, planned)
     stamped = stamped_values(schema, touched)
     sent = [_starting(schema, action, start) for action in planned]
@@ -101,11 +101,12 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
         before = Value({"N": str((schema.next_version(None) or 1) - 1)})
         sent.append(SetAction(counter, _Increment(_IfNotExists(counter, before), Value({"N": "1"}))))
     entity._refuse_unstorable(new)
-    refuse_overlaps(schema, sent)
-    return Change(tuple(sent), {}, None, stamped), _new_or_like(schema, guards)
+    parsed = parse_actions(sent)
+    refuse_overlaps(schema, parsed)
+    return Change(sent, {}, None, tuple(action.stored for action in parsed), stamped), _new_or_like(schema, guards)
 
 
-def _new_item(schema: EntitySchema, start: Item, planned: Sequence[Action]) -> Item:
+def _new_item(schema: EntitySchema, start: Item, planned: Sequence[ParsedAction]) -> Item:
     """Return the item, without keys, that the upsert creates if it does not exist."""
     try:
         new = evolve(start, planned)
@@ -129,7 +130,7 @@ def _new_item(schema: EntitySchema, start: Item, planned: Sequence[Action]) -> I
 def _values_set(actions: Iterable[Action]) -> Iterator[tuple[str, dict[str, Any]]]:
     for action in actions:
         if isinstance(action, SetAction) and isinstance(action.values[1], Value):
-            yield changed_attribute(action), action.values[1].value
+            yield parse_action(action).stored, action.values[1].value
 
 
 def _new_or_like(schema: EntitySchema, guards: Iterable[PynamoCondition]) -> PynamoCondition:
@@ -138,17 +139,17 @@ def _new_or_like(schema: EntitySchema, guards: Iterable[PynamoCondition]) -> Pyn
 
 
 def _same_sources(
-    schema: EntitySchema, planned: Sequence[Action], start: Item, stored: dict[str, str]
+    schema: EntitySchema, planned: Sequence[ParsedAction], start: Item, stored: dict[str, str]
 ) -> Iterator[PynamoCondition]:
     """Yield the conditions under which an existing item gives a touched key the derived value of a new one."""
-    deciding = {changed_attribute(action): action for action in planned}
+    deciding = {action.stored: action for action in planned}
     fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
     for name in stored:
         action = deciding.get(name)
         if action is None and name not in fixed:
             yield still_holds(name, start.get(name))
         elif action is not None:
-            for read in sorted(read_attributes(action)):
+            for read in sorted(action.reads):
                 yield still_holds(read, start.get(read))
 
 
@@ -157,14 +158,13 @@ def _if_absent(name: str, value: dict[str, Any]) -> Action:
     return SetAction(path, _IfNotExists(path, Value(value)))
 
 
-def _starting(schema: EntitySchema, action: Action, start: Item) -> Action:
+def _starting(schema: EntitySchema, parsed: ParsedAction, start: Item) -> Action:
     """Return an action that reads, for a new item, the values that the instance has."""
-    path = path_of(action)
-    name = changed_attribute(action)
-    if isinstance(action, RemoveAction) and is_whole(path):
+    action, path, name = parsed.action, parsed.path, parsed.stored
+    if isinstance(action, RemoveAction) and parsed.is_whole:
         return action
     if isinstance(action, SetAction):
-        if not is_whole(path) and name in start:
+        if not parsed.is_whole and name in start:
             raise _twice(schema, name)
         return SetAction(path, _reading(schema, action.values[1], start))
     if name not in start:

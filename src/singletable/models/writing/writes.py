@@ -20,6 +20,7 @@ from singletable.errors import (
     SingletableError,
 )
 from singletable.models.reading.targets import stored_item
+from singletable.models.writing.actions import parse_actions
 from singletable.models.writing.change import Change, update_error
 from singletable.models.writing.effects import evolve
 from singletable.requests.attempts import Attempts
@@ -299,7 +300,7 @@ class UpdateWrite(Write[T]):
 
     def misfit(self, current_item: Item | None) -> SingletableError | None:
         try:
-            evolve(current_item or {}, self.change.actions)
+            evolve(current_item or {}, parse_actions(self.change.actions))
         except InvalidUpdateError as error:
             return update_error(self.entity._schema_of(), error)
         return None
