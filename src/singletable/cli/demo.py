@@ -105,7 +105,7 @@ def sample_entities(name: str, function: Callable[..., Any], data: Path | None) 
     Args:
         name: The sample's name.
         function: The function that yields its entities.
-        data: The folder with its files; None if it needs none.
+        data: The folder with its files; None for a sample without files.
 
     Raises:
         ProjectError: The sample and `--data` do not fit, the function fails, it yields no entities or other objects, or
