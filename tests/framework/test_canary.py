@@ -70,7 +70,7 @@ from singletable.models.declare.typed_maps import _StrictDynamicMap
 from singletable.requests import retry
 from singletable.requests.types import UnknownItem
 from singletable.streams import StreamRouter, record_of
-from singletable.streams.change import read_change
+from singletable.streams.change_event import read_change
 from singletable.streams.records import read_record
 from singletable.testing.faults import Throttling, inject
 from tests.framework.app import Account, AppTable

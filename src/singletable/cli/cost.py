@@ -173,7 +173,7 @@ def _show_workload(
 ) -> None:
     """Print the cost of rates, or without rates the units of each call and each item."""
     from singletable.operating.cost import Estimate
-    from singletable.operating.marks import marks_of
+    from singletable.operating.mark_load import mark_load_of
     from singletable.operating.prices import load_prices
     from singletable.operating.sample import places_of
     from singletable.operating.workload import GIGABYTE, Workload, bytes_after, loads_of
@@ -186,7 +186,7 @@ def _show_workload(
     measured = _measure(project, table, sample, data, workload)
     footprints, months = measured.footprints, terms.months
     places = places_of(table.describe())
-    marks = marks_of(workload, handlers, footprints, months)
+    marks = mark_load_of(workload, handlers, footprints, months)
     loads = loads_of(workload, measured.calls, footprints, places, peak=terms.peak or Decimal(1), more=marks.loads)
     stored = sum(bytes_after(workload, each, months) or 0 for each in footprints) + marks.bytes_after(months)
     estimate = Estimate(loads, stored / GIGABYTE, prices, terms.use)

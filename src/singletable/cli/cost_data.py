@@ -10,10 +10,10 @@ import attrs
 
 if TYPE_CHECKING:
     from singletable.operating.cost import Estimate
-    from singletable.operating.marks import Marks
+    from singletable.operating.mark_load import MarkLoad
     from singletable.operating.prices import Prices
     from singletable.operating.window import Window
-    from singletable.operating.workload import Call, Companion, Footprint, Load, Workload
+    from singletable.operating.workload import Companion, Footprint, Load, PatternCall, Workload
 
 __all__ = ["ASSUMED_OF_MARKS", "Live", "Measured", "as_data", "marks_on_demand", "written_together"]
 
@@ -38,7 +38,7 @@ class Measured:
 
     sample: str
     items: int
-    calls: tuple[Call, ...]
+    calls: tuple[PatternCall, ...]
     skipped: tuple[tuple[str, str], ...]
     footprints: tuple[Footprint, ...]
 
@@ -69,7 +69,7 @@ def as_data(
     *,
     measured: Measured | None = None,
     workload: Workload | None = None,
-    marks: Marks | None = None,
+    marks: MarkLoad | None = None,
     months: int | None = None,
     live: Live | None = None,
 ) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _measured_data(measured: Measured, workload: Workload, months: int | None) -
     }
 
 
-def _marks_data(marks: Marks, prices: Prices, months: int) -> dict[str, Any]:
+def _marks_data(marks: MarkLoad, prices: Prices, months: int) -> dict[str, Any]:
     return {
         **_plain(
             {
@@ -172,7 +172,7 @@ def _marks_data(marks: Marks, prices: Prices, months: int) -> dict[str, Any]:
     }
 
 
-def marks_on_demand(marks: Marks, prices: Prices) -> Decimal:
+def marks_on_demand(marks: MarkLoad, prices: Prices) -> Decimal:
     """Return the monthly cost of the requests for marks, on demand and in the standard class."""
     from singletable.operating.workload import SECONDS
 

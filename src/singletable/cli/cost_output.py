@@ -15,7 +15,7 @@ from singletable.cli.durations import duration_text
 
 if TYPE_CHECKING:
     from singletable.operating.cost import Estimate
-    from singletable.operating.marks import Marks
+    from singletable.operating.mark_load import MarkLoad
     from singletable.operating.prices import Prices
     from singletable.operating.workload import Footprint, Workload
 
@@ -94,7 +94,7 @@ def print_storage(console: Console, measured: Measured, workload: Workload, mont
         console.print(rows)
 
 
-def print_marks(console: Console, marks: Marks, prices: Prices, months: int) -> None:
+def print_marks(console: Console, marks: MarkLoad, prices: Prices, months: int) -> None:
     """Print the load that the marks of stream handlers add to the table."""
     if not marks.rates:
         return

@@ -36,9 +36,9 @@ from singletable.models import Table
 from singletable.models.binding.binding import connection_of
 
 if TYPE_CHECKING:
-    from singletable.infra.changes import ChangeSet
+    from singletable.infra.change_set import ChangeSet
     from singletable.infra.deployment import Deployment
-    from singletable.infra.settings import Settings
+    from singletable.infra.environment import EnvironmentSettings
     from singletable.infra.stack import Stack
 
 __all__ = ["deploy_command"]
@@ -139,7 +139,7 @@ def _deployment(
     project: Project,
     table: type[Table],
     place: Place,
-    settings: Settings,
+    settings: EnvironmentSettings,
     stack: Stack,
     parameters: dict[str, str],
 ) -> Deployment:

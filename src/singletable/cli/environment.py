@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from troposphere import Template
 
     from singletable.infra.deployment import Deployment
+    from singletable.infra.environment import EnvironmentSettings
     from singletable.infra.owner import Owner
     from singletable.infra.parts import Parts
-    from singletable.infra.settings import Settings
     from singletable.infra.stack import Stack
 
 __all__ = [
@@ -67,21 +67,21 @@ def stack_options(command: F) -> F:
     return command
 
 
-def settings_of(project: Project, table: type[Table], environment: str) -> Settings:
+def settings_of(project: Project, table: type[Table], environment: str) -> EnvironmentSettings:
     """Return the settings of an environment, from setup.cfg."""
-    from singletable.infra.settings import read_settings
+    from singletable.infra.environment import read_settings
 
     return read_settings(environment, table.bound().table_name, project.infra, table.describe().stream)
 
 
-def template_of(table: type[Table], settings: Settings) -> Template:
+def template_of(table: type[Table], settings: EnvironmentSettings) -> Template:
     """Return the CloudFormation template of an environment.
 
     Raises:
         InfraError: troposphere is not installed.
     """
     try:
-        from singletable.infra.template import make_template
+        from singletable.infra.stack_template import make_template
     except ModuleNotFoundError as error:
         raise InfraError(
             f"The module {error.name} is missing.", remedy="Install it: pip install 'singletable[infra]'."
@@ -132,7 +132,9 @@ def restore(live: TableAdmin, applied: TableState, deployment: Deployment) -> No
         live.set_ttl(applied.ttl, on=True)
 
 
-def owner_of(table: type[Table], stack: Stack, settings: Settings, tell: Callable[[str], None]) -> StackOwner:
+def owner_of(
+    table: type[Table], stack: Stack, settings: EnvironmentSettings, tell: Callable[[str], None]
+) -> StackOwner:
     """Return the stack of an environment as the owner of the table's indexes and time to live.
 
     Raises:
@@ -145,7 +147,7 @@ def owner_of(table: type[Table], stack: Stack, settings: Settings, tell: Callabl
     return StackOwner(owner)
 
 
-def place_of(place: Place, settings: Settings) -> Place:
+def place_of(place: Place, settings: EnvironmentSettings) -> Place:
     """Return a place with the table of an environment.
 
     Raises:
@@ -158,7 +160,7 @@ def place_of(place: Place, settings: Settings) -> Place:
     return attrs.evolve(place, table_name=settings.table_name)
 
 
-def stack_of(table: type[Table], place: Place, settings: Settings, stack_name: str | None) -> Stack:
+def stack_of(table: type[Table], place: Place, settings: EnvironmentSettings, stack_name: str | None) -> Stack:
     """Return the stack of an environment.
 
     Raises:

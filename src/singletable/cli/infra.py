@@ -53,7 +53,7 @@ def cloudformation_command(environment: str, out: Path | None) -> None:
     project = find_project()
     table = project.load_table()
     template = template_of(table, settings_of(project, table, environment))
-    from singletable.infra.template import as_text
+    from singletable.infra.stack_template import as_text
 
     text = as_text(template)
     if out is None:
@@ -128,8 +128,8 @@ def _policy(
     account: str,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the policy documents of a role, and the gaps of a tenant's role."""
+    from singletable.infra.aws_partitions import partition_of
     from singletable.infra.documents import split
-    from singletable.infra.partitions import partition_of
     from singletable.infra.policies import ROLES, cluster_arn, make_role
     from singletable.infra.rights import read_rights
     from singletable.infra.tenants import Tenant

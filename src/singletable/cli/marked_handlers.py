@@ -10,7 +10,7 @@ from singletable.models import Table
 from singletable.models.schema.table_schema import table_schema
 
 if TYPE_CHECKING:
-    from singletable.operating.marks import MarkedHandler
+    from singletable.operating.mark_load import MarkedHandler
     from singletable.streams import StreamRouter
 
 __all__ = ["marked_handlers"]
@@ -26,7 +26,7 @@ def marked_handlers(table: type[Table], router: StreamRouter) -> tuple[MarkedHan
         table: The table class.
         router: The router of its stream.
     """
-    from singletable.operating.marks import MarkedHandler
+    from singletable.operating.mark_load import MarkedHandler
     from singletable.operating.sample import footprint_of
 
     entities = {schema.name: schema.entity for schema in table_schema(table).entities.values()}

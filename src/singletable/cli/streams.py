@@ -23,15 +23,23 @@ from singletable.cli.signals import until_interrupted
 from singletable.errors import HandlersFailed, MalformedItemError, MalformedRecordError, ProjectError
 from singletable.models import Table
 from singletable.models.schema.table_schema import entity_schema, table_schema
-from singletable.streams import Batch, Change, FileCheckpoints, Report, StreamReader, StreamRouter, run_stream
-from singletable.streams.change import is_own, read_change
+from singletable.streams import (
+    Change,
+    FileCheckpoints,
+    RecordBatch,
+    StreamReader,
+    StreamReport,
+    StreamRouter,
+    run_stream,
+)
+from singletable.streams.change_event import is_own, read_change
 from singletable.streams.client import StreamsClient, stream_arn
+from singletable.streams.consumer import poll_forever
 from singletable.streams.reader import LATEST, TRIM_HORIZON
 from singletable.streams.records import found, read_record
-from singletable.streams.runner import poll_forever
 
 if TYPE_CHECKING:
-    from singletable.streams.records import Record
+    from singletable.streams.records import StreamRecord
 
 __all__ = ["router_of", "streams_command"]
 
@@ -96,7 +104,7 @@ def tail_command(place: Place, start: str, idle: float | None, names: tuple[str,
                 f"[dim]{escape(table.bound().table_name)}: a stream of {reader.view}. Press Ctrl-C to stop.[/]"
             )
 
-        def show(batch: Batch) -> bool:
+        def show(batch: RecordBatch) -> bool:
             for raw in batch.records:
                 line = _line(table, raw)
                 if line is not None and (not names or line["entity"] in names):
@@ -141,7 +149,7 @@ def run_command(
     router = router_of(project, handler)
     console = make_console()
 
-    def tell(report: Report, batch: Batch) -> None:
+    def tell(report: StreamReport, batch: RecordBatch) -> None:
         read = counted(len(batch.records), "record")
         console.print(f"[dim]{read} of {escape(batch.shard)}, {report.records:,} in total.[/]")
 
@@ -255,7 +263,7 @@ def _key(change: Change[Any]) -> dict[str, Any]:
     return {name: "‹personal›" if schema.is_personal(name) else str(each) for name, each in change.key.items()}
 
 
-def _unknown(table: type[Table], record: Record) -> str:
+def _unknown(table: type[Table], record: StreamRecord) -> str:
     name = (record.new or record.old or {}).get(table_schema(table).layout.type_name, {}).get("S")
     return f"of no known type: {name}" if name else "of no known type"
 
@@ -278,7 +286,7 @@ def _print(console: Console, line: dict[str, Any], output_format: str) -> None:
     )
 
 
-def _print_report(console: Console, report: Report) -> None:
+def _print_report(console: Console, report: StreamReport) -> None:
     names = sorted({*report.handled, *report.repeated})
     if names:
         grid = Grid("handler", box=None, pad_edge=False)

@@ -8,8 +8,8 @@ from typing import Any
 from troposphere import Equals, If, Not, Parameter, Ref, Template
 from troposphere.cloudwatch import Alarm, Metric, MetricDataQuery, MetricDimension, MetricStat
 
-from singletable.infra.names import TABLE, index_id, index_label, shorten
-from singletable.infra.settings import Settings
+from singletable.infra.environment import EnvironmentSettings
+from singletable.infra.resource_names import TABLE, index_id, index_label, shorten
 from singletable.models.schema.description import TableDescription
 
 __all__ = ["add_alarms"]
@@ -50,7 +50,7 @@ expressions") and no SEARCH (CDK API Reference, "MathExpression").
 """
 
 
-def add_alarms(template: Template, description: TableDescription, settings: Settings) -> None:
+def add_alarms(template: Template, description: TableDescription, settings: EnvironmentSettings) -> None:
     """The alarms; they tell an SNS topic where one is given as a parameter."""
     topic = template.add_parameter(
         Parameter("AlarmTopicArn", Type="String", Default="", Description="SNS topic that alarms tell; empty for none")
@@ -149,7 +149,7 @@ def add_alarms(template: Template, description: TableDescription, settings: Sett
     )
 
 
-def _alarm_name(settings: Settings, label: str) -> str:
+def _alarm_name(settings: EnvironmentSettings, label: str) -> str:
     return shorten(f"{settings.table_name}-{label}", _ALARM_NAME)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from troposphere import Equals, Export, GetAtt, If, Not, Output, Parameter, Ref, Sub, Template, dax, ec2, iam
 
-from singletable.infra.names import TABLE, shorten
-from singletable.infra.settings import Settings
-from singletable.infra.table import KEY, tags_of
+from singletable.infra.environment import EnvironmentSettings
+from singletable.infra.resource_names import TABLE, shorten
+from singletable.infra.table_resource import KEY, tags_of
 
 __all__ = ["DAX_PORT", "add_cache"]
 
@@ -20,7 +20,7 @@ _GROUP_DESCRIPTION = 255
 """Characters of a security group's description (EC2 API Reference, "CreateSecurityGroup")."""
 
 
-def add_cache(template: Template, settings: Settings) -> None:
+def add_cache(template: Template, settings: EnvironmentSettings) -> None:
     """The cluster, made only where the parameters name its network."""
     network = template.add_parameter(
         Parameter("DaxVpcId", Type="String", Default="", Description="The VPC of the cluster; empty for no cluster")
@@ -129,7 +129,7 @@ def add_cache(template: Template, settings: Settings) -> None:
     )
 
 
-def _statements(settings: Settings) -> list[dict[str, object]]:
+def _statements(settings: EnvironmentSettings) -> list[dict[str, object]]:
     statements: list[dict[str, object]] = [
         {
             "Effect": "Allow",

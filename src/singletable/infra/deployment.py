@@ -14,13 +14,13 @@ import attrs
 from troposphere import Template
 
 from singletable.errors import InfraError
-from singletable.infra.changes import refuse_other_table
+from singletable.infra.change_set import refuse_other_table
+from singletable.infra.environment import EnvironmentSettings
 from singletable.infra.existing import Existing, detached, look_at, retained
-from singletable.infra.names import TABLE
 from singletable.infra.parts import Parts, of_models, of_table, of_template
-from singletable.infra.settings import Settings
+from singletable.infra.resource_names import TABLE
 from singletable.infra.stack import Stack
-from singletable.infra.template import make_template
+from singletable.infra.stack_template import make_template
 from singletable.models.schema.description import TableDescription
 
 __all__ = ["Deployment"]
@@ -44,7 +44,7 @@ class Deployment:
         stack: Stack,
         client: Any,
         description: TableDescription,
-        settings: Settings,
+        settings: EnvironmentSettings,
         parameters: Mapping[str, str],
         *,
         history: Parts | None = None,

@@ -15,8 +15,8 @@ import attrs
 from botocore.exceptions import ClientError
 
 from singletable.errors import InfraError
-from singletable.infra.names import TABLE
-from singletable.infra.settings import Settings
+from singletable.infra.environment import EnvironmentSettings
+from singletable.infra.resource_names import TABLE
 from singletable.requests.services import error_code, refuse_denied
 from singletable.requests.tags import STACK_TAG, table_tags
 
@@ -55,7 +55,7 @@ class Existing:
     def _is_global(self) -> bool:
         return bool(self.described.get("Replicas"))
 
-    def resource(self, settings: Settings) -> dict[str, Any]:
+    def resource(self, settings: EnvironmentSettings) -> dict[str, Any]:
         """Return the table as a resource of a template that retains it.
 
         Its provisioned units are those of the settings: autoscaling has moved the real ones, and an import compares
@@ -89,7 +89,7 @@ class Existing:
             "Properties": dict(self._properties(settings)),
         }
 
-    def _properties(self, settings: Settings) -> Iterator[tuple[str, Any]]:
+    def _properties(self, settings: EnvironmentSettings) -> Iterator[tuple[str, Any]]:
         table = self.described
         on_demand = (table.get("BillingModeSummary") or {}).get("BillingMode") == "PAY_PER_REQUEST"
         yield "TableName", table["TableName"]
@@ -199,14 +199,14 @@ def _refers(value: Any, name: str) -> bool:
     return isinstance(value, (list, tuple)) and any(_refers(each, name) for each in value)
 
 
-def _index(settings: Settings, index: Mapping[str, Any], *, with_throughput: bool) -> dict[str, Any]:
+def _index(settings: EnvironmentSettings, index: Mapping[str, Any], *, with_throughput: bool) -> dict[str, Any]:
     kept = {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
     if not with_throughput:
         return kept
     return {**kept, "ProvisionedThroughput": _units(settings, index, settings.units_of(index["IndexName"]))}
 
 
-def _units(settings: Settings, described: Mapping[str, Any], wanted: tuple[int, int]) -> dict[str, int]:
+def _units(settings: EnvironmentSettings, described: Mapping[str, Any], wanted: tuple[int, int]) -> dict[str, int]:
     names = ("ReadCapacityUnits", "WriteCapacityUnits")
     if settings.provisioned:
         return dict(zip(names, wanted, strict=True))

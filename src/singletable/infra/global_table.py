@@ -6,8 +6,8 @@ from typing import Any
 
 from troposphere import GetAtt, Parameter, Ref, Template, dynamodb
 
-from singletable.infra.settings import Settings
-from singletable.infra.table import (
+from singletable.infra.environment import EnvironmentSettings
+from singletable.infra.table_resource import (
     KEY,
     TABLE,
     definitions_of,
@@ -25,7 +25,9 @@ REPLICATED = "NEW_AND_OLD_IMAGES"
 """What the stream must show that replication reads."""
 
 
-def add_global_table(template: Template, description: TableDescription, settings: Settings) -> dynamodb.GlobalTable:
+def add_global_table(
+    template: Template, description: TableDescription, settings: EnvironmentSettings
+) -> dynamodb.GlobalTable:
     """The table in this region and in those of its replicas."""
     options: dict[str, Any] = {}
     if settings.provisioned:
@@ -81,7 +83,9 @@ def _key_parameter(template: Template, region: str) -> Parameter:
     )
 
 
-def _replica(description: TableDescription, settings: Settings, region: Any, key: Any) -> dynamodb.ReplicaSpecification:
+def _replica(
+    description: TableDescription, settings: EnvironmentSettings, region: Any, key: Any
+) -> dynamodb.ReplicaSpecification:
     options: dict[str, Any] = {}
     if settings.customer_key:
         options["SSESpecification"] = dynamodb.ReplicaSSESpecification(KMSMasterKeyId=key)
@@ -108,15 +112,15 @@ def _replica(description: TableDescription, settings: Settings, region: Any, key
     )
 
 
-def _reads(settings: Settings, units: int) -> dynamodb.ReadProvisionedThroughputSettings:
+def _reads(settings: EnvironmentSettings, units: int) -> dynamodb.ReadProvisionedThroughputSettings:
     return dynamodb.ReadProvisionedThroughputSettings(ReadCapacityAutoScalingSettings=_scaling(settings, units))
 
 
-def _writes(settings: Settings, units: int) -> dynamodb.WriteProvisionedThroughputSettings:
+def _writes(settings: EnvironmentSettings, units: int) -> dynamodb.WriteProvisionedThroughputSettings:
     return dynamodb.WriteProvisionedThroughputSettings(WriteCapacityAutoScalingSettings=_scaling(settings, units))
 
 
-def _scaling(settings: Settings, units: int) -> dynamodb.CapacityAutoScalingSettings:
+def _scaling(settings: EnvironmentSettings, units: int) -> dynamodb.CapacityAutoScalingSettings:
     return dynamodb.CapacityAutoScalingSettings(
         MinCapacity=settings.least_units,
         MaxCapacity=settings.most_units,

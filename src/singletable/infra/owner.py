@@ -7,12 +7,12 @@ from collections.abc import Callable
 from troposphere import Template
 
 from singletable.errors import InfraError
-from singletable.infra.changes import refuse_other_table
-from singletable.infra.names import TABLE
+from singletable.infra.change_set import refuse_other_table
+from singletable.infra.environment import EnvironmentSettings
 from singletable.infra.parts import Parts, of_template
-from singletable.infra.settings import Settings
+from singletable.infra.resource_names import TABLE
 from singletable.infra.stack import Stack, parsed
-from singletable.infra.template import make_template
+from singletable.infra.stack_template import make_template
 from singletable.models.schema.description import TableDescription
 from singletable.models.schema.layout import IndexLayout
 
@@ -32,7 +32,7 @@ class Owner:
     """
 
     def __init__(
-        self, stack: Stack, description: TableDescription, settings: Settings, tell: Callable[[str], None]
+        self, stack: Stack, description: TableDescription, settings: EnvironmentSettings, tell: Callable[[str], None]
     ) -> None:
         self._stack = stack
         self._description = description

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from singletable.infra.settings import Settings
+from singletable.infra.environment import EnvironmentSettings
 from singletable.models.schema.description import TableDescription
 from singletable.models.schema.layout import IndexLayout, described_indexes
 
@@ -62,7 +62,7 @@ class Parts:
         mine = sorted((*local, *self.indexes.values()), key=lambda index: index.name)
         return attrs.evolve(description, indexes=tuple(mine), ttl=self.ttl)
 
-    def restrict(self, settings: Settings) -> Settings:
+    def restrict(self, settings: EnvironmentSettings) -> EnvironmentSettings:
         """Return settings whose capacity of indexes is only that of these indexes."""
         units = {name: each for name, each in settings.index_units.items() if name in self.indexes}
         return attrs.evolve(settings, index_units=units)

@@ -16,8 +16,8 @@ from typing import Any
 import attrs
 
 from singletable.errors import InfraError
+from singletable.infra.aws_partitions import partition_of
 from singletable.infra.documents import allow, document_of, merged
-from singletable.infra.partitions import partition_of
 from singletable.infra.rights import Right
 from singletable.infra.tenants import SOME_KEY, Gap, Reach, Tenant, notes_on_values, reach
 from singletable.keys import Template

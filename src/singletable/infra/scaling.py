@@ -7,8 +7,8 @@ from typing import Any
 from troposphere import Ref, Sub, Template
 from troposphere import applicationautoscaling as autoscaling
 
-from singletable.infra.names import TABLE, index_id, index_label, shorten
-from singletable.infra.settings import Settings
+from singletable.infra.environment import EnvironmentSettings
+from singletable.infra.resource_names import TABLE, index_id, index_label, shorten
 from singletable.models.schema.description import TableDescription
 
 __all__ = ["add_scaling"]
@@ -17,7 +17,7 @@ _POLICY_NAME = 256
 """Characters of a policy's name (Application Auto Scaling API Reference, "PutScalingPolicy")."""
 
 
-def add_scaling(template: Template, description: TableDescription, settings: Settings) -> None:
+def add_scaling(template: Template, description: TableDescription, settings: EnvironmentSettings) -> None:
     """A target and a policy for each kind of capacity."""
     places: list[tuple[str, str, str, Any]] = [(TABLE, TABLE.lower(), "table", Sub(f"table/${{{TABLE}}}"))]
     places += [

@@ -21,11 +21,11 @@ from cfn_flip import load as load_template
 from troposphere import Template
 
 from singletable.errors import AccessDenied, InfraError, SingletableError
-from singletable.infra.changes import Change, ChangeSet, change_of, refuse_loss, refuse_types
+from singletable.infra.change_set import ChangeSet, ResourceChange, refuse_loss, refuse_types, resource_change
 from singletable.requests.retry import Retry
 from singletable.requests.services import error_code, refuse_denied
 
-__all__ = ["Change", "ChangeSet", "Stack", "parsed", "refuse_loss"]
+__all__ = ["ChangeSet", "ResourceChange", "Stack", "parsed", "refuse_loss"]
 
 _LARGEST = 51_200
 """Bytes of a template that CloudFormation takes without S3 (User Guide, "quotas")."""
@@ -194,7 +194,7 @@ class Stack:
             return False
         return True
 
-    def _changes(self, name: str) -> tuple[Change, ...] | None:
+    def _changes(self, name: str) -> tuple[ResourceChange, ...] | None:
         """Wait for a change set; return the changes of all its pages, or None if nothing changes."""
 
         def page(token: str | None = None) -> dict[str, Any]:
@@ -212,7 +212,7 @@ class Stack:
         while pages[-1].get("NextToken"):
             pages.append(page(pages[-1]["NextToken"]))
         listed = [change for each in pages for change in each["Changes"]]
-        return tuple(change_of(each["ResourceChange"]) for each in listed if "ResourceChange" in each)
+        return tuple(resource_change(each["ResourceChange"]) for each in listed if "ResourceChange" in each)
 
     def discard(self, changes: ChangeSet) -> None:
         """Delete a change set, and the entry of the stack that it made, unless somebody else has a change set there."""

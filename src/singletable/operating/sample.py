@@ -14,7 +14,7 @@ import attrs
 from singletable.models import Table, plan
 from singletable.models.schema.description import TableDescription
 from singletable.operating.metrics import TABLE
-from singletable.operating.workload import OVERHEAD, Call, Footprint
+from singletable.operating.workload import OVERHEAD, Footprint, PatternCall
 from singletable.patterns import AccessPattern, draw_arguments, requests_of
 from singletable.requests import measure
 from singletable.requests.capacity import item_size, write_units
@@ -30,7 +30,7 @@ def places_of(description: TableDescription) -> tuple[str, ...]:
     return (TABLE, *(index.name for index in description.global_indexes))
 
 
-def call_of(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Call | None:
+def call_of(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> PatternCall | None:
     """What a call of a pattern asks for, on a table that holds these entities; None where they have nothing to ask.
 
     Args:
@@ -56,7 +56,7 @@ def call_of(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Call
             place = index if index in global_indexes else TABLE
             units[str(place)] = units.get(str(place), Decimal(0)) + Decimal(str(read))
     consistent = any(bool(getattr(request, "consistent", False)) for request in requests)
-    return Call(pattern.name, pattern.title, items, sent, units, consistent)
+    return PatternCall(pattern.name, pattern.title, items, sent, units, consistent)
 
 
 def footprints_of(description: TableDescription, entities: Iterable[Table]) -> tuple[Footprint, ...]:

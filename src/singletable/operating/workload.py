@@ -22,13 +22,13 @@ __all__ = [
     "OVERHEAD",
     "SECONDS",
     "VERBS",
-    "Call",
     "Companion",
     "Footprint",
     "Load",
-    "Operation",
+    "PatternCall",
     "Verb",
     "Workload",
+    "WriteRate",
     "billed_bytes",
     "bytes_after",
     "kept_bytes",
@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class Call:
+class PatternCall:
     """What one call of an access pattern asks for.
 
     Args:
@@ -128,7 +128,7 @@ class Companion:
 
 
 @attrs.frozen
-class Operation:
+class WriteRate:
     """Writes of one kind.
 
     Args:
@@ -170,19 +170,19 @@ class Workload:
         return not any(self.reads.values()) and not any(each.rate for each in self.operations)
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[WriteRate, ...]:
         """All writes. A new item with companions is in a transaction with them, and so costs as much as one."""
         found = []
         for rates, transactional in ((self.writes, False), (self.transactions, True)):
             for name, rate in rates.items():
                 companions = self.together.get(name, ())
-                found.append(Operation(name, "create", rate, transactional or bool(companions)))
-                found += [Operation(each.entity, each.verb, rate * each.count, True) for each in companions]
-        found += [Operation(name, "update", rate) for name, rate in self.updates.items()]
-        found += [Operation(name, "delete", rate) for name, rate in self.deletes.items()]
+                found.append(WriteRate(name, "create", rate, transactional or bool(companions)))
+                found += [WriteRate(each.entity, each.verb, rate * each.count, True) for each in companions]
+        found += [WriteRate(name, "update", rate) for name, rate in self.updates.items()]
+        found += [WriteRate(name, "delete", rate) for name, rate in self.deletes.items()]
         return tuple(found)
 
-    def of(self, entity: str) -> tuple[Operation, ...]:
+    def of(self, entity: str) -> tuple[WriteRate, ...]:
         """The writes of an entity."""
         return tuple(each for each in self.operations if each.entity == entity)
 
@@ -212,7 +212,7 @@ class Load:
 
 def loads_of(
     workload: Workload,
-    calls: Iterable[Call],
+    calls: Iterable[PatternCall],
     footprints: Iterable[Footprint],
     places: Iterable[str],
     *,
@@ -248,7 +248,7 @@ def loads_of(
     return tuple(Load(place, reads[place], writes[place], reads[place] * peak, writes[place] * peak) for place in reads)
 
 
-def units_of(operation: Operation, footprint: Footprint, table: str) -> dict[str, Decimal]:
+def units_of(operation: WriteRate, footprint: Footprint, table: str) -> dict[str, Decimal]:
     """Return the write units in a second that writes take, by place.
 
     Every write takes the units of a whole item. In a transaction it takes twice the units on the table, where it is

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.streams.change import Change
+    from singletable.streams.change_event import Change
     from singletable.streams.checkpoints import Checkpoints, FileCheckpoints
+    from singletable.streams.consumer import StreamReport, run_stream
     from singletable.streams.deadletters import DeadLetter
-    from singletable.streams.reader import Batch, StreamReader
+    from singletable.streams.reader import RecordBatch, StreamReader
     from singletable.streams.records import record_of
     from singletable.streams.router import Outcome, StreamRouter
-    from singletable.streams.runner import Report, run_stream
 
 __all__ = [
-    "Batch",
     "Change",
     "Checkpoints",
     "DeadLetter",
     "FileCheckpoints",
     "Outcome",
-    "Report",
+    "RecordBatch",
     "StreamReader",
+    "StreamReport",
     "StreamRouter",
     "record_of",
     "run_stream",
@@ -41,16 +41,16 @@ __all__ = [
 __getattr__, __dir__ = exports(
     __name__,
     {
-        "Batch": "reader",
-        "Change": "change",
+        "RecordBatch": "reader",
+        "Change": "change_event",
         "Checkpoints": "checkpoints",
         "DeadLetter": "deadletters",
         "FileCheckpoints": "checkpoints",
         "Outcome": "router",
-        "Report": "runner",
+        "StreamReport": "consumer",
         "StreamReader": "reader",
         "StreamRouter": "router",
         "record_of": "records",
-        "run_stream": "runner",
+        "run_stream": "consumer",
     },
 )

@@ -19,7 +19,7 @@ from singletable.errors import (
 )
 from singletable.models.schema.layout import STREAM_VIEWS
 from singletable.models.schema.table_schema import entity_schema, table_schema
-from singletable.streams.change import Change, keys_tell
+from singletable.streams.change_event import Change, keys_tell
 from singletable.streams.records import EVENTS, Event
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, MalformedItem, UnknownItem
 from singletable.requests.unreadable import tolerant
-from singletable.streams.records import Record
+from singletable.streams.records import StreamRecord
 
 if TYPE_CHECKING:
     from singletable.models import Table
@@ -32,7 +32,7 @@ class Images:
         tolerate: Whether an image that its model cannot read becomes a `MalformedItem`; otherwise reading it raises.
     """
 
-    def __init__(self, table: type[Table], record: Record, *, tolerate: bool = False) -> None:
+    def __init__(self, table: type[Table], record: StreamRecord, *, tolerate: bool = False) -> None:
         self._table = table
         self._record = record
         self._tolerate = tolerate
@@ -130,7 +130,7 @@ def _differ(new: Any, old: Any) -> bool:
         return bool(new != old)
 
 
-def damaged(record: Record, error: Exception) -> MalformedRecordError:
+def damaged(record: StreamRecord, error: Exception) -> MalformedRecordError:
     """Return the error for a record whose key or image is not an item. Only the kind of `error` is safe to quote."""
     return MalformedRecordError(
         f"A record of the stream has a key or an image that is not an item ({type(error).__name__}).",

@@ -22,7 +22,7 @@ from singletable.streams.checkpoints import ENDED, Checkpoints
 if TYPE_CHECKING:
     from singletable.streams.client import StreamsClient
 
-__all__ = ["LATEST", "TRIM_HORIZON", "Batch", "StreamReader"]
+__all__ = ["LATEST", "TRIM_HORIZON", "RecordBatch", "StreamReader"]
 
 TRIM_HORIZON = "TRIM_HORIZON"
 """From the oldest record on that the stream still has."""
@@ -41,7 +41,7 @@ _SLACK = 60
 
 
 @attrs.frozen
-class Batch:
+class RecordBatch:
     """Records of one shard, in their order.
 
     Args:
@@ -54,7 +54,7 @@ class Batch:
 
 
 @attrs.define
-class _Shard:
+class _StreamShard:
     name: str
     parent: str | None
     position: str | None
@@ -97,7 +97,7 @@ class StreamReader:
         self._checkpoints = checkpoints or Checkpoints()
         self._accept_gaps = accept_gaps
         self._clock = clock
-        self._shards: dict[str, _Shard] = {}
+        self._shards: dict[str, _StreamShard] = {}
         self._listed: float | None = None
         self._latest = start == LATEST and not self._checkpoints.of(stream)
         self.view: str | None = None
@@ -120,7 +120,7 @@ class StreamReader:
         """Whether the stream was switched off, and all of it was read."""
         return self.closed and not self._open_shards()
 
-    def poll(self) -> Iterator[Batch]:
+    def poll(self) -> Iterator[RecordBatch]:
         """Ask each shard that can be read now once.
 
         Raises:
@@ -136,7 +136,7 @@ class StreamReader:
                 continue
             records = self._wanted(shard, answer["Records"])
             if records:
-                yield Batch(shard.name, records)
+                yield RecordBatch(shard.name, records)
             # What was asked for is handled, or the generator would have been closed at the yield.
             if answer["Records"]:
                 shard.position = str(answer["Records"][-1]["dynamodb"]["SequenceNumber"])
@@ -163,7 +163,7 @@ class StreamReader:
                 over = "EndingSequenceNumber" in told["SequenceNumberRange"]
                 position = ENDED if over else f"@{int(self._clock())}"
                 self._checkpoints.save(self._stream, name, position)
-            self._shards[name] = _Shard(name, told.get("ParentShardId"), position, self._latest)
+            self._shards[name] = _StreamShard(name, told.get("ParentShardId"), position, self._latest)
         self._listed = self._clock()
         # What is listed for the first time later on has begun later than now.
         self._latest = False
@@ -189,17 +189,17 @@ class StreamReader:
                 return
             behind = {"ExclusiveStartShardId": described["LastEvaluatedShardId"]}
 
-    def _open_shards(self) -> list[_Shard]:
+    def _open_shards(self) -> list[_StreamShard]:
         return [each for each in self._shards.values() if each.position != ENDED]
 
-    def _readable(self) -> list[_Shard]:
+    def _readable(self) -> list[_StreamShard]:
         """The shards that are not read to the end, and whose parents are, or are gone."""
         waiting = {each.name for each in self._open_shards()}
         return [each for each in self._open_shards() if each.parent not in waiting]
 
     # --- records ------------------------------------------------------------------
 
-    def _records(self, shard: _Shard) -> dict[str, Any] | None:
+    def _records(self, shard: _StreamShard) -> dict[str, Any] | None:
         """What a shard has now; None where it is to be asked again."""
         try:
             if shard.iterator is None:
@@ -216,7 +216,7 @@ class StreamReader:
             shard.iterator = None
             return None
 
-    def _aim(self, shard: _Shard) -> None:
+    def _aim(self, shard: _StreamShard) -> None:
         """Get an iterator for what is behind a shard's position."""
         where: dict[str, str] = {"ShardIteratorType": TRIM_HORIZON}
         if shard.latest:
@@ -237,7 +237,7 @@ class StreamReader:
             )
         shard.iterator = answer["ShardIterator"]
 
-    def _wanted(self, shard: _Shard, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _wanted(self, shard: _StreamShard, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if shard.position is None or not shard.position.startswith("@"):
             return records
         since = int(shard.position[1:]) - _SLACK

@@ -24,7 +24,7 @@ from singletable.requests.wire import decode_binary
 if TYPE_CHECKING:
     from singletable.models import Table
 
-__all__ = ["EVENTS", "Event", "Record", "found", "read_record", "record_of", "refuse_event"]
+__all__ = ["EVENTS", "Event", "StreamRecord", "found", "read_record", "record_of", "refuse_event"]
 
 Event: TypeAlias = Literal["INSERT", "MODIFY", "REMOVE"]
 
@@ -33,7 +33,7 @@ EVENTS: tuple[Event, ...] = ("INSERT", "MODIFY", "REMOVE")
 
 
 @attrs.frozen
-class Record:
+class StreamRecord:
     """One change of one item.
 
     Args:
@@ -73,7 +73,7 @@ def refuse_event(raw: Any) -> None:
 
 
 @unchained
-def read_record(raw: Any) -> Record:
+def read_record(raw: Any) -> StreamRecord:
     """A record, from what Lambda or GetRecords gives. Bytes that are base64 are decoded in place.
 
     Raises:
@@ -83,7 +83,7 @@ def read_record(raw: Any) -> Record:
     try:
         told = raw["dynamodb"]
         decode_binary(told)
-        record = Record(
+        record = StreamRecord(
             event_id=_text(raw["eventID"]),
             event=raw["eventName"],
             sequence_number=_text(told["SequenceNumber"]),

@@ -21,12 +21,12 @@ from singletable.models.schema.table_schema import table_schema
 from singletable.requests import request_name
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
-from singletable.streams.change import Change, is_own, read_change
+from singletable.streams.change_event import Change, is_own, read_change
 from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
 from singletable.streams.events import require_own
 from singletable.streams.handlers import Handler, call, name_of, require_synchronous, wanted_of
 from singletable.streams.marks import Delivery, Marks
-from singletable.streams.records import EVENTS, Event, Record, read_record, refuse_event
+from singletable.streams.records import EVENTS, Event, StreamRecord, read_record, refuse_event
 
 if TYPE_CHECKING:
     from singletable.models import Table
@@ -286,7 +286,7 @@ class StreamRouter:
             call(self._sink, letter, name="dead_letters")
         return Outcome(letters=letters)
 
-    def _read(self, record: Record) -> Change[Any]:
+    def _read(self, record: StreamRecord) -> Change[Any]:
         return read_change(self.table, record, tolerate=self._malformed == "yield")
 
     def _run(self, change: Change[Any], handlers: list[Handler]) -> Outcome:
@@ -374,14 +374,14 @@ class StreamRouter:
             StreamViewError: The stream does not show what a handler needs.
             EngineUnavailable: aws-lambda-powertools is not installed.
         """
-        from singletable.streams.awslambda import make_handler
+        from singletable.streams.lambda_handler import make_handler
 
         self.start()
         return make_handler(self)
 
 
 def _letter(change: Change[Any], handler: Handler | None, reason: str) -> DeadLetter:
-    record: Record = change.record
+    record: StreamRecord = change.record
     return DeadLetter(
         reason,
         record.event_id,

@@ -6,8 +6,8 @@ from random import Random
 import attrs
 
 from models import ShopTable
-from singletable.infra.settings import ENVIRONMENTS, read_settings
-from singletable.infra.template import cloudformation
+from singletable.infra.environment import ENVIRONMENTS, read_settings
+from singletable.infra.stack_template import cloudformation
 from singletable.models.schema.layout import IndexLayout
 from tests.framework.ledger import LedgerTable
 

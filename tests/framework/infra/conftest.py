@@ -6,7 +6,7 @@ from moto import mock_aws
 
 from models import ShopTable
 from singletable.infra.deployment import Deployment
-from singletable.infra.settings import read_settings
+from singletable.infra.environment import read_settings
 from singletable.infra.stack import Stack
 from tests.framework.infra.cloudformation import CloudFormation
 

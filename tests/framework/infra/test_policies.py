@@ -8,8 +8,8 @@ import patterns
 from models import ShopTable
 from singletable import Get, Key, Query, Table
 from singletable.errors import InfraError
+from singletable.infra.aws_partitions import partition_of
 from singletable.infra.documents import MOST_CHARACTERS, size, split
-from singletable.infra.partitions import partition_of
 from singletable.infra.policies import ROLES, cluster_arn, make_role, policy
 from singletable.infra.rights import Right
 from singletable.infra.tenants import Tenant

@@ -5,9 +5,9 @@ from botocore.exceptions import ClientError
 
 from models import ShopTable
 from singletable.errors import InfraError
-from singletable.infra.settings import read_settings
-from singletable.infra.stack import Change, ChangeSet, Stack, refuse_loss
-from singletable.infra.template import make_template
+from singletable.infra.environment import read_settings
+from singletable.infra.stack import ChangeSet, ResourceChange, Stack, refuse_loss
+from singletable.infra.stack_template import make_template
 
 TEMPLATE = make_template(ShopTable.describe(), read_settings("dev", "shop", {}))
 
@@ -52,9 +52,12 @@ def stack(client):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (Change("Modify", "Table", "AWS::DynamoDB::Table", "True", ("KeySchema",)), r"replaced \(KeySchema changed\)"),
-        (Change("Modify", "Table", "AWS::DynamoDB::Table", "Conditional"), "replaced"),
-        (Change("Remove", "Table", "AWS::DynamoDB::Table"), "removed"),
+        (
+            ResourceChange("Modify", "Table", "AWS::DynamoDB::Table", "True", ("KeySchema",)),
+            r"replaced \(KeySchema changed\)",
+        ),
+        (ResourceChange("Modify", "Table", "AWS::DynamoDB::Table", "Conditional"), "replaced"),
+        (ResourceChange("Remove", "Table", "AWS::DynamoDB::Table"), "removed"),
     ],
 )
 def test_losing_the_table_is_refused(change, words):
@@ -69,9 +72,9 @@ def test_other_changes_are_not():
             "c",
             False,
             (
-                Change("Modify", "Table", "AWS::DynamoDB::Table", "False", ("Tags",)),
-                Change("Remove", "DaxCluster", "AWS::DAX::Cluster"),
-                Change("Modify", "TableKeyAlias", "AWS::KMS::Alias", "True"),
+                ResourceChange("Modify", "Table", "AWS::DynamoDB::Table", "False", ("Tags",)),
+                ResourceChange("Remove", "DaxCluster", "AWS::DAX::Cluster"),
+                ResourceChange("Modify", "TableKeyAlias", "AWS::KMS::Alias", "True"),
             ),
         )
     )
@@ -101,7 +104,7 @@ def test_what_cloudformation_says_of_a_resource_is_read():
     with pytest.raises(InfraError, match=r"replaced \(KeySchema changed\)"):
         stack(client).plan(TEMPLATE, {})
     assert ["get_template", "create_change_set", "delete_change_set"] == [name for name, _ in client.called]
-    replaced = Change("Modify", "Table", "AWS::DynamoDB::Table", "True", ("KeySchema", "Tags"))
+    replaced = ResourceChange("Modify", "Table", "AWS::DynamoDB::Table", "True", ("KeySchema", "Tags"))
     with pytest.raises(InfraError, match="replaced"):
         stack(client).execute(ChangeSet("c", False, (replaced,)), print)
     assert "execute_change_set" not in dict(client.called)

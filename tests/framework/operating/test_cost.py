@@ -12,9 +12,9 @@ from singletable.operating.prices import ClassPrices, Prices, load_prices
 from singletable.operating.workload import (
     HOURS,
     SECONDS,
-    Call,
     Footprint,
     Load,
+    PatternCall,
     Workload,
     billed_bytes,
     bytes_after,
@@ -199,7 +199,10 @@ def test_more_is_never_cheaper(loads, scale, target):
 # --- from rates to units --------------------------------------------------------------
 
 HALF, ONE = Decimal("0.5"), Decimal(1)
-CALLS = (Call("orders", "2. Orders", 8, 1, {"table": HALF}), Call("by_day", "8.", 40, 2, {"GSI3": ONE, "table": 20}))
+CALLS = (
+    PatternCall("orders", "2. Orders", 8, 1, {"table": HALF}),
+    PatternCall("by_day", "8.", 40, 2, {"GSI3": ONE, "table": 20}),
+)
 ORDER = Footprint("Order", 9, Decimal(400), {"table": ONE, "GSI1": ONE}, Decimal(1000), Decimal(30))
 USER = Footprint("User", 9, Decimal(300), {"table": ONE}, Decimal(500))
 PLACES = ("table", "GSI1", "GSI3")

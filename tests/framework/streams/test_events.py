@@ -13,7 +13,7 @@ from singletable.models.binding.binding import bound
 from singletable.streams import StreamRouter, record_of
 from tests.framework.app import Account, AppTable
 from tests.framework.streams.kinesis import kinesis_record, wrapped
-from tests.framework.streams.test_lambda import lines, printed_by
+from tests.framework.streams.test_lambda_handler import lines, printed_by
 
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/{}/stream/2026-11-30T00:00:00.000"
 

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from singletable.errors import InfraError
-from singletable.infra.rules import (
+from singletable.infra.environment_checks import (
     CLASSES,
     ENVIRONMENTS,
     check_settings,
@@ -19,11 +19,11 @@ from singletable.infra.rules import (
 )
 from singletable.models.binding.table_names import own_name
 
-__all__ = ["ENVIRONMENTS", "Settings", "read_settings"]
+__all__ = ["ENVIRONMENTS", "EnvironmentSettings", "read_settings"]
 
 
 @attrs.frozen(kw_only=True)
-class Settings:
+class EnvironmentSettings:
     """How a table is run in one environment. Options of `[singletable:infra]` have these names.
 
     Args:
@@ -118,7 +118,7 @@ _PRODUCTION: Mapping[str, Any] = {"billing": "provisioned", "deletion_protection
 
 def read_settings(
     environment: str, table_name: str, sections: Mapping[str, Mapping[str, str]], default_stream: str | None = None
-) -> Settings:
+) -> EnvironmentSettings:
     """The settings of one environment.
 
     Args:
@@ -141,7 +141,7 @@ def read_settings(
     for section in ("", environment):
         for option, text in sections.get(section, {}).items():
             values[option] = _read(option, text, environment)
-    settings = Settings(environment=environment, **values)
+    settings = EnvironmentSettings(environment=environment, **values)
     refuse_short_name(settings)
     _refuse_idle(settings, sections.get(environment, {}))
     return settings
@@ -160,7 +160,7 @@ _PROVISIONED_ONLY = (
 _DAX_ONLY = ("dax_node_type", "dax_nodes")
 
 
-def _refuse_idle(settings: Settings, options: Mapping[str, str]) -> None:
+def _refuse_idle(settings: EnvironmentSettings, options: Mapping[str, str]) -> None:
     """Refuse options of one environment's section that have no effect there.
 
     Options of `[singletable:infra]` hold for all environments, so they may have an effect in some of them only.

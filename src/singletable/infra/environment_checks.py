@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from singletable.errors import InfraError
-from singletable.infra.partitions import partitions_by_region
+from singletable.infra.aws_partitions import partitions_by_region
 from singletable.models.binding.table_names import CHARACTERS, name_fault, own_name, server_fault
 from singletable.models.schema.layout import STREAM_VIEWS
 
 if TYPE_CHECKING:
-    from singletable.infra.settings import Settings
+    from singletable.infra.environment import EnvironmentSettings
 
 __all__ = ["CLASSES", "ENVIRONMENTS", "check_settings", "refuse_region", "refuse_short_name", "require_environment"]
 
@@ -49,7 +49,7 @@ _TAG_MARKS = "+-=._:/@"
 characters that services generally allow; DynamoDB's list leaves out the `@` only)."""
 
 
-def check_settings(settings: Settings) -> None:
+def check_settings(settings: EnvironmentSettings) -> None:
     """Refuse settings that AWS refuses or that contradict each other.
 
     Raises:
@@ -88,7 +88,7 @@ def require_environment(name: str) -> None:
         )
 
 
-def refuse_short_name(settings: Settings) -> None:
+def refuse_short_name(settings: EnvironmentSettings) -> None:
     """Refuse a table name that is too short for DynamoDB; models and tests may use one, as they may without a server.
 
     Raises:
@@ -123,7 +123,7 @@ def _require_whole(option: str, value: Any, least: int, most: int | None = None)
         raise InfraError(f"{option} = {value!r} is not a whole number {bounds}.", value=value)
 
 
-def _refuse_name(settings: Settings, fault: str | None) -> None:
+def _refuse_name(settings: EnvironmentSettings, fault: str | None) -> None:
     if fault:
         raise InfraError(
             f"The table name {settings.table_name!r} of the environment {settings.environment} {fault}.",
@@ -132,7 +132,7 @@ def _refuse_name(settings: Settings, fault: str | None) -> None:
         )
 
 
-def _check_units(settings: Settings) -> None:
+def _check_units(settings: EnvironmentSettings) -> None:
     """Refuse units that autoscaling would change as soon as it starts: those out of its bounds."""
     least, most = settings.least_units, settings.most_units
     if least > most:
@@ -186,7 +186,7 @@ def _require_one_partition(regions: tuple[str, ...]) -> None:
         )
 
 
-def _check_tags(settings: Settings) -> None:
+def _check_tags(settings: EnvironmentSettings) -> None:
     own = ", ".join(settings.own_tags)
     seen: dict[str, str] = {}
     for key, value in settings.tags.items():

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singletable.infra.names import alias_name, index_id, index_label, shorten
+from singletable.infra.resource_names import alias_name, index_id, index_label, shorten
 from tests.framework.infra.combinations import ODD_NAMES
 
 index_names = st.text("aAbB1-._", min_size=3, max_size=6) | st.sampled_from(ODD_NAMES)

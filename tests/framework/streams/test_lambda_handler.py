@@ -69,7 +69,7 @@ def test_a_batch_ends_at_the_first_that_fails(router, logged):
     assert ("handler failed", "2", "note", "Account") == tuple(
         failed[name] for name in ("message", "sequence_number", "handler", "entity")
     )
-    assert failed["reason"].startswith("ValueError in note (test_lambda.py:")
+    assert failed["reason"].startswith("ValueError in note (test_lambda_handler.py:")
     assert {"Handled": 1, "Repeated": 0, "Failed": 1, "DeadLetters": 0} == counts
     router.failing.clear()
     # Lambda gives the failed record and those behind it; here all of them, as it may.

@@ -61,14 +61,14 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         delivered = records_of(event, router.table)
         with logged_to(logger):
-            batch = _Batch(router, logger)
-            failures = batch.run(delivered)
-        for name, count in batch.counts.items():
+            invocation = _Invocation(router, logger)
+            failures = invocation.run(delivered)
+        for name, count in invocation.counts.items():
             metrics.add_metric(name=name, unit=powertools.MetricUnit.Count, value=count)
         age = _age(delivered)
         if age is not None:
             metrics.add_metric(name="Age", unit=powertools.MetricUnit.Milliseconds, value=age)
-        counts = {name.lower(): count for name, count in batch.counts.items()}
+        counts = {name.lower(): count for name, count in invocation.counts.items()}
         logger.info("batch", extra={"records": len(delivered), **counts})
         metrics.flush_metrics()
         if None in failures:
@@ -81,7 +81,7 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
     return handle
 
 
-class _Batch:
+class _Invocation:
     """One invocation: the records in order, up to the first that fails."""
 
     def __init__(self, router: StreamRouter, logger: logging.Logger) -> None:

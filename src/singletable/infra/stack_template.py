@@ -7,17 +7,17 @@ from troposphere import Export, GetAtt, Output, Ref, Sub, Template
 from singletable.errors import InfraError
 from singletable.infra.alarms import add_alarms
 from singletable.infra.cache import add_cache
+from singletable.infra.environment import EnvironmentSettings
 from singletable.infra.global_table import REPLICATED, add_global_table
-from singletable.infra.names import TABLE
+from singletable.infra.resource_names import TABLE
 from singletable.infra.scaling import add_scaling
-from singletable.infra.settings import Settings
-from singletable.infra.table import KEY, add_key, add_table
+from singletable.infra.table_resource import KEY, add_key, add_table
 from singletable.models.schema.description import TableDescription
 
 __all__ = ["as_text", "cloudformation", "make_template"]
 
 
-def cloudformation(description: TableDescription, settings: Settings) -> str:
+def cloudformation(description: TableDescription, settings: EnvironmentSettings) -> str:
     """The CloudFormation template, as YAML; the same text for the same models and settings."""
     return as_text(make_template(description, settings))
 
@@ -27,7 +27,7 @@ def as_text(template: Template) -> str:
     return str(template.to_yaml())
 
 
-def make_template(description: TableDescription, settings: Settings) -> Template:
+def make_template(description: TableDescription, settings: EnvironmentSettings) -> Template:
     """The template as troposphere's value.
 
     Raises:
@@ -61,7 +61,7 @@ def make_template(description: TableDescription, settings: Settings) -> Template
     return template
 
 
-def _check(description: TableDescription, settings: Settings) -> None:
+def _check(description: TableDescription, settings: EnvironmentSettings) -> None:
     known = {index.name for index in description.global_indexes}
     for name in settings.index_units:
         if name not in known:

@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 
 from singletable.errors import InfraError
-from singletable.infra.names import TABLE
+from singletable.infra.resource_names import TABLE
 
-__all__ = ["Change", "ChangeSet", "change_of", "refuse_loss", "refuse_other_table", "refuse_types"]
+__all__ = ["ChangeSet", "ResourceChange", "refuse_loss", "refuse_other_table", "refuse_types", "resource_change"]
 
 _TABLES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
 _RETAINED = ("Retain", "RetainExceptOnCreate")
@@ -54,7 +54,7 @@ _BY_IMPORT = (
 
 
 @attrs.frozen
-class Change:
+class ResourceChange:
     """The effect on one resource.
 
     Args:
@@ -87,17 +87,17 @@ class ChangeSet:
 
     name: str
     new: bool
-    changes: tuple[Change, ...]
+    changes: tuple[ResourceChange, ...]
     made_stack: bool = False
     exists: bool = True
     released: frozenset[str] = frozenset()
 
 
-def change_of(change: Mapping[str, Any]) -> Change:
+def resource_change(change: Mapping[str, Any]) -> ResourceChange:
     """Return the change of a resource that `DescribeChangeSet` describes."""
     targets = (each.get("Target", {}) for each in change.get("Details", ()))
     parts = (each.get("Name") or each.get("Attribute") for each in targets)
-    return Change(
+    return ResourceChange(
         action=change["Action"],
         name=change["LogicalResourceId"],
         kind=change["ResourceType"],
@@ -182,7 +182,7 @@ def refuse_loss(
             )
 
 
-def _refuse_table(change: Change, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def _refuse_table(change: ResourceChange, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     removed = change.action == "Remove"
     reasons = [each for each in change.parts if _replaces(each, before, after)]
     harmless = change.replaced == "Conditional" and change.parts and not reasons

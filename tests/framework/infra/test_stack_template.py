@@ -16,9 +16,9 @@ from moto import mock_aws
 from models import ShopTable
 from singletable.errors import InfraError
 from singletable.infra.drift import differences
-from singletable.infra.settings import ENVIRONMENTS, read_settings
+from singletable.infra.environment import ENVIRONMENTS, read_settings
 from singletable.infra.stack import Stack
-from singletable.infra.template import cloudformation, make_template
+from singletable.infra.stack_template import cloudformation, make_template
 from singletable.operating.metrics import OPERATIONS
 from tests.framework.infra.combinations import ODD_NAMES, SHOP, indexed, pairwise, text_of
 from tests.framework.ledger import LedgerTable

@@ -4,11 +4,11 @@ import attrs
 import pytest
 
 from singletable.errors import InfraError
-from singletable.infra.settings import Settings, read_settings
+from singletable.infra.environment import EnvironmentSettings, read_settings
 
 
 def made(**values):
-    return Settings(environment="prod", table_name="shop", **values)
+    return EnvironmentSettings(environment="prod", table_name="shop", **values)
 
 
 @pytest.mark.parametrize(

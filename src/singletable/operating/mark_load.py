@@ -18,13 +18,13 @@ from singletable.operating.workload import (
     SECONDS,
     Footprint,
     Load,
-    Operation,
     Workload,
+    WriteRate,
     kept_bytes,
     units_of,
 )
 
-__all__ = ["MarkRate", "MarkedHandler", "Marks", "marks_of"]
+__all__ = ["MarkLoad", "MarkRate", "MarkedHandler", "mark_load_of"]
 
 _EVENTS = {"create": "INSERT", "update": "MODIFY", "delete": "REMOVE"}
 _READ = Decimal(1)
@@ -69,12 +69,12 @@ class MarkRate:
     def writes(self) -> dict[str, Decimal]:
         """Write units in a second, by place."""
         handler = self.handler
-        operation = Operation(handler.name, "create", self.rate, handler.transactional)
+        operation = WriteRate(handler.name, "create", self.rate, handler.transactional)
         return units_of(operation, handler.mark, next(iter(handler.mark.units)))
 
 
 @attrs.frozen
-class Marks:
+class MarkLoad:
     """The marks of all handlers.
 
     Args:
@@ -113,9 +113,9 @@ class Marks:
         return sum((each for each in kept if each is not None), Decimal(0))
 
 
-def marks_of(
+def mark_load_of(
     workload: Workload, handlers: Iterable[MarkedHandler], footprints: Iterable[Footprint], months: int
-) -> Marks:
+) -> MarkLoad:
     """Return the marks that a workload causes.
 
     Each event is taken to be delivered once. An update is taken to change an attribute that each handler of updates
@@ -135,7 +135,7 @@ def marks_of(
         records += rate if called else 0
         for number in called:
             rates[number] += rate
-    return Marks(records, tuple(MarkRate(each, rate) for each, rate in zip(handlers, rates, strict=True) if rate))
+    return MarkLoad(records, tuple(MarkRate(each, rate) for each, rate in zip(handlers, rates, strict=True) if rate))
 
 
 def _events(

@@ -21,7 +21,7 @@ from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.types import Item
 from singletable.streams.images import Images, damaged
-from singletable.streams.records import Event, Record
+from singletable.streams.records import Event, StreamRecord
 
 if TYPE_CHECKING:
     from singletable.models import Table, Transaction
@@ -49,7 +49,7 @@ class Change(Generic[T]):
         images: The images, which are read when they are first used.
     """
 
-    record: Record
+    record: StreamRecord
     entity: type[T] | None
     key: Mapping[str, Any] = attrs.field(repr=False)
     images: Images = attrs.field(repr=False)
@@ -138,7 +138,7 @@ class Change(Generic[T]):
         )
 
 
-def is_own(table: type[Table], record: Record) -> bool:
+def is_own(table: type[Table], record: StreamRecord) -> bool:
     """Whether a record is of an item of the framework's own, such as a migration's record."""
     layout = table_schema(table).layout
     image = record.new or record.old
@@ -155,7 +155,7 @@ def keys_tell(table: type[Table], entity: type[Table]) -> bool:
 
 
 @unchained
-def read_change(table: type[Table], record: Record, *, tolerate: bool = False) -> Change[Any]:
+def read_change(table: type[Table], record: StreamRecord, *, tolerate: bool = False) -> Change[Any]:
     """Return a record as a change: its entity and key. Its images are read when they are needed.
 
     Args:

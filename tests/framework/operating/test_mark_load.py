@@ -14,7 +14,7 @@ from singletable.cli.marked_handlers import marked_handlers
 from singletable.cli.project import find_project
 from singletable.errors import OperatingError, ProjectError
 from singletable.operating.cost import Estimate
-from singletable.operating.marks import MarkedHandler, marks_of
+from singletable.operating.mark_load import MarkedHandler, mark_load_of
 from singletable.operating.prices import ClassPrices, Prices
 from singletable.operating.workload import (
     SECONDS,
@@ -131,7 +131,7 @@ def test_marks_by_hand():
         handler("tell", "MODIFY"),
         handler("carts", "INSERT", entities=("Cart",)),
     )
-    marks = marks_of(work, handlers, FOOTPRINTS, 12)
+    marks = mark_load_of(work, handlers, FOOTPRINTS, 12)
     assert (Decimal(13), Decimal(13), Decimal(10 + 20 + 3)) == (marks.records, marks.reads, marks.writes)
     assert ["welcome", "count", "tell"] == [each.handler.name for each in marks.rates]
     assert 23 * 7 * DAY * 250 == marks.bytes_after(12)
@@ -146,7 +146,7 @@ def test_marks_by_hand():
 def test_a_record_is_read_once_for_all_of_its_handlers():
     """Three handlers of an event cost one read and three writes."""
     handlers = [handler(name, "INSERT") for name in "abc"]
-    marks = marks_of(Workload(writes={"User": ONE}), handlers, FOOTPRINTS, 1)
+    marks = mark_load_of(Workload(writes={"User": ONE}), handlers, FOOTPRINTS, 1)
     assert (ONE, Decimal(3)) == (marks.reads, marks.writes)
 
 
@@ -154,7 +154,9 @@ def test_events_of_claims_and_checks():
     """A companion's event calls handlers, too; a check makes no event."""
     together = {"User": (Companion("EmailClaim"), Companion("Cart", "check"))}
     handlers = [handler("all", "INSERT", "MODIFY", "REMOVE", entities=("User", "EmailClaim", "Cart"))]
-    assert Decimal(2) == marks_of(Workload(writes={"User": ONE}, together=together), handlers, FOOTPRINTS, 1).records
+    assert (
+        Decimal(2) == mark_load_of(Workload(writes={"User": ONE}, together=together), handlers, FOOTPRINTS, 1).records
+    )
 
 
 @pytest.mark.parametrize(("expired", "months", "expected"), [(None, 2, 5), (True, 2, 3), (False, 2, 2), (True, 0, 0)])
@@ -162,12 +164,12 @@ def test_removals(expired, months, expected):
     """Three carts a second expire after 30 days, two are deleted; the handler declares which removals it wants."""
     work = Workload(writes={"Cart": Decimal(3)}, deletes={"Cart": Decimal(2)})
     handlers = [handler("gone", "REMOVE", entities=("Cart",), expired=expired)]
-    assert expected == marks_of(work, handlers, FOOTPRINTS, months).records
+    assert expected == mark_load_of(work, handlers, FOOTPRINTS, months).records
 
 
 def test_without_handlers():
     """No handlers cost nothing."""
-    marks = marks_of(Workload(writes={"User": ONE}), (), FOOTPRINTS, 1)
+    marks = mark_load_of(Workload(writes={"User": ONE}), (), FOOTPRINTS, 1)
     assert (0, 0, (), 0) == (marks.reads, marks.writes, marks.loads, marks.bytes_after(12))
 
 
@@ -179,7 +181,7 @@ def test_marks_are_the_sum_of_their_handlers(new, changed, events, transactional
     """Writes follow from each handler by itself; reads from the events that any handler wants."""
     work = Workload(writes={"User": new}, updates={"User": changed})
     handlers = [handler(str(n), event, transactional=transactional) for n, event in enumerate(events)]
-    marks = marks_of(work, handlers, FOOTPRINTS, 1)
+    marks = mark_load_of(work, handlers, FOOTPRINTS, 1)
     rate = {"INSERT": new, "MODIFY": changed}
     assert sum(rate[each] for each in events) * (2 if transactional else 1) == marks.writes
     assert sum(rate[each] for each in set(events)) == marks.reads

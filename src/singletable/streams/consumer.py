@@ -15,17 +15,17 @@ from singletable.requests.retry import Retry
 from singletable.streams.checkpoints import Checkpoints
 from singletable.streams.client import StreamsClient, stream_arn
 from singletable.streams.deadletters import DeadLetter
-from singletable.streams.reader import TRIM_HORIZON, Batch, StreamReader
+from singletable.streams.reader import TRIM_HORIZON, RecordBatch, StreamReader
 from singletable.streams.router import Outcome, StreamRouter
 
-__all__ = ["Report", "poll_forever", "run_stream"]
+__all__ = ["StreamReport", "poll_forever", "run_stream"]
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
 
 @attrs.define
-class Report:
+class StreamReport:
     """What a run did.
 
     Args:
@@ -60,9 +60,9 @@ def run_stream(
     idle: float | None = None,
     accept_gaps: bool = False,
     stop: Event | None = None,
-    tell: Callable[[Report, Batch], None] = lambda report, batch: None,
+    tell: Callable[[StreamReport, RecordBatch], None] = lambda report, batch: None,
     failed: Callable[[HandlersFailed], None] | None = None,
-) -> Report:
+) -> StreamReport:
     """Read the stream of a router's table, where that is bound, and handle what it says until told to stop.
 
     A record that fails is given again, with growing pauses, before any record behind it. After the last attempt it is
@@ -90,9 +90,9 @@ def run_stream(
     reader = StreamReader(client, arn, checkpoints=checkpoints, start=start, accept_gaps=accept_gaps).open()
     router.start(reader.view)
     stop = stop or Event()
-    report = Report()
+    report = StreamReport()
 
-    def handle(batch: Batch) -> bool:
+    def handle(batch: RecordBatch) -> bool:
         for raw in batch.records:
             if stop.is_set():
                 return False
@@ -105,7 +105,7 @@ def run_stream(
 
 
 def poll_forever(
-    reader: StreamReader, handle: Callable[[Batch], bool], *, idle: float | None = None, stop: Event | None = None
+    reader: StreamReader, handle: Callable[[RecordBatch], bool], *, idle: float | None = None, stop: Event | None = None
 ) -> None:
     """Poll a reader until it has nothing for a while, is at its end, or is told to stop.
 

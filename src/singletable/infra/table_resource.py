@@ -6,8 +6,8 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, Tags, Template, dynamodb, kms
 
-from singletable.infra.names import TABLE, alias_name
-from singletable.infra.settings import Settings
+from singletable.infra.environment import EnvironmentSettings
+from singletable.infra.resource_names import TABLE, alias_name
 from singletable.models.schema.description import TableDescription
 from singletable.models.schema.layout import IndexLayout
 
@@ -57,12 +57,12 @@ Source: Developer Guide, "DynamoDB encryption at rest usage notes", "Key policy 
 """
 
 
-def tags_of(settings: Settings) -> Tags:
+def tags_of(settings: EnvironmentSettings) -> Tags:
     """The tags of everything: those of the settings, and which environment it is."""
     return Tags(**settings.all_tags)
 
 
-def add_key(template: Template, settings: Settings) -> kms.Key:
+def add_key(template: Template, settings: EnvironmentSettings) -> kms.Key:
     """A KMS key of the account's own, with its alias; it is turned over each year."""
     key = template.add_resource(
         kms.Key(
@@ -79,7 +79,7 @@ def add_key(template: Template, settings: Settings) -> kms.Key:
     return key
 
 
-def _key_policy(settings: Settings) -> dict[str, Any]:
+def _key_policy(settings: EnvironmentSettings) -> dict[str, Any]:
     """Return the policy of the key: the account's IAM policies decide who administers it and whose items it reads.
 
     A statement for the account's root principal does not permit anything to anyone by itself. It lets IAM policies of
@@ -113,7 +113,7 @@ def _key_policy(settings: Settings) -> dict[str, Any]:
     }
 
 
-def lifetime_of_table(settings: Settings) -> dict[str, str]:
+def lifetime_of_table(settings: EnvironmentSettings) -> dict[str, str]:
     """Return the attributes that decide when the table is deleted: in production, not with its stack."""
     return _RETAINED if settings.environment == "prod" else {**_RETAINED, "DeletionPolicy": "Delete"}
 
@@ -140,7 +140,7 @@ def definitions_of(description: TableDescription) -> list[dynamodb.AttributeDefi
     return [dynamodb.AttributeDefinition(AttributeName=name, AttributeType="S") for name in sorted(set(names))]
 
 
-def add_table(template: Template, description: TableDescription, settings: Settings) -> dynamodb.Table:
+def add_table(template: Template, description: TableDescription, settings: EnvironmentSettings) -> dynamodb.Table:
     """The table of one region."""
     options: dict[str, Any] = {}
     if settings.provisioned:
