@@ -333,7 +333,7 @@ def test_the_lambda_function(post, logged, monkeypatch, name):
         scanned = boto3.client("dynamodb", REGION).scan(TableName=name)["Items"]
         assert 2 < len(scanned), "the user, and the marks of its handlers"
         event["Records"][0]["eventSourceARN"] = event["Records"][0]["eventSourceARN"].replace(name, "shop-prod")
-        with pytest.raises(MalformedRecordError, match="of the table 'shop-prod', and the router is of"):
+        with pytest.raises(MalformedRecordError, match="of the table 'shop-prod', but the router's table is"):
             handler(event, None)
         ShopTable.delete_table()
 

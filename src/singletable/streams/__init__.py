@@ -1,12 +1,12 @@
-"""Streams: what changed in the table, as entities, given to handlers; each handler does its work once for each event.
+"""Streams: the changes of a table, as entities, for handlers; each handler handles an event once.
 
 ::
 
     router = StreamRouter(ShopTable)
 
     @router.on(Order, "MODIFY", changed="status")
-    def tell_the_user(change: Change[Order]) -> None:
-        send_mail(f"Your order was {change.old.status.value}, and is {change.new.status.value} now.")
+    def notify_the_user(change: Change[Order]) -> None:
+        send_mail(f"Your order was {change.old.status.value}. It is {change.new.status.value} now.")
 
     handler = router.lambda_handler  # for AWS Lambda; `singletable streams run` reads a stream on this machine
 """
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from singletable.streams.checkpoints import Checkpoints, FileCheckpoints
     from singletable.streams.consumer import StreamReport, run_stream
     from singletable.streams.deadletters import DeadLetter
+    from singletable.streams.outcome import Outcome
     from singletable.streams.reader import RecordBatch, StreamReader
     from singletable.streams.records import record_of
-    from singletable.streams.router import Outcome, StreamRouter
+    from singletable.streams.router import StreamRouter
 
 __all__ = [
     "Change",
@@ -46,7 +47,7 @@ __getattr__, __dir__ = exports(
         "Checkpoints": "checkpoints",
         "DeadLetter": "deadletters",
         "FileCheckpoints": "checkpoints",
-        "Outcome": "router",
+        "Outcome": "outcome",
         "StreamReport": "consumer",
         "StreamReader": "reader",
         "StreamRouter": "router",

@@ -1,4 +1,4 @@
-"""Changes: a record as entities."""
+"""Changes: a record of a stream, with its images as entities."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from singletable.models import Table, Transaction
     from singletable.streams.marks import Delivery
 
-__all__ = ["Change", "is_own", "keys_tell", "read_change"]
+__all__ = ["Change", "is_own", "key_identifies", "read_change"]
 
 T = TypeVar("T", bound="Table")
 
@@ -38,14 +38,14 @@ _LACKS: Mapping[Event, str] = {"INSERT": "old", "REMOVE": "new", "MODIFY": ""}
 class Change(Generic[T]):
     """A change of an entity.
 
-    `new` and `old` are the entity after the change and before it, each read when it is first used. Of an item of an
+    `new` and `old` are the entity after the change and before it. Each is read when it is first used. For an item of an
     unknown type both are `UnknownItem`, and `entity` is None. With `StreamRouter(malformed="yield")`, an image that the
     model cannot read is a `MalformedItem`.
 
     Args:
         record: The record of the stream.
-        entity: The entity's class; None for an item of no known type.
-        key: The attributes of its primary key, by name; of an unknown item the key as it is stored.
+        entity: The entity's class; None for an item of an unknown type.
+        key: The attributes of its primary key, by name; for an unknown item the key as it is stored.
         images: The images, which are read when they are first used.
     """
 
@@ -62,17 +62,17 @@ class Change(Generic[T]):
 
     @property
     def event_id(self) -> str:
-        """The event's id: the same one each time that the event is delivered."""
+        """The event's id, which is the same each time that the event is delivered."""
         return self.record.event_id
 
     @property
     def expired(self) -> bool:
-        """Whether time to live removed the item, and not a user."""
+        """Whether time to live removed the item."""
         return self.record.expired
 
     @property
     def at(self) -> datetime | None:
-        """When it was, to about a second."""
+        """The time of the change, precise to about a second; None if the record has no time."""
         return self.record.at
 
     @property
@@ -104,18 +104,19 @@ class Change(Generic[T]):
         return self._image("old", self.images.old)
 
     def transaction(self) -> Transaction:
-        """A transaction of the table that is done once for this event and this handler, however often both come.
+        """Return a transaction of the table that is executed at most once for this event and this handler.
 
-        The mark that this handler has handled this event is written with it. Where the mark is there already,
-        nothing is written and the event counts as handled.
+        The mark that this handler has handled this event is written with it. If the mark exists already, nothing is
+        written and the event counts as handled.
 
         Raises:
-            InvalidTransactionError: The handler has sent one before: the mark would be in the way of a second.
+            InvalidTransactionError: The handler has sent a transaction for this event already, or no router gave this
+                change to a handler.
         """
         if self._delivery is None:
             raise InvalidTransactionError(
-                "This change was not given to a handler by a router; there is nothing to mark.",
-                remedy="Let router.process(record_of(new=...)) call the handler, in a test, too.",
+                "This change did not come from a router, so its event cannot be marked as handled.",
+                remedy="Let router.process(record_of(new=...)) call the handler, also in a test.",
             )
         return self._delivery.transaction()
 
@@ -131,7 +132,7 @@ class Change(Generic[T]):
                 image=which,
             )
         raise ImageMissing(
-            f"The stream shows {self.record.view}; the {which} image of the {self.event} of {name} is missing.",
+            f"The stream shows {self.record.view}: the {which} image of the {self.event} of {name} is missing.",
             remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or read the entity by change.key.",
             entity=name,
             image=which,
@@ -139,7 +140,7 @@ class Change(Generic[T]):
 
 
 def is_own(table: type[Table], record: StreamRecord) -> bool:
-    """Whether a record is of an item of the framework's own, such as a migration's record."""
+    """Return whether a record is of one of the framework's own items, such as a migration's record."""
     layout = table_schema(table).layout
     image = record.new or record.old
     if image is not None:
@@ -147,16 +148,16 @@ def is_own(table: type[Table], record: StreamRecord) -> bool:
     return str(record.key.get(layout.partition_name, {}).get("S", "")).startswith(INTERNAL_KEYS)
 
 
-def keys_tell(table: type[Table], entity: type[Table]) -> bool:
-    """Whether a key alone says that an item is of a class, or of one that inherits from it."""
+def key_identifies(table: type[Table], entity: type[Table]) -> bool:
+    """Return whether a key alone shows that an item is of a class, or of a class that inherits from it."""
     schemas = table_schema(table).entities.values()
-    # Of a key that several share it is only said in which class it was declared.
+    # If several classes share a key, the key only shows in which class it was declared.
     return not any(issubclass(each.entity, entity) and not issubclass(each.key_owner, entity) for each in schemas)
 
 
 @unchained
 def read_change(table: type[Table], record: StreamRecord, *, tolerate: bool = False) -> Change[Any]:
-    """Return a record as a change: its entity and key. Its images are read when they are needed.
+    """Return a record as a change with its entity and key. Its images are read when they are needed.
 
     Args:
         table: The table class.
@@ -180,8 +181,8 @@ def read_change(table: type[Table], record: StreamRecord, *, tolerate: bool = Fa
             key = primary_attributes(schema, record.key)
         except KeyParseError:
             raise MalformedItemError(
-                f"The keys of a record of {schema.name} are not those of its model.",
-                remedy="Other code wrote the item: fix it.",
+                f"The keys of a record of {schema.name} do not match the keys of its model.",
+                remedy="Other code wrote the item. Fix the item.",
                 entity=schema.name,
             ) from None
         return Change(record, schema.entity, key, images)

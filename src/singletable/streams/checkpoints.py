@@ -1,4 +1,4 @@
-"""Checkpoints: how far each shard of a stream was read, so that reading goes on there after a stop."""
+"""Checkpoints: the position up to which each shard of a stream was read, so that reading continues there."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from singletable.errors import StreamMissing
 __all__ = ["ENDED", "Checkpoints", "FileCheckpoints"]
 
 ENDED = "ended"
-"""The position of a shard that was read to its end."""
+"""The position of a shard that was read to the end."""
 
 
 class Checkpoints:
-    """The positions of the shards of streams, in this process only.
+    """The positions of the shards of streams, in memory.
 
-    A position is the sequence number of the last record that was handled; `ended`; or `@` and epoch seconds, for a
-    shard that was to be read from then on and has had no record yet.
+    A position is the sequence number of the last record that was handled; `ended`; or `@` and epoch seconds for a
+    shard that is read from that time on and has had no record yet.
     """
 
     def __init__(self) -> None:
         self._streams: dict[str, dict[str, str]] = {}
 
     def of(self, stream: str) -> dict[str, str]:
-        """The positions of a stream's shards, by shard; empty for one that was never read."""
+        """Return the positions of a stream's shards, by shard; empty for a stream that was never read."""
         return dict(self._streams.get(stream, {}))
 
     def save(self, stream: str, shard: str, position: str) -> None:
-        """Note a shard's position."""
+        """Store a shard's position."""
         self._streams.setdefault(stream, {})[shard] = position
         self._write()
 
@@ -42,14 +42,14 @@ class Checkpoints:
             self._write()
 
     def _write(self) -> None:
-        """Nothing more is to be done."""
+        """Write the positions to storage; this class keeps them in memory only."""
 
 
 class FileCheckpoints(Checkpoints):
-    """The same, in a JSON file, which is replaced as a whole with each position.
+    """Checkpoints in a JSON file, which is replaced as a whole when a position is stored.
 
     Raises:
-        StreamMissing: The file holds something else.
+        StreamMissing: The file does not hold checkpoints, or cannot be written.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -64,25 +64,25 @@ class FileCheckpoints(Checkpoints):
                 }
             except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
                 raise StreamMissing(
-                    f"{self._path} holds no checkpoints of streams: {type(error).__name__}.",
-                    remedy="Name another file, or remove it to begin anew.",
+                    f"{self._path} does not hold checkpoints of streams: {type(error).__name__}.",
+                    remedy="Name another file, or remove this one to start again.",
                 ) from None
-        # What cannot be written is told before the first record.
+        # A file that cannot be written is reported before the first record.
         self._write()
 
     def _write(self) -> None:
-        # Replaced and not rewritten: a process that dies meanwhile leaves the one or the other.
-        beside = self._path.with_name(self._path.name + ".new")
+        # The file is replaced, not rewritten: if the process dies meanwhile, the old or the new file is complete.
+        replacement = self._path.with_name(self._path.name + ".new")
         try:
-            beside.write_text(json.dumps({"streams": self._streams}, indent=2) + "\n", encoding="utf-8")
-            os.replace(beside, self._path)
+            replacement.write_text(json.dumps({"streams": self._streams}, indent=2) + "\n", encoding="utf-8")
+            os.replace(replacement, self._path)
         except OSError as error:
             raise StreamMissing(
-                f"{self._path} cannot be written: {error.strerror}.", remedy="Name a file where one can be written."
+                f"{self._path} cannot be written: {error.strerror}.", remedy="Name a file in a writable folder."
             ) from None
 
 
 def _position(text: str) -> str:
     if text != ENDED and not (text.isascii() and text.removeprefix("@").isdigit()):
-        raise ValueError("no position")
+        raise ValueError("not a position")
     return text

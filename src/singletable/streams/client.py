@@ -1,4 +1,4 @@
-"""The client: DynamoDB Streams, at the place where a table is."""
+"""The client: sends requests to DynamoDB Streams at the place where a table is bound."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _FOR_THE_READER = {"ExpiredIteratorException", "TrimmedDataAccessException"}
 
 
 def stream_arn(table: type[Table]) -> str:
-    """The ARN of a table's stream.
+    """Return the ARN of a table's stream.
 
     Raises:
-        StreamMissing: It has none.
+        StreamMissing: The table has no stream.
     """
     sender = TableSender(table)
     described = sender.send("DescribeTable", {"TableName": sender.table_name})["Table"]
@@ -37,8 +37,7 @@ def stream_arn(table: type[Table]) -> str:
             f"The table {sender.table_name!r} has no stream.",
             remedy="Set Meta.stream_view_type = 'NEW_AND_OLD_IMAGES', and migrate or deploy."
             if view is None
-            else f"Meta says {view}, and the table does not have it yet: singletable makemigrations, then migrate; or"
-            " deploy.",
+            else f"Meta declares {view}. Run singletable makemigrations and migrate, or deploy.",
         )
     return str(described["LatestStreamArn"])
 
@@ -47,7 +46,7 @@ class StreamsClient:
     """Sends operations of DynamoDB Streams, with the credentials, the time-outs and the attempts of the table.
 
     Args:
-        table: The table class; where it is bound when this is made.
+        table: The table class, which must be bound when the client is created.
     """
 
     def __init__(self, table: type[Table]) -> None:
@@ -57,7 +56,7 @@ class StreamsClient:
         renewed_in_child(self)
 
     def renew(self) -> None:
-        """Forget the parent process's client; called in a child."""
+        """Drop the parent process's client; called in a child process."""
         self._client = None
 
     def _make_client(self) -> Any:
@@ -73,8 +72,8 @@ class StreamsClient:
         """Send one operation, by its name in botocore: `get_records`.
 
         Raises:
-            SingletableError: A subclass that says what stands in the way.
-            ClientError: The iterator has expired, or its records are gone: the reader knows what to do.
+            SingletableError: The request failed; the subclass names the cause.
+            ClientError: The iterator has expired, or its records are gone. The reader handles both.
         """
         if self._client is None:
             self._client = self._make_client()
@@ -87,12 +86,12 @@ class StreamsClient:
             if code == "ResourceNotFoundException":
                 raise StreamMissing(
                     "The stream, or a shard of it, is gone.",
-                    remedy="A stream that was switched off is kept for 24 hours. Start again on the table's new one.",
+                    remedy="A stream that was switched off is kept for 24 hours. Read the table's new stream.",
                 ) from error
             if code == "LimitExceededException":
                 raise Throttled(
                     f"{operation_of(error)} of {_SERVICE} was throttled ({code}).",
-                    remedy="Have fewer readers: two at once are allowed for each shard.",
+                    remedy="Use fewer readers: two at once are allowed for each shard.",
                     service=_SERVICE,
                     operation=operation_of(error),
                     code=code,
@@ -108,7 +107,7 @@ class StreamsClient:
 
 
 def _endpoint(url: str | None) -> str | None:
-    """Where streams are, for a table at a URL: in AWS at a host of their own, on other servers at the same one."""
+    """Return the URL of DynamoDB Streams for a table's URL: in AWS another host, on other servers the same URL."""
     host = urlsplit(url or "").hostname or ""
     if url is None or not (host.startswith("dynamodb.") and ".amazonaws.com" in host):
         return url

@@ -1,4 +1,4 @@
-"""The runner: a stream read on this machine, and given to the same router that Lambda would call."""
+"""The consumer: reads a stream on this machine and gives its records to the router that Lambda would call."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from singletable.requests.retry import Retry
 from singletable.streams.checkpoints import Checkpoints
 from singletable.streams.client import StreamsClient, stream_arn
 from singletable.streams.deadletters import DeadLetter
+from singletable.streams.outcome import Outcome
 from singletable.streams.reader import TRIM_HORIZON, RecordBatch, StreamReader
-from singletable.streams.router import Outcome, StreamRouter
+from singletable.streams.router import StreamRouter
 
 __all__ = ["StreamReport", "poll_forever", "run_stream"]
 
@@ -26,13 +27,13 @@ _LONGEST_PAUSE = 1.0
 
 @attrs.define
 class StreamReport:
-    """What a run did.
+    """The counts of a run.
 
     Args:
-        records: How many records were read.
-        own: How many of them were of the framework's own items, which no handler is given.
-        handled: How often each handler handled one.
-        repeated: How often each was not called again.
+        records: The number of records that were read.
+        own: The number of them that were of the framework's own items, which go to no handler.
+        handled: The number of records that each handler handled, by its name.
+        repeated: The number of records for which each handler was not called again, by its name.
         letters: The dead letters.
     """
 
@@ -43,7 +44,7 @@ class StreamReport:
     letters: list[DeadLetter] = attrs.field(factory=list)
 
     def add(self, outcome: Outcome) -> None:
-        """Count what became of one record."""
+        """Count the outcome of one record."""
         self.records += 1
         self.own += outcome.own
         self.handled.update(outcome.handled)
@@ -63,29 +64,30 @@ def run_stream(
     tell: Callable[[StreamReport, RecordBatch], None] = lambda report, batch: None,
     failed: Callable[[HandlersFailed], None] | None = None,
 ) -> StreamReport:
-    """Read the stream of a router's table, where that is bound, and handle what it says until told to stop.
+    """Read the stream of a router's table, at the place where the table is bound, and handle its records.
 
-    A record that fails is given again, with growing pauses, before any record behind it. After the last attempt it is
-    a dead letter, and what is behind it goes on.
+    A record that fails is processed again, with growing pauses, before any later record of its shard. After the last
+    attempt it is a dead letter, and the later records are processed.
 
     Args:
         router: The router.
         start: Where to begin on a stream without checkpoints: `TRIM_HORIZON` or `LATEST`.
-        checkpoints: How far the stream was read; kept in this process where none are given.
-        attempts: How often a record is given at most.
-        idle: Stop once no record has come for so many seconds; None to go on.
-        accept_gaps: Whether to go on behind records that are gone.
-        stop: Set it, in another thread, to stop after the record that is under way.
+        checkpoints: The positions up to which the stream was read; by default they are kept in this process.
+        attempts: The highest number of attempts for each record; at least 1.
+        idle: Stop after this number of seconds without a new record; None to go on.
+        accept_gaps: Whether to go on after records that are gone.
+        stop: Set it, in another thread, to stop after the current record.
         tell: Called after each batch.
-        failed: Called with each failure of a record, also with those that another attempt mends.
+        failed: Called with each failure of a record, also if a later attempt succeeds.
 
     Raises:
-        StreamViewError: The stream does not show what a handler needs.
+        InvalidValueError: `attempts` is less than 1.
+        StreamViewError: The stream does not show an image that a handler needs.
         StreamTrimmed: Records were dropped before they were read.
         StreamMissing: The table has no stream.
     """
     if attempts < 1:
-        raise InvalidValueError(f"attempts={attempts!r}: a record is given once at least.", value=attempts)
+        raise InvalidValueError(f"attempts={attempts!r} is less than 1.", value=attempts)
     client, arn = StreamsClient(router.table), stream_arn(router.table)
     reader = StreamReader(client, arn, checkpoints=checkpoints, start=start, accept_gaps=accept_gaps).open()
     router.start(reader.view)
@@ -107,12 +109,12 @@ def run_stream(
 def poll_forever(
     reader: StreamReader, handle: Callable[[RecordBatch], bool], *, idle: float | None = None, stop: Event | None = None
 ) -> None:
-    """Poll a reader until it has nothing for a while, is at its end, or is told to stop.
+    """Poll a reader until it is idle, the stream ends, or `stop` is set.
 
     Args:
         reader: The reader.
-        handle: Called with each batch; where it returns False, the batch does not count as read, and all ends.
-        idle: Stop once no record has come for so many seconds; None to go on.
+        handle: Called with each batch. If it returns False, the batch does not count as read, and polling ends.
+        idle: Stop after this number of seconds without a new record; None to go on.
         stop: Set it, in another thread, to stop.
     """
     stop = stop or Event()
@@ -133,7 +135,7 @@ def poll_forever(
 
 
 def _handle(
-    router: StreamRouter, raw: dict[str, Any], attempts: int, told: Callable[[HandlersFailed], None] | None
+    router: StreamRouter, raw: dict[str, Any], attempts: int, report: Callable[[HandlersFailed], None] | None
 ) -> Outcome:
     before = Outcome()
     for _ in Retry(attempts, _FIRST_PAUSE, _LONGEST_PAUSE):
@@ -141,7 +143,7 @@ def _handle(
             return before.then(router.process(raw))
         except HandlersFailed as error:
             failed = error
-            if told is not None:
-                told(error)
+            if report is not None:
+                report(error)
             before = before.then(error.outcome)
     return before.then(router.bury(*failed.letters))

@@ -1,4 +1,4 @@
-"""Dead letters: what could not be handled, by id and reason; never with a value of an item."""
+"""Dead letters: the events that could not be handled, by id and reason, without values of items."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _HERE = Path(__file__).parents[1]
 _log = logging.getLogger("singletable.streams")
 _other_log: ContextVar[logging.Logger | None] = ContextVar("_other_log", default=None)
 _SAFE = (HandlerNotRun, ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)
-"""Errors whose messages quote no value of an item."""
+"""Errors whose messages do not quote values of items."""
 
 
 @attrs.frozen
 class DeadLetter:
-    """A record that was given up, or, in `HandlersFailed`, would be.
+    """A record that was given up; in `HandlersFailed`, a record that will be given up after the last attempt.
 
     Args:
-        reason: Why: the kind of the error and where it was raised. What an error says is left out, since it may quote
-            an item; but for what is raised for this (`Unprocessable`, records that cannot be read, streams that show
-            too little). Of a cancelled transaction it is said which operations were in the way.
+        reason: The kind of the error and the place where it was raised. The error's message is left out, because it may
+            quote an item, except for errors that are meant for this: `Unprocessable`, records that cannot be read,
+            streams that show too few images. For a canceled transaction the reason names the operations that failed.
         event_id: The event's id.
-        sequence_number: Its place in its shard: the record can be read again there for 24 hours.
+        sequence_number: The position of the record in its shard, where it can be read again for 24 hours.
         event: `INSERT`, `MODIFY` or `REMOVE`.
-        entity: The entity's name, where it is known.
-        handler: The name of the handler; None where no handler was reached.
+        entity: The entity's name, if it is known.
+        handler: The name of the handler; None if the record did not reach a handler.
     """
 
     reason: str
@@ -55,12 +55,12 @@ class DeadLetter:
     handler: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Its parts, as JSON takes them."""
+        """Return the fields as values that JSON can represent."""
         return attrs.asdict(self)
 
 
 Sink: TypeAlias = Callable[[DeadLetter], None]
-"""What takes dead letters. Where it raises, the record is not given up, but comes again."""
+"""A function that receives dead letters. If it raises, the record is not given up, but processed again."""
 
 
 def log_letter(letter: DeadLetter) -> None:
@@ -70,7 +70,7 @@ def log_letter(letter: DeadLetter) -> None:
 
 @contextmanager
 def logged_to(logger: logging.Logger) -> Iterator[None]:
-    """Let `log_letter` write to another log for a block."""
+    """Make `log_letter` write to another log within a block."""
     token = _other_log.set(logger)
     try:
         yield
@@ -78,8 +78,8 @@ def logged_to(logger: logging.Logger) -> Iterator[None]:
         _other_log.reset(token)
 
 
-def _in_the_way(error: BaseException) -> str:
-    """Which operations of a cancelled transaction were in the way: what they were, of which entity, and the code."""
+def _failed_operations(error: BaseException) -> str:
+    """Return the operations that canceled a transaction, each with its verb, its entity and the code."""
     reasons = error.reasons if isinstance(error, TransactionCancelled) else ()
     return ", ".join(f"{each.verb} of {type(each.entity).__name__}: {each.code}" for each in reasons if each.code)
 
@@ -91,13 +91,13 @@ def _request(error: BaseException) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a handler failed, without what the error says of values."""
+    """Return why a handler failed, without an error message that could quote values."""
     if isinstance(error, _SAFE):
         return str(error)
-    detail = _in_the_way(error) or _request(error)
+    detail = _failed_operations(error) or _request(error)
     kind = type(error).__name__ + (f" ({detail})" if detail else "")
     frames = traceback.extract_tb(error.__traceback__)
-    # Where the project's own code was, and not a library that it called.
+    # The last frame of the project's own code, not of a library that it called.
     own = [each for each in frames if "site-packages" not in each.filename and _HERE not in Path(each.filename).parents]
     if not own:
         return kind

@@ -1,7 +1,7 @@
-"""Events of AWS Lambda: the records of one table's stream in them, delivered directly or wrapped by Kinesis.
+"""Lambda events: parses the records of one table's stream, delivered directly or wrapped by Kinesis.
 
 Kinesis Data Streams for DynamoDB puts each change, as JSON, into the data of a Kinesis record. Such a change has no
-sequence number and no view of its own: its place is that of the Kinesis record in its shard, and both images are shown
+sequence number and no view type of its own. Its sequence number is that of the Kinesis record, and it shows both images
 (Developer Guide of DynamoDB, "Using Kinesis Data Streams to capture changes to DynamoDB").
 """
 
@@ -41,7 +41,7 @@ class Delivered:
 
     Args:
         raw: The change, in the form that `StreamRouter.process` takes; anything at all if it is damaged.
-        number: The sequence number under which Lambda delivers it again; None for a damaged record without one.
+        number: The sequence number from which Lambda delivers it again; None for a damaged record without a number.
     """
 
     raw: Any = attrs.field(repr=False)
@@ -52,7 +52,7 @@ def records_of(event: Any, table: type[Table]) -> list[Delivered]:
     """Return the records of an event, in their order.
 
     Args:
-        event: The event, as Lambda gives it.
+        event: The event, in the form of Lambda.
         table: The table class, where it is bound now.
 
     Raises:
@@ -60,7 +60,7 @@ def records_of(event: Any, table: type[Table]) -> list[Delivered]:
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list):
-        raise MalformedRecordError("The event has no Records: it is not from a DynamoDB stream.", remedy=_REMEDY)
+        raise MalformedRecordError("The event has no Records, so it is not from a DynamoDB stream.", remedy=_REMEDY)
     sources = [_source(each) for each in records]
     foreign = sorted({*sources} - {_DYNAMODB, _KINESIS, None}, key=str)
     if foreign:
@@ -76,7 +76,7 @@ def records_of(event: Any, table: type[Table]) -> list[Delivered]:
 
 
 def require_own(raw: Any, table: type[Table]) -> None:
-    """Refuse a record that names another table. One that names none is accepted, such as those of GetRecords.
+    """Refuse a record that names another table. Records of GetRecords do not name a table and are accepted.
 
     Raises:
         MalformedRecordError: The record is of another table.
@@ -93,14 +93,14 @@ def require_own(raw: Any, table: type[Table]) -> None:
     if named is None:
         return
     mine = table.bound().table_name
-    # A bare name is that of the region and account of the function; an ARN names its own.
+    # A bare name means a table in the region and the account of the function; an ARN names region and account.
     same = named == mine if own_name(mine) != mine and match else own_name(named) == own_name(mine)
     if not same:
         shown = own_name(named) if own_name(mine) == mine else named
         raise MalformedRecordError(
-            f"A record is of the table {shown!r}, and the router is of {mine!r}.",
-            remedy="Bind the router's table to the table of the stream, or give the function its own stream. Of a"
-            " Kinesis data stream with several tables, let the event source mapping filter by data.tableName.",
+            f"A record is of the table {shown!r}, but the router's table is {mine!r}.",
+            remedy="Bind the router's table to the table of the stream, or give the function its own stream. If a"
+            " Kinesis data stream has several tables, let the event source mapping filter by data.tableName.",
             event_id=found(raw, "eventID"),
             sequence_number=found(raw, "dynamodb", "SequenceNumber"),
         )
@@ -124,7 +124,7 @@ def _unwrapped(record: Any) -> Delivered:
     """Return the change in a record of Kinesis.
 
     Raises:
-        MalformedRecordError: Its data is JSON, and not a change of a DynamoDB table.
+        MalformedRecordError: Its data is JSON, but not a change of a DynamoDB table.
     """
     number = found(record, "kinesis", "sequenceNumber")
     damaged = {"eventID": found(record, "eventID"), "dynamodb": {"SequenceNumber": number}}
@@ -140,5 +140,5 @@ def _unwrapped(record: Any) -> Delivered:
             event_id=found(record, "eventID"),
             sequence_number=number,
         )
-    told = {**change["dynamodb"], "SequenceNumber": number, "StreamViewType": _VIEW}
-    return Delivered({**change, "dynamodb": told}, number)
+    body = {**change["dynamodb"], "SequenceNumber": number, "StreamViewType": _VIEW}
+    return Delivered({**change, "dynamodb": body}, number)

@@ -1,4 +1,4 @@
-"""Images: the two states of an item in a record, each read as an entity when it is first needed."""
+"""Images: the states of an item before and after a change, each read as an entity when it is first needed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Images", "damaged"]
 class Images:
     """The new and the old image of one record.
 
-    An image is read when it is first asked for, so that an image that no model can read disturbs only its readers.
+    An image is read when it is first used, so that an unreadable image affects only the handlers that use it.
 
     Args:
         table: The table class.
@@ -50,14 +50,19 @@ class Images:
 
     @property
     def old(self) -> Any:
-        """The image before the change, likewise."""
+        """The image before the change; None without such an image.
+
+        Raises:
+            MalformedItemError: Its model cannot read it.
+            MalformedRecordError: It is not an item.
+        """
         return self._readable(self._old)
 
     @cached_property
     def changed(self) -> frozenset[str] | None:
         """The names of the attributes whose values differ; None if the record does not show both images.
 
-        An attribute has changed if its stored values differ, and its Python values too. If a model cannot read one of
+        An attribute has changed if both its stored values and its Python values differ. If a model cannot read one of
         the images, the stored values decide.
         """
         try:
@@ -81,9 +86,9 @@ class Images:
         )
 
     def incomplete(self) -> MalformedRecordError:
-        """Return the error for a MODIFY that does not show both images as items, so that nothing can be compared."""
+        """Return the error for a MODIFY whose images cannot be compared: one is missing or not an item."""
         fault = MalformedRecordError(
-            "A MODIFY lacks an image, or one is not an item: whether an attribute has changed is unknown.",
+            "A MODIFY lacks an image, or an image is not an item: whether an attribute has changed is unknown.",
             remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type).",
             event_id=self._record.event_id,
             sequence_number=self._record.sequence_number,
@@ -134,7 +139,7 @@ def damaged(record: StreamRecord, error: Exception) -> MalformedRecordError:
     """Return the error for a record whose key or image is not an item. Only the kind of `error` is safe to quote."""
     return MalformedRecordError(
         f"A record of the stream has a key or an image that is not an item ({type(error).__name__}).",
-        remedy="It was damaged on its way, or the keys of the table are not those of its models.",
+        remedy="It was damaged in transit, or the keys of the table do not match those of its models.",
         event_id=record.event_id,
         sequence_number=record.sequence_number,
     )

@@ -1,7 +1,7 @@
 """The router as an AWS Lambda function: partial batch failures, structured logs, metrics.
 
-Logs and metrics are written with the formatter and the metrics of aws-lambda-powertools, by objects of the function's
-own: powertools shares its usual `Logger` and `Metrics` in the whole process, and those belong to the handlers.
+The log formatter and the metrics are those of aws-lambda-powertools, in objects that only this function uses. The
+`Logger` and the `Metrics` that powertools shares in the whole process belong to the handlers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from singletable.streams.events import Delivered, records_of
 from singletable.streams.records import found, read_record
 
 if TYPE_CHECKING:
-    from singletable.streams.router import Outcome, StreamRouter
+    from singletable.models import Table
+    from singletable.streams.outcome import Outcome
 
 __all__ = ["make_handler"]
 
@@ -27,21 +28,27 @@ _NAMESPACE = "singletable"
 _LEVELS = ("POWERTOOLS_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL")
 
 
-def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+def make_handler(
+    table: type[Table], process: Callable[[Any], Outcome]
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """Return a Lambda function for an event source mapping with `ReportBatchItemFailures`.
 
-    It takes the records of the router's table, delivered by DynamoDB Streams or wrapped by Kinesis Data Streams. The
-    records of a batch are handled in their order, and the batch ends at the first that fails: its sequence number is
+    It takes the records of one table, delivered by DynamoDB Streams or wrapped by Kinesis Data Streams. The records of
+    a batch are handled in their order, and the batch ends at the first record that fails. Its sequence number is
     reported, and Lambda delivers that record and the ones after it again (Developer Guide of Lambda, "Reporting batch
     item failures"). So no record overtakes another of its shard.
 
     A line of JSON is logged at the start, for each failed record, for each dead letter of a router without a sink and
     for each batch. The counts `Handled`, `Repeated`, `Failed` and `DeadLetters` and the age of the last record in
-    milliseconds (`Age`) are written as CloudWatch metrics. Lines and metrics have the name to which the router's table
-    is bound when this is called.
+    milliseconds (`Age`) are written as CloudWatch metrics. Lines and metrics have the name to which the table is bound
+    when this is called.
 
     The function raises `MalformedRecordError` for an event of another service or another table, before any record is
-    handled, and if the first record of a batch fails and has no sequence number.
+    handled. It also raises that error if the first record of a batch fails and has no sequence number.
+
+    Args:
+        table: The table class of the router.
+        process: The router's `process_own`.
 
     Raises:
         EngineUnavailable: aws-lambda-powertools is not installed.
@@ -53,15 +60,15 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
             f"The module {error.name} is missing.", remedy="Install it: pip install 'singletable[lambda]'."
         ) from None
 
-    table = router.table.bound().table_name
-    logger = _make_logger(table)
-    metrics = powertools.EphemeralMetrics(namespace=_NAMESPACE, service=table)
+    name = table.bound().table_name
+    logger = _make_logger(name)
+    metrics = powertools.EphemeralMetrics(namespace=_NAMESPACE, service=name)
     logger.info("started")
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        delivered = records_of(event, router.table)
+        delivered = records_of(event, table)
         with logged_to(logger):
-            invocation = _Invocation(router, logger)
+            invocation = _Invocation(process, logger)
             failures = invocation.run(delivered)
         for name, count in invocation.counts.items():
             metrics.add_metric(name=name, unit=powertools.MetricUnit.Count, value=count)
@@ -73,8 +80,8 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
         metrics.flush_metrics()
         if None in failures:
             raise MalformedRecordError(
-                "The first record of a batch has no sequence number and failed; Lambda delivers the whole batch again.",
-                remedy="The line 'record failed' of the log has the reason.",
+                "The first record of a batch failed and has no sequence number. Lambda delivers the whole batch again.",
+                remedy="Read the reason in the line 'record failed' of the log.",
             )
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}
 
@@ -82,27 +89,27 @@ def make_handler(router: StreamRouter) -> Callable[[dict[str, Any], Any], dict[s
 
 
 class _Invocation:
-    """One invocation: the records in order, up to the first that fails."""
+    """One invocation of the function: it handles the records in order, up to the first that fails."""
 
-    def __init__(self, router: StreamRouter, logger: logging.Logger) -> None:
-        self._router = router
+    def __init__(self, process: Callable[[Any], Outcome], logger: logging.Logger) -> None:
+        self._process = process
         self._logger = logger
         self._outcomes: list[Outcome] = []
         self._failed = 0
 
     def run(self, delivered: list[Delivered]) -> list[str | None]:
-        """Handle the records; return the sequence number from which Lambda must deliver them again, if one failed."""
+        """Handle the records; return the sequence number from which Lambda must deliver again, or an empty list."""
         before: str | None = None
         for each in delivered:
             if not self._handle(each):
-                # A damaged record may have no number. From the one before it Lambda delivers it again, too.
+                # A damaged record may have no number. Lambda then delivers it again with the record before it.
                 return [each.number or before]
             before = each.number or before
         return []
 
     @property
     def counts(self) -> dict[str, int]:
-        """The metrics of the batch."""
+        """The counts of the batch, by the names of their metrics."""
         return {
             "Handled": sum(len(each.handled) for each in self._outcomes),
             "Repeated": sum(len(each.repeated) for each in self._outcomes),
@@ -112,7 +119,7 @@ class _Invocation:
 
     def _handle(self, each: Delivered) -> bool:
         try:
-            self._outcomes.append(self._router.process_own(each.raw))
+            self._outcomes.append(self._process(each.raw))
         except HandlersFailed as error:
             self._outcomes.append(error.outcome)
             self._log("handler failed", *error.letters)
@@ -133,8 +140,8 @@ def _make_logger(table: str) -> logging.Logger:
     from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
     given = next((os.environ[name] for name in _LEVELS if os.environ.get(name)), "INFO").upper()
-    level = logging.getLevelName(given)  # a number, but for an unknown name
-    # At a level above ERROR a dead letter would go nowhere.
+    level = logging.getLevelName(given)  # a number; a text if the name is unknown
+    # At a level above ERROR dead letters would not be logged.
     logger = logging.Logger(f"{table}-stream", min(level, logging.ERROR) if isinstance(level, int) else logging.INFO)
     handler = logging.StreamHandler(sys.stdout)
     formatter = LambdaPowertoolsFormatter()

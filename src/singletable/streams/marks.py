@@ -1,7 +1,7 @@
-"""Marks: which handlers have handled an event, kept in the table itself, so that a transaction can write them, too.
+"""Marks: the events that each handler has handled, stored in the table itself, so that a transaction can write a mark.
 
-DynamoDB and Lambda deliver an event at least once. A mark is an item under the event's id and the handler's name, and
-expires after some days.
+DynamoDB and Lambda deliver an event at least once. The key of a mark is made of the event's id and the handler's name.
+A mark expires after some days.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ __all__ = ["Delivery", "Marks"]
 
 
 class Marks:
-    """The marks of one table, wherever it is bound at that moment.
+    """The marks of one table, at the place where the table is bound when they are read or written.
 
     Args:
         table: The table class.
-        days: How long they are kept.
+        days: The number of days for which they are kept.
     """
 
     def __init__(self, table: type[Table], days: float) -> None:
@@ -38,12 +38,12 @@ class Marks:
     def of(self, event_id: str) -> dict[str, str | None]:
         """Return the names of the handlers that have handled an event.
 
-        The value is the reason of a dead letter that is still to be sent; None if there is none.
+        The value is the reason of a dead letter that is still to be sent; None if no letter is pending.
         """
         return {each.handler: each.pending for each in self._item().query(event_id=event_id, consistent=True)}
 
     def new(self, event_id: str, handler: str, pending: str | None = None) -> Any:
-        """A mark that is not written yet."""
+        """Return a mark that is not written yet."""
         return self._item()(event_id=event_id, handler=handler, pending=pending)
 
     def write(self, event_id: str, handler: str, pending: str | None = None) -> None:
@@ -52,7 +52,7 @@ class Marks:
 
     def _item(self) -> Any:
         ttl = table_schema(self._table).expiry_name
-        assert ttl is not None  # the router asks for one
+        assert ttl is not None  # the router requires a time to live
         return _mark_class(self._table, ttl, self.days)
 
 
@@ -75,11 +75,11 @@ def _mark_class(table: type[Table], ttl: str, days: float) -> Any:
 
 
 class Delivery:
-    """One event, on its way to one handler.
+    """The delivery of one event to one handler.
 
     Args:
         table: The table class.
-        marks: Where it is marked; None for a handler that needs no marks.
+        marks: The marks of the table; None for an idempotent handler, which needs none.
         event_id: The event's id.
         handler: The handler's name.
     """
@@ -94,40 +94,40 @@ class Delivery:
         self.repeated = False
 
     def transaction(self) -> Transaction:
-        """A transaction with the mark in it; see `Change.transaction`."""
+        """Return a transaction that also writes the mark; see `Change.transaction`."""
         self.refuse_second()
         taken = Transaction(self._table) if self._marks is None else _MarkedTransaction(self)
         self._taken.append(taken)
         return taken
 
     def refuse_second(self) -> None:
-        """Raise if a transaction was sent: its own mark would make a second one seem to have been done before."""
+        """Raise if a transaction was sent already: because of its mark, a second one would count as repeated."""
         if self.marked:
             raise InvalidTransactionError(
-                f"{self._handler} has sent its transaction for this event.",
-                remedy="Put all of it into one transaction, or write a handler for each part.",
+                f"{self._handler} has already sent a transaction for this event.",
+                remedy="Put all operations into one transaction, or write a handler for each part.",
             )
 
     def refuse_unsent(self) -> None:
-        """Raise if a transaction was taken and not sent: what the handler wanted is not done."""
+        """Raise if the handler created a transaction and did not send it."""
         if any(not each.ended for each in self._taken):
             raise InvalidTransactionError(
-                f"{self._handler} took change.transaction() and did not send it.",
+                f"{self._handler} called change.transaction() and did not send the transaction.",
                 remedy="Write `with change.transaction() as transaction:`.",
             )
 
     def keep(self, reason: str) -> None:
-        """Note the reason of a dead letter that could not be sent, if the event is marked: the handler is done."""
+        """Store the reason of a dead letter that could not be sent in the mark, if the event is marked."""
         if self._marks is not None and self.marked:
             self._marks.write(self._event_id, self._handler, reason)
 
     def finish(self) -> None:
-        """Mark the event, unless its transaction did."""
+        """Mark the event, unless the handler's transaction did."""
         if self._marks is not None and not self.marked:
             self._marks.write(self._event_id, self._handler)
 
     def mark(self) -> Any:
-        """The mark, as an entity that is not written yet."""
+        """Return the mark as an entity that is not written yet."""
         assert self._marks is not None
         return self._marks.new(self._event_id, self._handler)
 
@@ -140,13 +140,15 @@ class _MarkedTransaction(Transaction):
     def send(self) -> None:
         if not self.ended:
             self._delivery.refuse_second()
-            # The last, so that the reasons of a cancelled one are in the order of the handler's own operations.
+            # The mark is last, so the reasons of a canceled transaction are in the order of the handler's operations.
             self.add(plan.create(self._delivery.mark()))
         try:
             super().send()
         except TransactionCancelled as error:
             if isinstance(error.reasons[-1].error, AlreadyExists):
                 self._delivery.repeated = True
-                raise AlreadyHandled("This event was handled before.", remedy="Nothing was written.") from None
+                raise AlreadyHandled(
+                    "This event was handled before, so nothing was written.", remedy="No action is needed."
+                ) from None
             raise
         self._delivery.marked = True

@@ -1,8 +1,8 @@
-"""The reader: a table's stream, record by record, in the order in which each item changed.
+"""The reader: reads the records of a table's stream, those of each item in the order of its changes.
 
-A stream is cut into shards; a shard is closed after some hours and followed by others, its children (Developer Guide,
-"Change data capture for DynamoDB Streams"). An item's changes are in one shard, and later ones in its children: so a
-shard is read once its parent was read to the end.
+A stream consists of shards. A shard is closed after some hours and followed by others, its children (Developer Guide,
+"Change data capture for DynamoDB Streams"). An item's changes are in one shard, and later changes in its children. So a
+shard is read only after its parent was read to the end.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["LATEST", "TRIM_HORIZON", "RecordBatch", "StreamReader"]
 
 TRIM_HORIZON = "TRIM_HORIZON"
-"""From the oldest record on that the stream still has."""
+"""Start at the oldest record that the stream still has."""
 
 LATEST = "LATEST"
-"""From now on."""
+"""Start now: earlier records are left out."""
 
 _LIMIT = 1000
-"""Records that GetRecords returns at most (API Reference)."""
+"""The highest number of records that GetRecords returns (API Reference)."""
 
 _LOOK_AGAIN = 60.0
-"""Seconds after which the shards are listed again, though none has ended."""
+"""Seconds after which the shards are listed again, even if none has ended."""
 
 _SLACK = 60
 """Seconds by which this machine's clock may be ahead of DynamoDB's."""
@@ -46,7 +46,7 @@ class RecordBatch:
 
     Args:
         shard: The shard's id.
-        records: As GetRecords gives them.
+        records: The records, as GetRecords returns them.
     """
 
     shard: str
@@ -63,7 +63,7 @@ class _StreamShard:
 
 
 class StreamReader:
-    """Reads a stream, with any number of shards, from where the checkpoints say.
+    """Reads a stream, with any number of shards, from the positions in the checkpoints.
 
     ::
 
@@ -71,15 +71,16 @@ class StreamReader:
             for batch in reader.poll():
                 ...
 
-    A batch counts as read once the next one is asked for: a reader that stops in between gives it again.
+    A batch counts as read when the caller asks for the next one. If the caller stops before that, the batch is read
+    again the next time.
 
     Args:
-        client: What it reads through.
+        client: The client that sends the requests.
         stream: The stream's ARN.
-        checkpoints: How far it was read before.
-        start: Where to begin on a stream that has no checkpoints: `TRIM_HORIZON` or `LATEST`.
-        accept_gaps: Whether to go on behind records that are gone, instead of saying so.
-        clock: The time in seconds.
+        checkpoints: The positions up to which the stream was read before.
+        start: Where to begin on a stream without checkpoints: `TRIM_HORIZON` or `LATEST`.
+        accept_gaps: Whether to go on after records that are gone, instead of raising `StreamTrimmed`.
+        clock: Returns the time in epoch seconds.
     """
 
     def __init__(
@@ -104,11 +105,11 @@ class StreamReader:
         self.closed = False
 
     def open(self) -> StreamReader:
-        """Look at the stream's shards: what happens from now on is read, also with `LATEST`; `view` is known then.
+        """List the stream's shards and set `view`. Changes after this are read, also with `LATEST`.
 
         Raises:
-            StreamTrimmed: Records behind the checkpoints are gone.
-            StreamMissing: There is no such stream.
+            StreamTrimmed: Records after the checkpoints are gone.
+            StreamMissing: The stream does not exist.
         """
         self._look()
         for shard in self._readable():
@@ -117,17 +118,17 @@ class StreamReader:
 
     @property
     def ended(self) -> bool:
-        """Whether the stream was switched off, and all of it was read."""
+        """Whether the stream was switched off and was read to its end."""
         return self.closed and not self._open_shards()
 
     def poll(self) -> Iterator[RecordBatch]:
-        """Ask each shard that can be read now once.
+        """Yield the new records of each shard that can be read now; ask each shard once.
 
         Raises:
             StreamTrimmed: Records were dropped before they were read.
         """
         if self._listed is None or self._clock() - self._listed > _LOOK_AGAIN:
-            # What is known of already is read meanwhile.
+            # The shards that are known already are read meanwhile.
             with suppress(Throttled):
                 self._look()
         for shard in self._readable():
@@ -137,7 +138,7 @@ class StreamReader:
             records = self._wanted(shard, answer["Records"])
             if records:
                 yield RecordBatch(shard.name, records)
-            # What was asked for is handled, or the generator would have been closed at the yield.
+            # The batch was handled; otherwise the caller would have closed this generator at the yield.
             if answer["Records"]:
                 shard.position = str(answer["Records"][-1]["dynamodb"]["SequenceNumber"])
             shard.iterator = answer.get("NextShardIterator")
@@ -152,24 +153,24 @@ class StreamReader:
     def _look(self) -> None:
         positions = self._checkpoints.of(self._stream)
         listed: set[str] = set()
-        for told in self._list():
-            name = told["ShardId"]
+        for described in self._list():
+            name = described["ShardId"]
             listed.add(name)
             if name in self._shards:
                 continue
             position = positions.get(name)
             if self._latest:
-                # What was closed before now is left out; its children are not.
-                over = "EndingSequenceNumber" in told["SequenceNumberRange"]
-                position = ENDED if over else f"@{int(self._clock())}"
+                # Shards that were closed before now are left out; their children are read.
+                closed = "EndingSequenceNumber" in described["SequenceNumberRange"]
+                position = ENDED if closed else f"@{int(self._clock())}"
                 self._checkpoints.save(self._stream, name, position)
-            self._shards[name] = _StreamShard(name, told.get("ParentShardId"), position, self._latest)
+            self._shards[name] = _StreamShard(name, described.get("ParentShardId"), position, self._latest)
         self._listed = self._clock()
-        # What is listed for the first time later on has begun later than now.
+        # Shards that are listed for the first time later began after this.
         self._latest = False
         readable = {each.name for each in self._readable()}
         for shard in self._shards.values():
-            # One that was cut from another while these were listed: by the time it is read, "now" is long over.
+            # A shard whose parent is still being read is read much later. LATEST would then skip its first records.
             shard.latest = shard.latest and shard.name in readable
         known = {**positions, **{each.name: each.position for each in self._shards.values()}}
         for name in known.keys() - listed:
@@ -179,48 +180,48 @@ class StreamReader:
         self._checkpoints.forget(self._stream, known.keys() - listed)
 
     def _list(self) -> Iterator[dict[str, Any]]:
-        behind: dict[str, str] = {}
+        page: dict[str, str] = {}
         while True:
-            described = self._client.call("describe_stream", StreamArn=self._stream, **behind)["StreamDescription"]
+            described = self._client.call("describe_stream", StreamArn=self._stream, **page)["StreamDescription"]
             self.view = described.get("StreamViewType")
             self.closed = described.get("StreamStatus") == "DISABLED"
             yield from described.get("Shards", [])
             if not described.get("LastEvaluatedShardId"):
                 return
-            behind = {"ExclusiveStartShardId": described["LastEvaluatedShardId"]}
+            page = {"ExclusiveStartShardId": described["LastEvaluatedShardId"]}
 
     def _open_shards(self) -> list[_StreamShard]:
         return [each for each in self._shards.values() if each.position != ENDED]
 
     def _readable(self) -> list[_StreamShard]:
-        """The shards that are not read to the end, and whose parents are, or are gone."""
+        """Return the shards that are not read to the end, and whose parents are read to the end or gone."""
         waiting = {each.name for each in self._open_shards()}
         return [each for each in self._open_shards() if each.parent not in waiting]
 
     # --- records ------------------------------------------------------------------
 
     def _records(self, shard: _StreamShard) -> dict[str, Any] | None:
-        """What a shard has now; None where it is to be asked again."""
+        """Return the answer of GetRecords for a shard; None if the shard must be asked again."""
         try:
             if shard.iterator is None:
                 self._aim(shard)
             return self._client.call("get_records", ShardIterator=shard.iterator, Limit=_LIMIT)
         except Throttled:
-            # Five calls a second are allowed for each shard, of all its readers together.
+            # DynamoDB allows five calls a second for each shard, by all its readers together.
             return None
         except ClientError as error:
             if error_code(error) == "TrimmedDataAccessException":
                 self._gap(shard.name, error)
                 shard.position = None
-            # It has expired, which they do after 15 minutes, or what it pointed at is gone.
+            # The iterator has expired (after 15 minutes), or its records are gone.
             shard.iterator = None
             return None
 
     def _aim(self, shard: _StreamShard) -> None:
-        """Get an iterator for what is behind a shard's position."""
+        """Get an iterator for the records after a shard's position."""
         where: dict[str, str] = {"ShardIteratorType": TRIM_HORIZON}
         if shard.latest:
-            # Only the first time: from then on it is at the position, and what came before that is left out.
+            # Only the first time. Later iterators start at the shard's position; records before it are left out.
             where = {"ShardIteratorType": LATEST}
             shard.latest = False
         elif shard.position is not None and not shard.position.startswith("@"):
@@ -246,8 +247,8 @@ class StreamReader:
     def _gap(self, shard: str, error: Exception | None = None) -> None:
         if not self._accept_gaps:
             raise StreamTrimmed(
-                f"Records of the shard {shard} are gone that were not read: a stream keeps them for 24 hours.",
-                remedy="Repair what depends on them from the table itself, then go on with --accept-gaps"
+                f"Records of the shard {shard} were removed before they were read: a stream keeps them for 24 hours.",
+                remedy="Repair the data that depends on them from the table itself, then go on with --accept-gaps"
                 " (accept_gaps=True).",
                 shard=shard,
             ) from error

@@ -1,100 +1,61 @@
-"""The router: which handlers a change goes to, and what becomes of it."""
+"""The router: the handlers of a table's changes, and the choice of handlers for each record."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
-from singletable.errors import (
-    AlreadyHandled,
-    DeclarationError,
-    HandlersFailed,
-    MalformedItemError,
-    MalformedRecordError,
-    Unprocessable,
-)
+from singletable.errors import DeclarationError, MalformedItemError, MalformedRecordError
 from singletable.models.schema.table_schema import table_schema
-from singletable.requests import request_name
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
-from singletable.streams.change_event import Change, is_own, read_change
+from singletable.streams.change_event import Change, is_own
 from singletable.streams.deadletters import DeadLetter, Sink, log_letter, reason_of
+from singletable.streams.dispatcher import Dispatcher, letter_of
 from singletable.streams.events import require_own
 from singletable.streams.handlers import Handler, call, name_of, require_synchronous, wanted_of
-from singletable.streams.marks import Delivery, Marks
-from singletable.streams.records import EVENTS, Event, StreamRecord, read_record, refuse_event
+from singletable.streams.marks import Marks
+from singletable.streams.outcome import Outcome
+from singletable.streams.records import EVENTS, Event, read_record, refuse_event
 
 if TYPE_CHECKING:
     from singletable.models import Table
 
-__all__ = ["Outcome", "StreamRouter"]
+__all__ = ["StreamRouter"]
 
 T = TypeVar("T", bound="Table")
 F = TypeVar("F", bound=Callable[[Change[Any]], None])
 
-_CAUGHT = (Exception, asyncio.CancelledError)
-"""The exceptions of a handler that do not end the batch. An interruption and an exit end it."""
 
 _LONGEST_NAME = 1024
 """Bytes of a handler's name, which is the sort key of its marks."""
 
 _LONGEST = 3650
-"""Days for which marks may be kept: beyond that it is another thing that is wanted."""
-
-
-@attrs.frozen
-class Outcome:
-    """What became of one record.
-
-    Args:
-        handled: The handlers that handled it now.
-        repeated: Those that had handled it before, and were not called again.
-        letters: The dead letters that it made.
-        own: Whether it is of an item of the framework's own, which no handler is given.
-    """
-
-    handled: tuple[str, ...] = ()
-    repeated: tuple[str, ...] = ()
-    letters: tuple[DeadLetter, ...] = ()
-    own: bool = False
-
-    def then(self, later: Outcome) -> Outcome:
-        """What became of a record that was given again after this."""
-        now = {*self.handled, *(each.handler for each in self.letters)}
-        repeated = dict.fromkeys((*self.repeated, *later.repeated))
-        return Outcome(
-            self.handled + later.handled,
-            tuple(each for each in repeated if each not in now),
-            self.letters + later.letters,
-            later.own,
-        )
+"""The highest number of days for which marks may be kept. A higher number is probably in another unit."""
 
 
 class StreamRouter:
     """Gives the changes of a table to handlers, as entities.
 
-    A handler takes one `Change`. Each handler handles each event once, as far as its effects are in the table: do
-    them in `change.transaction()`, and they are done exactly once. Effects elsewhere, such as a mail, are done at
-    least once: a process that dies between the mail and the mark sends it again.
+    A handler takes one `Change`. Effects on the table that a handler makes in `change.transaction()` are made exactly
+    once for each event. Effects elsewhere, such as a mail, are made at least once: a process that dies between the
+    mail and the mark sends the mail again.
 
-    Where a handler raises, the others of the record are called all the same; the record comes again, and only those
-    that failed are called again.
+    If a handler raises, the other handlers of the record are still called. The record is then delivered again, and
+    only the handlers that failed are called again.
 
     Args:
         table: The table class.
-        dead_letters: What takes the records that are given up; without one they are logged as errors.
-        remember_days: How many days the marks of handled events are kept. An event is delivered for at most 24 hours
-            after it happened, unless it is sent again by hand later.
+        dead_letters: The function that receives the records that are given up. By default they are logged as errors.
+        remember_days: The number of days for which the marks of handled events are kept, from 1 to 3650. An event is
+            delivered for at most 24 hours after it happened, unless somebody sends it again by hand later.
         malformed: How to treat an image that a handler needs and its model cannot read, such as an enum value of a
             newer version: `raise` makes a dead letter at once, `yield` gives the handler `MalformedItem` as the image,
             `skip` does not call the handler. Handlers that do not need the image (`needs=`) are called.
 
     Raises:
-        DeclarationError: `dead_letters` is an `async def`, or `remember_days` is out of its bounds.
+        DeclarationError: `dead_letters` is an `async def` or a generator, or `remember_days` is out of its bounds.
     """
 
     def __init__(
@@ -108,8 +69,8 @@ class StreamRouter:
         check_handling(malformed=malformed)
         if isinstance(remember_days, bool) or not 1 <= remember_days <= _LONGEST:
             raise DeclarationError(
-                f"remember_days={remember_days!r}: an event may come again for a day.",
-                remedy=f"Give a number of days from 1 to {_LONGEST}.",
+                f"remember_days={remember_days!r} is not a number of days from 1 to {_LONGEST}.",
+                remedy="Give at least 1: an event may be delivered again for a day.",
                 rule="ST118",
             )
         self.table = table_schema(table).table
@@ -119,9 +80,10 @@ class StreamRouter:
         self._handlers: list[Handler] = []
         self._default: Handler | None = None
         self._malformed = malformed
+        self._dispatcher = Dispatcher(self.table, self._marks, self._sink, tolerate=malformed == "yield")
         self._starters: list[Callable[[], object]] = []
 
-    # --- what goes where ----------------------------------------------------------
+    # --- registration -------------------------------------------------------------
 
     def on(
         self,
@@ -138,14 +100,15 @@ class StreamRouter:
         Args:
             entity: The entity class; the table class for every entity.
             events: `INSERT`, `MODIFY`, `REMOVE`.
-            changed: An attribute, or several, of which one must have changed: MODIFY only for those.
-            expired: True for what time to live removed, False for what a user did; None for both.
-            needs: The images that the handler reads, of `new` and `old`. Left out, those that the events have: new for
-                INSERT, old for REMOVE, both for MODIFY. Give () for a handler that reads `change.key` alone. A record
+            changed: The name of an attribute, or several names. The handler is called for a MODIFY only if at least one
+                of them has changed.
+            expired: For REMOVE: True for items that time to live removed, False for other removals, None for both.
+            needs: The images that the handler reads, of `new` and `old`. By default those that the events have: new for
+                INSERT, old for REMOVE, both for MODIFY. Give () for a handler that reads only `change.key`. A record
                 whose image cannot be read is a dead letter only for the handlers that need that image.
-            idempotent: Whether it may as well be called twice for an event: no mark is kept then.
-            name: What it is called in marks and messages; left out, its module and name. A mark under another name is
-                not seen: a handler that is renamed handles again what is delivered again.
+            idempotent: Whether the handler may be called twice for an event. No mark is kept then.
+            name: The handler's name in marks and messages; by default its module and its qualified name. Marks belong
+                to a name: a renamed handler handles an event again that is delivered again.
 
         Raises:
             DeclarationError: The table has no such entity, the events do not fit together, or the function is an
@@ -160,11 +123,16 @@ class StreamRouter:
         return register
 
     def default(self, function: F) -> F:
-        """Make a function the handler of items of unknown types; without one they are dead letters."""
+        """Make a function the handler of items of unknown types, which are dead letters otherwise.
+
+        Raises:
+            DeclarationError: The router has a default handler already, the function is an `async def` or a generator,
+                or the table has no time to live.
+        """
         if self._default is not None:
             raise DeclarationError(
                 f"{self._default.name} is the default handler already.",
-                remedy="There is only one.",
+                remedy="Register one default handler.",
                 rule="ST118",
             )
         require_synchronous(function, "router.default")
@@ -173,14 +141,14 @@ class StreamRouter:
         return function
 
     def on_start(self, function: Callable[[], object]) -> Callable[[], object]:
-        """Have a function called at the start: what it raises is told then, and not at the first event."""
+        """Call a function at the start, so that its errors are raised before the first event."""
         require_synchronous(function, "router.on_start")
         self._starters.append(function)
         return function
 
     @property
     def handlers(self) -> tuple[Handler, ...]:
-        """The handlers, in the order in which they were registered, without the default one."""
+        """The handlers in the order of their registration, without the default handler."""
         return tuple(self._handlers)
 
     @property
@@ -191,15 +159,15 @@ class StreamRouter:
     def _add(self, handler: Handler) -> None:
         if not isinstance(handler.name, str) or not 0 < len(handler.name.encode()) <= _LONGEST_NAME:
             raise DeclarationError(
-                f"name={handler.name!r}: it is a part of the key of the handler's marks.",
-                remedy=f"Give a text of 1 to {_LONGEST_NAME} bytes.",
+                f"name={handler.name!r} is not a text of 1 to {_LONGEST_NAME} bytes.",
+                remedy="Give a shorter name: it is a part of the key of the handler's marks.",
                 rule="ST118",
             )
         require_synchronous(handler.function, f"router.on({handler.wanted.entity.__name__}, ...)")
         if any(each.name == handler.name for each in self._handlers):
             raise DeclarationError(
-                f"Two handlers are called {handler.name}: their marks would be one.",
-                remedy="Give one a name=.",
+                f"Two handlers have the name {handler.name!r}, so they would share their marks.",
+                remedy="Give one of them another name with name=.",
                 rule="ST118",
             )
         if not handler.idempotent:
@@ -209,21 +177,22 @@ class StreamRouter:
     def _require_ttl(self, handler: str) -> None:
         if table_schema(self.table).expiry_name is None:
             raise DeclarationError(
-                f"{self.table.__name__} has no time to live: the marks of what {handler} handled would stay for ever.",
-                remedy="Declare an Expiry on an entity, or make the handler idempotent=True.",
+                f"{self.table.__name__} has no time to live, so the marks of {handler} would never be removed.",
+                remedy="Declare an Expiry on an entity, or register the handler with idempotent=True.",
                 rule="ST118",
             )
 
     # --- running ------------------------------------------------------------------
 
     def start(self, view: str | None = None) -> None:
-        """Check what can be checked before the first event, and call what was registered by `on_start`.
+        """Check the stream view, and call the functions that were registered with `on_start`.
 
         Args:
-            view: What the stream shows; None to go by `Meta.stream_view_type`, if that is declared.
+            view: The stream view type; None to use `Meta.stream_view_type`, if that is declared.
 
         Raises:
-            StreamViewError: The stream does not show what a handler needs.
+            StreamViewError: The stream does not show an image that a handler needs.
+            HandlerNotRun: A function returned an awaitable.
         """
         shown = view or self.table.describe().stream
         if shown is not None:
@@ -239,10 +208,10 @@ class StreamRouter:
         """Give one record to its handlers.
 
         Args:
-            raw: The record, as Lambda or GetRecords gives it.
+            raw: The record, in the form of a Lambda event or of GetRecords.
 
         Raises:
-            HandlersFailed: Handlers failed. The others are done; give the record again.
+            HandlersFailed: Some handlers failed. The others are done. Process the record again.
             MalformedRecordError: The record is of another table, or is a whole event of Lambda.
             StreamViewError: The stream does not show an image that a handler needs.
         """
@@ -251,7 +220,7 @@ class StreamRouter:
         return self.process_own(raw)
 
     def process_own(self, raw: Any) -> Outcome:
-        """Give one record to its handlers, which is known to be of the router's table; otherwise as `process`."""
+        """Give one record to its handlers, like `process`, if its table was checked already."""
         try:
             record = read_record(raw)
         except MalformedRecordError as error:
@@ -261,7 +230,7 @@ class StreamRouter:
         if is_own(self.table, record):
             return Outcome(own=True)
         try:
-            change = self._read(record)
+            change = self._dispatcher.read(record)
             if change.entity is None:
                 handlers = [] if self._default is None else [self._default]
             else:
@@ -271,10 +240,10 @@ class StreamRouter:
                 DeadLetter(reason_of(error), record.event_id, record.sequence_number, record.event, error.entity)
             )
         if change.entity is None and not handlers:
-            return self.bury(_letter(change, None, "no entity of the table has its type, and no default handler"))
+            return self.bury(letter_of(change, None, "no entity of the table has its type, and no default handler"))
         if self._malformed == "skip":
             handlers = [each for each in handlers if each.wanted.readable(change)]
-        return self._run(change, handlers)
+        return self._dispatcher.dispatch(change, handlers)
 
     def bury(self, *letters: DeadLetter) -> Outcome:
         """Give dead letters to the router's sink.
@@ -282,111 +251,19 @@ class StreamRouter:
         Raises:
             HandlerNotRun: The sink returned an awaitable.
         """
-        for letter in letters:
-            call(self._sink, letter, name="dead_letters")
-        return Outcome(letters=letters)
-
-    def _read(self, record: StreamRecord) -> Change[Any]:
-        return read_change(self.table, record, tolerate=self._malformed == "yield")
-
-    def _run(self, change: Change[Any], handlers: list[Handler]) -> Outcome:
-        if not handlers:
-            return Outcome()
-        marked = any(not each.idempotent for each in handlers)
-        done = self._marks.of(change.event_id) if marked else {}
-        handled: list[str] = []
-        repeated = [each.name for each in handlers if each.name in done and done[each.name] is None]
-        letters: list[DeadLetter] = []
-        failed: list[tuple[DeadLetter, BaseException]] = []
-        # Those whose handler is done, while the sink was not there.
-        for owed in (_letter(change, each, reason) for each in handlers if (reason := done.get(each.name)) is not None):
-            try:
-                self.bury(owed)
-                self._marks.write(change.event_id, str(owed.handler))
-            except Exception as error:
-                failed.append((attrs.evolve(owed, reason=reason_of(error)), error))
-            else:
-                letters.append(owed)
-        for number, handler in enumerate(each for each in handlers if each.name not in done):
-            delivery = Delivery(self.table, None if handler.idempotent else self._marks, change.event_id, handler.name)
-            # Entities of its own: what a handler sets, updates or refreshes is not what the next one is given.
-            given = self._read(change.record) if number else change
-            try:
-                letter = self._call(handler, attrs.evolve(given, delivery=delivery), delivery)
-            except _CAUGHT as error:  # the other handlers are called after any error
-                if isinstance(error, AlreadyHandled) and delivery.repeated:
-                    repeated.append(handler.name)
-                else:
-                    failed.append((_letter(change, handler, reason_of(error)), error))
-            else:
-                if letter is None:
-                    handled.append(handler.name)
-                else:
-                    letters.append(letter)
-        outcome = Outcome(tuple(handled), tuple(repeated), tuple(letters))
-        if failed:
-            raise HandlersFailed(
-                f"{len(failed)} of {len(handlers)} handlers failed for the event {change.event_id}: "
-                + "; ".join(f"{letter.handler}: {letter.reason}" for letter, _ in failed),
-                letters=tuple(letter for letter, _ in failed),
-                errors=tuple(error for _, error in failed),
-                outcome=outcome,
-            ) from failed[0][1]
-        return outcome
-
-    def _call(self, handler: Handler, change: Change[Any], delivery: Delivery) -> DeadLetter | None:
-        """Call a handler, and mark the event as handled; the dead letter that came of it."""
-        reason = letter = None
-        with request_name(handler.name):
-            try:
-                handler.wanted.read(change)
-                call(handler.function, change, name=handler.name)
-                delivery.refuse_unsent()
-            except Unprocessable as error:
-                reason = reason_of(error)
-            except Exception as error:
-                if delivery.marked:
-                    # The event is marked, and the handler is not called again for it.
-                    reason = f"{reason_of(error)}, behind its transaction, which is done"
-                elif any(error is each for each in change.images.faults):
-                    letter = _letter(change, handler, reason_of(error))
-                    self.bury(letter)
-                    # No mark: a later version of the models may read the image.
-                    return letter
-                else:
-                    raise
-            if reason is not None:
-                letter = _letter(change, handler, reason)
-                # Given up for good, before it is marked as done.
-                try:
-                    self.bury(letter)
-                except Exception:
-                    delivery.keep(letter.reason)
-                    raise
-            delivery.finish()
-        return letter
+        return self._dispatcher.bury(*letters)
 
     @cached_property
     def lambda_handler(self) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-        """The handler for AWS Lambda. Reading it starts the router: a module says `handler = router.lambda_handler`.
+        """The handler for AWS Lambda. The first read starts the router.
+
+        A module writes `handler = router.lambda_handler`.
 
         Raises:
-            StreamViewError: The stream does not show what a handler needs.
+            StreamViewError: The stream does not show an image that a handler needs.
             EngineUnavailable: aws-lambda-powertools is not installed.
         """
         from singletable.streams.lambda_handler import make_handler
 
         self.start()
-        return make_handler(self)
-
-
-def _letter(change: Change[Any], handler: Handler | None, reason: str) -> DeadLetter:
-    record: StreamRecord = change.record
-    return DeadLetter(
-        reason,
-        record.event_id,
-        record.sequence_number,
-        record.event,
-        change.entity.__name__ if change.entity else None,
-        handler.name if handler else None,
-    )
+        return make_handler(self.table, self.process_own)

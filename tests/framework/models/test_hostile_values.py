@@ -296,7 +296,7 @@ def test_a_hostile_record_of_a_stream_is_malformed():
     image = orjson.loads(orjson.dumps({"PK": {"S": "x"}}))
     record = {"eventID": "1", "eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "Keys": image}}
     record["dynamodb"]["NewImage"] = {"x": stored(5_000)}
-    with pytest.raises(MalformedRecordError, match="A record of the stream cannot be read"):
+    with pytest.raises(MalformedRecordError, match="The stream record could not be parsed"):
         read_record(record)
 
 

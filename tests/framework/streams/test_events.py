@@ -141,7 +141,7 @@ S3 = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket"
         ({"Records": [S3, S3]}, "from 'aws:s3', not from a DynamoDB stream"),
         ({"Records": [{"body": "{}"}]}, "no record of a DynamoDB stream"),
         ({"Records": [None, "x", {}]}, "no record of a DynamoDB stream"),
-        ({"version": "0", "source": "aws.s3", "detail": {}}, "no Records: it is not from a DynamoDB stream"),
+        ({"version": "0", "source": "aws.s3", "detail": {}}, "no Records, so it is not from a DynamoDB stream"),
         ({"rawPath": "/", "body": "{}"}, "no Records"),
     ],
 )
@@ -217,7 +217,7 @@ def test_a_damaged_record_whose_letter_cannot_be_sent_fails_the_batch_from_there
     for _ in range(2):
         assert ["11"] == numbers(router.lambda_handler(event, None))
     assert ["1"] == seen, "it is marked as handled"
-    with pytest.raises(MalformedRecordError, match="first record of a batch has no sequence number and failed"):
+    with pytest.raises(MalformedRecordError, match="first record of a batch failed and has no sequence number"):
         router.lambda_handler({"Records": [damaged, record("2")]}, None)
     assert ["1"] == seen
     printed = printed_by(logged)

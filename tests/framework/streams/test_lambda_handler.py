@@ -154,7 +154,7 @@ def test_no_value_of_an_item_is_logged(router, logged):
 @pytest.mark.parametrize("event", [{}, {"Records": "x"}, [], {"detail": {}}])
 def test_an_event_of_something_else(router, event):
     """It says what it should be."""
-    with pytest.raises(MalformedRecordError, match="no Records: it is not from a DynamoDB stream"):
+    with pytest.raises(MalformedRecordError, match="no Records, so it is not from a DynamoDB stream"):
         router.lambda_handler(event, None)
 
 

@@ -95,16 +95,16 @@ def with_told(**changed):
         (without("SequenceNumber"), "it has no 'SequenceNumber'"),
         (without("Keys"), "it has no 'Keys'"),
         ({}, "it has no 'dynamodb'"),
-        ([], "cannot be read"),
-        (None, "cannot be read"),
-        ({**LAMBDA, "eventName": "DROP"}, "the event 'DROP' is none of INSERT, MODIFY, REMOVE"),
-        ({**LAMBDA, "eventName": []}, "is none of INSERT"),
-        ({**LAMBDA, "eventID": 7}, "is no text"),
-        (with_told(Keys=[]), "an image is no item of typed values"),
-        (with_told(OldImage={"PK": "a"}), "an image is no item of typed values"),
-        (with_told(OldImage={"PK": {"B": "not base64"}}), "cannot be read"),
-        (with_told(ApproximateCreationDateTime="noon"), "cannot be read"),
-        ({**LAMBDA, "userIdentity": "me"}, "cannot be read"),
+        ([], "could not be parsed"),
+        (None, "could not be parsed"),
+        ({**LAMBDA, "eventName": "DROP"}, "the event 'DROP' is not one of INSERT, MODIFY, REMOVE"),
+        ({**LAMBDA, "eventName": []}, "is not one of INSERT"),
+        ({**LAMBDA, "eventID": 7}, "is not text"),
+        (with_told(Keys=[]), "an image is not an item of typed values"),
+        (with_told(OldImage={"PK": "a"}), "an image is not an item of typed values"),
+        (with_told(OldImage={"PK": {"B": "not base64"}}), "could not be parsed"),
+        (with_told(ApproximateCreationDateTime="noon"), "could not be parsed"),
+        ({**LAMBDA, "userIdentity": "me"}, "could not be parsed"),
     ],
 )
 def test_what_is_no_record(raw, message):
@@ -133,15 +133,15 @@ def test_a_record_of_entities():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ({}, "A record of nothing. Give the entity as new=, as old="),
-        ({"new": Account}, "A record of Account, which is no entity. Give an instance"),
-        ({"new": {"a": 1}}, "A record of dict, which is no entity"),
-        ({"new": SAME, "old": SAME}, "new= and old= are one instance"),
+        ({}, "got neither new= nor old=. Give the entity as new=, as old="),
+        ({"new": Account}, "got Account, which is not an instance of an entity. Give an instance"),
+        ({"new": {"a": 1}}, "got dict, which is not an instance of an entity"),
+        ({"new": SAME, "old": SAME}, "new= and old= are the same instance"),
         (
             {"new": SAME, "old": Account(account_id="b")},
-            "have different primary keys: no change makes the one of",
+            "have different primary keys, and no change alters a primary key",
         ),
-        ({"new": SAME, "expired": True}, "An item that has expired is removed. Give old= alone"),
+        ({"new": SAME, "expired": True}, "expired=True means that the item was removed. Give only old="),
     ],
 )
 def test_a_record_of_what_cannot_happen(images, message):
@@ -152,5 +152,5 @@ def test_a_record_of_what_cannot_happen(images, message):
 
 def test_a_whole_event_is_no_record():
     """It says where it belongs."""
-    with pytest.raises(MalformedRecordError, match="a whole event of Lambda, .* Give it to router.lambda_handler"):
+    with pytest.raises(MalformedRecordError, match="a whole Lambda event, .* Give it to router.lambda_handler"):
         read_record({"Records": [LAMBDA]})
