@@ -1,4 +1,4 @@
-"""Checks: what is wrong with a table and its access patterns, as findings with a reason and a remedy."""
+"""Checks: rules for a table and its access patterns; each violation is a finding with a reason and a remedy."""
 
 from singletable.check.checker import check, check_description, declaration_finding
 from singletable.check.finding import Finding, Rule, Severity

@@ -1,4 +1,4 @@
-"""The checker: all rules, over a table and its access patterns."""
+"""The checker: applies all rules to a table and its access patterns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check(table: type[Table], accept: Mapping[tuple[str, str], str] | None = Non
 
     Args:
         table: The table class. Import the modules of its access patterns first, because only an imported pattern is
-            registered. If none is registered, the finding ST308 says that the rules for patterns were not checked.
+            registered. If none is registered, the finding ST308 reports that the rules for patterns were not checked.
         accept: The accepted findings: (rule id, where) to the reason.
     """
     return _judged([*_unknown_marks(table), *_findings(table.describe(), patterns_of(table))], accept or {})
@@ -38,13 +38,13 @@ def check_description(
 ) -> list[Finding]:
     """Return every finding about a described table and some access patterns, the errors first.
 
-    Without patterns, the finding ST308 says that the rules for patterns were not checked.
+    Without patterns, the finding ST308 reports that the rules for patterns were not checked.
     """
     return _judged(_findings(description, patterns), accept or {})
 
 
 def declaration_finding(error: DeclarationError) -> Finding:
-    """Return the finding for a class that could not be made."""
+    """Return the finding for a class whose declaration failed."""
     return Finding(RULES.get(error.rule, RULES["ST100"]), error.entity or "", error.what, remedy=error.remedy)
 
 
@@ -53,12 +53,12 @@ def _findings(description: TableDescription, patterns: Sequence[AccessPattern[..
 
 
 def _judged(found: Sequence[Finding], accept: Mapping[tuple[str, str], str]) -> list[Finding]:
-    """Return the findings, the errors first: the accepted ones with their reason, and ST306 for each useless line."""
+    """Return the findings, the errors first: accepted ones with their reason, and ST306 for each unused acceptance."""
     unchecked = _unchecked({finding.rule.id for finding in found})
     matched = {(finding.rule.id, finding.where) for finding in found}
     judged = [attrs.evolve(finding, accepted=accept.get((finding.rule.id, finding.where))) for finding in found]
     judged += [
-        Finding(RULES["ST306"], where, f"{rule} is accepted there, and not found.")
+        Finding(RULES["ST306"], where, f"{rule} is accepted here, but was not found.")
         for rule, where in accept
         if (rule, where) not in matched and rule not in unchecked
     ]
@@ -73,13 +73,16 @@ def _unchecked(found: Collection[str]) -> Collection[str]:
 
 
 def _unknown_marks(table: type[Table]) -> Iterator[Finding]:
-    """Find names in the table's own `Meta.personal` that no entity has: an entity need not have all of them."""
+    """Yield a finding for each name in the table's own `Meta.personal` that no entity has.
+
+    An entity need not have all of the names.
+    """
     marked = {plain(name) for meta in table.Meta.__mro__ for name in vars(meta).get("personal", ())}
     known = {name for entity in table_schema(table).entities.values() for name in entity.attributes}
     for name in sorted(marked - known) if known else ():
         yield Finding(
             RULES["ST115"],
             table.__name__,
-            f"Meta.personal names {name!r}, and no entity of {table.__name__} has such an attribute.",
+            f"Meta.personal names {name!r}, but no entity of {table.__name__} has such an attribute.",
             remedy=f"Use the Python names: {', '.join(sorted(known))}.",
         )

@@ -11,7 +11,7 @@ __all__ = ["Finding", "Rule", "Severity"]
 
 
 class Severity(str, Enum):
-    """How bad a finding is: an error loses or mixes up data, a warning costs."""
+    """The severity of a finding: an error loses or mixes up data, a warning costs money or time."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -22,12 +22,12 @@ class Rule:
     """One rule.
 
     Args:
-        id: Its id, for good: `ST201`.
-        title: What it forbids, in a few words.
-        severity: How bad it is.
-        reason: Why it is bad.
-        remedy: What to do about it.
-        declared: Whether it is enforced when a class is made, too.
+        id: The rule's id, such as `ST201`, which never changes.
+        title: The forbidden declaration, in a few words.
+        severity: The severity of a violation.
+        reason: The reason for the rule.
+        remedy: The fix.
+        declared: Whether the rule is also enforced when a class is created.
     """
 
     id: str
@@ -40,15 +40,15 @@ class Rule:
 
 @attrs.frozen
 class Finding:
-    """One breach of a rule.
+    """One violation of a rule.
 
     Args:
         rule: The rule.
-        where: The entity, key, index or access pattern: `User.by_status`.
-        message: What is wrong there.
-        remedy: What to do about it.
-        accepted: Why the project lives with it; None where it does not.
-        severity: How bad it is here.
+        where: The entity, key, index or access pattern, such as `User.by_status`.
+        message: The fault.
+        remedy: The fix.
+        accepted: The reason for which the project accepts the finding; None if it does not.
+        severity: The severity of this violation.
     """
 
     rule: Rule
@@ -66,7 +66,7 @@ class Finding:
         return f"{self.severity.value} {self.rule.id} {self.rule.title}: {self.where}: {self.message}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The finding as plain data that JSON can hold."""
+        """Return the finding as plain data for JSON."""
         return {
             "rule": self.rule.id,
             "title": self.rule.title,

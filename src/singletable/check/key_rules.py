@@ -1,4 +1,4 @@
-"""Rules about keys; they read the description and nothing else."""
+"""Rules about keys, which only read the description of the table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from singletable.models import EntityDescription, TableDescription
 __all__ = ["key_findings"]
 
 _FEW_VALUES = ("status", "state", "type", "kind", "active", "enabled", "deleted", "flag", "level")
-"""Names that text attributes with few values usually have: the description does not say more."""
+"""Usual names of text attributes with few values; the description has no other sign of them."""
 
 
 def key_findings(table: TableDescription) -> Iterator[Finding]:
-    """Every breach of a rule about keys."""
+    """Yield each violation of a rule about keys."""
     yield from _collisions(table)
     for entity in table.entities:
         yield from _nullable(entity)
@@ -57,16 +57,19 @@ def _nullable(entity: EntityDescription) -> Iterator[Finding]:
 
 
 def _ambiguous(key: CompositeKey) -> Iterator[Finding]:
-    """Escaped templates cannot be; raw ones are as soon as other code wrote a separator into a value."""
+    """Yield a finding for each raw template that other code makes ambiguous by a separator in a value.
+
+    Escaped templates are never ambiguous.
+    """
     for template in key.templates:
         raw = [str(field) for field in template.fields if isinstance(field.encoding, RawText)]
         if len(raw) > 1:
             yield Finding(
                 RULES["ST103"],
                 key.label,
-                f"{template.text!r} holds {' and '.join(raw)} as they are: a stored key with '#' in a value would be"
-                " read back as other values.",
-                remedy='Values with "#" are refused on the way in; make sure that no other code writes them, or'
+                f"{template.text!r} holds {' and '.join(raw)} without escapes: a stored key with '#' in a value would"
+                " be read back as other values.",
+                remedy='singletable refuses to write values with "#". Make sure that no other code writes them, or'
                 " migrate to escaped keys.",
                 severity=Severity.WARNING,
             )

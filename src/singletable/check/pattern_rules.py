@@ -1,4 +1,4 @@
-"""Rules about access patterns; they look at the requests that the patterns make, and send none."""
+"""Rules about access patterns, which examine the requests of the patterns without sending them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from singletable.requests.partitions import NeedsScan
 __all__ = ["PATTERN_RULES", "pattern_findings"]
 
 PATTERN_RULES = ("ST202", "ST301", "ST302", "ST303", "ST304", "ST305", "ST307")
-"""The rules about access patterns, which cannot be checked without one."""
+"""The rules about access patterns, which cannot be checked without a pattern."""
 
 
 def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[..., Any]]) -> Iterator[Finding]:
-    """Every breach of a rule about access patterns."""
+    """Yield each violation of a rule about access patterns."""
     if not patterns:
         yield Finding(
             RULES["ST308"],
@@ -37,7 +37,7 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
         try:
             arguments = placeholder_arguments(pattern)
             requests = requests_of(pattern, pattern(**arguments))
-        except Exception as error:  # whatever a user's pattern raises is a finding, and the next one is checked
+        except Exception as error:  # any error of a user's pattern is a finding; the next pattern is still checked
             failed = True
             yield _failure(pattern, error)
             continue
@@ -58,7 +58,7 @@ def _failure(pattern: AccessPattern[..., Any], error: Exception) -> Finding:
         rule = "ST303"
     if isinstance(error, SingletableError):
         return Finding(RULES[rule], pattern.name, error.what, remedy=error.remedy)
-    # The text of a foreign error may hold values; the values here are placeholders.
+    # The text of another library's error may hold values, but the values here are placeholders.
     return Finding(RULES[rule], pattern.name, f"It raises {type(error).__name__}: {error}")
 
 
@@ -108,11 +108,11 @@ def _idle_parameters(
     for parameter in pattern.parameters:
         others = placeholder_arguments(pattern, changed=parameter)
         if others == arguments:
-            # An enumeration of one member has no other value.
+            # An enumeration with one member does not have another value.
             continue
         try:
             otherwise = [request.params() for request in requests_of(pattern, pattern(**others))]
-        except Exception:  # noqa: S112 - a pattern may refuse values; that it takes some is all that is asked here
+        except Exception:  # noqa: S112 - a pattern may refuse the other value, and then the rule cannot be checked
             continue
         if asked == otherwise:
             yield Finding(RULES["ST307"], pattern.name, f"Its request is the same for another {parameter}.")

@@ -1,4 +1,4 @@
-"""The catalogue of rules. An id is never reused, and a rule never changes its meaning."""
+"""The catalog of rules. An id is never reused, and a rule never changes its meaning."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["RULES"]
 _E, _W = Severity.ERROR, Severity.WARNING
 
 _ALL = (
-    # 1xx: refused where it is declared, most when the class is made; `singletable check` shows them the same way
+    # 1xx: refused when something is declared, mostly when the class is created; `singletable check` also shows them
     Rule(
         "ST100",
         "declaration that cannot work",
         _E,
-        "No other rule describes it; the message does.",
+        "No other rule covers it; the message does.",
         "See the message.",
         declared=True,
     ),
@@ -31,7 +31,7 @@ _ALL = (
         "nullable attribute in a primary key",
         _E,
         "An item without a primary key cannot be stored, so an attribute that may be None cannot be part of it.",
-        "Take null=True away, or use another attribute.",
+        "Remove null=True, or use another attribute.",
         declared=True,
     ),
     Rule(
@@ -71,7 +71,7 @@ _ALL = (
         "ST107",
         "malformed table or index",
         _E,
-        "PynamoDB would accept it, and fail later or do something else.",
+        "PynamoDB would accept it, but fail later or do something else.",
         "Give the table and each index a valid name and text keys; declare indexes on the table class, each with an"
         " index_name of its own.",
         declared=True,
@@ -80,7 +80,7 @@ _ALL = (
         "ST108",
         "missing or repeated discriminator",
         _E,
-        "Without a type of its own an item is taken for another entity, or for none.",
+        "Without its own type an item would be read as another entity, or as none.",
         'Give each entity its own: class Order(ShopTable, discriminator="ORDER").',
         declared=True,
     ),
@@ -88,7 +88,7 @@ _ALL = (
         "ST109",
         "malformed when= or Expiry",
         _E,
-        "The condition can never hold, or cannot keep an item out of the key; or the expiry has nothing to count from.",
+        "The condition can never hold, or cannot keep an item out of the key; or the expiry counts from nothing.",
         "Name attributes of the entity and values that they can have; when= is for index keys.",
         declared=True,
     ),
@@ -96,15 +96,15 @@ _ALL = (
         "ST110",
         "name taken",
         _E,
-        "Two things would be stored under one name, or a name means something else.",
-        "Choose another name; attr_name keeps what is stored.",
+        "Two attributes would share a stored name, or the name has another meaning.",
+        "Choose another name; attr_name keeps the stored name.",
         declared=True,
     ),
     Rule(
         "ST111",
         "primary key with a lone projection",
         _E,
-        "A bucket or a shard stands for many values, so that two items could get one key.",
+        "A bucket or a shard stands for many values, so two items could get one key.",
         "Put the attribute itself into the key as well.",
         declared=True,
     ),
@@ -112,9 +112,9 @@ _ALL = (
         "ST112",
         "source that is both nullable and defaulted",
         _E,
-        "Once removed, the attribute is absent in the item, and has its default for whoever reads it: the key would be"
-        " both absent and present.",
-        "Take null=True or default= away; default_for_new= is only for new instances.",
+        "After its removal the attribute is absent in the item, but readers get its default: the key would be both"
+        " absent and present.",
+        "Remove null=True or default=; default_for_new= applies only to new instances.",
         declared=True,
     ),
     Rule(
@@ -129,7 +129,7 @@ _ALL = (
         "ST114",
         "own __init__ that reading cannot call",
         _E,
-        "An item that is read is made by calling the class with its attributes by name.",
+        "Reading an item calls the class with its attributes by name.",
         "Remove the __init__, or let it take **attributes and pass them to super().__init__().",
         declared=True,
     ),
@@ -137,7 +137,7 @@ _ALL = (
         "ST115",
         "name that is not an attribute in Meta",
         _E,
-        "A list of attributes in Meta names one that the entity does not have, so that the option does nothing for it.",
+        "A list of attributes in Meta names one that the entity does not have, so the option has no effect on it.",
         "Use the Python name of an attribute of the entity.",
         declared=True,
     ),
@@ -185,7 +185,7 @@ _ALL = (
         "ST121",
         "unusable stored name",
         _E,
-        "No expression can hold the name, so that the attribute could be neither updated nor compared.",
+        "No expression can hold the name, so the attribute could be neither updated nor compared.",
         "Give the attribute an attr_name without brackets, in characters that UTF-8 can store.",
         declared=True,
     ),
@@ -201,7 +201,7 @@ _ALL = (
         "ST202",
         "query reads rows of other entities",
         _W,
-        "The rows are paid for, left out, and make a limit cost more requests than its items need.",
+        "The rows are paid for and then left out, and a limit needs more requests than for its own items.",
         "Begin the sort keys with different literals, or name all of these entities in one collection().",
     ),
     Rule(
@@ -225,32 +225,32 @@ _ALL = (
         "pattern needs a scan",
         _E,
         "Without the partition key DynamoDB reads, and charges for, the whole table.",
-        "Declare a key whose partition key is made of what the pattern knows.",
+        "Declare a key whose partition key is made of the pattern's parameters.",
     ),
     Rule(
         "ST303",
         "attribute not in the index",
         _E,
-        "The index does not hold the attribute, so that the filter would silently match nothing.",
+        "The index does not hold the attribute, so the filter would silently match nothing.",
         "Project the attribute into the index, or filter after reading.",
     ),
     Rule(
         "ST304",
         "permanent answer that expires",
         _E,
-        "The pattern says that its answer must not vanish, and DynamoDB will delete it.",
+        "The pattern is declared permanent, but DynamoDB will delete its items.",
         "Remove the expiry, or permanent=True.",
     ),
     Rule(
         "ST305",
-        "pattern cannot be asked",
+        "pattern cannot be called",
         _E,
         "Calling it with values of the right types fails.",
         "See the message.",
     ),
     Rule(
         "ST306",
-        "accepted finding that is not there",
+        "accepted finding that does not exist",
         _W,
         "The list of accepted findings names a finding that the project does not have.",
         "Remove the line from setup.cfg, or correct the rule and the place in it.",
@@ -259,14 +259,14 @@ _ALL = (
         "ST307",
         "parameter that changes nothing",
         _W,
-        "The pattern asks for something else than its parameters say.",
+        "The pattern's request does not depend on the parameter.",
         "Use the parameter in the request, or remove it.",
     ),
     Rule(
         "ST308",
         "access patterns not checked",
         _W,
-        "No access pattern of the table is registered, so that ST202 and the rules 3xx were not checked.",
+        "No access pattern of the table is registered, so ST202 and the rules 3xx were not checked.",
         "Import the modules of the access patterns before the check (import patterns), or name their package in"
         " setup.cfg: patterns = patterns in [singletable].",
     ),

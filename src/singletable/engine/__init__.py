@@ -1,7 +1,7 @@
-"""Engines: where the table lives.
+"""Engines: places for a table without AWS.
 
-`embedded` keeps it in this process, `server` starts a local server for it, `fresh_table` makes one on either by the
-engine's name, and `Table.bind` finds it elsewhere.
+`embedded` keeps the table in this process, `server` starts a local server for it, and `fresh_table` creates a table on
+one of them by the engine's name. `Table.bind` is for all other places.
 """
 
 from singletable.engine.embedded import embedded

@@ -1,8 +1,8 @@
 """The embedded engine: a table in this process, on moto behind a lock.
 
-Only this table's own client is answered by moto. Other AWS clients of the process, credentials and
-environment are left alone, and every `embedded()` block has an account of its own, so that blocks do not
-see one another's tables. In the whole process, moto serializes DynamoDB's answers with the faster `serializer`.
+moto answers only this table's own client. Other AWS clients of the process, credentials and the environment are not
+changed. Every `embedded()` block has its own account, so blocks do not see each other's tables. In the whole process,
+moto serializes DynamoDB's answers with the faster `serializer`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Answer: TypeAlias = Callable[..., Any]
 """A function that answers one HTTP attempt, an `AWSResponse`, from botocore's event name and prepared request."""
 
 Intercept: TypeAlias = Callable[[Answer, str, Any], Any]
-"""A function around an `Answer`: it takes the `Answer`, the event name and the request, and answers or raises."""
+"""A function around an `Answer`: it takes the `Answer`, the event name and the request; it answers or raises."""
 
 T = TypeVar("T", bound=Table)
 
@@ -39,7 +39,7 @@ _accounts = count(1)
 class _Guard:
     """A lock around moto, which is not thread-safe: eight threads lost up to 17 % of acknowledged writes.
 
-    See docs/reference/engines.md. In a forked process it is free, even if a thread of the parent held it.
+    See docs/reference/engines.md. In a forked process the lock is free, even if a thread of the parent held it.
     """
 
     def __init__(self) -> None:
@@ -62,15 +62,15 @@ _moto_lock = _Guard()
 
 @contextmanager
 def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None = None) -> Iterator[type[T]]:
-    """A fresh table in this process, for the block: the table class and all its entities are bound to it.
+    """Bind a table class and all its entities to a fresh table in this process, for a block.
 
-    Within the block, `bind()` changes the table's name, time-outs and attempts, and never the place. Threads that are
-    started within it reach it, too.
+    Within the block, `bind()` changes the table's name, time-outs and attempts, but never the place. Threads that are
+    started within the block also use the table.
 
     Args:
         table: The table class.
-        create: Whether to create the table, too.
-        intercept: Called for each HTTP attempt of the table's client, the SDK's retries included, with the function
+        create: Whether to create the table.
+        intercept: Called for each HTTP attempt of the table's client, including the SDK's retries, with the function
             that answers it. `singletable.testing.simulate` uses it.
 
     Raises:
@@ -80,7 +80,7 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
     transactions = Transactions(_stubber(), lambda: _tables(account))
 
     def answer(event_name: str, request: Any, **kwargs: Any) -> Any:
-        # Held for one attempt, and not for a call with its retries, between which other writers are at work.
+        # The lock is held for one attempt, not for a call with its retries: other writers work between the retries.
         with _moto_lock:
             response = transactions(event_name, request, **kwargs)
             if event_name.endswith(".UpdateTable"):
@@ -88,9 +88,9 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
         return response
 
     def answer_by_moto(client: Any) -> None:
-        # Of DynamoDB, or of its streams.
+        # The client is one of DynamoDB or of DynamoDB Streams.
         service = client.meta.service_model.service_id.hyphenize()
-        # botocore calls every handler: under mock_aws() moto would do each request twice.
+        # botocore calls every handler, so within mock_aws() moto would execute each request twice.
         client.meta.events.unregister("before-send", _stubber_of_mock_aws())
         handler = answer if intercept is None else _intercepted(intercept, answer)
         client.meta.events.register_first(f"before-send.{service}", handler)
@@ -133,7 +133,7 @@ def _stubber() -> Any:
 
 
 def _end_streams(tables: list[Any]) -> None:
-    """Let tables whose stream was switched off have none: moto goes on writing it, and fails, and takes no other."""
+    """Remove the streams that were switched off. moto would keep writing to them, fail, and accept no new stream."""
     for table in tables:
         if table.stream_shard is not None and not table.stream_specification.get("StreamEnabled"):
             table.stream_shard = table.latest_stream_label = None
@@ -146,7 +146,7 @@ def _stubber_of_mock_aws() -> Any:
 
 
 def _tables(account: str) -> list[Any]:
-    """moto's tables of an account."""
+    """Return moto's tables of an account."""
     from moto.dynamodb.models import dynamodb_backends
 
     return list(dynamodb_backends[account][_REGION].tables.values())

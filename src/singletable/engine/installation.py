@@ -1,4 +1,4 @@
-"""Installation: each version of a program in a folder of its own, in the user's cache, made on first use.
+"""Installation: each version of a program has its own folder in the user's cache, which is created on first use.
 
 A program is installed in a temporary folder that is then renamed. Two processes that install the same version at once
 both succeed, and one of the two copies is kept.

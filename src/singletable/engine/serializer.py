@@ -1,8 +1,8 @@
-"""A serializer for the answers of moto's DynamoDB that looks only for the members that a value has.
+"""A faster serializer for the answers of moto's DynamoDB, which only handles the members that a value has.
 
 For each value of an item, moto's own serializer looks for all ten members of an `AttributeValue`, each under several
-names: three quarters of the time of a query that returns 20 items. A value that is a plain dictionary of members has no
-other members, and their names are final.
+names. That takes three quarters of the time of a query that returns 20 items. A value that is a plain dictionary of
+members does not have other members, and their names are final.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _SERVICES = ("dynamodb", "dynamodbstreams")
 
 
 def serialize_quickly() -> None:
-    """Have moto serialize the answers of DynamoDB with `quick_serializer()`, in the whole process.
+    """Make moto serialize the answers of DynamoDB with `quick_serializer()`, in the whole process.
 
     The answers stay the same, also those of `mock_aws()`. A version of moto without a registry of serializers, or with
-    a serializer of its own for DynamoDB, keeps its own.
+    its own serializer for DynamoDB, is not changed.
     """
     try:
         from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS

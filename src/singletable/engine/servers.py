@@ -50,7 +50,7 @@ _shared_stack = ExitStack()
 
 
 def _renew() -> None:
-    # Another thread of the parent may hold it forever.
+    # In a forked child, a thread of the parent that held the lock can never release it.
     global _shared_lock
     _shared_lock = Lock()
 
@@ -130,7 +130,7 @@ def server(
     Args:
         program: `ministack`, `dynalite`, or a `Program` of your own.
         table: The table class to bind; the table has the name in its Meta.
-        create: Whether to create the table, too.
+        create: Whether to create the table.
         version: The version; see `Program.of_version`.
         port: The port; a free one if left out.
         timeout: Seconds until the server must answer.
@@ -158,7 +158,7 @@ def fresh_table(table: type[T], engine: str = "embedded", *, create: bool = True
     Args:
         table: The table class.
         engine: `embedded`, `ministack` or `dynalite`.
-        create: Whether to create the table, too.
+        create: Whether to create the table.
 
     Raises:
         EngineUnavailable: The engine cannot be installed or started.
@@ -310,7 +310,7 @@ def _port_taken(program: Program, port: int) -> EngineUnavailable:
 def _in_use(port: int) -> bool:
     with socket.socket() as probe:
         if os.name != "nt":
-            # Servers set this option, too; it allows a port that was closed a moment ago.
+            # Servers also set this option, which allows a port that was closed a moment ago.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
@@ -327,14 +327,14 @@ def _free_port() -> int:
 
 def _create(table: type[Table], program: Program) -> None:
     if table.exists():
-        # PynamoDB would take it as it is, and its items belong to another block.
+        # PynamoDB would use the existing table, whose items belong to another block.
         name = table.bound().table_name
         raise InvalidValueError(
             f"The table {name!r} exists already on {program.name}.",
             remedy="Choose another table_name, or pass create=False to use that table.",
             value=name,
         )
-    # PynamoDB would wait for two seconds between two looks at the table.
+    # PynamoDB would wait for two seconds between two requests for the table's status.
     table.create_table(wait=False, ignore_update_ttl_errors=not program.time_to_live)
     _wait_until_active(table)
     if program.sweeps:

@@ -1,8 +1,8 @@
-"""A script that runs one server and stops it when the process that asked for it ends, even by SIGKILL.
+"""A script that runs one server and stops it when the process that started it ends, even by SIGKILL.
 
-It runs as `python supervisor.py PARENT FOLDER COMMAND...`, leads a process group of its own, and imports the standard
-library only. The parent holds the other end of standard input. A byte there means stop. End of file means that the
-parent is gone; so does another parent process, because a child that the parent forked may hold the pipe open.
+It runs as `python supervisor.py PARENT FOLDER COMMAND...`, leads its own process group, and imports only the standard
+library. The parent holds the other end of standard input. A byte there means stop. End of file means that the parent is
+gone. A different parent process also means that, because a child that the parent forked may hold the pipe open.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _CANNOT_START = 127
 
 
 def main(parent: int, folder: str, command: list[str]) -> int:
-    """Run a command until it ends, the parent asks for the end, or the parent is gone.
+    """Run a command until it ends, the parent stops it, or the parent is gone.
 
     Args:
         parent: The process id of the parent.
-        folder: The server's own folder, which is deleted if the parent is gone and cannot delete it.
+        folder: The server's own folder, which is deleted if the parent is gone.
         command: The server's program and arguments.
 
     Returns:
@@ -55,7 +55,7 @@ def main(parent: int, folder: str, command: list[str]) -> int:
     while not wake.wait(_CHECK_SECONDS) and _is_child_of(parent):
         pass
     ended = server.poll()
-    # Everything that the server stores is in memory, so there is nothing to finish.
+    # The server stores everything in memory, so it can be killed at once.
     server.kill()
     server.wait()
     if orders == [b""] or not _is_child_of(parent):
@@ -63,7 +63,7 @@ def main(parent: int, folder: str, command: list[str]) -> int:
     elif ended is not None:
         return ended
     if hasattr(os, "killpg"):
-        # Processes that the server started are in the same group. So is this one.
+        # Processes that the server started are in the same group, and so is this process.
         os.killpg(0, signal.SIGKILL)
     return 0
 
@@ -73,7 +73,7 @@ def _is_child_of(parent: int) -> bool:
 
 
 def _die_with_me() -> None:
-    """Have Linux kill the server if the supervisor itself is killed (`man 2 PR_SET_PDEATHSIG`)."""
+    """Make Linux kill the server if the supervisor itself is killed (`man 2 PR_SET_PDEATHSIG`)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""Transactions on moto as DynamoDB does them: once for each token, and without a trace when they are cancelled."""
+"""Transactions on moto as in DynamoDB: executed once for each token, and without stream records if canceled."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Transactions"]
 
 
 class Transactions:
-    """Has moto answer requests, and makes up for where it does TransactWriteItems otherwise than DynamoDB.
+    """Passes requests to moto, and corrects its TransactWriteItems where it differs from DynamoDB.
 
-    A transaction that comes again under its client request token is answered as before, and no other is taken under
-    it: DynamoDB does so for ten minutes; moto would apply it twice.
+    A transaction that is sent again with its client request token gets the same answer. A different transaction with
+    that token is refused. DynamoDB does so for ten minutes; moto would apply the transaction twice.
 
-    Of a cancelled transaction nothing is in the stream. moto writes into the stream as it goes, and takes the table
-    back to a copy of its own that no reader of the stream has.
+    A canceled transaction leaves no records in the stream. moto writes records while it executes the operations, and
+    then restores the table from a copy, which readers of the stream do not use.
 
     Args:
-        answer: What has moto answer a request.
-        tables: moto's tables of the account.
+        answer: The function that lets moto answer a request.
+        tables: Returns moto's tables of the account.
     """
 
     def __init__(self, answer: Callable[..., Any], tables: Callable[[], Sequence[Any]]) -> None:
@@ -47,7 +47,7 @@ class Transactions:
             response = self._answer(event_name, request, **kwargs)
         if response.status_code == HTTPStatus.OK:
             if token is not None:
-                response.content  # noqa: B018 - read once and kept, so that it can be given again
+                response.content  # noqa: B018 - read once and kept, so that it can be returned again
                 self._answered[token] = (body, response)
             return response
         for table in self._tables():
@@ -58,10 +58,11 @@ class Transactions:
 
     @contextmanager
     def _copied_cheaply(self, asked: dict[str, Any]) -> Iterator[None]:
-        """Have moto's tables copied cheaply for the block.
+        """Make copies of moto's tables cheap within a block.
 
-        moto keeps a copy of the whole table for each operation of a transaction, to go back to: with a thousand items
-        most of a transaction's time. Only what a transaction updates is changed in place; so only that is copied.
+        moto copies the whole table for each operation of a transaction, to restore it after a failure. With a thousand
+        items that takes most of the time. Only the items that a transaction updates are changed in place, so only these
+        are copied.
         """
         operations = [each["Update"] for each in asked.get("TransactItems", []) if "Update" in each]
         plain, cheap = _kinds()
@@ -71,7 +72,7 @@ class Transactions:
         try:
             yield
         finally:
-            # Of a cancelled transaction these are the copies.
+            # After a canceled transaction these tables are the copies.
             for table in self._tables():
                 table.__class__ = plain
                 del table.updated
@@ -79,7 +80,7 @@ class Transactions:
 
 @lru_cache(maxsize=1)
 def _kinds() -> tuple[type, type]:
-    """moto's table, and one whose copy shares what does not change. The stream is shared, too: readers have it."""
+    """Return moto's table class, and one whose copies share unchanged items and the stream, which readers use."""
     from moto.dynamodb.models.dynamo_type import DynamoType
     from moto.dynamodb.models.table import Table
 
@@ -93,10 +94,10 @@ def _kinds() -> tuple[type, type]:
                 try:
                     names = [DynamoType(key[name]) for name in (self.hash_key_attr, self.range_key_attr) if name]
                     item = self.get_item(names[0], names[1] if len(names) > 1 else None)
-                except Exception:  # noqa: S112 - a key that is none: moto says so
+                except Exception:  # noqa: S112 - moto reports a malformed key itself
                     continue
                 if item is not None:
-                    # Without a sort key the item itself is in the partition's place.
+                    # Without a sort key, moto stores the item itself in place of the partition.
                     place: Any = twin.items[names[0]] if len(names) > 1 else twin.items
                     place[names[-1]] = deepcopy(item)
             return twin

@@ -1,4 +1,4 @@
-"""Alarms: throttled reads and writes, errors of DynamoDB's own, and a stream that nobody keeps up with."""
+"""Alarms: throttled reads and writes, internal errors of DynamoDB, and a growing delay of the stream's reader."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["add_alarms"]
 
 MINUTE = 60
 ITERATOR_AGE = 60_000
-"""Milliseconds that a stream's reader may be behind."""
+"""The highest allowed delay of a stream's reader, in milliseconds."""
 
 _ALARM_NAME = 255
-"""Characters of an alarm's name (CloudWatch API Reference, "PutMetricAlarm")."""
+"""The highest number of characters of an alarm's name (CloudWatch API Reference, "PutMetricAlarm")."""
 
 _SYSTEM_ERRORS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "SystemErrors": (
@@ -51,7 +51,7 @@ expressions") and no SEARCH (CDK API Reference, "MathExpression").
 
 
 def add_alarms(template: Template, description: TableDescription, settings: EnvironmentSettings) -> None:
-    """The alarms; they tell an SNS topic where one is given as a parameter."""
+    """Add the alarms to a template; they notify the SNS topic that is given as a parameter."""
     topic = template.add_parameter(
         Parameter("AlarmTopicArn", Type="String", Default="", Description="SNS topic that alarms tell; empty for none")
     )
@@ -63,9 +63,11 @@ def add_alarms(template: Template, description: TableDescription, settings: Envi
         "EvaluationPeriods": 5,
         "DatapointsToAlarm": 3,
         "TreatMissingData": "notBreaching",
+        "Period": MINUTE,
+        "ComparisonOperator": "GreaterThanThreshold",
     }
     places: list[tuple[str, str, str | None]] = [(TABLE, TABLE.lower(), None)]
-    # An index throttles by itself, and a throttled write of an index throttles the table's.
+    # An index is throttled by itself, and a throttled write of an index also throttles the table.
     places += [(index_id(index.name), index_label(index.name), index.name) for index in description.global_indexes]
     for name, label, index in places:
         for verb in ("Read", "Write"):
@@ -78,50 +80,53 @@ def add_alarms(template: Template, description: TableDescription, settings: Envi
                     MetricName=f"{verb}ThrottleEvents",
                     Dimensions=_dimensions(index),
                     Statistic="Sum",
-                    Period=MINUTE,
                     Threshold=0,
-                    ComparisonOperator="GreaterThanThreshold",
                     **common,
                 )
             )
+    # The period of an alarm on an expression is that of its metrics.
+    without_period = {name: value for name, value in common.items() if name != "Period"}
     for name, (label, operations) in _SYSTEM_ERRORS.items():
         template.add_resource(
             Alarm(
                 name,
                 AlarmName=_alarm_name(settings, label),
                 AlarmDescription=f"DynamoDB answers with errors of its own (HTTP 500): {', '.join(operations)}",
-                Metrics=[
-                    MetricDataQuery(
-                        Id="errors",
-                        Expression="SUM(METRICS())",
-                        Label="System errors",
-                        ReturnData=True,
-                    ),
-                    *(
-                        MetricDataQuery(
-                            Id=f"m{number}",
-                            MetricStat=MetricStat(
-                                Metric=Metric(
-                                    Namespace="AWS/DynamoDB",
-                                    MetricName="SystemErrors",
-                                    Dimensions=[
-                                        MetricDimension(Name="TableName", Value=Ref(TABLE)),
-                                        MetricDimension(Name="Operation", Value=operation),
-                                    ],
-                                ),
-                                Period=MINUTE,
-                                Stat="Sum",
-                            ),
-                            ReturnData=False,
-                        )
-                        for number, operation in enumerate(operations)
-                    ),
-                ],
+                Metrics=_sum_of_errors(operations),
                 Threshold=0,
-                ComparisonOperator="GreaterThanThreshold",
-                **common,
+                **without_period,
             )
         )
+    _add_stream_alarm(template, settings, common)
+
+
+def _sum_of_errors(operations: tuple[str, ...]) -> list[MetricDataQuery]:
+    """Return the metrics of the system errors of some operations, and the expression that adds them up."""
+    metrics = [
+        MetricDataQuery(
+            Id=f"m{number}",
+            MetricStat=MetricStat(
+                Metric=Metric(
+                    Namespace="AWS/DynamoDB",
+                    MetricName="SystemErrors",
+                    Dimensions=[
+                        MetricDimension(Name="TableName", Value=Ref(TABLE)),
+                        MetricDimension(Name="Operation", Value=operation),
+                    ],
+                ),
+                Period=MINUTE,
+                Stat="Sum",
+            ),
+            ReturnData=False,
+        )
+        for number, operation in enumerate(operations)
+    ]
+    total = MetricDataQuery(Id="errors", Expression="SUM(METRICS())", Label="System errors", ReturnData=True)
+    return [total, *metrics]
+
+
+def _add_stream_alarm(template: Template, settings: EnvironmentSettings, common: Mapping[str, Any]) -> None:
+    """Add the alarm on the delay of the Lambda function that reads the stream and is given as a parameter."""
     function = template.add_parameter(
         Parameter(
             "StreamFunctionName",
@@ -141,9 +146,7 @@ def add_alarms(template: Template, description: TableDescription, settings: Envi
             MetricName="IteratorAge",
             Dimensions=[MetricDimension(Name="FunctionName", Value=Ref(function))],
             Statistic="Maximum",
-            Period=MINUTE,
             Threshold=ITERATOR_AGE,
-            ComparisonOperator="GreaterThanThreshold",
             **common,
         )
     )

@@ -1,4 +1,4 @@
-"""Partitions of AWS: groups of regions whose ARNs begin alike, such as `aws`, `aws-cn` and `aws-us-gov`."""
+"""AWS partitions: groups of regions whose ARNs have the same beginning, such as `aws`, `aws-cn` and `aws-us-gov`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["partition_of", "partitions_by_region"]
 
 
 def partition_of(region: str) -> str:
-    """Return the partition of a region, from the data in botocore; nothing is sent.
+    """Return the partition of a region, from the data in botocore; no request is sent.
 
-    A region that the installed botocore does not know is in the partition that names its regions alike.
+    A region that the installed botocore does not know is in the partition whose regions have names of the same form.
 
     Args:
         region: The region; `*` for every region of the partition `aws`.
@@ -37,7 +37,7 @@ def partition_of(region: str) -> str:
 
 @cache
 def partitions_by_region() -> dict[str, str]:
-    """Return the partition of each region that has DynamoDB, from the data in botocore; nothing is sent."""
+    """Return the partition of each region that has DynamoDB, from the data in botocore; no request is sent."""
     from botocore.session import Session
 
     session = Session()

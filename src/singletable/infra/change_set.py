@@ -1,4 +1,4 @@
-"""Changes: the effect of a change set on each resource, and the changes that a deployment refuses.
+"""Change sets: the effect on each resource, and the changes that a deployment refuses.
 
 Sources: CloudFormation Template Reference, `AWS::DynamoDB::Table` and `AWS::DynamoDB::GlobalTable` ("Update requires"
 of each property), "UpdateReplacePolicy attribute"; API Reference, `ResourceChange`.
@@ -45,22 +45,22 @@ _UPDATED = frozenset(
         "WriteProvisionedThroughputSettings",
     }
 )
-"""Properties and attributes of a table whose change is documented to need no replacement."""
+"""Properties and attributes of a table that CloudFormation is documented to change without replacing the table."""
 
 _BY_IMPORT = (
-    "`singletable deploy --import` takes the table out of the stack, which leaves it as it is, and imports it as the"
-    " models and setup.cfg want it"
+    "`singletable deploy --import` takes the table out of the stack without changing it, and imports it again as the"
+    " models and setup.cfg describe it"
 )
 
 
 @attrs.frozen
 class ResourceChange:
-    """The effect on one resource.
+    """The effect of a change set on one resource.
 
     Args:
         action: `Add`, `Modify`, `Remove`, `Import`.
-        name: Its logical id.
-        kind: Its type: `AWS::DynamoDB::Table`.
+        name: The resource's logical id.
+        kind: The resource's type, such as `AWS::DynamoDB::Table`.
         replaced: `True`, `False` or `Conditional`, as CloudFormation reports it.
         parts: The properties that change.
     """
@@ -77,12 +77,12 @@ class ChangeSet:
     """The effect of an update of a stack.
 
     Args:
-        name: Its name.
-        new: Whether the stack is a new one.
+        name: The name of the change set.
+        new: Whether the stack is new.
         changes: The effects on resources; empty if only outputs change, or nothing does.
-        made_stack: Whether the change set made the stack's entry, which holds nothing else.
-        exists: Whether it can be executed: not if nothing changes.
-        released: The logical ids of retained resources that are to leave the stack, and stay as they are.
+        made_stack: Whether the change set created the stack's entry, which holds nothing else.
+        exists: Whether it can be executed; False if nothing changes.
+        released: The logical ids of retained resources that leave the stack and stay as they are.
     """
 
     name: str
@@ -94,7 +94,7 @@ class ChangeSet:
 
 
 def resource_change(change: Mapping[str, Any]) -> ResourceChange:
-    """Return the change of a resource that `DescribeChangeSet` describes."""
+    """Return the change of a resource, from an item of `DescribeChangeSet`."""
     targets = (each.get("Target", {}) for each in change.get("Details", ()))
     parts = (each.get("Name") or each.get("Attribute") for each in targets)
     return ResourceChange(
@@ -107,17 +107,17 @@ def resource_change(change: Mapping[str, Any]) -> ResourceChange:
 
 
 def refuse_other_table(stack: str, resource: Mapping[str, Any], name: str) -> None:
-    """Refuse a stack that has another table: its name was given by mistake.
+    """Refuse a stack that has another table, because its name was given by mistake.
 
     Raises:
-        InfraError: It has another table.
+        InfraError: The stack has another table.
     """
-    there = resource.get("Properties", {}).get("TableName")
-    if there != name:
+    found = resource.get("Properties", {}).get("TableName")
+    if found != name:
         raise InfraError(
-            f"The stack {stack!r} has the table {there!r}, and not {name!r}.",
+            f"The stack {stack!r} has the table {found!r}, not {name!r}.",
             remedy="Check --stack, --environment, and table_name in setup.cfg.",
-            value=there,
+            value=found,
         )
 
 
@@ -126,7 +126,7 @@ def refuse_types(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
 
     Args:
         before: The resources of the stack's template.
-        after: Those of the new one.
+        after: The resources of the new template.
 
     Raises:
         InfraError: A resource has another type. A table becomes a global table only by an import.
@@ -136,17 +136,17 @@ def refuse_types(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         if old == resource["Type"]:
             continue
         if name == TABLE:
-            wish = "has replicas" if resource["Type"] == _TABLES[1] else "has no replicas"
+            replicas = "with replicas" if resource["Type"] == _TABLES[1] else "without replicas"
             raise InfraError(
-                f"The table is to become one that {wish}, of type {resource['Type']}; in the stack it is of type {old},"
+                f"The new template has a table {replicas} ({resource['Type']}). In the stack it is of type {old},"
                 " and no update changes the type of a resource.",
-                remedy=f"Take `replicas` back, or import the table: {_BY_IMPORT}.",
+                remedy=f"Undo the change of `replicas`, or import the table: {_BY_IMPORT}.",
                 value=resource["Type"],
             )
         raise InfraError(
-            f"The resource {name} is to become {resource['Type']}; in the stack it is {old}, and no update changes the"
-            " type of a resource.",
-            remedy="Give the new one another name, or remove the old one by a deployment first.",
+            f"The type of the resource {name} is {resource['Type']} in the new template and {old} in the stack. No"
+            " update changes the type of a resource.",
+            remedy="Give the new resource another name, or first remove the old one by a deployment.",
             value=name,
         )
 
@@ -154,15 +154,15 @@ def refuse_types(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
 def refuse_loss(
     changes: ChangeSet, before: Mapping[str, Any] | None = None, after: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuse a change that removes or replaces a resource that the stack is to retain: the table and its key.
+    """Refuse a change that removes or replaces a resource that the stack must retain: the table and its key.
 
     Args:
         changes: The change set.
         before: The resources of the stack's template, with their deletion policies.
-        after: Those of the new one.
+        after: The resources of the new template.
 
     Raises:
-        InfraError: It names the resource, the reason and the way round.
+        InfraError: The change removes or replaces such a resource.
     """
     old, new = before or {}, after or {}
     for change in changes.changes:
@@ -174,10 +174,10 @@ def refuse_loss(
         elif _is_retained(resource) and (change.action == "Remove" or change.replaced == "True"):
             verb = "removed from the stack" if change.action == "Remove" else "replaced"
             raise InfraError(
-                f"{change.name} ({change.kind}) would be {verb}, and stay as an orphan: the stack retains it, because"
-                " items may be encrypted with it.",
-                remedy="Take the change back (customer_key in setup.cfg). To go over to another key, change the table's"
-                " encryption first, and keep the key until no backup needs it.",
+                f"{change.name} ({change.kind}) would be {verb} and would remain as an orphan. The stack retains it,"
+                " because items may be encrypted with it.",
+                remedy="Undo the change (customer_key in setup.cfg). To switch to another key, first change the table's"
+                " encryption, and keep the key until no backup needs it.",
                 value=change.name,
             )
 
@@ -190,18 +190,18 @@ def _refuse_table(change: ResourceChange, before: Mapping[str, Any], after: Mapp
         return
     reason = ", ".join(reasons or change.parts) or "its name or its keys"
     raise InfraError(
-        f"The table would be {'removed' if removed else 'replaced'} ({reason} changed), and its items left behind.",
-        remedy="The name, the keys and the local indexes of a table never change. Deploy a stack of another name, and"
-        " move the items there by a migration; or take the change back.",
+        f"The table would be {'removed' if removed else 'replaced'} ({reason} changed), without its items.",
+        remedy="The name, the keys and the local indexes of a table never change. Deploy a stack with another name and"
+        " move the items there by a migration, or undo the change.",
         value=change.name,
     )
 
 
 def _replaces(part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether a changed property replaces a table.
+    """Return whether a changed property replaces a table.
 
-    `AttributeDefinitions` does only if an attribute gets another type; a definition that is added or removed, as with
-    each index, does not. CloudFormation reports both as `Conditional`.
+    A change of `AttributeDefinitions` replaces the table only if an attribute gets another type. A definition that is
+    added or removed, as with each index, does not. CloudFormation reports both as `Conditional`.
     """
     if part != "AttributeDefinitions":
         return part not in _UPDATED

@@ -1,8 +1,8 @@
-"""A deployment: the templates through which a stack comes to the models and the settings of an environment.
+"""A deployment: the updates that bring a stack to the models and the settings of an environment.
 
-CloudFormation makes or deletes one global index in an update, and an index or a time to live must not come before the
-items are ready for it. So the update of a deployed table leaves both as they are in the stack; `owner` brings them, one
-by one, in the order of the migrations (decision 18).
+CloudFormation creates or deletes one global index in an update, and the items must be ready before an index or a time
+to live is added. So the update of a deployed table leaves both as they are in the stack. `owner` changes them, one by
+one, in the order of the migrations (decision 18).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Deployment:
         client: A client of DynamoDB, where the table is.
         description: The models.
         settings: The settings of the environment.
-        parameters: The parameters of the template that are given.
+        parameters: The given parameters of the template.
         history: The parts to which the project's migrations lead; None for a project without migrations.
         tell: Called with a line about each resource that changes.
     """
@@ -65,13 +65,13 @@ class Deployment:
     # --- updates ------------------------------------------------------------------------
 
     def updates(self) -> Iterator[Template]:
-        """Yield the templates of the updates, each to be planned and executed before the next is asked for.
+        """Yield the templates of the updates; the caller plans and executes each before it asks for the next.
 
-        A new stack gets everything at once: its table has no items. Deletion protection comes last, since
+        A new stack gets everything at once, because its table has no items. Deletion protection comes last, because
         CloudFormation could not delete a protected table if the first deployment failed.
 
         Raises:
-            InfraError: The table exists outside of the stack, or was changed there.
+            InfraError: The table exists outside of the stack, or was changed outside of it.
         """
         resource = self.stack.template().get("Resources", {}).get(TABLE)
         existing = self._look()
@@ -84,9 +84,9 @@ class Deployment:
         if existing is not None:
             self._refuse_owned(existing)
             raise InfraError(
-                f"The table {self._settings.table_name!r} exists already, and does not belong to the stack"
+                f"The table {self._settings.table_name!r} exists already and does not belong to the stack"
                 f" {self.stack.name!r}.",
-                remedy="Import it: add --import. Or choose another table_name in [singletable:infra].",
+                remedy="Add --import to import it, or choose another table_name in [singletable:infra].",
                 value=self._settings.table_name,
             )
         if self._settings.deletion_protection:
@@ -98,7 +98,7 @@ class Deployment:
         return {} if number else self._parameters
 
     def left(self) -> tuple[Parts, Parts]:
-        """Return the indexes and the time to live of the table as they are, and as the models want them."""
+        """Return the indexes and the time to live that the table has, and those that the models describe."""
         existing = self._look()
         now = self._wanted if existing is None else of_table(existing.described, existing.ttl)
         return now, self._wanted
@@ -106,7 +106,7 @@ class Deployment:
     # --- import ---------------------------------------------------------------------------
 
     def import_steps(self) -> list[str]:
-        """Return the steps that bring the existing table into the stack, a phrase each; none if it is there as it is.
+        """Return the steps that import the existing table, a phrase each; empty if the stack has it as it is.
 
         Raises:
             InfraError: The table does not exist, belongs to another stack, or has replicas.
@@ -115,8 +115,8 @@ class Deployment:
         existing = self._look()
         if existing is None:
             raise InfraError(
-                f"There is no table {name!r} to import.",
-                remedy="Leave --import out: the deployment creates it. Check the region and table_name in setup.cfg.",
+                f"The table {name!r} does not exist, so it cannot be imported.",
+                remedy="Leave --import out to create it, or check the region and table_name in setup.cfg.",
                 value=name,
             )
         self._refuse_owned(existing)
@@ -135,10 +135,10 @@ class Deployment:
         ]
 
     def import_table(self) -> None:
-        """Bring the existing table into the stack, as it is.
+        """Bring the existing table into the stack without changing the table.
 
         Raises:
-            InfraError: CloudFormation refused a step. The table stays as it is in any case; run it again.
+            InfraError: CloudFormation refused a step. The table does not change in any case. Run the import again.
         """
         template = self.stack.template()
         if TABLE in template.get("Resources", {}):
@@ -146,8 +146,8 @@ class Deployment:
             template = self.stack.template()
             if template["Resources"][TABLE].get("DeletionPolicy") != "Retain":
                 raise InfraError(
-                    f"The stack {self.stack.name!r} does not retain its table, so it is not taken out.",
-                    remedy="Deploy again without --import, and look at the stack's template.",
+                    f"The stack {self.stack.name!r} does not retain its table, so the table was not taken out of it.",
+                    remedy="Deploy again without --import, then check the stack's template.",
                     value=self.stack.name,
                 )
             self._apply(detached(template), released=[TABLE])
@@ -178,17 +178,17 @@ class Deployment:
         if existing.stack not in (None, self.stack.name):
             raise InfraError(
                 f"The table {self._settings.table_name!r} belongs to the stack {existing.stack!r}.",
-                remedy=f"Deploy that one: --stack {existing.stack}. Or take the table out of it first.",
+                remedy=f"Deploy that stack with --stack {existing.stack}, or take the table out of it first.",
                 value=existing.stack,
             )
 
     def _refuse_drift(self, template: Parts, existing: Existing | None) -> None:
-        """Refuse a table whose indexes or time to live were changed past the stack: its next update would fail."""
+        """Refuse a table whose indexes or time to live were changed outside of its stack: updates would fail."""
         name = self._settings.table_name
         if existing is None:
             raise InfraError(
-                f"The stack {self.stack.name!r} has the table {name!r}, and DynamoDB does not: somebody deleted it.",
-                remedy=f"Restore the table under its name and import it (--import), or delete the stack: aws"
+                f"The table {name!r} of the stack {self.stack.name!r} does not exist in DynamoDB: it was deleted.",
+                remedy="Restore the table under its name and import it (--import), or delete the stack: aws"
                 f" cloudformation delete-stack --stack-name {self.stack.name}",
                 value=name,
             )
@@ -196,18 +196,19 @@ class Deployment:
         faults = _faults(template, existing, self._wanted)
         if faults:
             raise InfraError(
-                f"Somebody changed the table {name!r} past its stack {self.stack.name!r} ({'; '.join(faults)}), and the"
+                f"The table {name!r} was changed outside of its stack {self.stack.name!r} ({'; '.join(faults)}), so the"
                 " stack's next update would fail.",
-                remedy="Add --import: the stack then takes the table over as it is. Let only deploy, or migrate and"
-                " rollback with --environment, change its indexes.",
+                remedy="Add --import: the stack then takes over the table as it is. Change its indexes only by deploy,"
+                " or by migrate and rollback with --environment.",
                 value=name,
             )
 
 
 def _faults(template: Parts, existing: Existing, wanted: Parts) -> list[str]:
-    """Return the changes past the stack at which its next update would fail.
+    """Return the changes outside of the stack at which its next update would fail.
 
-    An index or a time to live that is missing, and wanted, is made again on the table itself: both agree then.
+    An index or a time to live that the models describe and the table lacks is not among them: it is created again on
+    the table itself, and then both match.
     """
     now = of_table(existing.described, existing.ttl)
     undone = attrs.evolve(
@@ -223,7 +224,7 @@ def _faults(template: Parts, existing: Existing, wanted: Parts) -> list[str]:
 def _refuse_missing_migration(name: str, steps: list[str]) -> None:
     if steps:
         raise InfraError(
-            f"The models of {name} want to {steps[0]}, and no migration does.",
-            remedy="Write it: singletable makemigrations",
+            f"The models of {name} {steps[0]}, but no migration does.",
+            remedy="Write the migration: singletable makemigrations",
             value=steps[0],
         )

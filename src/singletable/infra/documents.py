@@ -1,4 +1,4 @@
-"""Policy documents: statements that allow, their size as IAM counts it, and documents that are small enough."""
+"""Policy documents: statements that allow actions, their size as IAM counts it, and documents within IAM's limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from singletable.errors import InfraError
 __all__ = ["MOST_CHARACTERS", "allow", "document_of", "merged", "size", "split"]
 
 MOST_CHARACTERS = 6144
-"""Characters of the largest managed policy, without white space (IAM User Guide, "IAM and AWS STS quotas")."""
+"""The highest number of characters of a managed policy, without white space.
+
+Source: IAM User Guide, "IAM and AWS STS quotas".
+"""
 
 
 def allow(
@@ -20,7 +23,7 @@ def allow(
     condition: Mapping[str, Any] | None = None,
     service: str = "dynamodb",
 ) -> dict[str, Any]:
-    """Return a statement that allows operations of a service; `service=""` if they have the names of their services."""
+    """Return a statement that allows operations of a service; `service=""` if each has the prefix of its service."""
     statement: dict[str, Any] = {
         "Effect": "Allow",
         "Action": [f"{service}:{each}" if service else each for each in operations],
@@ -30,7 +33,7 @@ def allow(
 
 
 def merged(statements: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put statements that differ only in their resources together."""
+    """Return the statements, with those that differ only in their resources combined."""
     found: list[dict[str, Any]] = []
     for statement in statements:
         alike = [each for each in found if {**each, "Resource": None} == {**statement, "Resource": None}]
@@ -42,7 +45,7 @@ def merged(statements: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def document_of(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the document of some statements, in the version of the language that has variables."""
+    """Return the document of some statements, in the version of the policy language that has variables."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
@@ -54,7 +57,7 @@ def size(document: Mapping[str, Any]) -> int:
 def split(statements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return documents that together have all statements, each small enough for a managed policy.
 
-    Statements only allow, so that it does not matter which document has them.
+    All statements allow, so it does not matter which document has which statement.
 
     Raises:
         InfraError: A statement is too large for a document.
@@ -78,7 +81,7 @@ def split(statements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _small(statement: dict[str, Any]) -> list[dict[str, Any]]:
-    """Cut a statement that is too large into statements with fewer resources each."""
+    """Split a statement that is too large into statements with fewer resources each."""
     resources = statement["Resource"]
     if size(document_of([statement])) <= MOST_CHARACTERS or len(resources) == 1:
         return [statement]

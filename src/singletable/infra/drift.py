@@ -1,4 +1,4 @@
-"""Drift: how a deployed table differs from the one that the models describe, in words."""
+"""Drift: the differences between a deployed table and its models, as sentences."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["differences"]
 def differences(
     description: TableDescription, table: Mapping[str, Any], ttl: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """How a table differs from its models; an empty list where it does not.
+    """Return the differences between a table and its models; an empty list if they match.
 
     Args:
         description: The models.
-        table: What DescribeTable says of it.
-        ttl: What DescribeTimeToLive says; None where the server does not know time to live.
+        table: The description by DescribeTable.
+        ttl: The description by DescribeTimeToLive; None if the server does not support time to live.
     """
     found = (
         _keys(description, table),
@@ -35,11 +35,11 @@ def _keys(description: TableDescription, table: Mapping[str, Any]) -> Iterator[s
     mine = _words_of((description.partition_name, description.sort_name))
     theirs = _key_of(table)
     if theirs != mine:
-        yield f"The table is keyed by {theirs}; the models say {mine}. No update changes that: migrate to a new table."
+        yield f"The key of the table is {theirs}; in the models {mine}. A key never changes: migrate to a new table."
     for each in table.get("AttributeDefinitions", ()):
         if each["AttributeType"] != "S":
-            what = f"{each['AttributeName']} is of type {each['AttributeType']}"
-            yield f"The key attribute {what}; derived keys are text (S)."
+            fault = f"{each['AttributeName']} is of type {each['AttributeType']}"
+            yield f"The key attribute {fault}; derived keys are text (S)."
 
 
 def _indexes(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:
@@ -50,18 +50,20 @@ def _indexes(description: TableDescription, table: Mapping[str, Any]) -> Iterato
             continue
         yield from _index(index, *deployed[index.name])
     known = {index.name for index in description.indexes}
-    yield from (f"The index {name} is deployed, and no model has it." for name in deployed if name not in known)
+    yield from (f"The index {name} is deployed, but no model has it." for name in deployed if name not in known)
 
 
 def _index(index: IndexLayout, deployed: IndexLayout, status: str) -> Iterator[str]:
     if index.local != deployed.local:
-        yield f"The index {index.name} is {'local' if deployed.local else 'global'}; the models say otherwise."
+        kinds = ("local", "global") if deployed.local else ("global", "local")
+        yield f"The index {index.name} is {kinds[0]}; in the models {kinds[1]}."
     mine, theirs = (_words_of((each.partition_name, each.sort_name)) for each in (index, deployed))
     if mine != theirs:
-        yield f"The index {index.name} is keyed by {theirs}; the models say {mine}."
-    said, found = ((each.projection, frozenset(each.included)) for each in (index, deployed))
-    if said != found:
-        yield f"The index {index.name} holds {_projection(*found)}; the models say {_projection(*said)}."
+        yield f"The key of the index {index.name} is {theirs}; in the models {mine}."
+    declared, found = ((each.projection, frozenset(each.included)) for each in (index, deployed))
+    if declared != found:
+        deployed_as, declared_as = _projection(*found), _projection(*declared)
+        yield f"The projection of the index {index.name} is {deployed_as}; in the models {declared_as}."
     if status != "ACTIVE":
         yield f"The index {index.name} is {status}."
 
@@ -72,15 +74,15 @@ def _ttl(description: TableDescription, ttl: Mapping[str, Any] | None) -> Iterat
     on = ttl.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
     found = ttl.get("AttributeName") if on else None
     if found != description.ttl:
-        yield f"Time to live is {_or_off(found)}; the models say {_or_off(description.ttl)}."
+        yield f"Time to live is {_or_off(found)}; in the models {_or_off(description.ttl)}."
 
 
 def _stream(description: TableDescription, table: Mapping[str, Any]) -> Iterator[str]:
     specification = table.get("StreamSpecification") or {}
     found = specification.get("StreamViewType") if specification.get("StreamEnabled") else None
-    # A stream that the models do not mention is infrastructure's own.
+    # If the models do not mention a stream, the infrastructure alone decides about it.
     if description.stream is not None and found != description.stream:
-        yield f"The stream is {found or 'off'}; the models say {description.stream}."
+        yield f"The stream is {found or 'off'}; in the models {description.stream}."
 
 
 def _key_of(described: Mapping[str, Any]) -> str:

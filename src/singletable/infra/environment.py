@@ -1,4 +1,4 @@
-"""Settings: what a table's stack is made of beyond the models, for each environment."""
+"""Environments: the settings of a table's stack that are not in the models, for `dev`, `staging` and `prod`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from singletable.errors import InfraError
 from singletable.infra.environment_checks import (
     CLASSES,
     ENVIRONMENTS,
-    check_settings,
+    check_options,
+    check_replicas,
+    check_table_name,
+    check_tags,
+    check_units,
     refuse_region,
     refuse_short_name,
     require_environment,
@@ -24,31 +28,31 @@ __all__ = ["ENVIRONMENTS", "EnvironmentSettings", "read_settings"]
 
 @attrs.frozen(kw_only=True)
 class EnvironmentSettings:
-    """How a table is run in one environment. Options of `[singletable:infra]` have these names.
+    """The settings of a table in one environment. The options of `[singletable:infra]` have the same names.
 
     Args:
         environment: `dev`, `staging` or `prod`.
-        table_name: The table's name there.
+        table_name: The table's name in the environment.
         billing: `on-demand` or `provisioned`.
-        read_units: Read capacity units of the table, and of each index that `index_units` leaves out.
-        write_units: Write capacity units, likewise.
-        index_units: Read and write units of some indexes, by name.
-        least_units: The least that autoscaling goes down to.
-        most_units: The most that it goes up to.
-        target_percent: The utilisation that it aims at.
-        scale_in_cooldown: Seconds that autoscaling waits after it has taken capacity away.
-        scale_out_cooldown: Seconds that it waits after it has added capacity.
+        read_units: The read capacity units of the table, and of each index that is not in `index_units`.
+        write_units: The write capacity units of the table, and of each index that is not in `index_units`.
+        index_units: The read and write units of some indexes, by name.
+        least_units: The lowest number of units that autoscaling sets.
+        most_units: The highest number of units that autoscaling sets.
+        target_percent: The utilization that autoscaling aims at.
+        scale_in_cooldown: Seconds that autoscaling waits after it has removed capacity.
+        scale_out_cooldown: Seconds that autoscaling waits after it has added capacity.
         table_class: `standard` or `infrequent-access`.
-        stream: What the stream shows.
+        stream: The view type of the stream.
         point_in_time_recovery: Whether every second of the last 35 days can be restored.
-        deletion_protection: Whether the table refuses to be deleted.
-        customer_key: Whether it is encrypted with a KMS key of the account's own.
+        deletion_protection: Whether DynamoDB refuses to delete the table.
+        customer_key: Whether the table is encrypted with a customer managed KMS key, which the stack creates.
         replicas: Other regions that have a replica of the table.
-        alarms: Whether there are alarms.
-        dax: Whether the template has a DAX cluster; a parameter then says whether it is made.
-        dax_node_type: The type of its nodes.
-        dax_nodes: How many it has.
-        tags: Tags of everything that takes them, besides `Environment` and `ManagedBy`.
+        alarms: Whether the stack has alarms.
+        dax: Whether the template has a DAX cluster. The parameter `DaxVpcId` decides whether it is created.
+        dax_node_type: The type of the cluster's nodes.
+        dax_nodes: The number of the cluster's nodes.
+        tags: Tags of all resources that can have tags, besides `Environment` and `ManagedBy`.
 
     Raises:
         InfraError: AWS does not accept a value, or two values do not fit together.
@@ -78,7 +82,17 @@ class EnvironmentSettings:
     tags: Mapping[str, str] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        check_settings(self)
+        require_environment(self.environment)
+        check_options(attrs.asdict(self, recurse=False))
+        check_table_name(self.table_name, self.environment)
+        check_units(
+            {"read_units": self.read_units, "write_units": self.write_units},
+            self.index_units,
+            (self.least_units, self.most_units),
+            provisioned=self.provisioned,
+        )
+        check_replicas(self.replicas)
+        check_tags(self.tags, self.own_tags)
 
     @property
     def provisioned(self) -> bool:
@@ -87,7 +101,7 @@ class EnvironmentSettings:
 
     @property
     def aws_table_class(self) -> str:
-        """The table class, as AWS calls it."""
+        """The table class under AWS' name."""
         return CLASSES[self.table_class]
 
     @property
@@ -97,15 +111,15 @@ class EnvironmentSettings:
 
     @property
     def all_tags(self) -> dict[str, str]:
-        """Its tags, and which environment it is."""
+        """The tags that every resource has, and those of the settings."""
         return {**self.own_tags, **self.tags}
 
     def units_of(self, index: str) -> tuple[int, int]:
-        """The read and write capacity units of an index."""
+        """Return the read and write capacity units of an index."""
         return self.index_units.get(index, (self.read_units, self.write_units))
 
     def check_region(self, region: str) -> None:
-        """Refuse a region for the stack, which a template does not know before it is deployed.
+        """Refuse a region for the stack; the region is known only when the template is deployed.
 
         Raises:
             InfraError: A replica is in that region, or in another partition.
@@ -119,17 +133,17 @@ _PRODUCTION: Mapping[str, Any] = {"billing": "provisioned", "deletion_protection
 def read_settings(
     environment: str, table_name: str, sections: Mapping[str, Mapping[str, str]], default_stream: str | None = None
 ) -> EnvironmentSettings:
-    """The settings of one environment.
+    """Return the settings of one environment.
 
     Args:
-        environment: Its name.
-        table_name: The table's name or ARN in the models; except in production, the environment is added to the name.
+        environment: The environment's name.
+        table_name: The table's name or ARN in the models. Except in production, the environment is added to the name.
         sections: The options of `[singletable:infra]`, under "", and those of `[singletable:infra:prod]` and so on,
-            under the environment's name, which go before them.
-        default_stream: What the models say of the stream.
+            under the environment's name. The latter override the former.
+        default_stream: The view type of the stream in the models.
 
     Raises:
-        InfraError: There is no such environment or option, or a value cannot be meant.
+        InfraError: The environment or an option does not exist, or a value is not accepted.
     """
     for name in (environment, *filter(None, sections)):
         require_environment(name)
@@ -142,7 +156,7 @@ def read_settings(
         for option, text in sections.get(section, {}).items():
             values[option] = _read(option, text, environment)
     settings = EnvironmentSettings(environment=environment, **values)
-    refuse_short_name(settings)
+    refuse_short_name(settings.table_name, environment)
     _refuse_idle(settings, sections.get(environment, {}))
     return settings
 
@@ -163,7 +177,7 @@ _DAX_ONLY = ("dax_node_type", "dax_nodes")
 def _refuse_idle(settings: EnvironmentSettings, options: Mapping[str, str]) -> None:
     """Refuse options of one environment's section that have no effect there.
 
-    Options of `[singletable:infra]` hold for all environments, so they may have an effect in some of them only.
+    Options of `[singletable:infra]` apply to all environments, so they may have an effect in only some of them.
     """
     for holds, idle, needed in (
         (settings.provisioned, _PROVISIONED_ONLY, "billing = provisioned"),
@@ -202,7 +216,7 @@ def _text(text: str) -> str:
 
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError("a whole number is wanted")
+        raise ValueError("it is not a whole number")
     return int(text)
 
 
@@ -213,7 +227,7 @@ def _percent(text: str) -> int:
 def _boolean(text: str) -> bool:
     states = ConfigParser.BOOLEAN_STATES
     if text.lower() not in states:
-        raise ValueError("yes or no is wanted")
+        raise ValueError("it is not yes or no")
     return states[text.lower()]
 
 

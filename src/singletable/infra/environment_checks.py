@@ -1,28 +1,36 @@
-"""Rules of settings: which values AWS accepts, and which of them fit together."""
+"""Checks of an environment's settings: the values that AWS accepts, and the combinations that fit together."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from singletable.errors import InfraError
 from singletable.infra.aws_partitions import partitions_by_region
 from singletable.models.binding.table_names import CHARACTERS, name_fault, own_name, server_fault
 from singletable.models.schema.layout import STREAM_VIEWS
 
-if TYPE_CHECKING:
-    from singletable.infra.environment import EnvironmentSettings
-
-__all__ = ["CLASSES", "ENVIRONMENTS", "check_settings", "refuse_region", "refuse_short_name", "require_environment"]
+__all__ = [
+    "CLASSES",
+    "ENVIRONMENTS",
+    "check_options",
+    "check_replicas",
+    "check_table_name",
+    "check_tags",
+    "check_units",
+    "refuse_region",
+    "refuse_short_name",
+    "require_environment",
+]
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 _BILLING = ("on-demand", "provisioned")
 CLASSES = {"standard": "STANDARD", "infrequent-access": "STANDARD_INFREQUENT_ACCESS"}
 
 _NODE_TYPE = re.compile(r"dax\.(?:r3|r4|r5|r7i)\.(?:(?:2|4|8|12|16|24)?x)?large|dax\.t[23]\.(?:small|medium)")
-"""Families and sizes of DAX nodes (AWS price list of DynamoDB, as in cfn-lint's `aws_dax_cluster`)."""
+"""The families and sizes of DAX nodes (AWS price list of DynamoDB, as in cfn-lint's `aws_dax_cluster`)."""
 
 _CHOICES: Mapping[str, Iterable[str]] = {"billing": _BILLING, "table_class": CLASSES, "stream": STREAM_VIEWS}
 _SWITCHES = ("point_in_time_recovery", "deletion_protection", "customer_key", "alarms", "dax")
@@ -38,42 +46,43 @@ _RANGES: Mapping[str, tuple[int, int | None]] = {
     # Developer Guide, "DAX cluster components".
     "dax_nodes": (1, 11),
 }
-"""The least and the most of each whole number. Quotas that AWS raises on request are not among them."""
+"""The lowest and the highest value of each whole number, without quotas that AWS raises on request."""
 
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+")
 _MOST_TAGS, _TAG_KEY, _TAG_VALUE = 50, 128, 256
-"""Tags of a resource, and characters of a tag's key and value (Developer Guide, "Tagging restrictions in DynamoDB")."""
+"""The highest number of tags of a resource, and of characters of a tag's key and of its value.
+
+Source: Developer Guide, "Tagging restrictions in DynamoDB".
+"""
 
 _TAG_MARKS = "+-=._:/@"
 """Characters of tags besides letters, digits and spaces (AWS Batch User Guide, "Tag restrictions", which lists the
 characters that services generally allow; DynamoDB's list leaves out the `@` only)."""
 
 
-def check_settings(settings: EnvironmentSettings) -> None:
-    """Refuse settings that AWS refuses or that contradict each other.
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse values that AWS does not accept, each by itself.
+
+    Args:
+        options: All settings, by the name of the option.
 
     Raises:
-        InfraError: A value is not accepted, or two do not fit together.
+        InfraError: A value is not accepted.
     """
-    require_environment(settings.environment)
     for option, choices in _CHOICES.items():
-        _require_choice(option, getattr(settings, option), choices)
+        _require_choice(option, options[option], choices)
     for option in _SWITCHES:
-        if not isinstance(getattr(settings, option), bool):
-            raise InfraError(f"{option} = {getattr(settings, option)!r} is not True or False.")
+        if not isinstance(options[option], bool):
+            raise InfraError(f"{option} = {options[option]!r} is not True or False.")
     for option, (least, most) in _RANGES.items():
-        _require_whole(option, getattr(settings, option), least, most)
-    _refuse_name(settings, "is an ARN" if own_name(settings.table_name) != settings.table_name else None)
-    _refuse_name(settings, name_fault(settings.table_name))
-    if not _NODE_TYPE.fullmatch(settings.dax_node_type):
+        _require_whole(option, options[option], least, most)
+    node_type = options["dax_node_type"]
+    if not _NODE_TYPE.fullmatch(node_type):
         raise InfraError(
-            f"dax_node_type = {settings.dax_node_type!r} is not a type of DAX nodes.",
+            f"dax_node_type = {node_type!r} is not a type of DAX nodes.",
             remedy="Write for example dax.r5.large or dax.t3.small: families r3, r4, r5, r7i, t2 and t3.",
-            value=settings.dax_node_type,
+            value=node_type,
         )
-    _check_units(settings)
-    _check_replicas(settings.replicas)
-    _check_tags(settings)
 
 
 def require_environment(name: str) -> None:
@@ -88,13 +97,63 @@ def require_environment(name: str) -> None:
         )
 
 
-def refuse_short_name(settings: EnvironmentSettings) -> None:
-    """Refuse a table name that is too short for DynamoDB; models and tests may use one, as they may without a server.
+def check_table_name(table_name: str, environment: str) -> None:
+    """Refuse a table name that DynamoDB does not accept, and an ARN.
+
+    Raises:
+        InfraError: The name is an ARN or is not accepted.
+    """
+    _refuse_name(table_name, environment, "is an ARN" if own_name(table_name) != table_name else None)
+    _refuse_name(table_name, environment, name_fault(table_name))
+
+
+def refuse_short_name(table_name: str, environment: str) -> None:
+    """Refuse a table name that is too short for DynamoDB. Models and tests may use one without a server.
 
     Raises:
         InfraError: The name has fewer than 3 characters.
     """
-    _refuse_name(settings, server_fault(settings.table_name))
+    _refuse_name(table_name, environment, server_fault(table_name))
+
+
+def check_units(
+    units: Mapping[str, int],
+    index_units: Mapping[str, tuple[int, int]],
+    bounds: tuple[int, int],
+    *,
+    provisioned: bool,
+) -> None:
+    """Refuse capacity units that autoscaling would change at once, because they are out of its bounds.
+
+    Args:
+        units: The units of the table, by the name of their option.
+        index_units: The read and write units of indexes, by the name of the index.
+        bounds: `least_units` and `most_units`.
+        provisioned: Whether capacity is provisioned. Otherwise units may be out of bounds.
+
+    Raises:
+        InfraError: The bounds are in the wrong order, the units of an index are not whole numbers of at least 1, or
+            units are out of bounds.
+    """
+    least, most = bounds
+    if least > most:
+        raise InfraError(
+            f"least_units = {least} is more than most_units = {most}.",
+            remedy="Autoscaling goes from least_units to most_units.",
+            value=least,
+        )
+    given = dict(units)
+    for index, (reads, writes) in index_units.items():
+        for verb, number in (("reads", reads), ("writes", writes)):
+            _require_whole(f"The {verb} of {index} in index_units", number, 1)
+            given[f"index_units, {verb} of {index}"] = number
+    for option, number in given.items() if provisioned else ():
+        if not least <= number <= most:
+            raise InfraError(
+                f"{option} = {number} is not from least_units = {least} to most_units = {most}.",
+                remedy="Autoscaling would change it at once. Change the units or the bounds.",
+                value=number,
+            )
 
 
 def refuse_region(region: str, replicas: Collection[str]) -> None:
@@ -112,6 +171,15 @@ def refuse_region(region: str, replicas: Collection[str]) -> None:
     _require_one_partition((region, *replicas))
 
 
+def _refuse_name(table_name: str, environment: str, fault: str | None) -> None:
+    if fault:
+        raise InfraError(
+            f"The table name {table_name!r} of the environment {environment} {fault}.",
+            remedy=f"Give table_name in [singletable:infra]: {CHARACTERS}.",
+            value=table_name,
+        )
+
+
 def _require_choice(option: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
         raise InfraError(f"{option} = {value!r} is not one of {', '.join(choices)}.", value=value)
@@ -123,39 +191,12 @@ def _require_whole(option: str, value: Any, least: int, most: int | None = None)
         raise InfraError(f"{option} = {value!r} is not a whole number {bounds}.", value=value)
 
 
-def _refuse_name(settings: EnvironmentSettings, fault: str | None) -> None:
-    if fault:
-        raise InfraError(
-            f"The table name {settings.table_name!r} of the environment {settings.environment} {fault}.",
-            remedy=f"Give table_name in [singletable:infra]: {CHARACTERS}.",
-            value=settings.table_name,
-        )
+def check_replicas(regions: tuple[str, ...]) -> None:
+    """Refuse regions of replicas that do not exist, are given twice, or are in two partitions of AWS.
 
-
-def _check_units(settings: EnvironmentSettings) -> None:
-    """Refuse units that autoscaling would change as soon as it starts: those out of its bounds."""
-    least, most = settings.least_units, settings.most_units
-    if least > most:
-        raise InfraError(
-            f"least_units = {least} is more than most_units = {most}.",
-            remedy="Autoscaling goes from the least to the most.",
-            value=least,
-        )
-    given = {"read_units": settings.read_units, "write_units": settings.write_units}
-    for index, (reads, writes) in settings.index_units.items():
-        for verb, units in (("reads", reads), ("writes", writes)):
-            _require_whole(f"The {verb} of {index} in index_units", units, 1)
-            given[f"index_units, {verb} of {index}"] = units
-    for option, units in given.items() if settings.provisioned else ():
-        if not least <= units <= most:
-            raise InfraError(
-                f"{option} = {units} is not from least_units = {least} to most_units = {most}.",
-                remedy="Autoscaling would change it at once: change the units, or its bounds.",
-                value=units,
-            )
-
-
-def _check_replicas(regions: tuple[str, ...]) -> None:
+    Raises:
+        InfraError: The regions are not accepted.
+    """
     for number, region in enumerate(regions):
         if not _REGION.fullmatch(region):
             raise InfraError(
@@ -186,10 +227,19 @@ def _require_one_partition(regions: tuple[str, ...]) -> None:
         )
 
 
-def _check_tags(settings: EnvironmentSettings) -> None:
-    own = ", ".join(settings.own_tags)
+def check_tags(tags: Mapping[str, str], own_tags: Mapping[str, str]) -> None:
+    """Refuse tags that AWS does not accept.
+
+    Args:
+        tags: The tags of the settings.
+        own_tags: The tags that singletable sets itself.
+
+    Raises:
+        InfraError: A tag is not accepted, or there are too many.
+    """
+    own = ", ".join(own_tags)
     seen: dict[str, str] = {}
-    for key, value in settings.tags.items():
+    for key, value in tags.items():
         _require_tag(f"The tag {key!r}", key, 1, _TAG_KEY)
         _require_tag(f"The value {value!r} of the tag {key!r}", value, 0, _TAG_VALUE)
         small = key.lower()
@@ -200,19 +250,19 @@ def _check_tags(settings: EnvironmentSettings) -> None:
                 remedy="Leave one of them out.",
                 value=key,
             )
-        if small in map(str.lower, settings.own_tags):
+        if small in map(str.lower, own_tags):
             raise InfraError(
                 f"The tag {key!r} is one of those that singletable sets: {own}.",
                 remedy="Use another name.",
                 value=key,
             )
         seen[small] = key
-    if len(settings.all_tags) > _MOST_TAGS:
+    number = len({**own_tags, **tags})
+    if number > _MOST_TAGS:
         raise InfraError(
-            f"tags has {len(settings.tags)} tags. With {own} a resource has"
-            f" {len(settings.all_tags)}; the limit is {_MOST_TAGS}.",
-            remedy=f"Leave {len(settings.all_tags) - _MOST_TAGS} of them out.",
-            value=len(settings.tags),
+            f"tags has {len(tags)} tags. With {own} a resource has {number}; the limit is {_MOST_TAGS}.",
+            remedy=f"Leave {number - _MOST_TAGS} of them out.",
+            value=len(tags),
         )
 
 

@@ -1,8 +1,8 @@
-"""An existing table as a resource of a template: as it is, so that an import changes nothing.
+"""Existing tables: a table as a resource of a template that matches it exactly, so that an import changes nothing.
 
 CloudFormation does not compare an imported resource with its template. Later updates are differences of templates, so
-that a property which the import states wrongly would never be set (User Guide, "Import AWS resources into a
-CloudFormation stack").
+a property that is wrong in the import would never be set (User Guide, "Import AWS resources into a CloudFormation
+stack").
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _MISSING = "ResourceNotFoundException"
 
 @attrs.frozen
 class Existing:
-    """A table as it is, and its settings around `DescribeTable`.
+    """The description of a table, with the settings that `DescribeTable` does not return.
 
     Args:
         described: The table that `DescribeTable` describes.
         ttl: The description of `DescribeTimeToLive`.
         recovery: Whether point-in-time recovery is on.
-        tags: Its tags, without those of AWS.
-        stack: The name of the stack that it belongs to, by the tag of CloudFormation; None if there is no such tag.
+        tags: The table's tags, without those of AWS.
+        stack: The name of the stack that it belongs to, from CloudFormation's tag; None without such a tag.
     """
 
     described: Mapping[str, Any]
@@ -46,7 +46,7 @@ class Existing:
 
     @property
     def identifier(self) -> dict[str, Any]:
-        """The resource to import, as `CreateChangeSet` takes it."""
+        """The resource to import, in the form of `CreateChangeSet`."""
         kind = "AWS::DynamoDB::GlobalTable" if self._is_global else "AWS::DynamoDB::Table"
         name = {"TableName": self.described["TableName"]}
         return {"ResourceType": kind, "LogicalResourceId": TABLE, "ResourceIdentifier": name}
@@ -58,8 +58,8 @@ class Existing:
     def resource(self, settings: EnvironmentSettings) -> dict[str, Any]:
         """Return the table as a resource of a template that retains it.
 
-        Its provisioned units are those of the settings: autoscaling has moved the real ones, and an import compares
-        nothing, so that they stay as they are.
+        Its provisioned units are those of the settings, because autoscaling has changed the real ones. An import does
+        not compare them, so the real ones stay.
 
         Args:
             settings: The settings of the environment.
@@ -71,13 +71,13 @@ class Existing:
         if other:
             raise InfraError(
                 f"{self.described['TableName']!r} has the key attribute {other[0]['AttributeName']!r} of type"
-                f" {other[0]['AttributeType']}; a stack of these models has keys of text (S) only.",
-                remedy="Delete its index, if it is that of an index, or deploy the table without singletable.",
+                f" {other[0]['AttributeType']}; a stack of these models has only keys of text (S).",
+                remedy="If it is the key of an index, delete the index. Otherwise deploy without singletable.",
                 value=other[0]["AttributeName"],
             )
         if self._is_global:
             raise InfraError(
-                f"{self.described['TableName']!r} is a global table; only tables of one region are imported.",
+                f"{self.described['TableName']!r} is a global table. Only tables of one region can be imported.",
                 remedy="Import it in the console as AWS::DynamoDB::GlobalTable, with the template of `singletable infra"
                 " cloudformation`.",
                 value=self.described["TableName"],
@@ -121,7 +121,7 @@ class Existing:
 
 
 def look_at(client: Any, name: str) -> Existing | None:
-    """Return a table as it is; None if it does not exist. Only describe calls are sent.
+    """Return an existing table; None if it does not exist. Only describe calls are sent.
 
     Args:
         client: A client of DynamoDB.
@@ -148,9 +148,9 @@ def look_at(client: Any, name: str) -> Existing | None:
 
 
 def retained(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a template whose table stays if it is taken out of the stack.
+    """Return a template that retains its table when the table is taken out of the stack.
 
-    A tag changes as well: a change of the deletion policy alone may be no change for CloudFormation.
+    A tag also changes, because CloudFormation may not count a change of the deletion policy alone as a change.
     """
     copy: dict[str, Any] = json.loads(json.dumps(template))
     table = copy["Resources"][TABLE]
@@ -168,7 +168,7 @@ _TAG = {"Key": _DETACHING, "Value": "yes"}
 def detached(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return a template without its table, the resources that refer to it, and all outputs.
 
-    An import changes no output, and a template needs a resource: if none is left, a placeholder is.
+    An import must not change outputs. A template needs at least one resource: if none is left, a placeholder is added.
     """
     copy: dict[str, Any] = json.loads(json.dumps(template))
     copy.pop("Outputs", None)
@@ -184,7 +184,7 @@ def detached(template: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refers(value: Any, name: str) -> bool:
-    """Whether a part of a template refers to a resource, by Ref, Fn::GetAtt, Fn::Sub or DependsOn."""
+    """Return whether a part of a template refers to a resource, by Ref, Fn::GetAtt, Fn::Sub or DependsOn."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             if key in ("Ref", "DependsOn") and (each == name or (isinstance(each, list) and name in each)):
@@ -214,7 +214,7 @@ def _units(settings: EnvironmentSettings, described: Mapping[str, Any], wanted: 
 
 
 def _ask(call: Any, **arguments: Any) -> dict[str, Any] | None:
-    """Return an answer; None if the thing does not exist, or the server does not know the request."""
+    """Return an answer; None if the table does not exist, or the server does not support the request."""
     try:
         answer: dict[str, Any] = call(**arguments)
     except ClientError as error:

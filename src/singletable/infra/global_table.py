@@ -1,4 +1,4 @@
-"""A table with replicas in other regions: one resource of its own kind, which scales its capacity by itself."""
+"""Global tables: a table with replicas in other regions is one resource, which scales its capacity itself."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from singletable.models.schema.description import TableDescription
 __all__ = ["REPLICATED", "add_global_table"]
 
 REPLICATED = "NEW_AND_OLD_IMAGES"
-"""What the stream must show that replication reads."""
+"""The view type of the stream that replication reads."""
 
 
 def add_global_table(
     template: Template, description: TableDescription, settings: EnvironmentSettings
 ) -> dynamodb.GlobalTable:
-    """The table in this region and in those of its replicas."""
+    """Add a table in this region and in the regions of its replicas."""
     options: dict[str, Any] = {}
     if settings.provisioned:
         options["WriteProvisionedThroughputSettings"] = _writes(settings, settings.write_units)
@@ -76,7 +76,7 @@ def add_global_table(
 
 
 def _key_parameter(template: Template, region: str) -> Parameter:
-    """The key of a replica's region: a stack makes keys in its own region only."""
+    """Add a parameter for the key in a replica's region, because a stack creates keys only in its own region."""
     name = "KeyArnOf" + "".join(part.capitalize() for part in region.split("-"))
     return template.add_parameter(
         Parameter(name, Type="String", Description=f"ARN of the KMS key that encrypts the replica in {region}")

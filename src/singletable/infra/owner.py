@@ -1,4 +1,4 @@
-"""The owner of a deployed table's indexes and time to live: its stack, changed by one part at a time."""
+"""The owner of a deployed table's indexes and time to live: its stack, which is updated by one part at a time."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from singletable.infra.change_set import refuse_other_table
 from singletable.infra.environment import EnvironmentSettings
 from singletable.infra.parts import Parts, of_template
 from singletable.infra.resource_names import TABLE
-from singletable.infra.stack import Stack, parsed
+from singletable.infra.stack import Stack
 from singletable.infra.stack_template import make_template
+from singletable.infra.template_body import parsed
 from singletable.models.schema.description import TableDescription
 from singletable.models.schema.layout import IndexLayout
 
@@ -20,7 +21,7 @@ __all__ = ["Owner"]
 
 
 class Owner:
-    """Brings single parts of a table into the template of its stack, and updates the stack.
+    """Changes single parts of a table in the template of its stack, and updates the stack.
 
     CloudFormation creates or deletes one global index in an update, as DynamoDB does (API Reference, `UpdateTable`).
 
@@ -48,8 +49,8 @@ class Owner:
         resource = self._stack.template().get("Resources", {}).get(TABLE)
         if resource is None:
             raise InfraError(
-                f"There is no stack {self._stack.name!r} with the table {self._settings.table_name!r}.",
-                remedy="Name it with --stack, or deploy it first: singletable deploy --environment"
+                f"No stack {self._stack.name!r} has the table {self._settings.table_name!r}.",
+                remedy="Name the stack with --stack, or deploy it first: singletable deploy --environment"
                 f" {self._settings.environment}",
                 value=self._stack.name,
             )
@@ -57,15 +58,15 @@ class Owner:
         return of_template(resource)
 
     def create_index(self, index: IndexLayout) -> None:
-        """Have the stack create a global index."""
+        """Update the stack so that it creates a global index."""
         self._bring(lambda parts: parts.with_index(index))
 
     def delete_index(self, name: str) -> None:
-        """Have the stack delete a global index."""
+        """Update the stack so that it deletes a global index."""
         self._bring(lambda parts: parts.without_index(name))
 
     def set_ttl(self, name: str | None) -> None:
-        """Have the stack switch the time to live on by an attribute, or off for None."""
+        """Update the stack so that it switches the time to live on, by an attribute, or off for None."""
         self._bring(lambda parts: parts.with_ttl(name))
 
     def _bring(self, change: Callable[[Parts], Parts]) -> None:
@@ -76,9 +77,9 @@ class Owner:
             return
         if not self._is_settled(now):
             raise InfraError(
-                f"The stack {self._stack.name!r} is not as setup.cfg and this version of the models say; a migration"
-                " changes its own part of it and no other.",
-                remedy=f"Deploy the rest first: singletable deploy --environment {self._settings.environment}",
+                f"The stack {self._stack.name!r} differs from setup.cfg and this version of the models in parts that a"
+                " migration must not change.",
+                remedy=f"Deploy these first: singletable deploy --environment {self._settings.environment}",
                 value=self._stack.name,
             )
         with self._stack.planned(self._template(wanted)) as changes:
@@ -87,11 +88,11 @@ class Owner:
                 self._stack.execute(changes, self._tell)
 
     def _is_settled(self, now: Parts) -> bool:
-        """Whether the stack matches the settings and the models, apart from the parts that migrations bring."""
+        """Return whether the stack matches the settings and the models, apart from the parts that migrations change."""
         template = self._template(now)
         if parsed(template) == self._stack.template():
             return True
-        # CloudFormation does not count another description as a change.
+        # CloudFormation does not count a different description as a change.
         with self._stack.planned(template) as rest:
             return not rest.exists
 

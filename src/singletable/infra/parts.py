@@ -1,7 +1,7 @@
-"""Parts that a stack and migrations share: the global indexes and the time to live of a table, and who owns them.
+"""Shared parts: the global indexes and the time to live of a table, which both a stack and migrations handle.
 
-A table that a stack deployed is changed by the stack alone. Migrations set the order: an index or a time to live comes
-into the template once the items are ready for it (decision 18).
+Only its stack changes a table that a stack deployed. Migrations decide the order: an index or a time to live is added
+to the template when the items are ready for it (decision 18).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Parts:
     ttl: str | None = None
 
     def with_index(self, index: IndexLayout) -> Parts:
-        """Return these parts with an index more, or with another definition of one."""
+        """Return these parts with an index that is added, or replaced if the name exists."""
         return attrs.evolve(self, indexes={**self.indexes, index.name: index})
 
     def without_index(self, name: str) -> Parts:
@@ -43,7 +43,7 @@ class Parts:
         return attrs.evolve(self, ttl=name)
 
     def steps_to(self, other: Parts) -> list[str]:
-        """Return the changes that make these parts another one's, a phrase each: `create the index GSI4`."""
+        """Return the changes from these parts to others, a phrase each: `create the index GSI4`."""
         steps = []
         for name in sorted({*self.indexes, *other.indexes}):
             if name not in other.indexes:
@@ -63,7 +63,7 @@ class Parts:
         return attrs.evolve(description, indexes=tuple(mine), ttl=self.ttl)
 
     def restrict(self, settings: EnvironmentSettings) -> EnvironmentSettings:
-        """Return settings whose capacity of indexes is only that of these indexes."""
+        """Return settings whose `index_units` have only these indexes."""
         units = {name: each for name, each in settings.index_units.items() if name in self.indexes}
         return attrs.evolve(settings, index_units=units)
 
@@ -87,15 +87,15 @@ def of_template(resource: Mapping[str, Any]) -> Parts:
 
 
 def of_table(described: Mapping[str, Any], ttl: Mapping[str, Any] | None) -> Parts:
-    """Return the parts of a table as it is.
+    """Return the parts of an existing table.
 
     Args:
         described: The table that `DescribeTable` describes.
         ttl: The description of `DescribeTimeToLive`; None if the server does not know time to live.
     """
-    said = ttl or {}
-    enabled = said.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
-    return Parts(_global_indexes(described), said.get("AttributeName") if enabled else None)
+    found = ttl or {}
+    enabled = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return Parts(_global_indexes(described), found.get("AttributeName") if enabled else None)
 
 
 def _global_indexes(table: Mapping[str, Any]) -> dict[str, IndexLayout]:

@@ -27,7 +27,7 @@ _EXAMPLE = "Write for example: sns:Publish on arn:{partition}:sns:{region}:{acco
 
 @attrs.frozen
 class Right:
-    """Actions on resources.
+    """Actions on resources that a role may perform.
 
     Args:
         actions: The actions, such as `sns:Publish`; none has a wildcard.
@@ -43,7 +43,7 @@ class Right:
 def read_rights(
     options: Mapping[str, str], roles: Collection[str], values: Mapping[str, str]
 ) -> dict[str, tuple[Right, ...]]:
-    """Read the section `[singletable:rights]`: for each role lines of `ACTION ... on RESOURCE ...`.
+    """Parse the section `[singletable:rights]`, which has for each role lines of `ACTION ... on RESOURCE ...`.
 
     Args:
         options: The section's options.
@@ -56,7 +56,7 @@ def read_rights(
     unknown = [role for role in options if role not in roles]
     if unknown:
         raise InfraError(
-            f"[singletable:rights] has no role {unknown[0]!r}.",
+            f"[singletable:rights] names the unknown role {unknown[0]!r}.",
             remedy=f"Use one of: {', '.join(roles)}.",
             value=unknown[0],
         )

@@ -1,4 +1,4 @@
-"""Autoscaling: reads and writes of the table and of every index, each towards a utilisation."""
+"""Autoscaling: the read and write capacity of the table and of each global index, with a target utilization."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from singletable.models.schema.description import TableDescription
 __all__ = ["add_scaling"]
 
 _POLICY_NAME = 256
-"""Characters of a policy's name (Application Auto Scaling API Reference, "PutScalingPolicy")."""
+"""The highest number of characters of a policy's name (Application Auto Scaling API Reference, "PutScalingPolicy")."""
 
 
 def add_scaling(template: Template, description: TableDescription, settings: EnvironmentSettings) -> None:
-    """A target and a policy for each kind of capacity."""
+    """Add a target and a policy for the read and the write capacity of the table and each global index."""
     places: list[tuple[str, str, str, Any]] = [(TABLE, TABLE.lower(), "table", Sub(f"table/${{{TABLE}}}"))]
     places += [
         (index_id(index.name), index_label(index.name), "index", Sub(f"table/${{{TABLE}}}/index/{index.name}"))

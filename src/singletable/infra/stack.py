@@ -1,4 +1,4 @@
-"""Stacks: a template put into effect by a change set, which is looked at before it is executed.
+"""Stacks: updates by a change set, which is checked before it is executed.
 
 Sources: CloudFormation User Guide, "Update CloudFormation stacks using change sets" (executing one deletes all others
 of the stack), "Stack status codes", "Import AWS resources into a CloudFormation stack".
@@ -6,7 +6,6 @@ of the stack), "Stack status codes", "Import AWS resources into a CloudFormation
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -22,33 +21,31 @@ from troposphere import Template
 
 from singletable.errors import AccessDenied, InfraError, SingletableError
 from singletable.infra.change_set import ChangeSet, ResourceChange, refuse_loss, refuse_types, resource_change
+from singletable.infra.template_body import check_parameters, check_size, parameters_of, parsed, text_of
 from singletable.requests.retry import Retry
 from singletable.requests.services import error_code, refuse_denied
 
-__all__ = ["ChangeSet", "ResourceChange", "Stack", "parsed", "refuse_loss"]
-
-_LARGEST = 51_200
-"""Bytes of a template that CloudFormation takes without S3 (User Guide, "quotas")."""
+__all__ = ["ChangeSet", "ResourceChange", "Stack", "refuse_loss"]
 
 _UNCHANGED = ("didn't contain changes", "No updates are to be performed")
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 _PENDING = ("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_COMPLETE")
-"""States of a change set that somebody may still execute."""
+"""States of a change set that can still be executed."""
 
 _NEVER_MADE = ("ROLLBACK_COMPLETE",)
 _POLL = 2.0
 _PATIENCE = 24 * 3600.0
-"""Seconds: an index of a large table takes hours."""
+"""Seconds after which waiting ends. An index of a large table takes hours."""
 
 _STALE = 5
-"""Looks at a stack after which its status is taken for that of the execution, although no event of its end has come."""
+"""Requests after which a stack's status counts as the status of the execution, even without its last event."""
 
 _DELETIONS = Retry(30, _POLL, _POLL, jitter=lambda bound: bound)
 """Attempts to delete a change set, two seconds apart. CloudFormation refuses it while it creates the change set."""
 
 
 class _Refused(Exception):
-    """CloudFormation has refused to make a change set."""
+    """CloudFormation has refused to create a change set."""
 
     def __init__(self, error: SingletableError) -> None:
         super().__init__(str(error))
@@ -61,7 +58,7 @@ class Stack:
     Args:
         client: A boto3 client of CloudFormation.
         name: The stack's name.
-        wait: Sleeps for some seconds.
+        wait: A function that sleeps for a number of seconds.
     """
 
     def __init__(self, client: Any, name: str, wait: Callable[[float], None] = sleep) -> None:
@@ -69,10 +66,10 @@ class Stack:
         self.name = name
         self._wait = wait
 
-    # --- looking --------------------------------------------------------------------
+    # --- descriptions ---------------------------------------------------------------
 
     def describe(self) -> dict[str, Any] | None:
-        """Return CloudFormation's description; None if the stack does not exist, or only change sets of it do."""
+        """Return CloudFormation's description; None if the stack does not exist or has only change sets."""
         return _made(self._entry())
 
     def _entry(self) -> dict[str, Any] | None:
@@ -90,12 +87,12 @@ class Stack:
         return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
 
     def template(self) -> dict[str, Any]:
-        """Return the template that the stack was last updated with; empty for a stack that does not exist."""
+        """Return the template of the stack's last update; empty for a stack that does not exist."""
         return {} if self.describe() is None else self._template()
 
     def _template(self) -> dict[str, Any]:
         body = self._client.get_template(StackName=self.name, TemplateStage="Original").get("TemplateBody") or {}
-        # boto3 reads JSON itself. Other templates, such as those of earlier versions, are YAML.
+        # boto3 parses JSON itself. Other templates, such as those of earlier versions, are YAML.
         return dict(load_template(body)[0] if isinstance(body, str) else body)
 
     # --- change sets ----------------------------------------------------------------
@@ -108,12 +105,12 @@ class Stack:
         imported: Sequence[Mapping[str, Any]] = (),
         released: Collection[str] = (),
     ) -> Iterator[ChangeSet]:
-        """Make a change set for a block, which may execute it; otherwise it is deleted at the end of the block."""
+        """Create a change set for a block. If the block does not execute it, it is deleted at the end."""
         changes = self.plan(template, parameters, imported, released)
         try:
             yield changes
         finally:
-            # After an execution CloudFormation has deleted it.
+            # After an execution, CloudFormation has deleted it already.
             self.discard(changes)
 
     def plan(
@@ -123,22 +120,22 @@ class Stack:
         imported: Sequence[Mapping[str, Any]] = (),
         released: Collection[str] = (),
     ) -> ChangeSet:
-        """Make a change set, which is not executed; `discard` deletes it. If an error is raised, none is left.
+        """Create a change set without executing it; `discard` deletes it. After an error no change set is left.
 
         Args:
             template: The template.
-            parameters: The parameters that are given; others stay as they are, or get their defaults.
-            imported: Existing resources to import, as `CreateChangeSet` takes them; the template has no other new
-                resource then.
-            released: The logical ids of resources that the stack retains, and that are to leave it all the same.
+            parameters: The given parameters. Others keep their values, or get their defaults.
+            imported: Existing resources to import, in the form of `CreateChangeSet`. The template must not have other
+                new resources then.
+            released: The logical ids of resources that leave the stack although it retains them.
 
         Raises:
             InfraError: The template has no such parameter, the template is too large, the stack is busy, a resource
                 would change its type, the change would lose a retained resource, or CloudFormation refuses it.
         """
-        body, text = parsed(template), _text(template)
-        _check_parameters(body, parameters or {})
-        _check_size(text)
+        body, text = parsed(template), text_of(template)
+        check_parameters(body, parameters or {})
+        check_size(text)
         entry = self._entry()
         stack = _made(entry)
         _refuse_unready(self.name, stack)
@@ -148,12 +145,12 @@ class Stack:
         kind = "IMPORT" if imported else "CREATE" if stack is None else "UPDATE"
         changes = ChangeSet(name, stack is None, (), made_stack=entry is None, released=frozenset(released))
         try:
-            made = self._create(name, kind, text, _parameters(stack, body, parameters or {}), imported)
+            made = self._create(name, kind, text, parameters_of(stack, body, parameters or {}), imported)
             found = self._changes(name) if made else None
             planned = attrs.evolve(changes, changes=found or (), exists=found is not None)
             refuse_loss(planned, before, body["Resources"])
         except _Refused as refused:
-            raise refused.error from refused.__cause__  # CloudFormation has made no change set
+            raise refused.error from refused.__cause__  # CloudFormation has not created a change set
         except BaseException:
             self.discard(changes)
             raise
@@ -169,7 +166,7 @@ class Stack:
         parameters: list[dict[str, Any]],
         imported: Sequence[Mapping[str, Any]],
     ) -> bool:
-        """Ask for a change set; return False if nothing changes."""
+        """Request a change set; return False if nothing changes."""
         more: dict[str, Any] = {"ResourcesToImport": list(imported)} if imported else {}
         try:
             self._client.create_change_set(
@@ -183,7 +180,7 @@ class Stack:
             )
         except ClientError as error:
             if error_code(error) == "AlreadyExistsException":
-                return True  # the answer to an earlier attempt was lost; the name is unique to this deployment
+                return True  # the response to an earlier attempt was lost; the name is unique to this deployment
             try:
                 refuse_denied(error, "CloudFormation")
             except AccessDenied as denied:
@@ -215,7 +212,7 @@ class Stack:
         return tuple(resource_change(each["ResourceChange"]) for each in listed if "ResourceChange" in each)
 
     def discard(self, changes: ChangeSet) -> None:
-        """Delete a change set, and the entry of the stack that it made, unless somebody else has a change set there."""
+        """Delete a change set, and the stack's entry that it created, unless the stack has other change sets."""
         if not changes.exists:
             return
         self._delete(changes.name)
@@ -226,20 +223,20 @@ class Stack:
             self._client.delete_stack(StackName=self.name)
 
     def _delete(self, name: str) -> None:
-        """Delete a change set that may not exist, or may still be in the making."""
+        """Delete a change set that may not exist, or that CloudFormation may still be creating."""
         for _ in attrs.evolve(_DELETIONS, sleep=self._wait):
             try:
                 self._client.delete_change_set(StackName=self.name, ChangeSetName=name)
             except ClientError as error:
                 if error_code(error) in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException", "Throttling"):
                     continue
-                # It is gone after an execution, or was never made.
+                # It was deleted by an execution, or was never created.
             except (BotoCoreError, ResponseParserError):
-                pass  # the error that has led here matters more
+                pass  # the error that led to the deletion is more important
             return
 
     def _others(self, mine: str) -> list[str]:
-        """Return the names of the change sets of this stack that others may still execute."""
+        """Return the names of the other change sets of this stack that can still be executed."""
         found: list[str] = []
         token = None
         while True:
@@ -258,22 +255,22 @@ class Stack:
                 return found
 
     def execute(self, changes: ChangeSet, tell: Callable[[str], None]) -> None:
-        """Execute a change set, and wait until the stack is made or changed.
+        """Execute a change set, and wait until the stack is created or changed.
 
         Args:
-            changes: The change set, which is not empty.
-            tell: Called with a line for every resource that is begun, done or failed.
+            changes: The change set, which must not be empty.
+            tell: Called with a line when the status of a resource changes.
 
         Raises:
-            InfraError: Somebody else has a pending change set, which this would delete; or the deployment failed and
-                was rolled back.
+            InfraError: The stack has another pending change set, which the execution would delete; or the deployment
+                failed and was rolled back.
         """
         refuse_loss(changes)
         others = self._others(changes.name)
         if others:
             raise InfraError(
-                f"The stack {self.name!r} has a pending change set, {others[0]!r}: CloudFormation would delete it with"
-                " this deployment. Nothing was changed.",
+                f"The stack {self.name!r} has another pending change set, {others[0]!r}. CloudFormation would delete it"
+                " with this deployment, so nothing was changed.",
                 remedy=f"Execute it, or delete it: aws cloudformation delete-change-set --stack-name {self.name}"
                 f" --change-set-name {others[0]}",
                 value=others[0],
@@ -301,7 +298,7 @@ class Stack:
         looks = count()
 
         def done(found: dict[str, Any]) -> bool:
-            # The status may still be that of before the execution, until the stack's own event of its end has come.
+            # Until the stack's own last event has arrived, the status may be the one before the execution.
             known = ended or next(looks) >= _STALE
             return known and not found["StackStatus"].endswith("_IN_PROGRESS")
 
@@ -309,14 +306,14 @@ class Stack:
         if stack["StackStatus"] not in _DONE:
             raise InfraError(
                 f"The stack {self.name!r} is {stack['StackStatus']}: {'; '.join(failures) or 'no reason was given'}",
-                remedy="Fix what failed, and deploy again; nothing of the table was lost.",
+                remedy="Fix the cause and deploy again. The table and its items were not lost.",
                 value=stack["StackStatus"],
             )
 
-    # --- a stack that was never made --------------------------------------------------
+    # --- a stack whose first deployment failed ----------------------------------------
 
     def was_never_made(self) -> bool:
-        """Return whether the first deployment of the stack was rolled back: it can only be deleted."""
+        """Return whether the first deployment of the stack was rolled back. Such a stack can only be deleted."""
         stack = self.describe()
         return stack is not None and stack["StackStatus"] in _NEVER_MADE
 
@@ -324,16 +321,16 @@ class Stack:
         """Delete a stack whose first deployment was rolled back.
 
         Raises:
-            InfraError: A resource of it is still there, which the next deployment would find in its way.
+            InfraError: A resource of the stack still exists, and its name would block the next deployment.
         """
         resources = self._client.describe_stack_resources(StackName=self.name)["StackResources"]
         left = [each for each in resources if each["ResourceStatus"] != "DELETE_COMPLETE"]
         if left:
             names = ", ".join(f"{each['LogicalResourceId']} ({each.get('PhysicalResourceId')})" for each in left)
             raise InfraError(
-                f"The first deployment of the stack {self.name!r} was rolled back, and left {names}.",
-                remedy="Delete these, or import the table later (deploy --import); then delete the stack (aws"
-                f" cloudformation delete-stack --stack-name {self.name}), and deploy again.",
+                f"The first deployment of the stack {self.name!r} was rolled back and left {names}.",
+                remedy="Delete these, or import the table later (deploy --import). Then delete the stack (aws"
+                f" cloudformation delete-stack --stack-name {self.name}) and deploy again.",
                 value=left[0]["LogicalResourceId"],
             )
         self._client.delete_stack(StackName=self.name)
@@ -345,7 +342,7 @@ class Stack:
     # --- waiting ----------------------------------------------------------------------
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        """Return the events, the earliest first."""
+        """Return the stack's events, the earliest first."""
         try:
             events: list[dict[str, Any]] = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
         except ClientError as error:
@@ -358,20 +355,11 @@ class Stack:
         end = monotonic() + _PATIENCE
         while not done(found := look()):
             if monotonic() > end:
-                raise InfraError(f"The stack {self.name!r} is not done after a day.", remedy="Look in the console.")
+                raise InfraError(
+                    f"The stack {self.name!r} is not done after a day.", remedy="Check its events in the console."
+                )
             self._wait(_POLL)
         return found
-
-
-def parsed(template: Template | Mapping[str, Any]) -> dict[str, Any]:
-    """Return a template as plain data, in the form in which the template of a stack is read."""
-    return dict(json.loads(_text(template)))
-
-
-def _text(template: Template | Mapping[str, Any]) -> str:
-    # JSON without spaces: shorter than YAML, and read much faster.
-    body = template.to_dict() if isinstance(template, Template) else template
-    return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
 def _made(entry: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -380,37 +368,6 @@ def _made(entry: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _says_unchanged(reason: str) -> bool:
     return any(each in reason for each in _UNCHANGED)
-
-
-def _check_parameters(body: Mapping[str, Any], given: Mapping[str, str]) -> None:
-    known = body.get("Parameters", {})
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise InfraError(
-            f"The template has no parameter {unknown[0]!r}.",
-            remedy=f"It has: {', '.join(sorted(known)) or 'none'}.",
-            value=unknown[0],
-        )
-
-
-def _check_size(text: str) -> None:
-    if len(text.encode()) > _LARGEST:
-        raise InfraError(
-            f"The template is {len(text.encode()):,} bytes; CloudFormation takes {_LARGEST:,} directly.",
-            remedy="Write it with `singletable infra cloudformation --out`, and deploy it from S3.",
-            value=len(text.encode()),
-        )
-
-
-def _parameters(
-    stack: Mapping[str, Any] | None, body: Mapping[str, Any], given: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    before = {each["ParameterKey"] for each in (stack or {}).get("Parameters", ())}
-    kept = sorted(before.intersection(body.get("Parameters", {})) - set(given))
-    return [
-        *({"ParameterKey": key, "ParameterValue": value} for key, value in sorted(given.items())),
-        *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
-    ]
 
 
 _REMEDIES = {
@@ -428,8 +385,8 @@ def _refuse_unready(name: str, stack: Mapping[str, Any] | None) -> None:
     status = "" if stack is None else stack["StackStatus"]
     if status in _NEVER_MADE:
         raise InfraError(
-            f"The stack {name!r} was never made: its first deployment was rolled back.",
-            remedy=f"Delete it (aws cloudformation delete-stack --stack-name {name}), and deploy again.",
+            f"The stack {name!r} was never created: its first deployment was rolled back.",
+            remedy=f"Delete it (aws cloudformation delete-stack --stack-name {name}) and deploy again.",
             value=status,
         )
     if status and not status.endswith("_COMPLETE"):

@@ -1,4 +1,4 @@
-"""The template: everything that a table needs in AWS, from its models and the settings of an environment."""
+"""The stack's template: all resources of a table in AWS, from its models and the settings of an environment."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["as_text", "cloudformation", "make_template"]
 
 
 def cloudformation(description: TableDescription, settings: EnvironmentSettings) -> str:
-    """The CloudFormation template, as YAML; the same text for the same models and settings."""
+    """Return the CloudFormation template as YAML. The same models and settings give the same text."""
     return as_text(make_template(description, settings))
 
 
 def as_text(template: Template) -> str:
-    """A template as YAML, in the order of names."""
+    """Return a template as YAML, ordered by name."""
     return str(template.to_yaml())
 
 
 def make_template(description: TableDescription, settings: EnvironmentSettings) -> Template:
-    """The template as troposphere's value.
+    """Return the template as a troposphere object.
 
     Raises:
         InfraError: The settings do not fit the models.
@@ -39,7 +39,7 @@ def make_template(description: TableDescription, settings: EnvironmentSettings) 
     if settings.customer_key:
         add_key(template, settings)
     if settings.replicas:
-        # It scales its capacity by itself.
+        # A global table scales its capacity itself.
         add_global_table(template, description, settings)
     else:
         add_table(template, description, settings)
@@ -49,14 +49,14 @@ def make_template(description: TableDescription, settings: EnvironmentSettings) 
         add_alarms(template, description, settings)
     if settings.dax:
         add_cache(template, settings)
-    for name, what, value in (
+    for name, text, value in (
         ("TableName", "The table's name", Ref(TABLE)),
         ("TableArn", "The table's ARN", GetAtt(TABLE, "Arn")),
         ("StreamArn", "The ARN of its stream", GetAtt(TABLE, "StreamArn")),
         *((("KeyArn", "The ARN of its key", GetAtt(KEY, "Arn")),) if settings.customer_key else ()),
     ):
         template.add_output(
-            Output(name, Description=what, Value=value, Export=Export(Sub(f"${{AWS::StackName}}-{name}")))
+            Output(name, Description=text, Value=value, Export=Export(Sub(f"${{AWS::StackName}}-{name}")))
         )
     return template
 
@@ -66,19 +66,19 @@ def _check(description: TableDescription, settings: EnvironmentSettings) -> None
     for name in settings.index_units:
         if name not in known:
             raise InfraError(
-                f"index_units names {name!r}, which is no global index of {description.name}.",
+                f"index_units names {name!r}, which is not a global index of {description.name}.",
                 remedy=f"It has: {', '.join(sorted(known)) or 'none'}.",
                 value=name,
             )
     if settings.replicas and settings.stream != REPLICATED:
         raise InfraError(
-            f"stream = {settings.stream}, and the table has replicas, which are fed by a stream of {REPLICATED}.",
+            f"stream = {settings.stream} is not possible with replicas, which need a stream of {REPLICATED}.",
             remedy="Leave stream out.",
             value=settings.stream,
         )
     if description.stream is not None and description.stream != settings.stream:
         raise InfraError(
-            f"Meta.stream_view_type of {description.name} is {description.stream}, and stream = {settings.stream}.",
-            remedy="Say it in one place only.",
+            f"Meta.stream_view_type of {description.name} is {description.stream}, but stream = {settings.stream}.",
+            remedy="Remove one of the two.",
             value=settings.stream,
         )

@@ -1,4 +1,4 @@
-"""The table itself: keys, indexes, capacity, encryption, backup, stream and time to live."""
+"""The table's resource: keys, indexes, capacity, encryption, backup, stream and time to live."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KEY = "TableKey"
 _RETAINED = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 """Keep a resource if its stack is changed or deleted, unless the deployment that creates it is rolled back.
 
-Under `Retain`, the rest of a first deployment that failed would block the next one, because its names are taken
-(CloudFormation Template Reference, "DeletionPolicy attribute"). `UpdateReplacePolicy` has no such value.
+With `Retain`, the resources that a failed first deployment leaves would block the next one, because their names are
+taken (CloudFormation Template Reference, "DeletionPolicy attribute"). `UpdateReplacePolicy` does not have this value.
 """
 
 _ADMINISTRATION = (
@@ -58,12 +58,12 @@ Source: Developer Guide, "DynamoDB encryption at rest usage notes", "Key policy 
 
 
 def tags_of(settings: EnvironmentSettings) -> Tags:
-    """The tags of everything: those of the settings, and which environment it is."""
+    """Return the tags of every resource: those of the settings, the environment and `ManagedBy`."""
     return Tags(**settings.all_tags)
 
 
 def add_key(template: Template, settings: EnvironmentSettings) -> kms.Key:
-    """A KMS key of the account's own, with its alias; it is turned over each year."""
+    """Add a customer managed KMS key with its alias; it is rotated each year."""
     key = template.add_resource(
         kms.Key(
             KEY,
@@ -80,14 +80,14 @@ def add_key(template: Template, settings: EnvironmentSettings) -> kms.Key:
 
 
 def _key_policy(settings: EnvironmentSettings) -> dict[str, Any]:
-    """Return the policy of the key: the account's IAM policies decide who administers it and whose items it reads.
+    """Return the policy of the key, which leaves it to the account's IAM policies who administers and who uses the key.
 
-    A statement for the account's root principal does not permit anything to anyone by itself. It lets IAM policies of
-    the account permit it (KMS Developer Guide, "Default key policy"). The second statement holds only for calls
-    that DynamoDB makes on behalf of its caller (`kms:ViaService`), so no IAM policy can permit anyone to decrypt with
-    the key directly. DynamoDB's name there ends in the domain of its partition, such as `amazonaws.com`. A table with
-    replicas needs every region in it, because DynamoDB then calls from other regions, too (Developer Guide, "DynamoDB
-    encryption at rest usage notes", "Key policy for a customer managed key").
+    A statement for the account's root principal does not permit anything by itself. It lets IAM policies of the account
+    permit it (KMS Developer Guide, "Default key policy"). The second statement holds only for calls that DynamoDB makes
+    on behalf of its caller (`kms:ViaService`), so no IAM policy can permit anyone to decrypt with the key directly.
+    DynamoDB's name there ends in the domain of its partition, such as `amazonaws.com`. For a table with replicas the
+    name has every region, because DynamoDB then also calls from other regions (Developer Guide, "DynamoDB encryption at
+    rest usage notes", "Key policy for a customer managed key").
     """
     service: Any = "dynamodb.*" if settings.replicas else Sub("dynamodb.${AWS::Region}.*")
     account = {"AWS": Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}
@@ -119,7 +119,7 @@ def lifetime_of_table(settings: EnvironmentSettings) -> dict[str, str]:
 
 
 def key_schema(partition: str, sort: str | None) -> list[dynamodb.KeySchema]:
-    """A key schema of text attributes."""
+    """Return a key schema of text attributes."""
     schema = [dynamodb.KeySchema(AttributeName=partition, KeyType="HASH")]
     if sort is not None:
         schema.append(dynamodb.KeySchema(AttributeName=sort, KeyType="RANGE"))
@@ -127,13 +127,13 @@ def key_schema(partition: str, sort: str | None) -> list[dynamodb.KeySchema]:
 
 
 def projection_of(index: IndexLayout) -> dynamodb.Projection:
-    """What an index holds."""
+    """Return the projection of an index."""
     included = {"NonKeyAttributes": list(index.included)} if index.included else {}
     return dynamodb.Projection(ProjectionType=index.projection, **included)
 
 
 def definitions_of(description: TableDescription) -> list[dynamodb.AttributeDefinition]:
-    """The attributes that are keys somewhere: all of them text."""
+    """Return the definitions of the key attributes of the table and its indexes, which are all text."""
     names = [description.partition_name, description.sort_name]
     for index in description.indexes:
         names += [index.partition_name, *([index.sort_name] if index.sort_name else [])]
@@ -141,7 +141,7 @@ def definitions_of(description: TableDescription) -> list[dynamodb.AttributeDefi
 
 
 def add_table(template: Template, description: TableDescription, settings: EnvironmentSettings) -> dynamodb.Table:
-    """The table of one region."""
+    """Add a table in one region."""
     options: dict[str, Any] = {}
     if settings.provisioned:
         options["ProvisionedThroughput"] = _throughput(settings.read_units, settings.write_units)
@@ -188,7 +188,7 @@ def add_table(template: Template, description: TableDescription, settings: Envir
 
 
 def local_indexes_of(description: TableDescription) -> list[dynamodb.LocalSecondaryIndex]:
-    """The local indexes."""
+    """Return the definitions of the local indexes."""
     return [
         dynamodb.LocalSecondaryIndex(
             IndexName=index.name,

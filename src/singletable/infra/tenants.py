@@ -1,8 +1,8 @@
-"""Tenants: the partitions of a table or an index that belong to the value of one tag of the caller.
+"""Tenants: the partitions of a table or an index that belong to the value of one of the caller's tags.
 
-IAM compares the partition keys that a request names (`dynamodb:LeadingKeys`) with patterns. A pattern is made of a key
-template: the tenant's field becomes the tag, every later field `*`. It is only used if no other template of the same
-table or index has a key that it matches.
+IAM compares the partition keys of a request (`dynamodb:LeadingKeys`) with patterns. A pattern is made from a key
+template: the tenant's field becomes the tag, and every later field becomes `*`. It is used only if it matches no key of
+another template of the same table or index.
 
 Sources: DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control"; IAM User Guide, "IAM
 policy elements: Variables and tags" and "Multivalued context keys"; IAM API Reference, "Tag" (the characters of a tag's
@@ -26,7 +26,7 @@ from singletable.models.items.internal_items import INTERNAL_KEYS
 
 __all__ = ["SOME_KEY", "Gap", "Reach", "Tenant", "notes_on_values", "reach"]
 
-# Every character that a tag's value can have, and every other above U+007F.
+# All characters that a tag's value can have, and all characters above U+007F.
 _LETTERS_AND_DIGITS = ((0x61, 0x7A), (0x41, 0x5A), (0x30, 0x39))
 _SIGNS = tuple((ord(sign), ord(sign)) for sign in " _.:/=+-@")
 _TAG_CHARACTER = Chars((*_LETTERS_AND_DIGITS, *_SIGNS, (0x80, 0xD7FF), (0xE000, 0x10FFFF)))
@@ -36,7 +36,7 @@ _LAST_CHARACTER = 0xFF
 
 
 SOME_KEY = {"Null": {"dynamodb:LeadingKeys": "false"}}
-"""The condition that a request has partition keys: `ForAllValues` holds for one without, such as a Scan."""
+"""The condition that a request has partition keys. `ForAllValues` also holds for a request without, such as a Scan."""
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class Tenant:
 
     Args:
         tag: The tag of the caller's session or role, `aws:PrincipalTag/...`.
-        attributes: The attribute that partition keys begin with, or the names that entities have for it.
+        attributes: The attribute with which partition keys begin; several names if the entities name it differently.
     """
 
     tag: str = attrs.field()
@@ -70,7 +70,7 @@ class Tenant:
         return " or ".join(self.attributes)
 
     def leads(self, template: Template) -> bool:
-        """Return whether the first field of a template is the tenant, written such that it can be compared."""
+        """Return whether the first field of a template is the tenant, in a form that IAM can compare."""
         field = _first(template)
         return field is not None and field.attribute in self.attributes and not field.encoding.projection
 
@@ -81,10 +81,10 @@ class Tenant:
 
     @property
     def conditions(self) -> dict[str, dict[str, Any]]:
-        """The conditions without which a pattern is unsafe.
+        """The conditions that make a pattern safe.
 
-        An empty tag would let `TENANT${tag}#*` match the keys of `TENANT#...`, so that a tag of at least one character
-        is required.
+        With an empty tag, `TENANT${tag}#*` would match the keys of `TENANT#...`. So a tag of at least one character is
+        required.
         """
         return {
             **SOME_KEY,
@@ -94,7 +94,7 @@ class Tenant:
 
 @attrs.frozen
 class Gap:
-    """Something that a tenant's role cannot do, or that IAM cannot prevent.
+    """An access that a tenant's role cannot have, or that IAM cannot prevent.
 
     Args:
         subject: A pattern, an entity, an index or a function.
@@ -114,7 +114,7 @@ class Reach:
 
     Args:
         patterns: For each template whose partitions are the tenant's, the pattern that matches them.
-        refused: For each other template, the reason.
+        refused: For each other template, the reason why its partitions are not the tenant's.
     """
 
     patterns: Mapping[Template, str]
@@ -122,7 +122,7 @@ class Reach:
 
 
 def reach(description: TableDescription, index: str | None, tenant: Tenant) -> Reach:
-    """Return the partitions of a table or an index that are a tenant's.
+    """Return the partitions of a table or an index that belong to a tenant.
 
     Args:
         description: The table.
@@ -142,25 +142,25 @@ def reach(description: TableDescription, index: str | None, tenant: Tenant) -> R
 
 
 def notes_on_values(templates: Iterable[Template], tenant: Tenant) -> list[str]:
-    """Return the differences between the tenant's values and their texts in keys: a tag has to have the text."""
+    """Return notes on tenants whose value differs from its text in keys; their tag must have that text."""
     notes = []
     for template in templates:
         encoding = template.fields[0].encoding
         if isinstance(encoding, (Text, Choice)):
             notes.append(
-                f"keys write a space in {tenant.attribute} as %20, and a tag cannot have %: a tenant whose value has a"
-                " space reaches nothing."
+                f"keys write a space in {tenant.attribute} as %20, and a tag cannot have %. A tenant whose value has a"
+                " space cannot reach its items."
             )
         elif not isinstance(encoding, (RawText, Uuid)):
             notes.append(
-                f"keys write {tenant.attribute} as {encoding.describe}: the tag has to have the text of the key"
+                f"keys write {tenant.attribute} as {encoding.describe}, and the tag must have the text of the key"
                 f" ({_example(encoding)})."
             )
     return list(dict.fromkeys(notes))
 
 
 def _refusal(template: Template, tenant: Tenant, keys: Sequence[CompositeKey], *, own: bool) -> str | None:
-    """Return the reason for which a role cannot be given the partitions of a template; None if it can."""
+    """Return the reason why a role cannot be given the partitions of a template; None if it can."""
     if not tenant.leads(template):
         field = _first(template)
         if field is not None and field.attribute in tenant.attributes:
@@ -180,7 +180,7 @@ def _refusal(template: Template, tenant: Tenant, keys: Sequence[CompositeKey], *
         if shared is not None:
             return (
                 f"a role that reaches its partition key {template} also reaches {key.partition} of {key.label}, for"
-                f" example {shared!r}; give them different literals, or name the other attribute too if it holds a"
+                f" example {shared!r}; give them different literals, or also name the other attribute if it holds a"
                 " tenant"
             )
     return None
@@ -198,7 +198,7 @@ def _first(template: Template) -> Field | None:
 def _head(template: Template) -> tuple[str, ...]:
     """Return the literals up to the first field.
 
-    If two templates that begin with the tenant have one head, every key that both can have has one tenant.
+    If two templates that begin with the tenant have the same head, every key that both can have belongs to one tenant.
     """
     return tuple(segment.literal for segment in template.segments[: _place(template) + 1])
 

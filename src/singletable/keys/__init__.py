@@ -1,8 +1,8 @@
 """Keys: composite key text from attribute values, and back.
 
-Pure: knows neither PynamoDB nor I/O. `Template` is the text of one key attribute, `CompositeKey` a
-partition and a sort key together, `sort_range` the range of keys that a condition on an attribute
-means, `overlap` and its kin the proofs of which templates can never meet.
+Pure: imports neither PynamoDB nor I/O. `Template` builds the text of one key attribute, and `CompositeKey` a partition
+key and a sort key together. `sort_range` returns the range of keys for a condition on an attribute. `overlap` and
+related functions prove that two templates never produce the same key.
 """
 
 from typing import TYPE_CHECKING

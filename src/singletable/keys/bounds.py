@@ -1,12 +1,12 @@
-"""Range bounds: which sort keys a condition on an attribute means.
+"""Range bounds: the range of sort keys for a condition on an attribute.
 
-A condition speaks of an attribute: `placed_at <= day 31` includes day 31 whatever follows in the key.
-The stored key goes on behind the attribute (`2026-01-31#o-17`), so the bound that is sent is worked out
-here, exactly: no key of the range is missed and none outside it is read.
+A condition is about an attribute: `placed_at <= day 31` includes day 31, with any text after it in the key. The stored
+key continues after the attribute (`2026-01-31#o-17`), so this module calculates the exact bound that is sent: no key of
+the range is missed, and no key outside of it is read.
 
-The argument, for escaped text: every character of an encoded value is greater than `#`, and `$` is the
-character between. So all keys whose field is exactly `v` lie in [`v`, `v#...`] and below `v$`, and
-every greater value lies above `v$`.
+Why it is exact, for escaped text: every character of an encoded value is greater than `#`, and `$` is the character
+after `#`. So all keys whose field is exactly `v` lie in [`v`, `v#...`] and below `v$`, and every greater value lies
+above `v$`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Condition:
 
 @attrs.frozen
 class KeyRange:
-    """A set of sort keys, as DynamoDB can be asked for it.
+    """A set of sort keys, in the form of a key condition of DynamoDB.
 
     Args:
         operator: `all`, `=`, `<=`, `>=`, `between` (both ends included) or `begins_with`.
@@ -60,7 +60,7 @@ class KeyRange:
         first, last = (self.operands[0], self.operands[-1]) if self.operands else ("", "")
         if self.operator == "begins_with":
             return key.startswith(first)
-        # Code points compare as UTF-8 bytes do, which is DynamoDB's order.
+        # Code points compare like UTF-8 bytes, which is DynamoDB's order.
         above = self.operator in ("all", "<=") or first <= key
         below = self.operator in ("all", ">=") or key <= last
         return above and below
@@ -68,13 +68,13 @@ class KeyRange:
 
 @attrs.frozen
 class Position:
-    """How far equalities on leading attributes determine a sort key.
+    """The part of a sort key that equalities on leading attributes determine.
 
     Args:
-        prefix: The text that every matching key begins with; the whole key where `field` is None.
-        field: The first field that is not determined.
-        tail: Whether more of the template follows behind that field.
-        used: The attributes that the prefix was made of.
+        prefix: The text with which every matching key begins; the whole key if `field` is None.
+        field: The first field that is not determined; None if all are.
+        tail: Whether more of the template follows after that field.
+        used: The attributes from which the prefix was built.
     """
 
     prefix: str = attrs.field(repr=False)
@@ -84,7 +84,7 @@ class Position:
 
 
 def locate(key: CompositeKey, equals: Mapping[str, Any]) -> Position:
-    """Fill a sort key's template from the left with the attributes that are given."""
+    """Fill a sort key's template from the left with the given attributes."""
     assert key.sort is not None
     parts: list[str] = []
     used: list[str] = []
@@ -103,18 +103,18 @@ def locate(key: CompositeKey, equals: Mapping[str, Any]) -> Position:
 
 
 def sort_range(key: CompositeKey, equals: Mapping[str, Any], condition: Condition | None = None) -> KeyRange:
-    """The sort keys of items whose attributes equal `equals` and meet `condition`.
+    """Return the sort keys of items whose attributes equal `equals` and meet `condition`.
 
     Args:
         key: The composite key; it must have a sort key.
-        equals: Leading attributes of the sort key, by name. Attributes of the partition key may be
-            there as well; they fill the sort key where it names them too.
-        condition: A condition on the next attribute behind those.
+        equals: Leading attributes of the sort key, by name. Attributes of the partition key may also be given; they
+            fill the fields of the sort key that name them.
+        condition: A condition on the next attribute after those.
 
     Raises:
-        UnexpectedAttributesError: An attribute was given although one before it was not.
+        UnexpectedAttributesError: An attribute was given, but one before it was not.
         InvalidConditionError: The condition is not on the next attribute, or its bounds are reversed.
-        InvalidKeyValueError: A value cannot stand in a key.
+        InvalidKeyValueError: A value cannot be part of a key.
     """
     if condition is not None and condition.operator == "=":
         equals = {**equals, condition.attribute: condition.values[0]}
@@ -135,7 +135,7 @@ def _refuse_gaps(key: CompositeKey, equals: Mapping[str, Any], position: Positio
     if stranded and position.field is not None:
         raise UnexpectedAttributesError(
             f"{key.label} was given {', '.join(stranded)}, but not {position.field.attribute}, which comes before.",
-            remedy="A query takes the sort key's attributes from the left, without a gap; use filter= for others.",
+            remedy="Give the sort key's attributes from the left, without a gap. Use filter= for others.",
             entity=key.owner,
             index=key.index,
             unexpected=stranded,
@@ -164,9 +164,9 @@ def _bounded(key: CompositeKey, position: Position, condition: Condition) -> Key
     raw = isinstance(field.encoding, RawText) or getattr(field.encoding, "inner", None) == RawText()
     if not field.encoding.ordered and (position.tail or not raw):
         raise InvalidConditionError(
-            f"{key.label}: {condition.attribute} {condition.operator} ... cannot be asked, since the key's texts do"
-            " not sort as the values do.",
-            remedy='Values written as they are (key_encoding = "raw") or without a width allow == and startswith.',
+            f"{key.label}: {condition.attribute} {condition.operator} ... is not possible, because the texts in the key"
+            " are not in the order of the values.",
+            remedy='Values that are not escaped (key_encoding = "raw") or have no width allow only == and startswith.',
             entity=key.owner,
             index=key.index,
             attribute=condition.attribute,
@@ -182,13 +182,13 @@ def _interval(
 ) -> KeyRange:
     operator, prefix = condition.operator, position.prefix
     lower: str | None = prefix or None
-    upper: str | None = _last_behind(prefix, field) if prefix else None
+    upper: str | None = _last_after(prefix, field) if prefix else None
     if operator == "between":
         if texts[0] > texts[1]:
             shown = " and ".join(field.show(value) for value in condition.values)
             raise InvalidConditionError(
                 f"{condition.attribute} between {shown}: the bounds are reversed.",
-                remedy="Give the lower bound first; DynamoDB refuses such a query too.",
+                remedy="Give the lower bound first. DynamoDB also refuses such a query.",
                 attribute=condition.attribute,
             )
         lower, upper = prefix + texts[0], _last_equal(prefix + texts[1], position)
@@ -199,22 +199,22 @@ def _interval(
     elif operator == "<=":
         upper = _last_equal(prefix + texts[0], position)
     else:
-        # With a tail every key of the value itself is longer than the bound, so the bound excludes it.
+        # With a tail, every key of the value itself is longer than the bound, so the bound excludes it.
         upper = prefix + texts[0] if position.tail else _last_before(prefix + texts[0], field)
     return _checked(key, lower, upper)
 
 
 def _checked(key: CompositeKey, lower: str | None, upper: str | None) -> KeyRange:
-    """The range, with bounds that DynamoDB takes: not longer than a key, not empty, not reversed."""
+    """Return the range with bounds that DynamoDB accepts: not longer than a key, not empty, not reversed."""
     if upper is not None and len(upper.encode()) > SORT_KEY_BYTES:
-        # The character that was added stands for keys that would be too long to exist.
+        # The character that was added is for keys that are too long to exist.
         upper = upper[:-1]
     if lower is not None:
         key.check_sort_size(lower)
     if upper == "" or (lower is not None and upper is not None and lower > upper):
         raise InvalidConditionError(
             f"{key.label}: no key can meet the condition.",
-            remedy="Its value is the first or the last that there is.",
+            remedy="Use another value: this one is the first or the last possible value.",
             entity=key.owner,
             index=key.index,
         )
@@ -224,17 +224,17 @@ def _checked(key: CompositeKey, lower: str | None, upper: str | None) -> KeyRang
 
 
 def _last_equal(text: str, position: Position) -> str:
-    """The upper bound of all keys whose field ends at `text`, included."""
+    """Return the upper bound of all keys whose field is exactly `text`; the bound includes them."""
     return text + _AFTER_SEPARATOR if position.tail else text
 
 
-def _last_behind(prefix: str, field: Field) -> str:
-    """The upper bound of all keys that begin with `prefix` and go on with the field."""
+def _last_after(prefix: str, field: Field) -> str:
+    """Return the upper bound of all keys that begin with `prefix` and continue with the field."""
     return prefix + field.encoding.ceiling if field.encoding.ceiling else _filled(prefix)
 
 
 def _last_before(text: str, field: Field) -> str:
-    """The upper bound of all keys before `text`, where nothing follows the field."""
+    """Return the upper bound of all keys before `text`, if nothing follows the field."""
     code = ord(text[-1]) - 1
     if code < 0:
         return text[:-1]
@@ -245,7 +245,7 @@ def _last_before(text: str, field: Field) -> str:
 
 
 def _filled(prefix: str) -> str:
-    """The last sort key that begins with `prefix`: the greatest characters up to the size limit."""
+    """Return the last sort key that begins with `prefix`: the greatest characters up to the size limit."""
     room = SORT_KEY_BYTES - len(prefix.encode())
     if room < 0:
         return prefix
@@ -277,12 +277,12 @@ def _not_next(key: CompositeKey, condition: Condition, field: Field | None) -> I
     if field is None:
         reason = "the sort key is already determined"
     elif field.encoding.projection:
-        reason = f"the sort key goes on with {field}, which holds a projection"
+        reason = f"the sort key continues with {field}, which holds a projection"
     else:
-        reason = f"the sort key goes on with {field.attribute}"
+        reason = f"the sort key continues with {field.attribute}"
     return InvalidConditionError(
-        f"{key.label} cannot be asked for {condition.attribute} {condition.operator} ...: {reason}.",
-        remedy="Conditions go on the attribute behind those that are given; use filter= for any other.",
+        f"{key.label} does not allow the condition {condition.attribute} {condition.operator} ...: {reason}.",
+        remedy="Put the condition on the next attribute after the given ones. Use filter= for any other.",
         entity=key.owner,
         index=key.index,
         attribute=condition.attribute,

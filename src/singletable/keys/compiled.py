@@ -1,8 +1,8 @@
 """Compiled keys: the templates of a key as one function of straight-line code.
 
-The function builds what is plain: values of exactly the type that an encoding expects, with nothing to
-escape, well within the size limits. Everything else takes the long way, which builds the same key or says why
-there is none: `CompositeKey.build_carefully`.
+The function builds keys of ordinary values: those of exactly the type that an encoding expects, with nothing to escape,
+well within the size limits. For all other values it calls the slow path, `CompositeKey.build_carefully`, which builds
+the same key or raises the error.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["Build", "compile_key"]
 
 _WIDEST = 4
-"""Bytes of UTF-8 that one character takes at most: a text of n characters is within 4 n bytes."""
+"""The highest number of UTF-8 bytes of one character, so a text of n characters has at most 4 n bytes."""
 
 Build: TypeAlias = Callable[[Mapping[str, Any]], tuple[str, str | None]]
-"""A function from values to a partition key's text and a sort key's."""
+"""A function from values to the texts of a partition key and a sort key."""
 
 _Convert: TypeAlias = Mapping[str, Callable[[Any], Any]]
 
@@ -31,24 +31,24 @@ _Convert: TypeAlias = Mapping[str, Callable[[Any], Any]]
 def compile_key(
     label: str, templates: Mapping[str, tuple[Template, int]], convert: _Convert, carefully: Build
 ) -> Build:
-    """A function from exactly the values of a key to its texts.
+    """Return a function from exactly the values of a key to its texts.
 
     Args:
-        label: What the key is called: `Order.by_date`.
-        templates: The template and the largest size in bytes, by what the text is called.
-        convert: What turns an attribute's value into what the key's encoding expects, where that is another.
-        carefully: What builds the key of values that are out of the ordinary, or says what is wrong.
+        label: The name of the key, such as `Order.by_date`.
+        templates: The template and the largest size in bytes of each text, by its variable's name.
+        convert: For attributes whose values differ from the values that the encoding expects: the conversion.
+        carefully: The slow path, which builds the key of unusual values or raises the error.
     """
     names = Names(carefully=carefully)
     fields = [field for template, _ in templates.values() for field in template.fields]
-    # An attribute may stand in several places, and in each be written otherwise.
+    # An attribute may be in several fields, with a different encoding in each.
     values = {name: f"v{number}" for number, name in enumerate(dict.fromkeys(field.attribute for field in fields))}
     inlines = [field.encoding.inline(values[field.attribute], names) for field in fields]
-    # What is no plain name is a variable first: an f-string of Python 3.10 takes no quotes of its own kind.
+    # Other expressions than names get a variable first: an f-string of Python 3.10 cannot contain its own quotes.
     texts = [each.text if each.text.isidentifier() else f"t{number}" for number, each in enumerate(inlines)]
     guards = dict.fromkeys(each.guard for each in inlines if each.guard)
     conditions = [f"len(values) == {len(values)}", *guards, *_searches(inlines, names)]
-    # Both texts together within the smaller limit: one comparison says of nearly all keys that they are not too long.
+    # Both texts together are compared with the smaller limit: one comparison is enough for nearly all keys.
     together = " + ".join(f"len({called})" for called in templates)
     room = min(size for _, size in templates.values()) // _WIDEST
     result = ", ".join(templates) if len(templates) > 1 else f"{next(iter(templates))}, None"
@@ -63,7 +63,7 @@ def compile_key(
         f"            if {together} <= {room}:",
         f"                return {result}",
         "    except Exception:",
-        "        pass  # the long way says what is wrong",
+        "        pass  # the slow path raises the error",
         "    return carefully(values)",
     ]
     return cast(Build, generate("build", f"key {label}", source, names.objects))
@@ -75,16 +75,16 @@ def _converted(attribute: str, convert: _Convert, names: Names) -> str:
 
 
 def _searches(inlines: list[Inline], names: Names) -> Iterator[str]:
-    """What must not be found in texts: one search for all of them, since a call costs more than what it reads."""
+    """Yield conditions that texts have no foreign characters: one search for all texts, because calls are expensive."""
     for foreign in dict.fromkeys(each.foreign for each in inlines if each.foreign):
         together = " + ".join(dict.fromkeys(each.text for each in inlines if each.foreign is foreign))
-        # Half a surrogate pair is not printable; what is neither ASCII nor printable is left to the long way.
+        # Half a surrogate pair is not printable. Texts that are neither ASCII nor printable take the slow path.
         yield f"((text := {together}).isascii() or text.isprintable())"
         yield f"not {names.bind('foreign', foreign.search)}(text)"
 
 
 def _joined(template: Template, texts: Iterator[str]) -> str:
-    """A template as an f-string."""
+    """Return a template as an f-string."""
     parts = []
     for segment in template.segments:
         part = segment.literal.replace("{", "{{").replace("}", "}}")

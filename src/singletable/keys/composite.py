@@ -1,4 +1,4 @@
-"""A composite key: the partition key and the sort key of a table or an index, together."""
+"""Composite keys: the partition key and the sort key of a table or an index together."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from singletable.keys.text import plain
 __all__ = ["PARTITION_KEY_BYTES", "SORT_KEY_BYTES", "CompositeKey"]
 
 PARTITION_KEY_BYTES = 2048
-"""The longest partition key, in UTF-8 bytes (DynamoDB, "Service, account, and table quotas")."""
+"""The highest number of UTF-8 bytes of a partition key (DynamoDB, "Service, account, and table quotas")."""
 
 SORT_KEY_BYTES = 1024
-"""The longest sort key, in UTF-8 bytes (the same page)."""
+"""The highest number of UTF-8 bytes of a sort key (same source)."""
 
 
 @attrs.frozen
 class CompositeKey:
-    """How an entity's key in the table or in one index is made.
+    """The templates of an entity's key in the table or in one index.
 
     Args:
-        name: What the entity calls it: `key` for the primary key, any other name for an index key.
+        name: The key's name in the entity: `key` for the primary key, any other name for an index key.
         index: The index's name; None for the table itself.
         partition: The partition key's template.
-        sort: The sort key's template; None where the index has no sort key.
-        when: The attributes and the values that they must have for an index key to be present.
+        sort: The sort key's template; None if the index does not have a sort key.
+        when: For an index key: attributes with the values that they must have, so that the item is in the index.
         owner: The entity's name, for messages.
     """
 
@@ -51,43 +51,43 @@ class CompositeKey:
 
     @property
     def label(self) -> str:
-        """How messages call this key: `Order.by_date`."""
+        """The name of the key in messages, such as `Order.by_date`."""
         return f"{self.owner}.{self.name}" if self.owner else self.name
 
     @property
     def templates(self) -> tuple[Template, ...]:
-        """The partition key's template, then the sort key's where there is one."""
+        """The partition key's template, then the sort key's template if the key has one."""
         return (self.partition, self.sort) if self.sort else (self.partition,)
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
-        """The attributes that the key is made of, each once, in the order in which they appear."""
+        """The attributes of the key, each once, in the order of the templates."""
         return tuple(dict.fromkeys(name for template in self.templates for name in template.attributes))
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
-        """Every attribute that decides what the key is, or whether there is one."""
+        """The attributes that decide the key's value or its presence, each once."""
         return tuple(dict.fromkeys((*self.attributes, *(name for name, _ in self.when))))
 
     @cached_property
     def build(self) -> Build:
-        """A function that makes the key of some values: `key.build({"user_id": "u1"})`.
+        """The function that builds the key of some values: `key.build({"user_id": "u1"})`.
 
-        It returns the partition key's text and the sort key's. It is compiled when it is first used.
+        It returns the texts of the partition key and the sort key. It is compiled when it is first used.
 
         Raises:
             MissingAttributesError: An attribute is missing or None.
             UnexpectedAttributesError: An attribute was given that the key does not use.
-            InvalidKeyValueError: A value cannot stand in a key, or the key would be too long.
+            InvalidKeyValueError: A value cannot be part of a key, or the key would be too long.
         """
         return self.compile({}, self.build_carefully)
 
     def compile(self, convert: Mapping[str, Callable[[Any], Any]], carefully: Build) -> Build:
-        """The same function, of values that are to be converted first.
+        """Return a function like `build` that converts values first.
 
         Args:
-            convert: What turns a value into what the key's encoding expects, by attribute.
-            carefully: What builds the key of values that are out of the ordinary, or says what is wrong.
+            convert: For some attributes, the conversion to the value that the key's encoding expects.
+            carefully: The slow path, which builds the key of unusual values or raises the error.
         """
         texts = {"partition": (self.partition, PARTITION_KEY_BYTES)}
         if self.sort is not None:
@@ -95,13 +95,13 @@ class CompositeKey:
         return compile_key(self.label, texts, convert, carefully)
 
     def build_carefully(self, values: Mapping[str, Any]) -> tuple[str, str | None]:
-        """The same key, by the long way; whatever is wrong is raised here."""
+        """Build the key by the slow path, which raises the errors of `build`."""
         self.refuse_unexpected(values, self.attributes)
         missing = tuple(name for name in self.attributes if values.get(name) is None)
         if missing:
             raise MissingAttributesError(
                 f"{self.label} needs {', '.join(missing)}.",
-                remedy=f"It is made of {', '.join(self.attributes)}.",
+                remedy=f"Give {', '.join(self.attributes)}.",
                 entity=self.owner,
                 index=self.index,
                 missing=missing,
@@ -118,10 +118,10 @@ class CompositeKey:
         return partition, sort
 
     def fixed_by(self, given: Collection[str]) -> tuple[str, ...]:
-        """The given attributes that the key of a query holds as they are.
+        """Return the given attributes whose values all rows of a query have.
 
-        An attribute that only chooses a bucket or a shard is not among them, nor one that stands in
-        the sort key behind another that is not given: the rows that are read may have other values.
+        An attribute that only chooses a bucket or a shard is not included, and neither is one that is in the sort key
+        after another that is not given: the rows may have other values.
         """
         fixed = list(self.partition.recoverable)
         for segment in self.sort.segments if self.sort else ():
@@ -133,17 +133,17 @@ class CompositeKey:
 
     @property
     def recoverable(self) -> tuple[str, ...]:
-        """The attributes that the key holds as they are, not only as a bucket or a shard."""
+        """The attributes whose values can be read back from the key, not only as a bucket or a shard."""
         return tuple(dict.fromkeys(name for template in self.templates for name in template.recoverable))
 
     def pick(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The key's own attributes out of many."""
+        """Return the key's own attributes out of many."""
         return {name: values.get(name) for name in self.attributes}
 
     def derive(self, values: Mapping[str, Any]) -> tuple[str, str | None] | None:
-        """The key of an item with these attributes, or None where the item is absent from the index.
+        """Return the key of an item with these attributes; None if the item is not in the index.
 
-        It is absent while an attribute of the key is not set, or a condition of `when` does not hold.
+        It is not in the index if an attribute of the key is None, or if a condition of `when` does not hold.
         """
         if any(plain(values.get(name)) not in allowed for name, allowed in self.when):
             return None
@@ -154,13 +154,13 @@ class CompositeKey:
 
     @unchained
     def parse(self, partition: str, sort: str | None = None) -> dict[str, Any]:
-        """The attributes that a key was built from, projections left out.
+        """Return the attributes from which a key was built, without projections.
 
         Raises:
-            KeyParseError: The key is not one of this entity's.
+            KeyParseError: The key does not belong to this entity.
         """
         if not isinstance(partition, str) or (self.sort is None) != (sort is None):
-            shape = "a partition key and a sort key" if self.sort else "a partition key alone"
+            shape = "a partition key and a sort key" if self.sort else "only a partition key"
             raise KeyParseError(f"{self.label} is {shape}.", entity=self.owner, index=self.index)
         try:
             values = self.partition.parse(partition)
@@ -182,7 +182,7 @@ class CompositeKey:
         if unexpected:
             raise UnexpectedAttributesError(
                 f"{self.label} does not use {', '.join(unexpected)}.",
-                remedy=f"It is made of {', '.join(self.attributes)}." if self.attributes else "It is constant.",
+                remedy=f"It uses {', '.join(self.attributes)}." if self.attributes else "It is constant.",
                 entity=self.owner,
                 index=self.index,
                 unexpected=unexpected,
@@ -200,7 +200,7 @@ class CompositeKey:
         size = len(text.encode())
         if size > limit:
             raise KeyTooLongError(
-                f"The {which} key of {self.label} would be {size:,} bytes of UTF-8; DynamoDB takes {limit:,}.",
+                f"The {which} key of {self.label} would be {size:,} bytes of UTF-8; DynamoDB allows {limit:,}.",
                 remedy="Shorten the values, or put a hash of the long one into the template.",
                 entity=self.owner,
                 index=self.index,

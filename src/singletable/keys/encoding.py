@@ -1,12 +1,12 @@
-"""How one value becomes key text: an `Encoding` per kind of value.
+"""Encodings: the text of a value in a key, with one `Encoding` for each kind of value.
 
-An encoding is a frozen value that knows four things: how to write a value (`encode`), how to read it
-back (`decode`), which texts it can produce (`language`, for the proofs), and a character above all
-that it uses (`ceiling`, for the upper end of a range).
+An encoding is a frozen value with four parts: it writes a value (`encode`), reads it back (`decode`), describes all
+texts that it can produce (`language`, for the proofs), and has a character above all that it uses (`ceiling`, for the
+upper end of a range).
 
-The promises: two values never give one text (injective), and texts sort by their UTF-8 bytes as the
-values sort (order). The separator `#` (U+0023) never appears in an encoded value, and every character
-that does appear is greater, so both promises carry over to whole keys.
+Two guarantees: two values never have the same text (injective), and the UTF-8 order of the texts is the order of the
+values. The separator `#` (U+0023) never appears in an encoded value, and all characters that appear are greater. So
+both guarantees also hold for whole keys.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Refusal(Exception):
-    """A value cannot be encoded, or a text not decoded: the reason, and the remedy.
+    """A value that cannot be encoded, or a text that cannot be decoded, with the reason and the remedy.
 
-    Raised inside `keys` only. Whoever knows the attribute and the key turns it into the error that
-    the user sees, since only they know whether the value may be shown.
+    Raised only inside `keys`. The caller that knows the attribute and the key converts it to the user's error, because
+    only that caller knows whether the value may be shown.
     """
 
     def __init__(self, reason: str, remedy: str = "") -> None:
@@ -63,13 +63,13 @@ class Refusal(Exception):
 
 
 class Inline(NamedTuple):
-    """How generated code writes a value; where that does not work out, the long way is taken: `encode`.
+    """The source code that writes a value; if it does not apply, the slow path `encode` is used.
 
     Args:
-        text: Python source of the key text.
-        guard: Python source of a condition under which the text is right; empty for one that always holds.
-        foreign: What must not be found in the value, which is text and stands in the key as it is. Values with
-            the same are searched together.
+        text: The Python source of the key text.
+        guard: The Python source of the condition under which the text is right; empty if it always is.
+        foreign: A pattern that must not match in the value, which is text and is not escaped. Values with the same
+            pattern are searched together.
     """
 
     text: str
@@ -79,52 +79,64 @@ class Inline(NamedTuple):
 
 @attrs.frozen
 class Encoding:
-    """How values of one kind are written in a key."""
+    """The representation of values of one kind in a key."""
 
     projection: ClassVar[bool] = False
     """Whether the value cannot be read back from the text (a bucket, a shard)."""
 
     ceiling: ClassVar[str | None] = None
-    """A character greater than every one that a text of this encoding holds; None where there is none."""
+    """A character greater than all characters in texts of this encoding; None if no such character exists."""
 
     ordered: ClassVar[bool] = True
-    """Whether texts sort as the values do, also when more of the key follows."""
+    """Whether texts are in the order of the values, also if more of the key follows."""
 
     @property
     def describe(self) -> str:
-        """The encoding in a word or two, for people."""
+        """The name of the encoding in a word or two, for messages."""
         return type(self).__name__.lower()
 
     @abstractmethod
     def encode(self, value: Any) -> str:
-        """The key text of `value`; `Refusal` where it has none."""
+        """Return the key text of a value.
+
+        Raises:
+            Refusal: The value cannot be part of a key.
+        """
 
     @abstractmethod
     def decode(self, text: str) -> Any:
-        """The value that `text` was made from; `Refusal` where no value gives this text."""
+        """Return the value of a text.
+
+        Raises:
+            Refusal: No value has this text.
+        """
 
     @abstractmethod
     def language(self) -> Language:
-        """Every text that `encode` can return, and nothing else."""
+        """Return the language of exactly the texts that `encode` can return."""
 
     def inline(self, value: str, names: Names) -> Inline:
-        """How generated code writes a value.
+        """Return the source code that writes a value.
 
         Args:
             value: The name of the variable that holds the value.
-            names: What the code may use.
+            names: The objects that the code can use.
         """
         return Inline(f"{names.bind('encode', self.encode)}({value})")
 
 
 def check_text(value: Any) -> str:
-    """`value` as a plain, non-empty string that UTF-8 can hold."""
+    """Return a value as a plain, non-empty string that UTF-8 can represent.
+
+    Raises:
+        Refusal: The value is not such a text.
+    """
     if not isinstance(value, str):
         raise Refusal(f"expected text, got {type(value).__name__}")
     text = str.__str__(value)
     if not text:
         raise Refusal(
-            "it is empty, and an empty key value would make two keys alike",
+            "it is empty, and an empty value would make two keys equal",
             "Give a value; an attribute that is None keeps an item out of an index.",
         )
     if _SURROGATE.search(text):
@@ -136,8 +148,8 @@ def check_text(value: Any) -> str:
 class Text(Encoding):
     """Text, with every character from U+0000 to U+0025 written as `%XX`.
 
-    A raw character is then greater than `%`, an escape starts with `%`, and the separator is less
-    than both: a value that is a prefix of another sorts before it, whatever follows in the key.
+    A raw character is then greater than `%`, an escape starts with `%`, and the separator is less than both. So a value
+    that is a prefix of another sorts before it, with any text after it in the key.
     """
 
     def encode(self, value: Any) -> str:
@@ -148,7 +160,7 @@ class Text(Encoding):
         return Inline(value, f"type({value}) is str and {value}", _NEEDS_ESCAPE)
 
     def encode_prefix(self, prefix: str) -> str:
-        """The text that every encoded value beginning with `prefix` begins with; empty for an empty one."""
+        """Return the beginning of all encoded values that begin with `prefix`; empty for an empty prefix."""
         return self.encode(prefix) if prefix else ""
 
     def decode(self, text: str) -> str:
@@ -175,10 +187,10 @@ _RAW_LANGUAGE = Seq((_not_separator, Star(_not_separator)))
 
 @attrs.frozen
 class RawText(Encoding):
-    """Text as it is, for tables whose keys other code wrote; a value with the separator is refused.
+    """Text without escapes, for tables whose keys other code wrote; a value with the separator is refused.
 
-    Characters below the separator (a space, `!`, `"`) sort before it, so a range over such a field
-    has no meaning once more of the key follows.
+    Characters below the separator (a space, `!`, `"`) sort before it, so a range over such a field is meaningless if
+    more of the key follows.
     """
 
     ordered = False
@@ -187,8 +199,8 @@ class RawText(Encoding):
         text = check_text(value)
         if SEPARATOR in text:
             raise Refusal(
-                f"it holds the separator {SEPARATOR!r}, and this table writes values as they are",
-                "Choose another value; only a table whose keys are escaped can hold it.",
+                f"it holds the separator {SEPARATOR!r}, and this table does not escape values",
+                "Choose another value. Only a table with escaped keys can store it.",
             )
         return text
 
@@ -196,7 +208,7 @@ class RawText(Encoding):
         return Inline(value, f"type({value}) is str and {value}", _SEPARATOR)
 
     def encode_prefix(self, prefix: str) -> str:
-        """The text that every value beginning with `prefix` begins with; empty for an empty one."""
+        """Return the beginning of all texts of values that begin with `prefix`; empty for an empty prefix."""
         return self.encode(prefix) if prefix else ""
 
     def decode(self, text: str) -> str:
@@ -211,7 +223,7 @@ class RawText(Encoding):
 
 @attrs.frozen
 class Choice(Encoding):
-    """One of a known set of texts, as an enumeration has; written as `inner` writes text."""
+    """One text of a known set, such as the values of an enumeration; `inner` writes the text."""
 
     choices: tuple[str, ...]
     inner: Text | RawText = attrs.field(factory=Text)
@@ -227,7 +239,7 @@ class Choice(Encoding):
     def encode(self, value: Any) -> str:
         text = self.inner.encode(value)
         if value not in self.choices:
-            raise Refusal(f"it is none of {', '.join(map(repr, self.choices))}")
+            raise Refusal(f"it is not one of {', '.join(map(repr, self.choices))}")
         return text
 
     def inline(self, value: str, names: Names) -> Inline:
@@ -238,13 +250,13 @@ class Choice(Encoding):
         return Inline(f"{names.bind('choices', texts)}[{value}]", f"type({value}) is str")
 
     def encode_prefix(self, prefix: str) -> str:
-        """The text that every choice beginning with `prefix` begins with; empty for an empty one."""
+        """Return the beginning of all texts of choices that begin with `prefix`; empty for an empty prefix."""
         return self.inner.encode_prefix(prefix)
 
     def decode(self, text: str) -> str:
         value = self.inner.decode(text)
         if value not in self.choices:
-            raise Refusal(f"it is none of {', '.join(map(repr, self.choices))}")
+            raise Refusal(f"it is not one of {', '.join(map(repr, self.choices))}")
         return value
 
     def language(self) -> Language:
@@ -314,7 +326,7 @@ class Hex(Encoding):
         if not isinstance(value, (bytes, bytearray)):
             raise Refusal(f"expected bytes, got {type(value).__name__}")
         if not value:
-            raise Refusal("it is empty, and an empty key value would make two keys alike")
+            raise Refusal("it is empty, and an empty value would make two keys equal")
         return value.hex()
 
     def decode(self, text: str) -> bytes:

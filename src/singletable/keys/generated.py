@@ -1,7 +1,7 @@
-"""Generated functions: source text, made from declarations, as a function that tracebacks and debuggers can show.
+"""Generated functions: compiles source text that is made from declarations; tracebacks and debuggers can show it.
 
-What is generated is straight-line code over what a class declares. Names of a user's choosing (attributes,
-literals of templates) appear in it as Python literals only, never as identifiers.
+The generated code is straight-line code for the declarations of a class. Names that a user chooses (attributes,
+literals of templates) appear in it only as Python literals, never as identifiers.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ __all__ = ["Names", "generate", "source_of"]
 
 
 class Names:
-    """The objects that generated code uses, each under a name of its own."""
+    """The objects that generated code uses, each under its own name."""
 
     def __init__(self, **objects: Any) -> None:
         self.objects: dict[str, Any] = dict(objects)
 
     def bind(self, hint: str, value: Any) -> str:
-        """The name under which the code finds `value`: the hint, or one like it; the same for the same object."""
+        """Return the name of `value` in the code: the hint or a variant of it; the same object keeps its name."""
         for name, known in self.objects.items():
             if known is value:
                 return name
-        # Beyond ASCII, Python takes several spellings for one name.
+        # Beyond ASCII, Python treats several spellings as one name.
         name = first = hint if hint.isidentifier() and hint.isascii() else "given"
         for number in count(2):
             if name not in self.objects:
@@ -36,19 +36,19 @@ class Names:
 
 
 def generate(name: str, label: str, lines: Iterable[str], objects: Mapping[str, Any]) -> Callable[..., Any]:
-    """Compile the definition of one function; `source_of` gives its source again.
+    """Compile the definition of one function; `source_of` returns its source.
 
     Args:
         name: The function's name in `lines`.
-        label: What tracebacks call the place: `keys of Order`.
+        label: The name of the source in tracebacks, such as `keys of Order`.
         lines: The source.
-        objects: What the code uses, by name.
+        objects: The objects that the code uses, by name.
     """
     source = "\n".join(lines) + "\n"
     filename = f"<singletable: {label}>"
     namespace = dict(objects)
     exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - of declarations, never of input
-    # As attrs does it: the source is found by its file's name, for tracebacks and debuggers.
+    # Like attrs: tracebacks and debuggers find the source by its file name.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     function: Callable[..., Any] = namespace[name]
     function.__source__ = source  # type: ignore[attr-defined]  # functions take attributes
@@ -56,5 +56,5 @@ def generate(name: str, label: str, lines: Iterable[str], objects: Mapping[str, 
 
 
 def source_of(function: Callable[..., Any]) -> str:
-    """The source of a generated function."""
+    """Return the source of a generated function."""
     return str(function.__source__)  # type: ignore[attr-defined]

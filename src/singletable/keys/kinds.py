@@ -1,4 +1,4 @@
-"""Kinds of values, as far as keys are concerned; apart, since attributes need no more of keys."""
+"""Kinds of values in keys; a separate module, because attributes need only this part of `keys`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["ValueKind"]
 
 
 class ValueKind(str, Enum):
-    """What kind of values an attribute holds, as far as keys are concerned."""
+    """The kind of an attribute's values, which decides how they are written in keys."""
 
     TEXT = "text"
     CHOICE = "choice"

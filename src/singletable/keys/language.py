@@ -1,8 +1,8 @@
-"""Regular languages over code points: what texts a template can produce, as an automaton.
+"""Regular languages over code points: the texts that a template can produce, as an automaton.
 
-Every encoding of a field is a regular language, and so is every template. Whether two templates can
-produce the same key is then not a matter of sampling: the intersection of two finite automata is
-either empty, which is a proof, or it has a shortest member, which is a counterexample to show.
+Every encoding of a field is a regular language, and so is every template. So no samples are needed to decide whether
+two templates can produce the same key: the intersection of two finite automata is either empty, which is a proof, or it
+has a shortest member, which is a counterexample.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Alt:
 
 @attrs.frozen
 class Star:
-    """A language repeated any number of times, none included."""
+    """A language repeated any number of times, including zero."""
 
     part: Language
 
@@ -50,31 +50,30 @@ class Star:
 Language: TypeAlias = Chars | Seq | Alt | Star
 
 EMPTY: Language = Seq(())
-# Surrogates are not characters: no UTF-8 text holds one, so no key does.
+# Surrogates are not characters: no UTF-8 text contains one, so no key does.
 ANYTHING: Language = Star(Chars(((0, 0xD7FF), (0xE000, _MAX))))
 
 
 def literal(text: str) -> Language:
-    """Exactly this text."""
+    """Return the language of exactly one text."""
     return Seq(tuple(Chars(((ord(char), ord(char)),)) for char in text))
 
 
 def chars(*ranges: str) -> Language:
-    """One character out of ranges such as `"09"` or `"AF"`; a single character stands for itself."""
+    """Return the language of one character out of ranges such as `"09"` or `"AF"`, or of single characters."""
     return Chars(tuple((ord(each[0]), ord(each[-1])) for each in ranges))
 
 
 def repeat(part: Language, times: int) -> Language:
-    """A language exactly so many times over."""
+    """Return a language repeated an exact number of times."""
     return Seq((part,) * times)
 
 
 def common(a: Language, b: Language) -> str | None:
-    """A shortest text that is in both languages, or None where there is none.
+    """Return a shortest text that is in both languages; None if no text is.
 
-    Breadth-first search through the pairs of states of both automata; states are finite, so that
-    None is a proof. Of equally short texts the one with the most readable characters is likely,
-    not promised.
+    Breadth-first search through the pairs of states of both automata. The number of states is finite, so None is a
+    proof. Among equally short texts a readable one is likely, but not guaranteed.
     """
     left, right = _automaton(a), _automaton(b)
     start = (left.start, right.start)
@@ -85,7 +84,7 @@ def common(a: Language, b: Language) -> str | None:
         one, other = pair
         if one == left.end and other == right.end:
             return _spell(came_from, pair)
-        # A step that reads nothing goes to the front: it does not make the text longer.
+        # A step that reads no character goes to the front, because it does not make the text longer.
         silent = [(target, other) for target in left.silent[one]]
         silent += [(one, target) for target in right.silent[other]]
         for target in silent:
@@ -121,7 +120,7 @@ def _readable(low: int, high: int) -> str:
 
 @attrs.define
 class _Automaton:
-    """Thompson's construction: one start, one end, silent steps and steps that read one character."""
+    """An automaton by Thompson's construction: one start, one end, silent steps, and steps that read one character."""
 
     silent: list[list[int]] = attrs.field(factory=list)
     steps: list[list[tuple[int, int, int]]] = attrs.field(factory=list)
@@ -134,7 +133,7 @@ class _Automaton:
         return len(self.silent) - 1
 
     def add(self, node: Language, source: int) -> int:
-        """Append what reads `node` behind the state `source`; returns the state behind it."""
+        """Append the states that read `node` after the state `source`; return the state after them."""
         if isinstance(node, Chars):
             target = self.state()
             self.steps[source].extend((low, high, target) for low, high in node.ranges)

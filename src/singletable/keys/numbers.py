@@ -1,7 +1,7 @@
-"""Numbers in keys: padded so that text order is number order, or plain where order does not matter.
+"""Numbers in keys: padded, so that text order is number order, or plain if order does not matter.
 
-A negative number is written as `-` and the nines' complement of its digits: the further below zero,
-the smaller the text, and `-` sorts before every digit.
+A negative number is written as `-` and the nines' complement of its digits. So a lower number has a smaller text, and
+`-` sorts before every digit.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from singletable.keys.language import EMPTY, Alt, Language, Seq, Star, chars, li
 
 __all__ = ["FixedPoint", "Integer", "PlainInteger", "PlainNumber"]
 
-# Python's default context rounds to 28 digits; DynamoDB's numbers have 38 and a user's may have more.
+# Python's default context rounds to 28 digits. DynamoDB's numbers have 38, and a user's numbers may have more.
 _WIDE = Context(prec=2000, Emin=-999999, Emax=999999)
 _MOST_DIGITS = 130
 _MOST_BITS = 432
-"""An int of more bits has more than `_MOST_DIGITS` digits; its conversion to a Decimal may take minutes."""
+"""An int with more bits has more than `_MOST_DIGITS` digits. Its conversion to a Decimal may take minutes."""
 _COMPLEMENT = str.maketrans("0123456789", "9876543210")
 
 
 @attrs.frozen
 class Integer(Encoding):
-    """A whole number, zero-padded to `width` digits; the sign of a negative one comes on top."""
+    """A whole number, zero-padded to `width` digits; a negative number has a sign in addition."""
 
     width: int
     ceiling = ":"
@@ -56,10 +56,10 @@ class Integer(Encoding):
 
 @attrs.frozen
 class FixedPoint(Encoding):
-    """A number with exactly `places` decimals, `width` characters in all, the point included.
+    """A number with exactly `places` decimals and `width` characters in all, including the point.
 
-    The same text as Python's own format specification gives a positive number: `012.2f`. `binary`
-    says whether the value is read back as a float (a PynamoDB number) or as a Decimal.
+    The text of a positive number is that of Python's format specification, such as `012.2f`. If `binary` is True, the
+    value is read back as a float (a PynamoDB number), otherwise as a Decimal.
     """
 
     width: int
@@ -78,10 +78,10 @@ class FixedPoint(Encoding):
     def encode(self, value: Any) -> str:
         number = exact(value)
         scaled = number.scaleb(self.places, _WIDE).to_integral_value(context=_WIDE)
-        # Compared with the number itself, which is exact: one of thousands of digits is rounded by any context.
+        # Compared with the number itself, which is exact: every context rounds a number of thousands of digits.
         if scaled.scaleb(-self.places, _WIDE) != number:
             raise Refusal(
-                f"it has more than {self.places} decimals, and rounding it would make two keys alike",
+                f"it has more than {self.places} decimals, and rounding could make two keys equal",
                 "Round the value, or give the field more decimals.",
             )
         text = _pad(int(scaled), self._digits)
@@ -104,7 +104,7 @@ class FixedPoint(Encoding):
 
 @attrs.frozen
 class PlainInteger(Encoding):
-    """A whole number as it is; only where order does not matter, which is in a partition key."""
+    """A whole number without padding; only in a partition key, where order does not matter."""
 
     ordered = False
 
@@ -125,7 +125,7 @@ class PlainInteger(Encoding):
 
 @attrs.frozen
 class PlainNumber(Encoding):
-    """A number in its shortest fixed-point form, `1` and `1.0` alike; only in a partition key."""
+    """A number in its shortest fixed-point form, which is `1` also for `1.0`; only in a partition key."""
 
     binary: bool = False
     ordered = False
@@ -148,7 +148,7 @@ class PlainNumber(Encoding):
 
 
 def as_number(value: Decimal) -> int | float | Decimal:
-    """A number as Python would write it: an int where it is whole, a float where that is exact, else a Decimal."""
+    """Return a number as an int if it is whole, as a float if that is exact, otherwise as a Decimal."""
     if value == value.to_integral_value(context=_WIDE):
         return int(value)
     near = float(value)
@@ -156,7 +156,7 @@ def as_number(value: Decimal) -> int | float | Decimal:
 
 
 def whole(value: Any) -> int:
-    """`value` as an int; `1.0` is 1, `1.5`, True and NaN are refused."""
+    """Return a value as an int: `1.0` is 1; `1.5`, True and NaN are refused."""
     number = exact(value)
     integral = int(number)
     if integral != number:
@@ -165,7 +165,7 @@ def whole(value: Any) -> int:
 
 
 def exact(value: Any) -> Decimal:
-    """`value` as a finite Decimal; a float as the decimal that it is written as."""
+    """Return a value as a finite Decimal; a float as the decimal of its shortest representation."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise Refusal(f"expected a number, got {type(value).__name__}")
     if isinstance(value, float):
@@ -178,7 +178,7 @@ def exact(value: Any) -> Decimal:
     if not number.is_finite():
         raise Refusal("it is not a finite number")
     if not number:
-        # The exponent of a zero may be any number; as text it would become that many zeros.
+        # The exponent of a zero may be any number. As text it would become that many zeros.
         return Decimal(0)
     if not -_MOST_DIGITS <= number.adjusted() < _MOST_DIGITS:
         raise Refusal(_TOO_WIDE)
@@ -193,7 +193,7 @@ def _pad(value: int, width: int) -> str:
     if len(digits) > width:
         raise Refusal(
             f"it is too wide: {len(digits)} digits in a field of {width}",
-            "Make the field wider, which is a change of keys and needs a migration.",
+            "Make the field wider. That changes keys and needs a migration.",
         )
     return "-" + digits.translate(_COMPLEMENT) if value < 0 else digits
 
@@ -208,7 +208,7 @@ def _unpad(text: str) -> int:
 
 
 def _padded(width: int, point_before: int = 0) -> Language:
-    """`width` digits, or a minus and `width` digits that are not all nines (that would be -0)."""
+    """Return the texts of `width` digits, or a minus and `width` digits that are not all nines (which would be -0)."""
     head = width - point_before
     point = literal(".") if point_before else EMPTY
     positive = Seq((repeat(DIGIT, head), point, repeat(DIGIT, point_before)))

@@ -1,7 +1,6 @@
-"""Proofs: whether two templates can ever produce the same key, or one lie in the range of another.
+"""Proofs: whether two templates can produce the same key, or a key of one can be in the range of another.
 
-Worked out from the templates' languages, never from samples. None is a proof that it cannot happen;
-a text is an example of how it would.
+The functions use the templates' languages, not samples. None is a proof that it cannot happen; a text is an example.
 """
 
 from __future__ import annotations
@@ -16,27 +15,27 @@ __all__ = ["keys_collide", "overlap", "prefix_overlap", "reads_foreign"]
 
 
 def overlap(a: Template, b: Template) -> str | None:
-    """A shortest key that both templates can produce, or None: then they are proved disjoint.
+    """Return a shortest key that both templates can produce; None proves that they are disjoint.
 
-    Exact where no attribute fills two fields of one template; where one does, its texts are taken as
-    independent, so that None is still a proof and a text may be an example that cannot occur.
+    The result is exact if no attribute fills two fields of one template. Otherwise the two texts are treated as
+    independent: None is still a proof, but a text may be an example that cannot occur.
     """
     return common(a.language(), b.language())
 
 
 def prefix_overlap(a: Template, b: Template, given: Collection[str] = ()) -> str | None:
-    """A shortest key of `b` that a query on the leading part of `a` would read, or None.
+    """Return a shortest key of `b` that a query on the leading part of `a` would read; None proves that there is none.
 
     Args:
-        a: The template whose leading part is asked for with `begins_with`.
+        a: The template whose leading part is queried with `begins_with`.
         b: The template of the other entity.
-        given: The attributes of `a` that the query knows; the prefix ends before the first other field.
+        given: The attributes of `a` that the query has; the prefix ends before the first other field.
     """
     return common(_prefix(a, given), b.language())
 
 
 def keys_collide(a: CompositeKey, b: CompositeKey) -> tuple[str, str | None] | None:
-    """A key that items of both can have, or None: then no item of one can ever have a key of the other."""
+    """Return a key that items of both can have; None proves that no item of one can have a key of the other."""
     partition = overlap(a.partition, b.partition)
     if partition is None:
         return None
@@ -47,11 +46,11 @@ def keys_collide(a: CompositeKey, b: CompositeKey) -> tuple[str, str | None] | N
 
 
 def reads_foreign(a: CompositeKey, given: Collection[str], b: CompositeKey) -> tuple[str, str | None] | None:
-    """A key of `b` that a query on `a` would read, or None where it is proved to read none.
+    """Return a key of `b` that a query on `a` would read; None proves that it reads no such key.
 
     Args:
-        a: The key that is queried.
-        given: The attributes that the query fixes, those of the partition key included.
+        a: The queried key.
+        given: The attributes that the query fixes, including those of the partition key.
         b: A key of another entity in the same table or index.
     """
     partition = overlap(a.partition, b.partition)

@@ -1,4 +1,4 @@
-"""Shards: a partition that would be too hot, cut into n by a hash of a value."""
+"""Shards: a partition that would be too hot is split into n shards by a hash of a value."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MOST_SHARDS = 1000
 
 @attrs.frozen
 class Shard(Encoding):
-    """Which of `count` shards a value falls in: SHA-256 of its key text, modulo `count`, zero-padded.
+    """The number of a value's shard out of `count`: SHA-256 of its key text, modulo `count`, zero-padded.
 
-    A projection. The hash is the first eight bytes of the digest, big-endian, so that any language
-    can compute it; it never changes, since stored keys depend on it.
+    A projection. The hash is the first eight bytes of the digest, big-endian, so that any language can compute it. It
+    never changes, because stored keys depend on it.
     """
 
     count: int
@@ -31,7 +31,7 @@ class Shard(Encoding):
         if not 2 <= self.count <= _MOST_SHARDS:
             raise Refusal(
                 f"shard({self.count}) is not between 2 and {_MOST_SHARDS}",
-                "A query asks every shard: take as many as the write rate needs (1,000 writes/s each), no more.",
+                "A query reads every shard, so use only as many as the write rate needs (1,000 writes/s each).",
             )
 
     @property
@@ -46,7 +46,7 @@ class Shard(Encoding):
         raise Refusal("a shard cannot be read back")
 
     def all(self) -> tuple[str, ...]:
-        """The texts of all shards, in order."""
+        """Return the texts of all shards, in order."""
         return tuple(self._label(number) for number in range(self.count))
 
     def _label(self, number: int) -> str:

@@ -1,4 +1,4 @@
-"""From a kind of value and a format specification to the encoding: `{order_id:shard(4)}`, `{line:03d}`."""
+"""Format specifications: the encoding for a kind of value and a specification, such as `shard(4)` or `03d`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Source", "encoding_for"]
 
 @attrs.frozen
 class Source:
-    """What a template needs to know of an attribute.
+    """An attribute, as a source of key values.
 
     Args:
-        kind: What kind of values it holds.
-        choices: All values there are, for `ValueKind.CHOICE`.
+        kind: The kind of its values.
+        choices: All its values, for `ValueKind.CHOICE`.
         nullable: Whether an item may lack it.
         personal: Whether its values must never be shown.
     """
@@ -39,13 +39,13 @@ _FIXED = re.compile(r"0([1-9]\d*)\.(\d+)f", re.ASCII)
 
 
 def encoding_for(source: Source, spec: str, *, raw: bool = False, sort_key: bool = False) -> Encoding:
-    """The encoding of a field.
+    """Return the encoding of a field.
 
     Args:
         source: The attribute.
-        spec: What stands behind the colon; empty for none.
-        raw: Whether text goes in as it is (`Meta.key_encoding = "raw"`).
-        sort_key: Whether the field stands in a sort key, where a number needs a width.
+        spec: The specification after the colon; empty without one.
+        raw: Whether text is not escaped (`Meta.key_encoding = "raw"`).
+        sort_key: Whether the field is in a sort key, where a number needs a width.
 
     Raises:
         Refusal: The specification does not fit the kind of value.
@@ -60,7 +60,7 @@ def encoding_for(source: Source, spec: str, *, raw: bool = False, sort_key: bool
     if source.kind in _NUMBERS:
         return _number(source.kind, spec, plain=raw or not sort_key)
     if spec:
-        raise Refusal(f"{spec!r} is no specification for a {source.kind.value}", _SPECS)
+        raise Refusal(f"{spec!r} is not a specification for a {source.kind.value}", _SPECS)
     return _without_spec(source, raw=raw)
 
 
@@ -72,7 +72,9 @@ _PLAIN: dict[ValueKind, Encoding] = {
     ValueKind.BYTES: Hex(),
 }
 
-_SPECS = "Numbers take 08d or 012.2f, points in time a bucket such as %Y-%m, anything shard(n), the rest nothing."
+_SPECS = (
+    "Use 08d or 012.2f for numbers, a bucket such as %Y-%m for points in time, shard(n) for any, otherwise nothing."
+)
 
 
 def _without_spec(source: Source, *, raw: bool) -> Encoding:
@@ -96,7 +98,7 @@ def _number(kind: ValueKind, spec: str, *, plain: bool) -> Encoding:
             )
         return FixedPoint(width, places, binary)
     if spec:
-        raise Refusal(f"{spec!r} is no specification for a number", _SPECS)
+        raise Refusal(f"{spec!r} is not a specification for a number", _SPECS)
     if not plain:
         raise UnpaddedNumber(
             "it is a number without a width in a sort key, where 10 would sort before 9",
@@ -106,4 +108,4 @@ def _number(kind: ValueKind, spec: str, *, plain: bool) -> Encoding:
 
 
 class UnpaddedNumber(Refusal):
-    """A sort key's number has no width."""
+    """A number in a sort key without a width."""

@@ -1,9 +1,9 @@
-"""Templates: `USER#{user_id}` as a value that builds key text, parses it back, and knows its language.
+"""Templates: `USER#{user_id}` as a value that builds key text, parses it, and describes all its keys as a language.
 
-A template is literal text and fields `{attribute}` or `{attribute:spec}`. A field ends at the end of
-the template or at a literal that begins with the separator, so every `#`-separated segment is literal
-text with at most one field at its end. No encoded value holds the separator: splitting the key at `#`
-finds the segments again, which is why parsing is exact and two tuples of values never give one key.
+A template is literal text with fields `{attribute}` or `{attribute:spec}`. A field ends at the end of the template or
+at a literal that begins with the separator, so every `#`-separated segment is literal text with at most one field at
+its end. Encoded values never contain the separator, so splitting a key at `#` yields its segments. That is why parsing
+is exact, and why two tuples of values never have the same key.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from singletable.keys.text import plain
 __all__ = ["SEPARATOR", "Field", "Segment", "Template", "parse_template"]
 
 _LONGEST_KEY = 2048
-"""Characters of the longest key: DynamoDB limits a partition key to this number of bytes."""
+"""The highest number of characters of a key: DynamoDB limits a partition key to this number of bytes."""
 
 
 @attrs.frozen
 class Field:
-    """A place in a template that an attribute's value fills.
+    """A placeholder in a template for an attribute's value.
 
     Args:
         attribute: The attribute's Python name.
-        spec: What stands behind the colon; empty for none.
-        encoding: How the value is written.
+        spec: The specification after the colon; empty without one.
+        encoding: The encoding of the value.
         personal: Whether the value must never be shown.
     """
 
@@ -51,21 +51,25 @@ class Field:
     personal: bool = False
 
     def encode(self, value: Any, template: str) -> str:
-        """The field's text for `value`; `InvalidKeyValueError` where it has none."""
+        """Return the field's text for a value.
+
+        Raises:
+            InvalidKeyValueError: The value cannot be part of a key.
+        """
         try:
             return self.encoding.encode(value)
         except Refusal as error:
             refusal = error
-        # Raised outside the handler: the cause of the refusal may quote the value.
+        # Raised outside of the handler, because the cause of the refusal may quote the value.
         raise InvalidKeyValueError(
-            f"{self.attribute}={self.show(value)} cannot stand in the key {template!r}: {refusal.reason}.",
+            f"{self.attribute}={self.show(value)} cannot be part of the key {template!r}: {refusal.reason}.",
             remedy=refusal.remedy or "Give a value that the key can hold.",
             attribute=self.attribute,
             value=None if self.personal else kept(value),
         )
 
     def show(self, value: Any) -> str:
-        """`value` for a message: shortened, and hidden where it is personal."""
+        """Return a value for a message: shortened, or hidden if it is personal."""
         if self.personal:
             return "‹personal›"
         return shown(value)
@@ -76,13 +80,13 @@ class Field:
 
 @attrs.frozen
 class Segment:
-    """What stands between two separators: literal text, then at most one field."""
+    """The part of a template between two separators: literal text, then at most one field."""
 
     literal: str
     field: Field | None = None
 
     def language(self) -> Language:
-        """All texts of the segment."""
+        """Return the language of the segment's texts."""
         head = literal(self.literal)
         return Seq((head, self.field.encoding.language())) if self.field else head
 
@@ -101,20 +105,20 @@ class Template:
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:
-        """The names of the attributes used, each once, from left to right."""
+        """The names of the attributes, each once, from left to right."""
         return tuple(dict.fromkeys(field.attribute for field in self.fields))
 
     @property
     def recoverable(self) -> tuple[str, ...]:
-        """The names of the attributes that can be read back: those of fields that are no projection."""
+        """The names of the attributes that can be read back, which are those of fields without a projection."""
         return tuple(dict.fromkeys(field.attribute for field in self.fields if not field.encoding.projection))
 
     def build(self, values: Mapping[str, Any]) -> str:
-        """The key text.
+        """Return the key text.
 
         Raises:
             MissingAttributesError: An attribute is not in `values`, or is None.
-            InvalidKeyValueError: A value cannot stand in a key.
+            InvalidKeyValueError: A value cannot be part of a key.
         """
         missing = tuple(name for name in self.attributes if values.get(name) is None)
         if missing:
@@ -126,23 +130,23 @@ class Template:
         return self.fill(field.encode(values[field.attribute], self.text) for field in self.fields)
 
     def fill(self, texts: Iterator[str]) -> str:
-        """The key text, from the already encoded texts of the fields."""
+        """Return the key text, from the encoded texts of the fields."""
         return SEPARATOR.join(
             segment.literal + next(texts) if segment.field else segment.literal for segment in self.segments
         )
 
     def mask(self, key: str, hidden: str) -> str:
-        """A key of this template with `hidden` in place of every personal value."""
+        """Return a key of this template with `hidden` in place of every personal value."""
         return SEPARATOR.join(
             segment.literal + hidden if segment.field and segment.field.personal else part
             for part, segment in zip(key.split(SEPARATOR), self.segments, strict=True)
         )
 
     def parse(self, key: str) -> dict[str, Any]:
-        """The attributes that `key` was built from, projections left out.
+        """Return the attributes from which a key was built, without projections.
 
         Raises:
-            KeyParseError: No values give this key.
+            KeyParseError: No values have this key.
         """
         if len(key) > _LONGEST_KEY:
             raise self._foreign(f"it has {len(key):,} characters")
@@ -182,7 +186,7 @@ class Template:
                 raise self._foreign(f"the part for {field} does not fit")
 
     def _foreign(self, reason: str) -> KeyParseError:
-        # The key itself stays out of the message: it may hold personal values.
+        # The message does not show the key, because it may contain personal values.
         return KeyParseError(
             f"The key is not one of {self.text!r}: {reason}.",
             remedy="It belongs to another entity, or was written by other code.",
@@ -190,10 +194,10 @@ class Template:
         )
 
     def language(self) -> Language:
-        """Every key that `build` can return, as an automaton's language.
+        """Return the language of all keys that `build` can return.
 
-        Where one attribute fills several fields, their texts are taken as independent: the language
-        is then larger than the set of keys, so that a proof of disjointness stays a proof.
+        If one attribute fills several fields, their texts are treated as independent. The language is then larger than
+        the set of keys, so a proof of disjointness is still a proof.
         """
         return joined(self.segments)
 
@@ -202,14 +206,14 @@ class Template:
 
 
 def is_member(encoding: Encoding, text: str) -> bool:
-    """Whether `text` is one that `encoding` can produce."""
+    """Return whether an encoding can produce a text."""
     from singletable.keys.language import common
 
     return common(encoding.language(), literal(text)) is not None
 
 
 def joined(segments: tuple[Segment, ...]) -> Language:
-    """The language of segments with separators between them."""
+    """Return the language of segments with separators between them."""
     parts: list[Language] = []
     for position, segment in enumerate(segments):
         if position:
@@ -219,16 +223,16 @@ def joined(segments: tuple[Segment, ...]) -> Language:
 
 
 def parse_template(text: str, sources: Mapping[str, Source], *, raw: bool = False, sort_key: bool = False) -> Template:
-    """Read a template.
+    """Parse a template.
 
     Args:
-        text: For example `"ORDER#{order_id}"`.
-        sources: What is known of each attribute, by Python name.
-        raw: Whether text values go in as they are.
+        text: The template, for example `"ORDER#{order_id}"`.
+        sources: The attributes, by Python name.
+        raw: Whether text values are not escaped.
         sort_key: Whether it is a sort key's template, where numbers need a width.
 
     Raises:
-        DeclarationError: The template could not work; `rule` says which rule it breaks.
+        DeclarationError: The template cannot work; `rule` is the id of the violated rule.
     """
     if not isinstance(text, str) or not text:
         raise _refused("ST105", text, "it is empty", "Write at least a literal, such as 'PROFILE'.")
@@ -247,16 +251,16 @@ def parse_template(text: str, sources: Mapping[str, Source], *, raw: bool = Fals
     pending = ""
     for before, name, spec, conversion in parsed:
         if segments and segments[-1].field and not pending and not before.startswith(SEPARATOR):
-            behind = f"{before!r} follows it" if before else "another field follows it"
+            after = f"{before!r} follows it" if before else "another field follows it"
             raise _refused(
                 "ST103",
                 text,
-                f"the field {segments[-1].field} does not end at a separator: {behind}",
-                f"Put {SEPARATOR!r} behind the field; without it two different values could give one key.",
+                f"the field {segments[-1].field} does not end at a separator: {after}",
+                f"Put {SEPARATOR!r} after the field. Without it two different values could have the same key.",
             )
         *done, pending = (pending + before).split(SEPARATOR)
         if segments and segments[-1].field and done:
-            # The literal behind a field begins with the separator, which ends the field's segment.
+            # The literal after a field begins with the separator, which ends the field's segment.
             done = done[1:]
         segments += [Segment(each) for each in done]
         if name is not None:
@@ -277,13 +281,13 @@ def _field(
     sort_key: bool,
 ) -> Field:
     if conversion:
-        raise _refused("ST105", text, f"{{{name}!{conversion}}} asks for a conversion", "Write {attribute:spec}.")
+        raise _refused("ST105", text, f"{{{name}!{conversion}}} has a conversion", "Write {attribute:spec}.")
     if name not in sources:
         known = ", ".join(sorted(sources)) or "none"
         raise _refused(
             "ST101",
             text,
-            f"there is no attribute {name!r}",
+            f"the attribute {name!r} does not exist",
             f"Use the Python names of the entity's attributes: {known}.",
             attribute=name,
         )

@@ -1,7 +1,7 @@
-"""Texts that a program declares or gives, as plain `str` whatever their class.
+"""Plain texts: conversion of instances of subclasses of `str` to `str`.
 
 A member of `class Name(str, Enum)` is a text, but `str(member)` and `f"{member}"` are its name, and its `repr` is not
-a literal. A subclass of `str` may override all of them, `__eq__` and `__hash__` included.
+a literal. A subclass of `str` may override all of these, and also `__eq__` and `__hash__`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def plain(value: T) -> T:
-    """Return a text as a plain `str`, and any other value as it is."""
+    """Return a text as a plain `str`, and any other value unchanged."""
     if isinstance(value, str) and type(value) is not str:
         return str.__str__(value)  # type: ignore[return-value]  # still a text
     return value

@@ -1,4 +1,4 @@
-"""Time in keys: timestamps, dates, and the buckets that cut a timeline into partitions."""
+"""Time in keys: timestamps, dates, and buckets that divide a timeline into partitions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 @attrs.frozen
 class Timestamp(Encoding):
-    """A point in time: `2026-11-23T12:00:00.000000Z`, in UTC, always with six decimals."""
+    """A point in time in UTC, always with six decimals: `2026-11-23T12:00:00.000000Z`."""
 
     ceiling = "["
 
@@ -39,7 +39,7 @@ class Timestamp(Encoding):
         try:
             return datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)
         except ValueError:
-            raise Refusal("there is no such day or time") from None
+            raise Refusal("the day or the time does not exist") from None
 
     def language(self) -> Language:
         sixty = Seq((chars("05"), DIGIT))
@@ -67,7 +67,7 @@ class Date(Encoding):
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise Refusal("there is no such day") from None
+            raise Refusal("the day does not exist") from None
 
     def language(self) -> Language:
         return _calendar("-", "-")
@@ -80,10 +80,10 @@ _DIRECTIVE = re.compile(r"%(.)")
 
 @attrs.frozen
 class Bucket(Encoding):
-    """The part of the timeline that a point in time falls in: `%Y-%m` of `2026-11-23T12:00Z` is `2026-11`.
+    """The period that contains a point in time: `%Y-%m` of `2026-11-23T12:00Z` is `2026-11`.
 
-    A projection: many values give one text. The format goes down the ladder %Y %m %d %H %M %S from
-    the top without a gap, so that the buckets of an interval are known and in order.
+    A projection: many values have the same text. The format names %Y %m %d %H %M %S from the left without a gap, so
+    the buckets of an interval are known and in order.
     """
 
     format: str
@@ -106,7 +106,7 @@ class Bucket(Encoding):
 
     @property
     def depth(self) -> int:
-        """How far down the ladder the format goes: 1 is years, 2 months, ..., 6 seconds."""
+        """The number of directives in the format: 1 for years, 2 for months, ..., 6 for seconds."""
         return len(_DIRECTIVE.findall(self.format))
 
     def encode(self, value: Any) -> str:
@@ -116,11 +116,11 @@ class Bucket(Encoding):
         raise Refusal("a bucket cannot be read back")
 
     def between(self, first: Any, last: Any) -> Iterator[str]:
-        """The buckets of all moments from `first` to `last`, both included, in order.
+        """Yield the buckets of all times from `first` to `last`, both included, in order.
 
         Args:
             first: An aware datetime, or a date.
-            last: The same, not before `first`.
+            last: An aware datetime, or a date, not before `first`.
         """
         current, end = _moment(first), _moment(last)
         label, last_label = self._label(current), self._label(end)
@@ -132,7 +132,7 @@ class Bucket(Encoding):
             label = self._label(current)
 
     def count(self, first: Any, last: Any) -> int:
-        """Return the number of buckets that `between` gives, without building them."""
+        """Return the number of buckets that `between` yields, without building them."""
         return self._number(_moment(last)) - self._number(_moment(first)) + 1
 
     def _number(self, moment: datetime) -> int:
@@ -143,7 +143,7 @@ class Bucket(Encoding):
         return since // timedelta(**{_UNITS[self.depth - 3]: 1})
 
     def _label(self, moment: datetime) -> str:
-        # Built by hand: strftime's %Y is not padded below the year 1000 on every platform.
+        # strftime is not used: its %Y is not padded below the year 1000 on every platform.
         parts = {
             "Y": f"{moment.year:04d}",
             "m": f"{moment.month:02d}",
@@ -180,7 +180,7 @@ class Bucket(Encoding):
 
 
 def in_utc(value: Any) -> datetime:
-    """`value` in UTC; a naive datetime is refused, since nobody can know which time it means."""
+    """Return a datetime in UTC; a naive datetime is refused, because its time is ambiguous."""
     if not isinstance(value, datetime):
         raise Refusal(f"expected a datetime, got {type(value).__name__}")
     if value.tzinfo is None or value.utcoffset() is None:
@@ -188,7 +188,7 @@ def in_utc(value: Any) -> datetime:
     try:
         return value.astimezone(timezone.utc)
     except OverflowError:
-        raise Refusal("it lies outside the years 1 to 9999 once in UTC") from None
+        raise Refusal("in UTC it is outside of the years 1 to 9999") from None
 
 
 def _moment(value: Any) -> datetime:
@@ -207,7 +207,7 @@ def _any(*options: str) -> Language:
 
 
 def _calendar(first: str, second: str) -> Language:
-    """All days from 0001-01-01 to 9999-12-31, with these separators, and no 30 February."""
+    """Return the language of all days from 0001-01-01 to 9999-12-31, with these separators; 30 February is not one."""
     to_28 = Alt((Seq((literal("0"), chars("19"))), Seq((literal("1"), DIGIT)), Seq((literal("2"), chars("08")))))
     to_30 = Alt((to_28, _any("29", "30")))
     to_31 = Alt((to_30, literal("31")))
@@ -225,7 +225,7 @@ def _calendar(first: str, second: str) -> Language:
             Seq((chars("1", "3", "5", "7", "9"), chars("2", "6"))),
         )
     )
-    # Divisible by 4 and not by 100, or by 400; the year 0000 does not exist.
+    # Years divisible by 4 and not by 100, or by 400. The year 0000 does not exist.
     leap = Alt((Seq((DIGIT, DIGIT, fours)), Seq((fours, literal("00")))))
     leap_day = Seq((leap, literal(first), literal("02"), literal(second), literal("29")))
     return Alt((Seq((_YEAR, literal(first), months)), leap_day))

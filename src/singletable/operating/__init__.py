@@ -1,1 +1,1 @@
-"""Operating a table: what it does, as CloudWatch tells, and what it costs."""
+"""Operating a table: its metrics from CloudWatch, and its costs."""

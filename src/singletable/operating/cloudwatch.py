@@ -24,7 +24,7 @@ __all__ = ["Metric", "MetricRequest", "Series", "fetch", "requests_for"]
 _SERVICE = "CloudWatch"
 _NAMESPACE = "AWS/DynamoDB"
 _MOST = 500
-_ELSEWHERE = "A server of DynamoDB alone has no metrics: set AWS_ENDPOINT_URL_CLOUDWATCH to one that has."
+_ELSEWHERE = "A local DynamoDB server has no metrics: set AWS_ENDPOINT_URL_CLOUDWATCH to a server that has."
 
 
 @attrs.frozen
@@ -32,9 +32,9 @@ class Metric:
     """One statistic of one metric of DynamoDB.
 
     Args:
-        name: The metric's name: `ConsumedReadCapacityUnits`.
-        statistic: `Sum`, `Average`, `SampleCount`, `p99`.
-        dimensions: Of what, as (name, value) pairs.
+        name: The metric's name, such as `ConsumedReadCapacityUnits`.
+        statistic: `Sum`, `Average`, `SampleCount` or `p99`.
+        dimensions: The dimensions, as (name, value) pairs.
     """
 
     name: str
@@ -48,8 +48,8 @@ class Series:
 
     Args:
         window: The window.
-        values: A value for each of its periods; None where CloudWatch has no point, which DynamoDB sends where
-            there was nothing to count.
+        values: A value for each period of the window; None if CloudWatch has no point, because DynamoDB had nothing to
+            count.
     """
 
     window: Window
@@ -57,27 +57,27 @@ class Series:
 
     @property
     def known(self) -> tuple[float, ...]:
-        """The values that there are."""
+        """The values of the periods that have a point."""
         return tuple(value for value in self.values if value is not None)
 
     @property
     def total(self) -> float:
-        """Their sum."""
+        """The sum of the values."""
         return sum(self.known)
 
     @property
     def highest(self) -> float | None:
-        """The highest of them; None where there are none."""
+        """The highest value; None without values."""
         return max(self.known, default=None)
 
     @property
     def average(self) -> float:
-        """Their sum by the second, over the whole window."""
+        """The average in a second, over the whole window."""
         return self.total / self.window.seconds
 
     @property
     def rates(self) -> Series:
-        """Each of them by the second of its period."""
+        """The values as averages in a second of their period."""
         pairs = zip(self.window.starts, self.values, strict=True)
         rates = (None if value is None else value / self.window.seconds_of(start) for start, value in pairs)
         return Series(self.window, tuple(rates))
@@ -85,18 +85,18 @@ class Series:
 
 @attrs.frozen
 class MetricRequest:
-    """What would be asked of CloudWatch.
+    """A request to CloudWatch, as a value.
 
     Args:
-        metrics: The metrics; 500 at most.
-        window: Of which time.
+        metrics: The metrics, at most 500.
+        window: The window.
     """
 
     metrics: tuple[Metric, ...]
     window: Window
 
     def params(self, token: str | None = None) -> Params:
-        """The exact request, or the one for the page behind a token."""
+        """Return the parameters of the first request, or of the request for the page after a token."""
         queries = [
             {
                 "Id": f"m{number}",
@@ -121,7 +121,7 @@ class MetricRequest:
         }
 
     def read(self, pages: Sequence[Mapping[str, Any]]) -> dict[Metric, Series]:
-        """The answer's pages as a series for each metric."""
+        """Return the pages of an answer as a series for each metric."""
         points: dict[str, dict[datetime, float]] = {}
         for page in pages:
             for each in page["MetricDataResults"]:
@@ -135,7 +135,7 @@ class MetricRequest:
 
 
 def requests_for(metrics: Sequence[Metric], window: Window) -> Iterator[MetricRequest]:
-    """The requests that ask for some metrics, as few as CloudWatch takes."""
+    """Yield requests for some metrics, as few as CloudWatch's limit allows."""
     for first in range(0, len(metrics), _MOST):
         yield MetricRequest(tuple(metrics[first : first + _MOST]), window)
 
@@ -143,16 +143,16 @@ def requests_for(metrics: Sequence[Metric], window: Window) -> Iterator[MetricRe
 def fetch(
     send: Callable[..., Mapping[str, Any]], metrics: Sequence[Metric], window: Window, where: str
 ) -> dict[Metric, Series]:
-    """Ask CloudWatch for some metrics, all pages of them.
+    """Fetch some metrics from CloudWatch, all pages of them.
 
     Args:
         send: A client's `get_metric_data`.
         metrics: The metrics.
-        window: Of which time.
-        where: What a message calls the server.
+        window: The window.
+        where: The name of the server in messages.
 
     Raises:
-        SingletableError: A subclass that says what stands in the way.
+        SingletableError: The request failed; the subclass names the cause.
     """
     found: dict[Metric, Series] = {}
     for request in requests_for(metrics, window):
@@ -162,10 +162,10 @@ def fetch(
             try:
                 page = send(**request.params(token))
             except (BotoCoreError, ClientError, ResponseParserError) as error:
-                raise _told(error, where) from error
+                raise _translated(error, where) from error
             if "MetricDataResults" not in page:
                 raise RequestFailed(
-                    f"{where} answers GetMetricData with something else.", remedy=_ELSEWHERE, service=_SERVICE
+                    f"The answer of {where} to GetMetricData has no metrics.", remedy=_ELSEWHERE, service=_SERVICE
                 )
             pages.append(page)
             token = page.get("NextToken")
@@ -173,12 +173,12 @@ def fetch(
     return found
 
 
-def _told(error: Exception, where: str) -> SingletableError:
-    """What CloudWatch's client raised, as the error that tells a person what to do."""
+def _translated(error: Exception, where: str) -> SingletableError:
+    """Return an error of CloudWatch's client as an error with a remedy."""
     remedy = "" if ".amazonaws." in where else _ELSEWHERE
     if isinstance(error, (ConnectionError, HTTPClientError)):
-        what = f"No CloudWatch answers at {where} ({type(error).__name__})."
-        return EndpointUnreachable(what, remedy=remedy or "Check the region and the network.", value=where)
+        fault = f"No CloudWatch answers at {where} ({type(error).__name__})."
+        return EndpointUnreachable(fault, remedy=remedy or "Check the region and the network.", value=where)
     code = error_code(error)
     if isinstance(error, BotoCoreError) or is_denied(error) or service_of(error) not in (None, _SERVICE):
         return translate(error, "GetMetricData", None, _SERVICE)

@@ -1,6 +1,6 @@
-"""Marks: the load and the storage of the marks that stream handlers write.
+"""Load of marks: the capacity and the storage that the marks of stream handlers take.
 
-The router reads the marks of a record before it calls handlers, and each handler that is called writes its mark: see
+The router reads the marks of a record before it calls handlers, and each called handler writes its mark; see
 `singletable.streams.marks`.
 
 Source: Developer Guide, "DynamoDB read consistency" and "Read operations" (a consistent read of no item takes a unit).
@@ -37,9 +37,9 @@ class MarkedHandler:
 
     Args:
         name: The handler's name.
-        entities: The names of the entities whose events it is called for.
+        entities: The names of the entities for whose events it is called.
         events: The events: `INSERT`, `MODIFY`, `REMOVE`.
-        expired: For REMOVE: whether it is called for removals by time to live only (True), for other removals only
+        expired: For REMOVE: whether it is called only for removals by time to live (True), only for other removals
             (False), or for both (None).
         mark: The footprint of a mark.
         transactional: Whether the handler writes its mark in a transaction.
@@ -59,7 +59,7 @@ class MarkRate:
 
     Args:
         handler: The handler.
-        rate: Its marks in a second.
+        rate: The number of its marks in a second.
     """
 
     handler: MarkedHandler
@@ -67,7 +67,7 @@ class MarkRate:
 
     @property
     def writes(self) -> dict[str, Decimal]:
-        """Write units in a second, by place."""
+        """The write units in a second, by place."""
         handler = self.handler
         operation = WriteRate(handler.name, "create", self.rate, handler.transactional)
         return units_of(operation, handler.mark, next(iter(handler.mark.units)))
@@ -75,10 +75,10 @@ class MarkRate:
 
 @attrs.frozen
 class MarkLoad:
-    """The marks of all handlers.
+    """The load of the marks of all handlers.
 
     Args:
-        records: Records of the stream with at least one marked handler, in a second.
+        records: The number of records in a second that have at least one marked handler.
         rates: The marks of each handler that is called.
     """
 
@@ -87,12 +87,12 @@ class MarkLoad:
 
     @property
     def reads(self) -> Decimal:
-        """Read units in a second, on the table."""
+        """The read units in a second, on the table."""
         return self.records * _READ
 
     @property
     def writes(self) -> Decimal:
-        """Write units in a second, on the table and all indexes."""
+        """The write units in a second, on the table and all indexes."""
         return sum((load.writes for load in self.loads), Decimal(0))
 
     @property
@@ -108,7 +108,7 @@ class MarkLoad:
         )
 
     def bytes_after(self, months: int) -> Decimal:
-        """The billed bytes of marks after some months; expired marks are deleted for free."""
+        """Return the billed bytes of marks after some months; the deletion of expired marks is free."""
         kept = (kept_bytes(each.rate, each.handler.mark, months) for each in self.rates)
         return sum((each for each in kept if each is not None), Decimal(0))
 
@@ -116,16 +116,15 @@ class MarkLoad:
 def mark_load_of(
     workload: Workload, handlers: Iterable[MarkedHandler], footprints: Iterable[Footprint], months: int
 ) -> MarkLoad:
-    """Return the marks that a workload causes.
+    """Return the load of the marks that a workload causes.
 
-    Each event is taken to be delivered once. An update is taken to change an attribute that each handler of updates
-    waits for.
+    Assumptions: each event is delivered once, and an update changes an attribute that each update handler waits for.
 
     Args:
         workload: The workload.
         handlers: The handlers that mark their events.
-        footprints: The footprint of each entity. An item that expires is an event, too.
-        months: The months after which the marks are counted: items with a longer life do not expire yet.
+        footprints: The footprint of each entity. The expiry of an item is also an event.
+        months: The number of months after which the marks are counted. Items with a longer life do not expire yet.
     """
     handlers = tuple(handlers)
     rates = [Decimal(0) for _ in handlers]
@@ -141,7 +140,7 @@ def mark_load_of(
 def _events(
     workload: Workload, footprints: Iterable[Footprint], months: int
 ) -> Iterator[tuple[str, str, bool, Decimal]]:
-    """Yield entity, event, whether it is an expiry, and the rate."""
+    """Yield the entity, the event, whether it is an expiry, and the rate."""
     for each in workload.operations:
         if each.verb != "check":
             yield each.entity, _EVENTS[each.verb], False, each.rate

@@ -1,7 +1,7 @@
-"""What a table does: capacity, throttles, latency and errors from CloudWatch, counts and sizes from DescribeTable.
+"""Metrics of a table: capacity, throttles, latency and errors from CloudWatch, counts and sizes from DescribeTable.
 
-Source: Developer Guide, "DynamoDB metrics and dimensions". UserErrors is left out: it counts an account's requests in
-a region, and not a table's.
+Source: Developer Guide, "DynamoDB metrics and dimensions". UserErrors is left out, because it counts the requests of an
+account in a region, not those of a table.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 TABLE = "table"
-"""What the table itself is called among the places that have capacity; the others are global indexes."""
+"""The name of the table itself among the places that have capacity; the others are global indexes."""
 
 OPERATIONS = (
     "GetItem",
@@ -51,18 +51,18 @@ _LATENCY, _ERRORS = "SuccessfulRequestLatency", "SystemErrors"
 
 @attrs.frozen
 class PlaceMetrics:
-    """What happened on the table itself, or on a global index.
+    """The metrics of the table itself or of a global index.
 
     Args:
         name: `table`, or the index's name.
-        items: How many items it holds, as DynamoDB counted them up to six hours ago.
-        size: How many bytes they have, likewise.
-        provisioned_reads: Read capacity units that it has now; None on demand.
-        provisioned_writes: Write capacity units, likewise.
-        reads: Read units consumed.
-        writes: Write units consumed.
-        read_throttles: Reads that were throttled.
-        write_throttles: Writes that were throttled.
+        items: The number of items, which DynamoDB counted up to six hours ago.
+        size: The bytes of the items, which DynamoDB counted up to six hours ago.
+        provisioned_reads: The provisioned read capacity units; None on demand.
+        provisioned_writes: The provisioned write capacity units; None on demand.
+        reads: The consumed read units.
+        writes: The consumed write units.
+        read_throttles: The number of throttled reads.
+        write_throttles: The number of throttled writes.
     """
 
     name: str
@@ -78,14 +78,14 @@ class PlaceMetrics:
 
 @attrs.frozen
 class OperationMetrics:
-    """How one operation did.
+    """The metrics of one operation.
 
     Args:
-        name: `GetItem`, `Query`, ...
-        requests: How many succeeded.
-        latency: Milliseconds within DynamoDB, on average.
-        slowest: Milliseconds that one in a hundred of them took longer than (p99).
-        errors: How many failed with an error of DynamoDB's own (HTTP 500).
+        name: The operation, such as `GetItem`.
+        requests: The number of successful requests.
+        latency: The average milliseconds within DynamoDB.
+        slowest: The milliseconds within DynamoDB that one in a hundred requests exceeded (p99).
+        errors: The number of requests that failed with an internal error of DynamoDB (HTTP 500).
     """
 
     name: str
@@ -96,26 +96,26 @@ class OperationMetrics:
 
     @property
     def average(self) -> float | None:
-        """Milliseconds on average, over all requests; None where there were none."""
+        """The average milliseconds of all requests; None without requests."""
         pairs = zip(self.latency.values, self.requests.values, strict=True)
         weighted = sum(value * count for value, count in pairs if value is not None and count is not None)
         return weighted / self.requests.total if self.requests.total else None
 
     @property
     def seen(self) -> bool:
-        """Whether there was any request."""
+        """Whether the operation had any request."""
         return bool(self.requests.known or self.errors.known)
 
 
 @attrs.frozen
 class TableMetrics:
-    """What a table did in a window.
+    """The metrics of a table in a window.
 
     Args:
         name: The table's name.
         window: The window.
         places: The table itself, then its global indexes by name.
-        operations: The operations that were seen.
+        operations: The operations that had requests.
     """
 
     name: str
@@ -131,20 +131,20 @@ class TableMetrics:
 
 
 def capacity_of(described: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """The metrics of consumed capacity, of the table and each global index.
+    """Return the metrics of consumed capacity, of the table and each global index.
 
     Args:
-        described: What DescribeTable says of the table.
+        described: The table that DescribeTable describes.
     """
     dimensions = [_dimensions(described, place) for place in _places(described)]
     return tuple(Metric(name, "Sum", each) for each in dimensions for name in (_READS, _WRITES))
 
 
 def metrics_of(described: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """All metrics of a table.
+    """Return all metrics of a table.
 
     Args:
-        described: What DescribeTable says of it.
+        described: The table that DescribeTable describes.
     """
     dimensions = [_dimensions(described, place) for place in _places(described)]
     throttles = tuple(Metric(name, "Sum", each) for each in dimensions for name in (_READ_THROTTLES, _WRITE_THROTTLES))
@@ -157,7 +157,7 @@ def metrics_of(described: Mapping[str, Any]) -> tuple[Metric, ...]:
 
 
 def read_metrics(described: Mapping[str, Any], found: Mapping[Metric, Series], window: Window) -> TableMetrics:
-    """What was found, as what the table did; a metric that was not asked for has no values."""
+    """Return the metrics of a table from the series that were found; a missing metric has a series without values."""
     nothing = Series(window, (None,) * len(window.starts))
 
     def series(name: str, statistic: str, dimensions: tuple[tuple[str, str], ...]) -> Series:
@@ -172,7 +172,7 @@ def read_metrics(described: Mapping[str, Any], found: Mapping[Metric, Series], w
                 name=name,
                 items=int(place.get("ItemCount") or 0),
                 size=int(place.get("TableSizeBytes" if name == TABLE else "IndexSizeBytes") or 0),
-                # On demand DynamoDB says zero.
+                # For a table on demand DynamoDB returns zero.
                 provisioned_reads=provisioned.get("ReadCapacityUnits") or None,
                 provisioned_writes=provisioned.get("WriteCapacityUnits") or None,
                 reads=series(_READS, "Sum", where),

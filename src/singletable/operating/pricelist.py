@@ -1,4 +1,4 @@
-"""The Price List API: the answer of GetProducts, as the content of a price file.
+"""The Price List API: converts the answer of GetProducts to the content of a price file.
 
 Sources: Price List API Reference, "GetProducts" (each product is a JSON text with its OnDemand terms); Developer Guide,
 "Understanding AWS billing and usage reports for DynamoDB" (usage types; all regions but us-east-1 prefix them).
@@ -25,24 +25,24 @@ _FIELDS = {
     "WriteCapacityUnit-Hrs": ("write_hour", 1),
     "TimedStorage-ByteHrs": ("gigabyte_month", 1),
 }
-"""The field of a price file for each usage type, and the number of units for which its price is."""
+"""The field of a price file for each usage type, and the number of units to which the field's price applies."""
 
 
 def is_price_list(data: Any) -> bool:
-    """Whether the content of a file is an answer of GetProducts."""
+    """Return whether the content of a file is an answer of GetProducts."""
     return isinstance(data, dict) and "PriceList" in data
 
 
 def regions_of(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a price file that has the prices of a Price List.
 
-    The free tier is left out: the price is that of the last tier.
+    The free tier is left out: the price is the one of the last tier.
 
     Args:
         data: The answer of GetProducts, for the service AmazonDynamoDB.
 
     Raises:
-        ValueError: A product cannot be read, or two products give one price differently.
+        ValueError: A product cannot be parsed, or two products have different values for one price.
     """
     regions: dict[str, dict[str, dict[str, Decimal]]] = {}
     days = [""]
@@ -64,7 +64,7 @@ def regions_of(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _products(products: Any) -> Iterator[dict[str, Any]]:
-    """Yield each product that belongs to a region, as an object."""
+    """Yield each product that belongs to a region, as a dictionary."""
     if not isinstance(products, list):
         raise ValueError("its PriceList is not a list")
     for each in products:

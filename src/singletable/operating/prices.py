@@ -1,4 +1,4 @@
-"""Prices: what DynamoDB asks for requests, capacity and storage, from one dated file."""
+"""Prices: DynamoDB's prices of requests, capacity and storage, from one dated file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from singletable.operating.pricelist import is_price_list, regions_of
 __all__ = ["TABLE_CLASSES", "ClassPrices", "Prices", "load_prices"]
 
 TABLE_CLASSES = ("standard", "infrequent-access")
-"""The table classes, as `setup.cfg` calls them."""
+"""The table classes, by their names in `setup.cfg`."""
 
 _FILE = Path(__file__).with_name("prices.json")
 _COMMAND = (
@@ -27,14 +27,14 @@ _COMMAND = (
 
 @attrs.frozen
 class ClassPrices:
-    """What a table of one class costs.
+    """The prices of a table of one class.
 
     Args:
-        million_reads: A million read request units, on demand.
-        million_writes: A million write request units, on demand.
-        read_hour: A read capacity unit for an hour, provisioned.
-        write_hour: A write capacity unit for an hour, provisioned.
-        gigabyte_month: A gigabyte (2³⁰ bytes) for a month.
+        million_reads: The price of a million read request units on demand.
+        million_writes: The price of a million write request units on demand.
+        read_hour: The price of a provisioned read capacity unit for an hour.
+        write_hour: The price of a provisioned write capacity unit for an hour.
+        gigabyte_month: The price of a gigabyte (2³⁰ bytes) for a month.
     """
 
     million_reads: Decimal
@@ -50,7 +50,7 @@ class Prices:
 
     Args:
         region: The region.
-        as_of: The day on which they held, as the file says.
+        as_of: The day of the prices, from the file.
         currency: The currency.
         classes: The prices of each table class.
     """
@@ -62,15 +62,15 @@ class Prices:
 
 
 def load_prices(path: Path | None = None, region: str | None = None) -> Prices:
-    """The prices of a region.
+    """Return the prices of a region.
 
     Args:
-        path: The file: one like `prices.json` of this package, or an answer of the Price List API as `aws pricing
-            get-products` prints it. None for the file of this package.
-        region: The region; None for the first of the file.
+        path: A file with the format of `prices.json` in this package, or an answer of the Price List API as printed
+            by `aws pricing get-products`. None for the file of this package.
+        region: The region; None for the first region of the file.
 
     Raises:
-        OperatingError: The file cannot be read, or has no prices of the region.
+        OperatingError: The file cannot be read, or does not have prices of the region.
     """
     found = _read(path or _FILE)
     name = region or next(iter(found))
@@ -78,7 +78,7 @@ def load_prices(path: Path | None = None, region: str | None = None) -> Prices:
         raise OperatingError(
             f"{path or 'The price file of singletable'} has no prices of {name}. It has: {', '.join(found)}.",
             remedy=f"Run `{_COMMAND.format(region=name)}` and add --prices prices.json;"
-            " or take the prices of one of these regions with --price-region.",
+            " or use the prices of one of these regions with --price-region.",
             value=name,
         )
     return found[name]
@@ -89,7 +89,7 @@ def _read(path: Path) -> dict[str, Prices]:
     try:
         # PowerShell begins its files with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")
-        # A price is a decimal number; through a float it would not be what the file says.
+        # A price is a decimal number; a float would not be exactly the price in the file.
         data = json.loads(text, parse_float=Decimal, parse_int=Decimal)
         if is_price_list(data):
             data = regions_of(data)
@@ -99,16 +99,16 @@ def _read(path: Path) -> dict[str, Prices]:
     except (ValueError, RecursionError) as error:
         raise OperatingError(
             f"{path} is not a price file: {' '.join(str(error).split()).removesuffix('.')}.",
-            remedy=f"Write it like {_FILE}, or run `{_COMMAND.format(region='REGION')}`.",
+            remedy=f"Use the format of {_FILE}, or run `{_COMMAND.format(region='REGION')}`.",
             value=str(path),
         ) from None
 
 
 def _prices(data: Any) -> dict[str, Prices]:
-    """Return the prices that a file's content has, by region.
+    """Return the prices in a file's content, by region.
 
     Raises:
-        ValueError: The content is not that of a price file.
+        ValueError: The content does not have the format of a price file.
     """
     found = _object(data, "the file")
     currency = _text(found, "currency")
@@ -130,7 +130,7 @@ def _class(data: Any, place: str) -> ClassPrices:
     prices = {}
     for field in attrs.fields(ClassPrices):
         price = _part(found, field.name, place)
-        # NaN and Infinity are floats here: JSON has neither, and Python's parser takes both.
+        # NaN and Infinity are floats here: JSON has neither, but Python's parser accepts both.
         if not isinstance(price, Decimal) or price < 0:
             raise ValueError(f"{place}.{field.name} = {_shown(price)} is not a price")
         prices[field.name] = price

@@ -1,6 +1,7 @@
-"""What a sample tells of costs: it is loaded, each access pattern is asked, and items are measured as they are stored.
+"""Samples: measures the units of each access pattern and the size of stored items on a loaded sample.
 
-Each pattern is asked with the values that have most to answer, so that its cost is that of a large answer, read whole.
+Each pattern is called with the values that return the most items, so that its cost is that of a large result, read
+completely.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ _ASSUMED_SIZE = 1024
 
 
 def places_of(description: TableDescription) -> tuple[str, ...]:
-    """What has capacity of its own: the table and its global indexes."""
+    """Return the names of the places with their own capacity: the table and its global indexes."""
     return (TABLE, *(index.name for index in description.global_indexes))
 
 
 def call_of(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> PatternCall | None:
-    """What a call of a pattern asks for, on a table that holds these entities; None where they have nothing to ask.
+    """Measure a call of a pattern on a table that holds a sample; None if the sample has no arguments for it.
 
     Args:
-        pattern: The access pattern; its table is bound, and these are its items.
-        entities: The sample.
+        pattern: The access pattern. Its table is bound and holds the sample.
+        entities: The entities of the sample.
 
     Raises:
-        PatternError: It cannot be asked.
+        PatternError: The pattern cannot be called.
     """
     arguments = draw_arguments(pattern, entities)
     if arguments is None:
@@ -60,7 +61,7 @@ def call_of(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Patt
 
 
 def footprints_of(description: TableDescription, entities: Iterable[Table]) -> tuple[Footprint, ...]:
-    """What an item of each entity of a sample takes, by name."""
+    """Return the footprint of an item of each entity of a sample, ordered by name."""
     items: dict[str, list[Item]] = {}
     for entity in entities:
         items.setdefault(type(entity).__name__, []).append(plan.create(entity).item)
@@ -77,7 +78,7 @@ def footprint_of(description: TableDescription, name: str, entity: Table, days: 
 
 
 def assumed_footprint(description: TableDescription, name: str) -> Footprint:
-    """Return a footprint for an entity that the sample lacks: 1 KB, on the table and on each index with a key of it."""
+    """Return a footprint for an entity that the sample lacks: 1 KB, on the table and each index that has its key."""
     (entity,) = (each for each in description.entities if each.name == name)
     indexes = {index.name: index for index in description.indexes}
     copies = [TABLE]
@@ -99,7 +100,7 @@ def assumed_footprint(description: TableDescription, name: str) -> Footprint:
 
 @attrs.frozen
 class _Copy:
-    """An item, as the table or one index holds it."""
+    """The copy of an item in the table or in one index."""
 
     place: str
     item: Item

@@ -1,4 +1,4 @@
-"""Workloads: how often each access pattern is called and each entity written, and the capacity that this takes.
+"""Workloads: the rates of access patterns and writes, and the capacity that they need.
 
 Sources: Developer Guide, "DynamoDB read and write operations", "Global secondary indexes" (write considerations),
 "Time to Live" (deletions take no write units), "Understanding AWS billing" (storage has an overhead for each item),
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 HOURS = Decimal(730)
-"""Hours of a month: a twelfth of 365 days, as the AWS Pricing Calculator has it."""
+"""Hours of a month: a twelfth of 365 days, as in the AWS Pricing Calculator."""
 
 SECONDS = HOURS * 3600
 DAY = Decimal(86_400)
@@ -47,7 +47,7 @@ GIGABYTE = Decimal(2**30)
 """Bytes of a gigabyte (Developer Guide, "Quotas": all sizes are binary)."""
 
 OVERHEAD = 100
-"""Bytes that are billed for each item, on the table and on each index, beyond its own (DynamoDB, "Pricing")."""
+"""Bytes that are billed for each item in addition to its size, on the table and on each index (DynamoDB, "Pricing")."""
 
 Verb = Literal["create", "update", "delete", "check"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
@@ -58,15 +58,15 @@ T = TypeVar("T")
 
 @attrs.frozen
 class PatternCall:
-    """What one call of an access pattern asks for.
+    """The results and the units of one call of an access pattern.
 
     Args:
         name: The pattern's name.
-        title: Its number and sentence.
-        items: How many items it returns.
-        requests: How many requests it sends.
-        units: Read units on the table and on indexes, by name.
-        consistent: Whether a request of it is strongly consistent.
+        title: The pattern's number and sentence.
+        items: The number of items that it returns.
+        requests: The number of requests that it sends.
+        units: The read units on the table and on indexes, by name.
+        consistent: Whether one of its requests is strongly consistent.
     """
 
     name: str
@@ -78,21 +78,21 @@ class PatternCall:
 
     @property
     def total(self) -> Decimal:
-        """Its read units, wherever."""
+        """The read units on the table and all indexes."""
         return sum(self.units.values(), Decimal(0))
 
 
 @attrs.frozen
 class Footprint:
-    """What one item of an entity takes, on average.
+    """The average size and units of one item of an entity.
 
     Args:
         name: The entity's name.
-        sampled: Of how many items this is the average.
-        size: Its bytes on the table.
-        units: Write units of its insertion on the table and on indexes, by name.
-        stored: Bytes that are billed, on the table and all indexes, overheads included.
-        days: After how many days it expires; None where it never does.
+        sampled: The number of items of which this is the average.
+        size: The bytes of the item on the table.
+        units: The write units of its insertion on the table and on indexes, by name.
+        stored: The billed bytes on the table and all indexes, with overheads.
+        days: The number of days after which it expires; None if it never does.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Footprint:
 
     @property
     def total(self) -> Decimal:
-        """Its write units, wherever."""
+        """The write units on the table and all indexes."""
         return sum(self.units.values(), Decimal(0))
 
 
@@ -129,13 +129,13 @@ class Companion:
 
 @attrs.frozen
 class WriteRate:
-    """Writes of one kind.
+    """The rate of one kind of write.
 
     Args:
         entity: The entity of the items.
         verb: The operation.
-        rate: The number of them in a second.
-        transactional: Whether they are in transactions.
+        rate: The number of writes in a second.
+        transactional: Whether the writes are in transactions.
     """
 
     entity: str
@@ -146,13 +146,13 @@ class WriteRate:
 
 @attrs.frozen
 class Workload:
-    """What is asked in a second, on average.
+    """The average numbers of calls and writes in a second.
 
     Args:
         reads: Calls, by access pattern.
         writes: New items, by entity.
         transactions: New items that are written in transactions, by entity.
-        updates: Changes of items that are there, by entity.
+        updates: Updates of existing items, by entity.
         deletes: Deletions, by entity, without those by time to live.
         together: The operations in one transaction with each new item, by the new item's entity.
     """
@@ -166,12 +166,12 @@ class Workload:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is asked."""
+        """Whether all rates are zero."""
         return not any(self.reads.values()) and not any(each.rate for each in self.operations)
 
     @property
     def operations(self) -> tuple[WriteRate, ...]:
-        """All writes. A new item with companions is in a transaction with them, and so costs as much as one."""
+        """All writes. A new item with companions counts as transactional, because they share a transaction."""
         found = []
         for rates, transactional in ((self.writes, False), (self.transactions, True)):
             for name, rate in rates.items():
@@ -183,24 +183,24 @@ class Workload:
         return tuple(found)
 
     def of(self, entity: str) -> tuple[WriteRate, ...]:
-        """The writes of an entity."""
+        """Return the writes of an entity."""
         return tuple(each for each in self.operations if each.entity == entity)
 
     def written(self, entity: str) -> Decimal:
-        """New items of an entity in a second."""
+        """Return the number of new items of an entity in a second."""
         return sum((each.rate for each in self.of(entity) if each.verb == "create"), Decimal(0))
 
 
 @attrs.frozen
 class Load:
-    """Capacity units that a place is asked for in a second.
+    """The capacity units that a place needs in a second.
 
     Args:
         place: `table`, or a global index's name.
-        reads: Read units, on average.
-        writes: Write units, on average.
-        peak_reads: Read units for which there must be capacity.
-        peak_writes: Write units for which there must be capacity.
+        reads: The average read units.
+        writes: The average write units.
+        peak_reads: The read units of the peak.
+        peak_writes: The write units of the peak.
     """
 
     place: str
@@ -219,18 +219,18 @@ def loads_of(
     peak: Decimal = Decimal(1),
     more: Iterable[Load] = (),
 ) -> tuple[Load, ...]:
-    """What a workload asks of the table and of each global index.
+    """Return the load that a workload puts on the table and on each global index.
 
     Args:
         workload: The workload.
-        calls: What a call of each pattern asks for.
-        footprints: What an item of each entity takes.
-        places: The table and its global indexes.
-        peak: How much more the highest load is than the average.
+        calls: The units of a call of each pattern.
+        footprints: The footprint of an item of each entity.
+        places: The names of the table and its global indexes.
+        peak: The factor by which the highest load exceeds the average.
         more: Loads to add, such as the load of marks. Their own peaks are not used.
 
     Raises:
-        OperatingError: It names a pattern or an entity of which nothing is known.
+        OperatingError: The sample has no data for a pattern or an entity of the workload.
     """
     by_call, by_entity = {each.name: each for each in calls}, {each.name: each for each in footprints}
     table, *indexes = places
@@ -249,15 +249,15 @@ def loads_of(
 
 
 def units_of(operation: WriteRate, footprint: Footprint, table: str) -> dict[str, Decimal]:
-    """Return the write units in a second that writes take, by place.
+    """Return the write units in a second that writes consume, by place.
 
-    Every write takes the units of a whole item. In a transaction it takes twice the units on the table, where it is
-    prepared and committed, and once on indexes, which follow it. A check changes no index.
+    Every write consumes the units of a whole item. In a transaction it consumes twice the units on the table, where it
+    is prepared and committed, and once the units on indexes, which follow the table. A check does not change an index.
 
     Args:
         operation: The writes.
         footprint: The footprint of their entity.
-        table: The name of the table's own place.
+        table: The name of the place that is the table itself.
     """
     twice = 2 if operation.transactional else 1
     return {
@@ -268,14 +268,14 @@ def units_of(operation: WriteRate, footprint: Footprint, table: str) -> dict[str
 
 
 def bytes_after(workload: Workload, footprint: Footprint, months: int | None) -> Decimal | None:
-    """The billed bytes of an entity that a workload has written after some months, without what has expired.
+    """Return the billed bytes of an entity that a workload has written after some months, without expired items.
 
-    Deletions make room for as many new items.
+    Each deletion cancels one new item.
 
     Args:
         workload: The workload.
-        footprint: What an item of the entity takes.
-        months: How many months; None for what it comes to in the end, which is None where nothing expires.
+        footprint: The footprint of an item of the entity.
+        months: The number of months; None for the bytes in the end, which is None if the items never expire.
     """
     deleted = sum((each.rate for each in workload.of(footprint.name) if each.verb == "delete"), Decimal(0))
     return kept_bytes(max(workload.written(footprint.name) - deleted, Decimal(0)), footprint, months)
@@ -297,10 +297,10 @@ def kept_bytes(rate: Decimal, footprint: Footprint, months: int | None) -> Decim
 
 
 def billed_bytes(described: Mapping[str, Any]) -> Decimal:
-    """The bytes that are billed for a table and its indexes.
+    """Return the bytes that are billed for a table and its indexes.
 
     Args:
-        described: What DescribeTable says of it, which leaves the overhead of each item out.
+        described: The table that DescribeTable describes; its sizes do not have the overhead of each item.
     """
     indexes = [*(described.get("GlobalSecondaryIndexes") or ()), *(described.get("LocalSecondaryIndexes") or ())]
     total = int(described.get("TableSizeBytes") or 0) + sum(int(each.get("IndexSizeBytes") or 0) for each in indexes)
@@ -308,11 +308,11 @@ def billed_bytes(described: Mapping[str, Any]) -> Decimal:
     return Decimal(total + items * OVERHEAD)
 
 
-def _known(found: Mapping[str, T], name: str, what: str) -> T:
+def _known(found: Mapping[str, T], name: str, kind: str) -> T:
     if name not in found:
         raise OperatingError(
-            f"The sample says nothing of the {what} {name!r}.",
-            remedy=f"It tells of: {', '.join(found)}. Choose another sample with --sample, or leave the rate out.",
+            f"The sample has no data for the {kind} {name!r}.",
+            remedy=f"It has: {', '.join(found)}. Choose another sample with --sample, or leave the rate out.",
             value=name,
         )
     return found[name]

@@ -1,4 +1,4 @@
-"""Access patterns: every question that the application asks, as a named function that returns a request."""
+"""Access patterns: the application's reads, each a named function that returns a request."""
 
 from singletable.patterns.access_pattern import AccessPattern, access_pattern, patterns_of, requests_of
 from singletable.patterns.arguments import draw_arguments, placeholder_arguments

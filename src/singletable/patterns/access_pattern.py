@@ -1,4 +1,4 @@
-"""The decorator that makes a function an access pattern, and the register of all of them."""
+"""The decorator that makes a function an access pattern, and the registry of all access patterns."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _SENTENCE = re.compile(r"\s*(?:(\d+)\.\s*)?(.+)", re.DOTALL)
 class ScanInPattern(PatternError):
     """An access pattern returns a scan of the whole table.
 
-    Remedy: Declare a key that answers the question, or leave the function out of the access patterns.
+    Remedy: Declare a key for the read, or remove the function from the access patterns.
     """
 
 
 class AccessPattern(Generic[P, R]):
-    """A question that the application asks. Calling it returns the request, and sends nothing.
+    """A named read of the application. Calling it returns the request without sending it.
 
     Args:
         function: The function that returns a `Query`, a `Get`, or a tuple of them.
-        sentence: What it answers, in words, with its number in front if it has one.
+        sentence: A sentence that describes the result, with a number in front if the pattern has one.
         parameters: The attribute of each parameter that does not have the name of an attribute.
-        permanent: Whether the answer must not vanish by expiry.
+        permanent: Whether the items of the result must not expire.
     """
 
     def __init__(self, function: Callable[P, R], sentence: str, parameters: Mapping[str, str], permanent: bool) -> None:
@@ -63,15 +63,15 @@ class AccessPattern(Generic[P, R]):
 
     @property
     def title(self) -> str:
-        """The number, where there is one, and the sentence."""
+        """The sentence, after the number if the pattern has one."""
         return f"{self.number}. {self.sentence}" if self.number else self.sentence
 
     @functools.cached_property
     def hints(self) -> Mapping[str, Any]:
-        """The annotations of its parameters and of what it returns, resolved."""
+        """The resolved annotations of the function's parameters and its return value."""
         try:
             return get_type_hints(self.function)
-        except Exception as error:  # resolving annotations evaluates a user's text
+        except Exception as error:  # resolving annotations evaluates user code
             raise PatternError(
                 f"The annotations of {self.name} cannot be resolved: {type(error).__name__}: {error}.",
                 remedy="Import the names outside of TYPE_CHECKING blocks.",
@@ -79,11 +79,11 @@ class AccessPattern(Generic[P, R]):
 
     @functools.cached_property
     def entities(self) -> tuple[type[Table], ...]:
-        """The entity classes that it returns, as its annotation says."""
+        """The entity classes in the function's return annotation."""
         found = tuple(dict.fromkeys(_tables_in(self.hints.get("return"))))
         if not found:
             raise PatternError(
-                f"The access pattern {self.name} does not say what it returns.",
+                f"The access pattern {self.name} has no return annotation that names an entity.",
                 remedy="Annotate it: -> Query[Order], -> Get[User], -> Query[User | Order] for a collection, or a"
                 " tuple of them.",
             )
@@ -91,17 +91,17 @@ class AccessPattern(Generic[P, R]):
 
     @property
     def table(self) -> type[Table]:
-        """The table that it asks."""
+        """The table class of the pattern."""
         return table_schema(self.entities[0]).table
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the parameters that have no default."""
+        """The names of the parameters without a default."""
         signature = inspect.signature(self.function)
         return tuple(name for name, each in signature.parameters.items() if each.default is inspect.Parameter.empty)
 
     def attribute_for(self, parameter: str) -> str:
-        """The attribute whose values a parameter takes."""
+        """Return the name of the attribute whose values a parameter takes."""
         return self.attributes.get(parameter, parameter)
 
     def __repr__(self) -> str:
@@ -116,24 +116,27 @@ def access_pattern(
 ) -> Callable[[Callable[P, R]], AccessPattern[P, R]]:
     """Make a function an access pattern of its table.
 
-    The function says what it returns in its annotation, and its parameters are called after the
-    attributes that they take, so that the demo, the checks and the tests can ask it by themselves::
+    The function has a return annotation, and its parameters have the names of attributes, so that the demo, the checks
+    and the tests can call it with suitable arguments::
 
         @access_pattern("2. A user's orders, newest first")
         def orders_of_user(user_id: str) -> Query[Order]:
             return Order.query(user_id=user_id, descending=True)
 
     Args:
-        sentence: What it answers; a number in front gives its place.
+        sentence: A sentence that describes the result; a number in front decides the pattern's place in lists.
         parameters: The attribute of each parameter with another name, for example `{"first": "placed_at"}`. Two
             parameters of one attribute are the ends of an interval, the lower first.
-        permanent: Whether the answer must not vanish by expiry; `singletable check` holds it to that.
+        permanent: Whether the items of the result must not expire; `singletable check` checks that.
+
+    Raises:
+        PatternError: The sentence is not a text, or is empty.
     """
 
     if not isinstance(sentence, str):
         raise PatternError(
-            "@access_pattern was given no sentence.",
-            remedy='Write @access_pattern("1. What it answers") above the function.',
+            "@access_pattern needs a sentence.",
+            remedy='Write for example @access_pattern("1. The orders of a user") above the function.',
         )
 
     def decorate(function: Callable[P, R]) -> AccessPattern[P, R]:
@@ -145,9 +148,9 @@ def access_pattern(
 
 
 def patterns_of(table: type[Table]) -> list[AccessPattern[..., Any]]:
-    """The access patterns of a table: by number, then those without one in the order of their definition.
+    """Return the access patterns of a table: by number, then those without a number in the order of their definition.
 
-    One that does not say what it returns may be of any table, and is among them.
+    A pattern without a return annotation may be of any table and is included.
     """
     mine = [pattern for pattern in _registered.values() if _is_of(pattern, table_schema(table).table)]
     return sorted(mine, key=lambda pattern: (pattern.number is None, int(pattern.number or 0)))
@@ -161,27 +164,27 @@ def _is_of(pattern: AccessPattern[..., Any], table: type[Table]) -> bool:
 
 
 def requests_of(pattern: AccessPattern[..., Any], answer: Any) -> tuple[Query[Any] | Get[Any], ...]:
-    """The requests that a call of a pattern returned.
+    """Return the requests that a call of a pattern returned.
 
     Raises:
-        PatternError: It returned something else.
+        PatternError: The pattern did not return requests, or it returned a scan.
     """
     requests = answer if isinstance(answer, tuple) else (answer,)
     if any(isinstance(each, Scan) for each in requests):
         raise ScanInPattern(
             f"The access pattern {pattern.name} scans the whole table.",
-            remedy="Declare a key that answers it, or leave it out of the access patterns.",
+            remedy="Declare a key for it, or remove it from the access patterns.",
         )
     if not requests or not all(isinstance(each, (Query, Get)) for each in requests):
         raise PatternError(
             f"The access pattern {pattern.name} returned {type(answer).__name__}.",
-            remedy="Return the request itself (Order.query(...), User.item(...)), not what it answers.",
+            remedy="Return the request itself (Order.query(...), User.item(...)), not its result.",
         )
     return requests
 
 
 def _of(name: str, answer: R) -> R:
-    """What a pattern returned, such that observers are told whose requests these are."""
+    """Return the requests of a pattern with its name, which observers get with each request."""
     if isinstance(answer, (Query, Get)) and isinstance(answer.target.sender, TableSender):
         sender = attrs.evolve(answer.target.sender, name=name)
         return attrs.evolve(answer, target=attrs.evolve(answer.target, sender=sender))

@@ -1,4 +1,4 @@
-"""Arguments for access patterns: drawn from entities that are there, or placeholders of the right type."""
+"""Arguments for access patterns: drawn from existing entities, or placeholders of the right type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["draw_arguments", "placeholder_arguments"]
 
 _MOMENT = datetime(2026, 1, 15, 12, tzinfo=timezone.utc)
 _DAY = timedelta(days=1)
-# A smaller value, the one that is taken, and a larger one.
+# A smaller value, the usual value and a larger value.
 _PLACEHOLDERS: dict[ValueKind, tuple[Any, Any, Any]] = {
     ValueKind.TEXT: ("w", "x", "y"),
     ValueKind.INTEGER: (0, 1, 2),
@@ -35,13 +35,13 @@ _PLACEHOLDERS: dict[ValueKind, tuple[Any, Any, Any]] = {
 
 
 def draw_arguments(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> dict[str, Any] | None:
-    """Arguments with which a pattern has much to answer, from these entities; None where they have none.
+    """Return arguments with which a pattern returns many of these entities; None if the entities have no values.
 
-    Values that belong together come from one entity: the combination that most entities share. Two
-    parameters for one attribute get the quartiles of what is there, as an interval.
+    The values of several parameters come from one entity: the combination that most entities share. Two parameters for
+    one attribute get the quartiles of its values, as an interval.
 
     Raises:
-        PatternError: A parameter is called after no attribute, or the attribute's values cannot be counted or sorted.
+        PatternError: A parameter does not match any attribute, or the attribute's values cannot be counted or sorted.
     """
     names = {parameter: pattern.attribute_for(parameter) for parameter in pattern.parameters}
     _refuse_unknown(pattern, names)
@@ -66,14 +66,15 @@ def draw_arguments(pattern: AccessPattern[..., Any], entities: Sequence[Table]) 
 
 
 def placeholder_arguments(pattern: AccessPattern[..., Any], changed: str | None = None) -> dict[str, Any]:
-    """Arguments of the right types, to see which request a pattern makes; they need not exist.
+    """Return arguments of the right types, which show the request of a pattern; the values need not exist.
 
     Args:
         pattern: The access pattern.
-        changed: A parameter that gets another value than it does without this; an interval stays one.
+        changed: A parameter that gets a different value than without this argument; the ends of an interval stay in
+            order.
 
     Raises:
-        PatternError: A parameter is called after no attribute.
+        PatternError: A parameter does not match any attribute.
     """
     arguments: dict[str, Any] = {}
     used: Counter[str] = Counter()
@@ -111,13 +112,13 @@ def _refuse_unknown(pattern: AccessPattern[..., Any], names: dict[str, str]) -> 
 
 def _unknown_parameter(pattern: AccessPattern[..., Any], parameter: str) -> PatternError:
     return PatternError(
-        f"{pattern.name}: the parameter {parameter!r} is called after no attribute of its table.",
+        f"{pattern.name}: the parameter {parameter!r} does not match any attribute of the table.",
         remedy=f'Rename it, give it a default, or name the attribute: parameters={{"{parameter}": "attribute"}}.',
     )
 
 
 def _holders(pattern: AccessPattern[..., Any], name: str) -> list[type[Table]]:
-    """The entity classes with an attribute of this name, those that the pattern returns first."""
+    """Return the entity classes with an attribute of this name, first those that the pattern returns."""
     classes = (*pattern.entities, *(schema.entity for schema in table_schema(pattern.table).entities.values()))
     return [entity for entity in dict.fromkeys(classes) if name in entity_schema(entity).attributes]
 
@@ -139,24 +140,24 @@ def _most_common(
                 (combinations if isinstance(entity, pattern.entities) else others)[values] += 1
             except TypeError:
                 raise PatternError(
-                    f"{pattern.name}: the values of {' and '.join(singles.values())} cannot be counted; one of them is"
+                    f"{pattern.name}: the values of {' and '.join(singles.values())} cannot be counted: one of them is"
                     " a list, a map or a set.",
-                    remedy="Give the parameter a default, or name another attribute for it with parameters=.",
+                    remedy="Give the parameter a default, or name another attribute with parameters=.",
                 ) from None
-    # Counter keeps the order of first appearance among equals, so the choice is stable.
+    # Counter keeps the order of first appearance of equal counts, so the choice is stable.
     best = (combinations or others).most_common(1)
     return dict(zip(singles, best[0][0], strict=True)) if best else None
 
 
 def _is_alike(pattern: AccessPattern[..., Any], entity: Table, name: str) -> bool:
-    """Whether an entity's attribute has values of the same kind as the pattern's own attribute of that name."""
+    """Return whether an entity's attribute has values of the same kind as the pattern's attribute of that name."""
     mine = next((found for each in pattern.entities if (found := entity_schema(each).sources.get(name))), None)
     theirs = entity_schema(entity).sources.get(name)
     return mine is None or (theirs is not None and (mine.kind, mine.choices) == (theirs.kind, theirs.choices))
 
 
 def _sorted_values(pattern: AccessPattern[..., Any], name: str, entities: Iterable[Table]) -> list[Any]:
-    """Return the values of an attribute in the order of keys, of entities whose attribute is of one kind.
+    """Return the values of an attribute in the order of keys, from entities whose attribute has the same kind.
 
     Raises:
         PatternError: The values have no order.
@@ -174,6 +175,6 @@ def _sorted_values(pattern: AccessPattern[..., Any], name: str, entities: Iterab
         return [value for _, value in sorted(found, key=lambda pair: pair[0])]
     except TypeError:
         raise PatternError(
-            f"{pattern.name}: two parameters take {name!r} as an interval, and its values have no order.",
-            remedy="Give the parameters defaults, or ask for one value.",
+            f"{pattern.name}: two parameters are an interval of {name!r}, but its values have no order.",
+            remedy="Give the parameters defaults, or use one parameter.",
         ) from None

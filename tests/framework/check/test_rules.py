@@ -283,7 +283,7 @@ def test_an_unknown_name_in_the_tables_own_list_of_personal_attributes():
     entity(table, "One", Key(pk="X#{ident}", sk="X"))
     (found,) = (each for each in check(table) if each.rule.id == "ST115")
     assert ("T", Severity.ERROR) == (found.where, found.severity)
-    assert "names 'emial', and no entity of T has such an attribute" in found.message
+    assert "names 'emial', but no entity of T has such an attribute" in found.message
     assert "at, ident" in found.remedy
 
 

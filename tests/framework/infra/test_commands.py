@@ -58,7 +58,7 @@ def test_what_cannot_be_meant_is_one_line(tmp_path):
     assert_one_line(
         here("infra", "cloudformation", "--environment", "test"), "no environment 'test'", "dev, staging, prod"
     )
-    assert_one_line(here("infra", "iam", "--role", "admin"), "no role 'admin'", "reader, writer")
+    assert_one_line(here("infra", "iam", "--role", "admin"), "'admin' is not a role", "reader, writer")
     missing = tmp_path / "no" / "folder.yaml"
     done = here("infra", "cloudformation", "--environment", "dev", "--out", str(missing))
     assert_one_line(done, "cannot be written", "No such file", code=2)

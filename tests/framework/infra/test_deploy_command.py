@@ -159,7 +159,7 @@ def test_an_unknown_index_is_imported_and_stays(shop):
         GlobalSecondaryIndexUpdates=[{"Create": create}],
     )
     refused = run("deploy", *DEV, "--yes", code=2)
-    assert "past its stack 'shop-dev' (create the index OTHER)" in refused.stderr
+    assert "outside of its stack 'shop-dev' (create the index OTHER)" in refused.stderr
     looked = run("deploy", *DEV, "--import", "--dry-run")
     assert "have the stack shop-dev retain the table shop-dev" in looked.stdout
     assert "Nothing was changed." in looked.stdout

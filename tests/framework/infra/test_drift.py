@@ -40,7 +40,7 @@ def keys(*names):
 CASES = {
     "another key": (
         lambda table: changed(table, KeySchema=keys("id")),
-        "The table is keyed by id; the models say PK and SK. No update changes that: migrate to a new table.",
+        "The key of the table is id; in the models PK and SK. A key never changes: migrate to a new table.",
     ),
     "a number in a key": (
         lambda table: changed(table, AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "N"}]),
@@ -58,15 +58,15 @@ CASES = {
                 {**table["GlobalSecondaryIndexes"][0], "IndexName": "GSI9"},
             ],
         ),
-        "The index GSI9 is deployed, and no model has it.",
+        "The index GSI9 is deployed, but no model has it.",
     ),
     "another key of an index": (
         lambda table: index_of(table, "GSI2", KeySchema=keys("GSI1PK", "GSI1SK")),
-        "The index GSI2 is keyed by GSI1PK and GSI1SK; the models say GSI2PK and GSI2SK.",
+        "The key of the index GSI2 is GSI1PK and GSI1SK; in the models GSI2PK and GSI2SK.",
     ),
     "another projection": (
         lambda table: index_of(table, "GSI1", Projection={"ProjectionType": "INCLUDE", "NonKeyAttributes": ["b", "a"]}),
-        "The index GSI1 holds INCLUDE (a, b); the models say ALL.",
+        "The projection of the index GSI1 is INCLUDE (a, b); in the models ALL.",
     ),
     "an index in the making": (
         lambda table: index_of(table, "GSI1", IndexStatus="CREATING"),
@@ -78,7 +78,7 @@ CASES = {
             GlobalSecondaryIndexes=table["GlobalSecondaryIndexes"][1:],
             LocalSecondaryIndexes=table["GlobalSecondaryIndexes"][:1],
         ),
-        "The index GSI1 is local; the models say otherwise.",
+        "The index GSI1 is local; in the models global.",
     ),
 }
 
@@ -94,15 +94,15 @@ def test_each_difference_is_told(deployed, name):
 def test_time_to_live(deployed):
     table, _ = deployed
     off = {"TimeToLiveStatus": "DISABLED"}
-    assert differences(ShopTable.describe(), table, off) == ["Time to live is off; the models say on ttl."]
+    assert differences(ShopTable.describe(), table, off) == ["Time to live is off; in the models on ttl."]
     other = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
-    assert differences(ShopTable.describe(), table, other) == ["Time to live is on expires; the models say on ttl."]
+    assert differences(ShopTable.describe(), table, other) == ["Time to live is on expires; in the models on ttl."]
     assert differences(ShopTable.describe(), table, None) == [], "a server without it tells nothing"
 
 
 def test_a_stream_is_compared_where_the_models_name_one(deployed):
     table, ttl = deployed
     described = attrs.evolve(ShopTable.describe(), stream="NEW_IMAGE")
-    assert differences(described, table, ttl) == ["The stream is NEW_AND_OLD_IMAGES; the models say NEW_IMAGE."]
+    assert differences(described, table, ttl) == ["The stream is NEW_AND_OLD_IMAGES; in the models NEW_IMAGE."]
     off = {**table, "StreamSpecification": {"StreamEnabled": False}}
-    assert differences(described, off, ttl) == ["The stream is off; the models say NEW_IMAGE."]
+    assert differences(described, off, ttl) == ["The stream is off; in the models NEW_IMAGE."]

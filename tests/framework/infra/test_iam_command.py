@@ -80,7 +80,7 @@ def test_faults_are_one_line():
     assert_one_line(here("infra", "iam", "--role", "reader", "--dax", "a b"), "'a b' is neither", "1 to 20 letters")
     tenant = ("--tenant-tag", "user", "--tenant-attribute", "user_id")
     done = here("infra", "iam", "--role", "reader", "--dax", "shop", *tenant)
-    assert_one_line(done, "does not keep tenants apart", "Leave --dax out")
+    assert_one_line(done, "cannot keep tenants apart", "Leave --dax out")
     assert_one_line(here("infra", "iam", "--role", "reader", "--part", "2"), "no part 2", "It has 1 part.")
 
 
@@ -88,7 +88,10 @@ def test_faults_of_declared_rights_are_one_line(project):
     """The section is checked for each role."""
     config = project / "setup.cfg"
     before = config.read_text()
-    for text, word in (("reader = publish on *", "'publish' is not an action"), ("lambda = x", "no role 'lambda'")):
+    for text, word in (
+        ("reader = publish on *", "'publish' is not an action"),
+        ("lambda = x", "unknown role 'lambda'"),
+    ):
         config.write_text(f"{before}\n[singletable:rights]\n{text}\n")
         assert_one_line(run("infra", "iam", "--role", "reader", cwd=project), word)
 

@@ -53,5 +53,5 @@ def test_faults_are_named(text, message):
 
 def test_unknown_roles_are_refused():
     """With the roles."""
-    with pytest.raises(InfraError, match=r"no role 'admin'\. Use one of: reader, writer"):
+    with pytest.raises(InfraError, match=r"unknown role 'admin'\. Use one of: reader, writer"):
         read("sns:Publish on *", role="admin")

@@ -172,6 +172,6 @@ def test_outputs_are_told_by_name():
 
 
 def test_a_template_that_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr("singletable.infra.stack._LARGEST", 100)
-    with pytest.raises(InfraError, match="CloudFormation takes 100 directly"):
+    monkeypatch.setattr("singletable.infra.template_body._LARGEST", 100)
+    with pytest.raises(InfraError, match="CloudFormation accepts at most 100 directly"):
         stack(Answers(None)).plan(TEMPLATE, {})

@@ -271,11 +271,11 @@ def test_replicas_are_of_one_global_table():
 
 
 def test_units_of_no_index_are_refused():
-    with pytest.raises(InfraError, match="'GSI9', which is no global index") as caught:
+    with pytest.raises(InfraError, match="'GSI9', which is not a global index") as caught:
         cloudformation(ShopTable.describe(), settings("prod", {"index_units": "GSI9 = 100/100"}))
     assert "GSI1" in caught.value.remedy
 
 
 def test_replicas_are_fed_by_both_images():
-    with pytest.raises(InfraError, match="stream = KEYS_ONLY, and the table has replicas"):
+    with pytest.raises(InfraError, match="stream = KEYS_ONLY is not possible with replicas"):
         cloudformation(ShopTable.describe(), settings("dev", {"replicas": "eu-west-1", "stream": "KEYS_ONLY"}))

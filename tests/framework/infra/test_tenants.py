@@ -418,7 +418,7 @@ def test_impossible_tenants_are_refused():
     shared = table_of(Own="ORG#{org}#DOC", Deal="ORG#{other}#{third}").describe()
     with pytest.raises(InfraError, match="keeps the tenants of 'org' apart: a role that reaches"):
         make_role(shared, [], "writer", ARN, tenant=ORG)
-    with pytest.raises(InfraError, match="no access pattern asks only for one tenant's partitions"):
+    with pytest.raises(InfraError, match="no access pattern reads only one tenant's partitions"):
         make_role(CabinetTable.describe(), [invite], "reader", ARN, tenant=ORG)
     for tag in ("", "a*", "a}", "Ω"):
         with pytest.raises(InfraError, match="cannot be the name of a tag"):

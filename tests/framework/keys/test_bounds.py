@@ -65,9 +65,9 @@ def test_between_includes_the_last_day_whatever_follows():
             "{text}#{line:03d}",
             {},
             ("line", ">", 1),
-            "by_it cannot be asked for line > ...: the sort key goes on with text. Conditions go on",
+            "by_it does not allow the condition line > ...: the sort key continues with text. Put the condition on",
         ),
-        ("{text}#{line:03d}", {"text": "a"}, ("text", ">", "b"), "the sort key goes on with line"),
+        ("{text}#{line:03d}", {"text": "a"}, ("text", ">", "b"), "the sort key continues with line"),
         ("PROFILE", {}, ("text", ">", "b"), "already determined"),
         ("{at:%Y}#{text}", {}, ("at", ">", datetime(2026, 1, 1, tzinfo=timezone.utc)), "holds a projection"),
         (
@@ -122,7 +122,7 @@ def test_bounds_stay_within_the_size_of_a_key(sk, operator, values, wanted):
     [
         ("N#{text}", ">", "x" * 1022, KeyTooLongError, "1,025 bytes"),
         ("N#{text}", "startswith", "x" * 1023, KeyTooLongError, "1,025 bytes"),
-        ("{text}", "<", "\0", InvalidConditionError, "by_it: no key can meet the condition. Its value is the first"),
+        ("{text}", "<", "\0", InvalidConditionError, "by_it: no key can meet the condition. Use another value: this"),
     ],
 )
 def test_bounds_that_dynamodb_would_reject_are_refused(sk, operator, value, error, message):
@@ -179,7 +179,7 @@ def test_a_choice_of_raw_texts_is_asked_like_raw_text():
     """Where nothing follows; with a tail a range would be wrong."""
     condition = Condition("status", ">", ("OPEN",))
     assert "OPEN\0" == sort_range(key("{status}", raw=True), {}, condition).operands[0]
-    with pytest.raises(InvalidConditionError, match="do not sort as the values do.* Values written as they are"):
+    with pytest.raises(InvalidConditionError, match="are not in the order of the values.* Values that are not escaped"):
         sort_range(key("{status}#TAIL", raw=True), {}, condition)
 
 

@@ -33,7 +33,7 @@ def test_both_halves_are_built():
 
 def test_missing_attributes_of_both_halves_are_named():
     """None is missing too."""
-    message = r"Order.by_it needs text, other\. It is made of text, line, other\."
+    message = r"Order.by_it needs text, other\. Give text, line, other\."
     with pytest.raises(MissingAttributesError, match=message) as caught:
         key("{text}#{line}", "{other}").build({"text": None, "line": 0})
     assert ("text", "other") == caught.value.missing
@@ -41,7 +41,7 @@ def test_missing_attributes_of_both_halves_are_named():
 
 
 @pytest.mark.parametrize(
-    ("pk", "remedy"), [("{text}#{other}", r"It is made of text, other\."), ("CONSTANT", r"It is constant\.")]
+    ("pk", "remedy"), [("{text}#{other}", r"It uses text, other\."), ("CONSTANT", r"It is constant\.")]
 )
 def test_attributes_that_the_key_does_not_use_are_refused(pk, remedy):
     """Nothing that was given is dropped silently."""
@@ -125,9 +125,9 @@ def test_both_halves_are_read_back(pk, sk, stored, values):
         ("U#{text}", "O", ("U#a", "P"), r"Not a key of Order.by_it\. The key is not one of 'O'"),
         ("U#{text}", "O#{text}", ("U#a", "O#b"), "The two halves of the key disagree about text"),
         ("{day:%Y}", "{day}", ("2025", "2026-11-23"), r"The two halves of the key disagree\."),
-        ("U#{text}", None, ("U#a", "O"), r"^Order.by_it is a partition key alone\."),
+        ("U#{text}", None, ("U#a", "O"), r"^Order.by_it is only a partition key\."),
         ("U#{text}", "O", ("U#a",), r"^Order.by_it is a partition key and a sort key\."),
-        ("U#{text}", None, (7,), r"^Order.by_it is a partition key alone\."),
+        ("U#{text}", None, (7,), r"^Order.by_it is only a partition key\."),
     ],
 )
 def test_foreign_pairs_are_refused(pk, sk, stored, message):

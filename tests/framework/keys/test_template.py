@@ -105,10 +105,10 @@ def test_the_last_bucket_of_time_ends():
 @pytest.mark.parametrize(
     ("text", "values", "message"),
     [
-        ("{text}", {"text": ""}, "text='' cannot stand in the key '{text}': it is empty.* Give a value"),
+        ("{text}", {"text": ""}, "text='' cannot be part of the key '{text}': it is empty.* Give a value"),
         ("{text}", {"text": 7}, "expected text, got int"),
         ("{text}", {"text": "\ud800"}, "half a surrogate pair.* Decode the text properly"),
-        ("{status}", {"status": "GONE"}, "it is none of 'PAID', 'OPEN'"),
+        ("{status}", {"status": "GONE"}, "it is not one of 'PAID', 'OPEN'"),
         ("{line:03d}", {"line": 1000}, "line=1000 .* too wide: 4 digits in a field of 3.* Make the field wider"),
         ("{line:03d}", {"line": -1000}, "too wide"),
         ("{line:03d}", {"line": True}, "expected a number, got bool"),
@@ -124,7 +124,7 @@ def test_the_last_bucket_of_time_ends():
         ("{price}", {"price": Decimal("1e-131")}, "too wide: DynamoDB's numbers"),
         ("{at}", {"at": datetime(2026, 1, 1)}, "it has no time zone.* Use datetime.now"),
         ("{at}", {"at": "2026-01-01"}, "expected a datetime, got str"),
-        ("{at}", {"at": datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))}, "outside the years 1 to 9999"),
+        ("{at}", {"at": datetime.min.replace(tzinfo=timezone(timedelta(hours=9)))}, "outside of the years 1 to 9999"),
         ("{day}", {"day": NOON}, "expected a date, got datetime.* Use value.date"),
         ("{ident}", {"ident": "abc"}, "expected a UUID, got str.* Wrap the text"),
         ("{flag}", {"flag": 1}, "expected True or False"),
@@ -156,7 +156,7 @@ def test_missing_and_none_are_not_empty_text():
 @pytest.mark.parametrize(
     ("text", "rule", "message"),
     [
-        ("USER#{user}", "ST101", "there is no attribute 'user'. Use the Python names .*: at, count, data"),
+        ("USER#{user}", "ST101", "the attribute 'user' does not exist. Use the Python names .*: at, count, data"),
         ("{text}{other}", "ST103", "another field follows it. Put '#' behind the field"),
         ("{text}-{other}", "ST103", "'-' follows it"),
         ("{text}#{other}X", "ST103", "the field {other} does not end at a separator"),
@@ -165,9 +165,9 @@ def test_missing_and_none_are_not_empty_text():
         ("{text}X", "ST103", "'X' follows it"),
         ("{text", "ST105", "expected '}'.* Fields are written"),
         ("", "ST105", "it is empty. Write at least a literal"),
-        ("{text!r}", "ST105", "{text!r} asks for a conversion. Write"),
-        ("{text:08d}", "ST105", "{text}: '08d' is no specification for a text. Numbers take"),
-        ("{line:8d}", "ST105", "no specification for a number"),
+        ("{text!r}", "ST105", "{text!r} has a conversion. Write"),
+        ("{text:08d}", "ST105", "{text}: '08d' is not a specification for a text. Use 08d"),
+        ("{line:8d}", "ST105", "not a specification for a number"),
         ("{line:05.2f}", "ST105", "'05.2f' is for decimals|leaves no digits"),
         ("{line:03.0f}", "ST105", "'03.0f' is for decimals"),
         ("{price:02.1f}", "ST105", "leaves no digits"),
@@ -175,7 +175,7 @@ def test_missing_and_none_are_not_empty_text():
         ("{at:%m}", "ST105", "name %Y %m %d %H %M %S from the left without a gap. Use for example"),
         ("{at:%Y#%m}", "ST105", "holds the separator"),
         ("{day:%Y-%m-%dT%H}", "ST105", "a date has no"),
-        ("{text:shard(1)}", "ST105", "not between 2 and 1000. A query asks every shard"),
+        ("{text:shard(1)}", "ST105", "not between 2 and 1000. A query reads every shard"),
         ("{text:shard(1001)}", "ST105", "not between 2 and 1000"),
     ],
 )
@@ -212,15 +212,15 @@ def test_an_unpadded_number_is_refused_in_a_sort_key_only():
         ("{price:06.2f}", "-999.99", "it is a negative zero"),
         ("{price:06.2f}", "1.5", "it is not a decimal of 6 characters with 2 places"),
         ("{price}", "1.50", "it is not a plain number"),
-        ("{at}", "2026-02-30T00:00:00.000000Z", "there is no such day or time"),
+        ("{at}", "2026-02-30T00:00:00.000000Z", "the day or the time does not exist"),
         ("{at}", "2026-01-01T00:00:00Z", "it is not a UTC timestamp with six decimals"),
-        ("{day}", "2026-13-01", "there is no such day"),
+        ("{day}", "2026-13-01", "the day does not exist"),
         ("{day}", "20260101", "it is not a date"),
         ("{ident}", "ABCDEF01-2345-6789-ABCD-EF0123456789", "it is not a UUID in lower-case form"),
         ("{ident}", "u-1", "it is not a UUID[.]"),
         ("{flag}", "2", "it is neither '0' nor '1'"),
         ("{data}", "0g", "it is not lower-case hexadecimal"),
-        ("{status}", "GONE", "it is none of 'PAID', 'OPEN'"),
+        ("{status}", "GONE", "it is not one of 'PAID', 'OPEN'"),
         ("{at:%Y-%m}#{at}", "2026-02#2026-01-01T00:00:00.000000Z", "the part for {at:%Y-%m} does not fit"),
         ("{text:shard(3)}", "3", "the part for {text:shard\\(3\\)} does not fit"),
         ("{at:%Y-%m-%d}", "2026-02-30", "does not fit"),
@@ -267,7 +267,7 @@ def test_raw_keys_hold_values_as_they_are_and_refuse_the_separator():
 @pytest.mark.parametrize("kind", [kind for kind in ValueKind if kind.name not in ("INTEGER", "NUMBER", "DECIMAL")])
 def test_a_wrong_specification_names_the_kind_of_value(kind):
     """In lower case, as messages have it."""
-    with pytest.raises(Refusal, match=f"'x' is no specification for a {kind.name.lower()}$"):
+    with pytest.raises(Refusal, match=f"'x' is not a specification for a {kind.name.lower()}$"):
         encoding_for(Source(kind), "x")
 
 

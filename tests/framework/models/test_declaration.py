@@ -98,7 +98,7 @@ def test_tables_do_not_share_discriminators():
 @pytest.mark.parametrize(
     ("body", "rule", "message"),
     [
-        ({"key": Key(pk="E#{idnt}", sk="E")}, "ST101", "there is no attribute 'idnt'"),
+        ({"key": Key(pk="E#{idnt}", sk="E")}, "ST101", "the attribute 'idnt' does not exist"),
         (
             {
                 "ident": UnicodeAttribute(),

@@ -202,7 +202,7 @@ def test_a_required_attribute_cannot_be_removed():
 def test_a_wrong_type_is_named():
     """The error names the type, and nothing is sent."""
     for attributes, message in (
-        ({"note": 5}, "note=5 cannot stand in the key .*expected text, got int"),
+        ({"note": 5}, "note=5 cannot be part of the key .*expected text, got int"),
         ({"detail": {"p": timedelta(1)}}, "Event.detail.p=.* cannot be .*: DynamoDB has no type for a timedelta"),
         ({"tags": 7}, "Event.tags=7 cannot be .*: expected set, got int. Give a set of str."),
     ):

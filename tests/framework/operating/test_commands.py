@@ -92,7 +92,7 @@ def test_a_table_that_nobody_asked(server):
 def test_metrics_of_what_is_not_there(server, monkeypatch):
     there = ("metrics", "--endpoint-url", server)
     assert_one_line(here(*there, "--table", "nowhere", **AWS), "'nowhere'", "does not exist")
-    assert_one_line(here(*there, "--since", "500d", **AWS), "keeps 455 days", "shorter window")
+    assert_one_line(here(*there, "--since", "500d", **AWS), "keeps them for 455 days", "shorter window")
     refused = here(*there, "--since", "soon", **AWS)
     assert (2, True) == (refused.returncode, "30m, 3h, 7d or 2w" in refused.stderr)
     # The SDK's own variable names where CloudWatch is, and goes before the table's URL.
@@ -243,7 +243,7 @@ def test_costs_from_cloudwatch(server):
     [
         (("--read", "nothing=1"), ("no access pattern 'nothing'", "orders_of_user")),
         (("--write", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
-        (("--write", "OrderRequest=1"), ("says nothing of the entity 'OrderRequest'", "--sample")),
+        (("--write", "OrderRequest=1"), ("has no data for the entity 'OrderRequest'", "--sample")),
         (("--delete", "Cart=1"), ("no entity 'Cart'", "OrderItem")),
         (("--with", "Cart=User"), ("no entity 'Cart'", "OrderItem")),
         (("--with", "User=Cart"), ("no entity 'Cart'", "OrderItem")),

@@ -128,7 +128,7 @@ def test_places_have_counts_sizes_and_provisioned_units():
 
 def test_an_answer_that_is_none():
     """Of some web server, say."""
-    with pytest.raises(RequestFailed, match=r"http://127.0.0.1:8000 answers GetMetricData with something else"):
+    with pytest.raises(RequestFailed, match=r"The answer of http://127.0.0.1:8000 to GetMetricData has no metrics"):
         fetch(lambda **params: {}, (READS,), WINDOW, LOCAL)
 
 
@@ -146,8 +146,13 @@ PAGE = "<!doctype html>\n<title>404 Not Found</title>"
         (refused("AccessDenied"), AWS, AccessDenied, r"not allowed \(AccessDenied\)\. Allow cloudwatch:GetMetricData"),
         (refused("AccessDeniedException"), AWS, AccessDenied, r"\(AccessDeniedException\)"),
         (refused("Throttling", "Rate\nexceeded"), AWS, RequestFailed, r"\(Throttling\): Rate exceeded$"),
-        (refused("404", PAGE), LOCAL, RequestFailed, r"8000 \(404\)\. A server of DynamoDB alone has no metrics"),
-        (ResponseParserError("no XML"), LOCAL, RequestFailed, r"8000 \(ResponseParserError\)\. A server of DynamoDB"),
+        (refused("404", PAGE), LOCAL, RequestFailed, r"8000 \(404\)\. A local DynamoDB server has no metrics"),
+        (
+            ResponseParserError("no XML"),
+            LOCAL,
+            RequestFailed,
+            r"8000 \(ResponseParserError\)\. A local DynamoDB server",
+        ),
         (NoCredentialsError(), AWS, CredentialsMissing, r"Unable to locate credentials"),
         (
             EndpointConnectionError(endpoint_url=LOCAL),

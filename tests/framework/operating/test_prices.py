@@ -132,7 +132,7 @@ def test_malformed_price_files(tmp_path, fault):
     """The error names the place in the file, the value, and a file and a command to follow."""
     text, words = FAULTS[fault]
     with pytest.raises(
-        OperatingError, match=r"prices.json is not a price file: .*Write it like .*prices.json"
+        OperatingError, match=r"prices.json is not a price file: .*Use the format of .*prices.json"
     ) as refused:
         load_prices(written(tmp_path, text))
     assert words in refused.value.what

@@ -35,7 +35,8 @@ def test_the_shortest_period_that_there_is(span, most, period):
 
 
 def test_nothing_is_kept_longer():
-    with pytest.raises(OperatingError, match=r"nothing of 460 days ago: it keeps 455 days. Ask for a shorter window."):
+    message = r"no points of 460 days ago: it keeps them for 455 days. Use a shorter window."
+    with pytest.raises(OperatingError, match=message):
         window_until(NOW, timedelta(days=460), most=48)
 
 

@@ -75,7 +75,7 @@ def test_what_it_returns_is_found_in_any_shape():
 
 def test_patterns_that_nothing_can_be_done_with():
     """Refused with the remedy."""
-    with pytest.raises(PatternError, match="was given no sentence. Write @access_pattern"):
+    with pytest.raises(PatternError, match="needs a sentence. Write for example @access_pattern"):
 
         @access_pattern
         def forgot(account_id: str) -> Query[Event]:
@@ -84,7 +84,7 @@ def test_patterns_that_nothing_can_be_done_with():
     def untyped(account_id):
         return None
 
-    with pytest.raises(PatternError, match="does not say what it returns. Annotate it"):
+    with pytest.raises(PatternError, match="has no return annotation that names an entity. Annotate it"):
         _ = AccessPattern(untyped, "x", {}, False).entities
     with pytest.raises(PatternError, match="returned list. Return the request itself"):
         requests_of(PATTERN, [])
@@ -128,5 +128,5 @@ def test_a_parameter_without_an_attribute_is_refused():
 
     pattern = AccessPattern(events, "x", {}, False)
     for ask in (lambda: draw_arguments(pattern, [event(1)]), lambda: placeholder_arguments(pattern)):
-        with pytest.raises(PatternError, match="'nothing' is called after no attribute.*parameters="):
+        with pytest.raises(PatternError, match="'nothing' does not match any attribute.*parameters="):
             ask()

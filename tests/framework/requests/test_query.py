@@ -371,20 +371,20 @@ def test_cursors_belong_to_their_query(thirty):
         (
             lambda: Event.query(account_id="a1", sq=1),
             UnexpectedAttributesError,
-            "does not use sq. It is made of account_id",
+            "does not use sq. It uses account_id",
         ),
-        (lambda: Event.query(account_id=""), InvalidKeyValueError, "account_id='' cannot stand in the key.*empty"),
+        (lambda: Event.query(account_id=""), InvalidKeyValueError, "account_id='' cannot be part of the key.*empty"),
         (lambda: Event.query(account_id=None), InvalidConditionError, "account_id=None"),
         (
             lambda: Event.query(account_id="a" * 2100),
             InvalidKeyValueError,
-            "2,108 bytes of UTF-8; DynamoDB takes 2,048",
+            "2,108 bytes of UTF-8; DynamoDB allows 2,048",
         ),
         (lambda: Event.query(Event.seq > 10**6, account_id="a"), InvalidKeyValueError, "seq=1000000.*too wide"),
         (
             lambda: Event.query(Event.level == Level.WARN, account_id="a"),
             InvalidConditionError,
-            "goes on with seq|does not use level|not in the key",
+            "continues with seq|does not use level|not in the key",
         ),
         (lambda: Event.query(Account.email == "x", account_id="a"), InvalidConditionError, "is not Event's"),
         (
@@ -457,7 +457,7 @@ def test_cursors_belong_to_their_query(thirty):
         (
             lambda: Event.get(account_id="a"),
             MissingAttributesError,
-            "Event.key needs seq. It is made of account_id, seq",
+            "Event.key needs seq. Give account_id, seq",
         ),
         (lambda: Event.get(account_id="a", seq=1, at=START), UnexpectedAttributesError, "does not use at"),
         (lambda: Event.get("a", 1), MissingAttributesError, "takes attributes by name"),
