@@ -7,7 +7,7 @@ from singletable import Key
 
 
 class Category(ShopTable, discriminator="CATEGORY"):
-    """A shelf of the shop."""
+    """A category of products."""
 
     category_id = UnicodeAttribute(attr_name="categoryId")
     name = UnicodeAttribute()

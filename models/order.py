@@ -10,14 +10,14 @@ from models.table import GSI1, GSI2, GSI3, ShopTable, utcnow
 from singletable import DecimalAttribute, EnumAttribute, Expiry, IntegerAttribute, Key
 
 KEPT_DAYS = 7 * 365
-"""How long orders are kept: the seven years for which tax law asks."""
+"""The number of days for which orders are kept: seven years, as tax law requires."""
 
 REQUESTS_KEPT_DAYS = 7
-"""How long a request for an order may be sent again without placing a second one."""
+"""The number of days for which a repeated request for an order does not place a second one."""
 
 
 class OrderStatus(str, Enum):
-    """How far an order is."""
+    """The status of an order."""
 
     PENDING = "PENDING"
     PAID = "PAID"
@@ -34,8 +34,9 @@ class Order(ShopTable, discriminator="ORDER"):
     status = EnumAttribute(OrderStatus, default_for_new=OrderStatus.PENDING)
     placed_at = UTCDateTimeAttribute(attr_name="placedAt", default_for_new=utcnow)
     total = DecimalAttribute(default_for_new=Decimal)
-    # False until `shop.stream` has taken it, for an order that was not written by `place_order`, which takes the stock
-    # with the order. One that was stored before there was this attribute has none: `place_order` wrote it.
+    # `place_order` takes the stock in the transaction that writes the order. If other code wrote the order, this is
+    # False until `shop.stream` has taken the stock. Orders from before this attribute lack it; `place_order` wrote all
+    # of them.
     stock_taken = BooleanAttribute(attr_name="stockTaken", null=True, default_for_new=False)
 
     key = Key(pk="USER#{user_id}", sk="ORDER#{order_id}")
@@ -47,7 +48,7 @@ class Order(ShopTable, discriminator="ORDER"):
 
 
 class OrderRequest(ShopTable, discriminator="ORDER_REQUEST"):
-    """A request for an order that was granted: the same request, sent again, finds its order here."""
+    """A request whose order was placed: if the request is sent again, it finds its order here."""
 
     user_id = UnicodeAttribute(attr_name="userId")
     request_id = UnicodeAttribute(attr_name="requestId")
@@ -60,7 +61,7 @@ class OrderRequest(ShopTable, discriminator="ORDER_REQUEST"):
 
 
 class OrderItem(ShopTable, discriminator="ORDER_ITEM"):
-    """One line of an order; it expires with its order, whose time it carries."""
+    """One line of an order. It has the time of its order, so both expire together."""
 
     order_id = UnicodeAttribute(attr_name="orderId")
     line = IntegerAttribute()

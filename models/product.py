@@ -11,14 +11,14 @@ from singletable import DecimalAttribute, EnumAttribute, IntegerAttribute, Key
 
 
 class ProductStatus(str, Enum):
-    """Whether a product can be bought."""
+    """The status of a product, which decides whether it can be bought."""
 
     ACTIVE = "ACTIVE"
     DISCONTINUED = "DISCONTINUED"
 
 
 class Product(ShopTable, discriminator="PRODUCT"):
-    """Something to buy."""
+    """A product of the shop."""
 
     product_id = UnicodeAttribute(attr_name="productId", default_for_new=new_id)
     name = UnicodeAttribute()
@@ -27,8 +27,8 @@ class Product(ShopTable, discriminator="PRODUCT"):
     stock = IntegerAttribute(default_for_new=0)
     status = EnumAttribute(ProductStatus, default_for_new=ProductStatus.ACTIVE)
     description = UnicodeAttribute(null=True)
-    # Copies of its ProductRating, which `shop.ratings` keeps; a product without reviews may have neither. Attributes
-    # of an earlier version, ratingCount and ratingSum, lacked the reviews from before the stream.
+    # Copies of the product's ProductRating, which `shop.ratings` maintains; a product without reviews may lack both.
+    # The attributes ratingCount and ratingSum of an earlier version did not include reviews from before the stream.
     rating_count = IntegerAttribute(attr_name="ratedReviews", null=True)
     rating_sum = IntegerAttribute(attr_name="ratedStars", null=True)
 
@@ -38,5 +38,5 @@ class Product(ShopTable, discriminator="PRODUCT"):
 
     @property
     def rating(self) -> Decimal | None:
-        """The mean of its reviews, in stars; None for a product without one."""
+        """The mean of the product's reviews in stars; None without reviews."""
         return Decimal(self.rating_sum or 0) / self.rating_count if self.rating_count else None

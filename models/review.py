@@ -7,12 +7,14 @@ from models.table import GSI2, ShopTable
 from singletable import Expiry, IntegerAttribute, Key
 
 COUNTS_KEPT_DAYS = 30
-"""The time for which an event of a deleted review may still arrive: a stream keeps its records for a day, a Kinesis
-data stream for up to a year."""
+"""The number of days for which an event of a deleted review may still arrive.
+
+A stream keeps its records for a day, a Kinesis data stream for up to a year.
+"""
 
 
 class ReviewClaim(ShopTable, discriminator="REVIEW_CLAIM"):
-    """Says that a user has reviewed a product: under both, so that there is one review of each by each."""
+    """A claim of a user's review of a product; its key has both, so that each user reviews each product only once."""
 
     user_id = UnicodeAttribute(attr_name="userId")
     product_id = UnicodeAttribute(attr_name="productId")
@@ -22,7 +24,7 @@ class ReviewClaim(ShopTable, discriminator="REVIEW_CLAIM"):
 
 
 class Review(ShopTable, discriminator="REVIEW"):
-    """What a user thinks of a product: one to five stars and a text."""
+    """A user's review of a product: one to five stars and a text."""
 
     product_id = UnicodeAttribute(attr_name="productId")
     review_id = UnicodeAttribute(attr_name="reviewId", default_for_new=new_id)
@@ -35,7 +37,7 @@ class Review(ShopTable, discriminator="REVIEW"):
 
 
 class ReviewCount(ShopTable, discriminator="REVIEW_COUNT"):
-    """The stars of one review that are in its product's rating; after the review's deletion a note of that."""
+    """The stars of one review in its product's rating. After the review's deletion it records the deletion."""
 
     product_id = UnicodeAttribute(attr_name="productId")
     review_id = UnicodeAttribute(attr_name="reviewId")
@@ -48,7 +50,7 @@ class ReviewCount(ShopTable, discriminator="REVIEW_COUNT"):
 
 
 class ProductRating(ShopTable, discriminator="PRODUCT_RATING"):
-    """The number of a product's reviews and the sum of their stars; the product has a copy, which is read with it."""
+    """The number of a product's reviews and the sum of their stars. The product has a copy, which is read with it."""
 
     product_id = UnicodeAttribute(attr_name="productId")
     reviews = IntegerAttribute()

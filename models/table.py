@@ -1,4 +1,4 @@
-"""The shop's one table and its three indexes; every entity decides for itself what it keeps in which."""
+"""The shop's single table and its three indexes; every entity decides which indexes contain its items."""
 
 from datetime import datetime, timezone
 
@@ -9,12 +9,12 @@ from singletable import CreatedAtAttribute, Table, UpdatedAtAttribute
 
 
 def utcnow() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(timezone.utc)
 
 
 class GSI1(GlobalSecondaryIndex):
-    """E-mail look-up, category listing, order by id."""
+    """Index of users by e-mail address, products by category, and orders by id."""
 
     class Meta:
         index_name = "GSI1"
@@ -25,7 +25,7 @@ class GSI1(GlobalSecondaryIndex):
 
 
 class GSI2(GlobalSecondaryIndex):
-    """By status; a user's reviews."""
+    """Index of users, products and orders by status, and of reviews by user."""
 
     class Meta:
         index_name = "GSI2"
@@ -36,7 +36,7 @@ class GSI2(GlobalSecondaryIndex):
 
 
 class GSI3(GlobalSecondaryIndex):
-    """By time; keys only, since a timeline is read for what is on it."""
+    """Index of orders by time; it has only keys, because the orders themselves are fetched from the table."""
 
     class Meta:
         index_name = "GSI3"
@@ -47,7 +47,7 @@ class GSI3(GlobalSecondaryIndex):
 
 
 class ShopTable(Table):
-    """The shop's one table."""
+    """The shop's single table."""
 
     class Meta:
         table_name = "shop"

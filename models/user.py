@@ -10,7 +10,7 @@ from singletable import EnumAttribute, Key
 
 
 class UserStatus(str, Enum):
-    """What a user may do."""
+    """The status of a user."""
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
@@ -18,7 +18,7 @@ class UserStatus(str, Enum):
 
 
 class EmailClaim(ShopTable, discriminator="EMAIL_CLAIM"):
-    """Says whose an e-mail address is: an item under the address, so that no two users can have it."""
+    """A claim of an e-mail address by a user; its key is the address, so that no two users can have it."""
 
     class Meta:
         personal = ("email",)
@@ -30,7 +30,7 @@ class EmailClaim(ShopTable, discriminator="EMAIL_CLAIM"):
 
 
 class User(ShopTable, discriminator="USER"):
-    """Someone who buys. Users never expire: the tutorial's one-year TTL would delete customers."""
+    """A customer. Users never expire: the tutorial's one-year TTL would delete customers."""
 
     class Meta:
         personal = ("email", "phone", "address")

@@ -1,4 +1,4 @@
-"""The shop's access patterns, by area: everything that the shop asks, and what it does with the answers."""
+"""The shop's access patterns and commands, by area."""
 
 from patterns.catalogue import product, products_by_status, products_of_category
 from patterns.orders import (

@@ -1,4 +1,4 @@
-"""The catalogue: products and their categories."""
+"""The catalog: products and their categories."""
 
 from models import Product, ProductStatus
 from singletable import Get, Query
@@ -7,17 +7,17 @@ from singletable.patterns import access_pattern
 
 @access_pattern("3. A product")
 def product(product_id: str) -> Get[Product]:
-    """One product by id."""
+    """Return one product by its id."""
     return Product.item(product_id=product_id)
 
 
 @access_pattern("4. A category's products, newest first")
 def products_of_category(category_id: str) -> Query[Product]:
-    """What stands on a shelf."""
+    """Return the products of a category."""
     return Product.by_category.query(category_id=category_id, descending=True)
 
 
 @access_pattern("11. Products by status")
 def products_by_status(status: ProductStatus) -> Query[Product]:
-    """Products in a status. Users share the index; the sort key's prefix keeps them apart."""
+    """Return the products in a status. Users share the index; the prefix of the sort key distinguishes them."""
     return Product.by_status.query(status=status)

@@ -17,71 +17,73 @@ NEXT = {
     OrderStatus.DELIVERED: (),
     OrderStatus.CANCELLED: (),
 }
-"""What may become of an order in each status."""
+"""The possible next statuses of an order in each status."""
 
 
 class OutOfStock(ValueError):
-    """There is not enough of a product; `product_id` and `wanted` say of which, and how many were asked for."""
+    """The stock of a product is too low; `product_id` is the product, `wanted` the ordered quantity."""
 
     def __init__(self, product_id: str, wanted: int) -> None:
-        super().__init__(f"There are not {wanted} of product {product_id} in stock.")
+        super().__init__(f"The stock of product {product_id} is less than {wanted}.")
         self.product_id = product_id
         self.wanted = wanted
 
 
 class RequestReused(ValueError):
-    """A request id comes again with other lines."""
+    """A request id was used again with different lines."""
 
 
 class StatusChangeRefused(ValueError):
-    """An order in this status cannot become what was asked for."""
+    """The order's status does not allow the new status."""
 
 
 @access_pattern("2. A user's orders, newest first")
 def orders_of_user(user_id: str) -> Query[Order]:
-    """All orders of a user; their ids sort by time."""
+    """Return all orders of a user, whose ids sort by time."""
     return Order.query(user_id=user_id, descending=True)
 
 
 @access_pattern("5. An order with its items")
 def order_with_items(order_id: str) -> tuple[Query[Order], Query[OrderItem]]:
-    """The order, found by its id alone, and its lines. The tutorial reads the lines and forgets the order."""
+    """Return the order, by its id alone, and its lines. The tutorial reads the lines and forgets the order."""
     return Order.by_id.query(order_id=order_id), OrderItem.query(order_id=order_id)
 
 
 @access_pattern("8. Orders placed between two dates", parameters={"first": "placed_at", "last": "placed_at"})
 def orders_placed_between(first: datetime, last: datetime) -> Query[Order]:
-    """Orders of an interval, both ends included. Each month is a partition of its own, read in order."""
+    """Return the orders of an interval, including both ends. Each month is a partition; they are read in order."""
     return Order.by_date.query(Order.placed_at.between(first, last))
 
 
 def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Order:
-    """Place an order: the order, its lines and the stock that it takes, all or nothing.
+    """Place an order: write the order and its lines and take the stock, in one transaction.
 
-    Sent again with the same request id it places no second order and returns the first.
+    A repeated call with the same request id does not place a second order. It returns the first one.
 
     Args:
-        user_id: Who orders.
-        lines: How many of which product, by product id.
-        request_id: What the client calls this request; a new one for each order.
+        user_id: The id of the user who orders.
+        lines: The quantity of each product, by product id; 1 to 49 lines.
+        request_id: The client's id of this request; a new one for each order.
 
     Raises:
-        ValueError: There are no lines, over 49 of them, or a quantity below 1.
-        Product.DoesNotExist: There is no such product.
-        OutOfStock: There is not enough of a product, or it is not sold any more; it says which.
-        RequestReused: The request id was used for other lines.
+        ValueError: The order has no lines or over 49, or a quantity below 1.
+        Product.DoesNotExist: A product does not exist.
+        OutOfStock: The stock of a product is too low, or the product is no longer sold.
+        RequestReused: The request id was used for different lines.
     """
-    # Each line writes two items, the order and its request one each; a transaction takes 100.
+    # Each line writes two items, the order and its request one each; a transaction has at most 100.
     whole = all(isinstance(quantity, int) and quantity >= 1 for quantity in lines.values())
     if not 1 <= len(lines) <= 49 or not whole:
-        raise ValueError(f"An order of {len(lines)} lines: give 1 to 49, each with a quantity of 1 or more.")
+        raise ValueError(
+            f"An order with {len(lines)} lines is not valid: give 1 to 49 lines, each with a quantity of 1 or more."
+        )
     wanted = json.dumps(sorted(lines.items()))
     prices = {found.product_id: found.price for found in _products(lines)}
     for product_id in lines:
         if product_id not in prices:
             if OrderRequest.item(user_id=user_id, request_id=request_id, consistent=True).one_or_none():
                 return _order_of(user_id, request_id, wanted)
-            raise Product.DoesNotExist(f"There is no product {product_id}.")
+            raise Product.DoesNotExist(f"The product {product_id} does not exist.")
     total = sum(prices[each] * quantity for each, quantity in lines.items())
     order = Order(user_id=user_id, total=total, stock_taken=True)
     request = OrderRequest(user_id=user_id, request_id=request_id, order_id=order.order_id, lines=wanted)
@@ -116,11 +118,11 @@ def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Orde
 
 
 def cancel_order(user_id: str, order_id: str) -> Order:
-    """Cancel an order that has not been sent, and put what it took back into stock, where it is still sold.
+    """Cancel an order that was not shipped yet, and return its quantities to the stock of products that still exist.
 
     Raises:
-        Order.DoesNotExist: There is no such order.
-        StatusChangeRefused: It is too late.
+        Order.DoesNotExist: The order does not exist.
+        StatusChangeRefused: The order was shipped, delivered or canceled already, or its status changes meanwhile.
     """
     for last in (False, True):
         order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
@@ -143,12 +145,12 @@ def cancel_order(user_id: str, order_id: str) -> Order:
                 raise
             if last or getattr(reason.current_item, "status", None) is not order.status:
                 raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
-            # Its stock was taken meanwhile, and has to be put back; it is taken once.
+            # The stock was taken meanwhile, so the second attempt returns it. It is taken only once.
     return order
 
 
 def _taken_by(order: Order) -> dict[str, int]:
-    """What an order took from the stock of products that there are still, by product id."""
+    """Return the quantities that an order took from the stock, by product id, for products that still exist."""
     if order.stock_taken is False:
         return {}
     taken: Counter[str] = Counter()
@@ -158,13 +160,13 @@ def _taken_by(order: Order) -> dict[str, int]:
 
 
 def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:
-    """Move an order on to its next status; every key that depends on it follows.
+    """Change the status of an order; every key that depends on it is changed with it.
 
     Raises:
-        Order.DoesNotExist: There is no such order.
-        StatusChangeRefused: An order in its status cannot become that.
+        Order.DoesNotExist: The order does not exist.
+        StatusChangeRefused: The order's status does not allow the new status, or it changes meanwhile.
     """
-    status = OrderStatus(status)  # the text of a member is taken for it everywhere
+    status = OrderStatus(status)  # the text of a member is also accepted
     if status is OrderStatus.CANCELLED:
         return cancel_order(user_id, order_id)
     order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
@@ -177,18 +179,18 @@ def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:
 
 
 def _products(product_ids: Iterable[str]) -> list[Product]:
-    """Those of them that there are."""
+    """Return those of the products that exist."""
     found = ShopTable.batch_get([Product.item(product_id=each) for each in product_ids], consistent=True)
     return [each for each in found if isinstance(each, Product)]
 
 
 def _refuse_change(order: Order, status: OrderStatus) -> None:
     if status not in NEXT[order.status]:
-        raise StatusChangeRefused(f"Order {order.order_id} is {order.status.value}, and cannot become {status.value}.")
+        raise StatusChangeRefused(f"Order {order.order_id} is {order.status.value} and cannot become {status.value}.")
 
 
 def _order_of(user_id: str, request_id: str, wanted: str) -> Order:
     request = OrderRequest.get(user_id=user_id, request_id=request_id, consistent=True)
     if request.lines != wanted:
-        raise RequestReused(f"The request {request_id} was for other lines.")
+        raise RequestReused(f"The request {request_id} was used for different lines.")
     return Order.get(user_id=user_id, order_id=request.order_id, consistent=True)

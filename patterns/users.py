@@ -1,4 +1,4 @@
-"""Users: look-ups, registering, changing what may be changed."""
+"""Users: look-ups, registration and updates."""
 
 from typing import Any
 
@@ -8,35 +8,35 @@ from singletable.errors import AlreadyExists, TransactionCancelled
 from singletable.patterns import access_pattern
 
 CHANGEABLE = ("name", "email", "phone", "address", "status")
-"""The attributes that `update_user` takes; an id or a date of creation never changes."""
+"""The attributes that `update_user` can change; an id or a time of creation never changes."""
 
 _ATTEMPTS = 10
 
 
 class EmailTaken(ValueError):
-    """Another user has the e-mail address. It is personal, and not in the message."""
+    """Another user has the e-mail address, which is personal and therefore not in the message."""
 
 
 @access_pattern("1. A user", permanent=True)
 def user(user_id: str) -> Get[User]:
-    """One user by id."""
+    """Return one user by id."""
     return User.item(user_id=user_id)
 
 
 @access_pattern("9. A user by e-mail", permanent=True)
 def user_by_email(email: str) -> Query[User]:
-    """The user with an e-mail address; it is compared as it is, in capitals and all."""
+    """Return the user with an e-mail address; capital and small letters are different."""
     return User.by_email.query(email=email)
 
 
 @access_pattern("10. Users by status, newest first")
 def users_by_status(status: UserStatus) -> Query[User]:
-    """Users in a status. Products share the index; the sort key's prefix keeps them apart."""
+    """Return the users in a status. Products share the index; the prefix of the sort key distinguishes them."""
     return User.by_status.query(status=status, descending=True)
 
 
 def register_user(name: str, email: str, **attributes: Any) -> User:
-    """Register a user under a new random id. No two users have one address, also if both arrive at one moment.
+    """Register a user with a new random id. Two users never have the same address, also if both register at once.
 
     Raises:
         EmailTaken: Another user has the address.
@@ -53,11 +53,11 @@ def register_user(name: str, email: str, **attributes: Any) -> User:
 
 
 def update_user(user_id: str, **changes: Any) -> User:
-    """Change a user, in the allowed attributes only; the keys that depend on them follow.
+    """Change the allowed attributes of a user; the keys that depend on them are changed with them.
 
     Raises:
-        TypeError: An attribute may not be changed.
-        User.DoesNotExist: There is no such user.
+        TypeError: An attribute must not be changed.
+        User.DoesNotExist: The user does not exist.
         EmailTaken: Another user has the new address.
     """
     forbidden = sorted(set(changes) - set(CHANGEABLE))
@@ -67,7 +67,7 @@ def update_user(user_id: str, **changes: Any) -> User:
         found = User.get(user_id=user_id, consistent=True)
         email = changes.get("email", found.email)
         if email == found.email:
-            # Not set again: it may be another one by now, and another user's.
+            # The address is not set again: it may have changed since, and may belong to another user by now.
             others = {name: value for name, value in changes.items() if name != "email"}
             if others:
                 found.update(**others)
@@ -85,7 +85,7 @@ def update_user(user_id: str, **changes: Any) -> User:
             updated, claim, *released = error.reasons
             if updated.code != "ConditionalCheckFailed":
                 _refuse_taken(claim)
-            # Where the user's address was changed meanwhile, it begins again with the new one.
+            # If the user's address was changed meanwhile, the next attempt uses the new address.
             changed = any(reason.code == "ConditionalCheckFailed" for reason in (updated, *released))
             if not changed or attempt == _ATTEMPTS:
                 raise
@@ -93,7 +93,7 @@ def update_user(user_id: str, **changes: Any) -> User:
 
 
 def _is_claimed_by(user_id: str, email: str) -> bool:
-    """Whether a user has the claim to an address; one that was stored before there were claims has none."""
+    """Return whether a user has the claim to an address; users from before the claims do not have one."""
     claim = EmailClaim.item(email=email, consistent=True).one_or_none()
     return claim is not None and claim.user_id == user_id
 

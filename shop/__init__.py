@@ -1,1 +1,1 @@
-"""The shop at work: what it does when something changes in its table."""
+"""The shop's stream handlers: mails, events, stock and ratings that follow from changes of its table."""

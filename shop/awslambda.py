@@ -1,8 +1,7 @@
 """The stream's Lambda function: `shop.awslambda.handler`.
 
-It works on the table that the environment variable SHOP_TABLE names, such as `shop-dev`: a table's name differs from
-environment to environment, and a default would send the changes of one environment to the table of another. Missing
-settings are reported when the function starts.
+The environment variable SHOP_TABLE names its table, such as `shop-dev`. It has no default, because a default would send
+the changes of one environment to the table of another. Missing settings are reported when the function starts.
 """
 
 import os
@@ -13,7 +12,7 @@ from shop.stream import router
 
 _TABLE = os.environ.get("SHOP_TABLE", "")
 if not _TABLE:
-    raise NotConfigured("SHOP_TABLE is not set: give the name of the table whose stream the function reads.")
+    raise NotConfigured("SHOP_TABLE is not set. Give the name of the table whose stream the function reads.")
 
 binding = ShopTable.bind(table_name=_TABLE)
 handler = router.lambda_handler

@@ -1,4 +1,4 @@
-"""Notices: mails to users, by SES, and events to whoever listens, by SNS."""
+"""Notices: mails to users by SES, and events to subscribers by SNS."""
 
 import json
 import os
@@ -15,7 +15,7 @@ __all__ = ["NotConfigured", "Notices", "notices"]
 
 
 class NotConfigured(ValueError):
-    """What the shop needs to send notices is not there."""
+    """A setting that the shop needs is missing or wrong."""
 
 
 @attrs.frozen
@@ -23,8 +23,8 @@ class Notices:
     """Sends mails and publishes events.
 
     Args:
-        sender: The address that mails are from; SES must have verified it, or its domain.
-        topic: The ARN of the SNS topic for all events; the message attribute `event` says which one it is.
+        sender: The sender's address of mails; SES must have verified it or its domain.
+        topic: The ARN of the SNS topic for all events; the message attribute `event` has the event's name.
         ses: A client of SES, version 2.
         sns: A client of SNS.
     """
@@ -43,12 +43,12 @@ class Notices:
         )
 
     def publish(self, event: str, event_id: str, **facts: str) -> None:
-        """Publish an event. Ids only: what is personal is in the table, for those who may read it.
+        """Publish an event. The message has only ids, because personal values must stay in the table.
 
         Args:
-            event: Which one: `user-created`.
-            event_id: The same one each time that it is published: a subscriber tells by it what it has seen.
-            facts: What the message says.
+            event: The event's name, such as `user-created`.
+            event_id: The event's id, which is the same each time, so that a subscriber can recognize repeated events.
+            facts: The content of the message.
         """
         attributes = {"event": event, "eventId": event_id}
         self.sns.publish(
@@ -62,16 +62,16 @@ class Notices:
 
 @cache
 def notices() -> Notices:
-    """The shop's notices, as SHOP_FROM_ADDRESS and SHOP_TOPIC_ARN say; made once.
+    """Return the shop's notices, configured by SHOP_FROM_ADDRESS and SHOP_TOPIC_ARN; created once.
 
     Raises:
-        NotConfigured: One of them is missing, or there is no such topic.
+        NotConfigured: A variable is missing or malformed, or the topic does not exist.
     """
     sender, topic = os.environ.get("SHOP_FROM_ADDRESS", ""), os.environ.get("SHOP_TOPIC_ARN", "")
     if "@" not in sender:
-        raise NotConfigured(f"SHOP_FROM_ADDRESS is {sender!r}: give the address that the shop's mails are from.")
+        raise NotConfigured(f"SHOP_FROM_ADDRESS is {sender!r}. Give the sender's address of the shop's mails.")
     if not topic.startswith("arn:"):
-        raise NotConfigured(f"SHOP_TOPIC_ARN is {topic!r}: give the ARN of the topic for the shop's events.")
+        raise NotConfigured(f"SHOP_TOPIC_ARN is {topic!r}. Give the ARN of the topic for the shop's events.")
     region = topic.split(":")[3]
     sns = boto3.client("sns", region_name=region)
     try:

@@ -1,9 +1,10 @@
 """Ratings: the stars of a product's reviews, each review counted once.
 
-A `ProductRating` has the number of a product's reviews and the sum of their stars, and a `ReviewCount` beside each
-review has the stars of that review in this sum. One transaction changes both, and the copy in the product, and only
-while the review is as it was read. So it does not matter how often the events of a review arrive, in which order, or
-whether the review is older than the stream. A product that other code stores whole loses its copy, and gets it again.
+A `ProductRating` has the number of a product's reviews and the sum of their stars. A `ReviewCount` for each review has
+the stars of that review in this sum. One transaction changes both and the copy in the product, on the condition that
+the review has not changed since it was read. So it does not matter how often the events of a review arrive, in which
+order, or whether the review is older than the stream. If other code replaces a product, the product loses its copy and
+gets it again.
 
 An event of a review costs three consistent reads and a transaction of four items; the changed product costs two more.
 """
@@ -27,7 +28,7 @@ _RACES = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 def _is_lost_race(error: Exception) -> bool:
-    """Return whether a transaction was cancelled only because other writers changed its items first."""
+    """Return whether a transaction was canceled only because other writers changed its items first."""
     return isinstance(error, TransactionCancelled) and {each.code for each in error.reasons if each.code} <= _RACES
 
 
@@ -36,19 +37,19 @@ _RETRY = Retry(12, 0.02, 0.5, on=_is_lost_race)
 
 
 def count_review(product_id: str, review_id: str, event_stars: Callable[[], int | None] | None = None) -> None:
-    """Bring a product's rating in line with one of its reviews as it is stored now.
+    """Update a product's rating so that it matches one of its reviews, as the review is stored now.
 
     Args:
-        product_id: The product. It need not exist: its rating is kept for it.
-        review_id: The review.
-        event_stars: Returns the stars that an event of the review gives, or None if they cannot be read. They count if
-            the review is not in the table and no event of its deletion has been handled. For such an event, give None
-            instead of a function.
+        product_id: The product's id. The product need not exist: its rating is stored separately.
+        review_id: The review's id.
+        event_stars: A function that returns the stars in an event of the review, or None if they cannot be read. They
+            count if the review is not in the table and no event of its deletion has been handled. For an event of the
+            deletion, give None instead of a function.
 
     Raises:
-        Unprocessable: The stars of the review are not 1 to 5, and it is not counted; or it cannot be read, and is
-            counted as before.
-        TransactionCancelled: Others changed the same product again and again.
+        Unprocessable: The stars of the review are not 1 to 5, so it is not counted; or the review cannot be read, so it
+            is counted as before.
+        TransactionCancelled: Other writers changed the same product at each attempt.
     """
 
     def settle() -> None:
@@ -61,11 +62,11 @@ def count_review(product_id: str, review_id: str, event_stars: Callable[[], int 
 
 
 def copy_rating(product_id: str) -> None:
-    """Bring a product's copy of its rating in line, if other code stored the product without it.
+    """Update a product's copy of its rating, if other code stored the product without it.
 
     Raises:
         Unprocessable: The product cannot be read.
-        TransactionCancelled: Others changed the same product again and again.
+        TransactionCancelled: Other writers changed the same product at each attempt.
     """
 
     def copy() -> None:
@@ -87,10 +88,12 @@ class _State:
     """A review, its count and the rating of its product, as they were read.
 
     Args:
-        count: The count that is stored, if one is.
-        rating: The rating that is stored, if one is.
+        product_id: The product's id.
+        review_id: The review's id.
+        count: The stored count; None without one.
+        rating: The stored rating; None without one.
         review: The review; None if it does not exist.
-        given: The stars that the review gives; None after its deletion.
+        given: The stars of the review; None after its deletion.
     """
 
     product_id: str
@@ -137,10 +140,10 @@ class _State:
         try:
             self._store(wanted, *difference)
         except TransactionCancelled as error:
-            in_the_way = [each for each in error.reasons if each.code]
-            if [(Product, "ConditionalCheckFailed")] != [(type(each.entity), each.code) for each in in_the_way]:
+            failed = [each for each in error.reasons if each.code]
+            if [(Product, "ConditionalCheckFailed")] != [(type(each.entity), each.code) for each in failed]:
                 raise
-            # The product does not exist. Its rating is kept, and copied once it does.
+            # The product does not exist. Its rating is stored, and copied when the product exists.
             self._store(wanted, *difference, product=False)
 
     def _store(self, wanted: ReviewCount | None, reviews: int, stars: int, *, product: bool = True) -> None:
@@ -170,20 +173,20 @@ class _State:
                 transaction.update(copies, rating_count=new.reviews, rating_sum=new.stars)
 
 
-def _readable(request: Any, what: str) -> Any:
+def _readable(request: Any, name: str) -> Any:
     """Return an item, or None if it does not exist.
 
     Raises:
-        Unprocessable: Its model cannot read it.
+        Unprocessable: The item's model cannot read it.
     """
     try:
         return request.one_or_none()
     except MalformedItemError:
-        raise Unprocessable(f"{what} cannot be read.") from None
+        raise Unprocessable(f"{name} cannot be read.") from None
 
 
 def _as_read(item: ReviewCount | ProductRating) -> Any:
-    """Return the condition that an item is as it was read."""
+    """Return the condition that an item has not changed since it was read."""
     if isinstance(item, ProductRating):
         return (ProductRating.reviews == item.reviews) & (ProductRating.stars == item.stars)
     return _is(ReviewCount.stars, item.stars) & _is(ReviewCount.deleted_at, item.deleted_at)

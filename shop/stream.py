@@ -1,4 +1,4 @@
-"""What the shop does when something changes: mails, events, stock and ratings."""
+"""The shop's stream handlers: mails, events, stock and ratings."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ router = StreamRouter(ShopTable)
 router.on_start(notices)
 
 _MOST_PRODUCTS = 98
-"""A transaction takes 100 operations: the order and the event's mark are two of them."""
+"""The highest number of products in an order: a transaction has 100 operations, two for the order and the mark."""
 
 
 # --- users -------------------------------------------------------------------------------
@@ -20,14 +20,14 @@ _MOST_PRODUCTS = 98
 
 @router.on(User, "INSERT")
 def welcome(change: Change[User]) -> None:
-    """A mail to a new user."""
+    """Send a mail to a new user."""
     user = change.new
     notices().mail(user, "Welcome", f"Hello {user.name},\n\nwelcome to the shop. Your account is ready.\n")
 
 
 @router.on(User, "INSERT")
 def announce_user(change: Change[User]) -> None:
-    """`user-created`, for whoever listens."""
+    """Publish `user-created`."""
     notices().publish("user-created", change.event_id, userId=change.new.user_id)
 
 
@@ -36,17 +36,17 @@ def announce_user(change: Change[User]) -> None:
 
 @router.on(Order, "INSERT")
 def confirm(change: Change[Order]) -> None:
-    """A mail that an order has arrived."""
+    """Send a mail that confirms an order."""
     order = change.new
     notices().mail(_buyer(order), f"Your order {order.order_id}", f"Thank you: we have your order of {order.total}.\n")
 
 
 @router.on(Order, "INSERT")
 def take_stock(change: Change[Order]) -> None:
-    """The stock of an order that did not take it itself: one that other code wrote, and not `place_order`.
+    """Take the stock of an order that other code wrote; `place_order` takes it itself.
 
-    All of it or nothing, once, and not of an order that was cancelled meanwhile. The order's lines have to be written
-    before it, or with it.
+    The stock of all lines is taken once, in one transaction, unless the order was canceled meanwhile. The order's lines
+    must be written before the order or together with it.
     """
     order = change.new
     if order.stock_taken is not False:
@@ -69,25 +69,25 @@ def take_stock(change: Change[Order]) -> None:
     except TransactionCancelled as error:
         first, *others = error.reasons[: 1 + len(wanted)]
         if first.code == "ConditionalCheckFailed":
-            return  # it was taken, or the order was cancelled or is gone
+            return  # the stock was taken, or the order was canceled or deleted
         short = [each.entity.product_id for each in others if each.code == "ConditionalCheckFailed"]
         if not short:
             raise
-        raise Unprocessable(f"Order {order.order_id}: there is not enough of product {', '.join(short)}.") from None
+        raise Unprocessable(f"Order {order.order_id}: the stock of product {', '.join(short)} is too low.") from None
 
 
 @router.on(Order, "INSERT")
 def announce_order(change: Change[Order]) -> None:
-    """`order-created`, for whoever listens."""
+    """Publish `order-created`."""
     order = change.new
     notices().publish("order-created", change.event_id, orderId=order.order_id, userId=order.user_id)
 
 
 @router.on(Order, "MODIFY", changed="status")
 def tell_status(change: Change[Order]) -> None:
-    """A mail that says what an order was, and what it is now."""
+    """Send a mail with the old and the new status of an order."""
     order, before, now = change.new, change.old.status.value, change.new.status.value
-    notices().mail(_buyer(order), f"Your order {order.order_id}", f"Your order was {before}, and is {now} now.\n")
+    notices().mail(_buyer(order), f"Your order {order.order_id}", f"Your order was {before}. It is {now} now.\n")
 
 
 def _buyer(order: Order) -> User:
@@ -102,13 +102,13 @@ def _buyer(order: Order) -> User:
 
 @router.on(Review, "INSERT", "MODIFY", "REMOVE", changed="rating", needs=(), idempotent=True)
 def rate(change: Change[Review]) -> None:
-    """Bring a product's rating in line with one of its reviews."""
+    """Update a product's rating after a change of one of its reviews."""
     count_review(**change.key, event_stars=None if change.event == "REMOVE" else lambda: _stars(change))
 
 
 @router.on(Product, "INSERT", "MODIFY", changed=("rating_count", "rating_sum"), needs=(), idempotent=True)
 def keep_rating(change: Change[Product]) -> None:
-    """Give a product its rating again, if other code stored it without."""
+    """Restore a product's copy of its rating, if other code stored the product without it."""
     copy_rating(change.key["product_id"])
 
 
@@ -121,6 +121,6 @@ def _stars(change: Change[Review]) -> int | None:
 
 @router.on(Review, "INSERT")
 def announce_review(change: Change[Review]) -> None:
-    """`review-created`, for whoever listens."""
+    """Publish `review-created`."""
     review = change.new
     notices().publish("review-created", change.event_id, reviewId=review.review_id, productId=review.product_id)

@@ -1,1 +1,1 @@
-"""The roles of `singletable infra iam`, against a simulator of IAM and the requests that the code really sends."""
+"""The roles of `singletable infra iam`, tested with a simulator of IAM and the requests that the code sends."""

@@ -52,7 +52,7 @@ def recording():
 
 
 def _commands():
-    """Every command of the shop; returns a user."""
+    """Call every command of the shop; return a user."""
     user = patterns.register_user("Ann", "ann@example.com")
     patterns.update_user(user.user_id, name="Anna", email="anna@example.com")
     for product_id in ("p1", "p2"):
@@ -62,14 +62,14 @@ def _commands():
     patterns.change_status(user.user_id, order.order_id, OrderStatus.PAID)
     patterns.cancel_order(user.user_id, order.order_id)
     patterns.review_product("p1", user.user_id, 5)
-    with ShopTable.transaction() as transaction:  # an order by other code, whose stock the stream takes
+    with ShopTable.transaction() as transaction:  # an order by other code, whose stock the stream handler takes
         transaction.create(Order(order_id="o1", user_id=user.user_id, total=Decimal(1)))
         transaction.create(OrderItem(order_id="o1", line=1, product_id="p1", quantity=1, unit_price=Decimal(1)))
     return user
 
 
 def _writes(user):
-    """Every function of the writing API."""
+    """Call every function of the writing API."""
     product = Product(product_id="p3", name="n", category_id="c", price=Decimal(1), stock=5)
     product.create()
     product.name = "m"
@@ -93,7 +93,7 @@ def _writes(user):
 
 
 def _ratings(user):
-    """A review that is counted, changed, given stars that do not count, and deleted; its events are read each time."""
+    """Write a review that is counted, changed, given invalid stars, and deleted; read its events each time."""
     review = Review(product_id="p1", review_id="r1", user_id=user.user_id, rating=2)
     count = ReviewCount.item(product_id="p1", review_id="r1", consistent=True)
     review.create()
@@ -109,7 +109,7 @@ def _ratings(user):
 
 
 def _patterns():
-    """Every access pattern, with arguments drawn from the tutorial's sample."""
+    """Call every access pattern, with arguments drawn from the tutorial's sample."""
     sample = list(entities())
     for _ in ShopTable.put_all(sample):
         pass
@@ -119,7 +119,7 @@ def _patterns():
 
 
 def _migrations():
-    """The shop's history on a table with items of old code; what is quarantined, verified and rolled back."""
+    """Run the shop's history on a table with items of old code; quarantine, verify and roll back."""
     few = ("--segments", "2", "--workers", "1", "--yes")
     _command("migrate", "0001", *few)
     for number, entity in enumerate(entities()):

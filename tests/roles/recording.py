@@ -1,4 +1,4 @@
-"""Record the requests that the code really sends, each with the role that its sender would have.
+"""Record the requests that the code sends, each with the role that its sender would have.
 
 Only names, keys and the names of attributes are kept. The role is read from the stack of the request: code of a stream
 router, code of a migration, an access pattern, or code that writes.
@@ -105,7 +105,7 @@ _whole_run: Any = None
 
 
 def pytest_configure() -> None:
-    """Begin to record the whole run."""
+    """Start to record the whole run."""
     global _whole_run
     _whole_run = recorded()
     _whole_run.recording = _whole_run.__enter__()

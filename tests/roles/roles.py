@@ -1,4 +1,4 @@
-"""The roles of the shop, as `singletable infra iam` makes them for the simulated account."""
+"""The roles of the shop that `singletable infra iam` writes for the simulated account."""
 
 from pathlib import Path
 

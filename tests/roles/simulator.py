@@ -1,4 +1,4 @@
-"""A small simulator of IAM: whether the policies of a caller allow an action. It shares no code with the generator.
+"""A small simulator of IAM: whether the policies of a caller allow an action. It has no code of the generator.
 
 Sources: IAM User Guide, "Policy evaluation logic" (an explicit deny wins, no allow is a deny), "IAM JSON policy
 elements: Condition operators" (a missing key fails, except for negated operators and `...IfExists`), "Multivalued

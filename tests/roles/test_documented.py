@@ -1,4 +1,4 @@
-"""The tables of the roles in the docs are those that the simulator gives."""
+"""The tables of the roles in the docs match the simulator."""
 
 from tests.roles.documented import PAGE, sections, tables
 
@@ -11,7 +11,7 @@ def test_each_role_has_its_table():
 
 
 def test_a_changed_line_is_found():
-    """The comparison can fail: a role that is documented with an operation more."""
+    """The comparison can fail: a role is documented with an additional operation."""
     text = PAGE.read_text(encoding="utf-8").replace("| GetItem, Query", "| GetItem, PutItem, Query", 1)
     text = text.replace("| BatchGetItem, GetItem", "| BatchGetItem, PutItem, GetItem", 1)
     found = dict(sections(text))

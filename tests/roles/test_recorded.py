@@ -30,7 +30,7 @@ def test_every_action_of_a_role_is_used(role, recording):
 
 
 def test_a_role_without_one_of_its_actions_is_found(recording):
-    """The check can fail: without BatchGetItem the reader cannot ask the pattern whose index holds keys only."""
+    """The check can fail: without BatchGetItem the reader cannot use the pattern whose index has only keys."""
     (document,) = [shop_role("reader").document]
     for statement in document["Statement"]:
         statement["Action"] = [each for each in statement["Action"] if each != "dynamodb:BatchGetItem"]
@@ -46,7 +46,7 @@ def test_a_role_needs_the_key_of_the_table(role, recording):
 
 
 def test_nobody_else_scans(recording):
-    """A Scan is the migrator's: no other role is allowed to send one, and none does."""
+    """A Scan belongs to the migrator: other roles are not allowed to send one, and do not."""
     scan = [Action("dynamodb:Scan", table_arn("shop"))]
     for role in ROLES:
         assert ([] == denied(shop_role(role).document, scan)) is (role == "migrator")

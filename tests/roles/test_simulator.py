@@ -32,7 +32,7 @@ OWN_ITEMS = document(
 
 
 def test_leading_keys_limit_the_items():
-    """Example 1 of the guide: all keys of a request have to be the caller's."""
+    """Example 1 of the guide: all keys of a request must be the caller's."""
     assert allowed(OWN_ITEMS, item("GetItem", "ann"), {"user": "ann"})
     assert not allowed(OWN_ITEMS, item("GetItem", "bob"), {"user": "ann"})
     assert allowed(OWN_ITEMS, item("BatchGetItem", "ann"), {"user": "ann"})
@@ -68,7 +68,7 @@ def test_special_characters_stand_for_themselves():
 
 
 def test_a_tag_cannot_be_a_wildcard():
-    """API Reference of IAM, "Tag": its value has no `*`, `?`, `$`, `#` or `%`."""
+    """API Reference of IAM, "Tag": a tag's value does not have `*`, `?`, `$`, `#` or `%`."""
     for value in ("*", "?", "$", "1#2", "%20"):
         with pytest.raises(ValueError, match="IAM takes no tag with the value"):
             allowed(OWN_ITEMS, item("GetItem", "ann"), {"user": value})
@@ -142,7 +142,7 @@ def test_a_transaction_needs_the_actions_of_its_parts():
 
 
 def test_a_batch_needs_its_own_action_on_each_table():
-    """With the partition keys of all of its items; a query has the one that it asks for, also on an index."""
+    """With the partition keys of all its items; a query has its own partition key, also on an index."""
     keys = [{"PK": {"S": "a"}}, {"PK": {"S": "b"}}]
     assert [("dynamodb:BatchGetItem", "table/t", ("a", "b"))] == needed(
         "BatchGetItem", RequestItems={"t": {"Keys": keys}}

@@ -1,4 +1,4 @@
-"""The requests of whole suites: each runs in a process of its own, with the recorder as a plugin."""
+"""The requests of whole suites: each suite runs in its own process, with the recorder as a plugin."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def on_any_table(role):
 
 @pytest.mark.deep
 def test_the_suite_of_the_shop(tmp_path):
-    """All requests of its access patterns, commands and handlers are allowed to their roles."""
+    """The roles allow all requests of its access patterns, commands and handlers."""
     found = recorded_in(tmp_path, "tests/shop")
     missing = f"arn:aws:sns:eu-central-1:{ACCOUNT}:gone"  # a topic that does not exist, by intent
     for role in ("reader", "writer", "stream"):
@@ -59,7 +59,7 @@ def test_the_suite_of_the_shop(tmp_path):
 
 @pytest.mark.deep
 def test_the_suites_of_the_writing_api(tmp_path):
-    """The writer is allowed all that it sends, on any table and with any fault."""
+    """The writer's role allows all its requests, on any table and with any fault."""
     found = recorded_in(tmp_path, "tests/framework/models")
     assert len(found["writer"]) > 500
     assert [] == denied(on_any_table("writer"), found["writer"])
@@ -67,7 +67,7 @@ def test_the_suites_of_the_writing_api(tmp_path):
 
 @pytest.mark.deep
 def test_the_suite_of_streams(tmp_path):
-    """The stream role is allowed all that the framework sends; the handlers of tests have rights of their own."""
+    """The stream role allows all requests of the framework; the handlers of tests have their own rights."""
     found = recorded_in(tmp_path, "tests/framework/streams")
     actions = [each for each in found["stream"] if _of_framework(each)]
     assert len(actions) > 20
@@ -76,7 +76,7 @@ def test_the_suite_of_streams(tmp_path):
 
 @pytest.mark.deep
 def test_the_suites_of_migrations(tmp_path):
-    """The migrator is allowed all that migrations, verifiers and repairs send, also to a control table."""
+    """The migrator's role allows all requests of migrations, verifiers and repairs, also to a control table."""
     suites = ("test_faults", "test_fences", "test_operations", "test_repair", "test_table_admin", "test_verifier")
     found = recorded_in(tmp_path, *(f"tests/framework/migrations/{each}.py" for each in suites))
     assert len(found["migrator"]) > 300

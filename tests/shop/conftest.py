@@ -1,4 +1,4 @@
-"""The shop's table, fresh for each test; and once for a module, with the tutorial's sample in it."""
+"""The shop's table: a fresh one for each test, and one with the tutorial's sample for each module."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def tutorial_table():
-    """The loaded entities, in their table."""
+    """Return the loaded entities of the tutorial, in their table."""
     entities = list(tutorial.entities())
     with embedded(ShopTable):
         for _ in ShopTable.put_all(entities):
@@ -30,7 +30,7 @@ def tutorial_table():
 
 @pytest.fixture(scope="module")
 def northwind_table():
-    """The loaded entities of Northwind, in their table; skipped where the files are not there."""
+    """Return the loaded entities of Northwind, in their table; skip if the files do not exist."""
     if not NORTHWIND.is_dir():
         pytest.skip(f"{NORTHWIND} is not there")
     from tests.samples import northwind

@@ -1,4 +1,4 @@
-"""The transactions of the shop's commands, against the lines of setup.cfg by which `singletable cost` counts them."""
+"""The transactions of the shop's commands, compared with the lines of setup.cfg that `singletable cost` uses."""
 
 from collections import Counter
 from decimal import Decimal
@@ -20,7 +20,7 @@ LINES = 3
 
 @pytest.fixture
 def sent(table, monkeypatch):
-    """The operations of each transaction that is sent, as a Counter of (verb, entity)."""
+    """Return the operations of each sent transaction, as a Counter of (verb, entity)."""
     connection = ShopTable._get_connection().connection
     dispatch, found = connection.dispatch, []
     entities = {entity.discriminator: entity.name for entity in ShopTable.describe().entities}
@@ -42,7 +42,7 @@ def _type(key):
 
 
 def declared(entity):
-    """The operations that setup.cfg has for a new item, with the counts of an order of LINES lines."""
+    """Return the operations in setup.cfg for a new item, with the counts of an order of LINES lines."""
     text = find_project(Path(__file__).parent).together[entity]
     counts = {(each.verb, each.entity): each.count for each in read_companions(entity, text, "setup.cfg")}
     whole = {key: 1 if count == 1 else LINES for key, count in counts.items()}

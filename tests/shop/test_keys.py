@@ -1,4 +1,4 @@
-"""What the shop's keys promise."""
+"""Properties of the shop's keys."""
 
 from hypothesis import strategies as st
 

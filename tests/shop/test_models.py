@@ -1,4 +1,4 @@
-"""The shop's keys, as its design has them: written down here once more, by hand, to be held against."""
+"""The shop's keys by its design, written again by hand for comparison."""
 
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -78,7 +78,7 @@ def test_keys(entity, keys):
 
 
 def test_expiry():
-    """Orders and their lines go together after seven years; users never."""
+    """Orders and their lines expire together after seven years; users never expire."""
     seconds = int(NOON.timestamp()) + 7 * 365 * 86_400
     line = OrderItem(order_id="o1", line=1, product_id="p1", quantity=1, unit_price=Decimal(5), placed_at=NOON)
     assert {"N": str(seconds)} == ORDER.serialize()["ttl"] == line.serialize()["ttl"]
@@ -102,7 +102,7 @@ def test_ids_sort_by_time():
 
 
 def test_check_is_clean():
-    """What it lives with is named in setup.cfg, with the reason."""
+    """Accepted findings are listed in setup.cfg with their reasons."""
     project = find_project()
     found = check(project.load_table(), project.accept)
     assert [] == [finding for finding in found if finding.accepted is None]

@@ -1,4 +1,4 @@
-"""The shop's access patterns, against what the loaded entities say, and by example."""
+"""The shop's access patterns, compared with the loaded entities, and by example."""
 
 import itertools
 import threading
@@ -37,12 +37,12 @@ def test_there_are_eleven():
 
 @pytest.mark.parametrize("pattern", ALL, ids=lambda pattern: pattern.name)
 def test_each_pattern_on_the_tutorials_sample(pattern, tutorial_table):
-    """With arguments drawn from it, every answer is the one that its entities give."""
+    """With arguments drawn from the sample, each result is the one that follows from the entities."""
     assert {None} == set(disagreements(pattern, tutorial_table))
 
 
 def test_a_user(tutorial_table):
-    """By id, and by e-mail as it is written."""
+    """By id and by the exact e-mail address."""
     assert "田中 太郎" == patterns.user("user-0001").one().name
     assert "user-0002" == patterns.user_by_email("sato@example.com").one().user_id
     assert patterns.user_by_email("SATO@example.com").first() is None
@@ -60,13 +60,13 @@ def test_newest_first(tutorial_table):
 
 
 def test_an_order_with_its_items(tutorial_table):
-    """The order as well as its lines, and they add up."""
+    """The order and its lines, whose sum is the total."""
     order, lines = patterns.order_with_items("order-00007")
     assert order.one().total == sum(line.quantity * line.unit_price for line in lines)
 
 
 def test_both_ends_of_an_interval_are_included(tutorial_table):
-    """Whatever follows in the key."""
+    """With any text after the time in the key."""
     orders = sorted((each for each in tutorial_table if isinstance(each, Order)), key=lambda each: each.placed_at)
     found = patterns.orders_placed_between(orders[3].placed_at, orders[60].placed_at).all()
     assert [order.order_id for order in orders[3:61]] == [order.order_id for order in found]
@@ -79,12 +79,12 @@ def test_statuses_do_not_mix(tutorial_table):
 
 
 def sold(product_id, stock=0, price="1"):
-    """A product that is there to be bought."""
+    """Return a stored product that can be bought."""
     Product(product_id=product_id, name="n", category_id="c", price=Decimal(price), stock=stock).create()
 
 
 def in_threads(count, work, refusal):
-    """How many of so many threads were refused."""
+    """Run a function in several threads; return how many of them were refused."""
     refused, barrier = [], threading.Barrier(count)
 
     def run():
@@ -115,16 +115,16 @@ def test_what_is_loaded_is_claimed(tutorial_table):
 
 @pytest.mark.usefixtures("table")
 class TestCommands:
-    """Creating and changing users, writing reviews."""
+    """Users are registered and changed, and reviews are written."""
 
     def test_register_user(self):
-        """A random id; found by its e-mail."""
+        """The user gets a random id and is found by e-mail."""
         made = patterns.register_user("田中 太郎", "tanaka@example.com", phone="+81")
         assert made.user_id == patterns.user_by_email("tanaka@example.com").one().user_id
         assert "+81" == patterns.user(made.user_id).one().phone
 
     def test_an_email_is_used_once(self):
-        """A random id never exists already; the e-mail may. It is personal, and not in the message."""
+        """Two users cannot have one address, which is personal and not in the message."""
         patterns.register_user("One", "same@example.com")
         with pytest.raises(patterns.EmailTaken) as caught:
             patterns.register_user("Two", "same@example.com")
@@ -132,7 +132,7 @@ class TestCommands:
         assert 1 == len(User.scan().all())
 
     def test_update_user(self):
-        """The keys that depend on what changes follow; updatedAt moves."""
+        """The keys that depend on the changed attributes change; updatedAt advances."""
         made = patterns.register_user("One", "old@example.com")
         before = made.updated_at
         patterns.update_user(made.user_id, email="new@example.com", status=UserStatus.SUSPENDED, name="Uno")
@@ -144,7 +144,7 @@ class TestCommands:
         assert found.updated_at > before
 
     def test_only_allowed_fields_change(self):
-        """An id or a date of creation does not."""
+        """An id or a time of creation does not."""
         made = patterns.register_user("One", "a@example.com")
         with pytest.raises(TypeError, match="created_at cannot be changed; only name, email"):
             patterns.update_user(made.user_id, created_at=None, name="Two")
@@ -156,7 +156,7 @@ class TestCommands:
             patterns.update_user(made.user_id, email="b@example.com")
 
     def test_reviews(self):
-        """One of each product by each user, also at one moment; found by product and by user, newest first."""
+        """Each user reviews each product once, also at the same time; found by product and by user, newest first."""
         for product_id in ("p1", "p10"):
             sold(product_id)
         for user_id, rating in (("u1", 4), ("u2", 5)):
@@ -173,13 +173,13 @@ class TestCommands:
         assert 3 == len(Review.scan().all())
 
     def test_an_email_is_used_once_under_concurrency(self):
-        """Of eight registrations at one moment one goes through."""
+        """Of eight registrations at the same time one succeeds."""
         taken = in_threads(8, lambda: patterns.register_user("X", "x@example.com"), patterns.EmailTaken)
         assert 7 == taken
         assert 1 == len(User.scan().all())
 
     def test_an_address_that_changes_meanwhile_is_given_up_all_the_same(self):
-        """Each user has one claim, to the address that stands there; a user's own claim is in nobody's way."""
+        """Each user has one claim, to the stored address; a user's own claim does not block a change."""
         made = patterns.register_user("One", "a@example.com")
         other = patterns.register_user("Two", "b@example.com")
         emails = itertools.count()
@@ -201,7 +201,7 @@ class TestCommands:
                 patterns.update_user(other.user_id, email="d@example.com")
 
     def test_an_order_takes_its_stock(self):
-        """The order, its lines and the stock together; the same request again changes nothing."""
+        """The order, its lines and the stock are written together; the same request again has no effect."""
         sold("p1", stock=5, price="2.50")
         sold("p2", stock=1, price="10")
         placed = patterns.place_order("u1", {"p1": 2, "p2": 1}, "request 1")
@@ -216,29 +216,29 @@ class TestCommands:
         check_fresh(ShopTable)
 
     def test_out_of_stock_says_which(self):
-        """And nothing is taken of the others."""
+        """The stock of the other products is not taken."""
         sold("p1", stock=5)
         sold("p2", stock=1)
-        with pytest.raises(patterns.OutOfStock, match="There are not 2 of product p2 in stock") as caught:
+        with pytest.raises(patterns.OutOfStock, match="The stock of product p2 is less than 2") as caught:
             patterns.place_order("u1", {"p1": 2, "p2": 2}, "r")
         assert ("p2", 2) == (caught.value.product_id, caught.value.wanted)
         assert 5 == Product.get(product_id="p1").stock
         assert [] == patterns.orders_of_user("u1").all()
-        with pytest.raises(Product.DoesNotExist, match="There is no product p3"):
+        with pytest.raises(Product.DoesNotExist, match="The product p3 does not exist"):
             patterns.place_order("u1", {"p3": 1}, "r")
         for lines in ({}, {"p1": 0}, {str(number): 1 for number in range(50)}):
             with pytest.raises(ValueError, match="give 1 to 49"):
                 patterns.place_order("u1", lines, "r")
 
     def test_stock_is_never_sold_twice(self):
-        """Eight orders at one moment for five pieces."""
+        """Eight orders at the same time for five pieces."""
         sold("p1", stock=5)
         requests = itertools.count()
         short = in_threads(8, lambda: patterns.place_order("u1", {"p1": 1}, str(next(requests))), patterns.OutOfStock)
         assert (3, 0, 5) == (short, Product.get(product_id="p1").stock, patterns.orders_of_user("u1").count())
 
     def test_a_status_given_as_text_is_the_status(self):
-        """A JSON API passes text; cancelled by it, an order gives its stock back all the same."""
+        """A JSON API passes text; an order that is canceled by it also returns its stock."""
         sold("p1", stock=5)
         placed = patterns.place_order("u1", {"p1": 2}, "r")
         assert OrderStatus.CANCELLED is patterns.change_status("u1", placed.order_id, "CANCELLED").status
@@ -247,7 +247,7 @@ class TestCommands:
             patterns.change_status("u1", placed.order_id, "LOST")
 
     def test_a_product_that_is_gone_stands_in_the_way_of_no_order_that_was_placed(self):
-        """Sent again it is found, and it can be cancelled; a quantity that is no whole number is none."""
+        """A repeated request finds its order, which can be canceled. Quantities must be whole numbers."""
         sold("p1", stock=5)
         sold("p2", stock=5)
         placed = patterns.place_order("u1", {"p1": 2, "p2": 1}, "r")
@@ -261,7 +261,7 @@ class TestCommands:
             patterns.place_order("u1", {"p2": 1.5}, "r3")
 
     def test_a_conflict_is_no_answer_about_the_item(self):
-        """Other transactions are in the way; the product is neither out of stock nor gone."""
+        """Other transactions conflict; the product is neither out of stock nor gone."""
 
         class Conflict(Fault):
             def befall(self, send, operation, params, dice):
@@ -283,13 +283,13 @@ class TestCommands:
                 assert [*[None] * (len(codes) - 1), "TransactionConflict"] == codes
 
     def test_a_cancelled_order_gives_its_stock_back(self):
-        """Once; and not when it is too late."""
+        """Once, and not after it was shipped."""
         sold("p1", stock=5)
         placed = patterns.place_order("u1", {"p1": 2}, "r")
         patterns.change_status("u1", placed.order_id, OrderStatus.PAID)
         assert OrderStatus.CANCELLED is patterns.cancel_order("u1", placed.order_id).status
         assert 5 == Product.get(product_id="p1").stock
-        with pytest.raises(patterns.StatusChangeRefused, match="is CANCELLED, and cannot become CANCELLED"):
+        with pytest.raises(patterns.StatusChangeRefused, match="is CANCELLED and cannot become CANCELLED"):
             patterns.cancel_order("u1", placed.order_id)
         assert 5 == Product.get(product_id="p1").stock
         with pytest.raises(Order.DoesNotExist):
@@ -297,7 +297,7 @@ class TestCommands:
         check_fresh(ShopTable)
 
     def test_two_lines_of_one_product_go_back_together(self):
-        """DynamoDB takes one operation an item; an imported order may name a product twice."""
+        """DynamoDB allows one operation for each item; an imported order may name a product twice."""
         sold("p1", stock=1)
         Order(user_id="u1", order_id="o1", stock_taken=True).create()
         for line, quantity in ((1, 2), (2, 3)):
@@ -306,10 +306,10 @@ class TestCommands:
         assert 6 == Product.get(product_id="p1").stock
 
     def test_a_status_moves_on_with_its_key(self):
-        """In the order of business only, and once of two at one moment."""
+        """Only in the allowed order, and only once if two changes arrive at the same time."""
         sold("p1", stock=5)
         placed = patterns.place_order("u1", {"p1": 1}, "r")
-        with pytest.raises(patterns.StatusChangeRefused, match="is PENDING, and cannot become DELIVERED"):
+        with pytest.raises(patterns.StatusChangeRefused, match="is PENDING and cannot become DELIVERED"):
             patterns.change_status("u1", placed.order_id, OrderStatus.DELIVERED)
         rival = Rival(lambda: patterns.cancel_order("u1", placed.order_id), calls={1}, operations=["UpdateItem"])
         with inject(ShopTable, rival), pytest.raises(patterns.StatusChangeRefused, match="is no longer PENDING"):

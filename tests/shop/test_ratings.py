@@ -1,4 +1,4 @@
-"""Ratings: each review counted once, whenever its events come, and the ones from before the stream by a migration."""
+"""Ratings: each review is counted once, in any order of its events; a migration counts those from before the stream."""
 
 import time
 from decimal import Decimal
@@ -42,7 +42,7 @@ def stored(stars, number=1):
 
 
 def raters():
-    """Return a router with the shop's handlers of ratings alone, registered as the shop registers them."""
+    """Return a router with only the shop's handlers of ratings, registered as in the shop."""
     made = StreamRouter(ShopTable)
     names = {"shop.stream.rate", "shop.stream.keep_rating"}
     made._handlers = [each for each in router._handlers if each.name in names]
@@ -51,7 +51,7 @@ def raters():
 
 
 def hear(**images):
-    """Give the handlers of ratings an event with these images."""
+    """Give an event with these images to the handlers of ratings."""
     return raters().process(record_of(**images))
 
 
@@ -68,7 +68,7 @@ def product(table):
 
 
 def test_the_end_of_a_review_that_was_never_counted_changes_nothing(product):
-    """A rating is never negative, and never out of 1 to 5 stars."""
+    """A rating is never negative, and never outside of 1 to 5 stars."""
     stored(1, number=2)
     gone = stored(5)
     gone.delete()
@@ -80,7 +80,7 @@ def test_the_end_of_a_review_that_was_never_counted_changes_nothing(product):
 
 
 def test_a_change_of_a_review_that_was_never_counted_counts_it(product):
-    """With its stars of now."""
+    """With its present stars."""
     old = stored(1)
     changed = stored(1, number=2)
     changed.update(rating=5)
@@ -108,7 +108,7 @@ def test_events_may_come_again_and_in_any_order(product):
 
 
 def test_a_review_that_is_replaced_whole_keeps_its_count(product):
-    """Other code may put it again under its id, or after its end."""
+    """Other code may put it again under its id, also after its deletion."""
     hear(new=stored(2))
     review(3).save()
     hear(old=review(2), new=review(3))
@@ -120,7 +120,7 @@ def test_a_review_that_is_replaced_whole_keeps_its_count(product):
 
 
 def test_an_event_of_a_review_that_is_not_stored_counts_until_its_end_is_heard(product):
-    """So a handler's test needs no stored review."""
+    """So a handler's test does not need a stored review."""
     hear(new=review(4))
     assert (1, 4, Decimal(4)) == rating()
     hear(old=review(4))
@@ -132,7 +132,7 @@ def test_an_event_of_a_review_that_is_not_stored_counts_until_its_end_is_heard(p
 
 
 def test_a_product_that_is_made_again_has_the_reviews_that_it_had(product):
-    """They are in the table; its rating is kept while it does not exist."""
+    """They are in the table; the rating is stored while the product does not exist."""
     first, second = stored(5), stored(1, number=2)
     hear(new=first)
     hear(new=second)
@@ -147,7 +147,7 @@ def test_a_product_that_is_made_again_has_the_reviews_that_it_had(product):
 
 
 def test_a_product_that_is_stored_whole_gets_its_rating_again(product):
-    """Other code may hold it from before; until then an event of a review brings the whole rating, too."""
+    """Other code may store an old copy of it; an event of a review also restores the rating."""
     stale = Product.get(product_id="p1")
     hear(new=stored(5))
     rated = Product.get(product_id="p1")
@@ -166,7 +166,7 @@ def test_a_product_that_is_stored_whole_gets_its_rating_again(product):
 
 
 def test_a_product_that_its_model_cannot_read_is_rated_all_the_same(product):
-    """The handler of reviews does not read it; only the copy that was lost is a dead letter."""
+    """The handler of reviews does not read it; only the lost copy makes a dead letter."""
     item = {**product.serialize(), "status": {"S": "NEWER"}, "createdAt": {"S": "2024-01-01T00:00:00Z"}}
     connection_of(ShopTable).connection.dispatch("PutItem", {"TableName": "shop", "Item": item})
     assert ("shop.stream.rate",) == hear(new=stored(4)).handled
@@ -180,7 +180,7 @@ def test_a_product_that_its_model_cannot_read_is_rated_all_the_same(product):
 
 @pytest.mark.parametrize("stars", [0, 6, -1, 100])
 def test_stars_that_nobody_can_give_are_not_counted(product, stars):
-    """By other code: the review's stars are subtracted again, and the event is a dead letter."""
+    """If other code writes them, the review's earlier stars are subtracted, and the event is a dead letter."""
     hear(new=stored(5))
     hear(new=stored(4, number=2))
     review(stars).save()
@@ -203,7 +203,7 @@ def test_a_review_that_cannot_be_read_is_a_dead_letter(product):
 
 
 def test_an_event_of_a_deleted_review_whose_image_cannot_be_read_is_not_a_dead_letter(product):
-    """There is nothing to count."""
+    """It has no stars to count."""
     raw = record_of(new=review(2))
     raw["dynamodb"]["NewImage"]["rating"] = {"S": "secret"}
     assert () == raters().process(raw).letters
@@ -221,7 +221,7 @@ def test_an_image_that_cannot_be_read_does_not_keep_a_review_from_being_counted(
 
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_review_that_changes_while_it_is_counted_is_counted_as_it_is_then(product, call):
-    """The change may precede any of the requests."""
+    """The change may happen before any of the requests."""
     made = stored(2)
     rival = Rival(lambda: made.update(rating=5), calls={call}, operations=["GetItem", "TransactWriteItems"])
     with inject(ShopTable, rival):
@@ -231,7 +231,7 @@ def test_a_review_that_changes_while_it_is_counted_is_counted_as_it_is_then(prod
 
 
 def test_a_product_that_others_change_all_the_time_fails_the_handler(product, monkeypatch):
-    """The event comes again."""
+    """The event is delivered again."""
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     made = stored(2)
     stars = iter(range(1000))
@@ -242,7 +242,7 @@ def test_a_product_that_others_change_all_the_time_fails_the_handler(product, mo
 
 
 def test_the_migration_counts_old_reviews_once(product):
-    """However often it runs, and beside those that the stream counts."""
+    """For any number of runs, and together with reviews that the stream counts."""
     for number in range(4):
         stored(number + 1, number=number)
     hear(new=review(1, number=0))
@@ -281,7 +281,7 @@ def test_the_migration_counts_beside_live_traffic(product, how, call):
 
 
 def test_taking_the_migration_back_leaves_no_count_and_no_total(product):
-    """And applying it again counts all reviews again."""
+    """Applying it again counts all reviews again."""
     stored(2)
     count_old()
     migration.forget_counts(LiveTable(connection_of(ShopTable)))
@@ -292,7 +292,7 @@ def test_taking_the_migration_back_leaves_no_count_and_no_total(product):
 
 
 def test_a_table_of_before_is_migrated_by_the_history(table):
-    """With its reviews."""
+    """Its reviews are also counted."""
     sold("p1", stock=1)
     stored(4)
     runner = Runner(connection_of(ShopTable), load_graph(ROOT / "migrations"))

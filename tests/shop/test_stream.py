@@ -1,4 +1,4 @@
-"""The shop's stream handlers, against moto's SES and SNS and the embedded table."""
+"""The shop's stream handlers on moto's SES and SNS and the embedded table."""
 
 import json
 import os
@@ -31,7 +31,7 @@ FROM = "shop@example.com"
 
 @pytest.fixture
 def post(monkeypatch):
-    """A verified sender and a topic, whose messages arrive in a queue that the test reads by calling it."""
+    """Verify a sender and create a topic; return a function that returns the messages in the topic's queue."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -63,19 +63,19 @@ def post(monkeypatch):
 
 
 def mails():
-    """What SES was asked to send: (to, text)."""
+    """Return the mails that were sent with SES, as (to, text)."""
     sent = ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages
     return [(each.destinations["ToAddresses"][0], each.body) for each in sent]
 
 
 def run():
-    """Handle everything that the table's stream holds."""
+    """Handle all records in the table's stream."""
     return run_stream(router, idle=0)
 
 
 @pytest.fixture
 def shop(post, table):
-    """The shop's table with its post, and one user in it, whose welcome was sent."""
+    """Return the shop's table with its mails and events, and one user whose welcome was sent."""
     user = patterns.register_user("Ann", "ann@example.com")
     run()
     post()
@@ -84,7 +84,7 @@ def shop(post, table):
 
 
 def test_a_new_user_is_welcomed_and_announced(post, table):
-    """By one mail and one event, in which nothing is personal, however often the stream is read."""
+    """By one mail and one event without personal values, for any number of reads of the stream."""
     user = patterns.register_user("Zoë", "zoe@example.com")
     report = run()
     assert {"shop.stream.welcome": 1, "shop.stream.announce_user": 1} == report.handled
@@ -100,7 +100,7 @@ def test_a_new_user_is_welcomed_and_announced(post, table):
 
 
 def test_an_order_is_confirmed_and_announced_and_its_stock_taken_once(post, shop):
-    """place_order() takes the stock with the order: the handler leaves it alone."""
+    """place_order() takes the stock with the order, so the handler does not."""
     sold("p1", stock=5)
     order = patterns.place_order(shop.user_id, {"p1": 2}, "r")
     assert [] == run().letters
@@ -112,7 +112,7 @@ def test_an_order_is_confirmed_and_announced_and_its_stock_taken_once(post, shop
 
 
 def other_code_orders(user, lines, order_id="o1", **attributes):
-    """An order as code writes it that knows nothing of stock."""
+    """Write an order like code that does not know of stock."""
     with ShopTable.transaction() as transaction:
         transaction.create(Order(order_id=order_id, user_id=user.user_id, total=Decimal(1), **attributes))
         for number, (product_id, quantity) in enumerate(lines, start=1):
@@ -124,7 +124,7 @@ def other_code_orders(user, lines, order_id="o1", **attributes):
 
 
 def test_other_codes_orders_take_their_stock_by_the_stream(shop):
-    """All lines of it, two of one product together, and once; cancelled, it is put back."""
+    """All lines, two of one product together, and once; a cancellation returns it."""
     sold("p1", stock=5)
     sold("p2", stock=1)
     other_code_orders(shop, [("p1", 1), ("p2", 1), ("p1", 2)])
@@ -137,7 +137,7 @@ def test_other_codes_orders_take_their_stock_by_the_stream(shop):
 
 
 def test_an_order_that_is_cancelled_before_takes_no_stock_and_puts_none_back(shop):
-    """Whichever comes first, the stock is what it was."""
+    """In both orders of events the stock does not change."""
     sold("p1", stock=5)
     other_code_orders(shop, [("p1", 1)])
     patterns.cancel_order(shop.user_id, "o1")
@@ -146,7 +146,7 @@ def test_an_order_that_is_cancelled_before_takes_no_stock_and_puts_none_back(sho
 
 
 def test_an_order_of_before_there_was_the_attribute_puts_its_stock_back(shop):
-    """place_order() wrote it, and took the stock."""
+    """place_order() wrote it and took the stock."""
     sold("p1", stock=5)
     other_code_orders(shop, [("p1", 1)], stock_taken=None)
     run()
@@ -156,7 +156,7 @@ def test_an_order_of_before_there_was_the_attribute_puts_its_stock_back(shop):
 
 
 def test_a_cancellation_goes_round_the_stream_that_takes_the_stock_meanwhile(shop):
-    """It sees that the stock was taken, and puts it back."""
+    """It sees that the stock was taken, and returns it."""
     from singletable.testing.faults import Rival, inject
 
     sold("p1", stock=5)
@@ -169,7 +169,7 @@ def test_a_cancellation_goes_round_the_stream_that_takes_the_stock_meanwhile(sho
 
 
 def test_an_order_that_is_sent_meanwhile_is_not_cancelled(shop):
-    """And its stock stays taken."""
+    """Its stock stays taken."""
     from singletable.testing.faults import Rival, inject
 
     sold("p1", stock=5)
@@ -187,7 +187,7 @@ def test_an_order_that_is_sent_meanwhile_is_not_cancelled(shop):
 
 
 def test_an_order_takes_its_stock_once_though_its_event_has_another_id(shop):
-    """As where its mark has expired: the order says that it was taken."""
+    """As if its mark had expired: the order itself has `stock_taken`."""
     sold("p1", stock=5)
     other_code_orders(shop, [("p1", 2)])
     order = Order.get(user_id=shop.user_id, order_id="o1")
@@ -197,13 +197,13 @@ def test_an_order_takes_its_stock_once_though_its_event_has_another_id(shop):
 
 
 def test_an_order_that_cannot_be_filled_is_a_dead_letter_that_says_why(shop):
-    """At once, by product; the mail and the event are sent all the same, and nothing is tried again."""
+    """At once, with the product. The mail and the event are still sent, and the order is not tried again."""
     sold("p1", stock=1)
     sold("p2", stock=9)
     other_code_orders(shop, [("p2", 1), ("p1", 2)])
     report = run()
     (letter,) = report.letters
-    assert "Order o1: there is not enough of product p1." == letter.reason
+    assert "Order o1: the stock of product p1 is too low." == letter.reason
     assert ("Order", "INSERT", "shop.stream.take_stock") == (letter.entity, letter.event, letter.handler)
     assert (1, 9) == tuple(Product.get(product_id=each).stock for each in ("p1", "p2"))
     assert 1 == report.handled["shop.stream.confirm"]
@@ -212,7 +212,7 @@ def test_an_order_that_cannot_be_filled_is_a_dead_letter_that_says_why(shop):
 
 @pytest.mark.parametrize("lines", [[], [(f"p{number}", 1) for number in range(99)]], ids=["none", "99 products"])
 def test_an_order_whose_stock_no_transaction_can_take(shop, lines):
-    """It has no lines, or more products than a transaction has room for."""
+    """It has no lines, or more products than a transaction can have."""
     for start in range(0, len(lines), 50):
         other_code_orders(shop, lines[start : start + 50], order_id=f"part {start}", stock_taken=True)
     order = Order(order_id="o1", user_id=shop.user_id)
@@ -224,7 +224,7 @@ def test_an_order_whose_stock_no_transaction_can_take(shop, lines):
 
 
 def test_a_change_of_status_is_told_with_old_and_new(shop):
-    """And no other change of an order is."""
+    """Other changes of an order do not send a mail."""
     sold("p1", stock=5)
     order = patterns.place_order(shop.user_id, {"p1": 1}, "r")
     run()
@@ -233,11 +233,11 @@ def test_a_change_of_status_is_told_with_old_and_new(shop):
     order.update(total=Decimal(7))
     run()
     texts = [text for _, text in mails()]
-    assert ["Your order was PENDING, and is PAID now.\n"] == [each for each in texts if "was" in each]
+    assert ["Your order was PENDING. It is PAID now.\n"] == [each for each in texts if "was" in each]
 
 
 def test_an_order_of_nobody_is_a_dead_letter(shop):
-    """A mail has no one to go to; the rest is done."""
+    """Without a user a mail has no recipient; the other handlers succeed."""
     other_code_orders(User(user_id="nobody", name="-", email="-"), [], stock_taken=True)
     report = run()
     assert ["The user of order o1 does not exist."] == [each.reason for each in report.letters]
@@ -245,7 +245,7 @@ def test_an_order_of_nobody_is_a_dead_letter(shop):
 
 
 def test_a_review_counts_once_and_no_longer_once_it_is_gone(post, shop):
-    """A new one, a changed one, a removed one; and events delivered twice change nothing."""
+    """New, changed and removed reviews; repeated events have no effect."""
     sold("p1", stock=1)
     assert Product.get(product_id="p1").rating is None
     first = patterns.review_product("p1", "u1", 5)
@@ -267,7 +267,7 @@ def test_a_review_counts_once_and_no_longer_once_it_is_gone(post, shop):
 
 
 def test_a_review_of_a_product_that_is_gone(shop):
-    """There is nothing to rate, and no dead letter either."""
+    """It has no product to rate, and is not a dead letter."""
     report = router.process(record_of(new=Review(product_id="gone", user_id="u", rating=3)))
     assert "shop.stream.rate" in report.handled
     assert Product.item(product_id="gone").one_or_none() is None
@@ -276,11 +276,11 @@ def test_a_review_of_a_product_that_is_gone(shop):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("SHOP_FROM_ADDRESS", "", "SHOP_FROM_ADDRESS is '': give the address"),
-        ("SHOP_FROM_ADDRESS", "shop", "SHOP_FROM_ADDRESS is 'shop': give the address"),
-        ("SHOP_TABLE", "", "SHOP_TABLE is not set: give the name of the table"),
+        ("SHOP_FROM_ADDRESS", "", "SHOP_FROM_ADDRESS is ''. Give the sender's address"),
+        ("SHOP_FROM_ADDRESS", "shop", "SHOP_FROM_ADDRESS is 'shop'. Give the sender's address"),
+        ("SHOP_TABLE", "", "SHOP_TABLE is not set. Give the name of the table"),
         ("SHOP_TABLE", "a b", "a b"),
-        ("SHOP_TOPIC_ARN", "", "SHOP_TOPIC_ARN is '': give the ARN"),
+        ("SHOP_TOPIC_ARN", "", "SHOP_TOPIC_ARN is ''. Give the ARN"),
         (
             "SHOP_TOPIC_ARN",
             "arn:aws:sns:eu-central-1:123456789012:gone",
@@ -289,7 +289,7 @@ def test_a_review_of_a_product_that_is_gone(shop):
     ],
 )
 def test_a_missing_setting_is_reported_when_the_function_starts(post, monkeypatch, name, value, message):
-    """Not at the first event: importing the Lambda's module is its start."""
+    """Importing the Lambda's module is the start, before the first event."""
     monkeypatch.setenv("SHOP_TABLE", "shop-dev")
     monkeypatch.setenv(name, value)
     with pytest.raises((NotConfigured, InvalidValueError), match=message), lambda_function():
@@ -298,7 +298,7 @@ def test_a_missing_setting_is_reported_when_the_function_starts(post, monkeypatc
 
 @contextmanager
 def lambda_function():
-    """Start the shop's Lambda function: import its module again; its bindings hold for the block."""
+    """Start the shop's Lambda function for a block, by importing its module again; undo its bindings afterwards."""
     vars(router).pop("lambda_handler", None)
     sys.modules.pop("shop.awslambda", None)
     try:
@@ -312,7 +312,7 @@ def lambda_function():
 
 @pytest.mark.parametrize("name", ["shop-dev", "shop"])
 def test_the_lambda_function(post, logged, monkeypatch, name):
-    """It handles the events of the table that the environment names, and of no other; its lines name that table."""
+    """It handles only events of the table that the environment names; its log lines name that table."""
     monkeypatch.setenv("SHOP_TABLE", name)
     with lambda_function() as handler:
         ShopTable.create_table(wait=True)
@@ -339,7 +339,7 @@ def test_the_lambda_function(post, logged, monkeypatch, name):
 
 
 def test_writes_are_tailed_while_they_are_written(post, table):
-    """Nothing is missed, and nothing done twice, also by a second reader of the same stream."""
+    """Each event is handled exactly once, also with a second reader of the same stream."""
     from threading import Event, Thread
 
     rng = random.Random(6)

@@ -1,4 +1,4 @@
-"""The embedded engine: a table in this process, on moto behind a lock.
+"""The embedded engine: a table in this process, on moto with a lock.
 
 moto answers only this table's own client. Other AWS clients of the process, credentials and the environment are not
 changed. Every `embedded()` block has its own account, so blocks do not see each other's tables. In the whole process,

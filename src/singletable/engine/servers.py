@@ -78,9 +78,9 @@ class Server:
     def fresh_table(self, table: type[T], *, table_name: str | None = None, create: bool = True) -> Iterator[type[T]]:
         """Create a table on this server for the block, and bind the table class and all its entities to it.
 
-        As with `embedded`, no binding in the block changes the place, and threads that are started in it see the table.
-        Credentials are dummies, whatever the environment holds. On MiniStack, a table that this creates has its time to
-        live switched off: the server would delete expired items within 60 seconds, in the middle of a test.
+        As with `embedded`, no binding in the block changes the place, and threads that are started in it use the table.
+        Credentials are always dummies, also if the environment has others. On MiniStack, time to live is switched off
+        for a table that this creates: the server would delete expired items within 60 seconds, in the middle of a test.
 
         Args:
             table: The table class.

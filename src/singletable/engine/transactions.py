@@ -15,7 +15,7 @@ __all__ = ["Transactions"]
 
 
 class Transactions:
-    """Passes requests to moto, and corrects its TransactWriteItems where it differs from DynamoDB.
+    """Passes requests to moto, and corrects the differences of its TransactWriteItems from DynamoDB.
 
     A transaction that is sent again with its client request token gets the same answer. A different transaction with
     that token is refused. DynamoDB does so for ten minutes; moto would apply the transaction twice.

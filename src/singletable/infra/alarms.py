@@ -53,7 +53,7 @@ expressions") and no SEARCH (CDK API Reference, "MathExpression").
 def add_alarms(template: Template, description: TableDescription, settings: EnvironmentSettings) -> None:
     """Add the alarms to a template; they notify the SNS topic that is given as a parameter."""
     topic = template.add_parameter(
-        Parameter("AlarmTopicArn", Type="String", Default="", Description="SNS topic that alarms tell; empty for none")
+        Parameter("AlarmTopicArn", Type="String", Default="", Description="SNS topic for the alarms; empty for none")
     )
     told = template.add_condition("AlarmsAreTold", Not(Equals(Ref(topic), "")))
     actions = If(told, [Ref(topic)], Ref("AWS::NoValue"))
@@ -141,7 +141,7 @@ def _add_stream_alarm(template: Template, settings: EnvironmentSettings, common:
             "StreamIteratorAge",
             Condition="StreamIsRead",
             AlarmName=_alarm_name(settings, "stream-iterator-age"),
-            AlarmDescription=f"The stream's reader is more than {ITERATOR_AGE // 1000} seconds behind",
+            AlarmDescription=f"The delay of the stream's reader is more than {ITERATOR_AGE // 1000} seconds",
             Namespace="AWS/Lambda",
             MetricName="IteratorAge",
             Dimensions=[MetricDimension(Name="FunctionName", Value=Ref(function))],

@@ -93,7 +93,7 @@ def require_environment(name: str) -> None:
     """
     if name not in ENVIRONMENTS:
         raise InfraError(
-            f"There is no environment {name!r}.", remedy=f"Use one of: {', '.join(ENVIRONMENTS)}.", value=name
+            f"{name!r} is not an environment.", remedy=f"Use one of: {', '.join(ENVIRONMENTS)}.", value=name
         )
 
 
@@ -208,7 +208,7 @@ def check_replicas(regions: tuple[str, ...]) -> None:
             raise InfraError(f"replicas has {region!r} twice.", remedy="Leave one of them out.", value=region)
         if region not in partitions_by_region():
             raise InfraError(
-                f"replicas has {region!r}, and the installed botocore knows no such region of DynamoDB.",
+                f"replicas has {region!r}, which is not a region of DynamoDB in the installed botocore.",
                 remedy="Check the name. Update botocore if the region is new: pip install --upgrade boto3.",
                 value=region,
             )

@@ -1,7 +1,7 @@
 """Workloads: the rates of access patterns and writes, and the capacity that they need.
 
 Sources: Developer Guide, "DynamoDB read and write operations", "Global secondary indexes" (write considerations),
-"Time to Live" (deletions take no write units), "Understanding AWS billing" (storage has an overhead for each item),
+"Time to Live" (deletions are free), "Understanding AWS billing" (storage has an overhead for each item),
 "Amazon DynamoDB Transactions: How it works" (each item of a transaction is written twice).
 """
 

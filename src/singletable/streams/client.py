@@ -1,4 +1,4 @@
-"""The client: sends requests to DynamoDB Streams at the place where a table is bound."""
+"""The client: sends requests to DynamoDB Streams at the place of a table."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class StreamRouter:
         table: The table class.
         dead_letters: The function that receives the records that are given up. By default they are logged as errors.
         remember_days: The number of days for which the marks of handled events are kept, from 1 to 3650. An event is
-            delivered for at most 24 hours after it happened, unless somebody sends it again by hand later.
+            delivered for at most 24 hours after it happened, unless it is sent again by hand later.
         malformed: How to treat an image that a handler needs and its model cannot read, such as an enum value of a
             newer version: `raise` makes a dead letter at once, `yield` gives the handler `MalformedItem` as the image,
             `skip` does not call the handler. Handlers that do not need the image (`needs=`) are called.

@@ -1,4 +1,4 @@
-"""The catalogue of rules against the source: each id that is raised is listed, and each listed one is raised."""
+"""The catalog of rules against the source: each raised id is listed, and each listed id is raised."""
 
 import ast
 import re
@@ -23,14 +23,14 @@ RESERVED: set[str] = set()
 
 
 def trees():
-    """Every module but the catalogue itself."""
+    """Return every module except the catalog itself."""
     for path in sorted(SOURCE.rglob("*.py")):
         if path != SOURCE / "check" / "rules.py":
             yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def ids_in(tree):
-    """The ids in a module, except those that are only listed together, which raises nothing."""
+    """Return the ids in a module, except those that are only listed together, which raises no error."""
     listed = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.Tuple, ast.Set)) and all(is_id(each) for each in node.elts):
@@ -43,14 +43,14 @@ def is_id(node):
 
 
 def test_every_id_in_the_source_is_in_the_catalogue_and_the_other_way_round():
-    """A rule that nothing raises would be a promise, and an id without a rule could not be looked up."""
+    """A rule that is never raised is a false promise, and an id without a rule could not be looked up."""
     raised = {each for _, tree in trees() for each in ids_in(tree)}
     assert set() == raised - set(RULES)
     assert RESERVED >= set(RULES) - raised
 
 
 def test_every_declaration_error_has_a_rule():
-    """A call without one would be reported as ST100, although the catalogue may know better."""
+    """A call without a rule would be reported as ST100, even if the catalog has a specific rule."""
     without = [
         f"{path.relative_to(SOURCE)}:{node.lineno}"
         for path, tree in trees()
@@ -63,7 +63,7 @@ def test_every_declaration_error_has_a_rule():
 
 
 def test_every_rule_of_the_first_hundred_is_declared():
-    """And no other one."""
+    """No other rule is."""
     assert {each for each in RULES if each < "ST200"} == {rule.id for rule in RULES.values() if rule.declared}
 
 
@@ -169,7 +169,7 @@ def provoked(example):
 
 
 def test_every_rule_has_an_example():
-    """Those below."""
+    """In the tables below."""
     assert set(RULES) - RESERVED <= set(EXAMPLES)
 
 

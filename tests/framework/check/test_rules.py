@@ -1,4 +1,4 @@
-"""Every rule, on a planted fault: the finding has the rule's id, names the place, and says what to do."""
+"""Each rule on a planted fault: the finding has the rule's id, the place and a remedy."""
 
 import attrs
 import pytest
@@ -40,7 +40,7 @@ def entity(table, name, key, **body):
 
 
 def pattern(function, entity, sentence="1. A question", permanent=False, **parameters):
-    """An access pattern outside of the register."""
+    """Return an access pattern that is not registered."""
     function.__annotations__["return"] = Query[entity]
     return AccessPattern(function, sentence, parameters, permanent)
 
@@ -52,7 +52,7 @@ def findings(table, *patterns, without=("ST301", "ST308")):
 
 
 def test_colliding_entities():
-    """Whichever writes last overwrites the other, and is read back as it."""
+    """The later write overwrites the other item, and the wrong entity is read back."""
     table = new_table()
     entity(table, "One", Key(pk="X#{ident}", sk="X"))
     entity(table, "Two", Key(pk="X#{ident}", sk="X"))
@@ -71,7 +71,7 @@ def test_no_collision_between_a_class_and_its_base():
 
 
 def test_nullable_primary_key_in_a_description():
-    """The class cannot be made; a description from elsewhere can say it."""
+    """The class cannot be declared, but a description from elsewhere can have one."""
     table = new_table()
     entity(table, "One", Key(pk="X#{ident}", sk="X"))
     described = table.describe()
@@ -82,7 +82,7 @@ def test_nullable_primary_key_in_a_description():
 
 
 def test_ambiguous_and_unpadded_keys_of_raw_tables():
-    """What escaped tables refuse, raw ones must live with: a warning."""
+    """Escaped tables refuse them; for raw tables they are a warning."""
     table = new_table(key_encoding="raw")
     entity(table, "One", Key(pk="X#{ident}#{other}", sk="{n}"), other=UnicodeAttribute(), n=NumberAttribute())
     assert findings(table) == [("ST103", "One.key"), ("ST104", "One.key")]
@@ -104,7 +104,7 @@ def test_ambiguous_and_unpadded_keys_of_raw_tables():
     ],
 )
 def test_hot_partitions(pk, hot):
-    """A constant, an enumeration, or a text that has few values by its name, without a bucket or a shard."""
+    """A constant, an enumeration, or a text whose name suggests few values, without a bucket or a shard."""
     table = new_table()
     entity(
         table,
@@ -119,7 +119,7 @@ def test_hot_partitions(pk, hot):
 
 
 def test_queries_that_read_other_entities_rows():
-    """`begins_with(ORDER#)` reads the lines below the orders; two literals keep them apart."""
+    """`begins_with(ORDER#)` reads the lines after the orders; two literals separate them."""
     table = new_table()
     order = entity(table, "Order", Key(pk="U#{ident}", sk="ORDER#{at}"))
     entity(table, "Line", Key(pk="U#{ident}", sk="ORDER#{at}#{n:03d}"), n=NumberAttribute())
@@ -146,7 +146,7 @@ def test_an_index_that_no_pattern_uses():
 
 
 def test_a_pattern_that_needs_a_scan():
-    """It does not know the partition key."""
+    """It does not have the partition key."""
     table = new_table()
     one = entity(table, "One", Key(pk="X#{ident}", sk="{at}"))
 
@@ -183,7 +183,7 @@ def test_a_permanent_answer_that_expires():
 
 
 def test_a_pattern_that_cannot_be_asked():
-    """Whatever it raises is a finding, and the next pattern is checked all the same."""
+    """Any error is a finding, and the next pattern is still checked."""
     table = new_table()
     one = entity(table, "One", Key(pk="X#{ident}", sk="X"))
 
@@ -201,7 +201,7 @@ def test_a_pattern_that_cannot_be_asked():
 
 
 def test_a_pattern_that_scans():
-    """It returns a request, but one that reads the whole table."""
+    """It returns a request that reads the whole table."""
     table = new_table()
     one = entity(table, "One", Key(pk="X#{ident}", sk="X"))
 
@@ -212,7 +212,7 @@ def test_a_pattern_that_scans():
 
 
 def test_a_parameter_that_changes_nothing():
-    """Of any type, one end of an interval too; what cannot be asked with another value says nothing."""
+    """Of any type, also one end of an interval; a pattern that refuses another value has no finding."""
     table = new_table()
     one = entity(table, "One", Key(pk="X#{ident}", sk="{at}"))
 
@@ -237,7 +237,7 @@ def test_a_parameter_that_changes_nothing():
 
 
 def test_accepted_findings_stay_visible():
-    """With the reason for which the project lives with them."""
+    """With the reason for which the project accepts them."""
     table = new_table()
     entity(table, "One", Key(pk="X#{ident}", sk="X"), by_it=Key(index=GSI1, pk="ALL", sk="{at}"))
     (found,) = (each for each in check(table, {("ST203", "One.by_it"): "few items"}) if each.rule.id == "ST203")
@@ -278,7 +278,7 @@ def test_an_accepted_index_is_not_reported_as_useless_if_a_pattern_failed():
 
 
 def test_an_unknown_name_in_the_tables_own_list_of_personal_attributes():
-    """An entity need not have each of them, but a name that none has is a slip."""
+    """An entity need not have each name, but a name that no entity has is a mistake."""
     table = new_table(personal=("ident", "emial"))
     entity(table, "One", Key(pk="X#{ident}", sk="X"))
     (found,) = (each for each in check(table) if each.rule.id == "ST115")
@@ -288,14 +288,14 @@ def test_an_unknown_name_in_the_tables_own_list_of_personal_attributes():
 
 
 def test_the_tests_own_table():
-    """Nothing is found that is not there: its accounts and events are apart."""
+    """It has no false findings: its accounts and events have different keys."""
     assert findings(AppTable) == []
     assert Account.describe() is not None
     assert Event.describe() == AppTable.describe()
 
 
 def test_every_rule_is_complete():
-    """An id, a reason and a remedy each."""
+    """Each has an id, a reason and a remedy."""
     for rule_id, rule in RULES.items():
         assert rule_id == rule.id
         assert rule.title

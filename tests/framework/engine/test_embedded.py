@@ -1,4 +1,4 @@
-"""The embedded engine, binding, and what is said when a table cannot be reached."""
+"""The embedded engine, binding, and the errors of unreachable tables."""
 
 import socket
 import threading
@@ -22,7 +22,7 @@ from tests.framework.app import Account, AppTable, event
 
 
 def test_every_block_has_a_table_of_its_own():
-    """Also one inside another."""
+    """Also a block inside another."""
     with embedded(AppTable):
         Account(account_id="outer").create()
         with embedded(AppTable):
@@ -32,7 +32,7 @@ def test_every_block_has_a_table_of_its_own():
 
 
 def test_the_table_has_its_indexes_and_ttl():
-    """As the models describe it."""
+    """As declared by the models."""
     with embedded(AppTable):
         table = AppTable.describe_table()
         assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == {"GSI1", "GSI2", "GSI3"}
@@ -43,7 +43,7 @@ def test_the_table_has_its_indexes_and_ttl():
 
 
 def test_other_clients_of_the_process_are_left_alone():
-    """Neither their requests, nor the environment, nor moto's own patches."""
+    """Their requests, the environment and moto's own patches do not change."""
     with mock_aws():
         mine = boto3.client("dynamodb", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
         with embedded(AppTable):
@@ -52,7 +52,7 @@ def test_other_clients_of_the_process_are_left_alone():
 
 
 def test_eight_threads_lose_no_acknowledged_write():
-    """moto alone loses up to 17 % of compare-and-set writes; behind the lock, none."""
+    """moto alone loses up to 17 % of compare-and-set writes; with the lock it loses none."""
     with embedded(AppTable):
         Account(account_id="a1", visits=0).create()
         done = []
@@ -92,7 +92,7 @@ def test_the_binding_ends_with_the_block():
 
 
 def test_bindings_may_end_in_any_order():
-    """What is left is where the latest of the others says."""
+    """The latest remaining binding decides the place."""
     before = AppTable.bound().table_name
     one, other = AppTable.bind(table_name="one"), AppTable.bind(table_name="other")
     one.undo()
@@ -102,7 +102,7 @@ def test_bindings_may_end_in_any_order():
 
 
 def test_table_missing_when_writing():
-    """PynamoDB's PutError and DeleteError only where a condition failed."""
+    """PynamoDB's PutError and DeleteError are only for a failed condition."""
     with embedded(AppTable, create=False):
         for write in (Account(account_id="a1").save, Account(account_id="a1").create, Account(account_id="a1").delete):
             with pytest.raises(TableMissing, match="does not exist"):
@@ -110,7 +110,7 @@ def test_table_missing_when_writing():
 
 
 def test_table_missing():
-    """One sentence and the remedy."""
+    """The error is one sentence with a remedy."""
     with (
         embedded(AppTable, create=False),
         pytest.raises(TableMissing, match="The table 'app' .*does not exist at the embedded engine.*Create it"),
@@ -119,7 +119,7 @@ def test_table_missing():
 
 
 def test_bindings_that_could_not_work():
-    """Said at once, not by a request later."""
+    """They are refused at once, not by a later request."""
     for settings, message in (
         ({"endpoint_url": "127.0.0.1:8000"}, "is not the URL of a server"),
         ({"endpoint": "http://x"}, "endpoint: not a setting of bind... Its settings are: connect_timeout"),
@@ -130,7 +130,7 @@ def test_bindings_that_could_not_work():
 
 
 def test_endpoint_down():
-    """The address is named."""
+    """The error names the address."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -149,7 +149,7 @@ def test_endpoint_down():
 
 
 def test_no_credentials(monkeypatch):
-    """No traceback through the SDK."""
+    """The error has no traceback through the SDK."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -163,7 +163,7 @@ def test_no_credentials(monkeypatch):
 
 
 def test_no_region(monkeypatch):
-    """An endpoint of one's own needs none; AWS does."""
+    """A custom endpoint does not need a region; AWS does."""
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
@@ -174,14 +174,14 @@ def test_no_region(monkeypatch):
 
 
 def test_the_sdks_own_endpoint_setting_works(monkeypatch):
-    """AWS_ENDPOINT_URL_DYNAMODB, as in every AWS tool."""
+    """AWS_ENDPOINT_URL_DYNAMODB, as in all AWS tools."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
     with AppTable.bind(region="us-east-1", credentials=("x", "x", None)):
         assert AppTable._get_connection().connection.client.meta.endpoint_url == "http://127.0.0.1:9"
 
 
 def test_moto_missing(monkeypatch):
-    """The extra is named."""
+    """The error names the extra."""
     import sys
 
     monkeypatch.setitem(sys.modules, "moto.core.botocore_stubber", None)
@@ -190,7 +190,7 @@ def test_moto_missing(monkeypatch):
 
 
 def test_a_table_is_written_to_after_its_stream_was_switched_off():
-    """moto alone would fail; and it may be switched on again."""
+    """moto alone would fail. The stream can be switched on again."""
     from models import Category, ShopTable
     from singletable.streams.client import stream_arn
 
@@ -207,7 +207,7 @@ def test_a_table_is_written_to_after_its_stream_was_switched_off():
 
 
 def test_under_mock_aws_a_request_is_done_once():
-    """botocore calls every handler that would answer it; a second one would find the item of the first."""
+    """botocore calls all handlers that could answer. A second handler would find the item of the first."""
     with mock_aws(), embedded(AppTable):
         Account(account_id="a1", visits=0).create()
         Account(account_id="a1").update(actions=[Account.visits.add(1)])
@@ -215,7 +215,7 @@ def test_under_mock_aws_a_request_is_done_once():
 
 
 def test_every_attempt_can_be_intercepted():
-    """The interceptor is called for the SDK's own retries, too, and the SDK receives its exceptions."""
+    """The interceptor is also called for the SDK's retries, and the SDK receives its exceptions."""
     attempts = []
 
     def refuse_once(answer, event_name, request):

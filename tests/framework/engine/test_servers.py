@@ -98,7 +98,7 @@ def test_a_server_gets_its_own_environment_and_no_credentials(monkeypatch):
 
 
 def test_a_table_class_is_bound_with_dummy_credentials():
-    """The table has the server's URL and dummy credentials, whatever the environment holds."""
+    """The table has the server's URL and dummy credentials, also if the environment has others."""
     with server(fake()) as at, at.fresh_table(AppTable, table_name="mine", create=False):
         settings = AppTable.bound()
         assert ("mine", at.endpoint_url, ("fake", "fake", None)) == (

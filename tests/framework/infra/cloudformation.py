@@ -1,4 +1,4 @@
-"""A double of CloudFormation that enforces its documented limits, on a DynamoDB that answers (moto).
+"""A double of CloudFormation that enforces its documented limits, on moto's DynamoDB.
 
 It knows stacks with one table; other resources are names. Sources: CloudFormation User Guide, "Update behaviors of
 stack resources", "Using change sets", "Import AWS resources into a CloudFormation stack"; Template Reference,
@@ -20,7 +20,7 @@ OWNER = "aws:cloudformation:stack-name"
 
 
 class Failed(Exception):
-    """A resource could not be made, changed or deleted."""
+    """A resource could not be created, changed or deleted."""
 
 
 class CloudFormation:
@@ -75,7 +75,7 @@ class CloudFormation:
 
     @property
     def pending(self):
-        """The names of all change sets that are left, by stack."""
+        """Return the names of all remaining change sets, by stack."""
         return {name: list(stack["change_sets"]) for name, stack in self.stacks.items() if stack["change_sets"]}
 
     # --- change sets ----------------------------------------------------------------
@@ -287,7 +287,7 @@ class CloudFormation:
 
     def _change_index(self, name, properties, change):
         definitions = properties["AttributeDefinitions"]
-        # moto keeps attributes that no index uses any more; DynamoDB wants those of all indexes.
+        # moto keeps attributes that no index uses any longer; DynamoDB requires exactly those of all indexes.
         self.dynamodb.update_table(
             TableName=name, AttributeDefinitions=definitions, GlobalSecondaryIndexUpdates=[change]
         )
@@ -312,7 +312,7 @@ class CloudFormation:
     def _tag(self, name, stack, tags=()):
         arn = self._describe(name)["TableArn"]
         wanted = [*tags, *([{"Key": OWNER, "Value": stack}] if stack else [])]
-        # moto keeps a tag that is set twice, twice.
+        # If a tag is set twice, moto stores it twice.
         self.dynamodb.untag_resource(ResourceArn=arn, TagKeys=[each["Key"] for each in wanted])
         self.dynamodb.tag_resource(ResourceArn=arn, Tags=wanted)
 
@@ -349,7 +349,7 @@ def refuse(message):
 
 
 def is_true(value):
-    """Whether a value of a template is true."""
+    """Return whether a value of a template is true."""
     return str(value).lower() == "true"
 
 

@@ -65,7 +65,7 @@ FACTORS = {
 
 
 def possible(combination):
-    """Return whether the options can go together: replicas are fed by both images."""
+    """Return whether the options are compatible: replicas need a stream of both images."""
     return not (combination["replicas"] and combination["stream"] != "NEW_AND_OLD_IMAGES")
 
 
@@ -81,7 +81,7 @@ def pairs_of(combination):
 
 
 def pairwise():
-    """Return few combinations in which each two values that can go together do so once; always the same ones."""
+    """Return few combinations that have each compatible pair of values once; always the same combinations."""
     draw = Random(1)
     missing = set()
     for (one, values), (other, others) in combinations(FACTORS.items(), 2):

@@ -1,4 +1,4 @@
-"""A DynamoDB and a CloudFormation that a test's deployments go to, and an environment of the shop in them."""
+"""A DynamoDB and a CloudFormation for deployments of tests, and an environment of the shop in them."""
 
 import boto3
 import pytest
@@ -14,7 +14,7 @@ REGION = "us-east-1"
 
 
 class World:
-    """A DynamoDB that answers, a double of CloudFormation on it, and deployments of a table's models."""
+    """A DynamoDB, a double of CloudFormation on it, and deployments of a table's models."""
 
     def __init__(self, description, name="shop", environment="dev"):
         self.dynamodb = boto3.client("dynamodb", REGION)
@@ -31,7 +31,7 @@ class World:
 
     @property
     def name(self):
-        """The name of the table, which is that of the stack."""
+        """The name of the table and of its stack."""
         return self.settings.table_name
 
     def stack(self):
@@ -39,11 +39,11 @@ class World:
         return Stack(self.cloudformation, self.name, wait=lambda seconds: None)
 
     def deployment(self, history=None, **parameters):
-        """Return a deployment of the models of now."""
+        """Return a deployment of the present models."""
         return Deployment(self.stack(), self.dynamodb, self.description, self.settings, parameters, history=history)
 
     def update(self, history=None):
-        """Do the updates of a deployment; return the changes of each, as (action, resource)."""
+        """Execute the updates of a deployment; return the changes of each, as (action, resource)."""
         done = []
         deployment = self.deployment(history)
         for template in deployment.updates():
@@ -74,7 +74,7 @@ class World:
 
 @pytest.fixture
 def aws(monkeypatch):
-    """AWS, as moto answers."""
+    """AWS, simulated by moto."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -84,11 +84,11 @@ def aws(monkeypatch):
 
 @pytest.fixture
 def world(aws):
-    """The shop's models in the environment `dev`; nothing is deployed yet."""
+    """The shop's models in the environment `dev`, before the first deployment."""
     return World(ShopTable.describe())
 
 
 @pytest.fixture
 def production(aws):
-    """The shop's models in the environment `prod`; nothing is deployed yet."""
+    """The shop's models in the environment `prod`, before the first deployment."""
     return World(ShopTable.describe(), environment="prod")

@@ -1,4 +1,4 @@
-"""`singletable infra` and `deploy`, as a person runs them; the stack is moto's, behind HTTP."""
+"""`singletable infra` and `deploy` on the command line; the stack is moto's, over HTTP."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def server():
 
 
 def here(*arguments, **environment):
-    """Run a command on the shop in this process, which is quicker; the same of it as a process of its own has."""
+    """Run a command on the shop in this process, which is quicker than a new process; return the same result."""
     before = os.getcwd()
     os.chdir(ROOT)
     try:
@@ -56,7 +56,7 @@ def test_a_policy_is_printed():
 
 def test_what_cannot_be_meant_is_one_line(tmp_path):
     assert_one_line(
-        here("infra", "cloudformation", "--environment", "test"), "no environment 'test'", "dev, staging, prod"
+        here("infra", "cloudformation", "--environment", "test"), "'test' is not an environment", "dev, staging, prod"
     )
     assert_one_line(here("infra", "iam", "--role", "admin"), "'admin' is not a role", "reader, writer")
     missing = tmp_path / "no" / "folder.yaml"
@@ -98,19 +98,19 @@ def test_drift_is_told(server):
 
 
 SHOP = ["--environment", "dev", "--yes", "--region", "us-east-1"]
-# moto's CloudFormation takes the tags of a key for something else.
+# moto's CloudFormation misreads the tags of a key.
 PLAIN = "\n[singletable:infra]\ncustomer_key = no\n"
 
 
 @pytest.fixture
 def notes(project):
-    """A project whose stack moto can make."""
+    """A project whose stack moto can create."""
     config = project / "setup.cfg"
     config.write_text(config.read_text() + PLAIN)
     return project
 
 
-@pytest.mark.filterwarnings("ignore:Tried to parse")  # of what moto's CloudFormation does not make
+@pytest.mark.filterwarnings("ignore:Tried to parse")  # for resources that moto's CloudFormation does not create
 def test_a_stack_is_deployed_migrated_and_filled(server, notes):
     def deploy(*arguments):
         return run("deploy", *SHOP, "--endpoint-url", server, *arguments, cwd=notes, **CREDENTIALS)
@@ -140,7 +140,7 @@ def test_what_a_deployment_cannot_mean(server, notes):
 
 
 def test_a_stack_is_in_the_region_of_its_table(monkeypatch):
-    """AWS_REGION counts, as it does for the table; the option holds over it."""
+    """AWS_REGION is used, as for the table; the option overrides it."""
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 

@@ -14,7 +14,7 @@ DEV = ("--environment", "dev", "--region", REGION)
 
 @pytest.fixture
 def shop(world, monkeypatch):
-    """The shop's project, whose commands reach the double and moto."""
+    """The shop's project, whose commands use the double and moto."""
 
     def client_of(service, place, table, table_name):
         return world.cloudformation if service == "cloudformation" else world.dynamodb
@@ -34,7 +34,7 @@ def run(*arguments, code=0):
 
 
 def as_of(world, migration, *indexes, ttl=None):
-    """Deploy the shop as it was at a migration, and store two orders of that time; return to the models of now."""
+    """Deploy the shop as it was at a migration, and store two orders of that time; return to the present models."""
     full = ShopTable.describe()
     kept = tuple(index for index in full.indexes if index.name in indexes)
     world.description = attrs.evolve(full, indexes=kept, ttl=ttl)
@@ -50,7 +50,7 @@ def old_order(number):
 
 
 def test_a_deployment_from_nothing_to_everything(shop):
-    """The stack, and all migrations recorded; a second one changes nothing."""
+    """The stack is created, and all migrations are recorded; a second deployment has no effect."""
     first = run("deploy", *DEV, "--yes")
     assert "The stack is created." in first.stdout
     again = run("deploy", *DEV, "--yes")
@@ -85,7 +85,7 @@ def reader(answer):
 
 @pytest.mark.deep
 def test_an_index_comes_by_the_stack_after_the_migration_that_backfills_it(shop):
-    """And the time to live; each by an update of its own, with the items ready."""
+    """The time to live also; each by its own update, after the items are ready."""
     as_of(shop, "0003_orders_by_status", "GSI1", "GSI2")
     for number in range(3):
         shop.dynamodb.put_item(TableName="shop-dev", Item=old_order(number))
@@ -141,7 +141,7 @@ def test_no_migrate_says_what_is_left(shop):
 
 
 def test_an_index_that_was_deleted_in_the_console_is_created_again(shop):
-    """Its migration is applied: the items are ready."""
+    """Its migration is applied, so the items are ready."""
     run("deploy", *DEV, "--yes")
     shop.dynamodb.update_table(TableName="shop-dev", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "GSI2"}}])
     run("deploy", *DEV, "--yes")
@@ -173,7 +173,7 @@ def test_an_unknown_index_is_imported_and_stays(shop):
 
 
 def test_a_stack_that_was_never_made_is_deleted_after_a_question(shop):
-    """Then it is made."""
+    """Then it is created."""
     shop.cloudformation.breakdown = "TableKey"
     failed = run("deploy", *DEV, "--yes", code=2)
     assert "ROLLBACK_COMPLETE: TableKey: no permission" in failed.stderr
@@ -184,7 +184,7 @@ def test_a_stack_that_was_never_made_is_deleted_after_a_question(shop):
 
 
 def test_an_index_of_an_unknown_stack(shop):
-    """The environment has to be deployed before its migrations."""
+    """The environment must be deployed before its migrations."""
     done = run("migrate", *DEV, "--yes", code=2)
     assert "'shop-dev'" in done.stderr
 

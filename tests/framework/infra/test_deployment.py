@@ -28,7 +28,7 @@ def owner(world, tell=lambda line: None):
 
 
 def change_past_the_stack(world, change):
-    """Change an index of the table by UpdateTable."""
+    """Change an index of the table by UpdateTable, outside of the stack."""
     definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "GSI4PK", "GSI4SK")]
     world.dynamodb.update_table(
         TableName=world.name, AttributeDefinitions=definitions, GlobalSecondaryIndexUpdates=[change]
@@ -52,7 +52,7 @@ DELETE = {"Delete": {"IndexName": "GSI3"}}
 
 
 def test_a_new_stack_has_everything_at_once(world):
-    """Its table is empty: no item has to be prepared for an index."""
+    """Its table is empty, so no item must be prepared for an index."""
     (changes,) = world.update()
     assert ("Add", "Table") in changes
     assert ["GSI1", "GSI2", "GSI3"] == world.indexes()
@@ -80,7 +80,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_and_can_be_repeated(produc
 
 
 def test_a_stack_that_left_a_resource_behind_is_not_deleted(world):
-    """As one that an earlier version deployed, which retained its key: the next deployment would find it."""
+    """An earlier version deployed it and retained its key, which would block the next deployment."""
     world.cloudformation.breakdown = "TableKey"
     with pytest.raises(InfraError):
         world.update()
@@ -95,7 +95,7 @@ def test_a_stack_that_left_a_resource_behind_is_not_deleted(world):
 
 
 def test_a_plan_leaves_nothing(world):
-    """No change set and no empty stack: of a new stack, of a change, of no change, and of one that is interrupted."""
+    """No change set and no empty stack: for a new stack, a change, no change, and an interrupted plan."""
 
     def plan(error=None):
         deployment = world.deployment()
@@ -118,7 +118,7 @@ def test_a_plan_leaves_nothing(world):
 
 
 def test_a_refusal_leaves_nothing(world):
-    """Of CloudFormation, or of the deployment itself."""
+    """A refusal of CloudFormation, or of the deployment itself."""
     with pytest.raises(InfraError, match="no parameter 'Typo'"):
         world.stack().plan(next(world.deployment().updates()), {"Typo": "x"})
     assert {} == world.cloudformation.stacks
@@ -146,13 +146,13 @@ def test_all_pages_of_a_change_set_are_read(world):
 
 
 def theirs(world):
-    """A change set that a colleague has made and not executed yet."""
+    """A change set that a colleague has created and not executed yet."""
     deployment = world.deployment()
     return deployment.stack.plan(next(deployment.updates())).name
 
 
 def test_a_colleagues_change_set_is_never_deleted(world):
-    """Not by a plan, nor with the empty stack that it made, nor by an execution, which CloudFormation lets do so."""
+    """Not by a plan, not with the empty stack that it created, and not by CloudFormation at an execution."""
     name = theirs(world)
     deployment = world.deployment()
     with deployment.stack.planned(next(deployment.updates())):
@@ -173,7 +173,7 @@ def test_a_colleagues_change_set_is_never_deleted(world):
 
 
 def test_an_empty_stack_is_deleted_only_by_the_one_who_made_it(world):
-    """Another plan of a new stack, made first, keeps it."""
+    """Another plan of a new stack, created first, keeps it."""
     mine = world.deployment()
     template = next(mine.updates())
     made = mine.stack.plan(template)
@@ -210,7 +210,7 @@ def test_a_new_index_replaces_no_table(world):
 
 
 def test_replicas_of_a_table_that_has_none_are_refused_with_the_way_round(world):
-    """A global table is another type of resource, and no update changes that; nor back."""
+    """A global table is another type of resource, and no update changes a type, in both directions."""
     world.update()
     world.options = {"replicas": "eu-west-1"}
     with pytest.raises(InfraError, match=r"a table with replicas \(AWS::DynamoDB::GlobalTable\)") as caught:
@@ -220,7 +220,7 @@ def test_replicas_of_a_table_that_has_none_are_refused_with_the_way_round(world)
 
 
 def test_a_retained_key_is_neither_removed_nor_replaced(world):
-    """It would stay as an orphan, and items may need it."""
+    """It would remain as an orphan, and items may need it."""
     world.update()
     world.options = {"customer_key": "no"}
     with pytest.raises(InfraError, match=r"TableKey \(AWS::KMS::Key\) would be removed from the stack") as caught:
@@ -233,7 +233,7 @@ def test_a_retained_key_is_neither_removed_nor_replaced(world):
 
 
 def test_an_update_leaves_indexes_and_time_to_live_as_they_are(world):
-    """The owner brings them one by one, in the order of the migrations."""
+    """The owner adds them one by one, in the order of the migrations."""
     full = world.description
     world.description = without(full, "GSI2", "GSI3", ttl=False)
     world.update()
@@ -260,7 +260,7 @@ def test_an_update_leaves_indexes_and_time_to_live_as_they_are(world):
 
 
 def test_a_part_comes_alone(world):
-    """A changed option that is not deployed yet does not come into the stack with an index."""
+    """An option that was changed and not deployed yet is not deployed with an index."""
     full = world.description
     world.description = without(full, "GSI3")
     world.update()
@@ -272,7 +272,7 @@ def test_a_part_comes_alone(world):
 
 
 def test_the_owner_of_a_table_that_no_stack_has(world):
-    """There is nothing to change."""
+    """The table does not belong to a stack that could be updated."""
     with pytest.raises(InfraError, match="No stack 'shop-dev' has the table 'shop-dev'"):
         owner(world).set_ttl("ttl")
 
@@ -318,7 +318,7 @@ def test_an_index_that_was_changed_past_the_stack_is_refused_and_imported(world,
 
 
 def test_an_index_that_is_missing_and_wanted_is_no_reason_to_refuse(world):
-    """It is created again on the table, and both agree."""
+    """It is created again on the table, and both match."""
     world.update()
     change_past_the_stack(world, DELETE)
     assert [[]] == world.update()
@@ -327,7 +327,7 @@ def test_an_index_that_is_missing_and_wanted_is_no_reason_to_refuse(world):
 
 
 def test_a_table_that_is_gone_is_reported(world):
-    """With the ways out."""
+    """With the possible remedies."""
     world.update()
     world.dynamodb.update_table(TableName="shop-dev", DeletionProtectionEnabled=False)
     world.dynamodb.delete_table(TableName="shop-dev")
@@ -341,7 +341,7 @@ def test_a_table_that_is_gone_is_reported(world):
 
 
 def existing(world, **more):
-    """Create a table as other code has, with one index and two items."""
+    """Create a table like other code, with one index and two items."""
     indexes = [{**CREATE["Create"], "IndexName": "GSI1"}]
     keys = [{"AttributeName": name, "KeyType": kind} for name, kind in (("PK", "HASH"), ("SK", "RANGE"))]
     definitions = [{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "GSI4PK", "GSI4SK")]
@@ -438,7 +438,7 @@ def test_nothing_is_imported_that_does_not_exist(world):
 
 
 def test_a_stack_of_another_table_is_left_alone(world):
-    """Its name was given by mistake: an import would take its table out of it."""
+    """Its name was given by mistake: an import would remove its table from it."""
     world.update()
     other = World(world.description, environment="staging")
     existing(other)
@@ -461,7 +461,7 @@ def rewrite(world, change):
 
 
 def test_a_change_of_outputs_alone_is_deployed(world):
-    """Its change set has no change of a resource, and can be executed."""
+    """Its change set does not change a resource, but can be executed."""
     world.update()
     rewrite(world, lambda template: template["Outputs"].pop("KeyArn"))
     assert [[]] == world.update()
@@ -469,7 +469,7 @@ def test_a_change_of_outputs_alone_is_deployed(world):
 
 
 def test_a_text_that_is_no_change_for_cloudformation_stops_no_index(world):
-    """A deployment would not change it either, and no command would go on."""
+    """A deployment would not change it either, and all commands would be blocked."""
     full = world.description
     world.description = without(full, "GSI3")
     world.update()
@@ -479,7 +479,7 @@ def test_a_text_that_is_no_change_for_cloudformation_stops_no_index(world):
 
 
 def test_a_status_of_before_the_execution_is_not_taken_for_its_end(world):
-    """CloudFormation executes a change set later, and fails then."""
+    """CloudFormation executes a change set later, and then it fails."""
     world.update()
     double = world.cloudformation
     real, late = double.describe_stacks, iter(range(3))
@@ -504,7 +504,7 @@ def test_a_status_of_before_the_execution_is_not_taken_for_its_end(world):
 
 
 def test_a_table_whose_keys_are_not_text_is_not_imported(world):
-    """Nothing is changed before that is known."""
+    """It is refused before a change."""
     world.update()
     schema = [{"AttributeName": "number", "KeyType": "HASH"}]
     create = {"IndexName": "OTHER", "KeySchema": schema, "Projection": {"ProjectionType": "ALL"}}
@@ -521,7 +521,7 @@ def test_a_table_whose_keys_are_not_text_is_not_imported(world):
 
 
 def test_the_units_of_an_imported_table_that_scales_stay_as_they_are(world):
-    """The template states those of the settings, so that the next update changes none."""
+    """The template has those of the settings, so the next update does not change them."""
     units = {"ReadCapacityUnits": 900, "WriteCapacityUnits": 700}
     index = {**CREATE["Create"], "IndexName": "GSI1", "ProvisionedThroughput": units}
     existing(world, BillingMode="PROVISIONED", ProvisionedThroughput=units, GlobalSecondaryIndexes=[index])
@@ -537,7 +537,7 @@ def test_the_units_of_an_imported_table_that_scales_stay_as_they_are(world):
 
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_a_lost_answer_leaves_no_change_set(world, attempts):
-    """CloudFormation has made it; a second attempt of the SDK finds its name taken, and goes on."""
+    """CloudFormation has created it; a second attempt of the SDK finds its name, and the plan continues."""
     double = world.cloudformation
     real = double.create_change_set
 
@@ -559,7 +559,7 @@ def test_a_lost_answer_leaves_no_change_set(world, attempts):
 
 
 def test_a_change_set_in_the_making_is_deleted_once_it_is_made(world):
-    """CloudFormation refuses before."""
+    """CloudFormation refuses to delete it before."""
     double = world.cloudformation
     real, early = double.delete_change_set, iter(range(3))
 
@@ -576,7 +576,7 @@ def test_a_change_set_in_the_making_is_deleted_once_it_is_made(world):
 
 
 def test_a_stack_that_cannot_be_deleted_is_reported(world):
-    """At once, with the way on."""
+    """At once, with a remedy."""
     world.cloudformation.breakdown = "TableKey"
     with pytest.raises(InfraError):
         world.update()

@@ -1,4 +1,4 @@
-"""Drift: each way in which a deployed table can differ, in words; and none where it does not."""
+"""Drift: each possible difference of a deployed table has its sentence; a matching table has none."""
 
 import attrs
 import pytest
@@ -11,7 +11,7 @@ from singletable.models.binding.binding import connection_of
 
 @pytest.fixture
 def deployed():
-    """What describe calls say of the shop's own table."""
+    """Return the descriptions of the shop's own table."""
     with embedded(ShopTable):
         client = connection_of(ShopTable).connection.client
         table = client.describe_table(TableName="shop")["Table"]

@@ -1,4 +1,4 @@
-"""Settings: options that are read, options that AWS refuses, and options that contradict each other."""
+"""Settings of an environment: parsed options, options that AWS refuses, and options that contradict each other."""
 
 import attrs
 import pytest
@@ -14,8 +14,8 @@ def made(**values):
 @pytest.mark.parametrize(
     ("environment", "sections", "words"),
     [
-        ("test", {}, "no environment 'test'"),
-        ("dev", {"live": {}}, "no environment 'live'"),
+        ("test", {}, "'test' is not an environment"),
+        ("dev", {"live": {}}, "'live' is not an environment"),
         ("dev", {"": {"biling": "on-demand"}}, "no option 'biling'"),
         ("dev", {"": {"billing": "free"}}, "billing = 'free' is not one of on-demand, provisioned"),
         ("dev", {"": {"read_units": "0"}}, "read_units = 0 is not a whole number of at least 1"),
@@ -37,7 +37,7 @@ def made(**values):
     ],
 )
 def test_options_without_a_meaning_are_refused(environment, sections, words):
-    """Each message has the option, its value, and the values that are accepted."""
+    """Each message has the option, its value, and the accepted values."""
     with pytest.raises(InfraError, match=words):
         read_settings(environment, "shop", sections)
 
@@ -57,7 +57,7 @@ def test_options_without_a_meaning_are_refused(environment, sections, words):
         ({"scale_out_cooldown": -1}, "scale_out_cooldown = -1 is not a whole number of at least 0"),
         ({"replicas": ("europe",)}, "'europe', which is not the name of a region"),
         ({"replicas": ("eu-west-1", "eu-west-1")}, "'eu-west-1' twice"),
-        ({"replicas": ("eu-west-99",)}, "knows no such region.* Update botocore"),
+        ({"replicas": ("eu-west-99",)}, "not a region of DynamoDB in the installed botocore.* Update botocore"),
         (
             {"replicas": ("eu-west-1", "cn-north-1")},
             r"\(aws\) and cn-north-1 \(aws-cn\) are in two partitions",
@@ -81,7 +81,7 @@ def test_options_without_a_meaning_are_refused(environment, sections, words):
     ],
 )
 def test_values_that_aws_refuses_are_refused_when_constructed(values, words):
-    """Settings made in code are checked like those of setup.cfg, and so are changed copies of others."""
+    """Settings in code are checked like those of setup.cfg, also changed copies."""
     with pytest.raises(InfraError, match=words):
         made(**values)
     with pytest.raises(InfraError, match=words):
@@ -106,7 +106,7 @@ def test_values_at_the_limits_are_accepted(values):
 
 
 def test_the_region_of_the_stack_is_no_replica():
-    """The region is known when a stack is deployed: not one of a replica, and in their partition."""
+    """It is known when a stack is deployed. It must not be a replica's region, and must be in the same partition."""
     chosen = made(replicas=("eu-west-1", "us-west-2"))
     chosen.check_region("us-east-1")
     made().check_region("cn-north-1")

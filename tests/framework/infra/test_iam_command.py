@@ -1,4 +1,4 @@
-"""`singletable infra iam`, as a person runs it."""
+"""`singletable infra iam` on the command line."""
 
 import json
 
@@ -34,7 +34,7 @@ def test_the_stream_role_has_the_rights_of_the_handlers():
 
 @pytest.mark.parametrize("role", ["reader", "writer", "migrator", "stream"])
 def test_a_role_uses_the_key_of_the_table(role, project):
-    """Each role may decrypt through DynamoDB, unless the settings have no key of the account's own."""
+    """Each role may decrypt through DynamoDB, unless the settings have no customer managed key."""
     document, _ = printed("--role", role, "--region", "eu-west-1", "--account", "123456789012")
     assert ["arn:aws:kms:eu-west-1:123456789012:key/*"] == actions(document)["kms:Decrypt"]
     config = project / "setup.cfg"
@@ -76,7 +76,7 @@ def test_a_cluster_is_given_by_name_or_arn():
 
 
 def test_faults_are_one_line():
-    """Wrong clusters, tenants that DAX does not keep apart, and parts that a policy does not have."""
+    """Wrong clusters, tenants with DAX, which cannot keep them apart, and parts that a policy does not have."""
     assert_one_line(here("infra", "iam", "--role", "reader", "--dax", "a b"), "'a b' is neither", "1 to 20 letters")
     tenant = ("--tenant-tag", "user", "--tenant-attribute", "user_id")
     done = here("infra", "iam", "--role", "reader", "--dax", "shop", *tenant)
@@ -144,7 +144,7 @@ PATTERNS = [ask(name) for name in INDEXES]
 
 
 def test_a_policy_in_parts(tmp_path):
-    """It is refused as a whole; its parts have each index once, and the KMS key."""
+    """It is refused as one document. Its parts have each index once, and the KMS key."""
     (tmp_path / "long.py").write_text(INDEXED)
     (tmp_path / "setup.cfg").write_text("[singletable]\ntable = long:LongTable\n")
     done = run("infra", "iam", "--role", "reader", cwd=tmp_path)

@@ -34,7 +34,7 @@ def of_shop(role, **options):
 
 
 def by_resource(statements):
-    """The actions of each resource, without their service."""
+    """Return the actions of each resource, without their service."""
     found = {}
     for statement in statements:
         for resource in statement["Resource"]:
@@ -80,7 +80,7 @@ def test_a_region_has_a_partition(region, partition):
 
 @pytest.mark.parametrize("region", ["", "europe", "eu-*"])
 def test_a_text_that_names_no_region_is_refused(region):
-    """With the text."""
+    """The message has the text."""
     with pytest.raises(InfraError, match="is not the name of a region") as caught:
         partition_of(region)
     assert region == caught.value.value
@@ -135,7 +135,7 @@ def docs_by_title(org: str) -> Query[Doc]:
 
 
 def test_a_reader_gets_the_operations_of_the_patterns():
-    """GSI3 holds keys only: its items are fetched from the table by BatchGetItem."""
+    """GSI3 has only keys, so its items are fetched from the table by BatchGetItem."""
     assert {
         "": {"GetItem", "Query", "BatchGetItem"},
         "/index/GSI1": {"Query"},
@@ -156,7 +156,7 @@ def test_a_writer_without_access_patterns_has_the_whole_writing_api():
 
 
 def test_a_writer_has_no_action_on_an_index_but_query():
-    """DynamoDB writes indexes by itself."""
+    """DynamoDB itself writes indexes."""
     found = by_resource(of_shop("writer").statements)
     assert {*WRITES, "Query"} == found.pop("")
     assert {"/index/GSI1", "/index/GSI2", "/index/GSI3"} == set(found)
@@ -198,14 +198,14 @@ def test_a_stream_reader_reads_the_stream_and_marks_events():
 
 @pytest.mark.parametrize("role", ROLES)
 def test_declared_rights_are_added(role):
-    """As they are, in a statement of their own."""
+    """Unchanged, in their own statement."""
     *_, last = of_shop(role, rights=[Right(("sns:Publish",), ("arn:aws:sns:*:*:events",))]).statements
     assert {"Effect": "Allow", "Action": ["sns:Publish"], "Resource": ["arn:aws:sns:*:*:events"]} == last
 
 
 @pytest.mark.parametrize("role", ["reader", "writer"])
 def test_a_cluster_gets_the_same_item_actions(role):
-    """And the four of DAX's own protocol, on the cluster's ARN: the table's ARN means nothing to DAX."""
+    """And the four of DAX's own protocol, on the cluster's ARN; the table's ARN has no meaning for DAX."""
     plain, cached = of_shop(role), of_shop(role, dax_arn=CACHE)
     *same, dax = cached.statements
     assert list(plain.statements) == same
@@ -216,7 +216,7 @@ def test_a_cluster_gets_the_same_item_actions(role):
 
 
 def test_a_cluster_has_a_name_or_an_arn():
-    """Its own ARN is taken as it is."""
+    """An ARN is used unchanged."""
     assert CACHE == cluster_arn("shop", "eu-west-1", "123456789012")
     assert CACHE == cluster_arn(CACHE, "us-east-1", "*")
     for wrong in ("1shop", "shop-", "sh--op", "a" * 21, "", "arn:aws:dynamodb:eu-west-1:1:table/shop"):
@@ -225,7 +225,7 @@ def test_a_cluster_has_a_name_or_an_arn():
 
 
 def test_impossible_roles_are_refused():
-    """With the reason."""
+    """The message has the reason."""
     with pytest.raises(InfraError, match="'admin' is not a role"):
         of_shop("admin")
     tenant = Tenant("user", "user_id")
@@ -290,7 +290,7 @@ def test_the_size_of_a_policy_is_counted_without_white_space():
 
 
 def test_a_statement_that_fits_no_policy_is_refused():
-    """A list of partitions cannot be cut: a batch may have items of all of them."""
+    """A list of partitions cannot be split, because a batch may have items of all of them."""
     table = type(Table)("ManyTable", (Table,), {"Meta": type("Meta", (), {"table_name": "many"})})
     for number in range(80):
         body = {"org": UnicodeAttribute(), "key": Key(pk=f"KIND-{number:02d}-{'x' * 60}#{{org}}", sk="x")}

@@ -46,12 +46,12 @@ def test_lines_are_read():
     ],
 )
 def test_faults_are_named(text, message):
-    """With the text, and an example."""
+    """The message has the text and an example."""
     with pytest.raises(InfraError, match=message):
         read(text)
 
 
 def test_unknown_roles_are_refused():
-    """With the roles."""
+    """The message has the known roles."""
     with pytest.raises(InfraError, match=r"unknown role 'admin'\. Use one of: reader, writer"):
         read("sns:Publish on *", role="admin")

@@ -1,4 +1,4 @@
-"""Stacks: a change that would lose the table is refused, and so is one of a stack that is not ready."""
+"""Stacks: changes that would lose the table are refused, and so are changes of a stack that is not ready."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +13,7 @@ TEMPLATE = make_template(ShopTable.describe(), read_settings("dev", "shop", {}))
 
 
 class Answers:
-    """A client of CloudFormation that answers as it is told: for what moto does not do."""
+    """A client of CloudFormation with given answers, for operations that moto does not have."""
 
     def __init__(self, *statuses, change=None, events=()):
         self.statuses = list(statuses)
@@ -111,7 +111,7 @@ def test_what_cloudformation_says_of_a_resource_is_read():
 
 
 def test_parameters_stay_as_they_are():
-    """Those that the template still has; CloudFormation refuses a word about any other."""
+    """Only those that the template still has, because CloudFormation refuses unknown parameters."""
     client = Answers("UPDATE_COMPLETE")
     stack(client).plan(TEMPLATE, {"AlarmTopicArn": "arn"})
     sent = dict(client.called)["create_change_set"]["Parameters"]

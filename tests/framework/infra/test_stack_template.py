@@ -1,4 +1,4 @@
-"""Templates: right to CloudFormation's own linter, the same each time, and the models' table once deployed."""
+"""Templates: accepted by CloudFormation's linter, always the same text, and equal to the models when deployed."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def settings(environment, options=None, **sections):
 
 
 def for_moto(description, chosen):
-    """The template without what moto's CloudFormation takes for something else: the tags of a key."""
+    """Return the template without the tags of a key, which moto's CloudFormation misreads."""
     template = make_template(description, chosen)
     del template.resources["TableKey"].properties["Tags"]
     return template
@@ -41,14 +41,14 @@ def resources(text, kind):
 
 
 def lint(folder):
-    """What the linter says of the templates in a folder: errors, warnings and remarks, as file, rule and message."""
+    """Return the linter's errors, warnings and remarks on the templates in a folder, as file, rule and message."""
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--include-checks", "I", "--format", "json"]
     done = subprocess.run([*command, *sorted(map(str, folder.iterdir()))], capture_output=True, text=True, check=False)
     return [(Path(each["Filename"]).stem, each["Rule"]["Id"], each["Message"]) for each in json.loads(done.stdout)]
 
 
 def test_the_linter_finds_nothing(tmp_path):
-    """Each two options, environments and models that can go together do so; and a fault would be found."""
+    """For each compatible pair of options, environments and models; a planted fault is found."""
     for number, each in enumerate(pairwise()):
         (tmp_path / f"{number}.yaml").write_text(text_of(each))
     (tmp_path / "wrong.yaml").write_text(text_of(each).replace("KeyType: HASH", "KeyType: HUSH", 1))
@@ -63,7 +63,7 @@ def test_the_same_models_give_the_same_text():
         assert 1 == len({text_of(each) for _ in range(3)})
 
 
-@pytest.mark.filterwarnings("ignore:Tried to parse")  # of what moto's CloudFormation does not make
+@pytest.mark.filterwarnings("ignore:Tried to parse")  # for resources that moto's CloudFormation does not create
 @pytest.mark.parametrize("table", [ShopTable, LedgerTable], ids=lambda table: table.__name__)
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_deployed_table_is_the_models(environment, table):
@@ -86,7 +86,7 @@ def test_the_deployed_table_is_the_models(environment, table):
         assert deployed["BillingModeSummary"]["BillingMode"] == (
             "PROVISIONED" if environment == "prod" else "PAY_PER_REQUEST"
         )
-        # The same again changes nothing.
+        # A second deployment has no effect.
         assert not stack.plan(for_moto(description, chosen), {}).new
 
 
@@ -181,7 +181,7 @@ def test_the_cache_has_one_kind_of_clients():
 
 
 def test_every_output_is_exported():
-    """Under the stack's name and its own, the cache's endpoint included."""
+    """Under the names of the stack and the output, also the cache's endpoint."""
     outputs = make_template(SHOP, settings("prod")).to_dict()["Outputs"]
     assert {"TableName", "TableArn", "StreamArn", "KeyArn", "DaxEndpoint"} == set(outputs)
     for name, each in outputs.items():
@@ -216,7 +216,7 @@ def test_the_key_has_no_wildcard_principal():
 
 
 def test_the_key_of_a_table_with_replicas_serves_dynamodb_in_every_region():
-    """DynamoDB calls from the regions of the replicas, too."""
+    """DynamoDB also calls from the regions of the replicas."""
     (key,) = resources(settings("prod", {"replicas": "eu-west-1"}), "AWS::KMS::Key").values()
     _, use = key["KeyPolicy"]["Statement"]
     assert {"StringLike": {"kms:ViaService": "dynamodb.*"}} == use["Condition"]

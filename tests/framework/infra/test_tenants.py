@@ -68,7 +68,7 @@ class Year(CabinetTable, discriminator="YEAR"):
 
 
 class Invite(CabinetTable, discriminator="INVITE"):
-    """Found by its code: the partition is not the organization's."""
+    """An entity that is found by its code, so its partition is not the organization's."""
 
     code = UnicodeAttribute()
     org = UnicodeAttribute()
@@ -116,7 +116,7 @@ def of_cabinet(role, tenant=ORG):
 
 
 def sent_by(org):
-    """The actions of everything that an organization's caller does with documents and years."""
+    """Return the actions of all requests of an organization's caller about documents and years."""
     with embedded(CabinetTable), recorded() as recording:
         one = Doc(org=org, doc_id="d1", kind="letter")
         one.create()
@@ -140,7 +140,7 @@ def sent_by(org):
 
 @pytest.mark.parametrize("org", ["1", "10", "a.b@c/d:e=f+g-h_i", "田中"])
 def test_a_tenant_may_do_all_of_it_with_its_own_items(org):
-    """Everything that the code sends for it is allowed to it, and nothing of it to another tenant."""
+    """All requests of the code for a tenant are allowed to it, and none of them to another tenant."""
     actions = sent_by(org)
     assert {
         "BatchGetItem",
@@ -173,7 +173,7 @@ def test_one_foreign_item_refuses_the_whole_request():
 
 
 def test_requests_without_a_partition_key_are_refused():
-    """Scan, PartiQL and descriptions name no partition key, and `ForAllValues` would let them pass."""
+    """Scan, PartiQL and descriptions do not name a partition key, and `ForAllValues` would allow them."""
     document = of_cabinet("writer").document
     for action in ("Scan", "Query", "PartiQLSelect", "PartiQLUpdate", "DescribeTable", "DeleteTable"):
         for resource in (ARN, f"{ARN}/index/GSI1"):
@@ -181,7 +181,7 @@ def test_requests_without_a_partition_key_are_refused():
 
 
 def test_a_reader_writes_nothing():
-    """And asks only the patterns that it can."""
+    """It can only use the patterns that reach its partitions."""
     document = of_cabinet("reader").document
     actions = sent_by("1")
     assert {"dynamodb:GetItem"} == {
@@ -190,7 +190,7 @@ def test_a_reader_writes_nothing():
 
 
 def test_gaps_are_reported():
-    """Patterns that cannot be asked, entities that cannot be written, and holes that IAM leaves open."""
+    """Patterns that cannot be used, entities that cannot be written, and access that IAM cannot prevent."""
     gaps = {gap.subject: gap.reason for gap in of_cabinet("writer").gaps}
     assert {
         "pattern invites",
@@ -216,7 +216,7 @@ def test_gaps_are_reported():
 
 
 def test_an_index_that_no_entity_of_the_tenant_is_in_cannot_be_written_to():
-    """`dynamodb:Attributes` refuses its key attributes; the keys of the other index have to stay open."""
+    """`dynamodb:Attributes` refuses its key attributes; those of the other index must be allowed."""
     document = of_cabinet("writer").document
 
     def put(action, **attributes):
@@ -269,7 +269,7 @@ def test_patterns_of_templates(template, pattern):
     ],
 )
 def test_templates_that_are_left_out(template, reason):
-    """With the reason."""
+    """The message has the reason."""
     found = reach(table_of(One=template).describe(), None, ORG)
     assert {} == found.patterns
     assert [True] == [reason in each for each in found.refused.values()]
@@ -286,7 +286,7 @@ def test_templates_that_are_left_out(template, reason):
     ],
 )
 def test_a_partition_that_another_entity_can_have_is_left_out(own, foreign, example):
-    """Another entity's key with the same text has its tenant elsewhere, or none."""
+    """Another entity's key with the same text has its tenant at another place, or has no tenant."""
     found = reach(table_of(Own=own, Foreign=foreign).describe(), None, ORG)
     (reason,) = (each for template, each in found.refused.items() if template.text == own)
     assert example in reason
@@ -304,13 +304,13 @@ def test_proofs_keep_templates_apart(one, two):
 
 
 def test_entities_may_have_different_names_for_the_tenant():
-    """A second attribute that holds the tenant, too, is named as well."""
+    """A second attribute that holds the tenant is also named."""
     described = table_of(Own="ORG#{org}#DOC", Deal="ORG#{other}#{third}").describe()
     assert 2 == len(reach(described, None, Tenant("org", ("org", "other"))).patterns)
 
 
 def test_values_that_keys_write_in_another_way_are_reported():
-    """A number is padded: the tag has to have the text of the key."""
+    """A number is padded, so the tag must have the text of the key."""
     described = table_of(One="ORG#{number:05d}").describe()
     *_, note = make_role(described, [], "writer", ARN, tenant=Tenant("org", "number")).gaps
     assert "keys write number as integer of 5 digits" in note.reason
@@ -318,7 +318,7 @@ def test_values_that_keys_write_in_another_way_are_reported():
 
 
 def test_a_tag_in_front_of_which_nothing_stands_cannot_be_empty():
-    """An empty tag would make `X#` of `X${tag}#*`: the keys of X#... of other entities."""
+    """An empty tag would change `X${tag}#*` to `X#*`, which matches keys of other entities."""
     described = table_of(One="X{org}#A", Two="X#A").describe()
     document = policy(described, [], "writer", ARN, ORG)
     put = [Action("dynamodb:PutItem", ARN, (("dynamodb:LeadingKeys", ("X#A",)),))]
@@ -355,7 +355,7 @@ VALUES = ("A", "B")
 @settings(max_examples=max(20, settings().max_examples // 5))
 @given(made=st.lists(templates, min_size=2, max_size=3, unique=True))
 def test_whatever_the_templates_are_a_tag_reaches_only_keys_with_it(made):
-    """A key is reached if it is of an admitted template and holds the tag as its tenant; never otherwise."""
+    """A key is reached only if it belongs to an admitted template and has the tag as its tenant."""
     try:
         described = table_of(**{f"E{number}": template for number, template in enumerate(made)}).describe()
     except DeclarationError:

@@ -1,4 +1,4 @@
-"""A year of deployments and migrations of one table, with faults: the right state every time, and nothing left over."""
+"""A year of deployments and migrations of one table, with faults: always the right state, without leftovers."""
 
 import os
 import random
@@ -32,7 +32,7 @@ NAMES = [f"GSI{number}" for number in range(1, 20)]
 
 
 def layout(name):
-    """The index of a name; each has key attributes of its own."""
+    """Return the index of a name; each index has its own key attributes."""
     return IndexLayout(name, name.lower(), f"{name}PK", f"{name}SK", "ALL")
 
 
@@ -77,7 +77,7 @@ class Year:
         self.describe()
 
     def describe(self):
-        """Let the deployments see the models of now."""
+        """Show the present models to the deployments."""
         layouts = tuple(layout(name) for name in self.indexes)
         self.world.description = attrs.evolve(self.world.description, indexes=layouts, ttl=self.ttl)
 
@@ -115,7 +115,7 @@ class Year:
         return history_of(*self.migrations)
 
     def runner(self, *, stack=True):
-        """Return a runner whose indexes come by the stack, or by itself."""
+        """Return a runner whose indexes are created by the stack, or by the runner itself."""
         owner = Owner(self.world.stack(), self.world.description, self.world.settings, lambda line: None)
         options = Options(segments=2, workers=1, page_size=3, write_mode="single")
         return Runner(
@@ -128,7 +128,7 @@ class Year:
         )
 
     def deploy(self):
-        """Deploy as the command does; an empty stack that failed is deleted first."""
+        """Deploy like the command, which first deletes an empty stack that failed."""
         stack = self.world.stack()
         if stack.was_never_made():
             stack.remove_never_made()
@@ -150,7 +150,7 @@ class Year:
         self.check()
 
     def check(self):
-        """The table, the stack and the models agree; the items are there, and nothing is left."""
+        """Check that the table, the stack and the models match, all items exist, and no change set is left."""
         wanted = of_models(self.world.description)
         table = self.world.dynamodb.describe_table(TableName=self.world.name)["Table"]
         ttl = self.world.dynamodb.describe_time_to_live(TableName=self.world.name)["TimeToLiveDescription"]
@@ -166,14 +166,14 @@ class Year:
         return [each for each in found if each.get("entityType") == {"S": "TASK"}]
 
     def require_backfilled(self, table, name):
-        """Refuse an index that comes before its backfill."""
+        """Refuse an index that is created before its backfill."""
         late = [each for each in self.tasks() if f"{name}PK" not in each]
         assert not late, f"{name} was created before its backfill"
 
     # --- the events of a year --------------------------------------------------------
 
     def write(self):
-        """Code of the models of now writes items; those of before lack the keys of later indexes."""
+        """Write items by code of the present models; items of earlier code lack the keys of later indexes."""
         derived = [each for operations in self.migrations for each in operations if isinstance(each, Backfill)]
         for _ in range(2 if self.deployed else 0):
             item = old_item(self.items)
@@ -208,7 +208,7 @@ class Year:
                 assert "owns the indexes" in str(error)
 
     def change_past_the_stack(self):
-        """Somebody deletes or creates an index in the console."""
+        """Delete or create an index in the console, outside of the stack."""
         if not self.deployed:
             return
         there = self.world.indexes()
@@ -228,7 +228,7 @@ class Year:
         )
 
     def replicas(self):
-        """Somebody wants replicas: refused, and taken back."""
+        """Configure replicas, which is refused, and remove them again."""
         if self.deployed:
             self.world.options, before = {"replicas": "eu-west-1"}, self.world.options
             with pytest.raises(InfraError, match="with replicas|outside of its stack|exists already"):
@@ -242,14 +242,14 @@ class Year:
         try:
             theirs = deployment.stack.plan(next(deployment.updates()))
         except InfraError:
-            return  # the table was changed past the stack, or the stack was never made
+            return  # the table was changed outside of the stack, or the stack was never created
         with pytest.raises(InfraError, match="pending change set"):
             self.deploy()
         assert {self.world.name: [theirs.name]} == self.world.cloudformation.pending
         deployment.stack.discard(theirs)
 
     def roll_back(self):
-        """The last migration is taken back by the stack, and its models with it."""
+        """Roll back the last migration by the stack, with its models."""
         if not self.deployed or not self.migrations:
             return
         self.settle()
@@ -262,7 +262,7 @@ class Year:
         self.describe()
 
     def adopt(self):
-        """The stack is gone, and the table is not: it is imported into a new one."""
+        """Delete the stack but not the table, and import the table into a new stack."""
         if self.deployed and self.world.stack().describe() is not None:
             self.settle()
             arn = self.world.dynamodb.describe_table(TableName=self.world.name)["Table"]["TableArn"]
@@ -287,7 +287,7 @@ class Year:
 
 @pytest.fixture
 def shelf(aws):
-    """The table of the year, which a stack makes."""
+    """The table of the year, which a stack creates."""
     with ShelfTable.bind(table_name="shelf-dev", region=REGION):
         yield
 
@@ -301,5 +301,5 @@ def test_a_year_of_deployments_ends_in_the_right_state(shelf, seed):
 @pytest.mark.deep
 @pytest.mark.parametrize("seed", range(2, 42 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 4))
 def test_many_years_end_in_the_right_state(shelf, seed):
-    """The same with other events; forty years in the deep profile."""
+    """With other events; forty years in the deep profile."""
     Year(seed).live(30)

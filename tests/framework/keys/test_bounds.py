@@ -1,4 +1,4 @@
-"""Range bounds, by example: what is sent for a condition on an attribute."""
+"""Range bounds by example: the key condition that is sent for a condition on an attribute."""
 
 from datetime import datetime, timezone
 
@@ -39,20 +39,20 @@ def key(sk, **options):
     ],
 )
 def test_what_is_sent(sk, equals, condition, wanted):
-    """Exactly the rows that the condition on the attribute means."""
+    """Exactly the rows that meet the condition on the attribute."""
     asked = condition and Condition(condition[0], condition[1], condition[2:])
     assert wanted == sort_range(key(sk), equals, asked)
 
 
 def test_the_upper_end_of_text_is_the_last_key_that_fits():
-    """Text may begin with the last character there is, so the bound is filled to the size limit: 1024 bytes."""
+    """Text may begin with the last character, so the bound is filled to the size limit of 1024 bytes."""
     keys = sort_range(key("T#{text}"), {}, Condition("text", ">", ("m",)))
     assert 1024 == len(keys.operands[1].encode())
     assert "T#\U0010ffff\U0010ffffz" in keys
 
 
 def test_between_includes_the_last_day_whatever_follows():
-    """`between(day 1, day 31)` of other libraries drops day 31, because the stored key goes on."""
+    """`between(day 1, day 31)` of other libraries drops day 31, because the stored key continues."""
     first, last = datetime(2026, 1, 1, tzinfo=timezone.utc), datetime(2026, 1, 31, tzinfo=timezone.utc)
     keys = sort_range(key("{at}#{text}"), {}, Condition("at", "between", (first, last)))
     assert key("{at}#{text}").sort.build({"at": last, "text": "\U0010ffff"}) in keys
@@ -86,13 +86,13 @@ def test_between_includes_the_last_day_whatever_follows():
     ],
 )
 def test_conditions_that_a_key_cannot_answer(sk, equals, condition, message):
-    """Refused, with what the key goes on with."""
+    """They are refused, and the error names the next part of the key."""
     with pytest.raises(InvalidConditionError, match=message):
         sort_range(key(sk), equals, Condition(condition[0], condition[1], condition[2:]))
 
 
 def test_a_gap_in_the_leading_attributes_is_refused():
-    """Nothing that was given is dropped silently."""
+    """Given values are never dropped silently."""
     with pytest.raises(
         UnexpectedAttributesError, match="was given other, line, but not text, which comes before.* without a gap"
     ):
@@ -100,7 +100,7 @@ def test_a_gap_in_the_leading_attributes_is_refused():
 
 
 def test_a_bound_that_no_key_can_have_is_refused():
-    """1024 bytes are the longest sort key."""
+    """A sort key has at most 1024 bytes."""
     with pytest.raises(KeyTooLongError, match="1,025 bytes"):
         sort_range(key("{text}"), {}, Condition("text", ">", ("a" * 1025,)))
 
@@ -113,7 +113,7 @@ def test_a_bound_that_no_key_can_have_is_refused():
     ],
 )
 def test_bounds_stay_within_the_size_of_a_key(sk, operator, values, wanted):
-    """The character that is added stands for keys that would be too long to exist."""
+    """The added character is for keys that are too long to exist."""
     assert wanted == sort_range(key(sk), {}, Condition("text", operator, values))
 
 
@@ -143,7 +143,7 @@ def test_bounds_that_dynamodb_would_reject_are_refused(sk, operator, value, erro
     ],
 )
 def test_the_neighbour_of_a_raw_text(operator, value, bound):
-    """The next text of all, and the last before: no surrogates, which are no characters."""
+    """The next text and the last text before it, without surrogates, which are not characters."""
     keys = sort_range(key("{text}", raw=True), {}, Condition("text", operator, (value,)))
     if operator == ">":
         assert KeyRange(">=", (bound,)) == keys
@@ -153,7 +153,7 @@ def test_the_neighbour_of_a_raw_text(operator, value, bound):
 
 
 def test_the_beginning_of_a_raw_text():
-    """As it is; the separator cannot be part of it, and no beginning is every text."""
+    """It is not escaped. The separator cannot be part of it, and an empty beginning means all texts."""
     raw = key("{text}", raw=True)
     asked = [sort_range(raw, {}, Condition("text", "startswith", (prefix,))) for prefix in ("a %", "")]
     assert [KeyRange("begins_with", ("a %",)), KeyRange("all")] == asked
@@ -162,13 +162,13 @@ def test_the_beginning_of_a_raw_text():
 
 
 def test_before_the_first_character_only_what_is_shorter():
-    """Nothing lies between `a` and `a` followed by U+0000."""
+    """No text is between `a` and `a` followed by U+0000."""
     assert KeyRange("<=", ("ab",)) == sort_range(key("{text}", raw=True), {}, Condition("text", "<", ("ab\0",)))
 
 
 @pytest.mark.parametrize(("length", "end"), [(1020, "\U0010ffff"), (1021, "\uffff"), (1022, "\u07ff"), (1023, "\x7f")])
 def test_a_bound_is_filled_to_the_last_byte(length, end):
-    """With the greatest character of as many bytes as there is room for."""
+    """With the greatest character of the number of bytes that are left."""
     head = "T" * (length - 1)
     keys = sort_range(key(f"{head}#{{text}}"), {}, Condition("text", ">=", ("a",)))
     assert (f"{head}#a", f"{head}#{end}") == keys.operands
@@ -176,7 +176,7 @@ def test_a_bound_is_filled_to_the_last_byte(length, end):
 
 
 def test_a_choice_of_raw_texts_is_asked_like_raw_text():
-    """Where nothing follows; with a tail a range would be wrong."""
+    """If the field is the last one; with a tail a range would be wrong."""
     condition = Condition("status", ">", ("OPEN",))
     assert "OPEN\0" == sort_range(key("{status}", raw=True), {}, condition).operands[0]
     with pytest.raises(InvalidConditionError, match="are not in the order of the values.* Values that are not escaped"):
@@ -195,6 +195,6 @@ def test_a_choice_of_raw_texts_is_asked_like_raw_text():
     ],
 )
 def test_which_keys_are_in_a_range(keys, inside, outside):
-    """As DynamoDB answers the operator; what is no text is in none."""
+    """The same keys as with DynamoDB's operator; a value that is not text is in no range."""
     assert inside == [key for key in inside + outside if key in keys]
     assert all(each not in keys for each in (None, 7, b"b"))

@@ -1,4 +1,4 @@
-"""Composite keys, by example: two halves that are built, read back and refused together."""
+"""Composite keys by example: two halves that are built, parsed and refused together."""
 
 from datetime import date
 
@@ -17,7 +17,7 @@ def key(pk, sk=None, **options):
 
 
 def test_a_key_is_called_after_its_entity():
-    """Where it has one; the entity's name is for messages only, and two keys do not differ by it."""
+    """If it has an owner. The entity's name is only for messages; two keys do not differ by it."""
     mine = key("{text}")
     nobodys = CompositeKey("by_it", "GSI1", mine.partition, None)
     assert ("Order.by_it", "by_it") == (mine.label, nobodys.label)
@@ -26,13 +26,13 @@ def test_a_key_is_called_after_its_entity():
 
 
 def test_both_halves_are_built():
-    """The sort key is None where the index has none."""
+    """The sort key is None if the index does not have one."""
     assert ("U#a", "O#b") == key("U#{text}", "O#{other}").build({"text": "a", "other": "b"})
     assert ("U#a", None) == key("U#{text}").build({"text": "a"})
 
 
 def test_missing_attributes_of_both_halves_are_named():
-    """None is missing too."""
+    """None is also missing."""
     message = r"Order.by_it needs text, other\. Give text, line, other\."
     with pytest.raises(MissingAttributesError, match=message) as caught:
         key("{text}#{line}", "{other}").build({"text": None, "line": 0})
@@ -44,7 +44,7 @@ def test_missing_attributes_of_both_halves_are_named():
     ("pk", "remedy"), [("{text}#{other}", r"It uses text, other\."), ("CONSTANT", r"It is constant\.")]
 )
 def test_attributes_that_the_key_does_not_use_are_refused(pk, remedy):
-    """Nothing that was given is dropped silently."""
+    """Given values are never dropped silently."""
     message = rf"Order.by_it does not use line, day\. {remedy}"
     with pytest.raises(UnexpectedAttributesError, match=message) as caught:
         key(pk).build({"text": "a", "other": "b", "line": 1, "day": 2} if "{" in pk else {"line": 1, "day": 2})
@@ -74,12 +74,12 @@ def test_a_key_that_is_too_long_is_refused():
     ],
 )
 def test_what_a_query_fixes(pk, sk, given, fixed):
-    """What the keys that are read hold as it was given: no bucket, no shard, nothing behind a gap."""
+    """The given values that all rows have: not buckets or shards, and not values after a gap."""
     assert fixed == key(pk, sk).fixed_by(given)
 
 
 def test_the_attributes_of_a_key():
-    """Each once: those of both halves, those that can be read back, and those that decide on it."""
+    """Each once: those of both halves, those that can be read back, and those that decide on the key."""
     mine = key("{text}#{at:%Y}", "{text}#{line:03d}", when=(("status", ("PAID",)),))
     assert ("text", "at", "line") == mine.attributes
     assert ("text", "line") == mine.recoverable
@@ -99,7 +99,7 @@ def test_the_attributes_of_a_key():
     ],
 )
 def test_when_an_item_is_in_an_index(values, wanted):
-    """With every attribute set, and the conditions of `when` met."""
+    """If every attribute has a value and the conditions of `when` are met."""
     assert wanted == key("{text}", "{other}", when=(("status", ("PAID", "OPEN")),)).derive(values)
 
 
@@ -114,7 +114,7 @@ def test_when_an_item_is_in_an_index(values, wanted):
     ],
 )
 def test_both_halves_are_read_back(pk, sk, stored, values):
-    """The attributes of both, projections left out."""
+    """The attributes of both halves, without projections."""
     assert values == key(pk, sk).parse(*stored)
 
 
@@ -131,7 +131,7 @@ def test_both_halves_are_read_back(pk, sk, stored, values):
     ],
 )
 def test_foreign_pairs_are_refused(pk, sk, stored, message):
-    """A pair that build() could not have written is not parsed into something."""
+    """A pair that build() could not have written is not parsed."""
     with pytest.raises(KeyParseError, match=message) as caught:
         key(pk, sk).parse(*stored)
     assert ("Order", "GSI1") == (caught.value.entity, caught.value.index)

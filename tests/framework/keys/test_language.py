@@ -1,4 +1,4 @@
-"""Languages, held against what `encode` writes and `decode` reads: a proof is worth no more than these."""
+"""Languages, compared with `encode` and `decode`: the proofs depend on them."""
 
 import re
 from datetime import datetime, timezone
@@ -16,7 +16,7 @@ EDGES = "\0\x01 !\"#$%&'+,-./0123456789:;@AFGZ[`afgz{TY\x7f\ud7ff\ud800\udfff\ue
 
 
 def neighbours(text):
-    """`text`, every text that is one character more, less or other, and none at all."""
+    """Return a text, all texts with one character more, less or different, and the empty text."""
     found = {text, ""}
     for position in range(len(text) + 1):
         before, behind = text[:position], text[position:]
@@ -26,7 +26,7 @@ def neighbours(text):
 
 
 def readable(encoding, text):
-    """Whether `decode` takes the text for one of its own."""
+    """Return whether `decode` accepts a text."""
     try:
         encoding.decode(text)
     except Refusal:
@@ -66,7 +66,7 @@ def readable(encoding, text):
     ],
 )
 def test_the_language_is_what_decode_reads(encoding, text):
-    """Over all texts that are one character away: the proofs and the parser speak of the same keys."""
+    """For all texts that differ in one character, so that proofs and parser agree on the keys."""
     assert is_member(encoding, text)
     assert [] == [each for each in neighbours(text) if is_member(encoding, each) != readable(encoding, each)]
 
@@ -88,7 +88,7 @@ def test_the_language_of_years(year):
     "form", ["%Y", "%Y-%m", "%Y/%m", "Y%Y.", "%Y/%m:%d", "%Y%m%d%H", "%Y-%m-%dT%H:%M", "[%Y-%m-%dT%H_%M:%S]"]
 )
 def test_the_language_of_buckets_is_the_calendar_cut_short(form):
-    """Whatever stands between the directives: each label is of a time that there is."""
+    """With any text between the directives: each label is of an existing time."""
     fields = re.sub(r"%(.)", lambda match: r"(\d{4})" if match[1] == "Y" else r"(\d\d)", re.escape(form))
 
     def possible(text):
@@ -117,7 +117,7 @@ def test_shards_are_as_wide_as_the_last_of_them(count, width):
     "encoding", [Boolean(), Uuid(), Hex(), Integer(3), FixedPoint(6, 2), FixedPoint(3, 0), Timestamp(), Date()]
 )
 def test_the_ceiling_lies_above_every_character(encoding):
-    """Proved, so that a range which ends there has all that begins with its prefix."""
+    """Proved, so that a range that ends there has all keys that begin with its prefix."""
     from_ceiling = Chars(((ord(encoding.ceiling), 0x10FFFF),))
     assert common(encoding.language(), Seq((ANYTHING, from_ceiling, ANYTHING))) is None
 
@@ -129,7 +129,7 @@ def test_anything_is_all_text(text):
 
 
 def test_half_a_surrogate_pair_is_no_text():
-    """UTF-8 holds none, so no key does."""
+    """UTF-8 cannot represent it, so a key never contains it."""
     assert [None, None] == [common(ANYTHING, literal(text)) for text in ("\ud800", "\udfff")]
 
 
@@ -145,5 +145,5 @@ def test_half_a_surrogate_pair_is_no_text():
     ],
 )
 def test_an_example_is_readable_where_it_can_be(ranges, shown):
-    """A letter or a digit before any other character."""
+    """A letter or a digit is preferred to any other character."""
     assert shown == common(Chars(ranges), ANYTHING)

@@ -1,4 +1,4 @@
-"""Proofs, by example: what can meet and what cannot, decided from the templates alone."""
+"""Proofs by example: whether keys can be equal, decided from the templates alone."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def key(pk, sk=None):
     ],
 )
 def test_proved_apart(one, other):
-    """None is a proof; it holds both ways."""
+    """None is a proof, in both directions."""
     assert overlap(template(one), template(other)) is None
     assert overlap(template(other), template(one)) is None
 
@@ -54,14 +54,14 @@ def test_proved_apart(one, other):
     ],
 )
 def test_can_meet(one, other, witness):
-    """With an example that both can write."""
+    """With an example that both templates can produce."""
     found = overlap(template(one), template(other))
     assert found is not None
     assert witness in (None, found)
 
 
 def test_prefixes():
-    """`begins_with` on orders reads the lines below them, but not what only looks alike."""
+    """`begins_with` on orders reads the lines after them, but not keys that only look similar."""
     assert "ORDER#a#LINE#000" == prefix_overlap(template("ORDER#{text}"), template("ORDER#{text}#LINE#{line:03d}"))
     assert prefix_overlap(template("ORDER#{text}"), template("ORDERS#{text}")) is None
     assert prefix_overlap(template("ORDER#{text}"), template("ORDER")) is None
@@ -70,7 +70,7 @@ def test_prefixes():
 
 
 def test_keys_collide_only_where_both_halves_meet():
-    """One partition may hold many types; their sort keys tell them apart."""
+    """One partition may hold many types, which differ in their sort keys."""
     assert keys_collide(key("U#{text}", "PROFILE"), key("U#{text}", "ORDER#{other}")) is None
     assert keys_collide(key("U#{text}", "PROFILE"), key("V#{text}", "PROFILE")) is None
     assert ("U#a", "PROFILE") == keys_collide(key("U#{text}", "PROFILE"), key("U#{other}", "{text}"))
@@ -85,7 +85,7 @@ def test_reads_foreign():
 
 @pytest.mark.parametrize(("sk", "other_sk"), [(None, None), ("STAFF", None), (None, "STAFF")])
 def test_without_a_sort_key_the_partition_decides(sk, other_sk):
-    """One of the two has none where a key is compared with a narrower index."""
+    """A key is compared with an index without a sort key."""
     assert ("A#a", None) == keys_collide(key("A#{text}", sk), key("A#{other}", other_sk))
     assert ("A#a", None) == reads_foreign(key("A#{text}", sk), {"text"}, key("A#{other}", other_sk))
     assert keys_collide(key("A#{text}", sk), key("B#{other}", other_sk)) is None
@@ -93,7 +93,7 @@ def test_without_a_sort_key_the_partition_decides(sk, other_sk):
 
 
 def test_a_shortest_member_is_found():
-    """And the empty text is a member like any other."""
+    """The empty text is also a member."""
     assert "" == common(ANYTHING, ANYTHING)
     assert "abc" == common(ANYTHING, literal("abc"))
     assert common(literal("abc"), literal("abd")) is None

@@ -1,4 +1,4 @@
-"""Templates, by example: what each kind of value looks like in a key, and what is refused."""
+"""Templates by example: the text of each kind of value in a key, and the refused values."""
 
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
@@ -96,7 +96,7 @@ def test_buckets_of_an_interval_in_order():
 
 
 def test_the_last_bucket_of_time_ends():
-    """There is no month after December 9999, and none is asked for."""
+    """December 9999 has no next month, and none is calculated."""
     last = datetime(9999, 12, 31, 23, 59, tzinfo=timezone.utc)
     for form in ("%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H"):
         assert 1 == len(list(Bucket(form).between(last, last)))
@@ -133,7 +133,7 @@ def test_the_last_bucket_of_time_ends():
     ],
 )
 def test_bad_values_are_refused(text, values, message):
-    """With the value and the remedy, before anything is sent."""
+    """With the value and a remedy, before a request is sent."""
     with pytest.raises(InvalidKeyValueError, match=message):
         template(text).build(values)
 
@@ -147,7 +147,7 @@ def test_a_personal_value_stays_out_of_the_message():
 
 
 def test_missing_and_none_are_not_empty_text():
-    """`get({id: null})` builds no `id_null`, and the value 0 is not taken for missing."""
+    """`get({id: null})` does not build `id_null`, and the value 0 is not treated as missing."""
     with pytest.raises(MissingAttributesError, match="without text"):
         template("{text}").build({"text": None})
     assert "000" == template("{line:03d}").build({"line": 0})
@@ -157,7 +157,7 @@ def test_missing_and_none_are_not_empty_text():
     ("text", "rule", "message"),
     [
         ("USER#{user}", "ST101", "the attribute 'user' does not exist. Use the Python names .*: at, count, data"),
-        ("{text}{other}", "ST103", "another field follows it. Put '#' behind the field"),
+        ("{text}{other}", "ST103", "another field follows it. Put '#' after the field"),
         ("{text}-{other}", "ST103", "'-' follows it"),
         ("{text}#{other}X", "ST103", "the field {other} does not end at a separator"),
         ("{line:03d}{text}", "ST103", "the field {line:03d} does not end"),
@@ -180,14 +180,14 @@ def test_missing_and_none_are_not_empty_text():
     ],
 )
 def test_templates_that_could_not_work_are_refused(text, rule, message):
-    """When the class is made, with the id under which the rule is documented."""
+    """When the class is created, with the id of the documented rule."""
     with pytest.raises(DeclarationError, match=message) as caught:
         template(text)
     assert rule == caught.value.rule
 
 
 def test_an_unpadded_number_is_refused_in_a_sort_key_only():
-    """10 would sort before 9; in a partition key there is no order to lose."""
+    """10 would sort before 9. A partition key does not need an order."""
     with pytest.raises(DeclarationError, match="10 would sort before 9.* Give it a width") as caught:
         template("{line}", sort_key=True)
     assert "ST104" == caught.value.rule
@@ -228,7 +228,7 @@ def test_an_unpadded_number_is_refused_in_a_sort_key_only():
     ],
 )
 def test_foreign_keys_are_refused(text, key, reason):
-    """A key that build() could not have written is not parsed into something; why, without the key itself."""
+    """A key that build() could not have written is not parsed. The reason does not show the key."""
     with pytest.raises(KeyParseError, match=f"is not one of .*: .*{reason}.* It belongs to another entity"):
         template(text).parse(key)
 
@@ -242,7 +242,7 @@ def test_foreign_keys_are_refused(text, key, reason):
     ],
 )
 def test_a_repeated_attribute_comes_back_once(text, key, values):
-    """Where all its places agree, the bucket and the shard that were made of it included."""
+    """If all its fields agree, including its buckets and shards."""
     assert key == template(text).build(values)
     assert values == template(text).parse(key)
 
@@ -266,7 +266,7 @@ def test_raw_keys_hold_values_as_they_are_and_refuse_the_separator():
 
 @pytest.mark.parametrize("kind", [kind for kind in ValueKind if kind.name not in ("INTEGER", "NUMBER", "DECIMAL")])
 def test_a_wrong_specification_names_the_kind_of_value(kind):
-    """In lower case, as messages have it."""
+    """In lower case, as in other messages."""
     with pytest.raises(Refusal, match=f"'x' is not a specification for a {kind.name.lower()}$"):
         encoding_for(Source(kind), "x")
 
@@ -277,7 +277,7 @@ def test_texts_are_escaped_unless_said_otherwise():
 
 
 def test_kinds_of_values_are_texts():
-    """Their names in lower case, stable for those who store them."""
+    """Their names in lower case, which never change, because users store them."""
     assert [kind.name.lower() for kind in ValueKind] == [kind.value for kind in ValueKind]
 
 
@@ -303,7 +303,7 @@ def test_an_encoding_describes_itself(encoding, words):
     [(Text(), True), (RawText(), False), (Choice(("A",), RawText()), False), (PlainInteger(), False)],
 )
 def test_plain_and_raw_texts_do_not_sort_as_values(encoding, ordered):
-    """So that no range is asked over them."""
+    """So ranges over them are refused."""
     assert ordered == encoding.ordered
     assert not PlainNumber().ordered
 
@@ -321,25 +321,25 @@ def test_plain_and_raw_texts_do_not_sort_as_values(encoding, ordered):
     ],
 )
 def test_a_number_is_read_back_as_its_attribute_holds_it(kind, spec, text, value):
-    """An int or a float of a number where that is exact, a Decimal of a decimal always."""
+    """As an int or a float if that is exact for a number; always as a Decimal for a decimal."""
     found = encoding_for(Source(kind), spec).decode(text)
     assert (type(value), value) == (type(found), found)
 
 
 def test_a_decimal_is_a_decimal_unless_said_otherwise():
-    """Of encodings made by hand, too."""
+    """Also for encodings that are constructed directly."""
     assert (Decimal, Decimal) == (type(PlainNumber().decode("1")), type(FixedPoint(2, 0).decode("01")))
 
 
 @pytest.mark.parametrize("encoding", [Bucket("%Y"), Shard(3, Text())])
 def test_a_projection_cannot_be_read_back(encoding):
-    """Many values give one text."""
+    """Many values have the same text."""
     with pytest.raises(Refusal, match=f"a {type(encoding).__name__.lower()} cannot be read back"):
         encoding.decode(encoding.encode(NOON) if isinstance(encoding, Bucket) else encoding.encode("a"))
 
 
 def test_a_refusal_reads_as_its_reason():
-    """Wherever nobody turns it into a better error."""
+    """If no caller converts it to another error."""
     assert ("why", "why", "") == (str(Refusal("why")), Refusal("why").reason, Refusal("why").remedy)
 
 
@@ -351,7 +351,7 @@ class Adrift(tzinfo):
 
 
 def test_a_time_zone_without_an_offset_is_none():
-    """Python calls such a datetime naive as well."""
+    """Python also treats such a datetime as naive."""
     with pytest.raises(Refusal, match="it has no time zone"):
         Timestamp().encode(datetime(2026, 1, 1, tzinfo=Adrift()))
 
@@ -372,7 +372,7 @@ def test_buckets_of_every_length(form, seconds, labels):
 
 
 def test_buckets_of_years_from_a_leap_day():
-    """29 February has no counterpart in the next year; the buckets go on all the same."""
+    """29 February does not exist in the next year, but the buckets continue."""
     first = datetime(2028, 2, 29, tzinfo=timezone.utc)
     assert ["2028", "2029"] == list(Bucket("%Y").between(first, first.replace(year=2029, day=1)))
 
@@ -382,13 +382,13 @@ def test_buckets_of_years_from_a_leap_day():
     [("a" * 78, f"'{'a' * 78}'"), ("a" * 79, f"'{'a' * 76}..."), (7, "7")],
 )
 def test_a_value_is_shown_in_at_most_80_characters(value, shown):
-    """Its beginning and three dots where it is longer."""
+    """A longer text is cut and ends in three dots."""
     assert shown == Field("text", "", Text()).show(value)
     assert len(shown) <= 80
 
 
 def test_a_personal_value_is_shown_as_such():
-    """And masked in a key, beside what is not personal."""
+    """In a key, only personal values are masked."""
     secret = template("U#{secret}#{text}")
     assert "‹personal›" == secret.fields[0].show("4711")
     assert "U#…#a" == secret.mask("U#4711#a", "…")
@@ -407,14 +407,14 @@ def test_a_template_prints_as_it_was_written():
     ("names", "listed"), [(1, "without text"), (2, "without text and other"), (3, "without text, other and line")]
 )
 def test_missing_attributes_are_listed(names, listed):
-    """All of them at once, as in a sentence."""
+    """All of them at once, in one sentence."""
     wanted = ["{text}", "{other}", "{line:03d}"][:names]
     with pytest.raises(MissingAttributesError, match=rf"{listed}\. Give every attribute"):
         template("#".join(wanted)).build({})
 
 
 def test_without_any_attribute_a_template_has_none_to_name():
-    """The message says so."""
+    """The message reports that."""
     with pytest.raises(DeclarationError, match="the entity's attributes: none"):
         parse_template("{text}", {})
 

@@ -1,4 +1,4 @@
-"""A server with a table and its metrics, for tests: moto's, which knows no percentiles, and is taught them here."""
+"""A server with a table and its metrics for tests: moto's, extended here by percentiles, which moto lacks."""
 
 import math
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _without_percentiles = Statistics.get_statistics_for_type
 
 
 def percentile(values, share):
-    """The value at a share of them, by the nearest rank."""
+    """Return the value at a percentile, by the nearest rank."""
     return sorted(values)[max(0, math.ceil(share / 100 * len(values)) - 1)]
 
 
@@ -27,7 +27,7 @@ def _with_percentiles(statistics, name):
 
 @contextmanager
 def watched_server():
-    """The URL of a server that has the shop's table, and answers for CloudWatch as well."""
+    """Return the URL of a server that has the shop's table and also answers for CloudWatch."""
     with patch.object(Statistics, "get_statistics_for_type", _with_percentiles), moto_server() as url:
         with ShopTable.bind(endpoint_url=url, credentials=CREDENTIALS):
             ShopTable.create_table(wait=True)
@@ -35,7 +35,7 @@ def watched_server():
 
 
 def put(url, name, values, **dimensions):
-    """Values of a metric of the table `shop`: the first of them a minute ago, the second two minutes ago, and so on."""
+    """Put values of a metric of the table `shop`: the first for one minute ago, the second for two, and so on."""
     access, secret, _ = CREDENTIALS
     client = get_session().create_client(
         "cloudwatch",

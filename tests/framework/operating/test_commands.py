@@ -1,4 +1,4 @@
-"""`singletable metrics` and `cost`, as a person runs them on the shop; CloudWatch is moto's, behind HTTP."""
+"""`singletable metrics` and `cost` on the shop; CloudWatch is moto's, over HTTP."""
 
 import json
 
@@ -22,7 +22,7 @@ def server():
         put(url, "ReadThrottleEvents", [7.0, 5.0])
         put(url, "SystemErrors", [3.0], Operation="Query")
         put(url, "SuccessfulRequestLatency", [2.0, 4.0, 9.0], Operation="Query")
-        # Of another table, and so nobody's business.
+        # Metrics of another table, which must be ignored.
         put(url, "ConsumedReadCapacityUnits", [1e9], TableName="other")
         yield url
 
@@ -79,7 +79,7 @@ def test_metrics_fit_80_columns(server):
 
 
 def test_a_table_that_nobody_asked(server):
-    """Its items are counted all the same."""
+    """Its items are still counted."""
     with ShopTable.bind(endpoint_url=server, credentials=KEYS, table_name="quiet"):
         ShopTable.create_table(wait=True)
     done = here("metrics", "--endpoint-url", server, "--table", "quiet", **AWS)
@@ -95,7 +95,7 @@ def test_metrics_of_what_is_not_there(server, monkeypatch):
     assert_one_line(here(*there, "--since", "500d", **AWS), "keeps them for 455 days", "shorter window")
     refused = here(*there, "--since", "soon", **AWS)
     assert (2, True) == (refused.returncode, "30m, 3h, 7d or 2w" in refused.stderr)
-    # The SDK's own variable names where CloudWatch is, and goes before the table's URL.
+    # The SDK's own variable names the URL of CloudWatch, and overrides the table's URL.
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     done = here(*there, **AWS, AWS_ENDPOINT_URL_CLOUDWATCH="http://127.0.0.1:9")
     assert_one_line(done, "No CloudWatch answers at http://127.0.0.1:9", "AWS_ENDPOINT_URL_CLOUDWATCH")
@@ -105,7 +105,7 @@ RATES = ("--read", "orders_of_user=50", "--read", "orders_placed_between=2", "--
 
 
 def test_costs_of_rates():
-    """Units of a call times calls, of an item times items; the shop's numbers, from its sample."""
+    """Units of a call times calls, and of an item times items; the shop's numbers come from its sample."""
     data = json_of("cost", *RATES, "--transact", "OrderItem=10", "--months", "1", "--with", "Order=", "--no-marks")
     calls = {each["name"]: each for each in data["calls"]}
     assert 11 == len(calls)
@@ -127,7 +127,7 @@ def test_costs_of_rates():
 
 
 def test_costs_for_people(tmp_path):
-    """A file with rates says the same as options, which go before it."""
+    """A file with rates gives the same result as options; options override the file."""
     file = tmp_path / "rates.ini"
     file.write_text("[reads]\norders_of_user = 50\norders_placed_between = 999\n[writes]\nOrder = 5\n")
     by_file = here("cost", "--rates", str(file), "--read", "orders_placed_between=2")
@@ -183,7 +183,7 @@ def test_without_claims_and_marks():
 
 
 def test_companions_in_a_file_of_rates(tmp_path):
-    """A section [together] goes before setup.cfg, and an option before it."""
+    """A section [together] overrides setup.cfg, and an option overrides the section."""
     file = tmp_path / "rates.ini"
     file.write_text("[writes]\nUser = 1\nReview = 1\n[together]\nUser = 2 EmailClaim\nReview = Category\n")
     data = json_of("cost", "--rates", str(file), "--with", "Review=ReviewClaim")
@@ -210,7 +210,7 @@ def test_an_order_of_the_shop():
 
 
 def test_deletions():
-    """They take write units and make room for new items; one handler of new reviews has marks, none of deletions."""
+    """They consume write units and cancel new items; one handler of new reviews has marks, none of deletions."""
     data = json_of("cost", "--write", "Review=3", "--delete", "Review=2", "--with", "Review=", "--months", "1")
     assert [3 * 1 + 2 * 1 + 3 * 1, 0, 5, 0] == [each["writes"] for each in data["loads"]]
     (review,) = [each for each in data["items"] if each["name"] == "Review"]
@@ -226,7 +226,7 @@ def test_without_rates_calls_and_items_are_measured():
 
 
 def test_costs_from_cloudwatch(server):
-    """The capacity that was consumed, and for provisioned capacity the highest minute of it."""
+    """The consumed capacity, and for provisioned capacity its highest minute."""
     data = json_of("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server)
     table, gsi1, *_ = data["loads"]
     assert (pytest.approx(7800 / 1800), 100.0) == (table["reads"], table["peak_reads"])
@@ -299,7 +299,7 @@ def test_options_that_cannot_be_meant(arguments):
 
 
 def test_prices_of_another_region(server):
-    """The prices of a live table's region are wanted; `--price-region` names another one."""
+    """The prices of a live table's region are used; `--price-region` names another region."""
     where = ("cost", "--from-cloudwatch", "--since", "30m", "--endpoint-url", server, "--region", "eu-north-1")
     with ShopTable.bind(endpoint_url=server, credentials=KEYS, region="eu-north-1"):
         ShopTable.create_table(wait=True)
@@ -308,7 +308,7 @@ def test_prices_of_another_region(server):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_malformed_price_files_are_one_line(tmp_path, fault):
-    """Each fault ends the command with one line and a remedy, and without a traceback."""
+    """Each fault ends the command with one line and a remedy, without a traceback."""
     text, words = FAULTS[fault]
     assert_one_line(here("cost", "--prices", str(written(tmp_path, text))), "is not a price file", words, "aws pricing")
 

@@ -1,4 +1,4 @@
-"""Costs: AWS's own worked examples, and what must hold of every load."""
+"""Costs: AWS's own worked examples, and properties of every load."""
 
 from decimal import Decimal
 
@@ -68,7 +68,7 @@ def test_an_example_of_a_million():
 
 
 def test_capacity_is_of_whole_units_and_at_least_one():
-    """For the table and for each index; 71 units at 70 % take 102."""
+    """For the table and for each index; 71 units at 70 % need 102."""
     found = estimate(load(71, 0), load(0, 0, place="GSI1"))
     assert [102, 1] == [found.units(each.peak_reads) for each in found.loads]
     assert (102 + 1) * HOURS * STANDARD.read_hour == bill_of(found, "provisioned").reads
@@ -82,7 +82,7 @@ def test_a_target_that_cannot_be_meant(target):
 
 
 def test_break_even_use_of_the_listed_prices():
-    """$0.00013 an hour is $0.125 for a million at 28.9 % use, as $0.00065 is $0.625: the mix does not matter."""
+    """$0.00013 an hour is $0.125 for a million at 28.9 %, as $0.00065 is $0.625: the mix does not matter."""
     for found in (estimate(load(1000, 0)), estimate(load(0, 1000)), estimate(load(300, 70))):
         assert "0.2889" == f"{found.even_use('standard'):.4f}"
 
@@ -96,7 +96,7 @@ def test_a_spiky_load_stays_on_demand():
 
 
 def test_a_small_load_stays_on_demand():
-    """A table and three indexes have eight units at least, which a tenth of a unit does not pay for."""
+    """A table and three indexes have at least eight units, which is too expensive for a tenth of a unit."""
     idle = [load(0, 0, place=name) for name in ("GSI1", "GSI2", "GSI3")]
     assert "on-demand" == estimate(load("0.1", "0.1"), *idle).cheapest.mode
     assert "provisioned" == estimate(load(100, 100), *idle).cheapest.mode
@@ -130,7 +130,7 @@ def scaled(loads, scale):
 
 
 def unrounded(loads, prices, target):
-    """What provisioned capacity would cost that is not of whole units, and at least one."""
+    """Return the cost of provisioned capacity that is not rounded to whole units of at least one."""
     return HOURS * sum(
         max(Decimal(1), x.peak_reads / target) * prices.read_hour
         + max(Decimal(1), x.peak_writes / target) * prices.write_hour
@@ -144,7 +144,7 @@ def near(one, other):
 
 @given(every_load, classes, shares)
 def test_at_the_break_even_scale_both_cost_the_same(loads, name, target):
-    """And below it on demand is cheaper, above it provisioned."""
+    """Below it on demand is cheaper, above it provisioned capacity."""
     found = estimate(*loads, target=target)
     scale, prices = found.even_scale(name), LISTED.classes[name]
 
@@ -164,7 +164,7 @@ def test_at_the_break_even_scale_both_cost_the_same(loads, name, target):
 
 @given(every_load, classes)
 def test_at_the_break_even_use_both_cost_the_same(loads, name):
-    """Capacity of which that share is used, of each kind and place, costs what on demand does."""
+    """Capacity with that utilization, of each kind and place, costs the same as on demand."""
     found, prices = estimate(*loads), LISTED.classes[name]
     share = found.even_use(name)
     assume(share)
@@ -183,7 +183,7 @@ def test_at_the_break_even_storage_both_classes_cost_the_same(loads, target, mod
 
 @given(every_load, scales, classes)
 def test_on_demand_is_linear(loads, scale, name):
-    """So many times the load is so many times the cost."""
+    """A multiple of the load costs the same multiple."""
     once, times = (bill_of(estimate(*each), "on-demand", name).total for each in (loads, scaled(loads, scale)))
     assert near(once * scale, times)
 
@@ -213,7 +213,7 @@ def loads(workload, **options):
 
 
 def test_reads_are_of_where_they_are():
-    """Ten calls a second of a pattern that reads an index, and fetches the items from the table."""
+    """Ten calls a second of a pattern that reads an index and fetches the items from the table."""
     found = loads(Workload(reads={"orders": Decimal(4), "by_day": Decimal(10)}), peak=Decimal(3))
     assert (202, 0, 10) == tuple(found[name].reads for name in PLACES)
     assert (606, 0, 30) == tuple(found[name].peak_reads for name in PLACES)
@@ -235,7 +235,7 @@ def test_what_the_sample_says_nothing_of():
 
 
 def test_expired_items_are_not_stored():
-    """Orders stay for 30 days, users for ever; what is updated was there before."""
+    """Orders stay for 30 days, users forever; updated items existed before."""
     work = Workload(writes={"Order": ONE, "User": ONE}, updates={"Order": Decimal(50)})
     month, day = SECONDS, Decimal(86_400)
     assert (1000 * 30 * day, 500 * month) == (bytes_after(work, ORDER, 1), bytes_after(work, USER, 1))
@@ -251,7 +251,7 @@ def test_storage_never_shrinks(months, more):
 
 
 def test_billed_bytes_have_an_overhead_for_each_item():
-    """Of the table, and of indexes of both kinds."""
+    """On the table and on indexes of both kinds."""
     described = {
         "TableSizeBytes": 1000,
         "ItemCount": 10,

@@ -1,4 +1,4 @@
-"""Marks and companions: write units and money that are worked out by hand, exactly."""
+"""Marks and companions: exact write units and money, calculated by hand."""
 
 import functools
 from decimal import Decimal
@@ -50,18 +50,18 @@ def writes(workload, more=()):
 
 
 def test_a_claim_is_written_with_its_user():
-    """Both take two units on the table; the user takes one on each index."""
+    """Both consume two units on the table; the user consumes one on each index."""
     together = {"User": (Companion("EmailClaim"),)}
     work = Workload(writes={"User": Decimal(10)}, together=together)
     assert (Decimal(10 * 2 + 10 * 2), Decimal(10), Decimal(10)) == writes(work)
-    # A rate of transactions is the same one: the user is not counted twice.
+    # A rate of transactions includes the user, which is not counted twice.
     assert writes(work) == writes(Workload(transactions={"User": Decimal(10)}, together=together))
     assert (Decimal(10), Decimal(10)) == (work.written("User"), work.written("EmailClaim"))
     assert 10 * 280 * SECONDS == bytes_after(work, CLAIM, 1)
 
 
 def test_companions_of_each_verb():
-    """Updates and deletions take the units of a new item; a check takes units on the table alone. No mark is stored."""
+    """Updates and deletions consume the units of a new item; a check only on the table. No mark is stored."""
     for verb, indexed in (("update", 1), ("delete", 1), ("check", 0)):
         work = Workload(writes={"User": ONE}, together={"User": (Companion("Cart", verb, Decimal("2.5")),)})
         assert (2 + Decimal("2.5") * 2 * 2, 1 + Decimal("2.5") * indexed, ONE) == writes(work)
@@ -69,7 +69,7 @@ def test_companions_of_each_verb():
 
 
 def test_companions_of_an_entity_without_a_rate():
-    """A claim's own rate does not write users, and companions without their entity write nothing."""
+    """A claim's own rate does not write users, and companions without their entity are not written."""
     together = {"User": (Companion("EmailClaim"),)}
     assert Workload(together=together).empty
     assert (Decimal(3), 0, 0) == writes(Workload(writes={"EmailClaim": Decimal(3)}, together=together))
@@ -91,7 +91,7 @@ def test_companions_of_an_entity_without_a_rate():
     ],
 )
 def test_texts_of_companions(text, expected):
-    """A count and a verb are optional; each companion's text is read again as the same one."""
+    """A count and a verb are optional. Each companion's text is parsed again to the same companion."""
     assert expected == read_companions("X", text, "here")
     assert expected == read_companions("X", ", ".join(map(str, expected)), "here")
 
@@ -151,7 +151,7 @@ def test_a_record_is_read_once_for_all_of_its_handlers():
 
 
 def test_events_of_claims_and_checks():
-    """A companion's event calls handlers, too; a check makes no event."""
+    """A companion's event also calls handlers; a check does not make an event."""
     together = {"User": (Companion("EmailClaim"), Companion("Cart", "check"))}
     handlers = [handler("all", "INSERT", "MODIFY", "REMOVE", entities=("User", "EmailClaim", "Cart"))]
     assert (
@@ -161,7 +161,7 @@ def test_events_of_claims_and_checks():
 
 @pytest.mark.parametrize(("expired", "months", "expected"), [(None, 2, 5), (True, 2, 3), (False, 2, 2), (True, 0, 0)])
 def test_removals(expired, months, expected):
-    """Three carts a second expire after 30 days, two are deleted; the handler declares which removals it wants."""
+    """Three carts a second expire after 30 days, two are deleted; the handler declares its removals."""
     work = Workload(writes={"Cart": Decimal(3)}, deletes={"Cart": Decimal(2)})
     handlers = [handler("gone", "REMOVE", entities=("Cart",), expired=expired)]
     assert expected == mark_load_of(work, handlers, FOOTPRINTS, months).records
@@ -178,7 +178,7 @@ rates = st.decimals("0", "1000", places=2)
 
 @given(rates, rates, st.lists(st.sampled_from(["INSERT", "MODIFY"]), max_size=4), st.booleans())
 def test_marks_are_the_sum_of_their_handlers(new, changed, events, transactional):
-    """Writes follow from each handler by itself; reads from the events that any handler wants."""
+    """Writes follow from each handler alone; reads from the events of any handler."""
     work = Workload(writes={"User": new}, updates={"User": changed})
     handlers = [handler(str(n), event, transactional=transactional) for n, event in enumerate(events)]
     marks = mark_load_of(work, handlers, FOOTPRINTS, 1)

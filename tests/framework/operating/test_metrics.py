@@ -1,4 +1,4 @@
-"""Metrics: what is asked of CloudWatch, all pages of it, and what they come to."""
+"""Metrics: the requests to CloudWatch, all pages of the answers, and the results."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -28,7 +28,7 @@ def series(*values):
 
 
 def answer(token=None, **points):
-    """A page: values by id, each with the minute it is of."""
+    """Return a page: values by id, each with its minute."""
     results = [
         {"Id": name, "Timestamps": [START + timedelta(minutes=at) for at, _ in found], "Values": [v for _, v in found]}
         for name, found in points.items()
@@ -37,7 +37,7 @@ def answer(token=None, **points):
 
 
 def test_the_request_is_a_value():
-    """The exact request, and the same with a token for the next page."""
+    """The exact request, and the one with a token for the next page."""
     request = MetricRequest((READS,), WINDOW)
     params = request.params()
     assert {
@@ -63,7 +63,7 @@ def test_the_request_is_a_value():
 
 
 def test_what_is_asked():
-    """Capacity and throttles of the table and of each index, latency and errors of each operation of the table."""
+    """Capacity and throttles of the table and each index, latency and errors of each operation of the table."""
     asked = metrics_of(DESCRIBED)
     assert len(set(asked)) == len(asked) == 2 * 4 + len(OPERATIONS) * 4
     index = (("TableName", "shop"), ("GlobalSecondaryIndexName", "GSI1"))
@@ -93,7 +93,7 @@ def test_a_request_has_500_metrics_at_most():
 
 
 def test_sums_become_rates():
-    """By the second of each period; on average over the whole window, since no point means nothing was consumed."""
+    """In a second of each period; on average over the whole window, because a missing point means no consumption."""
     consumed = series(60.0, None, 120.0)
     assert (1.0, None, 2.0) == consumed.rates.values
     assert 1.0 == consumed.average
@@ -102,7 +102,7 @@ def test_sums_become_rates():
 
 
 def test_latency_on_average_is_that_of_all_requests():
-    """And not of all periods: ninety fast requests and ten slow ones."""
+    """Not the average of all periods: ninety fast requests and ten slow ones."""
     nothing = series(None, None, None)
     operation = OperationMetrics("Query", series(90.0, None, 10.0), series(2.0, None, 12.0), nothing, nothing)
     assert 3.0 == operation.average
@@ -110,7 +110,7 @@ def test_latency_on_average_is_that_of_all_requests():
 
 
 def test_places_have_counts_sizes_and_provisioned_units():
-    """As DescribeTable says; zero is on demand."""
+    """From DescribeTable; zero means on demand."""
     metrics = read_metrics(DESCRIBED, {READS: series(1.0, None, None)}, WINDOW)
     table, index = metrics.places
     assert ("table", 4, 1000, 5, None) == (
@@ -127,7 +127,7 @@ def test_places_have_counts_sizes_and_provisioned_units():
 
 
 def test_an_answer_that_is_none():
-    """Of some web server, say."""
+    """For example from another web server."""
     with pytest.raises(RequestFailed, match=r"The answer of http://127.0.0.1:8000 to GetMetricData has no metrics"):
         fetch(lambda **params: {}, (READS,), WINDOW, LOCAL)
 

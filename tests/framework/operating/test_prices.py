@@ -1,4 +1,4 @@
-"""The price file: dated, exact, and refused where it is none."""
+"""The price file: dated, exact, and refused if it is malformed."""
 
 import json
 from datetime import date
@@ -43,7 +43,7 @@ def written(folder, text):
 
 
 def test_the_file_of_the_package():
-    """Prices are exact, and each region has a day; infrequent access asks more for requests and less for storage."""
+    """Prices are exact, and each region has a day. Infrequent access has dearer requests and cheaper storage."""
     prices = load_prices()
     assert ("us-east-1", "USD") == (prices.region, prices.currency)
     standard = prices.classes["standard"]
@@ -60,7 +60,7 @@ def test_the_file_of_the_package():
 
 
 def test_the_region_of_the_tutorial():
-    """Figures of ap-northeast-1, as the price record has them; its day is its own, and not the file's."""
+    """The figures of ap-northeast-1 are those of the price record; it has its own day, not that of the file."""
     found = load_prices(region="ap-northeast-1")
     assert "2025-09-09" == found.as_of
     standard, infrequent = (attrs.astuple(found.classes[name]) for name in TABLE_CLASSES)
@@ -69,7 +69,7 @@ def test_the_region_of_the_tutorial():
 
 
 def test_each_region_has_a_source():
-    """A region names its sources, or is the one of the file's own."""
+    """A region names its sources, or is the region of the file's own source."""
     regions = json.loads(Path(prices_module.__file__).with_name("prices.json").read_text())["regions"]
     assert sorted(REGIONS) == sorted(regions)
     assert ["us-east-1"] == [name for name, region in regions.items() if not region.get("sources")]
@@ -129,7 +129,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_malformed_price_files(tmp_path, fault):
-    """The error names the place in the file, the value, and a file and a command to follow."""
+    """The error names the place in the file, the value, an example file and a command."""
     text, words = FAULTS[fault]
     with pytest.raises(
         OperatingError, match=r"prices.json is not a price file: .*Use the format of .*prices.json"
@@ -161,7 +161,7 @@ def test_a_file_that_does_not_exist(tmp_path):
 
 
 def product(usage, *tiers, region="eu-north-1", term="OnDemand"):
-    """One entry of PriceList; each tier is (price, end)."""
+    """Return one entry of PriceList; each tier is (price, end)."""
     dimensions = {
         f"A.B.{number}": {"endRange": end, "pricePerUnit": {"USD": price}} for number, (price, end) in enumerate(tiers)
     }
@@ -194,7 +194,7 @@ LISTED = [
 
 
 def test_the_answer_of_the_price_list_api(tmp_path):
-    """Requests are for a million, the free tier is left out, and other products are passed over."""
+    """Prices of requests are for a million, the free tier is left out, and other products are skipped."""
     found = load_prices(written(tmp_path, {"FormatVersion": "aws_v1", "PriceList": LISTED}))
     assert ("eu-north-1", "2026-09-11", "USD") == (found.region, found.as_of, found.currency)
     expected = {
@@ -206,7 +206,7 @@ def test_the_answer_of_the_price_list_api(tmp_path):
 
 
 def test_usage_types_of_us_east_1(tmp_path):
-    """They have no prefix, or that of the region: `IA-` begins a class there, and not a region."""
+    """They have no prefix, or the prefix of the region. There `IA-` is the prefix of a class, not of a region."""
     bare = [each.replace("EUN1-", "").replace("eu-north-1", "us-east-1") for each in LISTED]
     also = product("USE1-TimedStorage-ByteHrs", ("0.269", "Inf"), region="us-east-1")
     found = load_prices(written(tmp_path, {"PriceList": [*bare, also]}))

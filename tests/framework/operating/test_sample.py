@@ -1,4 +1,4 @@
-"""What a sample tells: units where they are consumed, sizes as they are stored and projected."""
+"""Measures of a sample: units by place, sizes of items as stored and projected."""
 
 import math
 from decimal import Decimal
@@ -50,7 +50,7 @@ def units(items, size):
 
 
 def test_a_query_of_the_table(filled):
-    """One request, whose items are added up before they are rounded; half a unit for 4 KB, one if consistent."""
+    """One request, whose items are added up before rounding; half a unit for 4 KB, one if consistent."""
     call = call_of(of_account, EVENTS)
     expected = units([plan.create(each).item for each in EVENTS], 4096)
     assert (6, 1, {"table": Decimal(expected) / 2}, False) == (call.items, call.requests, call.units, call.consistent)
@@ -59,7 +59,7 @@ def test_a_query_of_the_table(filled):
 
 
 def test_an_index_of_keys_reads_the_table_too(filled):
-    """Each place is counted for itself: one query of the index, half a unit for the item that it leads to."""
+    """Each place is counted separately: one query of the index, half a unit for the fetched item."""
     call = call_of(of_day, EVENTS)
     assert (1, 2, {"GSI2": Decimal("0.5"), "table": Decimal("0.5")}) == (call.items, call.requests, call.units)
 
@@ -69,7 +69,7 @@ def test_nothing_to_ask_with(filled):
 
 
 def test_measure_tells_where():
-    """Beside the sum of all places."""
+    """In addition to the sum of all places."""
     from singletable.engine import embedded
 
     with embedded(AppTable):
@@ -81,7 +81,7 @@ def test_measure_tells_where():
 
 
 def test_an_item_takes_units_on_each_index_that_holds_it():
-    """By what the index holds of it: all, keys, or some attributes; and nothing where it has no key there."""
+    """According to the projection (all, keys, some attributes); zero if it is not in the index."""
     (found,) = footprints_of(AppTable.describe(), EVENTS)
     items = [plan.create(each).item for each in EVENTS]
     assert ("Event", 6, Decimal(30)) == (found.name, found.sampled, found.days)
@@ -89,7 +89,7 @@ def test_an_item_takes_units_on_each_index_that_holds_it():
     on_all = sum(units([item], 1024) for item in items if "GSI1PK" in item)
     noted = [item for item in items if "GSI3PK" in item]
     assert 3 == len(noted)
-    # Keys of GSI3 hold the note, so that its items are larger than a kilobyte, too.
+    # The keys of GSI3 contain the note, so its items are also larger than a kilobyte.
     held = ("PK", "SK", "GSI3PK", "GSI3SK", "level")
     some = sum(units([{name: item[name] for name in held}], 1024) for item in noted)
     whole = sum(units([item], 1024) for item in items)

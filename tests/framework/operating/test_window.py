@@ -1,4 +1,4 @@
-"""Windows: periods that CloudWatch has, whole ones, and as many as fit."""
+"""Windows: whole periods that CloudWatch still has, and as many as allowed."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 26, 21, 8, 30, tzinfo=timezone.utc)
     ],
 )
 def test_the_shortest_period_that_there_is(span, most, period):
-    """CloudWatch has minutes for 15 days, five minutes for 63, hours for 455."""
+    """CloudWatch keeps minutes for 15 days, five minutes for 63, hours for 455."""
     window = window_until(NOW, span, most=most)
     assert period == window.period
     assert 0 == window.start.timestamp() % period
@@ -41,7 +41,7 @@ def test_nothing_is_kept_longer():
 
 
 def test_the_last_period_may_not_be_over():
-    """The first is whole; a rate divides by the seconds that there were."""
+    """The first period is complete; a rate divides by the actual seconds."""
     window = window_until(NOW, timedelta(hours=3), most=48)
     assert (datetime(2026, 11, 26, 18, 5, tzinfo=timezone.utc), NOW.replace(second=0)) == (window.start, window.end)
     assert 37 == len(window.starts)

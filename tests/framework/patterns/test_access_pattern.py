@@ -1,4 +1,4 @@
-"""Access patterns: registered, typed, and asked with arguments that fit."""
+"""Access patterns: registered, typed, and called with suitable arguments."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -27,7 +27,7 @@ PATTERN = AccessPattern(events_between, "12. Events between two numbers", {"firs
 
 
 def test_it_is_still_the_function():
-    """Called as it was, named as it was, documented as it was."""
+    """It keeps the call, the name and the documentation of the function."""
     assert ("events_between", "Some events of an account.") == (PATTERN.__name__, PATTERN.__doc__)
     assert PATTERN("a1", 1, 2).params() == events_between("a1", 1, 2).params()
     assert ("12", "Events between two numbers", "12. Events between two numbers") == (
@@ -40,7 +40,7 @@ def test_it_is_still_the_function():
 
 
 def test_the_register_is_in_the_order_of_numbers():
-    """10 behind 9, and those without a number last."""
+    """10 comes after 9, and patterns without a number come last."""
     made = []
     for sentence in ("No number", "10. Ten", "9. Nine"):
 
@@ -74,7 +74,7 @@ def test_what_it_returns_is_found_in_any_shape():
 
 
 def test_patterns_that_nothing_can_be_done_with():
-    """Refused with the remedy."""
+    """They are refused with a remedy."""
     with pytest.raises(PatternError, match="needs a sentence. Write for example @access_pattern"):
 
         @access_pattern
@@ -100,7 +100,7 @@ def test_arguments_are_drawn_from_what_most_entities_share():
 
 
 def test_arguments_may_come_from_other_entities():
-    """Where the entity itself has none: an account without events still can be asked about."""
+    """If the entity itself has no items: an account without events can still be queried."""
 
     def events(account_id: str) -> Query[Event]:
         return Event.query(account_id=account_id)
@@ -121,7 +121,7 @@ def test_placeholders_have_the_right_types():
 
 
 def test_a_parameter_without_an_attribute_is_refused():
-    """By the demo as by the check."""
+    """By the demo and by the check."""
 
     def events(nothing: str) -> Query[Event]:
         return Event.query(account_id=nothing)

@@ -1,4 +1,4 @@
-"""What several tests of streams need."""
+"""Fixtures that several tests of streams use."""
 
 import logging
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def logged(capsys):
-    """pytest's capture; the logger that a Lambda handler makes writes to it, and all loggers are as before afterwards.
+    """Return pytest's capture; the logger of a Lambda handler writes to it, and all loggers are restored afterwards.
 
     It keeps the standard output that it first found, and takes the framework's own logger over.
     """

@@ -1,4 +1,4 @@
-"""Records as Kinesis delivers them to Lambda: a change of a DynamoDB table in the data of a Kinesis record."""
+"""Records in the form in which Kinesis delivers them to Lambda: a change of a DynamoDB table in a Kinesis record."""
 
 import base64
 import json

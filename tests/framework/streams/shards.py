@@ -1,6 +1,6 @@
-"""A stream with shards that split and close, iterators that expire and records that go: no emulator has one.
+"""A stream with shards that split and close, iterators that expire, and records that expire; no emulator has these.
 
-It answers the four calls that the reader sends, as the API reference says DynamoDB does.
+It answers the four calls that the reader sends, as the API reference describes them.
 """
 
 from datetime import datetime, timezone
@@ -19,10 +19,10 @@ class Shard:
 
 
 class FakeStream:
-    """A stream. Keys are cut over the open shards by their number.
+    """A stream whose keys are distributed over the open shards by their number.
 
-    `faults` is a list of what happens to the next calls of GetRecords: "expired", "throttled", or None for nothing;
-    `throttled` names operations whose next call is.
+    `faults` has a fault for each of the next calls of GetRecords: "expired", "throttled", or None for no fault;
+    `throttled` names operations whose next call is throttled.
     """
 
     def __init__(self, page=2, limit=3, now=1_000_000.0):
@@ -38,7 +38,7 @@ class FakeStream:
     # --- what happens to it -------------------------------------------------------
 
     def write(self, key):
-        """A change of the item with a number."""
+        """Write a change of the item with a number."""
         self.sequence += 1
         record = {
             "eventID": f"e{self.sequence}",
@@ -52,7 +52,7 @@ class FakeStream:
         self.open[key % len(self.open)].records.append(record)
 
     def reshard(self, children=2):
-        """Every open shard closes, and has children; an item's next change is in one of those of its own shard."""
+        """Close every open shard and open its children; an item's next change is in a child of its own shard."""
         before = self.open
         for shard in before:
             shard.closed = True
@@ -60,13 +60,13 @@ class FakeStream:
         self.open = [self._shard(before[number % len(before)].name) for number in range(len(before) * children)]
 
     def trim(self):
-        """What is there now is older than 24 hours: gone, with every closed shard."""
+        """Remove all present records and all closed shards, as if 24 hours had passed."""
         for shard in self.shards:
             shard.trimmed = len(shard.records)
         self.shards = [shard for shard in self.shards if not shard.closed]
 
     def disable(self):
-        """The stream is switched off."""
+        """Switch the stream off."""
         self.status = "DISABLED"
         for shard in self.open:
             shard.closed = True
@@ -74,7 +74,7 @@ class FakeStream:
     # --- what it answers ----------------------------------------------------------
 
     def call(self, operation, **params):
-        """As StreamsClient.call."""
+        """Answer a call, like `StreamsClient.call`."""
         self.calls.append(operation)
         if operation in self.throttled:
             self.throttled.remove(operation)
@@ -132,5 +132,5 @@ class FakeStream:
 
 
 def error(code):
-    """What botocore raises."""
+    """Return an error in the form of botocore."""
     return ClientError({"Error": {"Code": code, "Message": "-"}}, "GetRecords")

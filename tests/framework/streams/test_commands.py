@@ -1,4 +1,4 @@
-"""`singletable streams`, as a person runs it, on the embedded table of the shop."""
+"""`singletable streams` on the embedded table of the shop."""
 
 import json
 import os
@@ -20,7 +20,7 @@ __all__ = ["project", "table"]  # fixtures
 
 @pytest.fixture
 def counting(monkeypatch):
-    """A router in the place of the shop's, which only counts."""
+    """Replace the shop's router by one that only counts."""
     made = StreamRouter(ShopTable)
     made.on(User, "INSERT", "MODIFY", name="count")(lambda change: None)
     monkeypatch.setattr("shop.stream.router", made)
@@ -28,7 +28,7 @@ def counting(monkeypatch):
 
 
 def changed():
-    """A user, changed once, and an item of a type that is not known."""
+    """Store a user and change it once, and store an item of an unknown type."""
     user = patterns.register_user("Ann", "ann@example.com")
     user.update(name="Anne")
     connection = ShopTable._get_connection().connection
@@ -46,13 +46,13 @@ def run_router(*arguments):
 
 
 def counts(done):
-    """What is said of the router's one handler: how often it handled, and how often it was not called again."""
+    """Return the printed counts of the router's one handler: handled, and not called again."""
     (row,) = (line.split() for line in done.stdout.splitlines() if line.startswith("count "))
     return row[1:]
 
 
 def test_tail_shows_what_changed_and_no_values(table):
-    """The event, the entity, its key, the names of what changed."""
+    """The output has the event, the entity, its key and the names of the changed attributes."""
     user = changed()
     done = tail()
     assert 0 == done.returncode, done.stderr
@@ -68,7 +68,7 @@ def test_tail_shows_what_changed_and_no_values(table):
 
 
 def test_tail_as_json(table):
-    """A line each, and only of the entities that are named."""
+    """The output has one line for each change of the named entities."""
     user = changed()
     done = tail("--format", "json", "--entity", "User")
     inserted, modified = map(json.loads, done.stdout.splitlines())
@@ -81,7 +81,7 @@ def test_tail_as_json(table):
 
 
 def test_tail_of_what_cannot_be_read(table):
-    """It says so, and goes on; what time to live removed is told apart."""
+    """A malformed record is reported and skipped; a removal by time to live is marked as such."""
     from moto.dynamodb.models import dynamodb_backends
 
     user = changed()
@@ -97,7 +97,7 @@ def test_tail_of_what_cannot_be_read(table):
 
 
 def test_run_gives_what_changed_to_the_router(table, counting):
-    """And says what became of it; a second time nothing is handled again."""
+    """The counts are printed; a second run handles no event again."""
     changed()
     first = run_router()
     assert 1 == first.returncode
@@ -109,20 +109,20 @@ def test_run_gives_what_changed_to_the_router(table, counting):
 
 
 def test_run_with_checkpoints_reads_nothing_again(table, counting, tmp_path):
-    """Not even what it would not handle again."""
+    """A second run does not read the records again."""
     changed()
     counting.default(lambda change: None)
     arguments = ("--checkpoints", str(tmp_path / "checkpoints.json"))
     first = run_router(*arguments)
     assert 0 == first.returncode
-    # The marks of what was handled are in the stream, too, and are passed over.
+    # The marks of handled events are also in the stream, and are skipped.
     assert first.stdout.rstrip().endswith("7 records, 3 of them of singletable's own items. No dead letters.")
     User(name="Bob", email="bob@example.com").create()
     assert ["1", "0"] == counts(run_router(*arguments))
 
 
 def test_run_takes_a_failing_record_as_often_as_it_is_told(table, monkeypatch):
-    """Then it is a dead letter, and what is behind it goes on."""
+    """After the last attempt it is a dead letter, and the next records are handled."""
     made, calls = StreamRouter(ShopTable), []
     monkeypatch.setattr("shop.stream.router", made)
 
@@ -143,7 +143,7 @@ def test_run_takes_a_failing_record_as_often_as_it_is_told(table, monkeypatch):
 
 
 def test_run_tells_of_what_became_of_a_record_before_it_was_given_again(table, monkeypatch):
-    """A dead letter of one handler, though another fails with it; and what was handled then."""
+    """The counts include a dead letter and a handled event of an attempt in which another handler failed."""
     made, failing = StreamRouter(ShopTable), [True]
     monkeypatch.setattr("shop.stream.router", made)
 
@@ -168,14 +168,14 @@ def test_run_tells_of_what_became_of_a_record_before_it_was_given_again(table, m
 
 
 def test_run_from_now(table, counting):
-    """What was there before is left out."""
+    """Earlier records are left out."""
     changed()
     done = run_router("--from", "now")
     assert done.stdout.rstrip().endswith("0 records. No dead letters.")
 
 
 def test_ctrl_c_ends_it_behind_the_record_that_is_under_way(table, monkeypatch):
-    """The report is printed all the same, and the handlers of the process are as before."""
+    """The report is still printed, and the signal handlers of the process are restored."""
     made, seen = StreamRouter(ShopTable), []
     monkeypatch.setattr("shop.stream.router", made)
 
@@ -194,7 +194,7 @@ def test_ctrl_c_ends_it_behind_the_record_that_is_under_way(table, monkeypatch):
 
 
 def test_the_shops_router_is_the_one_in_setup_cfg(table, monkeypatch):
-    """What it needs and is not there is one line, at the start."""
+    """A missing setting of the router is reported in one line at the start."""
     for name in ("SHOP_FROM_ADDRESS", "SHOP_TOPIC_ARN"):
         monkeypatch.delenv(name, raising=False)
     from shop.notices import notices
@@ -203,7 +203,10 @@ def test_the_shops_router_is_the_one_in_setup_cfg(table, monkeypatch):
     assert router.table is ShopTable
     done = run_router()
     assert_one_line(
-        done, "Running shop.stream:router failed at shop/notices.py", "SHOP_FROM_ADDRESS is ''", "give the address"
+        done,
+        "Running shop.stream:router failed at shop/notices.py",
+        "SHOP_FROM_ADDRESS is ''",
+        "Give the sender's address",
     )
 
 
@@ -221,10 +224,10 @@ def test_the_shops_router_is_the_one_in_setup_cfg(table, monkeypatch):
     ],
 )
 def test_what_is_wrong_is_one_line(table, arguments, says):
-    """And the remedy."""
+    """The error is one line with a remedy."""
     assert_one_line(here("streams", *arguments), *says)
 
 
 def test_a_project_without_a_router(project):
-    """The option and the setting are named."""
+    """The message names the option and the setting."""
     assert_one_line(run("streams", "run", cwd=project), "No router is named.", "--handler", "stream =")

@@ -1,4 +1,4 @@
-"""The runner, on the embedded engine."""
+"""The consumer on the embedded engine."""
 
 import threading
 
@@ -21,13 +21,13 @@ def product(number):
 
 
 def test_a_table_without_a_stream():
-    """It says how to get one."""
+    """The error has a remedy."""
     with embedded(AppTable), pytest.raises(StreamMissing, match=r"'app' has no stream. Set Meta.stream_view_type"):
         run_stream(StreamRouter(AppTable), idle=0)
 
 
 def test_a_stream_that_only_meta_has(table, monkeypatch):
-    """The way on is a migration, and not what was done already."""
+    """The remedy is a migration, because Meta already declares the stream."""
     connection = connection_of(ShopTable).connection
     connection.dispatch("UpdateTable", {"TableName": "shop", "StreamSpecification": {"StreamEnabled": False}})
     with pytest.raises(StreamMissing, match="Meta declares NEW_AND_OLD_IMAGES. Run singletable makemigrations"):
@@ -35,7 +35,7 @@ def test_a_stream_that_only_meta_has(table, monkeypatch):
 
 
 def test_what_the_stream_shows_is_checked_before_the_first_record(monkeypatch):
-    """DescribeStream says it."""
+    """The view type of DescribeStream is checked."""
     monkeypatch.setattr(ShopTable.Meta, "stream_view_type", "NEW_IMAGE", raising=False)
     with embedded(ShopTable):
         monkeypatch.undo()
@@ -47,7 +47,7 @@ def test_what_the_stream_shows_is_checked_before_the_first_record(monkeypatch):
 
 
 def test_it_stops_behind_the_record_that_is_under_way(table):
-    """And what is behind that is read the next time."""
+    """The next run reads the records after it."""
     router, stop, seen = StreamRouter(ShopTable), threading.Event(), []
 
     @router.on(Product, "INSERT", name="stop")
@@ -64,7 +64,7 @@ def test_it_stops_behind_the_record_that_is_under_way(table):
 
 
 def test_a_cancelled_transaction_leaves_nothing_in_the_stream(table):
-    """As in DynamoDB; and a reader that was there before goes on."""
+    """As in DynamoDB; an existing reader continues."""
     from singletable.errors import TransactionCancelled
 
     router, seen, stop = StreamRouter(ShopTable), [], threading.Event()
@@ -91,13 +91,13 @@ def test_a_cancelled_transaction_leaves_nothing_in_the_stream(table):
 
 
 def test_a_record_is_given_once_at_least(table):
-    """No attempts are none."""
+    """Zero attempts are refused."""
     with pytest.raises(InvalidValueError, match="attempts=0 is less than 1"):
         run_stream(StreamRouter(ShopTable), attempts=0)
 
 
 def test_the_client_is_the_tables(table):
-    """Its time-outs, attempts, credentials and headers."""
+    """The client has the table's time-outs, attempts, credentials and headers."""
     settings = connection_of(ShopTable).settings
     with pinned(
         ShopTable,

@@ -1,4 +1,4 @@
-"""Events of Lambda: the table's own records, direct or wrapped by Kinesis; everything else is an error."""
+"""Lambda events: records of the own table, direct or wrapped by Kinesis, are handled; all others are errors."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/{}/stream/2026-11-30T00:00:
 
 @pytest.fixture
 def router(table, logged):
-    """Notes the ids of new accounts in `router.seen`, and the changes in `router.changes`; fails for `failing`."""
+    """Return a router that collects new accounts in `seen` and changes in `changes`, and fails for `failing`."""
     made = StreamRouter(AppTable)
     made.seen, made.changes, made.failing = [], [], set()
 
@@ -35,12 +35,12 @@ def router(table, logged):
 
 
 def record(name, **more):
-    """A record of a new account, as Lambda gives it."""
+    """Return a record of a new account in the form of Lambda."""
     return json.loads(json.dumps({**record_of(new=Account(account_id=name), sequence_number=f"1{name}"), **more}))
 
 
 def from_kinesis(*names, start=100, table="app", **options):
-    """An event of Kinesis with new accounts, whose sequence numbers count from `start`."""
+    """Return an event of Kinesis with new accounts, whose sequence numbers count from `start`."""
     return {
         "Records": [
             kinesis_record(record(name), str(start + place), table=table, **options) for place, name in enumerate(names)
@@ -49,7 +49,7 @@ def from_kinesis(*names, start=100, table="app", **options):
 
 
 def numbers(answer):
-    """The sequence numbers that an answer reports as failed."""
+    """Return the sequence numbers that an answer reports as failed."""
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
@@ -68,7 +68,7 @@ def test_records_that_kinesis_wraps_are_handled(router, logged):
 
 
 def test_a_batch_of_kinesis_ends_at_the_first_that_fails(router):
-    """Its number in the Kinesis shard is reported; delivered again from there, each is handled once."""
+    """Its number in the Kinesis shard is reported. After a redelivery from there, each is handled once."""
     router.failing.add("b")
     event = from_kinesis("a", "b", "c")
     assert ["101"] == numbers(router.lambda_handler(event, None))
@@ -79,7 +79,7 @@ def test_a_batch_of_kinesis_ends_at_the_first_that_fails(router):
 
 
 def test_a_change_that_both_streams_deliver_is_handled_once(router):
-    """It has one id."""
+    """Both deliveries have the same event id."""
     raw = record("a")
     router.lambda_handler({"Records": [raw]}, None)
     router.lambda_handler({"Records": [kinesis_record(raw, "7", table="app")]}, None)
@@ -88,7 +88,7 @@ def test_a_change_that_both_streams_deliver_is_handled_once(router):
 
 @pytest.mark.parametrize("precision", ["MILLISECOND", "MICROSECOND"])
 def test_the_time_of_a_change_is_read_in_each_unit(router, logged, precision):
-    """Milliseconds or microseconds of Kinesis, as seconds of DynamoDB Streams."""
+    """Kinesis has milliseconds or microseconds, DynamoDB Streams has seconds."""
     before = time.time()
     router.lambda_handler(from_kinesis("a", precision=precision), None)
     assert before - 1 < router.changes[0].at.timestamp() < time.time() + 1
@@ -97,7 +97,7 @@ def test_the_time_of_a_change_is_read_in_each_unit(router, logged, precision):
 
 
 def test_binary_values_and_deletions_by_time_to_live_pass_through_kinesis(router):
-    """As in the records of DynamoDB Streams."""
+    """They are the same as in records of DynamoDB Streams."""
     expired = json.loads(json.dumps(record_of(old=Account(account_id="a"), expired=True)))
     router.lambda_handler({"Records": [kinesis_record(expired, "1", table="app")]}, None)
     assert [True] == [each.expired for each in router.changes]
@@ -105,7 +105,7 @@ def test_binary_values_and_deletions_by_time_to_live_pass_through_kinesis(router
 
 @pytest.mark.parametrize("data", [b"\xff", b"not json", b"", b"{"])
 def test_data_of_kinesis_that_is_damaged_is_a_dead_letter(router, logged, data):
-    """Under the number of its Kinesis record; the others are handled."""
+    """It has the number of its Kinesis record; the other records are handled."""
     event = from_kinesis("a", "b")
     event["Records"].insert(1, wrapped(data, "77"))
     assert [] == numbers(router.lambda_handler(event, None))
@@ -115,7 +115,7 @@ def test_data_of_kinesis_that_is_damaged_is_a_dead_letter(router, logged, data):
 
 
 def test_a_damaged_record_of_kinesis_whose_letter_cannot_be_sent_is_delivered_again(table, logged):
-    """Under its own number."""
+    """It is reported by its own number."""
 
     def down(letter):
         raise OSError("secret")
@@ -146,13 +146,13 @@ S3 = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket"
     ],
 )
 def test_an_event_of_another_service_raises(router, event, message):
-    """Nothing of it is acknowledged."""
+    """No record of it is acknowledged."""
     with pytest.raises(MalformedRecordError, match=message):
         router.lambda_handler(event, None)
 
 
 def test_an_event_with_a_foreign_record_among_its_own_raises_before_any_is_handled(router):
-    """Of another service, of another table, or of other data in a Kinesis data stream."""
+    """The record is of another service or table, or has other data in a Kinesis data stream."""
     for event in (
         {"Records": [record("a"), SQS]},
         {"Records": [record("a"), record("b", eventSourceARN=ARN.format("other"))]},
@@ -177,7 +177,7 @@ def test_an_event_with_a_foreign_record_among_its_own_raises_before_any_is_handl
     ],
 )
 def test_the_table_of_a_record_is_the_one_to_which_the_router_is_bound(router, mine, theirs, own):
-    """By name; a table that is bound by its ARN also by region and account."""
+    """By name. A table that is bound by its ARN is also compared by region and account."""
     from singletable.streams.events import require_own
 
     raw = record("a", eventSourceARN=ARN.format(theirs))
@@ -197,7 +197,7 @@ DAMAGED = [None, [], "x", 5, {}, {"dynamodb": None}, {"eventID": 5, "dynamodb": 
 
 @pytest.mark.parametrize("damaged", DAMAGED, ids=repr)
 def test_a_damaged_record_among_others_is_a_dead_letter(router, logged, damaged):
-    """The others are handled, and the batch is acknowledged once the letter is sent."""
+    """The others are handled, and the batch is acknowledged after the letter was sent."""
     event = {"Records": [record("1"), damaged, record("2")]}
     assert [] == numbers(router.lambda_handler(event, None))
     assert ["1", "2"] == router.seen
@@ -206,7 +206,7 @@ def test_a_damaged_record_among_others_is_a_dead_letter(router, logged, damaged)
 
 @pytest.mark.parametrize("damaged", DAMAGED, ids=repr)
 def test_a_damaged_record_whose_letter_cannot_be_sent_fails_the_batch_from_there(table, logged, damaged):
-    """From the record before it, since Lambda finds it by a sequence number; the first of a batch is an error."""
+    """The record before it is reported, because Lambda needs a sequence number. The first of a batch is an error."""
 
     def down(letter):
         raise OSError("secret")
@@ -231,7 +231,7 @@ def test_a_damaged_record_whose_letter_cannot_be_sent_fails_the_batch_from_there
 
 
 def test_the_start_and_every_line_name_the_table(router, logged):
-    """So do the metrics."""
+    """The metrics also name the table."""
     with AppTable.bind(table_name="app-staging"):
         other = StreamRouter(AppTable)
         other.lambda_handler({"Records": []}, None)
@@ -243,7 +243,7 @@ def test_the_start_and_every_line_name_the_table(router, logged):
 
 
 def test_two_routers_in_one_function_keep_their_names(table, logged):
-    """In the lines of their dead letters, too."""
+    """The lines of their dead letters also have their own names."""
     handlers = []
     for name in ("app-a", "app-b"):
         with AppTable.bind(table_name=name):
@@ -257,7 +257,7 @@ def test_two_routers_in_one_function_keep_their_names(table, logged):
 
 
 def test_metrics_and_logger_of_a_handler_are_its_own(table, logged):
-    """Metrics that it has added are not written with the router's, and its logger keeps its handlers and its keys."""
+    """The router does not write a handler's metrics, and the handler's logger keeps its handlers and keys."""
     from aws_lambda_powertools import Logger, Metrics
     from aws_lambda_powertools.metrics import MetricUnit
 
@@ -286,7 +286,7 @@ def test_metrics_and_logger_of_a_handler_are_its_own(table, logged):
 
 @pytest.mark.parametrize(("level", "printed"), [("ERROR", []), ("nonsense", ["started", "batch"])])
 def test_the_level_of_the_log_is_that_of_the_function(table, logged, monkeypatch, level, printed):
-    """As Lambda or powertools sets it; an unknown level is INFO."""
+    """Lambda or powertools sets the level; an unknown level is INFO."""
     monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", level)
     StreamRouter(AppTable).lambda_handler({"Records": []}, None)
     found = [json.loads(line) for line in logged.readouterr().out.splitlines()]
@@ -294,7 +294,7 @@ def test_the_level_of_the_log_is_that_of_the_function(table, logged, monkeypatch
 
 
 def test_a_dead_letter_is_logged_at_any_level_of_the_function(table, logged, monkeypatch):
-    """Without a sink it would go nowhere."""
+    """Otherwise a dead letter of a router without a sink would be lost."""
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "CRITICAL")
     StreamRouter(AppTable).lambda_handler({"Records": [{"dynamodb": {"SequenceNumber": "1"}}]}, None)
     assert ["1"] == [each["sequence_number"] for each in printed_by(logged) if "_aws" not in each]

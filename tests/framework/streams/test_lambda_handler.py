@@ -1,4 +1,4 @@
-"""The Lambda handler: what is reported, logged and counted."""
+"""The Lambda handler: its reports, logs and counts."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from tests.framework.app import Account, AppTable
 
 @pytest.fixture
 def router(table, logged):
-    """Notes the accounts it is given in `router.seen`; it fails for those in `router.failing`."""
+    """Return a router that collects the given accounts in `seen` and fails for those in `failing`."""
     made = StreamRouter(AppTable)
     made.seen, made.failing = [], set()
 
@@ -30,19 +30,19 @@ def router(table, logged):
 
 
 def batch(*names):
-    """A Lambda event with new accounts, whose sequence numbers count from 1."""
+    """Return a Lambda event with new accounts, whose sequence numbers count from 1."""
     records = [record_of(new=Account(account_id=name), sequence_number=f"{1 + n}") for n, name in enumerate(names)]
     return json.loads(json.dumps({"Records": records}))
 
 
 def printed_by(capsys):
-    """The lines of a function's log and its metrics, without the line of its start."""
+    """Return the lines of a function's log and its metrics, without the line of its start."""
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [each for each in printed if each.get("message") != "started"]
 
 
 def lines(capsys):
-    """What was logged, and the metrics."""
+    """Return the logged lines and the metrics."""
     printed = printed_by(capsys)
     (metrics,) = (each for each in printed if "_aws" in each)
     return [each for each in printed if "_aws" not in each], {
@@ -51,7 +51,7 @@ def lines(capsys):
 
 
 def test_a_batch_that_goes_through(router, logged):
-    """Nothing is reported; one line is logged."""
+    """No failure is reported, and one line is logged."""
     assert {"batchItemFailures": []} == router.lambda_handler(batch("a", "b", "c"), None)
     assert ["a", "b", "c"] == router.seen
     (line,), counts = lines(logged)
@@ -60,7 +60,7 @@ def test_a_batch_that_goes_through(router, logged):
 
 
 def test_a_batch_ends_at_the_first_that_fails(router, logged):
-    """What is behind it is not overtaken: it is not handled. Given again from there, each is handled once."""
+    """Later records are not handled. After a redelivery from there, each is handled once."""
     router.failing.add("b")
     event = batch("a", "b", "c")
     assert {"batchItemFailures": [{"itemIdentifier": "2"}]} == router.lambda_handler(event, None)
@@ -72,7 +72,7 @@ def test_a_batch_ends_at_the_first_that_fails(router, logged):
     assert failed["reason"].startswith("ValueError in note (test_lambda_handler.py:")
     assert {"Handled": 1, "Repeated": 0, "Failed": 1, "DeadLetters": 0} == counts
     router.failing.clear()
-    # Lambda gives the failed record and those behind it; here all of them, as it may.
+    # Lambda delivers the failed record and later ones again. It may also deliver all of them, as here.
     assert {"batchItemFailures": []} == router.lambda_handler(event, None)
     assert ["a", "b", "c"] == router.seen
     assert {"Handled": 2, "Repeated": 1, "Failed": 0, "DeadLetters": 0} == lines(logged)[1]
@@ -87,13 +87,13 @@ def test_what_the_other_handlers_of_a_failing_record_did_is_counted(router, logg
 
 
 def test_the_first_of_a_batch_that_fails(router):
-    """The whole batch comes again; the function does not fail."""
+    """The whole batch is delivered again; the function itself does not fail."""
     router.failing.add("a")
     assert {"batchItemFailures": [{"itemIdentifier": "1"}]} == router.lambda_handler(batch("a", "b"), None)
 
 
 def test_what_cannot_be_read_or_handled_does_not_stop_the_rest(router, logged):
-    """A dead letter each, with the sequence number and the reason."""
+    """Each makes a dead letter with the sequence number and the reason."""
     event = batch("a", "never", "c", "d")
     event["Records"][2]["dynamodb"]["NewImage"]["visits"] = {"S": "secret"}
     del event["Records"][0]["eventID"]
@@ -107,7 +107,7 @@ def test_what_cannot_be_read_or_handled_does_not_stop_the_rest(router, logged):
 
 
 def test_a_record_that_no_handler_was_given_fails_with_a_line_too(table, logged):
-    """The marks cannot be read, a dead letter is not taken, the stream shows too little: each is logged and counted."""
+    """Unreadable marks, a failing sink and a stream with too few images are logged and counted."""
 
     def full(letter):
         raise OSError("secret")
@@ -132,7 +132,7 @@ def test_a_record_that_no_handler_was_given_fails_with_a_line_too(table, logged)
 
 
 def test_the_age_is_that_of_the_last_record(router, logged):
-    """In milliseconds; what the alarm on a stream that falls behind would watch."""
+    """In milliseconds, for an alarm on the delay of the stream's reader."""
     event = batch("a", "b")
     now = time.time()
     for record, age in zip(event["Records"], (500, 90), strict=True):
@@ -143,7 +143,7 @@ def test_the_age_is_that_of_the_last_record(router, logged):
 
 
 def test_no_value_of_an_item_is_logged(router, logged):
-    """Of none that is handled, fails or is given up; also not at DEBUG."""
+    """For handled, failed and given-up records, also at level DEBUG."""
     router.failing.add("secret-b")
     event = batch("secret-a", "secret-b")
     del event["Records"][0]["dynamodb"]["Keys"]
@@ -153,18 +153,18 @@ def test_no_value_of_an_item_is_logged(router, logged):
 
 @pytest.mark.parametrize("event", [{}, {"Records": "x"}, [], {"detail": {}}])
 def test_an_event_of_something_else(router, event):
-    """It says what it should be."""
+    """The error names the expected event."""
     with pytest.raises(MalformedRecordError, match="no Records, so it is not from a DynamoDB stream"):
         router.lambda_handler(event, None)
 
 
 def test_an_empty_batch(router):
-    """Nothing is to be done."""
+    """No failure is reported."""
     assert {"batchItemFailures": []} == router.lambda_handler({"Records": []}, None)
 
 
 def test_a_stream_that_shows_too_little_fails_at_the_start(table, monkeypatch):
-    """Where the model says what it shows."""
+    """If the model declares the view type."""
     monkeypatch.setattr(AppTable.Meta, "stream_view_type", "KEYS_ONLY", raising=False)
     router = StreamRouter(AppTable)
     router.on(Account, "INSERT", name="any")(print)
@@ -173,7 +173,7 @@ def test_a_stream_that_shows_too_little_fails_at_the_start(table, monkeypatch):
 
 
 def test_without_powertools(router, monkeypatch):
-    """One line and the remedy."""
+    """The error is one line with a remedy."""
     monkeypatch.setitem(sys.modules, "aws_lambda_powertools", None)
     with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[lambda\]'"):
         router.lambda_handler  # noqa: B018

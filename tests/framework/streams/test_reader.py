@@ -1,4 +1,4 @@
-"""Reading: shards, their children, checkpoints, and what a stream does to its readers."""
+"""The reader: shards, their children, checkpoints, throttling and lost records."""
 
 import json
 from collections import defaultdict
@@ -22,7 +22,7 @@ def reader_of(stream, **options):
 
 
 def read(reader, polls=20):
-    """The numbers of the records that some polls find."""
+    """Return the numbers of the records that some polls find."""
     return [
         int(each["dynamodb"]["SequenceNumber"])
         for _ in range(polls)
@@ -32,7 +32,7 @@ def read(reader, polls=20):
 
 
 def test_children_are_read_behind_their_parents():
-    """Also where they are listed on another page than these."""
+    """Also if they are listed on another page than their parents."""
     stream = FakeStream(page=1)
     for number in range(12):
         stream.write(number)
@@ -49,7 +49,7 @@ def test_children_are_read_behind_their_parents():
 
 
 def test_a_new_shard_is_found_at_once():
-    """Its parent's end says that there may be one; without an end the shards are listed again after a minute."""
+    """The end of its parent shows that it may exist. Without an end the shards are listed again after a minute."""
     stream = FakeStream()
     reader = reader_of(stream)
     read(reader)
@@ -66,7 +66,7 @@ def test_a_new_shard_is_found_at_once():
 
 
 def test_from_now_on():
-    """What was there is left out; what comes is read, in the shard and in its children."""
+    """Earlier records are left out; later ones are read, in the shard and in its children."""
     stream = FakeStream()
     stream.write(1)
     stream.reshard()
@@ -79,7 +79,7 @@ def test_from_now_on():
 
 
 def test_from_now_on_of_a_stream_that_has_no_shard_yet():
-    """All of the first one is of later than now."""
+    """All records of the first shard are read."""
     stream = FakeStream()
     first, stream.shards = stream.shards, []
     reader = reader_of(stream, start=LATEST).open()
@@ -90,7 +90,7 @@ def test_from_now_on_of_a_stream_that_has_no_shard_yet():
 
 
 def test_from_now_on_while_a_shard_splits():
-    """Its children are listed as open as it is itself; they are read behind it, and from their beginning."""
+    """The shard and its children are listed as open. The children are read after it, from their beginning."""
     stream = FakeStream(page=1)
     list_page = stream._describe_stream
 
@@ -109,7 +109,7 @@ def test_from_now_on_while_a_shard_splits():
 
 
 def test_from_now_on_with_an_iterator_that_expires_before_it_is_used():
-    """The next one is not of a later moment."""
+    """The next iterator does not skip records."""
     stream = FakeStream()
     reader = reader_of(stream, start=LATEST).open()
     stream.write(1)
@@ -118,7 +118,7 @@ def test_from_now_on_with_an_iterator_that_expires_before_it_is_used():
 
 
 def test_from_now_on_goes_on_there_after_a_stop():
-    """Also where no record had come before the stop: what came meanwhile is read, and nothing from long before."""
+    """Records from after the start are read, also if the stop came before the first one; old records are not."""
     stream, checkpoints = FakeStream(), Checkpoints()
     stream.write(1)
     stream.now += 3600
@@ -131,7 +131,7 @@ def test_from_now_on_goes_on_there_after_a_stop():
 
 
 def test_a_batch_that_is_not_finished_comes_again():
-    """A reader that is closed at a batch has not read it."""
+    """If the generator is closed at a batch, the batch does not count as read."""
     stream, checkpoints = FakeStream(limit=2), Checkpoints()
     for number in range(4):
         stream.write(number)
@@ -145,7 +145,7 @@ def test_a_batch_that_is_not_finished_comes_again():
 
 
 def test_an_iterator_that_has_expired_is_made_anew():
-    """They live for 15 minutes."""
+    """Iterators live for 15 minutes."""
     stream = FakeStream(limit=1)
     for number in range(3):
         stream.write(number)
@@ -154,7 +154,7 @@ def test_an_iterator_that_has_expired_is_made_anew():
 
 
 def test_a_stream_that_throttles_is_asked_again():
-    """For its shards and their iterators, as for records; what is known already is read meanwhile."""
+    """For shards, iterators and records; known shards are read meanwhile."""
     stream = FakeStream()
     reader = reader_of(stream).open()
     stream.write(1)
@@ -170,7 +170,7 @@ def test_a_stream_that_throttles_is_asked_again():
 
 
 def test_the_streams_own_word_for_throttling():
-    """GetRecords has one of its own (API Reference, "GetRecords")."""
+    """GetRecords has its own error code (API Reference, "GetRecords")."""
 
     class Limited:
         def get_records(self):
@@ -184,7 +184,7 @@ def test_the_streams_own_word_for_throttling():
 
 
 def test_records_that_are_gone_are_told():
-    """Not passed over; only where that is asked for."""
+    """They are reported, and skipped only with `accept_gaps`."""
     stream, checkpoints = FakeStream(limit=1), Checkpoints()
     for number in range(4):
         stream.write(number)
@@ -214,7 +214,7 @@ def test_a_shard_that_is_gone_before_it_was_read_is_a_gap_too():
 
 
 def test_what_was_read_to_its_end_may_go():
-    """And is forgotten, so that checkpoints do not grow for ever."""
+    """Its checkpoint is removed, so that checkpoints do not grow forever."""
     stream, checkpoints = FakeStream(), Checkpoints()
     stream.write(1)
     stream.reshard()
@@ -226,7 +226,7 @@ def test_what_was_read_to_its_end_may_go():
 
 
 def test_a_stream_that_is_switched_off_ends():
-    """Once all of it was read."""
+    """After all of its records were read."""
     stream = FakeStream()
     stream.write(1)
     stream.disable()
@@ -237,7 +237,7 @@ def test_a_stream_that_is_switched_off_ends():
 
 
 def test_checkpoints_in_a_file(tmp_path):
-    """Another process goes on where the first one stopped."""
+    """Another process continues where the first one stopped."""
     path, stream = tmp_path / "checkpoints.json", FakeStream()
     stream.write(1)
     assert [101] == read(reader_of(stream, checkpoints=FileCheckpoints(path)))
@@ -252,7 +252,7 @@ def test_checkpoints_in_a_file(tmp_path):
     ["", "[]", '{"streams": 1}', '{"other": {}}', '{"streams": {"a": {"s": "@x"}}}', '{"streams": {"a": {"s": 1}}}'],
 )
 def test_a_file_of_something_else_is_refused(tmp_path, text):
-    """And left as it is."""
+    """The file is not changed."""
     path = tmp_path / "other.json"
     path.write_text(text)
     with pytest.raises(StreamMissing, match="other.json does not hold checkpoints of streams"):
@@ -261,13 +261,13 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
 
 
 def test_a_file_that_cannot_be_written(tmp_path):
-    """It is said before anything is read, with its name and the remedy."""
+    """It is reported before the first read, with its name and a remedy."""
     with pytest.raises(StreamMissing, match=r"such.json cannot be written: .* Name a file in a writable folder"):
         FileCheckpoints(tmp_path / "no" / "such.json")
 
 
 def test_a_file_is_whole_whenever_the_process_dies(tmp_path, monkeypatch):
-    """The one before, until the next one is."""
+    """The old file stays until the new one is complete."""
     path = tmp_path / "checkpoints.json"
     checkpoints = FileCheckpoints(path)
     checkpoints.save(ARN, "s", "1")
@@ -295,7 +295,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_nothing_is_missed_and_nothing_overtakes(steps):
-    """For any history of a stream and of its reader; only what a crash interrupted comes twice."""
+    """For any history of a stream and its reader; only records that a crash interrupted come twice."""
     stream, checkpoints = FakeStream(), Checkpoints()
     reader = reader_of(stream, checkpoints=checkpoints)
     written, seen = defaultdict(list), defaultdict(list)

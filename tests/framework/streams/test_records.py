@@ -1,4 +1,4 @@
-"""Records, as Lambda and as GetRecords give them."""
+"""Records in the forms of Lambda and GetRecords."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from tests.framework.app import Account
 
 SAME = Account(account_id="a")
 
-# The image's bytes are decoded in place: tests copy what they read.
+# Base64 text in images is decoded in place, so tests parse copies.
 LAMBDA = {
     "eventID": "c4ca4238a0b923820dcc509a6f75849b",
     "eventName": "REMOVE",
@@ -55,7 +55,7 @@ BOTOCORE = {
 
 
 def test_both_forms_say_the_same():
-    """Base64 and bytes, epoch seconds and datetimes, small letters and capitals; and again, once it was decoded."""
+    """Base64 and bytes, epoch seconds and datetimes, small letters and capitals; also a decoded record again."""
     raw = json.loads(json.dumps(LAMBDA))
     record = read_record(raw)
     assert record == read_record(BOTOCORE) == read_record(raw)
@@ -75,7 +75,7 @@ def test_both_forms_say_the_same():
     ],
 )
 def test_who_removed_an_item(identity, expired):
-    """Time to live says who it is (Developer Guide, "DynamoDB Streams and Time to Live")."""
+    """Time to live identifies itself (Developer Guide, "DynamoDB Streams and Time to Live")."""
     assert expired is read_record(deepcopy({**LAMBDA, "userIdentity": identity})).expired
 
 
@@ -108,7 +108,7 @@ def with_told(**changed):
     ],
 )
 def test_what_is_no_record(raw, message):
-    """It is said what is missing, and which record it is, as far as that is known."""
+    """The error names the fault, and identifies the record as far as possible."""
     with pytest.raises(MalformedRecordError, match=message) as caught:
         read_record(deepcopy(raw))
     known = isinstance(raw, dict) and raw.get("dynamodb", {}).get("SequenceNumber")
@@ -116,7 +116,7 @@ def test_what_is_no_record(raw, message):
 
 
 def test_a_record_of_entities():
-    """For tests of handlers: what Lambda would be given, as JSON."""
+    """A record for tests of handlers is JSON, as Lambda delivers it."""
     account, before = Account(account_id="a1", visits=1), Account(account_id="a1")
     record = read_record(json.loads(json.dumps(record_of(new=account, sequence_number="7", event_id="e"))))
     assert ("INSERT", "7", "e", False) == (record.event, record.sequence_number, record.event_id, record.expired)
@@ -145,12 +145,12 @@ def test_a_record_of_entities():
     ],
 )
 def test_a_record_of_what_cannot_happen(images, message):
-    """A test with it would prove nothing."""
+    """A test with such a record would prove nothing."""
     with pytest.raises(MalformedRecordError, match=message):
         record_of(**images)
 
 
 def test_a_whole_event_is_no_record():
-    """It says where it belongs."""
+    """The error names the function for events."""
     with pytest.raises(MalformedRecordError, match="a whole Lambda event, .* Give it to router.lambda_handler"):
         read_record({"Records": [LAMBDA]})

@@ -1,4 +1,4 @@
-"""The router: which handler gets what, and what becomes of a record."""
+"""The router: the choice of handlers, and the outcome of a record."""
 
 import asyncio
 import gc
@@ -42,7 +42,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
 class Log:
-    """A router whose handlers note what they are given."""
+    """A router whose handlers record their changes."""
 
     def __init__(self, **options):
         self.letters, self.seen = [], []
@@ -67,7 +67,7 @@ def event(**attributes):
 
 
 def test_a_handler_gets_entities(table):
-    """New and old, by its class, with the key and the names of what changed."""
+    """A handler gets the new and the old entity, the key and the names of the changed attributes."""
     log = Log()
     log.on(Account, "MODIFY", name="any")
     log.router.process(record_of(old=account(visits=1), new=account(visits=2), event_id="e1"))
@@ -81,7 +81,7 @@ def test_a_handler_gets_entities(table):
 
 
 def test_events_go_by_their_kind(table):
-    """INSERT, MODIFY of what changed, REMOVE by a user or by time to live."""
+    """INSERT, MODIFY of an attribute, REMOVE by a user or by time to live."""
     log = Log()
     log.on(Account, "INSERT", name="new")
     log.on(Account, "MODIFY", changed="email", name="mail")
@@ -106,7 +106,7 @@ def test_events_go_by_their_kind(table):
 
 
 def test_a_map_that_is_as_it_was_has_not_changed(table):
-    """By what is stored: PynamoDB's maps are equal to nothing but themselves. Sets and numbers likewise."""
+    """Stored values are compared, because PynamoDB's maps are only equal to themselves. Also sets and numbers."""
     log = Log()
     log.on(Event, "MODIFY", name="any")
     before = event(detail={"a": {"b": [1]}}, tags={"x", "y"}, note="one")
@@ -120,7 +120,7 @@ def test_a_map_that_is_as_it_was_has_not_changed(table):
 
 
 def test_the_table_class_stands_for_every_entity(table):
-    """And its own attributes may be watched."""
+    """Its own attributes may also be watched."""
     log = Log()
     log.on(AppTable, "INSERT", name="any")
     log.router.process(record_of(new=account()))
@@ -129,7 +129,7 @@ def test_the_table_class_stands_for_every_entity(table):
 
 
 def test_an_item_of_an_unknown_type_goes_to_the_default(table):
-    """Without one it is a dead letter, which says so."""
+    """Without a default handler it is a dead letter with that reason."""
     log = Log()
     log.on(AppTable, "INSERT", name="any")
     raw = record_of(new=account(), sequence_number="7")
@@ -162,7 +162,7 @@ def test_an_item_of_an_unknown_type_goes_to_the_default(table):
     ],
 )
 def test_an_image_that_its_model_cannot_read(table, images, bad):
-    """A dead letter, as a rule; or left out; or given to the handlers as it is, beside the other image."""
+    """It makes a dead letter, is skipped, or is given to the handlers as `MalformedItem`."""
 
     def record():
         raw = record_of(**{which: event(**values) for which, values in images.items()})
@@ -194,7 +194,7 @@ def test_an_image_that_its_model_cannot_read(table, images, bad):
 
 
 def with_unreadable(which):
-    """A change of an event's note, of which one image holds a level that the model does not know."""
+    """Return a change of an event's note, of which one image has a level that the model does not know."""
     raw = record_of(old=event(note="one"), new=event(note="two"))
     raw["dynamodb"][f"{which.title()}Image"]["level"] = {"S": "FATAL"}
     return raw
@@ -202,7 +202,7 @@ def with_unreadable(which):
 
 @pytest.mark.parametrize(("bad", "good"), [("old", "new"), ("new", "old")])
 def test_an_image_that_a_handler_does_not_need_is_not_read(table, bad, good):
-    """The handlers of the other image and of the key are called; the record is a dead letter of the third alone."""
+    """The handlers of the other image and of the key are called. Only the third makes a dead letter."""
     log = Log()
     log.on(Event, "MODIFY", needs=[good], name="one")
     log.on(Event, "MODIFY", changed="note", needs=[], name="key")
@@ -218,7 +218,7 @@ def test_an_image_that_a_handler_does_not_need_is_not_read(table, bad, good):
 
 
 def test_a_handler_of_an_unreadable_image_is_called_once_its_model_can_read_it(table):
-    """Its event is not marked as handled, unlike one that the handler itself gave up."""
+    """Its event is not marked, unlike an event that the handler itself gave up."""
     log = Log()
     log.on(Event, "MODIFY", name="both")
     raw = with_unreadable("old")
@@ -228,7 +228,7 @@ def test_a_handler_of_an_unreadable_image_is_called_once_its_model_can_read_it(t
 
 
 def test_skipping_leaves_out_the_handlers_of_an_unreadable_image(table):
-    """The others are called."""
+    """The other handlers are called."""
     log = Log(malformed="skip")
     log.on(Event, "MODIFY", needs=["new"], name="one")
     log.on(Event, "MODIFY", name="both")
@@ -245,7 +245,7 @@ def test_an_unreadable_image_that_a_handler_reads_without_need_is_a_dead_letter(
 
 
 def test_an_item_that_a_handler_cannot_read_in_the_table_fails_it(table):
-    """The item is not part of the record: it may be fixed before the next attempt."""
+    """The item is not part of the record, so it may be fixed before the next attempt."""
     log = Log()
 
     @log.router.on(Event, "INSERT", name="reads")
@@ -257,7 +257,7 @@ def test_an_item_that_a_handler_cannot_read_in_the_table_fails_it(table):
 
 
 def test_a_record_of_another_table_is_refused(table):
-    """By the name in its ARN, or in the form that Kinesis gives; not one that names no table."""
+    """By the name in its ARN, or in the form of Kinesis. A record without a table name is accepted."""
     log = Log()
     log.on(Account, "INSERT", name="any")
     arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/{}/stream/2026-11-30T00:00:00.000"
@@ -272,13 +272,13 @@ def test_a_record_of_another_table_is_refused(table):
 
 
 def test_other_words_for_malformed_images_are_refused():
-    """As those of a query are."""
+    """The values of `malformed` are those of a query."""
     with pytest.raises(InvalidRequestError, match="malformed='drop' is not one of"):
         StreamRouter(AppTable, malformed="drop")
 
 
 def test_each_handler_gets_a_malformed_image(table):
-    """Also the second router, which has its own entities."""
+    """Also the second handler, which has its own entities."""
     log = Log(malformed="yield")
     log.on(Event, "INSERT", name="one")
     log.on(Event, "INSERT", name="two")
@@ -289,7 +289,7 @@ def test_each_handler_gets_a_malformed_image(table):
 
 
 def test_the_frameworks_own_items_are_passed_over(table):
-    """Marks, and records of migrations; whatever the stream shows of them."""
+    """Marks and records of migrations are skipped, with any view type."""
     log = Log()
     log.router.default(lambda change: log.seen.append(("default", change)))
 
@@ -305,7 +305,7 @@ def test_the_frameworks_own_items_are_passed_over(table):
     assert [] == log.seen
 
 
-# --- what the stream shows ---------------------------------------------------------------
+# --- the view type of the stream ----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_the_frameworks_own_items_are_passed_over(table):
     [("NEW_AND_OLD_IMAGES", "new old"), ("NEW_IMAGE", "new"), ("OLD_IMAGE", "old"), ("KEYS_ONLY", "")],
 )
 def test_what_a_view_leaves_out_is_said(table, view, there):
-    """The key is always there, and the entity."""
+    """The key and the entity are always available; a missing image raises."""
     log = Log()
     log.on(Account, "MODIFY", needs=(), name="any")
     log.router.process(record_of(old=account(), new=account(visits=1), view=view))
@@ -330,7 +330,7 @@ def test_what_a_view_leaves_out_is_said(table, view, there):
 
 
 def test_an_image_that_no_stream_could_show(table):
-    """An INSERT has no old one, a REMOVE no new one."""
+    """An INSERT has no old image, a REMOVE has no new image."""
     log = Log()
     log.on(Account, "INSERT", "REMOVE", needs=(), name="any")
     log.router.process(record_of(new=account()))
@@ -354,7 +354,7 @@ def test_an_image_that_no_stream_could_show(table):
     ],
 )
 def test_a_stream_that_shows_too_little_is_told_at_the_start(table, view, arguments, missing):
-    """And, where nobody says before what it shows, at the first record."""
+    """If the view type is not known at the start, it is reported at the first record."""
     log = Log()
     log.on(Account, *arguments.pop("events"), name="the handler", **arguments)
     if missing is None:
@@ -367,7 +367,7 @@ def test_a_stream_that_shows_too_little_is_told_at_the_start(table, view, argume
 
 
 def test_what_is_registered_for_the_start_is_called(table):
-    """Before any event."""
+    """It is called before any event."""
     log = Log()
     log.router.on_start(lambda: log.seen.append(("start", None)))
     log.router.start()
@@ -378,7 +378,7 @@ def test_what_is_registered_for_the_start_is_called(table):
 
 
 def test_what_a_handler_does_to_its_entities_is_not_seen_by_the_next(table):
-    """Else it would be given one thing with the first delivery, and another once the first handler is done."""
+    """Otherwise a handler would get different entities at the first delivery and at a repeated one."""
     log = Log()
 
     @log.router.on(Event, "MODIFY", name="changes")
@@ -399,7 +399,7 @@ def test_what_a_handler_does_to_its_entities_is_not_seen_by_the_next(table):
 
 
 def test_a_handler_is_called_once_for_an_event(table):
-    """And again for the same change under another id."""
+    """It is called again for the same change with another event id."""
     log = Log()
     log.on(Account, "INSERT", name="first")
     first, other = record_of(new=account(), event_id="e1"), record_of(new=account(), event_id="e2")
@@ -411,7 +411,7 @@ def test_a_handler_is_called_once_for_an_event(table):
 
 
 def test_marks_are_read_as_they_were_last_written(table):
-    """A handler without a transaction has nothing else to tell by; where no handler needs marks, none are read."""
+    """The read is consistent. If no handler needs marks, none are read."""
     asked = []
 
     def note(send, operation, params):
@@ -433,7 +433,7 @@ def test_marks_are_read_as_they_were_last_written(table):
 
 
 def test_an_idempotent_handler_is_called_each_time_and_leaves_no_mark(table):
-    """It says that it may be."""
+    """It is registered with `idempotent=True`."""
     log = Log()
     log.on(Account, "INSERT", idempotent=True, name="twice")
     record = record_of(new=account())
@@ -442,13 +442,13 @@ def test_an_idempotent_handler_is_called_each_time_and_leaves_no_mark(table):
 
 
 def items():
-    """Everything that is stored, as it is."""
+    """Return all stored items."""
     connection = AppTable._get_connection().connection
     return connection.dispatch("Scan", {"TableName": "app", "ConsistentRead": True})["Items"]
 
 
 def test_a_mark_expires(table):
-    """It is an item of the framework's own, with the table's time to live."""
+    """It is one of the framework's own items, with the table's time to live."""
     log = Log(remember_days=2)
     log.on(Account, "INSERT", name="first")
     log.router.process(record_of(new=account(), event_id="e1"))
@@ -460,7 +460,7 @@ def test_a_mark_expires(table):
 
 
 def test_only_what_failed_is_called_again(table):
-    """The others of the record are done."""
+    """The other handlers of the record are done."""
     log = Log()
     failing = [True]
     log.on(Account, "INSERT", name="before")
@@ -482,7 +482,7 @@ def test_only_what_failed_is_called_again(table):
 
 
 def test_what_a_failure_says_has_no_value_in_it(table):
-    """The kind, and where; the error itself is the cause."""
+    """It has the kind and the place of the error. The error itself is the cause."""
     log = Log()
 
     @log.router.on(Account, "INSERT")
@@ -504,7 +504,7 @@ def test_what_a_failure_says_has_no_value_in_it(table):
 
 
 def test_what_a_transaction_does_is_done_once(table):
-    """With its mark, or not at all: also where the process dies before the handler returns."""
+    """Together with its mark or not at all, also if the process dies before the handler returns."""
     log = Log()
     dying = [True]
 
@@ -525,7 +525,7 @@ def test_what_a_transaction_does_is_done_once(table):
 
 
 def test_two_that_handle_an_event_at_once(table):
-    """Both saw no mark; one of the transactions is done, and the other handler counts as repeated."""
+    """Neither sees a mark. One transaction succeeds, and the other handler counts as repeated."""
     log, entered = Log(), []
 
     @log.router.on(Account, "INSERT", name="count")
@@ -544,7 +544,7 @@ def test_two_that_handle_an_event_at_once(table):
 
 
 def test_the_reasons_of_a_cancelled_transaction_are_the_handlers_own(table):
-    """In the order of its operations; the mark is behind them, and not written."""
+    """In the order of its operations. The mark is the last operation, and is not written."""
     log, reasons = Log(), []
 
     @log.router.on(Account, "INSERT", name="create")
@@ -566,7 +566,7 @@ def test_the_reasons_of_a_cancelled_transaction_are_the_handlers_own(table):
 
 
 def test_a_second_transaction_of_a_handler_is_refused(table):
-    """The first one's mark would be in its way."""
+    """The mark of the first one would cancel it."""
     log, faults = Log(), []
 
     @log.router.on(Account, "INSERT", name="two")
@@ -583,7 +583,7 @@ def test_a_second_transaction_of_a_handler_is_refused(table):
 
 
 def test_a_transaction_within_another_is_refused(table):
-    """The inner one is sent first; the outer one is not lost as if it had been done before."""
+    """The inner one is sent first. The outer one is refused and does not count as repeated."""
     log, faults = Log(), []
 
     @log.router.on(Account, "INSERT", name="two")
@@ -604,7 +604,7 @@ def test_a_transaction_within_another_is_refused(table):
 
 
 def test_what_fails_behind_its_transaction_is_a_dead_letter(table):
-    """The event is marked: another attempt would not call the handler, and say nothing."""
+    """The event is marked, so another attempt would not call the handler and would report nothing."""
     log = Log()
 
     @log.router.on(Account, "INSERT", name="mail")
@@ -623,7 +623,7 @@ def test_what_fails_behind_its_transaction_is_a_dead_letter(table):
 
 @pytest.mark.parametrize("idempotent", [False, True])
 def test_a_transaction_that_is_taken_and_not_sent_fails_the_handler(table, idempotent):
-    """What it wanted is not done, and must not count as handled."""
+    """Its operations are not executed, so the event must not count as handled."""
     log = Log()
 
     @log.router.on(Account, "INSERT", name="forgets", idempotent=idempotent)
@@ -638,7 +638,7 @@ def test_a_transaction_that_is_taken_and_not_sent_fails_the_handler(table, idemp
 
 
 def test_what_was_in_the_way_of_a_transaction_is_said(table):
-    """By entity and code; not which item."""
+    """The reason names entities and codes, not items."""
     log = Log()
 
     @log.router.on(Account, "INSERT", name="count")
@@ -655,7 +655,7 @@ def test_what_was_in_the_way_of_a_transaction_is_said(table):
 
 @pytest.mark.parametrize(("prepare", "service"), [(label_errors, " of SESv2"), (lambda client: client, "")])
 def test_a_failed_request_of_a_handler_is_named(table, prepare, service):
-    """By operation and code, and by the service if its client notes it; not by the service's message."""
+    """By operation and code, and by the service if its client records it; without the service's message."""
     client = prepare(boto3.client("sesv2", "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"))
     log = Log()
 
@@ -696,7 +696,7 @@ def test_a_service_that_does_not_answer_a_handler_is_named(table):
 
 
 def test_a_handlers_requests_have_its_name(table):
-    """Observers tell them apart, as those of access patterns."""
+    """Observers distinguish them, as they do for access patterns."""
     log, seen = Log(), []
 
     @log.router.on(Account, "INSERT", name="count")
@@ -709,7 +709,7 @@ def test_a_handlers_requests_have_its_name(table):
 
 
 def test_a_change_without_a_router_has_no_transaction(table):
-    """There is no handler to mark."""
+    """It has no handler whose mark could be written."""
     log = Log()
     log.on(Account, "INSERT", name="any")
     log.router.process(record_of(new=account()))
@@ -736,7 +736,7 @@ async def both(argument):
 
 
 class Called:
-    """An instance that is called as a coroutine function."""
+    """An instance whose call is a coroutine function."""
 
     async def __call__(self, argument):
         """Do nothing."""
@@ -756,14 +756,14 @@ class Called:
     ids=["on", "default", "on_start", "dead_letters"],
 )
 def test_a_function_whose_call_would_run_nothing_is_refused(register, function):
-    """When it is registered: as a handler, at the start or for dead letters."""
+    """At registration: as a handler, for the start or as a sink."""
     with pytest.raises(DeclarationError, match="is (async def|a generator .*), and calling it would run nothing"):
         register(StreamRouter(AppTable))(function)
 
 
 @pytest.mark.parametrize("function", [awaited, generating, both])
 def test_an_awaitable_that_a_handler_returns_is_an_error(table, function):
-    """The event is not handled, and comes again; Python does not warn of a coroutine that was never awaited."""
+    """The event is not handled and comes again. Python does not warn about a coroutine that was never awaited."""
     log = Log()
     log.router.on(Account, "INSERT", name="late")(lambda change: function(change))
     record = record_of(new=account())
@@ -775,7 +775,7 @@ def test_an_awaitable_that_a_handler_returns_is_an_error(table, function):
 
 
 def test_an_awaitable_that_a_sink_returns_is_an_error(table):
-    """The dead letter has not gone anywhere."""
+    """The dead letter was not sent."""
     router = StreamRouter(AppTable, dead_letters=lambda letter: awaited(letter))
     with pytest.raises(HandlerNotRun, match="dead_letters returned 'coroutine'"):
         router.process({"dynamodb": {"SequenceNumber": "7"}})
@@ -785,7 +785,7 @@ def test_an_awaitable_that_a_sink_returns_is_an_error(table):
 
 
 def test_an_event_that_can_never_be_handled_is_a_dead_letter_at_once(table):
-    """The others of the record are called, and it does not come again."""
+    """The other handlers of the record are called, and the record does not come again."""
     log = Log()
 
     @log.router.on(Account, "INSERT", name="never")
@@ -802,7 +802,7 @@ def test_an_event_that_can_never_be_handled_is_a_dead_letter_at_once(table):
 
 
 def test_an_image_that_cannot_be_read_is_a_dead_letter(table):
-    """With its sequence number and the attribute, and not the value."""
+    """It has the sequence number and the attribute, but not the value."""
     log = Log()
     log.on(Event, "INSERT", name="any")
     raw = record_of(new=event(), sequence_number="7")
@@ -825,7 +825,7 @@ def test_an_image_that_cannot_be_read_is_a_dead_letter(table):
     ],
 )
 def test_a_damaged_record_is_a_dead_letter(table, damage):
-    """Whatever is wrong with it; with its sequence number, and no value."""
+    """For any damage; it has the sequence number, but no value."""
     log = Log()
     log.on(Event, "INSERT", name="any")
     raw = record_of(new=event(), sequence_number="7")
@@ -836,7 +836,7 @@ def test_a_damaged_record_is_a_dead_letter(table, damage):
 
 
 def test_a_letter_that_cannot_be_sent_is_not_lost(table):
-    """The record fails, and comes again; the others of the record are called all the same."""
+    """The record fails and comes again. The other handlers of the record are still called."""
     called = []
 
     def broken(letter):
@@ -859,7 +859,7 @@ def test_a_letter_that_cannot_be_sent_is_not_lost(table):
 
 
 def test_a_letter_whose_mark_cannot_be_written_comes_again(table):
-    """As any event that cannot be marked; the others of the record are called all the same."""
+    """Like any event that cannot be marked. The other handlers of the record are still called."""
     log = Log()
 
     @log.router.on(Account, "INSERT", name="never")
@@ -879,7 +879,7 @@ def test_a_letter_whose_mark_cannot_be_written_comes_again(table):
 
 
 def test_without_a_sink_dead_letters_are_logged(table, caplog):
-    """As errors, with their parts as fields."""
+    """At level ERROR, with their parts as fields."""
     with caplog.at_level(logging.ERROR, logger="singletable.streams"):
         StreamRouter(AppTable).process({"dynamodb": {"SequenceNumber": "7"}})
     (line,) = caplog.records
@@ -899,8 +899,8 @@ def test_without_a_sink_dead_letters_are_logged(table, caplog):
         ([Account, "MODIFY"], {"expired": True}, "has no effect without the event REMOVE"),
         (
             [Account, "MODIFY"],
-            {"changed": "colour"},
-            "Account has no attribute 'colour' that could change. It has: email, visits. Derived attributes change",
+            {"changed": "color"},
+            "Account has no attribute 'color' that could change. It has: email, visits. Derived attributes change",
         ),
         ([Account, "MODIFY"], {"changed": "account_id"}, "Account has no attribute 'account_id' that could change"),
         ([Account, "REMOVE"], {"expired": True}, "Account has no Expiry, so time to live never removes its items"),
@@ -910,20 +910,20 @@ def test_without_a_sink_dead_letters_are_logged(table, caplog):
     ],
 )
 def test_what_cannot_be_registered(arguments, options, message):
-    """It is told where it is declared."""
+    """It is reported at registration."""
     with pytest.raises(DeclarationError, match=message):
         StreamRouter(AppTable).on(*arguments, **options)(print)
 
 
 @pytest.mark.parametrize("days", [0, -1, 0.5, 10**9, float("nan"), True])
 def test_marks_are_kept_for_a_sensible_time(days):
-    """An event may come again for a day."""
+    """At least a day, because an event may be delivered again for a day."""
     with pytest.raises(DeclarationError, match=f"remember_days={days} is not a number of days from 1 to 3650"):
         StreamRouter(AppTable, remember_days=days)
 
 
 def test_a_handler_without_a_name():
-    """Its marks need one."""
+    """Its marks need a name."""
     router = StreamRouter(AppTable)
     nameless = partial(print, "x")
     with pytest.raises(DeclarationError, match="partial has no name, which its marks need. Give a name with name="):
@@ -932,7 +932,7 @@ def test_a_handler_without_a_name():
 
 
 def test_a_key_that_two_classes_share_is_told_where_only_keys_are_shown():
-    """A handler of the one that does not declare it would never be called."""
+    """A handler of the class that does not declare the key would never be called."""
 
     class Shared(Table):
         class Meta:
@@ -955,7 +955,7 @@ def test_a_key_that_two_classes_share_is_told_where_only_keys_are_shown():
 
 
 def test_two_handlers_of_one_name():
-    """Their marks would be one."""
+    """They would share their marks."""
     log = Log()
     log.on(Account, "INSERT", name="one")
     with pytest.raises(DeclarationError, match="Two handlers have the name 'one'"):
@@ -963,7 +963,7 @@ def test_two_handlers_of_one_name():
 
 
 def test_a_table_without_time_to_live():
-    """Marks would stay for ever; a handler that needs none may be there."""
+    """Marks would never be removed; only a handler without marks is accepted."""
 
     class Plain(Table):
         class Meta:
@@ -985,7 +985,7 @@ def test_a_table_without_time_to_live():
 
 
 def test_a_letter_of_a_handler_that_is_done_is_sent_once_the_sink_is_there(table):
-    """The handler is not called again for it."""
+    """The handler is not called again."""
     down, letters, calls = [True], [], []
 
     def sink(letter):
@@ -1016,7 +1016,7 @@ def test_a_letter_of_a_handler_that_is_done_is_sent_once_the_sink_is_there(table
 @pytest.mark.parametrize("image", ["NewImage", "OldImage"])
 @pytest.mark.parametrize("view", ["NEW_AND_OLD_IMAGES", None])
 def test_a_modify_that_lacks_an_image_is_a_dead_letter_of_handlers_that_compare(table, image, view):
-    """Whether an attribute has changed is unknown; others are called."""
+    """Whether an attribute has changed is unknown. Other handlers are called."""
     log = Log()
     log.on(Account, "MODIFY", changed="visits", needs=(), name="compares")
     log.on(Account, "MODIFY", needs=(), name="key")
@@ -1030,7 +1030,7 @@ def test_a_modify_that_lacks_an_image_is_a_dead_letter_of_handlers_that_compare(
 
 @pytest.mark.parametrize("malformed", ["raise", "skip", "yield"])
 def test_an_image_that_is_not_an_item_is_a_dead_letter_of_its_handlers_alone(table, malformed):
-    """Also beside a handler that compares attributes."""
+    """Also together with a handler that compares attributes."""
     log = Log(malformed=malformed)
     log.on(Account, "MODIFY", needs=["new"], name="new")
     log.on(Account, "MODIFY", needs=["old"], name="old")
@@ -1045,7 +1045,7 @@ def test_an_image_that_is_not_an_item_is_a_dead_letter_of_its_handlers_alone(tab
 
 @pytest.mark.parametrize("malformed", ["raise", "skip", "yield"])
 def test_keys_that_are_not_of_their_entity_are_a_dead_letter(table, malformed):
-    """They are no image, so that no way to treat images leaves the record out."""
+    """`malformed=` is about images, so it does not skip such a record."""
     log = Log(malformed=malformed)
     log.on(Account, "INSERT", needs=(), name="any")
     raw = record_of(new=account())
@@ -1056,7 +1056,7 @@ def test_keys_that_are_not_of_their_entity_are_a_dead_letter(table, malformed):
 
 @pytest.mark.parametrize("at", [float("inf"), float("nan"), -1e18, 10**400, True, "now"], ids=repr)
 def test_a_time_that_is_none_makes_a_dead_letter(table, at):
-    """At once: no loop, and no error that comes again."""
+    """At once, without a loop and without an error that comes again."""
     log = Log()
     raw = record_of(new=account())
     raw["dynamodb"]["ApproximateCreationDateTime"] = at
@@ -1065,7 +1065,7 @@ def test_a_time_that_is_none_makes_a_dead_letter(table, at):
 
 
 def test_only_the_handlers_own_transaction_says_that_it_was_handled_before(table):
-    """Not that of another event, and not an error that the handler raises itself."""
+    """Not one of another event, and not an error that the handler raises itself."""
     log, kept = Log(), []
 
     @log.router.on(Account, "INSERT", name="sly")
@@ -1092,7 +1092,7 @@ def raiser(error):
 
 
 def test_a_cancelled_task_of_a_handler_fails_it_and_no_other(table):
-    """asyncio.run() lets CancelledError through."""
+    """asyncio.run() raises CancelledError."""
     log = Log()
     log.router.on(Account, "INSERT", name="cancelled")(raiser(asyncio.CancelledError()))
     log.on(Account, "INSERT", name="other")
@@ -1120,7 +1120,7 @@ def test_a_name_that_no_mark_can_have_is_refused(table, name):
 
 
 def test_functions_without_a_name_may_be_called_at_the_start(table):
-    """They have no marks."""
+    """They do not have marks."""
     called = []
     router = StreamRouter(AppTable)
     router.on_start(partial(called.append, 1))
@@ -1129,7 +1129,7 @@ def test_functions_without_a_name_may_be_called_at_the_start(table):
 
 
 def test_a_whole_event_is_no_record(table):
-    """It is refused, and not buried."""
+    """It is refused, and not made a dead letter."""
     with pytest.raises(MalformedRecordError, match="whole Lambda event"):
         StreamRouter(AppTable).process({"Records": [record_of(new=account())]})
 
