@@ -102,7 +102,7 @@ def in_threads(count, work, refusal):
     return len(refused)
 
 
-# --- what the tutorial's data-access classes do -----------------------------------------
+# --- the operations of the tutorial's data-access classes --------------------------------
 
 
 def test_what_is_loaded_is_claimed(tutorial_table):

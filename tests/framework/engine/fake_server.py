@@ -1,4 +1,4 @@
-"""A server for the tests of `server`: it answers every GET, or fails in the way that its first argument names."""
+"""A server for the tests of `server`: it answers every GET, or fails as its first argument demands."""
 
 import os
 import sys

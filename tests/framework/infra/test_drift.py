@@ -97,7 +97,7 @@ def test_time_to_live(deployed):
     assert differences(ShopTable.describe(), table, off) == ["Time to live is off; in the models on ttl."]
     other = {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}
     assert differences(ShopTable.describe(), table, other) == ["Time to live is on expires; in the models on ttl."]
-    assert differences(ShopTable.describe(), table, None) == [], "a server without it tells nothing"
+    assert differences(ShopTable.describe(), table, None) == [], "the server has no time to live"
 
 
 def test_a_stream_is_compared_where_the_models_name_one(deployed):

@@ -159,7 +159,7 @@ def test_a_failed_deployment_says_what_failed():
     told = []
     with pytest.raises(InfraError, match="UPDATE_ROLLBACK_COMPLETE: TableKey: no permission") as caught:
         started.execute(changes, told.append)
-    assert "Other" not in str(caught.value), "what was only cancelled is not why"
+    assert "Other" not in str(caught.value), "a canceled resource is not the cause"
     assert told == ["create failed: TableKey", "create failed: Other"]
 
 

@@ -224,7 +224,7 @@ def test_a_damaged_record_whose_letter_cannot_be_sent_fails_the_batch_from_there
     assert ["OSError in down"] * 3 == [
         each["reason"].split(" (")[0] for each in printed if each.get("message") == "record failed"
     ]
-    assert 3 == sum("_aws" in each for each in printed), "the metrics of a batch that raises are written, too"
+    assert 3 == sum("_aws" in each for each in printed), "the metrics of a batch that raises are also written"
 
 
 # --- logs and metrics --------------------------------------------------------------------
