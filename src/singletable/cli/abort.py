@@ -7,7 +7,7 @@ import click
 from singletable.cli.commands import Command
 from singletable.cli.console import confirm
 from singletable.cli.migration_context import open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.shared_options import accept_edited_option, yes_option
 from singletable.migrations.run_options import Options
 
@@ -19,7 +19,7 @@ __all__ = ["abort_command"]
 @yes_option
 @accept_edited_option
 @table_options
-def abort_command(place: Place, name: str, yes: bool, accept_edited: bool) -> None:
+def abort_command(place: PlaceOptions, name: str, yes: bool, accept_edited: bool) -> None:
     """Forget that a migration was begun.
 
     The writes of the migration NAME stay in the items. `rollback` undoes them; use `abort` for a begun migration that

@@ -21,7 +21,7 @@ from singletable.cli.demo import sample_entities
 from singletable.cli.durations import DURATION
 from singletable.cli.marked_handlers import marked_handlers
 from singletable.cli.metrics import Watched, watching
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.project import Project, find_project, users_code
 from singletable.cli.shared_options import data_option, format_option, sample_option
 from singletable.cli.streams import router_of
@@ -76,7 +76,7 @@ _POINTS = 1440
 @format_option
 @table_options
 def cost_command(
-    place: Place,
+    place: PlaceOptions,
     given: WorkloadOptions,
     from_cloudwatch: bool,
     since: timedelta,
@@ -145,7 +145,7 @@ class _Terms:
     as_json: bool
 
 
-def _show_live(table: type[Table], place: Place, since: timedelta, terms: _Terms) -> None:
+def _show_live(table: type[Table], place: PlaceOptions, since: timedelta, terms: _Terms) -> None:
     """Print the cost of the capacity that a live table consumed."""
     from singletable.operating.cost import Estimate
     from singletable.operating.prices import load_prices

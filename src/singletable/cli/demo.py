@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
 from singletable.cli.demo_migration import demonstrate_migration
-from singletable.cli.demo_output import Answer, Outcome, print_outcome, print_summary
-from singletable.cli.place import Place, fresh_table, place_options
+from singletable.cli.demo_output import Answer, DemoOutcome, print_outcome, print_summary
+from singletable.cli.place import PlaceOptions, fresh_table, place_options
 from singletable.cli.project import find_project, users_code
 from singletable.cli.shared_options import data_option, sample_option
 from singletable.errors import (
@@ -52,7 +52,7 @@ __all__ = ["demo_command", "sample_entities"]
 @click.option("--keep", is_flag=True, help="Do not delete the table on the server at the end.")
 @place_options
 def demo_command(
-    place: Place, sample: str | None, data: Path | None, rows: int, no_migrations: bool, keep: bool
+    place: PlaceOptions, sample: str | None, data: Path | None, rows: int, no_migrations: bool, keep: bool
 ) -> None:
     """Load a sample and run every access pattern on it.
 
@@ -161,13 +161,13 @@ def _load(console: Console, table: type[Table], name: str, entities: list[Table]
     )
 
 
-def _ask(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Outcome:
+def _ask(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> DemoOutcome:
     try:
         arguments = draw_arguments(pattern, entities)
     except PatternError as error:
-        return Outcome(pattern, None, (), str(error))
+        return DemoOutcome(pattern, None, (), str(error))
     if arguments is None:
-        return Outcome(pattern, None, ())
+        return DemoOutcome(pattern, None, ())
     answers = []
     try:
         with users_code("It cannot be run"):
@@ -179,5 +179,5 @@ def _ask(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> Outcome
     except (EndpointUnreachable, CredentialsMissing, RequestFailed):
         raise  # every other pattern would fail in the same way
     except SingletableError as error:
-        return Outcome(pattern, arguments, tuple(answers), str(error))
-    return Outcome(pattern, arguments, tuple(answers))
+        return DemoOutcome(pattern, arguments, tuple(answers), str(error))
+    return DemoOutcome(pattern, arguments, tuple(answers))

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from rich.console import Console
 
 from singletable.cli.console import counted
-from singletable.cli.demo_output import Outcome, print_summary
+from singletable.cli.demo_output import DemoOutcome, print_summary
 from singletable.cli.progress import ProgressReporter
 from singletable.cli.verify import print_report
 from singletable.engine import embedded
@@ -38,7 +38,7 @@ def demonstrate_migration(
     table: type[Table],
     graph: Graph,
     entities: Sequence[Table],
-    ask: Callable[[Sequence[Table]], list[Outcome]],
+    ask: Callable[[Sequence[Table]], list[DemoOutcome]],
 ) -> bool:
     """Migrate a table of old items while the new models write to it; return whether everything was correct at the end.
 

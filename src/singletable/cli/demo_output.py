@@ -20,7 +20,7 @@ from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.patterns import AccessPattern
 from singletable.requests import Get, Query, Usage
 
-__all__ = ["Answer", "Outcome", "print_outcome", "print_summary"]
+__all__ = ["Answer", "DemoOutcome", "print_outcome", "print_summary"]
 
 _HIDDEN = "‹personal›"
 _COLUMNS = 6
@@ -47,7 +47,7 @@ class Answer:
 
 
 @attrs.frozen
-class Outcome:
+class DemoOutcome:
     """An access pattern with its arguments and answers.
 
     Args:
@@ -68,7 +68,7 @@ class Outcome:
         return self.fault is None and all(answer.fault is None for answer in self.answers)
 
 
-def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
+def print_outcome(console: Console, outcome: DemoOutcome, rows: int) -> None:
     """Print an access pattern: its call, the key conditions, the consumed capacity, and the first rows."""
     pattern = outcome.pattern
     console.print(f"[bold cyan]{escape(pattern.title)}[/]")
@@ -98,7 +98,7 @@ def print_outcome(console: Console, outcome: Outcome, rows: int) -> None:
     console.print()
 
 
-def print_summary(console: Console, outcomes: list[Outcome], *, estimated: bool) -> None:
+def print_summary(console: Console, outcomes: list[DemoOutcome], *, estimated: bool) -> None:
     """Print all access patterns in one table, and the verdict."""
     table = make_table("Every access pattern")
     table.add_column("")

@@ -27,7 +27,7 @@ from singletable.cli.environment import (
 )
 from singletable.cli.migrate import migrate_command
 from singletable.cli.migration_context import open_migrations
-from singletable.cli.place import Place, live_table, table_options
+from singletable.cli.place import PlaceOptions, live_table, table_options
 from singletable.cli.project import Project, find_project
 from singletable.cli.shared_options import accept_edited_option, yes_option
 from singletable.errors import InfraError
@@ -74,7 +74,7 @@ _COLORS = {"Add": "green", "Import": "green", "Modify": "yellow", "Remove": "red
 @click.pass_context
 def deploy_command(
     context: click.Context,
-    place: Place,
+    place: PlaceOptions,
     environment: str,
     stack_name: str | None,
     parameters: tuple[str, ...],
@@ -138,7 +138,7 @@ def _deployment(
     console: Console,
     project: Project,
     table: type[Table],
-    place: Place,
+    place: PlaceOptions,
     settings: EnvironmentSettings,
     stack: Stack,
     parameters: dict[str, str],
@@ -242,7 +242,7 @@ def _update(console: Console, deployment: Deployment, ask: _Questions) -> None:
             console.print(f"[bold green]The stack is {'created' if changes.new else 'updated'}.[/]")
 
 
-def _bring(table: type[Table], place: Place, owner: StackOwner, deployment: Deployment, ask: _Questions) -> None:
+def _bring(table: type[Table], place: PlaceOptions, owner: StackOwner, deployment: Deployment, ask: _Questions) -> None:
     """Add the indexes and the time to live that no migration adds, one after the other.
 
     In a project without migrations, these are all of them. An index that no model has is deleted only in such a
@@ -298,7 +298,7 @@ def _print_changes(console: Console, changes: ChangeSet) -> None:
         console.print(f"  [{color}]{each.action.lower():6}[/] {each.name} [dim]{each.kind}{what}[/]{replaced}")
 
 
-def _load(console: Console, table: type[Table], place: Place, name: str, function: Callable[..., Any]) -> None:
+def _load(console: Console, table: type[Table], place: PlaceOptions, name: str, function: Callable[..., Any]) -> None:
     entities = sample_entities(name, function, None)
     with live_table(table, place):
         if next(iter(table.scan(limit=1, unknown="skip")), None) is not None:

@@ -10,7 +10,7 @@ import attrs
 import click
 from botocore.session import Session
 
-from singletable.cli.place import Place, use_profile
+from singletable.cli.place import PlaceOptions, use_profile
 from singletable.cli.project import Project
 from singletable.errors import InfraError
 from singletable.migrations import Graph
@@ -147,7 +147,7 @@ def owner_of(
     return StackOwner(owner)
 
 
-def place_of(place: Place, settings: EnvironmentSettings) -> Place:
+def place_of(place: PlaceOptions, settings: EnvironmentSettings) -> PlaceOptions:
     """Return a place with the table of an environment.
 
     Raises:
@@ -160,7 +160,7 @@ def place_of(place: Place, settings: EnvironmentSettings) -> Place:
     return attrs.evolve(place, table_name=settings.table_name)
 
 
-def stack_of(table: type[Table], place: Place, settings: EnvironmentSettings, stack_name: str | None) -> Stack:
+def stack_of(table: type[Table], place: PlaceOptions, settings: EnvironmentSettings, stack_name: str | None) -> Stack:
     """Return the stack of an environment.
 
     Raises:
@@ -179,7 +179,7 @@ def stack_of(table: type[Table], place: Place, settings: EnvironmentSettings, st
     return Stack(client_of("cloudformation", place, table, settings.table_name), name)
 
 
-def client_of(service: str, place: Place, table: type[Table], table_name: str) -> Any:
+def client_of(service: str, place: PlaceOptions, table: type[Table], table_name: str) -> Any:
     """Return a client of a service, in the region of the table."""
     use_profile(place)
     settings = {

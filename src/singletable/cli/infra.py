@@ -12,7 +12,7 @@ import click
 from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
 from singletable.cli.environment import settings_of, template_of
-from singletable.cli.place import Place, live_table, table_options
+from singletable.cli.place import PlaceOptions, live_table, table_options
 from singletable.cli.project import find_project
 from singletable.errors import InfraError, RequestFailed
 from singletable.models.reading.targets import TableSender
@@ -166,7 +166,7 @@ def _policy(
     "diff", cls=Command, exit_codes={0: "The table matches the models.", 1: "There are differences."}
 )
 @table_options
-def diff_command(place: Place) -> None:
+def diff_command(place: PlaceOptions) -> None:
     """Compare the deployed table with the models.
 
     Prints each difference. Only describe calls are sent.

@@ -16,7 +16,7 @@ from singletable.cli.commands import Command
 from singletable.cli.console import make_console
 from singletable.cli.durations import DURATION
 from singletable.cli.metrics_output import as_data, print_metrics
-from singletable.cli.place import Place, live_table, table_options
+from singletable.cli.place import PlaceOptions, live_table, table_options
 from singletable.cli.project import find_project
 from singletable.cli.shared_options import format_option
 from singletable.models import Table
@@ -59,7 +59,7 @@ class Watched:
 
 
 @contextmanager
-def watching(table: type[Table], place: Place) -> Iterator[Watched]:
+def watching(table: type[Table], place: PlaceOptions) -> Iterator[Watched]:
     """Open a live table at a place, with its metrics, during the block.
 
     The server of `--endpoint-url` is also the one that is asked for metrics, unless the SDK's own variable names
@@ -78,7 +78,7 @@ def watching(table: type[Table], place: Place) -> Iterator[Watched]:
 @click.option("--since", type=DURATION, metavar="DURATION", default="3h", help="How far to look back: 30m, 3h, 7d, 2w.")
 @format_option
 @table_options
-def metrics_command(place: Place, since: timedelta, output_format: str) -> None:
+def metrics_command(place: PlaceOptions, since: timedelta, output_format: str) -> None:
     """Show capacity, latency and sizes of a live table.
 
     Shows the consumed capacity, throttles, latency, errors, items and sizes of the table and of its indexes. Capacity,

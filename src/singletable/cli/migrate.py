@@ -12,7 +12,7 @@ from singletable.cli.commands import Command
 from singletable.cli.console import confirm, counted, make_console
 from singletable.cli.environment import stack_options
 from singletable.cli.migration_context import MigrationContext, begun_segments, open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.plan_output import print_examples, print_plan
 from singletable.cli.progress import ProgressReporter
 from singletable.cli.shared_options import (
@@ -98,7 +98,7 @@ __all__ = ["migrate_command"]
 @stack_options
 @table_options
 def migrate_command(
-    place: Place,
+    place: PlaceOptions,
     target: str | None,
     plan_only: bool,
     dry_run: bool,

@@ -11,7 +11,7 @@ import attrs
 from botocore.exceptions import BotoCoreError, ClientError
 
 from singletable.cli.environment import owner_of, place_of, settings_of, stack_of
-from singletable.cli.place import Place, live_table
+from singletable.cli.place import PlaceOptions, live_table
 from singletable.cli.project import Project, find_project
 from singletable.migrations import Graph
 from singletable.migrations.control_records import Records
@@ -72,7 +72,7 @@ class MigrationContext:
 
 @contextmanager
 def open_migrations(
-    place: Place, *, workers: int = 4, environment: str | None = None, stack_name: str | None = None
+    place: PlaceOptions, *, workers: int = 4, environment: str | None = None, stack_name: str | None = None
 ) -> Iterator[MigrationContext]:
     """Open the project of the current folder, and the table at a place, during the block.
 
@@ -97,7 +97,7 @@ def open_migrations(
         yield MigrationContext(project, graph, table, connection, records, _where(connection, place), stack)
 
 
-def _where(connection: TableConnection, place: Place) -> str:
+def _where(connection: TableConnection, place: PlaceOptions) -> str:
     """Return the table, the region and the account, for a person to check before anything is changed."""
     elsewhere = connection.connection.place or connection.connection.host
     if elsewhere:

@@ -19,13 +19,13 @@ from singletable.models import Table
 from singletable.models.binding.binding import Binding, is_bound
 from singletable.requests.endpoints import endpoints_of, is_http_url
 
-__all__ = ["Place", "fresh_table", "live_table", "place_options", "table_options", "use_profile"]
+__all__ = ["PlaceOptions", "fresh_table", "live_table", "place_options", "table_options", "use_profile"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @attrs.frozen
-class Place:
+class PlaceOptions:
     """The place of a command's table.
 
     Args:
@@ -128,7 +128,7 @@ def place_options(command: F) -> F:
         dax_endpoints: tuple[str, ...],
         **options: Any,
     ) -> Any:
-        place = Place(
+        place = PlaceOptions(
             engine or ("dynamodb" if endpoint_url else "embedded"),
             endpoint_url,
             table_name,
@@ -161,7 +161,7 @@ def table_options(command: F) -> F:
         dax_endpoints: tuple[str, ...],
         **options: Any,
     ) -> Any:
-        place = Place("dynamodb", endpoint_url, table_name, region, profile, dax_endpoints)
+        place = PlaceOptions("dynamodb", endpoint_url, table_name, region, profile, dax_endpoints)
         return command(place=place, **options)
 
     return with_place  # type: ignore[return-value]  # click's decorators return the same kind of callable
@@ -180,23 +180,23 @@ def _check_dax(context: click.Context, option: click.Parameter, texts: tuple[str
         raise click.BadParameter(str(error), param_hint="--dax") from error
 
 
-def use_profile(place: Place) -> None:
+def use_profile(place: PlaceOptions) -> None:
     """Make other clients of the AWS SDK use the place's profile, if it names one, for the rest of the process."""
     if place.profile:
         os.environ["AWS_PROFILE"] = place.profile
 
 
 @contextmanager
-def live_table(table: type[Table], place: Place, **settings: Any) -> Iterator[None]:
+def live_table(table: type[Table], place: PlaceOptions, **settings: Any) -> Iterator[None]:
     """Bind an existing table to a place during the block. A bound table stays as it is if the place names nothing."""
-    if is_bound(table) and place == Place("dynamodb"):
+    if is_bound(table) and place == PlaceOptions("dynamodb"):
         yield
         return
     with _bound(table, place, **settings):
         yield
 
 
-def _bound(table: type[Table], place: Place, **settings: Any) -> AbstractContextManager[Binding]:
+def _bound(table: type[Table], place: PlaceOptions, **settings: Any) -> AbstractContextManager[Binding]:
     """Bind a table during the block, in every thread of the command."""
     use_profile(place)
     if place.dax_endpoints or place.profile:
@@ -214,7 +214,7 @@ def _bound(table: type[Table], place: Place, **settings: Any) -> AbstractContext
 
 
 @contextmanager
-def fresh_table(table: type[Table], place: Place, *, keep: bool = False) -> Iterator[None]:
+def fresh_table(table: type[Table], place: PlaceOptions, *, keep: bool = False) -> Iterator[None]:
     """Create a table at a place for the block, and delete it afterwards unless it is to be kept.
 
     Raises:

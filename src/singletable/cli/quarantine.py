@@ -12,7 +12,7 @@ import click
 from singletable.cli.commands import Command
 from singletable.cli.console import confirm, counted
 from singletable.cli.migration_context import MigrationContext, open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.shared_options import accept_edited_option, format_option, show_personal_option, yes_option
 from singletable.errors import MigrationError
 from singletable.migrations.control_records import key_from_text
@@ -34,7 +34,7 @@ __all__ = ["quarantine_command"]
 @accept_edited_option
 @table_options
 def quarantine_command(
-    place: Place,
+    place: PlaceOptions,
     name: str | None,
     redrive: bool,
     forget: bool,

@@ -9,7 +9,7 @@ from singletable.cli.commands import Command
 from singletable.cli.console import confirm, make_console
 from singletable.cli.environment import stack_options
 from singletable.cli.migration_context import begun_segments, open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.progress import ProgressReporter
 from singletable.cli.shared_options import (
     accept_edited_option,
@@ -42,7 +42,7 @@ __all__ = ["rollback_command"]
 @stack_options
 @table_options
 def rollback_command(
-    place: Place,
+    place: PlaceOptions,
     name: str,
     yes: bool,
     rate: float | None,

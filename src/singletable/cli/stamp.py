@@ -6,7 +6,7 @@ import click
 
 from singletable.cli.commands import Command
 from singletable.cli.migration_context import open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.shared_options import accept_edited_option
 from singletable.migrations.run_options import Options
 
@@ -20,7 +20,7 @@ __all__ = ["stamp_command"]
 )
 @accept_edited_option
 @table_options
-def stamp_command(place: Place, name: str, bring: bool, accept_edited: bool) -> None:
+def stamp_command(place: PlaceOptions, name: str, bring: bool, accept_edited: bool) -> None:
     """Record migrations as applied without running them.
 
     Records the migration NAME and all before it. No item is changed. Use it for a table that is older than its history

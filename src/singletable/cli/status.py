@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
 from singletable.cli.migration_context import MigrationContext, open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.shared_options import format_option, show_personal_option
 from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import BACKWARD
@@ -33,7 +33,7 @@ _SHOWN = 20
 @format_option
 @show_personal_option
 @table_options
-def status_command(place: Place, output_format: str, show_personal: bool) -> None:
+def status_command(place: PlaceOptions, output_format: str, show_personal: bool) -> None:
     """Show the state of each migration on a live table.
 
     Lists the applied and pending migrations, the progress of a begun one, the first quarantined items, and the runner

@@ -16,7 +16,7 @@ from rich.table import Table as Grid
 
 from singletable.cli.commands import Command
 from singletable.cli.console import counted, make_console
-from singletable.cli.place import Place, live_table, table_options
+from singletable.cli.place import PlaceOptions, live_table, table_options
 from singletable.cli.project import Project, find_project, users_code
 from singletable.cli.shared_options import format_option
 from singletable.cli.signals import until_interrupted
@@ -88,7 +88,9 @@ def _reading(default: str) -> Callable[[F], F]:
 @click.option("--entity", "names", multiple=True, metavar="NAME", help="Print this entity only. May be repeated.")
 @format_option
 @table_options
-def tail_command(place: Place, start: str, idle: float | None, names: tuple[str, ...], output_format: str) -> None:
+def tail_command(
+    place: PlaceOptions, start: str, idle: float | None, names: tuple[str, ...], output_format: str
+) -> None:
     """Print each change of a live table.
 
     Prints the event, the entity, its key and the names of the changed attributes, but no other values. Personal values
@@ -130,7 +132,7 @@ def tail_command(place: Place, start: str, idle: float | None, names: tuple[str,
 @click.option("--accept-gaps", is_flag=True, help="Continue although unread records have expired.")
 @table_options
 def run_command(
-    place: Place,
+    place: PlaceOptions,
     start: str,
     idle: float | None,
     handler: str | None,

@@ -7,7 +7,7 @@ import click
 from singletable.cli.commands import Command
 from singletable.cli.console import confirm
 from singletable.cli.migration_context import open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.shared_options import yes_option
 from singletable.migrations.clock import Clock
 from singletable.migrations.lease import Lease
@@ -18,7 +18,7 @@ __all__ = ["unlock_command"]
 @click.command("unlock", cls=Command, exit_codes={0: "No runner holds the table.", 1: "Declined."})
 @yes_option
 @table_options
-def unlock_command(place: Place, yes: bool) -> None:
+def unlock_command(place: PlaceOptions, yes: bool) -> None:
     """Release the table from a dead runner.
 
     A runner that is still alive stops at its next checkpoint; its writes so far are correct.

@@ -16,7 +16,7 @@ from rich.markup import escape
 from singletable.cli.commands import Command
 from singletable.cli.console import confirm, counted, make_console
 from singletable.cli.migration_context import MigrationContext, open_migrations
-from singletable.cli.place import Place, table_options
+from singletable.cli.place import PlaceOptions, table_options
 from singletable.cli.shared_options import (
     accept_edited_option,
     format_option,
@@ -70,7 +70,7 @@ _SHOWN = 20
 @accept_edited_option
 @table_options
 def verify_command(
-    place: Place,
+    place: PlaceOptions,
     output_format: str,
     no_indexes: bool,
     repair: bool,

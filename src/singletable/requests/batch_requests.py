@@ -18,7 +18,7 @@ from singletable.requests.expressions import projected
 from singletable.requests.retry import Retry
 from singletable.requests.types import Item, Sender
 
-__all__ = ["GET_LIMIT", "WRITE_LIMIT", "Operation", "chunked", "fetch_items", "identity", "write_all"]
+__all__ = ["GET_LIMIT", "WRITE_LIMIT", "BatchOperation", "chunked", "fetch_items", "identity", "write_all"]
 
 GET_LIMIT = 100
 """The most keys in one BatchGetItem (DynamoDB API Reference)."""
@@ -30,11 +30,11 @@ _RETRY = Retry(attempts=10, first=0.1, longest=5.0)
 """The attempts of one chunk. DynamoDB's guide to batch operations asks for exponential backoff with full jitter."""
 
 _T = TypeVar("_T")
-_InProgress: TypeAlias = "dict[Future[_Ended], list[Operation]]"
+_InProgress: TypeAlias = "dict[Future[_Ended], list[BatchOperation]]"
 
 
 @attrs.frozen
-class Operation:
+class BatchOperation:
     """One put, delete or get of a batch.
 
     Args:
@@ -55,7 +55,7 @@ class Operation:
         return "put" if "PutRequest" in self.request else "delete" if "DeleteRequest" in self.request else "get"
 
 
-class Remainder(Iterator[Operation]):
+class Remainder(Iterator[BatchOperation]):
     """The operations that a batch has not sent: those already taken from its iterable, then the others.
 
     A pickle contains the operations that were taken. If the iterable has more, the copy raises when it reaches them.
@@ -65,12 +65,12 @@ class Remainder(Iterator[Operation]):
         more: The others.
     """
 
-    def __init__(self, taken: Iterable[Operation], more: Iterator[Operation]) -> None:
+    def __init__(self, taken: Iterable[BatchOperation], more: Iterator[BatchOperation]) -> None:
         self._taken = deque(taken)
         self._more = more
         self._has_more: bool | None = None
 
-    def __next__(self) -> Operation:
+    def __next__(self) -> BatchOperation:
         return self._taken.popleft() if self._taken else next(self._more)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -90,20 +90,20 @@ class Remainder(Iterator[Operation]):
 class _Subjects(Iterator[Any]):
     """The entities or keys of operations, as the caller gave them."""
 
-    operations: Iterator[Operation]
+    operations: Iterator[BatchOperation]
 
     def __next__(self) -> Any:
         return next(self.operations).subject
 
 
 @attrs.frozen
-class _Pending(Iterator[Operation]):
+class _Pending(Iterator[BatchOperation]):
     """The operations that were left unprocessed, then the rest of the batch, which `_Subjects` shares."""
 
-    undone: deque[Operation]
+    undone: deque[BatchOperation]
     rest: Remainder
 
-    def __next__(self) -> Operation:
+    def __next__(self) -> BatchOperation:
         return self.undone.popleft() if self.undone else next(self.rest)
 
 
@@ -145,7 +145,7 @@ def fetch_items(
     """
     found: dict[tuple[str, ...], Item] = {}
     named = zip(keys, keys if subjects is None else subjects, strict=True)
-    operations = (Operation(identity(key, primary), key, subject) for key, subject in named)
+    operations = (BatchOperation(identity(key, primary), key, subject) for key, subject in named)
     unique = {operation.key: operation for operation in operations}
     projection = projected(only)
 
@@ -163,8 +163,8 @@ def fetch_items(
 
 
 def write_all(
-    sender: Sender, operations: Iterable[Operation], primary: tuple[str, ...], *, workers: int = 1
-) -> Iterator[list[Operation]]:
+    sender: Sender, operations: Iterable[BatchOperation], primary: tuple[str, ...], *, workers: int = 1
+) -> Iterator[list[BatchOperation]]:
     """Put and delete items, 25 in a request; yield the operations that each finished request has done.
 
     If several operations are on one item, the last one wins, as if they were sent one after the other: a request
@@ -188,8 +188,8 @@ def write_all(
 
 
 def _all_chunks(
-    name: str, operations: Iterable[Operation], size: int, send: Any, primary: tuple[str, ...], workers: int
-) -> Iterator[list[Operation]]:
+    name: str, operations: Iterable[BatchOperation], size: int, send: Any, primary: tuple[str, ...], workers: int
+) -> Iterator[list[BatchOperation]]:
     chunks = _distinct_chunks(operations, size)
     in_progress: _InProgress = {}
     executor: Executor = _Inline() if workers == 1 else ThreadPoolExecutor(workers, "singletable-batch")
@@ -216,13 +216,13 @@ def _all_chunks(
         raise failure
 
 
-def _finished(name: str, in_progress: _InProgress, rest: Remainder) -> Iterator[list[Operation]]:
+def _finished(name: str, in_progress: _InProgress, rest: Remainder) -> Iterator[list[BatchOperation]]:
     """Wait for a request, and yield the operations that it has done.
 
     A request with unprocessed items ends the batch, after all requests in progress have finished.
     """
     done, _ = wait(in_progress, return_when=FIRST_COMPLETED)
-    undone: list[Operation] = []
+    undone: list[BatchOperation] = []
     failure: Exception | None = None
     lost = False
     while done:
@@ -264,12 +264,12 @@ class _Ended:
         failure: The error that ended it; None if all was done, or after the last attempt.
     """
 
-    left: list[Operation]
+    left: list[BatchOperation]
     attempts: Attempts
     failure: Exception | None = None
 
 
-def _until_done(send: Any, chunk: list[Operation], primary: tuple[str, ...]) -> _Ended:
+def _until_done(send: Any, chunk: list[BatchOperation], primary: tuple[str, ...]) -> _Ended:
     """Send one chunk, at most ten times, until no operation is left."""
     attempts = Attempts()
     failure: Exception | None = None
@@ -294,9 +294,9 @@ def _key_in(request: dict[str, Any]) -> Item:
     return key
 
 
-def _distinct_chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
+def _distinct_chunks(operations: Iterable[BatchOperation], size: int) -> Iterator[list[BatchOperation]]:
     """Return chunks in which no item appears twice; the last operation on an item replaces the earlier ones."""
-    chunk: dict[tuple[str, ...], Operation] = {}
+    chunk: dict[tuple[str, ...], BatchOperation] = {}
     failure: Exception | None = None
     try:
         for operation in operations:

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from singletable.testing.machine import TableMachine
     from singletable.testing.oracle import agrees, expected
     from singletable.testing.properties import check_pattern, key_invariants
-    from singletable.testing.simulator import History, SimulationFailed, Simulator, simulate
+    from singletable.testing.simulator import SimulatedHistory, SimulationFailed, Simulator, simulate
     from singletable.testing.strategies import entities
 
 __all__ = [
     "Crash",
     "Fault",
-    "History",
     "InjectedCrash",
     "Injection",
     "LostResponse",
     "Rival",
+    "SimulatedHistory",
     "SimulationFailed",
     "Simulator",
     "TableMachine",
@@ -55,7 +55,7 @@ __getattr__, __dir__ = exports(
     {
         "Crash": "faults",
         "Fault": "faults",
-        "History": "simulator",
+        "SimulatedHistory": "simulator",
         "InjectedCrash": "faults",
         "Injection": "faults",
         "LostResponse": "faults",

@@ -10,9 +10,9 @@ import pytest
 from singletable import DateAttribute, DecimalAttribute, EnumAttribute, IntegerAttribute, UUIDAttribute
 from singletable.errors import InvalidValueError
 from singletable.keys import ValueKind
-from singletable.models.declare.faults import mark
 from singletable.models.declare.key_values import key_kind
 from singletable.models.declare.strict import StrictNumberAttribute, StrictUTCDateTimeAttribute
+from singletable.models.declare.value_faults import mark
 
 
 class Size(Enum):

@@ -210,10 +210,10 @@ def test_a_hundred_thousand_items_in_constant_memory():
 
 
 def _numbered(entity, number):
-    from singletable.requests.batch_requests import Operation
+    from singletable.requests.batch_requests import BatchOperation
 
     item = {"PK": {"S": "P"}, "SK": {"S": str(number)}}
-    return Operation(("P", str(number)), {"PutRequest": {"Item": item}}, entity)
+    return BatchOperation(("P", str(number)), {"PutRequest": {"Item": item}}, entity)
 
 
 def test_versions_and_foreigners_are_refused_in_batches():

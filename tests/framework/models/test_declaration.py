@@ -552,5 +552,5 @@ def test_indexes_on_the_discriminator_share_it():
         made.get(ident="b").update(note=None)
         assert [] == made.noted.query(note="x").all()
     type(table)("Sub", (made,), {}, discriminator="SUB")
-    with pytest.raises(InvalidRequestError, match="items of E are of 2 types"):
+    with pytest.raises(InvalidRequestError, match="items of E have 2 types"):
         made.typed.query()

@@ -285,7 +285,7 @@ def test_what_was_read_is_read_without_a_look_at_unknown_attributes(monkeypatch)
     client.put_item(TableName="notes", Item={**item, "legacy": {"M": {"a": {"L": [{"S": "x"}]}}}})
     copied = []
     monkeypatch.setattr(
-        "singletable.models.items.item.deepcopy", lambda value: copied.append(value) or copy.deepcopy(value)
+        "singletable.models.items.instance.deepcopy", lambda value: copied.append(value) or copy.deepcopy(value)
     )
     read = Note.get(ident="1")
     read.title = "t"

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from pynamodb.expressions.update import AddAction, RemoveAction
 
 from singletable.models.schema.table_schema import table_schema
-from singletable.models.writing import change, plan
+from singletable.models.writing import plan, planned_change
 from singletable.models.writing.actions import parse_action
 from singletable.models.writing.batch import Batch
 from singletable.requests import query, reading
@@ -36,7 +36,7 @@ def without_derived(kind):
     """Return a `plan_change` that leaves the derived attributes out for one kind of action."""
 
     def planned(instance, actions):
-        found = change.plan_change(instance, actions)
+        found = planned_change.plan_change(instance, actions)
         if not any(isinstance(action, kind) for action in actions):
             return found
         derived = {*table_schema(instance).layout.key_names, "ttl"}
@@ -47,12 +47,14 @@ def without_derived(kind):
 
 
 def ignoring_when(patch):
-    real = change._key_actions
-    patch.setattr(change, "_key_actions", lambda schema, key, values: real(schema, attrs.evolve(key, when=()), values))
+    real = planned_change._key_actions
+    patch.setattr(
+        planned_change, "_key_actions", lambda schema, key, values: real(schema, attrs.evolve(key, when=()), values)
+    )
 
 
 def without_guards(patch):
-    patch.setattr(plan, "plan_change", lambda *args: attrs.evolve(change.plan_change(*args), guards={}))
+    patch.setattr(plan, "plan_change", lambda *args: attrs.evolve(planned_change.plan_change(*args), guards={}))
 
 
 def clearing_early(patch):

@@ -15,8 +15,8 @@ from singletable.chains import unchained
 from singletable.keys import ValueKind
 from singletable.keys.text import plain
 from singletable.models.declare.contents import number_content, refused
-from singletable.models.declare.faults import guarded
 from singletable.models.declare.operators import Scalar
+from singletable.models.declare.value_faults import guarded
 from singletable.requests.stored_values import number_fault, read_number
 
 __all__ = ["DateAttribute", "DecimalAttribute", "EnumAttribute", "IntegerAttribute", "UUIDAttribute"]

@@ -10,7 +10,7 @@ from pynamodb.attributes import (
 )
 
 from singletable.errors import InvalidValueError
-from singletable.models.declare.faults import fault, settled
+from singletable.models.declare.value_faults import fault, settled
 from singletable.requests.stored_values import number_fault, number_text
 
 __all__ = ["number_content", "refused", "utf8"]

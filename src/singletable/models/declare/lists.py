@@ -17,14 +17,6 @@ from pynamodb.expressions.operand import _Operand
 
 from singletable.keys.text import plain_names
 from singletable.models.declare.contents import refused
-from singletable.models.declare.faults import (
-    fault,
-    guarded,
-    is_personal,
-    mark,
-    place_below,
-    stepped,
-)
 from singletable.models.declare.operators import typed
 from singletable.models.declare.storing import DECLARED, store
 from singletable.models.declare.strictness import TWINS, strict
@@ -37,6 +29,14 @@ from singletable.models.declare.untyped import (
     read_untyped,
     store_entries,
     store_untyped,
+)
+from singletable.models.declare.value_faults import (
+    fault,
+    guarded,
+    is_personal,
+    mark,
+    place_below,
+    stepped,
 )
 from singletable.requests.types import Item
 

@@ -9,9 +9,9 @@ from typing import Any
 from pynamodb.attributes import Attribute, DynamicMapAttribute, ListAttribute, MapAttribute
 
 from singletable.errors import InvalidValueError
-from singletable.models.declare.faults import mark
 from singletable.models.declare.lists import RawMapAttribute
 from singletable.models.declare.operators import Scalar, hiding
+from singletable.models.declare.value_faults import mark
 
 __all__ = ["mark_personal"]
 

@@ -12,10 +12,10 @@ from pynamodb.attributes import (
 from pynamodb.constants import NULL
 
 from singletable.errors import InvalidValueError
-from singletable.models.declare.faults import (
+from singletable.models.declare.strict import SCALAR_TWINS
+from singletable.models.declare.value_faults import (
     fault,
 )
-from singletable.models.declare.strict import SCALAR_TWINS
 
 __all__ = ["DECLARED", "FAULTS", "class_name", "not_storable", "rewritten", "serialized", "store"]
 

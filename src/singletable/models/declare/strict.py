@@ -30,8 +30,8 @@ from pynamodb.constants import STRING
 from singletable.errors import UnexpectedAttributesError
 from singletable.keys.text import plain
 from singletable.models.declare.contents import number_content, refused, utf8
-from singletable.models.declare.faults import fault, guarded, stepped
 from singletable.models.declare.operators import Scalar
+from singletable.models.declare.value_faults import fault, guarded, stepped
 from singletable.requests.stored_values import number_fault, number_value
 
 __all__ = [

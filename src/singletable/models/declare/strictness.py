@@ -15,10 +15,10 @@ from pynamodb.attributes import (
     MapAttribute,
 )
 
-from singletable.models.declare.faults import (
+from singletable.models.declare.strict import SCALAR_TWINS
+from singletable.models.declare.value_faults import (
     Steps,
 )
-from singletable.models.declare.strict import SCALAR_TWINS
 
 __all__ = ["METHODS", "TWINS", "inner_attributes", "python_steps", "strict", "strict_kind"]
 

@@ -20,14 +20,6 @@ from pynamodb.expressions.operand import _Operand
 from singletable.errors import InvalidValueError, UnexpectedAttributesError
 from singletable.keys.text import plain_names
 from singletable.models.declare.defaults import is_made_for_new, stored_default
-from singletable.models.declare.faults import (
-    HIDDEN,
-    fault,
-    guarded,
-    is_personal,
-    similar,
-    stepped,
-)
 from singletable.models.declare.storing import DECLARED, FAULTS, class_name, rewritten, store
 from singletable.models.declare.strictness import METHODS, TWINS, strict_kind
 from singletable.models.declare.untyped import (
@@ -37,6 +29,14 @@ from singletable.models.declare.untyped import (
     store_container,
     store_entries,
     store_untyped,
+)
+from singletable.models.declare.value_faults import (
+    HIDDEN,
+    fault,
+    guarded,
+    is_personal,
+    similar,
+    stepped,
 )
 from singletable.requests.merging import keep_read, leave_out
 from singletable.requests.types import Item

@@ -14,7 +14,7 @@ from pynamodb.expressions.operand import Value
 
 from singletable.errors import InvalidRequestError, InvalidValueError
 from singletable.models.declare.contents import number_content, utf8
-from singletable.models.declare.faults import fault, hidden, is_personal, located, settled, stepped
+from singletable.models.declare.value_faults import fault, hidden, is_personal, located, settled, stepped
 from singletable.requests.expressions import ItemPath, path_steps
 from singletable.requests.stored_values import number_value
 from singletable.requests.types import Item

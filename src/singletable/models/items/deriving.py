@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from singletable.errors import InvalidValueError, SingletableError
-from singletable.models.declare.faults import located, too_deep
 from singletable.models.declare.storing import FAULTS, not_storable, serialized
+from singletable.models.declare.value_faults import located, too_deep
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.requests.types import Item
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pynamodb.attributes import Attribute
@@ -17,9 +17,9 @@ from singletable.errors import (
     UnexpectedAttributesError,
 )
 from singletable.keys.text import plain_names
-from singletable.models.declare.faults import fault, located, similar
 from singletable.models.declare.storing import FAULTS, class_name
 from singletable.models.declare.typed_maps import comparable
+from singletable.models.declare.value_faults import fault, located, similar
 from singletable.models.schema.metaclass import TableMeta
 from singletable.models.schema.table_schema import TableSchema, table_schema
 from singletable.requests.stored_values import NESTING, is_too_deep, same_item
@@ -251,7 +251,7 @@ class EntityInstance(Model, metaclass=TableMeta):
     def __copy__(self: S) -> S:
         """Return another instance with the same values, about the same stored item."""
         other = object.__new__(type(self))
-        vars(other).update(self.__getstate__(), attribute_values=dict(self.attribute_values))
+        vars(other).update(self.__getstate__(), attribute_values=copy(self.attribute_values))
         return other
 
     def __eq__(self, other: object) -> bool:

@@ -19,8 +19,8 @@ from pynamodb.expressions.operand import Path, Value
 from singletable.chains import unchained
 from singletable.errors import InvalidConditionError, InvalidValueError, NotProjectedError, UnexpectedAttributesError
 from singletable.keys import CompositeKey, Condition
-from singletable.models.declare.faults import spelled
 from singletable.models.declare.key_values import from_key, to_key
+from singletable.models.declare.value_faults import spelled
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.requests.expressions import (
     check_operands_of,

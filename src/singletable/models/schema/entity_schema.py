@@ -18,10 +18,10 @@ from singletable.keys import CompositeKey, Source
 from singletable.keys.shown import kept, shown
 from singletable.models.declare.defaults import is_made_for_new
 from singletable.models.declare.expiry import ExpiryRule
-from singletable.models.declare.faults import Steps, hidden, spelled
 from singletable.models.declare.key_values import from_key, key_converter
 from singletable.models.declare.stamps import Stamp, WriteTokenAttribute, random_version
 from singletable.models.declare.strictness import python_steps
+from singletable.models.declare.value_faults import Steps, hidden, spelled
 from singletable.models.schema.layout import PRIMARY, TableLayout
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pynamodb.models import MetaModel
 import singletable.models.declare.lists  # noqa: F401  # it registers the strict classes of maps and lists
 from singletable.errors import DeclarationError
 from singletable.keys.text import plain
-from singletable.models.declare.faults import place_attributes
 from singletable.models.declare.strict import derived
 from singletable.models.declare.strictness import inner_attributes, strict
+from singletable.models.declare.value_faults import place_attributes
 from singletable.models.schema.declaration import make_entity_schema
 from singletable.models.schema.layout import layout_of
 from singletable.models.schema.names import (

@@ -12,7 +12,7 @@ from singletable.models.reading.targets import TableSender, require_member
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
 from singletable.requests import Get
-from singletable.requests.batch_requests import Operation, fetch_items, identity, write_all
+from singletable.requests.batch_requests import BatchOperation, fetch_items, identity, write_all
 from singletable.requests.types import Handling, Item
 from singletable.requests.unreadable import check_handling
 
@@ -60,7 +60,7 @@ class Batch:
         self._sender = TableSender(table)
         self._workers = workers
         self._unknown, self._malformed = unknown, malformed
-        self._operations: list[Iterable[Operation]] = []
+        self._operations: list[Iterable[BatchOperation]] = []
         self._gets: list[Get[Any]] = []
         self._ended = False
         self.items: list[Any] = []
@@ -138,7 +138,7 @@ class Batch:
         operations, self._operations = self._operations, []
         taken = done = 0
 
-        def counted() -> Iterator[Operation]:
+        def counted() -> Iterator[BatchOperation]:
             nonlocal taken
             for operation in chain.from_iterable(operations):
                 taken += 1
@@ -157,7 +157,7 @@ class Batch:
             raise
         self.folded += taken - done
 
-    def _add(self, operations: Iterable[Operation]) -> None:
+    def _add(self, operations: Iterable[BatchOperation]) -> None:
         self._require_open()
         self._operations.append(operations)
 
@@ -167,18 +167,18 @@ class Batch:
                 "The batch's block has ended; nothing can be added.", remedy="Open another batch()."
             )
 
-    def _put(self, entity: StoredItem) -> Operation:
+    def _put(self, entity: StoredItem) -> BatchOperation:
         self._check(entity)
         write = plan.save(entity)
         return self._operation(entity, write.item, {"PutRequest": {"Item": write.item}}, write)
 
-    def _delete(self, entity: StoredItem) -> Operation:
+    def _delete(self, entity: StoredItem) -> BatchOperation:
         self._check(entity)
         key = entity._key_item()
         return self._operation(entity, key, {"DeleteRequest": {"Key": key}})
 
-    def _operation(self, entity: StoredItem, item: Item, request: dict[str, Any], write: Any = None) -> Operation:
-        return Operation(identity(item, table_schema(self._table).layout.primary), request, entity, write)
+    def _operation(self, entity: StoredItem, item: Item, request: dict[str, Any], write: Any = None) -> BatchOperation:
+        return BatchOperation(identity(item, table_schema(self._table).layout.primary), request, entity, write)
 
     def _check(self, entity: StoredItem) -> None:
         require_member(self._table, entity, InvalidBatchError)

@@ -17,7 +17,7 @@ from singletable.errors import (
     StaleKeyError,
     UnexpectedAttributesError,
 )
-from singletable.models.declare.faults import spelled
+from singletable.models.declare.value_faults import spelled
 from singletable.models.items.deriving import serialize
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import table_schema

@@ -24,7 +24,7 @@ from pynamodb.expressions.operand import (
 from pynamodb.expressions.update import AddAction, RemoveAction, SetAction
 
 from singletable.errors import InvalidUpdateError
-from singletable.models.declare.faults import spelled
+from singletable.models.declare.value_faults import spelled
 from singletable.models.writing.actions import ParsedAction, paths_in
 from singletable.requests.expressions import steps_of
 from singletable.requests.stored_values import DIGITS, number_text, read_number

@@ -23,9 +23,9 @@ from singletable.models.reading.targets import TableSender
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing.actions import parse_action
-from singletable.models.writing.change import Change, plan_change
 from singletable.models.writing.checked_actions import assignments
 from singletable.models.writing.effects import evolve
+from singletable.models.writing.planned_change import PlannedChange, plan_change
 from singletable.models.writing.upserting import UpsertWrite, plan_upsert
 from singletable.models.writing.writes import CheckWrite, CreateWrite, DeleteWrite, SaveWrite, UpdateWrite
 from singletable.requests.expressions import all_of, still_holds
@@ -386,7 +386,7 @@ def _mark_of_item(schema: EntitySchema, item: Item, *, first: bool) -> Mapping[s
     return item if schema.stamps else {}
 
 
-def _mark_of_change(schema: EntitySchema, change: Change) -> Mapping[str, dict[str, Any] | None]:
+def _mark_of_change(schema: EntitySchema, change: PlannedChange) -> Mapping[str, dict[str, Any] | None]:
     """Return the values that only this update stores: its token, or all its changes with the time of writing."""
     token = schema.attributes[schema.token].attr_name if schema.token is not None else None
     if token in change.stamped:

@@ -22,15 +22,15 @@ from pynamodb.expressions.update import Action, AddAction, RemoveAction, SetActi
 from singletable.errors import InvalidUpdateError, InvalidValueError, SingletableError
 from singletable.models.schema.entity_schema import EntitySchema
 from singletable.models.writing.actions import ParsedAction, parse_action, parse_actions
-from singletable.models.writing.change import (
-    Change,
+from singletable.models.writing.checked_actions import checked_actions, refuse_overlaps
+from singletable.models.writing.effects import evolve
+from singletable.models.writing.planned_change import (
+    PlannedChange,
     derivations,
     stamped_values,
     update_error,
     value_in,
 )
-from singletable.models.writing.checked_actions import checked_actions, refuse_overlaps
-from singletable.models.writing.effects import evolve
 from singletable.models.writing.writes import UpdateWrite, Write
 from singletable.requests.expressions import ItemPath, steps_of, still_holds, top_name
 from singletable.requests.types import Item
@@ -67,7 +67,7 @@ class UpsertWrite(UpdateWrite[T]):
         return False
 
 
-def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, PynamoCondition]:
+def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[PlannedChange, PynamoCondition]:
     """Return the change that an upsert sends, and the condition that it needs.
 
     Raises:
@@ -103,7 +103,9 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[Change, 
     entity._refuse_unstorable(new)
     parsed = parse_actions(sent)
     refuse_overlaps(schema, parsed)
-    return Change(sent, {}, None, tuple(action.stored for action in parsed), stamped), _new_or_like(schema, guards)
+    return PlannedChange(sent, {}, None, tuple(action.stored for action in parsed), stamped), _new_or_like(
+        schema, guards
+    )
 
 
 def _new_item(schema: EntitySchema, start: Item, planned: Sequence[ParsedAction]) -> Item:

@@ -206,7 +206,7 @@ class WritableItem(ReadableItem):
         from singletable.models.items.partial import refuse_partial
         from singletable.models.reading.conditions import check_condition
         from singletable.models.writing import plan
-        from singletable.models.writing.change import plan_change
+        from singletable.models.writing.planned_change import plan_change
         from singletable.requests.expressions import all_of
 
         refuse_partial(self)

@@ -21,8 +21,8 @@ from singletable.errors import (
 )
 from singletable.models.reading.targets import stored_item
 from singletable.models.writing.actions import parse_actions
-from singletable.models.writing.change import Change, update_error
 from singletable.models.writing.effects import evolve
+from singletable.models.writing.planned_change import PlannedChange, update_error
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import Actions, Portable
 from singletable.requests.retry import CONTENTION
@@ -262,7 +262,7 @@ class UpdateWrite(Write[T]):
     verb: ClassVar[str] = "update"
 
     actions: Sequence[Action] = attrs.field(converter=Actions)
-    change: Change
+    change: PlannedChange
     replan: Callable[..., UpdateWrite[T]]
     reads: bool = False
     values: Mapping[str, Any] = attrs.field(factory=dict)

@@ -15,10 +15,10 @@ from singletable.models.schema.table_schema import table_schema
 from singletable.requests.stored_values import canonical, same_value
 from singletable.requests.types import Item
 from singletable.testing.invariants import stale_attributes
-from singletable.testing.simulator.calls import Call, Part, own_names, plain
 from singletable.testing.simulator.ledger import Application, Images, ItemKey, Ledger
+from singletable.testing.simulator.simulated_calls import Call, Part, own_names, plain
 
-__all__ = ["CHECKS", "Finding", "findings_in"]
+__all__ = ["CHECKS", "Violation", "violations_in"]
 
 CHECKS: Mapping[str, str] = {
     "not applied": "An acknowledged call was never applied.",
@@ -44,7 +44,7 @@ CHECKS: Mapping[str, str] = {
 
 
 @attrs.frozen
-class Finding:
+class Violation:
     """A violation of a check.
 
     Args:
@@ -58,7 +58,9 @@ class Finding:
     call: int | None = None
 
 
-def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubtful: Collection[int]) -> list[Finding]:
+def violations_in(
+    table: type[Table], calls: Sequence[Call], ledger: Ledger, doubtful: Collection[int]
+) -> list[Violation]:
     """Return the findings of a history.
 
     Args:
@@ -67,7 +69,7 @@ def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubt
         ledger: The applied writes.
         doubtful: The calls with an attempt of which a client cannot know whether it was applied.
     """
-    found: list[Finding] = []
+    found: list[Violation] = []
     for call in calls:
         found += _outcome(call, ledger, call.number in doubtful)
         found += _instances(call, ledger)
@@ -78,7 +80,9 @@ def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubt
         if call_of is not None and not application.repeated:
             found += _effects(call_of, application)
         elif application.repeated and any(before != after for before, after in application.images.values()):
-            found.append(Finding("ledger", "The engine applied a transaction twice with one token.", application.call))
+            found.append(
+                Violation("ledger", "The engine applied a transaction twice with one token.", application.call)
+            )
     put_again = _put_again(calls, ledger)
     found += _repeats(table, ledger, put_again)
     found += _winners(calls, ledger, put_again)
@@ -89,11 +93,11 @@ def findings_in(table: type[Table], calls: Sequence[Call], ledger: Ledger, doubt
 # --- acknowledged, failed, uncertain ----------------------------------------------------
 
 
-def _outcome(call: Call, ledger: Ledger, doubtful: bool) -> Iterator[Finding]:
+def _outcome(call: Call, ledger: Ledger, doubtful: bool) -> Iterator[Violation]:
     applied = Counter(key for each in ledger.of(call.number) for key in each.images)
     error = call.error
     if error is not None and not isinstance(error, SingletableError):
-        yield Finding(
+        yield Violation(
             "foreign error", f"{call.label} raised {type(error).__name__}, not a SingletableError.", call.number
         )
     if isinstance(error, BatchIncomplete):
@@ -106,11 +110,11 @@ def _outcome(call: Call, ledger: Ledger, doubtful: bool) -> Iterator[Finding]:
     yield from _failed(call, error, bool(applied), bool(getattr(error, "uncertain", False)), doubtful)
 
 
-def _acknowledged(call: Call, part: Part, count: int, ledger: Ledger) -> Iterator[Finding]:
+def _acknowledged(call: Call, part: Part, count: int, ledger: Ledger) -> Iterator[Violation]:
     if count == 0 and not (part.idle and _already(call, part, ledger)):
-        yield Finding("not applied", f"{call.label} was acknowledged and never applied.", call.number)
+        yield Violation("not applied", f"{call.label} was acknowledged and never applied.", call.number)
     if part.once and count > 1 and not _was_undone(call, part, ledger):
-        yield Finding("applied twice", f"{call.label} was acknowledged once and applied {count} times.", call.number)
+        yield Violation("applied twice", f"{call.label} was acknowledged once and applied {count} times.", call.number)
 
 
 def _was_undone(call: Call, part: Part, ledger: Ledger) -> bool:
@@ -131,27 +135,29 @@ def _already(call: Call, part: Part, ledger: Ledger) -> bool:
     return any(item and part.effect({part.key: (item, item)}) == plain(part.schema, item) for item in seen)
 
 
-def _failed(call: Call, error: Exception, applied: bool, uncertain: bool, doubtful: bool) -> Iterator[Finding]:
+def _failed(call: Call, error: Exception, applied: bool, uncertain: bool, doubtful: bool) -> Iterator[Violation]:
     name, denies = type(error).__name__, "nothing was written" in str(error)
     if applied and not uncertain:
-        yield Finding("hidden write", f"{call.label} was applied, and its {name} is not uncertain.", call.number)
+        yield Violation("hidden write", f"{call.label} was applied, and its {name} is not uncertain.", call.number)
     if applied and denies:
-        yield Finding(
+        yield Violation(
             "nothing was written",
             f"{call.label} was applied, and its {name} states that nothing was written.",
             call.number,
         )
     if uncertain and denies and not applied:
-        yield Finding(
+        yield Violation(
             "contradiction", f"{call.label}: its {name} is uncertain, and states that nothing was written.", call.number
         )
     if uncertain and not doubtful:
-        yield Finding(
+        yield Violation(
             "over-claim", f"{call.label}: no attempt can have been applied; {name} is uncertain.", call.number
         )
 
 
-def _batch_outcome(call: Call, error: BatchIncomplete, applied: Counter[ItemKey], doubtful: bool) -> Iterator[Finding]:
+def _batch_outcome(
+    call: Call, error: BatchIncomplete, applied: Counter[ItemKey], doubtful: bool
+) -> Iterator[Violation]:
     claimed: Any = getattr(error, "uncertain", False)
     left = [*error.unprocessed, *error.rest]
     for part in call.parts:
@@ -159,10 +165,10 @@ def _batch_outcome(call: Call, error: BatchIncomplete, applied: Counter[ItemKey]
         if any(each is part.instance for each in left) or (perhaps and not isinstance(claimed, bool)):
             yield from _failed(call, error, applied[part.key] > 0, bool(perhaps), doubtful)
         elif not applied[part.key]:
-            yield Finding("not applied", f"{call.label} never wrote an item that counts as processed.", call.number)
+            yield Violation("not applied", f"{call.label} never wrote an item that counts as processed.", call.number)
 
 
-def _instances(call: Call, ledger: Ledger) -> Iterator[Finding]:
+def _instances(call: Call, ledger: Ledger) -> Iterator[Violation]:
     """Return the instances of an acknowledged call that differ from the items stored after it."""
     own = ledger.of(call.number)
     if call.error is not None or not own:
@@ -174,7 +180,7 @@ def _instances(call: Call, ledger: Ledger) -> Iterator[Finding]:
         first = next(each.number for each in own if part.key in each.images)
         images = ledger.images(part.key, since=first, until=call.ended)
         if not any(item is not None and _agrees(held, item, names) for item in images):
-            yield Finding("instance", f"{call.label}: the instance differs from the stored item.", call.number)
+            yield Violation("instance", f"{call.label}: the instance differs from the stored item.", call.number)
 
 
 def _agrees(held: Item, item: Item, names: Iterable[str]) -> bool:
@@ -184,25 +190,25 @@ def _agrees(held: Item, item: Item, names: Iterable[str]) -> bool:
 # --- the effect of each write --------------------------------------------------------------
 
 
-def _effects(call: Call, application: Application) -> Iterator[Finding]:
+def _effects(call: Call, application: Application) -> Iterator[Violation]:
     parts = {part.key: part for part in call.parts}
     for key, (before, after) in application.images.items():
         part = parts.get(key)
         if part is None:
-            yield Finding("unasked write", f"{call.label} wrote an item that it does not name.", call.number)
+            yield Violation("unasked write", f"{call.label} wrote an item that it does not name.", call.number)
             continue
         yield from _effect(call, part, application.images)
         if part.locked and _version(part, before) != part.version:
-            yield Finding("stale version", f"{call.label} was applied to a version that is not its own.", call.number)
+            yield Violation("stale version", f"{call.label} was applied to a version that is not its own.", call.number)
         if after is not None and before != after:
             yield from _renewed(call, part, before, after)
 
 
-def _effect(call: Call, part: Part, images: Images) -> Iterator[Finding]:
+def _effect(call: Call, part: Part, images: Images) -> Iterator[Violation]:
     before, after = images[part.key]
     if part.exists is not None and part.exists != (before is not None):
         state = "exists" if before is not None else "does not exist"
-        yield Finding("wrong effect", f"{call.label} was applied to an item that {state}.", call.number)
+        yield Violation("wrong effect", f"{call.label} was applied to an item that {state}.", call.number)
         return
     expected, found = part.effect(images), plain(part.schema, after)
     if expected == found:
@@ -211,16 +217,16 @@ def _effect(call: Call, part: Part, images: Images) -> Iterator[Finding]:
         what = "the item's existence"
     else:
         what = ", ".join(name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name))
-    yield Finding("wrong effect", f"{call.label} left an unexpected item; wrong: {what}.", call.number)
+    yield Violation("wrong effect", f"{call.label} left an unexpected item; wrong: {what}.", call.number)
 
 
-def _renewed(call: Call, part: Part, before: Item | None, after: Item) -> Iterator[Finding]:
+def _renewed(call: Call, part: Part, before: Item | None, after: Item) -> Iterator[Violation]:
     """Return the attributes that every write sets automatically and that this one did not set."""
     old, new = _version(part, before), _version(part, after)
     if (part.locked or part.exists) and old is not None and new != old + 1:
-        yield Finding("version", f"{call.label} did not raise a version by one.", call.number)
+        yield Violation("version", f"{call.label} did not raise a version by one.", call.number)
     for name in sorted(own_names(part.schema) - after.keys()):
-        yield Finding("stamp", f"{call.label} left no {name}.", call.number)
+        yield Violation("stamp", f"{call.label} left no {name}.", call.number)
 
 
 def _version(part: Part, item: Item | None) -> int | None:
@@ -230,11 +236,11 @@ def _version(part: Part, item: Item | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _keys(table: type[Table], application: Application) -> Iterator[Finding]:
+def _keys(table: type[Table], application: Application) -> Iterator[Violation]:
     for _, after in application.images.values():
         stale = stale_attributes(table, after) if after is not None else []
         if stale:
-            yield Finding("stale key", f"A write left stale {', '.join(stale)}.", application.call)
+            yield Violation("stale key", f"A write left stale {', '.join(stale)}.", application.call)
 
 
 # --- over several calls -------------------------------------------------------------------
@@ -253,7 +259,7 @@ def _put_again(calls: Sequence[Call], ledger: Ledger) -> set[ItemKey]:
     return {key for (_, key), count in puts.items() if count > 1}
 
 
-def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
+def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Violation]:
     """Return the versions, times and write tokens that two calls left on the same key.
 
     A put without a condition (`put_all`) that is sent again restores its own version, so such keys are not checked.
@@ -271,10 +277,10 @@ def _repeats(table: type[Table], ledger: Ledger, put_again: Collection[ItemKey])
                 if first != application.call:
                     check = "version repeated" if name == version else "stamp"
                     text = f"#{application.call} left the {name} that #{first} had left on the same key."
-                    yield Finding(check, text, application.call)
+                    yield Violation(check, text, application.call)
 
 
-def _winners(calls: Sequence[Call], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Finding]:
+def _winners(calls: Sequence[Call], ledger: Ledger, put_again: Collection[ItemKey]) -> Iterator[Violation]:
     """Return the conflicts in which more calls were acknowledged than the stored values allow."""
     births: Counter[ItemKey] = Counter()
     left: Counter[Any] = Counter()
@@ -298,7 +304,7 @@ def _winners(calls: Sequence[Call], ledger: Ledger, put_again: Collection[ItemKe
         most = births[claim[1]] if claim[0] == "create" else left[claim[1:]] if claim[0] == "claim" else 1
         if len(winners) > most:
             labels = "; ".join(each.label for each in winners)
-            yield Finding(
+            yield Violation(
                 "two winners",
                 f"{len(winners)} calls were acknowledged, and at most {most} can have succeeded: {labels}.",
             )
@@ -317,7 +323,7 @@ def _canonical(item: Item | None, name: str) -> dict[str, Any] | None:
     return None if value is None else canonical(value)
 
 
-def _counters(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
+def _counters(calls: Sequence[Call], ledger: Ledger) -> Iterator[Violation]:
     """Return the numbers that differ from the sum of their increments, by outcomes and stored values."""
     touching: defaultdict[ItemKey, list[Call]] = defaultdict(list)
     for call in calls:
@@ -339,7 +345,7 @@ def _counters(calls: Sequence[Call], ledger: Ledger) -> Iterator[Finding]:
                 sums |= {total + amount for total in sums}
         grown = _number(images[-1], name) - _number(images[0], name)
         if grown not in sums:
-            yield Finding("counter", f"{name} grew by {grown}, and the calls explain only {sorted(sums)}.")
+            yield Violation("counter", f"{name} grew by {grown}, and the calls explain only {sorted(sums)}.")
 
 
 def _number(item: Item | None, name: str) -> Any:

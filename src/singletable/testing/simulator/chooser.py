@@ -18,9 +18,9 @@ from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.models.writing.plan import version_of
 from singletable.requests.batch_requests import identity
 from singletable.requests.expressions import still_holds
-from singletable.testing.simulator.calls import Call, Effect, Part
 from singletable.testing.simulator.corpus import Corpus, varied
 from singletable.testing.simulator.ledger import ItemKey
+from singletable.testing.simulator.simulated_calls import Call, Effect, Part
 from singletable.testing.strategies.changes import changeable
 
 __all__ = ["Chooser", "shown"]

@@ -19,16 +19,16 @@ from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.batch_requests import identity
 from singletable.testing.invariants import scan_raw
-from singletable.testing.simulator.calls import Call
-from singletable.testing.simulator.checks import CHECKS, Finding, findings_in
+from singletable.testing.simulator.checks import CHECKS, Violation, violations_in
 from singletable.testing.simulator.corpus import Corpus, draw_corpus, varied
 from singletable.testing.simulator.ledger import ItemKey, Ledger
 from singletable.testing.simulator.network import FAULTS, Network, NetworkFault
 from singletable.testing.simulator.scheduler import Scheduler, without_sleep
-from singletable.testing.simulator.workload import KINDS, Workload
+from singletable.testing.simulator.simulated_calls import Call
+from singletable.testing.simulator.simulated_workload import KINDS, SimulatedWorkload
 from singletable.testing.strategies.changes import Given
 
-__all__ = ["History", "SimulationFailed", "Simulator", "simulate"]
+__all__ = ["SimulatedHistory", "SimulationFailed", "Simulator", "simulate"]
 
 _RATES = (0.0, 0.3, 0.6, 0.9)
 """Shares of attempts that have a fault; a writer draws one share for each call."""
@@ -41,7 +41,7 @@ _UNKNOWN_ATTRIBUTE = "unknownToTheModel"
 
 
 @attrs.frozen
-class History:
+class SimulatedHistory:
     """The history of one seed. `print(history)` shows it step by step.
 
     Args:
@@ -59,11 +59,11 @@ class History:
     items: Sequence[str]
     steps: Sequence[str]
     calls: Sequence[Call]
-    findings: Sequence[Finding]
+    findings: Sequence[Violation]
     attempts: Counter[str]
 
     def __str__(self) -> str:
-        lines = [f"History {self.seed} of {self.table}"]
+        lines = [f"SimulatedHistory {self.seed} of {self.table}"]
         lines += [f"  {item}" for item in self.items]
         lines += [f"{number:4d} {step}" for number, step in enumerate(self.steps, 1)]
         lines += [f"  {finding.check}: {finding.text}" for finding in self.findings] or ["  No finding."]
@@ -73,7 +73,7 @@ class History:
 class SimulationFailed(AssertionError):
     """A history has findings. `history` is the history; `findings` are its findings."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: SimulatedHistory) -> None:
         self.history, self.findings = history, history.findings
         meanings = "\n".join(f"{each}: {CHECKS[each]}" for each in dict.fromkeys(one.check for one in self.findings))
         repeat = f"Repeat the history with the same options: Simulator({history.table}).run(seed={history.seed})"
@@ -141,7 +141,7 @@ class Simulator:
         """The entities and changes from which every history is drawn."""
         return draw_corpus(self.table, self._given)
 
-    def run(self, seed: int) -> History:
+    def run(self, seed: int) -> SimulatedHistory:
         """Run one history.
 
         Args:
@@ -161,14 +161,14 @@ class Simulator:
                 {name: _Writer(name, each, network, ledger, rng, kinds, self._calls, calls) for name, each in workloads}
             )
             network.deliver()
-            findings = findings_in(self.table, calls, ledger, network.doubtful)
+            findings = violations_in(self.table, calls, ledger, network.doubtful)
             stored = {identity(item, ledger.primary): item for item in scan_raw(self.table)}
             if stored != ledger.items:
                 findings.append(
-                    Finding("ledger", "The engine holds items that differ from those that the last write left.")
+                    Violation("ledger", "The engine holds items that differ from those that the last write left.")
                 )
         items = [f"k{number} = {self.corpus.templates[key]!r}" for number, key in enumerate(keys, 1)]
-        return History(seed, self.table.__name__, items, network.steps, calls, findings, network.met)
+        return SimulatedHistory(seed, self.table.__name__, items, network.steps, calls, findings, network.met)
 
     def check(self, histories: int = 100, seed: int = 0) -> Counter[str]:
         """Run several histories, and raise an error if one of them has a finding; see `simulate`."""
@@ -193,7 +193,9 @@ class Simulator:
         chosen = [first, *rng.sample(neighbors, min(len(neighbors), rng.randint(0, 1)))]
         return list(dict.fromkeys([*chosen, *rng.sample(others, min(len(others), rng.randint(0, 2)))]))
 
-    def _set_up(self, keys: Sequence[ItemKey], rng: random.Random, network: Network) -> list[tuple[str, Workload]]:
+    def _set_up(
+        self, keys: Sequence[ItemKey], rng: random.Random, network: Network
+    ) -> list[tuple[str, SimulatedWorkload]]:
         """Store some of the items, and give each writer instances of them."""
         stored = []
         for number, key in enumerate(keys, 1):
@@ -210,7 +212,7 @@ class Simulator:
                 stored.append((key, entity))
         workloads = []
         for number in range(1, rng.randint(_FEWEST, self._writers) + 1):
-            workload = Workload(self.table, self.corpus, keys, rng)
+            workload = SimulatedWorkload(self.table, self.corpus, keys, rng)
             for key, entity in stored:
                 workload.hold(key, varied(entity, {}))
             workloads.append((f"w{number}", workload))
@@ -230,7 +232,7 @@ class _Writer:
     """One writer: it draws calls and makes them, one after another."""
 
     name: str
-    workload: Workload
+    workload: SimulatedWorkload
     network: Network
     ledger: Ledger
     rng: random.Random

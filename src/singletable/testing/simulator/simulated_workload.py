@@ -11,11 +11,21 @@ from singletable.models import Table
 from singletable.models.items.item import known_item
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.requests.stored_values import canonical
-from singletable.testing.simulator.calls import Call, Claim, Increment, Part, added, changed, put, removed, same
 from singletable.testing.simulator.chooser import Chooser, shown
 from singletable.testing.simulator.ledger import ItemKey
+from singletable.testing.simulator.simulated_calls import (
+    Call,
+    Claim,
+    Increment,
+    Part,
+    added,
+    changed,
+    put,
+    removed,
+    same,
+)
 
-__all__ = ["KINDS", "Workload"]
+__all__ = ["KINDS", "SimulatedWorkload"]
 
 KINDS = (
     "batch",
@@ -37,7 +47,7 @@ KINDS = (
 """Every kind of call."""
 
 
-class Workload(Chooser):
+class SimulatedWorkload(Chooser):
     """Draws the calls of one writer."""
 
     def next_call(self, kind: str) -> Call | None:

@@ -36,11 +36,11 @@ from singletable.requests.types import Item
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
 
-__all__ = ["Change", "derivations", "plan_change", "stamped_values", "update_error", "value_in"]
+__all__ = ["PlannedChange", "derivations", "plan_change", "stamped_values", "update_error", "value_in"]
 
 
 @attrs.frozen
-class Change(Portable):
+class PlannedChange(Portable):
     """What an update sends.
 
     Args:
@@ -66,7 +66,7 @@ class Change(Portable):
         return all(same_value(item.get(name), value) for name, value in self.guards.items())
 
 
-def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
+def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChange:
     """What an update with these actions must send.
 
     Raises:
@@ -109,7 +109,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> Change:
     result = _after(known, everything)
     _refuse_other_types(schema, touched, result or {})
     changed = tuple(action.stored for action in everything)
-    return Change([action.action for action in everything], guards, result, changed, stamped)
+    return PlannedChange([action.action for action in everything], guards, result, changed, stamped)
 
 
 def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) -> None:
