@@ -305,7 +305,8 @@ class PassRunner:
         fenced(ahead.record, [applied.step.set(ahead.step.number)], applied.epoch == self.lease.epoch)
         self._forget_segments(ahead.record.name, ahead.step.number)
         raise MigrationStopped(
-            f"Verifying {ahead.record.name} found {counts['wrong']:,} of {counts['verified']:,} wrong items.",
+            f"The verification of {ahead.record.name} found wrong items:"
+            f" {counts['wrong']:,} of {counts['verified']:,}.",
             remedy="Code that does not know the new attributes has written them meanwhile. Deploy the new models"
             " everywhere, then run `singletable migrate` again: it repeats the pass.",
         )

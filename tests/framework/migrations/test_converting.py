@@ -259,7 +259,7 @@ def test_a_function_that_cannot_be_repeated_is_refused():
     ("value", "reason"),
     [
         ({"BOOL": True}, "points is stored as BOOL, not as N"),
-        ({"N": "1.5"}, "points holds no integer"),
+        ({"N": "1.5"}, "points is not a valid integer"),
         ({"N": "99"}, "raised ValueError"),
     ],
 )

@@ -274,7 +274,7 @@ def test_an_execution_that_was_aborted(order):
         ExpressionAttributeNames={"#ttl": "ttl"},
     )
     again = Functions(looks=1000)
-    with pytest.raises(Failed, match="found 1 of 40 items") as failed:
+    with pytest.raises(Failed, match="found wrong items: 1 of 40") as failed:
         execute({**order, "lease_seconds": 0.2}, again, "execution-2")
     assert failed.value.error == "MigrationStopped"
     assert (0, SEGMENTS) == (again.count("slice"), again.count("verify"))
@@ -291,7 +291,7 @@ def test_old_code_behind_the_sweep_is_found(order):
             send("PutItem", Item=old_item(1))
 
     functions = Functions(before=write)
-    with pytest.raises(Failed, match="Verifying 0002_by_state found 1 of 40 items"):
+    with pytest.raises(Failed, match="The verification of 0002_by_state found wrong items: 1 of 40"):
         execute(order, functions)
     assert holder() is None
     execute(order, name="execution-2")
@@ -360,7 +360,7 @@ def _folder(order):
     ("data", "what"),
     [
         ({}, "no 'job'"),
-        ({"job": {"table_name": "shelf", "scripts": "."}, "speed": 9}, "no 'speed'"),
+        ({"job": {"table_name": "shelf", "scripts": "."}, "speed": 9}, "has an unknown field 'speed'"),
         ({"job": {"table_name": "shelf", "scripts": ".", "credentials": ["a", "b", None]}}, "has credentials"),
         ({"job": {"table_name": "shelf", "scripts": "."}, "segments": 0}, "options are invalid"),
         (
