@@ -165,7 +165,7 @@ def test_the_definition_is_for_the_function_and_its_partition():
     text = json.dumps(state_machine(ARN.replace("arn:aws:", "arn:aws-cn:"), concurrency=7))
     assert "arn:aws-cn:states:::lambda:invoke" in text
     assert text.count('"MaxConcurrency": 7') == 2
-    with pytest.raises(MigrationError, match="concurrency=0 cannot be"):
+    with pytest.raises(MigrationError, match="concurrency=0 is out of range. Give 1 to 10,000"):
         state_machine(ARN, concurrency=0)
 
 
