@@ -1,7 +1,7 @@
-"""Chains: errors that do not lead to the errors from which they were made.
+"""Chains of errors: keep an error from referring to the earlier error that it replaces.
 
-`raise ... from None` only keeps the earlier error out of a traceback. It stays reachable as `__context__`, and may
-quote a value: `Invalid isoformat string: '1970-01-01'`.
+`raise ... from None` only keeps the earlier error out of a traceback. The earlier error stays reachable as
+`__context__`, and may quote a personal value: `Invalid isoformat string: '1970-01-01'`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def unchained(function: Callable[P, R]) -> Callable[P, R]:
-    """Let each `raise ... from None` in a function drop the earlier error instead of only hiding it."""
+    """Decorate a function so that each `raise ... from None` in it drops the earlier error instead of hiding it."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""Packages whose parts are loaded when they are used: a function's cold start pays for what it needs."""
+"""Packages that load their parts at the first use, so that a Lambda function's cold start loads only the used parts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["exports"]
 
 
 def exports(package: str, places: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package (PEP 562).
+    """Return the `__getattr__` and `__dir__` of a package (PEP 562).
 
     Args:
         package: The package's name.
-        places: The module or package in it that each public name is from, by name.
+        places: For each public name, the module or package that defines it, relative to the package.
     """
 
     def get(name: str) -> Any:
@@ -23,7 +23,7 @@ def exports(package: str, places: Mapping[str, str]) -> tuple[Callable[[str], An
         place = f"{package}.{places[name]}"
         module = import_module(place)
         value = getattr(module, name) if hasattr(module, name) else import_module(f"{place}.{name}")
-        # Found at once the next time.
+        # The next access finds the name without calling `get`.
         vars(import_module(package))[name] = value
         return value
 

@@ -1,7 +1,7 @@
-"""Pickling: the parts of an error that can cross to another process.
+"""Pickling: the parts of an error that can be sent to another process.
 
-An error must arrive whatever it holds: a process pool that cannot pickle an error reports the failed pickling instead.
-Nothing here reads a pickle.
+Every error must be picklable, regardless of its fields: a process pool that cannot pickle an error reports the failed
+pickling instead. Nothing here reads a pickle.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ __all__ = ["Elsewhere", "can_be_pickled", "nearest_class", "portable", "rebuild"
 
 
 class Elsewhere(Iterator[Any]):
-    """Replaces an iterator that stayed in the process that pickled the error; its `__next__` raises.
+    """An iterator whose `__next__` raises; it replaces an iterator that stayed in the process that pickled the error.
 
-    An empty iterator would claim that nothing is left to do.
+    An empty iterator in its place would mean that nothing is left to do.
     """
 
     def __next__(self) -> NoReturn:
@@ -30,7 +30,7 @@ class Elsewhere(Iterator[Any]):
 
 
 def rebuild(kind: type[BaseException], args: tuple[Any, ...], parts: dict[str, Any]) -> BaseException:
-    """Return an error with these parts, without its class's `__init__`, which may want other arguments."""
+    """Return an error with these parts, without calling its class's `__init__`, which may take other arguments."""
     error = kind.__new__(kind, *args)
     error.args = args
     vars(error).update(parts)
@@ -38,16 +38,16 @@ def rebuild(kind: type[BaseException], args: tuple[Any, ...], parts: dict[str, A
 
 
 def nearest_class(kind: type[BaseException]) -> type[BaseException]:
-    """Return the class, or its first base that can be imported: a class within a function cannot."""
+    """Return the class, or its first base that can be imported if it cannot: a class within a function, for example."""
     found: type[BaseException] = next(each for each in kind.__mro__ if can_be_pickled(each))
     return found
 
 
 def portable(part: Any) -> Any:
-    """Return a part of an error as it can be pickled.
+    """Return a part of an error in a form that can be pickled.
 
-    Of a tuple, each element that can be pickled is kept. Otherwise an exception is replaced by one that names its
-    class, an iterator by one that raises, and anything else by None.
+    A part that can be pickled is returned unchanged. In a tuple, each element is converted in the same way. Otherwise
+    an exception is replaced by one that names its class, an iterator by one that raises, and any other value by None.
     """
     if can_be_pickled(part):
         return part
@@ -61,12 +61,12 @@ def portable(part: Any) -> Any:
 
 
 def can_be_pickled(value: Any) -> bool:
-    """Whether a value can be pickled and, if it is an exception, also be made again."""
+    """Return whether a value can be pickled and, if it is an exception, also be rebuilt."""
     try:
         pickle.dumps(value)
         for each in value if type(value) is tuple else (value,):
             if isinstance(each, BaseException):
-                # It calls the class with the exception's args, as reading a pickle does.
+                # Copying calls the class with the exception's args, as reading a pickle does.
                 copy(each)
     except Exception:  # any class may refuse in its own way
         return False

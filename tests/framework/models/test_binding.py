@@ -521,7 +521,7 @@ def test_a_setting_of_the_place_that_changes_nothing_is_logged(caplog):
         with Shelf.bind(table_name="other"):
             pass
     lines = [each.getMessage() for each in caplog.records if each.name == "singletable"]
-    expected = "Shelf stays at the embedded engine: in the block bind() ignores credentials, region."
+    expected = "Shelf stays at the embedded engine: bind() ignores credentials, region in this block."
     assert [expected] == lines
 
 

@@ -1,7 +1,8 @@
 """Binding: which server a table and all its entities are on, for the process or for a block.
 
-The settings that hold are folded when a request is made: those of `Meta`, then those of the process-wide bindings in
-the order in which they were made, then those of the current context, innermost last. Nothing changes `Meta`.
+The effective settings are computed when a request is made: the settings of `Meta`, then those of the process-wide
+bindings in the order in which they were made, then those of the current context, innermost last. Nothing changes
+`Meta`.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ _context: ContextVar[tuple[tuple[Home, Layer], ...]] = ContextVar("singletable_b
 class Binding:
     """A table bound to a place.
 
-    As a statement it holds for the process, until `undo()`. As the block of `with` or `async with` it holds for the
-    current context, until the block ends; it may be entered again, also within itself.
+    As a statement it holds for the process, until `undo()`. In `with` or `async with` it holds for the current
+    context, until the block ends. It may be entered again, also within its own block.
     """
 
     def __init__(self, home: Home, layer: Layer) -> None:
@@ -51,7 +52,7 @@ class Binding:
 
     @property
     def settings(self) -> Settings:
-        """The settings of a request that is made now, with this binding as the innermost one."""
+        """The settings of a request that is made now, if this binding is the innermost one."""
         outer = tuple(each for each in _layers(self._home) if each is not self._layer)
         return self._home.effective((*outer, self._layer)).settings
 
@@ -62,7 +63,7 @@ class Binding:
 
     @contextmanager
     def everywhere(self) -> Iterator[Binding]:
-        """Hold for the block, in the process and, before all other bindings, in the current context."""
+        """Make the binding hold for the block: in the process, and as the innermost one of the current context."""
         self._leave_process()
         self._hold()
         _enter(self._home, self._layer)
@@ -85,7 +86,7 @@ class Binding:
         ignored = [] if self._layer.pinned else sorted(PLACE & self._layer.given.keys())
         if ignored and is_pinned((*self._home.bindings, *_layers(self._home))):
             _log.info(
-                "%s stays at %s: in the block bind() ignores %s.",
+                "%s stays at %s: bind() ignores %s in this block.",
                 self.table.__name__,
                 bound(self.table).place,
                 ", ".join(ignored),
@@ -121,20 +122,20 @@ def bind(table: TableClass, **settings: Any) -> Binding:
             unexpected=unknown,
         )
     binding = Binding(table._home, Layer(_checked(settings)))
-    # The frame is that of Table.bind or of another function of this package, which returns the binding to its caller.
+    # The frame of Table.bind or of another function of this package, which returns the binding to its caller.
     return binding if is_entered_at_once(sys._getframe(1)) else binding._hold()
 
 
 @contextmanager
 def pinned(table: TableClass, **settings: Any) -> Iterator[Binding]:
-    """Fix a table's place for the block: no binding within it changes which server a request reaches.
+    """Fix a table's place for the block: no binding within the block changes the server that a request reaches.
 
-    It holds for the process, so that threads started in the block reach it, and in the current context before all
-    other bindings.
+    It holds for the process, so that threads that are started in the block also use the place, and as the innermost
+    binding of the current context.
 
     Args:
         table: The table class.
-        settings: Fields of `Settings`. A setting of the place that is not given is not inherited.
+        settings: Fields of `Settings`. The settings that name the place are not inherited if they are not given.
     """
     with Binding(table._home, Layer(_checked(settings), pinned=True)).everywhere() as binding:
         # Read now: at the end of the block a variable that names the table may be unset.
@@ -166,7 +167,7 @@ def bound(table: TableClass, settings: Mapping[str, Any] | None = None) -> Setti
 
     Args:
         table: The table class.
-        settings: Settings to bind it with.
+        settings: Settings to add as the innermost binding; None to add none.
     """
     home: Home = table._home
     layers = _layers(home)
@@ -183,7 +184,7 @@ def connection_of(table: TableClass, settings: Settings | None = None) -> TableC
 
     Args:
         table: The table class.
-        settings: The settings; None for those of a request that is made now.
+        settings: The settings of the connection; None for those of a request that is made now.
 
     Raises:
         InvalidValueError: The table's name is too short for a server.
@@ -202,7 +203,8 @@ def _enter(home: Home, layer: Layer) -> None:
 
 
 def _leave(layer: Layer) -> None:
-    """Remove a layer from the context once. A `ContextVar` token would fail if a fixture exits in another context."""
+    """Remove the innermost entry of a layer from the context."""
+    # Not by a `ContextVar` token: it would fail if a fixture exits in another context.
     entered = _context.get()
     for position in range(len(entered) - 1, -1, -1):
         if entered[position][1] is layer:

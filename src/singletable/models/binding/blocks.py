@@ -1,8 +1,8 @@
-"""Blocks: whether the result of a call is entered by a `with` statement at once.
+"""Blocks: whether a `with` statement enters the result of a call immediately.
 
-`with T.bind(...)` holds for the current context, and `T.bind(...)` as a statement for the process. Between the call and
-`__enter__` another thread may run, and must not see the binding of a block as one of the process. At that moment only
-the caller's next instruction distinguishes the two.
+`with T.bind(...)` holds for the current context, and `T.bind(...)` as a statement holds for the process. Another thread
+may run between the call and `__enter__`, and must not see the binding of a block as a binding of the process. At that
+moment, only the caller's next instruction distinguishes the two.
 """
 
 from __future__ import annotations
@@ -39,16 +39,17 @@ def is_entered_at_once(frame: FrameType | None) -> bool:
 
 @lru_cache(maxsize=1024)
 def _following(code: CodeType, position: int) -> str:
-    """Return the name of the instruction after a call; in Python 3.14 `with` begins with two others.
+    """Return the name of the instruction after a call; `BEFORE_WITH` for the two that begin `with` in Python 3.14.
 
-    The two instructions of `with (binding := T.bind(...)):` that keep the binding are passed over.
+    The two instructions of `with (binding := T.bind(...)):` that store the binding are skipped.
     """
     instructions = code.co_code
     found: list[str] = []
     at = position + 2
     while at < len(instructions) and len(found) < _BEGINNING:
         name, argument = opname[instructions[at]], instructions[at + 1]
-        # After the first branch of a conditional expression: `with T.bind(...) if tenant else nullcontext():`.
+        # The jump follows the first branch of a conditional expression:
+        # `with T.bind(...) if tenant else nullcontext():`.
         at += 2 + (2 * argument if name == "JUMP_FORWARD" else 0)
         if name not in _SKIPPED:
             found.append(name)

@@ -1,4 +1,4 @@
-"""Folding: the settings that hold, computed from those of Meta and of each binding."""
+"""Folding: the effective settings, computed from those of Meta and of each binding."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ values_of_meta: Callable[[Any], tuple[Any, ...]] = attrgetter(*_NAMES)
 
 
 def values_without_name(meta: Any) -> tuple[Any, ...]:
-    """Return what `values_of_meta` returns, with None for a table name that cannot be read."""
+    """Return the tuple of `values_of_meta`, with None in place of the table name, which cannot be read."""
     return tuple(None if name == "table_name" else getattr(meta, name) for name in _NAMES)
 
 
@@ -57,11 +57,11 @@ _LOCAL_REGION = "us-east-1"
 
 @attrs.frozen
 class Effective:
-    """The settings that hold.
+    """The effective settings of a request.
 
     Args:
         settings: The settings.
-        pinned: Whether an engine fixes the place.
+        pinned: Whether an engine fixes the place, so that no binding changes it.
     """
 
     settings: Settings
@@ -70,12 +70,12 @@ class Effective:
 
 @attrs.frozen(eq=False)
 class Layer:
-    """Some settings, over those of the layers below it.
+    """The settings of one binding, which override those of the layers below it.
 
     Args:
         given: The settings that are given; the others are inherited.
-        pinned: Whether it fixes the place: later layers do not change it, unless they are pinned, too.
-        held: All settings, whatever the layers below give; None for a layer that inherits.
+        pinned: Whether the layer fixes the place: later layers do not change it, unless they are also pinned.
+        held: All settings, regardless of the layers below; None for a layer that inherits.
     """
 
     given: Mapping[str, Any]
@@ -89,11 +89,11 @@ class Layer:
 
     @property
     def names_the_table(self) -> bool:
-        """Whether it gives the table's name."""
+        """Whether the layer gives the table's name."""
         return self.held is not None or "table_name" in self.given
 
     def over(self, values: dict[str, Any], pinned: bool) -> tuple[dict[str, Any], bool]:
-        """Return the settings with this layer over others, and whether their place is fixed then."""
+        """Return the given settings, overridden by this layer, and whether their place is then fixed."""
         if self.held is not None:
             return {name: getattr(self.held.settings, name) for name in FIELDS}, self.held.pinned
         given = self.given
@@ -106,7 +106,7 @@ class Layer:
         )
         dropped = {"dax_endpoints"} if moved else set()
         if given.keys() & {*SOURCES}:
-            # One source signs the requests, and a role is assumed with the source that was bound together with it.
+            # Only one source signs the requests, and a role is assumed with the source that is bound with it.
             dropped |= {"role_arn", *SOURCES}
         kept = {name: value for name, value in values.items() if name not in dropped}
         return {**kept, **given}, pinned or self.pinned
@@ -116,7 +116,7 @@ def given_by_meta(values: tuple[Any, ...]) -> dict[str, Any]:
     """Return the settings that a table's Meta gives, under their own names or under PynamoDB's.
 
     Args:
-        values: What `values_of_meta` or `values_without_name` returned.
+        values: The result of `values_of_meta` or `values_without_name`.
     """
     meta = dict(zip(_NAMES, values, strict=True))
     given = {name: meta[name] for name in PUBLIC if meta[name] is not None}
@@ -133,7 +133,7 @@ def given_by_meta(values: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def with_region_of_session(given: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with the region that was given to their session, unless they give one themselves."""
+    """Return the settings with the region of their session, unless they give a region themselves."""
     if "session" not in given or given.get("region"):
         return given
     region = botocore_session(given["session"]).instance_variables().get("region")
@@ -153,13 +153,13 @@ def _hashable(value: Any) -> Any:
 
 
 def environment() -> tuple[str | None, ...]:
-    """Return the region in the environment; without one, the variables that name the profile and its file."""
+    """Return the region in the environment; if it is not set, the variables that name the profile and its file."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return (region,) if region else (None, *map(os.environ.get, _PROFILES))
 
 
 def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str | None, ...]) -> Effective:
-    """Return the settings that hold.
+    """Return the effective settings.
 
     Args:
         meta: The settings in Meta.
@@ -169,7 +169,7 @@ def fold(meta: Mapping[str, Any], layers: Sequence[Layer], variables: tuple[str 
     values, pinned = dict(meta), False
     for layer in layers:
         values, pinned = layer.over(values, pinned)
-    # PynamoDB takes an empty Meta.region for none, too.
+    # An empty Meta.region counts as no region, as in PynamoDB.
     if not values.get("region"):
         values["region"] = _region(values, variables)
     return Effective(Settings(**values), pinned)

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["MOST_CONNECTIONS", "FixedHome", "Home", "TableClass"]
 
 TableClass: TypeAlias = type[Any]
-"""A table class. This layer is below the one that defines it, so its type is not known here."""
+"""A table class. `Table` is defined in a layer above this one, so its type is not known here."""
 
 MOST_CONNECTIONS = 32
-"""Connections kept for one table class; the one that was not used for the longest time is closed."""
+"""The most connections kept for one table class; the least recently used one is closed."""
 
 _MOST_FOLDED = 1024
 
@@ -53,7 +53,7 @@ class _Meta:
 
 
 class Home:
-    """Where a table class is bound for the process, and its connections.
+    """The process-wide bindings of a table class, and its connections.
 
     Args:
         table: The table class.
@@ -69,14 +69,14 @@ class Home:
         renewed_in_child(self)
 
     def renew(self) -> None:
-        """Begin with a new lock and no connections, for a new process."""
+        """Replace the lock and drop all connections, for a new process."""
         self.lock = RLock()
         self._connections: OrderedDict[Settings, TableConnection] = OrderedDict()
         # By settings without the table's name.
         self._sharing: WeakValueDictionary[Settings, TableConnection] = WeakValueDictionary()
 
     def effective(self, layers: tuple[Layer, ...]) -> Effective:
-        """Return the settings that hold.
+        """Return the effective settings.
 
         Args:
             layers: The bindings of the current context, innermost last.
@@ -86,7 +86,7 @@ class Home:
         try:
             values = values_of_meta(self.table.Meta)
         except DeclarationError:
-            # The variable of from_env is not set; a binding that names the table does not need it.
+            # The variable of from_env() is not set. It is not needed if a binding names the table.
             if not any(each.names_the_table for each in layers):
                 raise
             values = values_without_name(self.table.Meta)
@@ -103,7 +103,7 @@ class Home:
         return found
 
     def connection(self, settings: Settings) -> TableConnection:
-        """Return the connection with some settings, which threads share; make it if it does not exist.
+        """Return the connection with these settings, which threads share; create it if it does not exist.
 
         Raises:
             InvalidValueError: The table's name is too short for a server.
@@ -125,7 +125,7 @@ class Home:
         """Close all connections to a place, for example to an engine that is stopped.
 
         Args:
-            place: Settings with that place, and any table name.
+            place: Settings with that place and any table name.
         """
         with self.lock:
             for settings, connection in list(self._connections.items()):
@@ -164,7 +164,7 @@ class Home:
 
 
 class FixedHome(Home):
-    """The home of a table class whose connection never changes: records that are stored in another table.
+    """The home of a table class whose connection never changes, for records that are stored in another table.
 
     Args:
         table: The table class.

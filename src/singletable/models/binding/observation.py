@@ -1,4 +1,4 @@
-"""Observing a table: who is told of its requests."""
+"""Observation: the observers of a table, which are called with each of its requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ run_in_child(_renew)
 
 
 class Observation:
-    """Observers of a table. Leave the `with` block, or call `undo()`, and they are told no more."""
+    """Observers of a table, called until the `with` block ends or `undo()` is called."""
 
     def __init__(self, table: type[Table], observers: tuple[Observer, ...]) -> None:
         self._table = table
@@ -37,7 +37,7 @@ class Observation:
             table._observers = (*table._observers, *observers)
 
     def undo(self) -> None:
-        """Take them away again."""
+        """Remove the observers from the table."""
         with _lock:
             left = list(self._table._observers)
             for each in self._observers:
@@ -56,14 +56,14 @@ class Observation:
 
 
 def observe(table: type[Table], *observers: Observer) -> Observation:
-    """Have observers told of each request of a table and of all its entities, wherever it is bound.
+    """Call observers with each request of a table and of all its entities, wherever the table is bound.
 
     Args:
-        table: The table class, or an entity of it, which stands for its table.
-        observers: Called with each request, once it was answered or has failed.
+        table: The table class, or an entity of the table.
+        observers: Functions that are called with each request after it was answered or failed.
 
     Raises:
-        DeclarationError: One cannot be called with a request.
+        DeclarationError: An observer is not callable, or is a class.
     """
     for each in observers:
         if not callable(each) or isinstance(each, type):

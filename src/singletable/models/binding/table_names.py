@@ -31,9 +31,9 @@ _ARN = re.compile(r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]+:table/(?P<name>.*)
 
 
 class EnvironmentName:
-    """A table name that an environment variable holds, read each time it is needed.
+    """A table name in an environment variable, read each time it is needed.
 
-    It is a descriptor: `Meta.table_name` is the text, wherever PynamoDB or singletable reads it.
+    It is a descriptor: PynamoDB and singletable read `Meta.table_name` as a text.
     """
 
     def __init__(self, variable: str, default: str | None) -> None:
@@ -44,7 +44,7 @@ class EnvironmentName:
         name = os.environ.get(self.variable) or self.default
         if not name:
             raise DeclarationError(
-                f"The environment variable {self.variable} is not set, and it names the table.",
+                f"The environment variable {self.variable}, which names the table, is not set.",
                 remedy=f'Set it, or write from_env("{self.variable}", default="...").',
                 rule="ST107",
             )
@@ -63,14 +63,14 @@ class EnvironmentName:
 
 
 def from_env(variable: str, default: str | None = None) -> Any:
-    """Return a value for `Meta.table_name` that reads an environment variable whenever a request is made.
+    """Return a value for `Meta.table_name` that reads an environment variable for each request.
 
     Args:
         variable: The environment variable, for example `SHOP_TABLE`.
         default: The table's name if the variable is not set or empty.
 
     Raises:
-        DeclarationError: The default is not a table name.
+        DeclarationError: The default is not a valid table name.
     """
     fault = None if default is None else name_fault(default)
     if fault:
@@ -81,7 +81,7 @@ def from_env(variable: str, default: str | None = None) -> Any:
 
 
 def declared_name(meta: Any) -> Any:
-    """Return the table name that a Meta class declares, as it is declared: a text, or an `EnvironmentName`."""
+    """Return the table name as a Meta class declares it: a text, an `EnvironmentName`, or None."""
     for owner in getattr(meta, "__mro__", ()):
         if "table_name" in vars(owner):
             return vars(owner)["table_name"]
@@ -89,7 +89,7 @@ def declared_name(meta: Any) -> Any:
 
 
 def name_fault(name: str) -> str | None:
-    """Return the reason for which DynamoDB refuses a name of a table or an index; None for a valid or a short name.
+    """Return the reason why DynamoDB refuses a name of a table or an index; None for a valid or a short name.
 
     Names have 3 to 255 of the characters a-z, A-Z, 0-9, underscore, hyphen and dot (Developer Guide, "Naming rules").
     A table may also be named by its ARN.
@@ -105,18 +105,18 @@ def name_fault(name: str) -> str | None:
 
 
 def own_name(name: str) -> str:
-    """Return the name of the table that an ARN names; any other name as it is."""
+    """Return the table name in an ARN; return any other name unchanged."""
     arn = _ARN.fullmatch(name)
     return name if arn is None else arn["name"]
 
 
 def server_fault(name: str) -> str | None:
-    """Return the reason for which DynamoDB refuses a table name or ARN, a short name included; None for a valid one."""
+    """Return the reason why DynamoDB refuses a table name or ARN, short names included; None for a valid one."""
     return name_fault(name) or (_SHORT if len(own_name(name)) < SHORTEST else None)
 
 
 def index_fault(name: Any) -> str | None:
-    """Return the reason for which DynamoDB refuses the name of an index; None for a valid one."""
+    """Return the reason why DynamoDB refuses the name of an index; None for a valid name."""
     if not isinstance(name, str):
         return "is not a text"
     if _ARN.fullmatch(name):
@@ -128,11 +128,11 @@ def require_length(name: str) -> None:
     """Refuse a table name that is too short for a server.
 
     Raises:
-        InvalidValueError: It, or the name in the ARN, has fewer than 3 characters.
+        InvalidValueError: The name, or the name in the ARN, has fewer than 3 characters.
     """
     if len(own_name(name)) < SHORTEST:
         raise InvalidValueError(
             f"The table name {name!r} {_SHORT}; DynamoDB refuses it.",
-            remedy="Give a longer one in Meta.table_name or bind(table_name=...).",
+            remedy="Give a longer name in Meta.table_name or bind(table_name=...).",
             value=name,
         )
