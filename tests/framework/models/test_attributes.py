@@ -76,7 +76,7 @@ def test_an_enumeration_takes_its_texts_and_nothing_else():
     """It accepts a member, or the text of one."""
     assert EnumAttribute(Size).serialize("L") == "L"
     assert EnumAttribute(Size, default_for_new=Size.SMALL).default_for_new() is Size.SMALL
-    with pytest.raises(InvalidValueError, match="it is none of 'S', 'L'"):
+    with pytest.raises(InvalidValueError, match="it is not one of 'S', 'L'"):
         EnumAttribute(Size).serialize("XL")
     with pytest.raises(TypeError, match="the value of ONE is not a non-empty str"):
         EnumAttribute(Enum("Numbered", {"ONE": 1}))

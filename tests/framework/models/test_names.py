@@ -62,7 +62,7 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch):
     class Thing(Unnamed, discriminator="THING"):
         key = Key(pk="THING", sk="THING")
 
-    with pytest.raises(DeclarationError, match="NO_TABLE, which names the table, is not set. Set it, or write"):
+    with pytest.raises(DeclarationError, match="NO_TABLE is not set, but Meta.table_name is read from it. Set it, or"):
         Thing.query()
     monkeypatch.setenv("NO_TABLE", "a b")
     with pytest.raises(DeclarationError, match="NO_TABLE holds the table name 'a b', which has the character ' '"):

@@ -191,7 +191,7 @@ def fields():
 @pytest.mark.parametrize("name", [*parameters(), *fields()])
 def test_a_name_that_means_something_else_is_refused_when_the_class_is_created(name):
     """The error recommends another Python name with the same stored name."""
-    with pytest.raises(DeclarationError, match=f"{name!r}.* Call it something else.* attr_name") as caught:
+    with pytest.raises(DeclarationError, match=f"{name!r}.* Use another name.* attr_name") as caught:
         entity(name, UnicodeAttribute(null=True))
     assert "ST110" == caught.value.rule
 

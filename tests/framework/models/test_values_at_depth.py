@@ -142,7 +142,7 @@ REFUSED = [
     ({"rows": [1, AWARE]}, "rows", (1,), "DynamoDB has no type for a datetime"),
     ({"rows": [{"x": [float("inf")]}]}, "rows", (0, "x", 0), "not a finite number"),
     ({"rows": [{1: "x"}]}, "rows", (0,), "a name within a map is a int"),
-    ({"rows": [set()]}, "rows", (0,), "DynamoDB stores no empty set"),
+    ({"rows": [set()]}, "rows", (0,), "DynamoDB does not store empty sets"),
     ({"rows": [{1, "a"}]}, "rows", (0,), "no type for a set of int, str"),
     ({"raw": {"x": {"y": "\udfff"}}}, "raw", ("x", "y"), "half a surrogate pair"),
     ({"raw": {"x": object()}}, "raw", ("x",), "DynamoDB has no type for a object"),
@@ -169,7 +169,7 @@ REFUSED = [
     ({"lasting": "x"}, "lasting", (), "expected datetime or timedelta, got str"),
     ({"whole": Decimal("1.5")}, "whole", (), "it is not a whole number"),
     ({"whole": 1.0}, "whole", (), "expected int, got float"),
-    ({"size": "L"}, "size", (), "it is none of 'S'"),
+    ({"size": "L"}, "size", (), "it is not one of 'S'"),
 ]
 
 

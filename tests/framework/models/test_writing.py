@@ -346,7 +346,7 @@ def test_a_version_counts_by_itself():
         for write in (stale.save, stale.delete, lambda: stale.update(text="z")):
             with pytest.raises(ConcurrentUpdateError):
                 write()
-    with pytest.raises(DeclarationError, match="a VersionAttribute cannot stand in a key"):
+    with pytest.raises(DeclarationError, match="a VersionAttribute cannot be part of a key"):
 
         class Bad(VersionTable, discriminator="BAD"):
             version = VersionAttribute()

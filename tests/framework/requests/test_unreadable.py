@@ -238,7 +238,7 @@ def test_rows_whose_keys_are_not_of_their_entity():
     Setting(account_id="a2", name="z").create()
     assert [{"account_id": "a2", "name": "z"}] == list(Setting.query(account_id="a2").keys())
     query = AppTable.collection(Setting, account_id="a2")
-    with pytest.raises(MalformedItemError, match="The keys of a row of Setting are not those of its model") as caught:
+    with pytest.raises(MalformedItemError, match="The keys of a row of Setting do not match its model") as caught:
         list(query.keys())
     assert ("ACCOUNT#a2", "SETTING") == caught.value.key
     assert "a2" not in str(caught.value)

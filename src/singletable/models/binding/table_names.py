@@ -44,7 +44,7 @@ class EnvironmentName:
         name = os.environ.get(self.variable) or self.default
         if not name:
             raise DeclarationError(
-                f"The environment variable {self.variable}, which names the table, is not set.",
+                f"The environment variable {self.variable} is not set, but Meta.table_name is read from it.",
                 remedy=f'Set it, or write from_env("{self.variable}", default="...").',
                 rule="ST107",
             )

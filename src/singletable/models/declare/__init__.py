@@ -1,1 +1,1 @@
-"""Declarations that a user writes: attributes, keys, expiries, times of writing."""
+"""Declarations that a user writes: attributes, keys, expiries, timestamps."""

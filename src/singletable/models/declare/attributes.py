@@ -1,4 +1,4 @@
-"""Attribute classes that PynamoDB does not have: whole numbers, decimals, dates, UUIDs, enumerations."""
+"""Attribute classes that PynamoDB does not have: integers, decimals, dates, UUIDs, enumerations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EnumT = TypeVar("EnumT", bound=Enum)
 
 
 class IntegerAttribute(Scalar[int]):
-    """A whole number; a bool, a float, a fraction or text is refused. A whole Decimal becomes an int."""
+    """A whole number; a bool, a float, a fraction or a text is refused, and a whole Decimal becomes an int."""
 
     attr_type = NUMBER
     key_kind: ClassVar[ValueKind] = ValueKind.INTEGER
@@ -110,7 +110,7 @@ class EnumAttribute(Scalar[EnumT]):
             raise TypeError(f"{enum.__name__}: the value of {', '.join(bad)} is not a non-empty str")
         for name in ("default", "default_for_new"):
             if isinstance(options.get(name), Enum):
-                # PynamoDB takes only built-in types for immutable; a member is as immutable as they are.
+                # PynamoDB treats only built-in types as immutable. A member is also immutable.
                 options[name] = partial(enum, options[name].value)
         super().__init__(**options)
         self.enum = enum
@@ -121,7 +121,7 @@ class EnumAttribute(Scalar[EnumT]):
         return tuple(plain(member.value) for member in self.enum)
 
     def __set__(self, instance: Any, value: Any) -> None:
-        # The text of a member stands for it; text that is none is refused when it is to be stored.
+        # A member's text is converted to the member. Any other text is refused when it is stored.
         if type(value) is str and value in self.choices:
             value = self.enum(value)
         super().__set__(instance, value)
@@ -132,15 +132,15 @@ class EnumAttribute(Scalar[EnumT]):
             return cast(str, self.to_key(value))
         except ValueError:
             choices = ", ".join(map(repr, self.choices))
-            raise refused(self, value, f"it is none of {choices}", f"Give a {self.enum.__name__}.") from None
+            raise refused(self, value, f"it is not one of {choices}", f"Give a {self.enum.__name__}.") from None
 
     def deserialize(self, value: str) -> EnumT:
         return self.enum(value)
 
     def to_key(self, value: Any) -> Any:
-        """The member's text; the text of a member stands for it."""
+        """Return the text of a member, which may be given as its text."""
         return plain(self.enum(value).value)
 
     def from_key(self, value: Any) -> EnumT:
-        """The member with this text."""
+        """Return the member with this text."""
         return self.enum(value)

@@ -1,4 +1,4 @@
-"""Contents: numbers and texts as DynamoDB stores them, and the error for a value that it cannot store."""
+"""Contents: numbers and texts in DynamoDB's format, and the error for a value that DynamoDB cannot store."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["number_content", "refused", "utf8"]
 
 
 def number_content(value: Any, owner: object) -> str:
-    """Return a number as it is stored: an int, a Decimal or a finite float, and not a bool.
+    """Return the stored form of a number: an int, a Decimal or a finite float, and not a bool.
 
     Raises:
-        InvalidValueError: It is not a number, or not one that DynamoDB stores.
+        InvalidValueError: The value is not a number, or DynamoDB does not store such a number.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise fault(owner, value, "expected a number, got " + type(value).__name__, _NUMBER)
-    # A float is the number that it is written as, not the binary one behind it.
+    # A float is stored as the decimal number that Python prints, not as its exact binary value.
     number = Decimal(float.__repr__(value)) if isinstance(value, float) else value
     reason = number_fault(number)
     if reason is not None:
@@ -36,10 +36,10 @@ _NUMBER = "Give an int, a Decimal or a finite float."
 
 
 def utf8(value: str, owner: object) -> str:
-    """Return a text as it is stored.
+    """Return the stored form of a text.
 
     Raises:
-        InvalidValueError: UTF-8 cannot store it.
+        InvalidValueError: UTF-8 cannot store the text.
     """
     text = str.__str__(value)
     if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):

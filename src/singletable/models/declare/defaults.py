@@ -1,4 +1,4 @@
-"""Defaults of attributes: the value that an attribute has if it is given none."""
+"""Defaults of attributes: the value of an attribute for which no value is given."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def evaluated(default: Any) -> Any:
 
 
 def is_made_for_new(attribute: Attribute[Any]) -> bool:
-    """Whether each new instance calls a function for its value: a time, an id."""
+    """Return whether each new instance calls a function for the attribute's value, such as a time or an ID."""
     return callable(attribute.default if attribute.default_for_new is None else attribute.default_for_new)
 
 
@@ -25,7 +25,7 @@ def stored_default(attribute: Attribute[Any], store: Callable[[Any], Any]) -> di
 
     Args:
         attribute: The attribute.
-        store: From a value to the stored one, without its type.
+        store: Converts a value to its stored form, without its type.
     """
     value = evaluated(attribute.default)
     content = None if value is None else store(value)

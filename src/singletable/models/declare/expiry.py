@@ -1,4 +1,4 @@
-"""Expiry: when DynamoDB may delete an item, derived from another attribute as keys are."""
+"""Expiry: the time from which DynamoDB may delete an item, derived from another attribute as keys are."""
 
 from __future__ import annotations
 
@@ -24,53 +24,53 @@ __all__ = ["Expiry", "ExpiryRule"]
 
 @attrs.frozen
 class ExpiryRule:
-    """When items expire: `days` after the attribute `after`, stored as `stored_name`."""
+    """The rule by which items expire: `days` after the attribute `after`, stored as `stored_name`."""
 
     after: str
     days: float
     stored_name: str
 
     def derive(self, start: datetime | None) -> int | None:
-        """The epoch seconds at which an item expires; None where it never does."""
+        """Return the epoch seconds at which an item expires; None if it never expires."""
         if start is None:
             return None
         try:
             return int((start + timedelta(days=self.days)).timestamp())
         except OverflowError:
             raise InvalidValueError(
-                f"The expiry {self.days:g} days after {self.after} lies beyond the year 9999.",
-                remedy="Leave the attribute None for an item that never expires.",
+                f"The expiry {self.days:g} days after {self.after} is after the year 9999.",
+                remedy="Use an earlier time, or None for an item that never expires.",
                 attribute=self.after,
             ) from None
 
 
 def _text(value: str) -> str:
-    # A converter gives the parameter its type.
+    # An attrs converter also determines the type of the constructor's parameter.
     return plain(value)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _COMPARED = (date, int, float, str, type(None))
-"""Values with which == is meant as a condition: points in time, and those that are given instead by mistake."""
+"""Types with which == makes a condition: points in time, and values that are given instead by mistake."""
 
 
-# Two declarations are compared by __eq__ below, which gives a condition for a point in time.
+# __eq__ below compares two declarations. With a point in time it returns a condition.
 @attrs.frozen(kw_only=True, eq=False)
 class Expiry:
-    """Declares that an item expires some time after a point in time that it holds.
+    """The declaration that an item expires some days after the time in one of its attributes.
 
-    The stored value is a top-level Number of epoch seconds, as DynamoDB's time to live wants it. DynamoDB
-    deletes within about 48 hours of that time, and never where it lies more than five years back.
-    Reading the attribute on an instance gives the point in time, or None where the item never expires.
+    The stored value is a top-level Number of epoch seconds, as DynamoDB's time to live requires. DynamoDB deletes
+    an item within about 48 hours of that time, and never if the time is more than five years in the past.
+    On an instance, the attribute is the time at which the item expires, or None if it never expires.
 
     On the class it can be compared with aware datetimes, as an attribute can: `filter=Order.expires_at > moment`,
     `between`, `is_in`, `exists()`, `does_not_exist()`. The condition is on the stored number.
 
     Args:
-        after: The attribute that holds the point in time. While it is None, the item does not expire.
-        days: How many days later; a fraction is allowed.
-        attr_name: The stored attribute; one for all entities of a table, since DynamoDB has only one.
+        after: The attribute that holds the start time. While it is None, the item does not expire.
+        days: The number of days after the start time; a fraction is allowed.
+        attr_name: The stored attribute; the same for all entities of a table, since a DynamoDB table has only one.
     """
 
     after: str = attrs.field(converter=_text)
@@ -81,7 +81,7 @@ class Expiry:
     def _is_a_span(self, field: object, days: Any) -> None:
         if isinstance(days, bool) or not isinstance(days, (int, float)) or not math.isfinite(days):
             raise DeclarationError(
-                f"Expiry(days={days!r}): that is no number of days.", remedy="Give an int or a float.", rule="ST109"
+                f"Expiry(days={days!r}): days is not a finite number.", remedy="Give an int or a float.", rule="ST109"
             )
 
     def __get__(self, instance: Table | None, owner: type) -> Any:
@@ -121,19 +121,19 @@ class Expiry:
         return self._path >= self._stored(moment)
 
     def between(self, first: datetime, last: datetime) -> PynamoCondition:
-        """The condition that an item expires from `first` to `last`, both included."""
+        """Return the condition that an item expires between `first` and `last`, both included."""
         return self._path.between(self._stored(first), self._stored(last))
 
     def is_in(self, *moments: datetime) -> PynamoCondition:
-        """The condition that an item expires at one of these points in time."""
+        """Return the condition that an item expires at one of these times."""
         return self._path.is_in(*map(self._stored, moments))
 
     def exists(self) -> PynamoCondition:
-        """The condition that an item expires at some time."""
+        """Return the condition that an item has a time at which it expires."""
         return self._path.exists()
 
     def does_not_exist(self) -> PynamoCondition:
-        """The condition that an item never expires."""
+        """Return the condition that an item never expires."""
         return self._path.does_not_exist()
 
     @property
@@ -141,15 +141,15 @@ class Expiry:
         return ItemPath(self.attr_name)
 
     def _stored(self, moment: Any) -> dict[str, str]:
-        """A point in time as it is compared with the stored number.
+        """Return a time in the form that is compared with the stored number.
 
         Raises:
-            InvalidConditionError: It is None, which is not stored at all.
-            InvalidValueError: It is not a datetime, or has no time zone.
+            InvalidConditionError: The time is None, which is not stored at all.
+            InvalidValueError: The value is not a datetime, or has no time zone.
         """
         if moment is None:
             raise InvalidConditionError(
-                f"A condition compares {self.attr_name!r} with None, and an item that never expires does not store it.",
+                f"A condition compares {self.attr_name!r} with None, but an item that never expires does not have it.",
                 remedy="Use does_not_exist() or exists().",
                 attribute=self.attr_name,
             )
@@ -164,10 +164,10 @@ class Expiry:
                 remedy="Give an aware datetime, such as datetime.now(timezone.utc).",
                 attribute=self.attr_name,
             )
-        # Exact: fractions of a second are not rounded to the whole ones that are stored.
+        # Exact: fractions of a second are not rounded to the whole seconds that are stored.
         return {"N": number_text(Decimal((moment - _EPOCH) // timedelta(microseconds=1)).scaleb(-6))}
 
     @property
     def rule(self) -> ExpiryRule:
-        """The declaration as a plain value."""
+        """The rule of the declaration, as a plain value."""
         return ExpiryRule(self.after, self.days, self.attr_name)

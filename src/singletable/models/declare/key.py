@@ -1,4 +1,4 @@
-"""Declare a key of an entity: its templates, its index, and when an item has it."""
+"""The declaration of an entity's key: its templates, its index, and the condition for an item to have it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ T = TypeVar("T", bound="Table")
 
 
 class Key:
-    """Declares one of an entity's keys: `key = Key(pk="USER#{user_id}", sk="PROFILE")`.
+    """The declaration of one of an entity's keys: `key = Key(pk="USER#{user_id}", sk="PROFILE")`.
 
-    The primary key has the name `key`; any other name is an index key's and says what it answers.
+    The primary key has the name `key`. An index key has any other name, which should describe its queries.
 
     Args:
         pk: The partition key's template.
-        sk: The sort key's template; None only on an index that has no sort key.
-        index: The index class (or its name) of the table; None for the primary key.
-        when: Attributes and the value, or the values, that they must have for the item to be in the
-            index: `when={"status": ("PENDING", "PAID")}`.
+        sk: The sort key's template; None only for an index that has no sort key.
+        index: The index class of the table, or its name; None for the primary key.
+        when: Attributes and the value or values that they must have for the item to be in the index:
+            `when={"status": ("PENDING", "PAID")}`.
     """
 
     def __init__(

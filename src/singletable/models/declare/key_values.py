@@ -1,7 +1,7 @@
 """Values of attributes in keys: which attributes can be part of a key, and how their values are converted.
 
-A class of your own can be part of a key if it names its kind of values as `key_kind`. Its `to_key` and `from_key`
-convert a value that differs from the one that the encoding of the key expects.
+Your own attribute class can be part of a key if it names its kind of values as `key_kind`. Its `to_key` and `from_key`
+convert its values if they differ from the values that the key's encoding expects.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from singletable.models.declare.strict import (
 
 __all__ = ["from_key", "is_standard", "key_converter", "key_kind", "standard_attribute", "to_key"]
 
-# Not numbers: Decimal("0.1") is stored as 0.1 is, and the two are not equal.
+# Without numbers: Decimal("0.1") and 0.1 are stored alike, and are not equal.
 _STORED_AS_GIVEN = {
     StrictUnicodeAttribute,
     StrictUTCDateTimeAttribute,
@@ -61,11 +61,11 @@ _KINDS: tuple[tuple[type[Attribute[Any]], ValueKind], ...] = (
 
 
 def key_kind(attribute: Attribute[Any]) -> ValueKind | None:
-    """What kind of values an attribute holds, or None where it cannot stand in a key."""
+    """Return the kind of an attribute's values; None if the attribute cannot be part of a key."""
     declared = getattr(attribute, "key_kind", None)
     if declared is not None:
         return ValueKind(declared)
-    # PynamoDB raises a version behind the back of whoever derives keys from it.
+    # PynamoDB increments a version when it writes, after the keys were derived.
     if isinstance(attribute, (JSONAttribute, TTLAttribute, VersionAttribute)):
         return None
     return next((kind for known, kind in _KINDS if isinstance(attribute, known)), None)
@@ -86,14 +86,14 @@ _STANDARD: dict[ValueKind, type[Attribute[Any]]] = {
 
 
 def standard_attribute(kind: ValueKind) -> Attribute[Any]:
-    """An attribute that stores values of a kind as the framework does; a choice is read as its text."""
+    """Return an attribute that stores values of a kind as the framework does; a choice is read as its text."""
     if kind is ValueKind.BYTES:
         return StrictBinaryAttribute(legacy_encoding=False)
     return StrictUnicodeAttribute() if kind is ValueKind.CHOICE else _STANDARD[kind]()
 
 
 def is_standard(attribute: Attribute[Any]) -> bool:
-    """Whether an attribute is stored as the framework's own class of its kind stores it."""
+    """Return whether an attribute stores values as the framework's own class of its kind does."""
     kind = key_kind(attribute)
     if kind is None or getattr(attribute, "legacy_encoding", False):
         return False
@@ -105,16 +105,16 @@ def is_standard(attribute: Attribute[Any]) -> bool:
 
 
 def to_key(attribute: Attribute[Any], value: Any) -> Any:
-    """The value as the key's encoding expects it.
+    """Return a value as the key's encoding expects it.
 
-    A class of a user's own may store another value than it is given; the key is made of what is stored.
+    A user's own attribute class may store another value than the given one. The key is made of the stored value.
     """
     convert = key_converter(attribute)
     return value if convert is None else convert(value)
 
 
 def key_converter(attribute: Attribute[Any]) -> Callable[[Any], Any] | None:
-    """What `to_key` does with an attribute's values; None where it leaves them as they are."""
+    """Return the conversion of an attribute's values that `to_key` applies; None if it leaves them unchanged."""
     convert = getattr(attribute, "to_key", None)
     if convert is not None:
         return lambda value: None if value is None else convert(value)
@@ -124,6 +124,6 @@ def key_converter(attribute: Attribute[Any]) -> Callable[[Any], Any] | None:
 
 
 def from_key(attribute: Attribute[Any], value: Any) -> Any:
-    """The attribute's value, from what the key's encoding read."""
+    """Return the attribute's value from the value that the key's encoding read."""
     convert = getattr(attribute, "from_key", None)
     return value if convert is None else convert(value)

@@ -1,4 +1,4 @@
-"""Lists and untyped maps, whose elements and entries are stored exactly."""
+"""Lists and untyped maps whose elements and entries are stored exactly."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = ["RawMapAttribute", "StrictListAttribute", "element_of"]
 
 
 class RawMapAttribute(MapAttribute[str, Any]):
-    """PynamoDB's untyped map, which never takes a key of a dict for an argument of its constructor."""
+    """PynamoDB's untyped map, which never treats a key of a dict as an argument of its constructor."""
 
     @classmethod
     def is_raw(cls) -> bool:
@@ -89,7 +89,7 @@ class RawMapAttribute(MapAttribute[str, Any]):
 
 
 class StrictListAttribute(ListAttribute[Any]):
-    """PynamoDB's list, which takes lists alone, and whose errors name the position."""
+    """PynamoDB's list, which accepts only lists, and whose errors name the position."""
 
     def serialize(self, values: Any, *, null_check: bool = True) -> Any:
         return guarded(self, self._store, values, null_check=null_check)
@@ -123,7 +123,7 @@ class StrictListAttribute(ListAttribute[Any]):
         # An instance of a subclass is stored in its own way.
         element = value if isinstance(value, MapAttribute) and type(value) is not kind else element_of(kind)
         content = store(element, value, null_check=null_check)
-        # PynamoDB's form of an empty set within a list, which cannot leave it out.
+        # PynamoDB's form of an empty set within a list, where the element cannot be left out.
         return {NULL: True} if content is None else {element.attr_type: content}
 
     def deserialize(self, values: Any) -> Any:
@@ -134,7 +134,7 @@ class StrictListAttribute(ListAttribute[Any]):
             element._make_attribute()  # type: ignore[no-untyped-call]  # PynamoDB's
         found = []
         for position, each in enumerate(values):
-            # The element's name has the position, as in PynamoDB.
+            # The element's name contains the position, as in PynamoDB.
             element.attr_name = f"{self.attr_name or ''}[{position}]"
             found.append(None if NULL in each else element.deserialize(element.get_value(each)))
         return found
@@ -186,7 +186,7 @@ class StrictListAttribute(ListAttribute[Any]):
         return super().prepend(self._list(other))
 
     def _list(self, value: Any) -> Any:
-        """Return an operand of append and prepend: a list, or another operand."""
+        """Return the operand of append and prepend: a list, or another operand."""
         if isinstance(value, (list, _Operand, Attribute)) and not is_map(value):
             return value
         raise refused(self, value, f"expected list, got {type(value).__name__}", "Give a list.")
@@ -197,7 +197,7 @@ class StrictListAttribute(ListAttribute[Any]):
         return guarded(self, store_untyped, self, value)
 
     def _whole(self, value: Any) -> Any:
-        """Return an operand of comparisons of the whole list."""
+        """Return the operand of a comparison with the whole list."""
         if value is None or isinstance(value, (_Operand, Attribute)):
             return value
         return {"L": self.serialize(value)}

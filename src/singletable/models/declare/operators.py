@@ -1,4 +1,4 @@
-"""Operators of attributes: conditions and update actions that never take a dict for a stored value."""
+"""Operators of attributes: conditions and update actions that never treat a dict as a stored value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_ITS_TYPE = "Give a value of the attribute's type."
 
 
 class Scalar(Attribute[_T]):
-    """An attribute with one value. Its operators refuse a dict: PynamoDB takes `{"S": "x"}` for a stored value."""
+    """An attribute with one value, whose operators refuse a dict; PynamoDB treats `{"S": "x"}` as a stored value."""
 
     def __eq__(self, other: Any) -> Comparison:  # type: ignore[override]  # as PynamoDB's
         return self._apply(Attribute.__eq__, other)
@@ -88,7 +88,7 @@ class Scalar(Attribute[_T]):
         return self._apply(Attribute.delete, *values)
 
     def _apply(self, operator: Callable[..., R], *values: Any) -> R:
-        """Apply an operator of PynamoDB's to values, none of which is a dict."""
+        """Apply one of PynamoDB's operators to values, and refuse a dict."""
         self._check_operands(operator.__name__, values)
         for value in values:
             if isinstance(value, dict):
@@ -97,11 +97,11 @@ class Scalar(Attribute[_T]):
         return _without_values(self, operator, values)
 
     def _check_operands(self, operator: str, values: tuple[Any, ...]) -> None:
-        """Refuse values that the attribute's class does not take as operands."""
+        """Refuse values that the attribute's class does not accept as operands."""
 
 
 def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
-    """Return an operator of an attribute class whose errors hide personal values; PynamoDB's errors quote them."""
+    """Return an operator of an attribute class whose errors hide personal values, which PynamoDB's errors quote."""
     pynamodbs = getattr(kind, name)
 
     def operator(self: Attribute[Any], *values: Any) -> Any:
@@ -112,23 +112,23 @@ def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:
 
 
 def _without_values(attribute: Attribute[Any], operator: Callable[..., R], values: tuple[Any, ...]) -> R:
-    """Apply an operator; its error does not quote the values."""
+    """Apply an operator, with an error that does not quote the values."""
     try:
         return operator(attribute, *values)
     except SingletableError:
         raise
     except ValueError:
-        pass  # the error quotes the value, and the one below must not lead to it
-    reason = f"an attribute of type {attribute.attr_type} has no {operator.__name__} with it"
+        pass  # the error quotes the value, so the error below must not refer to it
+    reason = f"an attribute of type {attribute.attr_type} does not support {operator.__name__} with it"
     raise refused(attribute, values[0], reason, _OF_ITS_TYPE)
 
 
 def typed(operand: R, stored: Callable[[Any], dict[str, Any]]) -> R:
-    """Let an operand such as `Doc.total | 0` take values as its attribute stores them.
+    """Make an operand such as `Doc.total | 0` store values as its attribute does, and return it.
 
     Args:
-        operand: The operand; PynamoDB's forgets the attribute.
-        stored: From a value to the stored one, with its type.
+        operand: The operand; in PynamoDB it does not know the attribute.
+        stored: Converts a value to its stored form, with its type.
     """
     operand._to_value = lambda value: Value(stored(value))  # type: ignore[attr-defined]  # of its class
     return operand

@@ -1,4 +1,4 @@
-"""Marks: `Meta.personal` names an attribute, and everything that is declared below it is personal, too."""
+"""Marks of personal attributes: the attributes that `Meta.personal` names, and all that are declared below them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _OPERATORS = ("add", "append", "contains", "delete", "prepend", "set", "startswi
 
 
 def mark_personal(attribute: Attribute[Any]) -> None:
-    """Mark an attribute and all below it, in place: the messages of marked attributes show no value.
+    """Mark an attribute and all attributes below it, in place, so that their messages show no value.
 
     The attributes of a map class are marked for every attribute that holds such a map. PynamoDB shares them, and a
-    condition such as `Person.identity == Identity(...)` knows nothing of the entity.
+    condition such as `Person.identity == Identity(...)` does not know the entity.
     """
     mark(attribute)
     if not isinstance(attribute, Scalar):
         for name in _OPERATORS:
-            # A bound method: a copy of the attribute, which has another path, gets one of its own.
+            # A bound method: a copy of the attribute, which has another path, gets its own.
             vars(attribute).setdefault(name, MethodType(hiding(type(attribute), name), attribute))
     if isinstance(attribute, MapAttribute):
         _mark_map(type(attribute))
@@ -40,20 +40,20 @@ def mark_personal(attribute: Attribute[Any]) -> None:
 
 def _mark_map(kind: type[MapAttribute[Any, Any]]) -> None:
     if kind in (MapAttribute, DynamicMapAttribute, RawMapAttribute):
-        # They declare nothing, and their subclasses are the maps of all other attributes.
+        # These classes declare nothing, and the maps of all other attributes are their subclasses.
         return
     mark(kind)
     if "_set_attributes" not in vars(kind):
         kind._set_attributes = _hiding_names(kind)  # type: ignore[method-assign]
     _mark_all(kind.get_attributes().values())
     for each in kind.__subclasses__():
-        # An instance of a subclass may be stored in place of one of the class.
+        # An instance of a subclass may be stored in place of an instance of the class.
         if each is not kind:
             _mark_map(each)
 
 
 def _hiding_names(kind: type[MapAttribute[Any, Any]]) -> Callable[..., None]:
-    """Return what gives a map its attributes, with an error that does not quote the name of an unknown one."""
+    """Return a `_set_attributes` for a map class whose error does not quote the name of an unknown attribute."""
     pynamodbs = kind._set_attributes
 
     def set_attributes(self: MapAttribute[Any, Any], **attributes: Any) -> None:
@@ -64,21 +64,21 @@ def _hiding_names(kind: type[MapAttribute[Any, Any]]) -> Callable[..., None]:
             )
         pynamodbs(self, **attributes)  # type: ignore[no-untyped-call]  # as above
 
-    set_attributes.only_hides = True  # type: ignore[attr-defined]  # the codec makes such maps as PynamoDB does
+    set_attributes.only_hides = True  # type: ignore[attr-defined]  # so the codec makes such maps as PynamoDB does
     return set_attributes
 
 
 def _mark_all(found: Any) -> None:
     for each in found:
-        # A map may hold itself, by way of a list.
+        # A map may contain itself through a list.
         if isinstance(each, Attribute) and "_is_personal" not in vars(each):
             mark_personal(each)
 
 
 def _marked_element(kind: type[Attribute[Any]]) -> type[Attribute[Any]]:
-    """Return the class of a list's elements, marked. PynamoDB makes a new instance of it for each element."""
+    """Return the class of a list's elements, marked as personal; PynamoDB makes an instance of it for each element."""
     if issubclass(kind, MapAttribute):
-        # A subclass would not take the instances of the class that an application makes.
+        # The class itself is marked: a subclass would refuse instances of the class that an application makes.
         if kind is not MapAttribute:
             _mark_map(kind)
         return kind

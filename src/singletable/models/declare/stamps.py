@@ -1,4 +1,4 @@
-"""Stamps: attributes that every write sets by itself, whichever the path; and the first version of an item."""
+"""Stamps: attributes that every kind of write sets by itself, and the first version of an item."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from singletable.models.declare.strict import StrictUnicodeAttribute
 __all__ = ["Stamp", "WriteTokenAttribute", "random_version"]
 
 _BYTES = 12
-"""Random bytes of a token: two of a billion tokens are equal with a probability of 1 in 10**11."""
+"""The number of random bytes in a token: two of a billion tokens are equal with a probability of 1 in 10**11."""
 
 _HIGHEST = 2**52
-"""The highest first version. As many can follow until one is inexact as a double, as which JavaScript reads it."""
+"""The highest first version; as many versions can follow before one is inexact as a double (in JavaScript)."""
 
 
 def random_version() -> int:
-    """Return a random first version: no earlier item under the same key has had it, or will reach it by counting."""
+    """Return a random first version, which no earlier item with the same key had or will reach by counting."""
     return secrets.randbelow(_HIGHEST) + 1
 
 
 class Stamp:
-    """A mixin for such an attribute, beside PynamoDB's `Attribute`."""
+    """A mixin for an attribute that every write sets, next to PynamoDB's `Attribute`."""
 
     def fresh(self) -> Any:
         """Return the attribute's value for a write that is made now."""
@@ -30,17 +30,17 @@ class Stamp:
 
 
 class WriteTokenAttribute(Stamp, StrictUnicodeAttribute):
-    """A random text, new with every write, by which a write whose answer was lost is recognized.
+    """A random text, new in every write, which identifies a write whose response was lost.
 
     `Meta.write_token = "writeToken"` declares one under that stored name, on an entity or on the table for all of its
     entities.
     """
 
     def __init__(self, **options: Any) -> None:
-        # Items that were written before the attribute was declared have none.
+        # Items that were written before the attribute was declared have no token.
         options.setdefault("null", True)
         super().__init__(**options)
 
     def fresh(self) -> str:
-        """Return a token."""
+        """Return a new token."""
         return secrets.token_urlsafe(_BYTES)

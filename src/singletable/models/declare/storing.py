@@ -1,4 +1,4 @@
-"""Values as the classes of their attributes store them, and the errors if they cannot."""
+"""Values as the classes of their attributes store them, and the errors for values that cannot be stored."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from singletable.models.declare.value_faults import (
 __all__ = ["DECLARED", "FAULTS", "class_name", "not_storable", "rewritten", "serialized", "store"]
 
 DECLARED: dict[type, type] = {twin: known for known, twin in SCALAR_TWINS.items()}
-"""For each strict class the class of PynamoDB's that it replaces. The modules of maps and lists add theirs."""
+"""The PynamoDB class that each strict class replaces; the modules of maps and lists add their classes."""
 
 FAULTS = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 """The errors that PynamoDB raises for a value that an attribute cannot store or read."""
 
 
 def store(attribute: Attribute[Any], value: Any, *, null_check: bool = True) -> Any:
-    """Return the value of an attribute within a map or a list as it is stored, without its type.
+    """Return the stored form, without its type, of the value of an attribute within a map or a list.
 
     Raises:
-        InvalidValueError: It cannot be stored; `path` is the place within the value.
+        InvalidValueError: The value cannot be stored; `path` is the place within the value.
     """
     try:
         return serialized(attribute, value, null_check=null_check)
@@ -43,20 +43,20 @@ def store(attribute: Attribute[Any], value: Any, *, null_check: bool = True) -> 
 
 
 def serialized(attribute: Attribute[Any], value: Any, *, null_check: bool) -> Any:
-    """Return a value as its attribute serializes it; only maps and lists can leave out the check for None."""
+    """Return a value as its attribute serializes it; only maps and lists can skip the check for None."""
     if isinstance(attribute, (ListAttribute, MapAttribute)):
         return attribute.serialize(value, null_check=null_check)
     return attribute.serialize(value)
 
 
 def not_storable(attribute: Attribute[Any], value: Any, error: Exception) -> InvalidValueError:
-    """Return the error for a value of which an attribute's class raised another one."""
+    """Return the error for a value for which an attribute's class raised another error."""
     reason = f"{class_name(attribute)} cannot store a {type(value).__name__} ({type(error).__name__})"
     return fault(attribute, value, reason, "Give a value of its type.")
 
 
 def rewritten(attribute: Attribute[Any], stored: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a stored value after it was read and written by its attribute; None if the attribute writes no value."""
+    """Read a stored value and write it again with its attribute; None if the attribute writes no value."""
     if NULL in stored and attribute.attr_type != NULL:
         return None
     value = attribute.deserialize(attribute.get_value(stored))
@@ -65,5 +65,5 @@ def rewritten(attribute: Attribute[Any], stored: dict[str, Any]) -> dict[str, An
 
 
 def class_name(attribute: Attribute[Any]) -> str:
-    """Return the name of the class that an attribute was declared with, not of its strict twin."""
+    """Return the name of the class with which an attribute was declared, not of its strict twin."""
     return DECLARED.get(type(attribute), type(attribute)).__name__

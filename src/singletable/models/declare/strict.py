@@ -54,11 +54,11 @@ __all__ = [
 ]
 
 _MOST_DIGITS = 4000
-"""Digits of a number in JSON, fewer than Python converts from text."""
+"""The most digits of a number in JSON, fewer than Python converts from text."""
 
 
 class StrictNumberAttribute(Scalar[Any], NumberAttribute):
-    """PynamoDB's number, without its traps: no bool, no NaN, Decimals accepted, no digit lost.
+    """PynamoDB's number, stored exactly: it accepts Decimals, refuses bools and NaN, and keeps all digits.
 
     A number with more digits than a float holds is read as a Decimal instead of being rounded.
     """
@@ -74,7 +74,7 @@ _AWARE = "Use datetime.now(timezone.utc), or value.replace(tzinfo=...)."
 
 
 class StrictUTCDateTimeAttribute(Scalar[datetime], UTCDateTimeAttribute):
-    """PynamoDB's UTC datetime, without its traps: naive times are refused, `Z` is read."""
+    """PynamoDB's UTC datetime, which refuses naive datetimes and can read times that end with `Z`."""
 
     def serialize(self, value: Any) -> str:
         if not isinstance(value, datetime):
@@ -92,7 +92,7 @@ class StrictUTCDateTimeAttribute(Scalar[datetime], UTCDateTimeAttribute):
 
 
 class StrictTTLAttribute(Scalar[datetime], TTLAttribute):
-    """PynamoDB's time to live, whose errors name the attribute."""
+    """PynamoDB's time to live, with errors that name the attribute."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         super().__set__(instance, self._checked(value))  # type: ignore[no-untyped-call]
@@ -109,7 +109,7 @@ class StrictTTLAttribute(Scalar[datetime], TTLAttribute):
 
 
 class StrictUnicodeAttribute(Scalar[str], UnicodeAttribute):
-    """PynamoDB's text, without its trap: what is no text is refused here, and not by DynamoDB later."""
+    """PynamoDB's text, which refuses any other type immediately instead of in the response of DynamoDB."""
 
     def serialize(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -118,7 +118,7 @@ class StrictUnicodeAttribute(Scalar[str], UnicodeAttribute):
 
 
 class StrictBooleanAttribute(Scalar[bool], BooleanAttribute):
-    """PynamoDB's bool, which takes True and False alone: to it, the text "false" is true."""
+    """PynamoDB's bool, which accepts only True and False; PynamoDB stores the text "false" as true."""
 
     def serialize(self, value: Any) -> bool:
         if not isinstance(value, bool):
@@ -127,7 +127,7 @@ class StrictBooleanAttribute(Scalar[bool], BooleanAttribute):
 
 
 class StrictBinaryAttribute(Scalar[bytes], BinaryAttribute):
-    """PynamoDB's binary value, which takes bytes alone."""
+    """PynamoDB's binary value, which accepts only bytes."""
 
     def serialize(self, value: Any) -> bytes:
         if not isinstance(value, (bytes, bytearray)):
@@ -136,15 +136,15 @@ class StrictBinaryAttribute(Scalar[bytes], BinaryAttribute):
 
 
 class _StrictSet(Scalar[Any]):
-    """A set, which refuses a text or bytes: to PynamoDB, "abc" is a set of three letters."""
+    """A set, which refuses a text or bytes; PynamoDB stores "abc" as a set of three letters."""
 
     _elements: ClassVar[str]
 
     def serialize(self, value: Any) -> list[Any] | None:
-        # Expressions give lists and tuples: `Doc.tags.add("a", "b")`.
+        # Expressions pass lists and tuples: `Doc.tags.add("a", "b")`.
         if not isinstance(value, (AbstractSet, list, tuple)):
             raise refused(self, value, "expected set, got " + type(value).__name__, f"Give a set of {self._elements}.")
-        # DynamoDB stores no empty set.
+        # DynamoDB does not store empty sets.
         return list(dict.fromkeys(guarded(self, self._element, each) for each in value)) or None
 
     def _element(self, value: Any) -> Any:
@@ -152,7 +152,7 @@ class _StrictSet(Scalar[Any]):
 
     def _check_operands(self, operator: str, values: tuple[Any, ...]) -> None:
         if operator != "set" and (not values or any(map(_is_empty, values))):
-            raise refused(self, None, "DynamoDB stores no empty set", "Use does_not_exist(), or give elements.")
+            raise refused(self, None, "DynamoDB does not store empty sets", "Use does_not_exist(), or give elements.")
 
 
 def _is_empty(value: Any) -> bool:
@@ -160,7 +160,7 @@ def _is_empty(value: Any) -> bool:
 
 
 class StrictUnicodeSetAttribute(_StrictSet, UnicodeSetAttribute):
-    """PynamoDB's set of texts, which takes texts alone."""
+    """PynamoDB's set of texts, which accepts only texts."""
 
     _elements = "str"
 
@@ -171,7 +171,7 @@ class StrictUnicodeSetAttribute(_StrictSet, UnicodeSetAttribute):
 
 
 class StrictNumberSetAttribute(_StrictSet, NumberSetAttribute):
-    """PynamoDB's set of numbers, exactly: no digit is lost, and no bool is taken."""
+    """PynamoDB's set of numbers, stored exactly: it keeps all digits and refuses bools."""
 
     _elements = "numbers"
 
@@ -183,7 +183,7 @@ class StrictNumberSetAttribute(_StrictSet, NumberSetAttribute):
 
 
 class StrictBinarySetAttribute(_StrictSet, BinarySetAttribute):
-    """PynamoDB's set of binary values, which takes bytes alone."""
+    """PynamoDB's set of binary values, which accepts only bytes."""
 
     _elements = "bytes"
 
@@ -194,7 +194,7 @@ class StrictBinarySetAttribute(_StrictSet, BinarySetAttribute):
 
 
 class StrictJSONAttribute(JSONAttribute):
-    """PynamoDB's JSON text, exactly: numbers keep their digits, and values that JSON lacks are refused."""
+    """PynamoDB's JSON text, stored exactly: numbers keep their digits, and values that JSON lacks are refused."""
 
     def serialize(self, value: Any) -> str | None:
         return None if value is None else guarded(self, json_text, value, self)
@@ -228,10 +228,10 @@ def _refuse_constant(text: str) -> Any:
 
 
 def json_text(value: Any, owner: Attribute[Any]) -> str:
-    """Return a value as JSON text, as `json.dumps` writes it; a Decimal is a number.
+    """Return a value as JSON text, as `json.dumps` writes it; a Decimal becomes a number.
 
     Raises:
-        InvalidValueError: JSON has no such value; `path` is the place within it.
+        InvalidValueError: JSON has no such value; `path` is its place within the given value.
     """
     if isinstance(value, Mapping):
         parts = []
@@ -264,7 +264,7 @@ def json_text(value: Any, owner: Attribute[Any]) -> str:
 
 
 class StrictVersionAttribute(VersionAttribute):
-    """PynamoDB's version, which takes whole numbers in range alone: `int(Decimal("1E+999999999"))` takes gigabytes."""
+    """PynamoDB's version, which accepts only whole numbers in range: `int(Decimal("1E+999999999"))` takes gigabytes."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         super().__set__(instance, self._in_range(value))  # type: ignore[no-untyped-call]
@@ -292,22 +292,22 @@ class StrictVersionAttribute(VersionAttribute):
         return value
 
 
-_VERSION = "A version counts by itself: leave it out, or give one that was read."
+_VERSION = "Each write increments the version: leave it out, or give a version that was read."
 
 
 class DerivedAttribute(StrictUnicodeAttribute):
-    """One half of a key, as it is stored: it follows what it is made of, and is never set."""
+    """The partition or sort part of a stored key, which is derived from other attributes and never set."""
 
     def __set__(self, instance: Any, value: Any) -> None:
         raise not_to_be_set(instance, self.attr_name)
 
 
 def not_to_be_set(instance: object, name: str) -> UnexpectedAttributesError:
-    """The error for setting what is derived."""
+    """Return the error for setting a derived attribute."""
     entity = type(instance).__name__
     return UnexpectedAttributesError(
         f"{entity}.{name} is derived, and cannot be set.",
-        remedy="Set the attributes that it is made of.",
+        remedy="Set the attributes that it is derived from.",
         entity=entity,
         unexpected=(name,),
     )
@@ -326,10 +326,10 @@ SCALAR_TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = {
     UTCDateTimeAttribute: StrictUTCDateTimeAttribute,
     VersionAttribute: StrictVersionAttribute,
 }
-"""For each class of PynamoDB's, but for lists and maps, the class that takes its place."""
+"""The class that replaces each of PynamoDB's classes, except for those of lists and maps."""
 
 
 def derived(attribute: Attribute[Any]) -> None:
-    """Make a text that was made strict one that is derived, in place."""
+    """Make a strict text attribute a derived attribute, in place."""
     if type(attribute) is StrictUnicodeAttribute:
         attribute.__class__ = DerivedAttribute

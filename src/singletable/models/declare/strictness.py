@@ -1,4 +1,4 @@
-"""Attributes made strict: each gets the class that replaces PynamoDB's, in place, at any depth.
+"""Strict attributes: each attribute gets the class that replaces PynamoDB's, in place, at any depth.
 
 The modules of typed maps and of lists add their classes to `TWINS` and their methods to `METHODS`.
 """
@@ -23,14 +23,14 @@ from singletable.models.declare.value_faults import (
 __all__ = ["METHODS", "TWINS", "inner_attributes", "python_steps", "strict", "strict_kind"]
 
 TWINS: dict[type[Attribute[Any]], type[Attribute[Any]]] = dict(SCALAR_TWINS)
-"""For each class of PynamoDB's the class that replaces it."""
+"""The class that replaces each class of PynamoDB's."""
 
 METHODS: dict[str, tuple[tuple[Any, ...], Any]] = {}
-"""For each method of a class of typed maps: PynamoDB's methods that are replaced, and the one that replaces them."""
+"""For each method of a class of typed maps: PynamoDB's methods that are replaced, and the replacement."""
 
 
 def strict(attribute: Attribute[Any]) -> None:
-    """Make an attribute of PynamoDB's, and the attributes of the map classes in it, strict, in place.
+    """Make a PynamoDB attribute and the attributes of the map classes in it strict, in place.
 
     A subclass of PynamoDB's classes keeps its own methods. A map class is changed for all models that use it.
     """
@@ -41,7 +41,7 @@ def strict(attribute: Attribute[Any]) -> None:
 
 
 def strict_kind(kind: type[MapAttribute[Any, Any]]) -> None:
-    """Make a class of maps strict, with all that it declares; it may be a subclass that is younger than the entity."""
+    """Make a map class and its attributes strict; it may be a subclass that was defined after the entity."""
     if "_is_strict" in vars(kind):
         return
     _make_kind_strict(kind)
@@ -52,7 +52,7 @@ def strict_kind(kind: type[MapAttribute[Any, Any]]) -> None:
 def _make_strict(attribute: Attribute[Any]) -> None:
     twin = _twin_of(type(attribute))
     if twin is not None:
-        # A map has a `__setattr__` of its own.
+        # A map has its own `__setattr__`.
         object.__setattr__(attribute, "__class__", twin)
     kind = attribute.element_type if isinstance(attribute, ListAttribute) else type(attribute)
     if kind is not None and issubclass(kind, MapAttribute):
@@ -69,12 +69,12 @@ def _make_kind_strict(kind: type[MapAttribute[Any, Any]]) -> None:
 
 
 def _takes_any_name(kind: type[MapAttribute[Any, Any]]) -> bool:
-    """Whether instances of a map class may have fields that it does not declare."""
+    """Return whether instances of a map class may have fields that it does not declare."""
     return issubclass(kind, DynamicMapAttribute) or kind.__init__ is not MapAttribute.__init__
 
 
 def _twin_of(kind: type[Attribute[Any]]) -> type[Attribute[Any]] | None:
-    """Return the strict class that takes the place of a class; None if the class stores values in its own way."""
+    """Return the strict class that replaces a class; None if the class stores values in its own way."""
     if kind in TWINS:
         return TWINS[kind]
     if issubclass(kind, MapAttribute):
@@ -86,7 +86,7 @@ def _twin_of(kind: type[Attribute[Any]]) -> type[Attribute[Any]] | None:
     if own:
         return None
     if "_strict_twin" not in vars(kind):
-        # A subclass that stores values as its parent does. Its own methods come first.
+        # The subclass stores values as its parent does. Its own methods take precedence.
         body = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
         kind._strict_twin = type(kind.__name__, (kind, TWINS[known]), body)  # type: ignore[attr-defined]  # is kept
     twin: type[Attribute[Any]] = vars(kind)["_strict_twin"]
@@ -94,7 +94,7 @@ def _twin_of(kind: type[Attribute[Any]]) -> type[Attribute[Any]] | None:
 
 
 def python_steps(attribute: Attribute[Any] | type[Attribute[Any]] | None, steps: Iterable[str | int]) -> Steps:
-    """Return a place below an attribute with the Python names of declared entries, from their stored names."""
+    """Return a place below an attribute with the stored names of declared entries replaced by their Python names."""
     found: list[str | int] = []
     for step in steps:
         kind: Any = attribute
@@ -113,7 +113,7 @@ def python_steps(attribute: Attribute[Any] | type[Attribute[Any]] | None, steps:
 def inner_attributes(attribute: Attribute[Any] | type[Attribute[Any]]) -> Iterator[Attribute[Any]]:
     """Yield the attributes that typed maps and their subclasses declare, at any depth below an attribute.
 
-    A typed map holds them twice: its class has one of each, and the attribute a copy with its own path.
+    Each of them exists twice: once in the map's class, and as a copy with its own path in the attribute.
     """
     seen: set[int] = set()
     left: list[Attribute[Any] | type] = [attribute]
@@ -138,5 +138,5 @@ def inner_attributes(attribute: Attribute[Any] | type[Attribute[Any]]) -> Iterat
 
 
 def _is_untyped(kind: type) -> bool:
-    """Whether a class is one of those of untyped maps, whose entries are not declared."""
+    """Return whether a class is a class of untyped maps, whose entries are not declared."""
     return kind in (MapAttribute, DynamicMapAttribute, TWINS.get(MapAttribute))

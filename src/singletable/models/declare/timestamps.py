@@ -1,4 +1,4 @@
-"""Times of writing: attributes that every write sets by itself."""
+"""Timestamps: attributes with the time at which an item was created or last written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ __all__ = ["CreatedAtAttribute", "UpdatedAtAttribute", "utcnow"]
 
 
 def utcnow() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(timezone.utc)
 
 
 class CreatedAtAttribute(StrictUTCDateTimeAttribute):
-    """When an item was made: this moment for a new instance, unless another is given. Writes leave it alone."""
+    """The time of an item's creation: the current time for a new instance, unless a time is given.
+
+    Writes do not change it.
+    """
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("default_for_new", utcnow)
@@ -25,12 +28,15 @@ class CreatedAtAttribute(StrictUTCDateTimeAttribute):
 
 
 class UpdatedAtAttribute(Stamp, StrictUTCDateTimeAttribute):
-    """When an item was last written. Every write sets it, by whichever path; an update may give another value."""
+    """The time at which an item was last written.
+
+    Every kind of write sets it. An update may give another value.
+    """
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("default_for_new", utcnow)
         super().__init__(**options)
 
     def fresh(self) -> datetime:
-        """Return this moment."""
+        """Return the current time."""
         return utcnow()

@@ -1,4 +1,4 @@
-"""Typed maps: how they are made, stored and read, without a loss of entries that they do not declare."""
+"""Typed maps: how they are made, stored and read without losing entries that they do not declare."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ __all__ = [
 ]
 
 _SET = "_set"
-"""The field in which a map keeps the names of the entries with a default that were set since it was read."""
+"""The field of a map for the names of the entries with a default that were set since the map was read."""
 
 _GENERATED = "_generated"
-"""The field in which a new map keeps the values that its class made by calling a default: times, ids."""
+"""The field of a new map for the values that its class made by calling a default, such as times and IDs."""
 
 _BLANK: ContextVar[bool] = ContextVar("blank", default=False)
 
@@ -82,10 +82,10 @@ def set_defaults(self: MapAttribute[Any, Any], _user_instantiated: bool = True) 
             vars(self)[_GENERATED] = {name: self.attribute_values.get(name) for name in made}
 
 
-set_defaults.only_hides = True  # type: ignore[attr-defined]  # generated code reads, and makes nothing
+set_defaults.only_hides = True  # type: ignore[attr-defined]  # generated code only reads maps
 
 _READ = "_read"
-"""The field in which a map keeps its entries as they were read: unknown and unchanged ones are written from there."""
+"""The field of a map for its entries as read; unknown and unchanged entries are written from there."""
 
 
 def store_map(self: MapAttribute[Any, Any], values: Any, *, null_check: bool = True) -> Item:
@@ -98,11 +98,11 @@ def store_map(self: MapAttribute[Any, Any], values: Any, *, null_check: bool = T
 
 @store_container.register
 def _store_in_untyped(value: MapAttribute, owner: object) -> Item:  # type: ignore[type-arg]  # read at run time
-    """Return the entries of a map that is a value within an untyped map or list."""
+    """Return the stored entries of a map that is a value within an untyped map or list."""
     if type(value) is MapAttribute:
         return store_entries(owner, value.attribute_values)
     strict_kind(type(value))
-    # PynamoDB's dynamic map itself is left alone: it may be used by other models.
+    # PynamoDB's dynamic map itself is not changed: other models may use it.
     content: Item = store_map(value, value) if type(value) is DynamicMapAttribute else value.serialize(value)
     return content
 
@@ -138,7 +138,7 @@ def _store_typed(self: MapAttribute[Any, Any], values: Any, null_check: bool) ->
 
 
 def _leave_out_defaults(found: MapAttribute[Any, Any], item: Item, read: Item) -> None:
-    """Take, in place, defaults out of a map that were not stored in it, and that nobody has set."""
+    """Remove from a map, in place, the defaults that were not stored in it and that were not set since."""
     if type(found).__setattr__ is not set_entry:
         # The class does not record the entries that were set.
         return
@@ -156,7 +156,7 @@ def _again(attribute: Attribute[Any] | None, stored: dict[str, Any]) -> dict[str
 
 
 def made_map(self: MapAttribute[Any, Any], values: Any) -> MapAttribute[Any, Any]:
-    """Return a map of an attribute's class with entries, by Python name, and its defaults for the others."""
+    """Return a map of an attribute's class with the given entries, by Python name, and defaults for the others."""
     kind: Any = type(self)
     if not is_map(values) or (isinstance(values, MapAttribute) and type(values) not in (MapAttribute, _base_of(kind))):
         raise fault(
@@ -205,7 +205,7 @@ def _set_entry(self: MapAttribute[Any, Any], made: MapAttribute[Any, Any], name:
 
 
 def _about(self: MapAttribute[Any, Any], name: str, reason: str, remedy: str) -> InvalidValueError:
-    """Return the error about a name within a map; it shows no value."""
+    """Return the error for a name within a map, without a value."""
     error = fault(self, None, reason, remedy)
     error.shown, error.path = "", (HIDDEN if is_personal(self) else name,)
     return error
@@ -241,7 +241,7 @@ def read_map(self: MapAttribute[Any, Any], content: Item) -> MapAttribute[Any, A
 
 
 def comparable(value: Any) -> Any:
-    """Return a value of an attribute so that equal values are equal: PynamoDB's maps are equal only to themselves."""
+    """Return a value in a form that compares by content: a PynamoDB map is equal only to itself."""
     if isinstance(value, MapAttribute):
         return type(value), {name: comparable(each) for name, each in value.attribute_values.items()}
     if isinstance(value, Mapping):
@@ -253,7 +253,7 @@ _MADE_BY = ("__init__", "__new__", "__setattr__", "_instantiate", "_set_attribut
 
 
 def is_plain_map(kind: type[MapAttribute[Any, Any]]) -> bool:
-    """Whether a typed map is made as PynamoDB makes it, holds declared entries alone, and may not be of a subclass."""
+    """Return whether a typed map is made as PynamoDB does, holds only declared entries, and cannot be of a subclass."""
     own = (vars(each).items() for each in kind.__mro__[: kind.__mro__.index(MapAttribute)])
     made = {name for members in own for name, member in members if not getattr(member, "only_hides", False)}
     return not (getattr(kind, "_discriminator", None) or made.intersection(_MADE_BY))
@@ -264,11 +264,11 @@ class _StrictDynamicMap(DynamicMapAttribute):
 
 
 def _map_operator(name: str) -> Any:
-    """Return an operator of typed maps that takes a map as a value, and never as one that is stored already."""
+    """Return an operator of typed maps that takes a map as a value, never as an already stored value."""
 
     def operator(self: MapAttribute[Any, Any], *values: Any) -> Any:
         if self._is_attribute_container():  # type: ignore[no-untyped-call]  # PynamoDB's
-            # Two maps that hold entries are compared by identity, as PynamoDB does.
+            # Two maps that hold entries are compared by identity, as in PynamoDB.
             return NotImplemented
         return getattr(Attribute, name)(self, *(_map_operand(self, each) for each in values))
 
@@ -283,7 +283,7 @@ def _map_operand(self: MapAttribute[Any, Any], value: Any) -> Any:
 
 
 def set_entry(self: MapAttribute[Any, Any], name: str, value: Any) -> None:
-    """Set an entry of a typed map; the `__setattr__` of a strict map, which refuses a name that it does not declare."""
+    """Set an entry of a typed map; the `__setattr__` of a strict map. It refuses names that are not declared."""
     declared = self.get_attributes()
     if not self._is_attribute_container() or name.startswith("_") or name in vars(self) or name == "attribute_values":  # type: ignore[no-untyped-call]  # PynamoDB's
         object.__setattr__(self, name, value)
@@ -302,7 +302,7 @@ def set_entry(self: MapAttribute[Any, Any], name: str, value: Any) -> None:
         )
 
 
-set_entry.only_hides = True  # type: ignore[attr-defined]  # generated code sets what it read by itself
+set_entry.only_hides = True  # type: ignore[attr-defined]  # generated code sets the entries by itself
 
 
 DECLARED[_StrictDynamicMap] = DynamicMapAttribute

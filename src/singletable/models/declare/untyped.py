@@ -1,4 +1,4 @@
-"""Values of no declared type, in untyped maps and lists: how they are stored and read, and paths to them."""
+"""Values without a declared type, in untyped maps and lists: how they are stored and read, and paths to them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _BYTES = (bytes, bytearray)
 
 
 def is_map(value: Any) -> bool:
-    """Whether a value is a dict, or a map of PynamoDB's that holds entries."""
+    """Return whether a value is a dict, or a PynamoDB map that holds entries."""
     return isinstance(value, Mapping) or (isinstance(value, MapAttribute) and value._is_attribute_container())  # type: ignore[no-untyped-call]  # PynamoDB's
 
 
@@ -43,11 +43,11 @@ def store_untyped(owner: object, value: Any) -> dict[str, Any]:
     """Return a value as it is stored, with its type.
 
     Args:
-        owner: The attribute or map that holds it, whose mark decides what an error shows.
+        owner: The attribute or map that holds the value; if it is marked as personal, an error hides the value.
         value: The value.
 
     Raises:
-        InvalidValueError: DynamoDB has no type for it; `path` is the place within the value.
+        InvalidValueError: DynamoDB has no type for the value; `path` is the place within it.
     """
     if value is None:
         return {NULL: True}
@@ -79,7 +79,7 @@ def store_untyped(owner: object, value: Any) -> dict[str, Any]:
 
 @singledispatch
 def store_container(value: object, owner: object) -> Item:
-    """Return the entries of a map of PynamoDB's as they are stored; `containers` registers the classes."""
+    """Return the entries of a PynamoDB map as they are stored; other modules register their map classes here."""
     raise NotImplementedError(type(value).__name__)
 
 
@@ -112,13 +112,13 @@ def _store_set(owner: object, value: AbstractSet[Any]) -> dict[str, Any]:
     raise fault(
         owner,
         value,
-        f"DynamoDB has no type for a set of {kinds}" if value else "DynamoDB stores no empty set",
+        f"DynamoDB has no type for a set of {kinds}" if value else "DynamoDB does not store empty sets",
         "Give a set of texts, of numbers or of bytes, or None.",
     )
 
 
 def read_untyped(value: dict[str, Any]) -> Any:
-    """Return a stored value; every number is exact."""
+    """Return the Python value of a stored value; every number is exact."""
     ((kind, content),) = value.items()
     return content if kind == "S" else _READ[kind](content)
 
@@ -138,14 +138,14 @@ _READ: dict[str, Callable[[Any], Any]] = {
 
 
 def read_untyped_map(content: dict[str, Any]) -> MapAttribute[Any, Any]:
-    """Return a stored map as an instance holds it: a container of values."""
+    """Return a stored map as a container of values, as an instance holds it."""
     return raw_map({name: read_untyped(each) for name, each in content.items()})
 
 
 def raw_map(values: Mapping[str, Any]) -> MapAttribute[Any, Any]:
-    """Return an untyped map as an instance holds it: PynamoDB's container, not made by its constructor.
+    """Return an untyped map as an instance holds it: PynamoDB's container, made without its constructor.
 
-    The constructor takes keys such as `self` and `null` for its own arguments.
+    The constructor treats keys such as `self` and `null` as its own arguments.
     """
     made = MapAttribute.__new__(MapAttribute)
     vars(made).update(attribute_kwargs={}, attribute_values=dict(values))
@@ -156,7 +156,7 @@ def check_step(step: Any, *, in_list: bool = False) -> None:
     """Refuse a step that is neither a position in a list nor a name within a map.
 
     Raises:
-        InvalidRequestError: It is negative, empty, or of another type.
+        InvalidRequestError: The step is negative, empty, or of another type.
     """
     if isinstance(step, int) and not isinstance(step, bool):
         if step >= 0:
@@ -170,7 +170,7 @@ def check_step(step: Any, *, in_list: bool = False) -> None:
 
 
 class UntypedPath(ItemPath):
-    """A path within an untyped map or list; its operands are stored as values there are."""
+    """A path within an untyped map or list; its operands are stored like the values there."""
 
     owner: Attribute[Any]
     """The attribute from which the path was made."""
@@ -190,7 +190,7 @@ class UntypedPath(ItemPath):
         return inside
 
     def _checked(self, name: str, *values: Any) -> Any:
-        """Apply one of PynamoDB's operators; its errors quote the value."""
+        """Apply one of PynamoDB's operators; an error names the attribute and shows the value."""
         try:
             return getattr(super(), name)(*values)
         except InvalidValueError:

@@ -1,8 +1,8 @@
 """Faults of values: errors that name the entity, the attribute and the place below it, and give the reason.
 
 An attribute of an entity knows its place (`place_attributes`). An attribute of a map class or of a list's elements does
-not, since several attributes may share it: its error gets another step from each container that it passes (`stepped`),
-until the attribute of the entity names itself (`guarded`).
+not, since several attributes may share it. Each container that its error passes adds a step to the error's path
+(`stepped`), and the attribute of the entity adds its own name at the end (`guarded`).
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ Steps: TypeAlias = "tuple[str | int, ...]"
 """The place of a value below an attribute: names within maps, and positions within lists."""
 
 HIDDEN = "‹personal›"
-"""Replaces a value of a personal attribute, and a name within one."""
+"""The text that replaces a value of a personal attribute, or a name within it."""
 
 
 @attrs.frozen
 class _Place:
-    """The place of an attribute: the class that declares it, its Python name, and the Python names below that."""
+    """The place of an attribute: the class that declares it, its Python name, and the Python names below it."""
 
     entity: str
     attribute: str
     path: Steps = ()
 
 
-# A map holds the attributes that its class declares among its fields, so these names are private.
+# A map keeps its declared attributes among its fields, so these names are private.
 _PLACE = "_place"
 _PERSONAL = "_is_personal"
 
@@ -68,16 +68,16 @@ def mark(owner: Attribute[Any] | type[Attribute[Any]]) -> None:
 
 
 def is_personal(owner: object) -> bool:
-    """Whether an attribute, or a map, is marked as personal."""
-    # Not getattr of the owner: an untyped map has any name.
+    """Return whether an attribute or a map is marked as personal."""
+    # Not getattr of the owner: an untyped map has an attribute of every name.
     return owner is not None and (vars(owner).get(_PERSONAL) is True or getattr(type(owner), _PERSONAL, False) is True)
 
 
 def place_attributes(entity: str, name: str, attribute: Attribute[Any], path: Steps = ()) -> None:
-    """Let an attribute of an entity, and its own copies of a map's attributes, know their place.
+    """Store the place in an attribute of an entity and in its own copies of a map's attributes.
 
     Args:
-        entity: The name of the class that declares it.
+        entity: The name of the class that declares the attribute.
         name: The Python name of the top-level attribute.
         attribute: The attribute.
         path: The place below the top-level attribute.
@@ -91,7 +91,7 @@ def place_attributes(entity: str, name: str, attribute: Attribute[Any], path: St
 
 
 def place_below(attribute: Attribute[Any], inner: Attribute[Any], step: str | int) -> None:
-    """Let an attribute that was made from another, as an element of a list, know its place."""
+    """Store the place in an attribute that was made from another, such as an element of a list."""
     place: _Place | None = vars(attribute).get(_PLACE)
     if place is not None:
         place_attributes(place.entity, place.attribute, inner, (*place.path, step))
@@ -111,7 +111,7 @@ def hidden(path: Iterable[str | int]) -> Steps:
 
 
 def fault(owner: object, value: Any, reason: str, remedy: str) -> InvalidValueError:
-    """Return the error for a value within an attribute; the attribute is not known yet.
+    """Return the error for a value within an attribute that is not known yet.
 
     Args:
         owner: The attribute or the map that the value is for.
@@ -132,7 +132,7 @@ def fault(owner: object, value: Any, reason: str, remedy: str) -> InvalidValueEr
 
 
 def located(error: InvalidValueError, *, entity: str | None = None, attribute: str | None = None) -> InvalidValueError:
-    """Let an error name its entity and its attribute, in the message too; it is returned."""
+    """Add the entity and the attribute to an error and to its message, and return the error."""
     error.entity, error.attribute = entity or error.entity, attribute or error.attribute
     if error.reason:
         place = spelled(error.attribute, error.path)
@@ -144,28 +144,28 @@ def located(error: InvalidValueError, *, entity: str | None = None, attribute: s
 
 
 def settled(attribute: Attribute[Any], error: InvalidValueError) -> InvalidValueError:
-    """Let an error name the attribute that it leaves, if that is an attribute of an entity; it is returned."""
+    """Add the attribute to an error, if it is an attribute of an entity, and return the error."""
     place: _Place | None = vars(attribute).get(_PLACE)
     if place is not None:
         error.path = (*place.path, *error.path)
     if is_personal(attribute):
-        # A part of the value, such as a map within an untyped list, may not know that it is personal.
+        # A part of the value, such as a map within an untyped list, may not be marked as personal itself.
         error.path, error.value, error.shown = hidden(error.path), None, HIDDEN if error.shown else ""
     if place is None:
-        # An element of a list, and a map that holds entries, have no name.
+        # Elements of lists and maps that hold entries have no name.
         names = vars(attribute).get("attr_path") or (None,)
         return located(error, attribute=None if error.path else names[-1])
     return located(error, entity=place.entity, attribute=place.attribute)
 
 
 def similar(name: str, names: Iterable[str]) -> str:
-    """Return the remedy for a name that does not exist: the most similar name; empty if no name is similar."""
+    """Return the remedy for a name that does not exist, with the most similar name; "" if no name is similar."""
     near = get_close_matches(name, list(names), 1)
     return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def stepped(owner: object, step: str | int, function: Callable[..., T], *args: Any, **options: Any) -> T:
-    """Call a function for a part of a map or a list; its error gets the part's name or position."""
+    """Call a function for a part of a map or a list, and add the part's name or position to its error."""
     try:
         return function(*args, **options)
     except InvalidValueError as error:
@@ -176,7 +176,7 @@ def stepped(owner: object, step: str | int, function: Callable[..., T], *args: A
 
 
 def guarded(attribute: Attribute[Any], function: Callable[..., T], *args: Any, **options: Any) -> T:
-    """Call a function for a value of a map or list attribute, whose errors then name the attribute."""
+    """Call a function for a value of a map or list attribute, and add the attribute to its error."""
     try:
         return function(*args, **options)
     except InvalidValueError as error:
@@ -185,7 +185,7 @@ def guarded(attribute: Attribute[Any], function: Callable[..., T], *args: Any, *
     except RecursionError:
         if _PLACE not in vars(attribute):
             raise
-    # Raised outside the handler, which is deep in the stack.
+    # Raised outside the handler, where the stack is too deep.
     raise settled(attribute, too_deep())
 
 

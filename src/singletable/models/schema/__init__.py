@@ -1,1 +1,1 @@
-"""The meaning of a table class and of its entities, as frozen values, and the checks when a class is made."""
+"""Frozen values that describe a table class and its entities, and the checks that run when a class is created."""

@@ -1,4 +1,4 @@
-"""Declarations: an entity class checked when it is made, and its schema worked out."""
+"""Declarations: check an entity class when it is created, and compute its schema."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _INSTANCE = ("attribute_values", "extra_attributes")
 def make_entity_schema(
     entity: type[Table], discriminator: str, layout: TableLayout, public: frozenset[str]
 ) -> EntitySchema:
-    """Check an entity class and work out its schema.
+    """Check an entity class and compute its schema.
 
     Args:
         entity: The class.
-        discriminator: What its items say they are.
+        discriminator: The entity type that its items store.
         layout: Its table's layout.
-        public: The names that `Table` itself needs.
+        public: The names of the public methods of `Table`.
 
     Raises:
-        DeclarationError: It could not work; `rule` says which rule it breaks.
+        DeclarationError: The class breaks a rule, which `rule` names.
     """
     with _naming(entity):
         _refuse_shadows(entity, public)
@@ -75,7 +75,7 @@ def make_entity_schema(
 
 @contextlib.contextmanager
 def _naming(entity: type) -> Iterator[None]:
-    """Put the entity's name in front of whatever is wrong with it."""
+    """Put the entity's name in front of the message of a declaration error."""
     try:
         yield
     except DeclarationError as error:
@@ -89,13 +89,13 @@ def _naming(entity: type) -> Iterator[None]:
 
 
 def _refuse_shadows(entity: type[Table], public: frozenset[str]) -> None:
-    """An attribute or a key called like a method would take its place, by whichever line it is inherited."""
+    """Refuse attributes and keys that have the name of a method and would replace it, inherited ones included."""
     declared = {name: value for owner in reversed(entity.__mro__) for name, value in vars(owner).items()}
     for name, value in declared.items():
         if name in (*public, *_INSTANCE) and isinstance(value, (Attribute, Key, Expiry)):
             raise DeclarationError(
                 f"{name!r} is the name of a method of Table.",
-                remedy="Call it something else; an attribute keeps its stored name with attr_name.",
+                remedy="Use another name; an attribute keeps its stored name with attr_name.",
                 rule="ST110",
                 attribute=name,
             )
@@ -111,14 +111,14 @@ def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]
         if attribute.attr_name in derived or attribute.attr_name == layout.type_name:
             raise DeclarationError(
                 f"The attribute {name} is stored as {attribute.attr_name!r}, which the table derives.",
-                remedy="Give it another attr_name; keys are derived from templates and never written by hand.",
+                remedy="Give it another attr_name; keys are derived from templates and never set directly.",
                 rule="ST110",
                 attribute=name,
             )
         if name == PRIMARY:
             raise DeclarationError(
-                f"{PRIMARY!r} is the name of the primary key, and an attribute has it.",
-                remedy=f"Call the attribute something else, and keep the stored name with attr_name={name!r}.",
+                f"An attribute is named {PRIMARY!r}, which is the name of the primary key.",
+                remedy=f"Use another name, and keep the stored name with attr_name={name!r}.",
                 rule="ST110",
                 attribute=name,
             )
@@ -127,7 +127,7 @@ def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]
                 f"The attribute name {name!r} is an option of query() or update()."
                 if name in OPTIONS
                 else f"The attribute name {name!r} is a parameter of the constructor or of update().",
-                remedy=f"Call it something else, and keep the stored name with attr_name={name!r}.",
+                remedy=f"Use another name, and keep the stored name with attr_name={name!r}.",
                 rule="ST110",
                 attribute=name,
             )
@@ -139,7 +139,7 @@ def _declared(entity: type[Table], layout: TableLayout, personal: frozenset[str]
         if stored.count(attribute.attr_name) > 1:
             raise DeclarationError(
                 f"Two attributes are stored as {attribute.attr_name!r}.",
-                remedy="Give each its own attr_name.",
+                remedy="Give each attribute its own attr_name.",
                 rule="ST110",
                 attribute=name,
             )
@@ -151,7 +151,7 @@ def _first_version(entity: type[Table]) -> int | None:
     if declared not in ("random", 1) or isinstance(declared, bool):
         raise DeclarationError(
             f"Meta.first_version is {declared!r}.",
-            remedy='Use "random", or 1 as PynamoDB does, which lets a stale instance write to an item that was deleted'
+            remedy='Use "random", or 1 as in PynamoDB; with 1, a stale instance can write to an item that was deleted'
             " and created again.",
             rule="ST116",
             value=declared,
@@ -168,7 +168,7 @@ def _source(attribute: Attribute[Any], *, personal: bool) -> Source | None:
 
 
 def _personal(owner: type[Table]) -> frozenset[str]:
-    """What any Meta in the line of inheritance marks: nobody can take a mark away by adding another."""
+    """Return the attributes that the Meta of the class or of any base marks; a subclass cannot remove a mark."""
     marked: set[str] = set()
     for meta in owner.Meta.__mro__:
         names = vars(meta).get("personal", ())
@@ -183,11 +183,11 @@ def _personal(owner: type[Table]) -> frozenset[str]:
 def _refuse_unknown_marks(
     entity: type[Table], personal: frozenset[str], attributes: Mapping[str, Attribute[Any]]
 ) -> None:
-    # A mark on the table class is for whichever entities have the attribute.
+    # A mark on the table class is for all entities that have the attribute.
     unknown = sorted(personal - _personal(entity._table_class()) - set(attributes))
     if unknown:
         raise DeclarationError(
-            f"Meta.personal names {', '.join(map(repr, unknown))}, and the entity has no such attribute.",
+            f"Meta.personal names {', '.join(map(repr, unknown))}, but the entity has no such attribute.",
             remedy=f"Use the Python names: {', '.join(attributes)}.",
             rule="ST115",
             attribute=unknown[0],
@@ -217,7 +217,9 @@ def _expiry(
     source = sources.get(expiry.after)
     if source is None or source.kind is not ValueKind.DATETIME:
         wrong = (
-            "the entity has no such attribute" if source is None else f"it is of kind {source.kind.value}, no datetime"
+            "the entity has no such attribute"
+            if source is None
+            else f"it is of kind {source.kind.value}, not a datetime"
         )
         raise DeclarationError(
             f"Expiry(after={expiry.after!r}): {wrong}.",
@@ -228,7 +230,7 @@ def _expiry(
     taken = {attribute.attr_name for attribute in attributes.values()} | {*layout.key_names, layout.type_name}
     if expiry.attr_name in taken:
         raise DeclarationError(
-            f"The expiry is stored as {expiry.attr_name!r}, which is taken.",
+            f"The expiry is stored as {expiry.attr_name!r}, the stored name of another attribute.",
             remedy="Give it another attr_name.",
             rule="ST110",
         )

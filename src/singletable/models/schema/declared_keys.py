@@ -1,4 +1,4 @@
-"""Declared keys: from an entity's `Key` declarations to composite keys, each checked when the class is made."""
+"""Declared keys: make composite keys from an entity's `Key` declarations, and check them when the class is created."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ __all__ = ["composite_keys", "key_declarations", "refuse_wavering"]
 
 
 def key_declarations(entity: type[Table]) -> dict[str, tuple[Key, type]]:
-    """The keys of a class and of its bases, each with the class that declares it.
+    """Return the keys of a class and of its bases, each with the class that declares it.
 
-    The nearest declaration holds, and None takes an inherited one away.
+    The nearest declaration takes precedence, and None removes an inherited key.
 
     Raises:
-        DeclarationError: There is no primary key.
+        DeclarationError: The class has no primary key.
     """
     declared = dict(_declarations(entity))
     if PRIMARY not in declared:
@@ -51,10 +51,10 @@ def composite_keys(
     sources: Mapping[str, Source],
     layout: TableLayout,
 ) -> dict[str, CompositeKey]:
-    """The composite keys of an entity, by name.
+    """Return the composite keys of an entity, by name.
 
     Raises:
-        DeclarationError: One of them could not work, or two of them not together.
+        DeclarationError: A key breaks a rule, or two keys conflict.
     """
     primary = declared[PRIMARY][0]
     workshop = _Workshop(
@@ -78,14 +78,14 @@ def composite_keys(
 
 @attrs.frozen(eq=False)
 class _Workshop:
-    """What keys of an entity are made with.
+    """The inputs from which the keys of an entity are made.
 
     Args:
         entity: The class.
         attributes: Its attributes.
-        sources: Those that can stand in a key.
+        sources: The attributes that can be part of a key.
         layout: Its table's layout.
-        fixed: The templates of stored attributes that the table has already.
+        fixed: The templates of stored attributes that every item of the table has.
     """
 
     entity: type[Table]
@@ -130,15 +130,16 @@ def _composite(workshop: _Workshop, name: str, key: Key) -> CompositeKey:
     if wants_sort != (sort_text is not None):
         where = f"the index {index}" if index else "the table"
         raise DeclarationError(
-            f"{name}: {where} has {'a' if wants_sort else 'no'} sort key, and the key says otherwise.",
+            f"{name}: {where} has {'a' if wants_sort else 'no'} sort key, but the key has"
+            f" {'no' if wants_sort else 'an'} sk.",
             remedy="Give sk a template." if wants_sort else "Leave sk out.",
             rule="ST106",
             index=index,
         )
     if key.when and index is not None and set(layout.names_at(index)) <= {*workshop.fixed, None}:
         raise DeclarationError(
-            f"{name}: the index {index} is only on what every item has, so that no item can be kept out of it.",
-            remedy="Leave when= out, or give the index a key attribute of its own.",
+            f"{name}: every item has all key attributes of the index {index}, so when= cannot keep an item out of it.",
+            remedy="Leave when= out, or give the index its own key attribute.",
             rule="ST109",
             index=index,
         )
@@ -151,7 +152,7 @@ def _composite(workshop: _Workshop, name: str, key: Key) -> CompositeKey:
 def _fixed(
     name: str, half: str, given: str | None, stored: str | None, fixed: Mapping[str | None, str | None]
 ) -> str | None:
-    """The template of an index's key that the table has already: its own keys, or the discriminator."""
+    """Return the template of an index's key attribute that the table already has: its own key, or the discriminator."""
     if stored not in fixed:
         return given
     if given not in (None, fixed[stored]):
@@ -165,8 +166,8 @@ def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -
     if key.index is None:
         if name != PRIMARY:
             raise DeclarationError(
-                f"The key {name!r} names no index, and the primary key is called {PRIMARY!r}.",
-                remedy=f"Add index=..., or call it {PRIMARY!r}.",
+                f"The key {name!r} has no index, and is not the primary key, whose name is {PRIMARY!r}.",
+                remedy=f"Add index=..., or name it {PRIMARY!r}.",
                 rule="ST106",
             )
         return None
@@ -179,7 +180,7 @@ def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -
     if found not in layout.indexes:
         known = ", ".join(layout.indexes) or "none"
         raise DeclarationError(
-            f"{name}: {found!r} is no index of {entity._table_class().__name__}.",
+            f"{name}: {found!r} is not an index of {entity._table_class().__name__}.",
             remedy=f"Declare it on the table class. It has: {known}.",
             rule="ST107",
             index=found,
@@ -188,18 +189,18 @@ def _index_name(name: str, key: Key, layout: TableLayout, entity: type[Table]) -
 
 
 def _refuse_unusable(key: Key, sources: Mapping[str, Source], attributes: Mapping[str, Attribute[Any]]) -> None:
-    """A field whose attribute exists but cannot stand in a key deserves a better word than "unknown"."""
+    """Refuse a field whose attribute exists but cannot be part of a key; `parse_template` would call it unknown."""
     named: list[str | None] = []
     for text in (key.pk, key.sk):
-        # A malformed template is for parse_template to tell.
+        # `parse_template` reports a malformed template.
         with contextlib.suppress(ValueError):
             named += [name for _, name, _, _ in Formatter().parse(text or "")]
     for name in named:
         if name is not None and name in attributes and name not in sources:
             raise DeclarationError(
-                f"{{{name}}}: a {class_name(attributes[name])} cannot stand in a key.",
-                remedy="Keys take text, numbers, times, dates, UUIDs, bools, bytes and enumerations; a class"
-                " of your own says which with key_kind.",
+                f"{{{name}}}: a {class_name(attributes[name])} cannot be part of a key.",
+                remedy="Keys take texts, numbers, datetimes, dates, UUIDs, bools, bytes and enumerations. Your own"
+                " attribute class names its kind of values as key_kind.",
                 rule="ST105",
                 attribute=name,
             )
@@ -212,7 +213,7 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
             fault = (
                 f"which is a {class_name(attributes[attribute])}: a key cannot depend on it"
                 if attribute in attributes
-                else "and the entity has no such attribute"
+                else "but the entity has no such attribute"
             )
             raise DeclarationError(
                 f"{name}: when= names {attribute!r}, {fault}.",
@@ -221,36 +222,36 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
                 attribute=attribute,
             )
         if isinstance(allowed, (set, frozenset)):
-            # A set has no order that a description could keep.
+            # A set has no order for a description to keep.
             allowed = sorted(allowed, key=str)
         values = tuple(allowed) if isinstance(allowed, (tuple, list)) else (allowed,)
         if not values:
             raise DeclarationError(
-                f"{name}: when= allows {attribute!r} no value.", remedy="Give at least one.", rule="ST109"
+                f"{name}: when= has no value for {attribute!r}.", remedy="Give at least one value.", rule="ST109"
             )
         try:
             conditions.append((attribute, tuple(_allowed(attributes[attribute], value) for value in values)))
         except (ArithmeticError, AttributeError, Refusal, TypeError, ValueError):
             choices = getattr(attributes[attribute], "choices", ())
             raise DeclarationError(
-                f"{name}: when= gives {attribute!r} a value that it cannot have: {', '.join(map(repr, values))}.",
+                f"{name}: when= has a value that {attribute!r} cannot have: {', '.join(map(repr, values))}.",
                 remedy=f"It has: {', '.join(choices)}."
                 if choices
-                else "Give values of the attribute's type, and none that is empty.",
+                else "Give values of the attribute's type that are not empty.",
                 rule="ST109",
                 attribute=attribute,
             ) from None
     if conditions and key.index is None:
         raise DeclarationError(
             f"{name}: the primary key cannot depend on a condition.",
-            remedy="when= is for index keys.",
+            remedy="Use when= only for index keys.",
             rule="ST109",
         )
     return tuple(conditions)
 
 
 def _allowed(attribute: Attribute[Any], value: Any) -> Any:
-    """A value of when= as it is compared; it must be one that the attribute can hold, and that has a key text."""
+    """Return a value of when= in the form that is compared; the attribute must be able to hold it, also in a key."""
     kind = key_kind(attribute)
     assert kind is not None
     stored = to_key(attribute, attribute.deserialize(attribute.serialize(value)))
@@ -263,24 +264,24 @@ def _refuse_nullable_key(primary: CompositeKey, sources: Mapping[str, Source]) -
         if sources[name].nullable:
             raise DeclarationError(
                 f"The primary key uses {name}, which may be None.",
-                remedy="Take null=True away, or use another attribute: an item without a primary key cannot be.",
+                remedy="Remove null=True, or use another attribute: every item needs a primary key.",
                 rule="ST102",
                 attribute=name,
             )
 
 
 def refuse_wavering(names: Iterable[str], attributes: Mapping[str, Attribute[Any]]) -> None:
-    """Refuse a source that may be removed, and comes back as its default when it is read.
+    """Refuse a source of a key or an expiry that may be removed and is then read as its default.
 
     Raises:
-        DeclarationError: A removed attribute would still be in the key.
+        DeclarationError: An attribute has both null=True and default=.
     """
     for name in names:
         if attributes[name].null and attributes[name].default is not None:
             raise DeclarationError(
-                f"{name} has null=True and default=, and a key or an expiry depends on it: once removed, it is None in"
-                " the item and the default in whoever reads it.",
-                remedy="Take one of the two away; default_for_new= is only for new instances.",
+                f"{name} has null=True and default=, and a key or an expiry depends on it: after it is removed from an"
+                " item, instances read the default.",
+                remedy="Remove one of the two; default_for_new= applies only to new instances.",
                 rule="ST112",
                 attribute=name,
             )
@@ -290,8 +291,8 @@ def _refuse_lone_projection(primary: CompositeKey) -> None:
     for name in primary.attributes:
         if name not in primary.recoverable:
             raise DeclarationError(
-                f"The primary key holds {name} only as a bucket or a shard: two values could give one key.",
-                remedy=f"Put {{{name}}} itself into the key as well, or leave it out.",
+                f"The primary key holds {name} only as a bucket or a shard, so two values could give the same key.",
+                remedy=f"Also put {{{name}}} itself into the key, or leave it out.",
                 rule="ST111",
                 attribute=name,
             )
@@ -303,7 +304,7 @@ def _check_one_key_per_index(keys: Mapping[str, CompositeKey]) -> None:
         other = by_index.setdefault(key.index, name)
         if other != name:
             raise DeclarationError(
-                f"Both {other} and {name} are keys of the index {key.index}, and an item has only one there.",
+                f"Both {other} and {name} are keys of the index {key.index}, but an item has only one key in an index.",
                 remedy="Use another index for one of them.",
                 rule="ST106",
                 index=key.index,
@@ -311,7 +312,7 @@ def _check_one_key_per_index(keys: Mapping[str, CompositeKey]) -> None:
 
 
 def _check_shared_attributes(keys: Mapping[str, CompositeKey], layout: TableLayout) -> None:
-    """Two indexes may be on one stored attribute; then both keys must derive the same text for it."""
+    """Refuse keys of two indexes that share a stored attribute and derive different texts for it."""
     written: dict[str, tuple[str, Any]] = {}
     for name, key in keys.items():
         for stored, template in zip(layout.names_at(key.index), (key.partition, key.sort), strict=True):
@@ -322,7 +323,7 @@ def _check_shared_attributes(keys: Mapping[str, CompositeKey], layout: TableLayo
             other, theirs = written.setdefault(stored, (name, mine))
             if theirs != mine:
                 raise DeclarationError(
-                    f"{other} and {name} are on indexes that share the stored attribute {stored!r}, and derive"
+                    f"{other} and {name} are on indexes that share the stored attribute {stored!r}, but derive"
                     " different texts for it.",
                     remedy="Give one of the indexes another attr_name, or both keys the same template and condition.",
                     rule="ST106",

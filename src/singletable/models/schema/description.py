@@ -1,6 +1,7 @@
-"""The frozen description of a table: what checks, migrations, infrastructure and docs read.
+"""The frozen description of a table, which checks, migrations, infrastructure and docs read.
 
-Comparable, and JSON both ways: `TableDescription.from_dict(description.to_dict()) == description`.
+Descriptions can be compared and converted to JSON and back:
+`TableDescription.from_dict(description.to_dict()) == description`.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ class AttributeDescription:
         name: Its Python name.
         stored_name: Its name in the item.
         type: DynamoDB's type: `S`, `N`, `B`, `BOOL`, `M`, `L`, ...
-        kind: What it holds, as far as keys are concerned; None where it cannot stand in a key.
+        kind: The kind of its values in keys; None if it cannot be part of a key.
         nullable: Whether an item may lack it.
-        choices: All values there are, for an enumeration.
+        choices: All values of an enumeration.
         personal: Whether its values must never be shown.
-        standard: Whether it is stored as the framework's own attribute of its kind stores it; only then can
-            code that does not import the model read it.
-        default: The stored value that an item without it is read with, such as `{"S": "NEW"}`; None for none, or
-            for one that is worked out anew each time.
+        standard: Whether it is stored as the framework's own attribute class of its kind stores values. Only then
+            can code that does not import the model read it.
+        default: The stored value that replaces a missing one when an item is read, such as `{"S": "NEW"}`; None if
+            there is no default, or if it is computed each time.
         required: Whether an item without it cannot be read: it is not nullable and has no default of any kind.
     """
 
@@ -64,7 +65,7 @@ class AttributeDescription:
 
     @property
     def source(self) -> Source | None:
-        """What templates need to know of it."""
+        """The facts about the attribute that templates need; None if it cannot be part of a key."""
         if self.kind is None:
             return None
         return Source(ValueKind(self.kind), self.choices, self.nullable, self.personal)
@@ -76,12 +77,12 @@ class EntityDescription:
 
     Args:
         name: The class's name.
-        discriminator: What its items say they are.
+        discriminator: The entity type that its items store.
         attributes: Its declared attributes, by name.
         keys: Its keys: the primary key first, then the index keys by name.
-        expiry: When its items expire, if they do.
-        shares_keys_with: Names of the entities whose primary key it inherited, or that inherited its.
-        stamp: The stored attribute that every write sets to its time, where there is one.
+        expiry: The rule by which its items expire; None if they do not expire.
+        shares_keys_with: Names of the entities whose primary key it inherited, or that inherited its primary key.
+        stamp: The stored attribute that every write sets to the current time; None if it has none.
     """
 
     name: str
@@ -98,7 +99,7 @@ class EntityDescription:
         return self.keys[0]
 
     def attribute(self, name: str) -> AttributeDescription:
-        """The attribute with this Python name."""
+        """Return the attribute with this Python name."""
         return next(each for each in self.attributes if each.name == name)
 
 
@@ -107,15 +108,15 @@ class TableDescription:
     """A table with its indexes and entities.
 
     Args:
-        name: The table class's name; the table's own name depends on where it is bound.
+        name: The table class's name; the table's name in DynamoDB depends on the binding.
         partition_name: The stored attribute of the partition key.
         sort_name: The stored attribute of the sort key.
-        type_name: The stored attribute that says an item's entity type.
-        key_encoding: `escaped`, or `raw` where keys hold values as they are.
+        type_name: The stored attribute that holds an item's entity type.
+        key_encoding: `escaped`, or `raw` if keys hold values as they are.
         indexes: Its indexes, by name.
         entities: Its entities, by discriminator.
-        ttl: The stored attribute of the time to live, where an entity expires.
-        stream: What the table's stream shows (`Meta.stream_view_type`); None for no stream.
+        ttl: The stored attribute of the time to live; None if no entity expires.
+        stream: The view type of the table's stream (`Meta.stream_view_type`); None for no stream.
     """
 
     name: str
@@ -130,15 +131,15 @@ class TableDescription:
 
     @property
     def global_indexes(self) -> tuple[IndexLayout, ...]:
-        """Its global indexes: those that have capacity of their own."""
+        """The table's global indexes, which have their own capacity."""
         return tuple(index for index in self.indexes if not index.local)
 
     def entity(self, name: str) -> EntityDescription:
-        """The entity with this class name."""
+        """Return the entity with this class name."""
         return next(each for each in self.entities if each.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """The description as plain data that JSON can hold."""
+        """Return the description as plain data that JSON can hold."""
         return {
             **attrs.asdict(self, filter=lambda field, _: field.name not in ("entities", "indexes")),
             "indexes": [{**attrs.asdict(index), "included": list(index.included)} for index in self.indexes],
@@ -147,7 +148,7 @@ class TableDescription:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TableDescription:
-        """The description that `to_dict` wrote."""
+        """Return the description from the data that `to_dict` returned."""
         raw = data["key_encoding"] == "raw"
         indexes = tuple(IndexLayout(**{**each, "included": tuple(each["included"])}) for each in data["indexes"])
         entities = tuple(_entity_from_dict(each, raw=raw) for each in data["entities"])
@@ -155,7 +156,7 @@ class TableDescription:
 
 
 def describe(table: type[Table]) -> TableDescription:
-    """Describe a table class."""
+    """Return the description of a table class."""
     layout: TableLayout = table_schema(table).layout
     schemas = table_schema(table).entities
     expiries = [schema.expiry for schema in schemas.values() if schema.expiry]
@@ -191,7 +192,7 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
             )
         )
     others = sorted(name for name in schema.keys if name != "key")
-    # An abstract base only saves writing a template twice; an entity shares its key space with its subclasses.
+    # Entities with a key of an abstract base do not share keys. An entity shares its keys with its subclasses.
     owner, everyone = schema.key_owner, schemas.values()
     family = tuple(
         sorted(
@@ -214,10 +215,10 @@ def _entity(schema: EntitySchema, schemas: Mapping[str, EntitySchema]) -> Entity
 
 
 def _default(attribute: Attribute[Any]) -> dict[str, Any] | None:
-    """What an item that lacks the attribute is read with. A function may give another value each time."""
+    """Return the stored default of an attribute; None for a function, which may return another value each time."""
     default = attribute.default
     if isinstance(attribute, EnumAttribute) and isinstance(default, partial):
-        default = default()  # how it keeps a member, which is the same each time
+        default = default()  # EnumAttribute keeps a member as a partial, which always returns the same value
     if default is None or callable(default):
         return None
     return {attribute.attr_type: attribute.serialize(default)}
@@ -246,14 +247,14 @@ def _entity_to_dict(entity: EntityDescription) -> dict[str, Any]:
 
 
 def _plain(entity: EntityDescription, name: str) -> Encoding:
-    """How a value of `when` is written in JSON: as key text without a width."""
+    """Return the encoding of a value of `when` in JSON: as key text without a width."""
     source = entity.attribute(name).source
     assert source is not None
     return encoding_for(source, "")
 
 
 def _fields(key: CompositeKey) -> dict[str, str]:
-    """How each field is written, for people who read the JSON."""
+    """Return the format of each field of a key, for people who read the JSON."""
     return {str(field): field.encoding.describe for template in key.templates for field in template.fields}
 
 

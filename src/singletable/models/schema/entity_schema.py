@@ -1,7 +1,6 @@
-"""Schemas: what an entity class declares, as a value.
+"""Schemas: the declarations of an entity class, as a value.
 
-Everything that acts on an entity (deriving, reading, describing) reads its schema, and never the
-metaclass's internals.
+All code that acts on an entity (deriving, reading, describing) reads its schema, and never the metaclass's internals.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ class EntitySchema:
     Args:
         entity: The class.
         name: The class's name.
-        discriminator: What its items say they are.
+        discriminator: The entity type that its items store.
         attributes: The attributes that it declares, without derived ones, by Python name.
-        sources: Those of them that can stand in a key.
+        sources: The attributes that can be part of a key.
         keys: Its keys, by name.
-        declared_by: The class that each key was declared in, by name.
-        personal: The names of those attributes whose values must never be shown.
-        expiry: Its expiry, if any.
+        declared_by: The class that declares each key, by the key's name.
+        personal: The names of the attributes whose values must never be shown.
+        expiry: Its expiry; None if it does not expire.
         layout: Its table's layout.
         first_version: The version of a new item; None for a random one.
     """
@@ -61,20 +60,20 @@ class EntitySchema:
     layout: TableLayout
     first_version: int | None = None
     key_sources: tuple[str, ...] = attrs.field(init=False)
-    """Every attribute that decides what any key is; worked out once, since every item that is read asks."""
+    """All attributes from which keys are derived; computed once, since each item that is read needs them."""
 
     @key_sources.default
     def _all_sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for key in self.keys.values() for name in key.sources))
 
     version: str | None = attrs.field(init=False)
-    """The name of its PynamoDB VersionAttribute, where it has one."""
+    """The name of its PynamoDB VersionAttribute; None if it has none."""
 
     stamps: Mapping[str, Stamp] = attrs.field(init=False)
-    """The attributes that every write sets by itself, by name: times of writing and the write token."""
+    """The attributes that every write sets by itself, by name: timestamps and the write token."""
 
     token: str | None = attrs.field(init=False)
-    """The name of its write token, if it has one."""
+    """The name of its write token; None if it has none."""
 
     personal_stored: frozenset[str] = attrs.field(init=False)
     """The stored names of the personal attributes."""
@@ -93,18 +92,18 @@ class EntitySchema:
 
     @cached_property
     def set_by_writes(self) -> tuple[str, ...]:
-        """The attributes that each write sets by itself: those of `stamps`, and the version."""
+        """The names of the attributes that each write sets by itself: those of `stamps`, and the version."""
         return (*self.stamps, *([self.version] if self.version else []))
 
     @cached_property
     def foreign_keys(self) -> frozenset[str]:
-        """The stored attributes of indexes on which the entity has no key. An item keeps them: other code owns them."""
+        """The stored key attributes of indexes on which the entity has no key; an item keeps them for other code."""
         own = {name for key in self.keys.values() for name in self.layout.names_at(key.index)}
         return frozenset(self.layout.key_names) - own - {self.layout.type_name}
 
     @cached_property
     def defaulted(self) -> tuple[str, ...]:
-        """The attributes with a default that reading gives them, but for sources of keys and of the expiry."""
+        """The attributes that are read as their default if they are missing, without sources of keys and the expiry."""
         sources = {*self.key_sources, *([self.expiry.after] if self.expiry else [])}
         return tuple(name for name, each in self.attributes.items() if each.default is not None and name not in sources)
 
@@ -115,13 +114,13 @@ class EntitySchema:
 
     @cached_property
     def stored_attributes(self) -> frozenset[str]:
-        """The stored names of the attributes that an item of the entity may have, but for the expiry of others."""
+        """The stored names of all attributes that an item may have, without the expiry of other entities."""
         declared = {each.attr_name for each in self.entity.get_attributes().values()}
         expiry = {self.expiry.stored_name} if self.expiry else set()
         return frozenset(declared | expiry | {self.layout.type_name})
 
     def next_version(self, version: int | None) -> int | None:
-        """Return the version that follows another; that of a new item for None. None if the entity has no version."""
+        """Return the version after a given one, or the first version for None; None if the entity has no version."""
         if self.version is None:
             return None
         if version is not None:
@@ -134,7 +133,7 @@ class EntitySchema:
 
     @cached_property
     def converters(self) -> Mapping[str, Callable[[Any], Any]]:
-        """What turns an attribute's value into what the keys' encodings expect, where that is another; by name."""
+        """The functions that convert attribute values for the keys' encodings, by name, if a value changes."""
         found = {name: key_converter(attribute) for name, attribute in self.attributes.items()}
         return {name: convert for name, convert in found.items() if convert is not None}
 
@@ -145,16 +144,16 @@ class EntitySchema:
 
     @property
     def key_owner(self) -> type:
-        """The class in which its primary key was declared; entities with one owner share their keys."""
+        """The class that declares its primary key; entities with the same owner share their keys."""
         return self.declared_by[PRIMARY]
 
     @cached_property
     def stored_names(self) -> Mapping[str, str]:
-        """The declared attributes' Python names, by stored name."""
+        """The Python names of the declared attributes, by stored name."""
         return {attribute.attr_name: name for name, attribute in self.attributes.items()}
 
     def place_of(self, steps: Sequence[str | int]) -> tuple[str, Steps]:
-        """Return the attribute of a path and the place below it by their Python names, as an error shows them.
+        """Return the attribute of a path and the place below it, by Python names, as an error shows them.
 
         Args:
             steps: The path by stored names; names within a personal attribute are hidden.
@@ -166,7 +165,7 @@ class EntitySchema:
         return name, python_steps(self.attributes.get(name), inside)
 
     def builder(self, name: str) -> Build:
-        """A function from attribute values to one of the entity's keys; it raises as `CompositeKey.build` does."""
+        """Return a function that builds a key from attribute values; it raises the errors of `CompositeKey.build`."""
         key = self.keys[name]
 
         def carefully(values: Mapping[str, Any]) -> tuple[str, str | None]:
@@ -178,10 +177,10 @@ class EntitySchema:
         )
 
     def to_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Attribute values as the keys' encodings expect them.
+        """Return attribute values as the keys' encodings expect them.
 
         Raises:
-            InvalidKeyValueError: A value is none of its attribute's.
+            InvalidKeyValueError: A value is not valid for its attribute.
         """
         return {name: self._to_key(name, value) for name, value in values.items()}
 
@@ -194,10 +193,10 @@ class EntitySchema:
         try:
             return self.converters[name](value) if name in self.converters else value
         except (ArithmeticError, RecursionError, TypeError, ValueError):
-            pass  # the error may quote the value, and the one below must not lead to it
+            pass  # the error may quote the value, so the error below must not refer to it
         text = "‹personal›" if self.sources[name].personal else shown(value)
         raise InvalidKeyValueError(
-            f"{name}={text} cannot stand in a key of {self.name}: it is not a value of {type(attribute).__name__}.",
+            f"{name}={text} cannot be part of a key of {self.name}: it is not a value of {type(attribute).__name__}.",
             remedy="It has: " + ", ".join(self.sources[name].choices) if self.sources[name].choices else "",
             entity=self.name,
             attribute=name,
@@ -205,15 +204,15 @@ class EntitySchema:
         )
 
     def from_keys(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Attribute values, from what the keys' encodings read."""
+        """Return attribute values from the values that the keys' encodings read."""
         return {name: from_key(self.attributes[name], value) for name, value in values.items()}
 
     def key_values(self, instance: object) -> dict[str, Any]:
-        """The values that decide an instance's keys."""
+        """Return the values of an instance from which its keys are derived."""
         return self.to_keys({name: getattr(instance, name) for name in self.key_sources})
 
     def named(self, error: InvalidValueError) -> InvalidValueError:
-        """Let an error about a stored value name the entity and its attribute; it is returned."""
+        """Add the entity and the attribute to an error about a stored value, and return the error."""
         error.entity = self.name
         stored = error.attribute
         name = self.stored_names.get(str(stored))
@@ -226,5 +225,5 @@ class EntitySchema:
         return error
 
     def is_personal(self, name: str) -> bool:
-        """Whether an attribute's values must never be shown."""
+        """Return whether an attribute's values must never be shown."""
         return name in self.personal

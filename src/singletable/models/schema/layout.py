@@ -1,4 +1,4 @@
-"""Where a table keeps its keys: the stored names of its own and of every index's key attributes."""
+"""Layouts: the stored names of the key attributes of a table and of its indexes."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ STREAM_VIEWS: Mapping[str, frozenset[str]] = {
     "OLD_IMAGE": frozenset({"old"}),
     "KEYS_ONLY": frozenset(),
 }
-"""What a table's stream can show of an item, beside its key (API Reference, "StreamSpecification")."""
+"""The view types of a table's stream: the parts of an item that a record has (API Reference, "StreamSpecification")."""
 
 
 @attrs.frozen
 class IndexLayout:
-    """One index.
+    """The layout of one index.
 
     Args:
         name: The index's name in DynamoDB.
-        attribute: The name under which the table class holds it.
+        attribute: The name of the index in the table class.
         partition_name: The stored attribute of its partition key.
-        sort_name: The stored attribute of its sort key; None where it has none.
+        sort_name: The stored attribute of its sort key; None if it has none.
         projection: `ALL`, `KEYS_ONLY` or `INCLUDE`.
         included: The stored attributes that an `INCLUDE` projection adds.
         local: Whether it is a local index.
@@ -62,7 +62,7 @@ class IndexLayout:
     local: bool = False
 
     def held(self, primary: tuple[str, str]) -> frozenset[str] | None:
-        """The stored attributes that a row of it holds; None for all of the item.
+        """Return the stored attributes that a row of the index holds; None for all attributes of the item.
 
         Args:
             primary: The stored names of the table's own key.
@@ -97,14 +97,14 @@ class TableLayout:
         return self.partition_name, self.sort_name
 
     def names_at(self, index: str | None) -> tuple[str, str | None]:
-        """The stored names of the partition and the sort key of the table, or of one index."""
+        """Return the stored names of the partition and sort key of the table (for None) or of an index."""
         if index is None:
             return self.primary
         return self.indexes[index].partition_name, self.indexes[index].sort_name
 
     @property
     def key_names(self) -> tuple[str, ...]:
-        """Every stored attribute that is a key somewhere."""
+        """The stored attributes that are part of a key of the table or of an index."""
         names = [self.partition_name, self.sort_name]
         for index in self.indexes.values():
             names += [index.partition_name, *([index.sort_name] if index.sort_name else [])]
@@ -112,7 +112,7 @@ class TableLayout:
 
 
 def index_layout(attribute: str, index: Index) -> IndexLayout:  # type: ignore[type-arg]  # any model's
-    """The layout of one index, read from its PynamoDB class."""
+    """Return the layout of an index, read from its PynamoDB class."""
     keys = index.Meta.attributes.values()
     sort = next((each.attr_name for each in keys if each.is_range_key), None)
     return IndexLayout(
@@ -130,8 +130,8 @@ def described_indexes(table: Mapping[str, Any]) -> Iterator[tuple[IndexLayout, s
     """Yield the layout and the status of each index of a deployed table.
 
     Args:
-        table: The table, as DescribeTable describes it, or the properties of its resource in a template of
-            CloudFormation, which name keys and projections alike; there, every index counts as `ACTIVE`.
+        table: The table in the answer of DescribeTable, or the properties of its resource in a CloudFormation
+            template, which use the same names for keys and projections; in a template, each index counts as `ACTIVE`.
     """
     for place, local in (("GlobalSecondaryIndexes", False), ("LocalSecondaryIndexes", True)):
         for each in table.get(place) or ():
@@ -143,7 +143,7 @@ def described_indexes(table: Mapping[str, Any]) -> Iterator[tuple[IndexLayout, s
                 partition_name=names["HASH"],
                 sort_name=names.get("RANGE"),
                 projection=projection.get("ProjectionType", "ALL"),
-                # In their order: to CloudFormation, another order is a change.
+                # The order is kept: CloudFormation treats another order as a change.
                 included=tuple(projection.get("NonKeyAttributes") or ()),
                 local=local,
             )
@@ -151,12 +151,12 @@ def described_indexes(table: Mapping[str, Any]) -> Iterator[tuple[IndexLayout, s
 
 
 def index_attribute(index: str, name: str) -> str:
-    """The name on the model of an index's key attribute: `gsi1_pk`."""
+    """Return the name in the model of an index's key attribute: `gsi1_pk`."""
     return f"{index}_{name}"
 
 
 def layout_of(table: type[Table]) -> TableLayout:
-    """The layout of a table class, read from its PynamoDB attributes and indexes."""
+    """Return the layout of a table class, read from its PynamoDB attributes and indexes."""
     attributes = table.get_attributes()
     indexes = [index_layout(name, index) for name, index in declared_indexes(table)]
     return TableLayout(
@@ -169,5 +169,5 @@ def layout_of(table: type[Table]) -> TableLayout:
 
 
 def declared_indexes(table: type[Table]) -> list[tuple[str, Index]]:  # type: ignore[type-arg]
-    """The indexes of a table class, by the name that it gives them."""
+    """Return the indexes of a table class, each with its name in the class."""
     return [(name, value) for name, value in vars(table).items() if isinstance(value, Index)]

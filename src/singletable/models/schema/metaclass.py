@@ -1,7 +1,7 @@
 """The metaclass of tables and entities.
 
-It completes and checks the class body, makes PynamoDB's class, and adds the entity to the schema of its table. A class
-that could not work is never made.
+It completes and checks the class body, creates PynamoDB's class, and adds the entity to the schema of its table. An
+invalid class is never created.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = ["TableMeta", "root_of"]
 
 _ONE_KEY = "Keep one, on the table class. An entity declares key = Key(pk=..., sk=...) instead."
 _PYNAMODBS = {
-    "discriminator": ("ST108", "Give each entity a discriminator of its own."),
+    "discriminator": ("ST108", "Give each entity its own discriminator."),
     "hash key": ("ST107", _ONE_KEY),
     "range key": ("ST107", _ONE_KEY),
     "TTL attribute": ("ST120", "Keep one of them."),
 }
-"""The rule and the remedy for an error that PynamoDB raises when a class is made, by a word of its message."""
+"""The rule and the remedy for an error that PynamoDB raises when a class is created, by a word of its message."""
 
 
 class TableMeta(MetaModel):
-    """Makes `Table`, table classes (they have a table name), and entities (they have a discriminator)."""
+    """The metaclass of `Table`, of table classes (with a table name), and of entities (with a discriminator)."""
 
     def __new__(
         mcs,
@@ -69,7 +69,7 @@ class TableMeta(MetaModel):
     def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
         made = super().__call__(*args, **kwargs)
         if cls._makes_instances:  # type: ignore[attr-defined]  # of StoredItem
-            # From now on, an attribute that does not exist cannot be set.
+            # From here on, setting an attribute that does not exist raises an error.
             vars(made)["_made"] = True
         return made
 
@@ -87,8 +87,8 @@ class TableMeta(MetaModel):
         try:
             cls._make(table, name, bases, namespace, discriminator)
         except Exception:
-            # PynamoDB may have registered it already. The mended class must be able to take its place, and
-            # the one that it was to replace is still there.
+            # PynamoDB may have registered the failed class already. Unregister it, so that the corrected class can be
+            # declared, and restore the class that it was to replace.
             if discriminator is not None and not namespace.get("_owns_table"):
                 _forget(table, discriminator)
             if earlier is not None:
@@ -131,7 +131,7 @@ class TableMeta(MetaModel):
 
 
 def root_of(cls: TableMeta) -> TableMeta:
-    """`Table` itself: the class above the table class."""
+    """Return `Table` itself, the base of all table classes."""
     owner = next(base for base in cls.__mro__ if vars(base).get("_owns_table"))
     return next(base for base in owner.__mro__[1:] if isinstance(base, TableMeta))
 
@@ -151,9 +151,10 @@ def _stored_discriminator(table: type[Table]) -> str:
 
 
 def _make_way(table: type[Table], discriminator: str | None) -> EntitySchema | None:
-    """Let a class take the place of an earlier one with its own name: a notebook's cell, run again.
+    """Unregister an earlier class with the same name and discriminator, such as a notebook's cell that is run again.
 
-    Returns what the earlier one was, if there was one.
+    Returns:
+        The schema of the earlier class, or None.
     """
     siblings: TableSchema | None = getattr(table, "_table_schema", None)
     earlier = siblings.entities.get(discriminator) if siblings is not None and discriminator is not None else None
@@ -164,7 +165,7 @@ def _make_way(table: type[Table], discriminator: str | None) -> EntitySchema | N
         return None
     _forget(old, discriminator)
     siblings.table._table_schema = siblings.without_entity(discriminator)
-    # It would read none of its items, which are of the new class.
+    # The earlier class would read none of its items, which now belong to the new class.
     old._schema, old._is_replaced = None, True
     return earlier
 
@@ -179,7 +180,7 @@ def _restore(earlier: EntitySchema) -> None:
 
 
 def _forget(table: type[Table], discriminator: str) -> None:
-    """Take a class out of what PynamoDB's discriminator attribute knows."""
+    """Unregister a class in PynamoDB's discriminator attribute."""
     attribute = table._get_discriminator_attribute()
     if attribute is not None and attribute._class_map.pop(table, None) is not None:
         attribute._discriminator_map.pop(discriminator, None)
@@ -202,8 +203,8 @@ def _refuse_second_expiry(siblings: TableSchema, schema: EntitySchema) -> None:
         taken = sorted(expiring & set(each.stored_names))
         if taken:
             raise DeclarationError(
-                f"{each.name} stores an attribute as {taken[0]!r}, which is the table's time to live: DynamoDB would"
-                " expire its items by it.",
+                f"{each.name} stores an attribute as {taken[0]!r}, the table's time to live, by which DynamoDB would"
+                " expire its items.",
                 remedy="Give it another attr_name.",
                 rule="ST110",
                 entity=schema.name,

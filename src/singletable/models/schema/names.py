@@ -1,4 +1,4 @@
-"""Names in a class body: declared texts as plain `str`, and names that no attribute can have."""
+"""Names in a class body: conversion to plain `str`, and checks for names that an attribute cannot have."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 PARAMETERS = ("entity", "hash_key", "range_key", "self")
-"""Parameters that PynamoDB's constructor, or a method that takes attributes by name, has beside the attributes."""
+"""Parameters, besides the attributes, of PynamoDB's constructor and of methods that take attributes by name."""
 
 OPTIONS = (
     "actions",
@@ -49,10 +49,10 @@ _ARGUMENTS_OF_INIT = ("_user_instantiated",)
 
 
 def make_plain(namespace: Mapping[str, Any]) -> None:
-    """Replace members of `(str, Enum)` and other subclasses of `str` in a class body by their texts, in place.
+    """Replace members of `(str, Enum)` and other instances of subclasses of `str` in a class body by plain texts.
 
     Args:
-        namespace: The class body: its attributes, indexes and `Meta`.
+        namespace: The class body with its attributes, indexes and `Meta`; it is changed in place.
     """
     for name, value in namespace.items():
         if isinstance(value, Attribute):
@@ -78,7 +78,7 @@ def _make_meta_plain(meta: Any) -> None:
 
 def _make_attribute_plain(attribute: Attribute[Any]) -> None:
     for each in (attribute, *inner_attributes(attribute)):
-        # A map in a class body is made an attribute later, with these arguments.
+        # A map in a class body becomes an attribute later, with these arguments.
         arguments = vars(each).get("attribute_kwargs", {})
         if "attr_name" in arguments:
             arguments["attr_name"] = plain(arguments["attr_name"])
@@ -90,7 +90,7 @@ def _make_attribute_plain(attribute: Attribute[Any]) -> None:
 
 
 def refuse_private(entity: str, namespace: Mapping[str, Any], bases: Iterable[type]) -> None:
-    """Refuse attributes and keys with names that `Table` or PynamoDB's `Model` keeps for itself.
+    """Refuse attributes and keys with a name that `Table` or PynamoDB's `Model` reserves.
 
     Raises:
         DeclarationError: An attribute, a key or an expiry has such a name.
@@ -109,8 +109,8 @@ def refuse_private(entity: str, namespace: Mapping[str, Any], bases: Iterable[ty
     for name in private:
         if name in taken:
             raise DeclarationError(
-                f"{entity}: {name!r} is a name that Table keeps for itself.",
-                remedy=f"Call it something else; an attribute keeps its stored name with attr_name={name!r}.",
+                f"{entity}: {name!r} is a name that Table reserves.",
+                remedy=f"Use another name; an attribute keeps its stored name with attr_name={name!r}.",
                 rule="ST110",
                 entity=entity,
                 attribute=name,
@@ -118,9 +118,9 @@ def refuse_private(entity: str, namespace: Mapping[str, Any], bases: Iterable[ty
 
 
 def refuse_bare_annotations(entity: str, namespace: Mapping[str, Any], bases: Iterable[type]) -> None:
-    """Refuse annotations without a value, which declare nothing: `total: NumberAttribute` is not an attribute.
+    """Refuse annotations without a value, which do not declare an attribute: `total: NumberAttribute`.
 
-    Those of private names and of class variables are allowed, and those that repeat an inherited attribute.
+    Annotations of private names, of class variables and of inherited attributes are allowed.
 
     Raises:
         DeclarationError: A public name is annotated and has no value.
@@ -142,7 +142,7 @@ def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] | None = namespace.get("__annotations__")
     if found is not None or find_spec("annotationlib") is None:
         return found or {}
-    # Python 3.14 evaluates annotations when they are asked for.
+    # Python 3.14 evaluates annotations when they are read.
     lib: Any = import_module("annotationlib")
     annotate = lib.get_annotate_from_class_namespace(namespace)
     return {} if annotate is None else dict(lib.call_annotate_function(annotate, lib.Format.STRING))
@@ -155,17 +155,17 @@ def _is_class_variable(annotation: Any) -> bool:
 
 
 def refuse_uncallable_init(entity: type[Any]) -> None:
-    """Refuse an own `__init__` that reading cannot call, as PynamoDB does: `Order(_user_instantiated=False)`.
+    """Refuse an `__init__` that reading an item cannot call as PynamoDB does: `Order(_user_instantiated=False)`.
 
     Raises:
-        DeclarationError: The signature does not allow it, or the call raises.
+        DeclarationError: The signature does not allow the call, or the call raises.
     """
     if not entity._makes_instances:
         return
     try:
         entity(_user_instantiated=False)
     except NameError:
-        # It uses a name that its module defines later.
+        # `__init__` uses a name that its module defines later.
         return
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
@@ -174,7 +174,7 @@ def refuse_uncallable_init(entity: type[Any]) -> None:
     raise DeclarationError(
         f"{entity.__name__}.__init__ cannot be called as {entity.__name__}(_user_instantiated=False), which reading an"
         f" item does ({reason}).",
-        remedy="Take **attributes and pass them on to super().__init__(**attributes), or use a classmethod to make new"
+        remedy="Take **attributes and pass them to super().__init__(**attributes), or use a classmethod to make new"
         " instances.",
         rule="ST114",
         entity=entity.__name__,
@@ -182,7 +182,7 @@ def refuse_uncallable_init(entity: type[Any]) -> None:
 
 
 def refuse_unusable_name(entity: str, stored: str, name: str) -> None:
-    """Refuse a stored name that no expression can hold.
+    """Refuse a stored name that cannot be used in an expression.
 
     Args:
         entity: The class.
@@ -193,7 +193,7 @@ def refuse_unusable_name(entity: str, stored: str, name: str) -> None:
         DeclarationError: The stored name has a bracket, or text that UTF-8 cannot store.
     """
     if "[" in stored or "]" in stored:
-        reason = "PynamoDB takes brackets for a position in a list"
+        reason = "PynamoDB treats brackets as a position in a list"
     elif not stored.isascii() and any("\ud800" <= char <= "\udfff" for char in stored):
         reason = "it holds half a surrogate pair, which UTF-8 cannot store"
     else:

@@ -1,4 +1,4 @@
-"""Options of `Meta`: those of PynamoDB that would be ignored here are refused when the class is made."""
+"""Options of `Meta`: PynamoDB's options that would be ignored are refused when the class is created."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _OF_THE_TABLE = (
 
 
 def refuse_table_options(table: str, meta: Any) -> None:
-    """Refuse options of a table's Meta that have no effect, or no meaning.
+    """Refuse options of a table's Meta that have no effect, and invalid billing modes.
 
     Raises:
-        DeclarationError: `Meta` has one.
+        DeclarationError: `Meta` has such an option.
     """
     _refuse_without_effect(table, meta)
     capacity = (getattr(meta, "read_capacity_units", None), getattr(meta, "write_capacity_units", None))
@@ -52,7 +52,7 @@ def refuse_table_options(table: str, meta: Any) -> None:
 
 
 def refuse_entity_options(entity: str, meta: Any, inherited: Any) -> None:
-    """Refuse options of an entity's Meta that are the table's, unless they repeat its value.
+    """Refuse options of an entity's Meta that belong to the table, unless they repeat the table's value.
 
     Args:
         entity: The name of the class.
@@ -60,14 +60,14 @@ def refuse_entity_options(entity: str, meta: Any, inherited: Any) -> None:
         inherited: The Meta of its base.
 
     Raises:
-        DeclarationError: `Meta` has one.
+        DeclarationError: `Meta` has such an option.
     """
     _refuse_without_effect(entity, meta)
     for name in _OF_THE_TABLE:
         value = getattr(meta, name, None)
         if value != getattr(inherited, name, None):
             raise DeclarationError(
-                f"{entity}: Meta.{name} has no effect on an entity, whose requests are those of its table.",
+                f"{entity}: Meta.{name} has no effect on an entity: its requests use the settings of its table.",
                 remedy=f"Move {name} to the Meta of the table class.",
                 rule="ST116",
                 entity=entity,
@@ -75,13 +75,13 @@ def refuse_entity_options(entity: str, meta: Any, inherited: Any) -> None:
 
 
 def billing_fault(mode: Any, read: Any, write: Any, *, created: bool = False) -> tuple[str, str] | None:
-    """Return why a table cannot have a billing mode with some capacity, and the remedy; None if it can.
+    """Return the fault in a billing mode and its capacity, and the remedy; None if they are valid.
 
     Args:
         mode: The billing mode.
         read: The provisioned read capacity, or None.
         write: The provisioned write capacity, or None.
-        created: Whether the table is about to be created, which takes all of them.
+        created: Whether the table is about to be created, for which all of them are required.
     """
     if mode not in AVAILABLE_BILLING_MODES:
         return f"the billing_mode is {mode!r}", f"Use {' or '.join(map(repr, AVAILABLE_BILLING_MODES))}."
@@ -95,7 +95,7 @@ def billing_fault(mode: Any, read: Any, write: Any, *, created: bool = False) ->
         )
     if created and mode == PROVISIONED_BILLING_MODE and (read is None or write is None):
         return (
-            f"the billing_mode is {mode!r}, and its capacity is not given",
+            f"the billing_mode is {mode!r}, but its capacity is not given",
             "Give read_capacity_units and write_capacity_units.",
         )
     return None

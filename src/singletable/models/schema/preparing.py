@@ -1,7 +1,7 @@
-"""The class body of a table or an entity, completed and checked before the class is made.
+"""Preparation of the class body of a table or an entity: it is completed and checked before the class is created.
 
-A table class gets the stored attributes of every index. A nested `Meta` inherits that of the base. A body that could
-not work is refused.
+A table class gets the stored attributes of every index. A nested `Meta` inherits from the `Meta` of the base. An
+invalid body is refused.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ def prepare(
     Args:
         name: The name of the class.
         bases: Its bases.
-        base: The first of them that is a table, an entity, or `Table` itself.
+        base: The first base that is a table, an entity, or `Table` itself.
         namespace: The class body.
         discriminator: The discriminator; None for a table or an abstract base.
         abstract: Whether the class is a base that is not an entity.
 
     Raises:
-        DeclarationError: The class could not work; `rule` names the rule that it breaks.
+        DeclarationError: The class breaks a rule, which `rule` names.
     """
     make_plain(namespace)
     _inherit_meta(base, namespace)
@@ -67,7 +67,7 @@ def prepare(
 
 
 def _inherit_meta(base: type[Any], namespace: dict[str, Any]) -> None:
-    """Let a nested Meta inherit the base's: PynamoDB's own loses region and billing mode without that."""
+    """Make a nested Meta inherit from the base's Meta; without that, PynamoDB loses the region and the billing mode."""
     meta = namespace.get("Meta")
     inherited = getattr(base, "Meta", None)
     if meta is None or inherited is None or issubclass(meta, inherited):
@@ -78,7 +78,7 @@ def _inherit_meta(base: type[Any], namespace: dict[str, Any]) -> None:
 
 
 def _add_error_class(name: str, base: type[Any], namespace: dict[str, Any]) -> None:
-    """`Order.DoesNotExist`, so that an except clause catches only this entity's."""
+    """Add an error class such as `Order.DoesNotExist`, so that an except clause catches only this entity's errors."""
     parent = getattr(base, "DoesNotExist", ItemDoesNotExist)
     if not issubclass(parent, ItemDoesNotExist):
         parent = ItemDoesNotExist
@@ -90,7 +90,7 @@ def _add_error_class(name: str, base: type[Any], namespace: dict[str, Any]) -> N
 
 
 def _own_copies(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
-    """Copy the attributes of plain mixins: they are made strict, and other models may share the originals."""
+    """Copy the attributes of plain mixins, since they are made strict and other models may share the originals."""
     for base in bases:
         if isinstance(base, MetaModel):
             continue
@@ -101,17 +101,17 @@ def _own_copies(bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
 
 
 def _is_table_class(base: type[Any], namespace: Mapping[str, Any]) -> bool:
-    """A table class is the first one down from `Table` that has a table name."""
+    """Return whether a class is a table class: the first class below `Table` with a table name."""
     below = getattr(base, "_owns_table", False)
     return not below and bool(declared_name(namespace.get("Meta")))
 
 
 def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
-    """Add what every item has: the keys, the discriminator, and the stored attributes of the indexes."""
+    """Add the attributes of every item: the keys, the discriminator, and the stored attributes of the indexes."""
     _check_name(name, "the table name", declared_name(namespace["Meta"]))
     namespace["_owns_table"] = True
     declared = [value for value in namespace.values() if isinstance(value, Attribute)]
-    # Fresh for each table: a discriminator attribute keeps the classes that it knows.
+    # A new one for each table: a discriminator attribute keeps a register of its classes.
     if not any(attribute.is_hash_key for attribute in declared):
         namespace["pk"] = UnicodeAttribute(hash_key=True, attr_name="PK")
     if not any(attribute.is_range_key for attribute in declared):
@@ -123,7 +123,7 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
     ]
     if any(key.attr_type != "S" for key in keys):
         raise DeclarationError(
-            f"{name}: a key of the table is not text; derived keys are text.",
+            f"{name}: a key of the table is not text, but derived keys are text.",
             remedy="Use UnicodeAttribute; a number in a key is padded by its template ({line:03d}).",
             rule="ST107",
             entity=name,
@@ -139,7 +139,7 @@ def _prepare_table(name: str, namespace: dict[str, Any]) -> None:
     if view is not None and view not in STREAM_VIEWS:
         raise DeclarationError(
             f"{name}: Meta.stream_view_type is {view!r}.",
-            remedy=f"A stream shows {', '.join(STREAM_VIEWS)}.",
+            remedy=f"Use one of: {', '.join(STREAM_VIEWS)}.",
             rule="ST116",
             entity=name,
         )
@@ -167,7 +167,7 @@ def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[st
             if mine in namespace:
                 raise DeclarationError(
                     f"{table}.{mine} is declared, and is also the name of a key attribute of {attribute}.",
-                    remedy="Call it something else.",
+                    remedy="Use another name.",
                     rule="ST110",
                     entity=table,
                 )
@@ -178,11 +178,11 @@ def _add_index_attributes(table: str, namespace: dict[str, Any]) -> frozenset[st
 
 
 def _refuse_declared(table: str, attribute: str, index: Any, declared: str, own: set[str]) -> None:
-    """Of what is declared, an index can be on the table's own keys and on the discriminator."""
+    """Refuse an index on a declared attribute other than the table's own keys and the discriminator."""
     if declared not in own:
         raise DeclarationError(
             f"{table}.{attribute}: the index {index.Meta.index_name!r} is on {declared}, a declared attribute.",
-            remedy="Give the index a key attribute of its own; a template derives it from the attribute.",
+            remedy="Give the index its own key attribute; a template derives it from the declared attribute.",
             rule="ST107",
             entity=table,
             index=index.Meta.index_name,
@@ -190,7 +190,7 @@ def _refuse_declared(table: str, attribute: str, index: Any, declared: str, own:
 
 
 def _check_name(owner: str, what: str, text: Any, fault: str | None = None) -> None:
-    """Refuse a name that DynamoDB refuses. A name from the environment is checked when it is read."""
+    """Refuse a name that DynamoDB refuses; a name from the environment is checked later, when it is read."""
     if isinstance(text, EnvironmentName):
         return
     fault = fault or (name_fault(text) if isinstance(text, str) else "is not a text")
@@ -208,8 +208,8 @@ def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], 
     where = f"{table}.{attribute}"
     if "index_name" not in vars(index.Meta):
         raise DeclarationError(
-            f"{where}: the index class {type(index).__name__} has no Meta.index_name; PynamoDB would name it after"
-            " the first attribute that it is assigned to, for ever.",
+            f"{where}: the index class {type(index).__name__} has no Meta.index_name. PynamoDB would permanently name"
+            " it after the first attribute to which it is assigned.",
             remedy=f'Add index_name = "{attribute}" to its Meta.',
             rule="ST107",
             entity=table,
@@ -218,8 +218,8 @@ def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], 
     _check_name(where, "the index name", name, index_fault(name))
     if name in names:
         raise DeclarationError(
-            f"{where}: the index {name!r} is declared twice, as {names[name]} too.",
-            remedy="Give each index class an index_name of its own.",
+            f"{where}: the index {name!r} is declared twice, also as {names[name]}.",
+            remedy="Give each index class its own index_name.",
             rule="ST107",
             entity=table,
             index=name,
@@ -246,7 +246,7 @@ def _check_index(table: str, attribute: str, index: Any, names: dict[str, str], 
     wrong = [key.attr_name for key in keys if (key.is_hash_key or key.is_range_key) and key.attr_type != "S"]
     if wrong:
         raise DeclarationError(
-            f"{where}: {', '.join(wrong)} of the index {name!r} is not text; derived keys are text.",
+            f"{where}: {', '.join(wrong)} of the index {name!r} is not text, but derived keys are text.",
             remedy="Use UnicodeAttribute; a number in a key is padded by its template ({line:03d}).",
             rule="ST107",
             entity=table,
@@ -260,7 +260,7 @@ def _prepare_entity(
     if not getattr(base, "_owns_table", False):
         if discriminator is not None:
             raise DeclarationError(
-                f"{name}: {base.__name__} is no table, since its Meta has no table_name.",
+                f"{name}: {base.__name__} is not a table, since its Meta has no table_name.",
                 remedy='Add `class Meta: table_name = "..."` to the table class.',
                 rule="ST107",
                 entity=name,
@@ -269,7 +269,7 @@ def _prepare_entity(
     for attribute, value in namespace.items():
         if isinstance(value, Index):
             raise DeclarationError(
-                f"{name}.{attribute}: an index is declared on an entity; a connection made before would not know it.",
+                f"{name}.{attribute}: an index is declared on an entity, but belongs to the table.",
                 remedy="Declare it on the table class; entities use it with Key(index=...).",
                 rule="ST107",
                 entity=name,
@@ -280,8 +280,8 @@ def _prepare_entity(
     shared = declared_name(base.Meta)
     if own is not None and own != shared:
         raise DeclarationError(
-            f"{name}: Meta.table_name is {own!r}, and the entity's table is {shared!r}.",
-            remedy="Leave table_name out; an entity lives in its table.",
+            f"{name}: Meta.table_name is {own!r}, but the entity's table is {shared!r}.",
+            remedy="Leave table_name out; an entity is stored in its table.",
             rule="ST107",
             entity=name,
             value=table_name,
@@ -293,7 +293,7 @@ def _prepare_entity(
             f"{name}: "
             + ("an abstract class has a discriminator." if abstract else "the entity has no discriminator."),
             remedy=f'Write `class {name}({base.__name__}, discriminator="{name.upper()}")`, or abstract=True for a'
-            " base that is no entity.",
+            " base class that is not an entity.",
             rule="ST117" if abstract else "ST108",
             entity=name,
         )
@@ -307,7 +307,7 @@ def _prepare_entity(
     if clash:
         raise DeclarationError(
             f"{name}: {', '.join(sorted(clash))} is derived and cannot be declared.",
-            remedy=f"Declare what it is made of: {PRIMARY} = Key(pk=..., sk=...).",
+            remedy=f"Declare a key from which it is derived: {PRIMARY} = Key(pk=..., sk=...).",
             rule="ST110",
             entity=name,
         )
@@ -331,8 +331,9 @@ def _add_write_token(name: str, base: type[Any], namespace: dict[str, Any]) -> N
         return
     if _TOKEN in namespace or _TOKEN in inherited:
         raise DeclarationError(
-            f"{name}: {_TOKEN!r} is the name of the attribute that Meta.write_token declares, and another has it.",
-            remedy=f"Call the other one something else, and keep its stored name with attr_name={_TOKEN!r}.",
+            f"{name}: an attribute is named {_TOKEN!r}, which is the name of the attribute that Meta.write_token"
+            " declares.",
+            remedy=f"Give it another name, and keep its stored name with attr_name={_TOKEN!r}.",
             rule="ST110",
             entity=name,
             attribute=_TOKEN,

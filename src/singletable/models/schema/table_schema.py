@@ -24,9 +24,9 @@ def _frozen(entities: Mapping[str, EntitySchema]) -> Mapping[str, EntitySchema]:
 
 @attrs.frozen(eq=False)
 class TableSchema:
-    """A table class with the entities that are declared so far.
+    """The schema of a table class, with the entities that are declared so far.
 
-    It is frozen: a class that is declared later makes a new one. `table_schema()` returns the present one.
+    It is frozen: an entity that is declared later makes a new schema. `table_schema()` returns the current one.
 
     Args:
         table: The table class.
@@ -40,18 +40,18 @@ class TableSchema:
     derived: frozenset[str]
     entities: Mapping[str, EntitySchema] = attrs.field(factory=dict, converter=_frozen)
     expiry_name: str | None = attrs.field(init=False)
-    """The stored name of the table's time to live, also for items of entities that never expire; None without one."""
+    """The stored name of the table's time to live, which is the same for all entities; None if no entity expires."""
 
     @expiry_name.default
     def _its_expiry_name(self) -> str | None:
         return next((each.expiry.stored_name for each in self.entities.values() if each.expiry), None)
 
     def with_entity(self, schema: EntitySchema) -> TableSchema:
-        """Return a schema that also has an entity."""
+        """Return a copy of the schema with an entity added."""
         return attrs.evolve(self, entities={**self.entities, schema.discriminator: schema})
 
     def without_entity(self, discriminator: str) -> TableSchema:
-        """Return a schema that does not have an entity."""
+        """Return a copy of the schema with an entity removed."""
         return attrs.evolve(
             self, entities={name: each for name, each in self.entities.items() if name != discriminator}
         )
@@ -85,8 +85,8 @@ def entity_schema(model: Any) -> EntitySchema:
         model: The entity class, or an instance.
 
     Raises:
-        DeclarationError: The class is a table or an abstract base; or it was replaced by a class that was declared
-            later under its name.
+        DeclarationError: The class is a table or an abstract base, or it was replaced by a class that was declared
+            later with the same name.
     """
     schema: EntitySchema = model._schema_of()
     return schema
