@@ -1,1 +1,1 @@
-"""Instances and stored items: codecs, derived keys, dictionaries."""
+"""Instances and stored items: codecs, derived keys, conversion to and from dicts."""

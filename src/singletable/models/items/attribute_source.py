@@ -1,7 +1,8 @@
-"""How generated code reads and writes the value of each attribute class: as an expression, or by a call.
+"""The source of generated code that reads and writes the values of each attribute class: an expression, or a call.
 
-What decides is which `deserialize` (or `serialize`) an attribute has, not the name of its class: a subclass that
-leaves PynamoDB's or this package's own is compiled as its parent is, and one that has its own is called.
+The choice depends on the attribute's `deserialize` (or `serialize`), not on the name of its class: a subclass that
+inherits the method of PynamoDB or of this package is compiled like its parent, and a subclass with its own method is
+called.
 """
 
 from __future__ import annotations
@@ -56,22 +57,22 @@ __all__ = ["Written", "getter", "reader", "reading", "set_default", "writer"]
 # --- reading ---------------------------------------------------------------------------
 
 Reading = Callable[[Any, str, Names], str]
-"""From an attribute and the source of a stored value's content to the source of the Python value."""
+"""Converts an attribute and the source of a stored value's content to the source of the Python value."""
 
 
 def reader(attribute: Attribute[Any], content: str, names: Names) -> str:
-    """The source of an attribute's value.
+    """Return the source of an attribute's value.
 
     Args:
         attribute: The attribute.
-        content: The source of what is stored, without its type: `value['S']`.
-        names: What the code may use.
+        content: The source of the stored content, without its type: `value['S']`.
+        names: The names that the code may use.
     """
     return _inline(attribute, content, names) or f"{_own(attribute, names)}({content})"
 
 
 def _inline(attribute: Attribute[Any], content: str, names: Names) -> str:
-    """The same; empty where only the attribute knows."""
+    """Return the source of an expression for an attribute's value; empty if only the attribute can read it."""
     known = _READ.get(_method(attribute, "deserialize"))
     return known(attribute, content, names) if known else ""
 
@@ -81,24 +82,24 @@ def _own(attribute: Attribute[Any], names: Names) -> str:
 
 
 def _method(attribute: Attribute[Any], name: str) -> Any:
-    """The function that a method is; None where the instance has one of its own."""
+    """Return the function of a method; None if the instance has its own."""
     return None if name in vars(attribute) else getattr(type(attribute), name)
 
 
 def _has_own_value(attribute: Attribute[Any]) -> bool:
-    """Whether the content of a stored value is what the attribute says, and not `value[type]`."""
+    """Return whether an attribute has its own `get_value`, so that a value's content is not just `value[type]`."""
     return _method(attribute, "get_value") is not Attribute.get_value
 
 
 def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Container[str] = ()) -> Iterator[str]:
-    """Statements that read attributes out of `get` into `values`, the values of `self`.
+    """Yield the statements that read attributes from `get` into `values`, the values of `self`.
 
     Args:
         attributes: The attributes, by Python name.
-        names: What the code may use.
-        derived: The names of those that are never set.
+        names: The names that the code may use.
+        derived: The names of the attributes that are never set.
     """
-    # All defaults come first, as with PynamoDB: that is the order in which a map gives its names.
+    # All defaults come first, as in PynamoDB: this is the order in which a map yields its names.
     for name, attribute in attributes.items():
         if attribute.default is not None:
             default = names.bind("default", attribute.default)
@@ -114,7 +115,7 @@ def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Con
             content = f"{names.bind('get_value', attribute.get_value)}(value)"
             condition = f"{value} and 'NULL' not in value"
         else:
-            # A null is as good as nothing. Where something must be there it is unusual, and read the long way.
+            # NULL means absent. For a required attribute that is malformed, so the slow path reports it.
             nullable = attribute.null or attribute.attr_type == NULL
             condition = f"{value} is not None" + (" and 'NULL' not in value" if nullable else "")
         read = reader(attribute, content, names)
@@ -124,19 +125,20 @@ def reading(attributes: Mapping[str, Attribute[Any]], names: Names, derived: Con
 
 
 def set_default(instance: Any, name: str, default: Any) -> None:
-    """Set an attribute to what it is unless an item says otherwise."""
+    """Set an attribute to its default, which the value in an item replaces."""
     value = evaluated(default)
     if value is not None:
         setattr(instance, name, value)
 
 
 def _sets_plainly(attribute: Attribute[Any]) -> bool:
-    """Whether setting what was read comes to putting it among the instance's values."""
+    """Return whether `__set__` only stores a value that was read in `attribute_values`."""
     setter = type(attribute).__set__
     return setter is Attribute.__set__ or (setter, _method(attribute, "deserialize")) in _SETTERS
 
 
-# What these do beyond that is done to what users set: text for a member, a dict for a map, a float for a version.
+# The other effects of these `__set__` methods are on values of users: text for a member, a dict for a map, a float for
+# a version.
 _SETTERS = {
     (DerivedAttribute.__set__, Attribute.deserialize),
     (EnumAttribute.__set__, EnumAttribute.deserialize),
@@ -148,7 +150,7 @@ _SETTERS = {
 
 
 def _utc_read(attribute: Attribute[Any], content: str, names: Names) -> str:
-    """PynamoDB's form of a point in time, `2026-11-23T12:00:00.000000+0000`; any other is left to the attribute."""
+    """Return the source for a time in PynamoDB's form, `2026-11-23T12:00:00.000000+0000`, or a call."""
     return (
         f"{names.bind('moment', read_moment)}(text) if (text := {content})[4:20:3] == '--T::.' and text[26:] == '+0000'"
         f" else {_own(attribute, names)}(text)"
@@ -156,13 +158,13 @@ def _utc_read(attribute: Attribute[Any], content: str, names: Names) -> str:
 
 
 def _moment(text: str) -> datetime:
-    """A point in time of that form, for a standard library that takes no +0000, or takes 24:00."""
+    """Return a time of that form, for a standard library that does not accept +0000, or that accepts 24:00."""
     if text[11:13] == "24":
-        raise ValueError("there is no such hour")
+        raise ValueError("24 is not an hour")
     return datetime.fromisoformat(f"{text[:26]}+00:00")
 
 
-# +0000 is taken since Python 3.11, 24:00 by later ones.
+# Python accepts +0000 since version 3.11, and 24:00 in later versions.
 read_moment = datetime.fromisoformat if (3, 11) <= sys.version_info < (3, 13) else _moment
 
 
@@ -172,22 +174,22 @@ def _number(attribute: Attribute[Any], content: str, names: Names) -> str:
 
 
 _FLOAT = sys.float_info.dig + 1
-"""Characters of a number with a point that every float can tell apart, whatever its digits are."""
+"""The most characters of a number with a point for which different numbers are always different floats."""
 
 
 def read_fraction(text: str, otherwise: Callable[[str], Any]) -> Any:
-    """A number with a point that a float holds exactly; any other is left to the attribute."""
+    """Return a number with a point as a float if that is exact; otherwise let the attribute read it."""
     number = float(text)
     exact = (len(text) <= _FLOAT and text.replace(".", "").isdecimal()) or repr(number) == text
     return number if exact and not number.is_integer() else otherwise(text)
 
 
 def _map(attribute: MapAttribute[Any, Any], content: str, names: Names) -> str:
-    """An empty source leaves it to the attribute."""
+    """Return the source of a map; empty if the attribute must read it."""
     kind = type(attribute)
     if kind is RawMapAttribute:
         return f"{names.bind('untyped_map', read_untyped_map)}({content})"
-    # A map within one of its own class has no end as source.
+    # Inline source for a map that contains its own class would never end.
     if not is_plain_map(kind) or issubclass(kind, DynamicMapAttribute) or kind in names.objects.get("within", ()):
         return ""
     return f"{names.bind('read_' + kind.__name__, _map_reader(kind, names))}({content})"
@@ -224,8 +226,8 @@ def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
     try:
         element = element_of(kind)
     except Exception:
-        return ""  # the attribute cannot make one either, and raises
-    # Untyped maps within lists are plain dicts, and the name of an element has its position.
+        return ""  # the attribute cannot make an element either, and raises
+    # Untyped maps within lists are plain dicts, and the name of an element contains its position.
     if kind is MapAttribute or _has_own_value(element):
         return ""
     if isinstance(element, MapAttribute):
@@ -274,11 +276,11 @@ _READ: dict[Any, Reading] = {
 
 
 class Written(NamedTuple):
-    """How generated code writes a value.
+    """The source of generated code that writes a value.
 
     Args:
-        content: The source of what is stored, without its type.
-        guard: The source of a condition under which it is right; otherwise the attribute is asked.
+        content: The source of the stored content, without its type.
+        guard: The source of the condition under which the content is correct; otherwise the attribute writes it.
     """
 
     content: str
@@ -286,19 +288,19 @@ class Written(NamedTuple):
 
 
 def writer(attribute: Attribute[Any], names: Names) -> Written | None:
-    """How the value of the variable `value` is written; None where only the attribute knows."""
+    """Return the source that writes the value of the variable `value`; None if only the attribute can write it."""
     known = _WRITE.get(_method(attribute, "serialize"))
     return known(attribute, names) if known else None
 
 
 def getter(name: str, attribute: Attribute[Any]) -> str:
-    """The source of an instance's value, read out of `get` where reading it comes to that."""
+    """Return the source of an instance's value: a lookup with `get` if the attribute's `__get__` does no more."""
     plainly = type(attribute).__get__ in (Attribute.__get__, MapAttribute.__get__)
     return f"get({quoted(name)})" if plainly else f"getattr(self, {quoted(name)})"
 
 
 _EXACT = 10**38
-"""Whole numbers below it have no more digits than DynamoDB's."""
+"""The bound below which whole numbers have no more digits than DynamoDB stores."""
 
 
 def _utc_written(attribute: Attribute[Any], names: Names) -> Written:

@@ -1,10 +1,10 @@
-"""Codecs: for each entity class a function that reads its stored items, and one that writes them.
+"""Codecs: for each entity class a function that reads its stored items, and a function that writes them.
 
-Both are generated when the class is first used: straight-line code over its attributes, without a loop, a
-descriptor or a lookup of what the class declares. `source` shows them. They do what is usual: an attribute holds the
-type that its model says, and what must be there is there. At anything else they raise, whatever it may be, and the
-same is done by the long way (`StoredItem`'s `_read_carefully` and `_write_carefully`), which goes by PynamoDB's own
-rules, attribute by attribute, and says what is wrong.
+Both are generated when the class is first used: straight-line code over its attributes, without a loop, a descriptor or
+a lookup of the class's declarations. `source` returns the code. They handle only the usual case: each attribute has
+the type that its model declares, and no required value is missing. In every other case they raise an arbitrary error,
+and the slow path runs (`_read_carefully` and `_write_carefully` of `StoredItem`). It follows PynamoDB's own rules,
+attribute by attribute, and reports the fault.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ __all__ = ["Codec", "make_codec", "source"]
 
 @attrs.frozen
 class Codec:
-    """How the items of one entity are read and written.
+    """The functions that read and write the items of one entity.
 
     Args:
-        load: An instance of a stored item.
-        read: Takes a stored item over into an instance.
-        write: An instance as an item, with everything derived.
+        load: Returns an instance with the contents of a stored item.
+        read: Replaces the contents of an instance by those of a stored item.
+        write: Returns an instance as an item, with all derived attributes.
     """
 
     load: Callable[[Item], Any]
@@ -47,7 +47,7 @@ class Codec:
 
 
 def source(entity: type[StoredItem]) -> str:
-    """What is generated for an entity, as Python source: its keys, then how it is read and written."""
+    """Return the code that is generated for an entity, as Python source: its keys, then its reader and its writer."""
     schema = entity._schema_of()
     codec = entity._codec()
     parts = [source_of(key.build) for key in schema.keys.values()]
@@ -64,11 +64,11 @@ def make_codec(schema: EntitySchema, base: type[StoredItem]) -> Codec:
 
     Args:
         schema: The schema of the entity.
-        base: The class whose methods an entity without methods of its own inherits.
+        base: The class whose methods an entity inherits if it does not override them.
     """
     read, write = _reader(schema), _writer(schema)
     if schema.entity.__setattr__ is not base.__setattr__:
-        # It sees every attribute that is set.
+        # An overridden `__setattr__` must be called for every attribute that is set.
         read = schema.entity._read_carefully
     return Codec(_loader(schema.entity, read, base), read, write)
 
@@ -104,7 +104,7 @@ def _loader(
         base.__setattr__,
         object.__new__,
     )
-    # A class with its own ways of making instances is made by them.
+    # The own `__init__` or `__new__` of a class is called.
     return load if own == ours else load_as_declared
 
 
@@ -134,7 +134,7 @@ def _reader(schema: EntitySchema) -> Callable[[Any, Item], None]:
 
 def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
     entity, layout = schema.entity, schema.layout
-    # The class may have made way for another of its name since.
+    # A later class with the same name may have replaced the class since.
     discriminator: Any = entity._get_discriminator_attribute()
     names = Names(unusual=_unusual, types=discriminator._class_map, entity=entity)
     stored = _derived_variables(schema)
@@ -174,8 +174,8 @@ def _writer(schema: EntitySchema) -> Callable[[Any], Item]:
 
 
 def _derived_variables(schema: EntitySchema) -> dict[str, str]:
-    """The variable that holds each derived key text, by stored name."""
-    # An index may be on the discriminator, which every item has by itself.
+    """Return the variable that holds each derived key text, by stored name."""
+    # An index may be on the discriminator, which is not derived.
     names = [
         name for name in schema.layout.key_names if name != schema.layout.type_name and name not in schema.foreign_keys
     ]
@@ -183,7 +183,7 @@ def _derived_variables(schema: EntitySchema) -> dict[str, str]:
 
 
 def _deriving(schema: EntitySchema, stored: Mapping[str, str], names: Names) -> Iterator[str]:
-    """Statements that put every derived key into its variable; None where the item is absent from an index."""
+    """Yield the statements that assign each derived key to its variable; None if the item is absent from an index."""
     sources = {name: f"source_{number}" for number, name in enumerate(schema.key_sources)}
     for name, variable in sources.items():
         attribute = schema.attributes[name]
@@ -216,7 +216,7 @@ def _writing(name: str, attribute: Attribute[Any], names: Names) -> Iterator[str
     if inline is not None:
         yield f"if {inline.guard}:"
         yield f"    {place} = {{{quoted(attribute.attr_type)}: {inline.content}}}"
-    # An empty set is serialised to nothing.
+    # An empty set is serialized to None.
     yield f"{'elif' if inline else 'if'} value is not None and (content := {serialize}(value)) is not None:"
     yield f"    {place} = {{{quoted(attribute.attr_type)}: content}}"
     if not attribute.null:
@@ -229,7 +229,7 @@ def _serializer(attribute: Attribute[Any]) -> Callable[[Any], Any]:
 
 
 def _unusual() -> None:
-    raise ValueError("to be written the long way")
+    raise ValueError("to be written by the slow path")
 
 
 def _generate(name: str, label: str, lines: list[str], names: Names) -> Callable[..., Any]:

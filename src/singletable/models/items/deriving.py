@@ -1,4 +1,4 @@
-"""Deriving: an entity's keys and expiry from its attributes, and attributes as they are stored."""
+"""Derivation of an entity's keys and expiry from its attributes, and the stored form of attributes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["FAULTS", "derived_item", "derived_values", "serialize"]
 
 
 def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return every derived key attribute by stored name; None if the item is absent from the index."""
+    """Return all derived key attributes by stored name, with None for an index that does not contain the item."""
     derived: dict[str, str | None] = dict.fromkeys(
         name for key in schema.keys.values() for name in schema.layout.names_at(key.index) if name is not None
     )
@@ -24,13 +24,13 @@ def derived_values(schema: EntitySchema, values: Mapping[str, Any]) -> dict[str,
         for stored, text in zip(schema.layout.names_at(key.index), built or (), strict=False):
             if stored is not None:
                 derived[stored] = text
-    # An index may be on the discriminator, which every item has by itself.
+    # An index may be on the discriminator, which is not derived.
     derived.pop(schema.layout.type_name, None)
     return derived
 
 
 def derived_item(schema: EntitySchema, entity: object) -> Item:
-    """Everything that is derived from an entity's attributes, as it is stored: keys and expiry."""
+    """Return all values that are derived from an entity's attributes, in stored form: keys and expiry."""
     texts = derived_values(schema, schema.key_values(entity))
     item: Item = {name: {"S": text} for name, text in texts.items() if text is not None}
     seconds = schema.expiry.derive(getattr(entity, schema.expiry.after)) if schema.expiry else None
@@ -40,10 +40,10 @@ def derived_item(schema: EntitySchema, entity: object) -> Item:
 
 
 def serialize(schema: EntitySchema, name: str, value: Any, *, null_check: bool = True) -> Any:
-    """Return an attribute's value as it is stored, without its type.
+    """Return the stored form of an attribute's value, without its type.
 
     Raises:
-        InvalidValueError: The attribute cannot store it.
+        InvalidValueError: The attribute cannot store the value.
     """
     attribute, personal = schema.attributes[name], schema.is_personal(name)
     try:
@@ -52,7 +52,7 @@ def serialize(schema: EntitySchema, name: str, value: Any, *, null_check: bool =
         found, cause = too_deep(), None
     except InvalidValueError as error:
         if error.reason or not personal or error.value is None:
-            # It hides a personal value itself.
+            # The error itself hides a personal value.
             located(error, entity=schema.name, attribute=name)
             raise
         found, cause = not_storable(attribute, value, error), None
@@ -60,5 +60,5 @@ def serialize(schema: EntitySchema, name: str, value: Any, *, null_check: bool =
         if not personal and (isinstance(error, SingletableError) or not isinstance(error, FAULTS)):
             raise
         found, cause = not_storable(attribute, value, error), None if personal else error
-    # Raised outside the handler: the error of a personal attribute must not lead to the other one.
+    # Raised outside the handler: the error of a personal attribute must not refer to the other error.
     raise located(found, entity=schema.name, attribute=name) from cause

@@ -1,7 +1,8 @@
-"""Instances as JSON-serializable dicts, and back: `to_dynamodb_dict()`, `to_simple_dict()`.
+"""Conversion of instances to JSON-serializable dicts, and back: `to_dynamodb_dict()`, `to_simple_dict()`.
 
-Both directions are exact or refused. PynamoDB's own encode binary values in place, which would change the item that an
-instance was read with; they round numbers to floats; and they drop attributes that the model does not declare.
+Both directions are exact, or raise an error. PynamoDB's own methods encode binary values in place, which would change
+the item with which an instance was read. They also round numbers to floats, and drop attributes that the model does not
+declare.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Declared = Attribute[Any] | type | None
 
 
 class _Unfit(Exception):
-    """A value that has no exact form on the other side."""
+    """The error for a value that has no exact form after the conversion."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -86,12 +87,12 @@ def _encoded(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def copied(item: Item) -> Item:
-    """Return a copy of an item that shares nothing with it but texts, numbers and bytes."""
+    """Return a deep copy of an item; only immutable values are shared."""
     return {name: _copied(value) for name, value in item.items()}
 
 
 def _copied(value: Any, level: int = 1) -> Any:
-    # A malformed value, or one that is nested too deeply, is reported by the code that writes or reads it.
+    # The code that reads or writes the value reports a malformed or too deeply nested value.
     if not isinstance(value, dict) or level > NESTING + 1:
         return value
     return {kind: _rebuilt(kind, content, partial(_copied, level=level + 1)) for kind, content in value.items()}
@@ -125,7 +126,7 @@ def _simple(value: dict[str, Any], declared: Declared, force: bool) -> Any:
     if kind not in (*_SETS, "B"):
         return content
     if declared is None or declared.attr_type != kind:  # type: ignore[union-attr]  # a class of attributes has it, too
-        raise _Unfit(f"it holds a value of type {kind}, and the model declares no type to restore it by", _EXACT)
+        raise _Unfit(f"it holds a value of type {kind}, but the model declares no type to restore it", _EXACT)
     if not force:
         raise _Unfit(f"it holds a value of type {kind}, which plain JSON lacks", f"{_EXACT} Or pass force=True.")
     if kind == "B":
@@ -145,16 +146,16 @@ def _simple_number(text: str) -> int | float:
 
 
 def from_dynamodb(entity: StoredItem, given: Any) -> Item:
-    """Return the item in DynamoDB's JSON; the given dict is not changed.
+    """Return the item in a dict of DynamoDB's JSON; the given dict is not changed.
 
     Raises:
-        InvalidValueError: It is not such JSON.
+        InvalidValueError: The dict is not DynamoDB's JSON.
     """
     return _checked(entity, "from_dynamodb_dict", given, lambda name, value: _decoded(value, 1))
 
 
 def from_simple(entity: StoredItem, given: Any) -> Item:
-    """Return the item in plain JSON, by the types that the model declares; the given dict is not changed.
+    """Return the item in a dict of plain JSON, by the types that the model declares; the given dict is not changed.
 
     Raises:
         InvalidValueError: A value has no exact stored form.
@@ -167,23 +168,23 @@ def fill(entity: StoredItem, item: Item) -> None:
     """Give an instance the contents of an item that is not known to be stored.
 
     The instance is then like a new one with these values, unknown attributes included: it is not compared with the
-    table, and values that are not changed are written in the form that they have here.
+    table, and unchanged values are written in the form that they have in the given item.
 
     Raises:
-        InvalidValueError: It is an item of another entity.
-        MalformedItemError: The model cannot read it.
+        InvalidValueError: The item belongs to another entity.
+        MalformedItemError: The model cannot read the item.
     """
     schema, layout = entity._schema_of(), table_schema(entity).layout
     kind = item.get(layout.type_name, {}).get("S", schema.discriminator)
     if kind != schema.discriminator:
         raise InvalidValueError(
-            f"{schema.name}: the dict is of the entity type {kind!r}.",
+            f"{schema.name}: the dict has the entity type {kind!r}.",
             remedy=f"Fill an instance of that entity, or leave {layout.type_name!r} out of the dict.",
             entity=schema.name,
             attribute=layout.type_name,
             value=kind,
         )
-    # Read into another instance, so that a malformed item changes nothing.
+    # Read into another instance, so that a malformed item does not change this one.
     made = schema.entity._codec().load(item)
     vars(entity).update({**vars(made), "_stored": None, "_raw": None, "_form": item})
 
@@ -258,7 +259,7 @@ def _stored(value: Any, declared: Declared, level: int) -> dict[str, Any]:
 
 def _stored_set(kind: str, values: list[Any] | tuple[Any, ...]) -> dict[str, Any]:
     convert: Callable[[Any], Any] = {BINARY_SET: _bytes_of, NUMBER_SET: _number_of, STRING_SET: plain}[kind]
-    # An empty set is stored as no attribute at all.
+    # An attribute with an empty set is not stored.
     return {kind: list(dict.fromkeys(map(convert, values)))} if values else {"NULL": True}
 
 
@@ -290,7 +291,7 @@ def _limit(level: int) -> None:
 
 
 def _declared(owner: Any) -> Mapping[str, Attribute[Any]]:
-    """Return the attributes that a model, or an attribute that is a typed map, declares, by stored name."""
+    """Return the attributes that a model or a typed map declares, by stored name."""
     kind = owner if isinstance(owner, type) else type(owner)
     if not issubclass(kind, AttributeContainer):
         return {}

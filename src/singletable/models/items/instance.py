@@ -1,4 +1,4 @@
-"""An entity in memory: its attributes, its unknown attributes, and its class's schemas."""
+"""Entities in memory: their attributes, their unknown attributes, and the schemas of their classes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ S = TypeVar("S", bound="EntityInstance")
 
 
 class EntityInstance(Model, metaclass=TableMeta):
-    """An entity in memory. Its subclasses read and write it."""
+    """An entity in memory; subclasses read and write it."""
 
     if TYPE_CHECKING:
         _discriminator: str
@@ -50,35 +50,35 @@ class EntityInstance(Model, metaclass=TableMeta):
     _schema: ClassVar[EntitySchema | None] = None
     _attributes: ClassVar[dict[str, Attribute[Any]]]
     _makes_instances: ClassVar[bool] = False
-    """Whether the class has an `__init__` or `__new__` of its own."""
+    """Whether the class has its own `__init__` or `__new__`."""
 
     _made_codec: ClassVar[Codec | None] = None
     _is_replaced: ClassVar[bool] = False
-    """Whether a class of the same name has taken its place: a module was reloaded."""
+    """Whether a class of the same name has replaced this one, since its module was reloaded."""
 
     _extras: Item | None
-    """`extra_attributes`, once somebody has asked for it."""
+    """The value of `extra_attributes` after it was read or set; None before."""
 
     _stored: dict[str, str] | None
     """The primary key under which the instance was read or written last."""
 
     _outgoing: Item = {}  # replaced, and never changed
-    """What was serialised last, on its way to be written."""
+    """The item that was serialized last, to be written."""
 
     _raw: Item | None
-    """The item as it was read or written last; None for an instance that never was."""
+    """The item as it was read or written last; None if the instance was never read or written."""
 
     _set: frozenset[str] = frozenset()
     """The attributes with a default that were set since the item was read."""
 
     _form: Item | None = None
-    """The item of which an instance was made that is not known to be stored: `from_dynamodb_dict()`."""
+    """The item from which an instance was made that is not known to be stored, as by `from_dynamodb_dict()`."""
 
     _generated: Mapping[str, Any] = {}  # replaced, and never changed
-    """The values of a new instance that its class made by calling a default: times, ids."""
+    """The values of a new instance that its class made by calling a default, such as times and IDs."""
 
     _pending: Callable[[], None] | None = None
-    """What is to be remembered once a transaction of PynamoDB's has succeeded."""
+    """The function to call after a transaction of PynamoDB has succeeded, which remembers the written item."""
 
     def __init__(self, *keys: Any, _user_instantiated: bool = True, **attributes: Any) -> None:
         of_table = self._table_schema
@@ -86,7 +86,7 @@ class EntityInstance(Model, metaclass=TableMeta):
             derived = [name for name in attributes if of_table is not None and name in of_table.derived]
             raise UnexpectedAttributesError(
                 f"{type(self).__name__}: {', '.join(derived) or 'the key'} is derived, and cannot be given.",
-                remedy="Give the attributes that it is made of, by name.",
+                remedy="Give the attributes that it is derived from, by name.",
                 entity=type(self).__name__,
                 unexpected=tuple(derived),
             )
@@ -129,7 +129,7 @@ class EntityInstance(Model, metaclass=TableMeta):
             )
 
     def _set_attribute(self, name: str, value: Any) -> None:
-        """Set a declared attribute; an error names it, and shows nothing of a personal one."""
+        """Set a declared attribute; an error names the attribute and hides a personal value."""
         schema = self._schema
         try:
             object.__setattr__(self, name, value)
@@ -152,7 +152,7 @@ class EntityInstance(Model, metaclass=TableMeta):
 
     @property
     def extra_attributes(self) -> Item:
-        """The attributes of the stored item that its model does not know; they are kept, and `save()` writes them."""
+        """The attributes of the stored item that its model does not declare; `save()` keeps them."""
         if self._extras is None:
             # A copy, so that a change within an attribute can be compared with the item that was read.
             self._refuse_deep_nesting(self._unknown())
@@ -172,12 +172,12 @@ class EntityInstance(Model, metaclass=TableMeta):
         self._extras = attributes
 
     def _generated_now(self) -> frozenset[str]:
-        """Return the names of the attributes that still have the values that the class generated."""
+        """Return the names of the attributes that still have their generated values."""
         values = self.attribute_values
         return frozenset(name for name, made in self._generated.items() if values.get(name) is made)
 
     def _unknown(self) -> Item:
-        """Return `extra_attributes` to be read only, without a copy if nobody has asked for one."""
+        """Return the unknown attributes for reading only, without the copy that `extra_attributes` makes."""
         if self._extras is not None:
             return self._extras
         raw = self._raw or self._form
@@ -198,7 +198,7 @@ class EntityInstance(Model, metaclass=TableMeta):
             cls._refuse_replaced()
             siblings = [] if cls._table_schema is None else [each.name for each in cls._table_schema.entities.values()]
             raise DeclarationError(
-                f"{cls.__name__} is no entity, but a table or an abstract base.",
+                f"{cls.__name__} is not an entity, but a table or an abstract base.",
                 remedy=f"Use one of its entities: {', '.join(siblings)}."
                 if siblings
                 else f'Declare one: class Order({cls.__name__}, discriminator="ORDER").',
@@ -224,7 +224,7 @@ class EntityInstance(Model, metaclass=TableMeta):
             if is_too_deep(content):
                 raise MalformedItemError(
                     f"An item of {type(self).__name__} holds {stored!r}, which is nested over {NESTING} levels.",
-                    remedy="DynamoDB stores no such value: check which server answers.",
+                    remedy="DynamoDB does not store such values: check which server responded.",
                     entity=type(self).__name__,
                     key=unknown_of(table_schema(self).layout, item).key,
                 )
@@ -238,24 +238,24 @@ class EntityInstance(Model, metaclass=TableMeta):
         for name, attribute in schema.attributes.items():
             value = getattr(self, name)
             serialized = None if value is None else serialize(schema, name, value)
-            # An empty set is serialised to nothing.
+            # An empty set is serialized to None.
             if serialized is not None:
                 held[attribute.attr_name] = {attribute.attr_type: serialized}
         return held
 
     def __getstate__(self) -> dict[str, Any]:
-        # PynamoDB's transactions leave a function here, which cannot be pickled.
+        # PynamoDB's transactions leave a function in the instance, which cannot be pickled.
         state = vars(self)
         return {**state, "_pending": None} if "_pending" in state else state
 
     def __copy__(self: S) -> S:
-        """Return another instance with the same values, about the same stored item."""
+        """Return another instance with the same values and the same stored item."""
         other = object.__new__(type(self))
         vars(other).update(self.__getstate__(), attribute_values=copy(self.attribute_values))
         return other
 
     def __eq__(self, other: object) -> bool:
-        """Entities of one class are equal if they hold the same; whether and when they were stored does not count."""
+        """Return whether two entities of one class have the same values; whether they were stored does not matter."""
         if type(other) is not type(self):
             return NotImplemented
         try:
@@ -265,7 +265,7 @@ class EntityInstance(Model, metaclass=TableMeta):
             same = self._contents() == other._contents()
         return same and same_item(self._unknown(), other._unknown())
 
-    # An entity can change.
+    # An entity is mutable.
     __hash__ = None  # type: ignore[assignment]  # as Python sets it
 
     def _contents(self) -> dict[str, Any]:
@@ -273,7 +273,7 @@ class EntityInstance(Model, metaclass=TableMeta):
         return {name: comparable(dict.get(values, name)) for name in self._schema_of().attributes}
 
     def __repr__(self) -> str:
-        # Identifiers only: values stay out of logs, and personal ones out of everything.
+        # Only identifiers are shown: values stay out of logs, and personal values are always hidden.
         schema = self._schema_of()
         shown = (
             f"{name}={'‹personal›' if schema.is_personal(name) else repr(getattr(self, name))}"

@@ -50,7 +50,7 @@ def internal_table(
     name: str,
     home: Home | TableConnection | None = None,
 ) -> Any:
-    """Return a new table class for internal items, without entities. PynamoDB binds a class, so each table needs one.
+    """Return a new table class for internal items, without entities; each table needs one, as PynamoDB binds a class.
 
     Args:
         base: The class `Table`.
@@ -58,8 +58,8 @@ def internal_table(
         sort: The stored attribute of the sort key.
         type_name: The stored attribute of the discriminator.
         name: The table's name.
-        home: The home of a table class whose bindings this one shares; or the only connection of this one; None for a
-            new home.
+        home: The home of a table class whose bindings the new class shares, or the only connection of the new class;
+            None for a new home.
     """
 
     class InternalItems(base):  # type: ignore[misc]  # Table, or a class of the same kind
@@ -89,7 +89,7 @@ def internal_table_beside(table: type[StoredItem], name: str) -> Any:
 
 
 def internal_entity(table: Any, declaration: type, discriminator: str, **members: Any) -> Any:
-    """Return an entity class for one table, from a declaration that serves every table.
+    """Return an entity class for one table, from a declaration that is used for every table.
 
     Args:
         table: The table class, as `internal_table` returns it.
@@ -104,11 +104,11 @@ def internal_entity(table: Any, declaration: type, discriminator: str, **members
 
 
 _OF_PLAIN_CLASSES = ("__dict__", "__weakref__")
-"""Members that Python gives a class without bases, and that no other class may have."""
+"""Members that Python adds to a class without bases, and that no other class may have."""
 
 
 def is_beside(table: type[StoredItem], entity: object) -> bool:
-    """Whether an instance is an internal item in a table: its class was made by `internal_table_beside`."""
+    """Return whether an instance is an internal item in a table; `internal_table_beside` made its class."""
     schema: EntitySchema | None = getattr(type(entity), "_schema", None)
     internal = schema is not None and schema.discriminator.startswith(INTERNAL_TYPES)
     return internal and type(entity)._home is table._home  # type: ignore[attr-defined]  # it is an entity

@@ -1,4 +1,4 @@
-"""An instance as a stored item: its attributes in and out, its keys and expiry derived on every way out."""
+"""Instances as stored items: reading and writing attributes, and deriving keys and expiry in every serialization."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ S = TypeVar("S", bound="StoredItem")
 
 
 class StoredItem(EntityInstance):
-    """An entity as a stored item: PynamoDB's serialization, with keys and expiry derived on every way out."""
+    """An entity as a stored item: PynamoDB's serialization, which derives keys and expiry each time."""
 
     @classmethod
     def _codec(cls) -> Codec:
-        """Return the functions that read and write items of the entity, generated when they are first needed."""
+        """Return the functions that read and write items of the entity; they are generated at the first use."""
         schema = cls._schema_of()
         codec: Codec | None = vars(cls).get("_made_codec")
         if codec is None:
@@ -51,7 +51,7 @@ class StoredItem(EntityInstance):
         return cls._codec().load(item)  # type: ignore[no-any-return]  # an instance of cls
 
     def _container_deserialize(self, attribute_values: Item) -> None:
-        """Take the attributes of an item as DynamoDB sends it; what the model does not know is kept."""
+        """Read the attributes of an item as DynamoDB sends it, and keep those that the model does not declare."""
         try:
             self._codec().read(self, attribute_values)
             return
@@ -61,7 +61,7 @@ class StoredItem(EntityInstance):
 
     @unchained
     def _read_carefully(self, attribute_values: Item) -> None:
-        """The same by PynamoDB's own rules, attribute by attribute; whatever is wrong is raised here."""
+        """Read an item by PynamoDB's own rules, attribute by attribute, and raise an error for each fault."""
         from singletable.models.items.rows import unknown_of
 
         self._refuse_no_item(attribute_values)
@@ -80,14 +80,14 @@ class StoredItem(EntityInstance):
                     self.attribute_values[name] = read
                 else:
                     setattr(self, name, read)
-            except Exception as error:  # a class of a user's own may raise anything, and quote the value
+            except Exception as error:  # a user's own class may raise anything, and quote the value
                 if not isinstance(error, (AttributeDeserializationError, *FAULTS)) and name not in personal:
                     raise
                 kind = "/".join(value) if set(value).issubset(ATTRIBUTE_TYPES) else "an unknown type"
                 raise MalformedItemError(
                     f"An item of {type(self).__name__} holds {attribute.attr_name!r} as {kind}, which"
                     f" {class_name(attribute)} cannot read ({type(error).__name__}).",
-                    remedy="Other code wrote it; mend the item, or the attribute's class.",
+                    remedy="Other code wrote it; fix the item, or the attribute's class.",
                     entity=type(self).__name__,
                     attribute=name,
                     key=unknown_of(table_schema(self).layout, attribute_values).key,
@@ -110,7 +110,7 @@ class StoredItem(EntityInstance):
         """Return the item as it would be written, with keys and expiry derived.
 
         Args:
-            null_check: Whether every attribute must have a value that is not declared with `null=True`.
+            null_check: Whether each attribute that is not declared with `null=True` must have a value.
         """
         from singletable.models.items.dictionaries import copied
 
@@ -119,7 +119,7 @@ class StoredItem(EntityInstance):
         return item if self._raw is None and self._form is None else copied(item)
 
     def _container_serialize(self, null_check: bool = True) -> Item:
-        """Every way out goes through here: save, batch_write, transactions, to_dynamodb_dict."""
+        """Return the item to write; save, batch_write, transactions and to_dynamodb_dict all call this."""
         self._outgoing = self._write() if null_check else self._write_carefully(null_check=False)
         return dict(self._outgoing)
 
@@ -132,7 +132,7 @@ class StoredItem(EntityInstance):
 
     @unchained
     def _write_carefully(self, null_check: bool = True) -> Item:
-        """Write attribute by attribute; a fault is raised here."""
+        """Return the item, written attribute by attribute; raise an error for each fault."""
         from singletable.models.items.deriving import derived_values
 
         schema = self._schema_of()
@@ -159,7 +159,7 @@ class StoredItem(EntityInstance):
         return self._completed(item)
 
     def _completed(self, item: Item) -> Item:
-        """Return an item as it is written: with unknown attributes, and with unchanged values as they were read."""
+        """Return the complete item to write: with unknown attributes, and with unchanged values as they were read."""
         if self._extras:
             self._refuse_known_extras()
         raw = self._raw or self._form
@@ -172,7 +172,7 @@ class StoredItem(EntityInstance):
         return {**self._unknown(), **item, **self._foreign()}
 
     def _leave_out_defaults(self, item: Item, raw: Item) -> None:
-        """Take, in place, defaults out of an item that were not stored in it, and that nobody has set."""
+        """Remove from an item, in place, the defaults that were not stored in it and that were not set since."""
         attributes = self._schema_of().attributes
         untouched = {attributes[name].attr_name: name for name in self._schema_of().defaulted if name not in self._set}
 
@@ -188,7 +188,7 @@ class StoredItem(EntityInstance):
         return {name: raw[name] for name in self._schema_of().foreign_keys if name in raw}
 
     def _keep_unchanged(self, item: Item, raw: Item) -> None:
-        """Give an item, in place, the stored form of all attributes whose values were not changed."""
+        """Restore in an item, in place, the stored form of all attributes whose values were not changed."""
         schema = self._schema_of()
         names = schema.stored_names
         keep_read(item, raw, names, lambda name, stored: rewritten(schema.attributes[names[name]], stored))
@@ -203,19 +203,19 @@ class StoredItem(EntityInstance):
             raise
 
     def _refuse_known_extras(self) -> None:
-        """Refuse extras that the model knows: something derived would be stored that was not derived."""
+        """Refuse declared or derived attributes in `extra_attributes`, which would replace the model's values."""
         known = {table_schema(self).expiry_name, *(attribute.attr_name for attribute in self.get_attributes().values())}
         wrong = sorted(name for name in self._extras or () if name in known)
         if wrong:
             raise UnexpectedAttributesError(
                 f"{self!r}: extra_attributes: {', '.join(wrong)} is an attribute of the model, or derived by it.",
-                remedy="Set the attribute; extra_attributes is for what the model does not know.",
+                remedy="Set the attribute; extra_attributes is for attributes that the model does not declare.",
                 entity=type(self).__name__,
                 unexpected=tuple(wrong),
             )
 
     def _content(self, name: str, value: Any, *, null_check: bool) -> Any:
-        """Return an attribute's value as it is stored, without its type."""
+        """Return the stored form of an attribute's value, without its type."""
         from singletable.models.items.deriving import serialize
 
         schema = self._schema_of()
@@ -235,30 +235,30 @@ class StoredItem(EntityInstance):
             raise KeyChangeError(
                 f"{self!r}: its primary key is not the one under which it was read; saving it would leave the old item"
                 " behind.",
-                remedy="Use move() with the new attributes, which writes it anew and deletes the old one.",
+                remedy="Use move() with the new attributes, which writes the new item and deletes the old one.",
                 entity=type(self).__name__,
             )
 
     def _remember(self, item: Item) -> None:
-        """Keep what is stored now."""
+        """Remember the item that is now stored."""
         key = {name: item.get(name, {}).get("S") for name in table_schema(self).layout.primary}
         self._stored = None if None in key.values() else {name: str(text) for name, text in key.items()}
         self._raw = item
         vars(self).pop("_form", None)
 
     def _forget(self) -> None:
-        """Nothing is stored any more: the instance is as good as new."""
+        """Forget the stored item, so that the instance is like a new one."""
         self._stored = self._raw = self._form = None
         version = self._schema_of().version
         if version is not None:
             self.attribute_values.pop(version, None)
 
     def _known(self) -> Item:
-        """The item as it is stored, as far as the instance knows: as it holds it where it was never read."""
+        """Return the stored item as far as the instance knows it; its own values if it was never read."""
         return self._held() if self._raw is None else self._raw
 
     def _held(self) -> Item:
-        """The declared attributes as they would be stored; nothing that is derived is among them."""
+        """Return the declared attributes as they would be stored, without derived ones."""
         held = self._serialized()
         raw = self._raw or self._form
         if raw is not None:
@@ -268,7 +268,7 @@ class StoredItem(EntityInstance):
         return held
 
     def _stamp(self, version: int | None = None) -> None:
-        """Set the attributes that every write sets; and the version, where one is given."""
+        """Set the attributes that every write sets, and the version if it is given."""
         schema = self._schema_of()
         for name, stamp in schema.stamps.items():
             setattr(self, name, stamp.fresh())
@@ -276,14 +276,14 @@ class StoredItem(EntityInstance):
             setattr(self, schema.version, version)
 
     def _adopt(self, written: StoredItem, item: Item) -> None:
-        """Take over what a copy was stamped with, now that it is stored."""
+        """Take the stamps and the version from a copy of the instance that was stored."""
         schema = self._schema_of()
         for name in schema.set_by_writes:
             setattr(self, name, getattr(written, name))
         self._remember(item)
 
     def _assume(self, after: Item | None) -> None:
-        """Take what an update must have left, where nothing said what it did: a transaction tells nothing."""
+        """Apply an update's predicted result to the instance (transactions return no attributes)."""
         read = self._raw is not None
         if after is None:
             self._raw = None
@@ -294,9 +294,9 @@ class StoredItem(EntityInstance):
             self._raw = None
 
     def _stored_key(self) -> dict[str, str]:
-        """The item's primary key, derived afresh and held against the one it was read under."""
+        """Return the item's primary key, derived again; refuse one that differs from the key that was read."""
         schema, layout = self._schema_of(), table_schema(self).layout
-        # Only the primary key: an index key that cannot be built must not stand in the way of mending it.
+        # Only the primary key: an item with an index key that cannot be built must remain fixable.
         values = schema.to_keys({name: getattr(self, name) for name in schema.primary.attributes})
         partition, sort = schema.primary.build(values)
         key = {layout.partition_name: partition, layout.sort_name: str(sort)}
@@ -304,7 +304,7 @@ class StoredItem(EntityInstance):
         return key
 
     def _key_item(self) -> Item:
-        """The same, as a request has it."""
+        """Return the item's primary key in the form of a request."""
         return {name: {"S": text} for name, text in self._stored_key().items()}
 
     def _get_hash_range_key_serialized_values(self) -> tuple[Any, Any | None]:
@@ -323,10 +323,10 @@ def copy_as_new(entity: S) -> S:
 
 
 def key_of(entity: StoredItem) -> Item:
-    """Return the primary key of an instance as a request has it: `{"PK": {"S": "USER#u1"}, "SK": {"S": "PROFILE"}}`.
+    """Return the primary key of an instance for a request: `{"PK": {"S": "USER#u1"}, "SK": {"S": "PROFILE"}}`.
 
     Raises:
-        KeyChangeError: It is not the key under which the instance was read.
+        KeyChangeError: The instance was read with another key.
         MissingAttributesError: The instance lacks an attribute of the key.
     """
     return entity._key_item()

@@ -1,7 +1,7 @@
 """Instances of which only some attributes were read: `Order.query(user_id="u1", only=("status", "total"))`.
 
-The values of such an instance are `PartialValues`. They raise for an attribute that was not read, since None would be
-taken for its value. Writes of the instance are refused, since a put would lose the rest of the item.
+The values of such an instance are `PartialValues`. They raise an error for an attribute that was not read, since None
+would look like its value. Writes of the instance are refused, since a put would lose the rest of the item.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class PartialValues(dict[str, Any]):
 
     @classmethod
     def of(cls, values: dict[str, Any], entity: str, unread: frozenset[str]) -> PartialValues:
-        """Return values without those that were not read; an item gives those their defaults."""
+        """Return values without the attributes that were not read, for which the codec has set defaults."""
         made = cls({name: value for name, value in values.items() if name not in unread})
         made.entity, made.unread = entity, unread
         return made
 
     def get(self, name: str, default: Any = None) -> Any:
-        # A value that was set since is there.
+        # The value may have been set since the item was read.
         return self[name] if name in self or name in self.unread else default
 
     def __missing__(self, name: str) -> Any:
@@ -57,10 +57,10 @@ class PartialValues(dict[str, Any]):
 
 
 def names_in(only: Any) -> tuple[str, ...] | None:
-    """Return the names that `only=` was given, as a tuple; None for whole items.
+    """Return the names in `only=` as a tuple; None for whole items.
 
     Raises:
-        InvalidRequestError: It was given something else than several texts.
+        InvalidRequestError: `only` is not a sequence of names.
     """
     if only is None:
         return None
@@ -75,12 +75,12 @@ def names_in(only: Any) -> tuple[str, ...] | None:
 def stored_only(
     schemas: Sequence[EntitySchema], only: Iterable[str] | None, key_names: Iterable[str]
 ) -> tuple[str, ...] | None:
-    """Return the stored attributes to read: the chosen ones, and those without which an item is not recognized.
+    """Return the stored attributes to read: the chosen ones, and those that are needed to recognize an item.
 
     Args:
-        schemas: The entities that are asked for.
+        schemas: The requested entities.
         only: The Python names of the chosen attributes; None for whole items.
-        key_names: The stored attributes of the keys that are asked.
+        key_names: The stored attributes of the keys that are used.
 
     Raises:
         InvalidRequestError: None of the entities has such an attribute.
@@ -88,7 +88,7 @@ def stored_only(
     if only is None:
         return None
     names = tuple(only)
-    # A derived attribute, such as an index key, may be read as well.
+    # A derived attribute, such as an index key, can also be read.
     attributes = [schema.entity.get_attributes() for schema in schemas]
     known = list(dict.fromkeys(name for schema in schemas for name in schema.attributes))
     for name in names:
@@ -111,12 +111,12 @@ def partial_loader(schema: EntitySchema, stored: Iterable[str]) -> Callable[[Ite
 
     Args:
         schema: The entity.
-        stored: The stored attributes that were asked for.
+        stored: The requested stored attributes.
     """
     asked, load = frozenset(stored), schema.entity._codec().load
 
     def load_some(item: Item) -> StoredItem:
-        # A row, or a request for several entities, may hold more.
+        # A row of an index, or of a request for several entities, may hold more attributes.
         entity: StoredItem = load({name: value for name, value in item.items() if name in asked})
         return as_partial(entity, asked)
 
@@ -124,7 +124,7 @@ def partial_loader(schema: EntitySchema, stored: Iterable[str]) -> Callable[[Ite
 
 
 def as_partial(entity: S, stored: frozenset[str]) -> S:
-    """Make an instance one of which only some attributes were read, in place."""
+    """Mark an instance, in place, as one of which only some attributes were read."""
     unread = (name for name, each in entity.get_attributes().items() if each.attr_name not in stored)
     entity.attribute_values = PartialValues.of(entity.attribute_values, type(entity).__name__, frozenset(unread))
     return entity
@@ -134,7 +134,7 @@ def refuse_partial(entity: StoredItem) -> None:
     """Refuse to write an instance that does not have the whole item.
 
     Raises:
-        PartialItemError: It was read with `only=`.
+        PartialItemError: The instance was read with `only=`.
     """
     if isinstance(entity.attribute_values, PartialValues):
         raise PartialItemError(

@@ -1,4 +1,4 @@
-"""Rows of an index: which entity a row is of, and which attributes its keys hold, without fetching the item."""
+"""Rows of an index: the entity of a row and the attributes in its keys, without fetching the item."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["key_reader", "keys_tell_apart", "primary_attributes", "primary_key_r
 def key_reader(
     table: type[StoredItem], types: Sequence[str], index: str | None
 ) -> Callable[[Item], dict[str, Any] | UnknownItem | None]:
-    """A function that reads the attributes out of a row's keys.
+    """Return a function that reads the attributes in the keys of a row.
 
-    It returns None for a row of another known entity, and `UnknownItem` for one that no entity could
-    have written. It raises `MalformedItemError` if the keys are not those of the entity that the row names.
+    The function returns None for a row of another known entity, and `UnknownItem` for a row that no entity could have
+    written. It raises `MalformedItemError` if the keys do not match the entity that the row names.
 
     Args:
         table: The table class.
-        types: The discriminators of the entities that are asked for.
+        types: The discriminators of the requested entities.
         index: The index that is read; None for the table itself.
     """
     layout = table_schema(table).layout
@@ -53,9 +53,9 @@ def key_reader(
 
 
 def primary_key_reader(table: type[StoredItem]) -> Callable[[Item], tuple[type[StoredItem], dict[str, Any]] | None]:
-    """A function that reads from a primary key alone whose it is, and the attributes in it; None if no entity's.
+    """Return a function that reads the entity class and the attributes from a primary key; None for an unknown key.
 
-    Of entities that share a key the class is said in which it was declared: the key does not tell them apart.
+    For entities that share a key, it returns the class that declares the key: the key does not distinguish them.
     """
 
     def read(key: Item) -> tuple[type[StoredItem], dict[str, Any]] | None:
@@ -72,20 +72,20 @@ def primary_attributes(schema: EntitySchema, key: Item) -> dict[str, Any]:
     """Return the attributes in the primary key of an entity.
 
     Raises:
-        KeyParseError: The key is not one of this entity's.
+        KeyParseError: The key is not a key of this entity.
     """
     return _attributes(schema, key, None)
 
 
 def keys_tell_apart(table: type[StoredItem], types: Sequence[str]) -> bool:
-    """Whether primary keys alone tell some entities from all others: not where a class shares its parent's."""
+    """Return whether primary keys alone distinguish the given entities from all others; not if a class shares a key."""
     schemas = table_schema(table).entities
     owners = {schemas[name].key_owner for name in types}
     return not any(schema.key_owner in owners for name, schema in schemas.items() if name not in types)
 
 
 def unknown_of(layout: TableLayout, item: Item) -> UnknownItem:
-    """An item or a row that no entity claims."""
+    """Return the value for an item or a row that belongs to no entity."""
     names = (layout.partition_name, layout.sort_name)
     partition, sort = (next(iter(item.get(name, {"S": None}).values())) for name in names)
     return UnknownItem(item.get(layout.type_name, {}).get("S"), (partition, sort), item)
@@ -106,8 +106,8 @@ def _attributes_or_error(schema: EntitySchema, row: Item, index: str | None) -> 
     except (ArithmeticError, KeyError, TypeError, ValueError):
         # The error may quote the key.
         raise MalformedItemError(
-            f"The keys of a row of {schema.name} are not those of its model.",
-            remedy='Other code wrote it: fix the item, or ask with malformed="skip".',
+            f"The keys of a row of {schema.name} do not match its model.",
+            remedy='Other code wrote it: fix the item, or read with malformed="skip".',
             entity=schema.name,
             index=index,
             key=unknown_of(schema.layout, row).key,
@@ -115,7 +115,7 @@ def _attributes_or_error(schema: EntitySchema, row: Item, index: str | None) -> 
 
 
 def _attributes(schema: EntitySchema, row: Item, index: str | None) -> dict[str, Any]:
-    """`KeyParseError` where the keys are not this entity's although the row says so: other code wrote them."""
+    """Return the attributes in the keys of a row; `KeyParseError` if the keys are not keys of the row's entity."""
     values = _parse(schema.primary, row, schema.layout)
     for key in schema.keys.values():
         if index is not None and key.index == index:
