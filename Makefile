@@ -73,17 +73,18 @@ mutate: $(VENV)/ready  ## Plant faults in keys/, and list those that no test not
 	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(MODULES) --tests $(COVER) $(ARGS)
 
 mutate-writes: $(VENV)/ready  ## Do the same for updates, failed conditions and cursors
-	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(addprefix src/singletable/models/writing/,change.py effects.py \
-		writes.py) src/singletable/requests/cursor.py --tests tests/framework/models \
+	@PYTHONHASHSEED=0 $(RUN)/python -m tests.mutation $(addprefix src/singletable/models/writing/,checked_actions.py \
+		planned_change.py effects.py writes.py) src/singletable/requests/cursor.py --tests tests/framework/models \
 		tests/framework/requests/test_cursor.py \
 		tests/properties/test_effects.py $(ARGS)
 
 ##@ Check and measure
-lint: $(VENV)/ready  ## Check style, types, imports and the content of the wheel
+lint: $(VENV)/ready  ## Check style, types, imports, language and the wheel
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+	@$(RUN)/python -m tests.language
 	@$(RUN)/python -m tests.wheel
 
 hooks: $(VENV)/ready  ## Let Git run the checks of `make lint` before each commit

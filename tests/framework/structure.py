@@ -150,6 +150,30 @@ def _components(graph: Mapping[str, set[str]]) -> list[set[str]]:
     return found
 
 
+# --- names ------------------------------------------------------------------------------
+
+
+def repeated_names(tree: Tree, same: frozenset[str] = frozenset()) -> list[str]:
+    """Return the names that two modules, or two public classes, have.
+
+    Args:
+        tree: The modules.
+        same: Names that may be repeated, because they name one concept at two levels.
+    """
+    places: dict[str, list[str]] = {}
+    for module in tree.values():
+        if not module.is_package:
+            places.setdefault(f"module {module.name.rpartition('.')[2]}", []).append(module.path)
+        for node in _parse(module.text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(f"class {node.name}", []).append(module.path)
+    return [
+        f"{name}: {', '.join(sorted(paths))}"
+        for name, paths in sorted(places.items())
+        if len(paths) > 1 and name.partition(" ")[2] not in same
+    ]
+
+
 # --- sizes ------------------------------------------------------------------------------
 
 

@@ -64,6 +64,19 @@ def test_private_names_of_models_stay_in_models(tree):
     assert not found, "\n".join(found)
 
 
+COMMANDS = ("cost", "environment", "metrics", "quarantine")
+"""Commands that have the name of the module that does their work."""
+
+VALUES = ("Boolean", "Choice", "Date", "Integer", "Source", "Text", "Uuid")
+"""The values of keys: encodings, and the same in scripts of migrations, which may be applied already."""
+
+
+def test_each_name_has_one_meaning(tree):
+    """No two modules, and no two public classes, have one name for two things."""
+    found = structure.repeated_names(tree, frozenset(COMMANDS + VALUES))
+    assert not found, "\n".join(found)
+
+
 def test_the_tree_holds_modules_and_packages(tree):
     """The modules of the tree have the names by which they are imported."""
     assert tree["singletable.models"].is_package
@@ -116,6 +129,17 @@ def test_imports_for_typing_are_no_circle(test):
     """An import under `if TYPE_CHECKING:` does not happen at run time."""
     texts = {"a": "from p.b import x", "b": f"if {test}:\n    from p.a import x"}
     assert [] == structure.import_circles(planted(**texts))
+
+
+# --- planted faults: names --------------------------------------------------------------
+
+
+def test_a_repeated_name_is_found():
+    """Two classes or two modules of one name are reported with their places; private classes are not."""
+    texts = {"a__m": "class X: ...\nclass _Y: ...", "b__m": "class X: ...\nclass _Y: ...", "c": "class Z: ..."}
+    expected = ["class X: p/a/m.py, p/b/m.py", "module m: p/a/m.py, p/b/m.py"]
+    assert expected == structure.repeated_names(planted(**texts))
+    assert [] == structure.repeated_names(planted(**texts), frozenset({"X", "m"}))
 
 
 # --- planted faults: sizes --------------------------------------------------------------

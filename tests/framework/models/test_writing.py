@@ -10,17 +10,19 @@ from pynamodb.exceptions import TransactWriteError
 from pynamodb.expressions.operand import Path
 from pynamodb.transactions import TransactWrite
 
-from singletable import Expiry, Key, Table
+from singletable import Expiry, Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import (
     AlreadyExists,
     ConcurrentUpdateError,
     DeclarationError,
+    InvalidBatchError,
     InvalidConditionError,
     InvalidUpdateError,
     InvalidValueError,
     KeyChangeError,
     StaleKeyError,
+    TransactionCancelled,
     UnexpectedAttributesError,
 )
 from singletable.models.reading.targets import TableSender
@@ -49,6 +51,55 @@ def test_create_refuses_an_existing_item():
     ):
         Account(account_id="a1", visits=2).create()
     assert 1 == Account.get(account_id="a1").visits
+
+
+PUTS = {
+    "entity": lambda each: each.put(),
+    "batch": lambda each: send(AppTable.batch(), "put", each),
+    "transaction": lambda each: send(AppTable.transaction(), "put", each),
+    "plan": lambda each: plan.put(each).send(),
+}
+SAVES = {
+    "entity": lambda each: each.save(),
+    "batch": lambda each: send(AppTable.batch(), "save", each),
+    "transaction": lambda each: send(AppTable.transaction(), "save", each),
+    "plan": lambda each: plan.save(each).send(),
+}
+CREATES = {
+    "entity": lambda each: each.create(),
+    "transaction": lambda each: send(AppTable.transaction(), "create", each),
+    "plan": lambda each: plan.create(each).send(),
+}
+
+
+def send(block, verb, entity):
+    """Write an entity in a block."""
+    with block:
+        getattr(block, verb)(entity)
+
+
+@pytest.mark.parametrize("place", PUTS)
+def test_put_and_save_replace_the_item(place):
+    """The two names mean the same for an entity, a batch, a transaction and a plan."""
+    for write in (PUTS[place], SAVES[place]):
+        write(Account(account_id="a1", visits=1))
+        write(Account(account_id="a1", visits=2))
+        assert 2 == Account.get(account_id="a1").visits
+
+
+@pytest.mark.parametrize("place", CREATES)
+def test_create_never_replaces_an_item(place):
+    """An entity, a transaction and a plan refuse to create an item that exists."""
+    CREATES[place](Account(account_id="a1", visits=1))
+    with pytest.raises((AlreadyExists, TransactionCancelled)):
+        CREATES[place](Account(account_id="a1", visits=2))
+    assert 1 == Account.get(account_id="a1").visits
+
+
+def test_a_batch_refuses_to_create():
+    """DynamoDB has no conditions in a batch; the message names the ways that have."""
+    with pytest.raises(InvalidBatchError, match=r"cannot create Account\(account_id='a1'\).*transaction\(\)\.create"):
+        AppTable.batch().create(Account(account_id="a1"))
 
 
 def test_index_keys_follow_an_update():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from singletable.errors import BatchIncomplete, InvalidBatchError
 from singletable.models.reading.targets import TableSender, require_member
@@ -79,6 +79,18 @@ class Batch:
 
     save = put
     """PynamoDB's name for it."""
+
+    def create(self, *entities: StoredItem) -> NoReturn:
+        """Refuse entities that must not exist yet: DynamoDB has no conditions in a batch.
+
+        Raises:
+            InvalidBatchError: Always; `create()` of the entities and of a transaction write such entities.
+        """
+        raise InvalidBatchError(
+            f"A batch cannot create {', '.join(map(repr, entities)) or 'entities'}: DynamoDB has no conditions in a"
+            " batch, so an existing item would be replaced.",
+            remedy="Use create() of each entity, or transaction().create(...); or put() if it may be replaced.",
+        )
 
     def put_all(self, entities: Iterable[StoredItem]) -> None:
         """The same for an iterable, whose entities are taken as they are sent: any number, in constant memory."""

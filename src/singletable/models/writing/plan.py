@@ -35,7 +35,7 @@ from singletable.requests.write_requests import Check, Delete, Put, Update
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
 
-__all__ = ["check", "create", "delete", "save", "update", "upsert"]
+__all__ = ["check", "create", "delete", "put", "save", "update", "upsert"]
 
 T = TypeVar("T", bound="StoredItem")
 
@@ -101,6 +101,10 @@ def save(entity: T, condition: PynamoCondition | None = None, *, add_version_con
             ),
         ),
     )
+
+
+put = save
+"""DynamoDB's name for it."""
 
 
 def update(

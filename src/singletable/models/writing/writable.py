@@ -57,6 +57,17 @@ class WritableItem(ReadableItem):
 
         return send_write(plan.save(self, condition, add_version_condition=add_version_condition))
 
+    def put(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> dict[str, Any]:
+        """Write the item, as `save()` does, which is PynamoDB's name for it.
+
+        Args:
+            condition: A PynamoDB condition on the stored item.
+            add_version_condition: Whether the stored version must be the one that was read.
+
+        Raises: as `save` does.
+        """
+        return self.save(condition, add_version_condition=add_version_condition)
+
     def delete(
         self,
         condition: PynamoCondition | None = None,
