@@ -220,7 +220,7 @@ def test_versions_and_foreigners_are_refused_in_batches():
     """DynamoDB does not check conditions in a batch."""
     with pytest.raises(InvalidBatchError, match=r"has a version, and DynamoDB checks nothing in a batch. Use save\(\)"):
         LedgerTable.batch().put(Doc(ident="1"))
-    with pytest.raises(InvalidBatchError, match=r"Account\(account_id='a1'\) is no entity of LedgerTable"):
+    with pytest.raises(InvalidBatchError, match=r"Account\(account_id='a1'\) is not an entity of LedgerTable"):
         LedgerTable.batch().put(Account(account_id="a1"))
     with pytest.raises(InvalidBatchError, match="A batch gets items by primary key, not by a Query"):
         LedgerTable.batch().get(Task.query(project="p"))

@@ -136,7 +136,8 @@ def test_what_is_refused_is_named_with_the_remedy():
     ):
         with pytest.raises(error, match=message):
             plan.update(made, [action])
-    with pytest.raises(UnexpectedAttributesError, match="Doc.version is a version, and counts by itself. Leave it out"):
+    text = "Doc.version is a version, and every write increments it. Leave it out"
+    with pytest.raises(UnexpectedAttributesError, match=text):
         plan.update(Doc(ident="1"), version=3)
 
 

@@ -186,7 +186,7 @@ def test_an_item_that_became_another_entity_is_neither_replaced_nor_deleted():
     person = Person.get(ident="1")
     Admin(ident="1", level=9).save()
     for write in (person.save, person.delete):
-        with pytest.raises(ConditionFailed, match="is another entity by now; nothing was written"):
+        with pytest.raises(ConditionFailed, match="is another entity now; nothing was written"):
             write()
     assert {"N": "9"} == stored_item(person)["level"]
     Admin.get(ident="1").delete()

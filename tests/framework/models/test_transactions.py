@@ -91,7 +91,7 @@ def test_a_transaction_takes_planned_writes():
     with pytest.raises(InvalidTransactionError, match="takes writes, not a Task"):
         transaction = LedgerTable.transaction()
         transaction.add(task(2))
-    with pytest.raises(InvalidTransactionError, match="Account.* is no entity of LedgerTable"):
+    with pytest.raises(InvalidTransactionError, match="Account.* is not an entity of LedgerTable"):
         transaction.add(plan.create(Account(account_id="a", visits=1)))
 
 

@@ -251,7 +251,7 @@ def test_an_item_of_another_type_is_left_alone():
     client = TallyTable._get_connection().connection.client
     other = {"PK": {"S": "COUNTER#x"}, "SK": {"S": "COUNTER"}, "entityType": {"S": "OTHER"}, "value": {"N": "1"}}
     client.put_item(TableName="tallies", Item=other)
-    with pytest.raises(ConditionFailed, match="is another entity by now"):
+    with pytest.raises(ConditionFailed, match="is another entity now"):
         Counter(name="x").upsert(actions=[Counter.value.add(1)])
     assert other == item("COUNTER#x", "COUNTER")
     client.delete_item(TableName="tallies", Key={"PK": other["PK"], "SK": other["SK"]})

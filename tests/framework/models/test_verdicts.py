@@ -234,7 +234,7 @@ def test_an_update_of_nothing_says_so():
         task(1).update(title="t")
     write = plan.update(task(1), title="t")
     became = {**task(1).serialize(), "entityType": {"S": "DOC"}}
-    assert "is another entity by now; nothing was written" in str(write.judge(became, lost=False))
+    assert "is another entity now; nothing was written" in str(write.judge(became, lost=False))
 
 
 def test_a_conflict_with_a_transaction_is_waited_out(monkeypatch):

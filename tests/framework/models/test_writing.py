@@ -387,9 +387,9 @@ def test_a_version_counts_by_itself():
         assert stale.version + 1 == other.version
         with pytest.raises(ConcurrentUpdateError):
             stale.update(text="y")
-        with pytest.raises(UnexpectedAttributesError, match="is a version, and counts by itself"):
+        with pytest.raises(UnexpectedAttributesError, match="is a version, and every write increments it"):
             other.update(version=7)
-        with pytest.raises(UnexpectedAttributesError, match="is a version, and counts by itself"):
+        with pytest.raises(UnexpectedAttributesError, match="is a version, and every write increments it"):
             other.update(actions=[Doc.version.set(7)])
         other.delete()
         other.create()

@@ -1,4 +1,4 @@
-"""Targets: for a key of an entity, where a request goes and how rows become entities again."""
+"""Targets: the place of a key, the conversion of its rows to entities, and the sender of its requests."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ T = TypeVar("T", bound="StoredItem")
 
 @attrs.frozen
 class TableSender:
-    """Sends requests to the place to which the table is bound when the sender is made, whatever is bound later.
+    """A sender of requests to the place to which the table is bound when the sender is made, not to later ones.
 
     Args:
         table: The table class.
-        name: What observers are told that its requests are of; None for what `request_name` says.
-        settings: The settings that it sends with; those that hold now if they are left out.
+        name: The name of its requests for observers; None for the name that `request_name` gives.
+        settings: The settings of its requests; by default those of the present binding.
     """
 
     table: type[StoredItem]
@@ -82,7 +82,7 @@ class TableSender:
         Args:
             request: The request, or its target; it has a `sender`.
             error: The error to raise.
-            what: The batch or transaction that the request is added to, for the message.
+            what: The batch or transaction to which the request is added, for the message.
         """
         other = request.sender
         if isinstance(other, TableSender) and other.settings.where != self.settings.where:
@@ -143,14 +143,15 @@ def target_of(entity: type[T], name: str, only: Sequence[str] | None = None) -> 
 
 
 def require_member(table: type[StoredItem], entity: Any, error: type[SingletableError]) -> None:
-    """Refuse what is no entity of a table, with the given error."""
+    """Refuse a value that is not an entity of a table, with the given error."""
     if not any(isinstance(entity, schema.entity) for schema in table_schema(table).entities.values()):
-        what = repr(entity) if hasattr(entity, "_schema_of") and not isinstance(entity, type) else type(entity).__name__
+        kind = type(entity).__name__
+        given = repr(entity) if hasattr(entity, "_schema_of") and not isinstance(entity, type) else kind
         raise error(
-            f"{what} is no entity of {table.__name__}.",
+            f"{given} is not an entity of {table.__name__}.",
             remedy="Give instances: "
             + ", ".join(schema.name for schema in table_schema(table).entities.values())
-            + ". Where only the key is needed, its attributes will do: transaction.check(User(user_id=...)).",
+            + ". If only the key is needed, give its attributes: transaction.check(User(user_id=...)).",
         )
 
 
@@ -179,7 +180,7 @@ def whole_table(table: type[StoredItem], entities: Sequence[type[T]], only: Sequ
 def collection_target(
     table: type[StoredItem], entities: Sequence[type[T]], index: str | None, only: Sequence[str] | None = None
 ) -> Target[T]:
-    """The target of a query for several entities that share a partition key.
+    """Return the target of a query for several entities that share a partition key.
 
     Raises:
         InvalidRequestError: An entity has no key there, or their partition keys differ.
@@ -258,7 +259,7 @@ def _place_and_loader(
         partition_name=partition_name,
         sort_name=sort_name,
         primary=layout.primary,
-        # Only a projection of everything also holds what no model knows.
+        # Only a projection of all attributes has those that no model knows.
         whole=projected is None or (stored is not None and projected.issuperset(stored)),
         projected=projected,
         only=stored,
@@ -321,14 +322,14 @@ class EntityLoader(Generic[T]):
 
 
 def _nothing(item: Item) -> None:
-    """An item of another entity is not even read."""
+    """Return None: an item of another entity is not read."""
 
 
 def load(table: type[StoredItem], item: Item) -> StoredItem | UnknownItem | None:
-    """An item as the entity that it says it is; None for one of the framework's own, such as a migration's record.
+    """Return an item as an entity of its type; None for an internal item, such as a migration's record.
 
     Raises:
-        MalformedItemError: An attribute does not hold what its model says.
+        MalformedItemError: The model cannot read an attribute.
     """
     layout = table_schema(table).layout
     says = item.get(layout.type_name, {}).get("S")

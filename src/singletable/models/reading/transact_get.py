@@ -28,7 +28,7 @@ __all__ = ["read_together"]
 def read_together(
     table: type[StoredItem], requests: Sequence[Get[Any]], unknown: Handling = "raise", malformed: Handling = "raise"
 ) -> list[Any]:
-    """Items as they were at one moment, in the order asked; see `Table.transact_get`."""
+    """Return items as they were at one moment, in the order of the requests; see `Table.transact_get`."""
     check_handling(unknown=unknown, malformed=malformed)
     for request in requests:
         if not isinstance(request, Get):
@@ -69,6 +69,6 @@ def _unreadable(requests: Sequence[Get[Any]], codes: Sequence[str | None]) -> Tr
     return TransactionCancelled(
         "The read transaction was cancelled: "
         + (", ".join(f"{reason.entity!r} ({reason.code})" for reason in reasons if reason.code) or "no reason given"),
-        remedy="Other writers are in the way; try again.",
+        remedy="Other writers changed the items; try again.",
         reasons=reasons,
     )

@@ -35,10 +35,10 @@ _MOST_OPERANDS = 50
 
 
 def assignments(schema: EntitySchema, values: Mapping[str, Any]) -> list[Action]:
-    """The actions that give attributes these values; None removes.
+    """Return the actions that set attributes to values; None removes an attribute.
 
     Raises:
-        UnexpectedAttributesError: The entity has no such attribute.
+        UnexpectedAttributesError: The entity does not have an attribute.
         InvalidValueError: An attribute cannot hold the value.
     """
     unknown = tuple(name for name in values if name not in schema.attributes)
@@ -61,7 +61,7 @@ def checked_actions(instance: StoredItem, schema: EntitySchema, actions: Sequenc
 
 
 def refuse_overlaps(schema: EntitySchema, actions: Sequence[ParsedAction]) -> None:
-    """Refuse actions on one path, or on a path and a part of it; some engines take the last one."""
+    """Refuse actions on one path, or on a path and a part of it; some engines apply the last one."""
     seen: dict[tuple[str | int, ...], bool] = {}
     for action in actions:
         steps = action.steps
@@ -101,7 +101,7 @@ def _check(instance: StoredItem, schema: EntitySchema, parsed: ParsedAction) -> 
             elif value.attr_type != schema.attributes[name].attr_type:
                 raise InvalidValueError(
                     f"{schema.name}.{name} is of type {schema.attributes[name].attr_type}, and was given a value of"
-                    f" type {value.attr_type}: PynamoDB takes a dict with one type key for already serialised.",
+                    f" type {value.attr_type}: PynamoDB treats a dict with one type key as already serialized.",
                     remedy=f"Use update({name}=value).",
                     entity=schema.name,
                     attribute=name,
@@ -142,7 +142,7 @@ def _fitting(schema: EntitySchema, parsed: ParsedAction, action: Action) -> Acti
         reason, remedy = "cannot be removed", "Give a value, or declare the attribute with null=True."
     else:
         given = _type_of(operand)
-        # A list takes NULL, and a value of a whole attribute was looked at before.
+        # A list accepts NULL, and the value of a whole attribute was checked before.
         allowed = (None, target.attr_type, *([NULL] if in_list else []))
         if given in allowed or (not inside and isinstance(operand, Value)):
             return action
@@ -182,7 +182,7 @@ def _refuse_deep_operands(schema: EntitySchema, action: Action) -> None:
 def _refuse_derived(schema: EntitySchema, stored: str, name: str | None, expiry: str | None) -> None:
     if name is not None and name in (schema.version, schema.token):
         raise UnexpectedAttributesError(
-            f"{schema.name}.{name} is a version, and counts by itself."
+            f"{schema.name}.{name} is a version, and every write increments it."
             if name == schema.version
             else f"{schema.name}.{name} is the write token, which every write sets by itself.",
             remedy="Leave it out.",
@@ -190,7 +190,7 @@ def _refuse_derived(schema: EntitySchema, stored: str, name: str | None, expiry:
             unexpected=(name,),
         )
     if stored == expiry or stored in schema.layout.key_names or stored == schema.layout.type_name:
-        # An index key is made of its own key's attributes; the type and the expiry are told with all of them.
+        # An index key has the sources of its own key; for the type and the expiry the message names all sources.
         own = [key.sources for key in schema.keys.values() if stored in schema.layout.names_at(key.index)]
         sources = ", ".join(own[0] if own else schema.key_sources)
         raise StaleKeyError(
@@ -202,7 +202,7 @@ def _refuse_derived(schema: EntitySchema, stored: str, name: str | None, expiry:
 
 
 def _refuse_key_change(instance: StoredItem, schema: EntitySchema, name: str, action: Action) -> None:
-    """An action that sets an attribute of the primary key to what it is changes nothing; any other is refused."""
+    """Refuse an action on an attribute of the primary key, unless it sets the present value."""
     stored = schema.attributes[name].attr_name
     value = action.values[1] if isinstance(action, SetAction) else None
     if not isinstance(value, Value) or not same_value(value.value, instance._known().get(stored)):
@@ -219,6 +219,6 @@ def assign(schema: EntitySchema, name: str, value: Any) -> Action:
     path = Path([attribute.attr_name])
     serialized = None if value is None else serialize(schema, name, value)
     if serialized is not None:
-        # Given with its type, since PynamoDB takes a dict such as {"S": "x"} for already serialised.
+        # Given with its type, since PynamoDB treats a dict such as {"S": "x"} as already serialized.
         return path.set({attribute.attr_type: serialized})
     return path.remove()

@@ -136,7 +136,7 @@ def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
     new = copy(old)
     for name, value in changes.items():
         if name == old._schema_of().version:
-            raise UnexpectedAttributesError(f"{name} is a version, and counts by itself.", unexpected=(name,))
+            raise UnexpectedAttributesError(f"{name} is a version, and every write increments it.", unexpected=(name,))
         setattr(new, name, value)
     old_key, new._stored = old._stored_key(), None
     if new._stored_key() == old_key:

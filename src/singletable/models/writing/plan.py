@@ -1,7 +1,7 @@
 """Plans: the writes of entities as values. `plan.update(order, status="PAID").params()` is the exact request.
 
-Nothing is sent until `send()` is called on one, or a transaction takes it. Each function plans what the
-method of an entity that has its name does.
+Nothing is sent until a plan's `send()` is called, or a transaction sends it. Each function plans the write of the
+method with its name.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ T = TypeVar("T", bound="StoredItem")
 
 
 def create(entity: T, *, version: int | None = None) -> CreateWrite[T]:
-    """A put of an item that must not be there yet.
+    """Plan a put of an item that must not exist yet.
 
     Args:
         entity: The instance.
-        version: The first version, if the entity has versions; None for the one of a new item.
+        version: The first version, if the entity has versions; None for the version of a new item.
 
     Raises:
         InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
@@ -57,7 +57,7 @@ def create(entity: T, *, version: int | None = None) -> CreateWrite[T]:
         entity=entity,
         written=written,
         item=item,
-        # Another writer may delete the item before a second attempt, which would then create it again.
+        # Another writer may delete the item before a second attempt, which would create it again.
         resend=False,
         mark=_mark_of_item(schema, item, first=version is None),
         request=Put(
@@ -69,15 +69,15 @@ def create(entity: T, *, version: int | None = None) -> CreateWrite[T]:
 
 
 def save(entity: T, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> SaveWrite[T]:
-    """A put that replaces what is there.
+    """Plan a put that replaces a stored item.
 
     Args:
         entity: The instance.
-        condition: A PynamoDB condition on what is stored now.
+        condition: A PynamoDB condition on the stored item.
         add_version_condition: Whether the stored version must be the one that was read.
 
     Raises:
-        KeyChangeError: The primary key is another than the one it was read under.
+        KeyChangeError: The primary key differs from the one under which the item was read.
         InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
     """
     check_condition(entity._schema_of(), condition)
@@ -115,18 +115,18 @@ def update(
     add_version_condition: bool = True,
     **values: Any,
 ) -> UpdateWrite[T]:
-    """A change of attributes of the stored item, and of what is derived from them.
+    """Plan a change of attributes of the stored item, and of the keys and the expiry that are derived from them.
 
     Args:
         entity: The instance.
         actions: PynamoDB's update actions, instead of values.
-        condition: A PynamoDB condition on what is stored now.
+        condition: A PynamoDB condition on the stored item.
         add_version_condition: Whether the stored version must be the one that was read.
         values: The new values, by attribute; None removes.
 
     Raises:
         KeyChangeError: An attribute of the primary key would change.
-        StaleKeyError: What a key is made of would change in a way that cannot be followed.
+        StaleKeyError: A source of a key would change in a way that depends on an unknown value.
         InvalidValueError: A value cannot be stored, or the item would be over 400 KB.
     """
     values = plain_names(values)
@@ -145,14 +145,14 @@ def update_actions(
     add_version_condition: bool = True,
     fenced: bool = False,
 ) -> UpdateWrite[T]:
-    """An update that is given as actions alone.
+    """Plan an update by actions alone.
 
     Args:
         entity: The instance.
         actions: PynamoDB's update actions.
         condition: A PynamoDB condition on the stored item.
         add_version_condition: Whether the stored version must be the one that was read.
-        fenced: Whether the condition can hold only once, whatever other writers do.
+        fenced: Whether the condition can hold only once, independent of other writers.
     """
     refuse_partial(entity)
     schema = entity._schema_of()
@@ -161,7 +161,7 @@ def update_actions(
     version = version_of(entity)
     if schema.version is not None:
         counter = Path([schema.attributes[schema.version].attr_name])
-        # Without a condition on it the stored version is not known; it counts on from whatever it is.
+        # Without a condition the stored version is unknown, so DynamoDB increments it.
         following = {"N": str(schema.next_version(version))}
         count: Action = counter.set(following) if add_version_condition else counter.add({"N": "1"})
         change = attrs.evolve(
@@ -201,7 +201,7 @@ def update_actions(
 def upsert(
     entity: T, actions: Sequence[Action] | None = None, condition: PynamoCondition | None = None, **values: Any
 ) -> UpsertWrite[T]:
-    """An update that creates the item if it does not exist, in one request.
+    """Plan an update that creates the item if it does not exist, in one request.
 
     Args:
         entity: The instance; a new item gets its attributes.
@@ -248,17 +248,17 @@ def delete(
     add_version_condition: bool = True,
     missing: Literal["ignore", "raise"] = "ignore",
 ) -> DeleteWrite[T]:
-    """A delete.
+    """Plan a delete.
 
     Args:
         entity: The instance.
-        condition: A PynamoDB condition on what is stored now.
+        condition: A PynamoDB condition on the stored item.
         add_version_condition: Whether the stored version must be the one that was read.
         missing: Whether an item that does not exist is ignored or raises `DoesNotExist`.
 
     Raises:
-        KeyChangeError: The primary key is another than the one it was read under.
-        InvalidRequestError: `missing` is another word.
+        KeyChangeError: The primary key differs from the one under which the item was read.
+        InvalidRequestError: `missing` has another value.
     """
     if missing not in ("ignore", "raise"):
         raise InvalidRequestError(
@@ -286,11 +286,11 @@ def delete(
 
 
 def check(entity: T, condition: PynamoCondition | None = None) -> CheckWrite[T]:
-    """A condition on an item that a transaction does not write; that it exists, where none is given.
+    """Plan a check of an item that a transaction does not write. Without a condition, the item must exist.
 
     Args:
         entity: The instance; only its primary key is read.
-        condition: A PynamoDB condition on what is stored.
+        condition: A PynamoDB condition on the stored item.
     """
     check_condition(entity._schema_of(), condition)
     required = must_exist(entity._schema_of()) if condition is None else condition
@@ -329,13 +329,13 @@ def _either_or(entity: StoredItem, method: str, given: str) -> InvalidUpdateErro
 
 
 def must_exist(schema: EntitySchema) -> PynamoCondition:
-    """The condition that an item is stored, and still of the entity's type: an update never creates one."""
+    """Return the condition that an item exists and has the entity's type: an update never creates an item."""
     of_type: PynamoCondition = Path([schema.layout.type_name]) == {"S": schema.discriminator}
     return Path([schema.layout.partition_name]).exists() & of_type  # type: ignore[no-any-return]
 
 
 def _still_of_type(entity: StoredItem) -> PynamoCondition | None:
-    """For an item that was read: that it has not become another entity, where some share its primary key."""
+    """Return the condition that an item that was read is still of its type, if other entities share its primary key."""
     schema = entity._schema_of()
     others = (each for each in table_schema(entity).entities.values() if each is not schema)
     if entity._raw is None or not any(each.key_owner is schema.key_owner for each in others):
@@ -345,7 +345,7 @@ def _still_of_type(entity: StoredItem) -> PynamoCondition | None:
 
 
 def unchanged(entity: StoredItem) -> PynamoCondition:
-    """The condition that an item is stored as the instance read it; by its version, where it has one."""
+    """Return the condition that the stored item is the one that was read: by its version, if the entity has one."""
     schema = entity._schema_of()
     required = must_exist(schema)
     if schema.version is not None:
@@ -401,7 +401,7 @@ def _mark_of_change(schema: EntitySchema, change: PlannedChange) -> Mapping[str,
 
 
 def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:
-    """The instance as it is to be written, stamped and with its next version, and as an item."""
+    """Return a copy with the times of writing and the next version, and the item to write."""
     refuse_partial(entity)
     written = copy(entity)
     written._stamp(version)
@@ -411,7 +411,7 @@ def _outgoing(entity: T, version: int | None) -> tuple[T, Item]:
 
 
 def version_of(entity: StoredItem) -> int | None:
-    """The version that an instance has; None where it has none."""
+    """Return the version of an instance; None if it has no version."""
     name = entity._schema_of().version
     version: int | None = getattr(entity, name) if name is not None else None
     return version

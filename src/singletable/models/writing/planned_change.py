@@ -1,8 +1,7 @@
-"""Changes: update actions, with everything that is derived from what they touch carried along.
+"""Planned changes: the update actions of a caller, with actions for all keys and the expiry that depend on them.
 
-An action says what becomes of one attribute. Keys and expiry that depend on it are derived from the item
-as it will be then; that item is worked out from the one that the instance was read with, so the write is
-conditional on what was read being stored still, wherever the result depends on it.
+An action changes one attribute. Keys and expiry that depend on it are derived from the resulting item, which is
+computed from the item that was read. If the result depends on values that were read, the update is conditional on them.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ __all__ = ["PlannedChange", "derivations", "plan_change", "stamped_values", "upd
 
 @attrs.frozen
 class PlannedChange(Portable):
-    """What an update sends.
+    """The actions of an update, with their conditions and their result.
 
     Args:
         actions: The caller's actions, and those on derived attributes.
-        guards: What must still be stored, by stored name; None for what must not be.
-        after: The item as it will be, as far as the instance knows; None where it does not.
+        guards: The values that must be stored, by stored name; None for an attribute that must be absent.
+        after: The resulting item, as far as the instance knows it; None if it does not.
         changed: The stored names of the attributes that the actions change, in their order.
         stamped: The attributes that the update sets by itself, by stored name.
     """
@@ -58,22 +57,22 @@ class PlannedChange(Portable):
     stamped: Item = attrs.field(factory=dict, repr=False)
 
     def conditions(self) -> Iterator[PynamoCondition]:
-        """The guards, as conditions."""
+        """Return the guards as conditions."""
         return (still_holds(name, value) for name, value in self.guards.items())
 
     def holds_on(self, item: Item) -> bool:
-        """Whether an item holds what the guards ask for."""
+        """Return whether an item has the values of the guards."""
         return all(same_value(item.get(name), value) for name, value in self.guards.items())
 
 
 def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChange:
-    """What an update with these actions must send.
+    """Return the change that an update with these actions sends.
 
     Raises:
         KeyChangeError: An action changes an attribute of the primary key.
-        StaleKeyError: An action changes something derived, or what a key is made of in a way that depends on
-            a value that was never read.
-        InvalidValueError: A value cannot be stored, or an attribute that must be there would be removed.
+        StaleKeyError: An action changes a derived attribute, or changes a source of a key in a way that depends on a
+            value that was never read.
+        InvalidValueError: A value cannot be stored, or a required attribute would be removed.
     """
     schema = instance._schema_of()
     planned = checked_actions(instance, schema, actions)
@@ -95,7 +94,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChang
         after = _evolved(schema, known, deciding)
         _refuse_other_types(schema, touched & set(stored), after)
         derived += derive({name: value_in(schema, name, after) for name in sources})
-        # The primary key, under which the item is found, fixes what it is made of.
+        # The primary key, under which the item is found, determines its own sources.
         fixed = {schema.attributes[name].attr_name for name in schema.primary.recoverable}
         for name in (reading | (set(stored) - touched)) - fixed - set(unstored):
             guards[name] = known.get(name)
@@ -103,7 +102,8 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChang
     if expiry is not None and schema.expiry is None and expiry in known:
         # Other code stored it; the item would be deleted, although its entity never expires.
         derived.append(Path([expiry]).remove())
-    # DynamoDB takes no update of nothing: what sets the primary key's attributes to what they are is sent then.
+    # DynamoDB does not accept an update without actions: those that set an attribute of the primary key to its present
+    # value are sent then.
     everything = [*planned, *parse_actions(derived)] or parse_actions(actions)
     refuse_overlaps(schema, everything)
     result = _after(known, everything)
@@ -113,7 +113,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChang
 
 
 def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) -> None:
-    """What an update leaves of another type could not be read again."""
+    """Refuse an update that leaves a value of another type, which could not be read again."""
     for stored in changed & after.keys() & schema.stored_names.keys():
         name = schema.stored_names[stored]
         expected = schema.attributes[name].attr_type
@@ -138,7 +138,7 @@ def _evolved(schema: EntitySchema, known: Item, actions: Sequence[ParsedAction])
 
 
 def update_error(schema: EntitySchema, error: InvalidUpdateError) -> InvalidUpdateError:
-    """Return an error of an update as the entity's; that for a personal attribute shows no path within it."""
+    """Return the error of an update with the entity's names; for a personal attribute it hides the path within it."""
     stored = error.attribute
     name = schema.stored_names.get(str(stored), stored)
     if stored not in schema.personal_stored:
@@ -163,7 +163,7 @@ def _after(known: Item, actions: Sequence[ParsedAction]) -> Item | None:
     try:
         return evolve(known, actions)
     except InvalidUpdateError:
-        # DynamoDB decides: another writer may have stored the part that an action reads. No key depends on it.
+        # Another writer may have stored the part that an action reads, so DynamoDB decides. No key depends on it.
         return None
 
 
@@ -177,7 +177,7 @@ def stamped_values(schema: EntitySchema, touched: set[str]) -> Item:
 
 
 def derivations(schema: EntitySchema) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Everything that is derived, but the primary key: what it is made of, and how it becomes actions."""
+    """Yield the sources of each index key and of the expiry, with a function from their values to actions."""
     for name, key in schema.keys.items():
         if name != PRIMARY:
             yield key.sources, lambda values, key=key: _key_actions(schema, key, values)
@@ -207,7 +207,7 @@ def value_in(schema: EntitySchema, name: str, item: Item) -> Any:
     attribute = schema.attributes[name]
     raw = item.get(attribute.attr_name)
     if raw is None:
-        # The declared one, not what the instance has been given since.
+        # The declared default, not the present value of the instance.
         return evaluated(attribute.default)
     return None if NULL in raw else attribute.deserialize(attribute.get_value(raw))
 
@@ -215,10 +215,10 @@ def value_in(schema: EntitySchema, name: str, item: Item) -> Any:
 def _with_defaults(
     schema: EntitySchema, actions: list[ParsedAction], known: Item
 ) -> tuple[list[ParsedAction], tuple[str, ...]]:
-    """The actions, and those that store defaults that a touched key is made of; the latter's stored names.
+    """Return the actions with those that store defaults of sources of changed keys, and the stored names of the latter.
 
-    A default that is not stored would leave the key derived from nothing that is stored. Storing one
-    touches every other key that is made of it.
+    Without the stored default, the key would be derived from no stored value. A stored default changes every other key
+    of which it is a source.
     """
     touched = {action.stored for action in actions}
     unstored: dict[str, Action] = {}

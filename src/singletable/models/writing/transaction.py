@@ -26,7 +26,7 @@ __all__ = ["Transaction"]
 
 
 class Transaction:
-    """Writes that are done together when the block ends, or not at all; nothing is sent if it raises.
+    """Writes that are applied together when the block ends, or not at all; nothing is sent if the block raises.
 
     ::
 
@@ -63,14 +63,14 @@ class Transaction:
         self._writes: list[Write[Any]] = []
         self._ended = False
 
-    # --- what it is made of -------------------------------------------------------
+    # --- its operations -------------------------------------------------------
 
     def create(self, *entities: StoredItem) -> None:
         """Put entities that must not be there yet."""
         self._take(*[plan.create(self._mine(entity)) for entity in entities])
 
     def put(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
-        """Put an entity, replacing what is there."""
+        """Put an entity, which replaces a stored item."""
         self._take(plan.save(self._mine(entity), condition))
 
     save = put
@@ -107,11 +107,11 @@ class Transaction:
         self._take(plan.delete(self._mine(entity), condition, missing=missing))
 
     def check(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
-        """Go through only if a condition holds on an entity that is not written; that it exists, if none is given."""
+        """Let the transaction fail unless a condition holds on an entity, or unless it exists if none is given."""
         self._take(plan.check(self._mine(entity), condition))
 
     def add(self, *writes: Write[Any]) -> None:
-        """Take writes that were planned before, by the functions of `singletable.plan`.
+        """Add writes that the functions of `singletable.plan` planned before.
 
         Raises:
             InvalidTransactionError: One is not a write of this table, or was planned for another place.
@@ -119,7 +119,7 @@ class Transaction:
         for write in writes:
             if not isinstance(write, Write):
                 raise InvalidTransactionError(
-                    f"A transaction takes writes, not a {type(write).__name__}.",
+                    f"A transaction consists of writes, not of a {type(write).__name__}.",
                     remedy="Write transaction.add(plan.delete(order)), or transaction.delete(order).",
                 )
             if is_beside(self._table, write.entity):

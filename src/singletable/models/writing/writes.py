@@ -1,4 +1,4 @@
-"""Writes of entities: planned as values, then sent; what a failed condition means, and what to do about it."""
+"""Writes of entities as values: how they are sent, and how a failed condition is interpreted."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class Write(Portable, Generic[T]):
         entity: The instance that is written.
         request: The request.
         version: The version that the instance has; None for an entity without one, or that has none yet.
-        locked: Whether that must be the version that is stored.
+        locked: Whether the stored version must be this one.
         condition: The caller's condition, which is part of the request's.
         resend: Whether the request may be sent again after an attempt whose answer was lost: a second application would
-            change nothing, or its condition forbids it whatever other writers do.
+            change nothing, or its condition forbids it in every case.
         mark: Stored attributes with values that only this write gives; empty if no attribute identifies it.
     """
 
@@ -76,15 +76,15 @@ class Write(Portable, Generic[T]):
     mark: Mapping[str, dict[str, Any] | None] = attrs.field(factory=dict)
 
     def params(self) -> Params:
-        """The request, as the arguments of the DynamoDB operation; nothing is sent."""
+        """Return the arguments of the DynamoDB operation; nothing is sent."""
         return self.request.params()
 
     def send(self) -> None:
-        """Send it; the instance is then what is stored.
+        """Send the write. The instance then has the stored values.
 
         Raises:
-            ConditionFailed: Its condition does not hold; the subclass says which.
-            ItemDoesNotExist: There is nothing to update.
+            ConditionFailed: The condition does not hold; the subclass names the kind of condition.
+            ItemDoesNotExist: The item to update does not exist.
             RequestFailed: It failed; `uncertain` is True if it may have been applied all the same.
         """
         send_write(self)
@@ -111,8 +111,8 @@ class Write(Portable, Generic[T]):
         known = outcome(lost)
         if current_item and current_item.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
             return ConditionFailed(
-                f"{self.entity!r} is another entity by now; {known}.",
-                remedy="The error's item field has what is stored.",
+                f"{self.entity!r} is another entity now; {known}.",
+                remedy="The error's item field has the stored item.",
                 entity=schema.name,
                 item=current_item,
                 uncertain=lost,
@@ -127,19 +127,19 @@ class Write(Portable, Generic[T]):
                     item=current_item,
                     uncertain=lost,
                 )
-            what = "changed" if current_item else "deleted"
+            event = "changed" if current_item else "deleted"
             now = " (its version is another now)" if current_item else ""
             return ConcurrentUpdateError(
-                f"{self.entity!r} was {what} since it was read{now}; {known}.",
-                remedy="refresh() it and try again." if current_item else "create() it, if it is to be there again.",
+                f"{self.entity!r} was {event} since it was read{now}; {known}.",
+                remedy="refresh() it and try again." if current_item else "create() it again if it is needed.",
                 entity=schema.name,
                 item=current_item,
                 uncertain=lost,
             )
-        what = "does not exist" if current_item is None else f"does not meet the condition of this {self.verb}"
+        state = "does not exist" if current_item is None else f"does not meet the condition of this {self.verb}"
         return ConditionFailed(
-            f"{self.entity!r} {what}; {known}.",
-            remedy="" if current_item is None else "The error's item field has what is stored.",
+            f"{self.entity!r} {state}; {known}.",
+            remedy="" if current_item is None else "The error's item field has the stored item.",
             entity=schema.name,
             item=current_item,
             uncertain=lost,
@@ -150,14 +150,14 @@ class Write(Portable, Generic[T]):
         return None
 
     def was_applied(self, current_item: Item | None) -> bool:
-        """Whether the stored item was left by this write. An item that is merely equal proves nothing.
+        """Return whether this write stored the item. An equal item proves nothing.
 
-        Nor does a mark that the instance has already: it is that of an earlier send of the same plan.
+        A mark that the instance already has proves nothing either: it is from an earlier send of the same plan.
         """
         return self._is_marked(current_item) and not self._is_marked(self.entity._raw)
 
     def finish(self, item: Item | None) -> None:
-        """Let the instance know what is stored now; `item` is that, where DynamoDB told."""
+        """Give the instance the stored values; `item` is the stored item, if DynamoDB returned it."""
 
     def _is_marked(self, item: Item | None) -> bool:
         return (
@@ -181,10 +181,10 @@ class Write(Portable, Generic[T]):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class SaveWrite(Write[T]):
-    """A put of the whole item, which replaces what is there.
+    """A put of the whole item, which replaces a stored item.
 
     Args:
-        written: A copy of the instance as it is written: stamped, and with its next version.
+        written: A copy of the instance with the times of writing and the next version.
         item: The item.
     """
 
@@ -199,7 +199,7 @@ class SaveWrite(Write[T]):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class CreateWrite(SaveWrite[T]):
-    """A put of an item that must not be there yet."""
+    """A put of an item that must not exist yet."""
 
     verb: ClassVar[str] = "create"
 
@@ -207,7 +207,7 @@ class CreateWrite(SaveWrite[T]):
         if lost and self.was_applied(current_item):
             return None
         if current_item is None and not lost:
-            # It was deleted between the failure and the look.
+            # It was deleted after the condition failed and before it was read.
             return self
         return AlreadyExists(
             f"{self.entity!r} exists already; {outcome(lost)}.",
@@ -252,8 +252,8 @@ class UpdateWrite(Write[T]):
 
     Args:
         actions: The caller's actions.
-        change: The actions that are sent, and what they do to the item.
-        reads: Whether the result depends on what was stored, so that it would be wrong if it were done twice.
+        change: The actions to send, with the resulting item.
+        reads: Whether the result depends on stored values, so that a second application would be wrong.
         values: The values from which the actions were made, by attribute; empty if the caller gave actions.
         replan: The planner that made this write; it plans the actions again for another state of the item.
         otherwise: The write to try if the item does not exist: the upsert of which this update is a part.
@@ -273,14 +273,14 @@ class UpdateWrite(Write[T]):
         if current_item is None and self.otherwise is not None and not lost:
             return self.otherwise
         if current_item is None or current_item.get(schema.layout.type_name) != {"S": schema.discriminator}:
-            what = "does not exist" if current_item is None else "is another entity by now"
-            return absent(self.entity, what, lost=lost, remedy="Use create() to write it first, or upsert().")
+            state = "does not exist" if current_item is None else "is another entity now"
+            return absent(self.entity, state, lost=lost, remedy="Use create() to write it first, or upsert().")
         if lost and self.was_applied(current_item):
             return None
         if lost and self.reads:
             return ConcurrentUpdateError(
                 f"{self.entity!r} was changed since it was read; {outcome(lost)}.",
-                remedy="refresh() it, and see whether this update is to be sent again.",
+                remedy="refresh() it, and check whether this update is needed again.",
                 entity=schema.name,
                 item=current_item,
                 uncertain=lost,
@@ -288,7 +288,7 @@ class UpdateWrite(Write[T]):
         refusal = self.refusal(current_item, lost=lost)
         if isinstance(refusal, ConcurrentUpdateError) or self._is_refused(current_item):
             return refusal
-        # What a key depends on was changed by another writer: the key is derived anew from what is stored.
+        # Another writer changed a source of a key: the key is derived again from the stored values.
         fresh = type(self.entity)._from_item(current_item)
         again = self.replan(fresh, self.actions, self.condition, add_version_condition=self.locked)
         again = attrs.evolve(again, entity=self.entity, reads=self.reads, resend=self.resend)
@@ -312,10 +312,10 @@ class UpdateWrite(Write[T]):
             self.entity._assume(self.change.after)
 
 
-def absent(entity: StoredItem, what: str, *, lost: bool, remedy: str) -> SingletableError:
+def absent(entity: StoredItem, state: str, *, lost: bool, remedy: str) -> SingletableError:
     """Return the error for an item that a write needs and that does not exist."""
     return entity.DoesNotExist(  # type: ignore[call-arg,return-value]  # the class that the metaclass made
-        f"{entity!r} {what}; {outcome(lost)}.", remedy=remedy, entity=entity._schema_of().name, uncertain=lost
+        f"{entity!r} {state}; {outcome(lost)}.", remedy=remedy, entity=entity._schema_of().name, uncertain=lost
     )
 
 
@@ -336,7 +336,7 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
             answer = write.request.send(attempts)
         except ClientError as error:
             if error_code(error) == "TransactionConflictException":
-                # A transaction has the item; it is over in a moment.
+                # A transaction has the item for a moment.
                 continue
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
@@ -386,7 +386,7 @@ def _look(write: Write[Any], attempts: Attempts) -> Item | None:
 
 
 def too_contended(entity: StoredItem, *, lost: bool = False) -> ConcurrentUpdateError:
-    """The error for a write in whose way other writers were every time."""
+    """Return the error for a write that conflicted with other writers at every attempt."""
     often = "another writer" if lost else f"other writers at each of {CONTENTION.attempts} attempts"
     return ConcurrentUpdateError(
         f"{entity!r} was changed by {often}; {outcome(lost)}.",
