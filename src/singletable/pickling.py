@@ -7,26 +7,11 @@ pickling instead. Nothing here reads a pickle.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable
 from copy import copy
-from typing import Any, NoReturn
+from typing import Any
 
-__all__ = ["Elsewhere", "can_be_pickled", "nearest_class", "portable", "rebuild"]
-
-
-class Elsewhere(Iterator[Any]):
-    """An iterator whose `__next__` raises; it replaces an iterator that stayed in the process that pickled the error.
-
-    An empty iterator in its place would mean that nothing is left to do.
-    """
-
-    def __next__(self) -> NoReturn:
-        from singletable.errors import InvalidBatchError
-
-        raise InvalidBatchError(
-            "The rest of the batch is in the process in which it failed: an iterator cannot be pickled.",
-            remedy="Call resume(error) in that process, or give the rest of the source to another batch.",
-        )
+__all__ = ["can_be_pickled", "nearest_class", "portable", "rebuild"]
 
 
 def rebuild(kind: type[BaseException], args: tuple[Any, ...], parts: dict[str, Any]) -> BaseException:
@@ -43,21 +28,20 @@ def nearest_class(kind: type[BaseException]) -> type[BaseException]:
     return found
 
 
-def portable(part: Any) -> Any:
+def portable(part: Any, replace: Callable[[Any], Any]) -> Any:
     """Return a part of an error in a form that can be pickled.
 
-    A part that can be pickled is returned unchanged. In a tuple, each element is converted in the same way. Otherwise
-    an exception is replaced by one that names its class, an iterator by one that raises, and any other value by None.
+    Of a tuple, only the elements that cannot be pickled are replaced.
+
+    Args:
+        part: The part.
+        replace: Called with a value that cannot be pickled; returns the replacement, which can be pickled.
     """
     if can_be_pickled(part):
         return part
     if type(part) is tuple:
-        return tuple(map(portable, part))
-    if isinstance(part, BaseException):
-        from singletable.errors import SingletableError
-
-        return SingletableError(f"A {type(part).__name__} was raised, which cannot be pickled.")
-    return Elsewhere() if isinstance(part, Iterator) else None
+        return tuple(portable(each, replace) for each in part)
+    return replace(part)
 
 
 def can_be_pickled(value: Any) -> bool:

@@ -5,6 +5,7 @@ from inspect import get_annotations
 
 import pytest
 
+from singletable import errors
 from singletable.errors import SingletableError
 from tests.documents.errors_page import PAGE, entry_of, error_classes, introduction_of, page_text
 
@@ -32,6 +33,19 @@ def test_classes_of_other_modules_are_found():
     assert "singletable.patterns.access_pattern" == found["ScanInPattern"]
     assert "singletable.requests.partitions" == found["NeedsScan"]
     assert "DoesNotExist" not in found
+
+
+def test_the_docstring_of_the_package_has_the_tree_of_its_classes():
+    """Each class of `singletable.errors` is listed below its base."""
+    path, listed = [], []
+    for indent, name in re.findall(r"^((?:  )+)- (\w+)$", errors.__doc__, re.MULTILINE):
+        path[len(indent) // 2 - 2 :] = [name]
+        listed.append(tuple(path[-2:]))
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    assert sorted(listed) == sorted(
+        (*(base.__name__ for base in kind.__bases__ if issubclass(base, SingletableError)), kind.__name__)
+        for kind in kinds
+    )
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)

@@ -4,7 +4,9 @@ import copy
 import copyreg
 import multiprocessing
 import pickle
+import pkgutil
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 
 import pytest
 
@@ -38,7 +40,7 @@ EVERY_ERROR = [getattr(errors, name) for name in errors.__all__]
 @COPIES
 @pytest.mark.parametrize("kind", EVERY_ERROR, ids=lambda kind: kind.__name__)
 def test_every_error_keeps_its_message_and_its_parts(kind, again):
-    """Each class of errors.py keeps its message and all declared parts in a pickle."""
+    """Each class of `singletable.errors` keeps its message and all declared parts in a pickle."""
     declared = {name for each in kind.__mro__ for name in vars(each).get("__annotations__", ())} - {"pending", "rest"}
     error = kind("It failed.", remedy="Fix it.", **{name: f"the {name}" for name in declared if name != "msg"})
     found = again(error)
@@ -48,9 +50,10 @@ def test_every_error_keeps_its_message_and_its_parts(kind, again):
 
 
 def test_every_class_of_errors_is_public():
-    """Every class of errors.py is in `__all__`."""
-    declared = {each.__name__ for each in vars(errors).values() if isinstance(each, type)}
-    assert {name for name in declared if issubclass(getattr(errors, name), SingletableError)} == set(errors.__all__)
+    """Every error class that a module of the package declares is in `__all__`."""
+    modules = [import_module(each.name) for each in pkgutil.iter_modules(errors.__path__, f"{errors.__name__}.")]
+    declared = {each for module in modules for each in vars(module).values() if isinstance(each, type)}
+    assert {kind for kind in declared if issubclass(kind, SingletableError)} == set(EVERY_ERROR)
 
 
 def test_an_error_drops_parts_that_cannot_be_pickled():

@@ -30,7 +30,6 @@ def planted(**texts):
     return tree
 
 
-@pytest.mark.xfail(strict=False, reason="circles are left")
 def test_no_module_imports_itself_through_others(tree):
     """No circle of imports exists at run time; imports within functions count, typing-only imports do not."""
     circles = structure.import_circles(tree)

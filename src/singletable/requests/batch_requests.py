@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 
 from singletable.errors import BatchIncomplete, Throttled, as_uncertain
-from singletable.pickling import Elsewhere
+from singletable.errors.batches import MissingRest
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
 from singletable.requests.retry import Retry
@@ -83,7 +83,7 @@ class Remainder(Iterator[BatchOperation]):
                 self._has_more = False
             except Exception:  # the caller's iterable may raise any
                 self._has_more = True
-        return Remainder, (tuple(self._taken), Elsewhere() if self._has_more else iter(()))
+        return Remainder, (tuple(self._taken), MissingRest() if self._has_more else iter(()))
 
 
 @attrs.frozen
