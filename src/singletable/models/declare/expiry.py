@@ -17,7 +17,7 @@ from singletable.requests.expressions import ItemPath
 from singletable.requests.stored_values import number_text
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
+    from pynamodb.models import Model
 
 __all__ = ["Expiry", "ExpiryRule"]
 
@@ -84,13 +84,13 @@ class Expiry:
                 f"Expiry(days={days!r}): days is not a finite number.", remedy="Give an int or a float.", rule="ST109"
             )
 
-    def __get__(self, instance: Table | None, owner: type) -> Any:
+    def __get__(self, instance: Model | None, owner: type) -> Any:
         if instance is None:
             return self
         seconds = self.rule.derive(getattr(instance, self.after))
         return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.utc)
 
-    def __set__(self, instance: Table, value: object) -> None:
+    def __set__(self, instance: Model, value: object) -> None:
         raise not_to_be_set(instance, self.attr_name)
 
     # --- conditions ---------------------------------------------------------------

@@ -227,9 +227,9 @@ class ReadableItem(StoredItem):
             UnknownItemError: An item is of no type that the table knows.
             MalformedItemError: An item's model cannot read it.
         """
+        from singletable.models.reading.batch_get import get_items
         from singletable.models.reading.conditions import refuse_options
         from singletable.models.reading.targets import TableSender
-        from singletable.models.writing.batch import get_items
 
         refuse_options(f"{cls.__name__}.batch_get()", arguments, options)
         gets = [cls._get_request(each) for each in items]

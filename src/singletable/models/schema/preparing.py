@@ -25,7 +25,7 @@ from singletable.models.schema.options import refuse_entity_options, refuse_tabl
 from singletable.models.schema.table_schema import TableSchema
 
 if TYPE_CHECKING:
-    from singletable.models.table import Table
+    from pynamodb.models import Model
 
 __all__ = ["prepare"]
 
@@ -326,7 +326,7 @@ def _add_write_token(name: str, base: type[Any], namespace: dict[str, Any]) -> N
             entity=name,
             value=stored,
         )
-    inherited = cast("type[Table]", base).get_attributes()
+    inherited = cast("type[Model]", base).get_attributes()
     if any(isinstance(each, WriteTokenAttribute) for each in (*inherited.values(), *namespace.values())):
         return
     if _TOKEN in namespace or _TOKEN in inherited:

@@ -8,11 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from singletable.errors import BatchIncomplete, InvalidBatchError
+from singletable.models.reading.batch_get import get_items
 from singletable.models.reading.targets import TableSender, require_member
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing import plan
 from singletable.requests import Get
-from singletable.requests.batch_requests import BatchOperation, fetch_items, identity, write_all
+from singletable.requests.batch_requests import BatchOperation, identity, write_all
 from singletable.requests.types import Handling, Item
 from singletable.requests.unreadable import check_handling
 
@@ -210,51 +211,6 @@ class Batch:
         self._ended = True
         if kind is None:
             self.send()
-
-
-def get_items(
-    sender: TableSender,
-    requests: list[Get[Any]],
-    workers: int = 1,
-    *,
-    consistent: bool | None = None,
-    unknown: Handling = "raise",
-    malformed: Handling = "raise",
-) -> list[Any]:
-    """The items that requests ask for, in their order; None for one that does not exist, or is skipped.
-
-    Args:
-        sender: The sender of the requests.
-        requests: The requests.
-        workers: The number of requests that may be under way at once.
-        consistent: Whether to read consistently; None to leave it to each request.
-        unknown: What to do with an item of an unknown type.
-        malformed: What to do with an item that its model cannot read.
-
-    Raises:
-        UnknownItemError: An item is of no type that the table knows.
-        MalformedItemError: An item's model cannot read it.
-        BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
-        InvalidBatchError: A request was made for another place.
-    """
-    check_handling(unknown=unknown, malformed=malformed)
-    for request in requests:
-        sender.require(request.target, InvalidBatchError, "A batch")
-    if not requests:
-        return []
-    # DynamoDB takes one projection for all keys: that of all requests together.
-    chosen = [request.target.place.only for request in requests]
-    only = None if None in chosen else tuple(dict.fromkeys(name for names in chosen for name in names or ()))
-    items = fetch_items(
-        sender,
-        [request.params()["Key"] for request in requests],
-        table_schema(sender.table).layout.primary,
-        consistent=any(request.consistent for request in requests) if consistent is None else consistent,
-        workers=workers,
-        subjects=requests,
-        only=only,
-    )
-    return [request.loaded(item, unknown, malformed) for request, item in zip(requests, items, strict=True)]
 
 
 class _Loading(Batch):
