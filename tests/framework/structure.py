@@ -91,16 +91,22 @@ def _targets(tree: Tree, lazy: Mapping[str, Mapping[str, str]], base: str, name:
     if f"{base}.{name}" in tree:
         return {f"{base}.{name}"}
     if name in lazy.get(base, {}):
-        return {base, *_targets(tree, lazy, f"{base}.{lazy[base][name]}", name)}
+        return {base, *_targets(tree, lazy, lazy[base][name], name)}
     return {base} & tree.keys()
 
 
 def _lazy_names(module: Module) -> dict[str, str]:
-    """Return the modules from which a package loads its names on first use: `exports(__name__, {...})`."""
-    for node in ast.walk(_parse(module.text)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "exports":
-            return {name: place for name, place in ast.literal_eval(node.args[1]).items() if place}
-    return {}
+    """Return the modules from which a package loads its names on first use, if it calls `exports`.
+
+    These names are its imports under `if TYPE_CHECKING:`.
+    """
+    root = _parse(module.text)
+    calls = [node.func for node in ast.walk(root) if isinstance(node, ast.Call)]
+    if not any(isinstance(each, ast.Name) and each.id == "exports" for each in calls):
+        return {}
+    at_run_time = set(_run_time_nodes(root))
+    imports = [node for node in ast.walk(root) if isinstance(node, ast.ImportFrom) and node not in at_run_time]
+    return {alias.name: _absolute(module, node) for node in imports for alias in node.names}
 
 
 def _run_time_nodes(node: ast.AST) -> Iterator[ast.AST]:

@@ -112,7 +112,8 @@ def test_a_circle_of_three_modules_is_found():
 
 def test_a_circle_through_a_lazy_name_is_found():
     """A name that a package loads on first use counts as an import of the module that defines it."""
-    package = '__getattr__, __dir__ = exports(__name__, {"X": "x", "y": ""})'
+    imports = "if TYPE_CHECKING:\n    from p.k.x import X as X\n    from p.k import y as y"
+    package = f"{imports}\nexports(__name__)"
     texts = {"k__init": package, "k__x": "import p.a", "k__y": "", "a": "def f():\n    from p.k import X, y"}
     assert ["circle of 2 modules:\n  p.a -> p.k.x\n  p.k.x -> p.a"] == structure.import_circles(planted(**texts))
 

@@ -10,57 +10,24 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.keys.bounds import Condition, KeyRange, sort_range
-    from singletable.keys.composite import PARTITION_KEY_BYTES, SORT_KEY_BYTES, CompositeKey
-    from singletable.keys.encoding import SEPARATOR, Encoding
-    from singletable.keys.kinds import ValueKind
-    from singletable.keys.proofs import keys_collide, overlap, prefix_overlap, reads_foreign
-    from singletable.keys.spec import Source, encoding_for
-    from singletable.keys.template import Field, Segment, Template, parse_template
+    from singletable.keys.bounds import Condition as Condition
+    from singletable.keys.bounds import KeyRange as KeyRange
+    from singletable.keys.bounds import sort_range as sort_range
+    from singletable.keys.composite import PARTITION_KEY_BYTES as PARTITION_KEY_BYTES
+    from singletable.keys.composite import SORT_KEY_BYTES as SORT_KEY_BYTES
+    from singletable.keys.composite import CompositeKey as CompositeKey
+    from singletable.keys.encoding import SEPARATOR as SEPARATOR
+    from singletable.keys.encoding import Encoding as Encoding
+    from singletable.keys.kinds import ValueKind as ValueKind
+    from singletable.keys.proofs import keys_collide as keys_collide
+    from singletable.keys.proofs import overlap as overlap
+    from singletable.keys.proofs import prefix_overlap as prefix_overlap
+    from singletable.keys.proofs import reads_foreign as reads_foreign
+    from singletable.keys.spec import Source as Source
+    from singletable.keys.spec import encoding_for as encoding_for
+    from singletable.keys.template import Field as Field
+    from singletable.keys.template import Segment as Segment
+    from singletable.keys.template import Template as Template
+    from singletable.keys.template import parse_template as parse_template
 
-__all__ = [
-    "PARTITION_KEY_BYTES",
-    "SEPARATOR",
-    "SORT_KEY_BYTES",
-    "CompositeKey",
-    "Condition",
-    "Encoding",
-    "Field",
-    "KeyRange",
-    "Segment",
-    "Source",
-    "Template",
-    "ValueKind",
-    "encoding_for",
-    "keys_collide",
-    "overlap",
-    "parse_template",
-    "prefix_overlap",
-    "reads_foreign",
-    "sort_range",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "PARTITION_KEY_BYTES": "composite",
-        "SEPARATOR": "encoding",
-        "SORT_KEY_BYTES": "composite",
-        "CompositeKey": "composite",
-        "Condition": "bounds",
-        "Encoding": "encoding",
-        "Field": "template",
-        "KeyRange": "bounds",
-        "Segment": "template",
-        "Source": "spec",
-        "Template": "template",
-        "ValueKind": "kinds",
-        "encoding_for": "spec",
-        "keys_collide": "proofs",
-        "overlap": "proofs",
-        "parse_template": "template",
-        "prefix_overlap": "proofs",
-        "reads_foreign": "proofs",
-        "sort_range": "bounds",
-    },
-)
+exports(__name__)

@@ -5,88 +5,30 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.models.binding.binding import Binding
-    from singletable.models.binding.observation import Observation, observe
-    from singletable.models.binding.table_names import from_env
-    from singletable.models.declare.attributes import (
-        DateAttribute,
-        DecimalAttribute,
-        EnumAttribute,
-        IntegerAttribute,
-        UUIDAttribute,
-    )
-    from singletable.models.declare.expiry import Expiry, ExpiryRule
-    from singletable.models.declare.key import Key
-    from singletable.models.declare.stamps import WriteTokenAttribute
-    from singletable.models.declare.timestamps import CreatedAtAttribute, UpdatedAtAttribute
-    from singletable.models.reading.bound_key import BoundKey
-    from singletable.models.schema.description import (
-        AttributeDescription,
-        EntityDescription,
-        TableDescription,
-    )
-    from singletable.models.table import Table
-    from singletable.models.writing import plan
-    from singletable.models.writing.batch import Batch
-    from singletable.models.writing.collection import Collection
-    from singletable.models.writing.transaction import Transaction
-    from singletable.requests.cancellation import CancellationReason
+    from singletable.models.binding.binding import Binding as Binding
+    from singletable.models.binding.observation import Observation as Observation
+    from singletable.models.binding.observation import observe as observe
+    from singletable.models.binding.table_names import from_env as from_env
+    from singletable.models.declare.attributes import DateAttribute as DateAttribute
+    from singletable.models.declare.attributes import DecimalAttribute as DecimalAttribute
+    from singletable.models.declare.attributes import EnumAttribute as EnumAttribute
+    from singletable.models.declare.attributes import IntegerAttribute as IntegerAttribute
+    from singletable.models.declare.attributes import UUIDAttribute as UUIDAttribute
+    from singletable.models.declare.expiry import Expiry as Expiry
+    from singletable.models.declare.expiry import ExpiryRule as ExpiryRule
+    from singletable.models.declare.key import Key as Key
+    from singletable.models.declare.stamps import WriteTokenAttribute as WriteTokenAttribute
+    from singletable.models.declare.timestamps import CreatedAtAttribute as CreatedAtAttribute
+    from singletable.models.declare.timestamps import UpdatedAtAttribute as UpdatedAtAttribute
+    from singletable.models.reading.bound_key import BoundKey as BoundKey
+    from singletable.models.schema.description import AttributeDescription as AttributeDescription
+    from singletable.models.schema.description import EntityDescription as EntityDescription
+    from singletable.models.schema.description import TableDescription as TableDescription
+    from singletable.models.table import Table as Table
+    from singletable.models.writing import plan as plan
+    from singletable.models.writing.batch import Batch as Batch
+    from singletable.models.writing.collection import Collection as Collection
+    from singletable.models.writing.transaction import Transaction as Transaction
+    from singletable.requests.cancellation import CancellationReason as CancellationReason
 
-__all__ = [
-    "AttributeDescription",
-    "Batch",
-    "Binding",
-    "BoundKey",
-    "CancellationReason",
-    "Collection",
-    "CreatedAtAttribute",
-    "DateAttribute",
-    "DecimalAttribute",
-    "EntityDescription",
-    "EnumAttribute",
-    "Expiry",
-    "ExpiryRule",
-    "IntegerAttribute",
-    "Key",
-    "Observation",
-    "Table",
-    "TableDescription",
-    "Transaction",
-    "UUIDAttribute",
-    "UpdatedAtAttribute",
-    "WriteTokenAttribute",
-    "from_env",
-    "observe",
-    "plan",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "AttributeDescription": "schema.description",
-        "Batch": "writing.batch",
-        "Binding": "binding.binding",
-        "BoundKey": "reading.bound_key",
-        "CancellationReason": "writing.transaction_sending",
-        "Collection": "writing.collection",
-        "CreatedAtAttribute": "declare.timestamps",
-        "DateAttribute": "declare.attributes",
-        "DecimalAttribute": "declare.attributes",
-        "EntityDescription": "schema.description",
-        "EnumAttribute": "declare.attributes",
-        "Expiry": "declare.expiry",
-        "ExpiryRule": "declare.expiry",
-        "IntegerAttribute": "declare.attributes",
-        "Key": "declare.key",
-        "Observation": "binding.observation",
-        "Table": "table",
-        "TableDescription": "schema.description",
-        "Transaction": "writing.transaction",
-        "UUIDAttribute": "declare.attributes",
-        "UpdatedAtAttribute": "declare.timestamps",
-        "WriteTokenAttribute": "declare.stamps",
-        "from_env": "binding.table_names",
-        "observe": "binding.observation",
-        "plan": "writing",
-    },
-)
+exports(__name__)

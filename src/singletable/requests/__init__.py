@@ -9,73 +9,29 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.requests.connection import TableConnection
-    from singletable.requests.connection_settings import Settings
-    from singletable.requests.explanation import Explanation
-    from singletable.requests.get import Get
-    from singletable.requests.metering import Usage, measure
-    from singletable.requests.observing import Observer, RequestEvent, RequestStats, Totals, request_name
-    from singletable.requests.query import Query, make_query
-    from singletable.requests.results import Page
-    from singletable.requests.scan import Scan
-    from singletable.requests.target import Target
-    from singletable.requests.tracing import OpenTelemetryObserver
-    from singletable.requests.types import Item, MalformedItem, Params, Sender, UnknownItem
-    from singletable.requests.write_requests import Put, Update
+    from singletable.requests.connection import TableConnection as TableConnection
+    from singletable.requests.connection_settings import Settings as Settings
+    from singletable.requests.explanation import Explanation as Explanation
+    from singletable.requests.get import Get as Get
+    from singletable.requests.metering import Usage as Usage
+    from singletable.requests.metering import measure as measure
+    from singletable.requests.observing import Observer as Observer
+    from singletable.requests.observing import RequestEvent as RequestEvent
+    from singletable.requests.observing import RequestStats as RequestStats
+    from singletable.requests.observing import Totals as Totals
+    from singletable.requests.observing import request_name as request_name
+    from singletable.requests.query import Query as Query
+    from singletable.requests.query import make_query as make_query
+    from singletable.requests.results import Page as Page
+    from singletable.requests.scan import Scan as Scan
+    from singletable.requests.target import Target as Target
+    from singletable.requests.tracing import OpenTelemetryObserver as OpenTelemetryObserver
+    from singletable.requests.types import Item as Item
+    from singletable.requests.types import MalformedItem as MalformedItem
+    from singletable.requests.types import Params as Params
+    from singletable.requests.types import Sender as Sender
+    from singletable.requests.types import UnknownItem as UnknownItem
+    from singletable.requests.write_requests import Put as Put
+    from singletable.requests.write_requests import Update as Update
 
-__all__ = [
-    "Explanation",
-    "Get",
-    "Item",
-    "MalformedItem",
-    "Observer",
-    "OpenTelemetryObserver",
-    "Page",
-    "Params",
-    "Put",
-    "Query",
-    "RequestEvent",
-    "RequestStats",
-    "Scan",
-    "Sender",
-    "Settings",
-    "TableConnection",
-    "Target",
-    "Totals",
-    "UnknownItem",
-    "Update",
-    "Usage",
-    "make_query",
-    "measure",
-    "request_name",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Explanation": "explanation",
-        "Get": "get",
-        "Item": "types",
-        "MalformedItem": "types",
-        "Observer": "observing",
-        "OpenTelemetryObserver": "tracing",
-        "Page": "results",
-        "Params": "types",
-        "Put": "write_requests",
-        "Query": "query",
-        "RequestEvent": "observing",
-        "RequestStats": "observing",
-        "Scan": "scan",
-        "Sender": "types",
-        "Settings": "connection_settings",
-        "TableConnection": "connection",
-        "Target": "types",
-        "Totals": "observing",
-        "UnknownItem": "types",
-        "Update": "write_requests",
-        "Usage": "metering",
-        "make_query": "query",
-        "measure": "metering",
-        "request_name": "observing",
-    },
-)
+exports(__name__)

@@ -16,42 +16,16 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.streams.change_event import Change
-    from singletable.streams.checkpoints import Checkpoints, FileCheckpoints
-    from singletable.streams.consumer import StreamReport, run_stream
-    from singletable.streams.deadletters import DeadLetter
-    from singletable.streams.outcome import Outcome
-    from singletable.streams.reader import RecordBatch, StreamReader
-    from singletable.streams.records import record_of
-    from singletable.streams.router import StreamRouter
+    from singletable.streams.change_event import Change as Change
+    from singletable.streams.checkpoints import Checkpoints as Checkpoints
+    from singletable.streams.checkpoints import FileCheckpoints as FileCheckpoints
+    from singletable.streams.consumer import StreamReport as StreamReport
+    from singletable.streams.consumer import run_stream as run_stream
+    from singletable.streams.deadletters import DeadLetter as DeadLetter
+    from singletable.streams.outcome import Outcome as Outcome
+    from singletable.streams.reader import RecordBatch as RecordBatch
+    from singletable.streams.reader import StreamReader as StreamReader
+    from singletable.streams.records import record_of as record_of
+    from singletable.streams.router import StreamRouter as StreamRouter
 
-__all__ = [
-    "Change",
-    "Checkpoints",
-    "DeadLetter",
-    "FileCheckpoints",
-    "Outcome",
-    "RecordBatch",
-    "StreamReader",
-    "StreamReport",
-    "StreamRouter",
-    "record_of",
-    "run_stream",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "RecordBatch": "reader",
-        "Change": "change_event",
-        "Checkpoints": "checkpoints",
-        "DeadLetter": "deadletters",
-        "FileCheckpoints": "checkpoints",
-        "Outcome": "outcome",
-        "StreamReport": "consumer",
-        "StreamReader": "reader",
-        "StreamRouter": "router",
-        "record_of": "records",
-        "run_stream": "consumer",
-    },
-)
+exports(__name__)

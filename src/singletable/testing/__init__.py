@@ -8,71 +8,26 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.testing.faults import (
-        Crash,
-        Fault,
-        InjectedCrash,
-        Injection,
-        LostResponse,
-        Rival,
-        Throttling,
-        Unprocessed,
-        inject,
-    )
-    from singletable.testing.invariants import check_fresh, stale_attributes
-    from singletable.testing.machine import TableMachine
-    from singletable.testing.oracle import agrees, expected
-    from singletable.testing.properties import check_pattern, key_invariants
-    from singletable.testing.simulator import SimulatedHistory, SimulationFailed, Simulator, simulate
-    from singletable.testing.strategies import entities
+    from singletable.testing.faults import Crash as Crash
+    from singletable.testing.faults import Fault as Fault
+    from singletable.testing.faults import InjectedCrash as InjectedCrash
+    from singletable.testing.faults import Injection as Injection
+    from singletable.testing.faults import LostResponse as LostResponse
+    from singletable.testing.faults import Rival as Rival
+    from singletable.testing.faults import Throttling as Throttling
+    from singletable.testing.faults import Unprocessed as Unprocessed
+    from singletable.testing.faults import inject as inject
+    from singletable.testing.invariants import check_fresh as check_fresh
+    from singletable.testing.invariants import stale_attributes as stale_attributes
+    from singletable.testing.machine import TableMachine as TableMachine
+    from singletable.testing.oracle import agrees as agrees
+    from singletable.testing.oracle import expected as expected
+    from singletable.testing.properties import check_pattern as check_pattern
+    from singletable.testing.properties import key_invariants as key_invariants
+    from singletable.testing.simulator import SimulatedHistory as SimulatedHistory
+    from singletable.testing.simulator import SimulationFailed as SimulationFailed
+    from singletable.testing.simulator import Simulator as Simulator
+    from singletable.testing.simulator import simulate as simulate
+    from singletable.testing.strategies import entities as entities
 
-__all__ = [
-    "Crash",
-    "Fault",
-    "InjectedCrash",
-    "Injection",
-    "LostResponse",
-    "Rival",
-    "SimulatedHistory",
-    "SimulationFailed",
-    "Simulator",
-    "TableMachine",
-    "Throttling",
-    "Unprocessed",
-    "agrees",
-    "check_fresh",
-    "check_pattern",
-    "entities",
-    "expected",
-    "inject",
-    "key_invariants",
-    "simulate",
-    "stale_attributes",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Crash": "faults",
-        "Fault": "faults",
-        "SimulatedHistory": "simulator",
-        "InjectedCrash": "faults",
-        "Injection": "faults",
-        "LostResponse": "faults",
-        "Rival": "faults",
-        "SimulationFailed": "simulator",
-        "Simulator": "simulator",
-        "TableMachine": "machine",
-        "Throttling": "faults",
-        "Unprocessed": "faults",
-        "agrees": "oracle",
-        "check_fresh": "invariants",
-        "check_pattern": "properties",
-        "entities": "strategies",
-        "expected": "oracle",
-        "inject": "faults",
-        "key_invariants": "properties",
-        "simulate": "simulator",
-        "stale_attributes": "invariants",
-    },
-)
+exports(__name__)

@@ -35,7 +35,7 @@ def get_items(
         malformed: What to do with an item that its model cannot read.
 
     Raises:
-        UnknownItemError: The table knows no entity of an item's type.
+        UnknownItemError: The table does not know the type of an item.
         MalformedItemError: The model of an item cannot read it.
         BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
         InvalidBatchError: A request was made for another place.

@@ -5,46 +5,17 @@ from typing import TYPE_CHECKING
 from singletable.lazy import exports
 
 if TYPE_CHECKING:
-    from singletable.testing.strategies.changes import Given, changeable, changes_of, colliding_entities
-    from singletable.testing.strategies.instances import entities, values_of
-    from singletable.testing.strategies.keys import (
-        SOURCES,
-        STRATEGIES,
-        nasty_text,
-        templates,
-        tuples_for,
-        values_for,
-    )
+    from singletable.testing.strategies.changes import Given as Given
+    from singletable.testing.strategies.changes import changeable as changeable
+    from singletable.testing.strategies.changes import changes_of as changes_of
+    from singletable.testing.strategies.changes import colliding_entities as colliding_entities
+    from singletable.testing.strategies.instances import entities as entities
+    from singletable.testing.strategies.instances import values_of as values_of
+    from singletable.testing.strategies.keys import SOURCES as SOURCES
+    from singletable.testing.strategies.keys import STRATEGIES as STRATEGIES
+    from singletable.testing.strategies.keys import nasty_text as nasty_text
+    from singletable.testing.strategies.keys import templates as templates
+    from singletable.testing.strategies.keys import tuples_for as tuples_for
+    from singletable.testing.strategies.keys import values_for as values_for
 
-__all__ = [
-    "SOURCES",
-    "STRATEGIES",
-    "Given",
-    "changeable",
-    "changes_of",
-    "colliding_entities",
-    "entities",
-    "nasty_text",
-    "templates",
-    "tuples_for",
-    "values_for",
-    "values_of",
-]
-
-__getattr__, __dir__ = exports(
-    __name__,
-    {
-        "Given": "changes",
-        "SOURCES": "keys",
-        "STRATEGIES": "keys",
-        "changeable": "changes",
-        "changes_of": "changes",
-        "colliding_entities": "changes",
-        "entities": "instances",
-        "nasty_text": "keys",
-        "templates": "keys",
-        "tuples_for": "keys",
-        "values_for": "keys",
-        "values_of": "instances",
-    },
-)
+exports(__name__)
