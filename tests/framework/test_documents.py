@@ -20,6 +20,14 @@ def test_links_are_valid(path):
     assert [] == missing
 
 
+def test_the_index_links_every_page():
+    """`docs/README.md` has a link to every page of `docs/`."""
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / link).resolve() for link in LINK.findall(index.read_text(encoding="utf-8"))}
+    pages = {path for path in index.parent.glob("**/*.md") if path != index}
+    assert [] == sorted(str(path) for path in pages if path.resolve() not in linked)
+
+
 def test_every_rule_is_documented():
     """The reference has the id and the title of every rule."""
     text = (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
