@@ -67,11 +67,16 @@ The classes by their bases:
 line is the situation, `Remedy:` the advice, and `Attributes:` the fields.
 """
 
-from singletable.errors.base import SingletableError
-from singletable.errors.base import as_uncertain as as_uncertain
-from singletable.errors.batches import BatchIncomplete, InvalidBatchError, InvalidTransactionError, TransactionCancelled
-from singletable.errors.declaring import DeclarationError, PatternError
-from singletable.errors.migrations import (
+from singletable.errors.base_error import SingletableError
+from singletable.errors.base_error import as_uncertain as as_uncertain
+from singletable.errors.batch_errors import (
+    BatchIncomplete,
+    InvalidBatchError,
+    InvalidTransactionError,
+    TransactionCancelled,
+)
+from singletable.errors.declaration_errors import DeclarationError, PatternError
+from singletable.errors.migration_errors import (
     LeaseHeld,
     LeaseLost,
     MigrationConflict,
@@ -79,7 +84,7 @@ from singletable.errors.migrations import (
     MigrationPaused,
     MigrationStopped,
 )
-from singletable.errors.reading import (
+from singletable.errors.read_errors import (
     CursorError,
     InvalidConditionError,
     InvalidRequestError,
@@ -90,7 +95,7 @@ from singletable.errors.reading import (
     PartialItemError,
     UnknownItemError,
 )
-from singletable.errors.services import (
+from singletable.errors.service_errors import (
     AccessDenied,
     CredentialsMissing,
     EndpointUnreachable,
@@ -99,7 +104,7 @@ from singletable.errors.services import (
     TableMissing,
     Throttled,
 )
-from singletable.errors.streams import (
+from singletable.errors.stream_errors import (
     AlreadyHandled,
     HandlerNotRun,
     HandlersFailed,
@@ -110,8 +115,8 @@ from singletable.errors.streams import (
     StreamViewError,
     Unprocessable,
 )
-from singletable.errors.tools import EngineUnavailable, InfraError, OperatingError, ProjectError
-from singletable.errors.values import (
+from singletable.errors.tool_errors import EngineUnavailable, InfraError, OperatingError, ProjectError
+from singletable.errors.value_errors import (
     InvalidKeyValueError,
     InvalidUpdateError,
     InvalidValueError,
@@ -121,7 +126,7 @@ from singletable.errors.values import (
     MissingAttributesError,
     UnexpectedAttributesError,
 )
-from singletable.errors.writing import (
+from singletable.errors.write_errors import (
     AlreadyExists,
     ConcurrentUpdateError,
     ConditionFailed,

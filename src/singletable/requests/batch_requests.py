@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 
 from singletable.errors import BatchIncomplete, Throttled, as_uncertain
-from singletable.errors.batches import MissingRest
+from singletable.errors.batch_errors import MissingRest
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
 from singletable.requests.retry import Retry

@@ -6,7 +6,7 @@ from typing import Any
 
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
 
-from singletable.errors.base import SingletableError
+from singletable.errors.base_error import SingletableError
 
 __all__ = [
     "AlreadyExists",

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from pynamodb.exceptions import TransactWriteError
 
-from singletable.errors.base import SingletableError
+from singletable.errors.base_error import SingletableError
 
 __all__ = [
     "BatchIncomplete",

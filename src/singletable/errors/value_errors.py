@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from singletable.errors.base import SingletableError
+from singletable.errors.base_error import SingletableError
 
 __all__ = [
     "InvalidKeyValueError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from singletable.errors.base import SingletableError
+from singletable.errors.base_error import SingletableError
 
 __all__ = [
     "AlreadyHandled",
