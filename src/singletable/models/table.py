@@ -1,4 +1,4 @@
-"""`Table`: the PynamoDB model that a single table's class, and every entity in it, derives from."""
+"""`Table`: the PynamoDB model from which the class of a table and its entities are derived."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ T = TypeVar("T", bound="Table")
 class Table(WritableItem):
     """The base of a table class; its subclasses are the entities of that table.
 
-    A table class has `class Meta: table_name = "..."` and the indexes; it gets `pk` ("PK"), `sk` ("SK")
-    and `entity_type` ("entityType"), or redeclares them under other stored names. An entity is a
-    subclass with a discriminator and a primary key::
+    A table class has `class Meta: table_name = "..."` and the indexes. It gets `pk` ("PK"), `sk` ("SK") and
+    `entity_type` ("entityType"), or redeclares them with other stored names. An entity is a subclass with a
+    discriminator and a primary key::
 
         class User(ShopTable, discriminator="USER"):
             user_id = UnicodeAttribute(attr_name="userId")
             key = Key(pk="USER#{user_id}", sk="PROFILE")
 
-    `Meta` may also say `cursor_secret = ...` (a text of at least 16 bytes, or several, newest first; the
-    environment variable SINGLETABLE_CURSOR_SECRET where it is left out) and `cursor_lifetime = 86_400` (seconds),
-    with which cursors are sealed; `key_encoding = "raw"` (on the table), for keys that other code wrote, and
+    Other options of `Meta` are `cursor_secret = ...` (a text of at least 16 bytes, or several, newest first; by
+    default the environment variable SINGLETABLE_CURSOR_SECRET) and `cursor_lifetime = 86_400` (seconds), with which
+    cursors are sealed; `key_encoding = "raw"` (on the table), for keys that other code wrote; and
     `personal = ("email",)` (on an entity), for attributes whose values must never be shown.
     """
 
@@ -54,7 +54,7 @@ class Table(WritableItem):
         class Meta:
             billing_mode = PAY_PER_REQUEST_BILLING_MODE
             cursor_lifetime = 86_400
-            # Settings that PynamoDB does not have, or has under another name; None for one that is not given.
+            # Settings that PynamoDB does not have, or has under another name. None means that a setting is not given.
             endpoint_url = connect_timeout = read_timeout = timeouts = max_attempts = max_connections = None
             credentials = session = profile = role_arn = dax_endpoints = None
 
@@ -74,7 +74,7 @@ class Table(WritableItem):
         return as_dynamodb(self)
 
     def from_dynamodb_dict(self, d: Mapping[str, Any]) -> None:
-        """Take the contents of a dict that `to_dynamodb_dict()` returned, which is not changed.
+        """Replace the contents by those of a dict that `to_dynamodb_dict()` returned; the dict is not changed.
 
         The instance is then like a new one with these values: it is not known to be stored, and its keys and its expiry
         are derived from its attributes. Unknown attributes are kept. If the entity has a version, `save()` expects the
@@ -84,19 +84,19 @@ class Table(WritableItem):
             d: The dict.
 
         Raises:
-            InvalidValueError: It is not DynamoDB's JSON, or is of another entity.
-            MalformedItemError: The model cannot read it.
+            InvalidValueError: The dict is not DynamoDB's JSON, or belongs to another entity.
+            MalformedItemError: The model cannot read the item.
         """
         from singletable.models.items.dictionaries import fill, from_dynamodb
 
         fill(self, from_dynamodb(self, d))
 
     def to_simple_dict(self, *, force: bool = False) -> dict[str, Any]:
-        """Return the item as plain JSON, with all that `to_dynamodb_dict()` holds.
+        """Return the item as plain JSON, with the same contents as `to_dynamodb_dict()`.
 
         Args:
-            force: Whether to include binary values (as base64 text) and sets (as lists). Their types must be declared
-                by the model, since `from_simple_dict()` restores them from there.
+            force: Whether to include binary values (as base64 text) and sets (as lists). The model must declare their
+                types, by which `from_simple_dict()` restores them.
 
         Raises:
             InvalidValueError: Plain JSON cannot hold a value exactly: a binary value, a set, or a number with more
@@ -108,15 +108,15 @@ class Table(WritableItem):
         return as_simple(self, force=force)
 
     def from_simple_dict(self, d: Mapping[str, Any]) -> None:
-        """Take the contents of a dict that `to_simple_dict()` returned, as `from_dynamodb_dict()` does.
+        """Replace the contents by those of a dict that `to_simple_dict()` returned, as `from_dynamodb_dict()` does.
 
         Args:
-            d: The dict. The model's types say which texts are binary values and which lists are sets. A name that the
-                model does not know is an unknown attribute.
+            d: The dict. The model's types determine which texts are binary values and which lists are sets. A name
+                that the model does not declare is an unknown attribute.
 
         Raises:
-            InvalidValueError: A value cannot be stored exactly, or the dict is of another entity.
-            MalformedItemError: The model cannot read it.
+            InvalidValueError: A value cannot be stored exactly, or the dict belongs to another entity.
+            MalformedItemError: The model cannot read the item.
         """
         from singletable.models.items.dictionaries import fill, from_simple
 
@@ -126,10 +126,10 @@ class Table(WritableItem):
 
     @classmethod
     def batch(cls, *, workers: int = 1, unknown: Handling = "raise", malformed: Handling = "raise") -> Batch:
-        """Many puts, deletes and gets of any entities of the table, in few requests; see `Batch`.
+        """Return a batch of puts, deletes and gets of any entities of the table, sent in few requests; see `Batch`.
 
         Args:
-            workers: How many requests may be under way at once.
+            workers: The most requests in progress at the same time.
             unknown: What a get does with an item of an unknown type, as in `batch_get`.
             malformed: What a get does with an item that its model cannot read, as in `batch_get`.
         """
@@ -139,26 +139,26 @@ class Table(WritableItem):
 
     @classmethod
     def batch_write(cls, auto_commit: bool = True) -> Batch:  # type: ignore[override]  # PynamoDB's commits when its block raises
-        """The same, under PynamoDB's name.
+        """Return a batch, as `batch()` does; this is PynamoDB's name.
 
         Args:
-            auto_commit: False is PynamoDB's for "refuse a 26th item"; there is no such batch here.
+            auto_commit: Must be True. With False, PynamoDB refuses a 26th item; such batches do not exist here.
         """
         if not auto_commit:
             raise InvalidBatchError(
                 f"{cls.__name__}.batch_write(auto_commit=False) would refuse a 26th item.",
-                remedy="Leave it out: a batch is sent when its block ends, in as many requests as it takes.",
+                remedy="Leave it out: a batch is sent when its block ends, in as many requests as are needed.",
             )
         return cls.batch()
 
     @classmethod
     def transaction(cls, *, token: str | None = None) -> Transaction:
-        """Up to 100 writes and checks of any entities of the table, all or nothing; see `Transaction`.
+        """Return a transaction of up to 100 writes and checks of any entities of the table; see `Transaction`.
 
         Args:
-            token: A client request token of 1 to 36 characters; one is made if none is given. It names the operations:
-                planned again, with other times, ids and versions, they are applied once, and other operations are
-                refused.
+            token: A client request token of 1 to 36 characters; a new one by default. It identifies the operations: if
+                they are planned again with other times, IDs and versions, they are applied only once. Other operations
+                under the same token are refused.
         """
         from singletable.models.writing.transaction import Transaction
 
@@ -166,7 +166,7 @@ class Table(WritableItem):
 
     @classmethod
     def transact_get(cls, *requests: Get[Any], unknown: Handling = "raise", malformed: Handling = "raise") -> list[Any]:
-        """Up to 100 items of any entities as they were at one moment, in the order asked; None for a missing one.
+        """Return up to 100 items as they were at one moment, in the order of the requests; None for a missing item.
 
         Args:
             requests: `Order.item(...)`, `User.item(...)`, ...
@@ -174,10 +174,10 @@ class Table(WritableItem):
             malformed: What to do with an item that its model cannot read, as in `batch_get`.
 
         Raises:
-            UnknownItemError: An item is of no type that the table knows.
+            UnknownItemError: The table has no entity of an item's type.
             MalformedItemError: An item's model cannot read it.
-            InvalidTransactionError: There are too many, or one is asked for twice.
-            TransactionCancelled: Other writers were in the way every time.
+            InvalidTransactionError: There are over 100 requests, or two requests for one item.
+            TransactionCancelled: Each attempt conflicted with other writers.
         """
         from singletable.models.reading.transact_get import read_together
 
@@ -185,7 +185,7 @@ class Table(WritableItem):
 
     @classmethod
     def load_collection(cls, /, *entities: type[T], **attributes: Any) -> Collection[T]:
-        """Everything of several entity types in one partition, read consistently and written back as one unit.
+        """Return all items of several entity types in one partition, read consistently, to be written as one unit.
 
         Args:
             entities: The entity classes.
@@ -197,9 +197,9 @@ class Table(WritableItem):
 
     @classmethod
     def put_all(cls, entities: Iterable[Table]) -> Iterator[int]:
-        """Put many entities, replacing what is there, 25 in a request; yields how many each request wrote.
+        """Put many entities, 25 in a request, and yield the number of entities that each request wrote.
 
-        Nothing is sent until the result is iterated.
+        Existing items are replaced. Nothing is sent until the result is iterated.
 
         Raises:
             BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
@@ -212,7 +212,7 @@ class Table(WritableItem):
 
     @classmethod
     def describe(cls) -> TableDescription:
-        """The table with its indexes, entities, keys and expiries, as one frozen value."""
+        """Return a description of the table with its indexes, entities, keys and expiries, as one frozen value."""
         from singletable.models.schema.description import describe
 
         return describe(cls._table_class())
@@ -226,21 +226,22 @@ class Table(WritableItem):
         endpoint_url: str | None = None,
         **settings: Any,
     ) -> Binding:
-        """Bind the table and all its entities to a place: as a statement for the process, with `with` for the context.
+        """Bind the table and all its entities to a place, for the process or for the current context.
 
         `T.bind(...)` holds for the process, until `undo()` is called on the returned binding. `with T.bind(...):` and
-        `async with T.bind(...):` hold for the current context: other threads and tasks do not see it. A setting that
-        is not given, or None, is inherited: from the binding around it, then from `Meta`, then from the AWS SDK.
+        `async with T.bind(...):` hold for the current context: other threads and tasks do not see the binding. A
+        setting that is not given, or None, is inherited from the enclosing binding, then from `Meta`, then from the
+        AWS SDK.
 
         Args:
-            table_name: The table's name there, or its ARN.
+            table_name: The name or the ARN of the table at the place.
             region: The AWS region.
-            endpoint_url: The URL of a server that speaks DynamoDB.
+            endpoint_url: The URL of a server with DynamoDB's API.
             settings: Other fields of `singletable.requests.Settings`: `session`, `profile`, `role_arn`, `timeouts`, ...
 
         Raises:
             UnexpectedAttributesError: A setting does not exist.
-            InvalidValueError: A setting cannot have its value, or two of them name different credentials.
+            InvalidValueError: The value of a setting is invalid, or two settings name different credentials.
             EndpointUnreachable: `endpoint_url` is not a URL.
         """
         from singletable.models.binding.binding import bind
@@ -267,14 +268,14 @@ class Table(WritableItem):
 
         Args:
             wait: Whether to return only when the table can be used.
-            read_capacity_units: The provisioned read capacity; that of `Meta` if it is left out.
-            write_capacity_units: The provisioned write capacity; that of `Meta` if it is left out.
-            billing_mode: `PAY_PER_REQUEST` or `PROVISIONED`; that of `Meta` if it is left out.
-            ignore_update_ttl_errors: Whether to go on if the time to live cannot be switched on.
+            read_capacity_units: The provisioned read capacity; by default from `Meta`.
+            write_capacity_units: The provisioned write capacity; by default from `Meta`.
+            billing_mode: `PAY_PER_REQUEST` or `PROVISIONED`; by default from `Meta`.
+            ignore_update_ttl_errors: Whether to continue if the time to live cannot be switched on.
 
         Raises:
-            InvalidRequestError: There is no such billing mode, or its capacity is missing; or the table's time to live
-                is on another attribute.
+            InvalidRequestError: The billing mode does not exist, or its capacity is missing, or the table's time to
+                live is on another attribute.
             RequestFailed: DynamoDB refused the request.
         """
         from singletable.models.schema.options import billing_fault
@@ -339,7 +340,7 @@ class Table(WritableItem):
 
     @classmethod
     def delete_table(cls, *, wait: bool = False) -> Any:
-        """Delete the table with everything in it."""
+        """Delete the table and all its items."""
         try:
             return super().delete_table(wait=wait)
         except TableError as error:
@@ -347,7 +348,7 @@ class Table(WritableItem):
 
     @classmethod
     def exists(cls) -> bool:
-        """Whether the table is there."""
+        """Return whether the table exists."""
         try:
             cls.describe_table()
         except TableMissing:
@@ -356,7 +357,7 @@ class Table(WritableItem):
 
     @classmethod
     def _translate(cls, error: PynamoDBException, operation: str) -> SingletableError:
-        """What PynamoDB wrapped, as the error that tells a person what to do."""
+        """Return the error that PynamoDB wrapped, translated to an error with a remedy."""
         from singletable.requests.sending import translate_any
 
         return translate_any(error, operation, cls._get_connection())

@@ -150,7 +150,7 @@ def test_a_read_that_fails_says_why_and_is_not_taken_up():
     with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as caught:
         LedgerTable.batch_get(asked)
     assert (("get",), 1) == (caught.value.verbs, len(caught.value.unprocessed))
-    with pytest.raises(InvalidBatchError, match="cannot take up reads. Ask for error.unprocessed again"):
+    with pytest.raises(InvalidBatchError, match="cannot resume reads. Read the items of error.unprocessed again"):
         LedgerTable.batch().resume(caught.value)
 
 
@@ -218,7 +218,9 @@ def _numbered(entity, number):
 
 def test_versions_and_foreigners_are_refused_in_batches():
     """DynamoDB does not check conditions in a batch."""
-    with pytest.raises(InvalidBatchError, match=r"has a version, and DynamoDB checks nothing in a batch. Use save\(\)"):
+    with pytest.raises(
+        InvalidBatchError, match=r"a version, but DynamoDB does not check conditions in a batch. Use save\(\)"
+    ):
         LedgerTable.batch().put(Doc(ident="1"))
     with pytest.raises(InvalidBatchError, match=r"Account\(account_id='a1'\) is not an entity of LedgerTable"):
         LedgerTable.batch().put(Account(account_id="a1"))

@@ -263,7 +263,7 @@ def test_an_abstract_base_shares_attributes_and_keys():
     assert () == table.describe().entity("One").shares_keys_with, "only an entity shares its keys with its subclasses"
     with pytest.raises(DeclarationError, match="Base is not an entity"):
         Base.query(ident="1")
-    with pytest.raises(DeclarationError, match="T is no entity"):
+    with pytest.raises(DeclarationError, match="T is not an entity"):
         table.query()
 
 

@@ -232,18 +232,18 @@ def check_get():
         ("consistent_read", "Write consistent=True"),
         ("attributes_to_get", "Write only="),
     ):
-        refused(f"takes no {name}. {remedy}", lambda name=name: Doc.get(doc_id="1", **{name: "x"}))
-        refused(f"takes no {name}. {remedy}", lambda name=name: Doc.by_email.get(email="x", at=AT, **{name: "x"}))
+        refused(f"does not take {name}. {remedy}", lambda name=name: Doc.get(doc_id="1", **{name: "x"}))
+        refused(f"does not take {name}. {remedy}", lambda name=name: Doc.by_email.get(email="x", at=AT, **{name: "x"}))
 
 
 READS = {
     "filter_condition": "Write filter=",
     "consistent_read": "Write consistent=True",
-    "index_name": "Ask the key on the index",
+    "index_name": "Query the key on the index",
     "last_evaluated_key": r"Use page\(",
     "attributes_to_get": "Write only=",
     "page_size": r"Use page\(",
-    "rate_limit": "There is none",
+    "rate_limit": "Reads have no rate limit",
 }
 QUERIES = {
     **READS,
@@ -257,9 +257,9 @@ QUERIES = {
 def check_query():
     put()
     assert ["1"] == [each.doc_id for each in Doc.query(doc_id="1", limit=1)]
-    refused("a str is no condition. Attributes go by name", lambda: Doc.query("DOC#1"))
+    refused("a str is not a condition. Attributes go by name", lambda: Doc.query("DOC#1"))
     for name, remedy in QUERIES.items():
-        refused(f"takes no {name}. {remedy}", lambda name=name: Doc.query(doc_id="1", **{name: "x"}))
+        refused(f"does not take {name}. {remedy}", lambda name=name: Doc.query(doc_id="1", **{name: "x"}))
 
 
 @of(
@@ -274,9 +274,9 @@ def check_query():
 def check_count():
     put()
     assert 1 == Doc.count(doc_id="1", limit=1)
-    refused("a str is no condition", lambda: Doc.count("DOC#1"))
+    refused("a str is not a condition", lambda: Doc.count("DOC#1"))
     for name, remedy in QUERIES.items():
-        refused(f"takes no {name}. {remedy}", lambda name=name: Doc.count(doc_id="1", **{name: "x"}))
+        refused(f"does not take {name}. {remedy}", lambda name=name: Doc.count(doc_id="1", **{name: "x"}))
 
 
 @of("scan", "segment", "total_segments", "limit", *READS)
@@ -285,8 +285,8 @@ def check_scan():
     assert ["1"] == [each.doc_id for each in Doc.scan(segment=0, segments=1, limit=1)]
     refused("takes its options by name.*filter=", lambda: Doc.scan(Doc.total > 1))
     for name, remedy in {**READS, "total_segments": "Write segments="}.items():
-        refused(f"takes no {name}. {remedy}", lambda name=name: Doc.scan(**{name: "x"}))
-    refused("takes no nonsense", lambda: Doc.scan(nonsense=1))
+        refused(f"does not take {name}. {remedy}", lambda name=name: Doc.scan(**{name: "x"}))
+    refused("does not take nonsense", lambda: Doc.scan(nonsense=1))
 
 
 @of("batch_get", "items", "consistent_read", "attributes_to_get")
@@ -297,7 +297,7 @@ def check_batch_get():
         refused("takes mappings of attributes.*Give doc_id of each", lambda item=item: Doc.batch_get([item]))
     refused("by name", lambda: Doc.batch_get([{"doc_id": "1"}], True))
     for name in ("consistent_read", "attributes_to_get"):
-        refused(f"takes no {name}. {READS[name]}", lambda name=name: Doc.batch_get([{"doc_id": "1"}], **{name: 1}))
+        refused(f"does not take {name}. {READS[name]}", lambda name=name: Doc.batch_get([{"doc_id": "1"}], **{name: 1}))
 
 
 @of("from_raw_data", "data")

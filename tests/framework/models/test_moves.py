@@ -47,7 +47,7 @@ def test_a_move_neither_overwrites_nor_loses():
     with inject(LedgerTable, Rival(lambda: rival.update(likes=9), calls={1}, operations=["TransactWriteItems"])):
         made.move(number=3)
     assert 9 == Task.get(project="p", number=3).likes
-    with pytest.raises(KeyChangeError, match=r"move\(number\) would leave its primary key what it is. Use update"):
+    with pytest.raises(KeyChangeError, match=r"move\(number\) would not change its primary key. Use update"):
         made.move(number=3)
     with pytest.raises(Task.DoesNotExist):
         rival.move(number=5)

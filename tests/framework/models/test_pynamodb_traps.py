@@ -287,7 +287,7 @@ def test_retries_are_pinned():
 
 def test_rate_limit_is_not_offered():
     """PynamoDB: the limit is per iterator, applied afterwards, and not to the first page."""
-    with pytest.raises(UnexpectedAttributesError, match="takes no rate_limit. There is none"):
+    with pytest.raises(UnexpectedAttributesError, match="does not take rate_limit. Reads have no rate limit"):
         Event.query(account_id="a1", rate_limit=5)
 
 

@@ -217,7 +217,7 @@ def test_a_condition_is_asked_again_with_the_key():
 def test_conditions_of_others_are_refused():
     """The condition is refused before sending."""
     made = created()
-    with pytest.raises(InvalidConditionError, match="'ident' that is not Task's"):
+    with pytest.raises(InvalidConditionError, match="'ident' of another entity than Task"):
         made.update(title="x", condition=Doc.ident == "1")
 
 

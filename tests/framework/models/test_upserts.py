@@ -199,11 +199,15 @@ def test_what_cannot_be_one_request_is_refused():
     """It is refused before sending, and the error has a remedy."""
     with inject(TallyTable) as injected:
         for act, error, message in (
-            (lambda: Counter(name="x").upsert(), InvalidValueError, "Counter.value is None, and a new item would lack"),
+            (
+                lambda: Counter(name="x").upsert(),
+                InvalidValueError,
+                "Counter.value is None, but a new item must have it",
+            ),
             (
                 lambda: Job(ident="1", tags={"a"}).upsert(actions=[Job.tags.add({"b"})]),
                 InvalidUpdateError,
-                "Job: the instance has a value of tags, and an action of the upsert needs a part of it. Leave tags out",
+                "Job: the instance has a value of tags, but an action of the upsert needs a part of it. Leave tags out",
             ),
             (
                 lambda: Job(ident="1", detail={"a": 1}).upsert(actions=[Job.detail["a"].set(2)]),

@@ -409,7 +409,7 @@ def test_cursors_belong_to_their_query(thirty):
         (lambda: Event.query(account_id="a", scan_index_forward=False), UnexpectedAttributesError, "descending=True"),
         (lambda: AppTable.collection(Event.key, account_id="a"), InvalidRequestError, "is of entity classes"),
         (lambda: Event.batch_get(["a"]), MissingAttributesError, "takes mappings of attributes, not a str"),
-        (lambda: Event.query("a1"), InvalidConditionError, "a str is no condition. Attributes go by name"),
+        (lambda: Event.query("a1"), InvalidConditionError, "a str is not a condition. Attributes go by name"),
         (
             lambda: Event.query(Event.seq.between(3, 1), account_id="a"),
             InvalidConditionError,
@@ -450,10 +450,10 @@ def test_cursors_belong_to_their_query(thirty):
         (
             lambda: Event.query(account_id="a", filter=Event.sk == "x"),
             InvalidConditionError,
-            "a key that the query is on",
+            "a key attribute of the query",
         ),
         (lambda: Event.query(account_id="a", filter=Account.email == "x"), InvalidConditionError, "not Event's"),
-        (lambda: Event.query(account_id="a", filter="x"), InvalidConditionError, "is no condition"),
+        (lambda: Event.query(account_id="a", filter="x"), InvalidConditionError, "which is not a condition"),
         (
             lambda: Event.get(account_id="a"),
             MissingAttributesError,

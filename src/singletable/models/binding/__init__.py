@@ -1,1 +1,1 @@
-"""Where a table lives: its name, its connection, and the bindings that replace them."""
+"""Bindings of a table: its name, its connection, and the settings that replace them."""

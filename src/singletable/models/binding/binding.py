@@ -1,4 +1,4 @@
-"""Binding: which server a table and all its entities are on, for the process or for a block.
+"""Bindings of a table and all its entities to a server, for the process or for a block.
 
 The effective settings are computed when a request is made: the settings of `Meta`, then those of the process-wide
 bindings in the order in which they were made, then those of the current context, innermost last. Nothing changes
@@ -138,7 +138,7 @@ def pinned(table: TableClass, **settings: Any) -> Iterator[Binding]:
         settings: Fields of `Settings`. The settings that name the place are not inherited if they are not given.
     """
     with Binding(table._home, Layer(_checked(settings), pinned=True)).everywhere() as binding:
-        # Read now: at the end of the block a variable that names the table may be unset.
+        # Read now: at the end of the block, the environment variable with the table's name may be unset.
         place = binding.settings
         try:
             yield binding
@@ -175,7 +175,7 @@ def bound(table: TableClass, settings: Mapping[str, Any] | None = None) -> Setti
 
 
 def is_bound(table: TableClass) -> bool:
-    """Whether a binding holds, for the process or in the current context."""
+    """Return whether a binding holds, for the process or in the current context."""
     return bool(table._home.bindings or _layers(table._home))
 
 

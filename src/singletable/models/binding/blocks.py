@@ -1,4 +1,4 @@
-"""Blocks: whether a `with` statement enters the result of a call immediately.
+"""Detection of calls whose result a `with` statement enters immediately.
 
 `with T.bind(...)` holds for the current context, and `T.bind(...)` as a statement holds for the process. Another thread
 may run between the call and `__enter__`, and must not see the binding of a block as a binding of the process. At that

@@ -72,7 +72,7 @@ class Home:
         """Replace the lock and drop all connections, for a new process."""
         self.lock = RLock()
         self._connections: OrderedDict[Settings, TableConnection] = OrderedDict()
-        # By settings without the table's name.
+        # The last connection by its settings without the table's name; others share its client.
         self._sharing: WeakValueDictionary[Settings, TableConnection] = WeakValueDictionary()
 
     def effective(self, layers: tuple[Layer, ...]) -> Effective:
@@ -147,7 +147,7 @@ class Home:
         return made
 
     def _is_shared(self, dropped: TableConnection) -> bool:
-        """Whether another connection uses the client of a dropped one."""
+        """Return whether another connection uses the client of a dropped one."""
         client = dropped.connection.shared
         users = [each for each in self._connections.values() if each.connection.shared is client]
         nameless = attrs.evolve(dropped.settings, table_name="")

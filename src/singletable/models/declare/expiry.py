@@ -1,4 +1,4 @@
-"""Expiry: the time from which DynamoDB may delete an item, derived from another attribute as keys are."""
+"""Expiry: the time after which DynamoDB may delete an item, derived from another attribute as keys are."""
 
 from __future__ import annotations
 

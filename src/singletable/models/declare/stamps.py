@@ -22,7 +22,7 @@ def random_version() -> int:
 
 
 class Stamp:
-    """A mixin for an attribute that every write sets, next to PynamoDB's `Attribute`."""
+    """A mixin for the class of an attribute that every write sets."""
 
     def fresh(self) -> Any:
         """Return the attribute's value for a write that is made now."""

@@ -219,7 +219,7 @@ def _map_reader(kind: type[MapAttribute[Any, Any]], names: Names) -> Callable[..
 
 
 def _list(attribute: ListAttribute[Any], content: str, names: Names) -> str:
-    """An empty source leaves it to the attribute."""
+    """Return the source of a list; empty if the attribute must read it."""
     kind = attribute.element_type
     if kind is None:
         return f"[{names.bind('untyped', read_untyped)}(each) for each in {content}]"

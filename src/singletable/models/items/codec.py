@@ -104,7 +104,7 @@ def _loader(
         base.__setattr__,
         object.__new__,
     )
-    # The own `__init__` or `__new__` of a class is called.
+    # A class with its own `__init__` or `__new__` is instantiated by calling it.
     return load if own == ours else load_as_declared
 
 

@@ -125,7 +125,7 @@ def _simple(value: dict[str, Any], declared: Declared, force: bool) -> Any:
         return {name: _simple(each, entries.get(name), force) for name, each in content.items()}
     if kind not in (*_SETS, "B"):
         return content
-    if declared is None or declared.attr_type != kind:  # type: ignore[union-attr]  # a class of attributes has it, too
+    if declared is None or declared.attr_type != kind:  # type: ignore[union-attr]  # a class of attributes also has it
         raise _Unfit(f"it holds a value of type {kind}, but the model declares no type to restore it", _EXACT)
     if not force:
         raise _Unfit(f"it holds a value of type {kind}, which plain JSON lacks", f"{_EXACT} Or pass force=True.")
@@ -287,7 +287,7 @@ def _limit(level: int) -> None:
         raise _Unfit(f"it is nested over {NESTING} levels", "Store the inner part as JSON text.")
 
 
-# --- what the model declares --------------------------------------------------------------
+# --- the attributes that the model declares -----------------------------------------------
 
 
 def _declared(owner: Any) -> Mapping[str, Attribute[Any]]:

@@ -118,7 +118,7 @@ class EntityInstance(Model, metaclass=TableMeta):
         elif name.startswith("_") or name in vars(self) or hasattr(kind, name) or name == "attribute_values":
             object.__setattr__(self, name, value)
         elif kind._makes_instances and "_made" not in vars(self):
-            # An own __init__ or __new__ may add attributes.
+            # The class's own `__init__` or `__new__` may add attributes.
             object.__setattr__(self, name, value)
         else:
             raise UnexpectedAttributesError(

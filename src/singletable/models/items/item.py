@@ -233,8 +233,8 @@ class StoredItem(EntityInstance):
     def _refuse_other_key(self, key: Mapping[str, str | None]) -> None:
         if self._stored is not None and self._stored != key:
             raise KeyChangeError(
-                f"{self!r}: its primary key is not the one under which it was read; saving it would leave the old item"
-                " behind.",
+                f"{self!r}: its primary key is not the one under which it was read; saving it would not delete the old"
+                " item.",
                 remedy="Use move() with the new attributes, which writes the new item and deletes the old one.",
                 entity=type(self).__name__,
             )

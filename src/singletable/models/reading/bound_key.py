@@ -1,4 +1,4 @@
-"""A key that is bound to its entity: build it, parse it, and read items by it."""
+"""A key of an entity, which builds and parses key texts and reads items."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class BoundKey(Generic[T]):
         return self.entity._schema_of().keys[self.name]
 
     def build(self, **attributes: Any) -> tuple[str, str | None]:
-        """The key of these attributes: partition key text and sort key text.
+        """Return the key of these attributes: the text of the partition key and the text of the sort key.
 
         Raises:
             MissingAttributesError: An attribute is missing.
-            UnexpectedAttributesError: An attribute was given that the key does not use.
-            InvalidKeyValueError: A value cannot stand in a key, or the key would be too long.
+            UnexpectedAttributesError: The key does not use a given attribute.
+            InvalidKeyValueError: A value cannot be part of a key, or the key would be too long.
         """
         build = self._build
         if build is None:
@@ -65,10 +65,10 @@ class BoundKey(Generic[T]):
         return build(attributes)
 
     def parse(self, pk: str, sk: str | None = None) -> dict[str, Any]:
-        """The attributes that a key was built from, projections (buckets, shards) left out.
+        """Return the attributes from which a key was built, without projections (buckets, shards).
 
         Raises:
-            KeyParseError: The key is not one of this entity's.
+            KeyParseError: The key is not a key of this entity.
         """
         schema = self.entity._schema_of()
         return schema.from_keys(schema.keys[self.name].parse(pk, sk))
@@ -86,27 +86,27 @@ class BoundKey(Generic[T]):
         only: Sequence[str] | None = None,
         **attributes: Any,
     ) -> Query[T]:
-        """A query on this key, as a value; see `Query`.
+        """Return a query on this key, as a value; see `Query`.
 
         Args:
-            conditions: At most one PynamoDB condition, on the attribute after those that are given.
+            conditions: At most one PynamoDB condition, on the key's next attribute after the given ones.
             descending: Whether the last sort key comes first.
             limit: How many items to return at most.
             filter: A PynamoDB condition on other attributes, applied by DynamoDB after reading.
-            consistent: Whether to read what was last written, at twice the cost; not on an index.
+            consistent: Whether the read is strongly consistent, at twice the cost; not on an index.
             unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
             malformed: What to do with an item that its model cannot read: `raise`, `yield`, `skip`.
             live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
             only: The attributes to read, by Python name; None for whole items. Reading any other raises.
-            attributes: The attributes of the partition key, then leading ones of the sort key.
+            attributes: The attributes of the partition key, and leading attributes of the sort key.
 
         Raises:
             MissingAttributesError: The partition is not determined; DynamoDB would have to scan.
-            UnexpectedAttributesError: An attribute is not the key's, or one before it is missing.
-            InvalidConditionError: The condition cannot be asked of this key.
-            InvalidRequestError: The query cannot have one of the options.
+            UnexpectedAttributesError: The key does not have an attribute, or an attribute before it is missing.
+            InvalidConditionError: The key does not support the condition.
+            InvalidRequestError: The query does not support an option.
             NotProjectedError: The filter or `live` reads an attribute that the index does not hold.
-            InvalidKeyValueError: A value cannot stand in a key.
+            InvalidKeyValueError: A value cannot be part of a key.
         """
         attributes = plain_names(attributes)
         schema = self.entity._schema_of()
@@ -128,13 +128,13 @@ class BoundKey(Generic[T]):
     def item(
         self, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any
     ) -> Get[T] | Query[T]:
-        """The request for one item, as a value; `one()` sends it.
+        """Return the request for one item, as a value; `one()` sends it.
 
-        By the primary key it is a `Get`. Through an index it is a `Query` that must find one item,
-        since DynamoDB does not keep index keys unique.
+        For the primary key it is a `Get`. For an index key it is a `Query` that must find one item, since DynamoDB
+        does not keep index keys unique.
 
         Args:
-            consistent: Whether to read what was last written, at twice the cost; not on an index.
+            consistent: Whether the read is strongly consistent, at twice the cost; not on an index.
             only: The attributes to read, by Python name; None for the whole item. Reading any other raises.
             attributes: The attributes of the key.
 
@@ -152,11 +152,11 @@ class BoundKey(Generic[T]):
         return Get(target, values, consistent)
 
     def get(self, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any) -> T:
-        """One item.
+        """Return one item by this key.
 
         Raises:
-            ItemDoesNotExist: There is none (`Order.DoesNotExist`).
-            MultipleItemsFound: An index holds several; `count` says how many.
+            ItemDoesNotExist: The item does not exist (`Order.DoesNotExist`).
+            MultipleItemsFound: An index holds several items with this key; `count` is their number.
         """
         return self.item(consistent=consistent, only=only, **attributes).one()
 

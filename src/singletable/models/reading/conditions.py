@@ -1,4 +1,4 @@
-"""PynamoDB conditions, read as what they say about an entity's attributes."""
+"""PynamoDB conditions: check them, and translate them to conditions on an entity's attributes."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _HABITS = {
     "attributes_to_get": 'Write only=("status", "total"), with attributes by Python name; keys() gives just the keys.',
     "consistent_read": "Write consistent=True.",
     "filter_condition": "Write filter=.",
-    "hash_key": "Give the attributes that the key is made of.",
-    "index_name": "Ask the key on the index: Order.by_status.query(status=...).",
+    "hash_key": "Give the attributes of the key by name.",
+    "index_name": "Query the key on the index: Order.by_status.query(status=...).",
     "last_evaluated_key": "Use page(size, cursor).",
     "page_size": "Use page(size, cursor).",
-    "range_key": "Give the attributes that the key is made of.",
+    "range_key": "Give the attributes of the key by name.",
     "range_key_condition": "Give the condition on the attribute first: query(Order.placed_at > moment, ...).",
-    "rate_limit": "There is none.",
+    "rate_limit": "Reads have no rate limit.",
     "scan_index_forward": "Write descending=True.",
     "total_segments": "Write segments=.",
 }
@@ -63,11 +63,11 @@ def read_question(
     attributes: Mapping[str, Any],
     filter: PynamoCondition | None,
 ) -> tuple[dict[str, Any], Condition | None, PynamoCondition | None]:
-    """What a query asks: equalities, the condition on the next attribute, and the filter behind the key.
+    """Return the equalities of a query, the condition on the next attribute of the key, and the remaining filter.
 
     Raises:
-        UnexpectedAttributesError: An attribute is not the key's.
-        InvalidConditionError: A condition or the filter cannot be asked.
+        UnexpectedAttributesError: The key does not have an attribute.
+        InvalidConditionError: The key does not support a condition, or the filter is not possible.
     """
     key = place.key
     refuse_habits(schema, key, attributes)
@@ -86,48 +86,48 @@ def read_question(
 
 
 def refuse_habits(schema: EntitySchema, key: CompositeKey, attributes: Mapping[str, Any]) -> None:
-    """Refuse an option of PynamoDB's reads that is given as an attribute of a key, with the one to write here.
+    """Refuse an option of PynamoDB's reads among the attributes of a key; the error names the option to use instead.
 
     Raises:
-        UnexpectedAttributesError: One is given.
+        UnexpectedAttributesError: Such an option is given.
     """
     for habit in (each for each in attributes if each in _HABITS and each not in schema.attributes):
         raise UnexpectedAttributesError(
-            f"{key.label} takes no {habit}.", remedy=_HABITS[habit], entity=schema.name, unexpected=(habit,)
+            f"{key.label} does not take {habit}.", remedy=_HABITS[habit], entity=schema.name, unexpected=(habit,)
         )
 
 
 def refuse_options(method: str, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:
-    """Refuse arguments of PynamoDB's reads that a method does not have, with the ones to write here.
+    """Refuse arguments of PynamoDB's reads that a method does not have; the error names those to use instead.
 
     Raises:
-        UnexpectedAttributesError: One is given.
+        UnexpectedAttributesError: Such an argument is given.
     """
     if arguments:
         raise UnexpectedAttributesError(
-            f"{method} takes its options by name, and was given a {type(arguments[0]).__name__}.",
+            f"{method} takes its options by name, but was given a {type(arguments[0]).__name__}.",
             remedy="Write for example filter=Order.total > 10, or consistent=True.",
             unexpected=(),
         )
     for name in options:
         raise UnexpectedAttributesError(
-            f"{method} takes no {name}.",
-            remedy=_HABITS.get(name, "Its options are in its documentation."),
+            f"{method} does not take {name}.",
+            remedy=_HABITS.get(name, "The options are in the documentation of the method."),
             unexpected=(name,),
         )
 
 
 def _read_one(schema: EntitySchema, key: CompositeKey, conditions: tuple[PynamoCondition, ...]) -> Condition | None:
-    """The one condition on an attribute of the key, or None.
+    """Return the only condition on an attribute of the key, or None.
 
     Raises:
-        InvalidConditionError: There are several, or it is not one that a sort key can answer.
+        InvalidConditionError: There are several conditions, or a sort key does not support the condition.
     """
     for condition in conditions:
         if not isinstance(condition, PynamoCondition):
             raise InvalidConditionError(
-                f"{key.label}: a {type(condition).__name__} is no condition.",
-                remedy=f"Attributes go by name ({schema.name}.query(user_id=...)), conditions as"
+                f"{key.label}: a {type(condition).__name__} is not a condition.",
+                remedy=f"Give attributes by name ({schema.name}.query(user_id=...)), and conditions as"
                 f" {schema.name}.placed_at.between(a, b).",
                 entity=schema.name,
                 index=key.index,
@@ -163,7 +163,7 @@ def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -
     if len(path.path) > 1 or name is None or name not in key.attributes:
         raise InvalidConditionError(
             f"{key.label}: the condition is on {_shown(schema, path)!r}, which is not in the key.",
-            remedy=f"The key is made of {', '.join(key.attributes)}. {_ASK_BY_FILTER}",
+            remedy=f"The key's attributes are {', '.join(key.attributes)}. {_ASK_BY_FILTER}",
             entity=schema.name,
             index=key.index,
             attribute=name,
@@ -182,7 +182,7 @@ def _value(schema: EntitySchema, name: str, operand: Value, operator: str) -> An
         return to_key(attribute, attribute.deserialize(serialized))
     except (ArithmeticError, AttributeError, TypeError, ValueError, KeyError):
         raise InvalidConditionError(
-            f"{schema.name}.{name}: the value is none of {type(attribute).__name__}.",
+            f"{schema.name}.{name}: the value is not valid for {type(attribute).__name__}.",
             entity=schema.name,
             attribute=name,
         ) from None
@@ -195,7 +195,7 @@ def _shown(schema: EntitySchema, path: Path) -> str:
 
 
 def attribute_of(schema: EntitySchema, path: Path) -> str | None:
-    """The Python name of the attribute that a path begins with; None for one that the model does not know.
+    """Return the Python name of the attribute at the start of a path; None if the model does not declare it.
 
     Raises:
         InvalidConditionError: The path was made from another entity's attribute.
@@ -203,10 +203,10 @@ def attribute_of(schema: EntitySchema, path: Path) -> str | None:
     stored = top_name(path)
     name = schema.stored_names.get(stored)
     given = path.attribute
-    # Only a whole attribute can be told apart; a nested path does not say whose it is.
+    # Only the path of a whole attribute shows its entity; a nested path does not.
     if given is not None and len(path.path) == 1 and (name is None or schema.attributes[name] is not given):
         raise InvalidConditionError(
-            f"The condition is on an attribute {stored!r} that is not {schema.name}'s.",
+            f"The condition is on an attribute {stored!r} of another entity than {schema.name}.",
             remedy=f"Use {schema.name}.{name}." if name else f"It has: {', '.join(schema.attributes)}.",
             entity=schema.name,
             attribute=name,
@@ -215,16 +215,16 @@ def attribute_of(schema: EntitySchema, path: Path) -> str | None:
 
 
 def check_condition(schema: EntitySchema, condition: PynamoCondition | None) -> None:
-    """Refuse a condition of a write that is none, or that is about another entity's attributes.
+    """Refuse a condition of a write that is not a condition, or that is on another entity's attributes.
 
     Raises:
-        InvalidConditionError: as it says.
+        InvalidConditionError: The value is not a condition, or the condition is on another entity's attributes.
     """
     if condition is None:
         return
     if not isinstance(condition, PynamoCondition):
         raise InvalidConditionError(
-            f"condition= was given a {type(condition).__name__}, which is no condition.",
+            f"condition= was given a {type(condition).__name__}, which is not a condition.",
             remedy="Use for example condition=Order.total > 10.",
         )
     check_operands(schema, condition)
@@ -236,11 +236,12 @@ def check_condition(schema: EntitySchema, condition: PynamoCondition | None) -> 
 def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
     """Refuse a comparison of an attribute with None, or with a value of another type.
 
-    Absent is not NULL, and engines differ in what they answer; inside a list or a map None is stored as
-    NULL, and may be asked for. A value of another type is a dict that PynamoDB took for already serialised.
+    An absent attribute is not NULL, and engines give different results for the comparison. Inside a list or a map,
+    None is stored as NULL, so that the comparison is allowed. A value of another type is a dict that PynamoDB treated
+    as already serialized.
 
     Raises:
-        InvalidConditionError: as it says.
+        InvalidConditionError: The condition has such a comparison.
         InvalidValueError: DynamoDB cannot store the value: a number is out of range, or it is nested over 32 levels.
     """
     for value in values_in(condition):
@@ -276,14 +277,14 @@ def check_operands(schema: EntitySchema, condition: PynamoCondition) -> None:
         if not whole or not any(isinstance(each, Value) and each.attr_type == NULL for each in others):
             continue
         raise InvalidConditionError(
-            f"{schema.name}: a condition compares with None, and an attribute that is None is not stored at all.",
+            f"{schema.name}: a condition compares with None, but an attribute that is None is not stored at all.",
             remedy="Use does_not_exist() or exists().",
             entity=schema.name,
         )
 
 
 def _compared_with(condition: PynamoCondition, value: Value) -> Path | None:
-    """Return the path that a condition compares with a value."""
+    """Return the path with which a condition compares a value."""
     for part in parts_of(condition):
         if any(each is value for each in part.values):
             return next(paths_of(part), None)
@@ -291,21 +292,21 @@ def _compared_with(condition: PynamoCondition, value: Value) -> Path | None:
 
 
 def check_filter(schema: EntitySchema, place: Place, filter: PynamoCondition, *, scanning: bool = False) -> None:
-    """Refuse a filter that DynamoDB would reject, or would silently answer with nothing.
+    """Refuse a filter that DynamoDB would reject, or that would silently match nothing.
 
     Args:
-        schema: The entity whose attributes it may name.
-        place: What is asked.
+        schema: The entity whose attributes the filter may name.
+        place: The place of the query or scan.
         filter: The filter.
-        scanning: Whether it is for a scan, which may filter by keys, too.
+        scanning: Whether the filter is for a scan, which may also filter by keys.
 
     Raises:
-        InvalidConditionError: It is no condition, names another entity's attribute, or a key.
-        NotProjectedError: It names an attribute that the index does not hold, which matches nothing.
+        InvalidConditionError: The filter is not a condition, or it names another entity's attribute or a key.
+        NotProjectedError: The filter names an attribute that the index does not hold, which matches nothing.
     """
     if not isinstance(filter, PynamoCondition):
         raise InvalidConditionError(
-            f"filter= was given a {type(filter).__name__}, which is no condition.",
+            f"filter= was given a {type(filter).__name__}, which is not a condition.",
             remedy="Use for example filter=Order.total > 10.",
         )
     check_operands(schema, filter)
@@ -313,8 +314,8 @@ def check_filter(schema: EntitySchema, place: Place, filter: PynamoCondition, *,
         stored = top_name(path)
         if not scanning and stored in (place.partition_name, place.sort_name):
             raise InvalidConditionError(
-                f"The filter names {stored!r}, a key that the query is on; DynamoDB refuses that.",
-                remedy="Give the attributes that the key is made of instead.",
+                f"The filter names {stored!r}, a key attribute of the query; DynamoDB refuses that.",
+                remedy="Give the attributes of the key by name instead.",
                 entity=schema.name,
                 index=place.key.index,
             )
@@ -333,11 +334,11 @@ def check_filter(schema: EntitySchema, place: Place, filter: PynamoCondition, *,
 def with_loose_ends(
     schema: EntitySchema, place: Place, given: Mapping[str, Any], filter: PynamoCondition | None
 ) -> PynamoCondition | None:
-    """The filter, and with it an equality for every given attribute that the key does not fix.
+    """Return the filter with an equality for each given attribute that the key does not determine.
 
     Args:
         schema: The entity.
-        place: The key that is asked.
+        place: The place with the key of the query.
         given: The given attributes, as the key's encodings expect them.
         filter: The caller's own filter.
 
@@ -346,14 +347,14 @@ def with_loose_ends(
     """
     fixed = place.key.fixed_by(given)
     for name, value in given.items():
-        # None is told by make_query.
+        # `make_query` reports a value that is None.
         if value is None or name in fixed:
             continue
         attribute = schema.attributes[name]
         if place.projected is not None and attribute.attr_name not in place.projected:
             raise InvalidConditionError(
-                f"{place.key.label}: {name} only chooses the partition, and {place.key.index} does not hold it to"
-                " compare.",
+                f"{place.key.label}: {name} only determines the partition, but {place.key.index} does not hold it for"
+                " a filter.",
                 remedy=f"Put {name} into the sort key's template, or project it into the index.",
                 entity=schema.name,
                 index=place.key.index,

@@ -1,4 +1,4 @@
-"""Reads of an entity: by its primary key, as a query, as a scan, in batches."""
+"""Reads of an entity: by primary key, by query, by scan, and in batches."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ T = TypeVar("T", bound="ReadableItem")
 
 
 class ReadableItem(StoredItem):
-    """An entity whose class reads items: each method makes a request, and sends it if it returns items."""
+    """An entity whose class reads items; each method makes a request, and sends it if it returns items."""
 
     @classmethod
     def item(
         cls: type[T], /, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any
     ) -> Get[T]:
-        """The request for one item by its primary key, as a value; `one()` sends it. See `BoundKey.item`."""
+        """Return the request for one item by its primary key, as a value; `one()` sends it. See `BoundKey.item`."""
         return cast("Get[T]", cls._primary_key().item(consistent=consistent, only=only, **attributes))
 
     @classmethod
     def get(
         cls: type[T], /, *keys: Any, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any
     ) -> T:
-        """One item by its primary key: `Order.get(user_id="u1", order_id="o1")`.
+        """Return one item by its primary key: `Order.get(user_id="u1", order_id="o1")`.
 
         Raises:
-            ItemDoesNotExist: There is none; each entity has its own, `Order.DoesNotExist`.
-            UnknownItemError: What is there is of no type that the table knows.
+            ItemDoesNotExist: The item does not exist; each entity has its own subclass, such as `Order.DoesNotExist`.
+            UnknownItemError: The item with this key has a type that the table does not know.
         """
         cls._refuse_keys(keys, "get")
         return cls.item(consistent=consistent, only=only, **attributes).one()
@@ -65,7 +65,7 @@ class ReadableItem(StoredItem):
         only: Sequence[str] | None = None,
         **attributes: Any,
     ) -> Query[T]:
-        """A query on the primary key's partition, as a value; see `BoundKey.query`."""
+        """Return a query on the primary key's partition, as a value; see `BoundKey.query`."""
         return cls._primary_key().query(
             *conditions,
             descending=descending,
@@ -94,22 +94,22 @@ class ReadableItem(StoredItem):
         only: Sequence[str] | None = None,
         **attributes: Any,
     ) -> Query[T]:
-        """Several entity types of one partition in one request, in the order of their sort keys.
+        """Return a query for several entity types of one partition, in the order of their sort keys.
 
         Args:
             entities: The entity classes; items of other known types are left out.
             index: The index class or name; None for the table itself.
             descending: Whether the last sort key comes first.
             limit: How many items to return at most.
-            consistent: Whether to read what was last written, at twice the cost; not on an index.
+            consistent: Whether the read is strongly consistent, at twice the cost; not on an index.
             unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
             malformed: What to do with an item that its model cannot read: `raise`, `yield`, `skip`.
             live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
-            only: The attributes to read, by Python name; each is one of at least one entity. None for whole items.
+            only: The attributes to read, by Python name; at least one entity must have each. None for whole items.
             attributes: The attributes of the partition key.
 
         Raises:
-            InvalidRequestError: The entities do not share a partition, or the query cannot have one of the options.
+            InvalidRequestError: The entities do not share a partition, or the query does not support an option.
         """
         from singletable.models.reading.conditions import read_question
         from singletable.models.reading.targets import collection_target
@@ -122,8 +122,8 @@ class ReadableItem(StoredItem):
             key = target.place.key
             raise InvalidRequestError(
                 f"{key.label}: the partition key {key.partition.text!r} only holds a bucket or a shard"
-                " of what was given, and rows of other values share it.",
-                remedy="Ask each entity for itself.",
+                " of the given values, so rows of other values are in the same partition.",
+                remedy="Query each entity separately.",
                 index=name,
             )
         return make_query(
@@ -153,20 +153,22 @@ class ReadableItem(StoredItem):
         only: Sequence[str] | None = None,
         **options: NoReturn,
     ) -> Scan[T]:
-        """Every item of this entity, or of all on the table class; it reads the whole table. See `Scan`.
+        """Return a scan for all items of this entity, or of all entities on the table class; see `Scan`.
+
+        It reads the whole table.
 
         Args:
             filter: A PynamoDB condition, applied by DynamoDB after reading.
             limit: How many items to return at most.
-            segment: Which segment of a parallel scan, from 0.
-            segments: How many segments the scan is cut into.
-            consistent: Whether to read what was last written, at twice the cost.
+            segment: The number of this segment of a parallel scan, from 0.
+            segments: The number of segments of the parallel scan.
+            consistent: Whether the read is strongly consistent, at twice the cost.
             unknown: What to do with an item of an unknown type: `raise`, `yield`, `skip`.
             malformed: What to do with an item that its model cannot read: `raise`, `yield`, `skip`.
             live: Whether to leave out items whose expiry has passed and that DynamoDB has not deleted yet.
             only: The attributes to read, by Python name; None for whole items. Reading any other raises.
-            conditions: None; PynamoDB's first argument is `filter=` here.
-            options: None; an option of PynamoDB's is refused with the one to write here.
+            conditions: Must be empty; PynamoDB's first argument is `filter=` here.
+            options: Must be empty; the error for an option of PynamoDB names the option to use instead.
         """
         from singletable.models.reading.conditions import check_filter, refuse_options
         from singletable.models.reading.targets import whole_table
@@ -208,23 +210,23 @@ class ReadableItem(StoredItem):
         malformed: Handling = "raise",
         **options: NoReturn,
     ) -> list[T | None]:
-        """Many items by primary key, in the order asked; None for one that does not exist.
+        """Return many items by primary key, in the given order; None for an item that does not exist.
 
         Args:
             items: The attributes of each primary key, as mappings; or requests such as `Order.item(...)`, also of
                 several entities: `ShopTable.batch_get([Order.item(...), User.item(...)])`.
-            consistent: Whether to read what was last written, at twice the cost.
-            workers: How many requests may be under way at once.
-            unknown: What to do with an item of an unknown type: `raise`; `yield` gives `UnknownItem` in its place, and
-                `skip` None.
-            malformed: What to do with an item that its model cannot read: `raise`; `yield` gives `MalformedItem` in its
-                place, and `skip` None.
-            arguments: None; the options go by name.
-            options: None; an option of PynamoDB's is refused with the one to write here.
+            consistent: Whether the read is strongly consistent, at twice the cost.
+            workers: The most requests in progress at the same time.
+            unknown: What to do with an item of an unknown type: `raise`; `yield` returns `UnknownItem` in its place,
+                and `skip` None.
+            malformed: What to do with an item that its model cannot read: `raise`; `yield` returns `MalformedItem` in
+                its place, and `skip` None.
+            arguments: Must be empty; options are given by name.
+            options: Must be empty; the error for an option of PynamoDB names the option to use instead.
 
         Raises:
             BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
-            UnknownItemError: An item is of no type that the table knows.
+            UnknownItemError: The table has no entity of an item's type.
             MalformedItemError: An item's model cannot read it.
         """
         from singletable.models.reading.batch_get import get_items
@@ -259,16 +261,16 @@ class ReadableItem(StoredItem):
 
     @classmethod
     def count(cls, /, *conditions: Any, **attributes: Any) -> int:
-        """How many items a query has. PynamoDB's count without a key is the whole table's, hours old."""
+        """Return the number of items of a query; without a key PynamoDB counts the whole table, as of hours ago."""
         return cls.query(*conditions, **attributes).count()
 
     @classmethod
     def from_raw_data(cls: type[T], data: Item) -> T:
-        """An instance from an item as DynamoDB sends it.
+        """Return an instance from an item as DynamoDB sends it.
 
         Raises:
-            ItemDoesNotExist: It is another entity of the table.
-            UnknownItemError: It is of no type that the table knows.
+            ItemDoesNotExist: The item belongs to another entity of the table.
+            UnknownItemError: The table has no entity of the item's type.
         """
         from singletable.models.items.dictionaries import copied
         from singletable.models.reading.targets import load, target_of
@@ -277,7 +279,7 @@ class ReadableItem(StoredItem):
 
         cls._refuse_replaced()
         cls._refuse_no_item(data)
-        # A copy: the caller may change its own.
+        # A copy, since the caller may change the given item.
         entity = load(cls._table_class(), copied(data))
         if isinstance(entity, UnknownItem):
             raise unknown_item(entity)
@@ -288,15 +290,15 @@ class ReadableItem(StoredItem):
     def refresh(  # type: ignore[override]  # PynamoDB's has consistent_read first
         self, consistent: bool = False, *, consistent_read: bool = False
     ) -> None:
-        """Read the item again, into this instance.
+        """Read the item again into this instance.
 
         Args:
-            consistent: Whether to read what was last written, at twice the cost.
+            consistent: Whether the read is strongly consistent, at twice the cost.
             consistent_read: PynamoDB's name for `consistent`.
 
         Raises:
-            ItemDoesNotExist: It is gone, or another entity by now.
-            KeyChangeError: The primary key is another than the one it was read under.
+            ItemDoesNotExist: The item was deleted, or is now another entity.
+            KeyChangeError: The primary key differs from the one with which the instance was read.
         """
         from singletable.models.reading.targets import target_of
 
@@ -304,7 +306,7 @@ class ReadableItem(StoredItem):
         names = self._schema_of().primary.attributes
         fresh = self.get(consistent=consistent or consistent_read, **{name: getattr(self, name) for name in names})
         if type(fresh) is not type(self):
-            raise target_of(type(self), PRIMARY).loader.absent(f"{self!r} is a {type(fresh).__name__} by now.")
+            raise target_of(type(self), PRIMARY).loader.absent(f"{self!r} is now a {type(fresh).__name__}.")
         vars(self).update({**vars(fresh), "_form": None})
 
     @classmethod

@@ -103,7 +103,7 @@ class EntitySchema:
 
     @cached_property
     def defaulted(self) -> tuple[str, ...]:
-        """The attributes that are read as their default if they are missing, without sources of keys and the expiry."""
+        """The attributes with a default for items that lack them, except for sources of keys and of the expiry."""
         sources = {*self.key_sources, *([self.expiry.after] if self.expiry else [])}
         return tuple(name for name, each in self.attributes.items() if each.default is not None and name not in sources)
 

@@ -1,9 +1,9 @@
-"""Records of applied transactions: a caller's token names the same operations, whatever values are generated.
+"""Records of applied transactions, by which a repeated transaction is recognized despite other generated values.
 
-DynamoDB compares whole requests under one client request token. A transaction that is planned again has other times of
-writing, ids and versions, so that DynamoDB refuses it although the operations are the same. Such a transaction also
-writes a record to the table: an item under the token, with a digest of the operations without those values. If the
-record exists already, the transaction was applied.
+DynamoDB compares whole requests with the same client request token. A transaction that is planned again has other
+timestamps, IDs and versions, so that DynamoDB refuses it although the operations are the same. Therefore such a
+transaction also writes a record to the table: an item with the token as its key, and with a digest of the operations
+without the generated values. If the record exists already, the transaction was applied.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Record", "adopt", "record_of"]
 
 _DAYS = 1
-"""How long a record is kept, if the table has a time to live."""
+"""The number of days for which a record is kept, if the table has a time to live."""
 
 
 @attrs.frozen
@@ -48,23 +48,23 @@ class Record:
 
     Args:
         write: The put of the record, which must not exist yet.
-        digest: What names the operations.
+        digest: The digest of the operations.
     """
 
     write: CreateWrite[Any]
     digest: str
 
     def is_of(self, current_item: Item | None) -> bool:
-        """Whether a stored record is of the same operations."""
+        """Return whether a stored record has the same operations."""
         return current_item is not None and current_item.get("digest") == {"S": self.digest}
 
     def stored(self, sender: TableSender) -> Item | None:
-        """Return the record that is stored under the token; None if no record exists."""
+        """Return the stored record with the same token; None if no record exists."""
         return stored_item(self.write.entity, sender)
 
 
 def record_of(table: type[StoredItem], sender: TableSender, token: str, writes: Sequence[Write[Any]]) -> Record | None:
-    """Return the record for a transaction under a caller's token; None if each plan of it gives the same request."""
+    """Return the record of a transaction with a caller's token; None if each plan of it makes the same request."""
     with without_generated():
         named = [_named(write) for write in writes]
     if not any(map(_differs, writes, named)):
@@ -77,7 +77,7 @@ def record_of(table: type[StoredItem], sender: TableSender, token: str, writes: 
 
 
 def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> None:
-    """Give the instances of a repeated transaction the values that are stored under the keys that it wrote."""
+    """Update the instances of a repeated transaction with the items that are stored under the keys that it wrote."""
     primary = table_schema(sender.table).layout.primary
     places = [[each["S"] for each in key["L"]] for key in record["keys"]["L"]]
     keys: list[Item] = [{name: {"S": text} for name, text in zip(primary, place, strict=True)} for place in places]
@@ -110,11 +110,11 @@ def _record_class(table: type[StoredItem], ttl: str | None) -> Any:
 
 
 def _differs(write: Write[Any], named: list[Any]) -> bool:
-    """Whether the same operation gives another request if it is planned again.
+    """Return whether the same operation makes another request if it is planned again.
 
     Args:
         write: The operation.
-        named: The same by `_named`, without values that its maps generated.
+        named: The result of `_named` for the operation, without the values that its maps generated.
     """
     schema, entity = write.entity._schema_of(), write.entity
     if isinstance(write, DeleteWrite):
@@ -136,7 +136,7 @@ def _named(write: Write[Any]) -> list[Any]:
         held = {**entity._unknown(), **entity._serialized()}
         values = {name: canonical(value) for name, value in held.items() if name not in generated}
     else:
-        # The instance may have no other values: it was read with only=, or made for its key.
+        # Only the key: the instance may have no other values, if it was read with only=, or made for its key.
         values = {name: canonical(write.request.item_or_key[name]) for name in schema.layout.primary}
     placeholders = Placeholders()
     asked = []

@@ -31,23 +31,23 @@ class Batch:
         with ShopTable.batch() as batch:
             batch.put(user, product)
             batch.delete(order)
-            batch.put_all(line for line in lines())  # taken only when it is sent
+            batch.put_all(line for line in lines())  # iterated when the batch is sent
             batch.get(Order.item(user_id="u1", order_id="o1"))
         (found,) = batch.items
 
-    A batch is many writes, not one: each is whole, and they may be seen one by one. Of several writes of
-    one item the last one wins, as if they had been sent one after another; `folded` counts the others.
-    DynamoDB takes no conditions in a batch, so an entity with a version is refused.
+    A batch is many writes: each write is atomic, but readers may see some writes before others. If a batch has several
+    writes of one item, only the last one is sent, as if all were sent one after another; `folded` counts the others.
+    DynamoDB does not support conditions in a batch, so an entity with a version is refused.
 
-    A batch goes to the place to which the table is bound when the batch is made, whatever is bound when it is sent.
+    A batch is sent to the place to which the table is bound when the batch is made, not when it is sent.
 
-    What DynamoDB leaves unprocessed is sent again, up to ten times, with exponential backoff and full jitter.
+    Items that DynamoDB leaves unprocessed are sent again, up to ten times, with exponential backoff and full jitter.
 
     Args:
         table: The table class.
-        workers: How many requests may be under way at once.
-        unknown: What a get does with an item of an unknown type: `raise`; `yield` gives `UnknownItem`, `skip` None.
-        malformed: What a get does with an item that its model cannot read: `raise`; `yield` gives `MalformedItem`,
+        workers: The most requests in progress at the same time.
+        unknown: What a get does with an item of an unknown type: `raise`; `yield` returns `UnknownItem`, `skip` None.
+        malformed: What a get does with an item that its model cannot read: `raise`; `yield` returns `MalformedItem`,
             `skip` None.
     """
 
@@ -56,7 +56,7 @@ class Batch:
     ) -> None:
         check_handling(unknown=unknown, malformed=malformed)
         if workers < 1:
-            raise InvalidBatchError(f"A batch with {workers} workers does nothing.", value=workers)
+            raise InvalidBatchError(f"A batch has workers={workers}.", remedy="Use at least 1.", value=workers)
         self._table = table
         self._sender = TableSender(table)
         self._workers = workers
@@ -65,21 +65,21 @@ class Batch:
         self._gets: list[Get[Any]] = []
         self._ended = False
         self.items: list[Any] = []
-        """The results of the gets, in their order; None for an item that does not exist, or is skipped."""
+        """The results of the gets, in their order; None for an item that does not exist or is skipped."""
         self.folded = 0
-        """How many writes were left out, since a later one of the batch was on the same item."""
+        """The number of writes that were not sent, since a later write of the batch was on the same item."""
 
     def put(self, *entities: StoredItem) -> None:
-        """Write entities, replacing what is there.
+        """Write entities, and replace existing items.
 
         Raises:
-            InvalidBatchError: One is of another table, or has a version.
+            InvalidBatchError: An entity belongs to another table, or has a version.
             InvalidValueError: An attribute cannot hold its value, or an item would be over 400 KB.
         """
         self._add([self._put(entity) for entity in entities])
 
     save = put
-    """PynamoDB's name for it."""
+    """PynamoDB's name for `put`."""
 
     def create(self, *entities: StoredItem) -> NoReturn:
         """Refuse entities that must not exist yet: DynamoDB has no conditions in a batch.
@@ -94,35 +94,35 @@ class Batch:
         )
 
     def put_all(self, entities: Iterable[StoredItem]) -> None:
-        """The same for an iterable, whose entities are taken as they are sent: any number, in constant memory."""
+        """Write any number of entities of an iterable, which is iterated while they are sent, in constant memory."""
         self._add(map(self._put, entities))
 
     def delete(self, *entities: StoredItem) -> None:
-        """Delete entities. One that is not there is not missed.
+        """Delete entities; items that do not exist are ignored.
 
         Raises:
-            InvalidBatchError: One is of another table, or has a version.
+            InvalidBatchError: An entity belongs to another table, or has a version.
         """
         self._add([self._delete(entity) for entity in entities])
 
     def delete_all(self, entities: Iterable[StoredItem]) -> None:
-        """The same for an iterable, whose entities are taken as they are sent."""
+        """Delete the entities of an iterable, which is iterated while they are sent."""
         self._add(map(self._delete, entities))
 
     def resume(self, error: BatchIncomplete) -> None:
-        """Take up what another batch had not done, puts and deletes as they were.
+        """Add the puts and deletes that another batch did not finish.
 
         Raises:
-            InvalidBatchError: The other batch held reads, which must be requested again, or was made for another place.
+            InvalidBatchError: The other batch has reads, which must be requested again, or was made for another place.
         """
         if "get" in error.verbs:
-            raise InvalidBatchError("A batch cannot take up reads.", remedy="Ask for error.unprocessed again.")
+            raise InvalidBatchError("A batch cannot resume reads.", remedy="Read the items of error.unprocessed again.")
         if error.sender is not None:
             self._sender.require(error, InvalidBatchError, "A batch")
         self._add(error.pending)
 
     def get(self, *requests: Get[Any]) -> None:
-        """Ask for items: `batch.get(Order.item(...), User.item(...))`. They are read before anything is written."""
+        """Read items with `batch.get(Order.item(...), User.item(...))`; all reads are sent before the writes."""
         for request in requests:
             if not isinstance(request, Get):
                 raise InvalidBatchError(
@@ -134,10 +134,10 @@ class Batch:
         self._gets.extend(requests)
 
     def send(self) -> None:
-        """Send everything; done by the end of the block.
+        """Send all operations; the end of the block does this.
 
         Raises:
-            BatchIncomplete: DynamoDB left something unprocessed; `unprocessed` and `rest` hold what was not done.
+            BatchIncomplete: DynamoDB left operations unprocessed; they are in `unprocessed` and `rest`.
         """
         gets, self._gets = self._gets, []
         self.items.extend(
@@ -147,7 +147,7 @@ class Batch:
             pass
 
     def sending(self) -> Iterator[int]:
-        """Send the writes; yields how many each request wrote."""
+        """Send the writes, and yield the number of items that each request wrote."""
         operations, self._operations = self._operations, []
         taken = done = 0
 
@@ -197,8 +197,8 @@ class Batch:
         require_member(self._table, entity, InvalidBatchError)
         if entity._schema_of().version is not None:
             raise InvalidBatchError(
-                f"{entity!r} has a version, and DynamoDB checks nothing in a batch.",
-                remedy="Use save(), or transaction(), which check it.",
+                f"{entity!r} has a version, but DynamoDB does not check conditions in a batch.",
+                remedy="Use save() or transaction(), which check the version.",
                 entity=type(entity).__name__,
             )
 
@@ -214,14 +214,14 @@ class Batch:
 
 
 class _Loading(Batch):
-    """A batch that also takes entities with a version, as if each were new."""
+    """A batch that also accepts entities with a version, which it writes as new items."""
 
     def _check(self, entity: StoredItem) -> None:
         require_member(self._table, entity, InvalidBatchError)
 
 
 def put_all(table: type[StoredItem], entities: Iterable[StoredItem]) -> Iterator[int]:
-    """Put many entities, replacing what is there; yields how many each request wrote."""
+    """Put many entities, replace existing items, and yield the number of items that each request wrote."""
     loading = _Loading(table)
     loading.put_all(entities)
     return loading.sending()

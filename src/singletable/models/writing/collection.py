@@ -1,4 +1,4 @@
-"""Collections: several entity types of one partition, read together and written back as one unit."""
+"""Collections: items of several entity types in one partition, read together and written as one unit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ E = TypeVar("E", bound="ReadableItem")
 
 
 class Collection(Generic[T]):
-    """The entities of one partition, as a unit: change them, add some, remove some, then `save()`.
+    """The entities of one partition, which can be changed, added and removed, and are then saved as one unit.
 
     ::
 
@@ -32,15 +32,15 @@ class Collection(Generic[T]):
         basket.remove(basket[Review][0])
         basket.save()
 
-    `save()` is one transaction: what was added must not be there yet, and what was changed or removed must
-    still be as it was read, or nothing is written. What was neither is left alone, and not looked at again.
-    It is written to the place from which it was read, whatever is bound at that time.
+    `save()` is one transaction: added items must not exist yet, and changed or removed items must be as they were
+    read; otherwise nothing is written. All other items are neither written nor checked.
+    The collection is written to the place from which it was read, even if the table is bound to another place.
 
     Args:
         table: The table class.
         kinds: The entity types that it holds.
         shared: The values of the partition key's attributes, which its items share.
-        entities: What was read.
+        entities: The entities that were read.
     """
 
     def __init__(
@@ -71,37 +71,39 @@ class Collection(Generic[T]):
         return len(self._entities) + len(self._added)
 
     def __getitem__(self, entity: type[E]) -> list[E]:
-        """The entities of one type, in the order of their sort keys; those that were added last."""
+        """Return the entities of one type in the order of their sort keys, and then the added ones."""
         return [each for each in self if isinstance(each, entity)]
 
     def one(self, entity: type[E]) -> E:
-        """The only entity of a type.
+        """Return the only entity of a type.
 
         Raises:
-            ItemDoesNotExist: There is none.
-            MultipleItemsFound: There are several.
+            ItemDoesNotExist: The collection has no entity of the type.
+            MultipleItemsFound: The collection has several entities of the type.
         """
         found = self[entity]
         if not found:
-            raise entity.DoesNotExist(f"The collection holds no {entity.__name__}.")
+            raise entity.DoesNotExist(f"The collection has no {entity.__name__}.")
         if len(found) > 1:
             raise MultipleItemsFound(
-                f"The collection holds {len(found)} of {entity.__name__}.", entity=entity.__name__, count=len(found)
+                f"The collection has {len(found)} entities of the type {entity.__name__}, not one.",
+                entity=entity.__name__,
+                count=len(found),
             )
         return found[0]
 
     def add(self, *entities: T) -> None:
-        """Let `save()` create entities of the collection's types, in its partition.
+        """Add entities of the collection's types and partition, which `save()` creates.
 
         Raises:
-            KeyChangeError: One is of another type, or of another partition.
+            KeyChangeError: An entity has another type, or belongs to another partition.
         """
         for entity in entities:
             if not isinstance(entity, self._kinds) or not self._shares_partition(entity):
                 kinds = ", ".join(kind.__name__ for kind in self._kinds)
                 raise KeyChangeError(
                     f"{entity!r} does not belong to this collection, which is one partition of {kinds}.",
-                    remedy="Write it on its own, or in a transaction().",
+                    remedy="Write it separately, or in a transaction().",
                     entity=type(entity).__name__,
                 )
         self._added.extend(entities)
@@ -111,21 +113,23 @@ class Collection(Generic[T]):
         return values == self._shared
 
     def remove(self, *entities: T) -> None:
-        """Let `save()` delete entities of the collection.
+        """Remove entities of the collection, which `save()` deletes.
 
         Raises:
-            UnexpectedAttributesError: One is not in it.
+            UnexpectedAttributesError: An entity is not in the collection.
         """
         for entity in entities:
             place = next((held for held in (self._entities, self._added) if any(each is entity for each in held)), None)
             if place is None:
-                raise UnexpectedAttributesError(f"{entity!r} is not in the collection.", remedy="Take it from it.")
+                raise UnexpectedAttributesError(
+                    f"{entity!r} is not in the collection.", remedy="Give an instance that the collection returned."
+                )
             if place is self._entities:
                 self._removed.append(entity)
             place[:] = [each for each in place if each is not entity]
 
     def transaction(self) -> Transaction:
-        """What `save()` sends, as a value."""
+        """Return the transaction that `save()` sends, as a value."""
         transaction = Transaction(self._table, sender=self._sender)
         transaction.create(*self._added)
         for entity in self._entities:
@@ -137,14 +141,14 @@ class Collection(Generic[T]):
         return transaction
 
     def save(self) -> int:
-        """Write what has changed, all or nothing.
+        """Write all changes, or none of them.
 
         Returns:
-            How many items were written or deleted.
+            The number of items that were written or deleted.
 
         Raises:
-            InvalidTransactionError: There are over 100 changes, or over 4 MB.
-            TransactionCancelled: Another writer was faster; nothing was written. Read the collection again.
+            InvalidTransactionError: There are over 100 changes, or over 4 MB of changes.
+            TransactionCancelled: Another writer was faster, and nothing was written. Read the collection again.
         """
         transaction = self.transaction()
         transaction.send()

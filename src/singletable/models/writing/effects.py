@@ -1,7 +1,7 @@
-"""Effects: what update actions do to an item, worked out in memory as DynamoDB does it.
+"""Effects of update actions on an item, computed in memory as DynamoDB computes them.
 
-Keys that depend on what an action changes are derived from the result. The order of DynamoDB is kept:
-every operand and every list position is that of the item before the update (API reference, "UpdateItem").
+Keys that depend on a changed attribute are derived from the result. As in DynamoDB, all operands and list positions
+refer to the item before the update (API reference, "UpdateItem").
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from singletable.requests.types import Item
 
 __all__ = ["evolve"]
 
-_ANOTHER = "Give another value, or set the attribute to one."
+_ANOTHER = "Give another value, or set the attribute to a value."
 _ARITHMETIC = Context(prec=DIGITS)
 
 
 def evolve(item: Item, actions: Sequence[ParsedAction]) -> Item:
-    """Return the item after an update; the given one does not change.
+    """Return the item after an update; the given item does not change.
 
     Raises:
-        InvalidUpdateError: DynamoDB would refuse the update: it reads an absent attribute, or adds to text.
+        InvalidUpdateError: DynamoDB would refuse the update: it reads an absent attribute, or adds to a text.
     """
     after = dict(item)
     owned: set[str] = set()
-    # Removals last and from the end of each list, since every position is that before the update.
+    # Removals come last, and from the end of each list, since all positions are those before the update.
     removals = [each for each in actions if isinstance(each.action, RemoveAction)]
     removals.sort(key=lambda each: [_order(step) for step in each.steps], reverse=True)
     others = [each for each in actions if not isinstance(each.action, RemoveAction)]
@@ -119,7 +119,7 @@ def _require(kind: str, operand: _Operand, *values: dict[str, Any]) -> None:
     wrong = next((value for value in values if set(value) != {kind}), None)
     if wrong is not None:
         path = next(paths_in(operand), None)
-        raise _refused(f"it takes a value of type {'/'.join(wrong)} for one of type {kind}", path, _ANOTHER)
+        raise _refused(f"it uses a value of type {'/'.join(wrong)} as one of type {kind}", path, _ANOTHER)
 
 
 def _sum(one: dict[str, Any], other: dict[str, Any], sign: int) -> str:
@@ -130,7 +130,7 @@ def _sum(one: dict[str, Any], other: dict[str, Any], sign: int) -> str:
 
 
 def _elements(kind: str, values: Iterable[Any]) -> dict[Any, Any]:
-    """Return the elements of a set by the value that DynamoDB compares: the numbers 1 and 1.0 are one element."""
+    """Return the elements of a set, by the value that DynamoDB compares: the numbers 1 and 1.0 are one element."""
     return {number_text(each) if kind == "NS" else each: each for each in values}
 
 

@@ -1,4 +1,4 @@
-"""Changes that read first: an item changed by a function, and an item given another primary key."""
+"""Changes that first read the item: `mutate()`, which changes it with a function, and `move()` to another key."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ R = TypeVar("R")
 
 
 def mutate(entity: T, function: Callable[[T], R]) -> R:
-    """Read an item, change it by a function, and write it unless another writer was faster; see `Table.mutate`."""
+    """Read an item, change it with a function, and write it, unless another writer was faster; see `Table.mutate`."""
     refuse_partial(entity)
     with held(entity._table_class()):
         return _mutate(entity, function)
@@ -49,7 +49,7 @@ def _mutate(entity: T, function: Callable[[T], R]) -> R:
     for _ in CONTENTION:
         known = copy(entity)
         known.refresh(True)
-        # The function may change what attributes hold, and not only the attributes.
+        # A deep copy: the function may change maps and lists in place.
         fresh = deepcopy(known)
         result = function(fresh)
         actions = differences(known, fresh)
@@ -70,7 +70,7 @@ def differences(known: StoredItem, after: StoredItem) -> list[Action]:
     """Return the update actions that turn the item as read into the instance's current state.
 
     Args:
-        known: The item as it was read; it shares nothing with the instance that could change.
+        known: The item as it was read; it shares no mutable value with the instance.
         after: The instance.
     """
     schema, before, held = after._schema_of(), known._held(), after._held()
@@ -85,7 +85,7 @@ def differences(known: StoredItem, after: StoredItem) -> list[Action]:
 
 
 def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
-    """Return the actions for attributes that the model does not know, which are held as they are stored."""
+    """Return the actions for attributes that the model does not declare, which are kept in stored form."""
     old, new = before._unknown(), after._unknown()
     for name, value in new.items():
         check_value(type(after).__name__, name, value)
@@ -114,7 +114,7 @@ def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
                 raise
             created, deleted = error.reasons
             if deleted.error is not None:
-                # Gone, or changed since it was read: the next attempt reads it, and raises if it is gone.
+                # The item was deleted or changed. The next attempt reads it, and raises if it does not exist.
                 continue
             if isinstance(created.error, AlreadyExists):
                 raise created.error from error
@@ -125,14 +125,14 @@ def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
 
 
 def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
-    """The transaction that moves an item as it was read, and the instance that is stored then.
+    """Return the transaction that moves an item as it was read, and the instance that it stores.
 
     Raises:
         UnexpectedAttributesError: The entity has no such attribute.
-        KeyChangeError: The primary key would stay what it is.
+        KeyChangeError: The primary key would stay the same.
     """
     changes = plain_names(changes)
-    assignments(old._schema_of(), changes)  # refuses names and values that cannot be
+    assignments(old._schema_of(), changes)  # refuses unknown names and invalid values
     new = copy(old)
     for name, value in changes.items():
         if name == old._schema_of().version:
@@ -141,12 +141,12 @@ def moving(old: T, changes: Mapping[str, Any]) -> tuple[Transaction, T]:
     old_key, new._stored = old._stored_key(), None
     if new._stored_key() == old_key:
         raise KeyChangeError(
-            f"{old!r}: move({', '.join(changes)}) would leave its primary key what it is.",
+            f"{old!r}: move({', '.join(changes)}) would not change its primary key.",
             remedy="Use update().",
             entity=type(old).__name__,
         )
     transaction = Transaction(old._table_class())
-    # The version goes on, so that whoever has read the item under its old key is found out if it comes back there.
+    # The version continues: if the item returns to its old key, writers that read it there before are still refused.
     transaction.add(plan.create(new, version=old._schema_of().next_version(plan.version_of(old))))
     transaction.delete(old, condition=plan.unchanged(old))
     return transaction, new

@@ -1,4 +1,4 @@
-"""Time to live: the attribute by which DynamoDB deletes expired items, which a table switches on once."""
+"""Time to live: switch on the deletion of expired items for a table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def switch_on(table: type[StoredItem], *, ignore_errors: bool) -> None:
     if wanted is None:
         raise InvalidRequestError(
             f"{table.__name__}.update_ttl(): no entity of the table has an Expiry.",
-            remedy="Declare one, such as expires_at = Expiry(after=..., days=30), in an entity.",
+            remedy="Declare an expiry in an entity, such as expires_at = Expiry(after=..., days=30).",
             entity=table.__name__,
         )
     sender = TableSender(table)
@@ -43,10 +43,10 @@ def _switch_on(sender: TableSender, wanted: str) -> None:
         if attribute == wanted:
             return
         raise InvalidRequestError(
-            f"The items of {sender.table_name!r} expire by {attribute!r}, and those of {sender.table.__name__} by"
+            f"The items of {sender.table_name!r} expire by {attribute!r}, but {sender.table.__name__} declares"
             f" {wanted!r}; a DynamoDB table has one such attribute.",
-            remedy=f"Declare Expiry(attr_name={attribute!r}), or switch it off (UpdateTimeToLive with Enabled=False)"
-            " and call update_ttl() again; DynamoDB allows one change an hour.",
+            remedy=f"Declare Expiry(attr_name={attribute!r}), or switch the time to live off (UpdateTimeToLive with"
+            " Enabled=False) and call update_ttl() again; DynamoDB allows one change an hour.",
         )
     if status == "DISABLING":
         raise InvalidRequestError(

@@ -1,10 +1,9 @@
 """Upserts: one request that creates an item, or updates it if it exists.
 
-DynamoDB's UpdateItem creates an item that does not exist. For that case the request sets every attribute of the
-instance, and everything that is derived from them, if it is absent: `SET status = if_not_exists(status, :new)`. A
-condition lets it pass for a new item, or for one in which these attributes are present and the keys that the update
-touches would be derived from the same values. Otherwise DynamoDB answers with the stored item, and an ordinary update
-of that item follows.
+DynamoDB's UpdateItem creates an item that does not exist. For that case the request sets all attributes of the instance
+and all derived attributes that are absent: `SET status = if_not_exists(status, :new)`. Its condition holds for a new
+item, and for an item that has these attributes and in which the keys that the update changes would be derived from the
+same values. Otherwise DynamoDB returns the stored item, and an ordinary update of that item follows.
 """
 
 from __future__ import annotations
@@ -54,21 +53,21 @@ class UpsertWrite(UpdateWrite[T]):
         if current_item is not None and current_item.get(schema.layout.type_name) != {"S": schema.discriminator}:
             return self.refusal(current_item, lost=lost)
         if current_item is not None and not self.actions and self.condition is None:
-            # It exists, and nothing of it is to be changed.
+            # The item exists, and the upsert changes none of its attributes.
             return None
         if current_item is None:
-            # The caller's condition does not hold on an absent item; or the item was deleted meanwhile.
+            # The caller's condition does not hold for an absent item, or the item was deleted meanwhile.
             return self if self.condition is None and not lost else self.refusal(current_item, lost=lost)
         found = super().judge(current_item, lost=lost)
         return attrs.evolve(found, otherwise=self) if isinstance(found, UpdateWrite) else found
 
     def _is_refused(self, current_item: Item) -> bool:
-        # Its condition is about the item as an upsert finds it; the ordinary update has its own.
+        # The condition of an upsert decides whether its request applies. The ordinary update has its own condition.
         return False
 
 
 def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[PlannedChange, PynamoCondition]:
-    """Return the change that an upsert sends, and the condition that it needs.
+    """Return the change that an upsert sends, and the condition of its request.
 
     Raises:
         InvalidUpdateError: A new item would need two actions on one attribute: give its value or the action.
@@ -119,13 +118,13 @@ def _new_item(schema: EntitySchema, start: Item, planned: Sequence[ParsedAction]
             given = attribute.null or attribute.default is not None or attribute.attr_name in new
             if not given and name not in schema.set_by_writes:
                 raise InvalidValueError(
-                    f"{schema.name}.{name} is None, and a new item would lack it.",
+                    f"{schema.name}.{name} is None, but a new item must have it.",
                     remedy="Give the instance a value, or declare the attribute with null=True.",
                     entity=schema.name,
                     attribute=name,
                 )
         return new
-    # Raised outside the handler: the error of a personal attribute must not lead to the other one.
+    # Raised outside the handler: the error of a personal attribute must not refer to the other error.
     raise found
 
 
@@ -161,7 +160,7 @@ def _if_absent(name: str, value: dict[str, Any]) -> Action:
 
 
 def _starting(schema: EntitySchema, parsed: ParsedAction, start: Item) -> Action:
-    """Return an action that reads, for a new item, the values that the instance has."""
+    """Return an action that reads the values of the instance if the item is new."""
     action, path, name = parsed.action, parsed.path, parsed.stored
     if isinstance(action, RemoveAction) and parsed.is_whole:
         return action
@@ -194,7 +193,7 @@ def _reading(schema: EntitySchema, operand: Any, start: Item) -> Any:
 def _twice(schema: EntitySchema, stored: str) -> InvalidUpdateError:
     name = schema.stored_names.get(stored, stored)
     return InvalidUpdateError(
-        f"{schema.name}: the instance has a value of {name}, and an action of the upsert needs a part of it.",
+        f"{schema.name}: the instance has a value of {name}, but an action of the upsert needs a part of it.",
         remedy=f"Leave {name} out of the instance, or set the whole attribute.",
         entity=schema.name,
         attribute=name,

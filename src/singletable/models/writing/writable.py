@@ -1,4 +1,4 @@
-"""Writing: what an entity does with itself, and the same under the names that PynamoDB calls."""
+"""Writes of an entity: the methods of an instance, and the methods that PynamoDB's transactions call."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ R = TypeVar("R")
 
 
 class WritableItem(ReadableItem):
-    """An entity that writes itself: each method plans a write (`singletable.plan`) and sends it."""
+    """An entity whose instances write themselves; each method plans a write (`singletable.plan`) and sends it."""
 
     _next_version: int | None = None
-    """The version that a transaction of PynamoDB's writes."""
+    """The version that a transaction of PynamoDB writes."""
 
     def create(self) -> None:
-        """Write the item, which must not be there yet.
+        """Write the item, which must not exist yet.
 
         Raises:
             AlreadyExists: An item has the same primary key; nothing was written.
@@ -40,16 +40,18 @@ class WritableItem(ReadableItem):
         plan.create(self).send()
 
     def save(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> dict[str, Any]:
-        """Write the item, replacing what is there. Keys and expiry are derived from its attributes.
+        """Write the item, and replace an existing one.
+
+        Keys and expiry are derived from the attributes.
 
         Args:
-            condition: A PynamoDB condition on what is stored now.
-            add_version_condition: Whether the stored version must be the one that was read.
+            condition: A PynamoDB condition on the stored item.
+            add_version_condition: Whether the stored version must be the version that was read.
 
         Raises:
-            KeyChangeError: The primary key is another than the one it was read under.
-            ConcurrentUpdateError: The stored version is another.
-            ConditionFailed: The condition does not hold (it is PynamoDB's PutError, too).
+            KeyChangeError: The primary key differs from the one with which the instance was read.
+            ConcurrentUpdateError: The stored version differs.
+            ConditionFailed: The condition does not hold (also a PynamoDB PutError).
             InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
         """
         from singletable.models.writing import plan
@@ -79,14 +81,14 @@ class WritableItem(ReadableItem):
 
         Args:
             condition: A PynamoDB condition on the stored item.
-            add_version_condition: Whether the stored version must be the one that was read.
+            add_version_condition: Whether the stored version must be the version that was read.
             missing: Whether an item that does not exist is ignored or raises `DoesNotExist`.
 
         Raises:
             ItemDoesNotExist: The item does not exist, and `missing="raise"` was given.
-            KeyChangeError: The primary key is another than the one it was read under.
-            ConcurrentUpdateError: The stored version is another.
-            ConditionFailed: The condition does not hold (it is PynamoDB's DeleteError, too).
+            KeyChangeError: The primary key differs from the one with which the instance was read.
+            ConcurrentUpdateError: The stored version differs.
+            ConditionFailed: The condition does not hold (also a PynamoDB DeleteError).
         """
         from singletable.models.writing import plan
         from singletable.models.writing.writes import send_write
@@ -101,24 +103,24 @@ class WritableItem(ReadableItem):
         add_version_condition: bool = True,
         **values: Any,
     ) -> None:
-        """Change attributes of the stored item, and what is derived from them: `order.update(status="PAID")`.
+        """Change attributes of the stored item, and all attributes that are derived from them.
 
-        None removes an attribute. The instance is then what is stored. It never creates an item. Where a
-        key also depends on what is not changed here, it is derived from what is stored at that moment,
-        even if that is no longer what the instance was read with.
+        `order.update(status="PAID")`. None removes an attribute. An update never creates an item. Afterwards the
+        instance has the stored values. If a key also depends on attributes that do not change, it is derived from
+        their values in the table at that moment, even if they differ from the values that the instance was read with.
 
         Args:
             actions: PynamoDB's update actions, instead of values.
-            condition: A PynamoDB condition on what is stored now.
-            add_version_condition: Whether the stored version must be the one that was read.
+            condition: A PynamoDB condition on the stored item.
+            add_version_condition: Whether the stored version must be the version that was read.
             values: The new values, by attribute.
 
         Raises:
-            ItemDoesNotExist: The item is gone.
+            ItemDoesNotExist: The item does not exist any more.
             KeyChangeError: An attribute of the primary key would change.
-            StaleKeyError: A key would change with a value that was never read, or is changed by hand.
-            ConcurrentUpdateError: The stored version is another, or other writers were faster every time.
-            ConditionFailed: The condition does not hold (it is PynamoDB's UpdateError, too).
+            StaleKeyError: A key would change with a value that was never read, or that was changed directly.
+            ConcurrentUpdateError: The stored version differs, or other writers were faster in each attempt.
+            ConditionFailed: The condition does not hold (also a PynamoDB UpdateError).
         """
         from singletable.models.writing import plan
 
@@ -129,72 +131,73 @@ class WritableItem(ReadableItem):
     ) -> None:
         """Change attributes of the stored item, or create it, in one request.
 
-        A counter that needs no `create()`: `Counter(name="hits").upsert(actions=[Counter.value.add(1)])`.
+        A counter without `create()`: `Counter(name="hits").upsert(actions=[Counter.value.add(1)])`.
 
-        An existing item gets the changes alone. A new item gets the instance's attributes with the changes applied, its
-        keys, its expiry and its first version. Neither is compared with what this instance was read with: a version
-        counts on. A second request follows only if the existing item lacks an attribute that the instance has, or if a
-        key depends on stored values that the instance does not have. The instance is then what is stored.
+        An existing item only gets the changes. A new item gets the instance's attributes with the changes applied, its
+        keys, its expiry and its first version. The stored item is not compared with the one that this instance was
+        read with, and the stored version is incremented. A second request follows only if the existing item lacks an
+        attribute that the instance has, or if a key depends on stored values that the instance does not have.
+        Afterwards the instance has the stored values.
 
         Args:
             actions: PynamoDB's update actions, instead of values.
-            condition: A PynamoDB condition on the stored item; it does not hold on an item that does not exist, unless
-                it asks for that.
-            values: The new values, by attribute; None removes.
+            condition: A PynamoDB condition on the stored item. If the item does not exist, it does not hold, except
+                for a condition such as `does_not_exist()`.
+            values: The new values, by attribute; None removes an attribute.
 
         Raises:
             KeyChangeError: An attribute of the primary key would change.
             InvalidUpdateError: The actions cannot be combined with the instance's values in one request.
             InvalidValueError: A value cannot be stored, or the instance lacks an attribute that a new item must have.
             ConditionFailed: The condition does not hold.
-            ConcurrentUpdateError: Other writers were faster every time.
+            ConcurrentUpdateError: Other writers were faster in each attempt.
         """
         from singletable.models.writing import plan
 
         plan.upsert(self, actions, condition, **values).send()
 
     def mutate(self: T, function: Callable[[T], R]) -> R:
-        """Read the item, change it by a function, and write it unless another writer was faster; then again.
+        """Read the item, change it with a function, and write it; repeat this if another writer was faster.
 
-        The function gets the item as it is stored, may change its attributes, and may be called several
-        times. What it changes is written only if nothing of the item has changed since it was read.
+        The function gets the stored item, may change its attributes, and may be called several times. Its changes are
+        written only if the item has not changed since it was read. Afterwards this instance has the stored values.
 
         Args:
             function: Changes the instance that it is given.
 
         Returns:
-            What the function returned. This instance is then what is stored.
+            The result of the function.
 
         Raises:
-            ItemDoesNotExist: There is no item.
+            ItemDoesNotExist: The item does not exist.
             KeyChangeError: The function changed the primary key.
-            ConcurrentUpdateError: Other writers were faster every time.
+            ConcurrentUpdateError: Other writers were faster in each attempt.
         """
         from singletable.models.writing.optimistic import mutate
 
         return mutate(self, function)
 
     def move(self, **changes: Any) -> None:
-        """Give the item another primary key: a transaction that writes it anew and deletes the old one.
+        """Give the item another primary key, with a transaction that writes the new item and deletes the old one.
 
         Args:
-            changes: The new values of attributes; at least one is of the primary key.
+            changes: The new values of attributes; at least one is part of the primary key.
 
         Raises:
-            ItemDoesNotExist: There is no item.
+            ItemDoesNotExist: The item does not exist.
             AlreadyExists: Another item has the new key; nothing was written.
-            ConcurrentUpdateError: Other writers were faster every time.
+            ConcurrentUpdateError: Other writers were faster in each attempt.
         """
         from singletable.models.writing.optimistic import move
 
         move(self, changes)
 
-    # --- the same, under the hooks of PynamoDB's TransactWrite --------------------
+    # --- the hooks of PynamoDB's TransactWrite ------------------------------------
 
     def get_save_kwargs_from_instance(
         self, condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        """What PynamoDB's TransactWrite sends for a put."""
+        """Return the arguments that PynamoDB's TransactWrite sends for a put."""
         from singletable.models.items.partial import refuse_partial
         from singletable.models.reading.conditions import check_condition
 
@@ -210,9 +213,10 @@ class WritableItem(ReadableItem):
     def get_update_kwargs_from_instance(
         self, actions: list[Action], condition: PynamoCondition | None = None, *args: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        """What PynamoDB's TransactWrite sends for an update; it holds to what `update(actions=...)` does.
+        """Return the arguments that PynamoDB's TransactWrite sends for an update; it follows `update(actions=...)`.
 
-        Raises: as `update` does.
+        Raises:
+            SingletableError: The errors of `update`.
         """
         from singletable.models.items.partial import refuse_partial
         from singletable.models.reading.conditions import check_condition
@@ -255,7 +259,7 @@ class WritableItem(ReadableItem):
 
         Raises:
             InvalidRequestError: The texts are not a primary key of this entity.
-            InvalidConditionError: The condition cannot be asked.
+            InvalidConditionError: The condition is not possible.
         """
         from singletable.models.reading.conditions import check_condition
         from singletable.models.schema.layout import PRIMARY
@@ -269,7 +273,7 @@ class WritableItem(ReadableItem):
             given = ", ".join(f"{name}=..." for name in schema.primary.attributes)
             # Without the cause: it quotes the texts, which may hold personal values.
             raise InvalidRequestError(
-                f"{cls.__name__}: the given texts are not a primary key of it.",
+                f"{cls.__name__}: the given texts are not a primary key of this entity.",
                 remedy=f"Write *{cls.__name__}.{PRIMARY}.build({given}), or use transact_get() and transaction() of"
                 f" {cls._table_class().__name__}.",
                 entity=cls.__name__,
@@ -279,7 +283,7 @@ class WritableItem(ReadableItem):
     def _handle_version_attribute(
         self, *, attributes: dict[str, Any] | None = None, actions: list[Action] | None = None
     ) -> PynamoCondition | None:
-        """Return the version that a write sets, and the condition on the stored one. PynamoDB calls this method."""
+        """Return the version that a write sets, and the condition on the stored version; called by PynamoDB."""
         schema = self._schema_of()
         if schema.version is None:
             return None
@@ -293,15 +297,15 @@ class WritableItem(ReadableItem):
         return attribute.does_not_exist() if version is None else attribute == version
 
     def update_local_version_attribute(self) -> None:
-        """Called by PynamoDB when its transaction has succeeded: what it wrote is what is stored now."""
+        """Remember the written item as the stored one; PynamoDB calls this after its transaction has succeeded."""
         version = self._schema_of().version
         if self._pending is not None:
             self._pending()
             self._pending = None
         elif version is not None:
             raise InvalidRequestError(
-                f"{self!r}: no transaction of PynamoDB's has written it, so its version is not known to have changed.",
-                remedy="Call refresh(), which reads the version that is stored.",
+                f"{self!r} was not written by a transaction of PynamoDB, so its version may not have changed.",
+                remedy="Call refresh(), which reads the stored version.",
                 entity=type(self).__name__,
             )
         if version is not None:
