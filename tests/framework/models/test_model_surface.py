@@ -257,7 +257,7 @@ QUERIES = {
 def check_query():
     put()
     assert ["1"] == [each.doc_id for each in Doc.query(doc_id="1", limit=1)]
-    refused("a str is not a condition. Attributes go by name", lambda: Doc.query("DOC#1"))
+    refused("a str is not a condition. Give attributes by name", lambda: Doc.query("DOC#1"))
     for name, remedy in QUERIES.items():
         refused(f"does not take {name}. {remedy}", lambda name=name: Doc.query(doc_id="1", **{name: "x"}))
 
@@ -461,7 +461,7 @@ def check_get_operation_kwargs():
     with TransactWrite(connection=connection()) as transaction:
         transaction.condition_check(Doc, "DOC#1", "DOC", Doc.total > 1)
     for key in (("1",), ("DOC#1",), ("1", "DOC"), ("OTHER#1", "OTHER"), (1, 2), (None, None), ("eve@", "DOC")):
-        message = r"not a primary key of it. Write \*Doc.key.build\(doc_id=...\)"
+        message = r"not a primary key of this entity. Write \*Doc.key.build\(doc_id=...\)"
         refused(message, lambda key=key: Doc.get_operation_kwargs_from_class(*key))
     refused("Use one of its entities", lambda: SurfaceTable.get_operation_kwargs_from_class("DOC#1", "DOC"))
     refused("was given a str", lambda: Doc.get_operation_kwargs_from_class("DOC#1", "DOC", "x"))
@@ -474,7 +474,7 @@ def check_update_local_version_attribute():
     doc.update_local_version_attribute()
     assert 8 == doc.version
     doc = read()
-    refused("not known to have changed. Call refresh", doc.update_local_version_attribute)
+    refused("so its version may not have changed. Call refresh", doc.update_local_version_attribute)
     assert 7 == doc.version
     Other(other_id="1").update_local_version_attribute()
 
@@ -557,7 +557,7 @@ def check_from_dynamodb_dict():
 
     # A failed call changes nothing.
     for message, wrong in (
-        ("is of the entity type 'OTHER'. Fill an instance of that", {**given, "entityType": {"S": "OTHER"}}),
+        ("has the entity type 'OTHER'. Fill an instance of that", {**given, "entityType": {"S": "OTHER"}}),
         ("binary value that is not base64", {**given, "blob": {"B": b"\x80"}}),
         ("binary value that is not base64", {**given, "blob": {"B": "!"}}),
         ("not a type with its content", {**given, "total": 1}),
@@ -614,7 +614,7 @@ def check_from_simple_dict():
     assert ({"N": "0.1"}, None, Decimal(DIGITS)) == (doc.extra_attributes["new"], doc.tags, doc.total)
     before = doc.serialize()
     for message, wrong in (
-        ("is of the entity type 'OTHER'", {**given, "entityType": "OTHER"}),
+        ("has the entity type 'OTHER'", {**given, "entityType": "OTHER"}),
         ("not base64", {**given, "blob": "!"}),
         ("not base64", {**given, "blobs": [1]}),
         ("a str instead of a number", {**given, "numbers": ["eve@"]}),
@@ -701,7 +701,7 @@ def check_update_ttl():
     assert ["DescribeTimeToLive"] == injected.calls
     set_time_to_live("ttl", enabled=False)
     set_time_to_live("other", enabled=True)
-    message = r"expire by 'other'.*by 'ttl'.*Declare Expiry\(attr_name='other'\).*one change an hour"
+    message = r"expire by 'other'.*declares 'ttl'.*Declare Expiry\(attr_name='other'\).*one change an hour"
     refused(message, lambda: SurfaceTable.update_ttl(ignore_update_ttl_errors=False))
     SurfaceTable.update_ttl(ignore_update_ttl_errors=True)
     assert "other" == time_to_live()
@@ -739,7 +739,7 @@ def test_a_table_without_an_expiry_has_no_time_to_live():
         key = Key(pk="T#{ident}", sk="T")
 
     with embedded(Bare):
-        refused("no entity of the table has an Expiry. Declare one", lambda: Thing.update_ttl(True))
+        refused("no entity of the table has an Expiry. Declare an expiry", lambda: Thing.update_ttl(True))
 
 
 @pytest.mark.usefixtures("surface")
