@@ -163,9 +163,9 @@ def test_tables_do_not_share_discriminators():
         ({"at": UTCDateTimeAttribute(), "key": Key(pk="M#{at:%Y-%m}", sk="M")}, "ST111", "only as a bucket or a shard"),
         ({"extra_attributes": UnicodeAttribute()}, "ST110", "'extra_attributes' is the name of a method"),
         ({"a": Key(index=ByName, pk="A", sk="A", when={"ident": ""})}, "ST109", "type that are not empty"),
-        ({"a": Key(index=ByName, pk="A", sk="A", when=5)}, "ST109", "when is a int"),
+        ({"a": Key(index=ByName, pk="A", sk="A", when=5)}, "ST109", "when= is a int, not a mapping"),
         ({"a": Key(index=5, pk="A", sk="A")}, "ST107", "is not an index of T"),
-        ({"key": Key(pk=5, sk="A")}, "ST105", "pk is a int"),
+        ({"key": Key(pk=5, sk="A")}, "ST105", "pk is a int, not a template"),
         (
             {"Meta": type("Meta", (), {"personal": ("emial",)})},
             "ST115",

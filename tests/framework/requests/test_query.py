@@ -401,8 +401,8 @@ def test_cursors_belong_to_their_query(thirty):
             InvalidConditionError,
             "several conditions",
         ),
-        (lambda: Event.query(Event.seq != 1, account_id="a"), InvalidConditionError, "cannot answer '<>'"),
-        (lambda: Event.query(Event.seq.is_in(1, 2), account_id="a"), InvalidConditionError, "cannot answer 'IN'"),
+        (lambda: Event.query(Event.seq != 1, account_id="a"), InvalidConditionError, "does not support the operator '<>'"),
+        (lambda: Event.query(Event.seq.is_in(1, 2), account_id="a"), InvalidConditionError, "does not support the operator 'IN'"),
         (
             lambda: Event.query(Event.seq == Event.at, account_id="a"),
             InvalidConditionError,

@@ -149,7 +149,7 @@ class Expiry:
         """
         if moment is None:
             raise InvalidConditionError(
-                f"A condition compares {self.attr_name!r} with None, but an item that never expires does not have it.",
+                f"A condition compares {self.attr_name!r} with None, but an item that never expires lacks it.",
                 remedy="Use does_not_exist() or exists().",
                 attribute=self.attr_name,
             )

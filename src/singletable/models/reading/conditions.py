@@ -53,7 +53,7 @@ _HABITS = {
 }
 """Options of PynamoDB's own reads, and the remedy for each."""
 
-_ASK_BY_FILTER = "Use filter= for conditions that a key cannot answer."
+_ASK_BY_FILTER = "Use filter= for conditions that a key does not support."
 
 
 def read_question(
@@ -145,8 +145,8 @@ def _read_one(schema: EntitySchema, key: CompositeKey, conditions: tuple[PynamoC
 def _read(schema: EntitySchema, key: CompositeKey, condition: PynamoCondition) -> Condition:
     if not isinstance(condition, (Comparison, Between, BeginsWith)) or condition.operator == "<>":
         raise InvalidConditionError(
-            f"{key.label}: a key cannot answer {condition.operator!r}.",
-            remedy=f"Keys answer ==, <, <=, >, >=, between and startswith. {_ASK_BY_FILTER}",
+            f"{key.label}: a key does not support the operator {condition.operator!r}.",
+            remedy=f"Keys support ==, <, <=, >, >=, between and startswith. {_ASK_BY_FILTER}",
             entity=schema.name,
             index=key.index,
         )

@@ -111,13 +111,15 @@ def _composite(workshop: _Workshop, name: str, key: Key) -> CompositeKey:
     for half, text in (("pk", key.pk), ("sk", key.sk)):
         if text is not None and not isinstance(text, str):
             raise DeclarationError(
-                f"{name}: {half} is a {type(text).__name__}.",
+                f"{name}: {half} is a {type(text).__name__}, not a template.",
                 remedy='Write a template: "USER#{user_id}".',
                 rule="ST105",
             )
     if not isinstance(key.when, Mapping):
         raise DeclarationError(
-            f"{name}: when is a {type(key.when).__name__}.", remedy='Write when={"status": "PAID"}.', rule="ST109"
+            f"{name}: when= is a {type(key.when).__name__}, not a mapping.",
+            remedy='Write when={"status": "PAID"}.',
+            rule="ST109",
         )
     index = _index_name(name, key, layout, workshop.entity)
     partition_text, sort_text = key.pk, key.sk
