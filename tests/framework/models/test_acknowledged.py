@@ -428,7 +428,7 @@ def test_a_first_version_of_one_is_an_option():
         key = Key(pk="D#{name}", sk="D")
 
     assert ({"N": "1"}, {}) == (plan.create(Doc(name="1")).item["version"], plan.create(Doc(name="1")).mark)
-    with pytest.raises(DeclarationError, match=r'Meta.first_version is 2. Use "random", or 1 as PynamoDB does'):
+    with pytest.raises(DeclarationError, match=r'Meta.first_version is 2. Use "random", or 1 as in PynamoDB'):
 
         class Bad(OldTable, discriminator="BAD"):
             class Meta:
@@ -492,7 +492,9 @@ def test_a_token_is_declared_once():
                 name = UnicodeAttribute()
                 key = Key(pk="X#{name}", sk="X")
 
-    with pytest.raises(DeclarationError, match="'write_token' is the name of the attribute that Meta.write_token decl"):
+    with pytest.raises(
+        DeclarationError, match="named 'write_token', which is the name of the attribute that Meta.write_token decl"
+    ):
 
         class Taken(AllTable, discriminator="TAKEN"):
             write_token = UnicodeAttribute()

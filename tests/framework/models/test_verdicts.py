@@ -222,7 +222,9 @@ def test_a_condition_that_fails_is_no_other_writer():
     doc.save(Doc.text == "c", add_version_condition=False)
     Doc.get(ident="1").delete()
     for write in (doc.save, doc.delete):
-        with pytest.raises(ConcurrentUpdateError, match=r"was deleted since it was read; .* create\(\) it, if it is"):
+        with pytest.raises(
+            ConcurrentUpdateError, match=r"was deleted since it was read; .* Use create\(\) to write it again"
+        ):
             write()
 
 

@@ -401,8 +401,16 @@ def test_cursors_belong_to_their_query(thirty):
             InvalidConditionError,
             "several conditions",
         ),
-        (lambda: Event.query(Event.seq != 1, account_id="a"), InvalidConditionError, "does not support the operator '<>'"),
-        (lambda: Event.query(Event.seq.is_in(1, 2), account_id="a"), InvalidConditionError, "does not support the operator 'IN'"),
+        (
+            lambda: Event.query(Event.seq != 1, account_id="a"),
+            InvalidConditionError,
+            "does not support the operator '<>'",
+        ),
+        (
+            lambda: Event.query(Event.seq.is_in(1, 2), account_id="a"),
+            InvalidConditionError,
+            "does not support the operator 'IN'",
+        ),
         (
             lambda: Event.query(Event.seq == Event.at, account_id="a"),
             InvalidConditionError,
@@ -478,7 +486,7 @@ def test_cursors_belong_to_their_query(thirty):
             "different partition keys",
         ),
         (lambda: AppTable.collection(Setting, index=Everything), InvalidRequestError, "Setting has no key on GSI1"),
-        (lambda: AppTable.collection(account_id="a"), InvalidRequestError, "no entities"),
+        (lambda: AppTable.collection(account_id="a"), InvalidRequestError, "no entity classes"),
     ],
 )
 def test_bad_questions_are_refused_before_anything_is_sent(ask, error, message):
