@@ -208,7 +208,7 @@ def test_versions_conflict(write):
     stale = Doc.get(ident="1")
     doc.update(text="b")
     acts = {"save": stale.save, "update": lambda: stale.update(text="c"), "delete": stale.delete}
-    with pytest.raises(ConcurrentUpdateError, match="its version is another now") as caught:
+    with pytest.raises(ConcurrentUpdateError, match="its version has changed") as caught:
         acts[write]()
     found = Doc.get(ident="1")
     assert (("b", doc.version), "b") == ((found.text, found.version), caught.value.item["text"]["S"])

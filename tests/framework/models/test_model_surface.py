@@ -344,7 +344,7 @@ def check_save():
     assert same({**STORED, "version": {"N": "8"}}) == same(stored())
     refused("does not meet the condition", lambda: doc.save(Doc.total == 1), ConditionFailed)
     put()
-    refused("its version is another now", doc.save, ConcurrentUpdateError)
+    refused("its version has changed", doc.save, ConcurrentUpdateError)
     doc.save(add_version_condition=False)
     assert {"N": "9"} == stored()["version"]
     refused("condition= was given a str", lambda: doc.save("x"))
@@ -355,7 +355,7 @@ def check_delete():
     doc = read()
     refused("does not meet the condition", lambda: doc.delete(Doc.total == 1), ConditionFailed)
     put({**STORED, "version": {"N": "8"}})
-    refused("its version is another now", doc.delete, ConcurrentUpdateError)
+    refused("its version has changed", doc.delete, ConcurrentUpdateError)
     doc.delete(Doc.total > 1, add_version_condition=False)
     assert stored() is None
     refused("condition= was given a str", lambda: read().delete("x"))
@@ -375,7 +375,7 @@ def check_update():
     assert same(after) == same(stored())
     refused("does not meet the condition", lambda: doc.update(actions, Doc.total == 1), ConditionFailed)
     put()
-    refused("its version is another now", lambda: doc.update(actions), ConcurrentUpdateError)
+    refused("its version has changed", lambda: doc.update(actions), ConcurrentUpdateError)
     doc.update([Doc.total.set(1)], add_version_condition=False)
     assert {"N": "1"} == stored()["total"]
     for nothing in (None, []):
@@ -534,7 +534,7 @@ def check_from_dynamodb_dict():
     doc.save()
     assert same({**STORED, "version": {"N": "8"}}) == same(stored())
     doc.from_dynamodb_dict(given)
-    refused("its version is another now", doc.save, ConcurrentUpdateError)
+    refused("its version has changed", doc.save, ConcurrentUpdateError)
     doc.doc_id = "2"
     doc.create()
     copy = stored("2")

@@ -125,7 +125,7 @@ def test_a_version_is_checked_on_every_path():
             getattr(transaction, verb)(stale, **values)
 
     for write in (stale.save, stale.delete, lambda: stale.update(text="x")):
-        with pytest.raises(ConcurrentUpdateError, match="its version is another now"):
+        with pytest.raises(ConcurrentUpdateError, match="its version has changed"):
             write()
     for verb, values in (("put", {}), ("delete", {}), ("update", {"text": "x"})):
         with pytest.raises(TransactionCancelled) as caught:

@@ -186,7 +186,7 @@ def test_an_item_that_became_another_entity_is_neither_replaced_nor_deleted():
     person = Person.get(ident="1")
     Admin(ident="1", level=9).save()
     for write in (person.save, person.delete):
-        with pytest.raises(ConditionFailed, match="is another entity now; nothing was written"):
+        with pytest.raises(ConditionFailed, match="is now another entity; nothing was written"):
             write()
     assert {"N": "9"} == stored_item(person)["level"]
     Admin.get(ident="1").delete()
@@ -252,9 +252,9 @@ def test_a_deleted_instance_is_as_good_as_new():
 def test_an_attribute_is_not_given_a_value_of_another_type():
     """The value could not be read again."""
     note = read(text="t")
-    with pytest.raises(InvalidValueError, match="Note.total is of type N, and would be given a value of type S"):
+    with pytest.raises(InvalidValueError, match="Note.total is of type N, but would be set to a value of type S"):
         note.update(actions=[Note.total.set(Note.text)])
-    with pytest.raises(InvalidValueError, match="Note.state is of type S, and would be given a value of type N"):
+    with pytest.raises(InvalidValueError, match="Note.state is of type S, but would be set to a value of type N"):
         note.update(actions=[Note.state.set(Note.total)])
     for extra in ({}, "v", {"S": "x", "N": "1"}):
         note.extra_attributes = {"x": extra}

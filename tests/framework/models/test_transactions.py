@@ -224,7 +224,7 @@ def test_reads_of_one_moment():
         found = LedgerTable.transact_get(*asked)
     assert ["TransactGetItems"] == injected.calls
     assert ["Doc", "NoneType", "Task"] == [type(each).__name__ for each in found]
-    with pytest.raises(InvalidTransactionError, match="asks for one item twice"):
+    with pytest.raises(InvalidTransactionError, match="requests one item twice"):
         LedgerTable.transact_get(asked[0], asked[0])
 
 

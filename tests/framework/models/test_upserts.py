@@ -255,7 +255,7 @@ def test_an_item_of_another_type_is_left_alone():
     client = TallyTable._get_connection().connection.client
     other = {"PK": {"S": "COUNTER#x"}, "SK": {"S": "COUNTER"}, "entityType": {"S": "OTHER"}, "value": {"N": "1"}}
     client.put_item(TableName="tallies", Item=other)
-    with pytest.raises(ConditionFailed, match="is another entity now"):
+    with pytest.raises(ConditionFailed, match="is now another entity"):
         Counter(name="x").upsert(actions=[Counter.value.add(1)])
     assert other == item("COUNTER#x", "COUNTER")
     client.delete_item(TableName="tallies", Key={"PK": other["PK"], "SK": other["SK"]})
@@ -342,7 +342,7 @@ def test_an_instance_that_was_never_read_is_not_changed_by_another_writer():
         lambda: Job(ident="1").delete(),
     ):
         with pytest.raises(
-            ConcurrentUpdateError, match="has a version, and this instance was not read from it"
+            ConcurrentUpdateError, match="has a version, but this instance was not read from the table"
         ) as caught:
             write()
         assert "Read the item first" in caught.value.remedy

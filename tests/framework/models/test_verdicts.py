@@ -217,7 +217,7 @@ def test_a_condition_that_fails_is_no_other_writer():
     assert caught.value.item is None
     other = Doc.get(ident="1")
     other.update(text="c")
-    with pytest.raises(ConcurrentUpdateError, match=r"its version is another now\); .* refresh\(\) it and try again"):
+    with pytest.raises(ConcurrentUpdateError, match=r"its version has changed\); .* Call refresh\(\) and try again"):
         doc.update(text="b", condition=Doc.text == "x")
     doc.save(Doc.text == "c", add_version_condition=False)
     Doc.get(ident="1").delete()
@@ -236,7 +236,7 @@ def test_an_update_of_nothing_says_so():
         task(1).update(title="t")
     write = plan.update(task(1), title="t")
     became = {**task(1).serialize(), "entityType": {"S": "DOC"}}
-    assert "is another entity now; nothing was written" in str(write.judge(became, lost=False))
+    assert "is now another entity; nothing was written" in str(write.judge(became, lost=False))
 
 
 def test_a_conflict_with_a_transaction_is_waited_out(monkeypatch):

@@ -157,7 +157,7 @@ def test_conditions_that_alternate_need_no_stack(quick):
 def test_operands_nested_too_deeply_are_refused():
     """An action with more than 50 nested operands is refused."""
     operand = reduce(lambda inner, _: Path(["b"]) | inner, range(2_000), Path(["a"]) | 1)
-    with pytest.raises(InvalidUpdateError, match="Reading: an update action nests over 50 operands. Work the value"):
+    with pytest.raises(InvalidUpdateError, match="Reading: an update action nests over 50 operands. Compute the value"):
         plan.update(Reading(name="x"), actions=[Reading.amount.set(operand)])
 
 

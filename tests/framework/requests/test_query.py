@@ -419,7 +419,7 @@ def test_cursors_belong_to_their_query(thirty):
         (lambda: Event.query(Event.note == None, account_id="a"), InvalidConditionError, "compares with None.*exists"),  # noqa: E711
         (lambda: Event.query(account_id="a", filter=Event.note != None), InvalidConditionError, "compares with None"),  # noqa: E711
         (lambda: Event.query(account_id="a", scan_index_forward=False), UnexpectedAttributesError, "descending=True"),
-        (lambda: AppTable.collection(Event.key, account_id="a"), InvalidRequestError, "is of entity classes"),
+        (lambda: AppTable.collection(Event.key, account_id="a"), InvalidRequestError, "takes entity classes, not a"),
         (lambda: Event.batch_get(["a"]), MissingAttributesError, "takes mappings of attributes, not a str"),
         (lambda: Event.query("a1"), InvalidConditionError, "a str is not a condition. Give attributes by name"),
         (

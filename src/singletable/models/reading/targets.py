@@ -54,7 +54,7 @@ class TableSender:
 
     @property
     def table_name(self) -> str:
-        """The table's name."""
+        """The name of the table at the place."""
         return self.settings.table_name
 
     @property
@@ -70,7 +70,7 @@ class TableSender:
         return attrs.evolve(seal, place=place_of(self.connection))
 
     def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send one operation; `attempts` remembers those of one logical write."""
+        """Send one operation; `attempts` records the attempts of one logical write."""
         if self.name is None:
             return send(self.connection, operation, params, attempts)
         with request_name(self.name):
@@ -98,7 +98,7 @@ class TableSender:
 
 
 def _restored(table: type[StoredItem], name: str | None, kept: dict[str, Any], place: str | None) -> TableSender:
-    """Return a sender that was pickled: to the same table, with the credentials of the process that loads it.
+    """Return a pickled sender: to the same table, with the credentials of the process that loads it.
 
     Raises:
         EngineUnavailable: The sender was made for an engine that this process does not use.
@@ -133,7 +133,7 @@ def target_of(entity: type[T], name: str, only: Sequence[str] | None = None) -> 
         if len(place.types) > 1 and schema.layout.type_name in (place.partition_name, place.sort_name):
             raise InvalidRequestError(
                 f"{place.key.label} is on the discriminator, and items of {schema.name} have {len(place.types)} types.",
-                remedy="Ask for each type by its own class, or by a key that is not on the discriminator.",
+                remedy="Query each type by its own class, or use a key that is not on the discriminator.",
                 entity=schema.name,
                 index=place.key.index,
             )
@@ -156,9 +156,9 @@ def require_member(table: type[StoredItem], entity: Any, error: type[Singletable
 
 
 def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None:
-    """Return the item under an entity's primary key as it is stored now; None if it does not exist.
+    """Return the stored item with an entity's primary key; None if it does not exist.
 
-    DynamoDB sends it with a failed condition; other servers may not.
+    DynamoDB sends the item with a failed condition, but other servers may not.
 
     Args:
         entity: The instance.
@@ -189,7 +189,7 @@ def collection_target(
     for entity in entities:
         if not isinstance(entity, type):
             raise InvalidRequestError(
-                f"A collection is of entity classes, not of a {type(entity).__name__}.",
+                f"A collection takes entity classes, not a {type(entity).__name__}.",
                 remedy="Name the classes, and the index with index=.",
             )
         schema = entity._schema_of()
@@ -200,7 +200,7 @@ def collection_target(
             )
         keys.append(found[0])
     if not keys:
-        raise InvalidRequestError("A collection of no entities cannot be asked for.", remedy="Name the entity classes.")
+        raise InvalidRequestError("A collection was given no entity classes.", remedy="Name the entity classes.")
     first = keys[0].partition
     for key in keys[1:]:
         if key.partition.segments != first.segments:
@@ -220,14 +220,14 @@ def collection_target(
 
 
 _MOST_KEPT = 256
-"""Places that are kept for one table; callers may choose any attributes to read."""
+"""The most places that are kept for one table, since callers may choose any attributes to read."""
 
 _kept_places: WeakKeyDictionary[TableSchema, dict[Any, tuple[Place, Loader[Any]]]] = WeakKeyDictionary()
-"""For each state of a table, the places of its keys with their loaders."""
+"""The places of the keys with their loaders, for each state of a table."""
 
 
 def _kept(table: TableSchema, key: Any, make: Callable[[], tuple[Place, Loader[T]]]) -> tuple[Place, Loader[T]]:
-    """Return a place and its loader, made at the first call for a state of the table."""
+    """Return a place and its loader, which are made at the first call for a state of the table."""
     places = _kept_places.get(table)
     if places is None:
         places = _kept_places[table] = {}
@@ -294,7 +294,7 @@ class EntityLoader(Generic[T]):
         self.remake = remake
 
     def load(self, item: Item) -> T | UnknownItem | None:
-        """Return an item as an entity or as `UnknownItem`; None if it is of another known entity."""
+        """Return an item as an entity or as `UnknownItem`; None if it belongs to another known entity."""
         try:
             known = self._loads[item[self._type_name]["S"]]
         except (KeyError, TypeError):

@@ -44,7 +44,7 @@ def read_together(
     keys = [request.params()["Key"] for request in requests]
     primary = table_schema(table).layout.primary
     if len({identity(key, primary) for key in keys}) < len(keys):
-        raise InvalidTransactionError("A read transaction asks for one item twice.", remedy="Ask for each item once.")
+        raise InvalidTransactionError("A read transaction requests one item twice.", remedy="Request each item once.")
     reading = TransactGet(sender, keys, [request.target.place.only for request in requests])
     for _ in CONTENTION:
         try:

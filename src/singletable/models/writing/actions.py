@@ -1,4 +1,4 @@
-"""Update actions, parsed once: the path that each changes, and the attributes that decide its result."""
+"""Parsed update actions: the path that each action changes, and the attributes that determine its result."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["ParsedAction", "parse_action", "parse_actions", "paths_in"]
 
 @attrs.frozen(eq=False)
 class ParsedAction:
-    """An update action, with the place that it changes.
+    """An update action, with the path that it changes.
 
     Args:
         action: PynamoDB's action.
         path: The path that it changes.
         steps: The steps of the path by stored names and positions, from the top-level attribute.
-        reads: The stored names of the attributes whose old values decide the result.
+        reads: The stored names of the attributes whose old values determine the result.
     """
 
     action: Action
@@ -37,7 +37,7 @@ class ParsedAction:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it changes the whole attribute, not a part of it."""
+        """Whether it changes the whole attribute, and not only a part of it."""
         return len(self.steps) == 1
 
 

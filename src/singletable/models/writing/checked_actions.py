@@ -1,4 +1,4 @@
-"""The actions of a caller, checked: no derived attribute, no change of the key, no value of another type."""
+"""Checks of a caller's actions: no derived attribute, no change of the key, no value of another type."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["assign", "assignments", "checked_actions", "refuse_overlaps"]
 
 _MOST_OPERANDS = 50
-"""Levels of operands in one action; DynamoDB takes 300 operators and functions in all of an update."""
+"""The most levels of operands in one action; DynamoDB allows 300 operators and functions in one update."""
 
 
 def assignments(schema: EntitySchema, values: Mapping[str, Any]) -> list[Action]:
@@ -53,9 +53,10 @@ def assignments(schema: EntitySchema, values: Mapping[str, Any]) -> list[Action]
 
 
 def checked_actions(instance: StoredItem, schema: EntitySchema, actions: Sequence[Action]) -> list[ParsedAction]:
-    """Return a caller's actions as they are sent, without those that change nothing.
+    """Return a caller's actions in the form that is sent, without those that change nothing.
 
-    Raises: as `plan_change` does.
+    Raises:
+        SingletableError: The errors of `plan_change`.
     """
     return [checked for action in actions if (checked := _check(instance, schema, parse_action(action))) is not None]
 
@@ -80,7 +81,7 @@ def refuse_overlaps(schema: EntitySchema, actions: Sequence[ParsedAction]) -> No
 
 
 def _check(instance: StoredItem, schema: EntitySchema, parsed: ParsedAction) -> ParsedAction | None:
-    """Return the action as it is sent; None for an action that changes nothing."""
+    """Return the action in the form that is sent; None for an action that changes nothing."""
     action, stored = parsed.action, parsed.stored
     _refuse_deep_operands(schema, action)
     name = schema.stored_names.get(stored)
@@ -96,7 +97,7 @@ def _check(instance: StoredItem, schema: EntitySchema, parsed: ParsedAction) -> 
         value = action.values[1]
         if isinstance(value, Value) and name is not None:
             if value.attr_type == NULL:
-                # PynamoDB's attr.set(None) would write NULL, which is not "absent" to an index or a condition.
+                # PynamoDB's attr.set(None) would write NULL. For an index or a condition, NULL does not mean absent.
                 action = parsed.path.remove()
             elif value.attr_type != schema.attributes[name].attr_type:
                 raise InvalidValueError(
@@ -146,7 +147,7 @@ def _fitting(schema: EntitySchema, parsed: ParsedAction, action: Action) -> Acti
         allowed = (None, target.attr_type, *([NULL] if in_list else []))
         if given in allowed or (not inside and isinstance(operand, Value)):
             return action
-        reason = f"is of type {target.attr_type}, and would be given a value of type {given}"
+        reason = f"is of type {target.attr_type}, but would be set to a value of type {given}"
         remedy = "Give a value, or another attribute, of its type."
     name, shown = schema.place_of(parsed.steps)
     raise InvalidValueError(
@@ -174,7 +175,7 @@ def _refuse_deep_operands(schema: EntitySchema, action: Action) -> None:
             return
     raise InvalidUpdateError(
         f"{schema.name}: an update action nests over {_MOST_OPERANDS} operands.",
-        remedy="Work the value out first, and set the attribute to it.",
+        remedy="Compute the value first, and set the attribute to it.",
         entity=schema.name,
     )
 
@@ -194,7 +195,7 @@ def _refuse_derived(schema: EntitySchema, stored: str, name: str | None, expiry:
         own = [key.sources for key in schema.keys.values() if stored in schema.layout.names_at(key.index)]
         sources = ", ".join(own[0] if own else schema.key_sources)
         raise StaleKeyError(
-            f"{schema.name}: {stored!r} is derived, and follows the attributes that it is made of.",
+            f"{schema.name}: {stored!r} is derived, and cannot be updated directly.",
             remedy=f"Update those ({sources})." if sources else "",
             entity=schema.name,
             attribute=stored,
@@ -208,7 +209,7 @@ def _refuse_key_change(instance: StoredItem, schema: EntitySchema, name: str, ac
     if not isinstance(value, Value) or not same_value(value.value, instance._known().get(stored)):
         raise KeyChangeError(
             f"{schema.name}: {name} is part of the primary key and cannot be updated.",
-            remedy=f"Use move({name}=...), which writes the item anew under the new key and deletes the old one.",
+            remedy=f"Use move({name}=...), which writes the item under the new key and deletes the old one.",
             entity=schema.name,
             attribute=name,
         )

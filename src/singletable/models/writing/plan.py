@@ -207,11 +207,11 @@ def upsert(
         entity: The instance; a new item gets its attributes.
         actions: PynamoDB's update actions, instead of values.
         condition: A PynamoDB condition on the stored item.
-        values: The new values, by attribute; None removes.
+        values: The new values, by attribute; None removes an attribute.
 
     Raises:
         KeyChangeError: An attribute of the primary key would change.
-        InvalidUpdateError: Both values and actions were given; or the actions cannot be combined with the instance.
+        InvalidUpdateError: Both values and actions were given, or the actions cannot be combined with the instance.
         InvalidValueError: A value cannot be stored, or a new item would lack an attribute or be over 400 KB.
     """
     refuse_partial(entity)
@@ -309,10 +309,10 @@ def check(entity: T, condition: PynamoCondition | None = None) -> CheckWrite[T]:
 def _asked(
     entity: StoredItem, method: str, actions: Sequence[Action] | None, values: Mapping[str, Any]
 ) -> list[Action]:
-    """Return the actions that a caller gave, as such or as values.
+    """Return the actions that a caller gave, either directly or as values.
 
     Raises:
-        InvalidUpdateError: Both were given.
+        InvalidUpdateError: Both actions and values were given.
     """
     if actions and values:
         raise _either_or(entity, method, "both")
@@ -322,7 +322,7 @@ def _asked(
 def _either_or(entity: StoredItem, method: str, given: str) -> InvalidUpdateError:
     name = type(entity).__name__
     return InvalidUpdateError(
-        f"{name}.{method}() takes either values or actions; it was given {given}.",
+        f"{name}.{method}() takes either values or actions, but was given {given}.",
         remedy=f'Write {method}(status="PAID") or {method}(actions=[...]).',
         entity=name,
     )
@@ -358,9 +358,9 @@ def unchanged(entity: StoredItem) -> PynamoCondition:
 
 
 def is_fenced(entity: StoredItem) -> bool:
-    """Whether the condition of `unchanged` can hold only once: no writer restores the values that it compares.
+    """Return whether the condition of `unchanged` can hold only once, since no writer restores the compared values.
 
-    They include the version, or else a time of writing or a write token.
+    These include the version, or else a timestamp or a write token.
     """
     schema = entity._schema_of()
     return bool(schema.stamps) if schema.version is None else version_of(entity) is not None
@@ -369,10 +369,10 @@ def is_fenced(entity: StoredItem) -> bool:
 def _may_resend(
     schema: EntitySchema, version: int | None, condition: PynamoCondition | None, *, locked: bool, reads: bool = False
 ) -> bool:
-    """Whether a request may be sent again after an attempt whose answer was lost.
+    """Return whether a request may be sent again after an attempt whose answer was lost.
 
-    Under the version that was read it can be applied only once. Without any condition it may be applied twice, and the
-    last writer wins, as always. A request whose result depends on the stored value may not be sent again.
+    With a condition on the version that was read, it can be applied only once. Without any condition it may be applied
+    twice, and the last writer wins, as always. A request whose result depends on the stored value is not sent again.
     """
     if locked and schema.version is not None:
         return version is not None
@@ -380,7 +380,7 @@ def _may_resend(
 
 
 def _mark_of_item(schema: EntitySchema, item: Item, *, first: bool) -> Mapping[str, dict[str, Any]]:
-    """Return the values that only this put stores: its token, a random first version, or the item with its time."""
+    """Return the values that only this put stores: its token, a random first version, or the item and its timestamp."""
     if schema.token is not None:
         name = schema.attributes[schema.token].attr_name
         return {name: item[name]}
@@ -391,7 +391,7 @@ def _mark_of_item(schema: EntitySchema, item: Item, *, first: bool) -> Mapping[s
 
 
 def _mark_of_change(schema: EntitySchema, change: PlannedChange) -> Mapping[str, dict[str, Any] | None]:
-    """Return the values that only this update stores: its token, or all its changes with the time of writing."""
+    """Return the values that only this update stores: its token, or all its changes and its timestamp."""
     token = schema.attributes[schema.token].attr_name if schema.token is not None else None
     if token in change.stamped:
         return {token: change.stamped[token]}

@@ -100,7 +100,7 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChang
             guards[name] = known.get(name)
     expiry = table_schema(instance).expiry_name
     if expiry is not None and schema.expiry is None and expiry in known:
-        # Other code stored it; the item would be deleted, although its entity never expires.
+        # Other code stored the expiry. DynamoDB would delete the item, although its entity never expires.
         derived.append(Path([expiry]).remove())
     # DynamoDB does not accept an update without actions: those that set an attribute of the primary key to its present
     # value are sent then.
@@ -119,7 +119,7 @@ def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) ->
         expected = schema.attributes[name].attr_type
         if expected not in after[stored]:
             raise InvalidValueError(
-                f"{schema.name}.{name} is of type {expected}, and would be given a value of type"
+                f"{schema.name}.{name} is of type {expected}, but would be set to a value of type"
                 f" {'/'.join(after[stored])}.",
                 remedy="Give a value, or another attribute, of its type.",
                 entity=schema.name,
@@ -133,7 +133,7 @@ def _evolved(schema: EntitySchema, known: Item, actions: Sequence[ParsedAction])
         return evolve(known, actions)
     except InvalidUpdateError as error:
         found = update_error(schema, error)
-    # Raised outside the handler: the error of a personal attribute must not lead to the other one.
+    # Raised outside the handler: the error of a personal attribute must not refer to the other error.
     raise found
 
 
@@ -168,7 +168,7 @@ def _after(known: Item, actions: Sequence[ParsedAction]) -> Item | None:
 
 
 def stamped_values(schema: EntitySchema, touched: set[str]) -> Item:
-    """Return the attributes that every write sets by itself, as this one stores them, without those of the caller."""
+    """Return the new values of the attributes that every write sets, without those that the caller sets."""
     return {
         attribute.attr_name: {attribute.attr_type: serialize(schema, name, stamp.fresh())}
         for name, stamp in schema.stamps.items()

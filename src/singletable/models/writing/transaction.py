@@ -35,22 +35,22 @@ class Transaction:
             transaction.update(product, actions=[Product.stock.set(Product.stock - 1)], condition=Product.stock >= 1)
             transaction.check(user, User.status == UserStatus.ACTIVE)
 
-    Each write is planned when it is given, as it would be alone: keys, expiry, times and versions follow.
-    If keys must be derived again since another writer was faster, or DynamoDB reports a conflict, it is
-    sent again a bounded number of times. The client request token lets DynamoDB do it once even if the SDK
+    Each write is planned when it is added, as it would be alone, with keys, expiry, timestamps and versions.
+    If keys must be derived again since another writer was faster, or if DynamoDB reports a conflict, the transaction is
+    sent again a bounded number of times. With the client request token DynamoDB applies it only once, even if the SDK
     sends it twice because an answer was lost.
 
-    Afterwards the instances are what was written. Of an update DynamoDB says nothing then: attributes that
-    other writers changed meanwhile are seen after `refresh()`.
+    Afterwards the instances have the written values. A transaction returns no attributes: after an update, values that
+    other writers changed meanwhile are seen only after `refresh()`.
 
-    A transaction goes to the place to which the table is bound when it is made, whatever is bound when writes are
+    A transaction is sent to the place to which the table is bound when the transaction is made, not when writes are
     added.
 
     Args:
         table: The table class.
-        token: The client request token; one is made if none is given. A caller's token names the operations: the same
-            ones, planned again with other times, ids and versions, are applied once, and others are refused. If plans
-            carry such values, a record of the operations is written along (see `applied`).
+        token: The client request token; a new one by default. A caller's token identifies the operations: if they are
+            planned again with other times, IDs and versions, they are applied only once, and other operations are
+            refused. If plans contain such values, a record of the operations is also written (see `applied`).
         sender: The sender; None for the place to which the table is bound now.
     """
 
@@ -66,7 +66,7 @@ class Transaction:
     # --- its operations -------------------------------------------------------
 
     def create(self, *entities: StoredItem) -> None:
-        """Put entities that must not be there yet."""
+        """Put entities that must not exist yet."""
         self._take(*[plan.create(self._mine(entity)) for entity in entities])
 
     def put(self, entity: StoredItem, condition: PynamoCondition | None = None) -> None:
@@ -74,7 +74,7 @@ class Transaction:
         self._take(plan.save(self._mine(entity), condition))
 
     save = put
-    """PynamoDB's name for it."""
+    """PynamoDB's name for `put`."""
 
     def update(
         self,
@@ -123,7 +123,7 @@ class Transaction:
                     remedy="Write transaction.add(plan.delete(order)), or transaction.delete(order).",
                 )
             if is_beside(self._table, write.entity):
-                # It goes where the transaction goes, and the framework plans it when the transaction is sent.
+                # It is sent to the place of the transaction; the framework plans it when the transaction is sent.
                 self._require_open()
                 continue
             self._mine(write.entity)
@@ -149,14 +149,14 @@ class Transaction:
 
     @property
     def ended(self) -> bool:
-        """Whether it was sent, or its block has ended; nothing can be added then."""
+        """Whether the transaction was sent, or its block has ended, so that nothing can be added."""
         return self._ended
 
     def params(self) -> Params:
-        """The request, as the arguments of TransactWriteItems; nothing is sent.
+        """Return the request, as the arguments of TransactWriteItems; nothing is sent.
 
         Raises:
-            InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
+            InvalidTransactionError: It has over 100 operations, over 4 MB, or two operations on one item.
         """
         record = self._record()
         writes = [*self._writes, *([record.write] if record else [])]
@@ -169,11 +169,12 @@ class Transaction:
         """Send the transaction; the end of the block does this.
 
         Raises:
-            InvalidTransactionError: It has over 100 operations, over 4 MB, or two on one item.
+            InvalidTransactionError: It has over 100 operations, over 4 MB, or two operations on one item.
             TransactionCancelled: `reasons` has an entry for each operation, in their order. Nothing was written, unless
                 `uncertain` is True.
-            RequestFailed: It failed; `uncertain` is True if it may have been applied all the same. If it is sent again
-                under the same token, it is applied once. Or the token was used for other operations.
+            RequestFailed: The request failed, or the token was used for other operations. `uncertain` is True if the
+                transaction may have been applied nevertheless. If it is sent again with the same token, it is applied
+                only once.
         """
         self._require_open()
         self._ended = True

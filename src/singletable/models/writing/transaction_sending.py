@@ -48,7 +48,7 @@ def transaction_request(sender: TableSender, writes: Sequence[Write[Any]], token
 
 
 class TransactionSending:
-    """The attempts of one transaction. A write whose keys went stale is planned again; a conflict is sent again.
+    """The attempts of one transaction, which plan writes with stale keys again and repeat the request after conflicts.
 
     Args:
         sender: The sender.
@@ -68,9 +68,10 @@ class TransactionSending:
         self._applied_before = False
 
     def send(self) -> None:
-        """Send the transaction, again after conflicts.
+        """Send the transaction, and repeat it after conflicts.
 
-        Raises: as `Transaction.send` does.
+        Raises:
+            SingletableError: The errors of `Transaction.send`.
         """
         for _ in CONTENTION:
             try:
@@ -104,18 +105,18 @@ class TransactionSending:
             self._applied_before = True
             return False
         if "ConditionalCheckFailed" in codes:
-            # If an earlier attempt had been applied, DynamoDB would have answered for its token as it did then; but one
-            # without any answer may still arrive.
+            # If an earlier attempt had been applied, DynamoDB would have repeated the answer for its token. But an
+            # attempt without any answer may still arrive.
             self._attempts.lost = self._attempts.late
         again, reasons = self._judge(error)
         if any(reason.error for reason in reasons) or not any(codes):
-            # An operation is refused for good, or DynamoDB blames none.
+            # An operation is refused for good, or DynamoDB names none.
             raise self._cancelled(reasons[: len(self._given)]) from error
         self._blamed = codes
         if all(one is other for one, other in zip(again, self._writes, strict=True)):
             return True
         if self._attempts.lost:
-            # Under another token both could be applied.
+            # With another token both attempts could be applied.
             return False
         # DynamoDB accepts a token for one request only; the same request again must end as this one did.
         self._writes, self._token = again, next_token(self._token)
@@ -158,7 +159,7 @@ class TransactionSending:
         if self._record is not None and error.code == TOKEN_TAKEN:
             self._repeat(self._record, error)
             return
-        # Some servers refuse the whole request, and DynamoDB gives a reason for one operation.
+        # Some servers refuse the whole request, while DynamoDB gives a reason for one operation.
         reasons = self._misfits() if error.code == "ValidationException" else []
         if not any(reason.error for reason in reasons):
             raise error

@@ -52,7 +52,7 @@ W = TypeVar("W", bound="Write[Any]")
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class Write(Portable, Generic[T]):
-    """One write of one entity, as a value. `params()` is the exact request; `send()` sends it.
+    """One write of one entity, as a value; `params()` returns the exact request, and `send()` sends it.
 
     Args:
         entity: The instance that is written.
@@ -90,7 +90,7 @@ class Write(Portable, Generic[T]):
         send_write(self)
 
     def through(self: W, sender: Sender) -> W:
-        """Return the write as one that is sent through a sender."""
+        """Return a copy of the write that is sent through the given sender."""
         return attrs.evolve(self, request=attrs.evolve(self.request, sender=sender))
 
     def judge(self, current_item: Item | None, *, lost: bool) -> Write[T] | SingletableError | None:
@@ -101,7 +101,7 @@ class Write(Portable, Generic[T]):
             lost: Whether an earlier attempt may have been applied although its answer was lost.
 
         Returns:
-            The write to try instead; the error to raise; or None if this write was applied after all.
+            The write to try instead, or the error to raise, or None if this write was applied after all.
         """
         return None if lost and self.was_applied(current_item) else self.refusal(current_item, lost=lost)
 
@@ -111,7 +111,7 @@ class Write(Portable, Generic[T]):
         known = outcome(lost)
         if current_item and current_item.get(schema.layout.type_name, {}).get("S") not in (None, schema.discriminator):
             return ConditionFailed(
-                f"{self.entity!r} is another entity now; {known}.",
+                f"{self.entity!r} is now another entity; {known}.",
                 remedy="The error's item field has the stored item.",
                 entity=schema.name,
                 item=current_item,
@@ -119,19 +119,19 @@ class Write(Portable, Generic[T]):
             )
         if self.locked and schema.version is not None and self._version_in(current_item) != self.version:
             if self.version is None and self.entity._raw is None:
-                # No other writer is to blame: this instance knows nothing of the stored item.
+                # This is not a conflict with another writer: the instance was never read.
                 return ConcurrentUpdateError(
-                    f"{self.entity!r} has a version, and this instance was not read from it; {known}.",
+                    f"{self.entity!r} has a version, but this instance was not read from the table; {known}.",
                     remedy="Read the item first (get() or refresh()), or give add_version_condition=False.",
                     entity=schema.name,
                     item=current_item,
                     uncertain=lost,
                 )
             event = "changed" if current_item else "deleted"
-            now = " (its version is another now)" if current_item else ""
+            now = " (its version has changed)" if current_item else ""
             return ConcurrentUpdateError(
                 f"{self.entity!r} was {event} since it was read{now}; {known}.",
-                remedy="refresh() it and try again." if current_item else "create() it again if it is needed.",
+                remedy="Call refresh() and try again." if current_item else "Use create() to write it again.",
                 entity=schema.name,
                 item=current_item,
                 uncertain=lost,
@@ -146,7 +146,7 @@ class Write(Portable, Generic[T]):
         )
 
     def misfit(self, current_item: Item | None) -> SingletableError | None:
-        """Return the error if DynamoDB cannot apply this to the stored item; None if it can."""
+        """Return the error if DynamoDB cannot apply the write to the stored item; None if it can."""
         return None
 
     def was_applied(self, current_item: Item | None) -> bool:
@@ -220,7 +220,7 @@ class CreateWrite(SaveWrite[T]):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class DeleteWrite(Write[T]):
-    """A delete, by the derived key. A deleted item bears no mark, so its deletion may be another writer's.
+    """A delete by the derived key; a deleted item has no mark, so another writer may have deleted it.
 
     Args:
         required: Whether an absent item is an error.
@@ -232,7 +232,7 @@ class DeleteWrite(Write[T]):
 
     def refusal(self, current_item: Item | None, *, lost: bool) -> SingletableError:
         if current_item is None and self.required:
-            return absent(self.entity, "does not exist", lost=lost, remedy='Leave missing="raise" out to ignore that.')
+            return absent(self.entity, "does not exist", lost=lost, remedy='Leave missing="raise" out to ignore this.')
         return super().refusal(current_item, lost=lost)
 
     def finish(self, item: Item | None) -> None:
@@ -273,14 +273,14 @@ class UpdateWrite(Write[T]):
         if current_item is None and self.otherwise is not None and not lost:
             return self.otherwise
         if current_item is None or current_item.get(schema.layout.type_name) != {"S": schema.discriminator}:
-            state = "does not exist" if current_item is None else "is another entity now"
+            state = "does not exist" if current_item is None else "is now another entity"
             return absent(self.entity, state, lost=lost, remedy="Use create() to write it first, or upsert().")
         if lost and self.was_applied(current_item):
             return None
         if lost and self.reads:
             return ConcurrentUpdateError(
                 f"{self.entity!r} was changed since it was read; {outcome(lost)}.",
-                remedy="refresh() it, and check whether this update is needed again.",
+                remedy="Call refresh(), and check whether this update is needed again.",
                 entity=schema.name,
                 item=current_item,
                 uncertain=lost,
@@ -295,7 +295,7 @@ class UpdateWrite(Write[T]):
         return again.through(self.request.sender)
 
     def _is_refused(self, current_item: Item) -> bool:
-        """Whether the caller's condition failed, since all others hold on the stored item."""
+        """Return whether the caller's condition failed, since all others hold on the stored item."""
         return self.change.holds_on(current_item)
 
     def misfit(self, current_item: Item | None) -> SingletableError | None:
@@ -325,9 +325,10 @@ def outcome(lost: bool) -> str:
 
 
 def send_write(write: Write[Any]) -> dict[str, Any]:
-    """Send a write, again if its keys had to be derived again, and return DynamoDB's answer.
+    """Send a write, repeat it if its keys had to be derived again, and return DynamoDB's answer.
 
-    Raises: as `Write.send` does.
+    Raises:
+        SingletableError: The errors of `Write.send`.
     """
     attempts = Attempts()
     for _ in CONTENTION:
@@ -369,7 +370,7 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
 
 
 def _explained(write: Write[Any], attempts: Attempts, error: SingletableError) -> SingletableError:
-    """Return the error for a request that DynamoDB refused: with the action that the stored item does not allow."""
+    """Return the error for a request that DynamoDB refused; it names the action that the stored item does not allow."""
     try:
         found = write.misfit(_look(write, attempts))
     except SingletableError:
@@ -378,7 +379,7 @@ def _explained(write: Write[Any], attempts: Attempts, error: SingletableError) -
 
 
 def _look(write: Write[Any], attempts: Attempts) -> Item | None:
-    """Read the stored item, for a failed condition that came without it."""
+    """Read the stored item if the error of a failed condition does not contain it."""
     try:
         return stored_item(write.entity, write.request.sender)
     except SingletableError as error:
