@@ -88,7 +88,7 @@ def test_a_transaction_takes_planned_writes():
     with LedgerTable.transaction() as transaction:
         transaction.add(plan.create(task(1, points=3)), plan.create(Doc(ident="1")))
     assert 3 == Task.get(project="p", number=1).points
-    with pytest.raises(InvalidTransactionError, match="takes writes, not a Task"):
+    with pytest.raises(InvalidTransactionError, match="consists of writes, not of a Task"):
         transaction = LedgerTable.transaction()
         transaction.add(task(2))
     with pytest.raises(InvalidTransactionError, match="Account.* is not an entity of LedgerTable"):
@@ -104,7 +104,9 @@ def test_what_a_check_misses_is_said():
         "The transaction was cancelled; nothing was written."
         " check of Task(project='p', number=9) (ConditionalCheckFailed): Task(project='p', number=9) does not exist. "
     )
-    with pytest.raises(InvalidTransactionError, match=r"Get is no entity .* its attributes will do: transaction.check"):
+    with pytest.raises(
+        InvalidTransactionError, match=r"Get is not an entity .* give its attributes: transaction.check"
+    ):
         LedgerTable.transaction().check(Task.item(project="p", number=1))
 
 
