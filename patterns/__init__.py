@@ -2,9 +2,9 @@
 
 from patterns.catalogue import product, products_by_status, products_of_category
 from patterns.orders import (
-    OutOfStock,
-    RequestReused,
-    StatusChangeRefused,
+    OutOfStockError,
+    RequestReusedError,
+    StatusChangeRefusedError,
     cancel_order,
     change_status,
     order_with_items,
@@ -12,15 +12,15 @@ from patterns.orders import (
     orders_placed_between,
     place_order,
 )
-from patterns.reviews import AlreadyReviewed, review_product, reviews_by_user, reviews_of_product
-from patterns.users import EmailTaken, register_user, update_user, user, user_by_email, users_by_status
+from patterns.reviews import AlreadyReviewedError, review_product, reviews_by_user, reviews_of_product
+from patterns.users import EmailTakenError, register_user, update_user, user, user_by_email, users_by_status
 
 __all__ = [
-    "AlreadyReviewed",
-    "EmailTaken",
-    "OutOfStock",
-    "RequestReused",
-    "StatusChangeRefused",
+    "AlreadyReviewedError",
+    "EmailTakenError",
+    "OutOfStockError",
+    "RequestReusedError",
+    "StatusChangeRefusedError",
     "cancel_order",
     "change_status",
     "order_with_items",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from models import Order, OrderItem, OrderRequest, OrderStatus, Product, ProductStatus, ShopTable
 from singletable import Query
-from singletable.errors import AlreadyExists, ConditionFailed, TransactionCancelled
+from singletable.errors import AlreadyExistsError, ConditionFailed, TransactionCancelled
 from singletable.patterns import access_pattern
 
 NEXT = {
@@ -20,7 +20,7 @@ NEXT = {
 """The possible next statuses of an order in each status."""
 
 
-class OutOfStock(ValueError):
+class OutOfStockError(ValueError):
     """The stock of a product is too low; `product_id` is the product, `wanted` the ordered quantity."""
 
     def __init__(self, product_id: str, wanted: int) -> None:
@@ -29,11 +29,11 @@ class OutOfStock(ValueError):
         self.wanted = wanted
 
 
-class RequestReused(ValueError):
+class RequestReusedError(ValueError):
     """A request id was used again with different lines."""
 
 
-class StatusChangeRefused(ValueError):
+class StatusChangeRefusedError(ValueError):
     """The order's status does not allow the new status."""
 
 
@@ -68,8 +68,8 @@ def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Orde
     Raises:
         ValueError: The order has no lines or over 49, or a quantity below 1.
         Product.DoesNotExist: A product does not exist.
-        OutOfStock: The stock of a product is too low, or the product is no longer sold.
-        RequestReused: The request id was used for different lines.
+        OutOfStockError: The stock of a product is too low, or the product is no longer sold.
+        RequestReusedError: The request id was used for different lines.
     """
     # Each line writes two items, the order and its request one each; a transaction has at most 100.
     whole = all(isinstance(quantity, int) and quantity >= 1 for quantity in lines.values())
@@ -107,12 +107,12 @@ def place_order(user_id: str, lines: Mapping[str, int], request_id: str) -> Orde
                     condition=(Product.stock >= quantity) & (Product.status == ProductStatus.ACTIVE),
                 )
     except TransactionCancelled as error:
-        if isinstance(error.reasons[0].error, AlreadyExists):
+        if isinstance(error.reasons[0].error, AlreadyExistsError):
             return _order_of(user_id, request_id, wanted)
         short = next((each for each in error.reasons if each.verb == "update" and each.code), None)
         if short is not None and short.code == "ConditionalCheckFailed":
             product_id = short.entity.product_id
-            raise OutOfStock(product_id, lines[product_id]) from None
+            raise OutOfStockError(product_id, lines[product_id]) from None
         raise
     return order
 
@@ -122,7 +122,7 @@ def cancel_order(user_id: str, order_id: str) -> Order:
 
     Raises:
         Order.DoesNotExist: The order does not exist.
-        StatusChangeRefused: The order was shipped, delivered or canceled already, or its status changes meanwhile.
+        StatusChangeRefusedError: The order was shipped, delivered or canceled already, or its status changes meanwhile.
     """
     for last in (False, True):
         order = Order.get(user_id=user_id, order_id=order_id, consistent=True)
@@ -144,7 +144,7 @@ def cancel_order(user_id: str, order_id: str) -> Order:
             if reason.code != "ConditionalCheckFailed":
                 raise
             if last or getattr(reason.current_item, "status", None) is not order.status:
-                raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
+                raise StatusChangeRefusedError(f"Order {order_id} is no longer {order.status.value}.") from None
             # The stock was taken meanwhile, so the second attempt returns it. It is taken only once.
     return order
 
@@ -164,7 +164,7 @@ def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:
 
     Raises:
         Order.DoesNotExist: The order does not exist.
-        StatusChangeRefused: The order's status does not allow the new status, or it changes meanwhile.
+        StatusChangeRefusedError: The order's status does not allow the new status, or it changes meanwhile.
     """
     status = OrderStatus(status)  # the text of a member is also accepted
     if status is OrderStatus.CANCELLED:
@@ -174,7 +174,7 @@ def change_status(user_id: str, order_id: str, status: OrderStatus) -> Order:
     try:
         order.update(status=status, condition=Order.status == order.status)
     except ConditionFailed:
-        raise StatusChangeRefused(f"Order {order_id} is no longer {order.status.value}.") from None
+        raise StatusChangeRefusedError(f"Order {order_id} is no longer {order.status.value}.") from None
     return order
 
 
@@ -186,11 +186,13 @@ def _products(product_ids: Iterable[str]) -> list[Product]:
 
 def _refuse_change(order: Order, status: OrderStatus) -> None:
     if status not in NEXT[order.status]:
-        raise StatusChangeRefused(f"Order {order.order_id} is {order.status.value} and cannot become {status.value}.")
+        raise StatusChangeRefusedError(
+            f"Order {order.order_id} is {order.status.value} and cannot become {status.value}."
+        )
 
 
 def _order_of(user_id: str, request_id: str, wanted: str) -> Order:
     request = OrderRequest.get(user_id=user_id, request_id=request_id, consistent=True)
     if request.lines != wanted:
-        raise RequestReused(f"The request {request_id} was used for different lines.")
+        raise RequestReusedError(f"The request {request_id} was used for different lines.")
     return Order.get(user_id=user_id, order_id=request.order_id, consistent=True)

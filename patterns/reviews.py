@@ -2,7 +2,7 @@
 
 from models import Product, Review, ReviewClaim, ShopTable
 from singletable import Query
-from singletable.errors import AlreadyExists, TransactionCancelled
+from singletable.errors import AlreadyExistsError, TransactionCancelled
 from singletable.patterns import access_pattern
 
 
@@ -18,7 +18,7 @@ def reviews_by_user(user_id: str) -> Query[Review]:
     return Review.by_user.query(user_id=user_id)
 
 
-class AlreadyReviewed(ValueError):
+class AlreadyReviewedError(ValueError):
     """The user has reviewed the product before."""
 
 
@@ -27,7 +27,7 @@ def review_product(product_id: str, user_id: str, rating: int, text: str | None 
 
     Raises:
         ValueError: The rating is not from 1 to 5.
-        AlreadyReviewed: The user has reviewed the product before.
+        AlreadyReviewedError: The user has reviewed the product before.
         Product.DoesNotExist: The product does not exist.
     """
     if rating not in range(1, 6):
@@ -40,8 +40,8 @@ def review_product(product_id: str, user_id: str, rating: int, text: str | None 
             transaction.check(Product(product_id=product_id))
     except TransactionCancelled as error:
         claim, _, product = error.reasons
-        if isinstance(claim.error, AlreadyExists):
-            raise AlreadyReviewed(f"User {user_id} has reviewed product {product_id} before.") from None
+        if isinstance(claim.error, AlreadyExistsError):
+            raise AlreadyReviewedError(f"User {user_id} has reviewed product {product_id} before.") from None
         if product.code == "ConditionalCheckFailed":
             raise Product.DoesNotExist(f"The product {product_id} does not exist.") from None
         raise

@@ -4,7 +4,7 @@ from typing import Any
 
 from models import EmailClaim, ShopTable, User, UserStatus
 from singletable import CancellationReason, Get, Query
-from singletable.errors import AlreadyExists, TransactionCancelled
+from singletable.errors import AlreadyExistsError, TransactionCancelled
 from singletable.patterns import access_pattern
 
 CHANGEABLE = ("name", "email", "phone", "address", "status")
@@ -13,7 +13,7 @@ CHANGEABLE = ("name", "email", "phone", "address", "status")
 _ATTEMPTS = 10
 
 
-class EmailTaken(ValueError):
+class EmailTakenError(ValueError):
     """Another user has the e-mail address, which is personal and therefore not in the message."""
 
 
@@ -39,7 +39,7 @@ def register_user(name: str, email: str, **attributes: Any) -> User:
     """Register a user with a new random id. Two users never have the same address, also if both register at once.
 
     Raises:
-        EmailTaken: Another user has the address.
+        EmailTakenError: Another user has the address.
     """
     new = User(name=name, email=email, **attributes)
     try:
@@ -58,7 +58,7 @@ def update_user(user_id: str, **changes: Any) -> User:
     Raises:
         TypeError: An attribute must not be changed.
         User.DoesNotExist: The user does not exist.
-        EmailTaken: Another user has the new address.
+        EmailTakenError: Another user has the new address.
     """
     forbidden = sorted(set(changes) - set(CHANGEABLE))
     if forbidden:
@@ -99,5 +99,5 @@ def _is_claimed_by(user_id: str, email: str) -> bool:
 
 
 def _refuse_taken(claim: CancellationReason) -> None:
-    if isinstance(claim.error, AlreadyExists):
-        raise EmailTaken("Another user has this e-mail address.") from None
+    if isinstance(claim.error, AlreadyExistsError):
+        raise EmailTakenError("Another user has this e-mail address.") from None

@@ -7,12 +7,12 @@ the changes of one environment to the table of another. Missing settings are rep
 import os
 
 from models import ShopTable
-from shop.notices import NotConfigured
+from shop.notices import NotConfiguredError
 from shop.stream import router
 
 _TABLE = os.environ.get("SHOP_TABLE", "")
 if not _TABLE:
-    raise NotConfigured("SHOP_TABLE is not set. Give the name of the table whose stream the function reads.")
+    raise NotConfiguredError("SHOP_TABLE is not set. Give the name of the table whose stream the function reads.")
 
 binding = ShopTable.bind(table_name=_TABLE)
 handler = router.lambda_handler

@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from models import User
 
-__all__ = ["NotConfigured", "Notices", "notices"]
+__all__ = ["NotConfiguredError", "Notices", "notices"]
 
 
-class NotConfigured(ValueError):
+class NotConfiguredError(ValueError):
     """A setting that the shop needs is missing or wrong."""
 
 
@@ -65,20 +65,20 @@ def notices() -> Notices:
     """Return the shop's notices, configured by SHOP_FROM_ADDRESS and SHOP_TOPIC_ARN; created once.
 
     Raises:
-        NotConfigured: A variable is missing or malformed, or the topic does not exist.
+        NotConfiguredError: A variable is missing or malformed, or the topic does not exist.
     """
     sender, topic = os.environ.get("SHOP_FROM_ADDRESS", ""), os.environ.get("SHOP_TOPIC_ARN", "")
     if "@" not in sender:
-        raise NotConfigured(f"SHOP_FROM_ADDRESS is {sender!r}. Give the sender's address of the shop's mails.")
+        raise NotConfiguredError(f"SHOP_FROM_ADDRESS is {sender!r}. Give the sender's address of the shop's mails.")
     if not topic.startswith("arn:"):
-        raise NotConfigured(f"SHOP_TOPIC_ARN is {topic!r}. Give the ARN of the topic for the shop's events.")
+        raise NotConfiguredError(f"SHOP_TOPIC_ARN is {topic!r}. Give the ARN of the topic for the shop's events.")
     region = topic.split(":")[3]
     sns = boto3.client("sns", region_name=region)
     try:
         sns.get_topic_attributes(TopicArn=topic)
     except (BotoCoreError, ClientError) as error:
         code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        raise NotConfigured(f"The topic {topic} of SHOP_TOPIC_ARN cannot be used ({code}).") from None
+        raise NotConfiguredError(f"The topic {topic} of SHOP_TOPIC_ARN cannot be used ({code}).") from None
     return Notices(sender, topic, boto3.client("sesv2", region_name=region), sns)
 
 

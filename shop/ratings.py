@@ -16,7 +16,7 @@ import attrs
 
 from models import Product, ProductRating, Review, ReviewCount, ShopTable
 from models.table import utcnow
-from singletable.errors import MalformedItemError, TransactionCancelled, Unprocessable
+from singletable.errors import MalformedItemError, TransactionCancelled, UnprocessableError
 from singletable.requests.retry import Retry
 
 __all__ = ["STARS", "copy_rating", "count_review"]
@@ -47,8 +47,8 @@ def count_review(product_id: str, review_id: str, event_stars: Callable[[], int 
             deletion, give None instead of a function.
 
     Raises:
-        Unprocessable: The stars of the review are not 1 to 5, so it is not counted; or the review cannot be read, so it
-            is counted as before.
+        UnprocessableError: The stars of the review are not 1 to 5, so it is not counted; or the review cannot be read,
+            so it is counted as before.
         TransactionCancelled: Other writers changed the same product at each attempt.
     """
 
@@ -56,7 +56,7 @@ def count_review(product_id: str, review_id: str, event_stars: Callable[[], int 
         state = _State.read(product_id, review_id, event_stars)
         state.settle()
         if state.unfit:
-            raise Unprocessable(f"Review {review_id} of product {product_id} does not have 1 to 5 stars.")
+            raise UnprocessableError(f"Review {review_id} of product {product_id} does not have 1 to 5 stars.")
 
     _RETRY.call(settle)
 
@@ -65,7 +65,7 @@ def copy_rating(product_id: str) -> None:
     """Update a product's copy of its rating, if other code stored the product without it.
 
     Raises:
-        Unprocessable: The product cannot be read.
+        UnprocessableError: The product cannot be read.
         TransactionCancelled: Other writers changed the same product at each attempt.
     """
 
@@ -177,12 +177,12 @@ def _readable(request: Any, name: str) -> Any:
     """Return an item, or None if it does not exist.
 
     Raises:
-        Unprocessable: The item's model cannot read it.
+        UnprocessableError: The item's model cannot read it.
     """
     try:
         return request.one_or_none()
     except MalformedItemError:
-        raise Unprocessable(f"{name} cannot be read.") from None
+        raise UnprocessableError(f"{name} cannot be read.") from None
 
 
 def _as_read(item: ReviewCount | ProductRating) -> Any:

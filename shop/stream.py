@@ -5,7 +5,7 @@ from collections import Counter
 from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
 from shop.notices import notices
 from shop.ratings import copy_rating, count_review
-from singletable.errors import MalformedItemError, TransactionCancelled, Unprocessable
+from singletable.errors import MalformedItemError, TransactionCancelled, UnprocessableError
 from singletable.streams import Change, StreamRouter
 
 router = StreamRouter(ShopTable)
@@ -55,7 +55,7 @@ def take_stock(change: Change[Order]) -> None:
     for line in OrderItem.query(order_id=order.order_id, consistent=True):
         wanted[line.product_id] += line.quantity
     if not 1 <= len(wanted) <= _MOST_PRODUCTS:
-        raise Unprocessable(f"Order {order.order_id} has {len(wanted)} products; its stock was not taken.")
+        raise UnprocessableError(f"Order {order.order_id} has {len(wanted)} products; its stock was not taken.")
     untaken = (Order.stock_taken == False) & (Order.status != OrderStatus.CANCELLED)  # noqa: E712 - a condition
     try:
         with change.transaction() as transaction:
@@ -73,7 +73,9 @@ def take_stock(change: Change[Order]) -> None:
         short = [each.entity.product_id for each in others if each.code == "ConditionalCheckFailed"]
         if not short:
             raise
-        raise Unprocessable(f"Order {order.order_id}: the stock of product {', '.join(short)} is too low.") from None
+        raise UnprocessableError(
+            f"Order {order.order_id}: the stock of product {', '.join(short)} is too low."
+        ) from None
 
 
 @router.on(Order, "INSERT")
@@ -94,7 +96,7 @@ def _buyer(order: Order) -> User:
     try:
         return User.get(user_id=order.user_id, consistent=True)
     except User.DoesNotExist:
-        raise Unprocessable(f"The user of order {order.order_id} does not exist.") from None
+        raise UnprocessableError(f"The user of order {order.order_id} does not exist.") from None
 
 
 # --- reviews -----------------------------------------------------------------------------

@@ -30,8 +30,8 @@ def test_a_changed_docstring_is_found(monkeypatch):
 def test_classes_of_other_modules_are_found():
     """Those that their packages export, also below the classes of `singletable.errors`."""
     found = {kind.__name__: kind.__module__ for kind in CLASSES}
-    assert "singletable.patterns.access_pattern" == found["ScanInPattern"]
-    assert "singletable.requests.partitions" == found["NeedsScan"]
+    assert "singletable.patterns.access_pattern" == found["ScanInPatternError"]
+    assert "singletable.requests.partitions" == found["NeedsScanError"]
     assert "DoesNotExist" not in found
 
 
@@ -57,7 +57,7 @@ def test_each_class_has_a_situation_and_a_remedy(kind):
     assert kind is SingletableError or entry.remedy
 
 
-ELSEWHERE = {"SingletableError": {"what", "remedy"}, "Throttled": {"index"}}
+ELSEWHERE = {"SingletableError": {"what", "remedy"}, "ThrottledError": {"index"}}
 """Described fields that the class does not declare: the constructor sets them, or the base declares them."""
 
 

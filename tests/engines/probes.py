@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from botocore.exceptions import ClientError
 
-from singletable.errors import RequestFailed
+from singletable.errors import RequestFailedError
 from tests.engines import features, questions
 
 __all__ = ["PROBES", "Probe", "answer", "table_of"]
@@ -40,7 +40,7 @@ def answer(probe: Probe, client: Any, table: str) -> str:
         return probe.ask(client, table)
     except NotImplementedError:
         return MISSING
-    except (ClientError, RequestFailed) as error:
+    except (ClientError, RequestFailedError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else error.code
         return MISSING if code in ("UnknownOperationException", "501") else f"rejected: {code}"
     except Exception as error:
@@ -92,7 +92,7 @@ PROBES = (
     Probe("a put with an empty index key", REJECTED, PUT, questions.empty_index_key, BEFORE),
     Probe("an update that sets an index key empty", REJECTED, PUT, questions.empty_index_key_by_an_update, BEFORE),
     Probe("an item of 409,600 bytes", "accepted", LIMITS, questions.largest_item, "sent"),
-    Probe("an item of 409,601 bytes", REJECTED, LIMITS, questions.item_over_the_limit, "`ItemTooLarge`"),
+    Probe("an item of 409,601 bytes", REJECTED, LIMITS, questions.item_over_the_limit, "`ItemTooLargeError`"),
     Probe("a query with BETWEEN reversed", REJECTED, REVERSED, questions.reversed_range, "`InvalidConditionError`"),
     Probe(
         "a start key of another partition", REJECTED, START_KEY, questions.start_of_another_partition, "`CursorError`"
@@ -179,7 +179,7 @@ PROBES = (
         "accepted",
         TRANSACTION,
         features.transaction,
-        "`RequestFailed` if the engine has no transactions",
+        "`RequestFailedError` if the engine has no transactions",
     ),
     Probe(
         "a transaction with a condition that is false",

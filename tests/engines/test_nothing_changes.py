@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from singletable.engine import fresh_table
-from singletable.errors import ConditionFailed, InvalidUpdateError, RequestFailed
+from singletable.errors import ConditionFailed, InvalidUpdateError, RequestFailedError
 from singletable.testing import check_fresh
 from tests.framework.models.test_upserts import Counter, Job, TallyTable
 from tests.properties.test_nothing_changes import CHANGES, PATHS, Kept, KeptTable, by_pynamodbs_transaction, without
@@ -130,7 +130,7 @@ def test_a_token_is_taken_again(tallies, engine):
 
     Job(ident="1").create()
     assert (6, 6) == (add(1), add(1))
-    with pytest.raises(RequestFailed, match="was used for another transaction"):
+    with pytest.raises(RequestFailedError, match="was used for another transaction"):
         add(2)
     check_fresh(TallyTable)
 

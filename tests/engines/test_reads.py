@@ -4,7 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from singletable.errors import CursorError, InvalidConditionError, InvalidKeyValueError, ItemDoesNotExist, TableMissing
+from singletable.errors import (
+    CursorError,
+    InvalidConditionError,
+    InvalidKeyValueError,
+    ItemDoesNotExist,
+    TableMissingError,
+)
 from singletable.testing.invariants import check_fresh
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event, seqs
 
@@ -249,5 +255,5 @@ def test_written_items_are_fresh():
 
 def test_a_missing_table():
     """The error names the table."""
-    with AppTable.bind(table_name="nowhere"), pytest.raises(TableMissing, match="nowhere"):
+    with AppTable.bind(table_name="nowhere"), pytest.raises(TableMissingError, match="nowhere"):
         Event.get(account_id="a1", seq=1)

@@ -11,7 +11,7 @@ import pytest
 from models import Category, ShopTable
 from singletable.engine import server
 from singletable.engine.programs import PROGRAMS
-from singletable.errors import EngineUnavailable
+from singletable.errors import EngineUnavailableError
 from tests.framework.ledger import LedgerTable
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_ministack_does_not_delete_expired_items():
 def test_a_version_that_does_not_exist(name, tmp_path, monkeypatch):
     """The error names the version and shows the installer's output."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(EngineUnavailable, match=f"^{name} 99.0.0 could not be installed.*{name}"):
+    with pytest.raises(EngineUnavailableError, match=f"^{name} 99.0.0 could not be installed.*{name}"):
         with server(name, version="99.0.0"):
             pass
 

@@ -4,7 +4,7 @@ import pytest
 
 from models import Category, Product, ShopTable
 from singletable.engine import fresh_table
-from singletable.errors import StreamMissing
+from singletable.errors import StreamMissingError
 from singletable.streams import StreamRouter, run_stream
 
 
@@ -29,7 +29,7 @@ def test_each_change_reaches_the_handlers_in_order(shop, engine):
     category.create()
     category.update(name="second")
     if engine == "dynalite":
-        with pytest.raises(StreamMissing, match="has no stream"):
+        with pytest.raises(StreamMissingError, match="has no stream"):
             run_stream(router, idle=0)
         return
     with ShopTable.transaction() as transaction:

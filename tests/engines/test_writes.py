@@ -7,12 +7,12 @@ import pytest
 from pynamodb.exceptions import DeleteError, PutError, UpdateError
 
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConcurrentUpdateError,
     ConditionFailed,
     InvalidBatchError,
     KeyChangeError,
-    RequestFailed,
+    RequestFailedError,
     StaleKeyError,
     TransactionCancelled,
 )
@@ -48,7 +48,7 @@ def numbers(found):
 def test_create_refuses_an_existing_item():
     """The error has the stored item."""
     created(title="first")
-    with pytest.raises(AlreadyExists, match="exists already; nothing was written") as caught:
+    with pytest.raises(AlreadyExistsError, match="exists already; nothing was written") as caught:
         task(title="second").create()
     assert ("first", "first") == (caught.value.item["title"]["S"], Task.get(project="p", number=1).title)
 
@@ -329,7 +329,7 @@ def test_a_thousand_items(workers):
 
 def unavailable(act, operation):
     """Return the framework's error for a server without transactions."""
-    with pytest.raises(RequestFailed, match=f"^The server at http.* has no {operation}") as caught:
+    with pytest.raises(RequestFailedError, match=f"^The server at http.* has no {operation}") as caught:
         act()
     assert (operation, "UnknownOperationException") == (caught.value.operation, caught.value.code)
 
@@ -348,7 +348,7 @@ def test_a_transaction_is_done_whole_or_named_as_missing(engine):
     act()
     with pytest.raises(TransactionCancelled) as caught:
         act()
-    assert [AlreadyExists, AlreadyExists] == [type(reason.error) for reason in caught.value.reasons]
+    assert [AlreadyExistsError, AlreadyExistsError] == [type(reason.error) for reason in caught.value.reasons]
 
 
 def test_a_read_transaction_is_answered_or_named_as_missing(engine):

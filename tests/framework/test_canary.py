@@ -42,10 +42,10 @@ from pynamodb.transactions import TransactWrite
 
 from singletable import Expiry, Key, OpenTelemetryObserver, Table, observe, plan
 from singletable.engine import embedded
-from singletable.errors import BatchIncomplete, EndpointUnreachable, MalformedItemError, SingletableError
+from singletable.errors import BatchIncompleteError, EndpointUnreachableError, MalformedItemError, SingletableError
 from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations import Backfill, BackfillWith
-from singletable.migrations.sources import SOURCES, Text, Unfit
+from singletable.migrations.sources import SOURCES, Text, UnfitItemError
 from singletable.models.binding.binding import connection_of
 from singletable.models.declare.attributes import (
     DateAttribute,
@@ -535,7 +535,7 @@ def test_no_failed_write_shows_a_value(canaries):
     assert connection_of(CanaryTable).connection.client._make_api_call("ExecuteStatement", statement)["Items"]
     with inject(CanaryTable, Throttling()):
         error = caught(lambda: list(canaries.put_all([full()])))
-    assert isinstance(error, BatchIncomplete)
+    assert isinstance(error, BatchIncompleteError)
 
 
 QUOTING = "One or more parameter values were invalid: {0}; '{0}'; [{0!r}]"
@@ -638,10 +638,10 @@ def test_no_reason_for_quarantine_shows_a_value():
         for stored in ({"S": TEXT}, {"N": TEXT}, {"M": {TEXT: {"S": TEXT}}}, {"B": TEXT}):
             try:
                 source("at").read({"at": stored})
-            except Unfit as unfit:
+            except UnfitItemError as unfit:
                 assert_clean(f"{unfit} {unfit.reason}")
     work = BackfillWith("HOLDER", {"text": Text("at")}, quoting, writes=("x",)).compile_new()
-    with pytest.raises(Unfit) as caught_unfit:
+    with pytest.raises(UnfitItemError) as caught_unfit:
         work({"at": {"S": TEXT}})
     assert_clean(f"{caught_unfit.value} {caught_unfit.value.reason}")
     assert_clean(repr(Backfill("HOLDER")))
@@ -650,5 +650,5 @@ def test_no_reason_for_quarantine_shows_a_value():
 def test_an_endpoint_is_shown_whole():
     """A value that is a part of the endpoint does not hide that part."""
     with AppTable.bind(endpoint_url="http://127.0.0.1:1", credentials=("x", "x", None), max_attempts=1):
-        with pytest.raises(EndpointUnreachable, match=r"No server answers at http://127\.0\.0\.1:1/"):
+        with pytest.raises(EndpointUnreachableError, match=r"No server answers at http://127\.0\.0\.1:1/"):
             Account.get(account_id="127")

@@ -13,9 +13,9 @@ import pytest
 from singletable import UnknownItem, errors, plan
 from singletable.engine import embedded
 from singletable.errors import (
-    BatchIncomplete,
+    BatchIncompleteError,
     ConditionFailed,
-    HandlersFailed,
+    HandlersFailedError,
     InvalidBatchError,
     SingletableError,
     TransactionCancelled,
@@ -63,7 +63,9 @@ def test_an_error_drops_parts_that_cannot_be_pickled():
         def __init__(self, one, two):
             super().__init__(one)
 
-    error = HandlersFailed("Two failed.", errors=(Awkward(1, 2), ValueError("three")), value=lambda: None, letters=())
+    error = HandlersFailedError(
+        "Two failed.", errors=(Awkward(1, 2), ValueError("three")), value=lambda: None, letters=()
+    )
     found = _through_a_pickle(error)
     assert "A Awkward was raised, which cannot be pickled." == str(found.errors[0])
     assert "three" == str(found.errors[1])
@@ -82,7 +84,7 @@ def test_an_exception_that_cannot_be_made_again_is_replaced(monkeypatch):
     """An exception whose pickle cannot be read is replaced, because it would break a process pool."""
     # Dask changes the pickling of every exception class.
     monkeypatch.delitem(copyreg.dispatch_table, ByTwo, raising=False)
-    assert SingletableError is type(_through_a_pickle(HandlersFailed("One.", errors=(ByTwo(1, 2),))).errors[0])
+    assert SingletableError is type(_through_a_pickle(HandlersFailedError("One.", errors=(ByTwo(1, 2),))).errors[0])
 
 
 def test_an_error_of_an_unimportable_entity_arrives_as_its_base():
@@ -122,7 +124,7 @@ def failed(table, monkeypatch):
     monkeypatch.setattr(retry.time, "sleep", lambda seconds: None)
 
     def fail(entities):
-        with inject(AppTable, Throttling()), pytest.raises(BatchIncomplete) as caught, AppTable.batch() as b:
+        with inject(AppTable, Throttling()), pytest.raises(BatchIncompleteError) as caught, AppTable.batch() as b:
             b.put_all(entities)
         return caught.value
 
@@ -155,7 +157,7 @@ def test_a_pickle_of_a_failed_batch_raises_at_the_missing_rest(failed, table):
 
 def test_a_pickle_of_a_failed_batch_without_importable_entities_raises_when_it_is_resumed():
     """The copy raises an error, because operations are left."""
-    error = BatchIncomplete("It failed.", pending=iter(lambda: None, 1), unprocessed=(lambda: None, 1))
+    error = BatchIncompleteError("It failed.", pending=iter(lambda: None, 1), unprocessed=(lambda: None, 1))
     found = _through_a_pickle(error)
     assert (None, 1) == found.unprocessed
     with pytest.raises(InvalidBatchError, match="The rest of the batch"):

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from singletable.engine import embedded
-from singletable.errors import MigrationStopped
+from singletable.errors import MigrationStoppedError
 from singletable.migrations import segments, writes
 from singletable.migrations.control_records import key_from_text
 from singletable.testing import Crash, InjectedCrash, inject
@@ -58,7 +58,7 @@ def run(seed, crash_at=None, *, after=False, old_code=True, **options):
                 try:
                     runner(graph(conflict="overwrite"), **options).migrate()
                     ended = True
-                except (InjectedCrash, MigrationStopped):
+                except (InjectedCrash, MigrationStoppedError):
                     ended = False
             calls = calls or len(injection.calls)
             if ended:

@@ -7,7 +7,7 @@ from pynamodb.expressions.operand import Path, Value, _Operand
 from pynamodb.expressions.update import AddAction, DeleteAction, RemoveAction, SetAction
 
 from singletable.engine import embedded
-from singletable.errors import InvalidValueError, RequestFailed
+from singletable.errors import InvalidValueError, RequestFailedError
 from singletable.models.reading.targets import TableSender
 from singletable.models.writing import effects
 from singletable.models.writing.actions import parse_action, parse_actions
@@ -101,7 +101,7 @@ def test_effects_equal_those_of_the_engine(item, planned):
     assert {**KEY, **item} == before, "the item itself is left alone"
     try:
         answer = Update(sender=sender, key=KEY, actions=planned, condition=None).send()["Attributes"]
-    except (RequestFailed, *CRASHES):
+    except (RequestFailedError, *CRASHES):
         answer = None
     assert (mine is None) == (answer is None)
     if mine is not None:

@@ -107,9 +107,9 @@ def in_threads(count, work, refusal):
 
 def test_what_is_loaded_is_claimed(tutorial_table):
     """A loaded user's address is taken, and a loaded review is the user's only one of the product."""
-    with pytest.raises(patterns.EmailTaken):
+    with pytest.raises(patterns.EmailTakenError):
         patterns.register_user("Another", "sato@example.com")
-    with pytest.raises(patterns.AlreadyReviewed):
+    with pytest.raises(patterns.AlreadyReviewedError):
         patterns.review_product("product-0001", "user-0001", 1)
 
 
@@ -126,7 +126,7 @@ class TestCommands:
     def test_an_email_is_used_once(self):
         """Two users cannot have one address, which is personal and not in the message."""
         patterns.register_user("One", "same@example.com")
-        with pytest.raises(patterns.EmailTaken) as caught:
+        with pytest.raises(patterns.EmailTakenError) as caught:
             patterns.register_user("Two", "same@example.com")
         assert "same@" not in str(caught.value)
         assert 1 == len(User.scan().all())
@@ -152,7 +152,7 @@ class TestCommands:
         with pytest.raises(User.DoesNotExist):
             patterns.update_user("nobody", name="Two")
         patterns.register_user("Two", "b@example.com")
-        with pytest.raises(patterns.EmailTaken):
+        with pytest.raises(patterns.EmailTakenError):
             patterns.update_user(made.user_id, email="b@example.com")
 
     def test_reviews(self):
@@ -166,7 +166,7 @@ class TestCommands:
         assert [4, 1] == [each.rating for each in patterns.reviews_by_user("u1")]
         with pytest.raises(ValueError, match="A rating of 6 stars"):
             patterns.review_product("p1", "u1", 6)
-        with pytest.raises(patterns.AlreadyReviewed):
+        with pytest.raises(patterns.AlreadyReviewedError):
             patterns.review_product("p1", "u1", 1)
         with pytest.raises(Product.DoesNotExist):
             patterns.review_product("nothing", "u1", 1)
@@ -174,7 +174,7 @@ class TestCommands:
 
     def test_an_email_is_used_once_under_concurrency(self):
         """Of eight registrations at the same time one succeeds."""
-        taken = in_threads(8, lambda: patterns.register_user("X", "x@example.com"), patterns.EmailTaken)
+        taken = in_threads(8, lambda: patterns.register_user("X", "x@example.com"), patterns.EmailTakenError)
         assert 7 == taken
         assert 1 == len(User.scan().all())
 
@@ -211,7 +211,7 @@ class TestCommands:
         assert Decimal(15) == order.one().total
         assert [("p1", 2), ("p2", 1)] == [(line.product_id, line.quantity) for line in lines]
         assert [3, 0] == [Product.get(product_id=each).stock for each in ("p1", "p2")]
-        with pytest.raises(patterns.RequestReused):
+        with pytest.raises(patterns.RequestReusedError):
             patterns.place_order("u1", {"p1": 1}, "request 1")
         check_fresh(ShopTable)
 
@@ -219,7 +219,7 @@ class TestCommands:
         """The stock of the other products is not taken."""
         sold("p1", stock=5)
         sold("p2", stock=1)
-        with pytest.raises(patterns.OutOfStock, match="The stock of product p2 is less than 2") as caught:
+        with pytest.raises(patterns.OutOfStockError, match="The stock of product p2 is less than 2") as caught:
             patterns.place_order("u1", {"p1": 2, "p2": 2}, "r")
         assert ("p2", 2) == (caught.value.product_id, caught.value.wanted)
         assert 5 == Product.get(product_id="p1").stock
@@ -234,7 +234,9 @@ class TestCommands:
         """Eight orders at the same time for five pieces."""
         sold("p1", stock=5)
         requests = itertools.count()
-        short = in_threads(8, lambda: patterns.place_order("u1", {"p1": 1}, str(next(requests))), patterns.OutOfStock)
+        short = in_threads(
+            8, lambda: patterns.place_order("u1", {"p1": 1}, str(next(requests))), patterns.OutOfStockError
+        )
         assert (3, 0, 5) == (short, Product.get(product_id="p1").stock, patterns.orders_of_user("u1").count())
 
     def test_a_status_given_as_text_is_the_status(self):
@@ -289,7 +291,7 @@ class TestCommands:
         patterns.change_status("u1", placed.order_id, OrderStatus.PAID)
         assert OrderStatus.CANCELLED is patterns.cancel_order("u1", placed.order_id).status
         assert 5 == Product.get(product_id="p1").stock
-        with pytest.raises(patterns.StatusChangeRefused, match="is CANCELLED and cannot become CANCELLED"):
+        with pytest.raises(patterns.StatusChangeRefusedError, match="is CANCELLED and cannot become CANCELLED"):
             patterns.cancel_order("u1", placed.order_id)
         assert 5 == Product.get(product_id="p1").stock
         with pytest.raises(Order.DoesNotExist):
@@ -309,10 +311,10 @@ class TestCommands:
         """Only in the allowed order, and only once if two changes arrive at the same time."""
         sold("p1", stock=5)
         placed = patterns.place_order("u1", {"p1": 1}, "r")
-        with pytest.raises(patterns.StatusChangeRefused, match="is PENDING and cannot become DELIVERED"):
+        with pytest.raises(patterns.StatusChangeRefusedError, match="is PENDING and cannot become DELIVERED"):
             patterns.change_status("u1", placed.order_id, OrderStatus.DELIVERED)
         rival = Rival(lambda: patterns.cancel_order("u1", placed.order_id), calls={1}, operations=["UpdateItem"])
-        with inject(ShopTable, rival), pytest.raises(patterns.StatusChangeRefused, match="is no longer PENDING"):
+        with inject(ShopTable, rival), pytest.raises(patterns.StatusChangeRefusedError, match="is no longer PENDING"):
             patterns.change_status("u1", placed.order_id, OrderStatus.PAID)
         assert [placed.order_id] == [each.order_id for each in Order.by_status.query(status=OrderStatus.CANCELLED)]
 

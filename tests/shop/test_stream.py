@@ -16,7 +16,7 @@ from moto.ses.models import ses_backends
 
 import patterns
 from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
-from shop.notices import NotConfigured, notices
+from shop.notices import NotConfiguredError, notices
 from shop.stream import router
 from singletable.errors import InvalidValueError, MalformedRecordError
 from singletable.streams import record_of, run_stream
@@ -180,7 +180,7 @@ def test_an_order_that_is_sent_meanwhile_is_not_cancelled(shop):
         calls={1},
         operations=["TransactWriteItems"],
     )
-    with inject(ShopTable, send), pytest.raises(patterns.StatusChangeRefused, match="is no longer PAID"):
+    with inject(ShopTable, send), pytest.raises(patterns.StatusChangeRefusedError, match="is no longer PAID"):
         patterns.cancel_order(shop.user_id, order.order_id)
     assert 3 == Product.get(product_id="p1").stock
     assert OrderStatus.SHIPPED is Order.get(user_id=shop.user_id, order_id=order.order_id).status
@@ -292,7 +292,7 @@ def test_a_missing_setting_is_reported_when_the_function_starts(post, monkeypatc
     """Importing the Lambda's module is the start, before the first event."""
     monkeypatch.setenv("SHOP_TABLE", "shop-dev")
     monkeypatch.setenv(name, value)
-    with pytest.raises((NotConfigured, InvalidValueError), match=message), lambda_function():
+    with pytest.raises((NotConfiguredError, InvalidValueError), match=message), lambda_function():
         pass
 
 

@@ -11,9 +11,9 @@ from singletable.errors import NotProjectedError, PatternError, SingletableError
 from singletable.keys import reads_foreign
 from singletable.models import TableDescription
 from singletable.patterns import AccessPattern, placeholder_arguments, requests_of
-from singletable.patterns.access_pattern import ScanInPattern
+from singletable.patterns.access_pattern import ScanInPatternError
 from singletable.requests import Get, Query
-from singletable.requests.partitions import NeedsScan
+from singletable.requests.partitions import NeedsScanError
 
 __all__ = ["PATTERN_RULES", "pattern_findings"]
 
@@ -52,7 +52,7 @@ def pattern_findings(table: TableDescription, patterns: Sequence[AccessPattern[.
 
 def _failure(pattern: AccessPattern[..., Any], error: Exception) -> Finding:
     rule = "ST305"
-    if isinstance(error, (NeedsScan, ScanInPattern)):
+    if isinstance(error, (NeedsScanError, ScanInPatternError)):
         rule = "ST302"
     elif isinstance(error, NotProjectedError):
         rule = "ST303"

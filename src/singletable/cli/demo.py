@@ -22,11 +22,11 @@ from singletable.cli.place import PlaceOptions, fresh_table, place_options
 from singletable.cli.project import find_project, users_code
 from singletable.cli.shared_options import data_option, sample_option
 from singletable.errors import (
-    CredentialsMissing,
-    EndpointUnreachable,
+    CredentialsMissingError,
+    EndpointUnreachableError,
     PatternError,
     ProjectError,
-    RequestFailed,
+    RequestFailedError,
     SingletableError,
 )
 from singletable.models import Table
@@ -176,7 +176,7 @@ def _ask(pattern: AccessPattern[..., Any], entities: Sequence[Table]) -> DemoOut
             with measure() as usage:
                 items = request.all()
             answers.append(Answer(request, items, attrs.evolve(usage), agrees(request, items, entities)))
-    except (EndpointUnreachable, CredentialsMissing, RequestFailed):
+    except (EndpointUnreachableError, CredentialsMissingError, RequestFailedError):
         raise  # every other pattern would fail in the same way
     except SingletableError as error:
         return DemoOutcome(pattern, arguments, tuple(answers), str(error))

@@ -14,7 +14,7 @@ from singletable.cli.console import counted, make_console
 from singletable.cli.environment import settings_of, template_of
 from singletable.cli.place import PlaceOptions, live_table, table_options
 from singletable.cli.project import find_project
-from singletable.errors import InfraError, RequestFailed
+from singletable.errors import InfraError, RequestFailedError
 from singletable.models.reading.targets import TableSender
 from singletable.patterns import patterns_of
 
@@ -180,7 +180,7 @@ def diff_command(place: PlaceOptions) -> None:
         described = sender.send("DescribeTable", {"TableName": name})["Table"]
         try:
             ttl = sender.send("DescribeTimeToLive", {"TableName": name})["TimeToLiveDescription"]
-        except RequestFailed:
+        except RequestFailedError:
             ttl = None
         found = differences(table.describe(), described, ttl)
     console = make_console()

@@ -29,12 +29,12 @@ from singletable.cli.status import status_command
 from singletable.cli.streams import streams_command
 from singletable.cli.unlock import unlock_command
 from singletable.cli.verify import verify_command
-from singletable.errors import MigrationError, MigrationPaused, MigrationStopped, SingletableError
+from singletable.errors import MigrationError, MigrationPausedError, MigrationStoppedError, SingletableError
 from singletable.requests.sending import translate_any
 
 __all__ = ["main"]
 
-_CODES = ((MigrationPaused, 3), (MigrationStopped, 1))
+_CODES = ((MigrationPausedError, 3), (MigrationStoppedError, 1))
 """Exit codes of errors other than 2."""
 
 
@@ -51,7 +51,7 @@ class _Commands(SectionedGroup):
 
 
 def _fail(error: SingletableError) -> None:
-    paused = isinstance(error, MigrationPaused)
+    paused = isinstance(error, MigrationPausedError)
     click.secho(error.what if paused else f"Error: {error.what}", fg=None if paused else "red", err=True)
     if isinstance(error, MigrationError) and error.place:
         click.echo(f"       {error.place}", err=True)

@@ -14,7 +14,7 @@ import click
 from singletable.cli.commands import PlaceOption
 from singletable.engine import embedded, server
 from singletable.engine.programs import PROGRAMS
-from singletable.errors import EndpointUnreachable, ProjectError
+from singletable.errors import EndpointUnreachableError, ProjectError
 from singletable.models import Table
 from singletable.models.binding.binding import Binding, is_bound
 from singletable.requests.endpoints import endpoints_of, is_http_url
@@ -176,7 +176,7 @@ def _check_url(context: click.Context, option: click.Parameter, text: str | None
 def _check_dax(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
     try:
         return endpoints_of(texts)
-    except EndpointUnreachable as error:
+    except EndpointUnreachableError as error:
         raise click.BadParameter(str(error), param_hint="--dax") from error
 
 

@@ -20,7 +20,7 @@ from singletable.cli.place import PlaceOptions, live_table, table_options
 from singletable.cli.project import Project, find_project, users_code
 from singletable.cli.shared_options import format_option
 from singletable.cli.signals import until_interrupted
-from singletable.errors import HandlersFailed, MalformedItemError, MalformedRecordError, ProjectError
+from singletable.errors import HandlersFailedError, MalformedItemError, MalformedRecordError, ProjectError
 from singletable.models import Table
 from singletable.models.schema.table_schema import entity_schema, table_schema
 from singletable.streams import (
@@ -155,7 +155,7 @@ def run_command(
         read = counted(len(batch.records), "record")
         console.print(f"[dim]{read} of {escape(batch.shard)}, {report.records:,} in total.[/]")
 
-    def trace(failure: HandlersFailed) -> None:
+    def trace(failure: HandlersFailedError) -> None:
         for error in failure.errors:
             click.echo("".join(traceback.format_exception(error)), err=True)
 

@@ -25,7 +25,7 @@ from singletable.cli.shared_options import (
     yes_option,
 )
 from singletable.cli.signals import pausing
-from singletable.errors import MigrationConflict, MigrationError
+from singletable.errors import MigrationConflictError, MigrationError
 from singletable.migrations import TableState, state_of
 from singletable.migrations.autodetector import detect
 from singletable.migrations.clock import Clock
@@ -144,10 +144,10 @@ def _confirm_repair(context: MigrationContext, history: History, *, yes: bool) -
     """Ask before items are repaired.
 
     Raises:
-        MigrationConflict: A begun migration has changed items, and a repair would undo that.
+        MigrationConflictError: A begun migration has changed items, and a repair would undo that.
     """
     if history.unfinished:
-        raise MigrationConflict(
+        raise MigrationConflictError(
             f"{history.unfinished} is {history.status(history.unfinished)}: a repair would return the items that it has"
             " changed to their old state.",
             remedy="Finish it, roll it back or abort it first.",

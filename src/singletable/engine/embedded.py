@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from singletable.engine.serializer import serialize_quickly
 from singletable.engine.transactions import Transactions
-from singletable.errors import EngineUnavailable
+from singletable.errors import EngineUnavailableError
 from singletable.models import Table
 from singletable.models.binding.binding import pinned
 from singletable.models.schema.table_schema import table_schema
@@ -74,7 +74,7 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
             that answers it. `singletable.testing.simulate` uses it.
 
     Raises:
-        EngineUnavailable: moto is not installed.
+        EngineUnavailableError: moto is not installed.
     """
     account = f"{next(_accounts):012d}"
     transactions = Transactions(_stubber(), lambda: _tables(account))
@@ -122,7 +122,7 @@ def _stubber() -> Any:
     try:
         from moto.core.botocore_stubber import BotocoreStubber
     except ImportError as error:
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             "The embedded engine needs moto, which is not installed.",
             remedy='Run `pip install "singletable[embedded]"`, or name a server with --endpoint-url.',
         ) from error

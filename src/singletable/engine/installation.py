@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from singletable.engine.programs import Program
-from singletable.errors import EngineUnavailable
+from singletable.errors import EngineUnavailableError
 
 __all__ = ["cache_folder", "find_tool", "installed"]
 
@@ -35,7 +35,7 @@ def installed(program: Program) -> Path:
     """Return the folder in which a program is installed, and install the program if that folder does not exist.
 
     Raises:
-        EngineUnavailable: A tool is missing, the installation fails, or the cache cannot be written.
+        EngineUnavailableError: A tool is missing, the installation fails, or the cache cannot be written.
     """
     folder = cache_folder() / program.fill(program.folder)
     if folder.exists() or not program.install:
@@ -45,7 +45,7 @@ def installed(program: Program) -> Path:
         _remove_abandoned(folder.parent)
         made = Path(mkdtemp(prefix=_MAKING, dir=folder.parent))
     except OSError as error:
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             f"{program.name} cannot be installed in {str(folder.parent)!r}: {error.strerror}.",
             remedy="Set XDG_CACHE_HOME to a folder that you can write to.",
             value=str(folder.parent),
@@ -69,11 +69,11 @@ def find_tool(program: Program, tool: str) -> str:
     """Return the path of a program that a command names.
 
     Raises:
-        EngineUnavailable: The program is not installed.
+        EngineUnavailableError: The program is not installed.
     """
     path = shutil.which(tool)
     if path is None:
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             f"{program.name} needs {tool!r}, which was not found.",
             remedy=program.needs.get(tool)
             or (
@@ -106,7 +106,7 @@ def _run(program: Program, command: list[str]) -> None:
             return
     except subprocess.TimeoutExpired:
         output, code = "", f"not finished after {_INSTALL_SECONDS} seconds"
-    raise EngineUnavailable(
+    raise EngineUnavailableError(
         f"{program.name} {program.version} could not be installed ({code}):"
         f" {shorten(output).removesuffix('.') or 'no output'}.",
         remedy="Check that the version exists and that this machine reaches the package index, then try again.",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from singletable.errors import EngineUnavailable
+from singletable.errors import EngineUnavailableError
 
 __all__ = ["DYNALITE", "MINISTACK", "PROGRAMS", "Program"]
 
@@ -61,11 +61,11 @@ class Program:
         """Return the program in a version: the one given, or the one in the environment variable, or its own.
 
         Raises:
-            EngineUnavailable: The text is not a version.
+            EngineUnavailableError: The text is not a version.
         """
         chosen = version or os.environ.get(self.version_variable) or self.version
         if chosen and not _VERSION.fullmatch(chosen):
-            raise EngineUnavailable(
+            raise EngineUnavailableError(
                 f"{chosen!r} is not a version of {self.name}.",
                 remedy=f"Write for example {self.version or '1.0'!r}, as version= or in {self.version_variable}.",
                 value=chosen,

@@ -25,7 +25,7 @@ from singletable.engine import supervisor
 from singletable.engine.embedded import embedded
 from singletable.engine.installation import find_tool, installed, shorten
 from singletable.engine.programs import PROGRAMS, Program
-from singletable.errors import EngineUnavailable, InvalidValueError, RequestFailed, SingletableError
+from singletable.errors import EngineUnavailableError, InvalidValueError, RequestFailedError, SingletableError
 from singletable.models import Table
 from singletable.models.binding.binding import pinned
 from singletable.models.reading.targets import TableSender
@@ -136,7 +136,7 @@ def server(
         timeout: Seconds until the server must answer.
 
     Raises:
-        EngineUnavailable: The program cannot be installed or started.
+        EngineUnavailableError: The program cannot be installed or started.
     """
     started = _start(_program(program).of_version(version), port, timeout)
     try:
@@ -161,7 +161,7 @@ def fresh_table(table: type[T], engine: str = "embedded", *, create: bool = True
         create: Whether to create the table.
 
     Raises:
-        EngineUnavailable: The engine cannot be installed or started.
+        EngineUnavailableError: The engine cannot be installed or started.
     """
     block = embedded if engine == "embedded" else _shared_server(engine).fresh_table
     with block(table, create=create) as bound:
@@ -181,7 +181,7 @@ def _program(program: str | Program) -> Program:
     if isinstance(program, Program):
         return program
     if program not in PROGRAMS:
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             f"{program!r} is not a server that singletable can start.",
             remedy=f"Choose from {', '.join(PROGRAMS)}, or pass a singletable.engine.Program.",
             value=program,
@@ -194,7 +194,7 @@ def _program(program: str | Program) -> Program:
 
 def _start(program: Program, port: int | None, timeout: float) -> Server:
     if port is not None and (type(port) is not int or not 0 <= port <= _LAST_PORT):
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             f"{port!r} is not a port.",
             remedy=f"Use 1 to {_LAST_PORT}, or leave port= out to use a free port.",
             value=port,
@@ -217,7 +217,7 @@ def _start(program: Program, port: int | None, timeout: float) -> Server:
         if last or port is not None or not _in_use(_port(started)):
             break
     name = f"{program.name} {program.version}".rstrip()
-    raise EngineUnavailable(
+    raise EngineUnavailableError(
         f"{name} {problem}: {output.removesuffix('.') or 'no output'}.",
         remedy=f"If its installation is damaged, delete {str(folder)!r}; the next start installs it again."
         if program.install
@@ -299,8 +299,8 @@ def _port(started: Server) -> int:
     return int(started.endpoint_url.rpartition(":")[2])
 
 
-def _port_taken(program: Program, port: int) -> EngineUnavailable:
-    return EngineUnavailable(
+def _port_taken(program: Program, port: int) -> EngineUnavailableError:
+    return EngineUnavailableError(
         f"{program.name} cannot listen on port {port} of {_HOST}: the port is in use.",
         remedy="Stop the program that uses it, or leave port= out to use a free port.",
         value=port,
@@ -357,7 +357,7 @@ def _wait_until_active(table: type[Table]) -> None:
         if status == "ACTIVE":
             return
         if time.monotonic() > until:
-            raise RequestFailed(
+            raise RequestFailedError(
                 f"The table {sender.table_name!r} is {status} after {_TABLE_SECONDS} seconds.",
                 remedy="Start the server again.",
                 operation="DescribeTable",

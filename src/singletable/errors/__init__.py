@@ -8,19 +8,19 @@ can be pickled.
 The classes by their bases:
 
     - SingletableError
-      - AlreadyHandled
-      - BatchIncomplete
+      - AlreadyHandledError
+      - BatchIncompleteError
       - ConditionFailed
-        - AlreadyExists
+        - AlreadyExistsError
         - ConcurrentUpdateError
-      - CredentialsMissing
+      - CredentialsMissingError
       - CursorError
       - DeclarationError
-      - EndpointUnreachable
-      - EngineUnavailable
-      - HandlerNotRun
-      - HandlersFailed
-      - ImageMissing
+      - EndpointUnreachableError
+      - EngineUnavailableError
+      - HandlerNotRunError
+      - HandlersFailedError
+      - ImageMissingError
       - InfraError
       - InvalidBatchError
       - InvalidConditionError
@@ -30,38 +30,38 @@ The classes by their bases:
         - InvalidKeyValueError
           - KeyTooLongError
         - InvalidUpdateError
-        - ItemTooLarge
+        - ItemTooLargeError
       - ItemDoesNotExist
       - KeyChangeError
       - KeyParseError
-      - LeaseHeld
-      - LeaseLost
+      - LeaseHeldError
+      - LeaseLostError
       - MalformedItemError
       - MalformedRecordError
       - MigrationError
-        - MigrationConflict
-      - MigrationStopped
-        - MigrationPaused
+        - MigrationConflictError
+      - MigrationStoppedError
+        - MigrationPausedError
       - MissingAttributesError
-      - MultipleItemsFound
+      - MultipleItemsFoundError
       - NotProjectedError
       - OperatingError
       - PartialItemError
       - PatternError
       - ProjectError
-      - RequestFailed
-        - AccessDenied
-        - NoResponse
-        - TableMissing
-        - Throttled
+      - RequestFailedError
+        - AccessDeniedError
+        - NoResponseError
+        - TableMissingError
+        - ThrottledError
       - StaleKeyError
-      - StreamMissing
-      - StreamTrimmed
+      - StreamMissingError
+      - StreamTrimmedError
       - StreamViewError
       - TransactionCancelled
       - UnexpectedAttributesError
       - UnknownItemError
-      - Unprocessable
+      - UnprocessableError
 
 `python -m tests.documents.errors_page` writes `docs/reference/errors.md` from the docstrings of the classes: the first
 line is the situation, `Remedy:` the advice, and `Attributes:` the fields.
@@ -70,19 +70,19 @@ line is the situation, `Remedy:` the advice, and `Attributes:` the fields.
 from singletable.errors.base_error import SingletableError
 from singletable.errors.base_error import as_uncertain as as_uncertain
 from singletable.errors.batch_errors import (
-    BatchIncomplete,
+    BatchIncompleteError,
     InvalidBatchError,
     InvalidTransactionError,
     TransactionCancelled,
 )
 from singletable.errors.declaration_errors import DeclarationError, PatternError
 from singletable.errors.migration_errors import (
-    LeaseHeld,
-    LeaseLost,
-    MigrationConflict,
+    LeaseHeldError,
+    LeaseLostError,
+    MigrationConflictError,
     MigrationError,
-    MigrationPaused,
-    MigrationStopped,
+    MigrationPausedError,
+    MigrationStoppedError,
 )
 from singletable.errors.read_errors import (
     CursorError,
@@ -90,44 +90,44 @@ from singletable.errors.read_errors import (
     InvalidRequestError,
     ItemDoesNotExist,
     MalformedItemError,
-    MultipleItemsFound,
+    MultipleItemsFoundError,
     NotProjectedError,
     PartialItemError,
     UnknownItemError,
 )
 from singletable.errors.service_errors import (
-    AccessDenied,
-    CredentialsMissing,
-    EndpointUnreachable,
-    NoResponse,
-    RequestFailed,
-    TableMissing,
-    Throttled,
+    AccessDeniedError,
+    CredentialsMissingError,
+    EndpointUnreachableError,
+    NoResponseError,
+    RequestFailedError,
+    TableMissingError,
+    ThrottledError,
 )
 from singletable.errors.stream_errors import (
-    AlreadyHandled,
-    HandlerNotRun,
-    HandlersFailed,
-    ImageMissing,
+    AlreadyHandledError,
+    HandlerNotRunError,
+    HandlersFailedError,
+    ImageMissingError,
     MalformedRecordError,
-    StreamMissing,
-    StreamTrimmed,
+    StreamMissingError,
+    StreamTrimmedError,
     StreamViewError,
-    Unprocessable,
+    UnprocessableError,
 )
-from singletable.errors.tool_errors import EngineUnavailable, InfraError, OperatingError, ProjectError
+from singletable.errors.tool_errors import EngineUnavailableError, InfraError, OperatingError, ProjectError
 from singletable.errors.value_errors import (
     InvalidKeyValueError,
     InvalidUpdateError,
     InvalidValueError,
-    ItemTooLarge,
+    ItemTooLargeError,
     KeyParseError,
     KeyTooLongError,
     MissingAttributesError,
     UnexpectedAttributesError,
 )
 from singletable.errors.write_errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConcurrentUpdateError,
     ConditionFailed,
     KeyChangeError,
@@ -135,20 +135,20 @@ from singletable.errors.write_errors import (
 )
 
 __all__ = [
-    "AccessDenied",
-    "AlreadyExists",
-    "AlreadyHandled",
-    "BatchIncomplete",
+    "AccessDeniedError",
+    "AlreadyExistsError",
+    "AlreadyHandledError",
+    "BatchIncompleteError",
     "ConcurrentUpdateError",
     "ConditionFailed",
-    "CredentialsMissing",
+    "CredentialsMissingError",
     "CursorError",
     "DeclarationError",
-    "EndpointUnreachable",
-    "EngineUnavailable",
-    "HandlerNotRun",
-    "HandlersFailed",
-    "ImageMissing",
+    "EndpointUnreachableError",
+    "EngineUnavailableError",
+    "HandlerNotRunError",
+    "HandlersFailedError",
+    "ImageMissingError",
     "InfraError",
     "InvalidBatchError",
     "InvalidConditionError",
@@ -158,36 +158,36 @@ __all__ = [
     "InvalidUpdateError",
     "InvalidValueError",
     "ItemDoesNotExist",
-    "ItemTooLarge",
+    "ItemTooLargeError",
     "KeyChangeError",
     "KeyParseError",
     "KeyTooLongError",
-    "LeaseHeld",
-    "LeaseLost",
+    "LeaseHeldError",
+    "LeaseLostError",
     "MalformedItemError",
     "MalformedRecordError",
-    "MigrationConflict",
+    "MigrationConflictError",
     "MigrationError",
-    "MigrationPaused",
-    "MigrationStopped",
+    "MigrationPausedError",
+    "MigrationStoppedError",
     "MissingAttributesError",
-    "MultipleItemsFound",
-    "NoResponse",
+    "MultipleItemsFoundError",
+    "NoResponseError",
     "NotProjectedError",
     "OperatingError",
     "PartialItemError",
     "PatternError",
     "ProjectError",
-    "RequestFailed",
+    "RequestFailedError",
     "SingletableError",
     "StaleKeyError",
-    "StreamMissing",
-    "StreamTrimmed",
+    "StreamMissingError",
+    "StreamTrimmedError",
     "StreamViewError",
-    "TableMissing",
-    "Throttled",
+    "TableMissingError",
+    "ThrottledError",
     "TransactionCancelled",
     "UnexpectedAttributesError",
     "UnknownItemError",
-    "Unprocessable",
+    "UnprocessableError",
 ]

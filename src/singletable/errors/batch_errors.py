@@ -10,7 +10,7 @@ from pynamodb.exceptions import TransactWriteError
 from singletable.errors.base_error import SingletableError
 
 __all__ = [
-    "BatchIncomplete",
+    "BatchIncompleteError",
     "InvalidBatchError",
     "InvalidTransactionError",
     "MissingRest",
@@ -26,7 +26,7 @@ class InvalidBatchError(SingletableError, ValueError):
     """
 
 
-class BatchIncomplete(SingletableError):
+class BatchIncompleteError(SingletableError):
     """A batch was not finished after all retries, or a request of it failed.
 
     If a request failed, `__cause__` is its error. The writes of that request are all in `unprocessed`; some of them may
@@ -77,7 +77,7 @@ class InvalidTransactionError(SingletableError, ValueError):
     """
 
 
-class TransactionCancelled(SingletableError, TransactWriteError):
+class TransactionCancelled(SingletableError, TransactWriteError):  # noqa: N818 - DynamoDB's term
     """A transaction was cancelled.
 
     Nothing of it was written, unless `uncertain` is True.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from singletable.errors.base_error import SingletableError
 
 __all__ = [
-    "LeaseHeld",
-    "LeaseLost",
-    "MigrationConflict",
+    "LeaseHeldError",
+    "LeaseLostError",
+    "MigrationConflictError",
     "MigrationError",
-    "MigrationPaused",
-    "MigrationStopped",
+    "MigrationPausedError",
+    "MigrationStoppedError",
 ]
 
 
@@ -30,7 +30,7 @@ class MigrationError(SingletableError):
     place: str | None = None
 
 
-class MigrationConflict(MigrationError):
+class MigrationConflictError(MigrationError):
     """The table, or the history recorded for it, does not fit the scripts.
 
     Remedy: Check `--table`, `--region` and the endpoint. If the table is right, the message names the command that
@@ -38,7 +38,7 @@ class MigrationConflict(MigrationError):
     """
 
 
-class LeaseHeld(SingletableError):
+class LeaseHeldError(SingletableError):
     """Another runner is migrating the table.
 
     Remedy: Wait until it has finished. If it is dead and the error stays, run `singletable unlock`.
@@ -50,7 +50,7 @@ class LeaseHeld(SingletableError):
     owner: str | None = None
 
 
-class LeaseLost(SingletableError):
+class LeaseLostError(SingletableError):
     """Another runner has taken over, because this one did not renew its lease in time.
 
     This runner stops. Its writes are correct.
@@ -59,7 +59,7 @@ class LeaseLost(SingletableError):
     """
 
 
-class MigrationStopped(SingletableError):
+class MigrationStoppedError(SingletableError):
     """A migration run stopped before its end.
 
     It met more errors than its limit, or it found items afterwards that are not as they should be. It can be resumed.
@@ -68,7 +68,7 @@ class MigrationStopped(SingletableError):
     """
 
 
-class MigrationPaused(MigrationStopped):
+class MigrationPausedError(MigrationStoppedError):
     """A migration run was asked to pause.
 
     Remedy: Run the same command again. A migration continues from its last checkpoints.

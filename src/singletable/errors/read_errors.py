@@ -14,7 +14,7 @@ __all__ = [
     "InvalidRequestError",
     "ItemDoesNotExist",
     "MalformedItemError",
-    "MultipleItemsFound",
+    "MultipleItemsFoundError",
     "NotProjectedError",
     "PartialItemError",
     "UnknownItemError",
@@ -51,7 +51,7 @@ class PartialItemError(SingletableError, ValueError):
     """
 
 
-class ItemDoesNotExist(SingletableError, DoesNotExist):
+class ItemDoesNotExist(SingletableError, DoesNotExist):  # noqa: N818 - PynamoDB's term
     """No item has the key.
 
     Each entity has its own subclass, such as `Order.DoesNotExist`.
@@ -64,7 +64,7 @@ class ItemDoesNotExist(SingletableError, DoesNotExist):
         SingletableError.__init__(self, what, **parts)
 
 
-class MultipleItemsFound(SingletableError, ValueError):
+class MultipleItemsFoundError(SingletableError, ValueError):
     """A read of one item found several.
 
     Remedy: Narrow the request by more attributes or a filter, or use `first()` or `all()`.

@@ -5,17 +5,17 @@ from __future__ import annotations
 from singletable.errors.base_error import SingletableError
 
 __all__ = [
-    "AccessDenied",
-    "CredentialsMissing",
-    "EndpointUnreachable",
-    "NoResponse",
-    "RequestFailed",
-    "TableMissing",
-    "Throttled",
+    "AccessDeniedError",
+    "CredentialsMissingError",
+    "EndpointUnreachableError",
+    "NoResponseError",
+    "RequestFailedError",
+    "TableMissingError",
+    "ThrottledError",
 ]
 
 
-class RequestFailed(SingletableError):
+class RequestFailedError(SingletableError):
     """An AWS service refused a request.
 
     Remedy: Look up `code` in the documentation of `operation`.
@@ -31,7 +31,7 @@ class RequestFailed(SingletableError):
     code: str | None = None
 
 
-class Throttled(RequestFailed):
+class ThrottledError(RequestFailedError):
     """The table, an index or another service got more requests than its capacity, after all of the SDK's retries.
 
     Remedy: Send fewer requests at once, spread hot partitions, or raise the capacity of the table and its indexes.
@@ -44,7 +44,7 @@ class Throttled(RequestFailed):
     table: str | None = None
 
 
-class TableMissing(RequestFailed):
+class TableMissingError(RequestFailedError):
     """The table, or an index of it, does not exist in this account and region or at this endpoint.
 
     Remedy: Create it (`create_table(wait=True)` on the table class), or check the name of the table, the region and the
@@ -52,7 +52,7 @@ class TableMissing(RequestFailed):
     """
 
 
-class AccessDenied(RequestFailed):
+class AccessDeniedError(RequestFailedError):
     """The credentials do not allow the operation.
 
     Remedy: Add the action that the message names to the policy of the caller. `aws sts get-caller-identity` prints the
@@ -60,7 +60,7 @@ class AccessDenied(RequestFailed):
     """
 
 
-class NoResponse(RequestFailed, ConnectionError):
+class NoResponseError(RequestFailedError, ConnectionError):
     """A request was sent, and neither it nor its retries got an answer.
 
     A write may have been applied all the same.
@@ -69,7 +69,7 @@ class NoResponse(RequestFailed, ConnectionError):
     """
 
 
-class EndpointUnreachable(SingletableError, ConnectionError):
+class EndpointUnreachableError(SingletableError, ConnectionError):
     """No server answers at the endpoint, or the endpoint is not a valid URL.
 
     Remedy: Check that the server runs, and check the region, the network and the URL (`--endpoint-url`,
@@ -77,7 +77,7 @@ class EndpointUnreachable(SingletableError, ConnectionError):
     """
 
 
-class CredentialsMissing(SingletableError):
+class CredentialsMissingError(SingletableError):
     """No AWS credentials, or no region, were found for a request.
 
     Remedy: Run `aws configure`, set `AWS_PROFILE`, or set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (any value

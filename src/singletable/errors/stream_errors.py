@@ -7,15 +7,15 @@ from typing import Any
 from singletable.errors.base_error import SingletableError
 
 __all__ = [
-    "AlreadyHandled",
-    "HandlerNotRun",
-    "HandlersFailed",
-    "ImageMissing",
+    "AlreadyHandledError",
+    "HandlerNotRunError",
+    "HandlersFailedError",
+    "ImageMissingError",
     "MalformedRecordError",
-    "StreamMissing",
-    "StreamTrimmed",
+    "StreamMissingError",
+    "StreamTrimmedError",
     "StreamViewError",
-    "Unprocessable",
+    "UnprocessableError",
 ]
 
 
@@ -34,7 +34,7 @@ class StreamViewError(SingletableError):
     handler: str | None = None
 
 
-class StreamMissing(SingletableError):
+class StreamMissingError(SingletableError):
     """The table has no stream, the stream was removed, or a file of checkpoints cannot be used.
 
     Remedy: Set `Meta.stream_view_type`, and migrate or deploy. If a new stream has replaced the old one, start again on
@@ -43,7 +43,7 @@ class StreamMissing(SingletableError):
     """
 
 
-class StreamTrimmed(SingletableError):
+class StreamTrimmedError(SingletableError):
     """Records were dropped before they were read: they were older than the 24 hours for which a stream keeps them.
 
     Remedy: Repair the data that depends on them from the table itself, then continue with `--accept-gaps`
@@ -73,7 +73,7 @@ class MalformedRecordError(SingletableError, ValueError):
     sequence_number: str | None = None
 
 
-class ImageMissing(SingletableError, AttributeError):
+class ImageMissingError(SingletableError, AttributeError):
     """The change does not have this image, or the stream does not contain it.
 
     An INSERT has only a new image, a REMOVE only an old one.
@@ -88,7 +88,7 @@ class ImageMissing(SingletableError, AttributeError):
     image: str | None = None
 
 
-class Unprocessable(SingletableError):
+class UnprocessableError(SingletableError):
     """A handler raises it for an event that it can never handle.
 
     The event becomes a dead letter at once, and the handler is not called again for it. The text of the error is the
@@ -99,14 +99,14 @@ class Unprocessable(SingletableError):
     """
 
 
-class AlreadyHandled(SingletableError):
+class AlreadyHandledError(SingletableError):
     """The handler has handled this event before, so its transaction was not applied again.
 
     Remedy: Let the handler raise it. The router counts the event as handled.
     """
 
 
-class HandlerNotRun(SingletableError, TypeError):
+class HandlerNotRunError(SingletableError, TypeError):
     """A handler, or a function that takes dead letters, returned an awaitable or a generator: its work is not done.
 
     Remedy: Write a plain function that returns when all is done; it may call `asyncio.run()`.
@@ -118,7 +118,7 @@ class HandlerNotRun(SingletableError, TypeError):
     handler: str | None = None
 
 
-class HandlersFailed(SingletableError):
+class HandlersFailedError(SingletableError):
     """Handlers of a record failed.
 
     The other handlers are done and are not called again for the record.

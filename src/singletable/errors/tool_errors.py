@@ -5,14 +5,14 @@ from __future__ import annotations
 from singletable.errors.base_error import SingletableError
 
 __all__ = [
-    "EngineUnavailable",
+    "EngineUnavailableError",
     "InfraError",
     "OperatingError",
     "ProjectError",
 ]
 
 
-class EngineUnavailable(SingletableError):
+class EngineUnavailableError(SingletableError):
     """The chosen engine cannot be installed or started, or a needed package is not installed.
 
     Remedy: Install the package that the message names. See docs/reference/engines.md for the needs of each engine.

@@ -8,7 +8,7 @@ __all__ = [
     "InvalidKeyValueError",
     "InvalidUpdateError",
     "InvalidValueError",
-    "ItemTooLarge",
+    "ItemTooLargeError",
     "KeyParseError",
     "KeyTooLongError",
     "MissingAttributesError",
@@ -64,7 +64,7 @@ class KeyParseError(SingletableError, ValueError):
     """
 
 
-class ItemTooLarge(InvalidValueError):
+class ItemTooLargeError(InvalidValueError):
     """An item is larger than DynamoDB's limit of 400 KB.
 
     Remedy: Split it into several items of one partition, or keep the large part in S3 and its address in the item.

@@ -9,7 +9,7 @@ from pynamodb.exceptions import DeleteError, PutError, UpdateError
 from singletable.errors.base_error import SingletableError
 
 __all__ = [
-    "AlreadyExists",
+    "AlreadyExistsError",
     "ConcurrentUpdateError",
     "ConditionFailed",
     "KeyChangeError",
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-class ConditionFailed(SingletableError, PutError, UpdateError, DeleteError):
+class ConditionFailed(SingletableError, PutError, UpdateError, DeleteError):  # noqa: N818 - DynamoDB's term
     """The condition of a write does not hold.
 
     Nothing was written, unless `uncertain` is True.
@@ -31,7 +31,7 @@ class ConditionFailed(SingletableError, PutError, UpdateError, DeleteError):
     item: dict[str, Any] | None = None
 
 
-class AlreadyExists(ConditionFailed):
+class AlreadyExistsError(ConditionFailed):
     """`create()` or `move()` found an item under the same primary key.
 
     Nothing was written, unless `uncertain` is True.

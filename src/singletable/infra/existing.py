@@ -128,7 +128,7 @@ def look_at(client: Any, name: str) -> Existing | None:
         name: The table's name.
 
     Raises:
-        AccessDenied: A call is not allowed.
+        AccessDeniedError: A call is not allowed.
     """
     described = _ask(client.describe_table, TableName=name)
     if described is None:

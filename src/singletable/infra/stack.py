@@ -19,7 +19,7 @@ from botocore.parsers import ResponseParserError
 from cfn_flip import load as load_template
 from troposphere import Template
 
-from singletable.errors import AccessDenied, InfraError, SingletableError
+from singletable.errors import AccessDeniedError, InfraError, SingletableError
 from singletable.infra.change_set import ChangeSet, ResourceChange, refuse_loss, refuse_types, resource_change
 from singletable.infra.template_body import check_parameters, check_size, parameters_of, parsed, text_of
 from singletable.requests.retry import Retry
@@ -44,7 +44,7 @@ _DELETIONS = Retry(30, _POLL, _POLL, jitter=lambda bound: bound)
 """Attempts to delete a change set, two seconds apart. CloudFormation refuses it while it creates the change set."""
 
 
-class _Refused(Exception):
+class _ChangeSetRefusedError(Exception):
     """CloudFormation has refused to create a change set."""
 
     def __init__(self, error: SingletableError) -> None:
@@ -149,7 +149,7 @@ class Stack:
             found = self._changes(name) if made else None
             planned = attrs.evolve(changes, changes=found or (), exists=found is not None)
             refuse_loss(planned, before, body["Resources"])
-        except _Refused as refused:
+        except _ChangeSetRefusedError as refused:
             raise refused.error from refused.__cause__  # CloudFormation has not created a change set
         except BaseException:
             self.discard(changes)
@@ -183,11 +183,11 @@ class Stack:
                 return True  # the response to an earlier attempt was lost; the name is unique to this deployment
             try:
                 refuse_denied(error, "CloudFormation")
-            except AccessDenied as denied:
-                raise _Refused(denied) from error
+            except AccessDeniedError as denied:
+                raise _ChangeSetRefusedError(denied) from error
             if not _says_unchanged(str(error)):
                 refusal = InfraError(f"CloudFormation refuses the change of {self.name!r}: {error}", value=str(error))
-                raise _Refused(refusal) from error
+                raise _ChangeSetRefusedError(refusal) from error
             return False
         return True
 

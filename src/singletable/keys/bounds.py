@@ -19,7 +19,7 @@ import attrs
 from singletable.chains import unchained
 from singletable.errors import InvalidConditionError, UnexpectedAttributesError
 from singletable.keys.composite import SORT_KEY_BYTES, CompositeKey
-from singletable.keys.encoding import SEPARATOR, Choice, RawText, Refusal, Text
+from singletable.keys.encoding import SEPARATOR, Choice, EncodingError, RawText, Text
 from singletable.keys.template import Field
 
 __all__ = ["Condition", "KeyRange", "Position", "locate", "sort_range"]
@@ -265,7 +265,7 @@ def _encode_prefix(key: CompositeKey, field: Field, condition: Condition) -> str
         )
     try:
         return encoding.encode_prefix(condition.values[0])
-    except Refusal as refusal:
+    except EncodingError as refusal:
         raise InvalidConditionError(
             f"{key.label}: {condition.attribute} startswith {field.show(condition.values[0])}: {refusal.reason}.",
             remedy=refusal.remedy,

@@ -27,10 +27,10 @@ __all__ = [
     "Boolean",
     "Choice",
     "Encoding",
+    "EncodingError",
     "Hex",
     "Inline",
     "RawText",
-    "Refusal",
     "Text",
     "Uuid",
     "check_text",
@@ -49,7 +49,7 @@ _ESCAPE = re.compile(r"%(..)")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-class Refusal(Exception):
+class EncodingError(Exception):
     """A value that cannot be encoded, or a text that cannot be decoded, with the reason and the remedy.
 
     Raised only inside `keys`. The caller that knows the attribute and the key converts it to the user's error, because
@@ -100,7 +100,7 @@ class Encoding:
         """Return the key text of a value.
 
         Raises:
-            Refusal: The value cannot be part of a key.
+            EncodingError: The value cannot be part of a key.
         """
 
     @abstractmethod
@@ -108,7 +108,7 @@ class Encoding:
         """Return the value of a text.
 
         Raises:
-            Refusal: No value has this text.
+            EncodingError: No value has this text.
         """
 
     @abstractmethod
@@ -129,18 +129,20 @@ def check_text(value: Any) -> str:
     """Return a value as a plain, non-empty string that UTF-8 can represent.
 
     Raises:
-        Refusal: The value is not such a text.
+        EncodingError: The value is not such a text.
     """
     if not isinstance(value, str):
-        raise Refusal(f"expected text, got {type(value).__name__}")
+        raise EncodingError(f"expected text, got {type(value).__name__}")
     text = str.__str__(value)
     if not text:
-        raise Refusal(
+        raise EncodingError(
             "it is empty, and an empty value would make two keys equal",
             "Give a value; an attribute that is None keeps an item out of an index.",
         )
     if _SURROGATE.search(text):
-        raise Refusal("it holds half a surrogate pair, which UTF-8 cannot store", "Decode the text properly first.")
+        raise EncodingError(
+            "it holds half a surrogate pair, which UTF-8 cannot store", "Decode the text properly first."
+        )
     return text
 
 
@@ -165,7 +167,7 @@ class Text(Encoding):
 
     def decode(self, text: str) -> str:
         if not _ESCAPED_TEXT.fullmatch(text):
-            raise Refusal("it is not escaped text")
+            raise EncodingError("it is not escaped text")
         return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
 
     def language(self) -> Language:
@@ -198,7 +200,7 @@ class RawText(Encoding):
     def encode(self, value: Any) -> str:
         text = check_text(value)
         if SEPARATOR in text:
-            raise Refusal(
+            raise EncodingError(
                 f"it holds the separator {SEPARATOR!r}, and this table does not escape values",
                 "Choose another value. Only a table with escaped keys can store it.",
             )
@@ -214,8 +216,8 @@ class RawText(Encoding):
     def decode(self, text: str) -> str:
         try:
             return self.encode(text)
-        except Refusal as refusal:
-            raise Refusal(refusal.reason) from None
+        except EncodingError as refusal:
+            raise EncodingError(refusal.reason) from None
 
     def language(self) -> Language:
         return _RAW_LANGUAGE
@@ -239,13 +241,13 @@ class Choice(Encoding):
     def encode(self, value: Any) -> str:
         text = self.inner.encode(value)
         if value not in self.choices:
-            raise Refusal(f"it is not one of {', '.join(map(repr, self.choices))}")
+            raise EncodingError(f"it is not one of {', '.join(map(repr, self.choices))}")
         return text
 
     def inline(self, value: str, names: Names) -> Inline:
         texts = {}
         for choice in self.choices:
-            with suppress(Refusal):
+            with suppress(EncodingError):
                 texts[choice] = self.inner.encode(choice)
         return Inline(f"{names.bind('choices', texts)}[{value}]", f"type({value}) is str")
 
@@ -256,7 +258,7 @@ class Choice(Encoding):
     def decode(self, text: str) -> str:
         value = self.inner.decode(text)
         if value not in self.choices:
-            raise Refusal(f"it is not one of {', '.join(map(repr, self.choices))}")
+            raise EncodingError(f"it is not one of {', '.join(map(repr, self.choices))}")
         return value
 
     def language(self) -> Language:
@@ -271,7 +273,7 @@ class Boolean(Encoding):
 
     def encode(self, value: Any) -> str:
         if not isinstance(value, bool):
-            raise Refusal(f"expected True or False, got {type(value).__name__}")
+            raise EncodingError(f"expected True or False, got {type(value).__name__}")
         return "1" if value else "0"
 
     def inline(self, value: str, names: Names) -> Inline:
@@ -279,7 +281,7 @@ class Boolean(Encoding):
 
     def decode(self, text: str) -> bool:
         if text not in ("0", "1"):
-            raise Refusal("it is neither '0' nor '1'")
+            raise EncodingError("it is neither '0' nor '1'")
         return text == "1"
 
     def language(self) -> Language:
@@ -294,7 +296,7 @@ class Uuid(Encoding):
 
     def encode(self, value: Any) -> str:
         if not isinstance(value, UUID):
-            raise Refusal(f"expected a UUID, got {type(value).__name__}", "Wrap the text in uuid.UUID(...).")
+            raise EncodingError(f"expected a UUID, got {type(value).__name__}", "Wrap the text in uuid.UUID(...).")
         return str(value)
 
     def inline(self, value: str, names: Names) -> Inline:
@@ -304,9 +306,9 @@ class Uuid(Encoding):
         try:
             value = UUID(text)
         except ValueError:
-            raise Refusal("it is not a UUID") from None
+            raise EncodingError("it is not a UUID") from None
         if str(value) != text:
-            raise Refusal("it is not a UUID in lower-case form")
+            raise EncodingError("it is not a UUID in lower-case form")
         return value
 
     def language(self) -> Language:
@@ -324,14 +326,14 @@ class Hex(Encoding):
 
     def encode(self, value: Any) -> str:
         if not isinstance(value, (bytes, bytearray)):
-            raise Refusal(f"expected bytes, got {type(value).__name__}")
+            raise EncodingError(f"expected bytes, got {type(value).__name__}")
         if not value:
-            raise Refusal("it is empty, and an empty value would make two keys equal")
+            raise EncodingError("it is empty, and an empty value would make two keys equal")
         return value.hex()
 
     def decode(self, text: str) -> bytes:
         if not re.fullmatch(r"(?:[0-9a-f]{2})+", text):
-            raise Refusal("it is not lower-case hexadecimal")
+            raise EncodingError("it is not lower-case hexadecimal")
         return bytes.fromhex(text)
 
     def language(self) -> Language:

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from singletable.keys.encoding import DIGIT, Encoding, Inline, Refusal
+from singletable.keys.encoding import DIGIT, Encoding, EncodingError, Inline
 from singletable.keys.generated import Names
 from singletable.keys.language import EMPTY, Alt, Language, Seq, Star, chars, literal, repeat
 
@@ -47,7 +47,7 @@ class Integer(Encoding):
 
     def decode(self, text: str) -> int:
         if not re.fullmatch(rf"-?[0-9]{{{self.width}}}", text):
-            raise Refusal(f"it is not a number of {self.width} digits")
+            raise EncodingError(f"it is not a number of {self.width} digits")
         return _unpad(text)
 
     def language(self) -> Language:
@@ -80,7 +80,7 @@ class FixedPoint(Encoding):
         scaled = number.scaleb(self.places, _WIDE).to_integral_value(context=_WIDE)
         # Compared with the number itself, which is exact: every context rounds a number of thousands of digits.
         if scaled.scaleb(-self.places, _WIDE) != number:
-            raise Refusal(
+            raise EncodingError(
                 f"it has more than {self.places} decimals, and rounding could make two keys equal",
                 "Round the value, or give the field more decimals.",
             )
@@ -91,7 +91,7 @@ class FixedPoint(Encoding):
         whole_digits = self._digits - self.places
         point = rf"\.[0-9]{{{self.places}}}" if self.places else ""
         if not re.fullmatch(rf"-?[0-9]{{{whole_digits}}}{point}", text):
-            raise Refusal(f"it is not a decimal of {self.width} characters with {self.places} places")
+            raise EncodingError(f"it is not a decimal of {self.width} characters with {self.places} places")
         scaled = _unpad(text.replace(".", ""))
         value = Decimal(scaled).scaleb(-self.places, _WIDE)
         return as_number(value) if self.binary else value
@@ -116,7 +116,7 @@ class PlainInteger(Encoding):
 
     def decode(self, text: str) -> int:
         if not re.fullmatch(r"0|-?[1-9][0-9]*", text):
-            raise Refusal("it is not a plain whole number")
+            raise EncodingError("it is not a plain whole number")
         return int(text)
 
     def language(self) -> Language:
@@ -138,7 +138,7 @@ class PlainNumber(Encoding):
 
     def decode(self, text: str) -> int | float | Decimal:
         if not re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?", text) or text == "-0":
-            raise Refusal("it is not a plain number")
+            raise EncodingError("it is not a plain number")
         return as_number(Decimal(text)) if self.binary else Decimal(text)
 
     def language(self) -> Language:
@@ -160,28 +160,30 @@ def whole(value: Any) -> int:
     number = exact(value)
     integral = int(number)
     if integral != number:
-        raise Refusal("it is not a whole number", "Round the value, or use a number with decimals ({price:012.2f}).")
+        raise EncodingError(
+            "it is not a whole number", "Round the value, or use a number with decimals ({price:012.2f})."
+        )
     return integral
 
 
 def exact(value: Any) -> Decimal:
     """Return a value as a finite Decimal; a float as the decimal of its shortest representation."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise Refusal(f"expected a number, got {type(value).__name__}")
+        raise EncodingError(f"expected a number, got {type(value).__name__}")
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise Refusal("it is not a finite number")
+            raise EncodingError("it is not a finite number")
         value = float.__repr__(value)
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        raise Refusal(_TOO_WIDE)
+        raise EncodingError(_TOO_WIDE)
     number = Decimal(value)
     if not number.is_finite():
-        raise Refusal("it is not a finite number")
+        raise EncodingError("it is not a finite number")
     if not number:
         # The exponent of a zero may be any number. As text it would become that many zeros.
         return Decimal(0)
     if not -_MOST_DIGITS <= number.adjusted() < _MOST_DIGITS:
-        raise Refusal(_TOO_WIDE)
+        raise EncodingError(_TOO_WIDE)
     return number
 
 
@@ -191,7 +193,7 @@ _TOO_WIDE = "it is too wide: DynamoDB's numbers reach from 1E-130 to 9.9E+125"
 def _pad(value: int, width: int) -> str:
     digits = str(abs(value)).zfill(width)
     if len(digits) > width:
-        raise Refusal(
+        raise EncodingError(
             f"it is too wide: {len(digits)} digits in a field of {width}",
             "Make the field wider. That changes keys and needs a migration.",
         )
@@ -203,7 +205,7 @@ def _unpad(text: str) -> int:
         return int(text)
     value = -int(text[1:].translate(_COMPLEMENT))
     if value == 0:
-        raise Refusal("it is a negative zero, which is never written")
+        raise EncodingError("it is a negative zero, which is never written")
     return value
 
 

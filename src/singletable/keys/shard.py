@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from singletable.keys.encoding import Encoding, Refusal
+from singletable.keys.encoding import Encoding, EncodingError
 from singletable.keys.language import Alt, Language, literal
 
 __all__ = ["Shard"]
@@ -29,7 +29,7 @@ class Shard(Encoding):
 
     def __attrs_post_init__(self) -> None:
         if not 2 <= self.count <= _MOST_SHARDS:
-            raise Refusal(
+            raise EncodingError(
                 f"shard({self.count}) is not between 2 and {_MOST_SHARDS}",
                 "A query reads every shard, so use only as many as the write rate needs (1,000 writes/s each).",
             )
@@ -43,7 +43,7 @@ class Shard(Encoding):
         return self._label(int.from_bytes(digest[:8], "big") % self.count)
 
     def decode(self, text: str) -> Any:
-        raise Refusal("a shard cannot be read back")
+        raise EncodingError("a shard cannot be read back")
 
     def all(self) -> tuple[str, ...]:
         """Return the texts of all shards, in order."""

@@ -6,7 +6,7 @@ import re
 
 import attrs
 
-from singletable.keys.encoding import Boolean, Choice, Encoding, Hex, RawText, Refusal, Text, Uuid
+from singletable.keys.encoding import Boolean, Choice, Encoding, EncodingError, Hex, RawText, Text, Uuid
 from singletable.keys.kinds import ValueKind
 from singletable.keys.numbers import FixedPoint, Integer, PlainInteger, PlainNumber
 from singletable.keys.shard import Shard
@@ -48,19 +48,19 @@ def encoding_for(source: Source, spec: str, *, raw: bool = False, sort_key: bool
         sort_key: Whether the field is in a sort key, where a number needs a width.
 
     Raises:
-        Refusal: The specification does not fit the kind of value.
+        EncodingError: The specification does not fit the kind of value.
     """
     if shard := _SHARD.fullmatch(spec):
         return Shard(int(shard[1]), encoding_for(source, "", raw=raw))
     if spec.startswith("%") and source.kind in (ValueKind.DATETIME, ValueKind.DATE):
         bucket = Bucket(spec)
         if source.kind is ValueKind.DATE and bucket.depth > 3:
-            raise Refusal(f"a date has no {spec!r}")
+            raise EncodingError(f"a date has no {spec!r}")
         return bucket
     if source.kind in _NUMBERS:
         return _number(source.kind, spec, plain=raw or not sort_key)
     if spec:
-        raise Refusal(f"{spec!r} is not a specification for a {source.kind.value}", _SPECS)
+        raise EncodingError(f"{spec!r} is not a specification for a {source.kind.value}", _SPECS)
     return _without_spec(source, raw=raw)
 
 
@@ -93,19 +93,19 @@ def _number(kind: ValueKind, spec: str, *, plain: bool) -> Encoding:
     if fixed := _FIXED.fullmatch(spec):
         width, places = int(fixed[1]), int(fixed[2])
         if kind is ValueKind.INTEGER or width - places - (places > 0) < 1:
-            raise Refusal(
+            raise EncodingError(
                 f"{spec!r} leaves no digits before the point" if places else f"{spec!r} is for decimals", _SPECS
             )
         return FixedPoint(width, places, binary)
     if spec:
-        raise Refusal(f"{spec!r} is not a specification for a number", _SPECS)
+        raise EncodingError(f"{spec!r} is not a specification for a number", _SPECS)
     if not plain:
-        raise UnpaddedNumber(
+        raise UnpaddedNumberError(
             "it is a number without a width in a sort key, where 10 would sort before 9",
             "Give it a width: {attribute:08d}, or {attribute:012.2f} for decimals.",
         )
     return PlainInteger() if kind is ValueKind.INTEGER else PlainNumber(binary)
 
 
-class UnpaddedNumber(Refusal):
+class UnpaddedNumberError(EncodingError):
     """A number in a sort key without a width."""

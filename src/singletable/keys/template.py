@@ -22,10 +22,10 @@ from singletable.errors import (
     KeyParseError,
     MissingAttributesError,
 )
-from singletable.keys.encoding import SEPARATOR, Encoding, Refusal
+from singletable.keys.encoding import SEPARATOR, Encoding, EncodingError
 from singletable.keys.language import Language, Seq, literal
 from singletable.keys.shown import kept, shown
-from singletable.keys.spec import Source, UnpaddedNumber, encoding_for
+from singletable.keys.spec import Source, UnpaddedNumberError, encoding_for
 from singletable.keys.text import plain
 
 __all__ = ["SEPARATOR", "Field", "Segment", "Template", "parse_template"]
@@ -58,7 +58,7 @@ class Field:
         """
         try:
             return self.encoding.encode(value)
-        except Refusal as error:
+        except EncodingError as error:
             refusal = error
         # Raised outside of the handler, because the cause of the refusal may quote the value.
         raise InvalidKeyValueError(
@@ -166,7 +166,7 @@ class Template:
     def _read(self, field: Field, text: str, values: dict[str, Any]) -> None:
         try:
             value = field.encoding.decode(text)
-        except Refusal as refusal:
+        except EncodingError as refusal:
             raise self._foreign(f"the part for {field.attribute} is foreign: {refusal.reason}") from None
         if field.attribute in values and field.encoding.encode(values[field.attribute]) != text:
             raise self._foreign(f"it gives {field.attribute} two values")
@@ -294,8 +294,8 @@ def _field(
     source = sources[name]
     try:
         encoding = encoding_for(source, spec, raw=raw, sort_key=sort_key)
-    except Refusal as refusal:
-        rule = "ST104" if isinstance(refusal, UnpaddedNumber) else "ST105"
+    except EncodingError as refusal:
+        rule = "ST104" if isinstance(refusal, UnpaddedNumberError) else "ST105"
         raise _refused(rule, text, f"{{{name}}}: {refusal.reason}", refusal.remedy, attribute=name) from None
     return Field(name, spec, encoding, source.personal)
 

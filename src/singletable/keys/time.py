@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from singletable.keys.encoding import DIGIT, SEPARATOR, Encoding, Inline, Refusal
+from singletable.keys.encoding import DIGIT, SEPARATOR, Encoding, EncodingError, Inline
 from singletable.keys.generated import Names
 from singletable.keys.language import Alt, Language, Seq, chars, literal, repeat
 
@@ -35,11 +35,11 @@ class Timestamp(Encoding):
 
     def decode(self, text: str) -> datetime:
         if not _TIMESTAMP.fullmatch(text):
-            raise Refusal("it is not a UTC timestamp with six decimals")
+            raise EncodingError("it is not a UTC timestamp with six decimals")
         try:
             return datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)
         except ValueError:
-            raise Refusal("the day or the time does not exist") from None
+            raise EncodingError("the day or the time does not exist") from None
 
     def language(self) -> Language:
         sixty = Seq((chars("05"), DIGIT))
@@ -55,7 +55,7 @@ class Date(Encoding):
 
     def encode(self, value: Any) -> str:
         if isinstance(value, datetime) or not isinstance(value, date):
-            raise Refusal(f"expected a date, got {type(value).__name__}", "Use value.date() of a point in time.")
+            raise EncodingError(f"expected a date, got {type(value).__name__}", "Use value.date() of a point in time.")
         return value.isoformat()
 
     def inline(self, value: str, names: Names) -> Inline:
@@ -63,11 +63,11 @@ class Date(Encoding):
 
     def decode(self, text: str) -> date:
         if not _DATE.fullmatch(text):
-            raise Refusal("it is not a date")
+            raise EncodingError("it is not a date")
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise Refusal("the day does not exist") from None
+            raise EncodingError("the day does not exist") from None
 
     def language(self) -> Language:
         return _calendar("-", "-")
@@ -93,12 +93,12 @@ class Bucket(Encoding):
     def __attrs_post_init__(self) -> None:
         found = tuple("%" + directive for directive in _DIRECTIVE.findall(self.format))
         if not found or found != _LADDER[: len(found)]:
-            raise Refusal(
+            raise EncodingError(
                 f"the format {self.format!r} does not name {' '.join(_LADDER)} from the left without a gap",
                 "Use for example %Y, %Y-%m, %Y-%m-%d or %Y-%m-%dT%H.",
             )
         if SEPARATOR in self.format:
-            raise Refusal(f"the format {self.format!r} holds the separator {SEPARATOR!r}")
+            raise EncodingError(f"the format {self.format!r} holds the separator {SEPARATOR!r}")
 
     @property
     def describe(self) -> str:
@@ -113,7 +113,7 @@ class Bucket(Encoding):
         return self._label(_moment(value))
 
     def decode(self, text: str) -> Any:
-        raise Refusal("a bucket cannot be read back")
+        raise EncodingError("a bucket cannot be read back")
 
     def between(self, first: Any, last: Any) -> Iterator[str]:
         """Yield the buckets of all times from `first` to `last`, both included, in order.
@@ -182,13 +182,13 @@ class Bucket(Encoding):
 def in_utc(value: Any) -> datetime:
     """Return a datetime in UTC; a naive datetime is refused, because its time is ambiguous."""
     if not isinstance(value, datetime):
-        raise Refusal(f"expected a datetime, got {type(value).__name__}")
+        raise EncodingError(f"expected a datetime, got {type(value).__name__}")
     if value.tzinfo is None or value.utcoffset() is None:
-        raise Refusal("it has no time zone", "Use datetime.now(timezone.utc), or value.replace(tzinfo=...).")
+        raise EncodingError("it has no time zone", "Use datetime.now(timezone.utc), or value.replace(tzinfo=...).")
     try:
         return value.astimezone(timezone.utc)
     except OverflowError:
-        raise Refusal("in UTC it is outside of the years 1 to 9999") from None
+        raise EncodingError("in UTC it is outside of the years 1 to 9999") from None
 
 
 def _moment(value: Any) -> datetime:

@@ -126,12 +126,12 @@ def handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     return do(event, context)
 
 
-class _OutOfTime(Exception):
+class _OutOfTimeError(Exception):
     """The call would end during a wait."""
 
 
 class _CallClock(Clock):
-    """Time in a call of the function: a wait raises `_OutOfTime` when the call is near its end."""
+    """Time in a call of the function: a wait raises `_OutOfTimeError` when the call is near its end."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -144,7 +144,7 @@ class _CallClock(Clock):
     def sleep(self, seconds: float, until: Any = None) -> None:
         # The beating thread waits for an event, and the thread that started it sets the event.
         if until is None and self.near:
-            raise _OutOfTime
+            raise _OutOfTimeError
         super().sleep(seconds, until)
 
 
@@ -160,7 +160,7 @@ def _begin(event: dict[str, Any], context: Context) -> dict[str, Any]:
             ahead = None if runner.start(history, order.target) else runner.next_pass(history, order.target)
             if ahead is not None and order.options.redrive and not ahead.swept:
                 runner.redrive(ahead)
-    except _OutOfTime:
+    except _OutOfTimeError:
         return {"state": "again"}
     if ahead is None:
         runner.lease.release()

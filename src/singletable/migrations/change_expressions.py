@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from singletable.migrations.item_change import ItemChange
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.requests.expressions import EXPRESSION_BYTES, OPERATORS, Placeholders
 from singletable.requests.types import Params
 
@@ -34,12 +34,12 @@ def check_expressions(change: ItemChange) -> None:
     """Refuse a change whose expressions DynamoDB would refuse.
 
     Raises:
-        Unfit: The condition would have too many operators, or an expression would be too long.
+        UnfitItemError: The condition would have too many operators, or an expression would be too long.
     """
     if len(change.pins) + len(change.image) + len(change.item) <= _SMALL:
         return
     if len(change.pins) > MOST_PINS:
-        raise Unfit(
+        raise UnfitItemError(
             f"its condition would have {2 * len(change.pins) + 1:,} operators to compare {len(change.pins):,}"
             f" attributes; DynamoDB takes {OPERATORS}"
         )
@@ -47,7 +47,7 @@ def check_expressions(change: ItemChange) -> None:
     for name in ("ConditionExpression", "UpdateExpression"):
         size = len(params.get(name, "").encode())
         if size > EXPRESSION_BYTES:
-            raise Unfit(f"its {name} would be {size:,} bytes long; DynamoDB takes {EXPRESSION_BYTES:,}")
+            raise UnfitItemError(f"its {name} would be {size:,} bytes long; DynamoDB takes {EXPRESSION_BYTES:,}")
 
 
 def update_params(table: str, change: ItemChange) -> Params:

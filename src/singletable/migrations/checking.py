@@ -10,7 +10,7 @@ from singletable.migrations.custom_text import CustomText, explains
 from singletable.migrations.derived import Derived
 from singletable.migrations.findings import ItemFinding, Kind
 from singletable.migrations.operations.typing import entities_by_key
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import Entity, TableState
 from singletable.models import Table
 from singletable.models.items.deriving import derived_item
@@ -22,7 +22,7 @@ from singletable.requests.types import Item
 __all__ = ["ItemChecks", "findings_of", "is_ahead"]
 
 
-class _Unreadable(Unfit):
+class _UnreadableAttributeError(UnfitItemError):
     """An attribute that its class cannot read."""
 
     def __init__(self, reason: str, name: str) -> None:
@@ -69,7 +69,7 @@ class ItemChecks:
         """Return the value that an item should have in a derived attribute; None if it should not have one.
 
         Raises:
-            Unfit: It cannot be computed.
+            UnfitItemError: It cannot be computed.
         """
         entity = self.entity_of(item)
         schema = self._schemas.get(entity.name) if entity else None
@@ -115,7 +115,7 @@ class ItemChecks:
         key = {name: item[name] for name in self.state.key_names}
         try:
             expected = self._derived_by_models(item, schema)
-        except _Unreadable as unreadable:
+        except _UnreadableAttributeError as unreadable:
             if not names:
                 yield ItemFinding("malformed", entity.name, unreadable.name, key, unreadable.reason)
             return
@@ -134,9 +134,9 @@ class ItemChecks:
             name = getattr(error, "attribute", None)
             attribute = schema.attributes.get(name or "")
             place = self.state.type_name if attribute is None else attribute.attr_name
-            raise _Unreadable("its class cannot read it", place) from None
+            raise _UnreadableAttributeError("its class cannot read it", place) from None
         except Exception as error:  # a class of the project may raise anything, and quote the value
-            raise _Unreadable(f"its class raised {type(error).__name__}", self.state.type_name) from None
+            raise _UnreadableAttributeError(f"its class raised {type(error).__name__}", self.state.type_name) from None
 
 
 def findings_of(
@@ -160,7 +160,7 @@ def findings_of(
             continue
         try:
             value = each.derive(item)
-        except Unfit as unfit:
+        except UnfitItemError as unfit:
             yield ItemFinding("unreadable", entity.name, name, key, unfit.reason)
             continue
         kind = _difference(value, stored)

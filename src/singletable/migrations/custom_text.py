@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from singletable.migrations.derived import Derived
-from singletable.migrations.sources import Source, Unfit
+from singletable.migrations.sources import Source, UnfitItemError
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
 
@@ -87,20 +87,20 @@ def explains(derived: Derived | None, item: Item, stored: dict[str, Any] | None)
         return False
     try:
         return same_value(derived_by(derived, item), stored)
-    except Unfit:
+    except UnfitItemError:
         return False
 
 
-def unexplained(name: str) -> Unfit:
+def unexplained(name: str) -> UnfitItemError:
     """Return the reason for not changing an item whose derived value has no explanation."""
-    return Unfit(f"{name} holds a value that is neither the new one nor the one before")
+    return UnfitItemError(f"{name} holds a value that is neither the new one nor the one before")
 
 
 def derived_by(derived: Derived, item: Item) -> dict[str, Any] | None:
     """Return the value that follows from an item's other attributes, by the function of a migration if it has one.
 
     Raises:
-        Unfit: It cannot be computed.
+        UnfitItemError: It cannot be computed.
     """
     if isinstance(derived, CustomText) and derived.function is not None:
         return derived.function(item).get(derived.stored_name)

@@ -28,7 +28,7 @@ from singletable.migrations.operations import (
     RunPython,
 )
 from singletable.migrations.passes import Pass, Step
-from singletable.migrations.sources import DateTime, Unfit
+from singletable.migrations.sources import DateTime, UnfitItemError
 from singletable.requests.types import Item
 
 __all__ = ["Safety", "of_migration", "of_pass", "of_table", "of_unfit"]
@@ -206,7 +206,7 @@ def _age(item: ItemChange | Item, stamp: str, now: datetime) -> bool:
     stored = item.item if isinstance(item, ItemChange) else item
     try:
         moment = DateTime(stamp).read(stored)
-    except Unfit:
+    except UnfitItemError:
         return False
     return moment is not None and now - moment < _FRESH
 
@@ -225,7 +225,7 @@ def _in_the_past(
     for item in mine:
         try:
             value = derived.derive(item)
-        except Unfit:
+        except UnfitItemError:
             continue
         past += value is not None and int(value["N"]) <= now.timestamp()
     if past:

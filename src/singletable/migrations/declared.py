@@ -13,7 +13,7 @@ from singletable.errors import InvalidValueError, MigrationError
 from singletable.keys import ValueKind
 from singletable.migrations.returned_values import stored_value
 from singletable.migrations.script import Frozen, as_names
-from singletable.migrations.sources import SOURCES, Choice, Source, Unfit
+from singletable.migrations.sources import SOURCES, Choice, Source, UnfitItemError
 from singletable.requests.types import Item
 
 __all__ = ["ANY", "Stored", "StoredAttributes", "as_stored", "as_stored_attributes"]
@@ -97,7 +97,7 @@ class Stored(Frozen):
             return None
         try:
             value = self.source(name).read(item)
-        except Unfit as unfit:
+        except UnfitItemError as unfit:
             return unfit.reason
         if self.choices and value not in self.choices:
             return f"{name} is not one of its {len(self.choices)} allowed values"
@@ -107,28 +107,28 @@ class Stored(Frozen):
         """Return the Python value in an item, which must have one.
 
         Raises:
-            Unfit: The stored value is of another form.
+            UnfitItemError: The stored value is of another form.
         """
         reason = self.fault(name, item)
         if reason:
-            raise Unfit(reason)
+            raise UnfitItemError(reason)
         return self.source(name).read(item) if self.kind else _deserializer.deserialize(item[name])
 
     def store(self, name: str, value: Any) -> dict[str, Any]:
         """Return a Python value as it is stored.
 
         Raises:
-            Unfit: It is not of this form.
+            UnfitItemError: It is not of this form.
         """
         try:
             stored = self.source(name).store(value) if self.kind else stored_value(name, value)
         except (InvalidValueError, TypeError, ValueError, ArithmeticError, AttributeError):
-            raise Unfit(f"{name} would be a {type(value).__name__}, which is not a {self.form}") from None
+            raise UnfitItemError(f"{name} would be a {type(value).__name__}, which is not a {self.form}") from None
         if stored is None or (self.type is not None and self.type not in stored):
-            raise Unfit(f"{name} would be a {type(value).__name__}, which is not a {self.form}")
+            raise UnfitItemError(f"{name} would be a {type(value).__name__}, which is not a {self.form}")
         reason = self.fault(name, {name: stored})
         if reason:
-            raise Unfit(reason)
+            raise UnfitItemError(reason)
         return stored
 
 

@@ -14,9 +14,9 @@ import attrs
 
 from singletable.errors import DeclarationError, KeyParseError, MigrationError
 from singletable.keys import PARTITION_KEY_BYTES, SORT_KEY_BYTES, Field, Template, encoding_for, parse_template
-from singletable.keys.encoding import Refusal
+from singletable.keys.encoding import EncodingError
 from singletable.migrations.script import Frozen
-from singletable.migrations.sources import Choice, DateTime, Integer, Source, Unfit
+from singletable.migrations.sources import Choice, DateTime, Integer, Source, UnfitItemError
 from singletable.requests.types import Item
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Derived(Frozen):
         """Return the value that an item should have, such as `{"S": "STATUS#PAID"}`; None if it should be absent.
 
         Raises:
-            Unfit: The value cannot be computed.
+            UnfitItemError: The value cannot be computed.
         """
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class Derived(Frozen):
         """Refuse a value that must not be written now.
 
         Raises:
-            Unfit: The value must not be written now.
+            UnfitItemError: The value must not be written now.
         """
 
     def with_sources(self, change: Callable[[Source], Source]) -> Self:
@@ -130,7 +130,7 @@ class KeyText(Derived):
         source = self.fields[name]
         try:
             return encoding_for(source.for_keys, "").decode(text)
-        except Refusal as refusal:
+        except EncodingError as refusal:
             raise MigrationError(
                 f"KeyText({self.stored_name!r}): when= gives {name!r} the value {text!r}: {refusal.reason}.",
                 remedy=f"Its kind is {source.kind.value}: write one as key text.",
@@ -183,16 +183,16 @@ class KeyText(Derived):
         text = self._parsed.fill(self._encode(field, values[field.attribute]) for field in self._parsed.fields)
         size, limit = len(text.encode()), SORT_KEY_BYTES if self.sort else PARTITION_KEY_BYTES
         if size > limit:
-            raise Unfit(f"{self.stored_name} would be {size:,} bytes long; DynamoDB takes {limit:,}")
+            raise UnfitItemError(f"{self.stored_name} would be {size:,} bytes long; DynamoDB takes {limit:,}")
         return {"S": text}
 
     def _encode(self, field: Field, value: Any) -> str:
         try:
             return field.encoding.encode(value)
-        except Refusal as refusal:
+        except EncodingError as refusal:
             # Without the value: the reason is recorded, and shown to the person who runs the migration.
             name = self.fields[field.attribute].stored_name
-            raise Unfit(f"{name} cannot be a part of {self.stored_name}: {refusal.reason}") from None
+            raise UnfitItemError(f"{name} cannot be a part of {self.stored_name}: {refusal.reason}") from None
 
     def with_sources(self, change: Callable[[Source], Source]) -> Self:
         fields = {name: change(source) for name, source in self.fields.items()}
@@ -282,17 +282,17 @@ class Expires(Derived):
         if start is None:
             return None
         if not isinstance(start, datetime) and abs(start) >= _MILLISECONDS:
-            raise Unfit(f"{self.after.stored_name} holds milliseconds, not seconds")
+            raise UnfitItemError(f"{self.after.stored_name} holds milliseconds, not seconds")
         try:
             moment = start if isinstance(start, datetime) else datetime.fromtimestamp(start, tz=timezone.utc)
             return {"N": str(int((moment + timedelta(days=self.days)).timestamp()))}
         except (OSError, OverflowError, ValueError):
-            raise Unfit(f"{self.stored_name} would lie outside of the years 1 to 9999") from None
+            raise UnfitItemError(f"{self.stored_name} would lie outside of the years 1 to 9999") from None
 
     def refuse(self, value: Mapping[str, Any]) -> None:
         """Refuse an expiry in the past, unless `expire_past` allows it."""
         if not self.expire_past and int(value["N"]) <= time():
-            raise Unfit(f"{self.stored_name} would lie in the past, and DynamoDB would delete the item")
+            raise UnfitItemError(f"{self.stored_name} would lie in the past, and DynamoDB would delete the item")
 
     def describe(self) -> str:
         return f"{self.stored_name} = {self.days:g} days after {self.after.stored_name}"
@@ -302,11 +302,13 @@ def check_seconds(name: str, value: Mapping[str, Any]) -> None:
     """Refuse an expiry that DynamoDB would ignore or misread.
 
     Raises:
-        Unfit: It is not a whole number of seconds, or is too large to be seconds.
+        UnfitItemError: It is not a whole number of seconds, or is too large to be seconds.
     """
     text = value.get("N")
     if text is None:
-        raise Unfit(f"{name} is the time to live, and would be stored as {next(iter(value))}, not as N")
+        raise UnfitItemError(f"{name} is the time to live, and would be stored as {next(iter(value))}, not as N")
     number = DecimalNumber(text)
     if number != number.to_integral_value() or abs(number) >= _MILLISECONDS:
-        raise Unfit(f"{name} is the time to live in whole epoch seconds; the value is not (is it in milliseconds?)")
+        raise UnfitItemError(
+            f"{name} is the time to live in whole epoch seconds; the value is not (is it in milliseconds?)"
+        )

@@ -66,7 +66,7 @@ def bring_to(table: TableAdmin, graph: Graph, names: Iterable[str], after: Table
         after: The new state.
 
     Raises:
-        MigrationConflict: The table has an index with a name in `after` and another definition.
+        MigrationConflictError: The table has an index with a name in `after` and another definition.
     """
     operations = [each for name in names for each in graph.scripts[name].migration.operations]
     indexes = [each.index for each in operations if isinstance(each, CreateIndex)]

@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from singletable.errors import AlreadyExists, ConditionFailed, LeaseLost, MigrationConflict, TableMissing
+from singletable.errors import (
+    AlreadyExistsError,
+    ConditionFailed,
+    LeaseLostError,
+    MigrationConflictError,
+    TableMissingError,
+)
 from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph, Script
 from singletable.migrations.passes import Step
@@ -41,13 +47,13 @@ class History:
         """Read the whole history again."""
         try:
             found = self._records.Applied.query(consistent=True).all()
-        except TableMissing:
+        except TableMissingError:
             found = []  # nothing is recorded yet
         self.migrations: Mapping[str, Any] = {each.name: each for each in found}
         unnamed = None if found else self._records.unnamed()
         try:
             self.has_unnamed = unnamed is not None and unnamed.Applied.query(consistent=True).first() is not None
-        except TableMissing:
+        except TableMissingError:
             self.has_unnamed = False
 
     @property
@@ -69,11 +75,11 @@ class History:
         """Refuse a history that does not fit the scripts.
 
         Raises:
-            MigrationConflict: A script is missing, a script was edited after it was begun or applied, or a migration
-                was applied before one of its dependencies.
+            MigrationConflictError: A script is missing, a script was edited after it was begun or applied, or a
+                migration was applied before one of its dependencies.
         """
         if self.has_unnamed:
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"The control table {self._records.table.bound().table_name!r} has records of an earlier version,"
                 f" which do not name the migrated table, and no records of {self._records.of!r}.",
                 remedy=f"If they are the history of {self._records.of!r}: `singletable adopt`, then `singletable"
@@ -82,13 +88,13 @@ class History:
         for name, record in sorted(self.migrations.items()):
             script = self._graph.scripts.get(name)
             if script is None:
-                raise MigrationConflict(
+                raise MigrationConflictError(
                     f"The table records {name} as {record.status}, and that script does not exist.",
                     remedy="Restore the script, or check --table: this may be the history of another table.",
                     migration=name,
                 )
             if not script.has_digest(record.digest) and not accept_edited:
-                raise MigrationConflict(
+                raise MigrationConflictError(
                     f"{name} was edited after it was {'applied' if record.status == APPLIED else 'begun'}.",
                     remedy="Undo the edit and write a new migration; --accept-edited if the edit changes nothing.",
                     migration=name,
@@ -97,7 +103,7 @@ class History:
         for name in self.applied:
             for needed in self._graph.scripts[name].migration.depends_on:
                 if self.status(needed) != APPLIED:
-                    raise MigrationConflict(
+                    raise MigrationConflictError(
                         f"{name} is applied, and {needed}, which it depends on, is not.",
                         remedy=f"If the table is in the state after {needed}: `singletable stamp {needed}`.",
                         migration=name,
@@ -131,10 +137,10 @@ class History:
         """Refuse a migration whose rollback is not finished.
 
         Raises:
-            MigrationConflict: Its rollback is not finished.
+            MigrationConflictError: Its rollback is not finished.
         """
         if self.status(name) == BACK:
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"The rollback of {name} is not finished.",
                 remedy=f"Finish it: `singletable rollback {name}`.",
                 migration=name,
@@ -144,7 +150,7 @@ class History:
         """Return the record of a migration that begins now, or that began before.
 
         Raises:
-            LeaseLost: Another runner has begun it meanwhile.
+            LeaseLostError: Another runner has begun it meanwhile.
         """
         record = self.migrations.get(script.name)
         if record is not None and record.status == status:
@@ -205,7 +211,7 @@ class History:
         record = applied(name=name, epoch=self._epoch, **values)
         try:
             TRANSIENT_FAULTS.call(record.create)
-        except AlreadyExists:
+        except AlreadyExistsError:
             # Either a response was lost, and the record is this runner's own, or another runner was faster.
             found = applied.get(name=name, consistent=True)
             if (found.epoch, found.owner, found.started_at) != (record.epoch, record.owner, record.started_at):
@@ -237,7 +243,7 @@ def fenced(record: Any, actions: list[Any], condition: Any) -> None:
     """Update a migration's record, if no other runner has taken it over.
 
     Raises:
-        LeaseLost: Another runner has taken it over.
+        LeaseLostError: Another runner has taken it over.
     """
     try:
         TRANSIENT_FAULTS.call(lambda: record.update(actions=actions, condition=condition))
@@ -245,8 +251,8 @@ def fenced(record: Any, actions: list[Any], condition: Any) -> None:
         raise _overtaken(record.name) from None
 
 
-def _overtaken(name: str) -> LeaseLost:
-    return LeaseLost(
+def _overtaken(name: str) -> LeaseLostError:
+    return LeaseLostError(
         f"Another runner has taken over {name}.",
         remedy="This runner was silent for too long, and stops. Its writes are valid: see `singletable status`.",
     )

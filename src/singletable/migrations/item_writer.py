@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
-from singletable.errors import RequestFailed, Throttled
+from singletable.errors import RequestFailedError, ThrottledError
 from singletable.migrations.change_expressions import (
     can_be_stated,
     move_params,
@@ -23,7 +23,7 @@ from singletable.migrations.change_expressions import (
 )
 from singletable.migrations.item_change import ItemChange
 from singletable.migrations.live_table import LiveTable
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.throttle import Throttle
 from singletable.requests.retry import CONTENTION, TRANSIENT_FAULTS
 from singletable.requests.sending import cancellation_reasons, current_item_of, error_code
@@ -75,7 +75,10 @@ class Work(Protocol):
         """The stored attributes of the primary key."""
 
     def change(self, item: Item) -> ItemChange | None:
-        """Return the change of an item; None if it needs no change. Raises `Unfit` if it cannot be computed."""
+        """Return the change of an item; None if it needs no change.
+
+        Raises `UnfitItemError` if it cannot be computed.
+        """
 
 
 class ItemWriter:
@@ -140,7 +143,7 @@ class ItemWriter:
     def _change(self, item: Item, counts: Counter[str]) -> ItemChange | None:
         try:
             change = self._work.change(item)
-        except Unfit as unfit:
+        except UnfitItemError as unfit:
             self._set_aside(item, unfit.reason, counts)
             return None
         if change is None:
@@ -166,7 +169,7 @@ class ItemWriter:
                 self._send(current)
             except ClientError as error:
                 refusal = error
-            except RequestFailed as error:
+            except RequestFailedError as error:
                 if error.code != "ValidationException":
                     raise
                 self._set_aside(change.item, "DynamoDB refuses the change as invalid", counts)
@@ -195,7 +198,7 @@ class ItemWriter:
                 code = _throttling(error)
                 if code is None:
                     raise
-                raise Throttled(
+                raise ThrottledError(
                     f"{operation} on {self._table.name!r} was throttled ({code}).",
                     remedy="Send fewer requests at a time, or raise the capacity of the table.",
                     operation=operation,
@@ -301,7 +304,7 @@ def knows_statements(table: LiveTable, key: Item, name: str) -> bool:
     }
     try:
         answer = table.send("BatchExecuteStatement", {"Statements": [statement]})
-    except (ClientError, RequestFailed):
+    except (ClientError, RequestFailedError):
         return False
     responses = answer.get("Responses") or [{}]
     error = responses[0].get("Error") or {}

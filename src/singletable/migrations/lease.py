@@ -10,7 +10,14 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from singletable.errors import AlreadyExists, ConditionFailed, LeaseHeld, LeaseLost, SingletableError, TableMissing
+from singletable.errors import (
+    AlreadyExistsError,
+    ConditionFailed,
+    LeaseHeldError,
+    LeaseLostError,
+    SingletableError,
+    TableMissingError,
+)
 from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import Records
 from singletable.requests.retry import TRANSIENT_FAULTS
@@ -62,14 +69,14 @@ class Lease:
         """Take the lease.
 
         Raises:
-            LeaseHeld: Another living runner has it.
+            LeaseHeldError: Another living runner has it.
         """
         record = self._records.Lease
         held = self._read()
         if held is None:
             try:
                 TRANSIENT_FAULTS.call(record(name=_NAME, owner=self.owner, epoch=1).create)
-            except AlreadyExists:
+            except AlreadyExistsError:
                 held = self._read()
             else:
                 self.epoch = 1
@@ -93,7 +100,7 @@ class Lease:
             epoch: Its epoch.
 
         Raises:
-            LeaseLost: Another runner has taken it, or it was given back.
+            LeaseLostError: Another runner has taken it, or it was given back.
         """
         self.epoch = epoch
         TRANSIENT_FAULTS.call(self.beat)
@@ -102,7 +109,7 @@ class Lease:
         """Count the lease up, to show that its holder lives.
 
         Raises:
-            LeaseLost: Another runner has taken it.
+            LeaseLostError: Another runner has taken it.
         """
         record = self._records.Lease
         try:
@@ -120,7 +127,7 @@ class Lease:
         """Beat now, directly before a change that has no condition. Before `acquire`, nothing is sent.
 
         Raises:
-            LeaseLost: Another runner has taken it.
+            LeaseLostError: Another runner has taken it.
         """
         if self.epoch:
             TRANSIENT_FAULTS.call(self.beat)
@@ -137,7 +144,7 @@ class Lease:
         """Raise the error of the beating thread, if it has one.
 
         Raises:
-            LeaseLost: Another runner has taken the lease.
+            LeaseLostError: Another runner has taken the lease.
         """
         if self.lost is not None:
             raise self.lost
@@ -165,7 +172,7 @@ class Lease:
         """Return the owner of the lease; None if it is free."""
         try:
             held = self._read()
-        except TableMissing:
+        except TableMissingError:
             return None
         return None if held is None else held.owner
 
@@ -185,7 +192,7 @@ class Lease:
                 return
             try:
                 self.beat()
-            except LeaseLost as error:
+            except LeaseLostError as error:
                 self.lost = error
                 return
             except SingletableError:
@@ -230,15 +237,15 @@ class Lease:
                 raise self._held(getattr(held, "owner", None) or "another runner") from None
         self.epoch = epoch + 1
 
-    def _held(self, owner: str) -> LeaseHeld:
-        return LeaseHeld(
+    def _held(self, owner: str) -> LeaseHeldError:
+        return LeaseHeldError(
             f"{owner} is migrating this table.",
             remedy="Wait until it is done. If it has died and the lease remains, run `singletable unlock`.",
             owner=owner,
         )
 
-    def _gone(self) -> LeaseLost:
-        return LeaseLost(
+    def _gone(self) -> LeaseLostError:
+        return LeaseLostError(
             "Another runner has taken over the migration of this table.",
             remedy="This runner was silent for too long, and stops. Its writes are valid: see `singletable status`.",
         )

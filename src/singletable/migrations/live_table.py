@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from singletable.errors import TableMissing
+from singletable.errors import TableMissingError
 from singletable.requests.connection import TableConnection
 from singletable.requests.retry import TRANSIENT_FAULTS
 from singletable.requests.sending import send
@@ -39,7 +39,7 @@ class LiveTable:
         """Return the answer of DescribeTable; None if the table does not exist."""
         try:
             table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
-        except TableMissing:
+        except TableMissingError:
             return None
         return table
 
@@ -47,7 +47,7 @@ class LiveTable:
         """Return the answer of DescribeTable.
 
         Raises:
-            TableMissing: The table does not exist.
+            TableMissingError: The table does not exist.
         """
         table: dict[str, Any] = self.send("DescribeTable", {"TableName": self.name})["Table"]
         return table

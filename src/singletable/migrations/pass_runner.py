@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import MigrationError, MigrationPaused, MigrationStopped
+from singletable.errors import MigrationError, MigrationPausedError, MigrationStoppedError
 from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph
@@ -140,7 +140,8 @@ class PassRunner:
         """Record that a pass is done.
 
         Raises:
-            MigrationStopped: A segment is not finished, items are quarantined, or the verification found wrong items.
+            MigrationStoppedError: A segment is not finished, items are quarantined, or the verification found wrong
+                items.
         """
         counts = self._swept(ahead)
         self._check_quarantine(ahead)
@@ -252,7 +253,7 @@ class PassRunner:
                 after=after,
             )
         if not ended:
-            raise MigrationPaused(f"{record.name} is paused.", remedy=f"Continue with `{ahead.command}`.")
+            raise MigrationPausedError(f"{record.name} is paused.", remedy=f"Continue with `{ahead.command}`.")
 
     def _checkpoints(self, name: str, step: Step, *, verifying: bool = False) -> dict[int, Any]:
         """Return the checkpoints of a pass by segment; those of its verification only if they are of this lease."""
@@ -268,7 +269,7 @@ class PassRunner:
         found = self._checkpoints(ahead.name, ahead.step)
         left = ahead.record.segments - sum(each.state == "done" for each in found.values())
         if left and not ahead.swept:
-            raise MigrationStopped(
+            raise MigrationStoppedError(
                 f"{left:,} of {ahead.record.segments:,} segments of {ahead.record.name} are not finished.",
                 remedy="Their worker is gone. Run it again: it continues from their checkpoints.",
             )
@@ -285,7 +286,7 @@ class PassRunner:
             return
         count, reasons = Quarantine(self.records, ahead.name, ahead.step.number).summary()
         if count:
-            raise MigrationStopped(
+            raise MigrationStoppedError(
                 f"{count:,} item{'s are' if count > 1 else ' is'} quarantined: {reasons}.",
                 remedy=f"`singletable status` lists them. Correct them, then `{ahead.command} --redrive`. Or leave"
                 " them unchanged with --accept-quarantine.",
@@ -297,14 +298,14 @@ class PassRunner:
         found = self._checkpoints(ahead.verifying, ahead.step, verifying=True).values()
         counts = sum((Counter(json.loads(each.counts)) for each in found), Counter[str]())
         if not counts["wrong"]:
-            raise MigrationStopped(
+            raise MigrationStoppedError(
                 f"The verification of {ahead.record.name} is not complete.", remedy="Run it again: it starts over."
             )
         # The next run must go over the items again, even if later steps are done.
         applied = type(ahead.record)
         fenced(ahead.record, [applied.step.set(ahead.step.number)], applied.epoch == self.lease.epoch)
         self._forget_segments(ahead.record.name, ahead.step.number)
-        raise MigrationStopped(
+        raise MigrationStoppedError(
             f"The verification of {ahead.record.name} found wrong items:"
             f" {counts['wrong']:,} of {counts['verified']:,}.",
             remedy="Code that does not know the new attributes has written them meanwhile. Deploy the new models"

@@ -12,7 +12,7 @@ from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations import ItemOperation, Operation, TableOperation
 from singletable.migrations.operations.base import Change, Edit
 from singletable.migrations.rederiving import Rederive, rederiving
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import TableState
 from singletable.requests.capacity import item_size
 from singletable.requests.stored_values import ITEM_BYTES, check_value, same_value
@@ -93,7 +93,7 @@ class Pass:
         """Return the change of an item; None if it needs no change or the pass does not concern it.
 
         Raises:
-            Unfit: The change cannot be computed, or DynamoDB would refuse the result.
+            UnfitItemError: The change cannot be computed, or DynamoDB would refuse the result.
         """
         image = dict(item)
         pins: set[str] = set()
@@ -129,17 +129,17 @@ def checked_change(
         type_name: The stored attribute of the discriminator.
 
     Raises:
-        Unfit: DynamoDB would refuse the result.
+        UnfitItemError: DynamoDB would refuse the result.
     """
     change = ItemChange(item, image, frozenset(pins) - set(key_names) | {type_name}, key_names)
     try:
         for name, value in change.sets.items():
             check_value("the item", name, value)
     except SingletableError as error:
-        raise Unfit(error.what.rstrip(".")) from None
+        raise UnfitItemError(error.what.rstrip(".")) from None
     size = item_size(image)
     if size > ITEM_BYTES:
-        raise Unfit(f"the item would have {size:,} bytes; DynamoDB accepts {ITEM_BYTES:,}")
+        raise UnfitItemError(f"the item would have {size:,} bytes; DynamoDB accepts {ITEM_BYTES:,}")
     check_expressions(change)
     return change
 
@@ -162,11 +162,11 @@ def _edited(item: Item, edit: Edit) -> Item:
 def _edit(change: Change, image: Item) -> Edit | None:
     try:
         return change(image)
-    except Unfit:
+    except UnfitItemError:
         raise
     except Exception as error:
         # One odd item must not end the whole run. The reason must not contain its values.
-        raise Unfit(f"its change could not be computed ({type(error).__name__})") from error
+        raise UnfitItemError(f"its change could not be computed ({type(error).__name__})") from error
 
 
 @attrs.frozen

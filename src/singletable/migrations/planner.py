@@ -20,7 +20,7 @@ from singletable.migrations.item_change import ItemChange
 from singletable.migrations.live_table import LiveTable
 from singletable.migrations.operations import CreateIndex, Operation
 from singletable.migrations.passes import Pass, Step
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import Index, TableState
 from singletable.requests.capacity import item_size
 from singletable.requests.types import Item
@@ -196,7 +196,7 @@ class _Sample:
         for item in self.items:
             try:
                 change = work.change(item) if work.concerns(item) else None
-            except Unfit as error:
+            except UnfitItemError as error:
                 unfit[error.reason] += 1
                 change = None
             changes += [change] if change else []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from singletable.migrations.custom_text import derived_by, explains, reads_of, unexplained
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Edit
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import Entity, TableState, known_derived
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
@@ -41,7 +41,7 @@ def rederiving(
     def rederive(was: Item, now: Item) -> Edit | None:
         for half in halves:
             if not same_value(half.derive(now), now.get(half.stored_name)):
-                raise Unfit(f"its {half.stored_name} would change; move the items of {after.name} with Rekey")
+                raise UnfitItemError(f"its {half.stored_name} would change; move the items of {after.name} with Rekey")
         values = {}
         for each in dependents:
             name, stored = each.stored_name, now.get(each.stored_name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import MigrationConflict, MigrationError
+from singletable.errors import MigrationConflictError, MigrationError
 from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph
@@ -191,8 +191,8 @@ def run_slice(job: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
         A `SliceResult`, as plain data.
 
     Raises:
-        MigrationConflict: The scripts here differ from those with which the run was begun.
-        LeaseLost: A runner with a later lease has taken the segment.
+        MigrationConflictError: The scripts here differ from those with which the run was begun.
+        LeaseLostError: A runner with a later lease has taken the segment.
         SingletableError: A request failed; the checkpoints hold the progress.
     """
     return attrs.asdict(do_slice(Job.from_dict(job), Slice(**task)))
@@ -252,7 +252,7 @@ def _check_script(place: WorkerPlace, name: str, job: Job) -> None:
         record = None
     if script is None or record is None or not script.has_digest(record.digest):
         what = "is missing" if script is None else "was not begun" if record is None else "is a different script"
-        raise MigrationConflict(
+        raise MigrationConflictError(
             f"{name} {what} here, in {job.scripts!r} of process {os.getpid()}, unlike where the run was begun.",
             remedy="Deploy the same scripts to all processes, and check the table's name, region and endpoint.",
             migration=name,
@@ -262,7 +262,7 @@ def _check_script(place: WorkerPlace, name: str, job: Job) -> None:
 def _pass_of(steps: list[Step], number: int, name: str) -> Step:
     found = next((each for each in steps if each.number == number and each.is_pass), None)
     if found is None:
-        raise MigrationConflict(
+        raise MigrationConflictError(
             f"Step {number} of {name} is not a pass over the items.", remedy="Deploy the same scripts everywhere."
         )
     return found

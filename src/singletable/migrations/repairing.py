@@ -10,7 +10,7 @@ from singletable.migrations.derived import Derived
 from singletable.migrations.item_change import ItemChange
 from singletable.migrations.operations.typing import entities_by_key
 from singletable.migrations.passes import checked_change
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import Entity, known_derived
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
@@ -41,7 +41,7 @@ class Repair:
         """Return the change that repairs an item as far as possible; None if nothing can be repaired.
 
         Raises:
-            Unfit: DynamoDB would refuse the result.
+            UnfitItemError: DynamoDB would refuse the result.
         """
         image = dict(item)
         if self._checks.state.type_name not in item:
@@ -64,7 +64,7 @@ class Repair:
                 value = self._checks.expected(image, each)
                 if value is not None and not same_value(value, stored):
                     each.refuse(value)
-            except Unfit:
+            except UnfitItemError:
                 continue  # the finding stays
             if same_value(value, stored):
                 continue

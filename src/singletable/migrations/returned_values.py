@@ -10,7 +10,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from singletable.errors import InvalidValueError
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.models.declare.strict import StrictNumberAttribute, StrictUTCDateTimeAttribute
 from singletable.requests.stored_values import check_value
 
@@ -25,7 +25,7 @@ def stored_value(name: str, value: Any) -> dict[str, Any] | None:
     """Return a Python value as DynamoDB stores it; None for an attribute that the item should not have.
 
     Raises:
-        Unfit: DynamoDB cannot store the value.
+        UnfitItemError: DynamoDB cannot store the value.
     """
     if value is None:
         return None
@@ -39,5 +39,5 @@ def stored_value(name: str, value: Any) -> dict[str, Any] | None:
         stored: dict[str, Any] = _serializer.serialize(value)
         check_value("the item", name, stored)
     except (InvalidValueError, TypeError, ArithmeticError):
-        raise Unfit(f"{name} would be a {type(value).__name__} that DynamoDB does not store") from None
+        raise UnfitItemError(f"{name} would be a {type(value).__name__} that DynamoDB does not store") from None
     return stored

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from singletable.errors import MigrationConflict, MigrationError, SingletableError
+from singletable.errors import MigrationConflictError, MigrationError, SingletableError
 from singletable.migrations.checking import ItemChecks
 from singletable.migrations.fresh import bring_to, is_empty, runs_code
 from singletable.migrations.history import APPLIED, BACK, RUNNING, History
@@ -100,7 +100,7 @@ class Runner(PassRunner):
             The names of the migrations that were not applied before.
 
         Raises:
-            MigrationConflict: The keys, an index, the time to live or the stream differ from the recorded state.
+            MigrationConflictError: The keys, an index, the time to live or the stream differ from the recorded state.
         """
         self._create_records()
         needed = self.graph.needed_by(target)
@@ -114,7 +114,7 @@ class Runner(PassRunner):
                 bring_to(self.table, self.graph, [*history.applied, *needed], state)
             differences = self.table.differences(state)
             if differences:
-                raise MigrationConflict(
+                raise MigrationConflictError(
                     f"{self.table.name!r} is not in the state after {target}. {' '.join(differences)}",
                     remedy="`singletable stamp --bring` switches them. Or stamp the migration that fits the table.",
                     migration=target,
@@ -175,7 +175,7 @@ class Runner(PassRunner):
         """Return the history, under the lease.
 
         Raises:
-            MigrationConflict: It does not fit the scripts, or a rollback is not finished.
+            MigrationConflictError: It does not fit the scripts, or a rollback is not finished.
         """
         history = self._history()
         if history.unfinished is not None:
@@ -264,7 +264,7 @@ class Runner(PassRunner):
                 state = self.graph.state_at(names)
                 self.table.create(state.partition, state.sort, tuple(state.indexes.values()))
         else:
-            self.table.require()  # raises TableMissing
+            self.table.require()  # raises TableMissingError
 
     def _create_records(self) -> None:
         if self.records.table.bound().table_name != self.table.name:
@@ -299,7 +299,7 @@ class Runner(PassRunner):
         """Refuse to roll a migration back while another one is begun."""
         other = history.unfinished
         if other not in (None, name):
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"{other} is {history.status(other)}, and not finished.",
                 remedy=f"Finish it, or abort it first: `singletable abort {other}`.",
                 migration=other,
@@ -336,7 +336,7 @@ class Runner(PassRunner):
         if history.migrations:
             return
         if not is_empty(self.table, self.graph.state.type_name):
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"{self.table.name!r} has items, and no history of migrations.",
                 remedy=f"If it is in the state after a migration, stamp it: `singletable stamp {self.graph.order[0]}`.",
             )
@@ -352,7 +352,7 @@ class Runner(PassRunner):
         self.lease.assert_held()
         record = history.begin(script, self.lease.owner, self.options.segments)
         if record.segments != self.options.segments and any(step.is_pass for step in steps):
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"{name} was begun with {record.segments} segments, and cannot continue with {self.options.segments}.",
                 remedy=f"Continue with --segments {record.segments}.",
                 migration=name,

@@ -14,10 +14,10 @@ from typing import Any
 import attrs
 
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConditionFailed,
-    LeaseLost,
-    Throttled,
+    LeaseLostError,
+    ThrottledError,
 )
 from singletable.migrations.checking import ItemChecks
 from singletable.migrations.control_records import VERIFYING, Records, key_from_text, key_to_text
@@ -26,7 +26,7 @@ from singletable.migrations.item_writer import ItemWriter
 from singletable.migrations.live_table import LiveTable, pages
 from singletable.migrations.passes import Pass
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.throttle import Throttle
 from singletable.models.schema.layout import INTERNAL_TYPES
 from singletable.requests.expressions import Placeholders
@@ -121,7 +121,7 @@ class _SegmentReader:
         """Run a slice, with a checkpoint after each page.
 
         Raises:
-            LeaseLost: A runner with a later lease has taken the segment.
+            LeaseLostError: A runner with a later lease has taken the segment.
             SingletableError: A request failed; the checkpoints hold the progress.
         """
         before = dict(self._throttle.throttled)
@@ -138,7 +138,7 @@ class _SegmentReader:
                 done = Counter({"scanned": page.get("ScannedCount", len(page["Items"]))})
                 mine = self._sort_out(page["Items"], done)
                 done += self._treat(task, mine)
-            except Throttled as error:
+            except ThrottledError as error:
                 # The page is read again later, and its finished writes then need no change.
                 throttled = error.index or "table"
                 break
@@ -202,7 +202,7 @@ class _SegmentReader:
             found = record(**name, epoch=task.epoch)
             try:
                 TRANSIENT_FAULTS.call(found.create)
-            except AlreadyExists:  # a response was lost, or another runner was faster
+            except AlreadyExistsError:  # a response was lost, or another runner was faster
                 found = record.get(**name, consistent=True)
         if found.epoch > task.epoch:
             raise _overtaken()
@@ -270,7 +270,7 @@ class SegmentVerifier(_SegmentReader):
             key = {name: item[name] for name in self._work.key_names}
             try:
                 wrong = self._work.change(item) is not None
-            except Unfit as unfit:
+            except UnfitItemError as unfit:
                 # It may have become so after the sweep.
                 self._set_aside(task, key, unfit.reason)
                 counts["quarantined"] += 1
@@ -305,7 +305,7 @@ def forget_segment(checkpoint: Any, epoch: int) -> None:
     """Delete a checkpoint, unless a runner with a later lease has taken the segment.
 
     Raises:
-        LeaseLost: A runner with a later lease has taken it.
+        LeaseLostError: A runner with a later lease has taken it.
     """
     record = type(checkpoint)
     try:
@@ -359,8 +359,8 @@ def _patient_page(table: LiveTable, operation: str, params: Params, throttle: Th
     return throttle.metered("read", lambda: table.send(operation, {**params, "ReturnConsumedCapacity": "INDEXES"}))
 
 
-def _overtaken() -> LeaseLost:
-    return LeaseLost(
+def _overtaken() -> LeaseLostError:
+    return LeaseLostError(
         "Another runner has taken over this segment.",
         remedy="This runner was silent for too long, and stops. Its writes are valid: see `singletable status`.",
     )

@@ -30,12 +30,12 @@ __all__ = [
     "Number",
     "Source",
     "Text",
-    "Unfit",
+    "UnfitItemError",
     "Uuid",
 ]
 
 
-class Unfit(Exception):
+class UnfitItemError(Exception):
     """The reason why a migration cannot change an item, without the values of the item."""
 
     def __init__(self, reason: str) -> None:
@@ -88,17 +88,17 @@ class Source(Frozen):
         """Return the value in an item, as keys contain it; None if the item lacks it.
 
         Raises:
-            Unfit: The stored value is not of this kind.
+            UnfitItemError: The stored value is not of this kind.
         """
         stored = item.get(self.stored_name, self.default)
         if stored is None or "NULL" in stored:
             return None
         if self.type not in stored:
-            raise Unfit(f"{self.stored_name} is stored as {next(iter(stored))}, not as {self.type}")
+            raise UnfitItemError(f"{self.stored_name} is stored as {next(iter(stored))}, not as {self.type}")
         try:
             return _ATTRIBUTES[self.kind].deserialize(stored[self.type])
         except (TypeError, ValueError, InvalidOperation):
-            raise Unfit(f"{self.stored_name} is not a valid {self.kind.value}") from None
+            raise UnfitItemError(f"{self.stored_name} is not a valid {self.kind.value}") from None
 
     def _choices(self) -> tuple[str, ...]:
         return ()

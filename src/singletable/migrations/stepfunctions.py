@@ -23,14 +23,14 @@ MOST_SEGMENTS = 10_000
 """The most segments: the states pass their numbers on, in at most 256 KiB (Developer Guide, "Service quotas")."""
 
 _FINAL = (
-    "AccessDenied",
-    "CredentialsMissing",
-    "LeaseHeld",
-    "LeaseLost",
-    "MigrationConflict",
+    "AccessDeniedError",
+    "CredentialsMissingError",
+    "LeaseHeldError",
+    "LeaseLostError",
+    "MigrationConflictError",
     "MigrationError",
-    "MigrationStopped",
-    "TableMissing",
+    "MigrationStoppedError",
+    "TableMissingError",
 )
 """Errors for which another attempt is useless. Step Functions names a Python error by its class."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import MigrationStopped
+from singletable.errors import MigrationStoppedError
 from singletable.migrations.clock import Clock
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 from singletable.migrations.tasks import Submit
@@ -155,7 +155,7 @@ class Breaker:
         """Add the counts of a slice.
 
         Raises:
-            MigrationStopped: Too many items are quarantined.
+            MigrationStoppedError: Too many items are quarantined.
         """
         quarantined = recent.get("quarantined", 0)
         tried = sum(recent.get(each, 0) for each in ("written", "already", "gone")) + quarantined
@@ -167,7 +167,7 @@ class Breaker:
             self._tried -= tried
             self._quarantined -= quarantined
         if self._quarantined > _FEW and self._quarantined > self._max_errors * self._tried:
-            raise MigrationStopped(
+            raise MigrationStoppedError(
                 f"{self._quarantined:,} of the last {self._tried:,} items were quarantined, more than"
                 f" {self._max_errors:.0%}.",
                 remedy="`singletable status` lists the reasons. Correct the items or the script, then"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from singletable.errors import (
-    AccessDenied,
-    MigrationConflict,
-    RequestFailed,
+    AccessDeniedError,
+    MigrationConflictError,
+    RequestFailedError,
 )
 from singletable.migrations.clock import Clock
 from singletable.migrations.live_table import LiveTable
@@ -81,12 +81,12 @@ class TableAdmin(LiveTable):
         """Refuse a table that does not fit the history.
 
         Raises:
-            MigrationConflict: Its keys differ, or an index is missing or differs.
+            MigrationConflictError: Its keys differ, or an index is missing or differs.
         """
         table = self.require()
         names = tuple(each["AttributeName"] for each in table["KeySchema"])
         if names != state.key_names:
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"The keys of {self.name!r} are {', '.join(names)}; in the history they are"
                 f" {', '.join(state.key_names)}.",
                 remedy="Check --table, --region and the endpoint: this may be the history of another table.",
@@ -96,13 +96,13 @@ class TableAdmin(LiveTable):
             if self._is_final(name, there):
                 continue
             if name not in there or there[name]["status"] == "DELETING":
-                raise MigrationConflict(
+                raise MigrationConflictError(
                     f"The index {name} of {self.name!r} is missing, although the history has created it.",
                     remedy="It was deleted. Create it again, or `stamp` a migration with DeleteIndex.",
                     index=name,
                 )
             if there[name]["index"] != index:
-                raise MigrationConflict(
+                raise MigrationConflictError(
                     f"The index {name} of {self.name!r} differs from the history: {there[name]['index']!r}.",
                     remedy=f"In the history it is {index!r}. `stamp` a migration with the present index.",
                     index=name,
@@ -181,7 +181,7 @@ class TableAdmin(LiveTable):
         self._waiter.until(lambda: self._status(index.name) == "ACTIVE", f"the index {index.name}")
         found = _indexes(self.require())[index.name]["index"]
         if found != index:
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"The index {index.name} exists already with another definition: {found!r}.",
                 remedy="Choose another name, or delete it with DeleteIndex first.",
                 index=index.name,
@@ -226,8 +226,8 @@ class TableAdmin(LiveTable):
             on: Whether items expire by it. Switching it off does not affect a time to live by another attribute.
 
         Raises:
-            MigrationConflict: The time to live is on by another attribute.
-            MigrationStopped: DynamoDB did not accept the change for two hours.
+            MigrationConflictError: The time to live is on by another attribute.
+            MigrationStoppedError: DynamoDB did not accept the change for two hours.
         """
 
         def done() -> bool:
@@ -241,7 +241,7 @@ class TableAdmin(LiveTable):
                 if self._final is not None and enabled == self._final.ttl:
                     self._tell(f"the time to live is on by {enabled}, as the last migration defines it")
                     return True
-                raise MigrationConflict(
+                raise MigrationConflictError(
                     f"The time to live of {self.name!r} is on already, by {enabled}.",
                     remedy="A table has one time to live: switch it off first with DisableTTL.",
                 )
@@ -262,7 +262,7 @@ class TableAdmin(LiveTable):
         specification = {"Enabled": on, "AttributeName": name}
         try:
             self._ask("UpdateTimeToLive", {"TableName": self.name, "TimeToLiveSpecification": specification})
-        except RequestFailed as error:
+        except RequestFailedError as error:
             if error.code == "ValidationException" and "fixed interval" in str(error):
                 return False  # DynamoDB accepts about one change per hour
             raise
@@ -309,7 +309,7 @@ class TableAdmin(LiveTable):
         """Refuse a change of a table that belongs to a stack, unless this is the stack's own runner.
 
         Raises:
-            MigrationConflict: The table belongs to a stack.
+            MigrationConflictError: The table belongs to a stack.
         """
         if self._owner is not None:
             return  # the stack has it in its template, and some local servers do not make the change
@@ -317,7 +317,7 @@ class TableAdmin(LiveTable):
         if stack is None:
             return
         named = f"--environment {environment or 'NAME'}" + ("" if stack == self.name else f" --stack {stack}")
-        raise MigrationConflict(
+        raise MigrationConflictError(
             f"The stack {stack!r} owns the indexes and the time to live of {self.name!r}: if a migration were to"
             f" {change}, the stack's next deployment would fail.",
             remedy=f"Add {named} to `migrate` or `rollback`: the stack then makes the change, and the migration"
@@ -328,9 +328,9 @@ class TableAdmin(LiveTable):
         """Return the stack of the table and its environment, by its tags; None if it belongs to none."""
         try:
             tags = table_tags(lambda params: self.send("ListTagsOfResource", params), self.require().get("TableArn"))
-        except AccessDenied:
+        except AccessDeniedError:
             raise
-        except RequestFailed:
+        except RequestFailedError:
             return None, None  # a local server without tags has no stacks either
         managed = self.name if tags.get("ManagedBy") == "singletable" else None
         return tags.get(STACK_TAG, managed), tags.get("Environment")
@@ -338,7 +338,7 @@ class TableAdmin(LiveTable):
     def _status(self, name: str) -> str:
         found = _indexes(self.require()).get(name)
         if found is None:
-            raise MigrationConflict(
+            raise MigrationConflictError(
                 f"The index {name} was deleted while it was being created.",
                 remedy="Find out which process deletes it, then run it again.",
                 index=name,
@@ -350,7 +350,7 @@ class TableAdmin(LiveTable):
         self._before_change()
         try:
             self.send(operation, params)
-        except RequestFailed as error:
+        except RequestFailedError as error:
             if error.code != "ResourceInUseException":
                 raise
 

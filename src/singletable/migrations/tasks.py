@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import MigrationStopped
+from singletable.errors import MigrationStoppedError
 from singletable.migrations.segments import SegmentVerifier, SegmentWorker, Slice, SliceResult
 
 __all__ = ["Submit", "Tasks", "submitting"]
@@ -75,8 +75,8 @@ def _pass_on(inner: Future[Any], outer: Future[SliceResult]) -> None:
         outer.set_result(SliceResult(**inner.result()))
 
 
-def _broken(error: BrokenExecutor) -> MigrationStopped:
-    return MigrationStopped(
+def _broken(error: BrokenExecutor) -> MigrationStoppedError:
+    return MigrationStoppedError(
         f"A process that ran slices has died: {error}",
         remedy="Run it again: it continues after the last checkpoints. If it dies again, it may lack memory.",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import MigrationPaused, Throttled
+from singletable.errors import MigrationPausedError, ThrottledError
 from singletable.migrations.clock import Clock
 from singletable.requests.retry import TRANSIENT_FAULTS
 
@@ -97,14 +97,14 @@ class Throttle:
             send: Sends the request and returns DynamoDB's answer. Repeated calls must do no harm.
 
         Raises:
-            MigrationPaused: The run is to pause. The next one sends the request.
+            MigrationPausedError: The run is to pause. The next one sends the request.
         """
 
         def once() -> dict[str, Any]:
             self.wait(kind)
             try:
                 answer = send()
-            except Throttled as error:
+            except ThrottledError as error:
                 self.cut(error.index)
                 raise
             self.spend(answer, kind)
@@ -116,7 +116,7 @@ class Throttle:
         """Wait until a request of a kind may be sent. Return the length of the wait in seconds.
 
         Raises:
-            MigrationPaused: The run is to pause. The next one sends the request.
+            MigrationPausedError: The run is to pause. The next one sends the request.
         """
         waited = 0.0
         while True:
@@ -129,7 +129,7 @@ class Throttle:
                 return waited
             # In small steps: answers to other threads may change the length of the wait.
             if self._stop.is_set():
-                raise MigrationPaused(
+                raise MigrationPausedError(
                     "Paused while waiting for capacity.", remedy="The same command continues from the last checkpoints."
                 )
             pause = min(pause, 1.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from typing import Any
 
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 
 __all__ = ["Timebox"]
 
@@ -35,7 +35,7 @@ class Timebox:
         """Return the result of a call.
 
         Raises:
-            Unfit: The call raised an error, or took too long.
+            UnfitItemError: The call raised an error, or took too long.
         """
         inbox, outbox = self._helper()
         inbox.put(dict(arguments))
@@ -44,10 +44,10 @@ class Timebox:
         except queue.Empty:
             inbox.put(None)  # ends the thread if the call ever returns
             self._local.queues = None
-            raise Unfit(f"{self._name}() took longer than {self._seconds:g} s") from None
+            raise UnfitItemError(f"{self._name}() took longer than {self._seconds:g} s") from None
         if error is not None:
             # The message may hold values of the item.
-            raise Unfit(f"{self._name}() raised {type(error).__name__}") from None
+            raise UnfitItemError(f"{self._name}() raised {type(error).__name__}") from None
         return answer
 
     def _helper(self) -> tuple[queue.SimpleQueue[Any], queue.SimpleQueue[Any]]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import MigrationPaused
+from singletable.errors import MigrationPausedError
 from singletable.migrations.checking import ItemChecks
 from singletable.migrations.clock import Clock
 from singletable.migrations.findings import ItemFinding, Kind, VerificationReport
@@ -123,7 +123,7 @@ class Verifier:
         """Verify the table, and return the report.
 
         Raises:
-            MigrationPaused: It was stopped. A later verification continues from the checkpoint.
+            MigrationPausedError: It was stopped. A later verification continues from the checkpoint.
             SingletableError: A request failed, or the checkpoint belongs to another verification.
         """
         self._checkpoint.load()
@@ -196,7 +196,7 @@ class Verifier:
             if self._stop.is_set():
                 with self._lock:
                     self._checkpoint.save()
-                raise MigrationPaused(
+                raise MigrationPausedError(
                     "The verification is paused.",
                     remedy="The same command with the same --checkpoint continues."
                     if self._checkpoint.path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from singletable.errors import MigrationPaused, MigrationStopped
+from singletable.errors import MigrationPausedError, MigrationStoppedError
 from singletable.migrations.clock import Clock
 
 __all__ = ["Waiter"]
@@ -42,15 +42,15 @@ class Waiter:
             patience: Seconds after which to give up; None to wait as long as it takes.
 
         Raises:
-            MigrationStopped: It was not done in time.
-            MigrationPaused: The run is to pause.
+            MigrationStoppedError: It was not done in time.
+            MigrationPausedError: The run is to pause.
         """
         start = self._clock.monotonic()
         told: float | None = None
         while not done():
             waited = self._clock.monotonic() - start
             if patience is not None and waited > patience:
-                raise MigrationStopped(
+                raise MigrationStoppedError(
                     f"Waited {waited:.0f} s for {what}, without success.",
                     remedy="Some local servers accept UpdateTable and do nothing; on AWS, describe the table.",
                 )
@@ -64,5 +64,7 @@ class Waiter:
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             if self._stop.is_set():
-                raise MigrationPaused(f"Paused while waiting for {what}.", remedy="The same command continues to wait.")
+                raise MigrationPausedError(
+                    f"Paused while waiting for {what}.", remedy="The same command continues to wait."
+                )
             self._clock.sleep(min(_STEP, left))

@@ -12,7 +12,7 @@ from singletable.errors import (
     InvalidBatchError,
     InvalidRequestError,
     SingletableError,
-    TableMissing,
+    TableMissingError,
 )
 from singletable.models.writing.writable import WritableItem
 
@@ -202,7 +202,7 @@ class Table(WritableItem):
         Existing items are replaced. Nothing is sent until the result is iterated.
 
         Raises:
-            BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
+            BatchIncompleteError: DynamoDB left items unprocessed after ten attempts.
         """
         from singletable.models.writing.batch import put_all
 
@@ -242,7 +242,7 @@ class Table(WritableItem):
         Raises:
             UnexpectedAttributesError: A setting does not exist.
             InvalidValueError: The value of a setting is invalid, or two settings name different credentials.
-            EndpointUnreachable: `endpoint_url` is not a URL.
+            EndpointUnreachableError: `endpoint_url` is not a URL.
         """
         from singletable.models.binding.binding import bind
 
@@ -276,7 +276,7 @@ class Table(WritableItem):
         Raises:
             InvalidRequestError: The billing mode does not exist, or its capacity is missing, or the table's time to
                 live is on another attribute.
-            RequestFailed: DynamoDB refused the request.
+            RequestFailedError: DynamoDB refused the request.
         """
         from singletable.models.schema.options import billing_fault
 
@@ -319,7 +319,7 @@ class Table(WritableItem):
         Raises:
             InvalidRequestError: No entity of the table has an `Expiry`; or the table's time to live is on another
                 attribute, or is being switched off.
-            RequestFailed: DynamoDB refused the request.
+            RequestFailedError: DynamoDB refused the request.
         """
         from singletable.models.writing.time_to_live import switch_on
 
@@ -331,7 +331,7 @@ class Table(WritableItem):
         """Return the answer of DescribeTable about the table.
 
         Raises:
-            TableMissing: The table does not exist.
+            TableMissingError: The table does not exist.
         """
         from singletable.models.reading.targets import TableSender
 
@@ -351,7 +351,7 @@ class Table(WritableItem):
         """Return whether the table exists."""
         try:
             cls.describe_table()
-        except TableMissing:
+        except TableMissingError:
             return False
         return True
 

@@ -13,7 +13,7 @@ import attrs
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
-from singletable.errors import EndpointUnreachable, RequestFailed, SingletableError
+from singletable.errors import EndpointUnreachableError, RequestFailedError, SingletableError
 from singletable.operating.window import Window
 from singletable.requests.sending import translate
 from singletable.requests.services import error_code, is_denied, message_of, service_of
@@ -164,7 +164,7 @@ def fetch(
             except (BotoCoreError, ClientError, ResponseParserError) as error:
                 raise _translated(error, where) from error
             if "MetricDataResults" not in page:
-                raise RequestFailed(
+                raise RequestFailedError(
                     f"The answer of {where} to GetMetricData has no metrics.", remedy=_ELSEWHERE, service=_SERVICE
                 )
             pages.append(page)
@@ -178,12 +178,12 @@ def _translated(error: Exception, where: str) -> SingletableError:
     remedy = "" if ".amazonaws." in where else _ELSEWHERE
     if isinstance(error, (ConnectionError, HTTPClientError)):
         fault = f"No CloudWatch answers at {where} ({type(error).__name__})."
-        return EndpointUnreachable(fault, remedy=remedy or "Check the region and the network.", value=where)
+        return EndpointUnreachableError(fault, remedy=remedy or "Check the region and the network.", value=where)
     code = error_code(error)
     if isinstance(error, BotoCoreError) or is_denied(error) or service_of(error) not in (None, _SERVICE):
         return translate(error, "GetMetricData", None, _SERVICE)
     message = message_of(error)
-    return RequestFailed(
+    return RequestFailedError(
         f"GetMetricData failed at {where} ({code or type(error).__name__}){f': {message}' if message else '.'}",
         remedy=remedy,
         service=_SERVICE,

@@ -16,7 +16,7 @@ from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests import Get, Query, Scan
 
-__all__ = ["AccessPattern", "ScanInPattern", "access_pattern", "patterns_of", "requests_of"]
+__all__ = ["AccessPattern", "ScanInPatternError", "access_pattern", "patterns_of", "requests_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ _registered: dict[tuple[str, str], AccessPattern[..., Any]] = {}
 _SENTENCE = re.compile(r"\s*(?:(\d+)\.\s*)?(.+)", re.DOTALL)
 
 
-class ScanInPattern(PatternError):
+class ScanInPatternError(PatternError):
     """An access pattern returns a scan of the whole table.
 
     Remedy: Declare a key for the read, or remove the function from the access patterns.
@@ -171,7 +171,7 @@ def requests_of(pattern: AccessPattern[..., Any], answer: Any) -> tuple[Query[An
     """
     requests = answer if isinstance(answer, tuple) else (answer,)
     if any(isinstance(each, Scan) for each in requests):
-        raise ScanInPattern(
+        raise ScanInPatternError(
             f"The access pattern {pattern.name} scans the whole table.",
             remedy="Declare a key for it, or remove it from the access patterns.",
         )

@@ -26,7 +26,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from singletable.errors import SingletableError, as_uncertain
-from singletable.requests.wire import DAMAGED, DamagedAnswer
+from singletable.requests.wire import DAMAGED, DamagedAnswerError
 
 __all__ = ["Attempts", "following", "is_read", "lose", "may_have_been_applied", "watch"]
 
@@ -55,7 +55,7 @@ class Attempts:
     def note(self, fault: BaseException) -> None:
         """Note an attempt that may have been applied; `fault` is how it ended."""
         self.lost = True
-        answered = isinstance(fault, (ClientError, DamagedAnswer)) and _code(fault) != _IN_PROGRESS
+        answered = isinstance(fault, (ClientError, DamagedAnswerError)) and _code(fault) != _IN_PROGRESS
         self.late |= not answered
 
     def marked(self, error: E, *look: str) -> E:
@@ -143,7 +143,7 @@ def _note(operation: Any, response: Any, caught_exception: Exception | None, **_
 def _fault_of(operation: str, answer: Any, parsed: dict[str, Any]) -> Exception | None:
     fault: Exception | None = None
     if DAMAGED in parsed:
-        fault = DamagedAnswer(endpoint_url=answer.url)
+        fault = DamagedAnswerError(endpoint_url=answer.url)
     elif answer.status_code != HTTPStatus.OK:
         fault = ClientError(parsed, operation)
     return fault

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-from singletable.errors import BatchIncomplete, Throttled, as_uncertain
+from singletable.errors import BatchIncompleteError, ThrottledError, as_uncertain
 from singletable.errors.batch_errors import MissingRest
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
@@ -141,7 +141,7 @@ def fetch_items(
         only: The stored attributes to read, including those of the primary key; None for whole items.
 
     Raises:
-        BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+        BatchIncompleteError: DynamoDB left keys unprocessed after ten attempts.
     """
     found: dict[tuple[str, ...], Item] = {}
     named = zip(keys, keys if subjects is None else subjects, strict=True)
@@ -177,7 +177,7 @@ def write_all(
         workers: The most requests in progress at once.
 
     Raises:
-        BatchIncomplete: DynamoDB left items unprocessed after ten attempts.
+        BatchIncompleteError: DynamoDB left items unprocessed after ten attempts.
     """
 
     def send(pending: list[Any], attempts: Attempts) -> list[Any]:
@@ -240,7 +240,7 @@ def _finished(name: str, in_progress: _InProgress, rest: Remainder) -> Iterator[
         done = set(in_progress) if undone else set()
     if undone:
         what = f"after {_RETRY.attempts} attempts" if failure is None else f"when a request failed: {failure}"
-        incomplete = BatchIncomplete(
+        incomplete = BatchIncompleteError(
             f"{name}: {len(undone):,} items were left unprocessed {what}".rstrip(".") + ".",
             remedy=(
                 "The table is throttled: send fewer items at once, or raise its capacity. " if failure is None else ""
@@ -277,7 +277,7 @@ def _until_done(send: Any, chunk: list[BatchOperation], primary: tuple[str, ...]
     for _ in _RETRY:
         try:
             pending = send(pending, attempts)
-        except Throttled:
+        except ThrottledError:
             continue
         except Exception as error:  # the caller raises it after the other chunks
             failure = error

@@ -32,7 +32,7 @@ from singletable.requests.observing import Observer, watched
 from singletable.requests.quoting import unquoted
 from singletable.requests.services import label_errors
 from singletable.requests.sessions import creating, free_credentials, session_of
-from singletable.requests.wire import DAMAGED, DamagedAnswer, parse_items
+from singletable.requests.wire import DAMAGED, DamagedAnswerError, parse_items
 
 __all__ = ["TableConnection"]
 
@@ -149,7 +149,7 @@ class _Connection(PynamoConnection):
             answer = connection._make_api_call(operation_name, operation_kwargs)
         if DAMAGED in answer:
             # Every attempt was damaged, or the server sends no checksum; without one, botocore does not retry.
-            fault = DamagedAnswer(endpoint_url=connection.client.meta.endpoint_url)
+            fault = DamagedAnswerError(endpoint_url=connection.client.meta.endpoint_url)
             lose(fault)
             raise fault
         return answer

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from botocore.session import Session
 
-from singletable.errors import EndpointUnreachable, InvalidValueError, UnexpectedAttributesError
+from singletable.errors import EndpointUnreachableError, InvalidValueError, UnexpectedAttributesError
 from singletable.requests.endpoints import endpoints_of, is_http_url
 from singletable.requests.wire import OPERATIONS
 
@@ -197,7 +197,7 @@ class Settings:
     @endpoint_url.validator
     def _is_a_url(self, field: object, url: str | None) -> None:
         if url is not None and not is_http_url(url):
-            raise EndpointUnreachable(
+            raise EndpointUnreachableError(
                 f"{url!r} is not the URL of a server.", remedy="Write for example http://127.0.0.1:8000.", value=url
             )
 

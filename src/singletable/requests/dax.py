@@ -29,7 +29,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from singletable.errors import EngineUnavailable
+from singletable.errors import EngineUnavailableError
 from singletable.requests.calls import Call
 from singletable.requests.connection_settings import Settings
 from singletable.requests.forking import renewed_in_child
@@ -94,7 +94,7 @@ class Dax:
         session: A botocore session, for credentials.
 
     Raises:
-        EngineUnavailable: amazon-dax-client is not installed.
+        EngineUnavailableError: amazon-dax-client is not installed.
     """
 
     def __init__(self, settings: Settings, session: Any) -> None:
@@ -226,7 +226,7 @@ def _client_class() -> Callable[..., Any]:
     try:
         from amazondax import AmazonDaxClient
     except ImportError as error:
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             "DAX endpoints are set, but amazon-dax-client is not installed.",
             remedy="Run `pip install 'singletable[dax]'`, or leave out Meta.dax_endpoints and --dax.",
         ) from error

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from singletable.errors import EndpointUnreachable
+from singletable.errors import EndpointUnreachableError
 
 __all__ = ["endpoints_of", "is_http_url"]
 
@@ -28,12 +28,12 @@ def endpoints_of(given: str | Iterable[str]) -> tuple[str, ...]:
     """Return a cluster's endpoints, from one text or several.
 
     Raises:
-        EndpointUnreachable: A text is not an endpoint, or some are encrypted and others are not.
+        EndpointUnreachableError: A text is not an endpoint, or some are encrypted and others are not.
     """
     endpoints = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
     schemes = {_scheme(each) for each in endpoints}
     if len(schemes) > 1:
-        raise EndpointUnreachable(
+        raise EndpointUnreachableError(
             f"Some of the DAX endpoints {', '.join(endpoints)} are encrypted (daxs), and others are not (dax).",
             remedy="Name endpoints of one cluster.",
             value=endpoints,
@@ -51,7 +51,7 @@ def _scheme(endpoint: str) -> str:
     except (TypeError, ValueError):
         sound = False
     if not sound:
-        raise EndpointUnreachable(
+        raise EndpointUnreachableError(
             f"{endpoint!r} is not an endpoint of a DAX cluster.", remedy=f"Write for example {_FORMS}.", value=endpoint
         )
     return parts.scheme

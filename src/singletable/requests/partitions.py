@@ -12,13 +12,13 @@ from singletable.keys import CompositeKey, Condition, Field
 from singletable.keys.shard import Shard
 from singletable.keys.time import Bucket
 
-__all__ = ["MOST_PARTITIONS", "NeedsScan", "partition_groups"]
+__all__ = ["MOST_PARTITIONS", "NeedsScanError", "partition_groups"]
 
 MOST_PARTITIONS = 10_000
 """The most buckets that a query reads one after the other, and the most shards that it merges."""
 
 
-class NeedsScan(MissingAttributesError):
+class NeedsScanError(MissingAttributesError):
     """A query does not give the partition key, so only a scan could answer it.
 
     Remedy: Give the attributes of the partition key, or declare a `Key` whose partition key does not need them.
@@ -49,7 +49,7 @@ def partition_groups(
         )
     )
     if missing:
-        raise NeedsScan(
+        raise NeedsScanError(
             f"{key.label} cannot be queried without {', '.join(missing)}: DynamoDB would have to scan.",
             remedy=f"Give {', '.join(missing)}, or declare a Key whose partition key does not need it.",
             entity=key.owner,

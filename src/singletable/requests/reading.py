@@ -13,7 +13,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from singletable.errors import (
     InvalidRequestError,
     MalformedItemError,
-    MultipleItemsFound,
+    MultipleItemsFoundError,
     NotProjectedError,
     SingletableError,
     UnknownItemError,
@@ -87,7 +87,7 @@ class Reading(Portable, Generic[E]):
 
         Raises:
             ItemDoesNotExist: No item was found.
-            MultipleItemsFound: Several items were found; its `count` is their number.
+            MultipleItemsFoundError: Several items were found; its `count` is their number.
         """
         item = self.one_or_none()
         if item is None:
@@ -98,12 +98,12 @@ class Reading(Portable, Generic[E]):
         """Return the only item, or None if no item was found.
 
         Raises:
-            MultipleItemsFound: Several items were found; its `count` is their number.
+            MultipleItemsFoundError: Several items were found; its `count` is their number.
         """
         found = list(self._results(2))
         if len(found) > 1:
             count = self._count_all()
-            raise MultipleItemsFound(
+            raise MultipleItemsFoundError(
                 f"{self._label} has {count} items {self._where}; at most one was expected.",
                 remedy="Narrow the request by attributes or a filter, or use first() or all().",
                 entity=self.target.place.key.owner,

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from singletable.errors import EndpointUnreachable, NoResponse, RequestFailed, Throttled
+from singletable.errors import EndpointUnreachableError, NoResponseError, RequestFailedError, ThrottledError
 
 __all__ = ["ATTEMPTS", "CONTENTION", "THROTTLED", "TRANSIENT_FAULTS", "Retry", "full_jitter", "is_transient", "pause"]
 
@@ -99,9 +99,9 @@ class Retry:
 
 def is_transient(error: Exception) -> bool:
     """Return whether the next attempt may succeed: after throttling, a lost response, or a fault of the service."""
-    if isinstance(error, (Throttled, NoResponse, EndpointUnreachable)):
+    if isinstance(error, (ThrottledError, NoResponseError, EndpointUnreachableError)):
         return True
-    return isinstance(error, RequestFailed) and error.code in _UNAVAILABLE
+    return isinstance(error, RequestFailedError) and error.code in _UNAVAILABLE
 
 
 CONTENTION = Retry()

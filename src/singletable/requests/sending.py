@@ -19,13 +19,13 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from singletable.errors import (
-    CredentialsMissing,
-    EndpointUnreachable,
-    NoResponse,
-    RequestFailed,
+    CredentialsMissingError,
+    EndpointUnreachableError,
+    NoResponseError,
+    RequestFailedError,
     SingletableError,
-    TableMissing,
-    Throttled,
+    TableMissingError,
+    ThrottledError,
 )
 from singletable.requests.attempts import Attempts, following, is_read, may_have_been_applied
 from singletable.requests.connection import TableConnection
@@ -104,7 +104,7 @@ def send(
         raise attempts.marked(failure, *_looks(operation)) from error
     except RecursionError:
         attempts.lost |= writing
-        deep = NoResponse(
+        deep = NoResponseError(
             f"The answer to {operation} on {connection.table_name!r} is nested too deeply to be read.",
             remedy="DynamoDB sends no such answer: check which server answers.",
             operation=operation,
@@ -123,7 +123,7 @@ def place_of(connection: TableConnection) -> tuple[str, str]:
     """Return the region and the endpoint that a connection's requests go to.
 
     Raises:
-        CredentialsMissing: No region is set, or the profile does not exist.
+        CredentialsMissingError: No region is set, or the profile does not exist.
     """
     try:
         meta = connection.connection.client.meta
@@ -182,13 +182,13 @@ def translate(
         operation = operation_of(error) or operation
     what = operation if connection is None else f"{operation} on {connection.table_name!r}"
     if not isinstance(error, ClientError) and may_have_been_applied(error):
-        return NoResponse(
+        return NoResponseError(
             f"No answer to {what} came from {_endpoint(error, connection)} ({type(error).__name__}).",
             remedy="Try again." if is_read(operation) else "",
             operation=operation,
         )
     if isinstance(error, ConnectionError):
-        return EndpointUnreachable(
+        return EndpointUnreachableError(
             f"No server answers at {_endpoint(error, connection)} ({type(error).__name__}).",
             remedy="Check that the server runs, and the URL (--endpoint-url, AWS_ENDPOINT_URL_DYNAMODB, Meta.host).",
             value=_endpoint(error, connection),
@@ -198,15 +198,15 @@ def translate(
     return _refusal(error, operation, what, connection)
 
 
-def _missing_credentials(error: Exception) -> CredentialsMissing | None:
+def _missing_credentials(error: Exception) -> CredentialsMissingError | None:
     if isinstance(error, _CREDENTIALS):
-        return CredentialsMissing(
+        return CredentialsMissingError(
             f"No usable AWS credentials: {error}.".replace("..", "."),
             remedy="Run `aws configure`, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             " (any value for a local server).",
         )
     if isinstance(error, NoRegionError):
-        return CredentialsMissing("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
+        return CredentialsMissingError("No AWS region is set.", remedy="Set AWS_REGION, Meta.region or --region.")
     return None
 
 
@@ -214,7 +214,7 @@ def _refusal(error: Exception, operation: str, what: str, connection: TableConne
     """Return the error for a request that DynamoDB refused for a reason other than permissions."""
     code = error_code(error)
     if code == "ResourceNotFoundException" and connection is not None:
-        return TableMissing(
+        return TableMissingError(
             f"The table {connection.table_name!r} (or an index of it) does not exist at {_where(connection)}.",
             remedy="Create it (create_table(wait=True) on the table class), or check the table's name, the region"
             " and the account.",
@@ -223,7 +223,7 @@ def _refusal(error: Exception, operation: str, what: str, connection: TableConne
         )
     if code in THROTTLED:
         index = _throttling_index(error)
-        return Throttled(
+        return ThrottledError(
             f"{what} was throttled{f' by the index {index}' if index else ''} ({code}).",
             remedy="Send fewer requests at once, spread hot partitions, or raise the capacity of the table and its"
             " indexes.",
@@ -233,7 +233,7 @@ def _refusal(error: Exception, operation: str, what: str, connection: TableConne
             index=index,
         )
     if code == "UnknownOperationException":
-        return RequestFailed(
+        return RequestFailedError(
             f"The server at {_where(connection)} has no {operation}.",
             remedy="DynamoDB and the embedded engine have it; some local servers lack transactions and TTL.",
             operation=operation,
@@ -244,14 +244,14 @@ def _refusal(error: Exception, operation: str, what: str, connection: TableConne
     message = getattr(error, "response", {}).get("Error", {}).get("Message")
     if not message:
         message = "the answer cannot be read" if isinstance(error, ClientError) else str(error)
-    return RequestFailed(
+    return RequestFailedError(
         f"{what} failed ({code or type(error).__name__}): {message.removesuffix('.')}.", operation=operation, code=code
     )
 
 
-def token_taken(table_name: str) -> RequestFailed:
+def token_taken(table_name: str) -> RequestFailedError:
     """Return the error for a client request token that was used for another transaction."""
-    return RequestFailed(
+    return RequestFailedError(
         f"TransactWriteItems on {table_name!r}: its client request token was used for another transaction.",
         remedy="Give each transaction a token of its own; DynamoDB remembers them for ten minutes.",
         operation="TransactWriteItems",

@@ -11,7 +11,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError
 
-from singletable.errors import AccessDenied, EndpointUnreachable, NoResponse, RequestFailed, SingletableError, Throttled
+from singletable.errors import (
+    AccessDeniedError,
+    EndpointUnreachableError,
+    NoResponseError,
+    RequestFailedError,
+    SingletableError,
+    ThrottledError,
+)
 from singletable.requests.attempts import is_read, may_have_been_applied
 
 __all__ = [
@@ -109,7 +116,7 @@ def is_denied(error: BaseException) -> bool:
     return error_code(error) in _DENIED | _CREDENTIALS
 
 
-def denial_of(error: BaseException, service: str | None, operation: str, what: str) -> AccessDenied:
+def denial_of(error: BaseException, service: str | None, operation: str, what: str) -> AccessDeniedError:
     """Return the error for a request that was refused because of its credentials or their permissions.
 
     Args:
@@ -122,7 +129,7 @@ def denial_of(error: BaseException, service: str | None, operation: str, what: s
     advice = (
         f"Allow {_action_of(error, service, operation)};" if code in _DENIED else "Check which credentials are used:"
     )
-    return AccessDenied(
+    return AccessDeniedError(
         f"{what} is not allowed ({code}).",
         remedy=f"{advice} {_WHOSE}",
         service=service,
@@ -143,14 +150,14 @@ def failure_of(error: Exception, service: str, operation: str) -> SingletableErr
     parts = {"service": service, "operation": operation}
     url = str(getattr(error, "kwargs", {}).get("endpoint_url") or service)
     if not isinstance(error, ClientError) and may_have_been_applied(error):
-        return NoResponse(
+        return NoResponseError(
             f"No answer to {what} came from {url} ({type(error).__name__}).",
             remedy="Try again." if is_read(operation) else "It may have been applied: check before you try again.",
             **parts,
         )
     if isinstance(error, ConnectionError):
         variable = f"AWS_ENDPOINT_URL_{service.upper().replace(' ', '_')}"
-        return EndpointUnreachable(
+        return EndpointUnreachableError(
             f"{what} failed: no server answers at {url} ({type(error).__name__}).",
             remedy=f"Check the region, the network, and the URL (--endpoint-url, {variable}).",
             value=url,
@@ -158,10 +165,10 @@ def failure_of(error: Exception, service: str, operation: str) -> SingletableErr
     if is_denied(error):
         return denial_of(error, service, operation, what)
     if code in _THROTTLED:
-        return Throttled(f"{what} was throttled ({code}).", remedy="Try again in a minute.", code=code, **parts)
+        return ThrottledError(f"{what} was throttled ({code}).", remedy="Try again in a minute.", code=code, **parts)
     message = message_of(error)
     reason = f": {message.removesuffix('.')}." if message else "."
-    return RequestFailed(f"{what} failed ({code or type(error).__name__}){reason}", code=code, **parts)
+    return RequestFailedError(f"{what} failed ({code or type(error).__name__}){reason}", code=code, **parts)
 
 
 def message_of(error: Exception) -> str:
@@ -182,7 +189,7 @@ def refuse_denied(error: ClientError, service: str) -> None:
         service: The service, by the SDK's name.
 
     Raises:
-        AccessDenied: It names the operation and the action to allow.
+        AccessDeniedError: It names the operation and the action to allow.
     """
     if is_denied(error):
         raise failure_of(error, service, error.operation_name) from error

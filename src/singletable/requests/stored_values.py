@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from singletable.errors import InvalidValueError, ItemTooLarge
+from singletable.errors import InvalidValueError, ItemTooLargeError
 from singletable.requests.capacity import CONTAINER, item_size, value_size
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def check_item(owner: object, item: Item, personal: Container[str] = ()) -> None
 
     Raises:
         InvalidValueError: A value at any depth is invalid, such as NaN or an empty set.
-        ItemTooLarge: It is larger than 400 KB.
+        ItemTooLargeError: It is larger than 400 KB.
     """
     # Most values are short and simple. They are always valid, and an upper bound of their size is enough.
     at_most = sum(
@@ -172,7 +172,7 @@ def check_item(owner: object, item: Item, personal: Container[str] = ()) -> None
     if size > ITEM_BYTES:
         sizes = sorted(((name, item_size({name: value})) for name, value in item.items()), key=lambda each: -each[1])
         largest = tuple(sizes[:_SHOWN])
-        raise ItemTooLarge(
+        raise ItemTooLargeError(
             f"{owner} would be {size:,} bytes; DynamoDB stores {ITEM_BYTES:,}. The largest attributes are "
             + ", ".join(f"{name} ({count:,})" for name, count in largest)
             + ".",

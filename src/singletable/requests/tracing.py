@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from singletable.errors import EngineUnavailable
+from singletable.errors import EngineUnavailableError
 from singletable.requests.observing import RequestEvent
 
 __all__ = ["OpenTelemetryObserver"]
@@ -22,14 +22,14 @@ class OpenTelemetryObserver:
         tracer: The tracer; None for one of the global provider.
 
     Raises:
-        EngineUnavailable: opentelemetry-api is not installed.
+        EngineUnavailableError: opentelemetry-api is not installed.
     """
 
     def __init__(self, tracer: Any = None) -> None:
         try:
             from opentelemetry import trace
         except ImportError:
-            raise EngineUnavailable(
+            raise EngineUnavailableError(
                 "OpenTelemetry is not installed.", remedy="Run `pip install 'singletable[opentelemetry]'`."
             ) from None
         self._trace = trace

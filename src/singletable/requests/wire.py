@@ -29,7 +29,7 @@ from typing import Any
 import orjson
 from botocore.exceptions import HTTPClientError
 
-__all__ = ["DAMAGED", "OPERATIONS", "DamagedAnswer", "decode_binary", "parse_items"]
+__all__ = ["DAMAGED", "OPERATIONS", "DamagedAnswerError", "decode_binary", "parse_items"]
 
 OPERATIONS = (
     "BatchGetItem",
@@ -61,7 +61,7 @@ _OF_FAILURES = {"ConditionalCheckFailedException": "Item", "TransactionCanceledE
 _OF_REASONS = ("Item", "Code", "Message")
 
 
-class DamagedAnswer(HTTPClientError):  # type: ignore[misc]  # botocore has no types
+class DamagedAnswerError(HTTPClientError):  # type: ignore[misc]  # botocore has no types
     """An answer arrived that is not DynamoDB's: a wrong checksum, a status that it does not send, or other content."""
 
     fmt = "The answer from {endpoint_url} arrived damaged."

@@ -10,7 +10,7 @@ import attrs
 
 from singletable.chains import unchained
 from singletable.errors import (
-    ImageMissing,
+    ImageMissingError,
     InvalidTransactionError,
     KeyParseError,
     MalformedItemError,
@@ -88,7 +88,7 @@ class Change(Generic[T]):
         """The entity after the change.
 
         Raises:
-            ImageMissing: The entity was removed, or the stream does not show new images.
+            ImageMissingError: The entity was removed, or the stream does not show new images.
             MalformedItemError: The model cannot read the image.
         """
         return self._image("new", self.images.new)
@@ -98,7 +98,7 @@ class Change(Generic[T]):
         """The entity before the change.
 
         Raises:
-            ImageMissing: The entity was inserted, or the stream does not show old images.
+            ImageMissingError: The entity was inserted, or the stream does not show old images.
             MalformedItemError: The model cannot read the image.
         """
         return self._image("old", self.images.old)
@@ -125,13 +125,13 @@ class Change(Generic[T]):
             return image
         name = self.entity.__name__ if self.entity else "item"
         if _LACKS[self.event] == which:
-            raise ImageMissing(
+            raise ImageMissingError(
                 f"{'An' if self.event == 'INSERT' else 'A'} {self.event} of {name} has no {which} image.",
                 remedy=f"Use change.{'new' if which == 'old' else 'old'}.",
                 entity=name,
                 image=which,
             )
-        raise ImageMissing(
+        raise ImageMissingError(
             f"The stream shows {self.record.view}: the {which} image of the {self.event} of {name} is missing.",
             remedy="Switch the stream to NEW_AND_OLD_IMAGES (Meta.stream_view_type), or read the entity by change.key.",
             entity=name,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from singletable.errors import StreamMissing
+from singletable.errors import StreamMissingError
 
 __all__ = ["ENDED", "Checkpoints", "FileCheckpoints"]
 
@@ -49,7 +49,7 @@ class FileCheckpoints(Checkpoints):
     """Checkpoints in a JSON file, which is replaced as a whole when a position is stored.
 
     Raises:
-        StreamMissing: The file does not hold checkpoints, or cannot be written.
+        StreamMissingError: The file does not hold checkpoints, or cannot be written.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -63,7 +63,7 @@ class FileCheckpoints(Checkpoints):
                     for stream, shards in read["streams"].items()
                 }
             except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-                raise StreamMissing(
+                raise StreamMissingError(
                     f"{self._path} does not hold checkpoints of streams: {type(error).__name__}.",
                     remedy="Name another file, or remove this one to start again.",
                 ) from None
@@ -77,7 +77,7 @@ class FileCheckpoints(Checkpoints):
             replacement.write_text(json.dumps({"streams": self._streams}, indent=2) + "\n", encoding="utf-8")
             os.replace(replacement, self._path)
         except OSError as error:
-            raise StreamMissing(
+            raise StreamMissingError(
                 f"{self._path} cannot be written: {error.strerror}.", remedy="Name a file in a writable folder."
             ) from None
 

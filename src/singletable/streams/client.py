@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from singletable.errors import StreamMissing, Throttled
+from singletable.errors import StreamMissingError, ThrottledError
 from singletable.models.binding.binding import connection_of
 from singletable.models.reading.targets import TableSender
 from singletable.requests.forking import renewed_in_child
@@ -27,13 +27,13 @@ def stream_arn(table: type[Table]) -> str:
     """Return the ARN of a table's stream.
 
     Raises:
-        StreamMissing: The table has no stream.
+        StreamMissingError: The table has no stream.
     """
     sender = TableSender(table)
     described = sender.send("DescribeTable", {"TableName": sender.table_name})["Table"]
     if not described.get("LatestStreamArn") or not described.get("StreamSpecification", {}).get("StreamEnabled"):
         view = table.describe().stream
-        raise StreamMissing(
+        raise StreamMissingError(
             f"The table {sender.table_name!r} has no stream.",
             remedy="Set Meta.stream_view_type = 'NEW_AND_OLD_IMAGES', and migrate or deploy."
             if view is None
@@ -84,12 +84,12 @@ class StreamsClient:
             if code in _FOR_THE_READER:
                 raise
             if code == "ResourceNotFoundException":
-                raise StreamMissing(
+                raise StreamMissingError(
                     "The stream, or a shard of it, is gone.",
                     remedy="A stream that was switched off is kept for 24 hours. Read the table's new stream.",
                 ) from error
             if code == "LimitExceededException":
-                raise Throttled(
+                raise ThrottledError(
                     f"{operation_of(error)} of {_SERVICE} was throttled ({code}).",
                     remedy="Use fewer readers: two at once are allowed for each shard.",
                     service=_SERVICE,

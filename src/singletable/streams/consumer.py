@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import HandlersFailed, InvalidValueError
+from singletable.errors import HandlersFailedError, InvalidValueError
 from singletable.requests.retry import Retry
 from singletable.streams.checkpoints import Checkpoints
 from singletable.streams.client import StreamsClient, stream_arn
@@ -62,7 +62,7 @@ def run_stream(
     accept_gaps: bool = False,
     stop: Event | None = None,
     tell: Callable[[StreamReport, RecordBatch], None] = lambda report, batch: None,
-    failed: Callable[[HandlersFailed], None] | None = None,
+    failed: Callable[[HandlersFailedError], None] | None = None,
 ) -> StreamReport:
     """Read the stream of a router's table, at the place where the table is bound, and handle its records.
 
@@ -83,8 +83,8 @@ def run_stream(
     Raises:
         InvalidValueError: `attempts` is less than 1.
         StreamViewError: The stream does not show an image that a handler needs.
-        StreamTrimmed: Records were dropped before they were read.
-        StreamMissing: The table has no stream.
+        StreamTrimmedError: Records were dropped before they were read.
+        StreamMissingError: The table has no stream.
     """
     if attempts < 1:
         raise InvalidValueError(f"attempts={attempts!r} is less than 1.", value=attempts)
@@ -135,13 +135,13 @@ def poll_forever(
 
 
 def _handle(
-    router: StreamRouter, raw: dict[str, Any], attempts: int, report: Callable[[HandlersFailed], None] | None
+    router: StreamRouter, raw: dict[str, Any], attempts: int, report: Callable[[HandlersFailedError], None] | None
 ) -> Outcome:
     before = Outcome()
     for _ in Retry(attempts, _FIRST_PAUSE, _LONGEST_PAUSE):
         try:
             return before.then(router.process(raw))
-        except HandlersFailed as error:
+        except HandlersFailedError as error:
             failed = error
             if report is not None:
                 report(error)

@@ -13,13 +13,13 @@ from typing import Any, TypeAlias
 import attrs
 
 from singletable.errors import (
-    HandlerNotRun,
-    ImageMissing,
+    HandlerNotRunError,
+    ImageMissingError,
     MalformedItemError,
     MalformedRecordError,
     StreamViewError,
     TransactionCancelled,
-    Unprocessable,
+    UnprocessableError,
 )
 from singletable.requests.services import error_code, operation_of, service_of
 
@@ -28,17 +28,24 @@ __all__ = ["DeadLetter", "Sink", "log_letter", "logged_to", "reason_of"]
 _HERE = Path(__file__).parents[1]
 _log = logging.getLogger("singletable.streams")
 _other_log: ContextVar[logging.Logger | None] = ContextVar("_other_log", default=None)
-_SAFE = (HandlerNotRun, ImageMissing, MalformedItemError, MalformedRecordError, StreamViewError, Unprocessable)
+_SAFE = (
+    HandlerNotRunError,
+    ImageMissingError,
+    MalformedItemError,
+    MalformedRecordError,
+    StreamViewError,
+    UnprocessableError,
+)
 """Errors whose messages do not quote values of items."""
 
 
 @attrs.frozen
 class DeadLetter:
-    """A record that was given up; in `HandlersFailed`, a record that will be given up after the last attempt.
+    """A record that was given up; in `HandlersFailedError`, a record that will be given up after the last attempt.
 
     Args:
         reason: The kind of the error and the place where it was raised. The error's message is left out, because it may
-            quote an item, except for errors that are meant for this: `Unprocessable`, records that cannot be read,
+            quote an item, except for errors that are meant for this: `UnprocessableError`, records that cannot be read,
             streams that show too few images. For a canceled transaction the reason names the operations that failed.
         event_id: The event's id.
         sequence_number: The position of the record in its shard, where it can be read again for 24 hours.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from singletable.errors import AlreadyHandled, HandlersFailed, Unprocessable
+from singletable.errors import AlreadyHandledError, HandlersFailedError, UnprocessableError
 from singletable.requests import request_name
 from singletable.streams.change_event import Change, read_change
 from singletable.streams.deadletters import DeadLetter, Sink, reason_of
@@ -55,7 +55,7 @@ class Dispatcher:
         """Give dead letters to the sink.
 
         Raises:
-            HandlerNotRun: The sink returned an awaitable.
+            HandlerNotRunError: The sink returned an awaitable.
         """
         for letter in letters:
             call(self._sink, letter, name="dead_letters")
@@ -65,7 +65,7 @@ class Dispatcher:
         """Call each handler that has not handled the event yet.
 
         Raises:
-            HandlersFailed: Some handlers failed. The others are done.
+            HandlersFailedError: Some handlers failed. The others are done.
         """
         if not handlers:
             return Outcome()
@@ -92,7 +92,7 @@ class Dispatcher:
             try:
                 new = self._call(handler, attrs.evolve(given, delivery=delivery), delivery)
             except _CAUGHT as error:  # the other handlers are called after any error
-                if isinstance(error, AlreadyHandled) and delivery.repeated:
+                if isinstance(error, AlreadyHandledError) and delivery.repeated:
                     repeated.append(handler.name)
                 else:
                     failed.append((letter_of(change, handler, reason_of(error)), error))
@@ -103,7 +103,7 @@ class Dispatcher:
                     letters.append(new)
         outcome = Outcome(tuple(handled), tuple(repeated), tuple(letters))
         if failed:
-            raise HandlersFailed(
+            raise HandlersFailedError(
                 f"{len(failed)} of {len(handlers)} handlers failed for the event {change.event_id}: "
                 + "; ".join(f"{letter.handler}: {letter.reason}" for letter, _ in failed),
                 letters=tuple(letter for letter, _ in failed),
@@ -120,7 +120,7 @@ class Dispatcher:
                 handler.wanted.read(change)
                 call(handler.function, change, name=handler.name)
                 delivery.refuse_unsent()
-            except Unprocessable as error:
+            except UnprocessableError as error:
                 reason = reason_of(error)
             except Exception as error:
                 if delivery.marked:

@@ -12,7 +12,7 @@ import attrs
 
 from singletable.errors import (
     DeclarationError,
-    HandlerNotRun,
+    HandlerNotRunError,
     MalformedItemError,
     MalformedRecordError,
     StreamViewError,
@@ -259,13 +259,14 @@ def call(function: Callable[..., Any], *arguments: object, name: str) -> None:
     """Call a function that must have done its work when it returns.
 
     Raises:
-        HandlerNotRun: It returned an awaitable, a future or an iterator such as a generator, which nothing would run.
+        HandlerNotRunError: It returned an awaitable, a future or an iterator such as a generator, which nothing would
+            run.
     """
     result = function(*arguments)
     if inspect.isawaitable(result) or inspect.isasyncgen(result) or isinstance(result, (Iterator, Future)):
         if inspect.iscoroutine(result) or inspect.isgenerator(result):
             result.close()  # otherwise Python warns about it later, at another place
-        raise HandlerNotRun(
+        raise HandlerNotRunError(
             f"{name} returned {type(result).__name__!r}: its work is not done.",
             remedy="Write a plain function that returns when its work is done; it may call asyncio.run().",
             handler=name,

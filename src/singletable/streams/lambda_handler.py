@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from singletable.errors import EngineUnavailable, HandlersFailed, MalformedRecordError
+from singletable.errors import EngineUnavailableError, HandlersFailedError, MalformedRecordError
 from singletable.streams.deadletters import DeadLetter, logged_to, reason_of
 from singletable.streams.events import Delivered, records_of
 from singletable.streams.records import found, read_record
@@ -51,12 +51,12 @@ def make_handler(
         process: The router's `process_own`.
 
     Raises:
-        EngineUnavailable: aws-lambda-powertools is not installed.
+        EngineUnavailableError: aws-lambda-powertools is not installed.
     """
     try:
         from aws_lambda_powertools import metrics as powertools
     except ModuleNotFoundError as error:
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             f"The module {error.name} is missing.", remedy="Install it: pip install 'singletable[lambda]'."
         ) from None
 
@@ -120,7 +120,7 @@ class _Invocation:
     def _handle(self, each: Delivered) -> bool:
         try:
             self._outcomes.append(self._process(each.raw))
-        except HandlersFailed as error:
+        except HandlersFailedError as error:
             self._outcomes.append(error.outcome)
             self._log("handler failed", *error.letters)
             return False

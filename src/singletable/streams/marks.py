@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import UnicodeAttribute, UTCDateTimeAttribute
 
-from singletable.errors import AlreadyExists, AlreadyHandled, InvalidTransactionError, TransactionCancelled
+from singletable.errors import AlreadyExistsError, AlreadyHandledError, InvalidTransactionError, TransactionCancelled
 from singletable.models import Expiry, Key, Transaction, plan
 from singletable.models.declare.timestamps import utcnow
 from singletable.models.items.internal_items import MARKS, internal_entity, internal_table_beside
@@ -145,9 +145,9 @@ class _MarkedTransaction(Transaction):
         try:
             super().send()
         except TransactionCancelled as error:
-            if isinstance(error.reasons[-1].error, AlreadyExists):
+            if isinstance(error.reasons[-1].error, AlreadyExistsError):
                 self._delivery.repeated = True
-                raise AlreadyHandled(
+                raise AlreadyHandledError(
                     "This event was handled before, so nothing was written.", remedy="No action is needed."
                 ) from None
             raise

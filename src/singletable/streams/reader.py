@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from botocore.exceptions import ClientError
 
-from singletable.errors import StreamTrimmed, Throttled
+from singletable.errors import StreamTrimmedError, ThrottledError
 from singletable.requests.sending import error_code
 from singletable.streams.checkpoints import ENDED, Checkpoints
 
@@ -79,7 +79,7 @@ class StreamReader:
         stream: The stream's ARN.
         checkpoints: The positions up to which the stream was read before.
         start: Where to begin on a stream without checkpoints: `TRIM_HORIZON` or `LATEST`.
-        accept_gaps: Whether to go on after records that are gone, instead of raising `StreamTrimmed`.
+        accept_gaps: Whether to go on after records that are gone, instead of raising `StreamTrimmedError`.
         clock: Returns the time in epoch seconds.
     """
 
@@ -108,8 +108,8 @@ class StreamReader:
         """List the stream's shards and set `view`. Changes after this are read, also with `LATEST`.
 
         Raises:
-            StreamTrimmed: Records after the checkpoints are gone.
-            StreamMissing: The stream does not exist.
+            StreamTrimmedError: Records after the checkpoints are gone.
+            StreamMissingError: The stream does not exist.
         """
         self._look()
         for shard in self._readable():
@@ -125,11 +125,11 @@ class StreamReader:
         """Yield the new records of each shard that can be read now; ask each shard once.
 
         Raises:
-            StreamTrimmed: Records were dropped before they were read.
+            StreamTrimmedError: Records were dropped before they were read.
         """
         if self._listed is None or self._clock() - self._listed > _LOOK_AGAIN:
             # The shards that are known already are read meanwhile.
-            with suppress(Throttled):
+            with suppress(ThrottledError):
                 self._look()
         for shard in self._readable():
             answer = self._records(shard)
@@ -206,7 +206,7 @@ class StreamReader:
             if shard.iterator is None:
                 self._aim(shard)
             return self._client.call("get_records", ShardIterator=shard.iterator, Limit=_LIMIT)
-        except Throttled:
+        except ThrottledError:
             # DynamoDB allows five calls a second for each shard, by all its readers together.
             return None
         except ClientError as error:
@@ -246,7 +246,7 @@ class StreamReader:
 
     def _gap(self, shard: str, error: Exception | None = None) -> None:
         if not self._accept_gaps:
-            raise StreamTrimmed(
+            raise StreamTrimmedError(
                 f"Records of the shard {shard} were removed before they were read: a stream keeps them for 24 hours.",
                 remedy="Repair the data that depends on them from the table itself, then go on with --accept-gaps"
                 " (accept_gaps=True).",

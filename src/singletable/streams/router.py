@@ -192,7 +192,7 @@ class StreamRouter:
 
         Raises:
             StreamViewError: The stream does not show an image that a handler needs.
-            HandlerNotRun: A function returned an awaitable.
+            HandlerNotRunError: A function returned an awaitable.
         """
         shown = view or self.table.describe().stream
         if shown is not None:
@@ -211,7 +211,7 @@ class StreamRouter:
             raw: The record, in the form of a Lambda event or of GetRecords.
 
         Raises:
-            HandlersFailed: Some handlers failed. The others are done. Process the record again.
+            HandlersFailedError: Some handlers failed. The others are done. Process the record again.
             MalformedRecordError: The record is of another table, or is a whole event of Lambda.
             StreamViewError: The stream does not show an image that a handler needs.
         """
@@ -249,7 +249,7 @@ class StreamRouter:
         """Give dead letters to the router's sink.
 
         Raises:
-            HandlerNotRun: The sink returned an awaitable.
+            HandlerNotRunError: The sink returned an awaitable.
         """
         return self._dispatcher.bury(*letters)
 
@@ -261,7 +261,7 @@ class StreamRouter:
 
         Raises:
             StreamViewError: The stream does not show an image that a handler needs.
-            EngineUnavailable: aws-lambda-powertools is not installed.
+            EngineUnavailableError: aws-lambda-powertools is not installed.
         """
         from singletable.streams.lambda_handler import make_handler
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from singletable.testing.properties import check_pattern as check_pattern
     from singletable.testing.properties import key_invariants as key_invariants
     from singletable.testing.simulator import SimulatedHistory as SimulatedHistory
-    from singletable.testing.simulator import SimulationFailed as SimulationFailed
+    from singletable.testing.simulator import SimulationFailedError as SimulationFailedError
     from singletable.testing.simulator import Simulator as Simulator
     from singletable.testing.simulator import simulate as simulate
     from singletable.testing.strategies import entities as entities

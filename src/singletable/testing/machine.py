@@ -15,7 +15,7 @@ from pynamodb.attributes import NumberAttribute
 
 from singletable.engine import fresh_table
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConcurrentUpdateError,
     InvalidValueError,
     ItemDoesNotExist,
@@ -101,7 +101,7 @@ class TableMachine(RuleBasedStateMachine):
         """Call `create()` on a new entity, or on one with the key of another."""
         made = self._new(data)
         if identity_of(made) in self._model:
-            _expect(AlreadyExists, made.create)
+            _expect(AlreadyExistsError, made.create)
         else:
             made.create()
             self._wrote(made)
@@ -185,7 +185,7 @@ class TableMachine(RuleBasedStateMachine):
         if before not in self._model:
             _expect(ItemDoesNotExist, lambda: held.move(**changes))
         elif identity_of(target) in self._model:
-            _expect(AlreadyExists, lambda: held.move(**changes))
+            _expect(AlreadyExistsError, lambda: held.move(**changes))
         else:
             held.move(**changes)
             del self._model[before]
@@ -201,11 +201,11 @@ class TableMachine(RuleBasedStateMachine):
             chosen.append((verb, self._changed(data, self._pick(data)) if old else self._new(data)))
         chosen = [(verb, each) for verb, each in chosen if entity_schema(each).version is None]
         fails = data.draw(st.integers(0, 3)) == 0
-        with suppress(_Abandoned), self.table.batch() as batch:
+        with suppress(_AbandonedError), self.table.batch() as batch:
             for verb, each in chosen:
                 getattr(batch, verb)(each)
             if fails:
-                raise _Abandoned
+                raise _AbandonedError
         last = {} if fails else {identity_of(each): (verb, each) for verb, each in chosen}
         for identity, (verb, each) in last.items():
             if verb == "put":
@@ -366,7 +366,7 @@ class TableMachine(RuleBasedStateMachine):
         return [self.table.from_raw_data(item) for item in scan_raw(self.table)]
 
 
-class _Abandoned(Exception):
+class _AbandonedError(Exception):
     """The exception of the block of a batch."""
 
 

@@ -10,12 +10,12 @@ from moto import mock_aws
 
 from singletable.engine import embedded
 from singletable.errors import (
-    CredentialsMissing,
-    EndpointUnreachable,
-    EngineUnavailable,
+    CredentialsMissingError,
+    EndpointUnreachableError,
+    EngineUnavailableError,
     SingletableError,
-    StreamMissing,
-    TableMissing,
+    StreamMissingError,
+    TableMissingError,
 )
 from singletable.models.binding.binding import is_bound
 from tests.framework.app import Account, AppTable, event
@@ -105,7 +105,7 @@ def test_table_missing_when_writing():
     """PynamoDB's PutError and DeleteError are only for a failed condition."""
     with embedded(AppTable, create=False):
         for write in (Account(account_id="a1").save, Account(account_id="a1").create, Account(account_id="a1").delete):
-            with pytest.raises(TableMissing, match="does not exist"):
+            with pytest.raises(TableMissingError, match="does not exist"):
                 write()
 
 
@@ -113,7 +113,7 @@ def test_table_missing():
     """The error is one sentence with a remedy."""
     with (
         embedded(AppTable, create=False),
-        pytest.raises(TableMissing, match="The table 'app' .*does not exist at the embedded engine.*Create it"),
+        pytest.raises(TableMissingError, match="The table 'app' .*does not exist at the embedded engine.*Create it"),
     ):
         Account.get(account_id="a1")
 
@@ -138,12 +138,12 @@ def test_endpoint_down():
         AppTable.bind(
             endpoint_url=url, region="us-east-1", credentials=("x", "x", None), max_attempts=1, connect_timeout=1
         ),
-        pytest.raises(EndpointUnreachable, match=f"No server answers at {url}.*Check that the server runs"),
+        pytest.raises(EndpointUnreachableError, match=f"No server answers at {url}.*Check that the server runs"),
     ):
         Account.get(account_id="a1")
     with (
         AppTable.bind(endpoint_url=url, region="us-east-1", credentials=("x", "x", None), max_attempts=1),
-        pytest.raises(EndpointUnreachable),
+        pytest.raises(EndpointUnreachableError),
     ):
         AppTable.create_table(wait=True)
 
@@ -157,7 +157,7 @@ def test_no_credentials(monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     with (
         AppTable.bind(endpoint_url="http://127.0.0.1:9", region="us-east-1"),
-        pytest.raises(CredentialsMissing, match="No usable AWS credentials.*aws configure"),
+        pytest.raises(CredentialsMissingError, match="No usable AWS credentials.*aws configure"),
     ):
         Account.get(account_id="a1")
 
@@ -167,7 +167,7 @@ def test_no_region(monkeypatch):
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with AppTable.bind(), pytest.raises(CredentialsMissing, match="No AWS region is set"):
+    with AppTable.bind(), pytest.raises(CredentialsMissingError, match="No AWS region is set"):
         Account.get(account_id="a1")
     with AppTable.bind(endpoint_url="http://127.0.0.1:9") as binding:
         assert binding.settings.region == "us-east-1"
@@ -185,7 +185,7 @@ def test_moto_missing(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "moto.core.botocore_stubber", None)
-    with pytest.raises(EngineUnavailable, match=r'pip install "singletable\[embedded\]"'), embedded(AppTable):
+    with pytest.raises(EngineUnavailableError, match=r'pip install "singletable\[embedded\]"'), embedded(AppTable):
         pass
 
 
@@ -197,7 +197,7 @@ def test_a_table_is_written_to_after_its_stream_was_switched_off():
     with embedded(ShopTable):
         connection = ShopTable._get_connection().connection
         connection.dispatch("UpdateTable", {"TableName": "shop", "StreamSpecification": {"StreamEnabled": False}})
-        with pytest.raises(StreamMissing):
+        with pytest.raises(StreamMissingError):
             stream_arn(ShopTable)
         Category(category_id="c", name="-").create()
         assert ["c"] == [each.category_id for each in Category.scan()]

@@ -19,7 +19,7 @@ import pytest
 from singletable.engine import Program, Server, fresh_table, server, servers
 from singletable.engine.installation import cache_folder, installed
 from singletable.engine.programs import DYNALITE, MINISTACK, PROGRAMS
-from singletable.errors import EngineUnavailable, InvalidValueError
+from singletable.errors import EngineUnavailableError, InvalidValueError
 from tests.framework.app import AppTable
 from tests.framework.canned import canned
 
@@ -247,7 +247,7 @@ def test_a_server_that_dies_at_start_shows_its_output():
     """The error has the output and the exit code, and no file or process is left."""
     with (
         pytest.raises(
-            EngineUnavailable,
+            EngineUnavailableError,
             match=r"^fake 1.0 stopped before it answered \(exit code 3\): mode dies no such table space. Check the com",
         ),
         server(fake("dies"), version="1.0"),
@@ -258,7 +258,7 @@ def test_a_server_that_dies_at_start_shows_its_output():
 def test_a_server_that_does_not_answer_is_stopped():
     """The server is stopped after the given time-out."""
     with (
-        pytest.raises(EngineUnavailable, match=r"did not answer within 0.3 seconds: mode silent"),
+        pytest.raises(EngineUnavailableError, match=r"did not answer within 0.3 seconds: mode silent"),
         server(fake("silent"), timeout=0.3),
     ):
         pass
@@ -271,7 +271,9 @@ def test_a_port_that_is_taken():
         other.listen()
         port = other.getsockname()[1]
         with (
-            pytest.raises(EngineUnavailable, match=f"cannot listen on port {port} of 127.0.0.1: .*leave port= out"),
+            pytest.raises(
+                EngineUnavailableError, match=f"cannot listen on port {port} of 127.0.0.1: .*leave port= out"
+            ),
             server(fake(), port=port),
         ):
             pass
@@ -298,14 +300,17 @@ def test_a_chosen_port_is_used():
 @pytest.mark.parametrize("port", [-1, 65536, "8000", True])
 def test_a_port_that_cannot_be(port):
     """Nothing is started."""
-    with pytest.raises(EngineUnavailable, match=f"{port!r} is not a port. Use 1 to 65535"), server(fake(), port=port):
+    with (
+        pytest.raises(EngineUnavailableError, match=f"{port!r} is not a port. Use 1 to 65535"),
+        server(fake(), port=port),
+    ):
         pass
 
 
 def test_an_unknown_server():
     """The error lists the known servers."""
     with (
-        pytest.raises(EngineUnavailable, match=r"^'localstack' is not a server .*Choose from dynalite, ministack"),
+        pytest.raises(EngineUnavailableError, match=r"^'localstack' is not a server .*Choose from dynalite, ministack"),
         server("localstack"),
     ):
         pass
@@ -315,7 +320,7 @@ def test_a_missing_tool(monkeypatch, tmp_path):
     """The error for a missing npm or node recommends Node.js."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
-        pytest.raises(EngineUnavailable, match="^dynalite needs 'npm', which was not found. Install Node.js 20"),
+        pytest.raises(EngineUnavailableError, match="^dynalite needs 'npm', which was not found. Install Node.js 20"),
         server("dynalite"),
     ):
         pass
@@ -324,12 +329,16 @@ def test_a_missing_tool(monkeypatch, tmp_path):
 def test_a_missing_program_of_the_user():
     """The error for a program that singletable does not install recommends its full path, and has no empty version."""
     with (
-        pytest.raises(EngineUnavailable, match="^mine needs 'nowhere', which was not found. Install it, or write its"),
+        pytest.raises(
+            EngineUnavailableError, match="^mine needs 'nowhere', which was not found. Install it, or write its"
+        ),
         server(Program(name="mine", command=("nowhere", "{port}"))),
     ):
         pass
     with (
-        pytest.raises(EngineUnavailable, match=r"^mine stopped before it answered \(exit code 1\): no output. Check"),
+        pytest.raises(
+            EngineUnavailableError, match=r"^mine stopped before it answered \(exit code 1\): no output. Check"
+        ),
         server(Program(name="mine", command=("false", "{port}"))),
     ):
         pass
@@ -365,7 +374,9 @@ def test_an_installation_that_fails(cache):
     """The error shows the installer's output, and no file is left."""
     program = fake(install=[("{python}", "-c", "print('no network'); raise SystemExit(1)")]).of_version("1.2")
     with (
-        pytest.raises(EngineUnavailable, match=r"^fake 1.2 could not be installed \(exit code 1\): no network. Check"),
+        pytest.raises(
+            EngineUnavailableError, match=r"^fake 1.2 could not be installed \(exit code 1\): no network. Check"
+        ),
         server(program),
     ):
         pass
@@ -375,7 +386,7 @@ def test_an_installation_that_fails(cache):
 def test_a_cache_that_cannot_be_written(cache):
     """The error names the environment variable that moves the cache."""
     cache.parent.parent.write_text("a file")
-    with pytest.raises(EngineUnavailable, match="cannot be installed in .*Set XDG_CACHE_HOME"):
+    with pytest.raises(EngineUnavailableError, match="cannot be installed in .*Set XDG_CACHE_HOME"):
         installed(MINISTACK)
 
 
@@ -383,7 +394,9 @@ def test_a_damaged_installation(cache):
     """The error names the folder to delete."""
     (cache / MINISTACK.fill(MINISTACK.folder)).mkdir(parents=True)
     with (
-        pytest.raises(EngineUnavailable, match=f"^ministack needs '.*which was not found. Delete '{cache_folder()}"),
+        pytest.raises(
+            EngineUnavailableError, match=f"^ministack needs '.*which was not found. Delete '{cache_folder()}"
+        ),
         server("ministack"),
     ):
         pass
@@ -393,10 +406,10 @@ def test_a_damaged_installation(cache):
 def test_a_text_that_is_not_a_version(version, monkeypatch):
     """A malformed version is refused as an argument and in the environment variable."""
     message = f"is not a version of {DYNALITE.name}. Write for example '4.0.0', as version= or in SINGLETABLE_DYNALITE_"
-    with pytest.raises(EngineUnavailable, match=message):
+    with pytest.raises(EngineUnavailableError, match=message):
         DYNALITE.of_version(version)
     monkeypatch.setenv("SINGLETABLE_DYNALITE_VERSION", version)
-    with pytest.raises(EngineUnavailable, match=message):
+    with pytest.raises(EngineUnavailableError, match=message):
         DYNALITE.of_version()
 
 

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from singletable.cli.environment import StackOwner, restore
-from singletable.errors import InfraError, MigrationConflict
+from singletable.errors import InfraError, MigrationConflictError
 from singletable.infra.owner import Owner
 from singletable.infra.parts import of_models, of_table, of_template
 from singletable.migrations import (
@@ -204,7 +204,7 @@ class Year:
         if self.deployed:
             try:
                 self.runner(stack=False).migrate()
-            except MigrationConflict as error:
+            except MigrationConflictError as error:
                 assert "owns the indexes" in str(error)
 
     def change_past_the_stack(self):

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from singletable.keys.encoding import Boolean, Choice, Hex, RawText, Refusal, Text, Uuid
+from singletable.keys.encoding import Boolean, Choice, EncodingError, Hex, RawText, Text, Uuid
 from singletable.keys.language import ANYTHING, Chars, Seq, common, literal
 from singletable.keys.numbers import FixedPoint, Integer, PlainInteger, PlainNumber
 from singletable.keys.shard import Shard
@@ -29,7 +29,7 @@ def readable(encoding, text):
     """Return whether `decode` accepts a text."""
     try:
         encoding.decode(text)
-    except Refusal:
+    except EncodingError:
         return False
     return True
 

@@ -9,7 +9,7 @@ import pytest
 
 from singletable.errors import DeclarationError, InvalidKeyValueError, KeyParseError, MissingAttributesError
 from singletable.keys import Field, Source, ValueKind, parse_template
-from singletable.keys.encoding import Choice, RawText, Refusal, Text
+from singletable.keys.encoding import Choice, EncodingError, RawText, Text
 from singletable.keys.numbers import FixedPoint, PlainInteger, PlainNumber
 from singletable.keys.shard import Shard
 from singletable.keys.spec import encoding_for
@@ -267,7 +267,7 @@ def test_raw_keys_hold_values_as_they_are_and_refuse_the_separator():
 @pytest.mark.parametrize("kind", [kind for kind in ValueKind if kind.name not in ("INTEGER", "NUMBER", "DECIMAL")])
 def test_a_wrong_specification_names_the_kind_of_value(kind):
     """In lower case, as in other messages."""
-    with pytest.raises(Refusal, match=f"'x' is not a specification for a {kind.name.lower()}$"):
+    with pytest.raises(EncodingError, match=f"'x' is not a specification for a {kind.name.lower()}$"):
         encoding_for(Source(kind), "x")
 
 
@@ -334,13 +334,13 @@ def test_a_decimal_is_a_decimal_unless_said_otherwise():
 @pytest.mark.parametrize("encoding", [Bucket("%Y"), Shard(3, Text())])
 def test_a_projection_cannot_be_read_back(encoding):
     """Many values have the same text."""
-    with pytest.raises(Refusal, match=f"a {type(encoding).__name__.lower()} cannot be read back"):
+    with pytest.raises(EncodingError, match=f"a {type(encoding).__name__.lower()} cannot be read back"):
         encoding.decode(encoding.encode(NOON) if isinstance(encoding, Bucket) else encoding.encode("a"))
 
 
 def test_a_refusal_reads_as_its_reason():
     """If no caller converts it to another error."""
-    assert ("why", "why", "") == (str(Refusal("why")), Refusal("why").reason, Refusal("why").remedy)
+    assert ("why", "why", "") == (str(EncodingError("why")), EncodingError("why").reason, EncodingError("why").remedy)
 
 
 class Adrift(tzinfo):
@@ -352,7 +352,7 @@ class Adrift(tzinfo):
 
 def test_a_time_zone_without_an_offset_is_none():
     """Python also treats such a datetime as naive."""
-    with pytest.raises(Refusal, match="it has no time zone"):
+    with pytest.raises(EncodingError, match="it has no time zone"):
         Timestamp().encode(datetime(2026, 1, 1, tzinfo=Adrift()))
 
 

@@ -4,7 +4,7 @@ import random
 
 import attrs
 
-from singletable.errors import MigrationPaused, MigrationStopped
+from singletable.errors import MigrationPausedError, MigrationStoppedError
 from singletable.migrations import (
     Backfill,
     ConvertAttribute,
@@ -226,7 +226,7 @@ def crashed_at(world, migrate, crash_at, *, after=False, attempts=8):
         with inject(ShelfTable, *faults, seed=world.seed + attempt) as injection:
             try:
                 ended = migrate()
-            except (InjectedCrash, MigrationStopped, MigrationPaused):
+            except (InjectedCrash, MigrationStoppedError, MigrationPausedError):
                 ended = False
         calls = calls or len(injection.calls)
         if ended:

@@ -9,7 +9,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from singletable.engine.serializer import serialize_quickly
-from singletable.errors import TableMissing
+from singletable.errors import TableMissingError
 
 CREDENTIALS = ("server", "server", None)
 
@@ -78,5 +78,5 @@ def on_server(url, table):
     with table.bind(endpoint_url=url, credentials=CREDENTIALS):
         yield table
         # After a lost response, the SDK sends the request again, and the table is already deleted.
-        with suppress(TableMissing):
+        with suppress(TableMissingError):
             table.delete_table()

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from singletable.engine import embedded
-from singletable.errors import MigrationError, MigrationStopped
+from singletable.errors import MigrationError, MigrationStoppedError
 from singletable.migrations import (
     AddEntity,
     Backfill,
@@ -32,7 +32,7 @@ from singletable.migrations.clock import Clock
 from singletable.migrations.live_table import LiveTable
 from singletable.migrations.passes import Pass
 from singletable.migrations.quarantine import Quarantine
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.throttle import Throttle
 from singletable.migrations.verifier import verify
 from singletable.models.binding.binding import connection_of
@@ -100,7 +100,9 @@ def test_a_key_that_nobody_explains_is_quarantined_with_its_source(shelf):
     graph = history_of([Backfill("TASK", *BY_STATE)], [RenameAttribute("TASK", "state", "phase")])
     runner(graph).migrate("0002_m")
     update(1, "SET GSI1PK = :v", {"S": "junk"})
-    with pytest.raises(MigrationStopped, match="GSI1PK holds a value that is neither the new one nor the one before"):
+    with pytest.raises(
+        MigrationStoppedError, match="GSI1PK holds a value that is neither the new one nor the one before"
+    ):
         runner(graph).migrate()
     assert ({"S": "OPEN"}, "phase" in stored()["TASK#t1"]) == (stored()["TASK#t1"]["state"], False)
 
@@ -134,7 +136,7 @@ def test_a_source_of_the_primary_key_keeps_it():
     """The name may change; a form with another key text is refused for each item."""
     assert work(RenameAttribute("TASK", "taskId", "id")).change(old_item(1)).image["id"] == {"S": "t1"}
     shout = ConvertAttribute("TASK", "taskId", str.upper, old="text", new="text")
-    with pytest.raises(Unfit, match="its PK would change; move the items of TASK with Rekey"):
+    with pytest.raises(UnfitItemError, match="its PK would change; move the items of TASK with Rekey"):
         work(shout).change(old_item(1))
 
 
@@ -251,7 +253,7 @@ def test_forms_that_are_not_given(declared, function, before, after):
 def test_a_function_that_cannot_be_repeated_is_refused():
     """A function is refused if it changes its own result and the forms do not distinguish the two."""
     append = ConvertAttribute("TASK", "state", lambda value: value + "!", old="text", new="text")
-    with pytest.raises(Unfit, match=r"a second run would convert state again: .* is not idempotent"):
+    with pytest.raises(UnfitItemError, match=r"a second run would convert state again: .* is not idempotent"):
         work(append).change(old_item(1))
 
 
@@ -272,9 +274,9 @@ def test_a_value_that_cannot_be_converted(value, reason):
         return str(value)
 
     convert = ConvertAttribute("TASK", "points", label, old="integer", new="text")
-    with pytest.raises(Unfit, match=reason):
+    with pytest.raises(UnfitItemError, match=reason):
         work(convert).change(old_item(1, points=value))
-    with pytest.raises(Unfit, match="points would be a int, which is not a text"):
+    with pytest.raises(UnfitItemError, match="points would be a int, which is not a text"):
         work(ConvertAttribute("TASK", "points", lambda value: 1, old="integer", new="text")).change(old_item(1))
 
 
@@ -320,7 +322,7 @@ def test_an_item_that_fits_two_entities_is_quarantined(shelf):
     """The entity of such an item is ambiguous."""
     graph = history_of([AddEntity("JOB", *KEY, attributes={"taskId": "S"})], [StampType("TASK")])
     send("PutItem", Item={name: value for name, value in old_item(20).items() if name != "entityType"})
-    with pytest.raises(MigrationStopped, match="its key fits several entities: JOB, TASK"):
+    with pytest.raises(MigrationStoppedError, match="its key fits several entities: JOB, TASK"):
         runner(graph).migrate()
 
 
@@ -371,7 +373,9 @@ def test_a_move_pins_the_attributes_of_later_migrations(shelf):
 def test_a_move_of_too_many_attributes():
     """Too many in an item quarantine it before a request; too many in the models are refused before the run writes."""
     wide = {f"a{number}": {"S": "x"} for number in range(150)}
-    with pytest.raises(Unfit, match=r"its condition would have 3\d\d operators to compare 15\d attributes.* takes 300"):
+    with pytest.raises(
+        UnfitItemError, match=r"its condition would have 3\d\d operators to compare 15\d attributes.* takes 300"
+    ):
         work(MOVE).change(old_item(1, **wide))
     assert work(MOVE).change(old_item(1, **dict(list(wide.items())[:140])))
     graph = history_of([DeclareAttributes("TASK", dict.fromkeys(wide, "S"))], [MOVE])
@@ -439,7 +443,7 @@ def test_a_migration_is_verified_as_verify_does(shelf):
     graph = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK")], [label])
     runner(graph).migrate("0002_m")
     update(3, "SET GSI1PK = :v", {"S": "STATE#STALE"})
-    with pytest.raises(MigrationStopped, match=r"GSI1PK is wrong \(1\)"):
+    with pytest.raises(MigrationStoppedError, match=r"GSI1PK is wrong \(1\)"):
         runner(graph).migrate()
 
 

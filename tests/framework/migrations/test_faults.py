@@ -14,14 +14,14 @@ from botocore.exceptions import ClientError
 
 from singletable.engine import embedded
 from singletable.errors import (
-    AccessDenied,
-    LeaseHeld,
-    LeaseLost,
-    MigrationConflict,
+    AccessDeniedError,
+    LeaseHeldError,
+    LeaseLostError,
+    MigrationConflictError,
     MigrationError,
-    MigrationStopped,
-    TableMissing,
-    Throttled,
+    MigrationStoppedError,
+    TableMissingError,
+    ThrottledError,
 )
 from singletable.migrations import (
     AddEntity,
@@ -46,7 +46,7 @@ from singletable.migrations.lease import Lease
 from singletable.migrations.passes import Pass
 from singletable.migrations.planner import make_plan
 from singletable.migrations.segments import SegmentWorker, Slice
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.sweep import next_ready
 from singletable.migrations.table_admin import TableAdmin
 from singletable.migrations.throttle import Throttle
@@ -213,7 +213,7 @@ def test_06_another_number_of_segments(shelf):
     """Another number is refused on resume, since the checkpoints belong to other parts of the table."""
     with inject(shelf, Crash(calls={5}, operations=["UpdateItem"])), pytest.raises(InjectedCrash):
         runner(segments=2).migrate()
-    with pytest.raises(MigrationConflict, match=r"begun with 2 segments.*--segments 2"):
+    with pytest.raises(MigrationConflictError, match=r"begun with 2 segments.*--segments 2"):
         runner(segments=3).migrate()
 
 
@@ -335,7 +335,7 @@ def test_14_an_old_writer_misses_the_new_key(shelf):
 
     with (
         inject(shelf, OldWriter(operations=["Scan"])),
-        pytest.raises(MigrationStopped, match=r"found wrong items: 1 of \d+\..*Deploy the new models"),
+        pytest.raises(MigrationStoppedError, match=r"found wrong items: 1 of \d+\..*Deploy the new models"),
     ):
         runner(segments=1).migrate()
     runner(segments=1).migrate()
@@ -382,7 +382,7 @@ def test_16_an_unknown_entity_type(shelf):
 def test_17_a_malformed_item(shelf):
     """Its key and the reason are quarantined, without its values, and the other items are written."""
     send("PutItem", Item=old_item(5, due={"S": "soon, I hope"}))
-    with pytest.raises(MigrationStopped, match=r"1 item is quarantined: due is not a valid datetime \(1\)"):
+    with pytest.raises(MigrationStoppedError, match=r"1 item is quarantined: due is not a valid datetime \(1\)"):
         runner().migrate()
     assert ["due is not a valid datetime"] == list(quarantined().values())
     done = [key for key, item in stored().items() if "GSI1PK" in item]
@@ -399,7 +399,10 @@ def test_17_an_item_that_becomes_malformed_behind_the_sweep(shelf):
                 send("PutItem", Item=old_item(4, due={"S": "soon"}))
             return send_on(operation, params)
 
-    with inject(shelf, Spoiler(operations=["Scan"])), pytest.raises(MigrationStopped, match="1 item is quarantined"):
+    with (
+        inject(shelf, Spoiler(operations=["Scan"])),
+        pytest.raises(MigrationStoppedError, match="1 item is quarantined"),
+    ):
         runner(segments=1).migrate()
     assert ["due is not a valid datetime"] == list(quarantined().values())
 
@@ -407,10 +410,10 @@ def test_17_an_item_that_becomes_malformed_behind_the_sweep(shelf):
 def test_17_redriven_once_it_is_mended(shelf):
     """Corrected items leave the quarantine, and the migration is applied."""
     send("PutItem", Item=old_item(5, due={"S": "soon, I hope"}))
-    with pytest.raises(MigrationStopped):
+    with pytest.raises(MigrationStoppedError):
         runner().migrate()
     send("PutItem", Item=old_item(5))
-    with pytest.raises(MigrationStopped, match="quarantined"):
+    with pytest.raises(MigrationStoppedError, match="quarantined"):
         runner().migrate()
     assert ["0002_by_state"] == runner(redrive=True).migrate()
     assert {} == quarantined()
@@ -445,14 +448,14 @@ def test_18_a_breaker_on_the_error_rate(shelf):
         raise ValueError(state)
 
     history = graph(BackfillWith("TASK", {"state": Text("state")}, fail, writes=["label"]))
-    with pytest.raises(MigrationStopped, match=r"of the last \d+ items were quarantined, more than 10%"):
+    with pytest.raises(MigrationStoppedError, match=r"of the last \d+ items were quarantined, more than 10%"):
         runner(history).migrate()
     assert len(quarantined()) < 48
 
 
 def test_19_an_item_that_would_be_too_large():
     """The size of an item is checked before the request."""
-    with pytest.raises(Unfit, match=r"would have 409,\d+ bytes"):
+    with pytest.raises(UnfitItemError, match=r"would have 409,\d+ bytes"):
         work(BACKFILL).change(old_item(1, blob={"S": "x" * 409_500}))
 
 
@@ -466,21 +469,21 @@ def test_19_an_item_that_would_be_too_large():
 )
 def test_20_a_key_that_dynamodb_would_refuse(state, reason):
     """The length of a key is checked before the request."""
-    with pytest.raises(Unfit, match=reason):
+    with pytest.raises(UnfitItemError, match=reason):
         work(BACKFILL).change({**old_item(1), "state": state})
 
 
 def test_20_a_choice_that_is_none():
     """A value that is not a known choice has no key."""
     derived = KeyText("GSI1PK", "STATE#{state}", state=Choice("state", choices=("OPEN", "DONE")))
-    with pytest.raises(Unfit, match="it is none of 'OPEN', 'DONE'"):
+    with pytest.raises(UnfitItemError, match="it is none of 'OPEN', 'DONE'"):
         work(Backfill("TASK", derived)).change(old_item(1, "DOING"))
 
 
 def test_21_an_expiry_in_milliseconds_or_text_or_nested():
     """Only a top-level Number of epoch seconds is an expiry."""
     expiry = BackfillExpiry("TASK", "ttl", after=Integer("ms"), days=1)
-    with pytest.raises(Unfit, match="ms holds milliseconds, not seconds"):
+    with pytest.raises(UnfitItemError, match="ms holds milliseconds, not seconds"):
         work(expiry).change(old_item(1, ms={"N": "1790000000000"}))
     with pytest.raises(MigrationError, match="top-level attribute only"):
         BackfillExpiry("TASK", "meta.ttl", after="due", days=1)
@@ -493,14 +496,14 @@ def test_21_a_function_that_gives_no_epoch_seconds(value):
     """Its value is refused if its attribute is the time to live."""
     operation = BackfillWith("TASK", {}, lambda: {"ttl": value}, writes=["ttl"])
     before = attrs.evolve(Graph([Script("0001_initial", first(), "")]).state, ttl="ttl")
-    with pytest.raises(Unfit, match="ttl is the time to live"):
+    with pytest.raises(UnfitItemError, match="ttl is the time to live"):
         operation.compile(before)(old_item(1))
 
 
 def test_22_an_expiry_in_the_past(shelf):
     """Such items are quarantined unless the script accepts them; the plan counts them."""
     expiry = BackfillExpiry("TASK", "ttl", after="due", days=1)
-    with pytest.raises(Unfit, match="ttl would lie in the past"):
+    with pytest.raises(UnfitItemError, match="ttl would lie in the past"):
         work(expiry).change(old_item(1))
     accepted = BackfillExpiry("TASK", "ttl", after="due", days=1, expire_past=True)
     assert "ttl" in work(accepted).change(old_item(1)).sets
@@ -545,7 +548,7 @@ def test_25_a_throttled_index(shelf):
         made._progress = seen.append
         made.migrate()
     assert {"GSI1"} <= set().union(*(each.throttled for each in seen))
-    with inject(shelf, Refuses(code=code, response=reasons)), pytest.raises(Throttled, match="by the index GSI1"):
+    with inject(shelf, Refuses(code=code, response=reasons)), pytest.raises(ThrottledError, match="by the index GSI1"):
         TableAdmin(connection_of(shelf)).send("Scan", {"TableName": "shelf"})
 
 
@@ -621,7 +624,9 @@ def test_30_two_runners(shelf):
     held.acquire()
     held.keep()
     try:
-        with pytest.raises(LeaseHeld, match=r"ann@desk pid 1 is migrating this table.*singletable unlock") as caught:
+        with pytest.raises(
+            LeaseHeldError, match=r"ann@desk pid 1 is migrating this table.*singletable unlock"
+        ) as caught:
             runner(clock=Clock(), lease_seconds=0.4).migrate()
         assert "ann@desk pid 1" == caught.value.owner
     finally:
@@ -654,10 +659,10 @@ def test_31_a_runner_that_wakes_after_its_lease(shelf):
 
     with (
         inject(shelf, Rival(take_over, calls={5}, operations=["UpdateItem"])),
-        pytest.raises(LeaseLost, match="Its writes are valid"),
+        pytest.raises(LeaseLostError, match="Its writes are valid"),
     ):
         sleeper.run(task())
-    with pytest.raises(LeaseLost, match="taken over"):
+    with pytest.raises(LeaseLostError, match="taken over"):
         made.lease.beat()
     assert not [item for item in stored().values() if "GSI1PK" in item and set(stale(item)) - {"ttl"}]
 
@@ -680,7 +685,7 @@ def test_33_credentials_that_expire(shelf):
     """The run stops with a remedy, and can be resumed."""
     with (
         inject(shelf, Refuses(code="ExpiredTokenException", calls=range(5, 1000))),
-        pytest.raises(AccessDenied, match="ExpiredTokenException.*credentials"),
+        pytest.raises(AccessDeniedError, match="ExpiredTokenException.*credentials"),
     ):
         runner().migrate()
     runner().migrate()
@@ -690,14 +695,14 @@ def test_33_credentials_that_expire(shelf):
 def test_34_access_denied(shelf):
     """The whole run fails at once, with the remedy."""
     denied = Refuses(code="AccessDeniedException", operations=["Scan"])
-    with inject(shelf, denied) as injection, pytest.raises(AccessDenied, match="Allow dynamodb:Scan"):
+    with inject(shelf, denied) as injection, pytest.raises(AccessDeniedError, match="Allow dynamodb:Scan"):
         runner(segments=30).migrate()
     assert 1 == injection.calls.count("Scan")
 
 
 def test_34_no_table():
     """A history that does not create the table reports that the table is missing."""
-    with embedded(ShelfTable, create=False), pytest.raises(TableMissing, match="does not exist"):
+    with embedded(ShelfTable, create=False), pytest.raises(TableMissingError, match="does not exist"):
         runner(Graph([])).migrate()
 
 
@@ -732,7 +737,7 @@ def test_36_an_index_that_is_deleted_meanwhile(shelf, monkeypatch):
         calls={2},
         operations=["Scan"],
     )
-    with inject(shelf, delete), pytest.raises(MigrationConflict, match="The index GSI1 of 'shelf' is missing"):
+    with inject(shelf, delete), pytest.raises(MigrationConflictError, match="The index GSI1 of 'shelf' is missing"):
         runner(Graph(scripts)).migrate()
 
 
@@ -741,7 +746,7 @@ def test_37_a_script_that_changed(shelf):
     edited = Graph([attrs.evolve(each, text=f"{each.text}; edited = True") for each in graph().scripts.values()])
     with inject(shelf, Crash(calls={4}, operations=["UpdateItem"])), pytest.raises(InjectedCrash):
         runner().migrate()
-    with pytest.raises(MigrationConflict, match="edited after it was (begun|applied).*--accept-edited"):
+    with pytest.raises(MigrationConflictError, match="edited after it was (begun|applied).*--accept-edited"):
         runner(edited).migrate()
     assert ["0002_by_state"] == runner(edited, accept_edited=True).migrate()
 
@@ -793,7 +798,7 @@ def test_41_records_that_are_throttled(shelf, monkeypatch):
     assert all_right()
     always = attrs.evolve(throttled, calls=None)
     each, made, task = worker(BACKFILL)
-    with inject(shelf, always), pytest.raises(Throttled):
+    with inject(shelf, always), pytest.raises(ThrottledError):
         each.run(attrs.evolve(task(), migration="again"))
     assert ["open"] == [one.state for one in made.records.Segment.query(migration="again")]
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from singletable.engine import embedded
-from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
+from singletable.errors import LeaseLostError, MigrationConflictError, MigrationError, MigrationStoppedError
 from singletable.migrations import (
     Backfill,
     BackfillWith,
@@ -106,7 +106,9 @@ def test_records_of_an_earlier_version_are_adopted(empty):
     old.migrate()
     controlled("prod", history_of()).prepare()
     for table in ("stg", "prod"):
-        with pytest.raises(MigrationConflict, match=rf"do not name the migrated table.*'{table}'.*singletable adopt"):
+        with pytest.raises(
+            MigrationConflictError, match=rf"do not name the migrated table.*'{table}'.*singletable adopt"
+        ):
             controlled(table, graph).migrate()
     assert 2 == controlled("stg", graph).adopt()
     assert [] == controlled("stg", graph).migrate()
@@ -156,7 +158,7 @@ def test_a_runner_that_wakes_rewrites_no_history(shelf, undone):
     if undone:
         runner(graph).rollback("0002_m")
     before = records()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         sleeper.next_pass(history, "0002_m")
     assert before == records()
     assert (["0002_m"] if undone else []) == runner(graph).migrate()
@@ -170,7 +172,7 @@ def test_a_runner_that_wakes_deletes_no_live_index(shelf):
     sleeper, history = asleep(graph)
     runner(graph).migrate()
     before = records()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         sleeper.next_pass(history, "0003_m")
     assert ["GSI0"] == indexes()
     assert before == records()
@@ -182,9 +184,9 @@ def test_a_record_that_another_runner_has_written_is_not_overwritten(shelf):
     sleeper, history = asleep(graph)
     runner(graph).migrate()
     before = records()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         history.begin(graph.scripts["0002_m"], sleeper.lease.owner, 2)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         history.stamp(graph.scripts["0002_m"], sleeper.lease.owner)
     assert before == records()
 
@@ -201,7 +203,7 @@ def test_a_runner_that_sleeps_within_a_table_operation(shelf, operation):
     look = {"UpdateTable": "DescribeTable", "UpdateTimeToLive": "DescribeTimeToLive"}[operation]
     with (
         inject(shelf, Rival(heir.lease.acquire, operations=[look], calls={1})) as injection,
-        pytest.raises(LeaseLost),
+        pytest.raises(LeaseLostError),
     ):
         sleeper._advance(record, graph.steps("0003_m"))
     assert operation not in injection.calls
@@ -217,7 +219,7 @@ def test_a_runner_that_wakes_in_front_of_a_table_operation(shelf, operation):
     record = history.begin(graph.scripts["0003_m"], sleeper.lease.owner, 2)
     heir = runner(graph)
     heir.lease.acquire()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         sleeper._advance(record, graph.steps("0003_m"))
     assert ["GSI0"] == indexes()
     assert "ttl" == heir.table.ttl()
@@ -236,7 +238,7 @@ def test_a_runner_that_wakes_quarantines_nothing(shelf):
     heir.migrate()
     for each in Quarantine(heir.records, "0002_m"):
         each.delete()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         sleeper._run_pass(ahead)
     assert [] == list(Quarantine(heir.records, "0002_m"))
 
@@ -341,7 +343,7 @@ def test_an_empty_table_with_a_part_of_the_history(empty):
 def test_stamp_reports_what_differs_or_brings_it(shelf):
     """The time to live and the stream are parts of the recorded state."""
     graph = history_of([EnableTTL("ttl"), EnableStream("NEW_IMAGE")])
-    with pytest.raises(MigrationConflict, match=r"time to live is off.*on, by ttl\. Its stream is off.*--bring"):
+    with pytest.raises(MigrationConflictError, match=r"time to live is off.*on, by ttl\. Its stream is off.*--bring"):
         runner(graph).stamp("0002_m")
     assert ["0001_initial"] == list(records())
     assert ["0002_m"] == runner(graph).stamp("0002_m", bring=True)
@@ -410,7 +412,7 @@ def test_the_breaker_judges_the_last_thousand_items():
     for _ in range(1000):
         breaker.add({"written": 250})
     breaker.add({"written": 180, "quarantined": 70})
-    with pytest.raises(MigrationStopped, match="140 of the last 1,000 items were quarantined"):
+    with pytest.raises(MigrationStoppedError, match="140 of the last 1,000 items were quarantined"):
         breaker.add({"written": 180, "quarantined": 70})
 
 
@@ -419,7 +421,7 @@ def test_the_breaker_forgets_what_was_mended(shelf):
     graph = history_of([Backfill("TASK", *BY_STATE)])
     for number in range(40):
         send("PutItem", Item=old_item(number, GSI1PK={"S": "junk"}))
-    with pytest.raises(MigrationStopped, match=r"of the last \d+ items were quarantined"):
+    with pytest.raises(MigrationStoppedError, match=r"of the last \d+ items were quarantined"):
         runner(graph).migrate()
     for number in range(40):
         send("PutItem", Item=old_item(number))
@@ -434,7 +436,7 @@ def test_a_begun_migration_is_rolled_back(shelf):
     """Its writes are reversed, at any point of its progress."""
     graph = history_of([Backfill("TASK", *BY_STATE), CreateIndex("GSI1", "GSI1PK", "GSI1SK")])
     junk()
-    with pytest.raises(MigrationStopped, match="quarantined"):
+    with pytest.raises(MigrationStoppedError, match="quarantined"):
         runner(graph).migrate()
     assert "running" == records()["0002_m"][0]
     runner(graph).rollback("0002_m")
@@ -446,7 +448,7 @@ def test_a_begun_migration_is_aborted(shelf):
     """The writes of an aborted migration stay; it can begin again, with another number of segments."""
     graph = history_of([Backfill("TASK", *BY_STATE)])
     junk()
-    with pytest.raises(MigrationStopped, match="quarantined"):
+    with pytest.raises(MigrationStoppedError, match="quarantined"):
         runner(graph).migrate()
     runner(graph).abort("0002_m")
     assert (["0001_initial"], []) == (list(records()), quarantined(graph))
@@ -461,7 +463,7 @@ def test_another_migration_is_not_rolled_back_meanwhile(shelf):
     """While a migration is begun, no other is rolled back."""
     graph = history_of([EnableTTL("ttl")], [Backfill("TASK", *BY_STATE)])
     junk()
-    with pytest.raises(MigrationStopped, match="quarantined"):
+    with pytest.raises(MigrationStoppedError, match="quarantined"):
         runner(graph).migrate()
-    with pytest.raises(MigrationConflict, match="0003_m is running.*singletable abort 0003_m"):
+    with pytest.raises(MigrationConflictError, match="0003_m is running.*singletable abort 0003_m"):
         runner(graph).rollback("0002_m")

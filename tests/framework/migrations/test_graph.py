@@ -25,7 +25,7 @@ from singletable.migrations import (
 )
 from singletable.migrations.graph import EMPTY
 from singletable.migrations.loader import load_graph
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 
 IMPORT = "from singletable.migrations import *\n"
 ENTITY = 'AddEntity("E", KeyText("PK", "E#{ident}", ident=Text("ident")), KeyText("SK", "E", sort=True))'
@@ -313,7 +313,7 @@ def test_an_item_that_lacks_what_its_new_key_is_made_of():
     made = history(Rekey("E", KeyText("PK", "N#{name}", name=Text("name")), KEY[1]))
     work = made.steps("0002_b")[0].compile()
     item = {"PK": {"S": "E#1"}, "SK": {"S": "E"}, "entityType": {"S": "E"}, "ident": {"S": "1"}}
-    with pytest.raises(Unfit, match="it lacks a source of PK"):
+    with pytest.raises(UnfitItemError, match="it lacks a source of PK"):
         work.change(item)
     assert {"S": "N#x"} == work.change({**item, "name": {"S": "x"}}).image["PK"]
 

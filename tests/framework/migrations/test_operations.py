@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from singletable.engine import embedded
-from singletable.errors import MigrationConflict, MigrationError, MigrationStopped
+from singletable.errors import MigrationConflictError, MigrationError, MigrationStoppedError
 from singletable.migrations import (
     Backfill,
     BackfillExpiry,
@@ -101,7 +101,7 @@ def test_a_function(shelf):
 def test_a_function_that_gives_something_else(shelf):
     """The item is quarantined, with the reason."""
     operation = BackfillWith("TASK", {"state": Text("state")}, lambda state: {"other": state}, writes=["label"])
-    with pytest.raises(MigrationStopped, match="did not return values of its attributes"):
+    with pytest.raises(MigrationStoppedError, match="did not return values of its attributes"):
         runner(graph(operation)).migrate()
 
 
@@ -131,7 +131,7 @@ def test_renaming_an_attribute(shelf):
     assert "points" not in between["TASK#t1"]
     assert before == behind
     send("PutItem", Item=old_item(1, score={"N": "5"}))
-    with pytest.raises(MigrationStopped, match="points and score both exist, with different values"):
+    with pytest.raises(MigrationStoppedError, match="points and score both exist, with different values"):
         runner(graph(RenameAttribute("TASK", "points", "score"))).migrate()
 
 
@@ -190,13 +190,13 @@ def test_an_index_that_is_there_and_another(shelf):
     """An index with another definition is refused."""
     live = TableAdmin(connection_of(shelf), Clock())
     live.create_index(CreateIndex("GSI1", "GSI1PK").index)
-    with pytest.raises(MigrationConflict, match="The index GSI1 exists already with another definition"):
+    with pytest.raises(MigrationConflictError, match="The index GSI1 exists already with another definition"):
         live.create_index(CreateIndex("GSI1", "GSI1PK", "GSI1SK").index)
 
 
 def test_a_table_with_other_keys(shelf):
     """The history of another table is refused, and nothing is written."""
-    with pytest.raises(MigrationConflict, match="are PK, SK; in the history they are hash, range"):
+    with pytest.raises(MigrationConflictError, match="are PK, SK; in the history they are hash, range"):
         TableAdmin(connection_of(shelf)).check(attrs.evolve(graph().state, partition="hash", sort="range"))
 
 
@@ -204,7 +204,7 @@ def test_a_script_that_is_missing(shelf):
     """An applied migration without a script is refused."""
     runner().migrate()
     with pytest.raises(
-        MigrationConflict, match="The table records 0002_by_state as applied, and that script does not exist"
+        MigrationConflictError, match="The table records 0002_by_state as applied, and that script does not exist"
     ):
         runner(Graph([graph().scripts["0001_initial"]])).migrate()
 

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import attrs
 import pytest
 
-from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
+from singletable.errors import LeaseLostError, MigrationConflictError, MigrationError, MigrationStoppedError
 from singletable.migrations.history import History
 from singletable.migrations.loader import load_graph
 from singletable.migrations.remote import Job, WorkerPlace, remote_tasks, run_slice
@@ -142,7 +142,7 @@ def test_a_process_that_dies_ends_the_run_with_words(served, url, scripts, execu
     write_script(scripts, "0003_label", DEADLY)
     fill(scripts)
     tasks = job(url, scripts)
-    with pool() as dying, pytest.raises(MigrationStopped, match="process that ran slices has died") as died:
+    with pool() as dying, pytest.raises(MigrationStoppedError, match="process that ran slices has died") as died:
         runner(scripts, remote_tasks(dying, tasks)).migrate()
     assert "Run it again" in died.value.remedy
     assert ["0003_label"] == runner(scripts, remote_tasks(executor, tasks)).migrate()
@@ -190,7 +190,7 @@ def test_an_error_comes_back_whole(served, url, scripts, executor):
     made = begun(scripts)
     for epoch in (made.lease.epoch, 9):
         run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=epoch))
-    with pytest.raises(LeaseLost, match="has taken over this segment") as lost:
+    with pytest.raises(LeaseLostError, match="has taken over this segment") as lost:
         executor.submit(run_slice, job(url, scripts).to_dict(), slice_of(made)).result()
     assert "status" in lost.value.remedy
 
@@ -201,12 +201,12 @@ def test_other_scripts_than_those_of_the_run_are_refused(served, url, scripts):
     run_slice(job(url, scripts).to_dict(), slice_of(made))
     path = scripts / "0002_by_state.py"
     path.write_text(path.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
-    with pytest.raises(MigrationConflict, match="0002_by_state is a different script here"):
+    with pytest.raises(MigrationConflictError, match="0002_by_state is a different script here"):
         run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=made.lease.epoch + 1))
     path.unlink()
-    with pytest.raises(MigrationConflict, match="0002_by_state is missing here"):
+    with pytest.raises(MigrationConflictError, match="0002_by_state is missing here"):
         run_slice(job(url, scripts).to_dict(), slice_of(made, epoch=made.lease.epoch + 2))
-    with pytest.raises(MigrationConflict, match="0001_initial is not a pass"):
+    with pytest.raises(MigrationConflictError, match="0001_initial is not a pass"):
         run_slice(job(url, scripts).to_dict(), slice_of(made, "0001_initial"))
     with pytest.raises(MigrationError, match="The folder .* of this process has no migrations"):
         run_slice(job(url, scripts / "nowhere").to_dict(), slice_of(made))

@@ -14,7 +14,7 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from singletable import EnumAttribute, Expiry, IntegerAttribute, Key, Table
 from singletable.engine import embedded
-from singletable.errors import MigrationError, MigrationPaused
+from singletable.errors import MigrationError, MigrationPausedError
 from singletable.migrations import TableState, state_of
 from singletable.migrations.clock import Clock
 from singletable.migrations.index_rows import IndexRows
@@ -350,7 +350,7 @@ def test_an_interrupted_verification_goes_on(tmp_path, at):
         with inject(PartTable, Stops(stop, at)):
             try:
                 first = look(indexes=True, checkpoint=path, stop=stop)
-            except MigrationPaused as error:
+            except MigrationPausedError as error:
                 assert "--checkpoint" in error.remedy
                 assert 0o600 == path.stat().st_mode & 0o777
                 first = None
@@ -368,7 +368,7 @@ def test_a_checkpoint_of_another_verification(tmp_path):
         fill(3)
         stop = threading.Event()
         stop.set()
-        with pytest.raises(MigrationPaused):
+        with pytest.raises(MigrationPausedError):
             look(checkpoint=path, stop=stop)
         with pytest.raises(MigrationError, match="checkpoint of another verification: its repair differ"):
             look(checkpoint=path, repair=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from singletable.engine import embedded
-from singletable.errors import LeaseLost, MigrationConflict, MigrationError, MigrationStopped
+from singletable.errors import LeaseLostError, MigrationConflictError, MigrationError, MigrationStoppedError
 from singletable.migrations import (
     Backfill,
     BackfillExpiry,
@@ -88,7 +88,7 @@ class Behind(Fault):
 
 def test_a_stale_key_behind_the_sweep_is_not_passed_over(shelf):
     """If the verification finds an unexplained value, the migration is not applied."""
-    with inject(shelf, Behind(operations=["Scan"])), pytest.raises(MigrationStopped, match="quarantined"):
+    with inject(shelf, Behind(operations=["Scan"])), pytest.raises(MigrationStoppedError, match="quarantined"):
         runner().migrate()
     assert "running" == History(runner().records, graph()).status("0002_by_state")
 
@@ -148,7 +148,9 @@ def test_a_rollback_writes_no_expiry_that_has_passed():
         runner(whole).migrate("0002_x")
         Task(task_id="t1", due=START).save()
         runner(whole).migrate()
-        with pytest.raises(MigrationStopped, match=r"would lie in the past.*singletable rollback 0003_x --redrive"):
+        with pytest.raises(
+            MigrationStoppedError, match=r"would lie in the past.*singletable rollback 0003_x --redrive"
+        ):
             runner(whole).rollback("0003_x")
         runner(whole, accept_quarantine=True).rollback("0003_x")
         assert "0003_x" not in History(runner(whole).records, whole).migrations
@@ -158,7 +160,7 @@ def test_an_expiry_that_is_there_and_has_passed(shelf):
     """A stored expiry in the past has no effect while the time to live is off, and is not switched on unnoticed."""
     send("PutItem", Item=old_item(1, ttl={"N": "1767312000"}))
     expiry = BackfillExpiry("TASK", "ttl", after="due", days=0)
-    with pytest.raises(MigrationStopped, match="ttl would lie in the past"):
+    with pytest.raises(MigrationStoppedError, match="ttl would lie in the past"):
         runner(graph(expiry, EnableTTL("ttl"))).migrate()
 
 
@@ -192,7 +194,7 @@ def test_a_runner_that_wakes_up_marks_nothing_applied(shelf, monkeypatch):
         return finish(self, name, counts)
 
     monkeypatch.setattr(History, "finish", asleep)
-    with pytest.raises(LeaseLost, match="Another runner has taken over 0002_by_state"):
+    with pytest.raises(LeaseLostError, match="Another runner has taken over 0002_by_state"):
         sleeper.migrate()
 
 
@@ -227,7 +229,7 @@ def test_an_expiry_beyond_all_years(shelf):
     """An item with such an expiry is quarantined, and the others are written."""
     send("PutItem", Item=old_item(1, exp={"N": "-62135596801"}))
     expiry = BackfillExpiry("TASK", "ttl", after=Integer("exp"), days=1)
-    with pytest.raises(MigrationStopped, match="outside of the years 1 to 9999"):
+    with pytest.raises(MigrationStoppedError, match="outside of the years 1 to 9999"):
         runner(graph(expiry)).migrate()
 
 
@@ -242,7 +244,7 @@ def test_a_stamp_is_no_way_out_of_a_rollback(shelf):
     runner().migrate()
     paused = runner()
     paused.stop()
-    with pytest.raises(MigrationStopped):
+    with pytest.raises(MigrationStoppedError):
         paused.rollback("0002_by_state")
-    with pytest.raises(MigrationConflict, match="rollback of 0002_by_state is not finished"):
+    with pytest.raises(MigrationConflictError, match="rollback of 0002_by_state is not finished"):
         runner().stamp("0002_by_state")

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from singletable.engine import embedded
-from singletable.errors import LeaseLost, MigrationError, MigrationPaused, MigrationStopped
+from singletable.errors import LeaseLostError, MigrationError, MigrationPausedError, MigrationStoppedError
 from singletable.migrations import (
     AddEntity,
     Backfill,
@@ -177,7 +177,7 @@ def test_a_runner_that_wakes_recomputes_nothing(shelf):
             return send_on(operation, params)
 
     fault = Overtake()
-    with inject(shelf, fault), pytest.raises(LeaseLost):
+    with inject(shelf, fault), pytest.raises(LeaseLostError):
         runner(graph, segments=1).migrate()
     assert fault.done
     assert {"S": "new"} == task()["x"]
@@ -293,7 +293,7 @@ def test_an_expiry_in_the_past_is_not_written_while_the_time_to_live_is_off(shel
     fill = BackfillWith("TASK", {}, lambda: {"due": past}, writes=("due",), conflict="overwrite")
     graph = history_of([BackfillExpiry("TASK", "ttl", after="due", days=1)], [fill], [EnableTTL("ttl")])
     put(due={"S": "2030-01-01T00:00:00.000000+0000"})
-    with pytest.raises(MigrationStopped, match="ttl would lie in the past"):
+    with pytest.raises(MigrationStoppedError, match="ttl would lie in the past"):
         runner(graph).migrate()
     assert {"S": "2030-01-01T00:00:00.000000+0000"} == task()["due"]
 
@@ -329,7 +329,7 @@ def test_a_rollback_converts_nothing_that_was_not_converted(shelf):
     put(state={"S": "MiX"})
     paused = runner(graph)
     paused.stop()
-    with pytest.raises(MigrationPaused):
+    with pytest.raises(MigrationPausedError):
         paused.migrate()
     runner(graph).rollback("0002_m")
     assert {"S": "MiX"} == task()["state"]
@@ -343,7 +343,7 @@ def test_a_value_that_both_forms_read_is_converted_or_refused(shelf):
     def swap(value):
         return turn(value)
 
-    with pytest.raises(MigrationStopped, match="swap.. is not idempotent"):
+    with pytest.raises(MigrationStoppedError, match="swap.. is not idempotent"):
         put(state={"S": "1"})
         runner(history_of([ConvertAttribute("TASK", "state", swap, old="text", new=choice)])).migrate()
     plain = "0f8fad5b-d9cb-469f-a165-70867728950e"

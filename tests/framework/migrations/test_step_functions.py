@@ -276,7 +276,7 @@ def test_an_execution_that_was_aborted(order):
     again = Functions(looks=1000)
     with pytest.raises(Failed, match="found wrong items: 1 of 40") as failed:
         execute({**order, "lease_seconds": 0.2}, again, "execution-2")
-    assert failed.value.error == "MigrationStopped"
+    assert failed.value.error == "MigrationStoppedError"
     assert (0, SEGMENTS) == (again.count("slice"), again.count("verify"))
     assert holder() is None
     execute(order, Functions(), "execution-3")
@@ -303,7 +303,7 @@ def test_what_is_quarantined_ends_it(order):
     send("PutItem", Item=old_item(7, state={"N": "1"}) | {"state": {"N": "1"}})
     with pytest.raises(Failed, match="1 item is quarantined") as failed:
         execute(order)
-    assert failed.value.error == "MigrationStopped"
+    assert failed.value.error == "MigrationStoppedError"
     assert "stackTrace" not in failed.value.cause
     assert holder() is None
     send("PutItem", Item=old_item(7))
@@ -329,7 +329,7 @@ def test_a_table_that_another_migrates(order):
     other.lease.keep()
     with pytest.raises(Failed, match="is migrating this table") as failed:
         execute({**order, "lease_seconds": 2.0}, Functions(looks=1000))
-    assert failed.value.error == "LeaseHeld"
+    assert failed.value.error == "LeaseHeldError"
     assert holder() == other.lease.owner
     other.lease.release()
 
@@ -346,7 +346,7 @@ def test_another_runner_that_takes_over(order):
     execution = Execution(state_machine(ARN), functions)
     with pytest.raises(Failed, match="Map Run"):
         execution.run(order)
-    assert "LeaseLost" in [getattr(each, "error", None) for each in execution.trace]
+    assert "LeaseLostError" in [getattr(each, "error", None) for each in execution.trace]
     assert 3 == functions.count("slice")
     assert holder() == other.lease.owner
     other.lease.release()

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from singletable.engine import embedded
-from singletable.errors import MigrationConflict, MigrationPaused, MigrationStopped
+from singletable.errors import MigrationConflictError, MigrationPausedError, MigrationStoppedError
 from singletable.migrations import CreateIndex, DisableTTL, EnableTTL, Graph, Migration, Script
 from singletable.migrations.lease import Lease
 from singletable.migrations.table_admin import TableAdmin
@@ -74,7 +74,7 @@ def test_a_wait_ends_at_once(shelf):
     stopped = []
     made = runner(history_of(INDEX), tell, clock=clock, lease_seconds=1e9)
     with inject(shelf, Filling(clock=clock, until=900)):
-        with pytest.raises(MigrationPaused, match="Paused while waiting for the index GSI1"):
+        with pytest.raises(MigrationPausedError, match="Paused while waiting for the index GSI1"):
             made.migrate()
         assert clock.now - stopped[0] < 1
         assert Lease(made.records, clock).holder() is None
@@ -130,7 +130,7 @@ def test_a_time_to_live_that_is_being_switched_off_is_waited_for(shelf):
 def test_a_time_to_live_that_never_changes_is_given_up(shelf):
     """The wait for the time to live ends after two hours."""
     table = TableAdmin(connection_of(shelf), StillClock())
-    with inject(shelf, SlowTtl(refuse=10**9)), pytest.raises(MigrationStopped, match="without success"):
+    with inject(shelf, SlowTtl(refuse=10**9)), pytest.raises(MigrationStoppedError, match="without success"):
         table.set_ttl("ttl", on=True)
 
 
@@ -138,7 +138,7 @@ def test_a_time_to_live_by_another_attribute(shelf):
     """A time to live by another attribute is neither replaced nor switched off."""
     table = TableAdmin(connection_of(shelf), StillClock())
     table.set_ttl("other", on=True)
-    with pytest.raises(MigrationConflict, match="on already, by other"):
+    with pytest.raises(MigrationConflictError, match="on already, by other"):
         table.set_ttl("ttl", on=True)
     table.set_ttl("ttl", on=False)
     assert "other" == table.ttl()
@@ -152,6 +152,6 @@ def test_a_run_that_waits_for_capacity_ends_at_once(shelf):
     seen = threading.Event()
     made = runner(history_of(Backfill("TASK", *BY_STATE)), clock=clock, rate=0.001, page_size=1, lease_seconds=1e9)
     made._progress = lambda progress: (seen.set(), made.stop())
-    with pytest.raises(MigrationPaused):
+    with pytest.raises(MigrationPausedError):
         made.migrate()
     assert seen.is_set()

@@ -8,17 +8,17 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, VersionAttrib
 from singletable import Key, Table, UpdatedAtAttribute, WriteTokenAttribute, plan
 from singletable.engine import embedded
 from singletable.errors import (
-    AccessDenied,
-    AlreadyExists,
-    BatchIncomplete,
+    AccessDeniedError,
+    AlreadyExistsError,
+    BatchIncompleteError,
     ConcurrentUpdateError,
     ConditionFailed,
     DeclarationError,
-    EndpointUnreachable,
-    NoResponse,
-    RequestFailed,
+    EndpointUnreachableError,
+    NoResponseError,
+    RequestFailedError,
     SingletableError,
-    Throttled,
+    ThrottledError,
     TransactionCancelled,
     UnexpectedAttributesError,
 )
@@ -206,10 +206,10 @@ def test_a_look_that_fails_leaves_the_write_uncertain(wire, monkeypatch):
     entity = made(Tokened)
     wire.script = ["lost: 500"]
     monkeypatch.setattr(
-        "singletable.models.writing.writes.stored_item", lambda *_: (_ for _ in ()).throw(Throttled("t"))
+        "singletable.models.writing.writes.stored_item", lambda *_: (_ for _ in ()).throw(ThrottledError("t"))
     )
     error = outcome(lambda: entity.update(state="x", condition=Tokened.total == 0))
-    assert (RequestFailed, True) == (type(error), error.uncertain)
+    assert (RequestFailedError, True) == (type(error), error.uncertain)
 
 
 def test_a_batch_tells_that_what_it_left_may_be_written(wire):
@@ -218,7 +218,7 @@ def test_a_batch_tells_that_what_it_left_may_be_written(wire):
     wire.script = ["lost: 500", *["throttled"] * 60]
     error = outcome(lambda: send_batch(entity))
     wire.script = []
-    assert (BatchIncomplete, True) == (type(error), error.uncertain)
+    assert (BatchIncompleteError, True) == (type(error), error.uncertain)
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -228,7 +228,7 @@ def test_a_damaged_answer_is_no_acknowledgement(wire, name, fault):
     entity = made(Plain)
     wire.script = [fault] * 4
     error = outcome(lambda: WRITES[name](Plain, entity))
-    assert (NoResponse, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
+    assert (NoResponseError, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -238,14 +238,14 @@ def test_an_answer_that_dynamodb_does_not_send_is_no_acknowledgement(wire, name,
     entity = made(Plain)
     wire.script = [fault] * 4
     error = outcome(lambda: WRITES[name](Plain, entity))
-    assert (NoResponse, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
+    assert (NoResponseError, True) == (type(error.__cause__ if name == "batch" else error), error.uncertain)
 
 
 def test_a_damaged_answer_to_a_read_is_no_missing_item(wire, monkeypatch):
     """A truncated answer to a read is an error, and not a missing item."""
     made(Plain)
     monkeypatch.setattr(wire, "_engine", cut_off(wire._engine))
-    with pytest.raises(NoResponse, match="No answer to GetItem .* Try again") as caught:
+    with pytest.raises(NoResponseError, match="No answer to GetItem .* Try again") as caught:
         Plain.get(name="1")
     assert not caught.value.uncertain
 
@@ -273,7 +273,7 @@ def test_a_plan_that_is_sent_twice_is_not_acknowledged_by_its_first_mark(wire, k
     write.send()
     wire.script = ["500"]
     error = outcome(write.send)
-    assert (RequestFailed, True, 1) == (type(error), error.uncertain, kind.get(name="1").total)
+    assert (RequestFailedError, True, 1) == (type(error), error.uncertain, kind.get(name="1").total)
 
 
 # --- it was never applied -------------------------------------------------------------
@@ -289,12 +289,12 @@ def test_a_write_that_was_refused_is_not_uncertain(wire, name, fault):
     wire.script = []
     assert (False, ["Plain(name='1')"]) == (error.uncertain, [repr(each) for each in LockTable.scan()])
     expected = {
-        "throttled": Throttled,
-        "expired": AccessDenied,
-        "skewed": AccessDenied,
-        "invalid": RequestFailed,
-        "no connection": EndpointUnreachable,
-        "bad certificate": EndpointUnreachable,
+        "throttled": ThrottledError,
+        "expired": AccessDeniedError,
+        "skewed": AccessDeniedError,
+        "invalid": RequestFailedError,
+        "no connection": EndpointUnreachableError,
+        "bad certificate": EndpointUnreachableError,
     }[fault]
     assert name == "batch" or isinstance(error, expected)
 
@@ -510,9 +510,9 @@ def test_an_equal_item_proves_nothing():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_existing_item_is_said_to_exist_without_doubt(wire, kind):
-    """`AlreadyExists` is not uncertain if no answer was lost."""
+    """`AlreadyExistsError` is not uncertain if no answer was lost."""
     made(kind)
-    with pytest.raises(AlreadyExists, match="nothing was written") as caught:
+    with pytest.raises(AlreadyExistsError, match="nothing was written") as caught:
         kind(name="1").create()
     assert not caught.value.uncertain
     with pytest.raises(ConditionFailed, match="nothing was written") as caught:
@@ -549,7 +549,7 @@ def test_a_batch_leaves_out_what_an_answer_has_done(wire, monkeypatch):
 
     monkeypatch.setattr(wire, "_engine", answer)
     wire.script = [None, "expired"]
-    with pytest.raises(BatchIncomplete) as caught, LockTable.batch() as batch:
+    with pytest.raises(BatchIncompleteError) as caught, LockTable.batch() as batch:
         batch.put(first, second)
     monkeypatch.undo()
     assert (False, (second,)) == (caught.value.uncertain, caught.value.unprocessed)
@@ -561,7 +561,7 @@ def test_a_refusal_that_is_cut_off_is_an_error_of_ours(wire, monkeypatch):
     made(Plain, state="é" * 20)
     engine = wire._engine
     monkeypatch.setattr(wire, "_engine", lambda *asked: cut(engine(*asked), b"\xc3"))
-    with pytest.raises(RequestFailed) as caught:
+    with pytest.raises(RequestFailedError) as caught:
         Plain(name="1").create()
     assert (False, False) == (caught.value.uncertain, "state" in str(caught.value))
 

@@ -5,7 +5,13 @@ import itertools
 import pytest
 from botocore.exceptions import ClientError
 
-from singletable.errors import BatchIncomplete, InvalidBatchError, InvalidValueError, RequestFailed, TableMissing
+from singletable.errors import (
+    BatchIncompleteError,
+    InvalidBatchError,
+    InvalidValueError,
+    RequestFailedError,
+    TableMissingError,
+)
 from singletable.requests import retry
 from singletable.testing.faults import Fault, Rival, Throttling, Unprocessed, inject
 from tests.framework.app import Account
@@ -94,14 +100,14 @@ def test_a_batch_gives_up_with_exactly_what_was_not_done():
     entities = [task(number) for number in range(60)]
     with (
         inject(LedgerTable, Unprocessed(rate=1.0)),
-        pytest.raises(BatchIncomplete, match="25 items were left unprocessed after 10 attempts") as caught,
+        pytest.raises(BatchIncompleteError, match="25 items were left unprocessed after 10 attempts") as caught,
         LedgerTable.batch() as batch,
     ):
         batch.put_all(iter(entities))
     assert entities[:25] == list(caught.value.unprocessed)
     assert entities[25:] == list(caught.value.rest)
     assert [] == numbers()
-    with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as reading:
+    with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncompleteError) as reading:
         Task.batch_get([{"project": "p", "number": 1}])
     assert 1 == reading.value.unprocessed[0].equals["number"]
 
@@ -111,7 +117,7 @@ def test_another_batch_takes_up_what_was_not_done():
     task(0).create()
     with (
         inject(LedgerTable, Unprocessed(rate=1.0)),
-        pytest.raises(BatchIncomplete) as caught,
+        pytest.raises(BatchIncompleteError) as caught,
         LedgerTable.batch() as batch,
     ):
         batch.delete(task(0))
@@ -132,22 +138,22 @@ def test_a_request_that_fails_ends_the_batch_with_what_was_not_done(workers):
 
     with (
         inject(LedgerTable, Fails(calls={2})),
-        pytest.raises(BatchIncomplete, match="when a request failed: .*InternalServerError.*Injected") as caught,
+        pytest.raises(BatchIncompleteError, match="when a request failed: .*InternalServerError.*Injected") as caught,
         LedgerTable.batch(workers=workers) as batch,
     ):
         batch.put(*(task(number) for number in range(100)))
     left = [each.number for each in (*caught.value.unprocessed, *caught.value.rest)]
     assert sorted([*numbers(), *left]) == list(range(100))
     assert len(caught.value.unprocessed) == 25
-    assert isinstance(caught.value.__cause__, RequestFailed)
+    assert isinstance(caught.value.__cause__, RequestFailedError)
 
 
 def test_a_read_that_fails_says_why_and_is_not_taken_up():
     """A failed read loses nothing, so it cannot be resumed."""
     asked = [Task.item(project="p", number=1)]
-    with LedgerTable.bind(table_name="missing"), pytest.raises(TableMissing):
+    with LedgerTable.bind(table_name="missing"), pytest.raises(TableMissingError):
         LedgerTable.batch_get([Task.item(project="p", number=1)])
-    with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as caught:
+    with inject(LedgerTable, Unprocessed(rate=1.0)), pytest.raises(BatchIncompleteError) as caught:
         LedgerTable.batch_get(asked)
     assert (("get",), 1) == (caught.value.verbs, len(caught.value.unprocessed))
     with pytest.raises(InvalidBatchError, match="cannot resume reads. Read the items of error.unprocessed again"):

@@ -16,10 +16,10 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAt
 from singletable import Expiry, Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import (
-    BatchIncomplete,
+    BatchIncompleteError,
     ConditionFailed,
-    EndpointUnreachable,
-    EngineUnavailable,
+    EndpointUnreachableError,
+    EngineUnavailableError,
     InvalidBatchError,
     InvalidTransactionError,
     InvalidValueError,
@@ -229,7 +229,7 @@ def test_settings_that_cannot_be(settings, message):
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "http://", "http://[::1", "http://host:99999", 8000])
 def test_an_endpoint_that_is_not_a_url(url):
     """An endpoint with any fault is refused at once."""
-    with pytest.raises((EndpointUnreachable, InvalidValueError), match=f"{re.escape(repr(url))} is no"):
+    with pytest.raises((EndpointUnreachableError, InvalidValueError), match=f"{re.escape(repr(url))} is no"):
         Shelf.bind(endpoint_url=url)
     assert not is_bound(Shelf)
 
@@ -684,7 +684,7 @@ def test_a_batch_that_was_not_finished_goes_on_where_it_began(two_tables, monkey
     monkeypatch.setattr("singletable.requests.retry.time.sleep", lambda seconds: None)
     batch = Shelf.batch()
     batch.put(Book(book="a"))
-    with inject(Shelf, Unprocessed(rate=1.0)), pytest.raises(BatchIncomplete) as caught:
+    with inject(Shelf, Unprocessed(rate=1.0)), pytest.raises(BatchIncompleteError) as caught:
         batch.send()
     with Shelf.bind(table_name="other"), pytest.raises(InvalidBatchError, match="made for 'shelf'"):
         Shelf.batch().resume(caught.value)
@@ -708,7 +708,7 @@ def test_a_pickled_request_keeps_its_table(server):
     with embedded(Shelf, create=False):
         text = pickle.dumps(Book.item(book="a").target.sender)
         assert "the embedded engine" == pickle.loads(text).settings.place
-    with pytest.raises(EngineUnavailable, match="'shelf' at the embedded engine was loaded in a process that has"):
+    with pytest.raises(EngineUnavailableError, match="'shelf' at the embedded engine was loaded in a process that has"):
         pickle.loads(text)
 
 

@@ -23,7 +23,7 @@ from singletable.errors import (
     InvalidValueError,
     MalformedItemError,
     MalformedRecordError,
-    RequestFailed,
+    RequestFailedError,
     SingletableError,
 )
 from singletable.keys.shown import kept, shown
@@ -271,7 +271,7 @@ def test_a_hostile_json_text_is_malformed():
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (200, r"No answer to GetItem .*\(DamagedAnswer\)"),
+        (200, r"No answer to GetItem .*\(DamagedAnswerError\)"),
         (400, r"GetItem on .* failed \(400\): the answer cannot be read"),
     ],
 )
@@ -287,7 +287,7 @@ def test_a_hostile_answer_cannot_be_read(status, message):
         client.meta.events.register_first(
             "before-send.dynamodb.GetItem", lambda request, **_: AWSResponse(request.url, status, {}, Body())
         )
-        with pytest.raises(RequestFailed, match=message):
+        with pytest.raises(RequestFailedError, match=message):
             Box.get(name="x")
 
 

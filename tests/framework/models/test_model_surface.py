@@ -40,7 +40,7 @@ from singletable.errors import (
     MalformedItemError,
     PartialItemError,
     SingletableError,
-    TableMissing,
+    TableMissingError,
 )
 from singletable.models.reading.targets import TableSender
 from singletable.testing.faults import Throttling, inject
@@ -650,14 +650,14 @@ def check_exists():
 def check_describe_table():
     assert ["GSI1", "GSI2"] == sorted(each["IndexName"] for each in Doc.describe_table()["GlobalSecondaryIndexes"])
     SurfaceTable.delete_table()
-    refused("does not exist", Doc.describe_table, TableMissing)
+    refused("does not exist", Doc.describe_table, TableMissingError)
 
 
 @of("delete_table", "wait")
 def check_delete_table():
     Doc.delete_table(wait=True)
     assert not SurfaceTable.exists()
-    refused("does not exist", SurfaceTable.delete_table, TableMissing)
+    refused("does not exist", SurfaceTable.delete_table, TableMissingError)
 
 
 @of(

@@ -6,11 +6,11 @@ import pytest
 from pynamodb.transactions import TransactWrite
 
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConcurrentUpdateError,
     InvalidValueError,
     KeyChangeError,
-    NoResponse,
+    NoResponseError,
     TransactionCancelled,
 )
 from singletable.models.reading.targets import stored_item
@@ -40,7 +40,7 @@ def test_a_move_neither_overwrites_nor_loses():
     made = task(1)
     made.create()
     task(2).create()
-    with pytest.raises(AlreadyExists, match="number=2.* exists already"):
+    with pytest.raises(AlreadyExistsError, match="number=2.* exists already"):
         made.move(number=2)
     assert [1, 2] == numbers()
     rival = Task.get(project="p", number=1)
@@ -148,7 +148,7 @@ def test_a_create_or_save_whose_answer_was_lost_is_found_to_be_done():
         doc.text = "x"
         doc.save()
     assert (first + 1, "x") == (doc.version, Doc.get(ident="1").text)
-    with inject(LedgerTable, LostResponse(operations=["PutItem"])), pytest.raises(AlreadyExists) as caught:
+    with inject(LedgerTable, LostResponse(operations=["PutItem"])), pytest.raises(AlreadyExistsError) as caught:
         Doc(ident="1").create()
     assert not caught.value.uncertain
     with inject(LedgerTable, LostResponse(operations=["DeleteItem"])):
@@ -193,9 +193,11 @@ def test_a_write_without_an_answer_may_have_been_done():
     """The error does not state that nothing was written, or that no server answers."""
     made = task(1)
     with inject(LedgerTable, LostResponse(for_good=True)):
-        with pytest.raises(NoResponse, match="No answer to PutItem .*the write may have been applied. Read") as caught:
+        with pytest.raises(
+            NoResponseError, match="No answer to PutItem .*the write may have been applied. Read"
+        ) as caught:
             made.create()
-        with pytest.raises(NoResponse, match="No answer to GetItem .* Try again"):
+        with pytest.raises(NoResponseError, match="No answer to GetItem .* Try again"):
             made.refresh()
     assert "PutItem" == caught.value.operation
     assert Task.get(project="p", number=1) is not None

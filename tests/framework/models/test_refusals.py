@@ -8,7 +8,7 @@ import pytest
 from singletable import plan
 from singletable.errors import (
     InvalidValueError,
-    ItemTooLarge,
+    ItemTooLargeError,
     KeyChangeError,
     UnexpectedAttributesError,
 )
@@ -169,7 +169,7 @@ def test_an_item_over_400_kb_is_refused_before_sending():
             lambda: plan.save(task(2, notes=["x" * 420_000])),
         ):
             with pytest.raises(
-                ItemTooLarge, match=r"would be 420,\d+ bytes; DynamoDB stores 409,600. .*notes \(420,0"
+                ItemTooLargeError, match=r"would be 420,\d+ bytes; DynamoDB stores 409,600. .*notes \(420,0"
             ) as caught:
                 write()
     assert [] == injected.calls

@@ -7,7 +7,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UTCDateTimeAt
 
 from singletable import CreatedAtAttribute, Expiry, Key, Table, UpdatedAtAttribute
 from singletable.engine import embedded
-from singletable.errors import AlreadyExists, RequestFailed, TransactionCancelled
+from singletable.errors import AlreadyExistsError, RequestFailedError, TransactionCancelled
 from singletable.testing import LostResponse, inject
 
 
@@ -93,7 +93,7 @@ def test_other_operations_are_refused(values):
     """A value from the caller is part of the operation, even if the class could generate it."""
     place("event-1")
     with pytest.raises(
-        RequestFailed, match="was used for another transaction. Give each transaction a token"
+        RequestFailedError, match="was used for another transaction. Give each transaction a token"
     ) as caught:
         place("event-1", **values)
     assert "IdempotentParameterMismatchException" == caught.value.code
@@ -104,9 +104,9 @@ def test_other_operations_are_refused(values):
 def test_a_given_id_is_the_same_operation_again():
     """Another id is another operation."""
     assert place("event-1", ident="x") == place("event-1", ident="x")
-    with pytest.raises(RequestFailed):
+    with pytest.raises(RequestFailedError):
         place("event-1", ident="y")
-    with pytest.raises(RequestFailed):
+    with pytest.raises(RequestFailedError):
         place("event-1")
 
 
@@ -119,9 +119,9 @@ def test_other_amounts_conditions_and_verbs_are_refused():
         lambda: add("a", ident, 2, condition=Order.total == 0),
         lambda: place("a"),
     ):
-        with pytest.raises(RequestFailed, match="was used for another transaction"):
+        with pytest.raises(RequestFailedError, match="was used for another transaction"):
             act()
-    with pytest.raises(RequestFailed), TokenTable.transaction(token="a") as transaction:
+    with pytest.raises(RequestFailedError), TokenTable.transaction(token="a") as transaction:
         transaction.delete(Order.get(ident=ident))
     assert 2 == Order.get(ident=ident).total
 
@@ -132,7 +132,7 @@ def test_a_record_outlives_the_engines_memory_of_tokens(monkeypatch):
     monkeypatch.setattr("singletable.engine.transactions.Transactions.__call__", forgetful)
     assert first == place("event-1")
     assert 1 == Plain.get(ident="orders").total
-    with pytest.raises(RequestFailed, match="was used for another transaction"):
+    with pytest.raises(RequestFailedError, match="was used for another transaction"):
         place("event-1", total=5)
 
 
@@ -150,7 +150,7 @@ def test_a_cancelled_transaction_leaves_no_record():
     taken.create()
     with pytest.raises(TransactionCancelled) as caught:
         place("event-1", ident="x")
-    assert [AlreadyExists, type(None)] == [type(each.error) for each in caught.value.reasons]
+    assert [AlreadyExistsError, type(None)] == [type(each.error) for each in caught.value.reasons]
     taken.delete()
     assert "x" == place("event-1", ident="x").ident
     assert 1 == Plain.get(ident="orders").total

@@ -9,11 +9,11 @@ from pynamodb.transactions import TransactWrite
 from singletable import measure, plan
 from singletable.engine import embedded
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConditionFailed,
     InvalidTransactionError,
     KeyChangeError,
-    RequestFailed,
+    RequestFailedError,
     TransactionCancelled,
 )
 from singletable.models.reading.targets import stored_item
@@ -60,7 +60,7 @@ def test_a_cancelled_transaction_says_why_in_the_callers_order():
     assert [None, "ConditionalCheckFailed", None, "ConditionalCheckFailed"] == [each.code for each in reasons]
     assert ["save", "create", "delete", "check"] == [each.verb for each in reasons]
     assert [7, 1, 8, 2] == [each.entity.number for each in reasons]
-    assert isinstance(reasons[1].error, AlreadyExists)
+    assert isinstance(reasons[1].error, AlreadyExistsError)
     assert isinstance(reasons[3].error, ConditionFailed)
     assert ("there", 3) == (reasons[1].current_item.title, reasons[3].current_item.points)
     assert isinstance(caught.value, TransactWriteError)
@@ -184,7 +184,9 @@ def test_a_token_is_taken_for_one_transaction():
     for _ in range(2):
         with LedgerTable.transaction(token="token") as transaction:
             transaction.add(check)
-    with pytest.raises(RequestFailed, match="token was used for another .* Give each transaction a token of") as caught:
+    with pytest.raises(
+        RequestFailedError, match="token was used for another .* Give each transaction a token of"
+    ) as caught:
         with LedgerTable.transaction(token="token") as transaction:
             transaction.create(task(1))
     assert "IdempotentParameterMismatchException" == caught.value.code

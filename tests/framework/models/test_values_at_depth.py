@@ -24,7 +24,7 @@ from pynamodb.attributes import (
 
 from singletable import EnumAttribute, IntegerAttribute, Key, Table, plan
 from singletable.engine import embedded
-from singletable.errors import InvalidKeyValueError, InvalidUpdateError, InvalidValueError, ItemTooLarge
+from singletable.errors import InvalidKeyValueError, InvalidUpdateError, InvalidValueError, ItemTooLargeError
 
 NAIVE = datetime(2026, 1, 1, 12)
 AWARE = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -369,7 +369,7 @@ def test_errors_of_keys_and_sizes_name_the_entity_and_have_a_remedy():
     assert ("Doc", "ident") == (error.entity, error.attribute)
     assert error.remedy
     error = refusal(lambda: plan.create(Doc(ident="1", file_name="x" * 420_000)))
-    assert isinstance(error, ItemTooLarge)
+    assert isinstance(error, ItemTooLargeError)
     assert "Doc" == error.entity
     assert error.remedy
 

@@ -8,7 +8,13 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute, VersionAttrib
 
 from singletable import Key, Table, plan
 from singletable.engine import embedded
-from singletable.errors import AlreadyExists, ConcurrentUpdateError, ConditionFailed, ItemDoesNotExist, NoResponse
+from singletable.errors import (
+    AlreadyExistsError,
+    ConcurrentUpdateError,
+    ConditionFailed,
+    ItemDoesNotExist,
+    NoResponseError,
+)
 from singletable.requests import retry
 from singletable.requests.attempts import lose
 from singletable.testing.faults import Fault, LostResponse, Rival, inject
@@ -26,7 +32,7 @@ def test_a_stored_item_is_taken_for_ones_own_only_after_a_lost_answer():
     """A rival's equal item does not acknowledge a write."""
     for write in (plan.create(task(1)), plan.save(Doc(ident="1"))):
         other = {**write.item, "updatedAt": {"S": "another"}, "version": {"N": "7"}}
-        refusal = AlreadyExists if write.verb == "create" else ConcurrentUpdateError
+        refusal = AlreadyExistsError if write.verb == "create" else ConcurrentUpdateError
         assert type(None) is verdict(write, write.item, lost=True)
         assert refusal is verdict(write, write.item, lost=False)
         assert refusal is verdict(write, other, lost=True)
@@ -104,12 +110,15 @@ class TestWithoutTimes:
         """Its condition may be true again, and an equal item may be another writer's."""
         made = Note(ident="1")
         made.create()
-        with inject(BareTable, LostResponse(**self.lost)) as injected, pytest.raises(NoResponse) as caught:
+        with inject(BareTable, LostResponse(**self.lost)) as injected, pytest.raises(NoResponseError) as caught:
             made.update(text="x", condition=Note.text.does_not_exist())
         assert (True, ["UpdateItem"]) == (caught.value.uncertain, injected.calls)
         assert "x" == Note.get(ident="1").text
         rival = LostRequest(lambda: Note.get(ident="1").update(text="y"), **self.lost)
-        with inject(BareTable, rival), pytest.raises(NoResponse, match="the write may have been applied") as caught:
+        with (
+            inject(BareTable, rival),
+            pytest.raises(NoResponseError, match="the write may have been applied") as caught,
+        ):
             made.update(text="y", condition=Note.text == "x")
         assert caught.value.uncertain
 
@@ -136,7 +145,7 @@ class TestWithoutTimes:
             "delete": lambda: made.delete(Note.total == 0),
             "increment": lambda: made.update(actions=[Note.total.set(Note.total + 1)]),
         }[write]
-        with inject(BareTable, LostResponse()) as injected, pytest.raises(NoResponse) as caught:
+        with inject(BareTable, LostResponse()) as injected, pytest.raises(NoResponseError) as caught:
             act()
         assert (True, 1) == (caught.value.uncertain, len(injected.calls))
 
@@ -148,12 +157,12 @@ class TestWithoutTimes:
         def increment(each):
             each.total += 1
 
-        with inject(BareTable, LostResponse(**self.lost)) as injected, pytest.raises(NoResponse) as caught:
+        with inject(BareTable, LostResponse(**self.lost)) as injected, pytest.raises(NoResponseError) as caught:
             made.mutate(increment)
         assert (True, ["GetItem", "UpdateItem"]) == (caught.value.uncertain, injected.calls)
         assert 1 == Note.get(ident="1").total
         with inject(BareTable, LostRequest(lambda: Note.get(ident="1").mutate(increment), **self.lost)):
-            with pytest.raises(NoResponse, match="Read the item .* before you write again"):
+            with pytest.raises(NoResponseError, match="Read the item .* before you write again"):
                 made.mutate(increment)
         assert 2 == Note.get(ident="1").total
 

@@ -13,7 +13,7 @@ from pynamodb.transactions import TransactWrite
 from singletable import Expiry, Key, Table, plan
 from singletable.engine import embedded
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConcurrentUpdateError,
     DeclarationError,
     InvalidBatchError,
@@ -47,7 +47,7 @@ def test_create_refuses_an_existing_item():
     """The refused create writes nothing."""
     Account(account_id="a1", visits=1).create()
     with pytest.raises(
-        AlreadyExists, match=r"Account\(account_id='a1'\) exists already; nothing was written. Use save"
+        AlreadyExistsError, match=r"Account\(account_id='a1'\) exists already; nothing was written. Use save"
     ):
         Account(account_id="a1", visits=2).create()
     assert 1 == Account.get(account_id="a1").visits
@@ -91,7 +91,7 @@ def test_put_and_save_replace_the_item(place):
 def test_create_never_replaces_an_item(place):
     """An entity, a transaction and a plan refuse to create an item that exists."""
     CREATES[place](Account(account_id="a1", visits=1))
-    with pytest.raises((AlreadyExists, TransactionCancelled)):
+    with pytest.raises((AlreadyExistsError, TransactionCancelled)):
         CREATES[place](Account(account_id="a1", visits=2))
     assert 1 == Account.get(account_id="a1").visits
 

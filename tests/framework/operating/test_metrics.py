@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
-from singletable.errors import AccessDenied, CredentialsMissing, EndpointUnreachable, RequestFailed
+from singletable.errors import AccessDeniedError, CredentialsMissingError, EndpointUnreachableError, RequestFailedError
 from singletable.operating.cloudwatch import Metric, MetricRequest, Series, fetch, requests_for
 from singletable.operating.metrics import OPERATIONS, OperationMetrics, capacity_of, metrics_of, read_metrics
 from singletable.operating.window import Window
@@ -128,7 +128,9 @@ def test_places_have_counts_sizes_and_provisioned_units():
 
 def test_an_answer_that_is_none():
     """For example from another web server."""
-    with pytest.raises(RequestFailed, match=r"The answer of http://127.0.0.1:8000 to GetMetricData has no metrics"):
+    with pytest.raises(
+        RequestFailedError, match=r"The answer of http://127.0.0.1:8000 to GetMetricData has no metrics"
+    ):
         fetch(lambda **params: {}, (READS,), WINDOW, LOCAL)
 
 
@@ -143,24 +145,29 @@ PAGE = "<!doctype html>\n<title>404 Not Found</title>"
 @pytest.mark.parametrize(
     ("fault", "where", "kind", "words"),
     [
-        (refused("AccessDenied"), AWS, AccessDenied, r"not allowed \(AccessDenied\)\. Allow cloudwatch:GetMetricData"),
-        (refused("AccessDeniedException"), AWS, AccessDenied, r"\(AccessDeniedException\)"),
-        (refused("Throttling", "Rate\nexceeded"), AWS, RequestFailed, r"\(Throttling\): Rate exceeded$"),
-        (refused("404", PAGE), LOCAL, RequestFailed, r"8000 \(404\)\. A local DynamoDB server has no metrics"),
+        (
+            refused("AccessDenied"),
+            AWS,
+            AccessDeniedError,
+            r"not allowed \(AccessDenied\)\. Allow cloudwatch:GetMetricData",
+        ),
+        (refused("AccessDeniedException"), AWS, AccessDeniedError, r"\(AccessDeniedException\)"),
+        (refused("Throttling", "Rate\nexceeded"), AWS, RequestFailedError, r"\(Throttling\): Rate exceeded$"),
+        (refused("404", PAGE), LOCAL, RequestFailedError, r"8000 \(404\)\. A local DynamoDB server has no metrics"),
         (
             ResponseParserError("no XML"),
             LOCAL,
-            RequestFailed,
+            RequestFailedError,
             r"8000 \(ResponseParserError\)\. A local DynamoDB server",
         ),
-        (NoCredentialsError(), AWS, CredentialsMissing, r"Unable to locate credentials"),
+        (NoCredentialsError(), AWS, CredentialsMissingError, r"Unable to locate credentials"),
         (
             EndpointConnectionError(endpoint_url=LOCAL),
             LOCAL,
-            EndpointUnreachable,
+            EndpointUnreachableError,
             r"No CloudWatch answers at http://127.0.0.1:8000 .* set AWS_ENDPOINT_URL_CLOUDWATCH",
         ),
-        (EndpointConnectionError(endpoint_url=AWS), AWS, EndpointUnreachable, r"Check the region and the network"),
+        (EndpointConnectionError(endpoint_url=AWS), AWS, EndpointUnreachableError, r"Check the region and the network"),
     ],
 )
 def test_faults_are_told_with_the_remedy(fault, where, kind, words):

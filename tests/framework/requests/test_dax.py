@@ -15,15 +15,15 @@ from botocore.exceptions import ClientError
 from singletable import Table, measure
 from singletable.engine import embedded
 from singletable.errors import (
-    AccessDenied,
-    AlreadyExists,
-    CredentialsMissing,
-    EndpointUnreachable,
-    EngineUnavailable,
-    NoResponse,
-    RequestFailed,
+    AccessDeniedError,
+    AlreadyExistsError,
+    CredentialsMissingError,
+    EndpointUnreachableError,
+    EngineUnavailableError,
+    NoResponseError,
+    RequestFailedError,
     SingletableError,
-    Throttled,
+    ThrottledError,
     UnexpectedAttributesError,
 )
 from singletable.models.binding.binding import connection_of, pinned
@@ -247,7 +247,7 @@ def test_a_failed_condition_asks_the_cluster_once_and_the_table_for_the_item(clu
     """The client cannot return the item, so that the current item is read consistently."""
     Account(account_id="a", email="there").create()
     cluster.asked.clear()
-    with pytest.raises(AlreadyExists) as caught:
+    with pytest.raises(AlreadyExistsError) as caught:
         Account(account_id="a").create()
     assert {"S": "there"} == caught.value.item["email"]
     assert (["PutItem"], ["GetItem"]) == (cluster.operations, cluster.table)
@@ -352,7 +352,7 @@ def test_a_refusal_is_an_answer_too(cluster, clock):
     Account(account_id="a").create()
     clock[0] += 31
     cluster.reachable = True
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(AlreadyExistsError):
         Account(account_id="a").create()
     Account.get(account_id="a")
     assert ["PutItem", "GetItem"] == cluster.operations
@@ -411,7 +411,7 @@ def test_a_write_whose_fate_is_unknown_is_not_sent_twice(cluster, fault, applied
     cluster.asked.clear()
     cluster.faults = [("applied", fault) if applied else fault]
     with pytest.raises(
-        NoResponse, match=f"No answer to UpdateItem on 'app' came from {ENDPOINT}.*may have been applied"
+        NoResponseError, match=f"No answer to UpdateItem on 'app' came from {ENDPOINT}.*may have been applied"
     ):
         account.update(actions=[Account.visits.add(1)])
     assert (["UpdateItem"], []) == (cluster.operations, cluster.table)
@@ -420,7 +420,7 @@ def test_a_write_whose_fate_is_unknown_is_not_sent_twice(cluster, fault, applied
 
 def test_a_transaction_whose_fate_is_unknown_is_not_sent_twice(cluster):
     cluster.faults = [("applied", ConnectionResetError())]
-    with pytest.raises(NoResponse, match="No answer to TransactWriteItems"), AppTable.transaction() as transaction:
+    with pytest.raises(NoResponseError, match="No answer to TransactWriteItems"), AppTable.transaction() as transaction:
         transaction.create(event(1))
     assert (["TransactWriteItems"], []) == (cluster.operations, cluster.table)
 
@@ -458,7 +458,7 @@ def test_a_late_write_leaves_the_cluster_alone_for_a_while(cluster, clock, caplo
     """Otherwise each of the next writes would wait as long."""
     account = Account(account_id="a")
     cluster.faults = [TimeoutError()]
-    with pytest.raises(NoResponse, match="ReadTimeoutError"):
+    with pytest.raises(NoResponseError, match="ReadTimeoutError"):
         account.create()
     account.create()
     assert (["PutItem"], 1) == (cluster.table, len(warnings_of(caplog)))
@@ -470,7 +470,7 @@ def test_what_is_throttled_is_sent_again_as_botocore_does(cluster):
     Account(account_id="a").create()
     assert ["PutItem"] * 3 == cluster.operations
     cluster.faults = [throttled()] * 4
-    with pytest.raises(Throttled, match="GetItem on 'app' was throttled"):
+    with pytest.raises(ThrottledError, match="GetItem on 'app' was throttled"):
         Account.get(account_id="a")
     assert ["PutItem"] * 3 + ["GetItem"] * 4 == cluster.operations
     assert [] == cluster.table
@@ -480,17 +480,17 @@ def test_credentials_that_the_cluster_refuses_are_told(cluster):
     """The cluster does not count as out of reach."""
     error = DaxServiceError("PutItem", "no", [4, 23, 31, 33], "id", None, 400)
     cluster.faults = [error]
-    with pytest.raises(AccessDenied, match="PutItem on 'app' is not allowed"):
+    with pytest.raises(AccessDeniedError, match="PutItem on 'app' is not allowed"):
         Account(account_id="a").create()
     cluster.start = lambda: (_ for _ in ()).throw(error)
     dax_of(AppTable)._client = None
-    with pytest.raises(AccessDenied, match="PutItem on 'app' is not allowed"):
+    with pytest.raises(AccessDeniedError, match="PutItem on 'app' is not allowed"):
         Account(account_id="a").create()
 
 
 def test_what_the_client_refuses_is_told(cluster):
     """The client's checks count as those of DynamoDB."""
-    with pytest.raises(RequestFailed, match=r"PutItem on 'app' failed \(ValidationException\)"):
+    with pytest.raises(RequestFailedError, match=r"PutItem on 'app' failed \(ValidationException\)"):
         send(connection_of(AppTable), "PutItem", {"TableName": "app", "Item": "no item"})
     assert [] == cluster.table
 
@@ -559,7 +559,7 @@ def test_the_client_is_closed_with_the_connection(table, monkeypatch):
 def test_missing_credentials_are_no_cluster_out_of_reach(cluster, monkeypatch):
     found = dax_of(AppTable)
     monkeypatch.setattr(found._session, "get_credentials", lambda: None)
-    with pytest.raises(CredentialsMissing, match="No usable AWS credentials"):
+    with pytest.raises(CredentialsMissingError, match="No usable AWS credentials"):
         Account.get(account_id="a")
 
 
@@ -568,7 +568,7 @@ def test_a_missing_region_is_told(monkeypatch):
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     with AppTable.bind(dax_endpoints=ENDPOINT):
-        with pytest.raises(CredentialsMissing, match="No AWS region is set"):
+        with pytest.raises(CredentialsMissingError, match="No AWS region is set"):
             Account.get(account_id="a")
 
 
@@ -635,7 +635,7 @@ def test_the_embedded_engine_has_no_cluster():
 def test_a_bad_endpoint_is_told_when_the_table_is_bound(text):
     """The error has the value and the valid forms."""
     with pytest.raises(
-        EndpointUnreachable, match="is not an endpoint of a DAX cluster. Write for example daxs://"
+        EndpointUnreachableError, match="is not an endpoint of a DAX cluster. Write for example daxs://"
     ) as caught:
         Cached.bind(dax_endpoints=[text])
     assert text == caught.value.value
@@ -644,19 +644,19 @@ def test_a_bad_endpoint_is_told_when_the_table_is_bound(text):
 
 def test_a_bad_endpoint_in_meta_is_told_when_the_connection_is_made(monkeypatch):
     monkeypatch.setattr(Cached.Meta, "dax_endpoints", "https://cached.test")
-    with pytest.raises(EndpointUnreachable, match="'https://cached.test' is not an endpoint"):
+    with pytest.raises(EndpointUnreachableError, match="'https://cached.test' is not an endpoint"):
         Cached.exists()
 
 
 def test_endpoints_are_of_one_cluster():
-    with pytest.raises(EndpointUnreachable, match="Some of the DAX endpoints dax://a, daxs://b are encrypted"):
+    with pytest.raises(EndpointUnreachableError, match="Some of the DAX endpoints dax://a, daxs://b are encrypted"):
         Cached.bind(dax_endpoints=["dax://a", "daxs://b"])
 
 
 def test_the_package_is_missing(monkeypatch):
     """The remedy names the extra."""
     monkeypatch.setitem(sys.modules, "amazondax", None)
-    with Cached.bind(max_attempts=1), pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[dax\]'"):
+    with Cached.bind(max_attempts=1), pytest.raises(EngineUnavailableError, match=r"pip install 'singletable\[dax\]'"):
         connection_of(Cached)
 
 

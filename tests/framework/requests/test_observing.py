@@ -14,7 +14,13 @@ import patterns
 from models import Order, OrderStatus, Product, ShopTable, User
 from singletable import OpenTelemetryObserver, RequestEvent, RequestStats, measure, observe, request_name
 from singletable.engine import embedded
-from singletable.errors import ConditionFailed, DeclarationError, EngineUnavailable, RequestFailed, Throttled
+from singletable.errors import (
+    ConditionFailed,
+    DeclarationError,
+    EngineUnavailableError,
+    RequestFailedError,
+    ThrottledError,
+)
 from singletable.models.binding.binding import connection_of
 from singletable.testing.faults import Throttling, inject
 from tests.shop.conftest import table
@@ -117,7 +123,7 @@ def test_what_failed_is_told_with_its_code(seen):
     user.create()
     with pytest.raises(ConditionFailed):
         user.update(name="x", condition=User.name == "y")
-    with inject(ShopTable, Throttling(calls=[1])), pytest.raises(Throttled):
+    with inject(ShopTable, Throttling(calls=[1])), pytest.raises(ThrottledError):
         user.refresh()
     assert [None, "ConditionalCheckFailedException", "ProvisionedThroughputExceededException"] == [
         sent.error for sent in seen
@@ -151,7 +157,7 @@ def test_what_an_observers_failure_logs_has_nothing_of_the_request(table, caplog
     with observe(ShopTable, broken):
         connection.around = (*connection.around, refuse)
         try:
-            with pytest.raises(RequestFailed, match="secret") as caught:
+            with pytest.raises(RequestFailedError, match="secret") as caught:
                 User.item(user_id="u").one_or_none()
         finally:
             connection.around = connection.around[:-1]
@@ -184,7 +190,7 @@ def test_request_stats_add_up_by_pattern(table):
             patterns.orders_of_user(user_id).all()
         with request_name("registering"):
             patterns.register_user("Ann", "ann@example.com")
-            with pytest.raises(patterns.EmailTaken):
+            with pytest.raises(patterns.EmailTakenError):
                 patterns.register_user("Bob", "ann@example.com")
     asked, writing = stats.totals["orders_of_user"], stats.totals["registering"]
     assert (2, 0, 1.0, 0.0) == (asked.requests, asked.failed, asked.read_units, asked.write_units)
@@ -272,5 +278,5 @@ def test_a_span_of_what_failed(tracing):
 def test_without_opentelemetry(monkeypatch):
     """The error is one line and the remedy."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[opentelemetry\]'"):
+    with pytest.raises(EngineUnavailableError, match=r"pip install 'singletable\[opentelemetry\]'"):
         OpenTelemetryObserver()

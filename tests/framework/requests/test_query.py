@@ -11,13 +11,13 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjec
 from singletable import IntegerAttribute, Key, Table, UnknownItem, measure
 from singletable.engine import embedded
 from singletable.errors import (
-    BatchIncomplete,
+    BatchIncompleteError,
     CursorError,
     InvalidConditionError,
     InvalidKeyValueError,
     InvalidRequestError,
     MissingAttributesError,
-    MultipleItemsFound,
+    MultipleItemsFoundError,
     NotProjectedError,
     UnexpectedAttributesError,
     UnknownItemError,
@@ -235,7 +235,7 @@ def test_an_empty_page_is_not_the_end(thirty):
 def test_one(thirty):
     """The error has the number of items."""
     with pytest.raises(
-        MultipleItemsFound, match="Event.key has 30 items at PK = 'ACCOUNT#a1'.*; at most one was"
+        MultipleItemsFoundError, match="Event.key has 30 items at PK = 'ACCOUNT#a1'.*; at most one was"
     ) as caught:
         Event.query(account_id="a1").one()
     assert caught.value.count == 30
@@ -245,7 +245,7 @@ def test_one(thirty):
     assert Event.query(account_id="nobody").first() is None
     assert Event.query(account_id="a1").first().seq == 0
     assert Account.by_email.get(email="x@example.com").account_id == "a1"
-    with pytest.raises(MultipleItemsFound):
+    with pytest.raises(MultipleItemsFoundError):
         Event.urgent.get(level=Level.WARN)
 
 
@@ -527,7 +527,7 @@ def test_a_batch_gives_up_and_says_what_is_left(thirty, monkeypatch):
         return {"Responses": {}, "UnprocessedKeys": {"app": params["RequestItems"]["app"]}}
 
     query = Event.by_day.query(Event.at.between(START, START))
-    with pytest.raises(BatchIncomplete, match="1 items were left unprocessed after 10 attempts") as caught:
+    with pytest.raises(BatchIncompleteError, match="1 items were left unprocessed after 10 attempts") as caught:
         through(query, nothing).all()
     assert caught.value.unprocessed == ({"PK": {"S": "ACCOUNT#a1"}, "SK": {"S": "EVENT#000000"}},)
 

@@ -10,7 +10,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Request, Response
 
 from singletable import observe
-from singletable.errors import InvalidValueError, NoResponse, Throttled, UnexpectedAttributesError
+from singletable.errors import InvalidValueError, NoResponseError, ThrottledError, UnexpectedAttributesError
 from singletable.models.binding.binding import connection_of
 from tests.framework.app import Account, AppTable
 from tests.framework.migrations.server import CREDENTIALS, OneAtATime, serving
@@ -80,7 +80,9 @@ def test_a_throttled_request_is_sent_as_often_as_is_set(server, pauses, attempts
         assert Account.item(account_id="a").one_or_none() is None
         assert attempts == len(server.asked)
         server.throttle(99)
-        with pytest.raises(Throttled, match="GetItem on 'app' was throttled .* Send fewer requests at once") as caught:
+        with pytest.raises(
+            ThrottledError, match="GetItem on 'app' was throttled .* Send fewer requests at once"
+        ) as caught:
             Account.item(account_id="a").one_or_none()
         assert attempts == len(server.asked)
         assert ("app", None) == (caught.value.table, caught.value.index)
@@ -108,11 +110,11 @@ def test_what_throttles_is_said(server, pauses):
     reason = {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": f"{ARN}/index/GSI2"}
     with bound(server, max_attempts=1):
         server.throttle(1, ThrottlingReasons=[reason])
-        with pytest.raises(Throttled, match="PutItem on 'app' was throttled by the index GSI2") as caught:
+        with pytest.raises(ThrottledError, match="PutItem on 'app' was throttled by the index GSI2") as caught:
             Account(account_id="a").create()
         assert ("app", "GSI2") == (caught.value.table, caught.value.index)
         server.throttle(1, ThrottlingReasons=[{**reason, "resource": ARN}])
-        with pytest.raises(Throttled, match="PutItem on 'app' was throttled \\("):
+        with pytest.raises(ThrottledError, match="PutItem on 'app' was throttled \\("):
             Account(account_id="a").create()
 
 
@@ -123,7 +125,7 @@ def test_attempts_are_told_to_observers(server, pauses):
         server.throttle(2)
         Account.item(account_id="a").one_or_none()
         server.throttle(3)
-        with pytest.raises(Throttled):
+        with pytest.raises(ThrottledError):
             Account.item(account_id="a").one_or_none()
     assert [(3, None), (3, "ProvisionedThroughputExceededException")] == [(each.attempts, each.error) for each in told]
 
@@ -135,7 +137,7 @@ def test_an_operation_may_have_a_time_out_of_its_own(server):
     try:
         with bound(server, max_attempts=1, timeouts={"GetItem": 0.1}):
             started = time.monotonic()
-            with pytest.raises(NoResponse, match="No answer to GetItem on 'app'"):
+            with pytest.raises(NoResponseError, match="No answer to GetItem on 'app'"):
                 Account.item(account_id="a").one_or_none()
             waited = time.monotonic() - started
             assert [] == Account.query(account_id="a").all()
@@ -145,7 +147,7 @@ def test_an_operation_may_have_a_time_out_of_its_own(server):
                 batch.save(Account(account_id="a"))
             Account(account_id="a").delete()
             assert [] == Account.query(account_id="a").all()
-            with pytest.raises(NoResponse):
+            with pytest.raises(NoResponseError):
                 Account.item(account_id="a").one_or_none()
     finally:
         server.slow = {}

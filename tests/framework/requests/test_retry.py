@@ -2,7 +2,7 @@
 
 import pytest
 
-from singletable.errors import NoResponse, RequestFailed, Throttled
+from singletable.errors import NoResponseError, RequestFailedError, ThrottledError
 from singletable.requests.retry import TRANSIENT_FAULTS, Retry, full_jitter, is_transient
 
 
@@ -78,10 +78,10 @@ def test_call_raises_an_error_that_does_not_match_at_once():
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (Throttled("x", operation="Query"), True),
-        (NoResponse("x", operation="Query"), True),
-        (RequestFailed("x", operation="Query", code="ServiceUnavailable"), True),
-        (RequestFailed("x", operation="Query", code="ValidationException"), False),
+        (ThrottledError("x", operation="Query"), True),
+        (NoResponseError("x", operation="Query"), True),
+        (RequestFailedError("x", operation="Query", code="ServiceUnavailable"), True),
+        (RequestFailedError("x", operation="Query", code="ValidationException"), False),
         (ValueError("x"), False),
     ],
 )

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from singletable import measure
-from singletable.errors import CursorError, InvalidRequestError, ItemDoesNotExist, MultipleItemsFound
+from singletable.errors import CursorError, InvalidRequestError, ItemDoesNotExist, MultipleItemsFoundError
 from tests.framework.app import Account, AppTable, Event, Level, Setting, event, seqs
 
 
@@ -76,7 +76,9 @@ def test_one_item_of_a_scan():
     assert Event is type(Event.scan().first())
     with pytest.raises(Setting.DoesNotExist, match="No item in the table 'app'."):
         Setting.scan().one()
-    with pytest.raises(MultipleItemsFound, match="The scan has 12 items in the table 'app'; at most one was") as caught:
+    with pytest.raises(
+        MultipleItemsFoundError, match="The scan has 12 items in the table 'app'; at most one was"
+    ) as caught:
         Event.scan().one()
     assert 12 == caught.value.count
     assert issubclass(Setting.DoesNotExist, ItemDoesNotExist)

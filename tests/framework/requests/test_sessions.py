@@ -10,7 +10,7 @@ from botocore.session import Session
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from singletable import Key, Table
-from singletable.errors import AccessDenied, CredentialsMissing, InvalidValueError
+from singletable.errors import AccessDeniedError, CredentialsMissingError, InvalidValueError
 from singletable.models.binding.binding import connection_of
 from singletable.streams.client import StreamsClient
 from tests.framework.canned import CREDENTIALS, canned
@@ -78,7 +78,7 @@ def test_a_profile_signs(server, profiles):
     assert ["key-of-one", "key-of-two", "key-of-one"] == signed(server)
     with Preloaded.bind(profile="missing"):
         assert "preloaded" == Secret.item(owner="a").params()["TableName"]
-        with pytest.raises(CredentialsMissing, match="missing"):
+        with pytest.raises(CredentialsMissingError, match="missing"):
             Secret.get(owner="a")
 
 
@@ -167,7 +167,7 @@ def test_a_role_that_may_not_be_assumed_is_reported(server, monkeypatch, code):
     with serving(application) as url, Preloaded.bind(role_arn=ROLES[0], credentials=CREDENTIALS, max_attempts=1):
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
         with pytest.raises(
-            AccessDenied, match=rf"^AssumeRole of STS is not allowed \({code}\)\. (Allow sts:A|Check which c)"
+            AccessDeniedError, match=rf"^AssumeRole of STS is not allowed \({code}\)\. (Allow sts:A|Check which c)"
         ):
             Secret.get(owner="a")
     assert [] == server.asked

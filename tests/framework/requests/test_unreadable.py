@@ -7,11 +7,11 @@ import pytest
 
 from singletable import MalformedItem, UnknownItem
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     CursorError,
     InvalidRequestError,
     MalformedItemError,
-    MultipleItemsFound,
+    MultipleItemsFoundError,
     TransactionCancelled,
     UnknownItemError,
 )
@@ -223,8 +223,8 @@ def test_count_is_the_number_of_items_that_iteration_gives():
 
 
 def test_the_count_of_several_items_does_not_fail_by_a_bad_one():
-    """It raises MultipleItemsFound, not the error of a later item."""
-    with pytest.raises(MultipleItemsFound, match="has 6 items at"):
+    """It raises MultipleItemsFoundError, not the error of a later item."""
+    with pytest.raises(MultipleItemsFoundError, match="has 6 items at"):
         Event.query(account_id="a1").one()
 
 
@@ -257,5 +257,5 @@ def test_a_transaction_that_a_malformed_item_stands_in_the_way_of():
     with pytest.raises(TransactionCancelled) as caught, AppTable.transaction() as transaction:
         transaction.create(event(MALFORMED))
     (reason,) = caught.value.reasons
-    assert AlreadyExists is type(reason.error)
+    assert AlreadyExistsError is type(reason.error)
     assert MalformedItem is type(reason.current_item)

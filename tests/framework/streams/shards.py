@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from botocore.exceptions import ClientError
 
-from singletable.errors import Throttled
+from singletable.errors import ThrottledError
 
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/app/stream/2026"
 
@@ -78,7 +78,7 @@ class FakeStream:
         self.calls.append(operation)
         if operation in self.throttled:
             self.throttled.remove(operation)
-            raise Throttled(f"{operation} was throttled.")
+            raise ThrottledError(f"{operation} was throttled.")
         return getattr(self, f"_{operation}")(**params)
 
     def _describe_stream(self, StreamArn, ExclusiveStartShardId=None):
@@ -120,7 +120,7 @@ class FakeStream:
         if fault == "expired":
             raise error("ExpiredIteratorException")
         if fault == "throttled":
-            raise Throttled("get_records was throttled.")
+            raise ThrottledError("get_records was throttled.")
         shard, at = self.iterators[ShardIterator]
         if at < shard.trimmed:
             raise error("TrimmedDataAccessException")

@@ -9,7 +9,7 @@ import pytest
 import patterns
 from models import ShopTable, User
 from shop.stream import router
-from singletable.errors import Unprocessable
+from singletable.errors import UnprocessableError
 from singletable.streams import StreamRouter
 from tests.framework.cli.test_commands import assert_one_line, project, run
 from tests.framework.infra.test_commands import here
@@ -149,7 +149,7 @@ def test_run_tells_of_what_became_of_a_record_before_it_was_given_again(table, m
 
     @made.on(User, "INSERT", name="never")
     def never(change):
-        raise Unprocessable("No such country.")
+        raise UnprocessableError("No such country.")
 
     @made.on(User, "INSERT", name="later")
     def later(change):

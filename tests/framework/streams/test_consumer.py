@@ -6,7 +6,7 @@ import pytest
 
 from models import Product, Review, ShopTable
 from singletable.engine import embedded
-from singletable.errors import InvalidValueError, StreamMissing, StreamViewError
+from singletable.errors import InvalidValueError, StreamMissingError, StreamViewError
 from singletable.models.binding.binding import connection_of, pinned
 from singletable.streams import StreamRouter, run_stream
 from singletable.streams.client import StreamsClient
@@ -22,7 +22,7 @@ def product(number):
 
 def test_a_table_without_a_stream():
     """The error has a remedy."""
-    with embedded(AppTable), pytest.raises(StreamMissing, match=r"'app' has no stream. Set Meta.stream_view_type"):
+    with embedded(AppTable), pytest.raises(StreamMissingError, match=r"'app' has no stream. Set Meta.stream_view_type"):
         run_stream(StreamRouter(AppTable), idle=0)
 
 
@@ -30,7 +30,7 @@ def test_a_stream_that_only_meta_has(table, monkeypatch):
     """The remedy is a migration, because Meta already declares the stream."""
     connection = connection_of(ShopTable).connection
     connection.dispatch("UpdateTable", {"TableName": "shop", "StreamSpecification": {"StreamEnabled": False}})
-    with pytest.raises(StreamMissing, match="Meta declares NEW_AND_OLD_IMAGES. Run singletable makemigrations"):
+    with pytest.raises(StreamMissingError, match="Meta declares NEW_AND_OLD_IMAGES. Run singletable makemigrations"):
         run_stream(StreamRouter(ShopTable), idle=0)
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from singletable.errors import EngineUnavailable, MalformedRecordError, StreamViewError, Unprocessable
+from singletable.errors import EngineUnavailableError, MalformedRecordError, StreamViewError, UnprocessableError
 from singletable.streams import StreamRouter, record_of
 from singletable.testing.faults import Throttling, inject
 from tests.framework.app import Account, AppTable
@@ -21,7 +21,7 @@ def router(table, logged):
     @made.on(Account, "INSERT", name="note")
     def note(change):
         if change.new.account_id == "never":
-            raise Unprocessable("No such country.")
+            raise UnprocessableError("No such country.")
         if change.new.account_id in made.failing:
             raise ValueError(f"secret {change.new.account_id}")
         made.seen.append(change.new.account_id)
@@ -124,9 +124,11 @@ def test_a_record_that_no_handler_was_given_fails_with_a_line_too(table, logged)
     assert [{"batchItemFailures": [{"itemIdentifier": "1"}]}] * 3 == answers
     printed = [json.loads(line) for line in logged.readouterr().out.splitlines()]
     failed = [each for each in printed if each.get("message") == "record failed"]
-    assert [("1", "Throttled"), ("1", "OSError in full"), ("1", "The stream shows KEYS_ONLY; note needs the new")] == [
-        (each["sequence_number"], each["reason"].split(" (")[0].split(" image")[0]) for each in failed
-    ]
+    assert [
+        ("1", "ThrottledError"),
+        ("1", "OSError in full"),
+        ("1", "The stream shows KEYS_ONLY; note needs the new"),
+    ] == [(each["sequence_number"], each["reason"].split(" (")[0].split(" image")[0]) for each in failed]
     assert [[1.0]] * 3 == [each["Failed"] for each in printed if "_aws" in each]
     assert "secret" not in str(printed)
 
@@ -175,5 +177,5 @@ def test_a_stream_that_shows_too_little_fails_at_the_start(table, monkeypatch):
 def test_without_powertools(router, monkeypatch):
     """The error is one line with a remedy."""
     monkeypatch.setitem(sys.modules, "aws_lambda_powertools", None)
-    with pytest.raises(EngineUnavailable, match=r"pip install 'singletable\[lambda\]'"):
+    with pytest.raises(EngineUnavailableError, match=r"pip install 'singletable\[lambda\]'"):
         router.lambda_handler  # noqa: B018

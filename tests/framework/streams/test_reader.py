@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models import ShopTable
 from singletable.engine import embedded
-from singletable.errors import StreamMissing, StreamTrimmed, Throttled
+from singletable.errors import StreamMissingError, StreamTrimmedError, ThrottledError
 from singletable.streams import Checkpoints, FileCheckpoints, StreamReader
 from singletable.streams.client import StreamsClient
 from singletable.streams.reader import LATEST, TRIM_HORIZON
@@ -179,7 +179,7 @@ def test_the_streams_own_word_for_throttling():
     with embedded(ShopTable):
         client = StreamsClient(ShopTable)
         client._client = Limited()
-        with pytest.raises(Throttled, match=r"GetRecords of DynamoDB Streams was throttled \(Limit"):
+        with pytest.raises(ThrottledError, match=r"GetRecords of DynamoDB Streams was throttled \(Limit"):
             client.call("get_records")
 
 
@@ -194,7 +194,7 @@ def test_records_that_are_gone_are_told():
     stream.write(5)
     for behind in (reader, reader_of(stream, checkpoints=checkpoints)):
         with pytest.raises(
-            StreamTrimmed, match="shardId-0000 were removed before they were read.* --accept-gaps"
+            StreamTrimmedError, match="shardId-0000 were removed before they were read.* --accept-gaps"
         ) as caught:
             read(behind, polls=1)
         assert "shardId-0000" == caught.value.shard
@@ -209,7 +209,7 @@ def test_a_shard_that_is_gone_before_it_was_read_is_a_gap_too():
     read(reader_of(stream, checkpoints=checkpoints), polls=1)
     stream.reshard()
     stream.trim()
-    with pytest.raises(StreamTrimmed, match="shardId-0000"):
+    with pytest.raises(StreamTrimmedError, match="shardId-0000"):
         reader_of(stream, checkpoints=checkpoints).open()
 
 
@@ -255,14 +255,14 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
     """The file is not changed."""
     path = tmp_path / "other.json"
     path.write_text(text)
-    with pytest.raises(StreamMissing, match="other.json does not hold checkpoints of streams"):
+    with pytest.raises(StreamMissingError, match="other.json does not hold checkpoints of streams"):
         FileCheckpoints(path)
     assert text == path.read_text()
 
 
 def test_a_file_that_cannot_be_written(tmp_path):
     """It is reported before the first read, with its name and a remedy."""
-    with pytest.raises(StreamMissing, match=r"such.json cannot be written: .* Name a file in a writable folder"):
+    with pytest.raises(StreamMissingError, match=r"such.json cannot be written: .* Name a file in a writable folder"):
         FileCheckpoints(tmp_path / "no" / "such.json")
 
 

@@ -16,19 +16,19 @@ from pynamodb.attributes import UnicodeAttribute
 
 from singletable import Key, MalformedItem, Table, observe
 from singletable.errors import (
-    AlreadyExists,
-    AlreadyHandled,
+    AlreadyExistsError,
+    AlreadyHandledError,
     DeclarationError,
-    HandlerNotRun,
-    HandlersFailed,
-    ImageMissing,
+    HandlerNotRunError,
+    HandlersFailedError,
+    ImageMissingError,
     InvalidRequestError,
     InvalidTransactionError,
     MalformedItemError,
     MalformedRecordError,
     StreamViewError,
     TransactionCancelled,
-    Unprocessable,
+    UnprocessableError,
 )
 from singletable.models.binding.binding import connection_of
 from singletable.models.items.internal_items import internal_table
@@ -252,7 +252,7 @@ def test_an_item_that_a_handler_cannot_read_in_the_table_fails_it(table):
     def reads(change):
         raise MalformedItemError("An item of Event cannot be read.", entity="Event")
 
-    with pytest.raises(HandlersFailed):
+    with pytest.raises(HandlersFailedError):
         log.router.process(record_of(new=event()))
 
 
@@ -325,7 +325,7 @@ def test_what_a_view_leaves_out_is_said(table, view, there):
             assert "a1" == getattr(change, which).account_id
         else:
             message = f"The stream shows {view}: the {which} image of the MODIFY of Account is missing. Switch"
-            with pytest.raises(ImageMissing, match=message):
+            with pytest.raises(ImageMissingError, match=message):
                 getattr(change, which)
 
 
@@ -335,9 +335,9 @@ def test_an_image_that_no_stream_could_show(table):
     log.on(Account, "INSERT", "REMOVE", needs=(), name="any")
     log.router.process(record_of(new=account()))
     log.router.process(record_of(old=account()))
-    with pytest.raises(ImageMissing, match=r"An INSERT of Account has no old image. Use change.new."):
+    with pytest.raises(ImageMissingError, match=r"An INSERT of Account has no old image. Use change.new."):
         log.seen[0][1].old  # noqa: B018 - a property
-    with pytest.raises(ImageMissing, match=r"A REMOVE of Account has no new image. Use change.old."):
+    with pytest.raises(ImageMissingError, match=r"A REMOVE of Account has no new image. Use change.old."):
         log.seen[1][1].new  # noqa: B018
 
 
@@ -473,7 +473,9 @@ def test_only_what_failed_is_called_again(table):
 
     log.on(Account, "INSERT", name="behind")
     record = record_of(new=account(), event_id="e1", sequence_number="9")
-    with pytest.raises(HandlersFailed, match="1 of 3 handlers failed for the event e1: fails: ValueError in fails"):
+    with pytest.raises(
+        HandlersFailedError, match="1 of 3 handlers failed for the event e1: fails: ValueError in fails"
+    ):
         log.router.process(record)
     failing.clear()
     outcome = log.router.process(record)
@@ -489,7 +491,7 @@ def test_what_a_failure_says_has_no_value_in_it(table):
     def fails(change):
         raise ValueError("secret " + change.new.account_id)
 
-    with pytest.raises(HandlersFailed) as caught:
+    with pytest.raises(HandlersFailedError) as caught:
         log.router.process(record_of(new=account(), event_id="e1", sequence_number="9"))
     (letter,) = caught.value.letters
     assert "a1" not in str(caught.value) + repr(letter)
@@ -558,9 +560,9 @@ def test_the_reasons_of_a_cancelled_transaction_are_the_handlers_own(table):
 
     account().create()
     record = record_of(new=account())
-    with pytest.raises(HandlersFailed):
+    with pytest.raises(HandlersFailedError):
         log.router.process(record)
-    assert isinstance(reasons[0].error, AlreadyExists)
+    assert isinstance(reasons[0].error, AlreadyExistsError)
     Account.get(account_id="a1").delete()
     assert ("create",) == log.router.process(record).handled
 
@@ -630,7 +632,7 @@ def test_a_transaction_that_is_taken_and_not_sent_fails_the_handler(table, idemp
     def forgets(change):
         change.transaction().create(Account(account_id="never"))
 
-    with pytest.raises(HandlersFailed) as caught:
+    with pytest.raises(HandlersFailedError) as caught:
         log.router.process(record_of(new=account()))
     (error,) = caught.value.errors
     assert "forgets called change.transaction() and did not send the transaction. Write `with change.tr" in str(error)
@@ -646,7 +648,7 @@ def test_what_was_in_the_way_of_a_transaction_is_said(table):
         with change.transaction() as transaction:
             transaction.update(Account(account_id="secret"), visits=1)
 
-    with pytest.raises(HandlersFailed) as caught:
+    with pytest.raises(HandlersFailedError) as caught:
         log.router.process(record_of(new=account()))
     (letter,) = caught.value.letters
     assert letter.reason.startswith("TransactionCancelled (update of Account: ConditionalCheckFailed) in count (")
@@ -663,7 +665,7 @@ def test_a_failed_request_of_a_handler_is_named(table, prepare, service):
     def mail(change):
         client.send_email(FromEmailAddress="shop@example.com", Content={})
 
-    with Stubber(client) as stubber, pytest.raises(HandlersFailed) as caught:
+    with Stubber(client) as stubber, pytest.raises(HandlersFailedError) as caught:
         stubber.add_client_error("send_email", "MessageRejected", "secret@example.com is not verified.")
         log.router.process(record_of(new=account()))
     (letter,) = caught.value.letters
@@ -689,7 +691,7 @@ def test_a_service_that_does_not_answer_a_handler_is_named(table):
     def announce(change):
         client.publish(TopicArn="arn:aws:sns:eu-west-1:1:secret", Message="secret")
 
-    with pytest.raises(HandlersFailed) as caught:
+    with pytest.raises(HandlersFailedError) as caught:
         log.router.process(record_of(new=account()))
     (letter,) = caught.value.letters
     assert letter.reason.startswith("EndpointConnectionError (Publish of SNS) in ")
@@ -768,16 +770,16 @@ def test_an_awaitable_that_a_handler_returns_is_an_error(table, function):
     log.router.on(Account, "INSERT", name="late")(lambda change: function(change))
     record = record_of(new=account())
     for _ in range(2):
-        with pytest.raises(HandlersFailed, match="late: late returned '.*': its work is not done") as caught:
+        with pytest.raises(HandlersFailedError, match="late: late returned '.*': its work is not done") as caught:
             log.router.process(record)
-        assert [HandlerNotRun] == [type(each) for each in caught.value.errors]
+        assert [HandlerNotRunError] == [type(each) for each in caught.value.errors]
     gc.collect()
 
 
 def test_an_awaitable_that_a_sink_returns_is_an_error(table):
     """The dead letter was not sent."""
     router = StreamRouter(AppTable, dead_letters=lambda letter: awaited(letter))
-    with pytest.raises(HandlerNotRun, match="dead_letters returned 'coroutine'"):
+    with pytest.raises(HandlerNotRunError, match="dead_letters returned 'coroutine'"):
         router.process({"dynamodb": {"SequenceNumber": "7"}})
 
 
@@ -790,7 +792,7 @@ def test_an_event_that_can_never_be_handled_is_a_dead_letter_at_once(table):
 
     @log.router.on(Account, "INSERT", name="never")
     def never(change):
-        raise Unprocessable("No such country.")
+        raise UnprocessableError("No such country.")
 
     log.on(Account, "INSERT", name="other")
     record = record_of(new=account())
@@ -848,12 +850,12 @@ def test_a_letter_that_cannot_be_sent_is_not_lost(table):
 
     @router.on(Account, "INSERT", name="never")
     def never(change):
-        raise Unprocessable("No.")
+        raise UnprocessableError("No.")
 
     router.on(Account, "INSERT", name="other")(called.append)
     record = record_of(new=account())
     for _ in range(2):
-        with pytest.raises(HandlersFailed, match="never: OSError in broken"):
+        with pytest.raises(HandlersFailedError, match="never: OSError in broken"):
             router.process(record)
     assert 1 == len(called)
 
@@ -864,13 +866,13 @@ def test_a_letter_whose_mark_cannot_be_written_comes_again(table):
 
     @log.router.on(Account, "INSERT", name="never")
     def never(change):
-        raise Unprocessable("No.")
+        raise UnprocessableError("No.")
 
     log.on(Account, "INSERT", name="other")
     record = record_of(new=account())
     with (
         inject(AppTable, Throttling(operations=["PutItem"], calls={1})),
-        pytest.raises(HandlersFailed, match="never: Throttled"),
+        pytest.raises(HandlersFailedError, match="never: ThrottledError"),
     ):
         log.router.process(record)
     assert ["other"] == log.names
@@ -1004,7 +1006,7 @@ def test_a_letter_of_a_handler_that_is_done_is_sent_once_the_sink_is_there(table
 
     record = record_of(new=account())
     for _ in range(2):
-        with pytest.raises(HandlersFailed, match="mail: OSError in sink"):
+        with pytest.raises(HandlersFailedError, match="mail: OSError in sink"):
             router.process(record)
     down[0] = False
     (letter,) = router.process(record).letters
@@ -1075,10 +1077,10 @@ def test_only_the_handlers_own_transaction_says_that_it_was_handled_before(table
             transaction.create(Account(account_id=f"made {len(kept)}"))
 
     log.router.process(record_of(new=account()))
-    with pytest.raises(HandlersFailed):
+    with pytest.raises(HandlersFailedError):
         log.router.process(record_of(new=account(account_id="a2")))
-    log.router.on(Account, "REMOVE", name="raises")(raiser(AlreadyHandled("no")))
-    with pytest.raises(HandlersFailed):
+    log.router.on(Account, "REMOVE", name="raises")(raiser(AlreadyHandledError("no")))
+    with pytest.raises(HandlersFailedError):
         log.router.process(record_of(old=account()))
 
 
@@ -1096,7 +1098,7 @@ def test_a_cancelled_task_of_a_handler_fails_it_and_no_other(table):
     log = Log()
     log.router.on(Account, "INSERT", name="cancelled")(raiser(asyncio.CancelledError()))
     log.on(Account, "INSERT", name="other")
-    with pytest.raises(HandlersFailed, match="cancelled: CancelledError"):
+    with pytest.raises(HandlersFailedError, match="cancelled: CancelledError"):
         log.router.process(record_of(new=account()))
     assert ["other"] == log.names
 
@@ -1107,9 +1109,9 @@ def test_work_that_is_only_submitted_is_an_error(table):
     with ThreadPoolExecutor(1) as pool:
         log.router.on(Account, "INSERT", name="pool")(lambda change: pool.submit(print))
         log.router.on(Account, "INSERT", name="map")(lambda change: map(print, [change]))
-        with pytest.raises(HandlersFailed) as caught:
+        with pytest.raises(HandlersFailedError) as caught:
             log.router.process(record_of(new=account()))
-    assert [HandlerNotRun] * 2 == [type(each) for each in caught.value.errors]
+    assert [HandlerNotRunError] * 2 == [type(each) for each in caught.value.errors]
 
 
 @pytest.mark.parametrize("name", ["x" * 2000, 5])

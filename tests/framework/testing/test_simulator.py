@@ -16,7 +16,7 @@ from singletable.errors import ConditionFailed, InvalidValueError, PatternError,
 from singletable.models.reading.targets import stored_item
 from singletable.models.schema.table_schema import entity_schema
 from singletable.models.writing.writable import WritableItem
-from singletable.testing import Fault, SimulatedHistory, SimulationFailed, Simulator, inject, simulate
+from singletable.testing import Fault, SimulatedHistory, SimulationFailedError, Simulator, inject, simulate
 from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, scheduler
 from singletable.testing.simulator.corpus import draw_corpus
 from singletable.testing.simulator.scheduler import Scheduler, without_sleep
@@ -308,7 +308,9 @@ def test_a_finding_shows_its_history(monkeypatch):
     """The message has the steps, the check's meaning, and the code that repeats the history."""
     plant, _ = planted("update", certain)
     plant(monkeypatch)
-    with pytest.raises(SimulationFailed, match="was applied, and raised an error that is not `uncertain`") as caught:
+    with pytest.raises(
+        SimulationFailedError, match="was applied, and raised an error that is not `uncertain`"
+    ) as caught:
         simulate(SimulatedTable, histories=HISTORIES, kinds=["update"], faults=LOST)
     history = caught.value.history
     assert isinstance(history, SimulatedHistory)

@@ -14,7 +14,7 @@ from singletable.migrations.operations.declaring import refuse_derived_sources
 from singletable.migrations.operations.undoing import Undo
 from singletable.migrations.returned_values import stored_value
 from singletable.migrations.script import as_names
-from singletable.migrations.sources import Source, Unfit
+from singletable.migrations.sources import Source, UnfitItemError
 from singletable.migrations.state import TableState, known_derived
 from singletable.migrations.timebox import Timebox
 from singletable.requests.stored_values import same_value
@@ -77,7 +77,7 @@ class _Writing(ItemOperation):
 def _next(name: str, version: dict[str, Any] | None) -> dict[str, Any]:
     text = (version or {"N": "0"}).get("N")
     if text is None or not text.isdecimal():
-        raise Unfit(f"{name} is to be counted up, and is not a whole number")
+        raise UnfitItemError(f"{name} is to be counted up, and is not a whole number")
     return {"N": str(int(text) + 1)}
 
 
@@ -139,7 +139,7 @@ class Backfill(_Writing):
                 stored = item.get(each.stored_name)
                 try:
                     new[each.stored_name] = self._derive(each, item, before.ttl)
-                except Unfit:
+                except UnfitItemError:
                     # Newer code may have written the attribute, from sources that now have another form.
                     if stored is None or not explains(newest.get(each.stored_name), item, stored):
                         raise
@@ -287,7 +287,7 @@ class BackfillWith(_Writing):
         def work(item: Item) -> Mapping[str, dict[str, Any] | None]:
             answer = box({name: source.read(item) for name, source in self.sources.items()})
             if not isinstance(answer, Mapping) or not set(answer) <= set(self.targets):
-                raise Unfit(f"{self.function.__name__}() did not return values of its attributes")
+                raise UnfitItemError(f"{self.function.__name__}() did not return values of its attributes")
             return {name: stored_value(name, answer[name]) for name in answer}
 
         return work

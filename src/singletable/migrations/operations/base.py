@@ -38,7 +38,7 @@ class Edit:
 
 
 Change = Callable[[Item], "Edit | None"]
-"""Returns the edit of an item; None if it needs no change. Raises `Unfit` if the edit cannot be computed."""
+"""Returns the edit of an item; None if it needs no change. Raises `UnfitItemError` if the edit cannot be computed."""
 
 
 @attrs.frozen

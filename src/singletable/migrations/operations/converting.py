@@ -14,7 +14,7 @@ from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_derived_sources
 from singletable.migrations.returned_values import stored_value
 from singletable.migrations.script import as_names
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import TableState
 from singletable.migrations.timebox import Timebox
 from singletable.requests.stored_values import same_value
@@ -139,7 +139,7 @@ class ConvertAttribute(ItemOperation):
             value = call({"value": read(item)})
             stored = new.store(name, value) if new != _ANY else stored_value(name, value)
             if stored is None:
-                raise Unfit(f"{self.function.__name__}() returned None for {name}")
+                raise UnfitItemError(f"{self.function.__name__}() returned None for {name}")
             return stored
 
         def change(item: Item) -> Edit | None:
@@ -149,14 +149,14 @@ class ConvertAttribute(ItemOperation):
             not_old, not_new = old.fault(name, item), new.fault(name, item)
             if not_old and new != _ANY:
                 if not_new:
-                    raise Unfit(not_old)
+                    raise UnfitItemError(not_old)
                 return None  # only the new form reads it
             both = not_new is None and old.type == new.type
             if both and self._undoing and not self._was_written(item, old):
                 return None
             try:
                 value = converted(item)
-            except Unfit:
+            except UnfitItemError:
                 if both and new != _ANY:
                     return None  # the new form reads it, and the function does not change it
                 raise
@@ -177,7 +177,7 @@ class ConvertAttribute(ItemOperation):
                 {"value": written.read(self.attribute, item)}
             )
             return same_value(written.store(self.attribute, value), item[self.attribute])
-        except Unfit:
+        except UnfitItemError:
             return False
 
     def _check(
@@ -186,7 +186,7 @@ class ConvertAttribute(ItemOperation):
         """Refuse a value that a repeated run would convert again.
 
         Raises:
-            Unfit: A repeated run would convert it again.
+            UnfitItemError: A repeated run would convert it again.
         """
         image = {**item, self.attribute: value}
         if new != _ANY and old != _ANY and old.fault(self.attribute, image):
@@ -194,10 +194,10 @@ class ConvertAttribute(ItemOperation):
         try:
             if same_value(converted(image), value):
                 return
-        except Unfit:
+        except UnfitItemError:
             if new != _ANY and old.type == new.type:
                 return  # the function refuses its own result, so a repeated run does not convert it
-        raise Unfit(
+        raise UnfitItemError(
             f"a second run would convert {self.attribute} again: {self.function.__name__}() is not idempotent, and old="
             " and new= do not distinguish the two forms"
         )

@@ -8,7 +8,7 @@ from singletable.migrations.custom_text import CustomText
 from singletable.migrations.operations.backfilling import Backfill
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.script import as_names
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import TableState
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
@@ -99,7 +99,7 @@ class RenameAttribute(ItemOperation):
             if self.old not in item:
                 return None
             if self.new in item and not same_value(item[self.new], item[self.old]):
-                raise Unfit(f"{self.old} and {self.new} both exist, with different values")
+                raise UnfitItemError(f"{self.old} and {self.new} both exist, with different values")
             return Edit({self.old: None, self.new: item[self.old]}, frozenset(self.targets))
 
         return change

@@ -10,7 +10,7 @@ from singletable.migrations.change_expressions import MOST_PINS
 from singletable.migrations.custom_text import CustomText
 from singletable.migrations.derived import Derived
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import Entity, TableState
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
@@ -78,7 +78,7 @@ class Rekey(ItemOperation):
             new = {each.stored_name: each.derive(item) for each in self.key}
             for name, value in new.items():
                 if value is None:
-                    raise Unfit(f"it lacks a source of {name}")
+                    raise UnfitItemError(f"it lacks a source of {name}")
             if all(same_value(item[name], value) for name, value in new.items()):
                 return None
             # The whole item is copied, so nothing of it may have changed since it was read.

@@ -8,7 +8,7 @@ from singletable.migrations.custom_text import CustomText, reads_of
 from singletable.migrations.derived import KeyText
 from singletable.migrations.operations.base import Change, Edit, ItemOperation
 from singletable.migrations.operations.declaring import refuse_own_type
-from singletable.migrations.sources import Unfit
+from singletable.migrations.sources import UnfitItemError
 from singletable.migrations.state import Entity, TableState
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item
@@ -29,7 +29,7 @@ def _has_key(item: Item, entity: Entity) -> bool:
         try:
             if not same_value(half.derive(item), item[half.stored_name]):
                 return False
-        except Unfit:
+        except UnfitItemError:
             return False
     return True
 
@@ -89,7 +89,7 @@ class StampType(ItemOperation):
             if self.entity not in fitting:
                 return None
             if len(fitting) > 1:
-                raise Unfit(f"its key fits several entities: {', '.join(sorted(fitting))}")
+                raise UnfitItemError(f"its key fits several entities: {', '.join(sorted(fitting))}")
             return Edit(values, pins)
 
         return change

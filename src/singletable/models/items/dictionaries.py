@@ -36,7 +36,7 @@ Declared = Attribute[Any] | type | None
 """The attribute or the class of attributes that declares a value; None for a value that no model declares."""
 
 
-class _Unfit(Exception):
+class _InexactValueError(Exception):
     """The error for a value that has no exact form after the conversion."""
 
     def __init__(self, reason: str, remedy: str) -> None:
@@ -126,9 +126,13 @@ def _simple(value: dict[str, Any], declared: Declared, force: bool) -> Any:
     if kind not in (*_SETS, "B"):
         return content
     if declared is None or declared.attr_type != kind:  # type: ignore[union-attr]  # a class of attributes also has it
-        raise _Unfit(f"it holds a value of type {kind}, but the model declares no type to restore it", _EXACT)
+        raise _InexactValueError(
+            f"it holds a value of type {kind}, but the model declares no type to restore it", _EXACT
+        )
     if not force:
-        raise _Unfit(f"it holds a value of type {kind}, which plain JSON lacks", f"{_EXACT} Or pass force=True.")
+        raise _InexactValueError(
+            f"it holds a value of type {kind}, which plain JSON lacks", f"{_EXACT} Or pass force=True."
+        )
     if kind == "B":
         return _text_of(content)
     converters: dict[str, Callable[[Any], Any]] = {BINARY_SET: _text_of, NUMBER_SET: _simple_number, STRING_SET: str}
@@ -138,7 +142,7 @@ def _simple(value: dict[str, Any], declared: Declared, force: bool) -> Any:
 def _simple_number(text: str) -> int | float:
     number = number_value(text)
     if isinstance(number, Decimal):
-        raise _Unfit("it holds a number with more digits than a float keeps", _EXACT)
+        raise _InexactValueError("it holds a number with more digits than a float keeps", _EXACT)
     return number
 
 
@@ -208,7 +212,7 @@ def _each(entity: StoredItem, values: Mapping[str, Any], convert: Callable[[str,
     for name, value in values.items():
         try:
             found[name] = convert(name, value)
-        except _Unfit as error:
+        except _InexactValueError as error:
             unfit = error
         else:
             continue
@@ -225,7 +229,7 @@ def _each(entity: StoredItem, values: Mapping[str, Any], convert: Callable[[str,
 def _decoded(value: Any, level: int) -> dict[str, Any]:
     _limit(level)
     if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in ATTRIBUTE_TYPES:
-        raise _Unfit("it is not a type with its content", _TYPED)
+        raise _InexactValueError("it is not a type with its content", _TYPED)
     ((kind, content),) = value.items()
     kind = plain(kind)
     if kind == "B":
@@ -254,7 +258,7 @@ def _stored(value: Any, declared: Declared, level: int) -> dict[str, Any]:
     if isinstance(value, Mapping) and all(isinstance(each, str) for each in value):
         entries = _declared(declared)
         return {"M": {plain(name): _stored(each, entries.get(name), level + 1) for name, each in value.items()}}
-    raise _Unfit(f"it holds a {type(value).__name__}, which plain JSON lacks", "Use from_dynamodb_dict().")
+    raise _InexactValueError(f"it holds a {type(value).__name__}, which plain JSON lacks", "Use from_dynamodb_dict().")
 
 
 def _stored_set(kind: str, values: list[Any] | tuple[Any, ...]) -> dict[str, Any]:
@@ -265,11 +269,11 @@ def _stored_set(kind: str, values: list[Any] | tuple[Any, ...]) -> dict[str, Any
 
 def _number_of(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise _Unfit(f"it holds a {type(value).__name__} instead of a number", "Give a number.")
+        raise _InexactValueError(f"it holds a {type(value).__name__} instead of a number", "Give a number.")
     number = Decimal(repr(value)) if isinstance(value, float) else value
     fault = number_fault(number)
     if fault is not None:
-        raise _Unfit(f"it holds a number that DynamoDB cannot store: {fault}", "Give another number.")
+        raise _InexactValueError(f"it holds a number that DynamoDB cannot store: {fault}", "Give another number.")
     return number_text(Decimal(number))
 
 
@@ -279,12 +283,14 @@ def _bytes_of(text: Any) -> bytes:
             return b64decode(text, validate=True)
         except ValueError:
             pass
-    raise _Unfit("it holds a binary value that is not base64 text", "Encode the bytes with base64.b64encode().")
+    raise _InexactValueError(
+        "it holds a binary value that is not base64 text", "Encode the bytes with base64.b64encode()."
+    )
 
 
 def _limit(level: int) -> None:
     if level > NESTING + 1:
-        raise _Unfit(f"it is nested over {NESTING} levels", "Store the inner part as JSON text.")
+        raise _InexactValueError(f"it is nested over {NESTING} levels", "Store the inner part as JSON text.")
 
 
 # --- the attributes that the model declares -----------------------------------------------

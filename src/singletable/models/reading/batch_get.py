@@ -37,7 +37,7 @@ def get_items(
     Raises:
         UnknownItemError: The table does not know the type of an item.
         MalformedItemError: The model of an item cannot read it.
-        BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+        BatchIncompleteError: DynamoDB left keys unprocessed after ten attempts.
         InvalidBatchError: A request was made for another place.
     """
     check_handling(unknown=unknown, malformed=malformed)

@@ -156,7 +156,7 @@ class BoundKey(Generic[T]):
 
         Raises:
             ItemDoesNotExist: The item does not exist (`Order.DoesNotExist`).
-            MultipleItemsFound: An index holds several items with this key; `count` is their number.
+            MultipleItemsFoundError: An index holds several items with this key; `count` is their number.
         """
         return self.item(consistent=consistent, only=only, **attributes).one()
 

@@ -225,7 +225,7 @@ class ReadableItem(StoredItem):
             options: Must be empty; the error for an option of PynamoDB names the option to use instead.
 
         Raises:
-            BatchIncomplete: DynamoDB left keys unprocessed after ten attempts.
+            BatchIncompleteError: DynamoDB left keys unprocessed after ten attempts.
             UnknownItemError: The table has no entity of an item's type.
             MalformedItemError: An item's model cannot read it.
         """

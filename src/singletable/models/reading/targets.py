@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import attrs
 
-from singletable.errors import EngineUnavailable, InvalidRequestError, ItemDoesNotExist, SingletableError
+from singletable.errors import EngineUnavailableError, InvalidRequestError, ItemDoesNotExist, SingletableError
 from singletable.keys import CompositeKey
 from singletable.models.binding.binding import bound, connection_of
 from singletable.models.items.partial import as_partial, names_in, partial_loader, stored_only
@@ -101,11 +101,11 @@ def _restored(table: type[StoredItem], name: str | None, kept: dict[str, Any], p
     """Return a pickled sender: to the same table, with the credentials of the process that loads it.
 
     Raises:
-        EngineUnavailable: The sender was made for an engine that this process does not use.
+        EngineUnavailableError: The sender was made for an engine that this process does not use.
     """
     settings = bound(table, {each: value for each, value in kept.items() if value is not None})
     if settings.place != place:
-        raise EngineUnavailable(
+        raise EngineUnavailableError(
             f"A request for {kept['table_name']!r} at {place or 'a server'} was loaded in a process that has the table"
             f" at {settings.place or 'a server'}.",
             remedy="Load it where the table is bound to the same engine.",

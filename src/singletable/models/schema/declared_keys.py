@@ -12,7 +12,7 @@ from pynamodb.attributes import Attribute
 
 from singletable.errors import DeclarationError
 from singletable.keys import CompositeKey, Source, encoding_for, parse_template
-from singletable.keys.encoding import Refusal
+from singletable.keys.encoding import EncodingError
 from singletable.keys.text import plain
 from singletable.models.declare.key import Key
 from singletable.models.declare.key_values import key_kind, to_key
@@ -233,7 +233,7 @@ def _when(name: str, key: Key, attributes: Mapping[str, Attribute[Any]]) -> tupl
             )
         try:
             conditions.append((attribute, tuple(_allowed(attributes[attribute], value) for value in values)))
-        except (ArithmeticError, AttributeError, Refusal, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, EncodingError, TypeError, ValueError):
             choices = getattr(attributes[attribute], "choices", ())
             raise DeclarationError(
                 f"{name}: when= has a value that {attribute!r} cannot have: {', '.join(map(repr, values))}.",

@@ -7,7 +7,7 @@ from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from singletable.errors import BatchIncomplete, InvalidBatchError
+from singletable.errors import BatchIncompleteError, InvalidBatchError
 from singletable.models.reading.batch_get import get_items
 from singletable.models.reading.targets import TableSender, require_member
 from singletable.models.schema.table_schema import table_schema
@@ -109,7 +109,7 @@ class Batch:
         """Delete the entities of an iterable, which is iterated while they are sent."""
         self._add(map(self._delete, entities))
 
-    def resume(self, error: BatchIncomplete) -> None:
+    def resume(self, error: BatchIncompleteError) -> None:
         """Add the puts and deletes that another batch did not finish.
 
         Raises:
@@ -137,7 +137,7 @@ class Batch:
         """Send all operations; the end of the block does this.
 
         Raises:
-            BatchIncomplete: DynamoDB left operations unprocessed; they are in `unprocessed` and `rest`.
+            BatchIncompleteError: DynamoDB left operations unprocessed; they are in `unprocessed` and `rest`.
         """
         gets, self._gets = self._gets, []
         self.items.extend(
@@ -165,7 +165,7 @@ class Batch:
                         operation.write.finish(None)
                 done += len(chunk)
                 yield len(chunk)
-        except BatchIncomplete as error:
+        except BatchIncompleteError as error:
             error.sender = self._sender
             raise
         self.folded += taken - done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from singletable.errors import KeyChangeError, MultipleItemsFound, UnexpectedAttributesError
+from singletable.errors import KeyChangeError, MultipleItemsFoundError, UnexpectedAttributesError
 from singletable.models.binding.binding import held
 from singletable.models.reading.targets import TableSender
 from singletable.models.writing import plan
@@ -79,13 +79,13 @@ class Collection(Generic[T]):
 
         Raises:
             ItemDoesNotExist: The collection has no entity of the type.
-            MultipleItemsFound: The collection has several entities of the type.
+            MultipleItemsFoundError: The collection has several entities of the type.
         """
         found = self[entity]
         if not found:
             raise entity.DoesNotExist(f"The collection has no {entity.__name__}.")
         if len(found) > 1:
-            raise MultipleItemsFound(
+            raise MultipleItemsFoundError(
                 f"The collection has {len(found)} entities of the type {entity.__name__}, not one.",
                 entity=entity.__name__,
                 count=len(found),

@@ -11,7 +11,7 @@ from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
 
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConditionFailed,
     KeyChangeError,
     TransactionCancelled,
@@ -116,7 +116,7 @@ def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
             if deleted.error is not None:
                 # The item was deleted or changed. The next attempt reads it, and raises if it does not exist.
                 continue
-            if isinstance(created.error, AlreadyExists):
+            if isinstance(created.error, AlreadyExistsError):
                 raise created.error from error
             raise
         vars(entity).update(vars(new))

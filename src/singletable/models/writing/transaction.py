@@ -172,9 +172,9 @@ class Transaction:
             InvalidTransactionError: It has over 100 operations, over 4 MB, or two operations on one item.
             TransactionCancelled: `reasons` has an entry for each operation, in their order. Nothing was written, unless
                 `uncertain` is True.
-            RequestFailed: The request failed, or the token was used for other operations. `uncertain` is True if the
-                transaction may have been applied nevertheless. If it is sent again with the same token, it is applied
-                only once.
+            RequestFailedError: The request failed, or the token was used for other operations. `uncertain` is True if
+                the transaction may have been applied nevertheless. If it is sent again with the same token, it is
+                applied only once.
         """
         self._require_open()
         self._ended = True

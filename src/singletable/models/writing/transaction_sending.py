@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from singletable.errors import InvalidTransactionError, RequestFailed, SingletableError
+from singletable.errors import InvalidTransactionError, RequestFailedError, SingletableError
 from singletable.models.reading.targets import TableSender, load, stored_item
 from singletable.models.schema.table_schema import table_schema
 from singletable.models.writing.applied import Record, adopt
@@ -79,7 +79,7 @@ class TransactionSending:
             except ClientError as error:
                 if not self._can_be_sent_again(error):
                     break
-            except RequestFailed as error:
+            except RequestFailedError as error:
                 self._take_failure(error)
                 return
             else:
@@ -149,12 +149,12 @@ class TransactionSending:
                 again.append(verdict)
         return again, reasons
 
-    def _take_failure(self, error: RequestFailed) -> None:
+    def _take_failure(self, error: RequestFailedError) -> None:
         """Take over the result if the transaction was applied before under its token.
 
         Raises:
             TransactionCancelled: An operation cannot be applied to the stored item.
-            RequestFailed: The request failed for another reason.
+            RequestFailedError: The request failed for another reason.
         """
         if self._record is not None and error.code == TOKEN_TAKEN:
             self._repeat(self._record, error)
@@ -196,9 +196,9 @@ class TransactionSending:
         """Take over the stored values if this transaction was applied before under its token.
 
         Raises:
-            RequestFailed: The token was used for other operations.
+            RequestFailedError: The token was used for other operations.
         """
         current_item = record.stored(self._sender)
         if not record.is_of(current_item):
-            raise error if isinstance(error, RequestFailed) else token_taken(self._sender.table_name) from error
+            raise error if isinstance(error, RequestFailedError) else token_taken(self._sender.table_name) from error
         adopt(self._given, current_item or {}, self._sender)

@@ -32,7 +32,7 @@ class WritableItem(ReadableItem):
         """Write the item, which must not exist yet.
 
         Raises:
-            AlreadyExists: An item has the same primary key; nothing was written.
+            AlreadyExistsError: An item has the same primary key; nothing was written.
             InvalidValueError: An attribute cannot hold its value, or the item would be over 400 KB.
         """
         from singletable.models.writing import plan
@@ -185,7 +185,7 @@ class WritableItem(ReadableItem):
 
         Raises:
             ItemDoesNotExist: The item does not exist.
-            AlreadyExists: Another item has the new key; nothing was written.
+            AlreadyExistsError: Another item has the new key; nothing was written.
             ConcurrentUpdateError: Other writers were faster in each attempt.
         """
         from singletable.models.writing.optimistic import move

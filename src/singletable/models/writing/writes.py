@@ -12,11 +12,11 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from pynamodb.expressions.update import Action
 
 from singletable.errors import (
-    AlreadyExists,
+    AlreadyExistsError,
     ConcurrentUpdateError,
     ConditionFailed,
     InvalidUpdateError,
-    RequestFailed,
+    RequestFailedError,
     SingletableError,
 )
 from singletable.models.reading.targets import stored_item
@@ -85,7 +85,7 @@ class Write(Portable, Generic[T]):
         Raises:
             ConditionFailed: The condition does not hold; the subclass names the kind of condition.
             ItemDoesNotExist: The item to update does not exist.
-            RequestFailed: It failed; `uncertain` is True if it may have been applied all the same.
+            RequestFailedError: It failed; `uncertain` is True if it may have been applied all the same.
         """
         send_write(self)
 
@@ -209,7 +209,7 @@ class CreateWrite(SaveWrite[T]):
         if current_item is None and not lost:
             # It was deleted after the condition failed and before it was read.
             return self
-        return AlreadyExists(
+        return AlreadyExistsError(
             f"{self.entity!r} exists already; {outcome(lost)}.",
             remedy="Use save() to replace it, or update() to change some of its attributes.",
             entity=self.entity._schema_of().name,
@@ -351,7 +351,7 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
                 return {}
             write = verdict
         except SingletableError as error:
-            if isinstance(error, RequestFailed) and error.code == "ValidationException":
+            if isinstance(error, RequestFailedError) and error.code == "ValidationException":
                 raise _explained(write, attempts, error) from error
             if not (error.uncertain and write.mark):
                 raise

@@ -2,7 +2,7 @@
 
 from singletable.testing.simulator.checks import CHECKS, Violation
 from singletable.testing.simulator.network import APPLIED_LATER, FAULTS, NetworkFault
-from singletable.testing.simulator.run import SimulatedHistory, SimulationFailed, Simulator, simulate
+from singletable.testing.simulator.run import SimulatedHistory, SimulationFailedError, Simulator, simulate
 from singletable.testing.simulator.simulated_workload import KINDS
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "KINDS",
     "NetworkFault",
     "SimulatedHistory",
-    "SimulationFailed",
+    "SimulationFailedError",
     "Simulator",
     "Violation",
     "simulate",

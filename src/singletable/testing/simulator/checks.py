@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from singletable.errors import BatchIncomplete, SingletableError
+from singletable.errors import BatchIncompleteError, SingletableError
 from singletable.models import Table
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.stored_values import canonical, same_value
@@ -100,7 +100,7 @@ def _outcome(call: Call, ledger: Ledger, doubtful: bool) -> Iterator[Violation]:
         yield Violation(
             "foreign error", f"{call.label} raised {type(error).__name__}, not a SingletableError.", call.number
         )
-    if isinstance(error, BatchIncomplete):
+    if isinstance(error, BatchIncompleteError):
         yield from _batch_outcome(call, error, applied, doubtful)
         return
     if error is None:
@@ -156,7 +156,7 @@ def _failed(call: Call, error: Exception, applied: bool, uncertain: bool, doubtf
 
 
 def _batch_outcome(
-    call: Call, error: BatchIncomplete, applied: Counter[ItemKey], doubtful: bool
+    call: Call, error: BatchIncompleteError, applied: Counter[ItemKey], doubtful: bool
 ) -> Iterator[Violation]:
     claimed: Any = getattr(error, "uncertain", False)
     left = [*error.unprocessed, *error.rest]

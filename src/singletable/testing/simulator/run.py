@@ -28,7 +28,7 @@ from singletable.testing.simulator.simulated_calls import Call
 from singletable.testing.simulator.simulated_workload import KINDS, SimulatedWorkload
 from singletable.testing.strategies.changes import Given
 
-__all__ = ["SimulatedHistory", "SimulationFailed", "Simulator", "simulate"]
+__all__ = ["SimulatedHistory", "SimulationFailedError", "Simulator", "simulate"]
 
 _RATES = (0.0, 0.3, 0.6, 0.9)
 """Shares of attempts that have a fault; a writer draws one share for each call."""
@@ -70,7 +70,7 @@ class SimulatedHistory:
         return "\n".join(lines)
 
 
-class SimulationFailed(AssertionError):
+class SimulationFailedError(AssertionError):
     """A history has findings. `history` is the history; `findings` are its findings."""
 
     def __init__(self, history: SimulatedHistory) -> None:
@@ -177,7 +177,7 @@ class Simulator:
         for number in range(seed, seed + histories):
             history = self.run(number)
             if history.findings:
-                raise SimulationFailed(history)
+                raise SimulationFailedError(history)
             attempts += history.attempts
         return attempts
 
@@ -282,7 +282,7 @@ def simulate(table: type[Table], *, histories: int = 100, seed: int = 0, **optio
         The number of HTTP attempts with each fault; "" counts the attempts without a fault.
 
     Raises:
-        SimulationFailed: A history has findings. The message shows the history and how to repeat it.
+        SimulationFailedError: A history has findings. The message shows the history and how to repeat it.
         InvalidValueError: As for `Simulator`, or `histories` is below 1.
         PatternError: The kit has no strategy for an attribute's class; give one with `given`.
     """

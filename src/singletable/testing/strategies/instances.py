@@ -26,7 +26,7 @@ from pynamodb.attributes import (
 
 from singletable.errors import PatternError, SingletableError
 from singletable.keys import Encoding, ValueKind
-from singletable.keys.encoding import Refusal
+from singletable.keys.encoding import EncodingError
 from singletable.models import Table
 from singletable.models.declare.attributes import (
     DateAttribute,
@@ -141,7 +141,7 @@ def _encodings(schema: EntitySchema, name: str) -> list[Encoding]:
 def _fits(schema: EntitySchema, name: str, encoding: Encoding, value: Any) -> bool:
     try:
         encoding.encode(schema.to_keys({name: value})[name])
-    except (Refusal, SingletableError, ValueError, TypeError, ArithmeticError):
+    except (EncodingError, SingletableError, ValueError, TypeError, ArithmeticError):
         return False
     return True
 
