@@ -17,7 +17,7 @@ from singletable.errors import (
     TransactionCancelled,
 )
 from singletable.models.reading.targets import stored_item
-from singletable.requests.retry import ATTEMPTS
+from singletable.requests.retry import CONTENTION
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, active_tasks, task, tasks, tasks_by_points
@@ -138,10 +138,10 @@ def test_writers_that_are_always_faster_end_in_an_error():
         inject(
             LedgerTable, Rival(lambda: rival.update(actions=[Task.points.add(1)]), operations={"UpdateItem"})
         ) as injected,
-        pytest.raises(ConcurrentUpdateError, match=f"at each of {ATTEMPTS} attempts"),
+        pytest.raises(ConcurrentUpdateError, match=f"at each of {CONTENTION.attempts} attempts"),
     ):
         made.update(actions=[Task.points.add(1000)])
-    assert (ATTEMPTS, ATTEMPTS) == (
+    assert (CONTENTION.attempts, CONTENTION.attempts) == (
         injected.calls.count("UpdateItem"),
         Task.get(project="p", number=1).points,
     )

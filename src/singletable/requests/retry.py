@@ -11,7 +11,7 @@ import attrs
 
 from singletable.errors import EndpointUnreachableError, NoResponseError, RequestFailedError, ThrottledError
 
-__all__ = ["ATTEMPTS", "CONTENTION", "THROTTLED", "TRANSIENT_FAULTS", "Retry", "full_jitter", "is_transient", "pause"]
+__all__ = ["CONTENTION", "THROTTLED", "TRANSIENT_FAULTS", "Retry", "full_jitter", "is_transient"]
 
 T = TypeVar("T")
 
@@ -109,18 +109,3 @@ CONTENTION = Retry()
 
 TRANSIENT_FAULTS = Retry(8, 0.05, 5.0, on=is_transient)
 """Attempts of a request that DynamoDB throttles or does not answer."""
-
-ATTEMPTS = CONTENTION.attempts
-"""The greatest number of attempts of a write whose condition fails because another writer was faster."""
-
-
-def pause(attempt: int, first: float = CONTENTION.first, longest: float = CONTENTION.longest) -> None:
-    """Sleep before an attempt, for loops that do not use a `Retry` yet.
-
-    Args:
-        attempt: The number of the attempt. There is no pause before attempt 0.
-        first: The upper bound of the pause before the second attempt, in seconds.
-        longest: The upper bound of every pause, in seconds.
-    """
-    # debt: the loops in models/ that call this function should iterate over a Retry.
-    Retry(first=first, longest=longest).pause(attempt)

@@ -90,9 +90,9 @@ def test_the_pause_grows_up_to_a_bound_with_full_jitter(monkeypatch):
     asked = []
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: asked.append((low, high)) or 0)
     for attempt in range(9):
-        retry.pause(attempt, 0.1, 5.0)
+        retry.Retry(first=0.1, longest=5.0).pause(attempt)
     assert [(0, min(5.0, 0.1 * 2**n)) for n in range(8)] == asked
-    retry.pause(10_000)
+    retry.CONTENTION.pause(10_000)
 
 
 def test_a_batch_gives_up_with_exactly_what_was_not_done():

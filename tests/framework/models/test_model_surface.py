@@ -224,12 +224,13 @@ def check_does_not_exist():
 @of("get", "hash_key", "range_key", "consistent_read", "attributes_to_get")
 def check_get():
     put()
-    assert Decimal(DIGITS) == Doc.get(doc_id="1", consistent=True).total
+    for name in ("consistent", "consistent_read"):
+        assert Doc.item(doc_id="1", **{name: True}).params()["ConsistentRead"]
+        assert Decimal(DIGITS) == Doc.get(doc_id="1", **{name: True}).total
     refused("takes attributes by name, not key text. Give doc_id", lambda: Doc.get("DOC#1", "DOC"))
     for name, remedy in (
         ("hash_key", "Give the attributes"),
         ("range_key", "Give the attributes"),
-        ("consistent_read", "Write consistent=True"),
         ("attributes_to_get", "Write only="),
     ):
         refused(f"does not take {name}. {remedy}", lambda name=name: Doc.get(doc_id="1", **{name: "x"}))
@@ -238,7 +239,6 @@ def check_get():
 
 READS = {
     "filter_condition": "Write filter=",
-    "consistent_read": "Write consistent=True",
     "index_name": "Query the key on the index",
     "last_evaluated_key": r"Use page\(",
     "attributes_to_get": "Write only=",
@@ -253,10 +253,11 @@ QUERIES = {
 }
 
 
-@of("query", "limit", *QUERIES)
+@of("query", "limit", "consistent_read", *QUERIES)
 def check_query():
     put()
     assert ["1"] == [each.doc_id for each in Doc.query(doc_id="1", limit=1)]
+    assert Doc.query(doc_id="1", consistent_read=True) == Doc.query(doc_id="1", consistent=True)
     refused("a str is not a condition. Give attributes by name", lambda: Doc.query("DOC#1"))
     for name, remedy in QUERIES.items():
         refused(f"does not take {name}. {remedy}", lambda name=name: Doc.query(doc_id="1", **{name: "x"}))
@@ -265,6 +266,7 @@ def check_query():
 @of(
     "count",
     "limit",
+    "consistent_read",
     *(
         name
         for name in QUERIES
@@ -273,16 +275,17 @@ def check_query():
 )
 def check_count():
     put()
-    assert 1 == Doc.count(doc_id="1", limit=1)
+    assert 1 == Doc.count(doc_id="1", limit=1, consistent_read=True)
     refused("a str is not a condition", lambda: Doc.count("DOC#1"))
     for name, remedy in QUERIES.items():
         refused(f"does not take {name}. {remedy}", lambda name=name: Doc.count(doc_id="1", **{name: "x"}))
 
 
-@of("scan", "segment", "total_segments", "limit", *READS)
+@of("scan", "segment", "total_segments", "limit", "consistent_read", *READS)
 def check_scan():
     put()
     assert ["1"] == [each.doc_id for each in Doc.scan(segment=0, segments=1, limit=1)]
+    assert Doc.scan(consistent_read=True) == Doc.scan(consistent=True)
     refused("takes its options by name.*filter=", lambda: Doc.scan(Doc.total > 1))
     for name, remedy in {**READS, "total_segments": "Write segments="}.items():
         refused(f"does not take {name}. {remedy}", lambda name=name: Doc.scan(**{name: "x"}))
@@ -296,8 +299,11 @@ def check_batch_get():
     for item in (("DOC#1", "DOC"), "DOC#1"):
         refused("takes mappings of attributes.*Give doc_id of each", lambda item=item: Doc.batch_get([item]))
     refused("by name", lambda: Doc.batch_get([{"doc_id": "1"}], True))
-    for name in ("consistent_read", "attributes_to_get"):
-        refused(f"does not take {name}. {READS[name]}", lambda name=name: Doc.batch_get([{"doc_id": "1"}], **{name: 1}))
+    assert [None] == Doc.batch_get([{"doc_id": "2"}], consistent_read=True)
+    refused(
+        f"does not take attributes_to_get. {READS['attributes_to_get']}",
+        lambda: Doc.batch_get([{"doc_id": "1"}], attributes_to_get=["total"]),
+    )
 
 
 @of("from_raw_data", "data")

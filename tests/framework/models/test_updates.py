@@ -16,7 +16,7 @@ from singletable.errors import (
 )
 from singletable.models.declare import timestamps
 from singletable.models.reading.targets import TableSender, stored_item
-from singletable.requests.retry import ATTEMPTS
+from singletable.requests.retry import CONTENTION
 from singletable.testing.faults import LostResponse, Rival, inject
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, task
 
@@ -154,11 +154,13 @@ def test_writers_that_are_always_faster_end_in_an_error():
 
     with (
         inject(LedgerTable, Rival(lambda: rival.update(actions=[Task.points.add(1)]))) as injected,
-        pytest.raises(ConcurrentUpdateError, match=f"changed by other writers at each of {ATTEMPTS} attempts"),
+        pytest.raises(
+            ConcurrentUpdateError, match=f"changed by other writers at each of {CONTENTION.attempts} attempts"
+        ),
     ):
         made.update(actions=[Task.points.add(1000)])
-    assert ATTEMPTS == len(injected.calls)
-    assert ATTEMPTS == Task.get(project="p", number=1).points
+    assert CONTENTION.attempts == len(injected.calls)
+    assert CONTENTION.attempts == Task.get(project="p", number=1).points
 
 
 def test_eight_threads_lose_nothing():

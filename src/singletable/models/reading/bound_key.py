@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from singletable.keys.text import plain_names
-from singletable.models.reading.conditions import read_question, refuse_habits
+from singletable.models.reading.conditions import is_consistent, read_question, refuse_habits
 from singletable.models.reading.targets import target_of
 from singletable.requests.get import Get
 from singletable.requests.query import make_query
@@ -110,6 +110,7 @@ class BoundKey(Generic[T]):
         """
         attributes = plain_names(attributes)
         schema = self.entity._schema_of()
+        consistent = is_consistent(consistent, attributes, schema)
         target = target_of(self.entity, self.name, only)
         equals, condition, filter = read_question(schema, target.place, conditions, attributes, filter)
         return make_query(
@@ -142,6 +143,7 @@ class BoundKey(Generic[T]):
         """
         attributes = plain_names(attributes)
         schema = self.entity._schema_of()
+        consistent = is_consistent(consistent, attributes, schema)
         target = target_of(self.entity, self.name, only)
         if target.place.key.index is not None:
             return self.query(consistent=consistent, only=only, **attributes)

@@ -35,11 +35,10 @@ from singletable.requests.expressions import (
 from singletable.requests.stored_values import check_value
 from singletable.requests.target import Place
 
-__all__ = ["check_condition", "check_filter", "read_question", "refuse_habits", "refuse_options"]
+__all__ = ["check_condition", "check_filter", "is_consistent", "read_question", "refuse_habits", "refuse_options"]
 
 _HABITS = {
     "attributes_to_get": 'Write only=("status", "total"), with attributes by Python name; keys() gives just the keys.',
-    "consistent_read": "Write consistent=True.",
     "filter_condition": "Write filter=.",
     "hash_key": "Give the attributes of the key by name.",
     "index_name": "Query the key on the index: Order.by_status.query(status=...).",
@@ -95,6 +94,19 @@ def refuse_habits(schema: EntitySchema, key: CompositeKey, attributes: Mapping[s
         raise UnexpectedAttributesError(
             f"{key.label} does not take {habit}.", remedy=_HABITS[habit], entity=schema.name, unexpected=(habit,)
         )
+
+
+def is_consistent(consistent: bool, options: dict[str, Any], schema: EntitySchema | None = None) -> bool:
+    """Return whether a read is consistent. PynamoDB's name `consistent_read` is accepted, and removed from the options.
+
+    Args:
+        consistent: The option `consistent`.
+        options: The other options, or the attributes of a key.
+        schema: The entity whose attributes are among the options; one of them may have PynamoDB's name.
+    """
+    if "consistent_read" not in options or (schema is not None and "consistent_read" in schema.attributes):
+        return consistent
+    return bool(options.pop("consistent_read")) or consistent
 
 
 def refuse_options(method: str, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:

@@ -170,10 +170,11 @@ class ReadableItem(StoredItem):
             conditions: Must be empty; PynamoDB's first argument is `filter=` here.
             options: Must be empty; the error for an option of PynamoDB names the option to use instead.
         """
-        from singletable.models.reading.conditions import check_filter, refuse_options
+        from singletable.models.reading.conditions import check_filter, is_consistent, refuse_options
         from singletable.models.reading.targets import whole_table
         from singletable.requests.scan import make_scan
 
+        consistent = is_consistent(consistent, options)
         refuse_options(f"{cls.__name__}.scan()", conditions, options)
         cls._refuse_replaced()
         mine = [schema.entity for schema in table_schema(cls).entities.values() if issubclass(schema.entity, cls)]
@@ -230,9 +231,10 @@ class ReadableItem(StoredItem):
             MalformedItemError: An item's model cannot read it.
         """
         from singletable.models.reading.batch_get import get_items
-        from singletable.models.reading.conditions import refuse_options
+        from singletable.models.reading.conditions import is_consistent, refuse_options
         from singletable.models.reading.targets import TableSender
 
+        consistent = is_consistent(consistent, options)
         refuse_options(f"{cls.__name__}.batch_get()", arguments, options)
         gets = [cls._get_request(each) for each in items]
         return get_items(
