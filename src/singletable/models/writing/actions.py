@@ -57,9 +57,11 @@ def parse_actions(actions: Iterable[Action]) -> list[ParsedAction]:
 
 
 def paths_in(operand: Any) -> Iterator[Path]:
-    """Yield the paths in an operand."""
-    if isinstance(operand, Path):
-        yield operand
-    elif isinstance(operand, _Operand) and not isinstance(operand, Value):
-        for each in operand.values:
-            yield from paths_in(each)
+    """Yield the paths in an operand, from left to right; the operand may be nested to any depth."""
+    left = [operand]
+    while left:
+        each = left.pop()
+        if isinstance(each, Path):
+            yield each
+        elif isinstance(each, _Operand) and not isinstance(each, Value):
+            left.extend(reversed(each.values))
