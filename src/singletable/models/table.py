@@ -153,7 +153,7 @@ class Table(WritableItem):
 
     @classmethod
     def transaction(cls, *, token: str | None = None) -> Transaction:
-        """Return a transaction of up to 100 writes and checks of any entities of the table; see `Transaction`.
+        """Return a transaction of up to 100 writes and checks of any entities, all or nothing; see `Transaction`.
 
         Args:
             token: A client request token of 1 to 36 characters; a new one by default. It identifies the operations: if

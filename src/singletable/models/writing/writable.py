@@ -118,7 +118,7 @@ class WritableItem(ReadableItem):
         Raises:
             ItemDoesNotExist: The item does not exist any more.
             KeyChangeError: An attribute of the primary key would change.
-            StaleKeyError: A key would change with a value that was never read, or that was changed directly.
+            StaleKeyError: A key would depend on a value that was never read, or a derived attribute is changed.
             ConcurrentUpdateError: The stored version differs, or other writers were faster in each attempt.
             ConditionFailed: The condition does not hold (also a PynamoDB UpdateError).
         """
