@@ -1,6 +1,6 @@
-"""singletable: declarative single-table modelling for DynamoDB, on PynamoDB.
+"""singletable: declarative single-table modeling for DynamoDB, on PynamoDB.
 
-Declare the table, its entities and their keys; ask by attributes; never write a key by hand.
+Declare the table, its entities and their keys; query by attributes; never write a key by hand.
 """
 
 from typing import TYPE_CHECKING
