@@ -10,7 +10,7 @@ import pytest
 from singletable.engine.installation import installed
 from singletable.engine.programs import MINISTACK
 from tests.framework.infra.combinations import every, pairwise, text_of
-from tests.framework.infra.test_template import lint
+from tests.framework.infra.test_stack_template import lint
 
 CHECKOV = attrs.evolve(
     MINISTACK,

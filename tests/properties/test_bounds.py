@@ -129,7 +129,7 @@ def test_raw_text_with_a_tail_is_refused(value, operator):
     assume("#" not in value)
     key = sort_key("{text}#TAIL", raw=True)
     values = (value, value) if operator == "between" else (value,)
-    with pytest.raises(InvalidConditionError, match="do not sort"):
+    with pytest.raises(InvalidConditionError, match="are not in the order of the values"):
         sort_range(key, {}, Condition("text", operator, values))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from singletable.engine import embedded
 from singletable.errors import MigrationStoppedError
-from singletable.migrations import segments, writes
+from singletable.migrations import item_writer, segments
 from singletable.migrations.control_records import key_from_text
 from singletable.testing import Crash, InjectedCrash, inject
 from singletable.testing.faults import Fault
@@ -103,7 +103,7 @@ def without_condition(monkeypatch):
             "ExpressionAttributeValues": {f":{number}": value for number, value in enumerate(change.sets.values())},
         }
 
-    monkeypatch.setattr(writes, "update_params", update)
+    monkeypatch.setattr(item_writer, "update_params", update)
 
 
 def early_checkpoint(monkeypatch):
@@ -134,7 +134,7 @@ def skipped_segment(monkeypatch):
 def blind_retry(monkeypatch):
     """A change whose condition failed is sent again without the condition."""
     monkeypatch.setattr(
-        writes.ItemWriter, "_again", lambda self, change, error, counts: attrs.evolve(change, pins=frozenset())
+        item_writer.ItemWriter, "_again", lambda self, change, error, counts: attrs.evolve(change, pins=frozenset())
     )
 
 

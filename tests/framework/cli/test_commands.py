@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from singletable import Table
-from singletable.cli.place import Place, live_table
+from singletable.cli.place import PlaceOptions, live_table
 from singletable.errors import InvalidValueError
 from tests.framework.canned import canned
 from tests.framework.processes import PATIENCE, run_code
@@ -337,7 +337,7 @@ def test_place_with_dax_is_bound_with_it():
             dax_endpoints = "dax://meta"
 
     def endpoints(**parts):
-        with live_table(Cached, Place("dynamodb", **parts)):
+        with live_table(Cached, PlaceOptions("dynamodb", **parts)):
             return Cached.bound().dax_endpoints
 
     assert ("dax://meta",) == endpoints()
@@ -357,11 +357,11 @@ def test_the_profile_of_a_command_signs(monkeypatch, tmp_path, keys):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_PROFILE", "other")  # The command changes it, and the test sets it back.
-    with canned() as server, live_table(Signed, Place("dynamodb", server.url, profile="tenant")):
+    with canned() as server, live_table(Signed, PlaceOptions("dynamodb", server.url, profile="tenant")):
         Signed.exists()
     with (
         pytest.raises(InvalidValueError, match="profile='' is not a text, or is empty"),
-        live_table(Signed, Place("dynamodb", profile="")),
+        live_table(Signed, PlaceOptions("dynamodb", profile="")),
     ):
         pass
     assert ["of-tenant"] == [asked.access_key for asked in server.asked]

@@ -215,7 +215,7 @@ def test_quarantined_items(old_shop):
     assert "1 item is quarantined" in done.output
     status = command("status").output
     assert good["PK"]["S"] in status
-    assert "it is none of 'ACTIVE', 'DISCONTINUED'" in status
+    assert "it is not one of 'ACTIVE', 'DISCONTINUED'" in status
     assert "LOST" not in status
     (now,) = [item for item in send("Scan")["Items"] if item["PK"] == good["PK"] and item["SK"] == good["SK"]]
     send("PutItem", Item={**now, "status": good["status"]})

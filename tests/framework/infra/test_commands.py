@@ -11,7 +11,7 @@ from models import ShopTable
 from singletable import Table
 from singletable.cli import main
 from singletable.cli.environment import client_of
-from singletable.cli.place import Place
+from singletable.cli.place import PlaceOptions
 from tests.framework.cli.test_commands import ROOT, assert_one_line, project, run
 from tests.framework.migrations.server import moto_server
 
@@ -149,7 +149,7 @@ def test_a_stack_is_in_the_region_of_its_table(monkeypatch):
             table_name = "regional"
 
     regions = [
-        client_of("cloudformation", Place("dynamodb", region=region), Regional, "regional").meta.region_name
+        client_of("cloudformation", PlaceOptions("dynamodb", region=region), Regional, "regional").meta.region_name
         for region in (None, "sa-east-1")
     ]
     assert ["eu-west-3", "sa-east-1"] == regions

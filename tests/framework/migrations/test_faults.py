@@ -476,7 +476,7 @@ def test_20_a_key_that_dynamodb_would_refuse(state, reason):
 def test_20_a_choice_that_is_none():
     """A value that is not a known choice has no key."""
     derived = KeyText("GSI1PK", "STATE#{state}", state=Choice("state", choices=("OPEN", "DONE")))
-    with pytest.raises(UnfitItemError, match="it is none of 'OPEN', 'DONE'"):
+    with pytest.raises(UnfitItemError, match="it is not one of 'OPEN', 'DONE'"):
         work(Backfill("TASK", derived)).change(old_item(1, "DOING"))
 
 
