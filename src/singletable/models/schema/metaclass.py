@@ -16,7 +16,6 @@ from singletable.keys.text import plain
 from singletable.models.declare.strict import derived
 from singletable.models.declare.strictness import inner_attributes, strict
 from singletable.models.declare.value_faults import place_attributes
-from singletable.models.schema.declaration import make_entity_schema
 from singletable.models.schema.layout import layout_of
 from singletable.models.schema.names import (
     refuse_bare_annotations,
@@ -122,6 +121,8 @@ class TableMeta(MetaModel):
             table._home = Home(table)
         elif discriminator is not None:
             public = frozenset(name for name in dir(root_of(cls)) if not name.startswith("_"))
+            from singletable.models.schema.declaration import make_entity_schema
+
             siblings = table_schema(table)
             schema = make_entity_schema(table, _stored_discriminator(table), siblings.layout, public)
             _refuse_second_expiry(siblings, schema)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from singletable.errors import DeclarationError
-from singletable.models.schema.entity_schema import EntitySchema
-from singletable.models.schema.layout import TableLayout
 
 if TYPE_CHECKING:
+    from singletable.models.schema.entity_schema import EntitySchema
+    from singletable.models.schema.layout import TableLayout
     from singletable.models.table import Table
 
 __all__ = ["TableSchema", "entity_schema", "table_schema"]
