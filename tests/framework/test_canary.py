@@ -55,7 +55,7 @@ from singletable.models.declare.attributes import (
     UUIDAttribute,
 )
 from singletable.models.declare.lists import RawMapAttribute, StrictListAttribute
-from singletable.models.declare.operators import Scalar
+from singletable.models.declare.operators import ConvertedOperands, Scalar
 from singletable.models.declare.stamps import WriteTokenAttribute
 from singletable.models.declare.strict import (
     SCALAR_TWINS,
@@ -131,6 +131,7 @@ NOT_VALUES = {
     DerivedAttribute,
     DiscriminatorAttribute,
     RawMapAttribute,
+    ConvertedOperands,
     Scalar,
     StrictListAttribute,
     VersionAttribute,

@@ -1,5 +1,7 @@
 """Declaring tables and entities: the refused classes, each with its rule and remedy."""
 
+import gc
+import weakref
 from datetime import datetime, timezone
 
 import pytest
@@ -562,3 +564,17 @@ def test_indexes_on_the_discriminator_share_it():
     type(table)("Sub", (made,), {}, discriminator="SUB")
     with pytest.raises(InvalidRequestError, match="items of E have 2 types"):
         made.typed.query()
+
+
+def test_a_table_class_that_is_not_used_any_more_is_freed():
+    """The places of its keys, which are kept for its requests, do not keep the class."""
+
+    def declared():
+        table = new_table()
+        made = entity(table, "A", at=UnicodeAttribute())
+        made.query(**dict.fromkeys(made.key.composite.attributes, "1")).params()
+        return weakref.ref(table)
+
+    left = declared()
+    gc.collect()
+    assert left() is None

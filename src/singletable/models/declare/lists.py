@@ -17,7 +17,7 @@ from pynamodb.expressions.operand import _Operand
 
 from singletable.keys.text import plain_names
 from singletable.models.declare.contents import refused
-from singletable.models.declare.operators import typed
+from singletable.models.declare.operators import ConvertedOperands, typed
 from singletable.models.declare.storing import DECLARED, store
 from singletable.models.declare.strictness import TWINS, strict
 from singletable.models.declare.typed_maps import made_map
@@ -43,7 +43,7 @@ from singletable.requests.types import Item
 __all__ = ["RawMapAttribute", "StrictListAttribute", "element_of"]
 
 
-class RawMapAttribute(MapAttribute[str, Any]):
+class RawMapAttribute(ConvertedOperands, MapAttribute[str, Any]):
     """PynamoDB's untyped map, which never treats a key of a dict as an argument of its constructor."""
 
     @classmethod
@@ -71,18 +71,6 @@ class RawMapAttribute(MapAttribute[str, Any]):
 
     def deserialize(self, values: Any) -> Any:
         return {name: read_untyped(each) for name, each in values.items()}
-
-    def __eq__(self, other: Any) -> Any:
-        return Attribute.__eq__(self, self._operand(other))
-
-    def __ne__(self, other: Any) -> Any:
-        return Attribute.__ne__(self, self._operand(other))
-
-    def is_in(self, *values: Any) -> Any:
-        return Attribute.is_in(self, *map(self._operand, values))
-
-    def set(self, value: Any) -> Any:
-        return Attribute.set(self, self._operand(value))
 
     def _operand(self, value: Any) -> Any:
         return {"M": self.serialize(value)} if is_map(value) else value

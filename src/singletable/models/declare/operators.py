@@ -15,7 +15,7 @@ from pynamodb.expressions.update import AddAction, DeleteAction, RemoveAction, S
 from singletable.errors import SingletableError
 from singletable.models.declare.contents import refused
 
-__all__ = ["Scalar", "hiding", "typed"]
+__all__ = ["ConvertedOperands", "Scalar", "hiding", "typed"]
 
 R = TypeVar("R")
 _T = TypeVar("_T")
@@ -98,6 +98,26 @@ class Scalar(Attribute[_T]):
 
     def _check_operands(self, operator: str, values: tuple[Any, ...]) -> None:
         """Refuse values that the attribute's class does not accept as operands."""
+
+
+class ConvertedOperands(Attribute[Any]):
+    """The operators of an attribute class that converts a map among the operands, so that it is not taken as stored."""
+
+    def __eq__(self, other: Any) -> Any:
+        return Attribute.__eq__(self, self._operand(other))
+
+    def __ne__(self, other: Any) -> Any:
+        return Attribute.__ne__(self, self._operand(other))
+
+    def is_in(self, *values: Any) -> Any:
+        return Attribute.is_in(self, *map(self._operand, values))
+
+    def set(self, value: Any) -> Any:
+        return Attribute.set(self, self._operand(value))
+
+    def _operand(self, value: Any) -> Any:
+        """Return a value as an operand: a map in its stored form with its type, any other value as it is."""
+        raise NotImplementedError
 
 
 def hiding(kind: type[Attribute[Any]], name: str) -> Callable[..., Any]:

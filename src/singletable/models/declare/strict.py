@@ -30,7 +30,7 @@ from pynamodb.constants import STRING
 from singletable.errors import UnexpectedAttributesError
 from singletable.keys.text import plain
 from singletable.models.declare.contents import number_content, refused, utf8
-from singletable.models.declare.operators import Scalar
+from singletable.models.declare.operators import ConvertedOperands, Scalar
 from singletable.models.declare.value_faults import fault, guarded, stepped
 from singletable.requests.stored_values import number_fault, number_value
 
@@ -193,7 +193,7 @@ class StrictBinarySetAttribute(_StrictSet, BinarySetAttribute):
         return b64encode(value) if self.legacy_encoding else bytes(value)
 
 
-class StrictJSONAttribute(JSONAttribute):
+class StrictJSONAttribute(ConvertedOperands, JSONAttribute):
     """PynamoDB's JSON text, stored exactly: numbers keep their digits, and values that JSON lacks are refused."""
 
     def serialize(self, value: Any) -> str | None:
@@ -201,18 +201,6 @@ class StrictJSONAttribute(JSONAttribute):
 
     def deserialize(self, value: str) -> Any:
         return json.loads(value, strict=False, parse_float=_json_number, parse_constant=_refuse_constant)
-
-    def __eq__(self, other: Any) -> Any:
-        return Attribute.__eq__(self, self._operand(other))
-
-    def __ne__(self, other: Any) -> Any:
-        return Attribute.__ne__(self, self._operand(other))
-
-    def is_in(self, *values: Any) -> Any:
-        return Attribute.is_in(self, *map(self._operand, values))
-
-    def set(self, value: Any) -> Any:
-        return Attribute.set(self, self._operand(value))
 
     def _operand(self, value: Any) -> Any:
         return {STRING: self.serialize(value)} if isinstance(value, Mapping) else value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -220,22 +219,16 @@ def collection_target(
 
 
 _MOST_KEPT = 256
-"""The most places that are kept for one table, since callers may choose any attributes to read."""
-
-_kept_places: WeakKeyDictionary[TableSchema, dict[Any, tuple[Place, Loader[Any]]]] = WeakKeyDictionary()
-"""The places of the keys with their loaders, for each state of a table."""
+"""Places that are kept for one table; callers may choose any attributes to read."""
 
 
 def _kept(table: TableSchema, key: Any, make: Callable[[], tuple[Place, Loader[T]]]) -> tuple[Place, Loader[T]]:
-    """Return a place and its loader, which are made at the first call for a state of the table."""
-    places = _kept_places.get(table)
-    if places is None:
-        places = _kept_places[table] = {}
-    found = places.get(key)
+    """Return a place and its loader, made at the first call for a state of the table."""
+    found: tuple[Place, Loader[T]] | None = table.kept.get(key)
     if found is None:
         found = make()
-        if len(places) < _MOST_KEPT:
-            places[key] = found
+        if len(table.kept) < _MOST_KEPT:
+            table.kept[key] = found
     return found
 
 

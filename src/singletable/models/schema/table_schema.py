@@ -39,6 +39,9 @@ class TableSchema:
     layout: TableLayout
     derived: frozenset[str]
     entities: Mapping[str, EntitySchema] = attrs.field(factory=dict, converter=_frozen)
+    kept: dict[Any, Any] = attrs.field(factory=dict, init=False, repr=False)
+    """Values that were derived from this state of the table, such as the places of keys; they end with it."""
+
     expiry_name: str | None = attrs.field(init=False)
     """The stored name of the table's time to live, which is the same for all entities; None if no entity expires."""
 

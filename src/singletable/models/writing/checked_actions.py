@@ -52,13 +52,13 @@ def assignments(schema: EntitySchema, values: Mapping[str, Any]) -> list[Action]
     return [assign(schema, name, value) for name, value in values.items()]
 
 
-def checked_actions(instance: StoredItem, schema: EntitySchema, actions: Sequence[Action]) -> list[ParsedAction]:
+def checked_actions(instance: StoredItem, schema: EntitySchema, actions: Sequence[ParsedAction]) -> list[ParsedAction]:
     """Return a caller's actions in the form that is sent, without those that change nothing.
 
     Raises:
         SingletableError: The errors of `plan_change`.
     """
-    return [checked for action in actions if (checked := _check(instance, schema, parse_action(action))) is not None]
+    return [checked for action in actions if (checked := _check(instance, schema, action)) is not None]
 
 
 def refuse_overlaps(schema: EntitySchema, actions: Sequence[ParsedAction]) -> None:

@@ -172,7 +172,7 @@ def update_actions(
         )
     if change.after is not None and entity._raw is not None:
         entity._refuse_unstorable(change.after)
-    reads = any(parse_action(action).reads for action in actions)
+    reads = change.reads
     return UpdateWrite(
         entity=entity,
         actions=actions,
@@ -220,7 +220,7 @@ def upsert(
     asked = _asked(entity, "upsert", actions, values)
     check_condition(schema, condition)
     change, required = plan_upsert(entity, asked)
-    reads = any(parse_action(action).reads for action in asked) or schema.version is not None
+    reads = change.reads or schema.version is not None
     return UpsertWrite(
         entity=entity,
         actions=asked,

@@ -47,6 +47,7 @@ class PlannedChange(Portable):
         guards: The values that must be stored, by stored name; None for an attribute that must be absent.
         after: The resulting item, as far as the instance knows it; None if it does not.
         changed: The stored names of the attributes that the actions change, in their order.
+        reads: Whether the result of a caller's action depends on stored values.
         stamped: The attributes that the update sets by itself, by stored name.
     """
 
@@ -54,6 +55,7 @@ class PlannedChange(Portable):
     guards: Mapping[str, dict[str, Any] | None] = attrs.field(repr=False)
     after: Item | None = attrs.field(repr=False)
     changed: tuple[str, ...] = ()
+    reads: bool = False
     stamped: Item = attrs.field(factory=dict, repr=False)
 
     def conditions(self) -> Iterator[PynamoCondition]:
@@ -75,7 +77,8 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChang
         InvalidValueError: A value cannot be stored, or a required attribute would be removed.
     """
     schema = instance._schema_of()
-    planned = checked_actions(instance, schema, actions)
+    given = parse_actions(actions)
+    planned = checked_actions(instance, schema, given)
     stamped = stamped_values(schema, {action.stored for action in planned})
     planned += parse_actions(Path([stored]).set(value) for stored, value in stamped.items())
     known = instance._known()
@@ -104,12 +107,19 @@ def plan_change(instance: StoredItem, actions: Sequence[Action]) -> PlannedChang
         derived.append(Path([expiry]).remove())
     # DynamoDB does not accept an update without actions: those that set an attribute of the primary key to its present
     # value are sent then.
-    everything = [*planned, *parse_actions(derived)] or parse_actions(actions)
+    everything = [*planned, *parse_actions(derived)] or given
     refuse_overlaps(schema, everything)
     result = _after(known, everything)
     _refuse_other_types(schema, touched, result or {})
     changed = tuple(action.stored for action in everything)
-    return PlannedChange([action.action for action in everything], guards, result, changed, stamped)
+    return PlannedChange(
+        [action.action for action in everything],
+        guards,
+        result,
+        changed,
+        any(action.reads for action in given),
+        stamped,
+    )
 
 
 def _refuse_other_types(schema: EntitySchema, changed: set[str], after: Item) -> None:

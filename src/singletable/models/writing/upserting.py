@@ -76,7 +76,8 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[PlannedC
     start = {**entity._unknown(), **entity._foreign(), **entity._held()}
     for name in schema.set_by_writes:
         start.pop(schema.attributes[name].attr_name, None)
-    planned = checked_actions(entity, schema, actions)
+    given = parse_actions(actions)
+    planned = checked_actions(entity, schema, given)
     touched = {action.stored for action in planned}
     new = _new_item(schema, start, planned)
     stamped = stamped_values(schema, touched)
@@ -102,9 +103,9 @@ def plan_upsert(entity: StoredItem, actions: Sequence[Action]) -> tuple[PlannedC
     entity._refuse_unstorable(new)
     parsed = parse_actions(sent)
     refuse_overlaps(schema, parsed)
-    return PlannedChange(sent, {}, None, tuple(action.stored for action in parsed), stamped), _new_or_like(
-        schema, guards
-    )
+    changed = tuple(action.stored for action in parsed)
+    change = PlannedChange(sent, {}, None, changed, any(action.reads for action in given), stamped)
+    return change, _new_or_like(schema, guards)
 
 
 def _new_item(schema: EntitySchema, start: Item, planned: Sequence[ParsedAction]) -> Item:
