@@ -38,7 +38,7 @@ class ThrottledError(RequestFailedError):
 
     Attributes:
         table: The name of the table.
-        index: The name of the index, if DynamoDB names one.
+        index: The name of the index, if DynamoDB names one and botocore is 1.40.12 or later.
     """
 
     table: str | None = None
