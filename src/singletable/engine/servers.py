@@ -26,11 +26,11 @@ from singletable.engine.embedded import embedded
 from singletable.engine.installation import find_tool, installed, shorten
 from singletable.engine.programs import PROGRAMS, Program
 from singletable.errors import EngineUnavailableError, InvalidValueError, RequestFailedError, SingletableError
+from singletable.forking import run_in_child
 from singletable.models import Table
 from singletable.models.binding.binding import pinned
 from singletable.models.reading.targets import TableSender
 from singletable.models.schema.table_schema import table_schema
-from singletable.requests.forking import run_in_child
 
 __all__ = ["Server", "fresh_table", "server"]
 

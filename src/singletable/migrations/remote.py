@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from singletable.errors import MigrationConflictError, MigrationError
+from singletable.forking import run_in_child
 from singletable.migrations.clock import Clock
 from singletable.migrations.control_records import BACKWARD, VERIFYING, Records
 from singletable.migrations.graph import Graph
@@ -33,7 +34,6 @@ from singletable.models.binding.table_names import NAME_RULE, server_fault
 from singletable.models.items.internal_items import internal_table
 from singletable.requests.connection import TableConnection
 from singletable.requests.endpoints import endpoints_of
-from singletable.requests.forking import run_in_child
 
 __all__ = ["Job", "WorkerPlace", "do_slice", "kept_place", "remote_tasks", "run_slice"]
 

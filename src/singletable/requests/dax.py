@@ -30,9 +30,9 @@ from botocore.exceptions import (
 )
 
 from singletable.errors import EngineUnavailableError
+from singletable.forking import renewed_in_child
 from singletable.requests.calls import Call
 from singletable.requests.connection_settings import Settings
-from singletable.requests.forking import renewed_in_child
 from singletable.requests.retry import THROTTLED, Retry
 from singletable.requests.sessions import session_of
 from singletable.requests.stored_values import same_value

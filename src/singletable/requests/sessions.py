@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
+from singletable.forking import run_in_child
 from singletable.requests.connection_settings import Settings
-from singletable.requests.forking import run_in_child
 from singletable.requests.services import label_errors
 
 __all__ = ["creating", "free_credentials", "region_of_profile", "session_of"]

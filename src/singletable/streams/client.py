@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from singletable.errors import StreamMissingError, ThrottledError
+from singletable.forking import renewed_in_child
 from singletable.models.binding.binding import connection_of
 from singletable.models.reading.targets import TableSender
-from singletable.requests.forking import renewed_in_child
 from singletable.requests.sending import error_code, translate
 from singletable.requests.services import operation_of
 

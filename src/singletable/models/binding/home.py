@@ -13,6 +13,7 @@ from pynamodb import constants
 from pynamodb.connection.base import MetaTable
 
 from singletable.errors import DeclarationError
+from singletable.forking import renewed_in_child
 from singletable.models.binding.folding import (
     Effective,
     Layer,
@@ -24,7 +25,6 @@ from singletable.models.binding.folding import (
 )
 from singletable.models.binding.table_names import require_length
 from singletable.requests.connection import TableConnection
-from singletable.requests.forking import renewed_in_child
 
 if TYPE_CHECKING:
     from singletable.requests.connection_settings import Settings

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from singletable.errors import DeclarationError
-from singletable.requests.forking import run_in_child
+from singletable.forking import run_in_child
 from singletable.requests.observing import Observer
 
 if TYPE_CHECKING:
