@@ -17,10 +17,10 @@ from typing import Any, TypeAlias, TypeVar
 from singletable.engine.serializer import serialize_quickly
 from singletable.engine.transactions import Transactions
 from singletable.errors import EngineUnavailableError
+from singletable.forking import renewed_in_child
 from singletable.models import Table
 from singletable.models.binding.binding import pinned
 from singletable.models.schema.table_schema import table_schema
-from singletable.requests.forking import renewed_in_child
 
 __all__ = ["Answer", "Intercept", "embedded"]
 
@@ -87,12 +87,13 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
                 _end_streams(_tables(account))
         return response
 
+    handler = answer if intercept is None else _intercepted(intercept, answer)
+
     def answer_by_moto(client: Any) -> None:
         # The client is one of DynamoDB or of DynamoDB Streams.
         service = client.meta.service_model.service_id.hyphenize()
         # botocore calls every handler, so within mock_aws() moto would execute each request twice.
         client.meta.events.unregister("before-send", _stubber_of_mock_aws())
-        handler = answer if intercept is None else _intercepted(intercept, answer)
         client.meta.events.register_first(f"before-send.{service}", handler)
 
     place = pinned(
@@ -102,6 +103,7 @@ def embedded(table: type[T], *, create: bool = True, intercept: Intercept | None
         credentials=("embedded", "embedded", None),
         extra_headers={"x-moto-account-id": account},
         prepare=answer_by_moto,
+        answer=handler,
         place="the embedded engine",
         metered=False,
     )

@@ -56,6 +56,7 @@ class Table(WritableItem):
             cursor_lifetime = 86_400
             # Settings that PynamoDB does not have, or has under another name. None means that a setting is not given.
             endpoint_url = connect_timeout = read_timeout = timeouts = max_attempts = max_connections = None
+            transport = None
             credentials = session = profile = role_arn = dax_endpoints = None
 
     # --- dicts --------------------------------------------------------------------

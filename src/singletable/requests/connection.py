@@ -21,18 +21,21 @@ from pynamodb.connection.base import Connection as PynamoConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.connection.table import TableConnection as PynamoTableConnection
 
+from singletable.errors import InvalidRequestError
+from singletable.forking import renewed_in_child
 from singletable.requests.attempts import lose, watch
 from singletable.requests.bodies import hide_bodies
 from singletable.requests.calls import Call, Interceptor
 from singletable.requests.connection_settings import Settings
 from singletable.requests.dax import Dax
-from singletable.requests.forking import renewed_in_child
+from singletable.requests.direct import DIRECT, DirectPath
 from singletable.requests.metering import record, units_of
 from singletable.requests.observing import Observer, watched
 from singletable.requests.quoting import unquoted
 from singletable.requests.services import label_errors
 from singletable.requests.sessions import creating, free_credentials, session_of
 from singletable.requests.wire import DAMAGED, DamagedAnswerError, parse_items
+from singletable.transport.steps import run
 
 __all__ = ["TableConnection"]
 
@@ -81,6 +84,7 @@ class _Connection(PynamoConnection):
         self.shared: _Connection = self if sharing is None else sharing.shared
         self._made: Any = None
         self._prepared: Any = None
+        self._direct: Any = None
         self._patient: dict[float, _Connection] = {}
         self._counting = Lock()
         self._in_progress = 0
@@ -113,6 +117,7 @@ class _Connection(PynamoConnection):
                 hide_bodies(client)
                 if self.settings.prepare:
                     self.settings.prepare(client)
+                self._direct = DirectPath(client, self.settings)
                 self._prepared = client
             return client
 
@@ -143,16 +148,36 @@ class _Connection(PynamoConnection):
         return answer
 
     def _call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
-        seconds = self.settings.timeouts.get(operation_name)
-        connection = self if seconds is None else self.shared._with_timeout(seconds)
         with self.shared._request():
-            answer = connection._make_api_call(operation_name, operation_kwargs)
+            answer = self._call_directly(operation_name, operation_kwargs)
+            if answer is None:
+                seconds = self.settings.timeouts.get(operation_name)
+                connection = self if seconds is None else self.shared._with_timeout(seconds)
+                answer = connection.client._make_api_call(operation_name, operation_kwargs)
         if DAMAGED in answer:
             # Every attempt was damaged, or the server sends no checksum; without one, botocore does not retry.
-            fault = DamagedAnswerError(endpoint_url=connection.client.meta.endpoint_url)
+            fault = DamagedAnswerError(endpoint_url=self.client.meta.endpoint_url)
             lose(fault)
             raise fault
         return answer
+
+    def _call_directly(self, operation_name: str, operation_kwargs: dict[str, Any]) -> Any:
+        """Send a request on the direct path; return None if it needs botocore's."""
+        settings = self.settings
+        if settings.transport == "botocore":
+            return None
+        self.client  # noqa: B018 - made if it does not exist, with the direct path
+        direct = self.shared._direct
+        obstacle = direct.obstacle(operation_name)
+        if obstacle is None:
+            seconds = settings.timeouts.get(operation_name, settings.read_timeout)
+            return run(direct.steps(operation_name, operation_kwargs, seconds))
+        if settings.transport == "direct" and operation_name in DIRECT:
+            raise InvalidRequestError(
+                f"{operation_name} on {settings.table_name!r} cannot take the direct path: {obstacle}.",
+                remedy="Leave transport out: such requests then go through botocore.",
+            )
+        return None
 
     def _with_timeout(self, seconds: float) -> _Connection:
         """Return the same connection with another time-out, which in botocore belongs to a client, not to a request."""
@@ -189,13 +214,15 @@ class _Connection(PynamoConnection):
         for each in (self, *self._patient.values()):
             if each._client is not None:
                 each._client.close()
+            if each._direct is not None:
+                each._direct.close()
 
     def renew(self) -> None:
         """Forget the client and session of the parent process; called in a child.
 
         Their sockets stay open, because the parent uses them.
         """
-        self._client = self._prepared = self._made = None
+        self._client = self._prepared = self._made = self._direct = None
         if self.settings.session is not None:
             free_credentials(self.settings.session)
         self._patient = {}

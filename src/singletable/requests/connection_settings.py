@@ -24,6 +24,7 @@ PLACE = frozenset(
         *SOURCES,
         "role_arn",
         "prepare",
+        "answer",
         "place",
         "metered",
         "extra_headers",
@@ -32,8 +33,10 @@ PLACE = frozenset(
 )
 """The settings that decide which server receives a request, and with whose credentials."""
 
-INTERNAL = frozenset({"prepare", "place", "metered"})
+INTERNAL = frozenset({"prepare", "answer", "place", "metered"})
 """The settings that only engines give, not applications."""
+
+_TRANSPORTS = ("auto", "direct", "botocore")
 
 _TIMED = tuple(sorted((*OPERATIONS, "BatchWriteItem")))
 """The operations that read or write items; `OPERATIONS` lacks BatchWriteItem, whose answer carries no items."""
@@ -114,6 +117,15 @@ def _is_a_count(settings: object, field: attrs.Attribute[Any], value: object) ->
         )
 
 
+def _is_a_transport(settings: object, field: object, value: object) -> None:
+    if value not in _TRANSPORTS:
+        raise InvalidValueError(
+            f"transport={value!r} is not one of {', '.join(map(repr, _TRANSPORTS))}.",
+            remedy="Leave it out for 'auto'.",
+            value=value,
+        )
+
+
 def _above_zero(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
 
@@ -136,7 +148,11 @@ class Settings:
         session: A boto3 or botocore session, whose credentials sign the requests.
         profile: A profile of the AWS configuration, whose credentials sign the requests.
         role_arn: A role to assume, with the credentials above; its credentials are refreshed before they expire.
+        transport: The path of requests on items: `direct`, `botocore`, or `auto`, which is direct unless other code
+            could see or change the requests of a botocore client. See docs/reference/transport.md.
         prepare: Called with the botocore client after its creation.
+        answer: Answers each HTTP attempt in place of a server, as a handler of botocore's event `before-send`.
+            `prepare` adds it to the client.
         place: The server's name in messages; None for its URL or region.
         metered: Whether the engine reports consumed capacity.
         dax_endpoints: One endpoint or several of a DAX cluster; see `requests.dax`.
@@ -159,7 +175,9 @@ class Settings:
     session: Any = attrs.field(default=None, repr=False, converter=attrs.converters.optional(botocore_session), eq=id)
     profile: str | None = attrs.field(default=None, validator=_is_a_text)
     role_arn: str | None = attrs.field(default=None, validator=_is_a_text)
+    transport: str = attrs.field(default="auto", validator=_is_a_transport)
     prepare: Callable[[Any], None] | None = None
+    answer: Callable[..., Any] | None = None
     place: str | None = None
     metered: bool = True
     dax_endpoints: tuple[str, ...] = attrs.field(default=(), converter=endpoints_of)
@@ -202,4 +220,4 @@ class Settings:
             )
 
 
-_WHERE = ("region", "endpoint_url", *SOURCES, "role_arn", "extra_headers", "prepare", "place")
+_WHERE = ("region", "endpoint_url", *SOURCES, "role_arn", "extra_headers", "prepare", "answer", "place")

@@ -22,14 +22,14 @@ import json
 import re
 from base64 import b64decode
 from binascii import crc32
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from botocore.exceptions import HTTPClientError
 
-__all__ = ["DAMAGED", "OPERATIONS", "DamagedAnswerError", "decode_binary", "parse_items"]
+__all__ = ["DAMAGED", "OPERATIONS", "DamagedAnswerError", "decode_binary", "parse_items", "read_answer"]
 
 OPERATIONS = (
     "BatchGetItem",
@@ -59,6 +59,7 @@ _SERVER_FAULT = 500
 
 _OF_FAILURES = {"ConditionalCheckFailedException": "Item", "TransactionCanceledException": "CancellationReasons"}
 _OF_REASONS = ("Item", "Code", "Message")
+_OF_RESPONSES = ("Item", "TableName", "Error")
 
 
 class DamagedAnswerError(HTTPClientError):  # type: ignore[misc]  # botocore has no types
@@ -73,10 +74,30 @@ def parse_items(client: Any) -> None:
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _parse)
 
 
+def read_answer(body: bytes, checksum: str | None, members: Collection[str]) -> dict[str, Any] | None:
+    """Return the parsed body of an answer with status 200; None if it is damaged, or is not the operation's answer.
+
+    Args:
+        body: The body.
+        checksum: Its checksum as DynamoDB sent it; None if it was not sent.
+        members: The members of the operation's answer.
+    """
+    try:
+        parsed = _loads(body)
+        if not _has_its_checksum(body, checksum) or not _is_answer(parsed, members):
+            return None
+        _decode(parsed, body)
+        return _items_of_answer(parsed, members)
+    except (AttributeError, RecursionError, TypeError, ValueError):
+        return None
+
+
 def _parse(
     operation_model: Any, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
 ) -> None:
     body, status = response_dict["body"], response_dict["status_code"]
+    checksum, shape = response_dict["headers"].get("x-amz-crc32"), operation_model.output_shape
+    members = shape.members if shape else {}
     answered, failed = status == HTTPStatus.OK, status == HTTPStatus.BAD_REQUEST
     carries_items = operation_model.name in OPERATIONS and (answered or (failed and b'"Item"' in body))
     taken: dict[str, Any] = {}
@@ -89,17 +110,16 @@ def _parse(
         return
     try:
         parsed = _loads(body)
-        if answered and not (_has_its_checksum(body, response_dict["headers"]) and _is_answer(parsed, operation_model)):
+        if answered and not (_has_its_checksum(body, checksum) and _is_answer(parsed, members)):
             taken, left = {DAMAGED: True}, b"{}"
         elif carries_items:
-            if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
-                decode_binary(parsed)
-            taken, rest = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, operation_model), b"")
+            _decode(parsed, body)
+            taken, rest = _items_of_failure(parsed) if failed else (_items_of_answer(parsed, members), b"")
             left = rest if taken else body
     except (AttributeError, RecursionError, TypeError, ValueError):
         # DynamoDB does not send such a body. botocore parses it if it is JSON at all.
         if answered:
-            sound = _is_json(body) and _is_answer(json.loads(body), operation_model)
+            sound = _is_json(body) and _is_answer(json.loads(body), members)
             taken, left = ({}, body) if sound else ({DAMAGED: True}, b"{}")
         elif not _is_json(body):
             # botocore would quote a truncated refusal, which may hold an item.
@@ -117,16 +137,23 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _has_its_checksum(body: bytes, headers: Any) -> bool:
+def _has_its_checksum(body: bytes, checksum: str | None) -> bool:
     """Return whether the body has the checksum that DynamoDB sent with it; other servers send none."""
-    checksum = headers.get("x-amz-crc32")
     return checksum is None or checksum.strip() == str(crc32(body))
 
 
-def _is_answer(parsed: Any, operation_model: Any) -> bool:
-    """Return whether a body of status 200 answers the operation: an object that is empty, or has one of its members."""
-    shape = operation_model.output_shape
-    return isinstance(parsed, dict) and not (parsed and shape and shape.members.keys().isdisjoint(parsed))
+def _is_answer(parsed: Any, members: Collection[str]) -> bool:
+    """Return whether a body of status 200 answers the operation: an object that is empty, or has one of its members.
+
+    An operation without a described answer, such as a deletion of tags, has no members.
+    """
+    return isinstance(parsed, dict) and (not parsed or not members or any(name in members for name in parsed))
+
+
+def _decode(parsed: Any, body: bytes) -> None:
+    """Decode the binary values of a parsed body, in place."""
+    if (_PERHAPS_BINARY(body) and _BINARY(body)) or (b"\\" in body and _ESCAPED_B_OR_S(body)):
+        decode_binary(parsed)
 
 
 def _loads(body: bytes) -> Any:
@@ -144,12 +171,12 @@ def _loads(body: bytes) -> Any:
         gc.enable()
 
 
-def _items_of_answer(answer: dict[str, Any], operation_model: Any) -> dict[str, Any]:
-    taken = _members(answer, operation_model.output_shape.members)
+def _items_of_answer(answer: dict[str, Any], members: Iterable[str]) -> dict[str, Any]:
+    taken = _members(answer, members)
     responses = taken.get("Responses")
     if type(responses) is list:
-        # The answer of TransactGetItems. In that of BatchGetItem, the items are grouped by table.
-        taken["Responses"] = [_members(each, ("Item",)) for each in responses]
+        # The answer of TransactGetItems or of statements. In that of BatchGetItem, the items are grouped by table.
+        taken["Responses"] = [_members(each, _OF_RESPONSES) for each in responses]
     return taken
 
 

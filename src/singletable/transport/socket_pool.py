@@ -1,0 +1,137 @@
+"""A pool of sockets for threads: the connection that was used last is used first."""
+
+from __future__ import annotations
+
+import socket
+import weakref
+from collections import deque
+from time import monotonic
+
+from urllib3.util.wait import wait_for_read
+
+from singletable.transport.http import Answer, AnswerReader
+from singletable.transport.server import Server
+
+__all__ = ["SocketPool"]
+
+_CHUNK = 64 * 1024
+
+
+class SocketPool:
+    """The connections of all threads to one server.
+
+    A thread that finds no idle connection opens one, so the number of threads bounds the connections in use. At most
+    `server.connections` idle ones are kept.
+
+    Args:
+        server: The server.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        # append() and pop() of a deque are atomic.
+        self._idle: deque[_Connection] = deque()
+        weakref.finalize(self, _close_all, self._idle)
+
+    def exchange(self, request: bytes, timeout: float) -> Answer:
+        """Send a request, and return the answer.
+
+        Args:
+            request: The bytes of the request.
+            timeout: Seconds to wait for each part of the answer.
+
+        Raises:
+            HTTPClientError: botocore's error for the fault; see `Server.connecting` and `Server.exchanging`.
+        """
+        connection = self._take()
+        if connection is None:
+            with self._server.connecting():
+                connection = _Connection(self._server)
+        try:
+            answer = connection.exchange(request, timeout, self._server)
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+        return answer
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        _close_all(self._idle)
+
+    def _take(self) -> _Connection | None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread took the last one
+                return None
+            if connection.is_usable(self._server.idle):
+                return connection
+            connection.close()
+        return None
+
+    def _give_back(self, connection: _Connection) -> None:
+        if connection.reader.reusable and len(self._idle) < self._server.connections:
+            connection.idle_since = monotonic()
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+
+def _close_all(idle: deque[_Connection]) -> None:
+    while idle:
+        try:
+            idle.pop().close()
+        except IndexError:  # another thread took the last one
+            return
+
+
+class _Connection:
+    """One connection.
+
+    Args:
+        server: The server.
+
+    Raises:
+        OSError: The connection cannot be made.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.reader = AnswerReader()
+        self.idle_since = 0.0
+        self._timeout = server.connect_timeout
+        made = socket.create_connection((server.host, server.port), self._timeout)
+        try:
+            for option in server.socket_options:
+                made.setsockopt(*option)
+            self._socket = made if server.tls is None else server.tls.wrap_socket(made, server_hostname=server.host)
+        except BaseException:
+            made.close()
+            raise
+
+    def is_usable(self, idle: float) -> bool:
+        """Return whether the connection is open, and has not been idle for too long.
+
+        Bytes that arrive before a request are the end of the connection, or do not belong to an answer.
+        """
+        return monotonic() - self.idle_since < idle and not wait_for_read(self._socket, timeout=0.0)
+
+    def exchange(self, request: bytes, timeout: float, server: Server) -> Answer:
+        """Send a request, and return the answer."""
+        reader, sock = self.reader, self._socket
+        reader.begin()
+        with server.exchanging():
+            if timeout != self._timeout:
+                sock.settimeout(timeout)
+                self._timeout = timeout
+            sock.sendall(request)
+            while True:
+                data = sock.recv(_CHUNK)
+                if reader.feed(data) if data else reader.end():
+                    return reader.answer()
+                if not data:
+                    raise EOFError("The server closed the connection.")
+
+    def close(self) -> None:
+        """Close the connection; an exchange of another thread ends with an error."""
+        self._socket.close()
