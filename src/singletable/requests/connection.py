@@ -28,9 +28,10 @@ from singletable.requests.bodies import hide_bodies
 from singletable.requests.calls import Call, Interceptor
 from singletable.requests.connection_settings import Settings
 from singletable.requests.dax import Dax
-from singletable.requests.direct import DIRECT, DirectPath
+from singletable.requests.direct import DirectPath
 from singletable.requests.metering import record, units_of
 from singletable.requests.observing import Observer, watched
+from singletable.requests.obstacles import DIRECT, Obstacles
 from singletable.requests.quoting import unquoted
 from singletable.requests.services import label_errors
 from singletable.requests.sessions import creating, free_credentials, session_of
@@ -85,6 +86,7 @@ class _Connection(PynamoConnection):
         self._made: Any = None
         self._prepared: Any = None
         self._direct: Any = None
+        self._obstacles: Any = None
         self._patient: dict[float, _Connection] = {}
         self._counting = Lock()
         self._in_progress = 0
@@ -117,7 +119,7 @@ class _Connection(PynamoConnection):
                 hide_bodies(client)
                 if self.settings.prepare:
                     self.settings.prepare(client)
-                self._direct = DirectPath(client, self.settings)
+                self._direct, self._obstacles = DirectPath(client, self.settings), Obstacles(client, self.settings)
                 self._prepared = client
             return client
 
@@ -167,14 +169,13 @@ class _Connection(PynamoConnection):
         if settings.transport == "botocore":
             return None
         self.client  # noqa: B018 - made if it does not exist, with the direct path
-        direct = self.shared._direct
-        obstacle = direct.obstacle(operation_name)
-        if obstacle is None:
+        found = self.shared._obstacles.operation(operation_name)
+        if not isinstance(found, str):
             seconds = settings.timeouts.get(operation_name, settings.read_timeout)
-            return run(direct.steps(operation_name, operation_kwargs, seconds))
+            return run(self.shared._direct.steps(found, operation_kwargs, seconds))
         if settings.transport == "direct" and operation_name in DIRECT:
             raise InvalidRequestError(
-                f"{operation_name} on {settings.table_name!r} cannot take the direct path: {obstacle}.",
+                f"{operation_name} on {settings.table_name!r} cannot take the direct path: {found}.",
                 remedy="Leave transport out: such requests then go through botocore.",
             )
         return None

@@ -6,9 +6,9 @@ import asyncio
 from threading import Lock
 
 from singletable.forking import renewed_in_child
-from singletable.transport.http import Answer
+from singletable.transport.http import HttpAnswer
 from singletable.transport.loop_pool import LoopPool
-from singletable.transport.server import Server
+from singletable.transport.origin import Origin
 from singletable.transport.socket_pool import SocketPool
 
 __all__ = ["Exchange", "Pools"]
@@ -18,17 +18,17 @@ class Pools:
     """The connections to one server: those of all threads, and those of each event loop.
 
     Args:
-        server: The server.
+        origin: The server.
     """
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
         self.renew()
         renewed_in_child(self)
 
     def renew(self) -> None:
         """Forget the connections of the parent process, which uses them."""
-        self.sockets = SocketPool(self.server)
+        self.sockets = SocketPool(self.origin)
         self._of_loops: dict[asyncio.AbstractEventLoop, LoopPool] = {}
         self._lock = Lock()
 
@@ -40,7 +40,7 @@ class Pools:
             with self._lock:
                 # The connections of a loop that was closed are freed with their pool.
                 self._of_loops = {each: pool for each, pool in self._of_loops.items() if not each.is_closed()}
-                found = self._of_loops[loop] = LoopPool(self.server)
+                found = self._of_loops[loop] = LoopPool(self.origin)
         return found
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class Pools:
 
 
 class Exchange:
-    """A step: one request, whose result is the `Answer`.
+    """A step: one request, whose result is the `HttpAnswer`.
 
     Args:
         pools: The connections to the server.
@@ -60,7 +60,7 @@ class Exchange:
         timeout: Seconds to wait for each part of the answer.
 
     Raises:
-        HTTPClientError: botocore's error for the fault; see `Server.connecting` and `Server.exchanging`.
+        HTTPClientError: botocore's error for the fault; see `Origin.connecting` and `Origin.exchanging`.
     """
 
     __slots__ = ("_pools", "_request", "_timeout")
@@ -70,10 +70,10 @@ class Exchange:
         self._request = request
         self._timeout = timeout
 
-    def perform(self) -> Answer:
+    def perform(self) -> HttpAnswer:
         """Exchange in the calling thread."""
         return self._pools.sockets.exchange(self._request, self._timeout)
 
-    async def aperform(self) -> Answer:
+    async def aperform(self) -> HttpAnswer:
         """Exchange on the running event loop."""
         return await self._pools.of_running_loop().exchange(self._request, self._timeout)

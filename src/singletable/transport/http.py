@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-__all__ = ["MOST_BODY", "Answer", "AnswerReader", "MalformedAnswerError", "request_bytes"]
+__all__ = ["MOST_BODY", "AnswerReader", "HttpAnswer", "MalformedAnswerError", "request_bytes"]
 
 MOST_BODY = 160 * 1024 * 1024
 """The most bytes of a body that are kept.
@@ -27,7 +27,7 @@ class MalformedAnswerError(Exception):
     """The bytes of a connection are not the answer to a request."""
 
 
-class Answer:
+class HttpAnswer:
     """An HTTP answer.
 
     Args:
@@ -117,10 +117,10 @@ class AnswerReader:
             self._is_complete = True
         return self._is_complete
 
-    def answer(self) -> Answer:
+    def answer(self) -> HttpAnswer:
         """Return the complete answer."""
         parts = self._parts
-        return Answer(self._parser.get_status_code(), self._pairs, parts[0] if len(parts) == 1 else b"".join(parts))
+        return HttpAnswer(self._parser.get_status_code(), self._pairs, parts[0] if len(parts) == 1 else b"".join(parts))
 
     # --- called by the parser -----------------------------------------------------
 

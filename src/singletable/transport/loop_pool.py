@@ -7,31 +7,31 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
-from singletable.transport.http import Answer, AnswerReader
-from singletable.transport.server import Server
+from singletable.transport.http import AnswerReader, HttpAnswer
+from singletable.transport.origin import Origin
 
 __all__ = ["LoopPool"]
 
 
 class LoopPool:
-    """The connections of the running event loop to one server; at most `server.connections` are open.
+    """The connections of the running event loop to one server; at most `origin.connections` are open.
 
     Requests that find all connections in use wait, and get one in the order in which they asked. When the loop ends
     (`asyncio.run`), the connections are closed.
 
     Args:
-        server: The server.
+        origin: The server.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
         self._loop = asyncio.get_running_loop()
         self._idle: deque[_Connection] = deque()
         self._open = 0
         self._waiting: deque[asyncio.Future[_Connection | None]] = deque()
         self._guard: AsyncGenerator[None, None] | None = None
 
-    async def exchange(self, request: bytes, timeout: float) -> Answer:
+    async def exchange(self, request: bytes, timeout: float) -> HttpAnswer:
         """Send a request, and return the answer.
 
         If the task is cancelled, the connection is closed, since its answer may still arrive.
@@ -41,16 +41,16 @@ class LoopPool:
             timeout: Seconds to wait for each part of the answer.
 
         Raises:
-            HTTPClientError: botocore's error for the fault; see `Server.connecting` and `Server.exchanging`.
+            HTTPClientError: botocore's error for the fault; see `Origin.connecting` and `Origin.exchanging`.
         """
         if self._guard is None:
             self._guard = self._close_with_loop()
             await anext(self._guard)
         connection = await self._acquire()
         try:
-            if connection is None or not connection.is_usable(self._server.idle):
+            if connection is None or not connection.is_usable(self._origin.idle):
                 connection = await self._connect(connection)
-            with self._server.exchanging():
+            with self._origin.exchanging():
                 answer = await connection.exchange(request, timeout)
         except BaseException:
             if connection is not None:
@@ -77,7 +77,7 @@ class LoopPool:
         if not self._waiting:
             if self._idle:
                 return self._idle.pop()
-            if self._open < self._server.connections:
+            if self._open < self._origin.connections:
                 self._open += 1
                 return None
         turn = self._loop.create_future()
@@ -101,28 +101,28 @@ class LoopPool:
             self._open -= 1
             return
         self._idle.append(connection)
-        if not self._idle[0].is_usable(self._server.idle):
+        if not self._idle[0].is_usable(self._origin.idle):
             self._idle.popleft().close()
             self._open -= 1
 
     async def _connect(self, unusable: _Connection | None) -> _Connection:
         if unusable is not None:
             unusable.close()
-        server = self._server
-        with server.connecting():
+        origin = self._origin
+        with origin.connecting():
             connecting = self._loop.create_task(
                 self._loop.create_connection(
                     _Connection,
-                    server.host,
-                    server.port,
-                    ssl=server.tls,
-                    server_hostname=server.host if server.tls else None,
+                    origin.host,
+                    origin.port,
+                    ssl=origin.tls,
+                    server_hostname=origin.host if origin.tls else None,
                 )
             )
             try:
-                await asyncio.wait({connecting}, timeout=server.connect_timeout)
+                await asyncio.wait({connecting}, timeout=origin.connect_timeout)
                 if not connecting.done():
-                    raise TimeoutError(f"No connection within {server.connect_timeout:g} seconds.")
+                    raise TimeoutError(f"No connection within {origin.connect_timeout:g} seconds.")
             except BaseException:
                 # A connection may be made while the task is being cancelled.
                 connecting.cancel()
@@ -130,7 +130,7 @@ class LoopPool:
                 raise
             transport, connection = connecting.result()
             try:
-                for option in server.socket_options:
+                for option in origin.socket_options:
                     transport.get_extra_info("socket").setsockopt(*option)
             except BaseException:
                 connection.close()
@@ -178,7 +178,7 @@ class _Connection(asyncio.Protocol):
             and self._loop.time() - self._active_at < idle
         )
 
-    async def exchange(self, request: bytes, timeout: float) -> Answer:
+    async def exchange(self, request: bytes, timeout: float) -> HttpAnswer:
         """Send a request, and return the answer.
 
         Raises:

@@ -9,8 +9,8 @@ from time import monotonic
 
 from urllib3.util.wait import wait_for_read
 
-from singletable.transport.http import Answer, AnswerReader
-from singletable.transport.server import Server
+from singletable.transport.http import AnswerReader, HttpAnswer
+from singletable.transport.origin import Origin
 
 __all__ = ["SocketPool"]
 
@@ -21,19 +21,19 @@ class SocketPool:
     """The connections of all threads to one server.
 
     A thread that finds no idle connection opens one, so the number of threads bounds the connections in use. At most
-    `server.connections` idle ones are kept.
+    `origin.connections` idle ones are kept.
 
     Args:
-        server: The server.
+        origin: The server.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
         # append() and pop() of a deque are atomic.
         self._idle: deque[_Connection] = deque()
         weakref.finalize(self, _close_all, self._idle)
 
-    def exchange(self, request: bytes, timeout: float) -> Answer:
+    def exchange(self, request: bytes, timeout: float) -> HttpAnswer:
         """Send a request, and return the answer.
 
         Args:
@@ -41,14 +41,14 @@ class SocketPool:
             timeout: Seconds to wait for each part of the answer.
 
         Raises:
-            HTTPClientError: botocore's error for the fault; see `Server.connecting` and `Server.exchanging`.
+            HTTPClientError: botocore's error for the fault; see `Origin.connecting` and `Origin.exchanging`.
         """
         connection = self._take()
         if connection is None:
-            with self._server.connecting():
-                connection = _Connection(self._server)
+            with self._origin.connecting():
+                connection = _Connection(self._origin)
         try:
-            answer = connection.exchange(request, timeout, self._server)
+            answer = connection.exchange(request, timeout, self._origin)
         except BaseException:
             connection.close()
             raise
@@ -65,13 +65,13 @@ class SocketPool:
                 connection = self._idle.pop()
             except IndexError:  # another thread took the last one
                 return None
-            if connection.is_usable(self._server.idle):
+            if connection.is_usable(self._origin.idle):
                 return connection
             connection.close()
         return None
 
     def _give_back(self, connection: _Connection) -> None:
-        if connection.reader.reusable and len(self._idle) < self._server.connections:
+        if connection.reader.reusable and len(self._idle) < self._origin.connections:
             connection.idle_since = monotonic()
             self._idle.append(connection)
         else:
@@ -90,21 +90,21 @@ class _Connection:
     """One connection.
 
     Args:
-        server: The server.
+        origin: The server.
 
     Raises:
         OSError: The connection cannot be made.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, origin: Origin) -> None:
         self.reader = AnswerReader()
         self.idle_since = 0.0
-        self._timeout = server.connect_timeout
-        made = socket.create_connection((server.host, server.port), self._timeout)
+        self._timeout = origin.connect_timeout
+        made = socket.create_connection((origin.host, origin.port), self._timeout)
         try:
-            for option in server.socket_options:
+            for option in origin.socket_options:
                 made.setsockopt(*option)
-            self._socket = made if server.tls is None else server.tls.wrap_socket(made, server_hostname=server.host)
+            self._socket = made if origin.tls is None else origin.tls.wrap_socket(made, server_hostname=origin.host)
         except BaseException:
             made.close()
             raise
@@ -116,11 +116,11 @@ class _Connection:
         """
         return monotonic() - self.idle_since < idle and not wait_for_read(self._socket, timeout=0.0)
 
-    def exchange(self, request: bytes, timeout: float, server: Server) -> Answer:
+    def exchange(self, request: bytes, timeout: float, origin: Origin) -> HttpAnswer:
         """Send a request, and return the answer."""
         reader, sock = self.reader, self._socket
         reader.begin()
-        with server.exchanging():
+        with origin.exchanging():
             if timeout != self._timeout:
                 sock.settimeout(timeout)
                 self._timeout = timeout

@@ -21,12 +21,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-__all__ = ["Blocking", "Pause", "Step", "Steps", "Together", "arun", "run"]
+__all__ = ["Blocking", "Pause", "Steps", "Together", "Waitable", "arun", "run"]
 
 T = TypeVar("T")
 
 
-class Step(Protocol):
+class Waitable(Protocol):
     """One thing that steps wait for."""
 
     def perform(self) -> Any:
@@ -36,7 +36,7 @@ class Step(Protocol):
         """Wait for the result on the running event loop."""
 
 
-Steps: TypeAlias = Generator[Step, Any, T]
+Steps: TypeAlias = Generator[Waitable, Any, T]
 """A generator that yields steps, receives their results or errors, and returns a value."""
 
 

@@ -69,16 +69,17 @@ def outcome_of(path, server, request, script, *, resend=True):
     connection = connection_to(server)
     operation, params = request
     client, direct = connection.client, connection._direct
-    assert direct.obstacle(operation) is None
+    described = connection._obstacles.operation(operation)
+    assert not isinstance(described, str)
     attempts = Attempts(resend=resend)
 
     def send():
         if path == "botocore":
             return client._make_api_call(operation, params)
-        return run(direct.steps(operation, params, connection.settings.read_timeout))
+        return run(direct.steps(described, params, connection.settings.read_timeout))
 
     async def asend():
-        return await arun(direct.steps(operation, params, connection.settings.read_timeout))
+        return await arun(direct.steps(described, params, connection.settings.read_timeout))
 
     server.script[:] = ["good", *script]
     answer = error = None

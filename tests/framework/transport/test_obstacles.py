@@ -13,7 +13,7 @@ from moto import mock_aws
 from singletable import Table
 from singletable.errors import InvalidRequestError, InvalidValueError
 from singletable.models.binding.binding import connection_of
-from singletable.requests.direct import DIRECT
+from singletable.requests.obstacles import DIRECT
 from tests.framework.app import Account, AppTable
 from tests.framework.transport.faulty import faulty
 
@@ -38,7 +38,9 @@ def directly(monkeypatch):
     from singletable.requests.direct import DirectPath
 
     sent, steps = [], DirectPath.steps
-    monkeypatch.setattr(DirectPath, "steps", lambda self, name, *more: sent.append(name) or steps(self, name, *more))
+    monkeypatch.setattr(
+        DirectPath, "steps", lambda self, name, *more: sent.append(name.name) or steps(self, name, *more)
+    )
     return sent
 
 
@@ -51,8 +53,8 @@ def test_the_usual_request_is_direct(connection, directly):
     with pytest.raises(Exception, match="no entity type"):
         ask()
     assert ["GetItem"] == directly
-    assert all(connection._direct.obstacle(each) is None for each in DIRECT)
-    assert "not an operation on items" in connection._direct.obstacle("DescribeTable")
+    assert all(each == connection._obstacles.operation(each).name for each in DIRECT)
+    assert "not an operation on items" in connection._obstacles.operation("DescribeTable")
 
 
 @pytest.mark.parametrize(
@@ -101,13 +103,13 @@ def test_mock_aws(server):
     with AppTable.bind(**settings):
         connection = connection_of(AppTable).connection
         connection.client  # noqa: B018 - made before mock_aws()
-        assert connection._direct.obstacle("GetItem") is None
+        assert "GetItem" == connection._obstacles.operation("GetItem").name
         with mock_aws():
-            assert "mock_aws() answers" == connection._direct.obstacle("GetItem")
+            assert "mock_aws() answers" == connection._obstacles.operation("GetItem")
             AppTable.create_table(wait=True)
             Account(account_id="a").create()
             assert "a" == ask().account_id
-        assert connection._direct.obstacle("GetItem") is None
+        assert "GetItem" == connection._obstacles.operation("GetItem").name
 
 
 def test_a_patched_method(connection, directly, monkeypatch):
@@ -171,7 +173,7 @@ def test_the_configuration_of_a_session(server, config, reason):
     with AppTable.bind(endpoint_url=server.url, region="eu-west-1", session=session):
         connection = connection_of(AppTable).connection
         connection.client  # noqa: B018 - makes the path
-        assert reason in connection._direct.obstacle("GetItem")
+        assert reason in connection._obstacles.operation("GetItem")
 
 
 def test_a_session_of_boto3(server, directly):
@@ -183,18 +185,36 @@ def test_a_session_of_boto3(server, directly):
     assert ["GetItem"] == directly
 
 
+def test_powertools(server, directly):
+    """Its handler only extends the header User-Agent, and so it does here."""
+    from aws_lambda_powertools.shared.user_agent import register_feature_to_botocore_session
+
+    session = botocore.session.Session()
+    session.set_credentials(*KEYS[:2])
+    register_feature_to_botocore_session(session, "shop")
+    found = []
+    for transport in ("botocore", "direct"):
+        with AppTable.bind(endpoint_url=server.url, region="eu-west-1", session=session, transport=transport):
+            with pytest.raises(Exception, match="no entity type"):
+                ask()
+        found.append(server.headers["user-agent"].partition(" PT")[2])
+    assert found[0].startswith("/shop/")
+    assert found[0] == found[1]
+    assert ["GetItem"] == directly
+
+
 def test_extra_headers(server, connection):
     """They are sent; one that frames the request goes through botocore."""
     with AppTable.bind(endpoint_url=server.url, credentials=KEYS, extra_headers={"X-Team": "shop", "User-Agent": "me"}):
         with pytest.raises(Exception, match="no entity type"):
             ask()
-        assert connection_of(AppTable).connection._direct.obstacle("GetItem") is None
+        assert "GetItem" == connection_of(AppTable).connection._obstacles.operation("GetItem").name
     assert "shop" == server.headers["x-team"]
     assert "me" == server.headers["user-agent"]
     with AppTable.bind(endpoint_url=server.url, credentials=KEYS, extra_headers={"Connection": "close"}):
         connection = connection_of(AppTable).connection
         connection.client  # noqa: B018 - makes the path
-        assert "framed" in connection._direct.obstacle("GetItem")
+        assert "framed" in connection._obstacles.operation("GetItem")
 
 
 def test_transport_botocore(server, directly):

@@ -20,9 +20,9 @@ from botocore.exceptions import (
 
 from singletable.transport.exchange import Exchange, Pools
 from singletable.transport.http import request_bytes
-from singletable.transport.server import Server
+from singletable.transport.origin import Origin
 from singletable.transport.steps import Together, arun, run
-from tests.framework.transport.faulty import BODY, answer, faulty
+from tests.framework.transport.faulty import BEHAVIORS, BODY, answer, faulty
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def sockets():
 
 def test_a_connection_is_used_again(server):
     """Requests one after the other use one connection."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     for _ in range(5):
         assert BODY == run(exchange(pools)).body
     assert 1 == server.connections
@@ -67,7 +67,7 @@ def test_a_connection_is_used_again(server):
 
 def test_the_last_connection_is_used_first(server):
     """So that the others become idle, and are closed."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     run(_at_once(pools, 3))
     before = server.connections
     idle = [*pools.sockets._idle]
@@ -83,7 +83,7 @@ def _at_once(pools, count):
 
 def test_idle_connections_are_bounded(server):
     """More connections than `connections` are closed after their requests."""
-    pools = Pools(Server(server.url, connections=2))
+    pools = Pools(Origin(server.url, connections=2))
     server.script[:] = ["byte by byte"] * 8
     run(_at_once(pools, 8))
     assert len(pools.sockets._idle) <= 2
@@ -92,7 +92,7 @@ def test_idle_connections_are_bounded(server):
 
 def test_a_connection_that_was_closed_while_idle(server):
     """The next request opens another one, and does not fail."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     server.script[:] = ["closed after it"]
     run(exchange(pools))
     _until(lambda: not server.open)
@@ -103,7 +103,7 @@ def test_a_connection_that_was_closed_while_idle(server):
 
 def test_a_connection_that_was_idle_for_too_long(server):
     """It is closed, since the network may have forgotten it."""
-    pools = Pools(Server(server.url, idle=0.0))
+    pools = Pools(Origin(server.url, idle=0.0))
     run(exchange(pools))
     run(exchange(pools))
     assert 2 == server.connections
@@ -112,7 +112,7 @@ def test_a_connection_that_was_idle_for_too_long(server):
 
 def test_bytes_that_nobody_asked_for(server):
     """They arrive while the connection is idle; they are not the answer to the next request."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     run(exchange(pools))
     for each in list(server.open):
         each.sendall(answer(b"stale"))
@@ -124,7 +124,7 @@ def test_bytes_that_nobody_asked_for(server):
 
 def test_sixteen_threads(server):
     """Each thread gets its own answers."""
-    pools, wrong = Pools(Server(server.url)), []
+    pools, wrong = Pools(Origin(server.url)), []
 
     def work():
         for _ in range(50):
@@ -145,10 +145,10 @@ def test_sixteen_threads(server):
 def test_close_closes_all(server):
     """No socket of an idle connection stays open, also if the pool is only forgotten."""
     before = sockets()
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     run(_at_once(pools, 4))
     pools.close()
-    forgotten = Pools(Server(server.url))
+    forgotten = Pools(Origin(server.url))
     run(exchange(forgotten))
     del forgotten
     _until(lambda: not server.open)
@@ -160,7 +160,7 @@ def test_close_closes_all(server):
 
 def test_an_event_loop_has_its_own_connections(server):
     """Several loops and threads share one `Pools`."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
 
     async def main():
         for _ in range(3):
@@ -180,7 +180,7 @@ def test_an_event_loop_has_its_own_connections(server):
 @pytest.mark.parametrize("connections", [1, 2])
 def test_requests_wait_for_a_connection(server, connections):
     """No more are open than `connections`; requests get one in the order in which they asked."""
-    pools, ended = Pools(Server(server.url, connections=connections)), []
+    pools, ended = Pools(Origin(server.url, connections=connections)), []
 
     async def one(number):
         await arun(exchange(pools, number))
@@ -197,7 +197,7 @@ def test_requests_wait_for_a_connection(server, connections):
 def test_the_end_of_a_loop_closes_its_connections(server):
     """No socket stays open, and no warning is raised."""
     before = sockets()
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
 
     async def main():
         await arun(_at_once(pools, 5))
@@ -212,7 +212,7 @@ def test_the_end_of_a_loop_closes_its_connections(server):
 def test_random_cancellation(server, seed):
     """300 requests over 10 connections, of which some are cancelled: the others succeed, and the pool is whole."""
     rng = random.Random(seed)
-    pools = Pools(Server(server.url, connections=10))
+    pools = Pools(Origin(server.url, connections=10))
     server.script[:] = [rng.choice(["good", "good", "byte by byte", "chunked", "said to close"]) for _ in range(300)]
 
     async def main():
@@ -238,10 +238,12 @@ def test_random_cancellation(server, seed):
     asyncio.run(main())
 
 
-def test_a_cancelled_request_leaves_no_answer(server):
+def test_a_cancelled_request_leaves_no_answer(server, monkeypatch):
     """The answer of a cancelled request never reaches the next one."""
-    pools = Pools(Server(server.url, connections=1))
-    server.script[:] = ["byte by byte"]
+    pools = Pools(Origin(server.url, connections=1))
+    cancelled = threading.Event()
+    monkeypatch.setitem(BEHAVIORS, "late", lambda socket: cancelled.wait(5) and socket.sendall(answer(b"late")))
+    server.script[:] = ["late"]
 
     async def main():
         task = asyncio.create_task(arun(exchange(pools, 1)))
@@ -250,6 +252,7 @@ def test_a_cancelled_request_leaves_no_answer(server):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        cancelled.set()
         assert BODY == (await arun(exchange(pools, 2))).body
 
     asyncio.run(main())
@@ -258,7 +261,7 @@ def test_a_cancelled_request_leaves_no_answer(server):
 
 def test_bytes_that_nobody_asked_for_on_a_loop(server):
     """The connection is closed."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
 
     async def main():
         await arun(exchange(pools))
@@ -273,7 +276,7 @@ def test_bytes_that_nobody_asked_for_on_a_loop(server):
 
 def test_one_timer_serves_many_requests(server):
     """A loop does not keep a timer for each request."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
 
     async def main():
         for _ in range(300):
@@ -287,7 +290,7 @@ def test_uvloop(server):
     """uvloop works in place of asyncio's loop."""
     uvloop = pytest.importorskip("uvloop")
     before = sockets()
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
 
     async def main():
         assert [BODY] * 20 == [each.body for each in await arun(_at_once(pools, 20))]
@@ -310,14 +313,14 @@ def test_no_server(server, drive):
     with faulty() as gone:
         pass
     with pytest.raises(EndpointConnectionError, match=gone.url):
-        drive(exchange(Pools(Server(gone.url))))
+        drive(exchange(Pools(Origin(gone.url))))
 
 
 @both
 def test_no_such_host(drive):
     """A name that has no address."""
     with pytest.raises(EndpointConnectionError, match="no-such-host.invalid"):
-        drive(exchange(Pools(Server("http://no-such-host.invalid/"))))
+        drive(exchange(Pools(Origin("http://no-such-host.invalid/"))))
 
 
 @both
@@ -334,14 +337,14 @@ def test_no_connection_in_time(drive, monkeypatch):
         url = f"http://127.0.0.1:{full.getsockname()[1]}/"
         started = time.monotonic()
         with pytest.raises(ConnectTimeoutError, match=url):
-            drive(exchange(Pools(Server(url, connect_timeout=0.2))))
+            drive(exchange(Pools(Origin(url, connect_timeout=0.2))))
         assert 0.2 <= time.monotonic() - started
 
 
 @both
 def test_no_answer_in_time(server, drive):
     """The connection is not used again."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     server.script[:] = ["silence"]
 
     def steps():
@@ -357,7 +360,7 @@ def test_no_answer_in_time(server, drive):
 @both
 def test_an_answer_that_arrives_slowly(server, drive):
     """The time-out is for each part of the answer, as in botocore."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     server.script[:] = ["byte by byte"]
     assert BODY == drive(exchange(pools, timeout=0.1)).body
     pools.close()
@@ -366,7 +369,7 @@ def test_an_answer_that_arrives_slowly(server, drive):
 @both
 def test_a_closed_connection(server, drive):
     """The error says nothing about the request's content."""
-    pools = Pools(Server(server.url))
+    pools = Pools(Origin(server.url))
     server.script[:] = ["dropped"]
     with pytest.raises(ConnectionClosedError, match=server.url):
         drive(exchange(pools))
@@ -409,7 +412,7 @@ def tls_server(certificate):
 @both
 def test_tls(tls_server, certificate, drive):
     """A certificate that is trusted; the connection is used again."""
-    pools = Pools(Server(tls_server.url, verify=certificate[0]))
+    pools = Pools(Origin(tls_server.url, verify=certificate[0]))
 
     def steps():
         for _ in range(3):
@@ -427,14 +430,14 @@ def test_a_certificate_that_is_refused(tls_server, certificate, drive, fault):
     url = tls_server.url if fault == "not trusted" else tls_server.url.replace("localhost", "127.0.0.1")
     verify = True if fault == "not trusted" else certificate[0]
     with pytest.raises(SSLError, match="CERTIFICATE_VERIFY_FAILED"):
-        drive(exchange(Pools(Server(url, verify=verify))))
+        drive(exchange(Pools(Origin(url, verify=verify))))
     assert [] == tls_server.asked
 
 
 @both
 def test_no_verification(tls_server, drive):
     """verify=False, as in botocore."""
-    pools = Pools(Server(tls_server.url.replace("localhost", "127.0.0.1"), verify=False))
+    pools = Pools(Origin(tls_server.url.replace("localhost", "127.0.0.1"), verify=False))
     assert BODY == drive(exchange(pools)).body
     pools.close()
 

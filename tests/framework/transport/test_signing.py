@@ -9,7 +9,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from singletable.requests.direct import DIRECT
+from singletable.requests.obstacles import DIRECT
 from singletable.transport import signing
 from singletable.transport.signing import Signer
 

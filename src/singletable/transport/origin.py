@@ -1,4 +1,4 @@
-"""Servers: the address of a server, how to reach it, and the errors of a failed exchange with it.
+"""Origins: the address of a server, how to reach it, and the errors of a failed exchange with it.
 
 The errors are botocore's, so that both paths of a request report a fault in the same way.
 """
@@ -23,13 +23,13 @@ from botocore.httpsession import create_urllib3_context, get_cert_path
 
 from singletable.transport.http import MalformedAnswerError
 
-__all__ = ["Server"]
+__all__ = ["Origin"]
 
 _PORTS = {"http": 80, "https": 443}
 
 
 @attrs.frozen(slots=False)
-class Server:
+class Origin:
     """A server, and how to reach it.
 
     Args:
