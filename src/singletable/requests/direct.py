@@ -27,7 +27,7 @@ from botocore.hooks import first_non_none_response
 from botocore.parsers import create_parser
 
 from singletable.requests.connection_settings import Settings
-from singletable.requests.obstacles import SIGNATURE, ItemOperation, random_uuid
+from singletable.requests.obstacles import SIGNATURE, ApiOperation, random_uuid
 from singletable.requests.types import Params
 from singletable.requests.wire import read_answer
 from singletable.transport.exchange import Exchange, Pools
@@ -73,7 +73,7 @@ class DirectPath:
         # The tokens of the retry mode's quota that this path has spent and not given back.
         self._spent = 0
 
-    def steps(self, operation: ItemOperation, params: Params, timeout: float) -> Steps[dict[str, Any] | None]:
+    def steps(self, operation: ApiOperation, params: Params, timeout: float) -> Steps[dict[str, Any] | None]:
         """Send one operation, and return its answer, as botocore does; None if its endpoint needs botocore's path.
 
         Args:
@@ -127,7 +127,7 @@ class DirectPath:
     # --- one attempt ------------------------------------------------------------------
 
     def _exchange(
-        self, operation: ItemOperation, target: _Target, headers: dict[str, str], body: bytes, timeout: float
+        self, operation: ApiOperation, target: _Target, headers: dict[str, str], body: bytes, timeout: float
     ) -> Waitable:
         if self._settings.answer is None:
             return Exchange(target.pools, request_bytes(target.path, headers, body), timeout)
@@ -144,14 +144,14 @@ class DirectPath:
                 return found
         return credentials.get_frozen_credentials()
 
-    def _target(self, operation: ItemOperation, params: Params, credentials: ReadOnlyCredentials) -> _Target | None:
+    def _target(self, operation: ApiOperation, params: Params, credentials: ReadOnlyCredentials) -> _Target | None:
         """Return the target by botocore's rules, which depend on the account and on the ARNs of tables."""
         key = (getattr(credentials, "account_id", None), *_arns(params))
         if key not in self._targets:
             self._targets[key] = self._resolved(operation, params)
         return self._targets[key]
 
-    def _resolved(self, operation: ItemOperation, params: Params) -> _Target | None:
+    def _resolved(self, operation: ApiOperation, params: Params) -> _Target | None:
         client, context = self._client, {"client_region": self._client.meta.region_name, "auth_type": SIGNATURE}
         url, more, _ = client._resolve_endpoint_ruleset(operation.model, params, context)
         signing: Any = context.get("signing") or {}
@@ -178,7 +178,7 @@ class DirectPath:
         return _Target(Pools(origin), Signer(region, service, parts.path), parts.path, headers)
 
     def _good(
-        self, operation: ItemOperation, answer: HttpAnswer, attempt: int, context: dict[str, Any]
+        self, operation: ApiOperation, answer: HttpAnswer, attempt: int, context: dict[str, Any]
     ) -> dict[str, Any] | None:
         """Return the parsed answer if it is the usual one: of status 200, and sound."""
         if answer.status != HTTPStatus.OK:
@@ -196,7 +196,7 @@ class DirectPath:
         return found
 
     def _parsed(
-        self, operation: ItemOperation, answer: HttpAnswer, target: _Target
+        self, operation: ApiOperation, answer: HttpAnswer, target: _Target
     ) -> tuple[AWSResponse, dict[str, Any]]:
         """Return an unusual answer as botocore parses it."""
         raw = AWSResponse(target.pools.origin.url, answer.status, answer.headers, _Raw(answer.body))
@@ -225,7 +225,7 @@ class DirectPath:
 
     def _pause(
         self,
-        operation: ItemOperation,
+        operation: ApiOperation,
         attempt: int,
         context: dict[str, Any],
         response: tuple[AWSResponse, dict[str, Any]] | None,
@@ -247,7 +247,7 @@ class DirectPath:
         self._spent += context.get("retry_quota_capacity", 0)
         return float(pause)
 
-    def _give_back(self, operation: ItemOperation, context: dict[str, Any], answer: HttpAnswer) -> None:
+    def _give_back(self, operation: ApiOperation, context: dict[str, Any], answer: HttpAnswer) -> None:
         """Let the retry mode's quota recover after a success, as botocore's path does after each one."""
         self._spent = max(0, self._spent - context.get("retry_quota_capacity", 1))
         self._client.meta.events.emit(
@@ -260,7 +260,7 @@ class DirectPath:
 
     def _outcome(
         self,
-        operation: ItemOperation,
+        operation: ApiOperation,
         attempt: int,
         context: dict[str, Any],
         response: tuple[AWSResponse, dict[str, Any]] | None,

@@ -21,7 +21,7 @@ from botocore.signers import RequestSigner
 from singletable.requests.connection_settings import Settings
 from singletable.requests.types import Params
 
-__all__ = ["DIRECT", "SIGNATURE", "ItemOperation", "Obstacles", "random_uuid"]
+__all__ = ["DIRECT", "SIGNATURE", "ApiOperation", "Obstacles", "random_uuid"]
 
 DIRECT = frozenset(
     {
@@ -79,7 +79,7 @@ _REPLACED = "the client's method _make_api_call was replaced"
 
 
 @attrs.frozen(slots=False)
-class ItemOperation:
+class ApiOperation:
     """An operation of DynamoDB, with the parts of botocore's description that a request needs.
 
     Args:
@@ -130,10 +130,10 @@ class Obstacles:
         self._make_api_call: Any = type(client)._make_api_call
         self._of_all = _obstacle(client, settings)
         self._handlers_seen: Any = None
-        self._operations: dict[str, ItemOperation | str] = {}
+        self._operations: dict[str, ApiOperation | str] = {}
         self._stubbers: list[Any] = []
 
-    def operation(self, name: str) -> ItemOperation | str:
+    def operation(self, name: str) -> ApiOperation | str:
         """Return an operation that can take the direct path, or the obstacle.
 
         It is asked before each request, since other code may add a handler at any time.
@@ -154,7 +154,7 @@ class Obstacles:
             return "mock_aws() answers"
         return found
 
-    def _inspected(self, name: str) -> ItemOperation | str:
+    def _inspected(self, name: str) -> ApiOperation | str:
         """Return an operation, or the obstacle if a handler of other code receives one of its events."""
         find = self._client.meta.events._emitter._handlers.prefix_search
         request = AWSRequest("POST", headers={"User-Agent": self._client._user_agent_creator.to_string()})
@@ -170,7 +170,7 @@ class Obstacles:
                     return f"{module or repr(handler)} handles botocore's event {event}"
         # A header that is set again is added to the earlier ones. The last one is sent.
         agent = str(request.headers.get_all("User-Agent")[-1])
-        return ItemOperation(name, self._client.meta.service_model.operation_model(name), agent)
+        return ApiOperation(name, self._client.meta.service_model.operation_model(name), agent)
 
 
 def random_uuid() -> str:
