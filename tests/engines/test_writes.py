@@ -16,11 +16,11 @@ from singletable.errors import (
     StaleKeyError,
     TransactionCancelled,
 )
-from singletable.models.reading.targets import stored_item
 from singletable.requests.retry import CONTENTION
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, active_tasks, task, tasks, tasks_by_points
+from tests.framework.stored import stored_item
 
 
 @pytest.fixture(autouse=True)

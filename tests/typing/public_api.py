@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from models import Order, OrderItem, OrderStatus, ShopTable, User
     from patterns import order_with_items, orders_of_user
     from singletable import Get, Page, Query, Scan
+    from singletable.requests.results import Results
 
     def reading() -> None:
         assert_type(Order.get(user_id="u1", order_id="o1"), Order)
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         assert_type(Order.query(user_id="u1").all(), list[Order])
         assert_type(Order.query(user_id="u1").first(), Order | None)
         assert_type(Order.query(user_id="u1").page(20), Page[Order])
-        assert_type(Order.query(user_id="u1").keys(), Iterator[dict[str, Any]])
+        assert_type(Order.query(user_id="u1").keys(), Results[dict[str, Any]])
         assert_type(Order.scan(), Scan[Order])
         assert_type(Order.scan(live=True).first(), Order | None)
         assert_type(Order.scan().page(20), Page[Order])

@@ -8,8 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from typing_extensions import assert_type
 
     from models import Order, OrderItem, OrderStatus, Product, Review, ShopTable, User
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
         Write,
     )
     from singletable.requests.cancellation import CancellationReason
+    from singletable.transport.steps import Stream
 
     PAID = Order.status == OrderStatus.PAID
 
@@ -110,7 +109,7 @@ if TYPE_CHECKING:
             writes.get(Order.query(user_id="u1"))  # type: ignore[arg-type]  # a query is not a Get
         assert_type(writes.items, list[Any])
         assert_type(writes.folded, int)
-        assert_type(ShopTable.put_all([order, product]), Iterator[int])
+        assert_type(ShopTable.put_all([order, product]), Stream[int])
         ShopTable.batch(2)  # type: ignore[call-arg]  # by keyword only
         ShopTable.batch(unknown="drop")  # type: ignore[arg-type]
 

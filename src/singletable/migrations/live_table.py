@@ -12,6 +12,7 @@ from singletable.requests.connection import TableConnection
 from singletable.requests.retry import TRANSIENT_FAULTS
 from singletable.requests.sending import send
 from singletable.requests.types import Item, Params
+from singletable.transport.steps import run
 
 __all__ = ["LiveTable", "pages"]
 
@@ -33,7 +34,7 @@ class LiveTable:
 
     def send(self, operation: str, params: Params) -> dict[str, Any]:
         """Send one operation. A failed condition raises botocore's ClientError, another fault a `SingletableError`."""
-        return send(self.connection, operation, params)
+        return run(send(self.connection, operation, params))
 
     def describe(self) -> dict[str, Any] | None:
         """Return the answer of DescribeTable; None if the table does not exist."""

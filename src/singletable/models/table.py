@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE, PROVISIONED_BILLING_MODE
@@ -15,6 +15,7 @@ from singletable.errors import (
     TableMissingError,
 )
 from singletable.models.writing.writable import WritableItem
+from singletable.transport.steps import Stream, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.binding.binding import Binding
@@ -182,7 +183,16 @@ class Table(WritableItem):
         """
         from singletable.models.reading.transact_get import read_together
 
-        return read_together(cls._table_class(), requests, unknown, malformed)
+        return run(read_together(cls._table_class(), requests, unknown, malformed))
+
+    @classmethod
+    async def atransact_get(
+        cls, *requests: Get[Any], unknown: Handling = "raise", malformed: Handling = "raise"
+    ) -> list[Any]:
+        """Return up to 100 items as they were at one moment, as `transact_get` does."""
+        from singletable.models.reading.transact_get import read_together
+
+        return await arun(read_together(cls._table_class(), requests, unknown, malformed))
 
     @classmethod
     def load_collection(cls, /, *entities: type[T], **attributes: Any) -> Collection[T]:
@@ -194,13 +204,20 @@ class Table(WritableItem):
         """
         from singletable.models.writing.collection import Collection
 
-        return Collection.load(cls._table_class(), entities, attributes)
+        return run(Collection.load(cls._table_class(), entities, attributes))
 
     @classmethod
-    def put_all(cls, entities: Iterable[Table]) -> Iterator[int]:
+    async def aload_collection(cls, /, *entities: type[T], **attributes: Any) -> Collection[T]:
+        """Return all items of several entity types in one partition, as `load_collection` does."""
+        from singletable.models.writing.collection import Collection
+
+        return await arun(Collection.load(cls._table_class(), entities, attributes))
+
+    @classmethod
+    def put_all(cls, entities: Iterable[Table]) -> Stream[int]:
         """Put many entities, 25 in a request, and yield the number of entities that each request wrote.
 
-        Existing items are replaced. Nothing is sent until the result is iterated.
+        Existing items are replaced. Nothing is sent until the result is iterated, with `for` or with `async for`.
 
         Raises:
             BatchIncompleteError: DynamoDB left items unprocessed after ten attempts.

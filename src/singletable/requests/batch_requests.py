@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
-from itertools import chain, islice
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -17,8 +15,9 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
 from singletable.requests.retry import Retry
 from singletable.requests.types import Item, Sender
+from singletable.transport.steps import Crew, Steps, Stream, Waitable
 
-__all__ = ["GET_LIMIT", "WRITE_LIMIT", "BatchOperation", "chunked", "fetch_items", "identity", "write_all"]
+__all__ = ["GET_LIMIT", "WRITE_LIMIT", "BatchOperation", "fetch_items", "identity", "write_all"]
 
 GET_LIMIT = 100
 """The most keys in one BatchGetItem (DynamoDB API Reference)."""
@@ -30,7 +29,10 @@ _RETRY = Retry(attempts=10, first=0.1, longest=5.0)
 """The attempts of one chunk. DynamoDB's guide to batch operations asks for exponential backoff with full jitter."""
 
 _T = TypeVar("_T")
-_InProgress: TypeAlias = "dict[Future[_Ended], list[BatchOperation]]"
+_InProgress: TypeAlias = dict[Any, "list[BatchOperation]"]
+
+Chunks: TypeAlias = Generator["Waitable | list[BatchOperation]", Any, None]
+"""Operations in lists, between the steps that send them; see `Stream`."""
 
 
 @attrs.frozen
@@ -107,13 +109,6 @@ class _Pending(Iterator[BatchOperation]):
         return self.undone.popleft() if self.undone else next(self.rest)
 
 
-def chunked(values: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """Return the values in lists of at most `size`."""
-    iterator = iter(values)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
-
-
 def identity(item: Item, primary: tuple[str, ...]) -> tuple[str, ...]:
     """Return the values of an item's primary key as texts: equal only for the same item of a table."""
     return tuple(str(item[name].get("S") or item[name]) for name in primary)
@@ -128,7 +123,7 @@ def fetch_items(
     workers: int = 1,
     subjects: Sequence[Any] | None = None,
     only: Sequence[str] | None = None,
-) -> list[Item | None]:
+) -> Steps[list[Item | None]]:
     """Return the items with these primary keys, in the order of the keys; None for an item that does not exist.
 
     Args:
@@ -149,22 +144,23 @@ def fetch_items(
     unique = {operation.key: operation for operation in operations}
     projection = projected(only)
 
-    def send(pending: list[Any], attempts: Attempts) -> list[Any]:
+    def send(pending: list[Any], attempts: Attempts) -> Steps[list[Any]]:
         request = {"Keys": pending, "ConsistentRead": consistent, **projection}
-        answer = sender.send("BatchGetItem", {"RequestItems": {sender.table_name: request}})
+        answer = yield from sender.steps("BatchGetItem", {"RequestItems": {sender.table_name: request}})
         items = answer.get("Responses", {}).get(sender.table_name, [])
         found.update({identity(item, primary): item for item in items})
         left = (answer.get("UnprocessedKeys") or {}).get(sender.table_name) or {}
         return list(left.get("Keys", []))
 
-    for _ in _all_chunks("BatchGetItem", unique.values(), GET_LIMIT, send, primary, workers):
+    done = Stream(_all_chunks("BatchGetItem", unique.values(), GET_LIMIT, send, primary, workers))
+    while (yield from done.take()) is not None:
         pass
     return [found.get(identity(key, primary)) for key in keys]
 
 
 def write_all(
     sender: Sender, operations: Iterable[BatchOperation], primary: tuple[str, ...], *, workers: int = 1
-) -> Iterator[list[BatchOperation]]:
+) -> Chunks:
     """Put and delete items, 25 in a request; yield the operations that each finished request has done.
 
     If several operations are on one item, the last one wins, as if they were sent one after the other: a request
@@ -180,8 +176,8 @@ def write_all(
         BatchIncompleteError: DynamoDB left items unprocessed after ten attempts.
     """
 
-    def send(pending: list[Any], attempts: Attempts) -> list[Any]:
-        answer = sender.send("BatchWriteItem", {"RequestItems": {sender.table_name: pending}}, attempts)
+    def send(pending: list[Any], attempts: Attempts) -> Steps[list[Any]]:
+        answer = yield from sender.steps("BatchWriteItem", {"RequestItems": {sender.table_name: pending}}, attempts)
         return list((answer.get("UnprocessedItems") or {}).get(sender.table_name) or [])
 
     return _all_chunks("BatchWriteItem", operations, WRITE_LIMIT, send, primary, workers)
@@ -189,12 +185,12 @@ def write_all(
 
 def _all_chunks(
     name: str, operations: Iterable[BatchOperation], size: int, send: Any, primary: tuple[str, ...], workers: int
-) -> Iterator[list[BatchOperation]]:
+) -> Chunks:
     chunks = _distinct_chunks(operations, size)
     in_progress: _InProgress = {}
-    executor: Executor = _Inline() if workers == 1 else ThreadPoolExecutor(workers, "singletable-batch")
+    crew = Crew(workers)
     failure: Exception | None = None
-    with executor:
+    try:
         while True:
             try:
                 chunk = next(chunks, None)
@@ -207,28 +203,30 @@ def _all_chunks(
             while in_progress and (
                 len(in_progress) >= workers or any(keys & {each.key for each in busy} for busy in in_progress.values())
             ):
-                yield from _finished(name, in_progress, Remainder(chunk, chain.from_iterable(chunks)))
-            # A copy of the context for each, so that measure() counts the requests of threads.
-            in_progress[executor.submit(copy_context().run, _until_done, send, chunk, primary)] = chunk
+                yield from _finished(name, crew, in_progress, Remainder(chunk, chain.from_iterable(chunks)))
+            task = yield crew.start(_until_done(send, chunk, primary))
+            in_progress[task] = chunk
         while in_progress:
-            yield from _finished(name, in_progress, Remainder((), iter(())))
+            yield from _finished(name, crew, in_progress, Remainder((), iter(())))
+    finally:
+        crew.close()
     if failure is not None:
         raise failure
 
 
-def _finished(name: str, in_progress: _InProgress, rest: Remainder) -> Iterator[list[BatchOperation]]:
+def _finished(name: str, crew: Crew, in_progress: _InProgress, rest: Remainder) -> Chunks:
     """Wait for a request, and yield the operations that it has done.
 
     A request with unprocessed items ends the batch, after all requests in progress have finished.
     """
-    done, _ = wait(in_progress, return_when=FIRST_COMPLETED)
     undone: list[BatchOperation] = []
     failure: Exception | None = None
-    lost = False
-    while done:
-        for future in done:
-            chunk = in_progress.pop(future)
-            ended = future.result()
+    lost, waiting = False, True
+    while waiting:
+        done = yield crew.first_ended()
+        for task in done:
+            chunk = in_progress.pop(task)
+            ended = task.result()
             if ended.failure is not None and chunk[0].verb == "get":
                 # A read changes nothing, so a lost answer does not make its outcome uncertain.
                 raise ended.failure
@@ -237,7 +235,7 @@ def _finished(name: str, in_progress: _InProgress, rest: Remainder) -> Iterator[
             keys = {operation.key for operation in left}
             yield [operation for operation in chunk if operation.key not in keys]
             undone += left
-        done = set(in_progress) if undone else set()
+        waiting = bool(undone and in_progress)
     if undone:
         what = f"after {_RETRY.attempts} attempts" if failure is None else f"when a request failed: {failure}"
         incomplete = BatchIncompleteError(
@@ -269,14 +267,15 @@ class _Ended:
     failure: Exception | None = None
 
 
-def _until_done(send: Any, chunk: list[BatchOperation], primary: tuple[str, ...]) -> _Ended:
+def _until_done(send: Any, chunk: list[BatchOperation], primary: tuple[str, ...]) -> Steps[_Ended]:
     """Send one chunk, at most ten times, until no operation is left."""
     attempts = Attempts()
     failure: Exception | None = None
     pending = [operation.request for operation in chunk]
-    for _ in _RETRY:
+    for attempt in range(_RETRY.attempts):
+        yield from _RETRY.before(attempt)
         try:
-            pending = send(pending, attempts)
+            pending = yield from send(pending, attempts)
         except ThrottledError:
             continue
         except Exception as error:  # the caller raises it after the other chunks
@@ -310,15 +309,3 @@ def _distinct_chunks(operations: Iterable[BatchOperation], size: int) -> Iterato
         yield list(chunk.values())
     if failure is not None:
         raise failure
-
-
-class _Inline(Executor):
-    """An executor that runs each function immediately, in the caller's thread."""
-
-    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(function(*args, **kwargs))
-        except Exception as error:  # as any executor does
-            future.set_exception(error)
-        return future

@@ -36,7 +36,7 @@ from singletable.requests.quoting import unquoted
 from singletable.requests.services import label_errors
 from singletable.requests.sessions import creating, free_credentials, session_of
 from singletable.requests.wire import DAMAGED, DamagedAnswerError, parse_items
-from singletable.transport.steps import run
+from singletable.transport.steps import Blocking, Steps, run
 
 __all__ = ["TableConnection"]
 
@@ -124,6 +124,10 @@ class _Connection(PynamoConnection):
             return client
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        return run(self.steps(operation_name, operation_kwargs))
+
+    def steps(self, operation_name: str, operation_kwargs: dict[str, Any]) -> Steps[dict[str, Any]]:
+        """Send one operation in steps, as `dispatch` does."""
         if operation_name not in _CONTROL:
             operation_kwargs.setdefault("ReturnConsumedCapacity", "TOTAL")
         table_name = operation_kwargs.get("TableName")
@@ -132,30 +136,22 @@ class _Connection(PynamoConnection):
         call: Call = self._call
         for interceptor in self.around:
             call = partial(interceptor, call)
-        call = partial(unquoted, call)
+        sending = unquoted(call, operation_name, operation_kwargs)
         observers = self.observers()
         if observers:
-            answer = watched(
-                observers,
-                self.settings.table_name,
-                operation_name,
-                operation_kwargs,
-                partial(call, operation_name, operation_kwargs),
-                partial(units_of, operation_name, operation_kwargs, metered=self.settings.metered),
-            )
-        else:
-            answer = call(operation_name, operation_kwargs)
+            units = partial(units_of, operation_name, operation_kwargs, metered=self.settings.metered)
+            table = self.settings.table_name
+            sending = watched(observers, table, operation_name, operation_kwargs, sending, units)
+        answer = yield from sending
         self.send_post_boto_callback(operation_name, request, table_name)  # type: ignore[no-untyped-call]
         record(operation_name, operation_kwargs, answer, metered=self.settings.metered)
         return answer
 
-    def _call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _call(self, operation_name: str, operation_kwargs: dict[str, Any]) -> Steps[dict[str, Any]]:
         with self.shared._request():
-            answer = self._call_directly(operation_name, operation_kwargs)
+            answer = yield from self._call_directly(operation_name, operation_kwargs)
             if answer is None:
-                seconds = self.settings.timeouts.get(operation_name)
-                connection = self if seconds is None else self.shared._with_timeout(seconds)
-                answer = connection.client._make_api_call(operation_name, operation_kwargs)
+                answer = yield Blocking(partial(self._call_botocore, operation_name, operation_kwargs))
         if DAMAGED in answer:
             # Every attempt was damaged, or the server sends no checksum; without one, botocore does not retry.
             fault = DamagedAnswerError(endpoint_url=self.client.meta.endpoint_url)
@@ -163,22 +159,31 @@ class _Connection(PynamoConnection):
             raise fault
         return answer
 
-    def _call_directly(self, operation_name: str, operation_kwargs: dict[str, Any]) -> Any:
+    def _call_directly(self, operation_name: str, operation_kwargs: dict[str, Any]) -> Steps[dict[str, Any] | None]:
         """Send a request on the direct path; return None if it needs botocore's."""
-        settings = self.settings
+        settings, shared = self.settings, self.shared
         if settings.transport == "botocore":
             return None
-        self.client  # noqa: B018 - made if it does not exist, with the direct path
-        found = self.shared._obstacles.operation(operation_name)
-        if not isinstance(found, str):
+        if shared._prepared is None or not shared._prepared._request_signer._credentials:
+            # To make the client, botocore reads files, and may look for credentials on the network.
+            yield Blocking(lambda: self.client)
+        operation = shared._obstacles.operation(operation_name)
+        if not isinstance(operation, str):
             seconds = settings.timeouts.get(operation_name, settings.read_timeout)
-            return run(self.shared._direct.steps(found, operation_kwargs, seconds))
+            direct: DirectPath = shared._direct
+            return (yield from direct.steps(operation, operation_kwargs, seconds))
         if settings.transport == "direct" and operation_name in DIRECT:
             raise InvalidRequestError(
-                f"{operation_name} on {settings.table_name!r} cannot take the direct path: {found}.",
+                f"{operation_name} on {settings.table_name!r} cannot take the direct path: {operation}.",
                 remedy="Leave transport out: such requests then go through botocore.",
             )
         return None
+
+    def _call_botocore(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        seconds = self.settings.timeouts.get(operation_name)
+        connection = self if seconds is None else self.shared._with_timeout(seconds)
+        answer: dict[str, Any] = connection.client._make_api_call(operation_name, operation_kwargs)
+        return answer
 
     def _with_timeout(self, seconds: float) -> _Connection:
         """Return the same connection with another time-out, which in botocore belongs to a client, not to a request."""

@@ -37,6 +37,7 @@ from singletable.requests.retry import THROTTLED, Retry
 from singletable.requests.sessions import session_of
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params
+from singletable.transport.steps import Blocking, Steps, run
 
 __all__ = ["AWAY", "CONNECT_TIMEOUT", "Dax", "goes_to_cluster"]
 
@@ -115,8 +116,18 @@ class Dax:
         self._client = self._closing = self._session = None
         self._lock = RLock()
 
-    def __call__(self, call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        client = self._reached() if goes_to_cluster(operation, params) else None
+    def __call__(self, call: Call, operation: str, params: dict[str, Any]) -> Steps[dict[str, Any]]:
+        if not goes_to_cluster(operation, params):
+            return (yield from call(operation, params))
+        # AWS's client of clusters blocks its thread.
+        answer: dict[str, Any] = yield Blocking(lambda: self._ask(lambda *sent: run(call(*sent)), operation, params))
+        return answer
+
+    def _ask(
+        self, call: Callable[[str, dict[str, Any]], dict[str, Any]], operation: str, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Send a request to the cluster, or to the table by `call` if the cluster is out of reach."""
+        client = self._reached()
         if client is None:
             return call(operation, params)
         reading = operation in _READS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Generic
 
 import attrs
@@ -14,6 +14,7 @@ from singletable.requests.query import Query
 from singletable.requests.target import Target
 from singletable.requests.types import E, Handling, Item, Params
 from singletable.requests.unreadable import tolerant
+from singletable.transport.steps import Steps, arun, run
 
 __all__ = ["Get"]
 
@@ -64,14 +65,31 @@ class Get(Generic[E]):
             UnknownItemError: Its type is unknown to the table.
             MalformedItemError: Its model cannot read it.
         """
-        item = self.one_or_none()
+        return run(self.one_steps())
+
+    async def aone(self) -> E:
+        """Return the item, as `one` does."""
+        return await arun(self.one_steps())
+
+    def one_or_none(self) -> E | None:
+        """Return the item, or None if it does not exist."""
+        return run(self.one_or_none_steps())
+
+    async def aone_or_none(self) -> E | None:
+        """Return the item, or None if it does not exist."""
+        return await arun(self.one_or_none_steps())
+
+    def one_steps(self) -> Steps[E]:
+        """Return the item, in steps."""
+        item = yield from self.one_or_none_steps()
         if item is None:
             raise self.target.loader.absent(f"No {self.target.place.key.owner} at {self.explain().key_condition}.")
         return item
 
-    def one_or_none(self) -> E | None:
-        """Return the item, or None if it does not exist."""
-        return self.loaded(self.target.sender.send("GetItem", self.params()).get("Item"))
+    def one_or_none_steps(self) -> Steps[E | None]:
+        """Return the item or None, in steps."""
+        answer = yield from self.target.sender.steps("GetItem", self.params())
+        return self.loaded(answer.get("Item"))
 
     def loaded(self, item: Item | None, unknown: Handling = "raise", malformed: Handling = "raise") -> E | None:
         """Return the entity in the answer of any operation; None if the answer has no item.
@@ -92,6 +110,15 @@ class Get(Generic[E]):
         """Return a list of the item, or an empty list, like the method of queries."""
         return list(self)
 
+    async def aall(self) -> list[E]:
+        """Return a list of the item, or an empty list."""
+        item = await self.aone_or_none()
+        return [] if item is None else [item]
+
     def __iter__(self) -> Iterator[E]:
         item = self.one_or_none()
         return iter(() if item is None else (item,))
+
+    async def __aiter__(self) -> AsyncIterator[E]:
+        for each in await self.aall():
+            yield each

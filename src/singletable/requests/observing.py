@@ -24,6 +24,7 @@ import attrs
 
 if TYPE_CHECKING:
     from singletable.requests.types import Params
+    from singletable.transport.steps import Steps
 
 __all__ = ["Observer", "RequestEvent", "RequestStats", "Totals", "request_name", "watched"]
 
@@ -80,9 +81,9 @@ def watched(
     table: str,
     operation: str,
     params: Params,
-    call: Callable[[], dict[str, Any]],
+    call: Steps[dict[str, Any]],
     units: Callable[[dict[str, Any]], tuple[float, float]],
-) -> dict[str, Any]:
+) -> Steps[dict[str, Any]]:
     """Send a request, and report it to the observers.
 
     Args:
@@ -90,14 +91,14 @@ def watched(
         table: The table's name.
         operation: The operation.
         params: Its arguments.
-        call: Sends the request, and returns the answer.
+        call: The steps that send the request, and return the answer.
         units: Returns the read and write units of an answer.
     """
     started, clock = time.time(), time.perf_counter()
     answer: dict[str, Any] = {}
     failure: BaseException | None = None
     try:
-        answer = call()
+        answer = yield from call
         read, write = units(answer)
         outcome: dict[str, Any] = {"read_units": read, "write_units": write, "attempts": _attempts(answer)}
     except BaseException as error:

@@ -14,7 +14,7 @@ from singletable.requests.explanation import Explanation, explain
 from singletable.requests.expressions import Placeholders, key_condition
 from singletable.requests.partitions import partition_groups
 from singletable.requests.reading import Reading, check_options
-from singletable.requests.results import Row, rows
+from singletable.requests.results import Chunks, Results, Row, rows
 from singletable.requests.target import Target
 from singletable.requests.types import E, Handling, Item, Params
 
@@ -114,8 +114,8 @@ class Query(Reading[E]):
 
     # --- sending it ---------------------------------------------------------------
 
-    def keys(self) -> Iterator[dict[str, Any]]:
-        """Iterate over the attributes in the rows' keys, without projected attributes.
+    def keys(self) -> Results[dict[str, Any]]:
+        """Iterate over the attributes in the rows' keys, without projected attributes; with `for` or `async for`.
 
         Items are fetched only if the index does not contain their type, and a class shares its keys with its subclass,
         so that the keys do not determine the class of a row.
@@ -144,7 +144,7 @@ class Query(Reading[E]):
     def _bound_params(self) -> Params:
         return self.params_for(next(self.groups())[0], now=0)
 
-    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Iterator[Row]:
+    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Chunks:
         return rows(self, want, group, last)
 
     def _group_of(self, last: Mapping[str, Item]) -> int:

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from pynamodb.exceptions import CancellationReason
 
 from singletable.requests.calls import Call
+from singletable.transport.steps import Steps
 
 __all__ = ["unquoted"]
 
@@ -24,10 +25,10 @@ _HOLDERS = frozenset({"ExclusiveStartKey", "ExpressionAttributeValues", "Item", 
 _TYPES = frozenset({"B", "BOOL", "BS", "L", "M", "N", "NS", "NULL", "S", "SS"})
 
 
-def unquoted(call: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+def unquoted(call: Call, operation: str, params: dict[str, Any]) -> Steps[dict[str, Any]]:
     """Send a request, and remove the request's values and the names within maps from its errors."""
     try:
-        return call(operation, params)
+        return (yield from call(operation, params))
     except (BotoCoreError, ClientError) as error:
         _mask_chain(error, params)
         raise

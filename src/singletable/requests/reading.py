@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Generic
 
 import attrs
@@ -20,10 +20,11 @@ from singletable.errors import (
 )
 from singletable.requests.cursor import bound_to
 from singletable.requests.expressions import ItemPath, Placeholders, Portable, all_of
-from singletable.requests.results import Page, Results, Row, fetched
+from singletable.requests.results import Chunks, Mark, Page, Results, fetched
 from singletable.requests.target import Target
 from singletable.requests.types import E, Handling, Item, Params
 from singletable.requests.unreadable import check_handling
+from singletable.transport.steps import Steps, Stream, arun, run
 
 __all__ = ["Reading", "check_options"]
 
@@ -74,13 +75,24 @@ class Reading(Portable, Generic[E]):
     def __iter__(self) -> Iterator[E]:
         return self._results(self.limit)
 
+    def __aiter__(self) -> AsyncIterator[E]:
+        return self._results(self.limit)
+
     def all(self) -> list[E]:
         """Return all items, as a list."""
-        return list(self)
+        return run(self.all_steps())
+
+    async def aall(self) -> list[E]:
+        """Return all items, as a list."""
+        return await arun(self.all_steps())
 
     def first(self) -> E | None:
         """Return the first item, or None if no item was found."""
-        return next(self._results(1), None)
+        return run(self._first())
+
+    async def afirst(self) -> E | None:
+        """Return the first item, or None if no item was found."""
+        return await arun(self._first())
 
     def one(self) -> E:
         """Return the only item.
@@ -89,10 +101,11 @@ class Reading(Portable, Generic[E]):
             ItemDoesNotExist: No item was found.
             MultipleItemsFoundError: Several items were found; its `count` is their number.
         """
-        item = self.one_or_none()
-        if item is None:
-            raise self.target.loader.absent(f"No item {self._where}.")
-        return item
+        return run(self.one_steps())
+
+    async def aone(self) -> E:
+        """Return the only item, as `one` does."""
+        return await arun(self.one_steps())
 
     def one_or_none(self) -> E | None:
         """Return the only item, or None if no item was found.
@@ -100,17 +113,11 @@ class Reading(Portable, Generic[E]):
         Raises:
             MultipleItemsFoundError: Several items were found; its `count` is their number.
         """
-        found = list(self._results(2))
-        if len(found) > 1:
-            count = self._count_all()
-            raise MultipleItemsFoundError(
-                f"{self._label} has {count} items {self._where}; at most one was expected.",
-                remedy="Narrow the request by attributes or a filter, or use first() or all().",
-                entity=self.target.place.key.owner,
-                index=self.target.place.key.index,
-                count=count,
-            )
-        return found[0] if found else None
+        return run(self.one_or_none_steps())
+
+    async def aone_or_none(self) -> E | None:
+        """Return the only item, or None, as `one_or_none` does."""
+        return await arun(self.one_or_none_steps())
 
     def count(self) -> int:
         """Return the number of items that iteration yields, at most `limit`; all of them are read.
@@ -119,7 +126,11 @@ class Reading(Portable, Generic[E]):
             UnknownItemError: An item has an unknown type, and `unknown` is `raise`.
             MalformedItemError: An item cannot be read, and `malformed` is `raise`.
         """
-        return sum(1 for _ in self)
+        return run(self._count())
+
+    async def acount(self) -> int:
+        """Return the number of items, as `count` does."""
+        return await arun(self._count())
 
     def page(self, size: int, cursor: str | None = None, *, context: str | None = None) -> Page[E]:
         """Return one page.
@@ -138,6 +149,50 @@ class Reading(Portable, Generic[E]):
             UnknownItemError: An item has an unknown type, and `unknown` is `raise`.
             MalformedItemError: An item cannot be read, and `malformed` is `raise`.
         """
+        return run(self._page(size, cursor, context))
+
+    async def apage(self, size: int, cursor: str | None = None, *, context: str | None = None) -> Page[E]:
+        """Return one page, as `page` does."""
+        return await arun(self._page(size, cursor, context))
+
+    # --- in steps -------------------------------------------------------------------
+
+    def all_steps(self) -> Steps[list[E]]:
+        """Return all items as a list, in steps."""
+        return self._results(self.limit).rest()
+
+    def _first(self) -> Steps[E | None]:
+        found = yield from self._results(1).take()
+        return None if found is Mark.END else found
+
+    def one_steps(self) -> Steps[E]:
+        """Return the only item, in steps."""
+        item = yield from self.one_or_none_steps()
+        if item is None:
+            raise self.target.loader.absent(f"No item {self._where}.")
+        return item
+
+    def one_or_none_steps(self) -> Steps[E | None]:
+        """Return the only item or None, in steps."""
+        found = yield from self._results(2).rest()
+        if len(found) > 1:
+            count = yield from self._count_all()
+            raise MultipleItemsFoundError(
+                f"{self._label} has {count} items {self._where}; at most one was expected.",
+                remedy="Narrow the request by attributes or a filter, or use first() or all().",
+                entity=self.target.place.key.owner,
+                index=self.target.place.key.index,
+                count=count,
+            )
+        return found[0] if found else None
+
+    def _count(self) -> Steps[int]:
+        count, results = 0, self._results(self.limit)
+        while (yield from results.take()) is not Mark.END:
+            count += 1
+        return count
+
+    def _page(self, size: int, cursor: str | None, context: str | None) -> Steps[Page[E]]:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InvalidRequestError(
                 f"A page has a size of at least 1, not {size!r}.", remedy="Write for example page(20).", value=size
@@ -155,14 +210,14 @@ class Reading(Portable, Generic[E]):
         ended: dict[str, Item] = {}
         while True:
             try:
-                item = next(results)
-            except StopIteration:
-                return Page(items, None)
+                item = yield from results.take()
             except (MalformedItemError, UnknownItemError):
                 if len(items) < size:
                     raise
                 # The item is on the next page, which raises for it.
                 return Page(items, seal.write(bound, ended))
+            if item is Mark.END:
+                return Page(items, None)
             if len(items) == size:
                 return Page(items, seal.write(bound, ended))
             items.append(item)
@@ -185,7 +240,7 @@ class Reading(Portable, Generic[E]):
         """Return the arguments of the first request at epoch second 0: a cursor of `live` is valid at any time."""
         raise NotImplementedError
 
-    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Iterator[Row]:
+    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Chunks:
         """Return the rows after a place.
 
         Args:
@@ -226,9 +281,9 @@ class Reading(Portable, Generic[E]):
         want = limit if want is None else want
         last = last or {}
         group = self._group_of(last) if last else 0
-        found = self._rows(want, group, last)
+        found = Stream(self._rows(want, group, last))
         if fetch:
-            found = fetched(self.target, found, want, consistent=self.consistent)
+            found = Stream(fetched(self.target, found, want, consistent=self.consistent))
 
         def cursor_at(place: Mapping[str, Item]) -> str | None:
             try:
@@ -242,11 +297,11 @@ class Reading(Portable, Generic[E]):
     def _bound_to(self, context: str | None) -> bytes:
         return bound_to(self._bound_params(), context)
 
-    def _count_all(self) -> int:
+    def _count_all(self) -> Steps[int]:
         """Return the number of items without a limit, and without the items that would raise."""
         raising = (name for name in ("unknown", "malformed") if getattr(self, name) == "raise")
         whole: Reading[E] = attrs.evolve(self, limit=None, **dict.fromkeys(raising, "skip"))  # type: ignore[misc]
-        return whole.count()
+        return whole._count()
 
 
 def check_options(request: Reading[Any]) -> None:

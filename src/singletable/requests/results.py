@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from enum import Enum
 from functools import partial
-from itertools import repeat
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 from pynamodb.expressions.condition import Condition as PynamoCondition
 
 from singletable.errors import MalformedItemError, UnknownItemError
-from singletable.requests.batch_requests import GET_LIMIT, chunked, fetch_items
+from singletable.requests.batch_requests import GET_LIMIT, fetch_items
 from singletable.requests.target import Target
 from singletable.requests.types import E, Item, Params, UnknownItem
 from singletable.requests.unreadable import tolerant
+from singletable.transport.steps import Steps, Stream, Together, Waitable, arun, run
 
-__all__ = ["Page", "Results", "Row", "fetched", "in_rows", "pages", "rows"]
+__all__ = ["MOST_AT_ONCE", "Chunks", "Mark", "Page", "Results", "Row", "fetched", "pages", "rows"]
 
+MOST_AT_ONCE = 32
+"""The most partitions that are read at the same time."""
+
+_FETCHES_AT_ONCE = 4
 _FILTERED_FIRST = 100
 _MOST_ASKED = 1000
 _T = TypeVar("_T")
@@ -26,6 +31,9 @@ _T = TypeVar("_T")
 
 Row: TypeAlias = tuple[str, int, Item]
 """One row that DynamoDB returned: the partition key of the request, its group of partitions, and the row's content."""
+
+Chunks: TypeAlias = Generator["Waitable | list[Row]", Any, None]
+"""Rows in lists, between the steps that read them; see `Stream`."""
 
 
 class PageSource(Protocol):
@@ -81,9 +89,14 @@ class Page(Generic[_T]):
 
 
 def pages(
-    request: PageSource, params: Callable[[], Params], want: int | None, start: Item | None = None
-) -> Iterator[list[Item]]:
-    """Yield the pages of one partition or segment; each page is one request.
+    request: PageSource,
+    params: Callable[[], Params],
+    want: int | None,
+    start: Item | None = None,
+    partition: str = "",
+    group: int = 0,
+) -> Chunks:
+    """Yield the rows of one partition or segment, page by page; each page is one request.
 
     Args:
         request: The request, for its filter and its sender.
@@ -92,6 +105,8 @@ def pages(
             limit of 20 costs as much as 20 items; with a filter, it reads at least 100. If a filter or rows of other
             entities leave too few, each further request reads twice as many as the one before, at most 1,000.
         start: The key after which to begin.
+        partition: The partition key, for the rows.
+        group: The number of its group of partitions, for the rows.
     """
     asked = max(want, _FILTERED_FIRST) if want is not None and request.filter is not None else want
     while True:
@@ -101,19 +116,19 @@ def pages(
             asked = min(asked * 2, max(_MOST_ASKED, asked))
         if start is not None:
             arguments["ExclusiveStartKey"] = start
-        answer = request.target.sender.send(request.operation, arguments)
+        answer = yield from request.target.sender.steps(request.operation, arguments)
         page, start = answer.get("Items", []), answer.get("LastEvaluatedKey")
         # The page is released before the next one is read, so that only one is in memory.
         del answer
-        yield page
+        yield [(partition, group, row) for row in page]
         del page
         # An empty page with a LastEvaluatedKey is not the end: the filter removed all of its items.
         if not start:
             return
 
 
-def rows(query: RowSource, want: int | None, first: int, last: Mapping[str, Item]) -> Iterator[Row]:
-    """Yield the rows of a query, group by group; the partitions of a group are merged by sort key.
+def rows(query: RowSource, want: int | None, first: int, last: Mapping[str, Item]) -> Chunks:
+    """Yield the rows of a query, group by group; the partitions of a group are read at once and merged by sort key.
 
     Args:
         query: The query.
@@ -124,38 +139,86 @@ def rows(query: RowSource, want: int | None, first: int, last: Mapping[str, Item
     for number, group in enumerate(query.groups()):
         if number < first:
             continue
-        streams = [_stream(query, partition, number, want, last.get(partition)) for partition in group]
-        if len(streams) == 1:
-            yield from streams[0]
-        else:
-            # Code points sort like UTF-8 bytes, so this is DynamoDB's order.
-            yield from heapq.merge(*streams, key=query.sort_key_of, reverse=query.descending)
+        found = [
+            pages(query, partial(query.params_for, partition), want, last.get(partition), partition, number)
+            for partition in group
+        ]
+        yield from found[0] if len(found) == 1 else merged(query, [Stream(each) for each in found])
 
 
-def _stream(query: RowSource, partition: str, group: int, want: int | None, start: Item | None) -> Iterator[Row]:
-    return in_rows(pages(query, partial(query.params_for, partition), want, start), partition, group)
+def merged(query: RowSource, streams: Sequence[Stream[Row]]) -> Chunks:
+    """Yield the rows of several partitions in the order of their sort keys.
+
+    All partitions of which no row is left are read at once, since the next row may be in any of them.
+    """
+    buffers: list[deque[Row]] = [deque() for _ in streams]
+    reading = set(range(len(streams)))
+    key = query.sort_key_of
+    while reading or any(buffers):
+        empty = [number for number in sorted(reading) if not buffers[number]]
+        if empty:
+            chunks = yield Together([streams[number].take() for number in empty], MOST_AT_ONCE)
+            for number, chunk in zip(empty, chunks, strict=True):
+                if chunk is None:
+                    reading.discard(number)
+                else:
+                    buffers[number].extend(chunk)
+            continue
+        # No partition has an unread row before the nearest of the last rows that were read.
+        ends = [key(buffers[number][-1]) for number in reading]
+        bound = (max if query.descending else min)(ends) if ends else None
+        taken: list[Row] = []
+        for buffer in buffers:
+            while buffer and (bound is None or _is_within(key(buffer[0]), bound, query.descending)):
+                taken.append(buffer.popleft())
+        # Code points sort like UTF-8 bytes, so this is DynamoDB's order.
+        taken.sort(key=key, reverse=query.descending)
+        yield taken
 
 
-def in_rows(found: Iterator[list[Item]], partition: str = "", group: int = 0) -> Iterator[Row]:
-    """Yield the rows of pages of one partition."""
-    for page in found:
-        yield from zip(repeat(partition), repeat(group), page)
-        del page
+def _is_within(sort_key: str, bound: str, descending: bool) -> bool:
+    return sort_key >= bound if descending else sort_key <= bound
 
 
-def fetched(target: Target[Any], found: Iterator[Row], want: int | None, *, consistent: bool) -> Iterator[Row]:
-    """Yield the rows with their whole items, fetched a hundred at a time by primary key.
+def fetched(target: Target[Any], found: Stream[Row], want: int | None, *, consistent: bool) -> Chunks:
+    """Yield the rows with their whole items, fetched by primary key, a hundred in a request and several at once.
 
     A row is left out if its item was deleted, or has moved to another place in the index: an index is updated a moment
     after its table, and the item no longer belongs to the result.
     """
-    size = GET_LIMIT if want is None else max(1, min(GET_LIMIT, want))
-    for chunk in chunked(found, size):
+    least = GET_LIMIT if want is None else max(1, min(GET_LIMIT, want))
+    most = GET_LIMIT * _FETCHES_AT_ONCE if want is None else least
+    waiting: list[Row] = []
+    while True:
+        while len(waiting) < least:
+            more = yield from found.take()
+            if more is None:
+                break
+            waiting += more
+        if not waiting:
+            return
+        chunk, waiting = waiting[:most], waiting[most:]
         keys = [target.place.primary_of(row) for _, _, row in chunk]
-        items = fetch_items(target.sender, keys, target.place.primary, consistent=consistent, only=target.place.only)
-        for (partition, group, row), item in zip(chunk, items, strict=True):
-            if item is not None and target.place.key_of(item) == target.place.key_of(row):
-                yield partition, group, item
+        items = yield from fetch_items(
+            target.sender,
+            keys,
+            target.place.primary,
+            consistent=consistent,
+            workers=_FETCHES_AT_ONCE,
+            only=target.place.only,
+        )
+        yield [
+            (partition, group, item)
+            for (partition, group, row), item in zip(chunk, items, strict=True)
+            if item is not None and target.place.key_of(item) == target.place.key_of(row)
+        ]
+
+
+class Mark(Enum):
+    """A value in place of an entity, if no entity follows."""
+
+    MORE = "no row is left, but the request has more"
+    END = "the request has no more items"
 
 
 class Results(Generic[E]):
@@ -176,7 +239,7 @@ class Results(Generic[E]):
     def __init__(
         self,
         target: Target[Any],
-        found: Iterator[Row],
+        found: Stream[Row],
         load: Callable[[Item], E | UnknownItem | None],
         limit: int | None,
         unknown: str,
@@ -188,6 +251,7 @@ class Results(Generic[E]):
         self._target = target
         self._read_item = tolerant(load, unknown, malformed)
         self._found = found
+        self._rows: Iterator[Row] = iter(())
         self._left = limit
         self._cursor_at = cursor_at
         self._group = group
@@ -198,12 +262,49 @@ class Results(Generic[E]):
         """The key of the last row read in the current group of partitions, by partition."""
         return {partition: self._target.place.key_of(row) for partition, row in self._read.items()}
 
+    def take(self) -> Steps[E | Literal[Mark.END]]:
+        """Return the next entity, or `Mark.END`, in steps."""
+        while (found := self._next()) is Mark.MORE:
+            yield from self._fill()
+        return found
+
+    def rest(self) -> Steps[list[E]]:
+        """Return all entities that are left, in steps."""
+        entities: list[E] = []
+        while True:
+            found = self._next()
+            if found is Mark.MORE:
+                yield from self._fill()
+            elif found is Mark.END:
+                return entities
+            else:
+                entities.append(found)
+
     def __iter__(self) -> Results[E]:
         return self
 
     def __next__(self) -> E:
-        while self._left is None or self._left > 0:
-            partition, group, row = next(self._found)
+        while (found := self._next()) is Mark.MORE:
+            run(self._fill())
+        if found is Mark.END:
+            raise StopIteration
+        return found
+
+    def __aiter__(self) -> Results[E]:
+        return self
+
+    async def __anext__(self) -> E:
+        while (found := self._next()) is Mark.MORE:
+            await arun(self._fill())
+        if found is Mark.END:
+            raise StopAsyncIteration
+        return found
+
+    def _next(self) -> E | Literal[Mark.MORE, Mark.END]:
+        """Return the next entity of the rows that were read."""
+        if self._left == 0:
+            return Mark.END
+        for partition, group, row in self._rows:
             if group != self._group:
                 self._group, self._read = group, {}
             self._read[partition] = row
@@ -218,4 +319,14 @@ class Results(Generic[E]):
                 self._left -= 1
             # With "yield" the caller accepts UnknownItem and MalformedItem among the entities.
             return entity  # type: ignore[return-value]
-        raise StopIteration
+        return Mark.MORE
+
+    def _fill(self) -> Steps[None]:
+        """Read more rows."""
+        # The rows before are released first.
+        self._rows = iter(())
+        found = yield from self._found.take()
+        if found is None:
+            self._left = 0
+        else:
+            self._rows = iter(found)

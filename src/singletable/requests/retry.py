@@ -10,6 +10,7 @@ from typing import TypeVar
 import attrs
 
 from singletable.errors import EndpointUnreachableError, NoResponseError, RequestFailedError, ThrottledError
+from singletable.transport.steps import Pause, Steps
 
 __all__ = ["CONTENTION", "THROTTLED", "TRANSIENT_FAULTS", "Retry", "full_jitter", "is_transient"]
 
@@ -45,6 +46,7 @@ class Retry:
             ...  # return when an attempt succeeds
         raise ...
 
+    Steps do the same without blocking, with `for attempt in range(CONTENTION.attempts)` and `before(attempt)`.
     `call` repeats one function instead, and raises the last error.
 
     Args:
@@ -93,8 +95,20 @@ class Retry:
             attempt: The number of the attempt. Nothing precedes attempt 0, so it has no pause.
         """
         if attempt:
-            # Above 2 to the 30th, the product could exceed the range of a float.
-            self.sleep(self.jitter(min(self.longest, self.first * 2 ** min(attempt - 1, 30))))
+            self.sleep(self._length(attempt))
+
+    def before(self, attempt: int) -> Steps[None]:
+        """Make the pause before an attempt, in steps.
+
+        Args:
+            attempt: The number of the attempt, from `range(retry.attempts)`.
+        """
+        if attempt:
+            yield Pause(self._length(attempt))
+
+    def _length(self, attempt: int) -> float:
+        # Above 2 to the 30th, the product could exceed the range of a float.
+        return self.jitter(min(self.longest, self.first * 2 ** min(attempt - 1, 30)))
 
 
 def is_transient(error: Exception) -> bool:

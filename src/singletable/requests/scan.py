@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition as PynamoCondition
 from singletable.errors import InvalidRequestError
 from singletable.requests.expressions import Placeholders
 from singletable.requests.reading import Reading, check_options
-from singletable.requests.results import Row, in_rows, pages
+from singletable.requests.results import Chunks, pages
 from singletable.requests.target import Target
 from singletable.requests.types import E, Handling, Item, Params
 
@@ -78,8 +78,8 @@ class Scan(Reading[E]):
     def _bound_params(self) -> Params:
         return self._params(now=0)
 
-    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Iterator[Row]:
-        return in_rows(pages(self, self._params, want, last.get(_SCAN)), _SCAN)
+    def _rows(self, want: int | None, group: int, last: Mapping[str, Item]) -> Chunks:
+        return pages(self, self._params, want, last.get(_SCAN), _SCAN)
 
     def _group_of(self, last: Mapping[str, Item]) -> int:
         return 0

@@ -40,6 +40,7 @@ from singletable.requests.services import (
     service_of,
 )
 from singletable.requests.types import Params
+from singletable.transport.steps import Steps
 
 __all__ = [
     "TOKEN_TAKEN",
@@ -76,8 +77,8 @@ TOKEN_TAKEN = "IdempotentParameterMismatchException"  # noqa: S105 - an error's 
 
 def send(
     connection: TableConnection, operation: str, params: Params, attempts: Attempts | None = None
-) -> dict[str, Any]:
-    """Send one operation.
+) -> Steps[dict[str, Any]]:
+    """Send one operation, in steps.
 
     Args:
         connection: The table's connection.
@@ -94,7 +95,7 @@ def send(
     attempts = attempts or Attempts()
     try:
         with following(attempts) if writing else nullcontext():
-            return connection.connection.dispatch(operation, params)
+            return (yield from connection.connection.steps(operation, params))
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         if writing and may_have_been_applied(error):
             attempts.note(error)

@@ -13,6 +13,7 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write_requests import WriteRequest
+from singletable.transport.steps import Steps
 
 __all__ = [
     "TRANSACTION_BYTES",
@@ -90,13 +91,13 @@ class TransactWrite:
             "ClientRequestToken": self.token,
         }
 
-    def send(self, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send the transaction; a canceled one raises botocore's ClientError.
+    def steps(self, attempts: Attempts | None = None) -> Steps[dict[str, Any]]:
+        """Send the transaction in steps; a canceled one raises botocore's ClientError.
 
         Args:
             attempts: The attempts of earlier requests under the same token.
         """
-        return self.sender.send("TransactWriteItems", self.params(), attempts)
+        return self.sender.steps("TransactWriteItems", self.params(), attempts)
 
 
 @attrs.frozen
@@ -128,9 +129,9 @@ class TransactGet:
             ]
         }
 
-    def send(self) -> list[Item | None]:
-        """Send the request; return the items in the order of the keys, None for one that does not exist."""
-        answer = self.sender.send("TransactGetItems", self.params())
+    def steps(self) -> Steps[list[Item | None]]:
+        """Send the request in steps; return the items in the order of the keys, None for one that does not exist."""
+        answer = yield from self.sender.steps("TransactGetItems", self.params())
         return [each.get("Item") or None for each in answer["Responses"]]
 
 

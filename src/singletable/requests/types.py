@@ -11,6 +11,7 @@ from singletable.errors import MalformedItemError
 
 if TYPE_CHECKING:
     from singletable.requests.attempts import Attempts
+    from singletable.transport.steps import Steps
 
 __all__ = ["E", "Handling", "Item", "MalformedItem", "Params", "Seal", "Sender", "UnknownItem"]
 
@@ -47,8 +48,8 @@ class Sender(Protocol):
     def seal(self) -> Seal:
         """The seal of the table's cursors."""
 
-    def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send one operation, and return the answer; `attempts` records the attempts of one logical write."""
+    def steps(self, operation: str, params: Params, attempts: Attempts | None = None) -> Steps[dict[str, Any]]:
+        """Send one operation in steps; `attempts` records the attempts of one logical write."""
 
 
 @attrs.frozen

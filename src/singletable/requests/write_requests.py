@@ -19,6 +19,7 @@ from singletable.requests.attempts import Attempts
 from singletable.requests.capacity import item_size, value_size
 from singletable.requests.expressions import EXPRESSION_BYTES, Actions, Placeholders, Portable
 from singletable.requests.types import Item, Params, Sender
+from singletable.transport.steps import Steps
 
 __all__ = ["Check", "Delete", "Put", "Update", "WriteRequest"]
 
@@ -54,13 +55,13 @@ class WriteRequest(Portable):
             params["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return {**params, **placeholders.arguments()}
 
-    def send(self, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send the write; a failed condition raises botocore's ClientError.
+    def steps(self, attempts: Attempts | None = None) -> Steps[dict[str, Any]]:
+        """Send the write in steps; a failed condition raises botocore's ClientError.
 
         Args:
             attempts: The attempts of earlier requests of the same logical write.
         """
-        return self.sender.send(self.operation, self.params(), attempts)
+        return self.sender.steps(self.operation, self.params(), attempts)
 
     def size(self) -> int:
         """Return the approximate number of bytes that count against a transaction's limit."""

@@ -16,6 +16,7 @@ from singletable.models import Expiry, Key, Transaction, plan
 from singletable.models.declare.timestamps import utcnow
 from singletable.models.items.internal_items import MARKS, internal_entity, internal_table_beside
 from singletable.models.schema.table_schema import table_schema
+from singletable.transport.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models import Table
@@ -137,13 +138,13 @@ class _MarkedTransaction(Transaction):
         super().__init__(delivery._table)
         self._delivery = delivery
 
-    def send(self) -> None:
+    def steps(self) -> Steps[None]:
         if not self.ended:
             self._delivery.refuse_second()
             # The mark is last, so the reasons of a canceled transaction are in the order of the handler's operations.
             self.add(plan.create(self._delivery.mark()))
         try:
-            super().send()
+            yield from super().steps()
         except TransactionCancelled as error:
             if isinstance(error.reasons[-1].error, AlreadyExistsError):
                 self._delivery.repeated = True

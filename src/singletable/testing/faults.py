@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -29,6 +29,7 @@ from singletable.models.binding.binding import connection_of
 from singletable.models.schema.table_schema import table_schema
 from singletable.requests.attempts import is_read, lose
 from singletable.requests.calls import Call
+from singletable.transport.steps import Blocking, Steps, run
 
 __all__ = [
     "Crash",
@@ -41,6 +42,10 @@ __all__ = [
     "Unprocessed",
     "inject",
 ]
+
+
+Send: TypeAlias = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""A function that sends one operation with its arguments, and returns the answer."""
 
 
 class InjectedCrash(BaseException):
@@ -95,7 +100,7 @@ class Fault:
     calls: Collection[int] | None = None
     operations: Collection[str] = attrs.field(default=(), validator=_are_operations)
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    def befall(self, send: Send, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         """Answer a call in place of the engine."""
         raise NotImplementedError
 
@@ -108,7 +113,7 @@ class Fault:
 class Throttling(Fault):
     """The request is throttled, as after the last of the SDK's retries, and not applied."""
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    def befall(self, send: Send, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         raise _client_error(operation, "ProvisionedThroughputExceededException", "Injected.")
 
 
@@ -119,7 +124,7 @@ class Unprocessed(Fault):
     def concerns(self, operation: str) -> bool:
         return operation in ("BatchWriteItem", "BatchGetItem") and Fault.concerns(self, operation)
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    def befall(self, send: Send, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         reading = operation == "BatchGetItem"
         kept, left = deepcopy(params["RequestItems"]), {}
         for table, request in params["RequestItems"].items():
@@ -145,7 +150,7 @@ class LostResponse(Fault):
 
     for_good: bool = False
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    def befall(self, send: Send, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         send(operation, deepcopy(params))
         fault = ReadTimeoutError(endpoint_url="injected")
         if self.for_good:
@@ -165,7 +170,7 @@ class Crash(Fault):
 
     after: bool = False
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    def befall(self, send: Send, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         if self.after:
             send(operation, params)
         raise InjectedCrash(f"{'after' if self.after else 'before'} {operation}")
@@ -181,7 +186,7 @@ class Rival(Fault):
 
     write: Callable[[], Any]
 
-    def befall(self, send: Call, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    def befall(self, send: Send, operation: str, params: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         self.write()
         return send(operation, params)
 
@@ -200,16 +205,26 @@ class Injection:
         # A context variable, because the threads of a batch inherit it.
         self._inside: ContextVar[bool] = ContextVar("inside", default=False)
 
-    def __call__(self, send: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, send: Call, operation: str, params: dict[str, Any]) -> Steps[dict[str, Any]]:
         if self._inside.get():
-            return send(operation, params)
-        call = send
+            return (yield from send(operation, params))
+        due = []
         with self._lock:
             self.calls.append(operation)
             for number, fault in enumerate(self._faults):
                 if self._is_due(number, fault, operation):
                     self.befallen.append((operation, type(fault).__name__))
-                    call = _befalling(fault, call, self._rng)
+                    due.append(fault)
+        if not due:
+            return (yield from send(operation, params))
+        # On an event loop the faults run in a thread, since they may wait for a rival.
+        answer: dict[str, Any] = yield Blocking(lambda: self._befall(due, send, operation, params))
+        return answer
+
+    def _befall(self, due: list[Fault], send: Call, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        call: Send = lambda *sent: run(send(*sent))  # noqa: E731 - it has no name of its own
+        for fault in due:
+            call = _befalling(fault, call, self._rng)
         token = self._inside.set(True)
         try:
             return call(operation, params)
@@ -226,7 +241,7 @@ class Injection:
         return isinstance(fault, Unprocessed) or self._rng.random() < fault.rate
 
 
-def _befalling(fault: Fault, call: Call, rng: random.Random) -> Call:
+def _befalling(fault: Fault, call: Send, rng: random.Random) -> Send:
     return lambda operation, params: fault.befall(call, operation, params, rng)
 
 

@@ -34,6 +34,7 @@ from singletable.testing.invariants import check_fresh, scan_raw
 from singletable.testing.oracle import identity_of, stored_attributes
 from singletable.testing.properties import check_pattern
 from singletable.testing.strategies.changes import changeable, changes_of, colliding_entities
+from singletable.transport.steps import run
 
 __all__ = ["TableMachine"]
 
@@ -354,7 +355,7 @@ class TableMachine(RuleBasedStateMachine):
 
     def _compare(self, entity: Table) -> None:
         """Assert that an entity's stored item equals the dictionary's, and that its derived attributes are fresh."""
-        item = stored_item(copy_as_new(entity))
+        item = run(stored_item(copy_as_new(entity)))
         wanted = self._model.get(identity_of(entity))
         assert (item is None) == (wanted is None), f"{entity!r} is {'not ' if item is None else ''}stored"
         if item is not None:

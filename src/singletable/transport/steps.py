@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 __all__ = ["Blocking", "Pause", "Steps", "Together", "Waitable", "arun", "run"]
 
@@ -32,7 +32,7 @@ class Waitable(Protocol):
     def perform(self) -> Any:
         """Wait for the result in the calling thread."""
 
-    async def aperform(self) -> Any:
+    def aperform(self) -> Awaitable[Any]:
         """Wait for the result on the running event loop."""
 
 
@@ -171,3 +171,118 @@ class Together:
             # The tasks end before the error is raised, so that none of them still uses a connection.
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
+
+
+class Stream(Generic[T]):
+    """Values that are computed in steps, a list at a time.
+
+    Args:
+        chunks: A generator that yields steps, as `Steps` do, and also lists of values.
+    """
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self, chunks: Generator[Waitable | list[T], Any, None]) -> None:
+        self._chunks = chunks
+
+    def take(self) -> Steps[list[T] | None]:
+        """Return the next list of values, which may be empty; None at the end."""
+        chunks = self._chunks
+        try:
+            found = next(chunks)
+            while type(found) is not list:
+                try:
+                    result = yield found  # type: ignore[misc]  # it is a step
+                except BaseException as error:
+                    found = chunks.throw(error)
+                else:
+                    found = chunks.send(result)
+        except StopIteration:
+            return None
+        return found
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the values, in the calling thread."""
+        while (values := run(self.take())) is not None:
+            yield from values
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Yield the values, on the running event loop."""
+        while (values := await arun(self.take())) is not None:
+            for each in values:
+                yield each
+
+
+class Crew:
+    """Series of steps in progress at the same time, of which the first one to end is awaited.
+
+    ::
+
+        crew = Crew(4)
+        try:
+            task = yield crew.start(steps)
+            ended = yield crew.first_ended()
+        finally:
+            crew.close()
+
+    Args:
+        at_most: The most series in progress. The caller starts no more than that.
+    """
+
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
+        self._executor: ThreadPoolExecutor | None = None
+        self._working: set[Any] = set()
+
+    def start(self, steps: Steps[Any]) -> Waitable:
+        """Return the step that starts a series; its result is a task with `result()`."""
+        return _Call(lambda: self._submit(steps), lambda: self._create_task(steps))
+
+    def first_ended(self) -> Waitable:
+        """Return the step that waits until a series has ended; its result is the set of the ended tasks."""
+        return _Call(self._wait, self._await)
+
+    def close(self) -> None:
+        """End the series in progress: threads are awaited, tasks cancelled."""
+        if self._executor is not None:
+            self._executor.shutdown()
+        for task in self._working:
+            task.cancel()
+
+    def _submit(self, steps: Steps[Any]) -> Future[Any]:
+        if self._at_most == 1:
+            task: Future[Any] = Future()
+            try:
+                task.set_result(run(steps))
+            except Exception as error:
+                task.set_exception(error)
+        else:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(self._at_most, "singletable")
+            # A copy of the context for each, so that measure() counts the requests of threads.
+            task = self._executor.submit(copy_context().run, run, steps)
+        self._working.add(task)
+        return task
+
+    def _wait(self) -> set[Future[Any]]:
+        ended, self._working = wait(self._working, return_when=FIRST_COMPLETED)
+        return ended
+
+    async def _create_task(self, steps: Steps[Any]) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(arun(steps))
+        # If the crew is closed, nobody asks for the error.
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        self._working.add(task)
+        return task
+
+    async def _await(self) -> set[asyncio.Task[Any]]:
+        ended, self._working = await asyncio.wait(self._working, return_when=asyncio.FIRST_COMPLETED)
+        return ended
+
+
+class _Call:
+    __slots__ = ("aperform", "perform")
+
+    def __init__(self, perform: Callable[[], Any], aperform: Callable[[], Awaitable[Any]]) -> None:
+        self.perform = perform
+        self.aperform = aperform

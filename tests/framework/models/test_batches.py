@@ -196,6 +196,7 @@ def test_a_hundred_thousand_items_in_constant_memory():
     def answer(send, operation, params):
         sent[0] += len(params["RequestItems"]["ledger"])
         return {"UnprocessedItems": {}}
+        yield
 
     def entities():
         for number in range(100_000):

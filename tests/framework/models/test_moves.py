@@ -13,9 +13,9 @@ from singletable.errors import (
     NoResponseError,
     TransactionCancelled,
 )
-from singletable.models.reading.targets import stored_item
 from singletable.testing.faults import Crash, InjectedCrash, LostResponse, Rival, Throttling, inject
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, numbers, task
+from tests.framework.stored import stored_item
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

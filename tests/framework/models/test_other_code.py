@@ -21,10 +21,11 @@ from singletable.errors import (
     StaleKeyError,
     TransactionCancelled,
 )
-from singletable.models.reading.targets import TableSender, stored_item
+from singletable.models.reading.targets import TableSender
 from singletable.testing.faults import Rival, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.ledger import GSI1
+from tests.framework.stored import stored_item
 
 
 class OtherTable(Table):

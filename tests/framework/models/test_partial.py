@@ -215,15 +215,15 @@ def test_an_index_that_holds_all_that_is_asked_for_needs_no_fetch():
 
 def test_batches_send_the_projection(monkeypatch):
     """All requests share one projection, or have none if one of them is for a whole item."""
-    sent, send = [], TableSender.send
+    sent, steps = [], TableSender.steps
 
     def noting(self, operation, params, attempts=None):
         if operation == "BatchGetItem":
             asked = params["RequestItems"]["app"]
             sent.append(set(asked["ExpressionAttributeNames"].values()) if "ProjectionExpression" in asked else None)
-        return send(self, operation, params, attempts)
+        return steps(self, operation, params, attempts)
 
-    monkeypatch.setattr(TableSender, "send", noting)
+    monkeypatch.setattr(TableSender, "steps", noting)
     always = {"PK", "SK", "entityType", "accountId", "seq"}
     other = Event.item(account_id="a1", seq=2, only=("note",))
     assert 4 == len(day(only=("level",)).all())

@@ -16,11 +16,11 @@ from singletable.errors import (
     RequestFailedError,
     TransactionCancelled,
 )
-from singletable.models.reading.targets import stored_item
 from singletable.testing.faults import LostResponse, inject
 from singletable.testing.invariants import check_fresh
 from tests.framework.app import Account, AppTable, Event, event
 from tests.framework.ledger import Doc, LedgerTable, State, Task, numbers, task
+from tests.framework.stored import stored_item
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

@@ -15,10 +15,11 @@ from singletable.errors import (
     StaleKeyError,
 )
 from singletable.models.declare import timestamps
-from singletable.models.reading.targets import TableSender, stored_item
+from singletable.models.reading.targets import TableSender
 from singletable.requests.retry import CONTENTION
 from singletable.testing.faults import LostResponse, Rival, inject
 from tests.framework.ledger import MOMENT, Doc, LedgerTable, State, Task, task
+from tests.framework.stored import stored_item
 
 pytestmark = pytest.mark.usefixtures("ledger")
 

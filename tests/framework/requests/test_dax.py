@@ -32,6 +32,7 @@ from singletable.requests.dax import goes_to_cluster
 from singletable.requests.endpoints import endpoints_of
 from singletable.requests.sending import send
 from singletable.testing.invariants import scan_raw
+from singletable.transport.steps import run
 from tests.framework.app import START, Account, AppTable, Event, Level, Setting, event
 from tests.framework.requests.cluster import ENDPOINT, clustered, dax_of, service_error, throttled, unreachable
 
@@ -120,7 +121,8 @@ def test_statements_go_to_the_table(cluster):
     """A cluster does not support PartiQL."""
     Account(account_id="a").create()
     statement = 'SELECT * FROM "app" WHERE "PK" = ?'
-    answer = send(connection_of(AppTable), "ExecuteStatement", {"Statement": statement, "Parameters": [KEY["PK"]]})
+    params = {"Statement": statement, "Parameters": [KEY["PK"]]}
+    answer = run(send(connection_of(AppTable), "ExecuteStatement", params))
     assert 1 == len(answer["Items"])
     assert (["PutItem"], ["ExecuteStatement"]) == (cluster.operations, cluster.table)
 
@@ -491,7 +493,7 @@ def test_credentials_that_the_cluster_refuses_are_told(cluster):
 def test_what_the_client_refuses_is_told(cluster):
     """The client's checks count as those of DynamoDB."""
     with pytest.raises(RequestFailedError, match=r"PutItem on 'app' failed \(ValidationException\)"):
-        send(connection_of(AppTable), "PutItem", {"TableName": "app", "Item": "no item"})
+        run(send(connection_of(AppTable), "PutItem", {"TableName": "app", "Item": "no item"}))
     assert [] == cluster.table
 
 

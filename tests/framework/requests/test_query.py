@@ -47,8 +47,9 @@ class Faulty:
         self.table_name = self.sender.table_name
         self.seal = self.sender.seal
 
-    def send(self, operation, params):
+    def steps(self, operation, params, attempts=None):
         return self.change(operation, params, self.sender.send)
+        yield
 
 
 def through(request, change):

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from singletable.engine import embedded
 from singletable.errors import ConditionFailed, InvalidValueError, PatternError, SingletableError
-from singletable.models.reading.targets import stored_item
 from singletable.models.schema.table_schema import entity_schema
 from singletable.models.writing.writable import WritableItem
 from singletable.testing import Fault, SimulatedHistory, SimulationFailedError, Simulator, inject, simulate
@@ -21,6 +20,7 @@ from singletable.testing.simulator import APPLIED_LATER, CHECKS, FAULTS, schedul
 from singletable.testing.simulator.corpus import draw_corpus
 from singletable.testing.simulator.scheduler import Scheduler, without_sleep
 from tests.framework.simulated import Plain, SimulatedTable
+from tests.framework.stored import stored_item
 
 LOST = [fault for fault in FAULTS if fault.applied]
 REFUSED = [fault for fault in FAULTS if fault.known]

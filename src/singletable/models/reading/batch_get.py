@@ -11,6 +11,7 @@ from singletable.requests import Get
 from singletable.requests.batch_requests import fetch_items
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
+from singletable.transport.steps import Steps
 
 __all__ = ["get_items"]
 
@@ -23,8 +24,8 @@ def get_items(
     consistent: bool | None = None,
     unknown: Handling = "raise",
     malformed: Handling = "raise",
-) -> list[Any]:
-    """Return the items of requests, in their order; None for an item that does not exist, or is skipped.
+) -> Steps[list[Any]]:
+    """Return, in steps, the items of requests, in their order; None for an item that does not exist, or is skipped.
 
     Args:
         sender: The sender of the requests.
@@ -48,7 +49,7 @@ def get_items(
     # DynamoDB takes one projection for all keys: the union of the projections of all requests.
     chosen = [request.target.place.only for request in requests]
     only = None if None in chosen else tuple(dict.fromkeys(name for names in chosen for name in names or ()))
-    items = fetch_items(
+    items = yield from fetch_items(
         sender,
         [request.params()["Key"] for request in requests],
         table_schema(sender.table).layout.primary,

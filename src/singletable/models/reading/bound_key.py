@@ -162,5 +162,9 @@ class BoundKey(Generic[T]):
         """
         return self.item(consistent=consistent, only=only, **attributes).one()
 
+    async def aget(self, *, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any) -> T:
+        """Return one item by this key, as `get` does."""
+        return await self.item(consistent=consistent, only=only, **attributes).aone()
+
     def __repr__(self) -> str:
         return f"<key {self.entity.__name__}.{self.name}>"

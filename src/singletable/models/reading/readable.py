@@ -14,6 +14,7 @@ from singletable.keys.text import plain
 from singletable.models.items.item import StoredItem
 from singletable.models.schema.layout import PRIMARY
 from singletable.models.schema.table_schema import table_schema
+from singletable.transport.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition
@@ -49,6 +50,14 @@ class ReadableItem(StoredItem):
         """
         cls._refuse_keys(keys, "get")
         return cls.item(consistent=consistent, only=only, **attributes).one()
+
+    @classmethod
+    async def aget(
+        cls: type[T], /, *keys: Any, consistent: bool = False, only: Sequence[str] | None = None, **attributes: Any
+    ) -> T:
+        """Return one item by its primary key, as `get` does."""
+        cls._refuse_keys(keys, "aget")
+        return await cls.item(consistent=consistent, only=only, **attributes).aone()
 
     @classmethod
     def query(  # type: ignore[override]  # PynamoDB's takes key text, this one attributes
@@ -230,12 +239,42 @@ class ReadableItem(StoredItem):
             UnknownItemError: The table has no entity of an item's type.
             MalformedItemError: An item's model cannot read it.
         """
+        return run(cls._batch_get("batch_get", items, arguments, options, consistent, workers, unknown, malformed))
+
+    @classmethod
+    async def abatch_get(
+        cls: type[T],
+        items: Iterable[Mapping[str, Any] | Get[Any]],
+        *arguments: NoReturn,
+        consistent: bool = False,
+        workers: int = 1,
+        unknown: Handling = "raise",
+        malformed: Handling = "raise",
+        **options: NoReturn,
+    ) -> list[T | None]:
+        """Return many items by primary key, as `batch_get` does."""
+        return await arun(
+            cls._batch_get("abatch_get", items, arguments, options, consistent, workers, unknown, malformed)
+        )
+
+    @classmethod
+    def _batch_get(
+        cls,
+        method: str,
+        items: Iterable[Mapping[str, Any] | Get[Any]],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+        consistent: bool,
+        workers: int,
+        unknown: Handling,
+        malformed: Handling,
+    ) -> Steps[list[Any]]:
         from singletable.models.reading.batch_get import get_items
         from singletable.models.reading.conditions import is_consistent, refuse_options
         from singletable.models.reading.targets import TableSender
 
         consistent = is_consistent(consistent, options)
-        refuse_options(f"{cls.__name__}.batch_get()", arguments, options)
+        refuse_options(f"{cls.__name__}.{method}()", arguments, options)
         gets = [cls._get_request(each) for each in items]
         return get_items(
             TableSender(cls._table_class()),
@@ -265,6 +304,11 @@ class ReadableItem(StoredItem):
     def count(cls, /, *conditions: Any, **attributes: Any) -> int:
         """Return the number of items of a query; without a key PynamoDB counts the whole table, as of hours ago."""
         return cls.query(*conditions, **attributes).count()
+
+    @classmethod
+    async def acount(cls, /, *conditions: Any, **attributes: Any) -> int:
+        """Return the number of items of a query."""
+        return await cls.query(*conditions, **attributes).acount()
 
     @classmethod
     def from_raw_data(cls: type[T], data: Item) -> T:
@@ -302,11 +346,18 @@ class ReadableItem(StoredItem):
             ItemDoesNotExist: The item was deleted, or is now another entity.
             KeyChangeError: The primary key differs from the one with which the instance was read.
         """
+        run(self._refresh(consistent or consistent_read))
+
+    async def arefresh(self, consistent: bool = False, *, consistent_read: bool = False) -> None:
+        """Read the item again into this instance, as `refresh` does."""
+        await arun(self._refresh(consistent or consistent_read))
+
+    def _refresh(self, consistent: bool) -> Steps[None]:
         from singletable.models.reading.targets import target_of
 
         self._stored_key()
         names = self._schema_of().primary.attributes
-        fresh = self.get(consistent=consistent or consistent_read, **{name: getattr(self, name) for name in names})
+        fresh = yield from self.item(consistent=consistent, **{name: getattr(self, name) for name in names}).one_steps()
         if type(fresh) is not type(self):
             raise target_of(type(self), PRIMARY).loader.absent(f"{self!r} is now a {type(fresh).__name__}.")
         vars(self).update({**vars(fresh), "_form": None})

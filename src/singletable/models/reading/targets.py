@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -20,6 +21,7 @@ from singletable.requests.observing import request_name
 from singletable.requests.sending import place_of, send
 from singletable.requests.target import Loader, Place, Target
 from singletable.requests.types import Item, Params, Sender, UnknownItem
+from singletable.transport.steps import Steps, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
@@ -68,12 +70,14 @@ class TableSender:
         seal = seal_from(getattr(meta, "cursor_secret", None), meta.cursor_lifetime, self.table.__name__)
         return attrs.evolve(seal, place=place_of(self.connection))
 
-    def send(self, operation: str, params: Params, attempts: Attempts | None = None) -> dict[str, Any]:
-        """Send one operation; `attempts` records the attempts of one logical write."""
-        if self.name is None:
-            return send(self.connection, operation, params, attempts)
-        with request_name(self.name):
-            return send(self.connection, operation, params, attempts)
+    def send(self, operation: str, params: Params) -> dict[str, Any]:
+        """Send one operation, in the calling thread."""
+        return run(self.steps(operation, params))
+
+    def steps(self, operation: str, params: Params, attempts: Attempts | None = None) -> Steps[dict[str, Any]]:
+        """Send one operation in steps; `attempts` records the attempts of one logical write."""
+        with nullcontext() if self.name is None else request_name(self.name):
+            return (yield from send(self.connection, operation, params, attempts))
 
     def require(self, request: Any, error: type[SingletableError], what: str) -> None:
         """Refuse a request that was made for another place.
@@ -154,7 +158,7 @@ def require_member(table: type[StoredItem], entity: Any, error: type[Singletable
         )
 
 
-def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None:
+def stored_item(entity: StoredItem, sender: Sender | None = None) -> Steps[Item | None]:
     """Return the stored item with an entity's primary key; None if it does not exist.
 
     DynamoDB sends the item with a failed condition, but other servers may not.
@@ -165,7 +169,8 @@ def stored_item(entity: StoredItem, sender: Sender | None = None) -> Item | None
     """
     sender = TableSender(entity._table_class()) if sender is None else sender
     params = {"TableName": sender.table_name, "Key": entity._key_item(), "ConsistentRead": True}
-    return sender.send("GetItem", params).get("Item") or None
+    answer = yield from sender.steps("GetItem", params)
+    return answer.get("Item") or None
 
 
 def whole_table(table: type[StoredItem], entities: Sequence[type[T]], only: Sequence[str] | None = None) -> Target[T]:

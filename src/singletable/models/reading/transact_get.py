@@ -18,6 +18,7 @@ from singletable.requests.sending import cancellation_reasons, error_code
 from singletable.requests.transaction_requests import TransactGet
 from singletable.requests.types import Handling
 from singletable.requests.unreadable import check_handling
+from singletable.transport.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
@@ -27,8 +28,8 @@ __all__ = ["read_together"]
 
 def read_together(
     table: type[StoredItem], requests: Sequence[Get[Any]], unknown: Handling = "raise", malformed: Handling = "raise"
-) -> list[Any]:
-    """Return items as they were at one moment, in the order of the requests; see `Table.transact_get`."""
+) -> Steps[list[Any]]:
+    """Return items as they were at one moment, in the order of the requests, in steps; see `Table.transact_get`."""
     check_handling(unknown=unknown, malformed=malformed)
     for request in requests:
         if not isinstance(request, Get):
@@ -46,9 +47,10 @@ def read_together(
     if len({identity(key, primary) for key in keys}) < len(keys):
         raise InvalidTransactionError("A read transaction requests one item twice.", remedy="Request each item once.")
     reading = TransactGet(sender, keys, [request.target.place.only for request in requests])
-    for _ in CONTENTION:
+    for attempt in range(CONTENTION.attempts):
+        yield from CONTENTION.before(attempt)
         try:
-            items = reading.send()
+            items = yield from reading.steps()
         except ClientError as error:
             told = cancellation_reasons(error)
             codes = [reason_code(reason) for reason in told]

@@ -32,6 +32,7 @@ from singletable.requests.batch_requests import fetch_items
 from singletable.requests.expressions import Placeholders
 from singletable.requests.stored_values import canonical
 from singletable.requests.types import Item
+from singletable.transport.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
@@ -58,7 +59,7 @@ class Record:
         """Return whether a stored record has the same operations."""
         return current_item is not None and current_item.get("digest") == {"S": self.digest}
 
-    def stored(self, sender: TableSender) -> Item | None:
+    def stored(self, sender: TableSender) -> Steps[Item | None]:
         """Return the stored record with the same token; None if no record exists."""
         return stored_item(self.write.entity, sender)
 
@@ -76,12 +77,13 @@ def record_of(table: type[StoredItem], sender: TableSender, token: str, writes: 
     return Record(plan.create(kind(token=token, digest=digest, keys=keys)).through(sender), digest)
 
 
-def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> None:
+def adopt(writes: Sequence[Write[Any]], record: Item, sender: TableSender) -> Steps[None]:
     """Update the instances of a repeated transaction with the items that are stored under the keys that it wrote."""
     primary = table_schema(sender.table).layout.primary
     places = [[each["S"] for each in key["L"]] for key in record["keys"]["L"]]
     keys: list[Item] = [{name: {"S": text} for name, text in zip(primary, place, strict=True)} for place in places]
-    for write, item in zip(writes, fetch_items(sender, keys, primary, consistent=True), strict=True):
+    items = yield from fetch_items(sender, keys, primary, consistent=True)
+    for write, item in zip(writes, items, strict=True):
         if not isinstance(write, (SaveWrite, UpdateWrite, DeleteWrite)):
             continue
         entity: StoredItem = write.entity

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +16,7 @@ from singletable.requests import Get
 from singletable.requests.batch_requests import BatchOperation, identity, write_all
 from singletable.requests.types import Handling, Item
 from singletable.requests.unreadable import check_handling
+from singletable.transport.steps import Steps, Stream, Waitable, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
@@ -139,15 +140,26 @@ class Batch:
         Raises:
             BatchIncompleteError: DynamoDB left operations unprocessed; they are in `unprocessed` and `rest`.
         """
+        run(self._send())
+
+    async def asend(self) -> None:
+        """Send all operations, as `send` does."""
+        await arun(self._send())
+
+    def sending(self) -> Stream[int]:
+        """Return the steps that send the writes; their values are the numbers of items that the requests wrote."""
+        return Stream(self._sending())
+
+    def _send(self) -> Steps[None]:
         gets, self._gets = self._gets, []
         self.items.extend(
-            get_items(self._sender, gets, self._workers, unknown=self._unknown, malformed=self._malformed)
+            (yield from get_items(self._sender, gets, self._workers, unknown=self._unknown, malformed=self._malformed))
         )
-        for _ in self.sending():
+        writes = self.sending()
+        while (yield from writes.take()) is not None:
             pass
 
-    def sending(self) -> Iterator[int]:
-        """Send the writes, and yield the number of items that each request wrote."""
+    def _sending(self) -> Generator[Waitable | list[int], Any, None]:
         operations, self._operations = self._operations, []
         taken = done = 0
 
@@ -158,13 +170,14 @@ class Batch:
                 yield operation
 
         primary = table_schema(self._table).layout.primary
+        writes = Stream(write_all(self._sender, counted(), primary, workers=self._workers))
         try:
-            for chunk in write_all(self._sender, counted(), primary, workers=self._workers):
+            while (chunk := (yield from writes.take())) is not None:
                 for operation in chunk:
                     if operation.write is not None:
                         operation.write.finish(None)
                 done += len(chunk)
-                yield len(chunk)
+                yield [len(chunk)]
         except BatchIncompleteError as error:
             error.sender = self._sender
             raise
@@ -212,6 +225,16 @@ class Batch:
         if kind is None:
             self.send()
 
+    async def __aenter__(self) -> Batch:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True
+        if kind is None:
+            await self.asend()
+
 
 class _Loading(Batch):
     """A batch that also accepts entities with a version, which it writes as new items."""
@@ -220,8 +243,8 @@ class _Loading(Batch):
         require_member(self._table, entity, InvalidBatchError)
 
 
-def put_all(table: type[StoredItem], entities: Iterable[StoredItem]) -> Iterator[int]:
-    """Put many entities, replace existing items, and yield the number of items that each request wrote."""
+def put_all(table: type[StoredItem], entities: Iterable[StoredItem]) -> Stream[int]:
+    """Put many entities, replace existing items, and return a stream of the number of items that each request wrote."""
     loading = _Loading(table)
     loading.put_all(entities)
     return loading.sending()

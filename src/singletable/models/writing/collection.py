@@ -11,6 +11,7 @@ from singletable.models.reading.targets import TableSender
 from singletable.models.writing import plan
 from singletable.models.writing.optimistic import differences
 from singletable.models.writing.transaction import Transaction
+from singletable.transport.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.reading.readable import ReadableItem
@@ -55,11 +56,11 @@ class Collection(Generic[T]):
     @classmethod
     def load(
         cls, table: type[ReadableItem], entities: tuple[type[T], ...], attributes: Mapping[str, Any]
-    ) -> Collection[T]:
-        """Read a collection; see `Table.load_collection`."""
+    ) -> Steps[Collection[T]]:
+        """Read a collection, in steps; see `Table.load_collection`."""
         with held(table):
             query = table.collection(*entities, consistent=True, **attributes)
-            return cls(table, entities, query.equals, query.all())
+            return cls(table, entities, query.equals, (yield from query.all_steps()))
 
     def __iter__(self) -> Iterator[T]:
         return iter((*self._entities, *self._added))
@@ -150,8 +151,15 @@ class Collection(Generic[T]):
             InvalidTransactionError: There are over 100 changes, or over 4 MB of changes.
             TransactionCancelled: Another writer was faster, and nothing was written. Read the collection again.
         """
+        return run(self._save())
+
+    async def asave(self) -> int:
+        """Write all changes, or none of them, as `save` does."""
+        return await arun(self._save())
+
+    def _save(self) -> Steps[int]:
         transaction = self.transaction()
-        transaction.send()
+        yield from transaction.steps()
         self._entities += self._added
         self._added, self._removed = [], []
         return len(transaction)

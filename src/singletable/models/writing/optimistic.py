@@ -23,10 +23,11 @@ from singletable.models.items.partial import refuse_partial
 from singletable.models.writing import plan
 from singletable.models.writing.checked_actions import assignments
 from singletable.models.writing.transaction import Transaction
-from singletable.models.writing.writes import too_contended
+from singletable.models.writing.writes import send_write, too_contended
 from singletable.requests.expressions import ItemPath
 from singletable.requests.retry import CONTENTION
 from singletable.requests.stored_values import check_value, same_value
+from singletable.transport.steps import Steps
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
@@ -38,17 +39,18 @@ T = TypeVar("T", bound="WritableItem")
 R = TypeVar("R")
 
 
-def mutate(entity: T, function: Callable[[T], R]) -> R:
+def mutate(entity: T, function: Callable[[T], R]) -> Steps[R]:
     """Read an item, change it with a function, and write it, unless another writer was faster; see `Table.mutate`."""
     refuse_partial(entity)
     with held(entity._table_class()):
-        return _mutate(entity, function)
+        return (yield from _mutate(entity, function))
 
 
-def _mutate(entity: T, function: Callable[[T], R]) -> R:
-    for _ in CONTENTION:
+def _mutate(entity: T, function: Callable[[T], R]) -> Steps[R]:
+    for attempt in range(CONTENTION.attempts):
+        yield from CONTENTION.before(attempt)
         known = copy(entity)
-        known.refresh(True)
+        yield from known._refresh(True)
         # A deep copy: the function may change maps and lists in place.
         fresh = deepcopy(known)
         result = function(fresh)
@@ -56,7 +58,7 @@ def _mutate(entity: T, function: Callable[[T], R]) -> R:
         if actions:
             write = plan.update_actions(known, actions, plan.unchanged(known), fenced=plan.is_fenced(known))
             try:
-                attrs.evolve(write, reads=True).send()
+                yield from send_write(attrs.evolve(write, reads=True))
             except ConditionFailed as error:
                 if error.uncertain:
                     raise
@@ -94,20 +96,21 @@ def _extra_changes(before: StoredItem, after: StoredItem) -> list[Action]:
     return [path.set(new[name]) if name in new else path.remove() for name, path in paths]
 
 
-def move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
+def move(entity: WritableItem, changes: Mapping[str, Any]) -> Steps[None]:
     """Give an item another primary key; see `Table.move`."""
     refuse_partial(entity)
     with held(entity._table_class()):
-        _move(entity, changes)
+        yield from _move(entity, changes)
 
 
-def _move(entity: WritableItem, changes: Mapping[str, Any]) -> None:
+def _move(entity: WritableItem, changes: Mapping[str, Any]) -> Steps[None]:
     old = copy(entity)
-    for _ in CONTENTION:
-        old.refresh(True)
+    for attempt in range(CONTENTION.attempts):
+        yield from CONTENTION.before(attempt)
+        yield from old._refresh(True)
         transaction, new = moving(old, changes)
         try:
-            transaction.send()
+            yield from transaction.steps()
         except TransactionCancelled as error:
             if error.uncertain:
                 # The item may be under its new key.

@@ -18,6 +18,7 @@ from singletable.models.writing.transaction_sending import TransactionSending, t
 from singletable.models.writing.writes import Write
 from singletable.requests.transaction_requests import check_token, new_token
 from singletable.requests.types import Params
+from singletable.transport.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
@@ -176,10 +177,18 @@ class Transaction:
                 the transaction may have been applied nevertheless. If it is sent again with the same token, it is
                 applied only once.
         """
+        run(self.steps())
+
+    async def asend(self) -> None:
+        """Send the transaction, as `send` does."""
+        await arun(self.steps())
+
+    def steps(self) -> Steps[None]:
+        """Send the transaction, in steps."""
         self._require_open()
         self._ended = True
         if self._writes:
-            TransactionSending(self._sender, self._writes, self._record(), self._token).send()
+            yield from TransactionSending(self._sender, self._writes, self._record(), self._token).steps()
 
     def __enter__(self) -> Transaction:
         return self
@@ -189,6 +198,16 @@ class Transaction:
     ) -> None:
         if kind is None and not self._ended:
             self.send()
+        self._ended = True
+
+    async def __aenter__(self) -> Transaction:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and not self._ended:
+            await self.asend()
         self._ended = True
 
     def __len__(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -16,13 +16,12 @@ from singletable.models.writing.writes import Write, outcome, too_contended
 from singletable.requests.attempts import Attempts
 from singletable.requests.batch_requests import identity
 from singletable.requests.cancellation import INVALID, PASSING, CancellationReason, cancelled, reason_code
+from singletable.requests.results import MOST_AT_ONCE
 from singletable.requests.retry import CONTENTION
 from singletable.requests.sending import TOKEN_TAKEN, cancellation_reasons, error_code, token_taken
 from singletable.requests.transaction_requests import TransactWrite, next_token
 from singletable.requests.unreadable import tolerant
-
-if TYPE_CHECKING:
-    pass
+from singletable.transport.steps import Steps, Together
 
 __all__ = ["TransactionSending", "transaction_request"]
 
@@ -67,20 +66,21 @@ class TransactionSending:
         self._blamed: list[str | None] = []
         self._applied_before = False
 
-    def send(self) -> None:
-        """Send the transaction, and repeat it after conflicts.
+    def steps(self) -> Steps[None]:
+        """Send the transaction in steps, and repeat it after conflicts.
 
         Raises:
             SingletableError: The errors of `Transaction.send`.
         """
-        for _ in CONTENTION:
+        for attempt in range(CONTENTION.attempts):
+            yield from CONTENTION.before(attempt)
             try:
-                transaction_request(self._sender, self._writes, self._token).send(self._attempts)
+                yield from transaction_request(self._sender, self._writes, self._token).steps(self._attempts)
             except ClientError as error:
-                if not self._can_be_sent_again(error):
+                if not (yield from self._can_be_sent_again(error)):
                     break
             except RequestFailedError as error:
-                self._take_failure(error)
+                yield from self._take_failure(error)
                 return
             else:
                 for write in self._writes:
@@ -89,7 +89,7 @@ class TransactionSending:
         if not self._applied_before:
             raise self._cancelled(self._contended())
 
-    def _can_be_sent_again(self, error: ClientError) -> bool:
+    def _can_be_sent_again(self, error: ClientError) -> Steps[bool]:
         """Return whether another attempt may succeed after a cancellation; prepare that attempt.
 
         Raises:
@@ -101,14 +101,14 @@ class TransactionSending:
             return True
         codes = [reason_code(each) for each in cancellation_reasons(error)]
         if self._record is not None and codes[-1] == "ConditionalCheckFailed":
-            self._repeat(self._record, error)
+            yield from self._repeat(self._record, error)
             self._applied_before = True
             return False
         if "ConditionalCheckFailed" in codes:
             # If an earlier attempt had been applied, DynamoDB would have repeated the answer for its token. But an
             # attempt without any answer may still arrive.
             self._attempts.lost = self._attempts.late
-        again, reasons = self._judge(error)
+        again, reasons = yield from self._judge(error)
         if any(reason.error for reason in reasons) or not any(codes):
             # An operation is refused for good, or DynamoDB names none.
             raise self._cancelled(reasons[: len(self._given)]) from error
@@ -122,7 +122,7 @@ class TransactionSending:
         self._writes, self._token = again, next_token(self._token)
         return True
 
-    def _judge(self, error: ClientError) -> tuple[list[Write[Any]], list[CancellationReason]]:
+    def _judge(self, error: ClientError) -> Steps[tuple[list[Write[Any]], list[CancellationReason]]]:
         """Return the writes to send in the next attempt, and the reasons of the cancellation."""
         again: list[Write[Any]] = []
         reasons: list[CancellationReason] = []
@@ -132,10 +132,10 @@ class TransactionSending:
             verdict: Any = write
             current_item = None
             if code == "ConditionalCheckFailed":
-                current_item = reason.get("Item") or stored_item(write.entity, self._sender)
+                current_item = reason.get("Item") or (yield from stored_item(write.entity, self._sender))
                 verdict = write.judge(current_item, lost=False)
             elif code is not None and code not in PASSING:
-                misfit = write.misfit(stored_item(write.entity, self._sender)) if code == INVALID else None
+                misfit = (yield from self._misfit(write)) if code == INVALID else None
                 verdict = misfit or SingletableError(f"{write!r}: {reason.get('Message') or code}")
             if isinstance(verdict, Exception):
                 # An item that cannot be read must not hide the reason of the cancellation.
@@ -149,7 +149,7 @@ class TransactionSending:
                 again.append(verdict)
         return again, reasons
 
-    def _take_failure(self, error: RequestFailedError) -> None:
+    def _take_failure(self, error: RequestFailedError) -> Steps[None]:
         """Take over the result if the transaction was applied before under its token.
 
         Raises:
@@ -157,17 +157,21 @@ class TransactionSending:
             RequestFailedError: The request failed for another reason.
         """
         if self._record is not None and error.code == TOKEN_TAKEN:
-            self._repeat(self._record, error)
+            yield from self._repeat(self._record, error)
             return
         # Some servers refuse the whole request, while DynamoDB gives a reason for one operation.
-        reasons = self._misfits() if error.code == "ValidationException" else []
+        reasons = (yield from self._misfits()) if error.code == "ValidationException" else []
         if not any(reason.error for reason in reasons):
             raise error
         raise self._cancelled(reasons) from error
 
-    def _misfits(self) -> list[CancellationReason]:
+    def _misfit(self, write: Write[Any]) -> Steps[SingletableError | None]:
+        """Return the error if an operation cannot be applied to the stored item."""
+        return write.misfit((yield from stored_item(write.entity, self._sender)))
+
+    def _misfits(self) -> Steps[list[CancellationReason]]:
         """Return a reason for each operation, with an error for those that cannot be applied to the stored item."""
-        errors = [write.misfit(stored_item(write.entity, self._sender)) for write in self._given]
+        errors = yield Together([self._misfit(write) for write in self._given], MOST_AT_ONCE)
         return [
             CancellationReason(position, write.verb, write.entity, INVALID if error else None, error)
             for position, (write, error) in enumerate(zip(self._given, errors, strict=True))
@@ -192,13 +196,13 @@ class TransactionSending:
         lost = self._attempts.lost
         return cancelled(reasons, outcome=outcome(lost), uncertain=lost)
 
-    def _repeat(self, record: Record, error: Exception) -> None:
+    def _repeat(self, record: Record, error: Exception) -> Steps[None]:
         """Take over the stored values if this transaction was applied before under its token.
 
         Raises:
             RequestFailedError: The token was used for other operations.
         """
-        current_item = record.stored(self._sender)
+        current_item = yield from record.stored(self._sender)
         if not record.is_of(current_item):
             raise error if isinstance(error, RequestFailedError) else token_taken(self._sender.table_name) from error
-        adopt(self._given, current_item or {}, self._sender)
+        yield from adopt(self._given, current_item or {}, self._sender)

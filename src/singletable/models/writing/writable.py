@@ -9,6 +9,7 @@ from pynamodb.expressions.operand import Path
 
 from singletable.errors import InvalidRequestError, InvalidUpdateError, SingletableError
 from singletable.models.reading.readable import ReadableItem
+from singletable.transport.steps import arun, run
 
 if TYPE_CHECKING:
     from pynamodb.expressions.condition import Condition as PynamoCondition
@@ -39,6 +40,12 @@ class WritableItem(ReadableItem):
 
         plan.create(self).send()
 
+    async def acreate(self) -> None:
+        """Write the item, which must not exist yet, as `create` does."""
+        from singletable.models.writing import plan
+
+        await plan.create(self).asend()
+
     def save(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> dict[str, Any]:
         """Write the item, and replace an existing one.
 
@@ -57,7 +64,16 @@ class WritableItem(ReadableItem):
         from singletable.models.writing import plan
         from singletable.models.writing.writes import send_write
 
-        return send_write(plan.save(self, condition, add_version_condition=add_version_condition))
+        return run(send_write(plan.save(self, condition, add_version_condition=add_version_condition)))
+
+    async def asave(
+        self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True
+    ) -> dict[str, Any]:
+        """Write the item, and replace an existing one, as `save` does."""
+        from singletable.models.writing import plan
+        from singletable.models.writing.writes import send_write
+
+        return await arun(send_write(plan.save(self, condition, add_version_condition=add_version_condition)))
 
     def put(self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True) -> dict[str, Any]:
         """Write the item, as `save()` does, which is PynamoDB's name for it.
@@ -69,6 +85,12 @@ class WritableItem(ReadableItem):
         Raises: as `save` does.
         """
         return self.save(condition, add_version_condition=add_version_condition)
+
+    async def aput(
+        self, condition: PynamoCondition | None = None, *, add_version_condition: bool = True
+    ) -> dict[str, Any]:
+        """Write the item, as `asave()` does."""
+        return await self.asave(condition, add_version_condition=add_version_condition)
 
     def delete(
         self,
@@ -93,7 +115,22 @@ class WritableItem(ReadableItem):
         from singletable.models.writing import plan
         from singletable.models.writing.writes import send_write
 
-        return send_write(plan.delete(self, condition, add_version_condition=add_version_condition, missing=missing))
+        write = plan.delete(self, condition, add_version_condition=add_version_condition, missing=missing)
+        return run(send_write(write))
+
+    async def adelete(
+        self,
+        condition: PynamoCondition | None = None,
+        *,
+        add_version_condition: bool = True,
+        missing: Literal["ignore", "raise"] = "ignore",
+    ) -> Any:
+        """Delete the item, as `delete` does."""
+        from singletable.models.writing import plan
+        from singletable.models.writing.writes import send_write
+
+        write = plan.delete(self, condition, add_version_condition=add_version_condition, missing=missing)
+        return await arun(send_write(write))
 
     def update(
         self,
@@ -126,6 +163,19 @@ class WritableItem(ReadableItem):
 
         plan.update(self, actions, condition, add_version_condition=add_version_condition, **values).send()
 
+    async def aupdate(
+        self,
+        actions: list[Action] | None = None,
+        condition: PynamoCondition | None = None,
+        *,
+        add_version_condition: bool = True,
+        **values: Any,
+    ) -> None:
+        """Change attributes of the stored item, as `update` does."""
+        from singletable.models.writing import plan
+
+        await plan.update(self, actions, condition, add_version_condition=add_version_condition, **values).asend()
+
     def upsert(
         self, actions: list[Action] | None = None, condition: PynamoCondition | None = None, **values: Any
     ) -> None:
@@ -156,6 +206,14 @@ class WritableItem(ReadableItem):
 
         plan.upsert(self, actions, condition, **values).send()
 
+    async def aupsert(
+        self, actions: list[Action] | None = None, condition: PynamoCondition | None = None, **values: Any
+    ) -> None:
+        """Change attributes of the stored item, or create it, as `upsert` does."""
+        from singletable.models.writing import plan
+
+        await plan.upsert(self, actions, condition, **values).asend()
+
     def mutate(self: T, function: Callable[[T], R]) -> R:
         """Read the item, change it with a function, and write it; repeat this if another writer was faster.
 
@@ -175,7 +233,17 @@ class WritableItem(ReadableItem):
         """
         from singletable.models.writing.optimistic import mutate
 
-        return mutate(self, function)
+        return run(mutate(self, function))
+
+    async def amutate(self: T, function: Callable[[T], R]) -> R:
+        """Read the item, change it with a function, and write it, as `mutate` does.
+
+        Args:
+            function: Changes the instance that it is given. It is not asynchronous.
+        """
+        from singletable.models.writing.optimistic import mutate
+
+        return await arun(mutate(self, function))
 
     def move(self, **changes: Any) -> None:
         """Give the item another primary key, with a transaction that writes the new item and deletes the old one.
@@ -190,7 +258,13 @@ class WritableItem(ReadableItem):
         """
         from singletable.models.writing.optimistic import move
 
-        move(self, changes)
+        run(move(self, changes))
+
+    async def amove(self, **changes: Any) -> None:
+        """Give the item another primary key, as `move` does."""
+        from singletable.models.writing.optimistic import move
+
+        await arun(move(self, changes))
 
     # --- the hooks of PynamoDB's TransactWrite ------------------------------------
 

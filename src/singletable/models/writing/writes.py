@@ -30,6 +30,7 @@ from singletable.requests.sending import current_item_of, error_code
 from singletable.requests.stored_values import same_value
 from singletable.requests.types import Item, Params, Sender
 from singletable.requests.write_requests import WriteRequest
+from singletable.transport.steps import Steps, arun, run
 
 if TYPE_CHECKING:
     from singletable.models.items.item import StoredItem
@@ -87,7 +88,11 @@ class Write(Portable, Generic[T]):
             ItemDoesNotExist: The item to update does not exist.
             RequestFailedError: It failed; `uncertain` is True if it may have been applied all the same.
         """
-        send_write(self)
+        run(send_write(self))
+
+    async def asend(self) -> None:
+        """Send the write, as `send` does."""
+        await arun(send_write(self))
 
     def through(self: W, sender: Sender) -> W:
         """Return a copy of the write that is sent through the given sender."""
@@ -324,24 +329,25 @@ def outcome(lost: bool) -> str:
     return "an earlier attempt, whose answer was lost, may have been applied" if lost else "nothing was written"
 
 
-def send_write(write: Write[Any]) -> dict[str, Any]:
-    """Send a write, repeat it if its keys had to be derived again, and return DynamoDB's answer.
+def send_write(write: Write[Any]) -> Steps[dict[str, Any]]:
+    """Send a write in steps, repeat it if its keys had to be derived again, and return DynamoDB's answer.
 
     Raises:
         SingletableError: The errors of `Write.send`.
     """
     attempts = Attempts()
-    for _ in CONTENTION:
+    for attempt in range(CONTENTION.attempts):
+        yield from CONTENTION.before(attempt)
         attempts.resend = write.resend
         try:
-            answer = write.request.send(attempts)
+            answer = yield from write.request.steps(attempts)
         except ClientError as error:
             if error_code(error) == "TransactionConflictException":
                 # A transaction has the item for a moment.
                 continue
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            current_item = current_item_of(error) or _look(write, attempts)
+            current_item = current_item_of(error) or (yield from _look(write, attempts))
             verdict = write.judge(current_item, lost=attempts.lost)
             if isinstance(verdict, SingletableError):
                 verdict.cause = error  # type: ignore[attr-defined]  # as PynamoDB's errors have it
@@ -352,11 +358,11 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
             write = verdict
         except SingletableError as error:
             if isinstance(error, RequestFailedError) and error.code == "ValidationException":
-                raise _explained(write, attempts, error) from error
+                raise (yield from _explained(write, attempts, error)) from error
             if not (error.uncertain and write.mark):
                 raise
             try:
-                current_item = _look(write, attempts)
+                current_item = yield from _look(write, attempts)
             except SingletableError:
                 raise error from None
             if not write.was_applied(current_item):
@@ -369,19 +375,19 @@ def send_write(write: Write[Any]) -> dict[str, Any]:
     raise too_contended(write.entity, lost=attempts.lost)
 
 
-def _explained(write: Write[Any], attempts: Attempts, error: SingletableError) -> SingletableError:
+def _explained(write: Write[Any], attempts: Attempts, error: SingletableError) -> Steps[SingletableError]:
     """Return the error for a request that DynamoDB refused; it names the action that the stored item does not allow."""
     try:
-        found = write.misfit(_look(write, attempts))
+        found = write.misfit((yield from _look(write, attempts)))
     except SingletableError:
         return error
     return error if found is None else attempts.marked(found)
 
 
-def _look(write: Write[Any], attempts: Attempts) -> Item | None:
+def _look(write: Write[Any], attempts: Attempts) -> Steps[Item | None]:
     """Read the stored item if the error of a failed condition does not contain it."""
     try:
-        return stored_item(write.entity, write.request.sender)
+        return (yield from stored_item(write.entity, write.request.sender))
     except SingletableError as error:
         raise attempts.marked(error) from error.__cause__
 
