@@ -69,6 +69,8 @@ line is the situation, `Remedy:` the advice, and `Attributes:` the fields.
 
 from singletable.errors.base_error import SingletableError
 from singletable.errors.base_error import as_uncertain as as_uncertain
+from singletable.errors.base_error import is_uncertain as is_uncertain
+from singletable.errors.base_error import mark_uncertain as mark_uncertain
 from singletable.errors.batch_errors import (
     BatchIncompleteError,
     InvalidBatchError,

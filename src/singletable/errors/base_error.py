@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 from singletable.pickling import nearest_class, portable, rebuild
 
-__all__ = ["SingletableError", "as_uncertain"]
+__all__ = ["SingletableError", "as_uncertain", "is_uncertain", "mark_uncertain"]
 
 
 class SingletableError(Exception):
@@ -65,6 +65,39 @@ class SingletableError(Exception):
     def __copy__(self) -> SingletableError:
         # A copy in this process keeps every part, also those that cannot be pickled.
         return cast(SingletableError, rebuild(type(self), self.args, vars(self)))
+
+
+def is_uncertain(error: BaseException | None) -> bool:
+    """Return whether an error ended a write that may have been applied: any error, also a cancellation or a time-out.
+
+    ::
+
+        try:
+            async with asyncio.timeout(0.5):
+                await order.acreate()
+        except TimeoutError as error:
+            if is_uncertain(error):
+                ...  # read the order, to find out
+
+    It looks at the error and at the errors that caused it. An interrupt (Ctrl-C) is treated like a cancellation.
+    """
+    while error is not None:
+        if getattr(error, "uncertain", False):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def mark_uncertain(error: BaseException, note: str) -> None:
+    """Mark a cancellation or an interrupt that ended a write which may have been applied.
+
+    Args:
+        error: The error. It keeps its class, by which asyncio recognizes it.
+        note: The fact, which a traceback shows after the error (Python 3.11).
+    """
+    error.uncertain = True  # type: ignore[attr-defined]
+    if hasattr(error, "add_note"):
+        error.add_note(note)
 
 
 E = TypeVar("E", bound=SingletableError)

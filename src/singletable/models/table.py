@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE, PROVISIONED_BILLING_MODE
@@ -327,6 +328,25 @@ class Table(WritableItem):
         return answer
 
     @classmethod
+    async def acreate_table(
+        cls,
+        wait: bool = False,
+        read_capacity_units: int | None = None,
+        write_capacity_units: int | None = None,
+        billing_mode: str | None = None,
+        ignore_update_ttl_errors: bool = False,
+    ) -> Any:
+        """Create the table, as `create_table` does, in a thread."""
+        return await _in_thread(
+            cls.create_table,
+            wait,
+            read_capacity_units,
+            write_capacity_units,
+            billing_mode,
+            ignore_update_ttl_errors,
+        )
+
+    @classmethod
     def update_ttl(cls, ignore_update_ttl_errors: bool | None = False) -> None:
         """Switch on the table's time to live for the attribute of its entities' `Expiry`, unless it is on.
 
@@ -345,6 +365,11 @@ class Table(WritableItem):
             switch_on(cls._table_class(), ignore_errors=ignore_update_ttl_errors)
 
     @classmethod
+    async def aupdate_ttl(cls, ignore_update_ttl_errors: bool | None = False) -> None:
+        """Switch on the table's time to live, as `update_ttl` does, in a thread."""
+        await _in_thread(cls.update_ttl, ignore_update_ttl_errors)
+
+    @classmethod
     def describe_table(cls) -> Any:
         """Return the answer of DescribeTable about the table.
 
@@ -357,12 +382,22 @@ class Table(WritableItem):
         return sender.send("DescribeTable", {"TableName": sender.table_name}).get("Table")
 
     @classmethod
+    async def adescribe_table(cls) -> Any:
+        """Return the answer of DescribeTable about the table, in a thread."""
+        return await _in_thread(cls.describe_table)
+
+    @classmethod
     def delete_table(cls, *, wait: bool = False) -> Any:
         """Delete the table and all its items."""
         try:
             return super().delete_table(wait=wait)
         except TableError as error:
             raise cls._translate(error, "DeleteTable") from error
+
+    @classmethod
+    async def adelete_table(cls, *, wait: bool = False) -> Any:
+        """Delete the table and all its items, in a thread."""
+        return await _in_thread(partial(cls.delete_table, wait=wait))
 
     @classmethod
     def exists(cls) -> bool:
@@ -372,6 +407,11 @@ class Table(WritableItem):
         except TableMissingError:
             return False
         return True
+
+    @classmethod
+    async def aexists(cls) -> bool:
+        """Return whether the table exists, in a thread."""
+        return bool(await _in_thread(cls.exists))
 
     @classmethod
     def _translate(cls, error: PynamoDBException, operation: str) -> SingletableError:
@@ -385,3 +425,10 @@ class Table(WritableItem):
         from singletable.models.binding.binding import connection_of
 
         return connection_of(cls._table_class())
+
+
+async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function that blocks in another thread; operations on tables are rare."""
+    import asyncio
+
+    return await asyncio.to_thread(function, *arguments)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
-from singletable.errors import BatchIncompleteError, ThrottledError, as_uncertain
+from singletable.errors import BatchIncompleteError, ThrottledError, as_uncertain, mark_uncertain
 from singletable.errors.batch_errors import MissingRest
 from singletable.requests.attempts import Attempts
 from singletable.requests.expressions import projected
@@ -208,6 +208,11 @@ def _all_chunks(
             in_progress[task] = chunk
         while in_progress:
             yield from _finished(name, crew, in_progress, Remainder((), iter(())))
+    except BaseException as error:
+        if in_progress and name == "BatchWriteItem" and not isinstance(error, Exception):
+            # A cancelled task, or an interrupt.
+            mark_uncertain(error, f"Some of the {sum(map(len, in_progress.values()))} items may have been written.")
+        raise
     finally:
         crew.close()
     if failure is not None:

@@ -26,6 +26,7 @@ from singletable.errors import (
     SingletableError,
     TableMissingError,
     ThrottledError,
+    mark_uncertain,
 )
 from singletable.requests.attempts import Attempts, following, is_read, may_have_been_applied
 from singletable.requests.connection import TableConnection
@@ -41,6 +42,7 @@ from singletable.requests.services import (
 )
 from singletable.requests.types import Params
 from singletable.transport.steps import Steps
+from singletable.transport.unfinished import was_sent
 
 __all__ = [
     "TOKEN_TAKEN",
@@ -111,6 +113,15 @@ def send(
             operation=operation,
         )
         raise attempts.marked(deep, *_looks(operation)) from None
+    except Exception:
+        raise
+    except BaseException as error:
+        # A cancelled task, or an interrupt. The error must stay what it is.
+        if writing and was_sent(error):
+            attempts.lost = attempts.late = True
+        if attempts.lost:
+            mark_uncertain(error, f"The {operation} on {connection.table_name!r} may have been applied.")
+        raise
 
 
 def _looks(operation: str) -> tuple[str, ...]:

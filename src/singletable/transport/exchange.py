@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from singletable.forking import renewed_in_child
 from singletable.transport.http import HttpAnswer
-from singletable.transport.loop_pool import LoopPool
 from singletable.transport.origin import Origin
 from singletable.transport.socket_pool import SocketPool
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from singletable.transport.loop_pool import LoopPool
 
 __all__ = ["Exchange", "Pools"]
 
@@ -34,6 +38,10 @@ class Pools:
 
     def of_running_loop(self) -> LoopPool:
         """Return the pool of the running event loop."""
+        import asyncio
+
+        from singletable.transport.loop_pool import LoopPool
+
         loop = asyncio.get_running_loop()
         found = self._of_loops.get(loop)
         if found is None:

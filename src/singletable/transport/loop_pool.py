@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from singletable.transport.http import AnswerReader, HttpAnswer
 from singletable.transport.origin import Origin
+from singletable.transport.unfinished import mark_sent
 
 __all__ = ["LoopPool"]
 
@@ -195,6 +196,9 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
         try:
             await answered
+        except asyncio.CancelledError as error:
+            mark_sent(error)
+            raise
         finally:
             self._answered = None
         self._active_at = self._loop.time()

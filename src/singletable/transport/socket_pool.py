@@ -11,6 +11,7 @@ from urllib3.util.wait import wait_for_read
 
 from singletable.transport.http import AnswerReader, HttpAnswer
 from singletable.transport.origin import Origin
+from singletable.transport.unfinished import mark_sent
 
 __all__ = ["SocketPool"]
 
@@ -49,8 +50,10 @@ class SocketPool:
                 connection = _Connection(self._origin)
         try:
             answer = connection.exchange(request, timeout, self._origin)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if not isinstance(error, Exception):
+                mark_sent(error)
             raise
         self._give_back(connection)
         return answer

@@ -14,12 +14,16 @@ pages, batches, retries and transactions exists once::
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+
+from singletable.transport.unfinished import mark_sent
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["Blocking", "Pause", "Steps", "Together", "Waitable", "arun", "run"]
 
@@ -97,6 +101,8 @@ class Pause:
 
     async def aperform(self) -> None:
         """Let other tasks run for the length of the pause."""
+        import asyncio
+
         await asyncio.sleep(self._seconds)
 
 
@@ -120,7 +126,13 @@ class Blocking:
 
     async def aperform(self) -> Any:
         """Call the function in another thread, in a copy of the context."""
-        return await asyncio.to_thread(self._function)
+        import asyncio
+
+        try:
+            return await asyncio.to_thread(self._function)
+        except asyncio.CancelledError as error:
+            mark_sent(error)
+            raise
 
 
 class Together:
@@ -154,6 +166,8 @@ class Together:
 
     async def aperform(self) -> list[Any]:
         """Perform the parts in tasks."""
+        import asyncio
+
         if len(self._parts) == 1:
             return [await arun(self._parts[0])]
         slots = asyncio.Semaphore(self._at_most)
@@ -269,6 +283,8 @@ class Crew:
         return ended
 
     async def _create_task(self, steps: Steps[Any]) -> asyncio.Task[Any]:
+        import asyncio
+
         task = asyncio.ensure_future(arun(steps))
         # If the crew is closed, nobody asks for the error.
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
@@ -276,6 +292,8 @@ class Crew:
         return task
 
     async def _await(self) -> set[asyncio.Task[Any]]:
+        import asyncio
+
         ended, self._working = await asyncio.wait(self._working, return_when=asyncio.FIRST_COMPLETED)
         return ended
 
