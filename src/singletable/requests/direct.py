@@ -303,7 +303,7 @@ def _answered(answer: Callable[..., Any], event_name: str, request: AWSPreparedR
 
 _LAMBDA = "AWS_LAMBDA_FUNCTION_NAME"
 _BESIDE = {"accept-encoding": "identity"}
-"""Headers that are not signed; urllib3 adds this one, too."""
+"""Headers that are not signed; urllib3 also adds this one."""
 
 
 def _arns(params: Params) -> Iterator[str]:

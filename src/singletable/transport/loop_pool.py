@@ -149,7 +149,7 @@ class LoopPool:
 
 
 def _close_made(connecting: asyncio.Task[Any]) -> None:
-    """Close a connection that nobody waits for any more."""
+    """Close a connection for which no task waits any more."""
     if not connecting.cancelled() and connecting.exception() is None:
         connecting.result()[1].close()
 

@@ -71,7 +71,7 @@ class Origin:
         Raises:
             ConnectTimeoutError: It took too long.
             SSLError: The TLS handshake failed.
-            EndpointConnectionError: There is no such host, or no server listens.
+            EndpointConnectionError: The host does not exist, or no server listens.
         """
         try:
             yield

@@ -286,7 +286,7 @@ class Crew:
         import asyncio
 
         task = asyncio.ensure_future(arun(steps))
-        # If the crew is closed, nobody asks for the error.
+        # If the crew is closed, the error is not asked for.
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         self._working.add(task)
         return task
