@@ -76,9 +76,15 @@ def table():
         yield bound
 
 
+@pytest.fixture(params=["botocore", "direct"])
+def transport(request):
+    """The path of the requests."""
+    return request.param
+
+
 @pytest.fixture
-def wire(table, monkeypatch):
-    with wire_faults(table, monkeypatch) as faults:
+def wire(table, monkeypatch, transport):
+    with wire_faults(table, monkeypatch, transport) as faults:
         yield faults
     for each in LockTable.scan():
         each.delete()

@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 
+import attrs
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError, SSLError
 
@@ -116,19 +117,32 @@ class _Catcher:
 
 
 @contextmanager
-def wire_faults(table, monkeypatch):
-    """Inject faults into the attempts of a table that is bound to the embedded engine."""
+def wire_faults(table, monkeypatch, transport="botocore"):
+    """Inject faults into the attempts of a table that is bound to the embedded engine.
+
+    Args:
+        table: The table.
+        monkeypatch: The fixture.
+        transport: The path of the requests.
+    """
     connection = connection_of(table).connection
     catcher, events = _Catcher(connection.client), connection.client.meta.events
     connection.settings.prepare(catcher)
     faults = WireFaults(catcher.handler)
-    # botocore calls every handler of an event, also after a handler has answered.
-    events.unregister("before-send.dynamodb", catcher.handler)
-    events.register_first("before-send.dynamodb", faults)
+    direct = connection._direct
+    settings = direct._settings
+    if transport == "direct":
+        direct._settings = attrs.evolve(settings, answer=faults)
+    else:
+        # botocore calls every handler of an event, also after a handler has answered.
+        events.unregister("before-send.dynamodb", catcher.handler)
+        events.register_first("before-send.dynamodb", faults)
     with monkeypatch.context() as patched:
         patched.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
         # The faults of many tests would use up the client's quota of retries.
         patched.setattr("botocore.retries.standard.RetryQuotaChecker.acquire_retry_quota", lambda *_: True)
         yield faults
-    events.unregister("before-send.dynamodb", faults)
-    events.register_first("before-send.dynamodb", catcher.handler)
+    direct._settings = settings
+    if transport == "botocore":
+        events.unregister("before-send.dynamodb", faults)
+        events.register_first("before-send.dynamodb", catcher.handler)
