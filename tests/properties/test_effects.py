@@ -13,6 +13,7 @@ from singletable.models.writing import effects
 from singletable.models.writing.actions import parse_action, parse_actions
 from singletable.requests.stored_values import canonical, same_item
 from singletable.requests.write_requests import Update
+from singletable.transport.steps import run
 from tests.framework.app import AppTable
 
 KEY = {"PK": {"S": "P"}, "SK": {"S": "S"}}
@@ -100,7 +101,7 @@ def test_effects_equal_those_of_the_engine(item, planned):
         mine = None
     assert {**KEY, **item} == before, "the item itself is left alone"
     try:
-        answer = Update(sender=sender, key=KEY, actions=planned, condition=None).send()["Attributes"]
+        answer = run(Update(sender=sender, key=KEY, actions=planned, condition=None).steps())["Attributes"]
     except (RequestFailedError, *CRASHES):
         answer = None
     assert (mine is None) == (answer is None)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType, GeneratorType
 from typing import Any
 from unittest.mock import patch
 
@@ -76,11 +77,7 @@ def recorded() -> Iterator[Recording]:
 
 def _role(service: str, operation: str) -> str | None:
     """Return the role of the code that sends a request; None for a request of a test's own."""
-    frame = sys._getframe(3)
-    places: set[str] = set()
-    while frame is not None:
-        places.add(frame.f_globals.get("__name__", ""))
-        frame = frame.f_back  # type: ignore[assignment]
+    places = {each.f_globals.get("__name__", "") for each in _frames()}
     packages = {".".join(each.split(".")[:2]) for each in places}
     if "singletable.streams" in packages or "shop.stream" in places:
         return "stream"
@@ -99,6 +96,24 @@ def _role(service: str, operation: str) -> str | None:
     if operation != "Query" and not own.isdisjoint(places):
         return "writer"
     return None
+
+
+def _frames() -> Iterator[FrameType]:
+    """Yield the frames of the callers, and those of the steps that wait for the request."""
+    frame: FrameType | None = sys._getframe(4)
+    while frame is not None:
+        yield frame
+        for name in ("steps", "chunks"):
+            yield from _waiting(frame.f_locals.get(name))
+        frame = frame.f_back
+
+
+def _waiting(steps: Any) -> Iterator[FrameType]:
+    """Yield the frames of a generator, and of those from which it yields."""
+    while isinstance(steps, GeneratorType) and steps.gi_frame is not None:
+        yield steps.gi_frame
+        yield from _waiting(steps.gi_frame.f_locals.get("chunks"))
+        steps = steps.gi_yieldfrom
 
 
 _whole_run: Any = None

@@ -22,7 +22,7 @@ LINES = 3
 def sent(table, monkeypatch):
     """Return the operations of each sent transaction, as a Counter of (verb, entity)."""
     connection = ShopTable._get_connection().connection
-    dispatch, found = connection.dispatch, []
+    steps, found = connection.steps, []
     entities = {entity.discriminator: entity.name for entity in ShopTable.describe().entities}
 
     def spy(operation, params, *arguments, **options):
@@ -31,9 +31,9 @@ def sent(table, monkeypatch):
             # A key of the shop begins with the discriminator of its entity.
             types = [part["Item"]["entityType"]["S"] if "Item" in part else _type(part["Key"]) for _, part in parts]
             found.append(Counter((verb, entities[each]) for (verb, _), each in zip(parts, types, strict=True)))
-        return dispatch(operation, params, *arguments, **options)
+        return steps(operation, params, *arguments, **options)
 
-    monkeypatch.setattr(connection, "dispatch", spy)
+    monkeypatch.setattr(connection, "steps", spy)
     return found
 
 

@@ -148,7 +148,7 @@ class Obstacles:
         found = self._operations.get(name)
         if found is None:
             found = self._operations[name] = self._inspected(name)
-        if type(client)._make_api_call is not self._make_api_call:
+        if type(client)._make_api_call is not self._make_api_call or "_make_api_call" in client.__dict__:
             return _REPLACED
         if self._stubbers and any(stubber.enabled for stubber in self._stubbers):
             return "mock_aws() answers"
@@ -191,11 +191,7 @@ def _obstacle(client: Any, settings: Settings) -> str | None:
                 _FRAMING & {name.lower() for name in settings.extra_headers or {}}
             ),
             # Tracers replace this method by a function or an object of their own.
-            _REPLACED: (
-                type(call) is not FunctionType
-                or not call.__code__.co_filename.startswith(_BOTOCORE)
-                or "_make_api_call" in vars(client)
-            ),
+            _REPLACED: (type(call) is not FunctionType or not call.__code__.co_filename.startswith(_BOTOCORE)),
             "its requests are not signed by version 4": (
                 type(signer) is not RequestSigner
                 or signer._signature_version != SIGNATURE
