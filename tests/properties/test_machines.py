@@ -33,6 +33,12 @@ class ShopMachine(TableMachine, table=ShopTable):
     areas = patterns  # importing the module registers the access patterns
 
 
+class LedgerOnALoop(LedgerMachine):
+    """The machine of the ledger, through the asynchronous twins."""
+
+    asynchronous = True
+
+
 class LedgerOnMiniStack(LedgerMachine):
     """The machine of the ledger, on a server that implements transactions itself."""
 
@@ -49,6 +55,9 @@ TestLedger = LedgerMachine.TestCase
 TestLedger.settings = settings(max_examples=1000 if DEEP else 6, stateful_step_count=50 if DEEP else 25, deadline=None)
 TestShop = ShopMachine.TestCase
 TestShop.settings = settings(max_examples=1000 if DEEP else 6, stateful_step_count=50 if DEEP else 25, deadline=None)
+
+TestLedgerOnALoop = LedgerOnALoop.TestCase
+TestLedgerOnALoop.settings = TestLedger.settings
 
 if DEEP:
     TestLedgerOnMiniStack = LedgerOnMiniStack.TestCase

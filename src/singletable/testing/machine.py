@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -63,12 +64,14 @@ class TableMachine(RuleBasedStateMachine):
     Args:
         table: The table class.
         engine: The engine: `embedded`, or `ministack`, a server that runs until the process ends.
+        asynchronous: Whether it calls the asynchronous twins of all methods, on an event loop of its own.
         given: Strategies for attributes that need their own, by the name of the entity:
             `{"Review": {"rating": st.integers(1, 5)}}`.
     """
 
     table: ClassVar[type[Table]]
     engine: ClassVar[str] = "embedded"
+    asynchronous: ClassVar[bool] = False
     given: ClassVar[dict[str, dict[str, st.SearchStrategy[Any]]]] = {}
 
     def __init_subclass__(cls, table: type[Table] | None = None, **options: Any) -> None:
@@ -83,6 +86,7 @@ class TableMachine(RuleBasedStateMachine):
         super().__init__()
         self._stack = ExitStack()
         self._stack.enter_context(fresh_table(self.table, self.engine))
+        self._loop = asyncio.new_event_loop() if self.asynchronous else None
         self._model: dict[tuple[Any, ...], Item] = {}
         self._held: list[Table] = []
         self._asked = 0
@@ -102,9 +106,9 @@ class TableMachine(RuleBasedStateMachine):
         """Call `create()` on a new entity, or on one with the key of another."""
         made = self._new(data)
         if identity_of(made) in self._model:
-            _expect(AlreadyExistsError, made.create)
+            _expect(AlreadyExistsError, lambda: self._call(made, "create"))
         else:
-            made.create()
+            self._call(made, "create")
             self._wrote(made)
 
     @precondition(lambda self: self._held)
@@ -113,10 +117,10 @@ class TableMachine(RuleBasedStateMachine):
         """Call `save()` on a changed and possibly stale instance, which replaces the stored item."""
         changed = self._changed(data, self._pick(data))
         if self._locked(changed):
-            _expect(ConcurrentUpdateError, changed.save)
+            _expect(ConcurrentUpdateError, lambda: self._call(changed, "save"))
             self._compare(changed)
         else:
-            changed.save()
+            self._call(changed, "save")
             self._wrote(changed)
 
     @precondition(lambda self: self._held)
@@ -126,7 +130,9 @@ class TableMachine(RuleBasedStateMachine):
         held = self._pick(data)
         changes = self._changes(data, held)
         if changes:
-            self._updating(held, lambda: held.update(**changes), lambda before: _with(held, before, changes))
+            self._updating(
+                held, lambda: self._call(held, "update", **changes), lambda before: _with(held, before, changes)
+            )
 
     @precondition(lambda self: self._held)
     @rule(data=st.data())
@@ -145,7 +151,7 @@ class TableMachine(RuleBasedStateMachine):
             count = 1 + (schema.attributes[name].deserialize(old["N"]) if old else 0)
             return {**before, stored: canonical({"N": schema.attributes[name].serialize(count)})}
 
-        self._updating(held, lambda: held.update(actions=[schema.attributes[name].add(1)]), after)
+        self._updating(held, lambda: self._call(held, "update", actions=[schema.attributes[name].add(1)]), after)
 
     @precondition(lambda self: self._held)
     @rule(data=st.data())
@@ -158,7 +164,7 @@ class TableMachine(RuleBasedStateMachine):
             for name, value in changes.items():
                 setattr(each, name, value)
 
-        self._updating(held, lambda: held.mutate(change), lambda before: _with(held, before, changes))
+        self._updating(held, lambda: self._call(held, "mutate", change), lambda before: _with(held, before, changes))
 
     @precondition(lambda self: self._held)
     @rule(data=st.data())
@@ -166,10 +172,10 @@ class TableMachine(RuleBasedStateMachine):
         """Call `delete()`, also on an item that is not stored; other instances of it are kept."""
         held = copy(self._pick(data))
         if self._locked(held):
-            _expect(ConcurrentUpdateError, held.delete)
+            _expect(ConcurrentUpdateError, lambda: self._call(held, "delete"))
             self._compare(held)
         else:
-            held.delete()
+            self._call(held, "delete")
             self._gone(held)
 
     @precondition(lambda self: self._held)
@@ -184,11 +190,11 @@ class TableMachine(RuleBasedStateMachine):
             return
         before = identity_of(held)
         if before not in self._model:
-            _expect(ItemDoesNotExist, lambda: held.move(**changes))
+            _expect(ItemDoesNotExist, lambda: self._call(held, "move", **changes))
         elif identity_of(target) in self._model:
-            _expect(AlreadyExistsError, lambda: held.move(**changes))
+            _expect(AlreadyExistsError, lambda: self._call(held, "move", **changes))
         else:
-            held.move(**changes)
+            self._call(held, "move", **changes)
             del self._model[before]
             self._wrote(held)
 
@@ -202,11 +208,16 @@ class TableMachine(RuleBasedStateMachine):
             chosen.append((verb, self._changed(data, self._pick(data)) if old else self._new(data)))
         chosen = [(verb, each) for verb, each in chosen if entity_schema(each).version is None]
         fails = data.draw(st.integers(0, 3)) == 0
-        with suppress(_AbandonedError), self.table.batch() as batch:
+
+        def fill(batch: Any) -> None:
             for verb, each in chosen:
                 getattr(batch, verb)(each)
             if fails:
                 raise _AbandonedError
+
+        batch = self.table.batch()
+        with suppress(_AbandonedError):
+            self._send(batch, fill)
         last = {} if fails else {identity_of(each): (verb, each) for verb, each in chosen}
         for identity, (verb, each) in last.items():
             if verb == "put":
@@ -233,10 +244,13 @@ class TableMachine(RuleBasedStateMachine):
                 verb, entity, changes = "create", self._new(data), {}
             chosen.setdefault(identity_of(entity), (verb, entity, changes))
         refused = [self._refused(verb, entity) for verb, entity, _ in chosen.values()]
+
+        def fill(transaction: Any) -> None:
+            for verb, entity, changes in chosen.values():
+                getattr(transaction, verb)(entity, **changes)
+
         try:
-            with self.table.transaction() as transaction:
-                for verb, entity, changes in chosen.values():
-                    getattr(transaction, verb)(entity, **changes)
+            self._send(self.table.transaction(), fill)
         except TransactionCancelled as error:
             blamed = [reason.code is not None for reason in error.reasons]
             if refused != blamed:
@@ -253,7 +267,7 @@ class TableMachine(RuleBasedStateMachine):
             elif verb in ("create", "put"):
                 self._wrote(entity)
             elif verb == "update":
-                entity.refresh(consistent=True)
+                self._call(entity, "refresh", consistent=True)
                 self._expect_written(entity, _with(entity, self._model[identity], changes))
 
     def _refused(self, verb: str, entity: Table) -> bool:
@@ -274,7 +288,7 @@ class TableMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Check all access patterns and every item, unless a step has failed, whose error is then the result."""
         if sys.exc_info()[0] is not None:
-            self._stack.close()
+            self._close()
             return
         try:
             stored = {identity_of(each): stored_attributes(each) for each in self._stored()}
@@ -283,9 +297,35 @@ class TableMachine(RuleBasedStateMachine):
             for pattern in self._patterns:
                 check_pattern(pattern, self._stored())
         finally:
-            self._stack.close()
+            self._close()
+
+    def _close(self) -> None:
+        if self._loop is not None:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
+        self._stack.close()
 
     # --- inside -------------------------------------------------------------------
+
+    def _call(self, target: Any, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method, or its asynchronous twin."""
+        if self._loop is None:
+            return getattr(target, method)(*arguments, **options)
+        return self._loop.run_until_complete(getattr(target, f"a{method}")(*arguments, **options))
+
+    def _send(self, block: Any, fill: Callable[[Any], None]) -> None:
+        """Fill a batch or a transaction in its block, which sends it."""
+        if self._loop is None:
+            with block as opened:
+                fill(opened)
+            return
+
+        async def filled() -> None:
+            async with block as opened:
+                fill(opened)
+
+        self._loop.run_until_complete(filled())
 
     def _entities(self, schema: EntitySchema) -> st.SearchStrategy[Table]:
         return colliding_entities(schema, self.given.get(schema.name, {}))
