@@ -117,6 +117,21 @@ class ApiOperation:
         return f"{name}.dynamodb.{self.name}"
 
 
+@attrs.frozen
+class _Known:
+    """What is known about the handlers of a client. Threads share it, so it is replaced as a whole.
+
+    Args:
+        handlers: botocore's cache of the handlers.
+        operations: The operations that were inspected, or their obstacles.
+        stubbers: The stubbers of moto among the handlers.
+    """
+
+    handlers: Any
+    operations: dict[str, ApiOperation | str] = attrs.field(factory=dict)
+    stubbers: list[Any] = attrs.field(factory=list)
+
+
 class Obstacles:
     """The obstacles of the requests of one botocore client.
 
@@ -129,9 +144,7 @@ class Obstacles:
         self._client = client
         self._make_api_call: Any = type(client)._make_api_call
         self._of_all = _obstacle(client, settings)
-        self._handlers_seen: Any = None
-        self._operations: dict[str, ApiOperation | str] = {}
-        self._stubbers: list[Any] = []
+        self._known = _Known(None)
 
     def operation(self, name: str) -> ApiOperation | str:
         """Return an operation that can take the direct path, or the obstacle.
@@ -143,19 +156,25 @@ class Obstacles:
         client = self._client
         # botocore makes a new cache when a handler is added or removed.
         handlers = client.meta.events._emitter._lookup_cache
-        if handlers is not self._handlers_seen:
-            self._operations, self._stubbers, self._handlers_seen = {}, [], handlers
-        found = self._operations.get(name)
+        known = self._known
+        if known.handlers is not handlers:
+            known = self._known = _Known(handlers)
+        found = known.operations.get(name)
         if found is None:
-            found = self._operations[name] = self._inspected(name)
+            found = known.operations[name] = self._inspected(name, known.stubbers)
         if type(client)._make_api_call is not self._make_api_call or "_make_api_call" in client.__dict__:
             return _REPLACED
-        if self._stubbers and any(stubber.enabled for stubber in self._stubbers):
+        if known.stubbers and any(stubber.enabled for stubber in known.stubbers):
             return "mock_aws() answers"
         return found
 
-    def _inspected(self, name: str) -> ApiOperation | str:
-        """Return an operation, or the obstacle if a handler of other code receives one of its events."""
+    def _inspected(self, name: str, stubbers: list[Any]) -> ApiOperation | str:
+        """Return an operation, or the obstacle if a handler of other code receives one of its events.
+
+        Args:
+            name: The operation.
+            stubbers: The stubbers of moto, to which those of the operation are added.
+        """
         find = self._client.meta.events._emitter._handlers.prefix_search
         request = AWSRequest("POST", headers={"User-Agent": self._client._user_agent_creator.to_string()})
         for event in _EVENTS:
@@ -163,7 +182,7 @@ class Obstacles:
                 module = getattr(handler, "__module__", None) or ""
                 if module == _STUBBER_OF_MOTO:
                     # moto adds it to every client when it is imported. Only mock_aws() enables it.
-                    self._stubbers.append(handler)
+                    stubbers.append(handler)
                 elif module in _USER_AGENTS:
                     handler(request=request, operation_name=name)
                 elif module.partition(".")[0] not in _OURS or module == _STUBBER_OF_BOTOCORE:
