@@ -119,7 +119,7 @@ class ApiOperation:
 
 @attrs.frozen
 class _Known:
-    """What is known about the handlers of a client. Threads share it, so it is replaced as a whole.
+    """The inspected handlers of a client. Threads share the value, so it is replaced as a whole.
 
     Args:
         handlers: botocore's cache of the handlers.
